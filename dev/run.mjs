@@ -1,0 +1,35 @@
+// Runs a TypeScript command on Node (through tsx) or on Bun (natively). Plain JavaScript, so that an
+// old Node.js reaches the version check instead of a syntax error.
+import process from "node:process";
+
+const commands = {
+  server: "./server.ts",
+  stores: "./stores/main.ts",
+  build: "./build.ts",
+  test: "./test.ts",
+  seed: "./seed.ts",
+  bench: "./bench/main.ts",
+  migrate: "../lib/db/migrate-cli.ts",
+  ops: "../lib/ops/cli.ts",
+};
+
+const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
+if (!process.versions.bun && (major < 20 || (major === 20 && minor < 19))) {
+  console.error(`Node.js >= 20.19 is needed; this is ${process.versions.node}.`);
+  process.exit(1);
+}
+
+const name = process.argv.splice(2, 1)[0];
+const file = commands[name];
+if (!file) {
+  console.error(`Unknown command ${name}. One of: ${Object.keys(commands).join(", ")}.`);
+  process.exit(2);
+}
+
+// Tests make their own environment; a developer's .env must not change their outcome.
+if (name !== "test") {
+  const { loadEnvFile } = await import("../lib/platform/env-file.mjs");
+  loadEnvFile();
+}
+if (!process.versions.bun) (await import("tsx/esm/api")).register();
+await import(file);
