@@ -1,16 +1,21 @@
-import type { Redis } from "@upstash/redis";
-import type { FetchFunction } from "./postgres-over-http.js";
+import type { Requester } from "@upstash/redis";
 
-/** The transport that `@upstash/redis` accepts in place of its own HTTP client. */
-export type RedisRequester = ConstructorParameters<typeof Redis>[0] extends infer _
-  ? import("./upstash-protocol.js").RedisRequester
-  : never;
+/** The part of `fetch` that Neon's driver uses, so that a transport need not build Response objects. */
+export type NeonFetch = (
+  url: string | URL,
+  init: {
+    method: string;
+    headers: Record<string, string>;
+    body: string;
+    signal?: AbortSignal | undefined;
+  },
+) => Promise<{ ok: boolean; status: number; json(): Promise<unknown>; text(): Promise<string> }>;
 
 /**
  * What reaches the two stores from where this code runs: HTTPS on Vercel, the local endpoints in
  * development and tests, in-process drivers when self-hosted. The clients above it are the same.
  */
 export interface Platform {
-  postgres: { connectionString: string; fetch: FetchFunction };
-  redis: RedisRequester;
+  postgres: { connectionString: string; fetch: NeonFetch };
+  redis: Requester;
 }
