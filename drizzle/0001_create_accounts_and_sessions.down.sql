@@ -1,0 +1,3 @@
+DROP TABLE sessions;
+--> statement-breakpoint
+DROP TABLE users;

@@ -1,0 +1,41 @@
+import { EnvironmentError, env } from "../env.ts";
+import { oncePer } from "../once-per.ts";
+import type { Platform } from "./platform.ts";
+import { postgresOverHttp } from "./postgres-over-http.js";
+import { redisOverHttp } from "./redis-over-http.js";
+
+const slot = Symbol.for("linguamate.platform");
+const shared = globalThis as { [slot]?: Platform };
+
+/**
+ * Put the transports in place that every function of this process uses. Each function bundle has its
+ * own module scope, so they meet on `globalThis` and share one set of connections.
+ */
+export function installPlatform(platform: Platform): void {
+  shared[slot] = platform;
+}
+
+/** True where our own server runs the functions, which also sets the platform's request headers. */
+export function isSelfHosted(): boolean {
+  return shared[slot] !== undefined;
+}
+
+/** The installed platform, or, on Vercel, HTTPS to the stores that the environment names. */
+export function platform(): Platform {
+  return shared[slot] ?? overHttps(env());
+}
+
+/** Postgres: the caller still has to answer within 3 s. Redis: every request waits for it. */
+export const storeTimeouts = { postgresMs: 2500, redisMs: 250 } as const;
+
+const overHttps = oncePer(({ stores }: ReturnType<typeof env>): Platform => {
+  if (!stores.databaseUrl) throw new EnvironmentError("DATABASE_URL is required");
+  if (!stores.upstash) throw new EnvironmentError("UPSTASH_REDIS_REST_URL is required");
+  return {
+    postgres: {
+      connectionString: stores.databaseUrl,
+      fetch: postgresOverHttp({ timeoutMs: storeTimeouts.postgresMs }),
+    },
+    redis: redisOverHttp({ ...stores.upstash, timeoutMs: storeTimeouts.redisMs }),
+  };
+});
