@@ -1,6 +1,6 @@
-import { EnvironmentError, env } from "../env.ts";
-import { oncePer } from "../once-per.ts";
-import type { Platform } from "./platform.ts";
+import { EnvironmentError, env } from "../env.js";
+import { oncePer } from "../once-per.js";
+import type { Platform } from "./platform.js";
 import { postgresOverHttp } from "./postgres-over-http.js";
 import { redisOverHttp } from "./redis-over-http.js";
 

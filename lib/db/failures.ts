@@ -1,0 +1,33 @@
+import { NeonDbError } from "@neondatabase/serverless";
+import { AppError } from "../errors.js";
+
+/** Connection lost, too many, shutting down, canceled by a deadline, read-only, serialization. */
+const passing = /^(08|53|57P0|57014|25006|40)/;
+
+/** Postgres's own error, whether drizzle wrapped it (single queries) or not (batches). */
+export function databaseError(error: unknown): NeonDbError | undefined {
+  if (error instanceof NeonDbError) return error;
+  if (error instanceof Error && error.cause instanceof NeonDbError) return error.cause;
+  return undefined;
+}
+
+/** Is it this unique constraint that refused the row? */
+export function violatesUnique(error: unknown, constraint: string): boolean {
+  const cause = databaseError(error);
+  return cause?.code === "23505" && cause.constraint === constraint;
+}
+
+/**
+ * True when Postgres did not answer, or said that it cannot now: nothing is wrong with the request, and
+ * the same one may succeed later. Whether a write happened is unknown.
+ */
+export function isDatabaseUnavailable(error: unknown): boolean {
+  const cause = databaseError(error);
+  if (!cause) return false;
+  return cause.sourceError instanceof AppError || passing.test(cause.code ?? "");
+}
+
+/** Postgres's absence as the caller shall see it: 503, repeat in a few seconds. */
+export function databaseUnavailable(cause: unknown): AppError {
+  return new AppError("service_unavailable", { cause, retryAfterSeconds: 5 });
+}

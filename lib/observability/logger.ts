@@ -1,0 +1,100 @@
+import { pino } from "pino";
+import { type Env, env, type LogLevel } from "../env.js";
+import { oncePer } from "../once-per.js";
+import { redactData, redactText } from "./redact.js";
+
+/** What one line tells besides its message: the fields of the operations guide, in its order. */
+export interface LogFields {
+  /** What happened, snake_case: `http_request`. */
+  evt: string;
+  /** The part of the system: `http`, `auth`, `db`, … */
+  cat: string;
+  correlationId?: string | undefined;
+  req?: { method: string; path: string; ip: string | undefined } | undefined;
+  /** Only the fields that redact.ts allows are written. */
+  data?: Record<string, unknown> | undefined;
+}
+
+const levelValues = {
+  TRACE: 10,
+  DEBUG: 20,
+  INFO: 30,
+  NOTICE: 35,
+  WARN: 40,
+  ERROR: 50,
+  FATAL: 60,
+  SECURITY: 70,
+} as const satisfies Record<LogLevel, number>;
+
+const lineBytesMax = 16 * 1024;
+const slot = Symbol.for("linguamate.log");
+const shared = globalThis as { [slot]?: { write(line: string): void } };
+
+/** Send log lines elsewhere than stdout: readable in development, to an array in tests. */
+export function installLogStream(stream: { write(line: string): void }): void {
+  shared[slot] = stream;
+}
+
+/**
+ * Write one line. SECURITY is written whatever `LOG_LEVEL` says. Synchronous: a function may be frozen
+ * as soon as it has answered.
+ */
+export function log(level: LogLevel, fields: LogFields, message: string): void {
+  const logger = loggerFor(env());
+  if (!logger.isLevelEnabled(level)) return;
+  const { evt, cat, correlationId, req, data } = fields;
+  logger[level](
+    {
+      evt,
+      cat,
+      ...(correlationId === undefined ? {} : { corr: { correlationId } }),
+      ...(req ? { req: { ...req, path: redactText(req.path) } } : {}),
+      ...(data ? { data: redactData(data) } : {}),
+    },
+    redactText(message),
+  );
+}
+
+const loggerFor = oncePer((environment: Env) => {
+  const stdout = pino.destination({ fd: 1, sync: true });
+  return pino(
+    {
+      level: environment.log.level,
+      customLevels: levelValues,
+      useOnlyCustomLevels: true,
+      base: { env: environment.name },
+      timestamp: () => `,"time":"${new Date().toISOString()}"`,
+      formatters: { level: (label) => ({ level: label }) },
+    },
+    { write: (line: string) => (shared[slot] ?? stdout).write(bounded(line)) },
+  );
+});
+
+function bounded(line: string): string {
+  if (Buffer.byteLength(line) <= lineBytesMax) return line;
+  const { data, ...rest } = JSON.parse(line) as Record<string, unknown>;
+  const cut = { ...rest, data: { code: "line_too_long" } };
+  const kept = JSON.stringify(cut);
+  return `${Buffer.byteLength(kept) <= lineBytesMax ? kept : JSON.stringify({ ...cut, req: undefined, msg: "" })}\n`;
+}
+
+/** The loggable facts of an error: its name, message, stack and causes, redacted like everything else. */
+export function errorFields(error: unknown): Record<string, unknown> {
+  if (!(error instanceof Error)) return { error: String(error) };
+  const causes: string[] = [];
+  for (let cause = error.cause; cause instanceof Error && causes.length < 5; cause = cause.cause) {
+    causes.push(`${cause.name}: ${cause.message}`);
+  }
+  return {
+    error: `${error.name}: ${withoutSql(error)}`,
+    stack: error.stack?.split("\n").slice(1).join("\n"),
+    ...(causes.length > 0 ? { causes: causes.join(" <- ") } : {}),
+  };
+}
+
+/** drizzle puts the statement and its parameters into the message: people's data. */
+function withoutSql(error: Error): string {
+  return error.name === "DrizzleQueryError" || error.message.startsWith("Failed query:")
+    ? "a query failed"
+    : error.message;
+}
