@@ -1,0 +1,126 @@
+import { spawn } from "node:child_process";
+import { closeSync, openSync, readFileSync } from "node:fs";
+import { connect, type Socket } from "node:net";
+import { resolve } from "node:path";
+import { createInterface } from "node:readline";
+import { setTimeout as sleep } from "node:timers/promises";
+import { type StoresLock, storesLock } from "./embedded-stores-lock.js";
+
+/** Where the embedded stores of a directory answer. Secret: `stores.json` holds it with mode 600. */
+export interface StoresState {
+  postgres: { connectionString: string; endpoint: string };
+  redis: { url: string; token: string };
+  respPort: number;
+  /** False when the last owner was killed: Redis may then be a fraction of a second old. */
+  redisWasClean: boolean;
+}
+
+export interface AttachedStores extends StoresState {
+  /** Settles when the owner is gone although nobody detached. */
+  lost: Promise<void>;
+  detach(): void;
+}
+
+/**
+ * Hold the embedded stores of a directory open, starting their owner process when none runs.
+ *
+ * The hold is an open connection: it ends with `detach()` or with this process, and the owner closes
+ * its files when the last hold is gone. `fresh` empties the stores first, and is refused while
+ * somebody else holds them.
+ */
+export async function attachStores({
+  directory = ".local",
+  fresh = false,
+}: {
+  directory?: string;
+  fresh?: boolean;
+} = {}): Promise<AttachedStores> {
+  const lock = storesLock(directory);
+  const owner = new OwnerProcess(lock);
+  const deadline = Date.now() + 60_000;
+  for (;;) {
+    const socket = await hold(lock, fresh);
+    if (socket) return attached(lock, socket);
+    owner.start();
+    if (Date.now() > deadline) throw new Error(`The embedded stores did not open: ${owner.said()}`);
+    await sleep(50);
+  }
+}
+
+/** The connection that holds the stores, or null when no owner is there to give one. */
+async function hold(lock: StoresLock, fresh: boolean): Promise<Socket | null> {
+  const socket = connect(lock.port, "127.0.0.1");
+  socket.on("error", () => socket.destroy());
+  socket.setTimeout(60_000, () => socket.destroy());
+  const lines = createInterface({ input: socket })[Symbol.asyncIterator]();
+
+  const greeting = await lines.next();
+  if (greeting.done) return null;
+  if (greeting.value !== lock.greeting) {
+    socket.destroy();
+    throw new Error(
+      `Port ${lock.port}, which guards ${lock.directory}, is used by another program. See: lsof -i :${lock.port}`,
+    );
+  }
+  socket.write(fresh ? "fresh\n" : "open\n");
+  const answer = await lines.next();
+  if (answer.done) return null;
+  if (answer.value === "ready") return socket;
+  socket.destroy();
+  throw new Error(answer.value);
+}
+
+function attached(lock: StoresLock, socket: Socket): AttachedStores {
+  const state: StoresState = JSON.parse(readFileSync(lock.stateFile, "utf8"));
+  let isDetached = false;
+  socket.setTimeout(0);
+  const lost = new Promise<void>((settle) => {
+    socket.once("close", () => {
+      if (!isDetached) settle();
+    });
+  });
+  return {
+    ...state,
+    lost,
+    detach() {
+      isDetached = true;
+      socket.destroy();
+    },
+  };
+}
+
+class OwnerProcess {
+  #isStarting = false;
+  #failed: Error | null = null;
+
+  constructor(private readonly lock: StoresLock) {}
+
+  /** Start an owner unless the one started here is still on its way. Throws when that one failed. */
+  start(): void {
+    if (this.#failed) throw this.#failed;
+    if (this.#isStarting) return;
+    this.#isStarting = true;
+    const log = openSync(this.lock.logFile, "a", 0o600);
+    // Detached, so that neither Ctrl-C nor a killed process group takes the stores along.
+    const child = spawn(process.execPath, [resolve("dev/run.mjs"), "stores", this.lock.directory], {
+      detached: true,
+      stdio: ["ignore", log, log],
+    });
+    closeSync(log);
+    child.unref();
+    child.once("error", (error) => {
+      this.#failed = error;
+    });
+    child.once("exit", (code) => {
+      this.#isStarting = false;
+      if (code !== 0) {
+        this.#failed = new Error(`The owner of the embedded stores stopped: ${this.said()}`);
+      }
+    });
+  }
+
+  said(): string {
+    const lines = readFileSync(this.lock.logFile, "utf8").trimEnd().split("\n");
+    return `${lines.slice(-20).join("\n")}\n(${this.lock.logFile})`;
+  }
+}
