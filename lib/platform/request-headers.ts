@@ -1,0 +1,43 @@
+import { randomBytes } from "node:crypto";
+import type { IncomingMessage } from "node:http";
+import type { Client } from "./client.js";
+
+/** Headers that only the platform may set; what a client sent under these names is removed. */
+const platformHeader = /^(x-vercel-.*|x-forwarded-.*|forwarded|x-real-ip)$/i;
+
+/** Put the platform's headers on a request, in place of any that the client forged. */
+export function setPlatformHeaders(
+  incoming: IncomingMessage,
+  client: Client,
+  requestId: string,
+): void {
+  const values: Record<string, string> = {
+    "x-forwarded-for": client.address,
+    "x-forwarded-host": incoming.headers.host ?? "",
+    "x-forwarded-proto": client.protocol,
+    "x-real-ip": client.address,
+    "x-vercel-forwarded-for": client.address,
+    "x-vercel-id": requestId,
+  };
+  const rawHeaders: string[] = [];
+  const sent = incoming.rawHeaders;
+  for (let i = 0; i < sent.length; i += 2) {
+    const name = sent[i] ?? "";
+    if (platformHeader.test(name)) delete incoming.headers[name.toLowerCase()];
+    else rawHeaders.push(name, sent[i + 1] ?? "");
+  }
+  for (const [name, value] of Object.entries(values)) {
+    rawHeaders.push(name, value);
+    incoming.headers[name] = value;
+  }
+  incoming.rawHeaders = rawHeaders;
+}
+
+const instance = randomBytes(3).toString("hex").slice(0, 5);
+let sequence = 0;
+
+/** An id in the platform's form: `self1::8f3c1-1700000000000-0000000000a1`. */
+export function createRequestId(): string {
+  sequence += 1;
+  return `self1::${instance}-${Date.now()}-${sequence.toString(16).padStart(12, "0")}`;
+}
