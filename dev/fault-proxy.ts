@@ -1,0 +1,166 @@
+import http, { type IncomingMessage, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
+
+/**
+ * What befalls a call. `times` says how many are hit before the proxy heals, `match` which ones; a
+ * refused call never arrives, so it can neither be counted nor looked at.
+ */
+export type Fault =
+  | { kind: "refuse" }
+  | ({ times?: number; match?: (body: unknown) => boolean } & (
+      | { kind: "latency"; ms: number }
+      | { kind: "reset" | "garbage" | "hang" | "lose-reply" }
+    ));
+
+export interface FaultCall {
+  path: string;
+  body: unknown;
+}
+
+export interface FaultProxy {
+  url: string;
+  /** Everything that arrived since the last `reset`, in order. */
+  calls: FaultCall[];
+  reset(): Promise<void>;
+  set(fault: Fault | null): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** A reverse proxy to a store's HTTP endpoint that counts what passes and fails as it is told to. */
+export async function startFaultProxy(target: string): Promise<FaultProxy> {
+  const origin = new URL(target);
+  const agent = new http.Agent({ keepAlive: true });
+  const calls: FaultCall[] = [];
+  let fault: Fault | null = null;
+  let hits = 0;
+
+  const server = http.createServer(async (request, response) => {
+    const text = await readText(request);
+    const call = { path: request.url ?? "/", body: parsed(text) };
+    calls.push(call);
+    await answer(faultFor(call), request, response, text).catch(() => cut(response));
+  });
+
+  function faultFor({ body }: FaultCall): Fault | null {
+    if (fault === null || fault.kind === "refuse" || fault.match?.(body) === false) return null;
+    hits += 1;
+    return hits <= (fault.times ?? Number.POSITIVE_INFINITY) ? fault : null;
+  }
+
+  async function answer(
+    now: Fault | null,
+    request: IncomingMessage,
+    response: ServerResponse,
+    text: string,
+  ): Promise<void> {
+    switch (now?.kind) {
+      case "hang":
+        return;
+      case "reset":
+        return cut(response);
+      case "garbage":
+        response.writeHead(200, { "content-type": "application/json" }).end("<html>\u0000{[");
+        return;
+      case "latency":
+        await sleep(now.ms);
+    }
+    const reply = await forward(origin, agent, request, text);
+    if (now?.kind === "lose-reply") return cut(response);
+    response.writeHead(reply.status, reply.headers).end(reply.body);
+  }
+
+  async function listen(port: number): Promise<void> {
+    await new Promise<void>((resolve, reject) => {
+      server.once("error", reject);
+      server.listen(port, "127.0.0.1", resolve);
+    });
+  }
+
+  /** The port is closed at once, to new connections and to those that are kept alive. */
+  async function stop(): Promise<void> {
+    if (!server.listening) return;
+    await new Promise((resolve) => {
+      server.close(resolve);
+      server.closeAllConnections();
+    });
+  }
+
+  async function set(next: Fault | null): Promise<void> {
+    fault = next;
+    hits = 0;
+    if (next?.kind === "refuse") await stop();
+    else if (!server.listening) await listen(port);
+  }
+
+  await listen(0);
+  const { port } = server.address() as AddressInfo;
+  return {
+    url: `http://127.0.0.1:${port}`,
+    calls,
+    set,
+    async reset() {
+      calls.length = 0;
+      await set(null);
+    },
+    async close() {
+      await stop();
+      agent.destroy();
+    },
+  };
+}
+
+interface Reply {
+  status: number;
+  headers: http.IncomingHttpHeaders;
+  body: Buffer;
+}
+
+function forward(
+  origin: URL,
+  agent: http.Agent,
+  request: IncomingMessage,
+  text: string,
+): Promise<Reply> {
+  return new Promise((resolve, reject) => {
+    const outgoing = http.request(
+      new URL(request.url ?? "/", origin),
+      {
+        method: request.method ?? "POST",
+        headers: { ...request.headers, host: origin.host },
+        agent,
+      },
+      (incoming) => {
+        readBytes(incoming).then(
+          (body) =>
+            resolve({ status: incoming.statusCode ?? 502, headers: incoming.headers, body }),
+          reject,
+        );
+      },
+    );
+    outgoing.on("error", reject);
+    outgoing.end(text);
+  });
+}
+
+function cut(response: ServerResponse): void {
+  response.socket?.resetAndDestroy();
+}
+
+async function readText(message: IncomingMessage): Promise<string> {
+  return (await readBytes(message)).toString("utf8");
+}
+
+async function readBytes(message: IncomingMessage): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of message as AsyncIterable<Buffer>) chunks.push(chunk);
+  return Buffer.concat(chunks);
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}

@@ -1,0 +1,27 @@
+import { Redis } from "ioredis";
+import { redisConnection } from "../../lib/platform/redis-connection.js";
+import type { RedisBackend } from "../../lib/platform/upstash-protocol.js";
+
+/** A backend over any `redis://` or `rediss://` server. Rejects when it cannot be reached now. */
+export async function openRealRedis(url: string): Promise<RedisBackend> {
+  const redis = new Redis(url, {
+    lazyConnect: true,
+    enableOfflineQueue: false,
+    maxRetriesPerRequest: 0,
+    autoResendUnfulfilledCommands: false,
+    connectTimeout: 2000,
+    retryStrategy: (attempts) => Math.min(attempts * 50, 1000),
+  });
+  const backend = redisConnection(redis);
+  let reason: unknown;
+  redis.once("error", (error) => {
+    reason = error;
+  });
+  try {
+    await redis.connect();
+  } catch (error) {
+    await backend.close();
+    throw new Error(`Redis at ${new URL(url).host} cannot be reached.`, { cause: reason ?? error });
+  }
+  return backend;
+}

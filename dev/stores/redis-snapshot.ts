@@ -1,0 +1,94 @@
+import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
+import { dirname } from "node:path";
+import type { RedisServerState } from "js-redis-server/core";
+import { decodeSnapshot, encodeSnapshot, type RedisEntry } from "./redis-snapshot-format.js";
+
+export interface RedisSnapshot {
+  wasClean: boolean;
+  close(): Promise<void>;
+}
+
+interface Contents {
+  wasClosed: boolean;
+  databases: RedisEntry[][];
+}
+
+const debounceMs = 200;
+
+/**
+ * Load a file's keys into an empty server, and from then on keep the file up with it.
+ *
+ * The file is always a whole snapshot: a new one is written beside it and renamed over it.
+ */
+export async function openRedisSnapshot(
+  state: RedisServerState,
+  file: string,
+): Promise<RedisSnapshot> {
+  await mkdir(dirname(file), { recursive: true });
+  const { wasClosed, databases } = await read(file);
+  load(state, databases);
+
+  let timer: NodeJS.Timeout | undefined;
+  let saving = save(false);
+
+  function save(wasClosed: boolean): Promise<void> {
+    return write(file, {
+      wasClosed,
+      databases: state.databases.map((database) => database.entriesSnapshot()),
+    });
+  }
+
+  function schedule(): void {
+    timer ??= setTimeout(() => {
+      timer = undefined;
+      saving = saving.then(() => save(false)).catch(reportUnsaved);
+    }, debounceMs);
+  }
+
+  function reportUnsaved(error: unknown): void {
+    console.error(`The embedded Redis was not saved to ${file}: ${error}`);
+  }
+
+  await saving;
+  const unsubscribe = state.databases.map((database) => database.subscribe(schedule));
+  return {
+    wasClean: wasClosed,
+    async close() {
+      for (const stop of unsubscribe) stop();
+      clearTimeout(timer);
+      await saving;
+      await save(true);
+    },
+  };
+}
+
+async function read(file: string): Promise<Contents> {
+  const text = await readFile(file, "utf8").catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ENOENT") return null;
+    throw error;
+  });
+  if (text === null) return { wasClosed: true, databases: [] };
+  try {
+    return decodeSnapshot(text) as Contents;
+  } catch (error) {
+    await rename(file, `${file}.unreadable`);
+    console.error(`${file} cannot be read and was set aside as ${file}.unreadable: ${error}`);
+    return { wasClosed: false, databases: [] };
+  }
+}
+
+async function write(file: string, contents: Contents): Promise<void> {
+  const unfinished = `${file}.unfinished`;
+  await writeFile(unfinished, encodeSnapshot(contents), { flush: true });
+  await rename(unfinished, file);
+}
+
+function load(state: RedisServerState, databases: RedisEntry[][]): void {
+  const now = Date.now();
+  for (const [id, entries] of databases.entries()) {
+    for (const { key, value, expiresAt } of entries) {
+      if (expiresAt === undefined) state.getDatabase(id).set(key, value);
+      else if (expiresAt > now) state.getDatabase(id).set(key, value, { expiresAt });
+    }
+  }
+}

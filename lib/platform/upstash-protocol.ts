@@ -1,0 +1,117 @@
+import { toBackend, toClient } from "./redis-scripts.js";
+
+/**
+ * A Redis server behind one connection. Calls made in one tick reach it together and in order.
+ *
+ * An error of the server is an Error named `ReplyError` whose message is the server's text (`WRONGTYPE
+ * …`); `call` rejects with it, `multi` has it as an entry and rejects only when nothing was executed.
+ * Any other rejection means that the server was not reached, or that its reply was lost.
+ */
+export interface RedisBackend {
+  call(command: string[]): Promise<unknown>;
+  multi(commands: string[][]): Promise<unknown[]>;
+  close(): Promise<void>;
+}
+
+export type RedisPath = "" | "pipeline" | "multi-exec";
+
+export interface RedisReply {
+  status: number;
+  body: unknown;
+}
+
+/**
+ * Answer one request of Upstash's REST protocol; `body` is the parsed JSON, strings in the reply are
+ * plain. Rejects only when the backend cannot be reached.
+ * Source: https://upstash.com/docs/redis/features/restapi
+ */
+export async function handleRedis(
+  backend: RedisBackend,
+  path: RedisPath,
+  body: unknown,
+): Promise<RedisReply> {
+  try {
+    if (path === "") {
+      return { status: 200, body: { result: await call(backend, parseCommand(body)) } };
+    }
+    const commands = parseCommands(body);
+    if (path === "multi-exec") return { status: 200, body: await execute(backend, commands) };
+    return {
+      status: 200,
+      body: await Promise.all(
+        commands.map((command) => call(backend, command).then(asResult, asError)),
+      ),
+    };
+  } catch (error) {
+    return { status: 400, body: asError(error) };
+  }
+}
+
+async function call(backend: RedisBackend, command: string[]): Promise<unknown> {
+  refuse(command);
+  return toClient(command, await backend.call(toBackend(command)));
+}
+
+async function execute(backend: RedisBackend, commands: string[][]): Promise<unknown[]> {
+  for (const command of commands) refuse(command, "EXECABORT ");
+  const results = await backend.multi(commands.map(toBackend));
+  return commands.map((command, index) => {
+    const result = results[index];
+    return result instanceof Error ? asError(result) : asResult(toClient(command, result));
+  });
+}
+
+function parseCommands(body: unknown): string[][] {
+  if (!Array.isArray(body) || body.length === 0) throw replyError("ERR failed to parse pipeline");
+  return body.map(parseCommand);
+}
+
+function parseCommand(body: unknown): string[] {
+  if (!Array.isArray(body) || body.length === 0) throw replyError("ERR failed to parse command");
+  const command = body.map(parseArgument);
+  // ioredis reshapes the replies of commands that it knows, and it knows them in lower case.
+  command[0] = command[0]?.toUpperCase() ?? "";
+  return command;
+}
+
+function parseArgument(value: unknown): string {
+  if (typeof value === "string") return value;
+  if (typeof value === "number" || typeof value === "boolean") return String(value);
+  throw replyError("ERR failed to parse command");
+}
+
+function refuse(command: string[], prefix = "ERR "): void {
+  const name = command[0] ?? "";
+  if (connectionCommands.has(name) || (streamReads.has(name) && isBlocking(command))) {
+    throw replyError(`${prefix}Command is not available: '${name}'`);
+  }
+}
+
+// One connection serves everybody: a command that changes its state or blocks it belongs to nobody.
+const connectionCommands = new Set(
+  `ASKING AUTH BLMOVE BLMPOP BLPOP BRPOP BRPOPLPUSH BZMPOP BZPOPMAX BZPOPMIN CLIENT DEBUG DISCARD EXEC
+  FAILOVER HELLO MIGRATE MONITOR MULTI PSUBSCRIBE PSYNC PUNSUBSCRIBE QUIT READONLY READWRITE REPLCONF
+  REPLICAOF RESET SELECT SHUTDOWN SLAVEOF SSUBSCRIBE SUBSCRIBE SUNSUBSCRIBE SWAPDB SYNC UNSUBSCRIBE
+  UNWATCH WAIT WAITAOF WATCH`.split(/\s+/),
+);
+const streamReads = new Set(["XREAD", "XREADGROUP"]);
+
+function isBlocking(command: string[]): boolean {
+  const words = command.map((word) => word.toUpperCase());
+  return words.slice(0, words.indexOf("STREAMS")).includes("BLOCK");
+}
+
+function asResult(result: unknown) {
+  return { result };
+}
+
+function asError(error: unknown) {
+  if (error instanceof Error && error.name === "ReplyError") return { error: error.message };
+  throw error;
+}
+
+function replyError(message: string): Error {
+  const error = new Error(message);
+  error.name = "ReplyError";
+  return error;
+}
