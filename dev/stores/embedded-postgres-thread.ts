@@ -1,0 +1,50 @@
+import { Worker } from "node:worker_threads";
+
+export interface PostgresThread {
+  run(task: "exchange" | "dump" | "close", input?: Uint8Array): Promise<Uint8Array>;
+  /** End it like `kill -9`: the only way to stop a statement of PGlite. */
+  kill(): Promise<void>;
+}
+
+/** A PGlite in a thread of its own. One task at a time: the caller queues. */
+export async function startPostgresThread(data: {
+  directory: string | undefined;
+  snapshot: ArrayBuffer | undefined;
+}): Promise<PostgresThread> {
+  const worker = new Worker(new URL("./embedded-postgres-worker.mjs", import.meta.url), {
+    workerData: data,
+  });
+  await nextMessage(worker);
+  return {
+    run(task, input) {
+      const reply = nextMessage(worker);
+      worker.postMessage({ task, input });
+      return reply;
+    },
+    async kill() {
+      await worker.terminate();
+    },
+  };
+}
+
+function nextMessage(worker: Worker): Promise<Uint8Array> {
+  return new Promise((resolve, reject) => {
+    const onMessage = ({ output, error }: { output: Uint8Array; error?: Error }) => {
+      stopListening();
+      if (error) reject(error);
+      else resolve(output);
+    };
+    const onError = (error: Error) => {
+      stopListening();
+      reject(error);
+    };
+    const onExit = () => {
+      stopListening();
+      reject(new Error("The embedded Postgres has stopped."));
+    };
+    const stopListening = () => {
+      worker.off("message", onMessage).off("error", onError).off("exit", onExit);
+    };
+    worker.on("message", onMessage).on("error", onError).on("exit", onExit);
+  });
+}

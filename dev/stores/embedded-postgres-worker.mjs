@@ -1,0 +1,25 @@
+// PGlite blocks its thread while a statement runs, so it has one of its own. Plain JavaScript, because
+// a worker does not inherit the loader that runs TypeScript.
+import { parentPort, workerData } from "node:worker_threads";
+import { PGlite } from "@electric-sql/pglite";
+
+const { directory, snapshot } = workerData;
+const postgres = await PGlite.create({
+  ...(directory ? { dataDir: directory } : {}),
+  ...(snapshot ? { loadDataDir: new Blob([snapshot]) } : {}),
+});
+
+const tasks = {
+  exchange: (messages) => postgres.execProtocolRaw(messages),
+  dump: async () => new Uint8Array(await (await postgres.dumpDataDir("none")).arrayBuffer()),
+  close: () => postgres.close(),
+};
+
+parentPort.on("message", async ({ task, input }) => {
+  try {
+    parentPort.postMessage({ output: await tasks[task](input) });
+  } catch (error) {
+    parentPort.postMessage({ error });
+  }
+});
+parentPort.postMessage({ output: "ready" });

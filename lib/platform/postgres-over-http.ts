@@ -1,0 +1,27 @@
+import { post } from "./keep-alive-http.js";
+import type { NeonFetch } from "./platform.js";
+
+/**
+ * Neon's protocol over HTTP: to Neon itself, or to `endpoint` where another server speaks it.
+ *
+ * Rejects on a refused or cut connection and after `timeoutMs`; never retries, because a lost reply
+ * may belong to a write that happened.
+ */
+export function postgresOverHttp(options: { timeoutMs: number; endpoint?: string }): NeonFetch {
+  const { timeoutMs } = options;
+  const endpoint = options.endpoint === undefined ? undefined : new URL(options.endpoint);
+  return async (url, { headers, body, signal }) => {
+    const reply = await post(endpoint ?? new URL(url), {
+      headers: { ...headers, "content-type": "application/json" },
+      body,
+      timeoutMs,
+      signal,
+    });
+    return {
+      ok: reply.status >= 200 && reply.status < 300,
+      status: reply.status,
+      json: async () => JSON.parse(reply.body),
+      text: async () => reply.body,
+    };
+  };
+}
