@@ -9,7 +9,7 @@ const commands = {
   test: "./test.ts",
   seed: "./seed.ts",
   bench: "./bench/main.ts",
-  migrate: "../lib/db/migrate-cli.ts",
+  migrate: "./migrate.ts",
   ops: "../lib/ops/cli.ts",
 };
 
@@ -28,7 +28,8 @@ if (!file) {
 
 // Tests make their own environment; a developer's .env must not change their outcome.
 if (name !== "test") {
-  const { loadEnvFile } = await import("../lib/platform/env-file.mjs");
+  const { createEnvFile, loadEnvFile } = await import("../lib/platform/env-file.js");
+  if (name === "server" && createEnvFile()) console.log("Made .env from .env.example.");
   loadEnvFile();
 }
 if (!process.versions.bun) (await import("tsx/esm/api")).register();

@@ -54,20 +54,30 @@ async function hold(lock: StoresLock, fresh: boolean): Promise<Socket | null> {
   socket.setTimeout(60_000, () => socket.destroy());
   const lines = createInterface({ input: socket })[Symbol.asyncIterator]();
 
-  const greeting = await lines.next();
-  if (greeting.done) return null;
-  if (greeting.value !== lock.greeting) {
+  const greeting = await nextLine(lines);
+  if (greeting === null) return null;
+  if (greeting !== lock.greeting) {
     socket.destroy();
     throw new Error(
       `Port ${lock.port}, which guards ${lock.directory}, is used by another program. See: lsof -i :${lock.port}`,
     );
   }
   socket.write(fresh ? "fresh\n" : "open\n");
-  const answer = await lines.next();
-  if (answer.done) return null;
-  if (answer.value === "ready") return socket;
+  const answer = await nextLine(lines);
+  if (answer === null) return null;
+  if (answer === "ready") return socket;
   socket.destroy();
-  throw new Error(answer.value);
+  throw new Error(answer);
+}
+
+/** Null when the connection was refused or ended before a whole line. */
+async function nextLine(lines: AsyncIterator<string>): Promise<string | null> {
+  try {
+    const { done, value } = await lines.next();
+    return done ? null : value;
+  } catch {
+    return null;
+  }
 }
 
 function attached(lock: StoresLock, socket: Socket): AttachedStores {

@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { constants, copyFileSync, readFileSync } from "node:fs";
 import process from "node:process";
 import { parse } from "dotenv";
 
@@ -12,4 +12,15 @@ export function loadEnvFile(path = ".env") {
     throw error;
   }
   for (const [name, value] of Object.entries(parse(text))) process.env[name] ??= value;
+}
+
+/** Make `.env` from the example. True when it was made, false when there is one already. */
+export function createEnvFile(path = ".env", example = ".env.example") {
+  try {
+    copyFileSync(example, path, constants.COPYFILE_EXCL);
+    return true;
+  } catch (error) {
+    if (error.code === "EEXIST") return false;
+    throw error;
+  }
 }
