@@ -19,7 +19,6 @@ CREATE TABLE users (
   reminder_time text,
   is_premium boolean NOT NULL DEFAULT false,
   onboarding_completed boolean NOT NULL DEFAULT false,
-  suspended_at timestamptz,
   accepted_terms_at timestamptz,
   created_at timestamptz NOT NULL DEFAULT now(),
   updated_at timestamptz NOT NULL DEFAULT now()

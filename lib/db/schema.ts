@@ -44,7 +44,6 @@ export const users = pgTable(
     reminderTime: text("reminder_time"),
     isPremium: boolean("is_premium").notNull().default(false),
     onboardingCompleted: boolean("onboarding_completed").notNull().default(false),
-    suspendedAt: at("suspended_at"),
     acceptedTermsAt: at("accepted_terms_at"),
     createdAt: at("created_at").notNull().defaultNow(),
     updatedAt: at("updated_at").notNull().defaultNow(),

@@ -1,0 +1,10 @@
+import { z } from "zod";
+
+/** What the app says of the device it runs on. `id` is made by the app once and kept on the device. */
+export const Device = z.strictObject({
+  id: z.string().regex(/^[A-Za-z0-9._-]{8,128}$/, "8 to 128 characters of A-Z a-z 0-9 . _ -"),
+  name: z.string().trim().min(1).max(100).optional(),
+  platform: z.enum(["ios", "android", "web"]).optional(),
+  appVersion: z.string().max(32).optional(),
+});
+export type Device = z.infer<typeof Device>;

@@ -1,0 +1,115 @@
+import { and, eq, isNull, sql } from "drizzle-orm";
+import type { Actor, Context, Role } from "../context.js";
+import { prepared } from "../db/database.js";
+import { sessions, users } from "../db/schema.js";
+import { AppError } from "../errors.js";
+import { redis } from "../redis/client.js";
+import { openGate } from "../redis/gate.js";
+import { RoundTrip } from "../redis/round-trip.js";
+import type { AccessClaims } from "./access-token.js";
+import { revokeSession, sessionKey, writeSessionKey } from "./session.js";
+
+/** What Redis says of a session. `generation` is null when Redis has lost its data. */
+export interface SessionAnswer {
+  generation: string | null;
+  session: { userId: string; role: Role; expiresAt: number | null } | null;
+}
+
+/** Ask for a session within `trip`. Rejects when Redis cannot answer. */
+export async function readSession(
+  trip: RoundTrip,
+  generation: Promise<string | null>,
+  id: string,
+): Promise<SessionAnswer> {
+  const fields = trip.hashFields(sessionKey(id), "user", "role", "expires");
+  const [current, [userId, role, expires]] = await Promise.all([generation, fields]);
+  if (!userId || !isRole(role)) return { generation: current, session: null };
+  const expiresAt = expires ? Number(expires) : null;
+  return { generation: current, session: { userId, role, expiresAt } };
+}
+
+/**
+ * Who is calling, or `session_revoked` / `session_expired`.
+ *
+ * With the gate open, the key decides: absent means that somebody ended the session. With the gate
+ * shut, or Redis away (`answer` null), the record in Postgres decides alone, so that lost keys sign
+ * nobody out.
+ */
+export async function requireLiveSession(
+  ctx: Context,
+  claims: AccessClaims,
+  answer: SessionAnswer | null,
+): Promise<Actor> {
+  const { sessionId } = claims;
+  if (!answer) return (await recordOfLiveSession(ctx, claims)).actor;
+  if (answer.generation === null) {
+    ctx.after(() => openGate(redis(), ctx.now));
+    return (await recordOfLiveSession(ctx, claims)).actor;
+  }
+  const { session, generation } = answer;
+  if (!session) return returnToRedis(ctx, claims, generation);
+  if (session.userId !== claims.userId) throw new AppError("token_invalid");
+  if (session.expiresAt !== null && session.expiresAt <= ctx.now.getTime()) {
+    throw new AppError("session_expired");
+  }
+  return { userId: session.userId, sessionId, role: session.role };
+}
+
+/**
+ * The key is missing from a Redis that should have it. Under the generation that wrote it, it was
+ * deleted, and the session ends; under another it was lost, and is written back.
+ */
+async function returnToRedis(
+  ctx: Context,
+  claims: AccessClaims,
+  generation: string,
+): Promise<Actor> {
+  const { record, actor } = await recordOfLiveSession(ctx, claims);
+  const id = claims.sessionId;
+  if (record.redisGeneration === generation) {
+    // Another request may have written the key back just now; it does so before it marks the record.
+    if ((await redis().exists(sessionKey(id))) === 1) return actor;
+    await revokeSession(ctx, id, "redis_key_deleted");
+    throw new AppError("session_revoked");
+  }
+  const trip = new RoundTrip(redis());
+  const written = writeSessionKey(
+    trip,
+    id,
+    { ...record, device: record.deviceId, role: actor.role },
+    record.idleExpiresAt,
+  );
+  await Promise.all([written, trip.send()]);
+  const marked = await ctx.db
+    .update(sessions)
+    .set({ redisGeneration: generation })
+    .where(and(eq(sessions.id, id), isNull(sessions.revokedAt)))
+    .returning({ id: sessions.id });
+  if (marked.length > 0) return actor;
+  // It was ended in between: the key must not outlive it.
+  await redis().del(sessionKey(id));
+  throw new AppError("session_revoked");
+}
+
+async function recordOfLiveSession(ctx: Context, { userId, sessionId }: AccessClaims) {
+  const [found] = await byId(ctx.db).execute({ id: sessionId });
+  if (!found || found.session.revokedAt) throw new AppError("session_revoked");
+  const { session: record, role } = found;
+  if (record.userId !== userId) throw new AppError("token_invalid");
+  const expired = [record.idleExpiresAt, record.expiresAt].some((end) => end && end <= ctx.now);
+  if (expired) throw new AppError("session_expired");
+  return { record, actor: { userId, sessionId, role } satisfies Actor };
+}
+
+const byId = prepared((db) =>
+  db
+    .select({ session: sessions, role: users.role })
+    .from(sessions)
+    .innerJoin(users, eq(users.id, sessions.userId))
+    .where(eq(sessions.id, sql.placeholder("id")))
+    .prepare("session_by_id"),
+);
+
+function isRole(value: string | null | undefined): value is Role {
+  return value === "user" || value === "operator" || value === "admin";
+}

@@ -1,0 +1,31 @@
+import type { Requester } from "@upstash/redis";
+
+const failuresToOpen = 2;
+const openMs = 2000;
+
+/**
+ * Stop asking a Redis that does not answer: after two failures in a row every call fails at once for
+ * 2 s, so that requests wait for a dead Redis at most once in that time. A command that Redis itself
+ * refuses is an answer and counts as health.
+ */
+export function withBreaker(requester: Requester): Requester {
+  let failures = 0;
+  let openUntil = 0;
+  return Object.assign(Object.create(requester) as Requester, {
+    request: async <Result>(call: Parameters<Requester["request"]>[0]) => {
+      if (Date.now() < openUntil) throw new Error("Redis is skipped after repeated failures.");
+      try {
+        const reply = await requester.request<Result>(call);
+        failures = 0;
+        return reply;
+      } catch (error) {
+        if (error instanceof Error && error.name === "UpstashError") {
+          failures = 0;
+        } else if (++failures >= failuresToOpen) {
+          openUntil = Date.now() + openMs;
+        }
+        throw error;
+      }
+    },
+  });
+}

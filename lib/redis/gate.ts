@@ -1,0 +1,26 @@
+import { log } from "../observability/logger.js";
+import type { PlainRedis } from "./client.js";
+import type { RoundTrip } from "./round-trip.js";
+
+/**
+ * The hash `gate` says that this Redis holds what it should: only while it is there does a missing
+ * session key mean anything. Its `generation` changes whenever the keys may have been lost.
+ */
+const key = "gate";
+
+/** The generation, or null when Redis has lost its data (or never had any). Rejects when it is away. */
+export async function readGeneration(trip: RoundTrip): Promise<string | null> {
+  const [generation] = await trip.hashFields(key, "generation");
+  return generation ?? null;
+}
+
+/**
+ * Open the gate of an empty Redis under a new generation, which makes each live session write its key
+ * back at its next request. Of several callers one wins; repeating it changes nothing.
+ */
+export async function openGate(redis: PlainRedis, now: Date): Promise<void> {
+  const opened = await redis.hsetnx(key, "generation", String(now.getTime()));
+  if (opened === 1) {
+    log("NOTICE", { evt: "redis_gate_opened", cat: "redis" }, "Redis was empty; sessions return");
+  }
+}

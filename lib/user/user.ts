@@ -1,0 +1,70 @@
+import { eq, sql } from "drizzle-orm";
+import { z } from "zod";
+import type { Context } from "../context.js";
+import { prepared } from "../db/database.js";
+import { users } from "../db/schema.js";
+
+/** An account as its owner sees it. */
+export const User = z.strictObject({
+  id: z.uuid(),
+  email: z.string().nullable(),
+  emailVerified: z.boolean(),
+  emailUndeliverable: z.boolean(),
+  name: z.string(),
+  avatarUrl: z.string().nullable(),
+  role: z.enum(["user", "operator", "admin"]),
+  nativeLanguage: z.string().nullable(),
+  targetLanguage: z.string().nullable(),
+  level: z.string().nullable(),
+  goals: z.array(z.string()),
+  interests: z.array(z.string()),
+  topics: z.array(z.string()),
+  dailyGoalMinutes: z.int(),
+  timeZone: z.string(),
+  reminderTime: z.string().nullable(),
+  isPremium: z.boolean(),
+  onboardingCompleted: z.boolean(),
+  createdAt: z.iso.datetime(),
+});
+export type User = z.infer<typeof User>;
+
+export type UserRow = typeof users.$inferSelect;
+
+/** The person, or null when the account is gone. */
+export async function findUser(ctx: Context, id: string): Promise<User | null> {
+  const [row] = await byId(ctx.db).execute({ id });
+  return row ? presentUser(row) : null;
+}
+
+/** A claimed address is shown to the account that claims it, as not verified. */
+export function presentUser(row: UserRow): User {
+  return {
+    id: row.id,
+    email: row.email ?? row.claimedEmail,
+    emailVerified: row.email !== null,
+    emailUndeliverable: row.emailUndeliverable,
+    name: row.name,
+    avatarUrl: row.avatarUrl,
+    role: row.role,
+    nativeLanguage: row.nativeLanguage,
+    targetLanguage: row.targetLanguage,
+    level: row.level,
+    goals: row.goals,
+    interests: row.interests,
+    topics: row.topics,
+    dailyGoalMinutes: row.dailyGoalMinutes,
+    timeZone: row.timeZone,
+    reminderTime: row.reminderTime,
+    isPremium: row.isPremium,
+    onboardingCompleted: row.onboardingCompleted,
+    createdAt: row.createdAt.toISOString(),
+  };
+}
+
+const byId = prepared((db) =>
+  db
+    .select()
+    .from(users)
+    .where(eq(users.id, sql.placeholder("id")))
+    .prepare("user_by_id"),
+);
