@@ -14,7 +14,6 @@ export interface FileRoute {
 export function routesFromFiles(files: readonly string[]): FileRoute[] {
   return files
     .filter(isFunctionFile)
-    .sort()
     .sort(byPrecedence)
     .map((file) => ({ file, path: pathOf(file) }));
 }
@@ -61,7 +60,11 @@ function patternOf(path: string): RegExp {
 }
 
 function byPrecedence(a: string, b: string): number {
-  return b.split("/").length - a.split("/").length || dynamicSegments(a) - dynamicSegments(b);
+  return (
+    b.split("/").length - a.split("/").length ||
+    dynamicSegments(a) - dynamicSegments(b) ||
+    a.localeCompare(b)
+  );
 }
 
 /** The platform counts the dynamic segments that stand last, with no static one after them. */
