@@ -35,12 +35,18 @@ export async function startFaultProxy(target: string): Promise<FaultProxy> {
   let fault: Fault | null = null;
   let hits = 0;
 
-  const server = http.createServer(async (request, response) => {
-    const text = await readText(request);
+  const server = http.createServer((request, response) => {
+    serve(request, response).catch(() => cut(response));
+  });
+  // Longer than any client keeps an idle connection: only faults that were asked for shall happen.
+  server.keepAliveTimeout = 120_000;
+
+  async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const text = (await readBytes(request)).toString("utf8");
     const call = { path: request.url ?? "/", body: parsed(text) };
     calls.push(call);
-    await answer(faultFor(call), request, response, text).catch(() => cut(response));
-  });
+    await answer(faultFor(call), request, response, text);
+  }
 
   function faultFor({ body }: FaultCall): Fault | null {
     if (fault === null || fault.kind === "refuse" || fault.match?.(body) === false) return null;
@@ -67,13 +73,16 @@ export async function startFaultProxy(target: string): Promise<FaultProxy> {
     }
     const reply = await forward(origin, agent, request, text);
     if (now?.kind === "lose-reply") return cut(response);
-    response.writeHead(reply.status, reply.headers).end(reply.body);
+    response.writeHead(reply.status, endToEnd(reply.headers)).end(reply.body);
   }
 
   async function listen(port: number): Promise<void> {
     await new Promise<void>((resolve, reject) => {
       server.once("error", reject);
-      server.listen(port, "127.0.0.1", resolve);
+      server.listen(port, "127.0.0.1", () => {
+        server.off("error", reject);
+        resolve();
+      });
     });
   }
 
@@ -143,12 +152,13 @@ function forward(
   });
 }
 
-function cut(response: ServerResponse): void {
-  response.socket?.resetAndDestroy();
+function endToEnd(headers: http.IncomingHttpHeaders): http.OutgoingHttpHeaders {
+  const { connection, "keep-alive": _, "transfer-encoding": __, ...rest } = headers;
+  return rest;
 }
 
-async function readText(message: IncomingMessage): Promise<string> {
-  return (await readBytes(message)).toString("utf8");
+function cut(response: ServerResponse): void {
+  response.socket?.resetAndDestroy();
 }
 
 async function readBytes(message: IncomingMessage): Promise<Buffer> {

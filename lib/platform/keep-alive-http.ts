@@ -14,10 +14,15 @@ export interface HttpCall {
   signal?: AbortSignal | undefined;
 }
 
+// Shorter than servers keep a silent connection (Node.js: 5 s): a request sent into one that is being
+// closed is lost, and it may not be repeated.
+const idleMsMax = 4000;
+
 const agents = {
-  "http:": new http.Agent({ keepAlive: true, maxSockets: 64 }),
-  "https:": new https.Agent({ keepAlive: true, maxSockets: 64 }),
+  "http:": new http.Agent({ keepAlive: true, maxSockets: 64, timeout: idleMsMax }),
+  "https:": new https.Agent({ keepAlive: true, maxSockets: 64, timeout: idleMsMax }),
 };
+let lastCallAtMs = 0;
 
 /**
  * POST a text body over a kept-alive connection.
@@ -27,6 +32,7 @@ const agents = {
  * quarter of the CPU of the global fetch here (docs/decisions/002-transports.md).
  */
 export function post(url: URL, call: HttpCall): Promise<HttpReply> {
+  dropConnectionsOfAFrozenProcess();
   return new Promise((resolve, reject) => {
     const client = url.protocol === "https:" ? https : http;
     const request = client.request(
@@ -41,7 +47,6 @@ export function post(url: URL, call: HttpCall): Promise<HttpReply> {
         const chunks: Buffer[] = [];
         response.on("data", (chunk: Buffer) => chunks.push(chunk));
         response.on("error", fail);
-        response.on("aborted", () => fail(new Error("The connection was cut during the reply.")));
         response.on("end", () => {
           clearTimeout(timer);
           resolve({
@@ -56,6 +61,7 @@ export function post(url: URL, call: HttpCall): Promise<HttpReply> {
       const error = new Error(`No reply from ${url.host} within ${call.timeoutMs} ms.`);
       error.name = "TimeoutError";
       request.destroy(error);
+      fail(error);
     }, call.timeoutMs);
     const fail = (error: Error) => {
       clearTimeout(timer);
@@ -64,4 +70,17 @@ export function post(url: URL, call: HttpCall): Promise<HttpReply> {
     request.on("error", fail);
     request.end(call.body);
   });
+}
+
+/** While a function is frozen between requests, no timer of the agents runs, and the servers hang up. */
+function dropConnectionsOfAFrozenProcess(): void {
+  const now = Date.now();
+  if (now - lastCallAtMs > idleMsMax) {
+    for (const { freeSockets } of Object.values(agents)) {
+      for (const sockets of Object.values(freeSockets)) {
+        for (const socket of sockets ?? []) socket.destroy();
+      }
+    }
+  }
+  lastCallAtMs = now;
 }

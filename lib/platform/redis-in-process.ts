@@ -1,0 +1,50 @@
+import { errors, type Requester } from "@upstash/redis";
+import { Redis } from "ioredis";
+import { redisConnection } from "./redis-connection.js";
+import { handleRedis, type RedisPath } from "./upstash-protocol.js";
+
+const commandTimeoutMs = 250;
+
+/**
+ * The client's transport to a Redis server without HTTP in between: `new Redis(requester)`.
+ *
+ * Each command is sent at most once. One that cannot be sent, or is not answered within 250 ms, rejects
+ * with an error that is no `UpstashError`; the connection is restored in the background.
+ */
+export function inProcessRedis(url: string): { requester: Requester; close(): Promise<void> } {
+  const redis = new Redis(url, {
+    commandTimeout: commandTimeoutMs,
+    connectTimeout: 2000,
+    // A connection that has fallen silent without being closed is given up.
+    socketTimeout: 2000,
+    enableOfflineQueue: false,
+    maxRetriesPerRequest: 0,
+    autoResendUnfulfilledCommands: false,
+    retryStrategy: (attempts) => Math.min(attempts * 50, 1000),
+  });
+  const backend = redisConnection(redis);
+  let opening: Promise<void> | null = firstAttempt(redis).then(() => {
+    opening = null;
+  });
+
+  const request = async ({ path, body }: Parameters<Requester["request"]>[0]) => {
+    if (opening) await opening;
+    const reply = await handleRedis(backend, (path?.[0] ?? "") as RedisPath, body);
+    if (reply.status === 200) return reply.body;
+    throw new errors.UpstashError((reply.body as { error: string }).error);
+  };
+  return { requester: { request } as Requester, close: () => backend.close() };
+}
+
+/** Settles when the first connection stands or has failed: a process may be called as it starts. */
+function firstAttempt(redis: Redis): Promise<void> {
+  return new Promise((resolve) => {
+    const settle = () => {
+      clearTimeout(timer);
+      resolve();
+    };
+    const timer = setTimeout(settle, commandTimeoutMs);
+    redis.once("ready", settle);
+    redis.once("close", settle);
+  });
+}

@@ -1,0 +1,70 @@
+import { errors, type Requester } from "@upstash/redis";
+import { post } from "./keep-alive-http.js";
+
+interface Reply {
+  result?: unknown;
+  error?: string;
+}
+
+/**
+ * Upstash's REST protocol for the client `new Redis(requester)`, as the client's own HTTP transport
+ * speaks it, at a quarter of the cost.
+ *
+ * A request is sent once. It rejects with `UpstashError` when the server refuses it, and with the error
+ * of the connection (`TimeoutError`, `ECONNREFUSED`…) otherwise; then a write may have happened or not.
+ */
+export function redisOverHttp(options: {
+  url: string;
+  token: string;
+  timeoutMs: number;
+}): Requester {
+  const base = options.url.replace(/\/$/, "");
+  const headers = {
+    authorization: `Bearer ${options.token}`,
+    "content-type": "application/json",
+    "upstash-encoding": "base64",
+  };
+  const requester = { readYourWrites: true, upstashSyncToken: "", request };
+
+  async function request(call: Parameters<Requester["request"]>[0]) {
+    const reply = await post(new URL([base, ...(call.path ?? [])].join("/")), {
+      headers: { ...headers, "upstash-sync-token": requester.upstashSyncToken },
+      body: JSON.stringify(call.body),
+      timeoutMs: options.timeoutMs,
+      signal: call.signal,
+    });
+    const body = parse(reply.body);
+    // The client's own transport adds the whole command here; with it, session data would be logged.
+    if (reply.status !== 200) throw new errors.UpstashError(String((body as Reply).error));
+
+    requester.upstashSyncToken = String(reply.headers["upstash-sync-token"] ?? "");
+    return Array.isArray(body) ? body.map(decodeReply) : decodeReply(body as Reply);
+  }
+
+  return requester as Requester;
+}
+
+function parse(body: string): unknown {
+  try {
+    const value: unknown = JSON.parse(body);
+    if (typeof value === "object" && value !== null) return value;
+  } catch (cause) {
+    throw new errors.UpstashJSONParseError(body, { cause });
+  }
+  throw new errors.UpstashJSONParseError(body);
+}
+
+function decodeReply({ result, error }: Reply): Reply {
+  return error === undefined ? { result: result === "OK" ? result : decode(result) } : { error };
+}
+
+function decode(value: unknown): unknown {
+  if (typeof value === "string") return base64.test(value) ? fromBase64(value) : value;
+  return Array.isArray(value) ? value.map(decode) : value;
+}
+
+const base64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
+
+function fromBase64(text: string): string {
+  return Buffer.from(text, "base64").toString("utf8");
+}
