@@ -1,0 +1,40 @@
+import process from "node:process";
+import { openEmbeddedRedis } from "../../../dev/stores/embedded-redis.js";
+import { openRealRedis } from "../../../dev/stores/real-redis.js";
+import { startUpstashEndpoint } from "../../../dev/stores/upstash-endpoint.js";
+
+export const realUrl = process.env.TEST_REDIS_URL;
+
+/** An endpoint over the embedded server, its data in memory. */
+export async function embeddedEndpoint() {
+  const store = await openEmbeddedRedis({});
+  const endpoint = await startUpstashEndpoint({ backend: store.backend, token: "secret" });
+  return {
+    ...endpoint,
+    backend: store.backend,
+    async close() {
+      await endpoint.close();
+      await store.close();
+    },
+  };
+}
+
+/** An endpoint over the real server that the environment names. */
+export async function realEndpoint(url: string) {
+  const backend = await openRealRedis(url);
+  const endpoint = await startUpstashEndpoint({ backend, token: "secret" });
+  return {
+    ...endpoint,
+    backend,
+    async close() {
+      await endpoint.close();
+      await backend.close();
+    },
+  };
+}
+
+/** The endpoints that a promise is kept on: always the embedded one, the real one when it is there. */
+export const servers: [string, () => ReturnType<typeof embeddedEndpoint>][] = [
+  ["embedded", embeddedEndpoint],
+  ...(realUrl ? [["real", () => realEndpoint(realUrl)] as (typeof servers)[number]] : []),
+];
