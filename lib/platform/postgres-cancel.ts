@@ -1,0 +1,27 @@
+import net from "node:net";
+
+/**
+ * Ask the server to stop what one of its processes is doing. Best effort: nothing tells whether it
+ * worked. Source: PostgreSQL, "Canceling Requests in Progress".
+ */
+export function cancelStatement(session: {
+  host: string;
+  port: number;
+  processID: number | null;
+  secretKey: number | null;
+}): void {
+  const { host, port, processID, secretKey } = session;
+  if (processID === null || secretKey === null) return;
+  const request = Buffer.alloc(16);
+  request.writeInt32BE(16, 0);
+  request.writeInt32BE(80_877_102, 4);
+  request.writeInt32BE(processID, 8);
+  request.writeInt32BE(secretKey, 12);
+  const socket = host.startsWith("/")
+    ? net.connect(`${host}/.s.PGSQL.${port}`)
+    : net.connect(port, host);
+  socket.on("error", () => {});
+  socket.setTimeout(2000, () => socket.destroy());
+  socket.end(request);
+  socket.resume();
+}

@@ -1,0 +1,31 @@
+import { handleSql } from "./neon-protocol.js";
+import type { NeonFetch } from "./platform.js";
+import { postgresPool } from "./postgres-pool.js";
+
+/** What a request may wait for Postgres and still be answered within 3 s. */
+const deadlineMs = 2500;
+
+/**
+ * Neon's protocol without HTTP, over a pool of connections to any PostgreSQL.
+ *
+ * `fetch` rejects, like a network, when the server is away or takes longer than 2.5 s; the server's own
+ * errors are replies. Aborting its signal cancels the statement.
+ */
+export function inProcessPostgres(connectionString: string): {
+  fetch: NeonFetch;
+  close(): Promise<void>;
+} {
+  const pool = postgresPool(connectionString, { deadlineMs });
+  return {
+    async fetch(_url, { headers, body, signal }) {
+      const reply = await handleSql(pool, headers, body, signal);
+      return {
+        ok: reply.status === 200,
+        status: reply.status,
+        json: async () => reply.body,
+        text: async () => JSON.stringify(reply.body),
+      };
+    },
+    close: () => pool.close(),
+  };
+}

@@ -1,0 +1,144 @@
+import { Pool } from "pg";
+import { beginStatement, isServerError, type SqlBackend } from "./neon-protocol.js";
+import { cancelStatement } from "./postgres-cancel.js";
+import {
+  asSession,
+  exchange,
+  type PostgresSession,
+  resetSession,
+  runOne,
+  runPrepared,
+} from "./postgres-session.js";
+import { leavesSessionState } from "./postgres-session-state.js";
+
+/**
+ * A `SqlBackend` over pooled connections to a real PostgreSQL, with the operations guide's figures.
+ *
+ * Single statements are prepared once per connection. What a statement leaves in its session is
+ * discarded before the next use. `deadlineMs` bounds a call from its start to its answer; when it has
+ * passed, or the signal aborts, the server is asked to cancel and the connection is given up.
+ * Connections are made anew by themselves after the server was away.
+ */
+export function postgresPool(
+  connectionString: string,
+  { deadlineMs }: { deadlineMs?: number } = {},
+): SqlBackend & { close(): Promise<void> } {
+  const pool = new Pool({
+    connectionString,
+    max: 20,
+    idleTimeoutMillis: 30_000,
+    connectionTimeoutMillis: 2000,
+  });
+  // An idle connection that breaks has already left the pool, and one in use rejects its statement.
+  pool.on("error", () => {});
+  pool.on("connect", (client) => asSession(client).on("error", () => {}));
+  const place = placeOf(connectionString);
+
+  function withSession<T>(
+    work: (session: PostgresSession) => Promise<T>,
+    signal: AbortSignal | undefined,
+  ): Promise<T> {
+    return new Promise((resolve, reject) => {
+      let session: PostgresSession | undefined;
+      let isSettled = false;
+      const settle = () => {
+        isSettled = true;
+        clearTimeout(timer);
+        signal?.removeEventListener("abort", onAbort);
+      };
+      const giveUp = (reason: unknown) => {
+        settle();
+        reject(reason);
+        if (!session) return;
+        cancelStatement(session);
+        session.release(true);
+      };
+      const onAbort = () => giveUp(signal?.reason);
+      const onDeadline = () => giveUp(timeoutError(place, deadlineMs));
+      const timer = deadlineMs === undefined ? undefined : setTimeout(onDeadline, deadlineMs);
+      if (signal?.aborted) return onAbort();
+      signal?.addEventListener("abort", onAbort);
+
+      pool.connect((error, client, release) => {
+        if (isSettled) return release();
+        if (!client) {
+          settle();
+          return reject(isRefusal(error) ? error : unreachable(place, error));
+        }
+        const used = client as PostgresSession;
+        session = used;
+        work(used).then(
+          (result) => {
+            if (isSettled) return;
+            settle();
+            resolve(result);
+            giveBack(used);
+          },
+          (failure: unknown) => {
+            if (isSettled) return;
+            settle();
+            if (isRefusal(failure)) {
+              reject(failure);
+              giveBack(used);
+            } else {
+              reject(unreachable(place, failure));
+              used.release(true);
+            }
+          },
+        );
+      });
+    });
+  }
+
+  return {
+    query: (statement, signal) =>
+      withSession((session) => {
+        const { text } = statement;
+        if (session.prepared.has(text) || !leavesSessionState(text)) {
+          return runPrepared(session, statement);
+        }
+        session.needsReset = true;
+        return runOne(session, statement);
+      }, signal),
+    batch: (statements, options, signal) =>
+      withSession(async (session) => {
+        const begin = { text: beginStatement(options), params: [] };
+        const commit = { text: "COMMIT", params: [] };
+        session.needsReset = true;
+        const results = await exchange(session, [begin, ...statements, commit]);
+        session.needsReset = statements.some(({ text }) => leavesSessionState(text));
+        return results.slice(1, -1);
+      }, signal),
+    close: () => pool.end(),
+  };
+}
+
+function giveBack(session: PostgresSession): void {
+  if (session.needsReset) {
+    resetSession(session).then(
+      () => session.release(),
+      () => session.release(true),
+    );
+  } else session.release();
+}
+
+/** True when the server answered with an error and goes on serving. */
+function isRefusal(error: unknown): boolean {
+  return isServerError(error) && !/^(57P0|08|53300)/.test(error.code);
+}
+
+function unreachable(place: string, cause: unknown): Error {
+  const reason = cause instanceof Error ? cause.message || cause.name : String(cause);
+  return new Error(`Postgres at ${place} is unreachable: ${reason}`, { cause });
+}
+
+function timeoutError(place: string, deadlineMs: number | undefined): Error {
+  const error = new Error(`No answer from Postgres at ${place} within ${deadlineMs} ms`);
+  error.name = "TimeoutError";
+  return error;
+}
+
+/** Host and port, without the credentials. */
+function placeOf(connectionString: string): string {
+  return URL.canParse(connectionString) ? new URL(connectionString).host : "the given address";
+}
