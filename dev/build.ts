@@ -1,0 +1,15 @@
+import process from "node:process";
+import { buildOutput } from "./build/output.js";
+import { buildSelfHosted } from "./build/self-hosted.js";
+
+const started = performance.now();
+const root = process.cwd();
+const [{ functions, missing }] = await Promise.all([buildOutput(root), buildSelfHosted(root)]);
+
+const largest = functions.reduce((a, b) => (b.bytes > a.bytes ? b : a));
+const seconds = ((performance.now() - started) / 1000).toFixed(1);
+console.log(`Built ${functions.length} functions into .vercel/output in ${seconds} s.`);
+console.log(`The largest is ${largest.file}: ${Math.ceil(largest.bytes / 1024)} KB.`);
+for (const architecture of missing) {
+  console.warn(`No binaries for ${architecture} could be had: this output runs on x64 only.`);
+}

@@ -1,0 +1,28 @@
+import { cp, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { join, sep } from "node:path";
+import { routesFromFiles } from "../../lib/platform/routes.js";
+import { type FunctionOutput, writeFunctions } from "./function-output.js";
+import { platformConfig, readProjectSettings } from "./platform-config.js";
+
+/**
+ * Write a project's `.vercel/output` (Build Output API v3): the functions of `api/`, the files of
+ * `public/`, and nothing else. Resolves to the functions and the architectures that lack a binary.
+ */
+export async function buildOutput(
+  root: string,
+): Promise<{ functions: FunctionOutput[]; missing: string[] }> {
+  const output = join(root, ".vercel/output");
+  await rm(output, { recursive: true, force: true });
+  await rm(join(root, ".vercel/source-maps"), { recursive: true, force: true });
+  await mkdir(output, { recursive: true });
+  const paths = await readdir(join(root, "api"), { recursive: true });
+  const files = routesFromFiles(paths.map((path) => `api/${path.split(sep).join("/")}`)).map(
+    ({ file }) => file,
+  );
+  const settings = readProjectSettings(await readFile(join(root, "vercel.json"), "utf8"));
+  const result = await writeFunctions(root, files);
+  await cp(join(root, "public"), join(output, "static"), { recursive: true });
+  const config = platformConfig(files, settings);
+  await writeFile(join(output, "config.json"), JSON.stringify(config, null, 2));
+  return result;
+}
