@@ -1,0 +1,74 @@
+import { randomUUID } from "node:crypto";
+import { rm } from "node:fs/promises";
+import { resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import { type BuildFailure, build, formatMessages } from "esbuild";
+import type { LoadedFunction } from "../../lib/platform/invocation.js";
+import { bundleOptions } from "../build/bundle.js";
+
+/** One function of `api/` as its source stood at one moment. */
+export class FunctionBuild {
+  readonly loaded: Promise<LoadedFunction>;
+  /** The absolute paths of the project's files that it was made of, once it is built. */
+  inputs: readonly string[] = [];
+  #isBroken = false;
+
+  /** Never rejects: a source that cannot be built or run is a function that answers so. */
+  constructor(
+    private readonly root: string,
+    private readonly file: string,
+    print: (text: string) => void,
+  ) {
+    this.loaded = this.#load().catch(async (error) => {
+      this.#isBroken = true;
+      const text = `${file} cannot be loaded.\n\n${await explained(error)}`;
+      print(text);
+      return { fetch: () => new Response(text, { status: 500 }) };
+    });
+  }
+
+  /** Do these files make it stale? What a broken build misses is unknown: any file may be the one. */
+  dependsOn(paths: ReadonlySet<string>): boolean {
+    return this.#isBroken || this.inputs.some((input) => paths.has(input));
+  }
+
+  async #load(): Promise<LoadedFunction> {
+    // A new name each time: a module that was imported once stays what it was.
+    const name = randomUUID();
+    const outdir = resolve(this.root, ".local/functions");
+    const { metafile } = await build({
+      ...bundleOptions([{ in: resolve(this.root, this.file), out: name }], outdir),
+      absWorkingDir: this.root,
+      metafile: true,
+      sourcemap: "inline",
+      sourcesContent: false,
+    });
+    this.inputs = Object.keys(metafile.inputs)
+      .filter((input) => !/(^|\/)node_modules\//.test(input))
+      .map((input) => resolve(this.root, input));
+    const output = resolve(outdir, `${name}.mjs`);
+    try {
+      const module = await import(pathToFileURL(output).href);
+      if (typeof module.default?.fetch !== "function") {
+        throw new Error("Its default export has no fetch(request).");
+      }
+      return {
+        fetch: (request) => module.default.fetch(request),
+        maxDuration: module.config?.maxDuration,
+      };
+    } finally {
+      await rm(output);
+    }
+  }
+}
+
+async function explained(error: unknown): Promise<string> {
+  if (isBuildFailure(error)) {
+    return (await formatMessages(error.errors, { kind: "error" })).join("");
+  }
+  return error instanceof Error ? `${error.stack}` : String(error);
+}
+
+function isBuildFailure(error: unknown): error is BuildFailure {
+  return error instanceof Error && "errors" in error && Array.isArray(error.errors);
+}
