@@ -1,0 +1,35 @@
+import { readdir, readFile } from "node:fs/promises";
+import { join, sep } from "node:path";
+import { pathToFileURL } from "node:url";
+import type { LoadedFunction } from "./invocation.js";
+import { routesFromFiles } from "./routes.js";
+import type { Route } from "./server.js";
+
+/** The routes of a built output; each function is loaded at its first request. */
+export async function readBuiltFunctions(output: string): Promise<Route[]> {
+  const functions = join(output, "functions");
+  const folders = (await readdir(functions, { recursive: true }))
+    .map((path) => path.split(sep).join("/"))
+    .filter((path) => path.endsWith(".func") && !path.includes("/node_modules/"));
+  const files = folders.map((folder) => folder.replace(/\.func$/, ".js"));
+  return routesFromFiles(files).map(({ file, path }) => {
+    const folder = join(functions, file.replace(/\.js$/, ".func"));
+    let loading: Promise<LoadedFunction> | undefined;
+    return {
+      path,
+      load() {
+        loading ??= loadFunction(folder);
+        return loading;
+      },
+    };
+  });
+}
+
+async function loadFunction(folder: string): Promise<LoadedFunction> {
+  const settings = JSON.parse(await readFile(join(folder, ".vc-config.json"), "utf8"));
+  const module = await import(pathToFileURL(join(folder, settings.handler)).href);
+  return {
+    fetch: (request) => module.default.fetch(request),
+    maxDuration: settings.maxDuration,
+  };
+}

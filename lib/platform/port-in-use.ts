@@ -1,0 +1,13 @@
+/** What to tell when the port is taken, in the words of the operations guide; undefined for other errors. */
+export function explainPortInUse(error: unknown): string | undefined {
+  const { code, address, port } = error as NodeJS.ErrnoException & {
+    address?: string;
+    port?: number;
+  };
+  if (code !== "EADDRINUSE") return undefined;
+  return [
+    `Error: EADDRINUSE: address already in use ${address ?? "::"}:${port}`,
+    `Free the port:      lsof -ti :${port} | xargs kill -9`,
+    "Or use another one: change PORT in .env",
+  ].join("\n");
+}

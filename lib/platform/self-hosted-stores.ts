@@ -1,0 +1,116 @@
+import { type Env, EnvironmentError } from "../env.js";
+import { type AttachedStores, attachStores } from "./embedded-stores.js";
+import { storeTimeouts } from "./installed.js";
+import type { Platform } from "./platform.js";
+import { inProcessPostgres } from "./postgres-in-process.js";
+import { postgresOverHttp } from "./postgres-over-http.js";
+import { inProcessRedis } from "./redis-in-process.js";
+import { redisOverHttp } from "./redis-over-http.js";
+
+export interface SelfHostedStores {
+  platform: Platform;
+  /** One phrase for each store, for the start line. */
+  descriptions: string[];
+  /** True when Postgres is embedded: nobody migrates it before a release. */
+  isPostgresEmbedded: boolean;
+  close(): Promise<void>;
+}
+
+type Opened<Part> = { part: Part; description: string; close(): Promise<void> | void };
+
+/**
+ * Open the stores that the environment names, each decided by itself; one that is not named is the
+ * embedded one. Throws an `EnvironmentError` for a set that cannot work.
+ *
+ * `attach` opens the embedded stores, in a process of their own.
+ */
+export async function openSelfHostedStores(
+  { stores, production }: Pick<Env, "stores" | "production">,
+  attach: () => Promise<AttachedStores> = attachStores,
+): Promise<SelfHostedStores> {
+  requireStores(stores, production);
+  const embedded =
+    stores.databaseUrl && (stores.redisUrl || stores.upstash) ? undefined : await attach();
+  const postgres = openPostgres(stores, embedded);
+  const redis = openRedis(stores, embedded);
+  return {
+    platform: { postgres: postgres.part, redis: redis.part },
+    descriptions: [postgres.description, redis.description],
+    isPostgresEmbedded: !stores.databaseUrl,
+    async close() {
+      await Promise.all([postgres.close(), redis.close()]);
+      embedded?.detach();
+    },
+  };
+}
+
+/** True when the connection string names Neon, which speaks its protocol over HTTPS itself. */
+export function isNeon(connectionString: string): boolean {
+  return new URL(connectionString).hostname.endsWith(".neon.tech");
+}
+
+function requireStores(stores: Env["stores"], production: boolean): void {
+  if (stores.redisUrl && stores.upstash) {
+    throw new EnvironmentError(
+      "REDIS_URL and UPSTASH_REDIS_REST_URL are both set: keep the one of the Redis to use",
+    );
+  }
+  if (!production || stores.embedded) return;
+  const missing = [
+    ...(stores.databaseUrl ? [] : ["DATABASE_URL"]),
+    ...(stores.redisUrl || stores.upstash
+      ? []
+      : ["REDIS_URL (or UPSTASH_REDIS_REST_URL and UPSTASH_REDIS_REST_TOKEN)"]),
+  ];
+  if (missing.length === 0) return;
+  throw new EnvironmentError(
+    `${missing.join(" and ")} required in production (EMBEDDED_STORES=true runs it on embedded stores)`,
+  );
+}
+
+function openPostgres(
+  { databaseUrl }: Env["stores"],
+  embedded: AttachedStores | undefined,
+): Opened<Platform["postgres"]> {
+  const timeoutMs = storeTimeouts.postgresMs;
+  const close = () => {};
+  if (!databaseUrl) {
+    const { connectionString, endpoint } = opened(embedded).postgres;
+    const fetch = postgresOverHttp({ timeoutMs, endpoint });
+    return { part: { connectionString, fetch }, description: "embedded Postgres", close };
+  }
+  const connectionString = databaseUrl;
+  const { host } = new URL(connectionString);
+  if (isNeon(connectionString)) {
+    const fetch = postgresOverHttp({ timeoutMs });
+    return { part: { connectionString, fetch }, description: `Neon at ${host}`, close };
+  }
+  const transport = inProcessPostgres(connectionString);
+  return {
+    part: { connectionString, fetch: transport.fetch },
+    description: `PostgreSQL at ${host}`,
+    close: transport.close,
+  };
+}
+
+function openRedis(
+  { redisUrl, upstash }: Env["stores"],
+  embedded: AttachedStores | undefined,
+): Opened<Platform["redis"]> {
+  const timeoutMs = storeTimeouts.redisMs;
+  if (redisUrl) {
+    const { requester, close } = inProcessRedis(redisUrl);
+    return { part: requester, description: `Redis at ${new URL(redisUrl).host}`, close };
+  }
+  const { url, token } = upstash ?? opened(embedded).redis;
+  return {
+    part: redisOverHttp({ url, token, timeoutMs }),
+    description: upstash ? `Upstash at ${new URL(url).host}` : "embedded Redis",
+    close: () => {},
+  };
+}
+
+function opened(embedded: AttachedStores | undefined): AttachedStores {
+  if (!embedded) throw new Error("The embedded stores are not open.");
+  return embedded;
+}
