@@ -4,7 +4,6 @@ import { prepared } from "../db/database.js";
 import { sessions, users } from "../db/schema.js";
 import { AppError } from "../errors.js";
 import { redis } from "../redis/client.js";
-import { openGate } from "../redis/gate.js";
 import { RoundTrip } from "../redis/round-trip.js";
 import type { AccessClaims } from "./access-token.js";
 import { revokeSession, sessionKey, writeSessionKey } from "./session.js";
@@ -41,11 +40,7 @@ export async function requireLiveSession(
   answer: SessionAnswer | null,
 ): Promise<Actor> {
   const { sessionId } = claims;
-  if (!answer) return (await recordOfLiveSession(ctx, claims)).actor;
-  if (answer.generation === null) {
-    ctx.after(() => openGate(redis(), ctx.now));
-    return (await recordOfLiveSession(ctx, claims)).actor;
-  }
+  if (!answer || answer.generation === null) return (await recordOfLiveSession(ctx, claims)).actor;
   const { session, generation } = answer;
   if (!session) return returnToRedis(ctx, claims, generation);
   if (session.userId !== claims.userId) throw new AppError("token_invalid");
@@ -65,30 +60,46 @@ async function returnToRedis(
   generation: string,
 ): Promise<Actor> {
   const { record, actor } = await recordOfLiveSession(ctx, claims);
-  const id = claims.sessionId;
-  if (record.redisGeneration === generation) {
-    // Another request may have written the key back just now; it does so before it marks the record.
-    if ((await redis().exists(sessionKey(id))) === 1) return actor;
-    await revokeSession(ctx, id, "redis_key_deleted");
-    throw new AppError("session_revoked");
+  if (record.redisGeneration !== generation) {
+    await writeBack(ctx, record, actor, generation);
+    return actor;
   }
+  // Another request may have written the key back just now: it does so before it marks the record.
+  if (await isInRedis(record.id)) return actor;
+  await revokeSession(ctx, record.id, "redis_key_deleted");
+  throw new AppError("session_revoked");
+}
+
+/** Throws `session_revoked` when the session was ended in between: the key must not outlive it. */
+async function writeBack(
+  ctx: Context,
+  record: SessionRecord,
+  { role }: Actor,
+  generation: string,
+): Promise<void> {
   const trip = new RoundTrip(redis());
-  const written = writeSessionKey(
-    trip,
-    id,
-    { ...record, device: record.deviceId, role: actor.role },
-    record.idleExpiresAt,
-  );
-  await Promise.all([written, trip.send()]);
+  const key = { ...record, device: record.deviceId, role };
+  const written = writeSessionKey(trip, record.id, key, record.idleExpiresAt);
+  const [outcome] = await Promise.allSettled([written, trip.send()]);
+  // Redis went away again; the record has just said that the session lives.
+  if (outcome.status === "rejected") return;
   const marked = await ctx.db
     .update(sessions)
     .set({ redisGeneration: generation })
-    .where(and(eq(sessions.id, id), isNull(sessions.revokedAt)))
+    .where(and(eq(sessions.id, record.id), isNull(sessions.revokedAt)))
     .returning({ id: sessions.id });
-  if (marked.length > 0) return actor;
-  // It was ended in between: the key must not outlive it.
-  await redis().del(sessionKey(id));
+  if (marked.length > 0) return;
+  await redis().del(sessionKey(record.id));
   throw new AppError("session_revoked");
+}
+
+/** Away counts as there: only a Redis that answers can say that a key was deleted. */
+async function isInRedis(id: string): Promise<boolean> {
+  try {
+    return (await redis().exists(sessionKey(id))) === 1;
+  } catch {
+    return true;
+  }
 }
 
 async function recordOfLiveSession(ctx: Context, { userId, sessionId }: AccessClaims) {
@@ -100,6 +111,8 @@ async function recordOfLiveSession(ctx: Context, { userId, sessionId }: AccessCl
   if (expired) throw new AppError("session_expired");
   return { record, actor: { userId, sessionId, role } satisfies Actor };
 }
+
+type SessionRecord = typeof sessions.$inferSelect;
 
 const byId = prepared((db) =>
   db

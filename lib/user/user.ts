@@ -3,6 +3,7 @@ import { z } from "zod";
 import type { Context } from "../context.js";
 import { prepared } from "../db/database.js";
 import { users } from "../db/schema.js";
+import { AppError } from "../errors.js";
 
 /** An account as its owner sees it. */
 export const User = z.strictObject({
@@ -30,10 +31,11 @@ export type User = z.infer<typeof User>;
 
 export type UserRow = typeof users.$inferSelect;
 
-/** The person, or null when the account is gone. */
-export async function findUser(ctx: Context, id: string): Promise<User | null> {
+/** The person's account. Throws `session_revoked` when it is gone, for then its sessions are too. */
+export async function getUser(ctx: Context, id: string): Promise<User> {
   const [row] = await byId(ctx.db).execute({ id });
-  return row ? presentUser(row) : null;
+  if (!row) throw new AppError("session_revoked");
+  return presentUser(row);
 }
 
 /** A claimed address is shown to the account that claims it, as not verified. */

@@ -1,0 +1,51 @@
+import type { Env } from "../env.js";
+
+const exposed = [
+  "X-Correlation-ID",
+  "X-RateLimit-Limit",
+  "X-RateLimit-Remaining",
+  "X-RateLimit-Reset",
+  "RateLimit",
+  "RateLimit-Policy",
+  "Retry-After",
+  "ETag",
+].join(", ");
+
+const accepted = [
+  "Authorization",
+  "Content-Type",
+  "Idempotency-Key",
+  "Rotation-Id",
+  "Device-Id",
+  "If-Match",
+  "X-Correlation-ID",
+  "X-App-Version",
+].join(", ");
+
+/**
+ * The headers that let a browser's page read the answer: for an exact origin of `CORS_ORIGIN` or the
+ * same origin, and for no other (never `*`, never `null`). They belong on error replies too.
+ */
+export function corsHeaders(request: Request, url: URL, env: Env): Record<string, string> {
+  const origin = request.headers.get("origin");
+  const always = { Vary: "Origin" };
+  if (origin === null || !isAllowed(origin, url, env)) return always;
+  return {
+    ...always,
+    "Access-Control-Allow-Origin": origin,
+    "Access-Control-Expose-Headers": exposed,
+  };
+}
+
+/** What a preflight is answered besides `corsHeaders`. */
+export function preflightHeaders(methods: string): Record<string, string> {
+  return {
+    "Access-Control-Allow-Methods": methods,
+    "Access-Control-Allow-Headers": accepted,
+    "Access-Control-Max-Age": "7200",
+  };
+}
+
+function isAllowed(origin: string, url: URL, env: Env): boolean {
+  return origin !== "null" && (env.http.corsOrigins.includes(origin) || origin === url.origin);
+}

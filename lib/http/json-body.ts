@@ -1,0 +1,105 @@
+import { AppError, type FieldError } from "../errors.js";
+
+const bytesMax = 1024 * 1024;
+const depthMax = 32;
+
+/**
+ * The JSON body of a request. Throws `unsupported_media_type`, `payload_too_large` (counted as it
+ * streams), `malformed_body` (UTF-8, JSON, depth, prototype keys) or `validation_failed` (NUL and lone
+ * surrogates, which Postgres cannot hold).
+ */
+export async function readJsonBody(request: Request): Promise<unknown> {
+  requireJson(request.headers);
+  const text = decode(await readBytes(request));
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (cause) {
+    throw new AppError("malformed_body", { cause });
+  }
+  const refused: FieldError[] = [];
+  inspect(value, "", 0, refused);
+  if (refused.length > 0) throw new AppError("validation_failed", { fields: refused });
+  return value;
+}
+
+/** Text that UTF-8 and Postgres can hold: no NUL, no half of a surrogate pair. */
+export function isStorable(text: string): boolean {
+  return !text.includes("\0") && text.isWellFormed();
+}
+
+function requireJson(headers: Headers): void {
+  const [type = "", ...parameters] = (headers.get("content-type") ?? "").toLowerCase().split(";");
+  const charset = parameters.map((p) => p.trim()).find((p) => p.startsWith("charset="));
+  const isUtf8 = charset === undefined || /^charset="?utf-8"?$/.test(charset);
+  const encoding = headers.get("content-encoding");
+  const isPlain = encoding === null || encoding === "identity";
+  if (type.trim() !== "application/json" || !isUtf8 || !isPlain) {
+    throw new AppError("unsupported_media_type");
+  }
+}
+
+async function readBytes(request: Request): Promise<Uint8Array> {
+  const declared = request.headers.get("content-length");
+  if (declared !== null && Number(declared) > bytesMax) throw new AppError("payload_too_large");
+  // A declared length is enforced by HTTP itself, so that the fast way is safe.
+  if (declared !== null) {
+    const bytes = new Uint8Array(await received(request.arrayBuffer()));
+    if (bytes.byteLength > bytesMax) throw new AppError("payload_too_large");
+    return bytes;
+  }
+  const chunks: Uint8Array[] = [];
+  let total = 0;
+  const reader = request.body?.getReader();
+  while (reader) {
+    const { done, value } = await received(reader.read());
+    if (done) break;
+    total += value.byteLength;
+    if (total > bytesMax) {
+      await reader.cancel();
+      throw new AppError("payload_too_large");
+    }
+    chunks.push(value);
+  }
+  return Buffer.concat(chunks);
+}
+
+/** A body that stops half-way is the sender's failure, not ours. */
+async function received<T>(part: Promise<T>): Promise<T> {
+  try {
+    return await part;
+  } catch (cause) {
+    throw new AppError("malformed_body", { cause });
+  }
+}
+
+const utf8 = new TextDecoder("utf-8", { fatal: true });
+
+function decode(bytes: Uint8Array): string {
+  try {
+    return utf8.decode(bytes);
+  } catch (cause) {
+    throw new AppError("malformed_body", { cause });
+  }
+}
+
+function inspect(value: unknown, pointer: string, depth: number, refused: FieldError[]): void {
+  if (typeof value === "string") {
+    if (!isStorable(value)) refused.push(notStorable(pointer));
+    return;
+  }
+  if (typeof value !== "object" || value === null) return;
+  if (depth >= depthMax) throw new AppError("malformed_body");
+  for (const [name, child] of Object.entries(value)) {
+    if (name === "__proto__" || name === "constructor") throw new AppError("malformed_body");
+    const path = `${pointer}/${name.replaceAll("~", "~0").replaceAll("/", "~1")}`;
+    if (!isStorable(name)) refused.push(notStorable(pointer));
+    else inspect(child, path, depth + 1, refused);
+  }
+}
+
+const notStorable = (pointer: string): FieldError => ({
+  pointer,
+  code: "invalid_text",
+  message: "Text must not hold NUL or lone surrogates.",
+});

@@ -1,0 +1,97 @@
+import { createHmac } from "node:crypto";
+import type { Context } from "../context.js";
+import type { Env } from "../env.js";
+import { AppError } from "../errors.js";
+import { oncePer } from "../once-per.js";
+import { rateLimitHeaders, secondsUntil } from "../rate-limit/headers.js";
+import { type Count, countRequest, refund, type Subject } from "../rate-limit/limiter.js";
+import { type Limit, limitsOf, type PolicyName } from "../rate-limit/policies.js";
+import { countInPostgres, refundInPostgres } from "../rate-limit/strict-fallback.js";
+import { redis } from "../redis/client.js";
+import { RoundTrip } from "../redis/round-trip.js";
+import { deriveKey } from "../secret.js";
+import { isTrusted, limitedAddress } from "./caller-address.js";
+import type { Client } from "./endpoint.js";
+
+/** The limits that an endpoint names. */
+export function limitsFor(env: Env, names: PolicyName[]): Limit[] {
+  const table = limits(env);
+  return names.flatMap((name) => table[name]);
+}
+
+/** What a request is counted by: its session when it shows one, else its address. */
+export function subjectOf(
+  env: Env,
+  address: string | undefined,
+  known: { sessionId?: string; device?: string | undefined; account?: string | undefined },
+): Subject {
+  const ip = limitedAddress(address);
+  return {
+    ...(known.sessionId === undefined ? { ip } : { session: known.sessionId }),
+    ...(known.device === undefined ? {} : { device: known.device }),
+    ...(known.account === undefined
+      ? {}
+      : { "ip-account": `${ip}/${accountHash(env, known.account)}` }),
+  };
+}
+
+/** The counts of a request, from Redis or, where Redis failed, from Postgres for the strict limits. */
+export async function settleCounts(
+  ctx: Context,
+  inRedis: PromiseSettledResult<Count[]>,
+  applying: Limit[],
+  subject: Subject,
+): Promise<Client["reserved"]> {
+  if (inRedis.status === "fulfilled") return { counts: inRedis.value, countedIn: "redis" };
+  return { counts: await countInPostgres(ctx, applying, subject), countedIn: "postgres" };
+}
+
+/**
+ * Refuse a request that is over a limit: throws `rate_limited` with the honest time to wait. What other
+ * limits had reserved for it is given back after the reply. Trusted addresses are never refused.
+ */
+export function requireWithinLimits(
+  ctx: Context,
+  { counts, countedIn }: Client["reserved"],
+  address: string | undefined,
+): void {
+  const refused = counts.filter((count) => !count.allowed);
+  if (refused.length === 0 || isTrusted(address, ctx.env)) return;
+  const unused = counts.filter((count) => count.allowed && count.limit.refundable);
+  if (unused.length > 0) ctx.after(() => giveBack(ctx, unused, countedIn));
+  const until = Math.max(...refused.map((count) => count.resetsAtMs));
+  throw new AppError("rate_limited", { retryAfterSeconds: secondsUntil(until, ctx.now) });
+}
+
+/** Count, after the reply, a request that was refused before any I/O. */
+export async function countRefused(
+  ctx: Context,
+  names: PolicyName[],
+  address: string | undefined,
+): Promise<void> {
+  const byAddress = limitsFor(ctx.env, names).filter(
+    (limit) => limit.kind === "ip" && !limit.refundable,
+  );
+  const trip = new RoundTrip(redis());
+  await Promise.all([countRequest(trip, byAddress, subjectOf(ctx.env, address, {})), trip.send()]);
+}
+
+export { rateLimitHeaders };
+
+async function giveBack(
+  ctx: Context,
+  counts: Count[],
+  countedIn: "redis" | "postgres",
+): Promise<void> {
+  if (countedIn === "postgres") return refundInPostgres(ctx, counts);
+  const trip = new RoundTrip(redis());
+  await Promise.all([refund(trip, counts), trip.send()]);
+}
+
+const limits = oncePer(limitsOf);
+const accountKey = oncePer((env: Env) => deriveKey(env.jwt.secret, "limited-account"));
+
+/** An address must not be readable from a Redis key. */
+function accountHash(env: Env, account: string): string {
+  return createHmac("sha256", accountKey(env)).update(account).digest("base64url").slice(0, 22);
+}

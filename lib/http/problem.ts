@@ -1,0 +1,56 @@
+import { STATUS_CODES } from "node:http";
+import { z } from "zod";
+import { databaseUnavailable, isDatabaseUnavailable } from "../db/failures.js";
+import { AppError, catalogue, type ErrorCode } from "../errors.js";
+import { Reply } from "./reply.js";
+
+/** An error's body: RFC 9457, with a stable `code` that clients switch on. */
+export const Problem = z.strictObject({
+  type: z.string(),
+  title: z.string(),
+  status: z.int(),
+  detail: z.string(),
+  code: z.enum(Object.keys(catalogue) as [ErrorCode, ...ErrorCode[]]),
+  correlationId: z.string(),
+  retryable: z.boolean(),
+  errors: z
+    .array(z.strictObject({ pointer: z.string(), code: z.string(), message: z.string() }))
+    .optional(),
+});
+
+/** Whatever was thrown, as an error that callers may see. Anything unexpected is a bare 500. */
+export function toAppError(error: unknown): AppError {
+  if (error instanceof AppError) return error;
+  if (isDatabaseUnavailable(error)) return databaseUnavailable(error);
+  return new AppError("internal_error", { cause: error });
+}
+
+export function problemReply(error: AppError, correlationId: string): Reply {
+  const { status, message, retryable } = catalogue[error.code];
+  const body: z.infer<typeof Problem> = {
+    type: `urn:linguamate:problem:${error.code}`,
+    title: STATUS_CODES[status] ?? "Error",
+    status,
+    detail: message,
+    code: error.code,
+    correlationId,
+    retryable,
+    ...(error.fields.length > 0 ? { errors: error.fields } : {}),
+  };
+  return new Reply(status, body, {
+    "Content-Type": "application/problem+json",
+    ...(status === 401 ? { "WWW-Authenticate": challenge(error.code) } : {}),
+    ...(error.retryAfterSeconds === undefined
+      ? {}
+      : { "Retry-After": String(error.retryAfterSeconds) }),
+    ...error.headers,
+  });
+}
+
+/** RFC 6750, section 3: an error is named only to a caller who showed a token. */
+function challenge(code: ErrorCode): string {
+  const saysToken = code === "token_missing" || code === "invalid_credentials";
+  return saysToken
+    ? 'Bearer realm="linguamate"'
+    : 'Bearer realm="linguamate", error="invalid_token"';
+}

@@ -1,0 +1,15 @@
+import type { Env } from "../env.js";
+import { oncePer } from "../once-per.js";
+
+/** On every reply; a reply that may be cached says so itself. OWASP ASVS 5.0, chapter 3.4. */
+export const securityHeaders = oncePer(
+  (env: Env): Record<string, string> => ({
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Cache-Control": "no-store",
+    ...(env.production
+      ? { "Strict-Transport-Security": "max-age=63072000; includeSubDomains; preload" }
+      : {}),
+  }),
+);

@@ -1,0 +1,32 @@
+import type { z } from "zod";
+import { AppError, type FieldError } from "../errors.js";
+
+const fieldsMax = 20;
+
+/** Parse what came from outside, or throw `validation_failed` with a pointer for each refused field. */
+export function validated<S extends z.ZodType>(
+  schema: S,
+  value: unknown,
+  root: "" | "/query" | "/path" = "",
+): z.output<S> {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const fields = result.error.issues.flatMap((issue) => fieldErrors(issue, root));
+  throw new AppError("validation_failed", { fields: fields.slice(0, fieldsMax) });
+}
+
+function fieldErrors(issue: z.core.$ZodIssue, root: string): FieldError[] {
+  const at = (path: PropertyKey[]) =>
+    root + path.map((part) => `/${escaped(String(part))}`).join("");
+  if (issue.code === "unrecognized_keys") {
+    return issue.keys.map((key) => ({
+      pointer: at([...issue.path, key.slice(0, 64)]),
+      code: issue.code,
+      message: "This field is not known here.",
+    }));
+  }
+  return [{ pointer: at(issue.path), code: issue.code ?? "invalid", message: issue.message }];
+}
+
+/** RFC 6901. */
+const escaped = (part: string) => part.replaceAll("~", "~0").replaceAll("/", "~1");

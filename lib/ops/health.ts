@@ -1,0 +1,112 @@
+import { sql } from "drizzle-orm";
+import { z } from "zod";
+import type { Context } from "../context.js";
+import { redis } from "../redis/client.js";
+import { version } from "../release.js";
+
+const Status = z.enum(["pass", "warn", "fail"]);
+
+const Check = z.strictObject({
+  componentType: z.enum(["system", "datastore", "component"]),
+  status: Status,
+  observedValue: z.number().optional(),
+  observedUnit: z.string().optional(),
+  output: z.string().optional(),
+  time: z.iso.datetime(),
+});
+type Check = z.infer<typeof Check>;
+
+/** draft-inadarei-api-health-check: one overall verdict, one entry for each thing we depend on. */
+export const Health = z.strictObject({
+  status: Status,
+  version: z.string(),
+  releaseId: z.string(),
+  serviceId: z.literal("linguamate-backend"),
+  checks: z.record(z.string(), z.array(Check)),
+});
+export type Health = z.infer<typeof Health>;
+
+const deadlineMs = 800;
+const memoMs = 5000;
+
+let memo: { until: number; state: Promise<Health> } | undefined;
+
+/**
+ * The state of the server and what it depends on, at most 5 s old and found within 800 ms, so that any
+ * number of probes costs one ping each 5 s. Postgres down is `fail`; Redis or the toolkit down is
+ * `warn`, for learning goes on without them.
+ */
+export function health(ctx: Context): Promise<Health> {
+  const nowMs = performance.now();
+  if (!memo || memo.until <= nowMs) memo = { until: nowMs + memoMs, state: examine(ctx) };
+  return memo.state;
+}
+
+async function examine(ctx: Context): Promise<Health> {
+  const [postgres, redisCheck, toolkit] = await Promise.all([
+    timed("datastore", "fail", async () => void (await ctx.db.execute(sql`select 1`))),
+    timed("datastore", "warn", async () => void (await redis().ping())),
+    timed("component", "warn", (signal) => askToolkit(ctx, signal)),
+  ]);
+  const time = new Date().toISOString();
+  const uptime = { observedValue: Math.round(process.uptime()), observedUnit: "s" };
+  return {
+    status: worst([postgres, redisCheck, toolkit]),
+    version,
+    releaseId: ctx.env.release.sha,
+    serviceId: "linguamate-backend",
+    checks: {
+      "server:uptime": [{ componentType: "system", status: "pass", ...uptime, time }],
+      "postgres:responseTime": [postgres],
+      "redis:responseTime": [redisCheck],
+      "toolkit:responseTime": [toolkit],
+    },
+  };
+}
+
+/** Run one check within the deadline; whatever goes wrong makes it `failure`, with a word of why. */
+async function timed(
+  componentType: Check["componentType"],
+  failure: "warn" | "fail",
+  check: (signal: AbortSignal) => Promise<void>,
+): Promise<Check> {
+  const signal = AbortSignal.timeout(deadlineMs);
+  const startedAt = performance.now();
+  const late = new Promise<never>((_, reject) => {
+    signal.addEventListener("abort", () => reject(new Unhealthy("no answer within 800 ms")));
+  });
+  const time = new Date().toISOString();
+  try {
+    await Promise.race([check(signal), late]);
+    const observedValue = Math.round(performance.now() - startedAt);
+    return { componentType, status: "pass", observedValue, observedUnit: "ms", time };
+  } catch (error) {
+    const output = error instanceof Unhealthy ? error.message : "unreachable";
+    return { componentType, status: failure, output, time };
+  }
+}
+
+/** A refused key is a setting of ours; an outage is theirs. */
+async function askToolkit({ env, correlationId }: Context, signal: AbortSignal): Promise<void> {
+  const response = await fetch(new URL("/health", env.toolkit.url), {
+    signal,
+    headers: {
+      "X-Correlation-ID": correlationId,
+      ...(env.toolkit.apiKey ? { Authorization: `Bearer ${env.toolkit.apiKey}` } : {}),
+    },
+  });
+  await response.body?.cancel();
+  if (response.status === 401 || response.status === 403) {
+    throw new Unhealthy("TOOLKIT_API_KEY is refused");
+  }
+  if (!response.ok) throw new Unhealthy(`status ${response.status}`);
+}
+
+/** A failed check whose message may be shown to anybody. */
+class Unhealthy extends Error {}
+
+function worst(checks: Check[]): Health["status"] {
+  const found = new Set(checks.map((check) => check.status));
+  if (found.has("fail")) return "fail";
+  return found.has("warn") ? "warn" : "pass";
+}
