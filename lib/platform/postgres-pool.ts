@@ -128,7 +128,9 @@ function isRefusal(error: unknown): boolean {
 }
 
 function unreachable(place: string, cause: unknown): Error {
-  const reason = cause instanceof Error ? cause.message || cause.name : String(cause);
+  // A refused "localhost" is an AggregateError without a message.
+  const { message, code } = cause as { message?: string; code?: string };
+  const reason = message || code || String(cause);
   return new Error(`Postgres at ${place} is unreachable: ${reason}`, { cause });
 }
 

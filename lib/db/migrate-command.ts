@@ -1,0 +1,116 @@
+import { fileURLToPath } from "node:url";
+import { NeonDbError } from "@neondatabase/serverless";
+import type { Sql } from "./migration-record.js";
+import {
+  createMigration,
+  type Migration,
+  migrateDown,
+  migrateUp,
+  migrationStatus,
+  readMigrations,
+} from "./migrations.js";
+
+interface Io {
+  out(line: string): void;
+  error(line: string): void;
+}
+
+type Connect = () => Promise<{ sql: Sql; close(): Promise<void> }>;
+
+const usage = "Usage: migrate up | down [--force] | status | create NAME";
+
+/**
+ * Run one command line of the migration tool. Returns the exit code: 0 done, 1 a problem, told in one
+ * line, 2 wrong usage. Only `create` works without a database.
+ */
+export async function migrateCommand(
+  args: string[],
+  connect: Connect,
+  io: Io,
+  {
+    directory = fileURLToPath(new URL("../../drizzle", import.meta.url)),
+    env = process.env,
+  }: { directory?: string; env?: Record<string, string | undefined> } = {},
+): Promise<number> {
+  const [action, ...rest] = args;
+  const force = action === "down" && rest.length === 1 && rest[0] === "--force";
+  const [name] = rest;
+  try {
+    if (action === "create" && name && rest.length === 1) {
+      const { up, down } = await createMigration(directory, name);
+      io.out(`Created ${up}`);
+      io.out(`Created ${down}`);
+      return 0;
+    }
+    const command = action && Object.hasOwn(commands, action) ? commands[action] : undefined;
+    if (!command || (rest.length > 0 && !force)) {
+      io.error(usage);
+      return 2;
+    }
+    const migrations = await readMigrations(directory);
+    const isProduction = env.NODE_ENV === "production" || env.VERCEL_ENV === "production";
+    const { sql, close } = await connect();
+    try {
+      await command({ sql, migrations, io, isProduction, force });
+    } finally {
+      await close();
+    }
+    return 0;
+  } catch (error) {
+    io.error(oneLine(error));
+    return 1;
+  }
+}
+
+interface Run {
+  sql: Sql;
+  migrations: Migration[];
+  io: Io;
+  isProduction: boolean;
+  force: boolean;
+}
+
+const commands: Record<string, (run: Run) => Promise<void>> = {
+  async up({ sql, migrations, io }) {
+    let count = 0;
+    const { unknown } = await migrateUp(sql, migrations, (name) => {
+      count++;
+      io.out(`Applied ${name}`);
+    });
+    for (const name of unknown) io.out(`Left alone ${name}: it is from a newer release`);
+    if (count === 0) io.out("Nothing to apply: the database is up to date");
+  },
+
+  async down({ sql, migrations, io, isProduction, force }) {
+    const undone = await migrateDown(sql, migrations, { isProduction, force });
+    io.out(undone ? `Undid ${undone}` : "Nothing to undo: no migration is applied");
+  },
+
+  async status({ sql, migrations, io }) {
+    const { applied, pending, unknown } = await migrationStatus(sql, migrations);
+    for (const { name, appliedAt } of applied) {
+      const origin = unknown.includes(name) ? " (from a newer release)" : "";
+      io.out(`applied  ${name}  ${appliedAt.toISOString()}${origin}`);
+    }
+    for (const name of pending) io.out(`pending  ${name}`);
+    if (applied.length + pending.length === 0) io.out("There are no migrations");
+  },
+};
+
+function oneLine(error: unknown): string {
+  const isUnreachable = error instanceof NeonDbError && error.code === undefined;
+  const message = isUnreachable
+    ? `The database cannot be reached: ${rootMessage(error)}`
+    : String(error instanceof Error ? error.message : error);
+  return message.replace(/\s*\n\s*/g, " ");
+}
+
+/** The innermost message, which is the one that names the host. */
+function rootMessage(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  // A refused "localhost" is one error for each of its addresses.
+  if (error instanceof AggregateError && error.errors.length > 0)
+    return rootMessage(error.errors[0]);
+  const inner = error instanceof NeonDbError ? error.sourceError : error.cause;
+  return inner instanceof Error ? rootMessage(inner) : error.message;
+}

@@ -1,0 +1,134 @@
+import { createHash } from "node:crypto";
+import { readdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+
+export interface Migration {
+  /** Number and name, as in `0001_create_users`. */
+  name: string;
+  /** SHA-256 of the file that applies it, in hex. */
+  checksum: string;
+  up: MigrationScript;
+  down: MigrationScript | null;
+}
+
+export interface MigrationScript {
+  statements: string[];
+  inTransaction: boolean;
+}
+
+/** A problem to show as it is: it names the migration and what to do. */
+export class MigrationError extends Error {}
+
+/**
+ * The migrations of a directory in the order of their numbers.
+ *
+ * Throws MigrationError for a file that cannot be applied safely: a wrong name, a number used twice, no
+ * statement, its own transaction, or an unrepeatable statement outside one.
+ */
+export async function readMigrations(directory: string): Promise<Migration[]> {
+  const files = (await readdir(directory)).filter((file) => file.endsWith(".sql")).sort();
+  const ups = files.filter((file) => !file.endsWith(".down.sql"));
+  rejectWrongNames(files, ups);
+  return Promise.all(
+    ups.map(async (file) => {
+      const name = file.slice(0, -".sql".length);
+      const up = await readText(join(directory, file));
+      const down = files.includes(`${name}.down.sql`)
+        ? await readText(join(directory, `${name}.down.sql`))
+        : null;
+      return {
+        name,
+        checksum: createHash("sha256").update(up).digest("hex"),
+        up: parseScript(file, up),
+        down: down === null ? null : parseScript(`${name}.down.sql`, down),
+      };
+    }),
+  );
+}
+
+/** Write the two files of a new migration, to be filled in. Returns their paths. */
+export async function createMigration(
+  directory: string,
+  name: string,
+): Promise<{ up: string; down: string }> {
+  if (!/^[a-z][a-z0-9]*(_[a-z0-9]+)*$/.test(name) || name.length > 60) {
+    throw new MigrationError(
+      `"${name}" is not a name for a migration: use snake_case, such as add_users_table`,
+    );
+  }
+  const numbers = (await readdir(directory)).map((file) =>
+    Number(/^(\d{4})_/.exec(file)?.[1] ?? 0),
+  );
+  const number = String(Math.max(0, ...numbers) + 1).padStart(4, "0");
+  const up = join(directory, `${number}_${name}.sql`);
+  const down = join(directory, `${number}_${name}.down.sql`);
+  await writeFile(up, upTemplate, { flag: "wx" });
+  await writeFile(down, downTemplate, { flag: "wx" });
+  return { up, down };
+}
+
+const breakpoint = "--> statement-breakpoint";
+const outsideTransaction = "-- no transaction";
+
+const upTemplate = `-- What changes, and why. Old and new functions run side by side during a deploy: add first, remove
+-- one release later. Put a line "${breakpoint}" between two statements.
+`;
+
+const downTemplate = `-- Undo the migration of the same name.
+`;
+
+async function readText(path: string): Promise<string> {
+  // The checksum must not depend on how git checks files out.
+  return (await readFile(path, "utf8")).replaceAll("\r\n", "\n");
+}
+
+function rejectWrongNames(files: string[], ups: string[]): void {
+  const owners = new Map<string, string>();
+  for (const file of ups) {
+    const number = /^(\d{4})_[a-z0-9_]+\.sql$/.exec(file)?.[1];
+    if (!number) throw new MigrationError(`${file} is not named like 0001_add_users_table.sql`);
+    const other = owners.get(number);
+    if (other) throw new MigrationError(`${other} and ${file} have the same number: rename one`);
+    owners.set(number, file);
+  }
+  const orphan = files.find(
+    (file) => file.endsWith(".down.sql") && !ups.includes(file.replace(/\.down\.sql$/, ".sql")),
+  );
+  if (orphan) throw new MigrationError(`${orphan} has no migration to undo`);
+}
+
+function parseScript(file: string, text: string): MigrationScript {
+  const statements = text
+    .split(breakpoint)
+    .map((statement) => statement.trim())
+    .filter((statement) => withoutComments(statement) !== "");
+  const inTransaction = text.split("\n", 1)[0]?.trim() !== outsideTransaction;
+  const problem = inTransaction
+    ? problemInTransaction(statements)
+    : problemOutsideTransaction(statements);
+  if (problem) throw new MigrationError(`${file} ${problem}`);
+  return { statements, inTransaction };
+}
+
+function problemInTransaction(statements: string[]): string | undefined {
+  if (statements.length === 0) return "holds no statement";
+  const own = statements.find((statement) =>
+    /^(begin|start\s+transaction|commit|end|rollback|abort)\b/i.test(withoutComments(statement)),
+  );
+  return own && "ends or begins a transaction: it runs in one already";
+}
+
+function problemOutsideTransaction([statement, ...more]: string[]): string | undefined {
+  if (!statement || more.length > 0) {
+    return `must hold exactly one statement, because it starts with "${outsideTransaction}"`;
+  }
+  const sql = withoutComments(statement);
+  if (/^(create|drop|alter)\b/i.test(sql) && !/\bif\s+(not\s+)?exists\b/i.test(sql)) {
+    return `must be repeatable (IF NOT EXISTS, IF EXISTS), because it starts with "${outsideTransaction}"`;
+  }
+  return undefined;
+}
+
+function withoutComments(sql: string): string {
+  return sql.replace(/--[^\n]*|\/\*[\s\S]*?\*\//g, "").trim();
+}

@@ -1,0 +1,50 @@
+import { randomUUID } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Sql } from "./migration-record.js";
+
+const leaseSeconds = 60;
+
+/**
+ * Run `work` while no other runner holds the lease of this migration, for work that cannot hold a lock
+ * because it is outside a transaction. Waits until it is free or `isDone`; false when `isDone`. The
+ * lease of a runner that died is free after a minute.
+ */
+export async function withLease(
+  sql: Sql,
+  name: string,
+  isDone: () => Promise<boolean>,
+  work: () => Promise<void>,
+): Promise<boolean> {
+  const holder = randomUUID();
+  while (!(await takeLease(sql, name, holder))) await sleep(250);
+  const renewal = setInterval(
+    () => takeLease(sql, name, holder).catch(() => {}),
+    (leaseSeconds * 1000) / 3,
+  );
+  try {
+    if (await isDone()) return false;
+    await work();
+    return true;
+  } finally {
+    clearInterval(renewal);
+    await dropLease(sql, name, holder);
+  }
+}
+
+async function takeLease(sql: Sql, name: string, holder: string): Promise<boolean> {
+  const taken = await sql`
+    INSERT INTO schema_migration_leases AS lease (name, holder, expires_at)
+    VALUES (${name}, ${holder}, now() + make_interval(secs => ${leaseSeconds}))
+    ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, expires_at = excluded.expires_at
+    WHERE lease.holder = excluded.holder OR lease.expires_at < now()
+    RETURNING name`;
+  return taken.length > 0;
+}
+
+async function dropLease(sql: Sql, name: string, holder: string): Promise<void> {
+  try {
+    await sql`DELETE FROM schema_migration_leases WHERE name = ${name} AND holder = ${holder}`;
+  } catch {
+    // It expires by itself, and the outcome of the work must not be hidden.
+  }
+}

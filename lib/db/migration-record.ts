@@ -1,0 +1,75 @@
+import type { NeonQueryFunction } from "@neondatabase/serverless";
+import { type Migration, MigrationError } from "./migration-files.js";
+
+export type Sql = NeonQueryFunction<false, false>;
+
+export interface AppliedMigration {
+  name: string;
+  checksum: string;
+  appliedAt: Date;
+}
+
+/** Run in each transaction that changes the record, so that runners take turns. */
+export function lockRecord(sql: Sql) {
+  return sql`SELECT pg_advisory_xact_lock(7241996011)`;
+}
+
+/** Make the tables of the record where they are missing. */
+export async function prepareRecord(sql: Sql): Promise<void> {
+  if (await hasRecord(sql)) return;
+  await sql.transaction([
+    lockRecord(sql),
+    sql`CREATE TABLE IF NOT EXISTS schema_migrations (
+      name text PRIMARY KEY,
+      checksum text NOT NULL,
+      applied_at timestamptz NOT NULL DEFAULT now()
+    )`,
+    sql`CREATE TABLE IF NOT EXISTS schema_migration_leases (
+      name text PRIMARY KEY,
+      holder text NOT NULL,
+      expires_at timestamptz NOT NULL
+    )`,
+  ]);
+}
+
+/** What is applied, in order; nothing in a database that was never migrated. */
+export async function listApplied(sql: Sql): Promise<AppliedMigration[]> {
+  if (!(await hasRecord(sql))) return [];
+  const rows = await sql`
+    SELECT name, checksum, applied_at AS "appliedAt" FROM schema_migrations ORDER BY name COLLATE "C"`;
+  return rows as AppliedMigration[];
+}
+
+export async function isApplied(sql: Sql, name: string): Promise<boolean> {
+  return (await listApplied(sql)).some((applied) => applied.name === name);
+}
+
+/** Fails on its primary key when another runner was first. */
+export function recordApplied(sql: Sql, { name, checksum }: Migration) {
+  return sql`INSERT INTO schema_migrations (name, checksum) VALUES (${name}, ${checksum})`;
+}
+
+/** Fails with a division by zero when another runner was first. */
+export function recordUndone(sql: Sql, { name }: Migration) {
+  return sql`
+    WITH undone AS (DELETE FROM schema_migrations WHERE name = ${name} RETURNING name)
+    SELECT 1 / count(*) FROM undone`;
+}
+
+export function rejectChanged(migrations: Migration[], applied: AppliedMigration[]): void {
+  const checksums = new Map(applied.map(({ name, checksum }) => [name, checksum]));
+  const changed = migrations.find(
+    ({ name, checksum }) => checksums.has(name) && checksums.get(name) !== checksum,
+  );
+  if (changed) {
+    throw new MigrationError(
+      `${changed.name} was changed after it was applied: restore it and write a new migration`,
+    );
+  }
+}
+
+async function hasRecord(sql: Sql): Promise<boolean> {
+  const [row] = await sql`SELECT to_regclass('schema_migrations') IS NOT NULL
+    AND to_regclass('schema_migration_leases') IS NOT NULL AS "hasRecord"`;
+  return row?.hasRecord === true;
+}
