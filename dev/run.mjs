@@ -26,11 +26,11 @@ if (!file) {
   process.exit(2);
 }
 
+if (!process.versions.bun) (await import("tsx/esm/api")).register();
 // Tests make their own environment; a developer's .env must not change their outcome.
 if (name !== "test") {
   const { createEnvFile, loadEnvFile } = await import("../lib/platform/env-file.js");
   if (name === "server" && createEnvFile()) console.log("Made .env from .env.example.");
   loadEnvFile();
 }
-if (!process.versions.bun) (await import("tsx/esm/api")).register();
 await import(file);
