@@ -93,6 +93,8 @@ export async function startFaultProxy(target: string): Promise<FaultProxy> {
       server.close(resolve);
       server.closeAllConnections();
     });
+    // Clients notice a moment later; until then they would reuse a connection that is no more.
+    await sleep(10);
   }
 
   async function set(next: Fault | null): Promise<void> {

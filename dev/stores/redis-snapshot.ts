@@ -29,6 +29,7 @@ export async function openRedisSnapshot(
   load(state, databases);
 
   let timer: NodeJS.Timeout | undefined;
+  let isStale = false;
   let saving = save(false);
 
   function save(wasClosed: boolean): Promise<void> {
@@ -39,14 +40,19 @@ export async function openRedisSnapshot(
   }
 
   function schedule(): void {
-    timer ??= setTimeout(() => {
-      timer = undefined;
-      saving = saving.then(() => save(false)).catch(reportUnsaved);
-    }, debounceMs);
+    isStale = true;
+    timer ??= setTimeout(saveNow, debounceMs);
   }
 
-  function reportUnsaved(error: unknown): void {
-    console.error(`The embedded Redis was not saved to ${file}: ${error}`);
+  // The next one waits for this one, however long it takes.
+  function saveNow(): void {
+    isStale = false;
+    saving = save(false)
+      .catch((error) => console.error(`The embedded Redis was not saved to ${file}: ${error}`))
+      .finally(() => {
+        timer = undefined;
+        if (isStale) schedule();
+      });
   }
 
   await saving;
@@ -55,8 +61,8 @@ export async function openRedisSnapshot(
     wasClean: wasClosed,
     async close() {
       for (const stop of unsubscribe) stop();
-      clearTimeout(timer);
       await saving;
+      clearTimeout(timer);
       await save(true);
     },
   };

@@ -164,7 +164,7 @@ describe("the endpoint", () => {
     const get = async (path: string) => (await fetch(`${endpoint.url}${path}`)).json();
     expect(await get(`/set/a%2Fb/%C3%A9?EX=100&${token}`)).toEqual({ result: "OK" });
     expect(await get(`/get/a%2Fb?${token}`)).toEqual({ result: "é" });
-    expect(await get(`/ttl/a%2Fb?${token}`)).toEqual({ result: 100 });
+    expect(await get(`/persist/a%2Fb?${token}`)).toEqual({ result: 1 });
     expect(await get(`/get/%ff?${token}`)).toEqual({ error: "ERR failed to parse request" });
     expect(await call(endpoint, "/set/posted", "x", (text) => text)).toMatchObject({ status: 200 });
     expect(await get(`/get/posted?${token}`)).toEqual({ result: "x" });

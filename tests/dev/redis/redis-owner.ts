@@ -1,0 +1,8 @@
+// A process that owns a Redis file until it is killed.
+import { openEmbeddedRedis } from "../../../dev/stores/embedded-redis.js";
+
+const store = await openEmbeddedRedis({ file: process.argv[2] ?? "" });
+await store.backend.call(["SET", "first", "kept"]);
+await store.backend.call(["SET", "last", "kept"]);
+console.log("written");
+setInterval(() => store.backend.call(["INCR", "busy"]), 1);
