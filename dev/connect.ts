@@ -1,0 +1,31 @@
+import process from "node:process";
+import type { NeonQueryFunction } from "@neondatabase/serverless";
+import { EnvironmentError } from "../lib/env.js";
+import { attachStores } from "../lib/platform/embedded-stores.js";
+import { connectForMigrations } from "../lib/platform/migration-connection.js";
+
+export interface CommandConnection {
+  sql: NeonQueryFunction<false, false>;
+  close(): Promise<void>;
+}
+
+/**
+ * Connect a terminal command to the Postgres that DATABASE_URL names, else to the embedded one, without
+ * the deadline that requests have. It needs no other variable, so that a release can run it alone.
+ */
+export async function connectForCommand(): Promise<CommandConnection> {
+  const { DATABASE_URL: connectionString, NODE_ENV, EMBEDDED_STORES } = process.env;
+  if (connectionString) return connectForMigrations({ connectionString });
+  if (NODE_ENV === "production" && EMBEDDED_STORES !== "true") {
+    throw new EnvironmentError("DATABASE_URL is required in production");
+  }
+  const stores = await attachStores();
+  const { sql, close } = connectForMigrations(stores.postgres);
+  return {
+    sql,
+    async close() {
+      await close();
+      stores.detach();
+    },
+  };
+}

@@ -1,0 +1,48 @@
+import type { Env } from "../lib/env.js";
+import { type AttachedStores, attachStores } from "../lib/platform/embedded-stores.js";
+import { storeTimeouts } from "../lib/platform/installed.js";
+import type { Platform } from "../lib/platform/platform.js";
+import { openPostgres } from "./stores/open-postgres.js";
+import { openRedis } from "./stores/open-redis.js";
+
+export interface OpenPlatform {
+  platform: Platform;
+  /** What is used, for people. */
+  postgres: string;
+  redis: string;
+  redisCliArguments: string | undefined;
+  /** Settles when the embedded stores are gone although nobody closed them. */
+  lost: Promise<void>;
+  close(): Promise<void>;
+}
+
+/** The stores of a development process, each decided by itself: the one that is named, else embedded. */
+export async function openPlatform(
+  stores: Env["stores"],
+  { fresh }: { fresh: boolean },
+): Promise<OpenPlatform> {
+  let attaching: Promise<AttachedStores> | undefined;
+  const embedded = () => {
+    attaching ??= attachStores({ fresh });
+    return attaching;
+  };
+  const [postgres, redis] = await Promise.all([
+    openPostgres(stores.databaseUrl, storeTimeouts.postgresMs, embedded),
+    openRedis(stores, storeTimeouts.redisMs, embedded),
+  ]);
+  const attached = await attaching;
+  if (fresh && !attached) {
+    throw new Error("--fresh empties the embedded stores, and the environment names other ones.");
+  }
+  return {
+    platform: { postgres: postgres.transport, redis: redis.transport },
+    postgres: postgres.description,
+    redis: redis.description,
+    redisCliArguments: redis.cliArguments,
+    lost: attached?.lost ?? new Promise(() => {}),
+    async close() {
+      await Promise.all([postgres.close(), redis.close()]);
+      attached?.detach();
+    },
+  };
+}

@@ -1,0 +1,53 @@
+import type { AttachedStores } from "../../lib/platform/embedded-stores.js";
+import type { Platform } from "../../lib/platform/platform.js";
+import { postgresOverHttp } from "../../lib/platform/postgres-over-http.js";
+import { postgresPool } from "../../lib/platform/postgres-pool.js";
+import { startNeonEndpoint } from "./neon-endpoint.js";
+
+export interface OpenPostgres {
+  transport: Platform["postgres"];
+  /** For people: what and where, without the password. */
+  description: string;
+  close(): Promise<void>;
+}
+
+/**
+ * The Postgres that `databaseUrl` names, else the embedded one. Neon is spoken to directly, any other
+ * through our own endpoint, so that the client and its transport are production's.
+ */
+export async function openPostgres(
+  databaseUrl: string | undefined,
+  timeoutMs: number,
+  embedded: () => Promise<AttachedStores>,
+): Promise<OpenPostgres> {
+  if (!databaseUrl) {
+    const { connectionString, endpoint } = (await embedded()).postgres;
+    return {
+      transport: { connectionString, fetch: postgresOverHttp({ timeoutMs, endpoint }) },
+      description: "embedded PostgreSQL (.local/postgres)",
+      close: async () => {},
+    };
+  }
+  const { hostname, host, pathname } = new URL(databaseUrl);
+  const place = `${host}${pathname}`;
+  if (hostname.endsWith(".neon.tech")) {
+    return {
+      transport: { connectionString: databaseUrl, fetch: postgresOverHttp({ timeoutMs }) },
+      description: `Neon (${place})`,
+      close: async () => {},
+    };
+  }
+  const backend = postgresPool(databaseUrl);
+  const endpoint = await startNeonEndpoint({ backend, connectionString: databaseUrl });
+  return {
+    transport: {
+      connectionString: databaseUrl,
+      fetch: postgresOverHttp({ timeoutMs, endpoint: endpoint.url }),
+    },
+    description: `PostgreSQL (${place})`,
+    async close() {
+      await endpoint.close();
+      await backend.close();
+    },
+  };
+}

@@ -1,0 +1,59 @@
+import { randomBytes } from "node:crypto";
+import type { Requester } from "@upstash/redis";
+import type { Env } from "../../lib/env.js";
+import type { AttachedStores } from "../../lib/platform/embedded-stores.js";
+import { redisOverHttp } from "../../lib/platform/redis-over-http.js";
+import { openRealRedis } from "./real-redis.js";
+import { startUpstashEndpoint } from "./upstash-endpoint.js";
+
+export interface OpenRedis {
+  transport: Requester;
+  /** For people: what and where, without the password. */
+  description: string;
+  /** The arguments with which `redis-cli` reaches it, where it can. */
+  cliArguments: string | undefined;
+  close(): Promise<void>;
+}
+
+/**
+ * The Redis that `REDIS_URL` names, else Upstash, else the embedded one. A server of one's own is
+ * reached through our endpoint, so that the client and its transport are production's.
+ */
+export async function openRedis(
+  { redisUrl, upstash }: Env["stores"],
+  timeoutMs: number,
+  embedded: () => Promise<AttachedStores>,
+): Promise<OpenRedis> {
+  if (redisUrl) {
+    const { hostname, port, pathname } = new URL(redisUrl);
+    const backend = await openRealRedis(redisUrl);
+    const endpoint = await startUpstashEndpoint({
+      backend,
+      token: randomBytes(24).toString("hex"),
+    });
+    return {
+      transport: redisOverHttp({ url: endpoint.url, token: endpoint.token, timeoutMs }),
+      description: `Redis (${hostname}:${port || 6379}${pathname})`,
+      cliArguments: `-h ${hostname} -p ${port || 6379} -n ${pathname.slice(1) || 0}`,
+      async close() {
+        await endpoint.close();
+        await backend.close();
+      },
+    };
+  }
+  if (upstash) {
+    return {
+      transport: redisOverHttp({ ...upstash, timeoutMs }),
+      description: `Upstash (${new URL(upstash.url).host})`,
+      cliArguments: undefined,
+      close: async () => {},
+    };
+  }
+  const { redis, respPort } = await embedded();
+  return {
+    transport: redisOverHttp({ ...redis, timeoutMs }),
+    description: "embedded Redis (.local/redis.json)",
+    cliArguments: `-p ${respPort}`,
+    close: async () => {},
+  };
+}
