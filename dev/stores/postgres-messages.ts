@@ -16,6 +16,8 @@ export function requestMessages(statements: SqlStatement[]): Uint8Array {
     serialize.bind({ values: params }),
     serialize.describe({ type: "P" }),
     serialize.execute({}),
+    // Without it, COPY FROM STDIN would wait for data for ever; any other statement ignores it.
+    serialize.copyFail("COPY FROM STDIN is not supported over this protocol"),
   ]);
   return Buffer.concat([...messages, serialize.sync()]);
 }

@@ -36,8 +36,14 @@ export async function prepareRecord(sql: Sql): Promise<void> {
 export async function listApplied(sql: Sql): Promise<AppliedMigration[]> {
   if (!(await hasRecord(sql))) return [];
   const rows = await sql`
-    SELECT name, checksum, applied_at AS "appliedAt" FROM schema_migrations ORDER BY name COLLATE "C"`;
-  return rows as AppliedMigration[];
+    SELECT name, checksum, extract(epoch FROM applied_at)::float8 AS seconds
+    FROM schema_migrations ORDER BY name COLLATE "C"`;
+  // Not as a timestamp: drizzle replaces the client's parser of those.
+  return rows.map(({ name, checksum, seconds }) => ({
+    name,
+    checksum,
+    appliedAt: new Date(seconds * 1000),
+  }));
 }
 
 export async function isApplied(sql: Sql, name: string): Promise<boolean> {

@@ -1,0 +1,54 @@
+import { neonConfig } from "@neondatabase/serverless";
+import { openEmbeddedPostgres } from "../../../dev/stores/embedded-postgres.js";
+import { startNeonEndpoint } from "../../../dev/stores/neon-endpoint.js";
+import { postgresPool } from "../../../lib/platform/postgres-pool.js";
+import { createRealDatabase } from "./real-database.js";
+
+export interface ServedDatabase {
+  /** For the unmodified client: names the endpoint's own port. */
+  connectionString: string;
+  close(): Promise<void>;
+}
+
+// The client finds each endpoint of a test by the port in its connection string.
+neonConfig.fetchEndpoint = (host, port) => `http://${host}:${port}/sql`;
+
+/** The stores that the same tests run over: embedded, and a real server where one is named. */
+export const stores: { name: string; serve: () => Promise<ServedDatabase> }[] = [
+  { name: "embedded", serve: serveEmbedded },
+];
+const serverUrl = process.env.TEST_DATABASE_URL;
+if (serverUrl) stores.push({ name: "a real server", serve: () => serveReal(serverUrl) });
+
+async function serveEmbedded(): Promise<ServedDatabase> {
+  const postgres = await openEmbeddedPostgres({});
+  const endpoint = await serve(postgres.backend);
+  return {
+    connectionString: endpoint.connectionString,
+    async close() {
+      await endpoint.close();
+      await postgres.close();
+    },
+  };
+}
+
+async function serveReal(url: string): Promise<ServedDatabase> {
+  const database = await createRealDatabase(url);
+  const pool = postgresPool(database.connectionString);
+  const endpoint = await serve(pool);
+  return {
+    connectionString: endpoint.connectionString,
+    async close() {
+      await endpoint.close();
+      await pool.close();
+      await database.drop();
+    },
+  };
+}
+
+async function serve(backend: Parameters<typeof startNeonEndpoint>[0]["backend"]) {
+  const own = new URL("postgresql://tester:secret@127.0.0.1/test");
+  const { url, close } = await startNeonEndpoint({ backend, connectionString: own.href });
+  own.port = new URL(url).port;
+  return { connectionString: own.href, close };
+}
