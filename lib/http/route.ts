@@ -111,10 +111,16 @@ function open(request: Request, environment: Env): Exchange {
     },
     now: new Date(),
     correlationId,
-    after: (work) => waitUntil(work().catch((error: unknown) => workFailed(correlationId, error))),
+    after: (work) => waitUntil(afterReply(work, correlationId)),
   };
   const address = callerAddress(request, environment);
   return { request, ctx, address, params: {}, headers: {} };
+}
+
+/** Begin on the next turn of the event loop, when the reply is on its way. */
+async function afterReply(work: () => Promise<unknown>, correlationId: string): Promise<void> {
+  await new Promise((resolve) => setImmediate(resolve));
+  await work().catch((error: unknown) => workFailed(correlationId, error));
 }
 
 function respond(reply: Reply, headers: Record<string, string>, headOnly: boolean): Response {

@@ -1,0 +1,101 @@
+import "./environment.js";
+import "./wait-until.js";
+import { expect } from "vitest";
+import type { ErrorCode } from "../../lib/errors.js";
+import { Problem } from "../../lib/http/problem.js";
+import type { Method, Route } from "../../lib/http/route.js";
+
+export interface CallOptions {
+  body?: unknown;
+  token?: string;
+  headers?: Record<string, string>;
+  /** The address that the platform saw; each test file has its own by default. */
+  ip?: string;
+  url?: string;
+}
+
+export interface Answer {
+  status: number;
+  headers: Headers;
+  // biome-ignore lint/suspicious/noExplicitAny: a test reads whatever it expects to be there
+  body: any;
+  code: ErrorCode | undefined;
+}
+
+const ownAddress = `10.${byte()}.${byte()}.${byte()}`;
+
+/** Call a function as the platform would, and hold its answer against the contract it declares. */
+export async function call(
+  route: Route,
+  method: Method | "HEAD" | "OPTIONS",
+  options: CallOptions = {},
+): Promise<Answer> {
+  const { body, token, headers = {}, ip = ownAddress } = options;
+  const url = options.url ?? `http://localhost:8080${route.template}`;
+  const response = await route.fetch(
+    new Request(url, {
+      method,
+      headers: {
+        "x-vercel-forwarded-for": ip,
+        ...(body === undefined ? {} : { "content-type": "application/json" }),
+        ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+        ...headers,
+      },
+      ...(body === undefined ? {} : { body: rawOrJson(body), duplex: "half" }),
+    } as RequestInit),
+  );
+  const text = await response.text();
+  const parsed = text === "" ? undefined : JSON.parse(text);
+  const answer = { status: response.status, headers: response.headers, body: parsed };
+  return { ...answer, code: keptContract(route, method, answer) };
+}
+
+/** Codes that the pipeline itself may answer on any route. */
+const universal: ErrorCode[] = [
+  "malformed_body",
+  "malformed_url",
+  "token_missing",
+  "token_invalid",
+  "token_expired",
+  "session_revoked",
+  "session_expired",
+  "method_not_allowed",
+  "payload_too_large",
+  "unsupported_media_type",
+  "host_not_allowed",
+  "validation_failed",
+  "upgrade_required",
+  "rate_limited",
+  "internal_error",
+  "service_unavailable",
+];
+
+function keptContract(
+  route: Route,
+  method: string,
+  { status, headers, body }: { status: number; headers: Headers; body: unknown },
+): ErrorCode | undefined {
+  const endpoint = route.endpoints[(method === "HEAD" ? "GET" : method) as Method];
+  if (headers.get("content-type") === "application/problem+json") {
+    if (body === undefined) return undefined;
+    const problem = Problem.parse(body);
+    expect(problem.status).toBe(status);
+    expect([...universal, ...(endpoint?.errors ?? [])]).toContain(problem.code);
+    return problem.code;
+  }
+  const declared = endpoint?.replies[status];
+  if (declared && body !== undefined) declared.parse(body);
+  else if (endpoint) expect(Object.keys(endpoint.replies)).toContain(String(status));
+  return undefined;
+}
+
+function rawOrJson(body: unknown): NonNullable<RequestInit["body"]> {
+  const isRaw = typeof body === "string" || body instanceof Uint8Array;
+  return isRaw || body instanceof ReadableStream
+    ? (body as NonNullable<RequestInit["body"]>)
+    : JSON.stringify(body);
+}
+
+function byte(): number {
+  return Math.floor(Math.random() * 256);
+}

@@ -1,0 +1,60 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { neon, neonConfig } from "@neondatabase/serverless";
+import pg from "pg";
+import type { TestProject } from "vitest/node";
+import { openEmbeddedPostgres } from "../../dev/stores/embedded-postgres.js";
+import { startNeonEndpoint } from "../../dev/stores/neon-endpoint.js";
+import { migrateUp, readMigrations } from "../../lib/db/migrations.js";
+import type { SqlBackend } from "../../lib/platform/neon-protocol.js";
+import { postgresOverHttp } from "../../lib/platform/postgres-over-http.js";
+import { postgresPool } from "../../lib/platform/postgres-pool.js";
+
+declare module "vitest" {
+  export interface ProvidedContext {
+    /** A migrated database, as a dump of the embedded one or as a template on the real server. */
+    migrated: { snapshot: string } | { template: string };
+  }
+}
+
+/** Migrate once; each test file starts from a copy. */
+export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const real = process.env.TEST_DATABASE_URL;
+  return real ? onServer(project, real) : embedded(project);
+}
+
+async function embedded(project: TestProject) {
+  const directory = await mkdtemp(path.join(tmpdir(), "linguamate-test-"));
+  const postgres = await openEmbeddedPostgres({});
+  await migrate(postgres.backend);
+  const snapshot = path.join(directory, "migrated.tar");
+  await writeFile(snapshot, Buffer.from(await (await postgres.dump()).arrayBuffer()));
+  await postgres.close();
+  project.provide("migrated", { snapshot });
+  return () => rm(directory, { recursive: true, force: true });
+}
+
+async function onServer(project: TestProject, url: string) {
+  const template = `linguamate_test_${process.pid}`;
+  const server = new pg.Client({ connectionString: url });
+  await server.connect();
+  await server.query(`create database ${template}`);
+  const connectionString = Object.assign(new URL(url), { pathname: template }).toString();
+  const pool = postgresPool(connectionString, { deadlineMs: 10_000 });
+  await migrate(pool);
+  await pool.close();
+  project.provide("migrated", { template });
+  return async () => {
+    await server.query(`drop database ${template} with (force)`);
+    await server.end();
+  };
+}
+
+async function migrate(backend: SqlBackend): Promise<void> {
+  const connectionString = "postgresql://test:test@127.0.0.1/test";
+  const endpoint = await startNeonEndpoint({ backend, connectionString });
+  neonConfig.fetchFunction = postgresOverHttp({ timeoutMs: 30_000, endpoint: endpoint.url });
+  await migrateUp(neon(connectionString), await readMigrations("drizzle"));
+  await endpoint.close();
+}

@@ -1,0 +1,173 @@
+import { openAsBlob } from "node:fs";
+import pg from "pg";
+import { afterAll, afterEach, beforeAll, inject } from "vitest";
+import { type FaultProxy, startFaultProxy } from "../../dev/fault-proxy.js";
+import { openEmbeddedPostgres } from "../../dev/stores/embedded-postgres.js";
+import { openEmbeddedRedis } from "../../dev/stores/embedded-redis.js";
+import { startNeonEndpoint } from "../../dev/stores/neon-endpoint.js";
+import { openRealRedis } from "../../dev/stores/real-redis.js";
+import { startUpstashEndpoint } from "../../dev/stores/upstash-endpoint.js";
+import { installPlatform, storeTimeouts } from "../../lib/platform/installed.js";
+import type { SqlBackend } from "../../lib/platform/neon-protocol.js";
+import { postgresOverHttp } from "../../lib/platform/postgres-over-http.js";
+import { postgresPool } from "../../lib/platform/postgres-pool.js";
+import { redisOverHttp } from "../../lib/platform/redis-over-http.js";
+import type { RedisBackend } from "../../lib/platform/upstash-protocol.js";
+import { settled } from "./wait-until.js";
+
+/** The stores of one test file, as an operator's terminal and a saboteur reach them. */
+export interface Stores {
+  /** Run one Redis command, past the fault proxy. */
+  redis(...command: string[]): Promise<unknown>;
+  /** Run one SQL statement, past the fault proxy. Every value comes as text. */
+  sql(text: string, ...params: (string | null)[]): Promise<Record<string, string | null>[]>;
+  faults: { redis: FaultProxy; postgres: FaultProxy };
+  /** What reached each store since the last `resetCalls`: Redis commands and SQL calls. */
+  calls(): { redisTrips: number; redisCommands: number; postgresCalls: number };
+  resetCalls(): Promise<void>;
+}
+
+/** Give this test file its own stores: embedded ones, or its own corner of the real ones. */
+export function useStores(): Stores {
+  let opened: Opened | undefined;
+  const stores = () => {
+    if (!opened) throw new Error("The stores are open only inside tests and hooks.");
+    return opened;
+  };
+  beforeAll(async () => {
+    opened = await open();
+  });
+  afterEach(async () => {
+    await settled();
+    // The clients skip a store for a moment after failures; a new platform starts with no memory.
+    await stores().heal();
+  });
+  afterAll(() => opened?.close());
+  return {
+    redis: (...command) => stores().redis.call(command),
+    sql: (text, ...params) => rowsOf(stores().postgres, text, params),
+    get faults() {
+      return stores().faults;
+    },
+    calls: () => countCalls(stores().faults),
+    async resetCalls() {
+      await settled();
+      await stores().faults.redis.reset();
+      await stores().faults.postgres.reset();
+    },
+  };
+}
+
+type Opened = Awaited<ReturnType<typeof open>>;
+
+async function open() {
+  const connectionString = "postgresql://test:test@127.0.0.1/test";
+  const database = await openDatabase();
+  const cache = await openCache();
+  const neonEndpoint = await startNeonEndpoint({ backend: database.backend, connectionString });
+  const upstash = await startUpstashEndpoint({ backend: cache.backend, token: "test" });
+  const faults = {
+    postgres: await startFaultProxy(new URL(neonEndpoint.url).origin),
+    redis: await startFaultProxy(upstash.url),
+  };
+  const install = () =>
+    installPlatform({
+      postgres: {
+        connectionString,
+        fetch: postgresOverHttp({
+          timeoutMs: storeTimeouts.postgresMs,
+          endpoint: `${faults.postgres.url}/sql`,
+        }),
+      },
+      redis: redisOverHttp({
+        url: faults.redis.url,
+        token: "test",
+        timeoutMs: storeTimeouts.redisMs,
+      }),
+    });
+  install();
+  await cache.backend.call(["HSET", "gate", "generation", "1"]);
+  return {
+    faults,
+    redis: cache.backend,
+    postgres: database.backend,
+    async heal() {
+      await faults.redis.set(null);
+      await faults.postgres.set(null);
+      install();
+    },
+    async close() {
+      for (const part of [faults.postgres, faults.redis, neonEndpoint, upstash]) await part.close();
+      await cache.close();
+      await database.close();
+    },
+  };
+}
+
+interface Open<Backend> {
+  backend: Backend;
+  close(): Promise<void>;
+}
+
+async function openDatabase(): Promise<Open<SqlBackend>> {
+  const migrated = inject("migrated");
+  if ("snapshot" in migrated) {
+    return openEmbeddedPostgres({ snapshot: await openAsBlob(migrated.snapshot) });
+  }
+  const url = new URL(process.env.TEST_DATABASE_URL ?? "");
+  const name = `${migrated.template}_${process.pid}_${Date.now()}`;
+  const server = new pg.Client({ connectionString: url.toString() });
+  await server.connect();
+  await server.query(`create database ${name} template ${migrated.template}`);
+  const pool = postgresPool(Object.assign(url, { pathname: name }).toString(), {
+    deadlineMs: storeTimeouts.postgresMs,
+  });
+  return {
+    backend: pool,
+    async close() {
+      await pool.close();
+      await server.query(`drop database ${name} with (force)`);
+      await server.end();
+    },
+  };
+}
+
+async function openCache(): Promise<Open<RedisBackend>> {
+  if (!process.env.TEST_REDIS_URL) return openEmbeddedRedis({});
+  const index = Number(process.env.VITEST_POOL_ID ?? 1);
+  const backend = await openRealRedis(
+    Object.assign(new URL(process.env.TEST_REDIS_URL), { pathname: `/${index}` }).toString(),
+  );
+  await backend.call(["FLUSHDB"]);
+  return {
+    backend,
+    async close() {
+      await backend.call(["FLUSHDB"]);
+      await backend.close();
+    },
+  };
+}
+
+async function rowsOf(backend: SqlBackend, text: string, params: (string | null)[]) {
+  const { fields, rows } = await backend.query({ text, params });
+  return rows.map((row) =>
+    Object.fromEntries(fields.map((field, index) => [field.name, row[index] ?? null])),
+  );
+}
+
+function countCalls({ redis, postgres }: Opened["faults"]) {
+  const commands = redis.calls.map(({ path, body }) =>
+    path === "/" ? [body as unknown[]] : (body as unknown[][]),
+  );
+  return {
+    redisTrips: redis.calls.length,
+    redisCommands: commands.flat().reduce<number>((sum, command) => sum + billed(command), 0),
+    postgresCalls: postgres.calls.length,
+  };
+}
+
+/** Upstash bills a script's own commands too: the limiter's run INCRBY and, once a window, PEXPIRE. */
+function billed(command: unknown): number {
+  const [name] = command as string[];
+  return name?.toUpperCase().startsWith("EVAL") ? 3 : 1;
+}
