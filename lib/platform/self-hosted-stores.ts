@@ -11,8 +11,8 @@ export interface SelfHostedStores {
   platform: Platform;
   /** One phrase for each store, for the start line. */
   descriptions: string[];
-  /** True when Postgres is embedded: nobody migrates it before a release. */
-  isPostgresEmbedded: boolean;
+  /** Set when Postgres is the embedded one. */
+  embeddedPostgres: AttachedStores["postgres"] | undefined;
   close(): Promise<void>;
 }
 
@@ -36,7 +36,7 @@ export async function openSelfHostedStores(
   return {
     platform: { postgres: postgres.part, redis: redis.part },
     descriptions: [postgres.description, redis.description],
-    isPostgresEmbedded: !stores.databaseUrl,
+    embeddedPostgres: stores.databaseUrl ? undefined : embedded?.postgres,
     async close() {
       await Promise.all([postgres.close(), redis.close()]);
       embedded?.detach();

@@ -1,0 +1,74 @@
+import { join } from "node:path";
+import process from "node:process";
+import { migrateCommand } from "../db/migrate-command.js";
+import { EnvironmentError, env } from "../env.js";
+import { errorFields, log } from "../observability/logger.js";
+import { readBuiltFunctions } from "./built-functions.js";
+import { loadEnvFile } from "./env-file.js";
+import { installPlatform } from "./installed.js";
+import { connectForMigrations } from "./migration-connection.js";
+import { explainPortInUse } from "./port-in-use.js";
+import { openSelfHostedStores, type SelfHostedStores } from "./self-hosted-stores.js";
+import { startServer } from "./server.js";
+import { closeOnSignal } from "./shutdown.js";
+
+const output = ".vercel/output";
+
+/** Serve the built output in one process, over the stores that the environment names. */
+async function serve(): Promise<void> {
+  const { port, http, warnings, ...environment } = env();
+  for (const warning of warnings) log("WARN", { evt: "environment", cat: "server" }, warning);
+  const stores = await openSelfHostedStores(environment);
+  installPlatform(stores.platform);
+  await migrateEmbedded(stores);
+  const routes = await readBuiltFunctions(output);
+  const server = await startServer({
+    port,
+    routes: () => routes,
+    publicDirectory: join(output, "static"),
+    trustedProxies: http.trustedProxies,
+    log: (message, error) =>
+      log("ERROR", { evt: "function_failed", cat: "server", data: errorFields(error) }, message),
+  });
+  const close = async () => {
+    await server.close();
+    await stores.close();
+  };
+  closeOnSignal(close);
+  exitOnUncaught(close);
+  const used = stores.descriptions.join(" and ");
+  log(
+    "NOTICE",
+    { evt: "server_started", cat: "server" },
+    `Serving ${routes.length} functions on http://localhost:${server.port} over ${used}`,
+  );
+}
+
+/** Nobody migrates the embedded Postgres before a release, as is done with a real one. */
+async function migrateEmbedded({ embeddedPostgres }: SelfHostedStores): Promise<void> {
+  if (!embeddedPostgres) return;
+  const quiet = { out: () => {}, error: console.error };
+  const connect = async () => connectForMigrations(embeddedPostgres);
+  if ((await migrateCommand(["up"], connect, quiet)) !== 0) process.exit(1);
+}
+
+/** After an error that nothing caught, the process's state is unknown: finish and let it be restarted. */
+function exitOnUncaught(close: () => Promise<void>): void {
+  process.on("unhandledRejection", (reason) => {
+    const fields = { evt: "unhandled_rejection", cat: "server", data: errorFields(reason) };
+    log("ERROR", fields, "A promise was rejected and nobody handled it.");
+  });
+  process.once("uncaughtException", (error) => {
+    const fields = { evt: "uncaught_exception", cat: "server", data: errorFields(error) };
+    log("FATAL", fields, "An error was not caught: the server stops.");
+    setTimeout(() => process.exit(1), 10_000).unref();
+    close().finally(() => process.exit(1));
+  });
+}
+
+loadEnvFile();
+serve().catch((error) => {
+  const known = error instanceof EnvironmentError ? `Error: ${error.message}` : undefined;
+  console.error(explainPortInUse(error) ?? known ?? error);
+  process.exit(1);
+});
