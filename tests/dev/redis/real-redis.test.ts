@@ -1,0 +1,39 @@
+import { type AddressInfo, createServer } from "node:net";
+import { describe, expect, it } from "vitest";
+import { openEmbeddedRedis } from "../../../dev/stores/embedded-redis.js";
+import { openRealRedis } from "../../../dev/stores/real-redis.js";
+
+describe("a real Redis server", () => {
+  it("is used over its own protocol", async () => {
+    const store = await openEmbeddedRedis({});
+    const { port } = await store.listenResp(0);
+    const backend = await openRealRedis(`redis://:password@127.0.0.1:${port}/3`);
+    await backend.call(["SET", "key", "x"]);
+    expect(
+      await backend.multi([
+        ["GET", "key"],
+        ["HGET", "key", "f"],
+      ]),
+    ).toEqual(["x", expect.objectContaining({ name: "ReplyError" })]);
+    expect(await store.backend.call(["GET", "key"])).toBeNull();
+    await backend.close();
+    await store.close();
+  });
+
+  it("that cannot be reached is named, without its password", async () => {
+    const port = await freePort();
+    const opening = openRealRedis(`redis://:password@127.0.0.1:${port}`);
+    await expect(opening).rejects.toMatchObject({
+      message: `Redis at 127.0.0.1:${port} cannot be reached.`,
+      cause: { code: "ECONNREFUSED" },
+    });
+  });
+});
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
