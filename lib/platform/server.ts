@@ -1,5 +1,5 @@
 import http, { type IncomingMessage, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 import { getRequestListener, type HttpBindings } from "@hono/node-server";
 import { type Client, createClientReader } from "./client.js";
 import { compressReply } from "./compression.js";
@@ -45,6 +45,7 @@ const headerBytesMax = 32 * 1024;
  * replies included. Rejects when the port cannot be had (`EADDRINUSE`).
  */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
+  const connections = new Set<Socket>();
   const inFlight = new Set<ServerResponse>();
   const answer = createAnswer(options);
   const listener = getRequestListener((request, env) => answer(request, env as HttpBindings), {
@@ -69,6 +70,10 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       void listener(incoming, outgoing);
     },
   );
+  server.on("connection", (socket) => {
+    connections.add(socket);
+    socket.once("close", () => connections.delete(socket));
+  });
   installWaitUntil((error) => options.log("Work after the reply failed.", error));
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
@@ -83,7 +88,9 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       isClosing = true;
       for (const outgoing of inFlight) outgoing.shouldKeepAlive = false;
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-      server.closeIdleConnections();
+      // Node.js would wait for those that have not sent a request yet.
+      const busy = new Set([...inFlight].map(({ req }) => req.socket));
+      for (const socket of connections) if (!busy.has(socket)) socket.destroy();
       await closed;
       await pendingWorkDone();
     },
