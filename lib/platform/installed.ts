@@ -2,6 +2,7 @@ import { EnvironmentError, env } from "../env.js";
 import { oncePer } from "../once-per.js";
 import type { Platform } from "./platform.js";
 import { postgresOverHttp } from "./postgres-over-http.js";
+import { withBreaker } from "./redis-breaker.js";
 import { redisOverHttp } from "./redis-over-http.js";
 
 const slot = Symbol.for("linguamate.platform");
@@ -12,7 +13,7 @@ const shared = globalThis as { [slot]?: Platform };
  * own module scope, so they meet on `globalThis` and share one set of connections.
  */
 export function installPlatform(platform: Platform): void {
-  shared[slot] = platform;
+  shared[slot] = { ...platform, redis: withBreaker(platform.redis) };
 }
 
 /** True where our own server runs the functions, which also sets the platform's request headers. */
@@ -26,7 +27,7 @@ export function platform(): Platform {
 }
 
 /** Postgres: the caller still has to answer within 3 s. Redis: every request waits for it. */
-export const storeTimeouts = { postgresMs: 2500, redisMs: 250 } as const;
+export const storeTimeouts = { postgresMs: 2000, redisMs: 250 } as const;
 
 const overHttps = oncePer(({ stores }: ReturnType<typeof env>): Platform => {
   if (!stores.databaseUrl) throw new EnvironmentError("DATABASE_URL is required");
@@ -36,6 +37,6 @@ const overHttps = oncePer(({ stores }: ReturnType<typeof env>): Platform => {
       connectionString: stores.databaseUrl,
       fetch: postgresOverHttp({ timeoutMs: storeTimeouts.postgresMs }),
     },
-    redis: redisOverHttp({ ...stores.upstash, timeoutMs: storeTimeouts.redisMs }),
+    redis: withBreaker(redisOverHttp({ ...stores.upstash, timeoutMs: storeTimeouts.redisMs })),
   };
 });

@@ -1,0 +1,189 @@
+import { randomUUID } from "node:crypto";
+import { describe, expect, it } from "vitest";
+import login from "../../../api/auth/login.js";
+import user from "../../../api/user/index.js";
+import { call } from "../../support/call.js";
+import { aUser, type Person, password } from "../../support/people.js";
+import { useStores } from "../../support/stores.js";
+
+const stores = useStores();
+
+const credentials = ({ email, deviceId }: Person) => ({
+  email,
+  password,
+  device: { id: deviceId },
+});
+
+let lastAddress = 0;
+/** Failures are counted by address: each test that fails on purpose has its own. */
+const anAddress = () => `198.51.100.${++lastAddress}`;
+
+describe("POST /api/auth/login", () => {
+  it("starts another session on the account", async () => {
+    const person = await aUser();
+    const { status, body } = await call(login, "POST", { body: credentials(person) });
+    expect(status).toBe(200);
+    expect(body.sessionId).not.toBe(person.sessionId);
+    expect(body.user).toEqual(person.user);
+    for (const token of [body.accessToken, person.accessToken]) {
+      expect((await call(user, "GET", { token })).status).toBe(200);
+    }
+  });
+
+  it("takes the address in any writing, and the password in any Unicode form", async () => {
+    const email = `zoë-${randomUUID()}@BÜCHER.example`;
+    await aUser({ email, password: "caf\u00e9 au lait" });
+    const written = { email: ` ${email.toUpperCase()} `, password: "cafe\u0301 au lait" };
+    expect((await call(login, "POST", { body: written })).status).toBe(200);
+  });
+
+  it("answers an unknown address exactly as a wrong password, after the same work", async () => {
+    const person = await aUser();
+    const answers = [];
+    for (const email of [person.email, `nobody-${randomUUID()}@example.com`, "no address"]) {
+      await stores.resetCalls();
+      const { status, body, headers } = await call(login, "POST", {
+        body: { email, password: "not the password" },
+        ip: anAddress(),
+      });
+      headers.delete("x-correlation-id");
+      const { correlationId: _, ...problem } = body;
+      const ratelimit = headers.get("ratelimit")?.replace(/t=\d+/, "t=0");
+      headers.delete("ratelimit");
+      answers.push({ status, problem, headers: [...headers], ratelimit, calls: stores.calls() });
+    }
+    expect(answers[0]).toMatchObject({ status: 401, problem: { code: "invalid_credentials" } });
+    expect(answers[1]).toEqual(answers[0]);
+    expect(answers[2]).toEqual(answers[0]);
+  });
+
+  it("costs at most two Redis round trips and two Postgres calls", async () => {
+    const person = await aUser();
+    await call(login, "POST", { body: credentials(person) });
+    await stores.resetCalls();
+    await call(login, "POST", { body: credentials(person) });
+    expect(stores.calls()).toMatchObject({ redisTrips: 2, postgresCalls: 2 });
+  });
+
+  it("prefers the bound account to any claim of its address", async () => {
+    const owner = await aUser();
+    await stores.sql(
+      "update users set email = claimed_email, claimed_email = null where id = $1",
+      owner.user.id,
+    );
+    const stranger = await aUser({ email: owner.email, password: "the stranger's own" });
+    const asOwner = await call(login, "POST", { body: { email: owner.email, password } });
+    expect(asOwner.body.user.id).toBe(owner.user.id);
+    const asStranger = await call(login, "POST", {
+      body: { ...credentials(stranger), email: owner.email, password: "the stranger's own" },
+      ip: anAddress(),
+    });
+    expect(asStranger).toMatchObject({ status: 401, code: "invalid_credentials" });
+  });
+
+  it("signs in to a claim from the device that made it, and to none from elsewhere", async () => {
+    const first = await aUser();
+    await aUser({ email: first.email });
+    const here = await call(login, "POST", {
+      body: { email: first.email, password, device: { id: first.deviceId } },
+    });
+    expect(here.body.user.id).toBe(first.user.id);
+    const elsewhere = await call(login, "POST", {
+      body: { email: first.email, password },
+      ip: anAddress(),
+    });
+    expect(elsewhere).toMatchObject({ status: 401, code: "invalid_credentials" });
+  });
+
+  it("hashes again at login when the parameters have changed", async () => {
+    const person = await aUser();
+    const { hash } = await import("@node-rs/argon2");
+    const old = await hash(password, { memoryCost: 8192, timeCost: 1, parallelism: 1 });
+    await stores.sql("update users set password_hash = $2 where id = $1", person.user.id, old);
+    expect((await call(login, "POST", { body: credentials(person) })).status).toBe(200);
+    await stores.resetCalls();
+    const [row] = await stores.sql("select password_hash from users where id = $1", person.user.id);
+    expect(row?.password_hash).toContain("m=19456,t=2,p=1");
+    expect((await call(login, "POST", { body: credentials(person) })).status).toBe(200);
+  });
+
+  describe("limits", () => {
+    const fail = (email: string, ip: string) =>
+      call(login, "POST", { body: { email, password: "not the password" }, ip });
+
+    it("lets five failures of one account pass from one address, then says how long to wait", async () => {
+      const { email } = await aUser();
+      const ip = anAddress();
+      for (let attempt = 0; attempt < 5; attempt++) {
+        expect((await fail(email, ip)).status).toBe(401);
+      }
+      const refused = await fail(email.toUpperCase(), ip);
+      expect(refused).toMatchObject({ status: 429, code: "rate_limited" });
+      const seconds = Number(refused.headers.get("retry-after"));
+      expect(seconds).toBeGreaterThan(0);
+      expect(seconds).toBeLessThanOrEqual(900);
+      expect(refused.headers.get("x-ratelimit-remaining")).toBe("0");
+      const other = await aUser();
+      expect((await fail(other.email, ip)).status).toBe(401);
+    });
+
+    it("gives the reserved failure back when the password was right", async () => {
+      const person = await aUser();
+      const ip = anAddress();
+      for (let attempt = 0; attempt < 8; attempt++) {
+        expect((await call(login, "POST", { body: credentials(person), ip })).status).toBe(200);
+      }
+    });
+
+    it("does not charge the address for an account that is refused already", async () => {
+      const { email } = await aUser();
+      const ip = anAddress();
+      for (let attempt = 0; attempt < 9; attempt++) await fail(email, ip);
+      await stores.resetCalls();
+      const [key = ""] = (await stores.redis("KEYS", `rate:auth-failures:ip:${ip}:*`)) as string[];
+      expect(await stores.redis("GET", key)).toBe("5");
+    });
+
+    it("is lifted by deleting the key, at the next request", async () => {
+      const { email } = await aUser();
+      const ip = anAddress();
+      for (let attempt = 0; attempt < 6; attempt++) await fail(email, ip);
+      expect((await fail(email, ip)).status).toBe(429);
+      const keys = (await stores.redis("KEYS", `rate:*${ip}*`)) as string[];
+      expect(keys.join()).not.toContain(email);
+      await stores.redis("DEL", ...keys);
+      expect((await fail(email, ip)).status).toBe(401);
+    });
+
+    it("counts a body that is refused against the address, after the reply", async () => {
+      const ip = anAddress();
+      await stores.resetCalls();
+      const answer = await call(login, "POST", { body: { email: 1 }, ip });
+      expect(answer.status).toBe(422);
+      expect(stores.calls().redisTrips).toBe(0);
+      await stores.resetCalls();
+      const [key = ""] = (await stores.redis("KEYS", `rate:auth-calls:ip:${ip}:*`)) as string[];
+      expect(await stores.redis("GET", key)).toBe("1");
+    });
+
+    it("counts IPv6 by /64 and an IPv4-mapped address as IPv4", async () => {
+      const { email } = await aUser();
+      for (const host of [1, 2, 3, 4, 5]) await fail(email, `2001:db8:5:6::${host}`);
+      expect((await fail(email, "2001:db8:5:6:ffff::9")).status).toBe(429);
+      expect((await fail(email, "2001:db8:5:7::1")).status).toBe(401);
+      const mapped = anAddress();
+      for (let attempt = 0; attempt < 5; attempt++) await fail(email, mapped);
+      expect((await fail(email, `::ffff:${mapped}`)).status).toBe(429);
+    });
+
+    it("believes no forwarding header of the client's own", async () => {
+      const { email } = await aUser();
+      const ip = anAddress();
+      for (let attempt = 0; attempt < 5; attempt++) await fail(email, ip);
+      const forged = { "x-forwarded-for": "192.0.2.1", forwarded: "for=192.0.2.1" };
+      const body = { email, password: "not the password" };
+      const answer = await call(login, "POST", { body, ip, headers: forged });
+      expect(answer.status).toBe(429);
+    });
+  });
+});

@@ -1,0 +1,45 @@
+import { describe, expect, it } from "vitest";
+import logout from "../../../api/auth/logout.js";
+import user from "../../../api/user/index.js";
+import { call } from "../../support/call.js";
+import { aUser } from "../../support/people.js";
+import { useStores } from "../../support/stores.js";
+
+const stores = useStores();
+
+describe("POST /api/auth/logout", () => {
+  it("ends the session by the next request, and no other", async () => {
+    const [person, other] = [await aUser(), await aUser()];
+    expect((await call(logout, "POST", { token: person.accessToken })).status).toBe(204);
+    const after = await call(user, "GET", { token: person.accessToken });
+    expect(after).toMatchObject({ status: 401, code: "session_revoked" });
+    expect((await call(user, "GET", { token: other.accessToken })).status).toBe(200);
+    const [row] = await stores.sql("select * from sessions where id = $1", person.sessionId);
+    expect(row).toMatchObject({ revoked_reason: "logged_out" });
+    expect(await stores.redis("EXISTS", `session:${person.sessionId}`)).toBe(0);
+  });
+
+  it("answers 204 again when the session is gone already", async () => {
+    const { accessToken } = await aUser();
+    await call(logout, "POST", { token: accessToken });
+    expect((await call(logout, "POST", { token: accessToken })).status).toBe(204);
+  });
+
+  it("needs a token", async () => {
+    expect(await call(logout, "POST")).toMatchObject({ status: 401, code: "token_missing" });
+  });
+
+  it("ends the session while Redis is away, and removes its key when Redis is back", async () => {
+    const person = await aUser();
+    await stores.faults.redis.set({ kind: "reset" });
+    expect((await call(logout, "POST", { token: person.accessToken })).status).toBe(204);
+    const meanwhile = await call(user, "GET", { token: person.accessToken });
+    expect(meanwhile).toMatchObject({ status: 401, code: "session_revoked" });
+    await stores.faults.redis.set(null);
+    await expect
+      .poll(() => stores.redis("EXISTS", `session:${person.sessionId}`), { timeout: 15_000 })
+      .toBe(0);
+    const after = await call(user, "GET", { token: person.accessToken });
+    expect(after).toMatchObject({ status: 401, code: "session_revoked" });
+  });
+});
