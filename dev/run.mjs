@@ -6,6 +6,7 @@ const commands = {
   server: "./server.ts",
   stores: "./stores/main.ts",
   build: "./build.ts",
+  "check-vercel": "./check-vercel.ts",
   test: "./test.ts",
   seed: "./seed.ts",
   bench: "./bench/main.ts",
