@@ -14,11 +14,10 @@ export async function buildSelfHosted(root: string): Promise<void> {
     { in: join(root, "lib/platform/self-hosted.ts"), out: "server" },
     { in: join(root, "lib/platform/self-hosted-migrate.ts"), out: "migrate" },
   ];
-  const options = bundleOptions(entries, outdir);
   await build({
-    ...options,
+    ...bundleOptions(entries, outdir),
     // pg asks for its optional native driver inside of a try block.
-    external: [...options.external, "pg-native"],
+    external: ["pg-native"],
     absWorkingDir: root,
     keepNames: true,
   });
