@@ -1,0 +1,15 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { catalogue } from "../../lib/errors.js";
+import { sourceFiles } from "./source-files.js";
+
+describe("the catalogue of errors", () => {
+  const code = sourceFiles("lib", "api")
+    .filter((file) => file !== "lib/errors.ts")
+    .map((file) => readFileSync(file, "utf8"))
+    .join("\n");
+
+  it("holds no code that nothing answers", () => {
+    expect(Object.keys(catalogue).filter((name) => !code.includes(`"${name}"`))).toEqual([]);
+  });
+});

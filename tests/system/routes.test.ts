@@ -1,0 +1,30 @@
+import { resolve } from "node:path";
+import { describe, expect, it } from "vitest";
+import type { Route } from "../../lib/http/route.js";
+import { routesFromFiles } from "../../lib/platform/routes.js";
+import { sourceFiles } from "./source-files.js";
+
+const files = sourceFiles("api");
+
+describe("every file of api/", () => {
+  it("is a function", () => {
+    expect(
+      routesFromFiles(files)
+        .map(({ file }) => file)
+        .sort(),
+    ).toEqual(files);
+  });
+
+  it.each(files)("%s exports a route whose template is its path", async (file) => {
+    const { default: route } = (await import(resolve(file))) as { default: Route };
+    expect(route.fetch).toBeTypeOf("function");
+    expect(Object.keys(route.endpoints)).not.toEqual([]);
+    expect(route.template).toBe(templateOf(file));
+  });
+});
+
+/** `/api/user/sessions/:sessionId` for `api/user/sessions/[sessionId].ts`. */
+function templateOf(file: string): string {
+  if (file === "api/index.ts") return "/api/";
+  return `/${file.replace(/\.ts$/, "").replace(/\/index$/, "")}`.replace(/\[(\w+)\]/g, ":$1");
+}
