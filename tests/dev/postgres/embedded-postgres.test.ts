@@ -1,0 +1,113 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import {
+  type EmbeddedPostgres,
+  openEmbeddedPostgres,
+} from "../../../dev/stores/embedded-postgres.js";
+
+const statement = (text: string) => ({ text, params: [] });
+const plain = { isolationLevel: undefined, readOnly: false, deferrable: false };
+const rowsOf = async ({ backend }: EmbeddedPostgres, text: string) =>
+  (await backend.query(statement(text))).rows;
+
+describe("an embedded Postgres in memory", () => {
+  let postgres: EmbeddedPostgres;
+  beforeAll(async () => {
+    postgres = await openEmbeddedPostgres({});
+  });
+  afterAll(() => postgres.close());
+
+  it("never runs anything inside another caller's batch", async () => {
+    const { backend } = postgres;
+    await backend.query(statement("CREATE TABLE counts (n int)"));
+    await backend.query(statement("INSERT INTO counts VALUES (0)"));
+    const increment = [statement("UPDATE counts SET n = n + 1"), statement("SELECT n FROM counts")];
+    const failing = [statement("UPDATE counts SET n = -1000"), statement("SELECT 1 / 0")];
+    const batches = Array.from({ length: 50 }, () => [
+      backend.batch(increment, plain).then((results) => Number(results[1]?.rows[0]?.[0])),
+      backend.query(statement("SELECT n FROM counts")).then(() => 0),
+      backend.batch(failing, plain).catch(() => 0),
+    ]);
+    const seen = (await Promise.all(batches.flat())).filter((n) => n !== 0);
+    expect(seen).toEqual(Array.from({ length: 50 }, (_, i) => i + 1));
+  });
+
+  it("starts a copy from a snapshot, apart from the original", async () => {
+    await postgres.backend.query(statement("CREATE TABLE copied AS SELECT 1 AS id"));
+    const copy = await openEmbeddedPostgres({ snapshot: await postgres.dump() });
+    await copy.backend.query(statement("INSERT INTO copied VALUES (2)"));
+    expect(await rowsOf(copy, "SELECT id FROM copied")).toEqual([["1"], ["2"]]);
+    expect(await rowsOf(postgres, "SELECT id FROM copied")).toEqual([["1"]]);
+    await copy.close();
+  });
+
+  it("does not start what was aborted while it waited", async () => {
+    const { backend } = postgres;
+    await backend.query(statement("CREATE TABLE waited (n int)"));
+    const busy = backend.query(statement("SELECT pg_sleep(0.2)"));
+    const client = new AbortController();
+    const waiting = backend.query(statement("INSERT INTO waited VALUES (1)"), client.signal);
+    client.abort();
+    await expect(waiting).rejects.toThrow();
+    await busy;
+    expect(await rowsOf(postgres, "SELECT * FROM waited")).toEqual([]);
+  });
+});
+
+describe("an embedded Postgres over its time limit", () => {
+  const endless = statement("SELECT count(*) FROM generate_series(1, 1000000000000)");
+
+  it("fails the statement and says afterwards that its memory is lost", async () => {
+    const postgres = await openEmbeddedPostgres({ timeLimitMs: 1000 });
+    await expect(postgres.backend.query(endless)).rejects.toMatchObject({ code: "57014" });
+    await expect(postgres.backend.query(statement("SELECT 1"))).rejects.toThrow(/lost/);
+    await postgres.close();
+  });
+
+  it("fails the statement and serves on from its directory", async () => {
+    const directory = await mkdtemp(join(tmpdir(), "embedded-postgres-"));
+    const postgres = await openEmbeddedPostgres({ directory, timeLimitMs: 1000 });
+    await postgres.backend.query(statement("CREATE TABLE kept AS SELECT 1 AS id"));
+    await expect(postgres.backend.query(endless)).rejects.toMatchObject({ code: "57014" });
+    expect(await rowsOf(postgres, "SELECT id FROM kept")).toEqual([["1"]]);
+    await postgres.close();
+    await rm(directory, { recursive: true });
+  });
+});
+
+describe("an embedded Postgres in a directory", () => {
+  it("has all that was committed before a kill -9 during writes, and nothing else", async () => {
+    const directory = await mkdtemp(join(tmpdir(), "embedded-postgres-"));
+    const acknowledged = await killWhileWriting(directory);
+    const postgres = await openEmbeddedPostgres({ directory });
+    const found = await rowsOf(postgres, "SELECT n FROM written ORDER BY n");
+    // One more may be there: committed, but killed before it was acknowledged.
+    expect(acknowledged).toBeGreaterThan(0);
+    expect([acknowledged, acknowledged + 1]).toContain(found.length);
+    expect(found.at(-1)).toEqual([String(found.length)]);
+    expect(await rowsOf(postgres, "SELECT count(*) FROM halves")).toEqual([[String(found.length)]]);
+    await postgres.backend.query(statement("INSERT INTO written VALUES (0)"));
+    await postgres.close();
+    await rm(directory, { recursive: true });
+  });
+});
+
+/** Returns how many numbered batches the writer had seen committed. */
+async function killWhileWriting(directory: string): Promise<number> {
+  const writer = spawn(
+    process.execPath,
+    ["--import", "tsx", join(import.meta.dirname, "endless-writer.ts"), directory],
+    { stdio: ["ignore", "pipe", "inherit"] },
+  );
+  let output = "";
+  writer.stdout.on("data", (chunk) => {
+    output += chunk;
+    if (output.split("\n").length > 50) writer.kill("SIGKILL");
+  });
+  await once(writer, "close");
+  return output.trim().split("\n").length;
+}

@@ -1,0 +1,318 @@
+import { once } from "node:events";
+import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { type AddressInfo, createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { neon } from "@neondatabase/serverless";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { migrateCommand } from "../../../lib/db/migrate-command.js";
+import { type ServedDatabase, stores } from "../../dev/postgres/served-database.js";
+
+const first = "0001_create_words";
+const second = "0002_add_level";
+const files = {
+  [`${first}.sql`]:
+    "CREATE TABLE words (id int PRIMARY KEY);\n--> statement-breakpoint\nINSERT INTO words VALUES (1);",
+  [`${first}.down.sql`]: "DROP TABLE words;",
+  [`${second}.sql`]: "ALTER TABLE words ADD COLUMN level text;",
+  [`${second}.down.sql`]: "ALTER TABLE words DROP COLUMN level;",
+};
+const concurrentIndex = {
+  "0003_index_levels.sql":
+    "-- no transaction\nCREATE INDEX CONCURRENTLY IF NOT EXISTS words_level ON words (level);",
+  "0003_index_levels.down.sql": "-- no transaction\nDROP INDEX CONCURRENTLY IF EXISTS words_level;",
+};
+
+let directory: string;
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), "migrations-"));
+});
+afterEach(() => rm(directory, { recursive: true }));
+
+async function write(contents: Record<string, string>): Promise<void> {
+  for (const [file, text] of Object.entries(contents)) await writeFile(join(directory, file), text);
+}
+
+interface Outcome {
+  code: number;
+  out: string[];
+  errors: string[];
+}
+
+async function migrateOn(
+  connectionString: string,
+  args: string[],
+  env: Record<string, string> = {},
+): Promise<Outcome> {
+  const [out, errors]: [string[], string[]] = [[], []];
+  const code = await migrateCommand(
+    args,
+    async () => ({ sql: neon(connectionString), close: async () => {} }),
+    { out: (line) => out.push(line), error: (line) => errors.push(line) },
+    { directory, env },
+  );
+  return { code, out, errors };
+}
+
+describe.each(stores)("migrations over $name", ({ serve }) => {
+  let database: ServedDatabase;
+  const sql = () => neon(database.connectionString);
+  const migrate = (...args: string[]) => migrateOn(database.connectionString, args);
+  const columns = async () =>
+    (
+      await sql()`SELECT column_name FROM information_schema.columns WHERE table_name = 'words'
+        ORDER BY 1`
+    ).map((row) => row.column_name);
+  const recorded = async () =>
+    (await sql()`SELECT name FROM schema_migrations ORDER BY name`).map((row) => row.name);
+
+  beforeAll(async () => {
+    database = await serve();
+  }, 30_000);
+  afterAll(() => database.close());
+  beforeEach(async () => {
+    await sql().transaction((tx) => [tx`DROP SCHEMA public CASCADE`, tx`CREATE SCHEMA public`]);
+  });
+
+  it("applies what is pending, in order, once", async () => {
+    await write(files);
+    expect(await migrate("up")).toEqual({
+      code: 0,
+      out: [`Applied ${first}`, `Applied ${second}`],
+      errors: [],
+    });
+    expect(await columns()).toEqual(["id", "level"]);
+    expect(await migrate("up")).toEqual({
+      code: 0,
+      out: ["Nothing to apply: the database is up to date"],
+      errors: [],
+    });
+  });
+
+  it("undoes one step at a time", async () => {
+    await write(files);
+    await migrate("up");
+    expect((await migrate("down")).out).toEqual([`Undid ${second}`]);
+    expect(await columns()).toEqual(["id"]);
+    expect((await migrate("down")).out).toEqual([`Undid ${first}`]);
+    expect(await columns()).toEqual([]);
+    expect((await migrate("down")).out).toEqual(["Nothing to undo: no migration is applied"]);
+  });
+
+  it("shows what is applied, pending and from a newer release", async () => {
+    await write(files);
+    await migrate("up");
+    await rm(join(directory, `${second}.sql`));
+    await rm(join(directory, `${second}.down.sql`));
+    await write({ "0003_later.sql": "SELECT 1;" });
+    const { code, out } = await migrate("status");
+    expect(code).toBe(0);
+    expect(out.map((line) => line.replace(/ {2}\d{4}-.*Z/, " at"))).toEqual([
+      `applied  ${first} at`,
+      `applied  ${second} at (from a newer release)`,
+      "pending  0003_later",
+    ]);
+    expect((await migrate("up")).out).toEqual([
+      "Applied 0003_later",
+      `Left alone ${second}: it is from a newer release`,
+    ]);
+  });
+
+  it("shows the status of a database that was never migrated without touching it", async () => {
+    await write(files);
+    expect((await migrate("status")).out).toEqual([`pending  ${first}`, `pending  ${second}`]);
+    expect(await sql()`SELECT to_regclass('schema_migrations') AS made`).toEqual([{ made: null }]);
+  });
+
+  it("applies nothing of a migration whose second statement fails", async () => {
+    await write({
+      ...files,
+      [`${second}.sql`]:
+        "ALTER TABLE words ADD COLUMN level text;\n--> statement-breakpoint\nSELECT 1 / 0;",
+    });
+    expect(await migrate("up")).toEqual({
+      code: 1,
+      out: [`Applied ${first}`],
+      errors: [`${second} failed, and nothing of it was done: division by zero`],
+    });
+    expect(await columns()).toEqual(["id"]);
+    expect(await recorded()).toEqual([first]);
+  });
+
+  it("refuses to go on when an applied file has changed", async () => {
+    await write(files);
+    await migrate("up");
+    await write({ [`${first}.sql`]: "CREATE TABLE words (id bigint);" });
+    for (const action of ["up", "status"]) {
+      expect(await migrate(action)).toEqual({
+        code: 1,
+        out: [],
+        errors: [`${first} was changed after it was applied: restore it and write a new migration`],
+      });
+    }
+  });
+
+  it("undoes nothing when the down file is missing", async () => {
+    await write(files);
+    await migrate("up");
+    await rm(join(directory, `${second}.down.sql`));
+    expect(await migrate("down")).toMatchObject({
+      code: 1,
+      errors: [`${second}.down.sql is missing: nothing was undone`],
+    });
+    expect(await recorded()).toEqual([first, second]);
+  });
+
+  it.each([{ NODE_ENV: "production" }, { VERCEL_ENV: "production" }])(
+    "undoes with %o only by --force",
+    async (env) => {
+      await write(files);
+      await migrate("up");
+      expect(await migrateOn(database.connectionString, ["down"], env)).toMatchObject({ code: 1 });
+      expect(await recorded()).toEqual([first, second]);
+      const forced = await migrateOn(database.connectionString, ["down", "--force"], env);
+      expect(forced).toMatchObject({ code: 0, out: [`Undid ${second}`] });
+    },
+  );
+
+  it("lets four runners start at once: each migration is applied by one, and all succeed", async () => {
+    await write({
+      ...files,
+      [`${second}.sql`]:
+        "ALTER TABLE words ADD COLUMN level text;\n--> statement-breakpoint\nSELECT pg_sleep(0.2);",
+      ...concurrentIndex,
+    });
+    const outcomes = await Promise.all(Array.from({ length: 4 }, () => migrate("up")));
+    expect(outcomes.map(({ code, errors }) => [code, errors])).toEqual(Array(4).fill([0, []]));
+    const applied = outcomes.flatMap(({ out }) => out).filter((line) => line.startsWith("Applied"));
+    expect(applied.sort()).toEqual([
+      `Applied ${first}`,
+      `Applied ${second}`,
+      "Applied 0003_index_levels",
+    ]);
+    expect(await sql()`SELECT count(*)::int AS n FROM words`).toEqual([{ n: 1 }]);
+  });
+
+  it("lets two runners undo at once: one step is undone by one", async () => {
+    await write({
+      ...files,
+      [`${second}.down.sql`]:
+        "ALTER TABLE words DROP COLUMN level;\n--> statement-breakpoint\nSELECT pg_sleep(0.2);",
+    });
+    await migrate("up");
+    await Promise.all([migrate("down"), migrate("down")]);
+    const remaining = await recorded();
+    expect(await columns()).toEqual(remaining.length === 1 ? ["id"] : []);
+  });
+
+  it("applies and undoes a file outside a transaction", async () => {
+    await write({ ...files, ...concurrentIndex });
+    expect(await migrate("up")).toMatchObject({ code: 0, errors: [] });
+    const index = () => sql()`SELECT indisvalid AS valid FROM pg_index
+      WHERE indexrelid = to_regclass('words_level')`;
+    expect(await index()).toEqual([{ valid: true }]);
+    expect((await migrate("down")).out).toEqual(["Undid 0003_index_levels"]);
+    expect(await index()).toEqual([]);
+    expect(await sql()`SELECT count(*)::int AS n FROM schema_migration_leases`).toEqual([{ n: 0 }]);
+  });
+
+  it("builds an index anew that an earlier attempt left invalid", async () => {
+    await write(files);
+    await migrate("up");
+    await sql()`INSERT INTO words VALUES (2, 'same'), (3, 'same')`;
+    await write({
+      "0003_unique.sql":
+        "-- no transaction\nCREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS words_level_unique ON words (level);",
+    });
+    expect((await migrate("up")).errors[0]).toMatch(/^0003_unique failed: could not create unique/);
+    await sql()`DELETE FROM words WHERE id = 3`;
+    expect(await migrate("up")).toMatchObject({ code: 0, out: ["Applied 0003_unique"] });
+    expect(
+      await sql()`SELECT indisvalid AS valid FROM pg_index
+        WHERE indexrelid = 'words_level_unique'::regclass`,
+    ).toEqual([{ valid: true }]);
+  });
+
+  it("takes over from a runner that died in a file outside a transaction", async () => {
+    await write(files);
+    await migrate("up");
+    await sql()`INSERT INTO schema_migration_leases
+      VALUES ('0003_index_levels', 'dead', now() + interval '300 milliseconds')`;
+    await write(concurrentIndex);
+    expect((await migrate("up")).out).toEqual(["Applied 0003_index_levels"]);
+  });
+});
+
+describe("migration files", () => {
+  const nowhere = "postgresql://tester:hidden-password@127.0.0.1:1/test";
+
+  it("are created in pairs, numbered on, without a database", async () => {
+    await write(files);
+    const { code, out } = await migrateOn(nowhere, ["create", "add_users_table"]);
+    expect(code).toBe(0);
+    expect(out).toHaveLength(2);
+    expect((await readdir(directory)).slice(-2)).toEqual([
+      "0003_add_users_table.down.sql",
+      "0003_add_users_table.sql",
+    ]);
+  });
+
+  it.each(["AddUsers", "add-users", "../users", "1_users", "a".repeat(61), "add__users"])(
+    "are not created under the name %s",
+    async (name) => {
+      expect(await migrateOn(nowhere, ["create", name])).toMatchObject({ code: 1, out: [] });
+      expect(await readdir(directory)).toEqual([]);
+    },
+  );
+
+  it.each([
+    ["0001_empty.sql", "-- nothing yet\n", /holds no statement/],
+    ["0001_own.sql", "BEGIN;\n--> statement-breakpoint\nSELECT 1;", /begins a transaction/],
+    ["0001_two.sql", "-- no transaction\nA;\n--> statement-breakpoint\nB;", /exactly one/],
+    ["0001_once.sql", "-- no transaction\nCREATE INDEX CONCURRENTLY i ON t (a);", /repeatable/],
+    ["words.sql", "SELECT 1;", /is not named like/],
+    ["0001_a.down.sql", "SELECT 1;", /no migration to undo/],
+  ])("are refused before anything is applied: %s", async (file, text, problem) => {
+    await write({ [file]: text });
+    const { code, errors } = await migrateOn(nowhere, ["up"]);
+    expect(code).toBe(1);
+    expect(errors).toEqual([expect.stringMatching(problem)]);
+  });
+
+  it("are refused when two have one number", async () => {
+    await write({ "0001_a.sql": "SELECT 1;", "0001_b.sql": "SELECT 1;" });
+    expect((await migrateOn(nowhere, ["up"])).errors).toEqual([
+      "0001_a.sql and 0001_b.sql have the same number: rename one",
+    ]);
+  });
+});
+
+describe("the migration command", () => {
+  it.each([[[]], [["sideways"]], [["up", "now"]], [["down", "--yes"]], [["create"]]])(
+    "shows its usage for %j",
+    async (args) => {
+      const outcome = await migrateOn("postgresql://a:b@127.0.0.1:1/c", args);
+      expect(outcome).toEqual({ code: 2, out: [], errors: [expect.stringMatching(/^Usage: /)] });
+    },
+  );
+
+  it("tells in one line where it found no database, without the password", async () => {
+    await write(files);
+    const url = `postgresql://tester:hidden-password@127.0.0.1:${await closedPort()}/test`;
+    const { code, errors } = await migrateOn(url, ["up"]);
+    expect(code).toBe(1);
+    expect(errors).toEqual([
+      expect.stringMatching(/^The database cannot be reached: .*127\.0\.0\.1/),
+    ]);
+    expect(errors[0]).not.toMatch(/hidden-password|\n/);
+  });
+});
+
+async function closedPort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, "close");
+  return port;
+}
