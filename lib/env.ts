@@ -35,7 +35,12 @@ const secret = z
 const positive = (fallback: number) => z.coerce.number().int().positive().default(fallback);
 const share = (fallback: number) => z.coerce.number().min(0).max(1).default(fallback);
 const text = z.string().trim().min(1).optional();
-const url = z.url().optional();
+const httpUrl = z.url({ protocol: /^https?$/ });
+const origin = z.string().refine(isOrigin, "one exact origin: scheme, host and port alone");
+const host = z
+  .string()
+  .toLowerCase()
+  .regex(/^[\w-]+(\.[\w-]+)*$/, "a host name alone");
 
 /** Every variable that the code knows; `.env.example` explains each, and a test compares the two. */
 export const variables = z.object({
@@ -57,8 +62,8 @@ export const variables = z.object({
   EXPO_PUBLIC_LOG_SIGNING_KEY: secret,
   JWT_SECRET: secret,
   ACCESS_TOKEN_TTL_SECONDS: positive(900),
-  CORS_ORIGIN: list.pipe(z.array(z.string().regex(/^https?:\/\/[^/*]+$/, "one exact origin"))),
-  ALLOWED_HOSTS: list,
+  CORS_ORIGIN: list.pipe(z.array(origin)),
+  ALLOWED_HOSTS: list.pipe(z.array(host)),
   TRUSTED_PROXIES: list.pipe(z.array(z.string().refine(isCidr, "a CIDR or an address"))),
   MIN_APP_VERSION: z
     .string()
@@ -68,13 +73,13 @@ export const variables = z.object({
   RATE_LIMIT_MAX_REQUESTS: positive(100),
   RATE_LIMIT_TRUSTED_IPS: list.pipe(z.array(z.string().refine(isCidr, "a CIDR or an address"))),
   TOOLKIT_API_KEY: secret,
-  EXPO_PUBLIC_TOOLKIT_URL: z.url().default("https://toolkit.rork.com"),
-  SENTRY_DSN: url,
+  EXPO_PUBLIC_TOOLKIT_URL: httpUrl.default("https://toolkit.rork.com"),
+  SENTRY_DSN: httpUrl.optional(),
   SENTRY_TRACES_SAMPLE_RATE: share(0.2),
   SENTRY_PROFILES_SAMPLE_RATE: share(0.1),
   DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/ }).optional(),
   REDIS_URL: z.url({ protocol: /^rediss?$/ }).optional(),
-  UPSTASH_REDIS_REST_URL: url,
+  UPSTASH_REDIS_REST_URL: httpUrl.optional(),
   UPSTASH_REDIS_REST_TOKEN: secret,
   EMBEDDED_STORES: z.enum(["true", "false"]).default("false"),
   VERCEL: text,
@@ -181,6 +186,11 @@ function secretWeakness(value: string): string | undefined {
   if (Buffer.byteLength(value) < 32) return "is shorter than 32 bytes";
   if (/change.?me|your.?secret|example|placeholder|^<.*>$/i.test(value)) return "is an example";
   return undefined;
+}
+
+/** As browsers write it, for it is compared as text: lower-case, no default port, no path. */
+function isOrigin(value: string): boolean {
+  return /^https?:[^*]+$/.test(value) && URL.canParse(value) && new URL(value).origin === value;
 }
 
 function isCidr(value: string): boolean {

@@ -1,0 +1,257 @@
+import { describe, expect, it } from "vitest";
+import { EnvironmentError, logLevels, readEnv } from "../../lib/env.js";
+
+const strong = "b7Q2mV9xK4tR8wZ1cN6yL3pF5sD0hJgA";
+const production = { NODE_ENV: "production", JWT_SECRET: strong };
+
+const read = (given: Record<string, string | undefined> = {}) =>
+  readEnv({ JWT_SECRET: strong, ...given });
+
+/** What a setting is refused with. */
+function refusal(given: Record<string, string | undefined>): string {
+  try {
+    readEnv({ JWT_SECRET: strong, ...given });
+  } catch (error) {
+    expect(error).toBeInstanceOf(EnvironmentError);
+    return (error as EnvironmentError).message;
+  }
+  return "accepted";
+}
+
+describe("the environment", () => {
+  it("needs nothing but the five lines of a local setup", () => {
+    const env = readEnv({
+      NODE_ENV: "development",
+      PORT: "8080",
+      LOG_LEVEL: "debug",
+      JWT_SECRET: "local-dev-secret-change-me-in-prod",
+      CORS_ORIGIN: "http://localhost:8081,http://localhost:19006",
+    });
+    expect(env).toMatchObject({
+      name: "development",
+      production: false,
+      port: 8080,
+      log: { level: "DEBUG" },
+      http: { corsOrigins: ["http://localhost:8081", "http://localhost:19006"] },
+      stores: { embedded: false },
+    });
+    expect(env.warnings).toEqual(["JWT_SECRET is an example; production refuses it."]);
+  });
+
+  it("has a working value for everything but the secret", () => {
+    expect(read()).toEqual({
+      name: "development",
+      production: false,
+      port: 8080,
+      release: { sha: "development" },
+      log: { level: "INFO" },
+      jwt: { secret: strong, accessTtlSeconds: 900, environment: "development" },
+      http: {
+        corsOrigins: [],
+        allowedHosts: [],
+        platformHosts: [],
+        trustedProxies: [],
+        minAppVersion: undefined,
+        onVercel: false,
+      },
+      rateLimit: { windowMs: 60_000, maxRequests: 100, trustedIps: [] },
+      toolkit: { url: "https://toolkit.rork.com", apiKey: undefined },
+      sentry: undefined,
+      stores: { databaseUrl: undefined, redisUrl: undefined, upstash: undefined, embedded: false },
+      warnings: [],
+    });
+  });
+
+  it("takes an empty value for an absent one", () => {
+    const names = ["PORT", "LOG_LEVEL", "DATABASE_URL", "SENTRY_DSN", "MIN_APP_VERSION", "VERCEL"];
+    expect(read(Object.fromEntries(names.map((name) => [name, " "])))).toEqual(read());
+  });
+
+  it.each([
+    ["NODE_ENV", "staging"],
+    ["PORT", "eighty"],
+    ["PORT", "65536"],
+    ["PORT", "80.5"],
+    ["LOG_LEVEL", "loud"],
+    ["LOG_RETENTION_DAYS_TRACE", "-7"],
+    ["ACCESS_TOKEN_TTL_SECONDS", "-1"],
+    ["RATE_LIMIT_WINDOW_MS", "a minute"],
+    ["RATE_LIMIT_MAX_REQUESTS", "1.5"],
+    ["SENTRY_TRACES_SAMPLE_RATE", "20"],
+    ["SENTRY_PROFILES_SAMPLE_RATE", "-0.1"],
+    ["SENTRY_DSN", "not-a-url"],
+    ["CORS_ORIGIN", "*"],
+    ["CORS_ORIGIN", "null"],
+    ["CORS_ORIGIN", "app.example.com"],
+    ["CORS_ORIGIN", "https://app.example.com/"],
+    ["CORS_ORIGIN", "https://*.example.com"],
+    ["CORS_ORIGIN", "https://App.example.com"],
+    ["CORS_ORIGIN", "https://app.example.com:443"],
+    ["ALLOWED_HOSTS", "https://example.com"],
+    ["ALLOWED_HOSTS", "example.com:8080"],
+    ["ALLOWED_HOSTS", "*.example.com"],
+    ["ALLOWED_HOSTS", ".example.com"],
+    ["TRUSTED_PROXIES", "10.0.0.0/33"],
+    ["TRUSTED_PROXIES", "loadbalancer"],
+    ["RATE_LIMIT_TRUSTED_IPS", "10.0.0.1,office"],
+    ["MIN_APP_VERSION", "latest"],
+    ["MIN_APP_VERSION", "1.2.3.4"],
+    ["DATABASE_URL", "mysql://user:hunter2@host/db"],
+    ["REDIS_URL", "https://user:hunter2@host"],
+    ["EXPO_PUBLIC_TOOLKIT_URL", "ftp://toolkit.example"],
+    ["EXPO_PUBLIC_TOOLKIT_URL", "javascript:alert(1)"],
+    ["UPSTASH_REDIS_REST_URL", "redis://cache.example"],
+    ["EMBEDDED_STORES", "yes"],
+  ])("names %s when it cannot be %s, and shows no value", (name, value) => {
+    const message = refusal({ [name]: value });
+    expect(message).toContain(`${name}: `);
+    expect(message).not.toContain(value);
+    expect(message).not.toContain("hunter2");
+  });
+
+  it("names everything that is wrong at once", () => {
+    const message = refusal({ PORT: "x", CORS_ORIGIN: "*" });
+    expect(message).toContain("PORT: ");
+    expect(message).toContain("CORS_ORIGIN: ");
+  });
+
+  it("takes the variables of a production set-up", () => {
+    const env = readEnv({
+      ...production,
+      LOG_LEVEL: "info",
+      LOG_SIGNING_KEY: "k",
+      EXPO_PUBLIC_LOG_SIGNING_KEY: "k",
+      CORS_ORIGIN: "https://app.linguamate.com, https://www.linguamate.com",
+      ALLOWED_HOSTS: "linguamate.com,www.Linguamate.com",
+      RATE_LIMIT_WINDOW_MS: "30000",
+      RATE_LIMIT_MAX_REQUESTS: "50",
+      RATE_LIMIT_TRUSTED_IPS: "10.0.0.1, 2001:db8::/32",
+      TRUSTED_PROXIES: "192.168.0.0/16",
+      MIN_APP_VERSION: "1.4",
+      TOOLKIT_API_KEY: "key",
+      EXPO_PUBLIC_TOOLKIT_URL: "https://toolkit.rork.com",
+      SENTRY_DSN: "https://public@sentry.example/1",
+      SENTRY_TRACES_SAMPLE_RATE: "0.5",
+      DATABASE_URL: "postgresql://user:pass@host:5432/linguamate",
+      REDIS_URL: "redis://user:pass@host:6379/0",
+      UPSTASH_REDIS_REST_URL: "https://cache.example",
+      UPSTASH_REDIS_REST_TOKEN: "token",
+      GIT_COMMIT_SHA: "abc",
+    });
+    expect(env).toMatchObject({
+      production: true,
+      release: { sha: "abc" },
+      http: {
+        corsOrigins: ["https://app.linguamate.com", "https://www.linguamate.com"],
+        allowedHosts: ["linguamate.com", "www.linguamate.com"],
+        trustedProxies: ["192.168.0.0/16"],
+        minAppVersion: "1.4",
+      },
+      rateLimit: {
+        windowMs: 30_000,
+        maxRequests: 50,
+        trustedIps: ["10.0.0.1", "2001:db8::/32"],
+      },
+      sentry: { dsn: "https://public@sentry.example/1", tracesSampleRate: 0.5 },
+      stores: {
+        databaseUrl: "postgresql://user:pass@host:5432/linguamate",
+        redisUrl: "redis://user:pass@host:6379/0",
+        upstash: { url: "https://cache.example", token: "token" },
+      },
+      warnings: [],
+    });
+  });
+
+  it("takes the platform's facts over its own", () => {
+    const env = read({
+      VERCEL: "1",
+      VERCEL_ENV: "preview",
+      VERCEL_URL: "a-1.vercel.app",
+      VERCEL_BRANCH_URL: "a-git-b.vercel.app",
+      VERCEL_PROJECT_PRODUCTION_URL: "a.vercel.app",
+      VERCEL_GIT_COMMIT_SHA: "deployed",
+      GIT_COMMIT_SHA: "local",
+    });
+    expect(env.http.onVercel).toBe(true);
+    expect(env.http.platformHosts).toEqual([
+      "a-1.vercel.app",
+      "a-git-b.vercel.app",
+      "a.vercel.app",
+    ]);
+    expect(env.release.sha).toBe("deployed");
+    expect(env.jwt.environment).toBe("preview");
+  });
+
+  it.each(["UPSTASH_REDIS_REST_URL", "UPSTASH_REDIS_REST_TOKEN"])(
+    "refuses %s without its other half, and names the other",
+    (name) => {
+      const other = name.endsWith("URL") ? "UPSTASH_REDIS_REST_TOKEN" : "UPSTASH_REDIS_REST_URL";
+      expect(refusal({ [name]: "https://cache.example" })).toContain(`${other} is required`);
+    },
+  );
+});
+
+describe("JWT_SECRET", () => {
+  it.each([undefined, "", " \n "])("is required (%j)", (JWT_SECRET) => {
+    expect(refusal({ JWT_SECRET })).toBe("JWT_SECRET is required");
+  });
+
+  it("is read without white space and line breaks, as openssl prints them", () => {
+    expect(read({ JWT_SECRET: `${strong}\n ${strong}==\n` }).jwt.secret).toBe(
+      `${strong}${strong}==`,
+    );
+  });
+
+  it.each([
+    ["your-secret-here", "is shorter than 32 bytes"],
+    [strong.slice(1), "is shorter than 32 bytes"],
+    [`${strong.slice(2)}\n\n\n`, "is shorter than 32 bytes"],
+    ["local-dev-secret-change-me-in-prod", "is an example"],
+    ["<strong-random-secret-64-bytes-long>", "is an example"],
+    ["CHANGEME-changeme-changeme-changeme", "is an example"],
+  ])("%j is refused in production and warned about elsewhere", (JWT_SECRET, weakness) => {
+    expect(refusal({ ...production, JWT_SECRET })).toBe(`JWT_SECRET ${weakness}`);
+    for (const NODE_ENV of ["development", "test"]) {
+      expect(read({ NODE_ENV, JWT_SECRET }).warnings).toEqual([
+        `JWT_SECRET ${weakness}; production refuses it.`,
+      ]);
+    }
+  });
+
+  it("is counted in bytes", () => {
+    expect(read({ ...production, JWT_SECRET: "ä".repeat(16) }).warnings).toEqual([]);
+  });
+});
+
+describe("LOG_SIGNING_KEY", () => {
+  it.each([
+    [{ LOG_SIGNING_KEY: "a", EXPO_PUBLIC_LOG_SIGNING_KEY: "b" }, 1],
+    [{ LOG_SIGNING_KEY: "a" }, 1],
+    [{ EXPO_PUBLIC_LOG_SIGNING_KEY: "a" }, 1],
+    [{ LOG_SIGNING_KEY: "a", EXPO_PUBLIC_LOG_SIGNING_KEY: "a\n" }, 0],
+    [{}, 0],
+  ])("is compared with the app's (%j)", (given, warnings) => {
+    const found = read(given).warnings.filter((text) => text.includes("LOG_SIGNING_KEY"));
+    expect(found).toHaveLength(warnings);
+  });
+});
+
+describe("LOG_LEVEL", () => {
+  it.each(logLevels)("may be %s, in any case", (level) => {
+    expect(read({ LOG_LEVEL: level.toLowerCase() }).log.level).toBe(level);
+    expect(read({ LOG_LEVEL: level }).log.level).toBe(level);
+  });
+
+  it("cannot silence what is always logged", () => {
+    expect(read({ LOG_LEVEL: "silent" }).log.level).toBe("SECURITY");
+    expect(read({ ...production, LOG_LEVEL: "silent" }).log.level).toBe("SECURITY");
+  });
+
+  it.each(["trace", "debug"])("%s is raised to INFO in production, which says so", (level) => {
+    const env = read({ ...production, LOG_LEVEL: level });
+    expect(env.log.level).toBe("INFO");
+    expect(env.warnings).toEqual([
+      `LOG_LEVEL ${level.toUpperCase()} is raised to INFO in production.`,
+    ]);
+  });
+});
