@@ -1,0 +1,20 @@
+FROM node:22-bookworm-slim AS build
+WORKDIR /app
+COPY package.json package-lock.json .npmrc ./
+RUN npm ci
+COPY . .
+RUN npm run backend:build
+
+FROM node:22-bookworm-slim
+ARG GIT_COMMIT_SHA=
+ENV NODE_ENV=production PORT=8080 GIT_COMMIT_SHA=$GIT_COMMIT_SHA
+WORKDIR /app
+COPY --from=build /app/.vercel/output .vercel/output
+COPY --from=build /app/.vercel/self-hosted .vercel/self-hosted
+COPY --from=build /app/lib/platform/start.mjs lib/platform/start.mjs
+COPY --from=build /app/drizzle drizzle
+USER node
+EXPOSE 8080
+HEALTHCHECK --interval=10s --timeout=3s --start-period=10s --retries=3 \
+  CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT}/api/livez`).then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
+CMD ["node", "lib/platform/start.mjs"]

@@ -1,0 +1,116 @@
+import { existsSync, readFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { parse } from "yaml";
+
+const read = (path: string) => readFileSync(path, "utf8");
+const { scripts, engines } = JSON.parse(read("package.json"));
+
+describe("the container image", () => {
+  const stages = read("Dockerfile")
+    .replace(/\\\n\s*/g, "")
+    .split(/^(?=FROM )/m)
+    .map((stage) => stage.split("\n").filter((line) => line && !line.startsWith("#")));
+  const [build = [], image = []] = stages;
+  const linesOf = (stage: string[], instruction: string) =>
+    stage.filter((line) => line.startsWith(`${instruction} `));
+
+  it("is built in two stages on the platform's own Node.js line", () => {
+    expect(stages).toHaveLength(2);
+    expect(build[0]).toBe("FROM node:22-bookworm-slim AS build");
+    expect(image[0]).toBe("FROM node:22-bookworm-slim");
+  });
+
+  it("holds what was built, and neither sources nor development packages", () => {
+    const copied = linesOf(image, "COPY").map((line) => line.split(" ").at(-1));
+    expect(copied).toEqual([
+      ".vercel/output",
+      ".vercel/self-hosted",
+      "lib/platform/start.mjs",
+      "drizzle",
+    ]);
+    expect(linesOf(image, "COPY").every((line) => line.includes("--from=build"))).toBe(true);
+    expect(linesOf(image, "RUN")).toEqual([]);
+  });
+
+  it("runs as an unprivileged user and says whether it is alive", () => {
+    expect(linesOf(image, "USER")).toEqual(["USER node"]);
+    const check = linesOf(image, "HEALTHCHECK")[0] ?? "";
+    const [, script = ""] = JSON.parse(check.slice(check.indexOf("[", check.indexOf("CMD")))).slice(
+      1,
+    );
+    expect(script).toContain("/api/livez");
+    expect(() => new Function(script)).not.toThrow();
+    expect(existsSync("api/livez.ts")).toBe(true);
+  });
+
+  it("starts a file that exists, and is built by scripts that exist", () => {
+    const [command = ""] = linesOf(image, "CMD");
+    const [node, file] = JSON.parse(command.slice("CMD ".length));
+    expect([node, existsSync(file)]).toEqual(["node", true]);
+    for (const line of linesOf(build, "RUN")) {
+      const script = /^RUN npm run (\S+)$/.exec(line)?.[1];
+      expect(line === "RUN npm ci" || scripts[script ?? ""]).toBeTruthy();
+    }
+  });
+
+  it("is built without secrets and local state", () => {
+    const ignored = read(".dockerignore").split("\n");
+    expect(ignored).toEqual(
+      expect.arrayContaining([".env", ".git", ".local", ".vercel", "node_modules"]),
+    );
+  });
+});
+
+describe("docker-compose.yml", () => {
+  const { services, volumes } = parse(read("docker-compose.yml"), { merge: true });
+
+  it("runs the release that TAG names, migrated before it serves", () => {
+    expect(services.backend.image).toMatch(/^linguamate\/backend:\$\{TAG:-latest\}$/);
+    expect(services.migrate.image).toBe(services.backend.image);
+    expect(services.backend.depends_on.migrate.condition).toBe("service_completed_successfully");
+    expect(services.migrate.command).toEqual(["node", ".vercel/self-hosted/migrate.mjs", "up"]);
+    expect(services.migrate.depends_on.postgres.condition).toBe("service_healthy");
+    expect(services.backend.depends_on.redis.condition).toBe("service_healthy");
+  });
+
+  it("keeps the stores inside, healthy and durable", () => {
+    for (const name of ["postgres", "redis"]) {
+      expect(services[name].ports).toBeUndefined();
+      expect(services[name].healthcheck.test[0]).toBe("CMD");
+      const [volume] = services[name].volumes[0].split(":");
+      expect(Object.keys(volumes)).toContain(volume);
+    }
+    expect(services.postgres.image).toBe("postgres:15");
+    expect(services.redis.image).toBe("redis:7");
+    expect(services.redis.command.join(" ")).toContain(
+      "--appendonly yes --maxmemory-policy noeviction",
+    );
+  });
+
+  it("reaches each store under its service's name", () => {
+    const { DATABASE_URL, REDIS_URL } = services.backend.environment;
+    expect(services).toHaveProperty(new URL(DATABASE_URL.replace(/\$\{.*?\}/, "x")).hostname);
+    expect(services).toHaveProperty(new URL(REDIS_URL).hostname);
+  });
+
+  it("gives the server more time to stop than it takes to drain", () => {
+    expect(Number.parseInt(services.backend.stop_grace_period, 10)).toBeGreaterThan(10);
+  });
+});
+
+describe("the CI workflow", () => {
+  const { check } = parse(read(".github/workflows/ci.yml")).jobs;
+  const commands: string[] = check.steps.flatMap(({ run }: { run?: string }) => run ?? []);
+
+  it("runs on every supported Node.js line, over real stores", () => {
+    expect(check.strategy.matrix.node).toEqual([20, 22, 24]);
+    expect(engines.node).toBe(">=20.19");
+    expect(Object.keys(check.services)).toEqual(["postgres", "redis"]);
+  });
+
+  it("runs scripts that exist", () => {
+    for (const command of commands.filter((line) => line !== "npm ci")) {
+      expect(scripts).toHaveProperty([command.replace(/^npm (run )?/, "")]);
+    }
+  });
+});
