@@ -15,8 +15,13 @@ export async function startPostgresThread(data: {
     workerData: data,
   });
   await nextMessage(worker);
+  let hasStopped = false;
+  worker.once("exit", () => {
+    hasStopped = true;
+  });
   return {
     run(task, input) {
+      if (hasStopped) return Promise.reject(stoppedError());
       const reply = nextMessage(worker);
       worker.postMessage({ task, input });
       return reply;
@@ -40,11 +45,15 @@ function nextMessage(worker: Worker): Promise<Uint8Array> {
     };
     const onExit = () => {
       stopListening();
-      reject(new Error("The embedded Postgres has stopped."));
+      reject(stoppedError());
     };
     const stopListening = () => {
       worker.off("message", onMessage).off("error", onError).off("exit", onExit);
     };
     worker.on("message", onMessage).on("error", onError).on("exit", onExit);
   });
+}
+
+function stoppedError(): Error {
+  return new Error("The embedded Postgres has stopped.");
 }

@@ -20,8 +20,8 @@ export interface EmbeddedPostgres {
  * A Postgres from npm, in memory or in `directory`, which one process at a time may have open.
  *
  * It has one session: statements and whole batches run one after another, so races cannot be tested on
- * it. A statement over `timeLimitMs` fails and the database is opened anew from its directory; one in
- * memory is lost by that, and every later call says so.
+ * it. After a statement over `timeLimitMs`, or a crash, that statement fails and the database is opened
+ * anew from its directory; one in memory is lost by that, and every later call says so.
  */
 export async function openEmbeddedPostgres(options: {
   directory?: string;
@@ -42,12 +42,14 @@ export async function openEmbeddedPostgres(options: {
   }
 
   async function exchange(statements: SqlStatement[]): Promise<Reply> {
+    const messages = requestMessages(statements);
     const limit = startTimeLimit(timeLimitMs);
     try {
-      const reply = thread.run("exchange", requestMessages(statements));
+      const reply = thread.run("exchange", messages);
       return parseReply(await Promise.race([reply, limit.passed]));
     } catch (error) {
-      if (error instanceof TimeLimitError) await restart();
+      // Errors of SQL are in the reply: this is a thread that is stuck, or whose wasm has crashed.
+      await restart();
       throw error;
     } finally {
       limit.stop();
@@ -109,7 +111,7 @@ function onlyResult([result]: SqlResult[]): SqlResult {
 const lostThread: PostgresThread = {
   async run(task) {
     if (task === "close") return new Uint8Array();
-    throw new Error("The data of the embedded Postgres was lost at its time limit.");
+    throw new Error("The embedded Postgres was stopped, and its data in memory is lost.");
   },
   async kill() {},
 };
