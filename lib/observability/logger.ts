@@ -15,16 +15,8 @@ export interface LogFields {
   data?: Record<string, unknown> | undefined;
 }
 
-const levelValues = {
-  TRACE: 10,
-  DEBUG: 20,
-  INFO: 30,
-  NOTICE: 35,
-  WARN: 40,
-  ERROR: 50,
-  FATAL: 60,
-  SECURITY: 70,
-} as const satisfies Record<LogLevel, number>;
+/** The levels that pino does not have. */
+const ownLevels = { notice: 35, security: 70 } as const;
 
 const lineBytesMax = 16 * 1024;
 const slot = Symbol.for("linguamate.log");
@@ -41,9 +33,10 @@ export function installLogStream(stream: { write(line: string): void }): void {
  */
 export function log(level: LogLevel, fields: LogFields, message: string): void {
   const logger = loggerFor(env());
-  if (!logger.isLevelEnabled(level)) return;
+  const method = level.toLowerCase() as Lowercase<LogLevel>;
+  if (!logger.isLevelEnabled(method)) return;
   const { evt, cat, correlationId, req, data } = fields;
-  logger[level](
+  logger[method](
     {
       evt,
       cat,
@@ -59,12 +52,11 @@ const loggerFor = oncePer((environment: Env) => {
   const stdout = pino.destination({ fd: 1, sync: true });
   return pino(
     {
-      level: environment.log.level,
-      customLevels: levelValues,
-      useOnlyCustomLevels: true,
+      level: environment.log.level.toLowerCase(),
+      customLevels: ownLevels,
       base: { env: environment.name },
       timestamp: () => `,"time":"${new Date().toISOString()}"`,
-      formatters: { level: (label) => ({ level: label }) },
+      formatters: { level: (label) => ({ level: label.toUpperCase() }) },
     },
     { write: (line: string) => (shared[slot] ?? stdout).write(bounded(line)) },
   );
