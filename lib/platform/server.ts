@@ -103,7 +103,10 @@ function createAnswer(options: ServerOptions) {
   let findRoute = createRouter(routes);
   return async (request: Request, { incoming, outgoing }: HttpBindings): Promise<Response> => {
     const requestId = createRequestId();
-    if ((incoming.url ?? "").length > urlBytesMax) return errorReply("URL_TOO_LONG", requestId);
+    const target = incoming.url ?? "";
+    // The absolute form is for proxies; here its host could contradict the Host header.
+    if (!target.startsWith("/")) return errorReply("BAD_REQUEST", requestId);
+    if (target.length > urlBytesMax) return errorReply("URL_TOO_LONG", requestId);
     if (headerBytes(incoming) > headerBytesMax) {
       return errorReply("REQUEST_HEADER_TOO_LARGE", requestId);
     }
