@@ -1,16 +1,15 @@
 import type { Env } from "../lib/env.js";
-import { type AttachedStores, attachStores } from "../lib/platform/embedded-stores.js";
+import { type AttachedStores, attachStores, StoresError } from "../lib/platform/embedded-stores.js";
 import { storeTimeouts } from "../lib/platform/installed.js";
 import type { Platform } from "../lib/platform/platform.js";
-import { openPostgres } from "./stores/open-postgres.js";
-import { openRedis } from "./stores/open-redis.js";
+import { requireStores } from "../lib/platform/self-hosted-stores.js";
+import { type OpenPostgres, openPostgres } from "./stores/open-postgres.js";
+import { type OpenRedis, openRedis } from "./stores/open-redis.js";
 
 export interface OpenPlatform {
   platform: Platform;
-  /** What is used, for people. */
-  postgres: string;
-  redis: string;
-  redisCliArguments: string | undefined;
+  postgres: OpenPostgres;
+  redis: OpenRedis;
   /** Settles when the embedded stores are gone although nobody closed them. */
   lost: Promise<void>;
   close(): Promise<void>;
@@ -21,6 +20,7 @@ export async function openPlatform(
   stores: Env["stores"],
   { fresh }: { fresh: boolean },
 ): Promise<OpenPlatform> {
+  requireStores(stores, false);
   let attaching: Promise<AttachedStores> | undefined;
   const embedded = () => {
     attaching ??= attachStores({ fresh });
@@ -32,13 +32,12 @@ export async function openPlatform(
   ]);
   const attached = await attaching;
   if (fresh && !attached) {
-    throw new Error("--fresh empties the embedded stores, and the environment names other ones.");
+    throw new StoresError("--fresh empties the embedded stores, and the environment names others.");
   }
   return {
     platform: { postgres: postgres.transport, redis: redis.transport },
-    postgres: postgres.description,
-    redis: redis.description,
-    redisCliArguments: redis.cliArguments,
+    postgres,
+    redis,
     lost: attached?.lost ?? new Promise(() => {}),
     async close() {
       await Promise.all([postgres.close(), redis.close()]);

@@ -2,25 +2,29 @@ import process from "node:process";
 import { parseArgs } from "node:util";
 import { migrateCommand } from "../lib/db/migrate-command.js";
 import { EnvironmentError, env } from "../lib/env.js";
+import { environmentRead } from "../lib/observability/events.js";
 import { errorFields, installLogStream, log } from "../lib/observability/logger.js";
+import { StoresError } from "../lib/platform/embedded-stores.js";
 import { installPlatform } from "../lib/platform/installed.js";
 import { explainPortInUse } from "../lib/platform/port-in-use.js";
 import { startServer } from "../lib/platform/server.js";
 import { closeOnSignal } from "../lib/platform/shutdown.js";
 import { connectForCommand } from "./connect.js";
-import { openPlatform } from "./open-platform.js";
+import { type OpenPlatform, openPlatform } from "./open-platform.js";
+import { seedAccounts, seededAccounts } from "./seed-accounts.js";
 import { prettyLog } from "./server/pretty-log.js";
 import { watchFunctions } from "./server/source-functions.js";
 
 /** Serve `api/` from source over migrated and seeded stores. */
 async function serve({ fresh }: { fresh: boolean }): Promise<void> {
-  const { port, http, stores, warnings } = env();
+  const environment = env();
+  const { port, http, stores } = environment;
   installLogStream(prettyLog());
-  for (const warning of warnings) log("WARN", { evt: "environment", cat: "server" }, warning);
+  environmentRead(environment);
 
   const open = await openPlatform(stores, { fresh });
   installPlatform(open.platform);
-  await migrate();
+  if (open.postgres.isLocal) await prepareDatabase();
   const functions = await watchFunctions(process.cwd(), console.error);
   const server = await startServer({
     port,
@@ -40,16 +44,32 @@ async function serve({ fresh }: { fresh: boolean }): Promise<void> {
     console.error("The embedded stores have stopped (.local/stores.log says why).");
     process.exit(1);
   });
-  console.log(`
-Serving api/ on http://localhost:${server.port}/api/
-  Postgres  ${open.postgres}
-  Redis     ${open.redis}${open.redisCliArguments ? `: redis-cli ${open.redisCliArguments}` : ""}
-`);
+  console.log(startText(server.port, open));
 }
 
-async function migrate(): Promise<void> {
+async function prepareDatabase(): Promise<void> {
   const io = { out: console.log, error: console.error };
   if ((await migrateCommand(["up"], connectForCommand, io)) !== 0) process.exit(1);
+  const { sql, close } = await connectForCommand();
+  await seedAccounts(sql);
+  await close();
+}
+
+function startText(port: number, { postgres, redis }: OpenPlatform): string {
+  const lines = [
+    `Serving api/ on http://localhost:${port}/api/`,
+    `  Postgres   ${postgres.description}`,
+    `  Redis      ${redis.description}`,
+  ];
+  if (redis.cliArguments) lines.push(`  Look in    redis-cli ${redis.cliArguments}`);
+  if (postgres.isLocal) {
+    for (const { email, password } of seededAccounts) {
+      lines.push(`  Sign in    ${email}  ${password}`);
+    }
+  } else {
+    lines.push("  Migrate    npm run db:migrate:up (only a local database is migrated unasked)");
+  }
+  return `\n${lines.join("\n")}\n`;
 }
 
 function logFailure(message: string, error: unknown): void {
@@ -61,7 +81,7 @@ const { values } = parseArgs({
 });
 if (values.port) process.env.PORT = values.port;
 serve(values).catch((error) => {
-  const known = error instanceof EnvironmentError ? `Error: ${error.message}` : undefined;
-  console.error(explainPortInUse(error) ?? known ?? error);
+  const isForPeople = error instanceof EnvironmentError || error instanceof StoresError;
+  console.error(explainPortInUse(error) ?? (isForPeople ? `Error: ${error.message}` : error));
   process.exit(1);
 });

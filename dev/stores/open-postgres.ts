@@ -2,12 +2,15 @@ import type { AttachedStores } from "../../lib/platform/embedded-stores.js";
 import type { Platform } from "../../lib/platform/platform.js";
 import { postgresOverHttp } from "../../lib/platform/postgres-over-http.js";
 import { postgresPool } from "../../lib/platform/postgres-pool.js";
+import { isNeon } from "../../lib/platform/self-hosted-stores.js";
 import { startNeonEndpoint } from "./neon-endpoint.js";
 
 export interface OpenPostgres {
   transport: Platform["postgres"];
   /** For people: what and where, without the password. */
   description: string;
+  /** On this machine, so that a development server may migrate and seed it unasked. */
+  isLocal: boolean;
   close(): Promise<void>;
 }
 
@@ -25,15 +28,17 @@ export async function openPostgres(
     return {
       transport: { connectionString, fetch: postgresOverHttp({ timeoutMs, endpoint }) },
       description: "embedded PostgreSQL (.local/postgres)",
+      isLocal: true,
       close: async () => {},
     };
   }
   const { hostname, host, pathname } = new URL(databaseUrl);
   const place = `${host}${pathname}`;
-  if (hostname.endsWith(".neon.tech")) {
+  if (isNeon(databaseUrl)) {
     return {
       transport: { connectionString: databaseUrl, fetch: postgresOverHttp({ timeoutMs }) },
       description: `Neon (${place})`,
+      isLocal: false,
       close: async () => {},
     };
   }
@@ -45,6 +50,7 @@ export async function openPostgres(
       fetch: postgresOverHttp({ timeoutMs, endpoint: endpoint.url }),
     },
     description: `PostgreSQL (${place})`,
+    isLocal: ["localhost", "127.0.0.1", "[::1]"].includes(hostname),
     async close() {
       await endpoint.close();
       await backend.close();

@@ -21,6 +21,11 @@ export interface AttachedStores extends StoresState {
   detach(): void;
 }
 
+/** The embedded stores cannot be had. The message is for people and says what to do. */
+export class StoresError extends Error {
+  override readonly name = "StoresError";
+}
+
 /**
  * Hold the embedded stores of a directory open, starting their owner process when none runs.
  *
@@ -42,7 +47,8 @@ export async function attachStores({
     const socket = await hold(lock, fresh);
     if (socket) return attached(lock, socket);
     owner.start();
-    if (Date.now() > deadline) throw new Error(`The embedded stores did not open: ${owner.said()}`);
+    if (Date.now() > deadline)
+      throw new StoresError(`The embedded stores did not open: ${owner.said()}`);
     await sleep(50);
   }
 }
@@ -58,7 +64,7 @@ async function hold(lock: StoresLock, fresh: boolean): Promise<Socket | null> {
   if (greeting === null) return null;
   if (greeting !== lock.greeting) {
     socket.destroy();
-    throw new Error(
+    throw new StoresError(
       `Port ${lock.port}, which guards ${lock.directory}, is used by another program. See: lsof -i :${lock.port}`,
     );
   }
@@ -67,7 +73,7 @@ async function hold(lock: StoresLock, fresh: boolean): Promise<Socket | null> {
   if (answer === null) return null;
   if (answer === "ready") return socket;
   socket.destroy();
-  throw new Error(answer);
+  throw new StoresError(answer);
 }
 
 /** Null when the connection was refused or ended before a whole line. */
@@ -124,7 +130,7 @@ class OwnerProcess {
     child.once("exit", (code) => {
       this.#isStarting = false;
       if (code !== 0) {
-        this.#failed = new Error(`The owner of the embedded stores stopped: ${this.said()}`);
+        this.#failed = new StoresError(`The owner of the embedded stores stopped: ${this.said()}`);
       }
     });
   }

@@ -49,7 +49,8 @@ export function isNeon(connectionString: string): boolean {
   return new URL(connectionString).hostname.endsWith(".neon.tech");
 }
 
-function requireStores(stores: Env["stores"], production: boolean): void {
+/** Throws an `EnvironmentError` that names what is missing or contradicts itself. */
+export function requireStores(stores: Env["stores"], production: boolean): void {
   if (stores.redisUrl && stores.upstash) {
     throw new EnvironmentError(
       "REDIS_URL and UPSTASH_REDIS_REST_URL are both set: keep the one of the Redis to use",
