@@ -36,7 +36,7 @@ async function embedded(project: TestProject) {
 }
 
 async function onServer(project: TestProject, url: string) {
-  const template = `linguamate_test_${process.pid}`;
+  const template = `linguamate_test_${process.pid}_${project.name}`;
   const server = new pg.Client({ connectionString: url });
   await server.connect();
   await server.query(`create database ${template}`);

@@ -1,5 +1,4 @@
 import { openAsBlob } from "node:fs";
-import pg from "pg";
 import { afterAll, afterEach, beforeAll, inject } from "vitest";
 import { type FaultProxy, startFaultProxy } from "../../dev/fault-proxy.js";
 import { openEmbeddedPostgres } from "../../dev/stores/embedded-postgres.js";
@@ -13,6 +12,7 @@ import { postgresOverHttp } from "../../lib/platform/postgres-over-http.js";
 import { postgresPool } from "../../lib/platform/postgres-pool.js";
 import { redisOverHttp } from "../../lib/platform/redis-over-http.js";
 import type { RedisBackend } from "../../lib/platform/upstash-protocol.js";
+import { createDatabase, workerRedisUrl } from "./real-stores.js";
 import { settled } from "./wait-until.js";
 
 /** The stores of one test file, as an operator's terminal and a saboteur reach them. */
@@ -114,30 +114,20 @@ async function openDatabase(): Promise<Open<SqlBackend>> {
   if ("snapshot" in migrated) {
     return openEmbeddedPostgres({ snapshot: await openAsBlob(migrated.snapshot) });
   }
-  const url = new URL(process.env.TEST_DATABASE_URL ?? "");
-  const name = `${migrated.template}_${process.pid}_${Date.now()}`;
-  const server = new pg.Client({ connectionString: url.toString() });
-  await server.connect();
-  await server.query(`create database ${name} template ${migrated.template}`);
-  const pool = postgresPool(Object.assign(url, { pathname: name }).toString(), {
-    deadlineMs: storeTimeouts.postgresMs,
-  });
+  const database = await createDatabase(migrated);
+  const pool = postgresPool(database.url, { deadlineMs: storeTimeouts.postgresMs });
   return {
     backend: pool,
     async close() {
       await pool.close();
-      await server.query(`drop database ${name} with (force)`);
-      await server.end();
+      await database.drop();
     },
   };
 }
 
 async function openCache(): Promise<Open<RedisBackend>> {
   if (!process.env.TEST_REDIS_URL) return openEmbeddedRedis({});
-  const index = Number(process.env.VITEST_POOL_ID ?? 1);
-  const backend = await openRealRedis(
-    Object.assign(new URL(process.env.TEST_REDIS_URL), { pathname: `/${index}` }).toString(),
-  );
+  const backend = await openRealRedis(workerRedisUrl());
   await backend.call(["FLUSHDB"]);
   return {
     backend,
