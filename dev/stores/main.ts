@@ -38,6 +38,7 @@ async function openStores(directory: string, { fresh }: { fresh: boolean }): Pro
   ]);
   return {
     state: {
+      pid: process.pid,
       postgres: { connectionString, endpoint: neon.url },
       redis: { url: upstash.url, token: upstash.token },
       respPort: resp.port,

@@ -8,6 +8,8 @@ import { type StoresLock, storesLock } from "./embedded-stores-lock.js";
 
 /** Where the embedded stores of a directory answer. Secret: `stores.json` holds it with mode 600. */
 export interface StoresState {
+  /** The owner's process. */
+  pid: number;
   postgres: { connectionString: string; endpoint: string };
   redis: { url: string; token: string };
   respPort: number;

@@ -2,12 +2,14 @@ import { existsSync, mkdtempSync, rmSync, statSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import process from "node:process";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { ownStores } from "../../dev/stores/owner.js";
 import { attachStores } from "../../lib/platform/embedded-stores.js";
 import { storesLock } from "../../lib/platform/embedded-stores-lock.js";
 
 const state = {
+  pid: process.pid,
   postgres: {
     connectionString: "postgresql://u:p@localhost/db",
     endpoint: "http://127.0.0.1:1/sql",

@@ -1,0 +1,85 @@
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import { Redis } from "@upstash/redis";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { type AttachedStores, attachStores } from "../../lib/platform/embedded-stores.js";
+import { storesLock } from "../../lib/platform/embedded-stores-lock.js";
+import { connectForMigrations } from "../../lib/platform/migration-connection.js";
+import { redisOverHttp } from "../../lib/platform/redis-over-http.js";
+
+let directory: string;
+let attached: AttachedStores[];
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), "stores-"));
+  attached = [];
+});
+afterEach(async () => {
+  await detachAll();
+  rmSync(directory, { recursive: true });
+});
+
+async function attach(): Promise<AttachedStores> {
+  const stores = await attachStores({ directory });
+  attached.push(stores);
+  return stores;
+}
+
+/** Let go of the stores and wait until their owner has closed them. */
+async function detachAll(): Promise<void> {
+  for (const stores of attached) stores.detach();
+  await vi.waitFor(() => listen(storesLock(directory).port), { timeout: 10_000 });
+}
+
+function listen(port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const server = createServer().once("error", reject);
+    server.listen(port, "127.0.0.1", () => server.close(() => resolve()));
+  });
+}
+
+function redisOf({ redis }: AttachedStores): Redis {
+  return new Redis(redisOverHttp({ ...redis, timeoutMs: 5000 }));
+}
+
+describe("the owner process of the embedded stores", () => {
+  it("is one for two who start it at the same moment", async () => {
+    const [one, other] = await Promise.all([attach(), attach()]);
+
+    expect(one.pid).not.toBe(process.pid);
+    expect(one.pid).toBe(other.pid);
+    await redisOf(one).set("greeting", "hello");
+    expect(await redisOf(other).get("greeting")).toBe("hello");
+  });
+
+  it("leaves everything but sessions when it is killed, and those too when it is not", async () => {
+    const killed = await attach();
+    const written = connectForMigrations(killed.postgres).sql;
+    await written`create table notes (text text)`;
+    await written`insert into notes values ('kept')`;
+    const pipeline = redisOf(killed).pipeline();
+    pipeline.set("kept", "yes").hset("gate", { generation: 1 }).hset("session:abc", { user: "u" });
+    await pipeline.exec();
+    const file = join(directory, "redis.json");
+    await vi.waitFor(() => expect(readFileSync(file, "utf8")).toContain("session:abc"));
+
+    process.kill(killed.pid, "SIGKILL");
+    await killed.lost;
+
+    const next = await attach();
+    expect(next.redisWasClean).toBe(false);
+    expect(await connectForMigrations(next.postgres).sql`select text from notes`).toEqual([
+      { text: "kept" },
+    ]);
+    expect(await redisOf(next).keys("*")).toEqual(["kept"]);
+
+    await redisOf(next).hset("session:abc", { user: "u" });
+    await detachAll();
+    const last = await attach();
+    expect(last.redisWasClean).toBe(true);
+    expect((await redisOf(last).keys("*")).sort()).toEqual(["kept", "session:abc"]);
+  });
+});
