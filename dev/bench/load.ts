@@ -1,0 +1,28 @@
+import { runProgram } from "./program.js";
+
+export interface LoadRequest {
+  url: string;
+  method?: "GET" | "POST";
+  headers?: Record<string, string>;
+  body?: string;
+  expectedStatus: number;
+  connections: number;
+  seconds: number;
+}
+
+export interface LoadResult {
+  replies: number;
+  perSecond: number;
+  p50Ms: number;
+  p95Ms: number;
+  p99Ms: number;
+  failures: number;
+}
+
+/** Repeat one request over kept-alive connections for a while, from a process of its own. */
+export function load(request: LoadRequest): Promise<LoadResult> {
+  const { hostname } = new URL(request.url);
+  if (hostname !== "127.0.0.1")
+    throw new Error(`Only this machine may be loaded, not ${hostname}.`);
+  return runProgram<LoadResult>("load-program.ts", [JSON.stringify(request)]);
+}

@@ -1,0 +1,49 @@
+import { parseArgs } from "node:util";
+
+export interface BenchOptions {
+  /** How long each contender is loaded in each round. */
+  seconds: number;
+  connections: number;
+  rounds: number;
+  /** The folder of the peers to measure beside us. */
+  peers: string | undefined;
+  jsonFile: string;
+  /** Exit with 1 when a target is missed. */
+  strict: boolean;
+}
+
+/** Throws an error with the word that is wrong. */
+export function readOptions(args: string[], now: Date): BenchOptions {
+  const { values } = parseArgs({
+    args,
+    options: {
+      seconds: { type: "string", default: "5" },
+      connections: { type: "string", default: "32" },
+      rounds: { type: "string", default: "3" },
+      peers: { type: "string" },
+      json: { type: "string" },
+      strict: { type: "boolean", default: false },
+    },
+  });
+  const name = now.toISOString().replace(/[:.]/g, "-");
+  return {
+    seconds: positive("seconds", values.seconds),
+    connections: whole("connections", values.connections),
+    rounds: whole("rounds", values.rounds),
+    peers: values.peers,
+    jsonFile: values.json ?? `bench-results/${name}.json`,
+    strict: values.strict,
+  };
+}
+
+function positive(name: string, text: string): number {
+  const value = Number(text);
+  if (!(value > 0 && value <= 600)) throw new Error(`--${name} has to be over 0 and at most 600.`);
+  return value;
+}
+
+function whole(name: string, text: string): number {
+  const value = positive(name, text);
+  if (!Number.isInteger(value)) throw new Error(`--${name} has to be a whole number.`);
+  return value;
+}

@@ -1,0 +1,99 @@
+import { availableParallelism } from "node:os";
+import process from "node:process";
+import { type BenchServers, startServers } from "./bench-servers.js";
+import { type Asks, asksOf, benchCases } from "./cases.js";
+import { CleanUp } from "./clean-up.js";
+import { measureColdStart } from "./cold-start.js";
+import type { BenchOptions } from "./options.js";
+import { type Peers, startPeers } from "./peers.js";
+import { type BenchResult, ratiosOf, rowsOf } from "./result.js";
+import { runRounds } from "./rounds.js";
+import { prepareStage } from "./stage.js";
+import { openCallCounter, type StoreCalls } from "./store-calls.js";
+import { type BenchStores, openBenchStores } from "./stores.js";
+import { judge } from "./targets.js";
+
+/**
+ * Build, serve, load and measure. Everything that is made for the run is removed at its end, also when
+ * it fails or `signal` aborts.
+ */
+export async function runBench(
+  options: BenchOptions,
+  signal: AbortSignal,
+  tell: (progress: string) => void,
+): Promise<BenchResult> {
+  const cleanUp = new CleanUp();
+  const aborted = new Promise<never>((_, reject) => {
+    signal.addEventListener("abort", () => reject(signal.reason));
+  });
+  try {
+    return await Promise.race([bench(options, cleanUp, tell), aborted]);
+  } finally {
+    await cleanUp.run(tell);
+  }
+}
+
+async function bench(
+  options: BenchOptions,
+  cleanUp: CleanUp,
+  tell: (progress: string) => void,
+): Promise<BenchResult> {
+  tell("Building");
+  const stage = await prepareStage(process.cwd());
+  cleanUp.later(stage.remove);
+  const stores = await openBenchStores(process.env, stage.storesFolder);
+  cleanUp.later(stores.close);
+  tell(`Starting servers over ${stores.descriptions.join(" and ")}`);
+  const servers = await startServers(stage, stores, cleanUp);
+  const peers = options.peers ? await openPeers(options.peers, stage.folder, stores) : undefined;
+  if (peers) cleanUp.later(peers.stop);
+
+  tell("Cold starts and calls a request");
+  const coldStart = await measureColdStart(servers.freshServer, stage.ours);
+  const asks = asksOf(servers.person, options.connections);
+  const storeCalls = await countStoreCalls(servers, asks, stores);
+
+  const cases = benchCases(asks, servers, peers);
+  const measured = await runRounds(cases, options, (round) =>
+    tell(round === 0 ? "Warming up" : `Round ${round} of ${options.rounds}`),
+  );
+  const result = {
+    at: new Date().toISOString(),
+    node: process.versions.node,
+    cpus: availableParallelism(),
+    stores: stores.descriptions,
+    rounds: options.rounds,
+    seconds: options.seconds,
+    connections: options.connections,
+    rows: rowsOf(measured),
+    ratios: ratiosOf(measured),
+    storeCalls,
+    peakRssBytes: servers.ours.usage()?.peakRssBytes,
+    coldStart,
+    bundleBytes: Object.fromEntries(stage.ours.functions.map(({ file, bytes }) => [file, bytes])),
+  };
+  return { ...result, verdicts: judge(result) };
+}
+
+function openPeers(source: string, folder: string, { peers }: BenchStores): Promise<Peers> {
+  if (!peers) throw new Error("--peers needs real stores: set DATABASE_URL and REDIS_URL.");
+  return startPeers(source, folder, peers);
+}
+
+async function countStoreCalls(
+  { startOverHttp }: BenchServers,
+  asks: Asks,
+  { endpoints, redisUrl }: BenchStores,
+): Promise<Record<string, StoreCalls>> {
+  const counter = await openCallCounter(endpoints, redisUrl);
+  try {
+    const { ours, bare } = await startOverHttp(counter.endpoints);
+    const calls: Record<string, StoreCalls> = {};
+    for (const [name, ask] of Object.entries(asks)) calls[name] = await counter.count(ours, ask);
+    calls["bare function"] = await counter.count(bare, asks["GET /api/user"]);
+    await Promise.all([ours.stop(), bare.stop()]);
+    return calls;
+  } finally {
+    await counter.close();
+  }
+}

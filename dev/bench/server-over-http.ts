@@ -1,0 +1,27 @@
+import process from "node:process";
+import { readBuiltFunctions } from "../../lib/platform/built-functions.js";
+import { installPlatform, storeTimeouts } from "../../lib/platform/installed.js";
+import { postgresOverHttp } from "../../lib/platform/postgres-over-http.js";
+import { redisOverHttp } from "../../lib/platform/redis-over-http.js";
+import { startServer } from "../../lib/platform/server.js";
+import { closeOnSignal } from "../../lib/platform/shutdown.js";
+import type { StoreEndpoints } from "./store-endpoints.js";
+
+/** Serves the build of its folder as functions on the platform run: both stores are reached over HTTP. */
+const { postgres, redis }: StoreEndpoints = JSON.parse(process.env.BENCH_ENDPOINTS ?? "");
+installPlatform({
+  postgres: {
+    connectionString: postgres.connectionString,
+    fetch: postgresOverHttp({ timeoutMs: storeTimeouts.postgresMs, endpoint: postgres.endpoint }),
+  },
+  redis: redisOverHttp({ ...redis, timeoutMs: storeTimeouts.redisMs }),
+});
+const routes = await readBuiltFunctions(".vercel/output");
+const server = await startServer({
+  port: Number(process.env.PORT),
+  routes: () => routes,
+  publicDirectory: ".vercel/output/static",
+  trustedProxies: [],
+  log: console.error,
+});
+closeOnSignal(() => server.close());

@@ -1,0 +1,87 @@
+import { mkdir, mkdtemp, rm, symlink } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { build } from "esbuild";
+import { bundleOptions } from "../build/bundle.js";
+import type { FunctionOutput } from "../build/function-output.js";
+import { buildOutput } from "../build/output.js";
+import { buildSelfHosted } from "../build/self-hosted.js";
+
+/** A project built in a folder of its own, and the programs that serve it when run there. */
+export interface BuiltProject {
+  folder: string;
+  functions: FunctionOutput[];
+  /** What `backend:start` runs: in-process transports. */
+  server: string;
+  /** The same functions over the HTTP transports. */
+  serverOverHttp: string;
+}
+
+export interface Stage {
+  folder: string;
+  ours: BuiltProject;
+  bare: BuiltProject;
+  /** Where the embedded stores of this run are. */
+  storesFolder: string;
+  remove(): Promise<void>;
+}
+
+/**
+ * Build this project and the bare function, each as `backend:build` does, in a temporary folder: a run
+ * disturbs neither the build nor the stores nor the `.env` of whoever works here.
+ */
+export async function prepareStage(root: string): Promise<Stage> {
+  const folder = await mkdtemp(join(tmpdir(), "bench-"));
+  const storesFolder = join(folder, "stores");
+  await mkdir(storesFolder);
+  return {
+    folder,
+    storesFolder,
+    ours: await buildProject(root, join(root, "api"), join(folder, "ours"), storesFolder),
+    bare: await buildProject(
+      root,
+      join(root, "dev/bench/bare/api"),
+      join(folder, "bare"),
+      storesFolder,
+    ),
+    remove: () => rm(folder, { recursive: true, force: true, maxRetries: 5 }),
+  };
+}
+
+async function buildProject(
+  root: string,
+  api: string,
+  folder: string,
+  storesFolder: string,
+): Promise<BuiltProject> {
+  await mkdir(folder);
+  const links = {
+    ...Object.fromEntries(
+      ["lib", "drizzle", "public", "node_modules", "package.json", "vercel.json"].map((name) => [
+        name,
+        join(root, name),
+      ]),
+    ),
+    api,
+    ".local": storesFolder,
+  };
+  for (const [name, target] of Object.entries(links)) await symlink(target, join(folder, name));
+  const { functions } = await buildOutput(folder);
+  await buildSelfHosted(folder);
+  await buildServerOverHttp(root, folder);
+  return {
+    folder,
+    functions,
+    server: join(folder, ".vercel/self-hosted/server.mjs"),
+    serverOverHttp: join(folder, ".vercel/self-hosted/over-http.mjs"),
+  };
+}
+
+async function buildServerOverHttp(root: string, folder: string): Promise<void> {
+  const entry = { in: join(root, "dev/bench/server-over-http.ts"), out: "over-http" };
+  await build({
+    ...bundleOptions([entry], join(folder, ".vercel/self-hosted")),
+    absWorkingDir: root,
+    keepNames: true,
+  });
+}
