@@ -1,9 +1,7 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { neon } from "@neondatabase/serverless";
 import { afterEach, describe, expect, it } from "vitest";
 import { startNeonEndpoint } from "../../../dev/stores/neon-endpoint.js";
 import type { SqlBackend } from "../../../lib/platform/neon-protocol.js";
-import { postgresPool } from "../../../lib/platform/postgres-pool.js";
 import "./served-database.js";
 
 const connectionString = "postgresql://tester:secret@127.0.0.1/test";
@@ -150,33 +148,5 @@ describe("the Neon endpoint", () => {
     client.abort();
     await expect(request).rejects.toThrow();
     await isAborted;
-  });
-});
-
-const serverUrl = process.env.TEST_DATABASE_URL ?? "";
-describe.runIf(serverUrl)("the Neon endpoint over a real server", () => {
-  it("cancels there what a client that went away had asked for", async () => {
-    const pool = postgresPool(serverUrl);
-    const url = await serve(pool);
-    const mark = `/* ${Math.random()} */`;
-    const client = new AbortController();
-    const request = fetch(url, {
-      method: "POST",
-      headers,
-      body: JSON.stringify({ query: `SELECT pg_sleep(60) ${mark}` }),
-      signal: client.signal,
-    });
-    const running = async () =>
-      (
-        await pool.query({
-          text: `SELECT 1 FROM pg_stat_activity WHERE state = 'active' AND query = $1`,
-          params: [`SELECT pg_sleep(60) ${mark}`],
-        })
-      ).rows.length;
-    while ((await running()) === 0) await sleep(10);
-    client.abort();
-    await expect(request).rejects.toThrow();
-    while ((await running()) > 0) await sleep(10);
-    await pool.close();
   });
 });

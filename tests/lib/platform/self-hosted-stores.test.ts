@@ -23,9 +23,6 @@ async function open(environment: Record<string, string>) {
           endpoint: "http://127.0.0.1:1",
         },
         redis: { url: "http://127.0.0.1:1", token: "t" },
-        respPort: 1,
-        redisWasClean: true,
-        lost: new Promise<void>(() => {}),
         detach: () => {
           attached -= 1;
         },

@@ -1,11 +1,11 @@
 import { Redis } from "@upstash/redis";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
-import { inProcessRedis } from "../../../lib/platform/redis-in-process.js";
-import { redisOverHttp } from "../../../lib/platform/redis-over-http.js";
-import { realEndpoint, realUrl } from "../../dev/redis/on-each-server.js";
-import { startWire, type Wire } from "../../dev/redis/wire.js";
+import { inProcessRedis } from "../../lib/platform/redis-in-process.js";
+import { redisOverHttp } from "../../lib/platform/redis-over-http.js";
+import { realEndpoint, realUrl } from "../dev/redis/on-each-server.js";
+import { startWire, type Wire } from "../dev/redis/wire.js";
 
-describe.runIf(realUrl)("Redis in-process", () => {
+describe("Redis in-process", () => {
   const prefix = `in-process-${process.pid}:`;
   const real = new URL(realUrl ?? "redis://absent");
   let endpoint: Awaited<ReturnType<typeof realEndpoint>>;

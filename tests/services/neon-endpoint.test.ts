@@ -1,0 +1,39 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { describe, expect, it } from "vitest";
+import { startNeonEndpoint } from "../../dev/stores/neon-endpoint.js";
+import { postgresPool } from "../../lib/platform/postgres-pool.js";
+
+const connectionString = "postgresql://tester:secret@127.0.0.1/test";
+const headers = {
+  "Neon-Connection-String": connectionString,
+  "Neon-Raw-Text-Output": "true",
+  "Neon-Array-Mode": "true",
+};
+
+describe("the Neon endpoint over a real server", () => {
+  it("cancels there what a client that went away had asked for", async () => {
+    const pool = postgresPool(process.env.TEST_DATABASE_URL ?? "");
+    const endpoint = await startNeonEndpoint({ backend: pool, connectionString });
+    const mark = `/* ${Math.random()} */`;
+    const client = new AbortController();
+    const request = fetch(endpoint.url, {
+      method: "POST",
+      headers,
+      body: JSON.stringify({ query: `SELECT pg_sleep(60) ${mark}` }),
+      signal: client.signal,
+    });
+    const running = async () =>
+      (
+        await pool.query({
+          text: `SELECT 1 FROM pg_stat_activity WHERE state = 'active' AND query = $1`,
+          params: [`SELECT pg_sleep(60) ${mark}`],
+        })
+      ).rows.length;
+    while ((await running()) === 0) await sleep(10);
+    client.abort();
+    await expect(request).rejects.toThrow();
+    while ((await running()) > 0) await sleep(10);
+    await endpoint.close();
+    await pool.close();
+  });
+});

@@ -1,0 +1,122 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { neon, neonConfig } from "@neondatabase/serverless";
+import pg from "pg";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { inProcessPostgres } from "../../lib/platform/postgres-in-process.js";
+import { cases, clientFor, schema } from "../dev/postgres/parity-cases.js";
+import { createRealDatabase } from "../dev/postgres/real-database.js";
+
+const serverUrl = process.env.TEST_DATABASE_URL ?? "";
+
+describe("the in-process transport", () => {
+  let database: Awaited<ReturnType<typeof createRealDatabase>>;
+  let transport: ReturnType<typeof inProcessPostgres>;
+  let sql: ReturnType<typeof neon>;
+
+  beforeAll(async () => {
+    database = await createRealDatabase(serverUrl);
+    transport = inProcessPostgres(database.connectionString);
+    neonConfig.fetchFunction = transport.fetch;
+    sql = neon(database.connectionString);
+  });
+  afterAll(async () => {
+    await transport.close();
+    await database.drop();
+  });
+  beforeEach(async () => {
+    await sql.transaction(
+      ["DROP SCHEMA public CASCADE", "CREATE SCHEMA public", ...schema].map((text) =>
+        sql.query(text),
+      ),
+    );
+  });
+
+  it.each(cases)("$name", async ({ run, expected }) => {
+    expect(await run(clientFor(database.connectionString))).toEqual(expected);
+  });
+
+  it("gives up after 2.5 s and cancels the statement on the server", async () => {
+    const mark = `/* ${Math.random()} */`;
+    const startedAt = performance.now();
+    await expect(sql.query(`SELECT pg_sleep(60) ${mark}`)).rejects.toMatchObject({
+      sourceError: { name: "TimeoutError" },
+    });
+    expect(performance.now() - startedAt).toBeGreaterThan(2400);
+    await untilNobodyRuns(`SELECT pg_sleep(60) ${mark}`);
+  });
+
+  it("counts the wait for a free connection into the deadline", async () => {
+    const answers = Array.from({ length: 25 }, () =>
+      sql`SELECT pg_sleep(60)`.then(
+        () => "answered",
+        (error) => error.sourceError.name,
+      ),
+    );
+    const names = new Set(await Promise.all(answers));
+    expect(names.has("answered")).toBe(false);
+    expect(await sql`SELECT 1 AS one`).toEqual([{ one: 1 }]);
+  });
+
+  it("cancels on the server what its caller has aborted", async () => {
+    const text = `SELECT pg_sleep(60) /* ${Math.random()} */`;
+    const caller = new AbortController();
+    const answer = sql.query(text, [], { fetchOptions: { signal: caller.signal } });
+    const outcome = answer.then(
+      () => "answered",
+      (error) => error.sourceError.name,
+    );
+    await sleep(100);
+    caller.abort();
+    expect(await outcome).toBe("AbortError");
+    await untilNobodyRuns(text);
+  });
+
+  it("uses up to 20 connections and prepares each statement once on each", async () => {
+    const read = () => sql`SELECT pg_backend_pid() AS pid, pg_sleep(0.01)`;
+    const answers = (await Promise.all(Array.from({ length: 100 }, read))) as { pid: number }[][];
+    const pids = new Set(answers.map(([row]) => row?.pid));
+    expect(pids.size).toBeGreaterThan(1);
+    expect(pids.size).toBeLessThanOrEqual(20);
+    const [row] = (await sql`SELECT count(*)::int AS n FROM pg_prepared_statements
+      WHERE statement LIKE 'SELECT pg_backend_pid() AS pid%'`) as { n: number }[];
+    expect(row?.n).toBe(1);
+  });
+
+  it("keeps the number of prepared statements bounded, failed ones included", async () => {
+    for (let i = 0; i < 300; i++) {
+      await sql.query(`SELECT ${i}`);
+      await sql.query(`SELECT ${i} / 0`).catch(() => {});
+    }
+    const [row] = (await sql`SELECT count(*)::int AS n FROM pg_prepared_statements`) as {
+      n: number;
+    }[];
+    expect(row?.n).toBeLessThanOrEqual(258);
+  });
+
+  it("works again after its connections were cut, without a restart", async () => {
+    await Promise.all(Array.from({ length: 5 }, () => sql`SELECT pg_sleep(0.05)`));
+    const cut = sql`SELECT pg_sleep(60)`.catch((error) => error.sourceError);
+    await sleep(100);
+    await onServer(
+      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+       WHERE datname = '${new URL(database.connectionString).pathname.slice(1)}'`,
+    );
+    expect(await cut).toBeInstanceOf(Error);
+    await sleep(100);
+    const answers = await Promise.all(Array.from({ length: 30 }, () => sql`SELECT 1 AS one`));
+    expect(answers).toEqual(Array(30).fill([{ one: 1 }]));
+  });
+
+  async function untilNobodyRuns(text: string): Promise<void> {
+    const running = () =>
+      sql`SELECT 1 FROM pg_stat_activity WHERE state = 'active' AND query = ${text}`;
+    while (((await running()) as unknown[]).length > 0) await sleep(10);
+  }
+});
+
+async function onServer(text: string): Promise<void> {
+  const client = new pg.Client({ connectionString: serverUrl });
+  await client.connect();
+  await client.query(text);
+  await client.end();
+}
