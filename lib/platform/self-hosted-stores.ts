@@ -16,6 +16,8 @@ export interface SelfHostedStores {
   close(): Promise<void>;
 }
 
+type EmbeddedStores = Pick<AttachedStores, "postgres" | "redis" | "detach">;
+
 type Opened<Part> = { part: Part; description: string; close(): Promise<void> | void };
 
 /**
@@ -26,7 +28,7 @@ type Opened<Part> = { part: Part; description: string; close(): Promise<void> | 
  */
 export async function openSelfHostedStores(
   { stores, production }: Pick<Env, "stores" | "production">,
-  attach: () => Promise<AttachedStores> = attachStores,
+  attach: () => Promise<EmbeddedStores> = attachStores,
 ): Promise<SelfHostedStores> {
   requireStores(stores, production);
   const embedded =
@@ -71,7 +73,7 @@ export function requireStores(stores: Env["stores"], production: boolean): void 
 
 function openPostgres(
   { databaseUrl }: Env["stores"],
-  embedded: AttachedStores | undefined,
+  embedded: EmbeddedStores | undefined,
 ): Opened<Platform["postgres"]> {
   const timeoutMs = storeTimeouts.postgresMs;
   const close = () => {};
@@ -96,7 +98,7 @@ function openPostgres(
 
 function openRedis(
   { redisUrl, upstash }: Env["stores"],
-  embedded: AttachedStores | undefined,
+  embedded: EmbeddedStores | undefined,
 ): Opened<Platform["redis"]> {
   const timeoutMs = storeTimeouts.redisMs;
   if (redisUrl) {
@@ -111,7 +113,7 @@ function openRedis(
   };
 }
 
-function opened(embedded: AttachedStores | undefined): AttachedStores {
+function opened(embedded: EmbeddedStores | undefined): EmbeddedStores {
   if (!embedded) throw new Error("The embedded stores are not open.");
   return embedded;
 }

@@ -18,6 +18,7 @@ async function open(environment: Record<string, string>) {
     async () => {
       attached += 1;
       return {
+        pid: 1,
         postgres: {
           connectionString: "postgresql://a:b@localhost/c",
           endpoint: "http://127.0.0.1:1",
