@@ -1,8 +1,7 @@
 import { type NeonQueryFunction, neon, neonConfig } from "@neondatabase/serverless";
-import { handleSql } from "./neon-protocol.js";
 import type { NeonFetch } from "./platform.js";
+import { inProcessPostgres } from "./postgres-in-process.js";
 import { postgresOverHttp } from "./postgres-over-http.js";
-import { postgresPool } from "./postgres-pool.js";
 import { isNeon } from "./self-hosted-stores.js";
 
 /** Migrations may rewrite a table; what bounds them is the platform's own limit of an HTTP query. */
@@ -32,17 +31,5 @@ function transportTo({
     const fetch = postgresOverHttp({ timeoutMs, ...(endpoint === undefined ? {} : { endpoint }) });
     return { fetch, close: async () => {} };
   }
-  const pool = postgresPool(connectionString);
-  return {
-    async fetch(_url, { headers, body, signal }) {
-      const reply = await handleSql(pool, headers, body, signal);
-      return {
-        ok: reply.status === 200,
-        status: reply.status,
-        json: async () => reply.body,
-        text: async () => JSON.stringify(reply.body),
-      };
-    },
-    close: () => pool.close(),
-  };
+  return inProcessPostgres(connectionString, { deadlineMs: timeoutMs });
 }
