@@ -71,9 +71,14 @@ async function roundTrip(
     ...(claims ? { sessionId: claims.sessionId } : {}),
     ...endpoint.subject?.(body),
   });
-  const trip = new RoundTrip(redis());
   const needsSession = claims !== undefined && endpoint.auth === "user";
   const needsGate = needsSession || endpoint.subject !== undefined;
+  const known = { address, ipPrefix: addressPrefix(address) };
+  if (limits.length === 0 && !needsGate) {
+    const reserved = { counts: [], countedIn: "redis" as const };
+    return { client: { ...known, redisGeneration: null, reserved }, answer: null };
+  }
+  const trip = new RoundTrip(redis());
   const generation = needsGate ? readGeneration(trip) : Promise.resolve(null);
   const session = needsSession ? readSession(trip, generation, claims.sessionId) : null;
   const [counted, gate, found] = await Promise.allSettled([
@@ -91,8 +96,7 @@ async function roundTrip(
   const refundable = reserved.counts.filter(({ limit }) => limit.refundable);
   return {
     client: {
-      address,
-      ipPrefix: addressPrefix(address),
+      ...known,
       redisGeneration: gate.status === "fulfilled" ? gate.value : null,
       reserved: { ...reserved, counts: refundable },
     },

@@ -1,0 +1,77 @@
+import { describe, expect, it } from "vitest";
+import login from "../../../api/auth/login.js";
+import index from "../../../api/index.js";
+import user from "../../../api/user/index.js";
+import { call } from "../../support/call.js";
+import { useEnvironment } from "../../support/environment.js";
+import { useLogLines } from "../../support/log-lines.js";
+
+useEnvironment({ LOG_LEVEL: "info" });
+const logs = useLogLines();
+
+describe("methods", () => {
+  it.each(["POST", "PUT", "PATCH", "DELETE"] as const)(
+    "%s is refused where only GET is served, with what is allowed",
+    async (method) => {
+      const answer = await call(index, method);
+      expect(answer).toMatchObject({ status: 405, code: "method_not_allowed" });
+      expect(answer.headers.get("allow")).toBe("GET, HEAD, OPTIONS");
+    },
+  );
+
+  it.each(["GET", "HEAD", "PUT"] as const)("%s is refused where only POST is", async (method) => {
+    const { status, headers } = await call(login, method);
+    expect(status).toBe(405);
+    expect(headers.get("allow")).toBe("POST, OPTIONS");
+  });
+
+  it("refuses a method that it has never heard of", async () => {
+    const response = await index.fetch(
+      new Request("http://localhost/api/", { method: "PROPFIND" }),
+    );
+    expect(response.status).toBe(405);
+    expect(response.headers.get("allow")).toBe("GET, HEAD, OPTIONS");
+  });
+
+  it.each([
+    ["toString", "constructor"],
+    ["a header", "POST", { "x-http-method-override": "GET" }],
+    ["another header", "POST", { "x-method-override": "GET", "x-http-method": "GET" }],
+  ])("are not overridden by %s", async (_, method, headers = {}) => {
+    const url = "http://localhost/api/?_method=GET";
+    const response = await index.fetch(new Request(url, { method, headers }));
+    expect(response.status).toBe(405);
+  });
+
+  it("OPTIONS needs no token and says what is allowed", async () => {
+    const { status, headers, body } = await call(user, "OPTIONS");
+    expect(status).toBe(204);
+    expect(body).toBeUndefined();
+    expect(headers.get("allow")).toBe("GET, HEAD, OPTIONS");
+    expect(headers.get("www-authenticate")).toBeNull();
+  });
+});
+
+describe("HEAD", () => {
+  const comparable = (headers: Headers) => {
+    const { "x-correlation-id": _, ...rest } = Object.fromEntries(headers);
+    return rest;
+  };
+
+  it.each([
+    ["a success", index, {}],
+    ["an error", user, {}],
+  ] as const)("has GET's status and headers and no body, on %s", async (_, route, options) => {
+    const get = await call(route, "GET", options);
+    const head = await call(route, "HEAD", options);
+    expect(head.body).toBeUndefined();
+    expect(head.status).toBe(get.status);
+    expect(comparable(head.headers)).toEqual(comparable(get.headers));
+    expect(head.headers.get("content-type")).toMatch(/json/);
+  });
+
+  it("is logged as HEAD", async () => {
+    await call(index, "HEAD");
+    expect(logs.read("http_request")).toMatchObject([{ req: { method: "HEAD" } }]);
+  });
+});
