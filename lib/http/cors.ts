@@ -1,4 +1,5 @@
 import type { Env } from "../env.js";
+import { isHostAllowed } from "./hosts.js";
 
 const exposed = [
   "X-Correlation-ID",
@@ -46,6 +47,8 @@ export function preflightHeaders(methods: string): Record<string, string> {
   };
 }
 
+/** Under a host that is not served, any page could pass for one of the same origin. */
 function isAllowed(origin: string, url: URL, env: Env): boolean {
-  return origin !== "null" && (env.http.corsOrigins.includes(origin) || origin === url.origin);
+  const isSameOrigin = origin === url.origin && isHostAllowed(url, env);
+  return origin !== "null" && (env.http.corsOrigins.includes(origin) || isSameOrigin);
 }
