@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 /** What the app says of the device it runs on. `id` is made by the app once and kept on the device. */
 export const Device = z.strictObject({

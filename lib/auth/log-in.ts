@@ -1,5 +1,5 @@
 import { desc, eq, or, sql } from "drizzle-orm";
-import { z } from "zod";
+import * as z from "zod";
 import type { Context } from "../context.js";
 import { prepared } from "../db/database.js";
 import { sessions, users } from "../db/schema.js";

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { z } from "zod";
+import * as z from "zod";
 import type { Context } from "../context.js";
 import { sessions, users } from "../db/schema.js";
 import { AppError } from "../errors.js";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { Context } from "../context.js";
 import { presentUser, User, type UserRow } from "../user/user.js";
 import { issueAccessToken } from "./access-token.js";

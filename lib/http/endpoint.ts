@@ -1,4 +1,4 @@
-import type { z } from "zod";
+import type * as z from "zod";
 import type { AccessClaims } from "../auth/access-token.js";
 import type { Actor, Context } from "../context.js";
 import type { ErrorCode } from "../errors.js";

@@ -1,5 +1,5 @@
 import { STATUS_CODES } from "node:http";
-import { z } from "zod";
+import * as z from "zod";
 import { databaseUnavailable, isDatabaseUnavailable } from "../db/failures.js";
 import { AppError, catalogue, type ErrorCode } from "../errors.js";
 import { Reply } from "./reply.js";

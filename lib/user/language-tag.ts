@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 /** A BCP 47 tag, canonicalised: `en-us` becomes `en-US`. */
 export const LanguageTag = z

@@ -1,5 +1,5 @@
 import { eq, sql } from "drizzle-orm";
-import { z } from "zod";
+import * as z from "zod";
 import type { Context } from "../context.js";
 import { prepared } from "../db/database.js";
 import { users } from "../db/schema.js";
