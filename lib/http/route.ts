@@ -65,13 +65,24 @@ export function route(template: string, endpoints: Endpoints): Route {
     const exchange = open(request, environment);
     const { ctx, address } = exchange;
     const url = new URL(request.url);
+    const respond = (reply: Reply) =>
+      responseOf(
+        reply,
+        {
+          ...securityHeaders(environment),
+          "X-Correlation-ID": ctx.correlationId,
+          ...corsHeaders(request, url, environment),
+          ...exchange.headers,
+        },
+        request.method === "HEAD",
+      );
     let error: AppError | undefined;
-    let reply: Reply;
+    let response: Response;
     try {
-      reply = await answer(exchange, url);
+      response = respond(await answer(exchange, url));
     } catch (thrown) {
       error = toAppError(thrown);
-      reply = problemReply(error, ctx.correlationId);
+      response = respond(problemReply(error, ctx.correlationId));
     }
     if (error?.code === "internal_error" || error?.code === "service_unavailable") {
       unexpectedError(ctx.correlationId, template, error);
@@ -82,20 +93,11 @@ export function route(template: string, endpoints: Endpoints): Route {
       path: url.pathname,
       ip: address,
       route: template,
-      status: reply.status,
+      status: response.status,
       durationMs: performance.now() - startedAt,
       code: error?.code,
     });
-    return respond(
-      reply,
-      {
-        ...securityHeaders(environment),
-        "X-Correlation-ID": ctx.correlationId,
-        ...corsHeaders(request, url, environment),
-        ...exchange.headers,
-      },
-      request.method === "HEAD",
-    );
+    return response;
   }
 
   return { fetch, template, endpoints };
@@ -123,7 +125,7 @@ async function afterReply(work: () => Promise<unknown>, correlationId: string): 
   await work().catch((error: unknown) => workFailed(correlationId, error));
 }
 
-function respond(reply: Reply, headers: Record<string, string>, headOnly: boolean): Response {
+function responseOf(reply: Reply, headers: Record<string, string>, headOnly: boolean): Response {
   if (reply.body === undefined || reply.body === null) {
     return new Response(null, { status: reply.status, headers: { ...headers, ...reply.headers } });
   }
@@ -140,7 +142,12 @@ function misconfigured(error: unknown, correlationId: string): Response {
     error instanceof EnvironmentError ? error.message : "The environment is unreadable";
   console.error(`Error: ${message}`);
   const reply = problemReply(new AppError("internal_error"), correlationId);
-  return respond(reply, { "Cache-Control": "no-store", "X-Correlation-ID": correlationId }, false);
+  const headers = {
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "no-store",
+    "X-Correlation-ID": correlationId,
+  };
+  return responseOf(reply, headers, false);
 }
 
 function isMethod(method: string): method is Method {
