@@ -153,9 +153,6 @@ export function readEnv(source: Record<string, string | undefined>) {
       trustedIps: value.RATE_LIMIT_TRUSTED_IPS,
     },
     toolkit: { url: value.EXPO_PUBLIC_TOOLKIT_URL, apiKey: value.TOOLKIT_API_KEY },
-    sentry: value.SENTRY_DSN
-      ? { dsn: value.SENTRY_DSN, tracesSampleRate: value.SENTRY_TRACES_SAMPLE_RATE }
-      : undefined,
     stores: {
       databaseUrl: value.DATABASE_URL,
       redisUrl: value.REDIS_URL,

@@ -130,8 +130,6 @@ describe("the environment", () => {
       MIN_APP_VERSION: "1.4",
       TOOLKIT_API_KEY: "key",
       EXPO_PUBLIC_TOOLKIT_URL: "https://toolkit.rork.com",
-      SENTRY_DSN: "https://public@sentry.example/1",
-      SENTRY_TRACES_SAMPLE_RATE: "0.5",
       DATABASE_URL: "postgresql://user:pass@host:5432/linguamate",
       REDIS_URL: "redis://user:pass@host:6379/0",
       UPSTASH_REDIS_REST_URL: "https://cache.example",
@@ -152,7 +150,6 @@ describe("the environment", () => {
         maxRequests: 50,
         trustedIps: ["10.0.0.1", "2001:db8::/32"],
       },
-      sentry: { dsn: "https://public@sentry.example/1", tracesSampleRate: 0.5 },
       stores: {
         databaseUrl: "postgresql://user:pass@host:5432/linguamate",
         redisUrl: "redis://user:pass@host:6379/0",

@@ -4,6 +4,7 @@ import { sourceFiles } from "./source-files.js";
 
 const readers = [
   "lib/env.ts",
+  "lib/ops/cli.ts",
   "lib/platform/env-file.ts",
   // A release migrates before any function runs, with DATABASE_URL and no other variable.
   "lib/db/migrate-command.ts",
