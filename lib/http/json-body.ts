@@ -1,4 +1,6 @@
 import { AppError, type FieldError } from "../errors.js";
+import { jsonPointer } from "./json-pointer.js";
+import { fieldsMax } from "./validation.js";
 
 const bytesMax = 1024 * 1024;
 const depthMax = 32;
@@ -18,7 +20,7 @@ export async function readJsonBody(request: Request): Promise<unknown> {
     throw new AppError("malformed_body", { cause });
   }
   const refused: FieldError[] = [];
-  inspect(value, "", 0, refused);
+  inspect(value, [], refused);
   if (refused.length > 0) throw new AppError("validation_failed", { fields: refused });
   return value;
 }
@@ -32,9 +34,8 @@ function requireJson(headers: Headers): void {
   const [type = "", ...parameters] = (headers.get("content-type") ?? "").toLowerCase().split(";");
   const charset = parameters.map((p) => p.trim()).find((p) => p.startsWith("charset="));
   const isUtf8 = charset === undefined || /^charset="?utf-8"?$/.test(charset);
-  const encoding = headers.get("content-encoding");
-  const isPlain = encoding === null || encoding === "identity";
-  if (type.trim() !== "application/json" || !isUtf8 || !isPlain) {
+  const encoding = headers.get("content-encoding")?.toLowerCase() ?? "identity";
+  if (type.trim() !== "application/json" || !isUtf8 || encoding !== "identity") {
     throw new AppError("unsupported_media_type");
   }
 }
@@ -83,23 +84,23 @@ function decode(bytes: Uint8Array): string {
   }
 }
 
-function inspect(value: unknown, pointer: string, depth: number, refused: FieldError[]): void {
+function inspect(value: unknown, path: string[], refused: FieldError[]): void {
+  if (refused.length >= fieldsMax) return;
   if (typeof value === "string") {
-    if (!isStorable(value)) refused.push(notStorable(pointer));
+    if (!isStorable(value)) refused.push(notStorable(path));
     return;
   }
   if (typeof value !== "object" || value === null) return;
-  if (depth >= depthMax) throw new AppError("malformed_body");
+  if (path.length >= depthMax) throw new AppError("malformed_body");
   for (const [name, child] of Object.entries(value)) {
     if (name === "__proto__" || name === "constructor") throw new AppError("malformed_body");
-    const path = `${pointer}/${name.replaceAll("~", "~0").replaceAll("/", "~1")}`;
-    if (!isStorable(name)) refused.push(notStorable(pointer));
-    else inspect(child, path, depth + 1, refused);
+    if (!isStorable(name)) refused.push(notStorable(path));
+    else inspect(child, [...path, name], refused);
   }
 }
 
-const notStorable = (pointer: string): FieldError => ({
-  pointer,
+const notStorable = (path: string[]): FieldError => ({
+  pointer: jsonPointer(path),
   code: "invalid_text",
   message: "Text must not hold NUL or lone surrogates.",
 });

@@ -1,7 +1,9 @@
 import type * as z from "zod";
 import { AppError, type FieldError } from "../errors.js";
+import { jsonPointer } from "./json-pointer.js";
 
-const fieldsMax = 20;
+/** More would tell the sender nothing new. */
+export const fieldsMax = 20;
 
 /** Parse what came from outside, or throw `validation_failed` with a pointer for each refused field. */
 export function validated<S extends z.ZodType>(
@@ -16,17 +18,13 @@ export function validated<S extends z.ZodType>(
 }
 
 function fieldErrors(issue: z.core.$ZodIssue, root: string): FieldError[] {
-  const at = (path: PropertyKey[]) =>
-    root + path.map((part) => `/${escaped(String(part))}`).join("");
+  const at = (path: PropertyKey[]) => root + jsonPointer(path);
   if (issue.code === "unrecognized_keys") {
     return issue.keys.map((key) => ({
-      pointer: at([...issue.path, key.slice(0, 64)]),
+      pointer: at([...issue.path, key]),
       code: issue.code,
       message: "This field is not known here.",
     }));
   }
   return [{ pointer: at(issue.path), code: issue.code ?? "invalid", message: issue.message }];
 }
-
-/** RFC 6901. */
-const escaped = (part: string) => part.replaceAll("~", "~0").replaceAll("/", "~1");

@@ -1,0 +1,195 @@
+import { describe, expect, it } from "vitest";
+import { z } from "zod";
+import { endpoint } from "../../../lib/http/endpoint.js";
+import { route } from "../../../lib/http/route.js";
+import { type CallOptions, call } from "../../support/call.js";
+import { useEnvironment } from "../../support/environment.js";
+
+useEnvironment();
+
+const echo = route("/api/echo", {
+  POST: endpoint({
+    summary: "The body that was read.",
+    auth: "anonymous",
+    limits: [],
+    body: z.unknown(),
+    replies: { 200: z.unknown() },
+    errors: [],
+    handle: async ({ body }) => ({ body }),
+  }),
+});
+
+const send = (body: unknown, headers: Record<string, string> = {}) =>
+  call(echo, "POST", { body, headers } as CallOptions);
+const bytes = (...parts: (string | number)[]) =>
+  Buffer.concat(parts.map((part) => Buffer.from(typeof part === "string" ? part : [part])));
+const nested = (depth: number) => `${"[".repeat(depth)}${"]".repeat(depth)}`;
+const megabyte = 1024 * 1024;
+const textOf = (length: number) => `"${"x".repeat(length - 2)}"`;
+
+describe("the type of a body", () => {
+  it.each([
+    "application/json",
+    "Application/JSON",
+    "application/json; charset=utf-8",
+    'application/json;charset="UTF-8"',
+    "application/json; charset=utf-8; profile=x",
+  ])("may be %s", async (type) => {
+    expect((await send("{}", { "content-type": type })).status).toBe(200);
+  });
+
+  it.each([
+    "",
+    "text/plain",
+    "text/plain; application/json",
+    "application/json, text/plain",
+    "application/jsonp",
+    "application/problem+json",
+    "application/x-www-form-urlencoded",
+    "multipart/form-data; boundary=x",
+    "application/json; charset=utf-16",
+    "application/json; charset=iso-8859-1",
+  ])("may not be %j", async (type) => {
+    const answer = await send("{}", { "content-type": type });
+    expect(answer).toMatchObject({ status: 415, code: "unsupported_media_type" });
+  });
+
+  it("must be stated", async () => {
+    const request = new Request("http://localhost/api/echo", {
+      method: "POST",
+      body: Buffer.from("{}"),
+    });
+    expect((await echo.fetch(request)).status).toBe(415);
+  });
+
+  it.each(["gzip", "br", "identity, gzip", "x"])("may not be encoded: %s", async (encoding) => {
+    const answer = await send("{}", { "content-encoding": encoding });
+    expect(answer).toMatchObject({ status: 415, code: "unsupported_media_type" });
+  });
+
+  it("may say that it is not encoded", async () => {
+    expect((await send("{}", { "content-encoding": "Identity" })).status).toBe(200);
+  });
+});
+
+describe("the size of a body", () => {
+  it("may be 1 MB", async () => {
+    expect((await send(textOf(megabyte))).status).toBe(200);
+    const length = { "content-length": String(megabyte) };
+    expect((await send(textOf(megabyte), length)).status).toBe(200);
+  });
+
+  it.each([
+    ["declared", { "content-length": String(megabyte + 1) }],
+    ["declared as little", { "content-length": "10" }],
+    ["declared as nonsense", { "content-length": "1e1, many" }],
+    ["not declared", {}],
+  ])("may not be more, whether or not that is %s", async (_, headers) => {
+    const answer = await send(textOf(megabyte + 1), headers);
+    expect(answer).toMatchObject({ status: 413, code: "payload_too_large" });
+  });
+
+  it("is refused by its declaration before anything is read", async () => {
+    let pulls = 0;
+    const body = new ReadableStream({ pull: () => void pulls++ }, { highWaterMark: 0 });
+    const answer = await send(body, { "content-length": String(megabyte + 1) });
+    expect(answer.status).toBe(413);
+    expect(pulls).toBe(0);
+  });
+
+  it("is counted as it streams: an endless body is stopped", async () => {
+    let sent = 0;
+    let cancelled = false;
+    const chunk = Buffer.alloc(64 * 1024, "x");
+    const body = new ReadableStream({
+      pull(controller) {
+        sent += chunk.length;
+        if (sent > 8 * megabyte) throw new Error("read far beyond the limit");
+        controller.enqueue(chunk);
+      },
+      cancel() {
+        cancelled = true;
+      },
+    });
+    const answer = await send(body);
+    expect(answer).toMatchObject({ status: 413, code: "payload_too_large" });
+    expect(cancelled).toBe(true);
+    expect(sent).toBeLessThan(2 * megabyte);
+  });
+
+  it.each([
+    ["without a length", {}],
+    ["with one", { "content-length": "100" }],
+  ])("tells the sender when the body was cut half-way, %s", async (_, headers) => {
+    let pulls = 0;
+    const body = new ReadableStream({
+      pull(controller) {
+        if (pulls++ === 0) controller.enqueue(Buffer.from('{"email":'));
+        else controller.error(new Error("aborted"));
+      },
+    });
+    const answer = await send(body, headers);
+    expect(answer).toMatchObject({ status: 400, code: "malformed_body" });
+  });
+});
+
+describe("the form of a body", () => {
+  it.each([
+    ["nothing", ""],
+    ["no JSON", "{email:1}"],
+    ["half of it", '{"a":'],
+    ["two values", "{}{}"],
+    ["NaN", '{"a":NaN}'],
+    ["invalid UTF-8", bytes('"', 0xff, 0xfe, '"')],
+    ["an overlong sequence", bytes('"', 0xc0, 0xaf, '"')],
+    ["a surrogate in UTF-8", bytes('"', 0xed, 0xa0, 0x80, '"')],
+    ["a sequence that was cut", bytes('"', 0xf0, 0x9f)],
+    ["UTF-16", Buffer.from('{"a":1}', "utf16le")],
+    ["33 levels", nested(33)],
+    ["100,000 levels", nested(100_000)],
+    ["33 levels of objects", `${'{"a":'.repeat(33)}1${"}".repeat(33)}`],
+    ["__proto__", '{"__proto__":{"role":"admin"}}'],
+    ["__proto__ in escapes", '{"\\u005f_proto__":1}'],
+    ["__proto__ further in", '{"a":[{"b":{"__proto__":null}}]}'],
+    ["constructor", '{"constructor":{"prototype":{}}}'],
+  ])("is malformed with %s", async (_, body) => {
+    expect(await send(body)).toMatchObject({ status: 400, code: "malformed_body" });
+    expect({}).not.toHaveProperty("role");
+  });
+
+  it.each([
+    ["32 levels", nested(32)],
+    ["any value", "null"],
+    ["emoji and accents", '"Ångström 🎓 \\ud83c\\udf93"'],
+    ["text that only speaks of __proto__", '{"a":"__proto__"}'],
+    ["a byte order mark", bytes(0xef, 0xbb, 0xbf, "{}")],
+  ])("may hold %s", async (_, body) => {
+    expect((await send(body)).status).toBe(200);
+  });
+
+  it.each([
+    ["NUL", '{"a":"x\\u0000y"}', "/a"],
+    ["half a surrogate pair", '{"a":"\\ud83c"}', "/a"],
+    ["the other half", '{"a":["\\udf93"]}', "/a/0"],
+    ["halves in the wrong order", '{"a/b":{"c~d":"\\udf93\\ud83c"}}', "/a~1b/c~0d"],
+    ["NUL in a name", '{"a":{"x\\u0000":1}}', "/a"],
+    ["NUL by itself", '"\\u0000"', ""],
+  ])("is not valid with %s, and says where", async (_, body, pointer) => {
+    const answer = await send(body);
+    expect(answer).toMatchObject({ status: 422, code: "validation_failed" });
+    expect(answer.body.errors).toEqual([
+      { pointer, code: "invalid_text", message: expect.any(String) },
+    ]);
+  });
+
+  it("is answered shortly, however much is wrong and however long its names are", async () => {
+    const many = `[${Array(80_000).fill('"\\u0000"').join()}]`;
+    const long = `{"${"n".repeat(900_000)}":"\\u0000"}`;
+    for (const body of [many, long]) {
+      const answer = await send(body);
+      expect(answer.status).toBe(422);
+      expect(answer.body.errors.length).toBeLessThanOrEqual(20);
+      expect(JSON.stringify(answer.body).length).toBeLessThan(8192);
+    }
+  });
+});
