@@ -22,8 +22,8 @@ afterEach(async () => {
   rmSync(directory, { recursive: true });
 });
 
-async function attach(): Promise<AttachedStores> {
-  const stores = await attachStores({ directory });
+async function attach(options: { fresh?: boolean } = {}): Promise<AttachedStores> {
+  const stores = await attachStores({ directory, ...options });
   attached.push(stores);
   return stores;
 }
@@ -81,5 +81,18 @@ describe("the owner process of the embedded stores", () => {
     const last = await attach();
     expect(last.redisWasClean).toBe(true);
     expect((await redisOf(last).keys("*")).sort()).toEqual(["kept", "session:abc"]);
+  });
+
+  it("empties them when it is asked to", async () => {
+    const full = await attach();
+    await connectForMigrations(full.postgres).sql`create table notes (text text)`;
+    await redisOf(full).set("greeting", "hello");
+    await detachAll();
+
+    const fresh = await attach({ fresh: true });
+
+    expect(await redisOf(fresh).keys("*")).toEqual([]);
+    const { sql } = connectForMigrations(fresh.postgres);
+    expect(await sql`select to_regclass('notes') as notes`).toEqual([{ notes: null }]);
   });
 });
