@@ -1,3 +1,4 @@
+import { isIP } from "node:net";
 import ipaddr from "ipaddr.js";
 import * as z from "zod";
 
@@ -190,6 +191,8 @@ function isOrigin(value: string): boolean {
   return /^https?:[^*]+$/.test(value) && URL.canParse(value) && new URL(value).origin === value;
 }
 
+/** Written in full: `10/8` would be read as 0.0.0.10/8. */
 function isCidr(value: string): boolean {
-  return ipaddr.isValidCIDR(value) || ipaddr.isValid(value);
+  const [address = ""] = value.split("/");
+  return isIP(address) !== 0 && (address === value || ipaddr.isValidCIDR(value));
 }

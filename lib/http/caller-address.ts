@@ -1,3 +1,4 @@
+import { isIP } from "node:net";
 import ipaddr from "ipaddr.js";
 import type { Env } from "../env.js";
 import { oncePer } from "../once-per.js";
@@ -13,7 +14,7 @@ export function callerAddress(request: Request, env: Env): string | undefined {
   const stated = headers.get("x-vercel-forwarded-for") ?? headers.get("x-real-ip") ?? "";
   const [first = ""] = stated.split(",");
   const address = first.trim();
-  return ipaddr.isValid(address) ? ipaddr.process(address).toString() : undefined;
+  return isIP(address) ? ipaddr.process(address).toString() : undefined;
 }
 
 /** What an address is limited by: IPv4 by itself, IPv6 by its /64, which one customer owns whole. */

@@ -93,6 +93,8 @@ describe("the environment", () => {
     ["ALLOWED_HOSTS", ".example.com"],
     ["TRUSTED_PROXIES", "10.0.0.0/33"],
     ["TRUSTED_PROXIES", "loadbalancer"],
+    ["TRUSTED_PROXIES", "10/8"],
+    ["RATE_LIMIT_TRUSTED_IPS", "10.1"],
     ["RATE_LIMIT_TRUSTED_IPS", "10.0.0.1,office"],
     ["MIN_APP_VERSION", "latest"],
     ["MIN_APP_VERSION", "1.2.3.4"],
