@@ -13,7 +13,7 @@ export interface Client {
   /** The whole address; undefined where no trusted platform tells it. */
   address: string | undefined;
   ipPrefix: string | null;
-  /** The gate's generation, or null when Redis lost its data or did not answer. */
+  /** The gate's generation, or null when Redis did not answer. */
   redisGeneration: string | null;
   /** Refundable counts, to be given back when the attempt succeeds. */
   reserved: { counts: Count[]; countedIn: "redis" | "postgres" };

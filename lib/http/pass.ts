@@ -3,7 +3,7 @@ import { readSession, requireLiveSession, type SessionAnswer } from "../auth/liv
 import type { Context } from "../context.js";
 import { countRequest } from "../rate-limit/limiter.js";
 import { redis } from "../redis/client.js";
-import { openGate, readGeneration } from "../redis/gate.js";
+import { newGeneration, openGate, readGeneration } from "../redis/gate.js";
 import { RoundTrip } from "../redis/round-trip.js";
 import { bearerClaims } from "./bearer.js";
 import { addressPrefix } from "./caller-address.js";
@@ -87,21 +87,24 @@ async function roundTrip(
     session,
     trip.send(),
   ]);
-  if (needsGate && gate.status === "fulfilled" && gate.value === null) {
-    ctx.after(() => openGate(redis(), ctx.now));
-  }
+  const redisGeneration = needsGate ? currentGeneration(ctx, gate) : null;
   const reserved = await settleCounts(ctx, counted, limits, subject);
   Object.assign(headers, rateLimitHeaders(reserved.counts, ctx.now));
   requireWithinLimits(ctx, reserved, address);
   const refundable = reserved.counts.filter(({ limit }) => limit.refundable);
   return {
-    client: {
-      ...known,
-      redisGeneration: gate.status === "fulfilled" ? gate.value : null,
-      reserved: { ...reserved, counts: refundable },
-    },
+    client: { ...known, redisGeneration, reserved: { ...reserved, counts: refundable } },
     answer: found.status === "fulfilled" ? found.value : null,
   };
+}
+
+/** What a sign-in is recorded under. A gate that is shut is opened after the reply, under the same. */
+function currentGeneration(ctx: Context, gate: PromiseSettledResult<string | null>): string | null {
+  if (gate.status === "rejected") return null;
+  if (gate.value !== null) return gate.value;
+  const generation = newGeneration(ctx.now);
+  ctx.after(() => openGate(redis(), generation));
+  return generation;
 }
 
 async function parsedBody(endpoint: Endpoint, request: Request): Promise<unknown> {

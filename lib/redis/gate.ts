@@ -14,12 +14,15 @@ export async function readGeneration(trip: RoundTrip): Promise<string | null> {
   return generation ?? null;
 }
 
+/** A generation for a gate that is opened now. */
+export const newGeneration = (now: Date) => String(now.getTime());
+
 /**
  * Open the gate of an empty Redis under a new generation, which makes each live session write its key
  * back at its next request. Of several callers one wins; repeating it changes nothing.
  */
-export async function openGate(redis: PlainRedis, now: Date): Promise<void> {
-  const opened = await redis.hsetnx(key, "generation", String(now.getTime()));
+export async function openGate(redis: PlainRedis, generation: string): Promise<void> {
+  const opened = await redis.hsetnx(key, "generation", generation);
   if (opened === 1) {
     log("NOTICE", { evt: "redis_gate_opened", cat: "redis" }, "Redis was empty; sessions return");
   }

@@ -36,6 +36,14 @@ describe("a session's key in Redis", () => {
     expect(await read(person)).toMatchObject({ status: 401, code: "session_revoked" });
   });
 
+  it("ends a session that was begun on an empty Redis, too", async () => {
+    await stores.redis("FLUSHDB");
+    const person = await aUser();
+    await stores.resetCalls();
+    await stores.redis("DEL", `session:${person.sessionId}`);
+    expect(await read(person)).toMatchObject({ status: 401, code: "session_revoked" });
+  });
+
   it("survives many requests at once after a flush", async () => {
     const person = await aUser();
     await stores.redis("FLUSHDB");
