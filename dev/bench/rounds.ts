@@ -30,7 +30,7 @@ export interface Measured {
 
 /**
  * Load every contender of every case once a round, one after another, so that a noisy moment of the
- * machine disturbs neighbours alike. A shorter round before the first one warms them up and is not kept.
+ * machine disturbs neighbours alike. A round before the first one warms them up and is not kept.
  */
 export async function runRounds(
   cases: readonly BenchCase[],
@@ -44,7 +44,7 @@ export async function runRounds(
     })),
   );
   onRound(0);
-  for (const { contender } of entries) await contender.measure(Math.min(seconds, 2));
+  for (const { contender } of entries) await contender.measure(seconds);
   for (let round = 1; round <= rounds; round++) {
     onRound(round);
     for (const { contender, measured } of entries) {
