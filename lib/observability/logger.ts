@@ -75,18 +75,28 @@ export function errorFields(error: unknown): Record<string, unknown> {
   if (!(error instanceof Error)) return { error: String(error) };
   const causes: string[] = [];
   for (let cause = error.cause; cause instanceof Error && causes.length < 5; cause = cause.cause) {
-    causes.push(`${cause.name}: ${cause.message}`);
+    causes.push(`${cause.name}: ${withoutValues(cause)}`);
   }
   return {
-    error: `${error.name}: ${withoutSql(error)}`,
-    stack: error.stack?.split("\n").slice(1).join("\n"),
+    error: `${error.name}: ${withoutValues(error)}`,
+    stack: framesOf(error),
     ...(causes.length > 0 ? { causes: causes.join(" <- ") } : {}),
   };
 }
 
-/** drizzle puts the statement and its parameters into the message: people's data. */
-function withoutSql(error: Error): string {
-  return error.name === "DrizzleQueryError" || error.message.startsWith("Failed query:")
-    ? "a query failed"
-    : error.message;
+/**
+ * People's data is in the messages of failed queries: drizzle puts the statement and its parameters
+ * there, and Postgres the value that it refused.
+ */
+function withoutValues({ name, message }: Error): string {
+  if (message.startsWith("Failed query:")) return "a query failed";
+  return name === "NeonDbError" ? message.replace(/: ".*"$/s, "") : message;
+}
+
+/** The stack without the message, which begins it and may have many lines. */
+function framesOf({ stack }: Error): string | undefined {
+  return stack
+    ?.split("\n")
+    .filter((line) => /^\s+at /.test(line))
+    .join("\n");
 }

@@ -30,21 +30,35 @@ const allowed = new Set([
 ]);
 
 const secrets: [RegExp, string][] = [
-  [/\beyJ[\w-]+\.[\w-]+\.[\w-]*/g, "[token]"],
+  [/\beyJ[\w-]+(\.[\w-]*)*/g, "[token]"],
   [/\brt1\.[\w.-]+/g, "[token]"],
   [/\b(bearer|basic)\s+[\w.~+/=-]+/gi, "$1 [token]"],
-  [/([a-z]+:\/\/)[^\s/@]*:[^\s/@]*@/gi, "$1[credentials]@"],
-  [/[\w.+%-]+(@|%40)[\w-]+(\.[\w-]+)+/gi, "[email]"],
+  // Up to the last @ of the word, for a password may hold any sign.
+  [/(?<![a-z\d+.-])((?!file:)[a-z][a-z\d+.-]*:\/\/)[^\s"'<>]*@/gi, "$1[credentials]@"],
+  // Looking behind keeps the time linear: a word is tried once, from its beginning.
+  [
+    /(?<![\p{L}\p{N}_.+%-])[\p{L}\p{N}_.+%-]+(@|%(25)*40)[\p{L}\p{N}_-]+(\.[\p{L}\p{N}_-]+)+/giu,
+    "[email]",
+  ],
   [/\$argon2\w*\$\S+/g, "[hash]"],
+  [
+    /(password|passwd|secret|token|api_?key)([\\"']*\s*[=:]\s*[\\"']*)[^\s\\"'&,;]+/gi,
+    "$1$2[secret]",
+  ],
 ];
 
 const textMax = 4096;
 
-/** Free text with everything that looks like a token, a password in a URL or an e-mail taken out. */
+/** Free text with everything that looks like a token, a password or an e-mail taken out. */
 export function redactText(text: string): string {
-  let redacted = text.length > textMax ? `${text.slice(0, textMax)}…` : text;
+  let redacted = text.length > textMax ? `${wholeWords(text.slice(0, textMax))}…` : text;
   for (const [pattern, replacement] of secrets) redacted = redacted.replace(pattern, replacement);
   return redacted;
+}
+
+/** Half a secret would not be recognised. */
+function wholeWords(cut: string): string {
+  return cut.slice(0, Math.max(cut.lastIndexOf(" "), cut.lastIndexOf("\n")) + 1);
 }
 
 /** The part of `data` that may be logged. */
@@ -58,5 +72,14 @@ export function redactData(data: Record<string, unknown>): Record<string, unknow
 
 function redactValue(value: unknown): unknown {
   if (typeof value === "number" || typeof value === "boolean" || value === null) return value;
-  return redactText(typeof value === "string" ? value : (JSON.stringify(value) ?? ""));
+  return redactText(typeof value === "string" ? value : asText(value));
+}
+
+/** JSON where there is one: a line about a failure must not fail itself. */
+function asText(value: unknown): string {
+  try {
+    return JSON.stringify(value) ?? String(value);
+  } catch {
+    return String(value);
+  }
 }

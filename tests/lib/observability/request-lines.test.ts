@@ -1,0 +1,79 @@
+import { describe, expect, it } from "vitest";
+import login from "../../../api/auth/login.js";
+import logout from "../../../api/auth/logout.js";
+import register from "../../../api/auth/register.js";
+import index from "../../../api/index.js";
+import user from "../../../api/user/index.js";
+import { call } from "../../support/call.js";
+import { useEnvironment } from "../../support/environment.js";
+import { useLogLines } from "../../support/log-lines.js";
+import { aUser } from "../../support/people.js";
+import { useStores } from "../../support/stores.js";
+
+useEnvironment({ LOG_LEVEL: "info" });
+const stores = useStores();
+const logs = useLogLines();
+
+const summary = () =>
+  logs.read("http_request").map(({ level, req, data }) => {
+    const { status, route, code } = data;
+    return [level, req.method, req.path, status, route, code];
+  });
+
+describe("every request ends in one line", () => {
+  it("whatever its answer", async () => {
+    const person = await aUser();
+    const token = person.accessToken;
+    await call(user, "GET", { token });
+    await call(user, "HEAD", { token });
+    await call(user, "OPTIONS");
+    await call(user, "PUT", { token });
+    await call(user, "GET");
+    await call(login, "POST", { body: "{" });
+    await call(login, "POST", { body: {} });
+    await call(login, "POST", { body: { email: person.email, password: "wrong" } });
+    await call(logout, "POST", { token });
+    await call(user, "GET", { token });
+    await stores.faults.postgres.set({ kind: "refuse" });
+    await call(logout, "POST", { token });
+    expect(summary()).toEqual([
+      ["INFO", "POST", "/api/auth/register", 201, "/api/auth/register", undefined],
+      ["INFO", "GET", "/api/user", 200, "/api/user", undefined],
+      ["INFO", "HEAD", "/api/user", 200, "/api/user", undefined],
+      ["INFO", "OPTIONS", "/api/user", 204, "/api/user", undefined],
+      ["INFO", "PUT", "/api/user", 405, "/api/user", "method_not_allowed"],
+      ["INFO", "GET", "/api/user", 401, "/api/user", "token_missing"],
+      ["INFO", "POST", "/api/auth/login", 400, "/api/auth/login", "malformed_body"],
+      ["INFO", "POST", "/api/auth/login", 422, "/api/auth/login", "validation_failed"],
+      ["INFO", "POST", "/api/auth/login", 401, "/api/auth/login", "invalid_credentials"],
+      ["INFO", "POST", "/api/auth/logout", 204, "/api/auth/logout", undefined],
+      ["INFO", "GET", "/api/user", 401, "/api/user", "session_revoked"],
+      ["ERROR", "POST", "/api/auth/logout", 503, "/api/auth/logout", "service_unavailable"],
+    ]);
+  });
+
+  it("many at once: one each, with its own correlation ID", async () => {
+    const ids = Array.from({ length: 20 }, (_, n) => `parallel-${n}`);
+    await Promise.all(ids.map((id) => call(index, "GET", { headers: { "x-correlation-id": id } })));
+    const found = logs.read("http_request").map(({ corr }) => corr.correlationId);
+    expect(found.sort()).toEqual(ids.sort());
+  });
+
+  it("and a failure of a store has the same correlation ID in each of its lines", async () => {
+    await stores.faults.postgres.set({ kind: "refuse" });
+    const { status, body } = await call(register, "POST", {
+      body: {
+        email: "grace@example.com",
+        password: "correct horse battery",
+        name: "Grace",
+        acceptedTerms: true,
+      },
+      headers: { "x-correlation-id": "failing-1" },
+    });
+    expect(status).toBe(503);
+    expect(body.correlationId).toBe("failing-1");
+    const lines = logs.read();
+    expect(lines.map(({ evt }) => evt)).toEqual(["request_failed", "http_request"]);
+    expect(lines.map(({ corr }) => corr.correlationId)).toEqual(["failing-1", "failing-1"]);
+  });
+});
