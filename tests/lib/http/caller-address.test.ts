@@ -21,7 +21,8 @@ const whoami = route("/api/whoami", {
 
 async function seen(headers: Record<string, string>): Promise<string | null> {
   const request = new Request("http://localhost/api/whoami", { headers });
-  return (await (await whoami.fetch(request)).json()).address;
+  const body = (await (await whoami.fetch(request)).json()) as { address: string | null };
+  return body.address;
 }
 
 describe("the caller's address", () => {

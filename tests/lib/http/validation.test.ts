@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { z } from "zod";
+import * as z from "zod";
 import login from "../../../api/auth/login.js";
 import register from "../../../api/auth/register.js";
 import { endpoint } from "../../../lib/http/endpoint.js";
