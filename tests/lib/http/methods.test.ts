@@ -33,15 +33,16 @@ describe("methods", () => {
     expect(response.headers.get("allow")).toBe("GET, HEAD, OPTIONS");
   });
 
-  it.each([
-    ["toString", "constructor"],
-    ["a header", "POST", { "x-http-method-override": "GET" }],
-    ["another header", "POST", { "x-method-override": "GET", "x-http-method": "GET" }],
-  ])("are not overridden by %s", async (_, method, headers = {}) => {
-    const url = "http://localhost/api/?_method=GET";
-    const response = await index.fetch(new Request(url, { method, headers }));
-    expect(response.status).toBe(405);
-  });
+  it.each(["x-http-method-override", "x-http-method", "x-method-override"])(
+    "are not overridden by %s or a parameter",
+    async (name) => {
+      const url = "http://localhost/api/?_method=GET";
+      const response = await index.fetch(
+        new Request(url, { method: "POST", headers: { [name]: "GET" } }),
+      );
+      expect(response.status).toBe(405);
+    },
+  );
 
   it("OPTIONS needs no token and says what is allowed", async () => {
     const { status, headers, body } = await call(user, "OPTIONS");
