@@ -31,10 +31,11 @@ export async function passwordMatches(
   return matches && passwordHash !== null;
 }
 
-/** True when the hash was made with other parameters than today's: hash again at the next login. */
+/** True when the hash was made in another way than today's: hash again at the next login. */
 export function isOutdated(passwordHash: string): boolean {
   const { memoryCost, timeCost, parallelism } = parseOptions(passwordHash);
   return (
+    !passwordHash.startsWith("$argon2id$v=19$") ||
     memoryCost !== parameters.memoryCost ||
     timeCost !== parameters.timeCost ||
     parallelism !== parameters.parallelism
