@@ -17,6 +17,7 @@ const services = {
 export default defineConfig({
   test: {
     pool: "forks",
+    maxWorkers: "100%",
     coverage: {
       provider: "v8",
       include: ["api/**/*.ts", "lib/**/*.ts"],

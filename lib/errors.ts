@@ -19,8 +19,6 @@ export const catalogue = {
     message: "The e-mail or the password is wrong.",
     retryable: false,
   },
-  forbidden: { status: 403, message: "This is not allowed.", retryable: false },
-  not_found: { status: 404, message: "There is nothing here.", retryable: false },
   method_not_allowed: {
     status: 405,
     message: "This method is not supported here.",
