@@ -2,6 +2,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { migrateCommand } from "../db/migrate-command.js";
 import { EnvironmentError, env } from "../env.js";
+import { environmentRead } from "../observability/events.js";
 import { errorFields, log } from "../observability/logger.js";
 import { readBuiltFunctions } from "./built-functions.js";
 import { loadEnvFile } from "./env-file.js";
@@ -16,8 +17,9 @@ const output = ".vercel/output";
 
 /** Serve the built output in one process, over the stores that the environment names. */
 async function serve(): Promise<void> {
-  const { port, http, warnings, ...environment } = env();
-  for (const warning of warnings) log("WARN", { evt: "environment", cat: "server" }, warning);
+  const environment = env();
+  const { port, http } = environment;
+  environmentRead(environment);
   const stores = await openSelfHostedStores(environment);
   installPlatform(stores.platform);
   await migrateEmbedded(stores);
