@@ -74,12 +74,20 @@ export async function verifyAccessToken(env: Env, token: string, now: Date): Pro
 
 function claimsOf(payload: JWTPayload, now: Date): AccessClaims {
   const { sub, sid, auth_time: authTime, iat = 0 } = payload;
+  if (!isId(sub) || !isId(sid) || !isTime(authTime))
+    throw new errors.JWTInvalid("a claim is wrong");
   const isFuture = iat > now.getTime() / 1000 + leewaySeconds;
-  if (typeof sub !== "string" || typeof sid !== "string" || typeof authTime !== "number") {
-    throw new errors.JWTInvalid("a claim is missing");
-  }
   if (isFuture) throw new errors.JWTInvalid("issued in the future");
   return { userId: sub, sessionId: sid, authenticatedAt: new Date(authTime * 1000) };
+}
+
+/** Ids become keys of Redis and parameters of SQL. */
+function isId(claim: unknown): claim is string {
+  return typeof claim === "string" && /^[\w-]{1,64}$/.test(claim);
+}
+
+function isTime(claim: unknown): claim is number {
+  return typeof claim === "number" && !Number.isNaN(new Date(claim * 1000).getTime());
 }
 
 const signing = oncePer(async ({ jwt }: Env) => ({

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import * as z from "zod";
-import { AppError, catalogue } from "../../../lib/errors.js";
+import { AppError, catalogue, type ErrorCode } from "../../../lib/errors.js";
 import { type Endpoint, endpoint } from "../../../lib/http/endpoint.js";
 import { Reply } from "../../../lib/http/reply.js";
 import { route } from "../../../lib/http/route.js";
@@ -18,7 +18,7 @@ const answering = (handle: Endpoint["handle"]) =>
       auth: "anonymous",
       limits: [],
       replies: { 200: z.unknown() },
-      errors: ["forbidden", "not_found", "invalid_credentials"],
+      errors: ["invalid_credentials", "method_not_allowed", "invalid_credentials"],
       handle,
     }),
   });
@@ -26,7 +26,7 @@ const throwing = (thrown: unknown) => answering(() => Promise.reject(thrown));
 
 describe("an error's answer", () => {
   it.each(Object.entries(catalogue))("says %s as RFC 9457 has it", async (code, known) => {
-    const thrown = new AppError(code as keyof typeof catalogue, {
+    const thrown = new AppError(code as ErrorCode, {
       cause: new Error("inner secret"),
     });
     const { status, headers, body } = await call(throwing(thrown), "GET");
@@ -69,7 +69,7 @@ describe("an unexpected failure", () => {
     ["a text", "secret detail"],
     ["nothing", undefined],
     ["an object", { secret: "detail" }],
-    ["something that looks like an error of ours", { code: "forbidden", status: 403 }],
+    ["something that looks like an error of ours", { code: "rate_limited", status: 403 }],
   ])("is a bare 500 with a correlation ID: %s", async (_, thrown) => {
     const { status, headers, body } = await call(throwing(thrown), "GET");
     expect(status).toBe(500);
