@@ -20,7 +20,7 @@ export interface LoadResult {
 }
 
 /** Repeat one request over kept-alive connections for a while, from a process of its own. */
-export function load(request: LoadRequest): Promise<LoadResult> {
+export async function load(request: LoadRequest): Promise<LoadResult> {
   const { hostname } = new URL(request.url);
   if (hostname !== "127.0.0.1")
     throw new Error(`Only this machine may be loaded, not ${hostname}.`);

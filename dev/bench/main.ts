@@ -1,18 +1,24 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import process from "node:process";
+import { CleanUp } from "./clean-up.js";
 import { readOptions } from "./options.js";
 import { report } from "./report.js";
 import { runBench } from "./run-bench.js";
 
-const options = readOptions(process.argv.slice(2), new Date());
-const stopping = new AbortController();
+const cleanUp = new CleanUp();
+const tell = (progress: string) => console.error(progress);
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
-  process.once(signal, () => stopping.abort(new Error(`Stopped by ${signal}.`)));
+  process.once(signal, async () => {
+    tell("Stopping");
+    await cleanUp.run(tell);
+    process.exit(1);
+  });
 }
 
 try {
-  const result = await runBench(options, stopping.signal, (text) => console.error(text));
+  const options = readOptions(process.argv.slice(2), new Date());
+  const result = await runBench(options, cleanUp, tell);
   console.log(`\n${report(result)}`);
   await mkdir(dirname(options.jsonFile), { recursive: true });
   await writeFile(options.jsonFile, `${JSON.stringify(result, null, 2)}\n`);
@@ -22,4 +28,6 @@ try {
 } catch (error) {
   console.error(error);
   process.exitCode = 1;
+} finally {
+  await cleanUp.run(tell);
 }

@@ -3,6 +3,7 @@ import { cp } from "node:fs/promises";
 import { join } from "node:path";
 import process from "node:process";
 import { promisify } from "node:util";
+import type { CleanUp } from "./clean-up.js";
 import { serverContender } from "./contender.js";
 import type { Contender } from "./rounds.js";
 import { type ServedProcess, serve } from "./served-process.js";
@@ -14,7 +15,6 @@ export interface Peers {
   withoutStores(connections: number): Contender[];
   signedInRead(connections: number): Contender[];
   login(connections: number): Contender[];
-  stop(): Promise<void>;
 }
 
 /**
@@ -27,6 +27,7 @@ export async function startPeers(
   source: string,
   stage: string,
   stores: { DATABASE_URL: string; REDIS_URL: string },
+  cleanUp: CleanUp,
 ): Promise<Peers> {
   const folder = join(stage, "peers");
   await cp(source, folder, {
@@ -38,14 +39,17 @@ export async function startPeers(
   const env = { PATH, HOME, NODE_ENV: "production", ...stores };
   const program = join(folder, "better-auth-server.mjs");
   await run(process.execPath, [program, "migrate"], { cwd: folder, env: { ...env, PORT: "0" } });
-  const start = (file: string) =>
-    serve({
+  const start = async (file: string) => {
+    const server = await serve({
       program: join(folder, file),
       folder,
       env,
       logFile: join(stage, `${file}.log`),
       probe: { path: "/" },
     });
+    cleanUp.later(server.stop);
+    return server;
+  };
   const peer = await start("better-auth-server.mjs");
   const { cookie, login } = await signUp(peer);
   const floor = await start("floor-server.mjs");
@@ -66,9 +70,6 @@ export async function startPeers(
     login: (connections) => [
       serverContender("peer", peer, { ...login, expectedStatus: 200, connections }),
     ],
-    async stop() {
-      await Promise.all([peer.stop(), floor.stop()]);
-    },
   };
 }
 

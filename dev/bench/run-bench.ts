@@ -2,7 +2,7 @@ import { availableParallelism } from "node:os";
 import process from "node:process";
 import { type BenchServers, startServers } from "./bench-servers.js";
 import { type Asks, asksOf, benchCases } from "./cases.js";
-import { CleanUp } from "./clean-up.js";
+import type { CleanUp } from "./clean-up.js";
 import { measureColdStart } from "./cold-start.js";
 import type { BenchOptions } from "./options.js";
 import { type Peers, startPeers } from "./peers.js";
@@ -13,40 +13,20 @@ import { openCallCounter, type StoreCalls } from "./store-calls.js";
 import { type BenchStores, openBenchStores } from "./stores.js";
 import { judge } from "./targets.js";
 
-/**
- * Build, serve, load and measure. Everything that is made for the run is removed at its end, also when
- * it fails or `signal` aborts.
- */
+/** Build, serve, load and measure. What is made for the run is noted in `cleanUp`. */
 export async function runBench(
-  options: BenchOptions,
-  signal: AbortSignal,
-  tell: (progress: string) => void,
-): Promise<BenchResult> {
-  const cleanUp = new CleanUp();
-  const aborted = new Promise<never>((_, reject) => {
-    signal.addEventListener("abort", () => reject(signal.reason));
-  });
-  try {
-    return await Promise.race([bench(options, cleanUp, tell), aborted]);
-  } finally {
-    await cleanUp.run(tell);
-  }
-}
-
-async function bench(
   options: BenchOptions,
   cleanUp: CleanUp,
   tell: (progress: string) => void,
 ): Promise<BenchResult> {
   tell("Building");
-  const stage = await prepareStage(process.cwd());
-  cleanUp.later(stage.remove);
-  const stores = await openBenchStores(process.env, stage.storesFolder);
-  cleanUp.later(stores.close);
+  const stage = await prepareStage(process.cwd(), cleanUp);
+  const stores = await openBenchStores(process.env, stage.storesFolder, cleanUp);
   tell(`Starting servers over ${stores.descriptions.join(" and ")}`);
   const servers = await startServers(stage, stores, cleanUp);
-  const peers = options.peers ? await openPeers(options.peers, stage.folder, stores) : undefined;
-  if (peers) cleanUp.later(peers.stop);
+  const peers = options.peers
+    ? await openPeers(options.peers, stage.folder, stores, cleanUp)
+    : undefined;
 
   tell("Cold starts and calls a request");
   const coldStart = await measureColdStart(servers.freshServer, stage.ours);
@@ -75,9 +55,14 @@ async function bench(
   return { ...result, verdicts: judge(result) };
 }
 
-function openPeers(source: string, folder: string, { peers }: BenchStores): Promise<Peers> {
+function openPeers(
+  source: string,
+  folder: string,
+  { peers }: BenchStores,
+  cleanUp: CleanUp,
+): Promise<Peers> {
   if (!peers) throw new Error("--peers needs real stores: set DATABASE_URL and REDIS_URL.");
-  return startPeers(source, folder, peers);
+  return startPeers(source, folder, peers, cleanUp);
 }
 
 async function countStoreCalls(

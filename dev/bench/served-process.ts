@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { closeSync, openSync, readFileSync } from "node:fs";
 import http from "node:http";
 import { type AddressInfo, createServer } from "node:net";
+import process from "node:process";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type ProcessUsage, readUsage } from "./process-usage.js";
 
@@ -40,12 +41,16 @@ export async function serve(command: ServerCommand): Promise<ServedProcess> {
     stdio: ["ignore", log, log],
   });
   closeSync(log);
+  const kill = () => child.kill("SIGKILL");
+  // A run that ends in the midst of starting leaves no server behind.
+  process.once("exit", kill);
   const exited = once(child, "exit");
   const stop = async () => {
-    const killer = setTimeout(() => child.kill("SIGKILL"), 5000);
+    const killer = setTimeout(kill, 5000);
     child.kill("SIGTERM");
     if (child.exitCode === null && child.signalCode === null) await exited;
     clearTimeout(killer);
+    process.off("exit", kill);
   };
   while (!(await answersWell(url + command.probe.path, command.probe.headers))) {
     if (child.exitCode !== null || performance.now() - startedAt > patienceMs) {

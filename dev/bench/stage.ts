@@ -6,6 +6,7 @@ import { bundleOptions } from "../build/bundle.js";
 import type { FunctionOutput } from "../build/function-output.js";
 import { buildOutput } from "../build/output.js";
 import { buildSelfHosted } from "../build/self-hosted.js";
+import type { CleanUp } from "./clean-up.js";
 
 /** A project built in a folder of its own, and the programs that serve it when run there. */
 export interface BuiltProject {
@@ -23,15 +24,15 @@ export interface Stage {
   bare: BuiltProject;
   /** Where the embedded stores of this run are. */
   storesFolder: string;
-  remove(): Promise<void>;
 }
 
 /**
  * Build this project and the bare function, each as `backend:build` does, in a temporary folder: a run
  * disturbs neither the build nor the stores nor the `.env` of whoever works here.
  */
-export async function prepareStage(root: string): Promise<Stage> {
+export async function prepareStage(root: string, cleanUp: CleanUp): Promise<Stage> {
   const folder = await mkdtemp(join(tmpdir(), "bench-"));
+  cleanUp.later(() => rm(folder, { recursive: true, force: true, maxRetries: 5 }));
   const storesFolder = join(folder, "stores");
   await mkdir(storesFolder);
   return {
@@ -44,7 +45,6 @@ export async function prepareStage(root: string): Promise<Stage> {
       join(folder, "bare"),
       storesFolder,
     ),
-    remove: () => rm(folder, { recursive: true, force: true, maxRetries: 5 }),
   };
 }
 

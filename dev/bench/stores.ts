@@ -11,6 +11,7 @@ import { postgresPool } from "../../lib/platform/postgres-pool.js";
 import { startNeonEndpoint } from "../stores/neon-endpoint.js";
 import { openRealRedis } from "../stores/real-redis.js";
 import { startUpstashEndpoint } from "../stores/upstash-endpoint.js";
+import type { CleanUp } from "./clean-up.js";
 import type { StoreEndpoints } from "./store-endpoints.js";
 
 /** The stores of one run, empty but for the tables. */
@@ -23,10 +24,7 @@ export interface BenchStores {
   /** A second empty database for the peer; undefined unless both stores are real. */
   peers: { DATABASE_URL: string; REDIS_URL: string } | undefined;
   descriptions: string[];
-  close(): Promise<void>;
 }
-
-type Closer = () => Promise<void>;
 
 /**
  * Open the stores that the environment names, each decided by itself, or embedded ones in `folder`.
@@ -37,56 +35,46 @@ type Closer = () => Promise<void>;
 export async function openBenchStores(
   { DATABASE_URL, REDIS_URL }: Record<string, string | undefined>,
   folder: string,
+  cleanUp: CleanUp,
 ): Promise<BenchStores> {
-  const closers: Closer[] = [];
-  const close = async () => {
-    for (const closer of closers.splice(0).reverse()) await closer();
+  const embedded = DATABASE_URL && REDIS_URL ? undefined : await openEmbedded(folder, cleanUp);
+  const postgres = DATABASE_URL ? await openPostgres(DATABASE_URL, cleanUp) : undefined;
+  const redis = REDIS_URL ? await openRedis(REDIS_URL, cleanUp) : undefined;
+  const endpoints = {
+    postgres: postgres?.endpoint ?? required(embedded).postgres,
+    redis: redis?.endpoint ?? required(embedded).redis,
   };
-  try {
-    const embedded = DATABASE_URL && REDIS_URL ? undefined : await openEmbedded(folder, closers);
-    const postgres = DATABASE_URL ? await openPostgres(DATABASE_URL, closers) : undefined;
-    const redis = REDIS_URL ? await openRedis(REDIS_URL, closers) : undefined;
-    const endpoints = {
-      postgres: postgres?.endpoint ?? required(embedded).postgres,
-      redis: redis?.endpoint ?? required(embedded).redis,
-    };
-    await migrate(postgres ? { connectionString: postgres.url } : endpoints.postgres);
-    return {
-      env: {
-        ...(postgres ? { DATABASE_URL: postgres.url } : { EMBEDDED_STORES: "true" }),
-        ...(redis ? { REDIS_URL: redis.url } : { EMBEDDED_STORES: "true" }),
-      },
-      endpoints,
-      redisUrl: redis?.url ?? `redis://127.0.0.1:${required(embedded).respPort}`,
-      peers:
-        postgres && redis ? { DATABASE_URL: postgres.peerUrl, REDIS_URL: redis.url } : undefined,
-      descriptions: [postgres?.version ?? "embedded Postgres", redis?.version ?? "embedded Redis"],
-      close,
-    };
-  } catch (error) {
-    await close();
-    throw error;
-  }
+  await migrate(postgres ? { connectionString: postgres.url } : endpoints.postgres);
+  return {
+    env: {
+      ...(postgres ? { DATABASE_URL: postgres.url } : { EMBEDDED_STORES: "true" }),
+      ...(redis ? { REDIS_URL: redis.url } : { EMBEDDED_STORES: "true" }),
+    },
+    endpoints,
+    redisUrl: redis?.url ?? `redis://127.0.0.1:${required(embedded).respPort}`,
+    peers: postgres && redis ? { DATABASE_URL: postgres.peerUrl, REDIS_URL: redis.url } : undefined,
+    descriptions: [postgres?.version ?? "embedded Postgres", redis?.version ?? "embedded Redis"],
+  };
 }
 
-async function openEmbedded(folder: string, closers: Closer[]) {
+async function openEmbedded(folder: string, cleanUp: CleanUp) {
   const stores = await attachStores({ directory: folder });
-  closers.push(async () => {
+  cleanUp.later(async () => {
     stores.detach();
     await portClosed(storesLock(folder).port);
   });
   return stores;
 }
 
-async function openPostgres(serverUrl: string, closers: Closer[]) {
+async function openPostgres(serverUrl: string, cleanUp: CleanUp) {
   requireLocal("DATABASE_URL", serverUrl);
   const server = new pg.Client({ connectionString: serverUrl });
   await server.connect();
-  closers.push(() => server.end());
+  cleanUp.later(() => server.end());
   const createDatabase = async (purpose: string) => {
     const name = `bench_${purpose}_${randomBytes(6).toString("hex")}`;
     await server.query(`create database ${name}`);
-    closers.push(async () => {
+    cleanUp.later(async () => {
       await server.query(`drop database ${name} with (force)`);
     });
     return Object.assign(new URL(serverUrl), { pathname: `/${name}` }).href;
@@ -98,23 +86,25 @@ async function openPostgres(serverUrl: string, closers: Closer[]) {
     backend: pool,
     connectionString: url,
   });
-  closers.push(close, () => pool.close());
+  cleanUp.later(() => pool.close());
+  cleanUp.later(close);
   const version = `PostgreSQL ${rows[0]?.server_version}`;
   return { url, peerUrl, version, endpoint: { connectionString: url, endpoint } };
 }
 
-async function openRedis(serverUrl: string, closers: Closer[]) {
+async function openRedis(serverUrl: string, cleanUp: CleanUp) {
   requireLocal("REDIS_URL", serverUrl);
   const redis = new Redis(serverUrl);
-  closers.push(async () => redis.disconnect());
+  cleanUp.later(async () => redis.disconnect());
   const index = await claimEmptyDatabase(redis);
-  closers.push(async () => {
+  cleanUp.later(async () => {
     await redis.flushdb();
   });
   const url = Object.assign(new URL(serverUrl), { pathname: `/${index}` }).href;
   const backend = await openRealRedis(url);
   const endpoint = await startUpstashEndpoint({ backend, token: randomBytes(16).toString("hex") });
-  closers.push(endpoint.close, () => backend.close());
+  cleanUp.later(() => backend.close());
+  cleanUp.later(endpoint.close);
   const version = /redis_version:(\S+)/.exec(await redis.info("server"))?.[1];
   return {
     url,

@@ -1,0 +1,240 @@
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import process from "node:process";
+import { afterEach, describe, expect, it } from "vitest";
+import { CleanUp } from "../../dev/bench/clean-up.js";
+import { load } from "../../dev/bench/load.js";
+import { readOptions } from "../../dev/bench/options.js";
+import { cpuMsOf, peakRssBytesOf, readUsage } from "../../dev/bench/process-usage.js";
+import { figure, table } from "../../dev/bench/report.js";
+import { type BenchResult, ratiosOf, rowsOf } from "../../dev/bench/result.js";
+import { type Contender, type Measured, runRounds, type Sample } from "../../dev/bench/rounds.js";
+import { median, medianRatio, percentile } from "../../dev/bench/statistics.js";
+import { judge } from "../../dev/bench/targets.js";
+
+describe("the bench's statistics", () => {
+  it("have the middle value as median, and the mean of two middle ones", () => {
+    expect(median([3, 1, 2])).toBe(2);
+    expect(median([4, 1, 3, 2])).toBe(2.5);
+    expect(median([])).toBeNaN();
+  });
+
+  it("have the nearest rank as percentile, whatever the order", () => {
+    const hundred = Array.from({ length: 100 }, (_, index) => 100 - index);
+    expect(percentile(hundred, 0.5)).toBe(50);
+    expect(percentile(hundred, 0.95)).toBe(95);
+    expect(percentile(hundred, 0.99)).toBe(99);
+    expect(percentile([7], 0.95)).toBe(7);
+    expect(percentile([], 0.5)).toBeNaN();
+  });
+
+  it("compare within each round, so that a slow round does not change a ratio", () => {
+    expect(medianRatio([20, 2, 200], [10, 1, 100])).toBe(2);
+    expect(medianRatio([20, 30], [10])).toBe(2);
+  });
+});
+
+describe("the bench's options", () => {
+  const now = new Date("2026-01-02T03:04:05.678Z");
+
+  it("have defaults, and a results file named for the moment", () => {
+    expect(readOptions([], now)).toEqual({
+      seconds: 5,
+      connections: 32,
+      rounds: 3,
+      peers: undefined,
+      jsonFile: "bench-results/2026-01-02T03-04-05-678Z.json",
+      strict: false,
+    });
+  });
+
+  it.each([
+    ["--seconds", "0"],
+    ["--seconds", "601"],
+    ["--rounds", "1.5"],
+    ["--connections", "many"],
+  ])("refuse %s %s", (name, value) => {
+    expect(() => readOptions([name, value], now)).toThrow(name);
+  });
+
+  it("refuse an option that is not known", () => {
+    expect(() => readOptions(["--second", "1"], now)).toThrow("--second");
+  });
+});
+
+describe("a process' usage", () => {
+  it("is read from the kernel's text, whatever the process is called", () => {
+    const stat = "42 (node) x (y) S 1 42 42 0 -1 4194304 100 0 0 0 12 34 0 0 20 0 11 0";
+    expect(cpuMsOf(stat)).toBe(460);
+    expect(peakRssBytesOf("VmPeak:\t  900 kB\nVmHWM:\t  300 kB\nVmRSS:\t 200 kB\n")).toBe(307_200);
+  });
+
+  it.runIf(process.platform === "linux")("is this process' own", () => {
+    const usage = readUsage(process.pid);
+    const { user, system } = process.cpuUsage();
+    expect(usage?.cpuMs).toBeGreaterThan(0);
+    expect(Math.abs((usage?.cpuMs ?? 0) - (user + system) / 1000)).toBeLessThan(100);
+    expect(usage?.peakRssBytes).toBeGreaterThan(20 * 2 ** 20);
+  });
+
+  it("is undefined for a process that is not there", () => {
+    expect(readUsage(2 ** 30)).toBeUndefined();
+  });
+});
+
+const sample = (perSecond: number, cpuUs?: number): Sample => ({
+  perSecond,
+  p50Ms: 1,
+  p95Ms: 2,
+  p99Ms: 3,
+  cpuUs,
+  failures: 1,
+});
+
+describe("the bench's rounds", () => {
+  const contender = (name: string, log: string[]): Contender => ({
+    name,
+    measure: async (seconds) => {
+      log.push(`${name} ${seconds}`);
+      return sample(log.length);
+    },
+  });
+
+  it("load the contenders in turn, and forget the round that warms them up", async () => {
+    const log: string[] = [];
+    const told: number[] = [];
+    const [a, b] = [contender("a", log), contender("b", log)];
+    const cases = [
+      { name: "first", contenders: [a, b] },
+      { name: "second", contenders: [a] },
+    ];
+    const measured = await runRounds(cases, { rounds: 2, seconds: 3 }, (round) => told.push(round));
+    expect(log).toEqual(Array(3).fill(["a 3", "b 3", "a 3"]).flat());
+    expect(told).toEqual([0, 1, 2]);
+    expect(measured.map(({ samples }) => samples.map(({ perSecond }) => perSecond))).toEqual([
+      [4, 7],
+      [5, 8],
+      [6, 9],
+    ]);
+  });
+});
+
+describe("the bench's result", () => {
+  const measured: Measured[] = [
+    { caseName: "read", contender: "ours", samples: [sample(100, 20), sample(10, 20)] },
+    { caseName: "read", contender: "bare", samples: [sample(200, 10), sample(20, 10)] },
+    { caseName: "other", contender: "ours", samples: [sample(1)] },
+  ];
+
+  it("has the medians of each contender, with all failures", () => {
+    expect(rowsOf(measured)).toMatchObject([
+      { caseName: "read", contender: "ours", perSecond: 55, cpuUs: 20, failures: 2 },
+      { caseName: "read", contender: "bare", perSecond: 110, cpuUs: 10, failures: 2 },
+      { caseName: "other", contender: "ours", perSecond: 1, cpuUs: undefined, failures: 1 },
+    ]);
+  });
+
+  it("has the ratios of a case's first contender to its others", () => {
+    expect(ratiosOf(measured)).toEqual([{ caseName: "read", to: "bare", perSecond: 0.5, cpu: 2 }]);
+  });
+});
+
+describe("the bench's targets", () => {
+  const result: Omit<BenchResult, "verdicts"> = {
+    at: "",
+    node: "",
+    cpus: 2,
+    stores: [],
+    rounds: 1,
+    seconds: 1,
+    connections: 1,
+    rows: [{ caseName: "GET /api/user over HTTP", contender: "ours", ...sample(1000) }],
+    ratios: [{ caseName: "GET /api/user", to: "bare", perSecond: 0.5, cpu: 2.01 }],
+    storeCalls: {},
+    peakRssBytes: 256 * 2 ** 20,
+    coldStart: { firstReplyMs: 1, loadCpuMs: 80.1, loadMs: 1, loadedFunction: "" },
+    bundleBytes: {},
+  };
+  const outcome = (words: string) =>
+    judge(result).find(({ target }) => target.includes(words))?.outcome;
+
+  it("are met at their bound and missed beyond it", () => {
+    expect(outcome("1000 requests a second")).toBe("PASS");
+    expect(outcome("peak RSS")).toBe("PASS");
+    expect(outcome("bare function")).toBe("MISS");
+    expect(outcome("loads in")).toBe("MISS");
+    expect(outcome("no request failed")).toBe("MISS");
+  });
+
+  it("are neither met nor missed when nothing was measured", () => {
+    expect(outcome("the peer's")).toBe("not measured");
+  });
+});
+
+describe("the bench's report", () => {
+  it("puts words to the left and figures to the right", () => {
+    expect(
+      table(
+        ["name", "req/s"],
+        [
+          ["a", "5"],
+          ["longer", "12345"],
+        ],
+      ),
+    ).toBe(["name    req/s", "a           5", "longer  12345"].join("\n"));
+  });
+
+  it("writes a dash for what was not measured", () => {
+    expect(figure(undefined)).toBe("-");
+    expect(figure(Number.NaN, 2)).toBe("-");
+    expect(figure(1.255, 1)).toBe("1.3");
+  });
+});
+
+describe("the bench's load", () => {
+  const cleanUp = new CleanUp();
+  afterEach(() => cleanUp.run(console.error));
+
+  it("counts every reply, its time, and the ones with another status as failures", async () => {
+    let count = 0;
+    const server = createServer((_request, response) => {
+      response.writeHead(++count % 2 === 0 ? 200 : 401).end();
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    cleanUp.later(async () => {
+      server.closeAllConnections();
+      server.close();
+    });
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+    const result = await load({ url, expectedStatus: 401, connections: 2, seconds: 0.2 });
+    expect(Math.abs(result.replies - count)).toBeLessThanOrEqual(2);
+    expect(Math.abs(result.failures - result.replies / 2)).toBeLessThanOrEqual(1);
+    expect(result.p50Ms).toBeGreaterThan(0);
+    expect(result.p99Ms).toBeGreaterThanOrEqual(result.p50Ms);
+  });
+
+  it("is made on this machine alone", async () => {
+    const elsewhere = {
+      url: "http://example.com/",
+      expectedStatus: 200,
+      connections: 1,
+      seconds: 1,
+    };
+    await expect(load(elsewhere)).rejects.toThrow("example.com");
+  });
+});
+
+describe("cleaning up", () => {
+  it("undoes the last thing first, all of it though one step fails, and only once", async () => {
+    const log: string[] = [];
+    const cleanUp = new CleanUp();
+    cleanUp.later(async () => void log.push("first"));
+    cleanUp.later(async () => {
+      throw new Error("stuck");
+    });
+    cleanUp.later(async () => void log.push("last"));
+    await cleanUp.run((problem) => log.push(problem));
+    await cleanUp.run((problem) => log.push(problem));
+    expect(log).toEqual(["last", "Not cleaned up: Error: stuck", "first"]);
+  });
+});
