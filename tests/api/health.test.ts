@@ -1,0 +1,176 @@
+import { readFileSync } from "node:fs";
+import { beforeEach, describe, expect, it, vi } from "vitest";
+import type { Route } from "../../lib/http/route.js";
+import { call } from "../support/call.js";
+import { setEnvironment, useEnvironment } from "../support/environment.js";
+import { useStores } from "../support/stores.js";
+import { useToolkit } from "../support/toolkit.js";
+
+useEnvironment();
+const stores = useStores();
+const toolkit = useToolkit();
+let health: Route;
+
+// Each test gets a module with no memory of the one before.
+beforeEach(async () => {
+  setEnvironment({
+    EXPO_PUBLIC_TOOLKIT_URL: toolkit.url,
+    TOOLKIT_API_KEY: "the-toolkit-key",
+    GIT_COMMIT_SHA: "abc123",
+  });
+  vi.resetModules();
+  ({ default: health } = await import("../../api/health.js"));
+  await stores.resetCalls();
+});
+
+const check = () => call(health, "GET");
+const passing = { status: "pass", observedValue: expect.any(Number), observedUnit: "ms" };
+
+describe("GET /api/health", () => {
+  it("tells the server, Postgres, Redis, the toolkit, the build and the uptime", async () => {
+    const { status, headers, body } = await check();
+    expect(status).toBe(200);
+    expect(headers.get("content-type")).toBe("application/health+json");
+    expect(headers.get("cache-control")).toBe("no-store");
+    const time = expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
+    expect(body).toEqual({
+      status: "pass",
+      version: JSON.parse(readFileSync("package.json", "utf8")).version,
+      releaseId: "abc123",
+      serviceId: "linguamate-backend",
+      checks: {
+        "server:uptime": [
+          {
+            componentType: "system",
+            status: "pass",
+            observedValue: expect.any(Number),
+            observedUnit: "s",
+            time,
+          },
+        ],
+        "postgres:responseTime": [{ componentType: "datastore", ...passing, time }],
+        "redis:responseTime": [{ componentType: "datastore", ...passing, time }],
+        "toolkit:responseTime": [{ componentType: "component", ...passing, time }],
+      },
+    });
+  });
+
+  it("asks each once, with the toolkit's key, and counts against no limit", async () => {
+    const { headers } = await check();
+    expect(stores.calls()).toEqual({ redisTrips: 1, redisCommands: 1, postgresCalls: 1 });
+    expect(headers.get("x-ratelimit-limit")).toBeNull();
+    expect(toolkit.requests).toMatchObject([
+      {
+        path: "/health",
+        headers: {
+          authorization: "Bearer the-toolkit-key",
+          "x-correlation-id": headers.get("x-correlation-id"),
+        },
+      },
+    ]);
+  });
+
+  it.each([
+    ["refused", { kind: "refuse" }, "unreachable"],
+    ["cut", { kind: "reset" }, "unreachable"],
+    ["garbage", { kind: "garbage" }, "unreachable"],
+    ["silent", { kind: "hang" }, "no answer within 800 ms"],
+  ] as const)(
+    "fails with 503 when Postgres is %s, within the deadline",
+    async (_, fault, output) => {
+      await stores.faults.postgres.set(fault);
+      const startedAt = performance.now();
+      const { status, headers, body } = await check();
+      expect(performance.now() - startedAt).toBeLessThan(2500);
+      expect(status).toBe(503);
+      expect(headers.get("content-type")).toBe("application/health+json");
+      expect(body.status).toBe("fail");
+      expect(body.checks["postgres:responseTime"]).toMatchObject([{ status: "fail", output }]);
+      expect(body.checks["redis:responseTime"]).toMatchObject([{ status: "pass" }]);
+      expect(body.checks["toolkit:responseTime"]).toMatchObject([{ status: "pass" }]);
+    },
+  );
+
+  it.each([
+    ["refused", { kind: "refuse" }],
+    ["cut", { kind: "reset" }],
+    ["garbage", { kind: "garbage" }],
+    ["silent", { kind: "hang" }],
+  ] as const)("warns with 200 when Redis is %s, and says which", async (_, fault) => {
+    await stores.faults.redis.set(fault);
+    const { status, body } = await check();
+    expect(status).toBe(200);
+    expect(body.status).toBe("warn");
+    expect(body.checks["redis:responseTime"]).toMatchObject([
+      { status: "warn", output: "unreachable" },
+    ]);
+    expect(body.checks["postgres:responseTime"]).toMatchObject([{ status: "pass" }]);
+  });
+
+  it.each([
+    [401, "TOOLKIT_API_KEY is refused"],
+    [403, "TOOLKIT_API_KEY is refused"],
+    [500, "status 500"],
+    [404, "status 404"],
+    ["nothing", "no answer within 800 ms"],
+  ] as const)("warns when the toolkit answers %s: %s", async (answer, output) => {
+    toolkit.answer = answer;
+    const { status, body } = await check();
+    expect(status).toBe(200);
+    expect(body.status).toBe("warn");
+    expect(body.checks["toolkit:responseTime"]).toMatchObject([{ status: "warn", output }]);
+  });
+
+  it("warns when the toolkit cannot be reached", async () => {
+    setEnvironment({ EXPO_PUBLIC_TOOLKIT_URL: "http://127.0.0.1:9" });
+    const { body } = await check();
+    expect(body.checks["toolkit:responseTime"]).toMatchObject([
+      { status: "warn", output: "unreachable" },
+    ]);
+  });
+
+  it("asks all of them at once", async () => {
+    await stores.faults.postgres.set({ kind: "hang" });
+    await stores.faults.redis.set({ kind: "hang" });
+    toolkit.answer = "nothing";
+    const { status, body } = await check();
+    expect(status).toBe(503);
+    const begun = ["postgres", "redis", "toolkit"].map((name) =>
+      Date.parse(body.checks[`${name}:responseTime`][0].time),
+    );
+    // Each of them takes at least 250 ms to fail.
+    expect(Math.max(...begun) - Math.min(...begun)).toBeLessThan(250);
+  });
+
+  it("shows nothing of addresses, keys and errors", async () => {
+    await stores.faults.postgres.set({ kind: "refuse" });
+    await stores.faults.redis.set({ kind: "refuse" });
+    const { body } = await check();
+    expect(JSON.stringify(body)).not.toMatch(
+      /127\.0\.0\.1|ECONN|postgres(ql)?:\/\/|toolkit-key|\.ts/,
+    );
+  });
+
+  it("costs one ping each for any number of probes at once", async () => {
+    const answers = await Promise.all(Array.from({ length: 50 }, check));
+    expect(answers.every(({ status }) => status === 200)).toBe(true);
+    for (let probe = 0; probe < 50; probe++) await check();
+    expect(stores.calls()).toEqual({ redisTrips: 1, redisCommands: 1, postgresCalls: 1 });
+    expect(toolkit.requests).toHaveLength(1);
+  });
+
+  it("remembers for 5 s, and sees a store come back after that", async () => {
+    vi.useFakeTimers({ toFake: ["performance"] });
+    try {
+      await stores.faults.postgres.set({ kind: "refuse" });
+      expect((await check()).status).toBe(503);
+      await stores.faults.postgres.set(null);
+      vi.advanceTimersByTime(4999);
+      expect((await check()).status).toBe(503);
+      vi.advanceTimersByTime(1);
+      expect((await check()).status).toBe(200);
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+});

@@ -1,0 +1,26 @@
+import { describe, expect, it } from "vitest";
+import livez from "../../api/livez.js";
+import { call } from "../support/call.js";
+import { setEnvironment, useEnvironment } from "../support/environment.js";
+
+useEnvironment();
+
+describe("GET /api/livez", () => {
+  it("says that the process answers", async () => {
+    const { status, body, headers } = await call(livez, "GET");
+    expect(status).toBe(200);
+    expect(body).toEqual({ status: "pass" });
+    expect(headers.get("cache-control")).toBe("no-store");
+  });
+
+  it("needs no store, not even its address", async () => {
+    setEnvironment({ VERCEL: "1", NODE_ENV: "production" });
+    expect((await call(livez, "GET")).status).toBe(200);
+  });
+
+  it("is served under any host", async () => {
+    setEnvironment({ ALLOWED_HOSTS: "linguamate.com" });
+    const { status } = await call(livez, "GET", { url: "http://10.0.0.7:8080/api/livez" });
+    expect(status).toBe(200);
+  });
+});
