@@ -48,7 +48,7 @@ export const catalogue = {
 
 export type ErrorCode = keyof typeof catalogue;
 
-/** One refused field: an RFC 6901 pointer into the body (or `/query/…`, `/path/…`). */
+/** One refused field: an RFC 6901 pointer into the body. */
 export interface FieldError {
   pointer: string;
   code: string;

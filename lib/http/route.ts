@@ -92,7 +92,6 @@ export function route(template: string, endpoints: Endpoints): Route {
       method: request.method,
       path: url.pathname,
       ip: address,
-      route: template,
       status: response.status,
       durationMs: performance.now() - startedAt,
       code: error?.code,

@@ -6,25 +6,22 @@ import { jsonPointer } from "./json-pointer.js";
 export const fieldsMax = 20;
 
 /** Parse what came from outside, or throw `validation_failed` with a pointer for each refused field. */
-export function validated<S extends z.ZodType>(
-  schema: S,
-  value: unknown,
-  root: "" | "/query" | "/path" = "",
-): z.output<S> {
+export function validated<S extends z.ZodType>(schema: S, value: unknown): z.output<S> {
   const result = schema.safeParse(value);
   if (result.success) return result.data;
-  const fields = result.error.issues.flatMap((issue) => fieldErrors(issue, root));
+  const fields = result.error.issues.flatMap(fieldErrors);
   throw new AppError("validation_failed", { fields: fields.slice(0, fieldsMax) });
 }
 
-function fieldErrors(issue: z.core.$ZodIssue, root: string): FieldError[] {
-  const at = (path: PropertyKey[]) => root + jsonPointer(path);
+function fieldErrors(issue: z.core.$ZodIssue): FieldError[] {
   if (issue.code === "unrecognized_keys") {
     return issue.keys.map((key) => ({
-      pointer: at([...issue.path, key]),
+      pointer: jsonPointer([...issue.path, key]),
       code: issue.code,
       message: "This field is not known here.",
     }));
   }
-  return [{ pointer: at(issue.path), code: issue.code ?? "invalid", message: issue.message }];
+  return [
+    { pointer: jsonPointer(issue.path), code: issue.code ?? "invalid", message: issue.message },
+  ];
 }

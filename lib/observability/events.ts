@@ -7,7 +7,6 @@ export interface CompletedRequest {
   method: string;
   path: string;
   ip: string | undefined;
-  route: string;
   status: number;
   durationMs: number;
   code: ErrorCode | undefined;
@@ -15,7 +14,7 @@ export interface CompletedRequest {
 
 /** The one line that every request ends in. */
 export function requestCompleted(request: CompletedRequest): void {
-  const { correlationId, method, path, ip, route, status, code } = request;
+  const { correlationId, method, path, ip, status, code } = request;
   const duration = Math.round(request.durationMs * 10) / 10;
   log(
     status >= 500 ? "ERROR" : "INFO",
@@ -24,7 +23,7 @@ export function requestCompleted(request: CompletedRequest): void {
       cat: "http",
       correlationId,
       req: { method, path, ip },
-      data: { status, duration, route, code },
+      data: { status, duration, code },
     },
     "Request completed",
   );

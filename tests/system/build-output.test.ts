@@ -25,7 +25,7 @@ const files = {
     import { neon } from "@neondatabase/serverless";
     import { drizzle } from "drizzle-orm/neon-http";
     import { pino } from "pino";
-    import { z } from "zod";
+    import * as z from "zod";
     import { secretOfLib } from "../../lib/env.js";
     const schema = z.strictObject({ id: z.string() });
     const log = pino({ level: "info" });
