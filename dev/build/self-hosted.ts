@@ -19,6 +19,5 @@ export async function buildSelfHosted(root: string): Promise<void> {
     // pg asks for its optional native driver inside of a try block.
     external: ["pg-native"],
     absWorkingDir: root,
-    keepNames: true,
   });
 }

@@ -1,46 +1,52 @@
+import { availableParallelism } from "node:os";
 import { AppError } from "../errors.js";
 
-const runningMax = 4;
+export type HashGate = <T>(hash: () => Promise<T>) => Promise<T>;
+
 const waitMsMax = 500;
-
-interface Gate {
-  running: number;
-  waiting: Set<() => void>;
-}
-
 const slot = Symbol.for("linguamate.hashGate");
-const shared = globalThis as { [slot]?: Gate };
+const shared = globalThis as { [slot]?: HashGate };
 
 /**
- * Run a password hash when fewer than four are running in this process, for each takes 19 MiB and a
- * core. Throws `service_unavailable` to whoever would wait for more than half a second.
+ * Run a password hash when few enough are running in this process: at most four, for each takes 19 MiB,
+ * and no more than there are cores. Throws `service_unavailable` to whoever would wait for more than
+ * half a second.
  */
-export async function throughHashGate<T>(hash: () => Promise<T>): Promise<T> {
-  shared[slot] ??= { running: 0, waiting: new Set() };
-  const gate = shared[slot];
-  if (gate.running >= runningMax) await turn(gate);
-  else gate.running++;
-  try {
-    return await hash();
-  } finally {
-    const [next] = gate.waiting;
-    // The turn passes on without being given up, so that nobody can slip in between.
-    if (next) next();
-    else gate.running--;
-  }
-}
+export const throughHashGate: HashGate = (hash) => {
+  shared[slot] ??= hashGate(Math.min(4, availableParallelism()));
+  return shared[slot](hash);
+};
 
-function turn(gate: Gate): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const begin = () => {
-      clearTimeout(timer);
-      gate.waiting.delete(begin);
-      resolve();
-    };
-    const timer = setTimeout(() => {
-      gate.waiting.delete(begin);
-      reject(new AppError("service_unavailable", { retryAfterSeconds: 1 }));
-    }, waitMsMax);
-    gate.waiting.add(begin);
-  });
+/** A gate that lets `runningMax` hashes run at once, the others in the order in which they came. */
+export function hashGate(runningMax: number): HashGate {
+  const waiting = new Set<() => void>();
+  let running = 0;
+
+  function turn(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const begin = () => {
+        clearTimeout(timer);
+        waiting.delete(begin);
+        resolve();
+      };
+      const timer = setTimeout(() => {
+        waiting.delete(begin);
+        reject(new AppError("service_unavailable", { retryAfterSeconds: 1 }));
+      }, waitMsMax);
+      waiting.add(begin);
+    });
+  }
+
+  return async (hash) => {
+    if (running >= runningMax) await turn();
+    else running++;
+    try {
+      return await hash();
+    } finally {
+      const [next] = waiting;
+      // The turn passes on without being given up, so that nobody can slip in between.
+      if (next) next();
+      else running--;
+    }
+  };
 }

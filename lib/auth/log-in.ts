@@ -38,7 +38,7 @@ export async function logIn(
     userId: user.id,
     role: user.role,
     device: input.device,
-    ipPrefix: client.ipPrefix,
+    address: client.address,
     authMethods: byPassword,
     redisGeneration: client.redisGeneration,
   };

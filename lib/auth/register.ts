@@ -47,7 +47,7 @@ export async function register(
     userId: id,
     role: "user" as const,
     device: input.device,
-    ipPrefix: client.ipPrefix,
+    address: client.address,
     authMethods: byPassword,
     redisGeneration: client.redisGeneration,
   };

@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { and, eq, isNull } from "drizzle-orm";
 import type { Context, Role } from "../context.js";
 import { sessions } from "../db/schema.js";
+import { addressPrefix } from "../ip-address.js";
 import { errorFields, log } from "../observability/logger.js";
 import { redis } from "../redis/client.js";
 import type { RoundTrip } from "../redis/round-trip.js";
@@ -13,7 +14,7 @@ export interface NewSession {
   userId: string;
   role: Role;
   device: Device | undefined;
-  ipPrefix: string | null;
+  address: string | undefined;
   authMethods: string[];
   /** The gate's generation, or null when Redis did not tell: then the key is written at first use. */
   redisGeneration: string | null;
@@ -40,7 +41,7 @@ export function sessionRow(ctx: Context, session: NewSession): typeof sessions.$
     deviceName: session.device?.name ?? null,
     devicePlatform: session.device?.platform ?? null,
     appVersion: session.device?.appVersion ?? null,
-    ipPrefix: session.ipPrefix,
+    ipPrefix: addressPrefix(session.address),
     authMethods: session.authMethods,
     authenticatedAt: ctx.now,
     redisGeneration: session.redisGeneration,

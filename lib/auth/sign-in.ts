@@ -9,7 +9,7 @@ import { issueTokenPair, type TokenPair } from "./token-pair.js";
 
 /** What a sign-in knows of the request besides its body. */
 export interface SignInClient {
-  ipPrefix: string | null;
+  address: string | undefined;
   /** The gate's generation, or null when Redis could not tell. */
   redisGeneration: string | null;
   /** The failures that were counted in advance, given back on success. */

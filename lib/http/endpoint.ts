@@ -12,7 +12,6 @@ export type Auth = "anonymous" | "token" | "user";
 export interface Client {
   /** The whole address; undefined where no trusted platform tells it. */
   address: string | undefined;
-  ipPrefix: string | null;
   /** The gate's generation, or null when Redis did not answer. */
   redisGeneration: string | null;
   /** Refundable counts, to be given back when the attempt succeeds. */

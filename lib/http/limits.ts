@@ -2,6 +2,7 @@ import { createHmac } from "node:crypto";
 import type { Context } from "../context.js";
 import type { Env } from "../env.js";
 import { AppError } from "../errors.js";
+import { limitedAddress } from "../ip-address.js";
 import { oncePer } from "../once-per.js";
 import { rateLimitHeaders, secondsUntil } from "../rate-limit/headers.js";
 import { type Count, countRequest, refund, type Subject } from "../rate-limit/limiter.js";
@@ -10,7 +11,7 @@ import { countInPostgres, refundInPostgres } from "../rate-limit/strict-fallback
 import { redis } from "../redis/client.js";
 import { RoundTrip } from "../redis/round-trip.js";
 import { deriveKey } from "../secret.js";
-import { isTrusted, limitedAddress } from "./caller-address.js";
+import { isTrusted } from "./caller-address.js";
 import type { Client } from "./endpoint.js";
 
 /** The limits that an endpoint names. */

@@ -6,7 +6,6 @@ import { redis } from "../redis/client.js";
 import { newGeneration, openGate, readGeneration } from "../redis/gate.js";
 import { RoundTrip } from "../redis/round-trip.js";
 import { bearerClaims } from "./bearer.js";
-import { addressPrefix } from "./caller-address.js";
 import type { Client, Endpoint } from "./endpoint.js";
 import { readJsonBody } from "./json-body.js";
 import {
@@ -73,10 +72,9 @@ async function roundTrip(
   });
   const needsSession = claims !== undefined && endpoint.auth === "user";
   const needsGate = needsSession || endpoint.subject !== undefined;
-  const known = { address, ipPrefix: addressPrefix(address) };
   if (limits.length === 0 && !needsGate) {
     const reserved = { counts: [], countedIn: "redis" as const };
-    return { client: { ...known, redisGeneration: null, reserved }, answer: null };
+    return { client: { address, redisGeneration: null, reserved }, answer: null };
   }
   const trip = new RoundTrip(redis());
   const generation = needsGate ? readGeneration(trip) : Promise.resolve(null);
@@ -93,7 +91,7 @@ async function roundTrip(
   requireWithinLimits(ctx, reserved, address);
   const refundable = reserved.counts.filter(({ limit }) => limit.refundable);
   return {
-    client: { ...known, redisGeneration, reserved: { ...reserved, counts: refundable } },
+    client: { address, redisGeneration, reserved: { ...reserved, counts: refundable } },
     answer: found.status === "fulfilled" ? found.value : null,
   };
 }

@@ -131,7 +131,12 @@ function responseOf(reply: Reply, headers: Record<string, string>, headOnly: boo
   const body = JSON.stringify(reply.body);
   return new Response(headOnly ? null : body, {
     status: reply.status,
-    headers: { "Content-Type": "application/json", ...headers, ...reply.headers },
+    headers: {
+      "Content-Type": "application/json",
+      "Content-Length": String(Buffer.byteLength(body)),
+      ...headers,
+      ...reply.headers,
+    },
   });
 }
 

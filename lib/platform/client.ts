@@ -1,6 +1,4 @@
-import ipaddr from "ipaddr.js";
-
-type Address = ReturnType<typeof ipaddr.process>;
+import { canonicalAddress, inNetworks, type NetworkTest } from "../ip-address.js";
 
 export interface Client {
   address: string;
@@ -21,17 +19,13 @@ export interface Hop {
  * `trustedProxies` are CIDR blocks or single addresses; throws an error that names a malformed one.
  */
 export function createClientReader(trustedProxies: readonly string[]): (hop: Hop) => Client {
-  const trusts = trustedProxies.map(parseNetwork);
-  const isTrusted = (address: string) => {
-    const parsed = ipaddr.process(address);
-    return trusts.some((contains) => contains(parsed));
-  };
+  const isTrusted = testFor(trustedProxies);
   return ({ socketAddress, forwardedFor, forwardedProto }) => {
-    let address = plainAddress(socketAddress) ?? socketAddress;
-    if (trusts.length === 0 || !isTrusted(address)) return { address, protocol: "http" };
+    let address = canonicalAddress(socketAddress) ?? socketAddress;
+    if (trustedProxies.length === 0 || !isTrusted(address)) return { address, protocol: "http" };
     const hops = forwardedFor?.split(",") ?? [];
     while (hops.length > 0 && isTrusted(address)) {
-      const previous = plainAddress(hops.pop() ?? "");
+      const previous = canonicalAddress(withoutPort(hops.pop() ?? ""));
       if (previous === undefined) break;
       address = previous;
     }
@@ -40,24 +34,22 @@ export function createClientReader(trustedProxies: readonly string[]): (hop: Hop
   };
 }
 
-function parseNetwork(text: string): (address: Address) => boolean {
-  try {
-    const [network, bits] = text.includes("/")
-      ? ipaddr.parseCIDR(text)
-      : [ipaddr.process(text), 128];
-    const length = network.kind() === "ipv4" ? Math.min(bits, 32) : bits;
-    return (address) => address.kind() === network.kind() && address.match(network, length);
-  } catch {
-    throw new Error(
-      `TRUSTED_PROXIES holds "${text}", which is neither an address nor a CIDR block.`,
-    );
+function testFor(trustedProxies: readonly string[]): NetworkTest {
+  for (const entry of trustedProxies) {
+    try {
+      inNetworks([entry]);
+    } catch {
+      throw new Error(
+        `TRUSTED_PROXIES holds "${entry}", which is neither an address nor a CIDR block.`,
+      );
+    }
   }
+  return inNetworks(trustedProxies);
 }
 
-function plainAddress(text: string): string | undefined {
-  const address = text
+function withoutPort(text: string): string {
+  return text
     .trim()
     .replace(/^\[(.+)\](:\d+)?$/, "$1")
     .replace(/^(\d+\.\d+\.\d+\.\d+):\d+$/, "$1");
-  return ipaddr.isValid(address) ? ipaddr.process(address).toString() : undefined;
 }

@@ -33,20 +33,20 @@ export function compressReply(incoming: IncomingMessage, outgoing: ServerRespons
   };
   Object.assign(outgoing, {
     writeHead(status: number, given: OutgoingHttpHeaders = {}) {
-      const headers = withLowerCaseNames(given);
-      if (!isCompressible(incoming, status, headers)) {
+      if (!isCompressible(incoming, status, given)) {
         Object.assign(outgoing, plain);
         return plain.writeHead(status, given);
       }
+      const headers = withLowerCaseNames(given);
       const start = (encoding: Encoding | undefined, length?: number) => {
         Object.assign(outgoing, plain);
         return plain.writeHead(status, replyHeaders(headers, encoding, length));
       };
       Object.assign(outgoing, {
-        end(chunk?: string | Uint8Array) {
-          const body = Buffer.from(chunk ?? "");
-          if (!accepted || body.length < bytesMin) {
-            start(undefined, body.length).end(body);
+        end(body: string | Uint8Array = "") {
+          const length = Buffer.byteLength(body);
+          if (!accepted || length < bytesMin) {
+            start(undefined, length).end(body);
           } else {
             compress[accepted](body, accepted === "br" ? brotliOptions : {}).then(
               (bytes) => start(accepted, bytes.length).end(bytes),
@@ -99,11 +99,19 @@ function isCompressible(
     incoming.method !== "HEAD" &&
     status >= 200 &&
     ![204, 206, 304].includes(status) &&
-    headers["content-encoding"] === undefined &&
-    !/\bno-transform\b/i.test(String(headers["cache-control"] ?? "")) &&
-    compressible.test(String(headers["content-type"] ?? "")) &&
-    !(Number(headers["content-length"] ?? bytesMin) < bytesMin)
+    !(Number(headerValue(headers, "content-length") ?? bytesMin) < bytesMin) &&
+    headerValue(headers, "content-encoding") === undefined &&
+    !/\bno-transform\b/i.test(String(headerValue(headers, "cache-control") ?? "")) &&
+    compressible.test(String(headerValue(headers, "content-type") ?? ""))
   );
+}
+
+function headerValue(headers: OutgoingHttpHeaders, lowerCaseName: string) {
+  for (const name in headers) {
+    const isIt = name.length === lowerCaseName.length && name.toLowerCase() === lowerCaseName;
+    if (isIt) return headers[name];
+  }
+  return undefined;
 }
 
 function replyHeaders(

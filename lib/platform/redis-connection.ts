@@ -1,8 +1,7 @@
-import process from "node:process";
 import type { Redis } from "ioredis";
 import type { RedisBackend } from "./upstash-protocol.js";
 
-/** One ioredis connection as a backend. What is called in one tick goes out in one write. */
+/** One ioredis connection as a backend. What is called in one turn of the event loop goes out in one write. */
 export function redisConnection(redis: Redis): RedisBackend {
   // Failures reach whoever called; without a listener ioredis would print each attempt to reconnect.
   redis.on("error", () => {});
@@ -13,7 +12,8 @@ export function redisConnection(redis: Redis): RedisBackend {
     if (corked || !stream) return;
     corked = true;
     stream.cork();
-    process.nextTick(() => {
+    // A write to a socket costs more than a command: one serves all requests of this turn of the loop.
+    setImmediate(() => {
       corked = false;
       stream.uncork();
     });

@@ -93,7 +93,7 @@ describe("an unexpected failure", () => {
       },
     ]);
     expect(logs.read("http_request")).toMatchObject([
-      { level: "ERROR", data: { status: 500, code: "internal_error", route: "/api/test" } },
+      { level: "ERROR", data: { status: 500, code: "internal_error" } },
     ]);
   });
 

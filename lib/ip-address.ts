@@ -1,0 +1,48 @@
+import { isIP, isIPv4 } from "node:net";
+import ipaddr from "ipaddr.js";
+
+/** Tells whether an address (in its canonical form) lies in a network. */
+export type NetworkTest = (address: string) => boolean;
+
+/** The one way an address is written: IPv4-mapped IPv6 as IPv4. Undefined for what is no address. */
+export function canonicalAddress(text: string): string | undefined {
+  const mapped = text.startsWith("::ffff:") ? text.slice("::ffff:".length) : text;
+  if (isIPv4(mapped)) return mapped;
+  return isIP(text) === 0 ? undefined : ipaddr.process(text).toString();
+}
+
+/** What an address is limited by: IPv4 by itself, IPv6 by its /64, which one customer owns whole. */
+export function limitedAddress(address: string | undefined): string {
+  if (address === undefined) return "unknown";
+  return isIPv4(address) ? address : network(address, 24, 64);
+}
+
+/** The part of an address that may be kept: /24 of IPv4, /48 of IPv6. */
+export function addressPrefix(address: string | undefined): string | null {
+  return address === undefined ? null : network(address, 24, 48);
+}
+
+/**
+ * Make the test for a list of CIDR blocks and single addresses. Throws for an entry that is neither.
+ */
+export function inNetworks(entries: readonly string[]): NetworkTest {
+  const networks = entries.map((entry) => {
+    const [base, bits] = entry.includes("/")
+      ? ipaddr.parseCIDR(entry)
+      : [ipaddr.process(entry), 128];
+    return { base, bits: base.kind() === "ipv4" ? Math.min(bits, 32) : bits };
+  });
+  if (networks.length === 0) return () => false;
+  return (address) => {
+    const parsed = ipaddr.process(address);
+    return networks.some(
+      ({ base, bits }) => parsed.kind() === base.kind() && parsed.match(base, bits),
+    );
+  };
+}
+
+function network(address: string, bits4: number, bits6: number): string {
+  return isIPv4(address)
+    ? `${ipaddr.IPv4.networkAddressFromCIDR(`${address}/${bits4}`)}/${bits4}`
+    : `${ipaddr.IPv6.networkAddressFromCIDR(`${address}/${bits6}`)}/${bits6}`;
+}
