@@ -3,8 +3,8 @@ import type { Actor, Context, Role } from "../context.js";
 import { prepared } from "../db/database.js";
 import { sessions, users } from "../db/schema.js";
 import { AppError } from "../errors.js";
-import { redis } from "../redis/client.js";
-import { RoundTrip } from "../redis/round-trip.js";
+import { redis, roundTrip } from "../redis/client.js";
+import type { RoundTrip } from "../redis/round-trip.js";
 import type { AccessClaims } from "./access-token.js";
 import { revokeSession, sessionKey, writeSessionKey } from "./session.js";
 
@@ -77,7 +77,7 @@ async function writeBack(
   { role }: Actor,
   generation: string,
 ): Promise<void> {
-  const trip = new RoundTrip(redis());
+  const trip = roundTrip();
   const key = { ...record, device: record.deviceId, role };
   const written = writeSessionKey(trip, record.id, key, record.idleExpiresAt);
   const [outcome] = await Promise.allSettled([written, trip.send()]);

@@ -1,8 +1,7 @@
 import type { Context } from "../context.js";
 import { type Count, refund } from "../rate-limit/limiter.js";
 import { refundInPostgres } from "../rate-limit/strict-fallback.js";
-import { redis } from "../redis/client.js";
-import { RoundTrip } from "../redis/round-trip.js";
+import { roundTrip } from "../redis/client.js";
 import type { UserRow } from "../user/user.js";
 import { markKeyUnwritten, type NewSession, writeSessionKey } from "./session.js";
 import { issueTokenPair, type TokenPair } from "./token-pair.js";
@@ -30,7 +29,7 @@ export async function finishSignIn(
   row: { idleExpiresAt: Date; expiresAt?: Date | null | undefined },
   { reserved }: Pick<SignInClient, "reserved">,
 ): Promise<TokenPair> {
-  const trip = new RoundTrip(redis());
+  const trip = roundTrip();
   const written = writeSessionKey(
     trip,
     session.id,

@@ -8,8 +8,7 @@ import { rateLimitHeaders, secondsUntil } from "../rate-limit/headers.js";
 import { type Count, countRequest, refund, type Subject } from "../rate-limit/limiter.js";
 import { type Limit, limitsOf, type PolicyName } from "../rate-limit/policies.js";
 import { countInPostgres, refundInPostgres } from "../rate-limit/strict-fallback.js";
-import { redis } from "../redis/client.js";
-import { RoundTrip } from "../redis/round-trip.js";
+import { roundTrip } from "../redis/client.js";
 import { deriveKey } from "../secret.js";
 import { isTrusted } from "./caller-address.js";
 import type { Client } from "./endpoint.js";
@@ -73,7 +72,7 @@ export async function countRefused(
   const byAddress = limitsFor(ctx.env, names).filter(
     (limit) => limit.kind === "ip" && !limit.refundable,
   );
-  const trip = new RoundTrip(redis());
+  const trip = roundTrip();
   await Promise.all([countRequest(trip, byAddress, subjectOf(ctx.env, address, {})), trip.send()]);
 }
 
@@ -85,7 +84,7 @@ async function giveBack(
   countedIn: "redis" | "postgres",
 ): Promise<void> {
   if (countedIn === "postgres") return refundInPostgres(ctx, counts);
-  const trip = new RoundTrip(redis());
+  const trip = roundTrip();
   await Promise.all([refund(trip, counts), trip.send()]);
 }
 

@@ -2,9 +2,8 @@ import type { AccessClaims } from "../auth/access-token.js";
 import { readSession, requireLiveSession, type SessionAnswer } from "../auth/live-session.js";
 import type { Context } from "../context.js";
 import { countRequest } from "../rate-limit/limiter.js";
-import { redis } from "../redis/client.js";
+import { redis, roundTrip } from "../redis/client.js";
 import { newGeneration, openGate, readGeneration } from "../redis/gate.js";
-import { RoundTrip } from "../redis/round-trip.js";
 import { bearerClaims } from "./bearer.js";
 import type { Client, Endpoint } from "./endpoint.js";
 import { readJsonBody } from "./json-body.js";
@@ -45,7 +44,7 @@ export async function pass(endpoint: Endpoint, exchange: Exchange): Promise<Repl
     throw error;
   }
 
-  const { client, answer } = await roundTrip(endpoint, exchange, claims, body);
+  const { client, answer } = await askRedis(endpoint, exchange, claims, body);
   const actor =
     claims && endpoint.auth === "user" ? await requireLiveSession(ctx, claims, answer) : undefined;
   if (!endpoint.subject) body = await parsedBody(endpoint, request);
@@ -59,7 +58,7 @@ export async function pass(endpoint: Endpoint, exchange: Exchange): Promise<Repl
  * The request's one Redis round trip, skipped when the endpoint needs nothing of it. Throws
  * `rate_limited` when a limit is used up.
  */
-async function roundTrip(
+async function askRedis(
   endpoint: Endpoint,
   { ctx, address, headers }: Exchange,
   claims: AccessClaims | undefined,
@@ -76,7 +75,7 @@ async function roundTrip(
     const reserved = { counts: [], countedIn: "redis" as const };
     return { client: { address, redisGeneration: null, reserved }, answer: null };
   }
-  const trip = new RoundTrip(redis());
+  const trip = roundTrip();
   const generation = needsGate ? readGeneration(trip) : Promise.resolve(null);
   const session = needsSession ? readSession(trip, generation, claims.sessionId) : null;
   const [counted, gate, found] = await Promise.allSettled([

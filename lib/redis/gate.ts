@@ -1,5 +1,5 @@
+import type { Redis } from "@upstash/redis";
 import { log } from "../observability/logger.js";
-import type { PlainRedis } from "./client.js";
 import type { RoundTrip } from "./round-trip.js";
 
 /**
@@ -21,7 +21,7 @@ export const newGeneration = (now: Date) => String(now.getTime());
  * Open the gate of an empty Redis under a new generation, which makes each live session write its key
  * back at its next request. Of several callers one wins; repeating it changes nothing.
  */
-export async function openGate(redis: PlainRedis, generation: string): Promise<void> {
+export async function openGate(redis: Redis, generation: string): Promise<void> {
   const opened = await redis.hsetnx(key, "generation", generation);
   if (opened === 1) {
     log("NOTICE", { evt: "redis_gate_opened", cat: "redis" }, "Redis was empty; sessions return");
