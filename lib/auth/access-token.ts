@@ -4,6 +4,7 @@ import type { Env } from "../env.js";
 import { AppError } from "../errors.js";
 import { oncePer } from "../once-per.js";
 import { keyId } from "../secret.js";
+import { VerifiedTokens } from "./verified-tokens.js";
 
 /** What a verified access token says. It carries no role: that is read from the session. */
 export interface AccessClaims {
@@ -46,6 +47,8 @@ export async function issueAccessToken(
  * `token_invalid`. One algorithm, known keys only; a key in the token's header is never looked at.
  */
 export async function verifyAccessToken(env: Env, token: string, now: Date): Promise<AccessClaims> {
+  const known = verified(env).find(token, now);
+  if (known) return known;
   const { kid, key, issuer, audience } = await signing(env);
   try {
     const { payload } = await jwtVerify(
@@ -64,7 +67,9 @@ export async function verifyAccessToken(env: Env, token: string, now: Date): Pro
         requiredClaims: ["exp", "iat", "jti", "sub"],
       },
     );
-    return claimsOf(payload, now);
+    const claims = claimsOf(payload, now);
+    verified(env).remember(token, claims, (payload.exp ?? 0) * 1000);
+    return claims;
   } catch (cause) {
     throw new AppError(cause instanceof errors.JWTExpired ? "token_expired" : "token_invalid", {
       cause,
@@ -89,6 +94,8 @@ function isId(claim: unknown): claim is string {
 function isTime(claim: unknown): claim is number {
   return typeof claim === "number" && !Number.isNaN(new Date(claim * 1000).getTime());
 }
+
+const verified = oncePer((_: Env) => new VerifiedTokens());
 
 const signing = oncePer(async ({ jwt }: Env) => ({
   kid: keyId(jwt.secret),
