@@ -68,7 +68,8 @@ export async function verifyAccessToken(env: Env, token: string, now: Date): Pro
       },
     );
     const claims = claimsOf(payload, now);
-    verified(env).remember(token, claims, (payload.exp ?? 0) * 1000);
+    const { iat = 0, exp = 0 } = payload;
+    verified(env).remember(token, claims, { fromMs: iat * 1000, untilMs: exp * 1000 });
     return claims;
   } catch (cause) {
     throw new AppError(cause instanceof errors.JWTExpired ? "token_expired" : "token_invalid", {

@@ -2,21 +2,29 @@ import type { AccessClaims } from "./access-token.js";
 
 const tokensMax = 1000;
 
+/** From when until when a token is good whatever the leeway. */
+export interface Interval {
+  fromMs: number;
+  untilMs: number;
+}
+
 /**
  * The claims of tokens whose signature was found good, until each expires. A signature does not change
  * by looking at it again, and WebCrypto verifies on another thread, which costs a fifth of a request.
  * Whether the token's session still lives is asked at every request all the same.
  */
 export class VerifiedTokens {
-  readonly #byToken = new Map<string, { claims: AccessClaims; expiresAtMs: number }>();
+  readonly #byToken = new Map<string, { claims: AccessClaims; during: Interval }>();
 
   find(token: string, now: Date): AccessClaims | undefined {
     const known = this.#byToken.get(token);
-    return known && known.expiresAtMs > now.getTime() ? known.claims : undefined;
+    if (!known) return undefined;
+    const { fromMs, untilMs } = known.during;
+    return fromMs <= now.getTime() && now.getTime() < untilMs ? known.claims : undefined;
   }
 
-  remember(token: string, claims: AccessClaims, expiresAtMs: number): void {
-    this.#byToken.set(token, { claims, expiresAtMs });
+  remember(token: string, claims: AccessClaims, during: Interval): void {
+    this.#byToken.set(token, { claims, during });
     if (this.#byToken.size <= tokensMax) return;
     const [oldest] = this.#byToken.keys();
     if (oldest !== undefined) this.#byToken.delete(oldest);

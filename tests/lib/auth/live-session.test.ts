@@ -56,7 +56,7 @@ describe("a session's key in Redis", () => {
 
   it("is written at the first request when the sign-in could not write it", async () => {
     const { email, deviceId } = await aUser();
-    const isKeyWrite = (body: unknown) => JSON.stringify(body).includes('"hset"');
+    const isKeyWrite = (body: unknown) => JSON.stringify(body).includes('"HSET"');
     await stores.faults.redis.set({ kind: "reset", match: isKeyWrite });
     const { status, body } = await call(login, "POST", {
       body: { email, password, device: { id: deviceId } },
@@ -71,7 +71,7 @@ describe("a session's key in Redis", () => {
 
   it("is written although its reply was lost, and a lost reply changes nothing", async () => {
     const { email, deviceId } = await aUser();
-    const isKeyWrite = (body: unknown) => JSON.stringify(body).includes('"hset"');
+    const isKeyWrite = (body: unknown) => JSON.stringify(body).includes('"HSET"');
     await stores.faults.redis.set({ kind: "lose-reply", match: isKeyWrite });
     const { body } = await call(login, "POST", {
       body: { email, password, device: { id: deviceId } },
