@@ -32,13 +32,13 @@ export async function startServers(
     EXPO_PUBLIC_TOOLKIT_URL: "http://127.0.0.1:9",
   };
   const start = async (
-    { folder }: BuiltProject,
+    { folder, flags }: BuiltProject,
     program: string,
     path: string,
     env: Record<string, string>,
   ): Promise<ServedProcess> => {
     const logFile = join(folder, "server.log");
-    const server = await serve({ program, folder, logFile, probe: { path }, env });
+    const server = await serve({ flags, program, folder, logFile, probe: { path }, env });
     cleanUp.later(server.stop);
     return server;
   };
@@ -74,6 +74,7 @@ export async function startServers(
     person,
     startOverHttp,
     freshServer: {
+      flags: stage.ours.flags,
       program: stage.ours.server,
       folder: stage.ours.folder,
       env: { ...environment, ...stores.env },

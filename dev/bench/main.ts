@@ -2,7 +2,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import process from "node:process";
 import { CleanUp } from "./clean-up.js";
-import { readOptions } from "./options.js";
+import { readOptions, UsageError } from "./options.js";
 import { report } from "./report.js";
 import { runBench } from "./run-bench.js";
 
@@ -17,7 +17,7 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
 }
 
 try {
-  const options = readOptions(process.argv.slice(2), new Date());
+  const options = readOptions(process.argv.slice(2), process.env, new Date());
   const result = await runBench(options, cleanUp, tell);
   console.log(`\n${report(result)}`);
   await mkdir(dirname(options.jsonFile), { recursive: true });
@@ -26,7 +26,7 @@ try {
   const isMissed = result.verdicts.some(({ outcome }) => outcome === "MISS");
   process.exitCode = options.strict && isMissed ? 1 : 0;
 } catch (error) {
-  console.error(error);
+  console.error(error instanceof UsageError ? error.message : error);
   process.exitCode = 1;
 } finally {
   await cleanUp.run(tell);

@@ -12,8 +12,17 @@ export interface BenchOptions {
   strict: boolean;
 }
 
-/** Throws an error with the word that is wrong. */
-export function readOptions(args: string[], now: Date): BenchOptions {
+/** The command line asks for what cannot be. */
+export class UsageError extends Error {
+  override readonly name = "UsageError";
+}
+
+/** Throws a UsageError with the word that is wrong. */
+export function readOptions(
+  args: string[],
+  env: Record<string, string | undefined>,
+  now: Date,
+): BenchOptions {
   const { values } = parseArgs({
     args,
     options: {
@@ -25,6 +34,9 @@ export function readOptions(args: string[], now: Date): BenchOptions {
       strict: { type: "boolean", default: false },
     },
   });
+  if (values.peers !== undefined && !(env.DATABASE_URL && env.REDIS_URL)) {
+    throw new UsageError("--peers needs real stores: set DATABASE_URL and REDIS_URL.");
+  }
   const name = now.toISOString().replace(/[:.]/g, "-");
   return {
     seconds: positive("seconds", values.seconds),
@@ -38,12 +50,13 @@ export function readOptions(args: string[], now: Date): BenchOptions {
 
 function positive(name: string, text: string): number {
   const value = Number(text);
-  if (!(value > 0 && value <= 600)) throw new Error(`--${name} has to be over 0 and at most 600.`);
+  if (!(value > 0 && value <= 600))
+    throw new UsageError(`--${name} has to be over 0 and at most 600.`);
   return value;
 }
 
 function whole(name: string, text: string): number {
   const value = positive(name, text);
-  if (!Number.isInteger(value)) throw new Error(`--${name} has to be a whole number.`);
+  if (!Number.isInteger(value)) throw new UsageError(`--${name} has to be a whole number.`);
   return value;
 }

@@ -41,6 +41,7 @@ export async function startPeers(
   await run(process.execPath, [program, "migrate"], { cwd: folder, env: { ...env, PORT: "0" } });
   const start = async (file: string) => {
     const server = await serve({
+      flags: [],
       program: join(folder, file),
       folder,
       env,

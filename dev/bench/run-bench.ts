@@ -61,7 +61,7 @@ function openPeers(
   { peers }: BenchStores,
   cleanUp: CleanUp,
 ): Promise<Peers> {
-  if (!peers) throw new Error("--peers needs real stores: set DATABASE_URL and REDIS_URL.");
+  if (!peers) throw new Error("The peers need real stores.");
   return startPeers(source, folder, peers, cleanUp);
 }
 

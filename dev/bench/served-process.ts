@@ -17,6 +17,8 @@ export interface ServedProcess {
 }
 
 export interface ServerCommand {
+  /** Options for Node.js itself. */
+  flags: string[];
   program: string;
   folder: string;
   /** All of its environment but PORT, so that nothing of ours changes the run. */
@@ -35,7 +37,7 @@ export async function serve(command: ServerCommand): Promise<ServedProcess> {
   const url = `http://127.0.0.1:${port}`;
   const log = openSync(command.logFile, "a");
   const startedAt = performance.now();
-  const child = spawn(process.execPath, [command.program], {
+  const child = spawn(process.execPath, [...command.flags, command.program], {
     cwd: command.folder,
     env: { ...command.env, PORT: String(port) },
     stdio: ["ignore", log, log],

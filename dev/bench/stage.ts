@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { mkdir, mkdtemp, rm, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -12,6 +13,8 @@ import type { CleanUp } from "./clean-up.js";
 export interface BuiltProject {
   folder: string;
   functions: FunctionOutput[];
+  /** Options for Node.js itself. */
+  flags: string[];
   /** What `backend:start` runs: in-process transports. */
   server: string;
   /** The same functions over the HTTP transports. */
@@ -72,9 +75,16 @@ async function buildProject(
   return {
     folder,
     functions,
+    flags: startFlags(root),
     server: join(folder, ".vercel/self-hosted/server.mjs"),
     serverOverHttp: join(folder, ".vercel/self-hosted/over-http.mjs"),
   };
+}
+
+/** What `npm run backend:start` gives to Node.js. */
+function startFlags(root: string): string[] {
+  const { scripts } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+  return scripts["backend:start"].split(" ").filter((word: string) => word.startsWith("--"));
 }
 
 async function buildServerOverHttp(root: string, folder: string): Promise<void> {

@@ -38,7 +38,7 @@ describe("the bench's options", () => {
   const now = new Date("2026-01-02T03:04:05.678Z");
 
   it("have defaults, and a results file named for the moment", () => {
-    expect(readOptions([], now)).toEqual({
+    expect(readOptions([], {}, now)).toEqual({
       seconds: 5,
       connections: 32,
       rounds: 3,
@@ -54,11 +54,12 @@ describe("the bench's options", () => {
     ["--rounds", "1.5"],
     ["--connections", "many"],
   ])("refuse %s %s", (name, value) => {
-    expect(() => readOptions([name, value], now)).toThrow(name);
+    expect(() => readOptions([name, value], {}, now)).toThrow(name);
   });
 
   it("refuse an option that is not known", () => {
-    expect(() => readOptions(["--second", "1"], now)).toThrow("--second");
+    expect(() => readOptions(["--peers", "somewhere"], {}, now)).toThrow("DATABASE_URL");
+    expect(() => readOptions(["--second", "1"], {}, now)).toThrow("--second");
   });
 });
 
