@@ -1,8 +1,8 @@
 import process from "node:process";
 import type { NeonQueryFunction } from "@neondatabase/serverless";
 import { EnvironmentError } from "../lib/env.js";
-import { attachStores } from "../lib/platform/embedded-stores.js";
-import { connectForMigrations } from "../lib/platform/migration-connection.js";
+import { attachStores } from "../lib/platform/self-hosted/embedded-stores.js";
+import { connectForMigrations } from "../lib/platform/self-hosted/migration-connection.js";
 
 export interface CommandConnection {
   sql: NeonQueryFunction<false, false>;

@@ -1,8 +1,12 @@
 import type { Env } from "../lib/env.js";
-import { type AttachedStores, attachStores, StoresError } from "../lib/platform/embedded-stores.js";
 import { storeTimeouts } from "../lib/platform/installed.js";
 import type { Platform } from "../lib/platform/platform.js";
-import { requireStores } from "../lib/platform/self-hosted-stores.js";
+import {
+  type AttachedStores,
+  attachStores,
+  StoresError,
+} from "../lib/platform/self-hosted/embedded-stores.js";
+import { requireStores } from "../lib/platform/self-hosted/stores.js";
 import { type OpenPostgres, openPostgres } from "./stores/open-postgres.js";
 import { type OpenRedis, openRedis } from "./stores/open-redis.js";
 

@@ -3,15 +3,15 @@
 import process from "node:process";
 
 const commands = {
-  server: "./server.ts",
-  stores: "./stores/main.ts",
-  build: "./build.ts",
-  "check-vercel": "./check-vercel.ts",
-  test: "./test.ts",
-  seed: "./seed.ts",
-  bench: "./bench/main.ts",
-  migrate: "./migrate.ts",
-  ops: "../lib/ops/cli.ts",
+  server: "./server.js",
+  stores: "./stores/main.js",
+  build: "./build.js",
+  "check-vercel": "./check-vercel.js",
+  test: "./test.js",
+  seed: "./seed.js",
+  bench: "./bench/main.js",
+  migrate: "./migrate.js",
+  ops: "../lib/ops/cli.js",
 };
 
 const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);

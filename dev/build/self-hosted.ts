@@ -11,8 +11,8 @@ export async function buildSelfHosted(root: string): Promise<void> {
   const outdir = join(root, ".vercel/self-hosted");
   await rm(outdir, { recursive: true, force: true });
   const entries = [
-    { in: join(root, "lib/platform/self-hosted.ts"), out: "server" },
-    { in: join(root, "lib/platform/self-hosted-migrate.ts"), out: "migrate" },
+    { in: join(root, "lib/platform/self-hosted/self-hosted.ts"), out: "server" },
+    { in: join(root, "lib/platform/self-hosted/migrate.ts"), out: "migrate" },
   ];
   await build({
     ...bundleOptions(entries, outdir),

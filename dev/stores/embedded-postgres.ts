@@ -4,8 +4,8 @@ import {
   type SqlBackend,
   type SqlResult,
   type SqlStatement,
-} from "../../lib/platform/neon-protocol.js";
-import { leavesSessionState } from "../../lib/platform/postgres-session-state.js";
+} from "../../lib/platform/postgres-transport/neon-protocol.js";
+import { leavesSessionState } from "../../lib/platform/postgres-transport/session-state.js";
 import { type PostgresThread, startPostgresThread } from "./embedded-postgres-thread.js";
 import { parseReply, type Reply, requestMessages } from "./postgres-messages.js";
 

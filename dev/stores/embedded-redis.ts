@@ -1,7 +1,7 @@
 import { Redis } from "ioredis";
 import { RedisServerState } from "js-redis-server/core";
-import { redisConnection } from "../../lib/platform/redis-connection.js";
-import type { RedisBackend } from "../../lib/platform/upstash-protocol.js";
+import { redisConnection } from "../../lib/platform/redis-transport/connection.js";
+import type { RedisBackend } from "../../lib/platform/redis-transport/upstash-protocol.js";
 import { compatibility, embeddedRedisCommands } from "./embedded-redis-commands.js";
 import { embeddedConnector } from "./embedded-redis-connector.js";
 import { openRedisSnapshot } from "./redis-snapshot.js";

@@ -1,7 +1,11 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import http from "node:http";
 import type { AddressInfo } from "node:net";
-import { handleSql, type SqlBackend, type SqlReply } from "../../lib/platform/neon-protocol.js";
+import {
+  handleSql,
+  type SqlBackend,
+  type SqlReply,
+} from "../../lib/platform/postgres-transport/neon-protocol.js";
 
 const bodyBytesMax = 64 * 1024 * 1024;
 

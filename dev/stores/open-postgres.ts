@@ -1,8 +1,8 @@
-import type { AttachedStores } from "../../lib/platform/embedded-stores.js";
 import type { Platform } from "../../lib/platform/platform.js";
-import { postgresOverHttp } from "../../lib/platform/postgres-over-http.js";
-import { postgresPool } from "../../lib/platform/postgres-pool.js";
-import { isNeon } from "../../lib/platform/self-hosted-stores.js";
+import { postgresOverHttp } from "../../lib/platform/postgres-transport/over-http.js";
+import { postgresPool } from "../../lib/platform/postgres-transport/pool.js";
+import type { AttachedStores } from "../../lib/platform/self-hosted/embedded-stores.js";
+import { isNeon } from "../../lib/platform/self-hosted/stores.js";
 import { startNeonEndpoint } from "./neon-endpoint.js";
 
 export interface OpenPostgres {

@@ -1,8 +1,8 @@
 import { randomBytes } from "node:crypto";
 import type { Requester } from "@upstash/redis";
 import type { Env } from "../../lib/env.js";
-import type { AttachedStores } from "../../lib/platform/embedded-stores.js";
-import { redisOverHttp } from "../../lib/platform/redis-over-http.js";
+import { redisOverHttp } from "../../lib/platform/redis-transport/over-http.js";
+import type { AttachedStores } from "../../lib/platform/self-hosted/embedded-stores.js";
 import { openRealRedis } from "./real-redis.js";
 import { startUpstashEndpoint } from "./upstash-endpoint.js";
 

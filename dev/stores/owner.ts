@@ -2,8 +2,11 @@ import { once } from "node:events";
 import { rmSync, writeFileSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
 import { createInterface } from "node:readline";
-import type { StoresState } from "../../lib/platform/embedded-stores.js";
-import { type StoresLock, storesLock } from "../../lib/platform/embedded-stores-lock.js";
+import type { StoresState } from "../../lib/platform/self-hosted/embedded-stores.js";
+import {
+  type StoresLock,
+  storesLock,
+} from "../../lib/platform/self-hosted/embedded-stores-lock.js";
 
 export interface OpenStores {
   state: StoresState;

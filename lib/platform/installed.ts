@@ -1,9 +1,9 @@
 import { EnvironmentError, env } from "../env.js";
 import { oncePer } from "../once-per.js";
 import type { Platform } from "./platform.js";
-import { postgresOverHttp } from "./postgres-over-http.js";
-import { withBreaker } from "./redis-breaker.js";
-import { redisOverHttp } from "./redis-over-http.js";
+import { postgresOverHttp } from "./postgres-transport/over-http.js";
+import { withBreaker } from "./redis-transport/breaker.js";
+import { redisOverHttp } from "./redis-transport/over-http.js";
 
 const slot = Symbol.for("linguamate.platform");
 const shared = globalThis as { [slot]?: Platform };

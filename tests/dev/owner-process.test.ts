@@ -5,10 +5,13 @@ import { join } from "node:path";
 import process from "node:process";
 import { Redis } from "@upstash/redis";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { type AttachedStores, attachStores } from "../../lib/platform/embedded-stores.js";
-import { storesLock } from "../../lib/platform/embedded-stores-lock.js";
-import { connectForMigrations } from "../../lib/platform/migration-connection.js";
-import { redisOverHttp } from "../../lib/platform/redis-over-http.js";
+import { redisOverHttp } from "../../lib/platform/redis-transport/over-http.js";
+import {
+  type AttachedStores,
+  attachStores,
+} from "../../lib/platform/self-hosted/embedded-stores.js";
+import { storesLock } from "../../lib/platform/self-hosted/embedded-stores-lock.js";
+import { connectForMigrations } from "../../lib/platform/self-hosted/migration-connection.js";
 
 let directory: string;
 let attached: AttachedStores[];

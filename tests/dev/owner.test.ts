@@ -5,8 +5,8 @@ import { join } from "node:path";
 import process from "node:process";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { ownStores } from "../../dev/stores/owner.js";
-import { attachStores } from "../../lib/platform/embedded-stores.js";
-import { storesLock } from "../../lib/platform/embedded-stores-lock.js";
+import { attachStores } from "../../lib/platform/self-hosted/embedded-stores.js";
+import { storesLock } from "../../lib/platform/self-hosted/embedded-stores-lock.js";
 
 const state = {
   pid: process.pid,

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { startNeonEndpoint } from "../../dev/stores/neon-endpoint.js";
-import { postgresPool } from "../../lib/platform/postgres-pool.js";
+import { postgresPool } from "../../lib/platform/postgres-transport/pool.js";
 
 const connectionString = "postgresql://tester:secret@127.0.0.1/test";
 const headers = {

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { neon, neonConfig } from "@neondatabase/serverless";
 import pg from "pg";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { inProcessPostgres } from "../../lib/platform/postgres-in-process.js";
+import { inProcessPostgres } from "../../lib/platform/postgres-transport/in-process.js";
 import { cases, clientFor, schema } from "../dev/postgres/parity-cases.js";
 import { createRealDatabase } from "../dev/postgres/real-database.js";
 

@@ -1,7 +1,7 @@
 import { Redis } from "@upstash/redis";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
-import { inProcessRedis } from "../../lib/platform/redis-in-process.js";
-import { redisOverHttp } from "../../lib/platform/redis-over-http.js";
+import { inProcessRedis } from "../../lib/platform/redis-transport/in-process.js";
+import { redisOverHttp } from "../../lib/platform/redis-transport/over-http.js";
 import { realEndpoint, realUrl } from "../dev/redis/on-each-server.js";
 import { startWire, type Wire } from "../dev/redis/wire.js";
 

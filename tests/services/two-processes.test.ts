@@ -3,7 +3,7 @@ import { buildOutput } from "../../dev/build/output.js";
 import { buildSelfHosted } from "../../dev/build/self-hosted.js";
 import { openRealRedis } from "../../dev/stores/real-redis.js";
 import type { TokenPair } from "../../lib/auth/token-pair.js";
-import type { RedisBackend } from "../../lib/platform/upstash-protocol.js";
+import type { RedisBackend } from "../../lib/platform/redis-transport/upstash-protocol.js";
 import { copyProject } from "../support/project-copy.js";
 import { createDatabase, workerRedisUrl } from "../support/real-stores.js";
 import { builtServer, type ServerProcess, startServerProcess } from "../support/server-process.js";

@@ -7,11 +7,11 @@ import { startNeonEndpoint } from "../../dev/stores/neon-endpoint.js";
 import { openRealRedis } from "../../dev/stores/real-redis.js";
 import { startUpstashEndpoint } from "../../dev/stores/upstash-endpoint.js";
 import { installPlatform, storeTimeouts } from "../../lib/platform/installed.js";
-import type { SqlBackend } from "../../lib/platform/neon-protocol.js";
-import { postgresOverHttp } from "../../lib/platform/postgres-over-http.js";
-import { postgresPool } from "../../lib/platform/postgres-pool.js";
-import { redisOverHttp } from "../../lib/platform/redis-over-http.js";
-import type { RedisBackend } from "../../lib/platform/upstash-protocol.js";
+import type { SqlBackend } from "../../lib/platform/postgres-transport/neon-protocol.js";
+import { postgresOverHttp } from "../../lib/platform/postgres-transport/over-http.js";
+import { postgresPool } from "../../lib/platform/postgres-transport/pool.js";
+import { redisOverHttp } from "../../lib/platform/redis-transport/over-http.js";
+import type { RedisBackend } from "../../lib/platform/redis-transport/upstash-protocol.js";
 import { createDatabase, workerRedisUrl } from "./real-stores.js";
 import { settled } from "./wait-until.js";
 

@@ -8,7 +8,7 @@ const readers = [
   "lib/platform/env-file.ts",
   // A release migrates before any function runs, with DATABASE_URL and no other variable.
   "lib/db/migrate-command.ts",
-  "lib/platform/self-hosted-migrate.ts",
+  "lib/platform/self-hosted/migrate.ts",
 ];
 
 describe("the process's environment", () => {

@@ -1,7 +1,7 @@
 import { resolve } from "node:path";
 import { describe, expect, it } from "vitest";
 import type { Route } from "../../lib/http/route.js";
-import { routesFromFiles } from "../../lib/platform/routes.js";
+import { routesFromFiles } from "../../lib/platform/server/routes.js";
 import { sourceFiles } from "./source-files.js";
 
 const files = sourceFiles("api");

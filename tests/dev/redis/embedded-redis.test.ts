@@ -6,7 +6,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { openEmbeddedRedis } from "../../../dev/stores/embedded-redis.js";
-import type { RedisBackend } from "../../../lib/platform/upstash-protocol.js";
+import type { RedisBackend } from "../../../lib/platform/redis-transport/upstash-protocol.js";
 
 let directory: string;
 let file: string;

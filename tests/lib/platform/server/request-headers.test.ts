@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { RunningServer } from "../../../lib/platform/server.js";
+import type { RunningServer } from "../../../../lib/platform/server/server.js";
 import { call, route, serve } from "./server-calls.js";
 
 const functions = [

@@ -1,6 +1,6 @@
 import { errors, type Requester } from "@upstash/redis";
 import { Redis } from "ioredis";
-import { redisConnection } from "./redis-connection.js";
+import { redisConnection } from "./connection.js";
 import { handleRedis, type RedisPath } from "./upstash-protocol.js";
 
 const commandTimeoutMs = 250;

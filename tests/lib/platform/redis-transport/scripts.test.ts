@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { describe, expect, it } from "vitest";
-import { toBackend, toClient } from "../../../lib/platform/redis-scripts.js";
+import { toBackend, toClient } from "../../../../lib/platform/redis-transport/scripts.js";
 
 const sha = (text: string) => createHash("sha1").update(text).digest("hex");
 

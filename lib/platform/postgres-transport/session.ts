@@ -1,7 +1,7 @@
 import type { PoolClient } from "pg";
+import { PostgresExchange, type WireStatement } from "./exchange.js";
 import { isServerError, type SqlResult, type SqlStatement } from "./neon-protocol.js";
-import { PostgresExchange, type WireStatement } from "./postgres-exchange.js";
-import { PreparedStatements } from "./postgres-prepared.js";
+import { PreparedStatements } from "./prepared.js";
 
 /** One connection of the pool: what pg's types do not say of it, and what its user has left in it. */
 export type PostgresSession = PoolClient & {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { createClientReader } from "../../../lib/platform/client.js";
+import { createClientReader } from "../../../../lib/platform/server/client.js";
 
 describe("who sent a request", () => {
   const client = (

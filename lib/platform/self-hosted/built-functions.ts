@@ -1,9 +1,9 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join, sep } from "node:path";
 import { pathToFileURL } from "node:url";
-import type { LoadedFunction } from "./invocation.js";
-import { routesFromFiles } from "./routes.js";
-import type { Route } from "./server.js";
+import type { LoadedFunction } from "../server/invocation.js";
+import { routesFromFiles } from "../server/routes.js";
+import type { Route } from "../server/server.js";
 
 /** The routes of a built output; each function is loaded at its first request. */
 export async function readBuiltFunctions(output: string): Promise<Route[]> {

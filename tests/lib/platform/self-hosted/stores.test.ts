@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { readEnv } from "../../../lib/env.js";
-import { openSelfHostedStores } from "../../../lib/platform/self-hosted-stores.js";
+import { readEnv } from "../../../../lib/env.js";
+import { openSelfHostedStores } from "../../../../lib/platform/self-hosted/stores.js";
 
 const postgres = { DATABASE_URL: "postgresql://app:secret@127.0.0.1:1/app" };
 const neon = { DATABASE_URL: "postgresql://app:secret@ep-cool.eu-central-1.aws.neon.tech/app" };

@@ -1,6 +1,6 @@
 import { Pool } from "pg";
+import { cancelStatement } from "./cancel.js";
 import { beginStatement, isServerError, type SqlBackend } from "./neon-protocol.js";
-import { cancelStatement } from "./postgres-cancel.js";
 import {
   asSession,
   exchange,
@@ -8,8 +8,8 @@ import {
   resetSession,
   runOne,
   runPrepared,
-} from "./postgres-session.js";
-import { leavesSessionState } from "./postgres-session-state.js";
+} from "./session.js";
+import { leavesSessionState } from "./session-state.js";
 
 /**
  * A `SqlBackend` over pooled connections to a real PostgreSQL, with the operations guide's figures.

@@ -1,5 +1,5 @@
+import type { WireStatement } from "./exchange.js";
 import type { SqlField, SqlStatement } from "./neon-protocol.js";
-import type { WireStatement } from "./postgres-exchange.js";
 
 const statementsMax = 256;
 

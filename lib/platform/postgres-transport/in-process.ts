@@ -1,6 +1,6 @@
+import type { NeonFetch } from "../platform.js";
 import { handleSql } from "./neon-protocol.js";
-import type { NeonFetch } from "./platform.js";
-import { postgresPool } from "./postgres-pool.js";
+import { postgresPool } from "./pool.js";
 
 /** What a request may wait for Postgres and still be answered within 3 s. */
 const requestDeadlineMs = 2500;

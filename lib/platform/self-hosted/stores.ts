@@ -1,11 +1,11 @@
-import { type Env, EnvironmentError } from "../env.js";
+import { type Env, EnvironmentError } from "../../env.js";
+import { storeTimeouts } from "../installed.js";
+import type { Platform } from "../platform.js";
+import { inProcessPostgres } from "../postgres-transport/in-process.js";
+import { postgresOverHttp } from "../postgres-transport/over-http.js";
+import { inProcessRedis } from "../redis-transport/in-process.js";
+import { redisOverHttp } from "../redis-transport/over-http.js";
 import { type AttachedStores, attachStores } from "./embedded-stores.js";
-import { storeTimeouts } from "./installed.js";
-import type { Platform } from "./platform.js";
-import { inProcessPostgres } from "./postgres-in-process.js";
-import { postgresOverHttp } from "./postgres-over-http.js";
-import { inProcessRedis } from "./redis-in-process.js";
-import { redisOverHttp } from "./redis-over-http.js";
 
 export interface SelfHostedStores {
   platform: Platform;

@@ -1,7 +1,7 @@
 import http from "node:http";
 import { brotliDecompressSync, createBrotliDecompress, gunzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { RunningServer } from "../../../lib/platform/server.js";
+import type { RunningServer } from "../../../../lib/platform/server/server.js";
 import { call, json, route, serve, streamOf } from "./server-calls.js";
 
 const long = "words and words ".repeat(500);

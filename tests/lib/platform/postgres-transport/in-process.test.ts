@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { inProcessPostgres } from "../../../lib/platform/postgres-in-process.js";
+import { inProcessPostgres } from "../../../../lib/platform/postgres-transport/in-process.js";
 
 describe("the in-process transport without a server", () => {
   it("rejects at once, naming the place and not the password", async () => {

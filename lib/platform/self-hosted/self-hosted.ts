@@ -1,17 +1,17 @@
 import { join } from "node:path";
 import process from "node:process";
-import { migrateCommand } from "../db/migrate-command.js";
-import { EnvironmentError, env } from "../env.js";
-import { environmentRead } from "../observability/events.js";
-import { errorFields, log } from "../observability/logger.js";
+import { migrateCommand } from "../../db/migrate-command.js";
+import { EnvironmentError, env } from "../../env.js";
+import { environmentRead } from "../../observability/events.js";
+import { errorFields, log } from "../../observability/logger.js";
+import { loadEnvFile } from "../env-file.js";
+import { installPlatform } from "../installed.js";
+import { explainPortInUse } from "../server/port-in-use.js";
+import { startServer } from "../server/server.js";
+import { closeOnSignal } from "../server/shutdown.js";
 import { readBuiltFunctions } from "./built-functions.js";
-import { loadEnvFile } from "./env-file.js";
-import { installPlatform } from "./installed.js";
 import { connectForMigrations } from "./migration-connection.js";
-import { explainPortInUse } from "./port-in-use.js";
-import { openSelfHostedStores, type SelfHostedStores } from "./self-hosted-stores.js";
-import { startServer } from "./server.js";
-import { closeOnSignal } from "./shutdown.js";
+import { openSelfHostedStores, type SelfHostedStores } from "./stores.js";
 
 const output = ".vercel/output";
 

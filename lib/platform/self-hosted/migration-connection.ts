@@ -1,8 +1,8 @@
 import { type NeonQueryFunction, neon, neonConfig } from "@neondatabase/serverless";
-import type { NeonFetch } from "./platform.js";
-import { inProcessPostgres } from "./postgres-in-process.js";
-import { postgresOverHttp } from "./postgres-over-http.js";
-import { isNeon } from "./self-hosted-stores.js";
+import type { NeonFetch } from "../platform.js";
+import { inProcessPostgres } from "../postgres-transport/in-process.js";
+import { postgresOverHttp } from "../postgres-transport/over-http.js";
+import { isNeon } from "./stores.js";
 
 /** Migrations may rewrite a table; what bounds them is the platform's own limit of an HTTP query. */
 const timeoutMs = 15 * 60_000;

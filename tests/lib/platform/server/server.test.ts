@@ -3,7 +3,7 @@ import net from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { waitUntil } from "@vercel/functions";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { Route, RunningServer } from "../../../lib/platform/server.js";
+import type { Route, RunningServer } from "../../../../lib/platform/server/server.js";
 import { call, route, serve, streamOf } from "./server-calls.js";
 
 const NativeResponse = globalThis.Response;

@@ -1,4 +1,4 @@
-import { toBackend, toClient } from "./redis-scripts.js";
+import { toBackend, toClient } from "./scripts.js";
 
 /**
  * A Redis server behind one connection. Calls made in one tick reach it together and in order.

@@ -1,7 +1,7 @@
 import process from "node:process";
-import { migrateCommand } from "../db/migrate-command.js";
-import { EnvironmentError } from "../env.js";
-import { loadEnvFile } from "./env-file.js";
+import { migrateCommand } from "../../db/migrate-command.js";
+import { EnvironmentError } from "../../env.js";
+import { loadEnvFile } from "../env-file.js";
 import { connectForMigrations } from "./migration-connection.js";
 
 /** The migration command of a release, which has no development tools: it needs DATABASE_URL alone. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { createRouter, routesFromFiles } from "../../../lib/platform/routes.js";
+import { createRouter, routesFromFiles } from "../../../../lib/platform/server/routes.js";
 
 describe("routes of function files", () => {
   const files = [

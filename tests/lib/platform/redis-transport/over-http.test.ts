@@ -1,8 +1,8 @@
 import { Redis } from "@upstash/redis";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { type FaultProxy, startFaultProxy } from "../../../dev/fault-proxy.js";
-import { redisOverHttp } from "../../../lib/platform/redis-over-http.js";
-import { embeddedEndpoint } from "../../dev/redis/on-each-server.js";
+import { type FaultProxy, startFaultProxy } from "../../../../dev/fault-proxy.js";
+import { redisOverHttp } from "../../../../lib/platform/redis-transport/over-http.js";
+import { embeddedEndpoint } from "../../../dev/redis/on-each-server.js";
 
 describe("Redis over HTTP", () => {
   let endpoint: Awaited<ReturnType<typeof embeddedEndpoint>>;

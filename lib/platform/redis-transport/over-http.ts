@@ -1,5 +1,5 @@
 import { errors, type Requester } from "@upstash/redis";
-import { post } from "./keep-alive-http.js";
+import { post } from "../keep-alive-http.js";
 
 interface Reply {
   result?: unknown;

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { RunningServer } from "../../../lib/platform/server.js";
+import type { RunningServer } from "../../../../lib/platform/server/server.js";
 import { call, serve } from "./server-calls.js";
 
 const publicDirectory = mkdtempSync(join(tmpdir(), "public-"));

@@ -1,7 +1,11 @@
 import http from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { LoadedFunction } from "../../../lib/platform/invocation.js";
-import { type Route, type RunningServer, startServer } from "../../../lib/platform/server.js";
+import type { LoadedFunction } from "../../../../lib/platform/server/invocation.js";
+import {
+  type Route,
+  type RunningServer,
+  startServer,
+} from "../../../../lib/platform/server/server.js";
 
 export const json = { "content-type": "application/json" };
 

@@ -1,4 +1,4 @@
-import { canonicalAddress, inNetworks, type NetworkTest } from "../ip-address.js";
+import { canonicalAddress, inNetworks, type NetworkTest } from "../../ip-address.js";
 
 export interface Client {
   address: string;

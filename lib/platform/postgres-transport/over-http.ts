@@ -1,5 +1,5 @@
-import { post } from "./keep-alive-http.js";
-import type { NeonFetch } from "./platform.js";
+import { post } from "../keep-alive-http.js";
+import type { NeonFetch } from "../platform.js";
 
 /**
  * Neon's protocol over HTTP: to Neon itself, or to `endpoint` where another server speaks it.
