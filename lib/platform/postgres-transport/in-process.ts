@@ -2,19 +2,15 @@ import type { NeonFetch } from "../platform.js";
 import { handleSql } from "./neon-protocol.js";
 import { postgresPool } from "./pool.js";
 
-/** What a request may wait for Postgres and still be answered within 3 s. */
-const requestDeadlineMs = 2500;
-
 /**
  * Neon's protocol without HTTP, over a pool of connections to any PostgreSQL.
  *
- * `fetch` rejects, like a network, when the server is away or takes longer than the deadline, which is
- * a request's; a migration needs a longer one. The server's own errors are replies. Aborting its signal
- * cancels the statement.
+ * `fetch` rejects, like a network, when the server is away or takes longer than the deadline. The
+ * server's own errors are replies. Aborting its signal cancels the statement.
  */
 export function inProcessPostgres(
   connectionString: string,
-  { deadlineMs = requestDeadlineMs }: { deadlineMs?: number } = {},
+  { deadlineMs }: { deadlineMs: number },
 ): { fetch: NeonFetch; close(): Promise<void> } {
   const pool = postgresPool(connectionString, { deadlineMs });
   return {

@@ -88,7 +88,7 @@ function openPostgres(
     const fetch = postgresOverHttp({ timeoutMs });
     return { part: { connectionString, fetch }, description: `Neon at ${host}`, close };
   }
-  const transport = inProcessPostgres(connectionString);
+  const transport = inProcessPostgres(connectionString, { deadlineMs: timeoutMs });
   return {
     part: { connectionString, fetch: transport.fetch },
     description: `PostgreSQL at ${host}`,

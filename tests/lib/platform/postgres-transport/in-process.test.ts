@@ -3,7 +3,9 @@ import { inProcessPostgres } from "../../../../lib/platform/postgres-transport/i
 
 describe("the in-process transport without a server", () => {
   it("rejects at once, naming the place and not the password", async () => {
-    const { fetch, close } = inProcessPostgres("postgresql://me:hidden@127.0.0.1:1/nowhere");
+    const { fetch, close } = inProcessPostgres("postgresql://me:hidden@127.0.0.1:1/nowhere", {
+      deadlineMs: 2000,
+    });
     const answer = fetch("", {
       method: "POST",
       headers: { "Neon-Raw-Text-Output": "true" },
