@@ -1,5 +1,5 @@
 import process from "node:process";
-import { migrateCommand } from "../lib/db/migrate-command.js";
+import { migrateCommand } from "../lib/db/migrations/command.js";
 import { connectForCommand } from "./connect.js";
 
 const io = { out: console.log, error: console.error };

@@ -1,6 +1,6 @@
 import process from "node:process";
 import { parseArgs } from "node:util";
-import { migrateCommand } from "../lib/db/migrate-command.js";
+import { migrateCommand } from "../lib/db/migrations/command.js";
 import { EnvironmentError, env } from "../lib/env.js";
 import { environmentRead } from "../lib/observability/events.js";
 import { errorFields, installLogStream, log } from "../lib/observability/logger.js";

@@ -3,7 +3,7 @@ import { connect } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Redis } from "ioredis";
 import pg from "pg";
-import { migrateCommand } from "../../lib/db/migrate-command.js";
+import { migrateCommand } from "../../lib/db/migrations/command.js";
 import { postgresPool } from "../../lib/platform/postgres-transport/pool.js";
 import { attachStores } from "../../lib/platform/self-hosted/embedded-stores.js";
 import { storesLock } from "../../lib/platform/self-hosted/embedded-stores-lock.js";

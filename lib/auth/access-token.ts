@@ -96,7 +96,7 @@ function isTime(claim: unknown): claim is number {
   return typeof claim === "number" && !Number.isNaN(new Date(claim * 1000).getTime());
 }
 
-const verified = oncePer((_: Env) => new VerifiedTokens());
+const verified = oncePer((_: Env) => new VerifiedTokens<AccessClaims>());
 
 const signing = oncePer(async ({ jwt }: Env) => ({
   kid: keyId(jwt.secret),

@@ -6,7 +6,7 @@ import pg from "pg";
 import type { TestProject } from "vitest/node";
 import { openEmbeddedPostgres } from "../../dev/stores/embedded-postgres.js";
 import { startNeonEndpoint } from "../../dev/stores/neon-endpoint.js";
-import { migrateUp, readMigrations } from "../../lib/db/migrations.js";
+import { migrateUp, readMigrations } from "../../lib/db/migrations/migrations.js";
 import type { SqlBackend } from "../../lib/platform/postgres-transport/neon-protocol.js";
 import { postgresOverHttp } from "../../lib/platform/postgres-transport/over-http.js";
 import { postgresPool } from "../../lib/platform/postgres-transport/pool.js";

@@ -7,7 +7,7 @@ const readers = [
   "lib/ops/cli.ts",
   "lib/platform/env-file.ts",
   // A release migrates before any function runs, with DATABASE_URL and no other variable.
-  "lib/db/migrate-command.ts",
+  "lib/db/migrations/command.ts",
   "lib/platform/self-hosted/migrate.ts",
 ];
 

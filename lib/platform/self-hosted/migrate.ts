@@ -1,5 +1,5 @@
 import process from "node:process";
-import { migrateCommand } from "../../db/migrate-command.js";
+import { migrateCommand } from "../../db/migrations/command.js";
 import { EnvironmentError } from "../../env.js";
 import { loadEnvFile } from "../env-file.js";
 import { connectForMigrations } from "./migration-connection.js";

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import process from "node:process";
-import { migrateCommand } from "../../db/migrate-command.js";
+import { migrateCommand } from "../../db/migrations/command.js";
 import { EnvironmentError, env } from "../../env.js";
 import { environmentRead } from "../../observability/events.js";
 import { errorFields, log } from "../../observability/logger.js";

@@ -1,5 +1,5 @@
 import type { NeonQueryFunction } from "@neondatabase/serverless";
-import { type Migration, MigrationError } from "./migration-files.js";
+import { type Migration, MigrationError } from "./files.js";
 
 export type Sql = NeonQueryFunction<false, false>;
 

@@ -5,8 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { neon } from "@neondatabase/serverless";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { migrateCommand } from "../../../lib/db/migrate-command.js";
-import { type ServedDatabase, stores } from "../../dev/postgres/served-database.js";
+import { migrateCommand } from "../../../../lib/db/migrations/command.js";
+import { type ServedDatabase, stores } from "../../../dev/postgres/served-database.js";
 
 const first = "0001_create_words";
 const second = "0002_add_level";

@@ -1,6 +1,6 @@
-import { type Migration, MigrationError, type MigrationScript } from "./migration-files.js";
-import { withLease } from "./migration-lease.js";
-import { hasCode, runAlone } from "./migration-outside-transaction.js";
+import { type Migration, MigrationError, type MigrationScript } from "./files.js";
+import { withLease } from "./lease.js";
+import { hasCode, runAlone } from "./outside-transaction.js";
 import {
   isApplied,
   listApplied,
@@ -10,14 +10,14 @@ import {
   recordUndone,
   rejectChanged,
   type Sql,
-} from "./migration-record.js";
+} from "./record.js";
 
 export {
   createMigration,
   type Migration,
   MigrationError,
   readMigrations,
-} from "./migration-files.js";
+} from "./files.js";
 
 export interface MigrationStatus {
   applied: { name: string; appliedAt: Date }[];

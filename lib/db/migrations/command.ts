@@ -1,6 +1,4 @@
-import { fileURLToPath } from "node:url";
 import { NeonDbError } from "@neondatabase/serverless";
-import type { Sql } from "./migration-record.js";
 import {
   createMigration,
   type Migration,
@@ -9,6 +7,7 @@ import {
   migrationStatus,
   readMigrations,
 } from "./migrations.js";
+import type { Sql } from "./record.js";
 
 interface Io {
   out(line: string): void;
@@ -21,14 +20,15 @@ const usage = "Usage: migrate up | down [--force] | status | create NAME";
 
 /**
  * Run one command line of the migration tool. Returns the exit code: 0 done, 1 a problem, told in one
- * line, 2 wrong usage. Only `create` works without a database.
+ * line, 2 wrong usage. Only `create` works without a database. The migrations are those of the working
+ * directory, from the sources and from a bundle alike.
  */
 export async function migrateCommand(
   args: string[],
   connect: Connect,
   io: Io,
   {
-    directory = fileURLToPath(new URL("../../drizzle", import.meta.url)),
+    directory = "drizzle",
     env = process.env,
   }: { directory?: string; env?: Record<string, string | undefined> } = {},
 ): Promise<number> {

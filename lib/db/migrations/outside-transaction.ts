@@ -1,4 +1,4 @@
-import type { Sql } from "./migration-record.js";
+import type { Sql } from "./record.js";
 
 /** Run a repeatable statement outside a transaction; a deadlock with other traffic is tried again. */
 export async function runAlone(sql: Sql, statement: string, attemptsLeft = 3): Promise<void> {

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Sql } from "./migration-record.js";
+import type { Sql } from "./record.js";
 
 const leaseSeconds = 60;
 
