@@ -1,15 +1,17 @@
 import process from "node:process";
+import { oneLine } from "../lib/db/migrations/command.js";
 import { connectForCommand } from "./connect.js";
 import { seedAccounts, seededAccounts } from "./seed-accounts.js";
 
 if (process.env.NODE_ENV === "production") {
   console.log("Nothing to seed: the development accounts have public passwords.");
 } else {
-  const { sql, close } = await connectForCommand();
   try {
-    await seedAccounts(sql);
+    const { sql, close } = await connectForCommand();
+    await seedAccounts(sql).finally(close);
     for (const { email, password } of seededAccounts) console.log(`${email}  ${password}`);
-  } finally {
-    await close();
+  } catch (error) {
+    console.error(oneLine(error));
+    process.exitCode = 1;
   }
 }

@@ -76,12 +76,24 @@ function logFailure(message: string, error: unknown): void {
   log("ERROR", { evt: "function_failed", cat: "server", data: errorFields(error) }, message);
 }
 
-const { values } = parseArgs({
-  options: { fresh: { type: "boolean", default: false }, port: { type: "string" } },
-});
-if (values.port) process.env.PORT = values.port;
-serve(values).catch((error) => {
+function options(): { fresh: boolean } {
+  try {
+    const { values } = parseArgs({
+      options: { fresh: { type: "boolean", default: false }, port: { type: "string" } },
+    });
+    if (values.port) process.env.PORT = values.port;
+    return values;
+  } catch (error) {
+    console.error(`${(error as Error).message}\nusage: npm run dev:server [-- --fresh] [--port N]`);
+    process.exit(2);
+  }
+}
+
+serve(options()).catch((error) => {
   const isForPeople = error instanceof EnvironmentError || error instanceof StoresError;
-  console.error(explainPortInUse(error) ?? (isForPeople ? `Error: ${error.message}` : error));
+  console.error(
+    explainPortInUse(error, process.env.PORT || "8080") ??
+      (isForPeople ? `Error: ${error.message}` : error),
+  );
   process.exit(1);
 });

@@ -3,10 +3,11 @@ import type { Actor, Context, Role } from "../context.js";
 import { prepared } from "../db/database.js";
 import { sessions, users } from "../db/schema.js";
 import { AppError } from "../errors.js";
-import { redis, roundTrip } from "../redis/client.js";
+import { roundTrip } from "../redis/client.js";
+import { readGeneration } from "../redis/gate.js";
 import type { RoundTrip } from "../redis/round-trip.js";
 import type { AccessClaims } from "./access-token.js";
-import { revokeSession, sessionKey, writeSessionKey } from "./session.js";
+import { deleteSessionKey, revokeSession, sessionKey, writeSessionKey } from "./session.js";
 
 /** What Redis says of a session. `generation` is null when Redis has lost its data. */
 export interface SessionAnswer {
@@ -14,17 +15,11 @@ export interface SessionAnswer {
   session: { userId: string; role: Role; expiresAt: number | null } | null;
 }
 
-/** Ask for a session within `trip`. Rejects when Redis cannot answer. */
-export async function readSession(
-  trip: RoundTrip,
-  generation: Promise<string | null>,
-  id: string,
-): Promise<SessionAnswer> {
-  const fields = trip.hashFields(sessionKey(id), "user", "role", "expires");
-  const [current, [userId, role, expires]] = await Promise.all([generation, fields]);
-  if (!userId || !isRole(role)) return { generation: current, session: null };
-  const expiresAt = expires ? Number(expires) : null;
-  return { generation: current, session: { userId, role, expiresAt } };
+/** Ask for a session within `trip`; null when it has no key. Rejects when Redis cannot answer. */
+export async function readSession(trip: RoundTrip, id: string): Promise<SessionAnswer["session"]> {
+  const [userId, role, expires] = await trip.hashFields(sessionKey(id), "user", "role", "expires");
+  if (!userId || !isRole(role)) return null;
+  return { userId, role, expiresAt: expires ? Number(expires) : null };
 }
 
 /**
@@ -64,8 +59,9 @@ async function returnToRedis(
     await writeBack(ctx, record, actor, generation);
     return actor;
   }
-  // Another request may have written the key back just now: it does so before it marks the record.
-  if (await isInRedis(record.id)) return actor;
+  // Another request may have written the key back just now: it does so before it marks the record. And
+  // Redis may have been flushed just now: then the gate tells.
+  if (!(await isDeleted(record.id, generation))) return actor;
   await revokeSession(ctx, record.id, "redis_key_deleted");
   throw new AppError("session_revoked");
 }
@@ -81,25 +77,29 @@ async function writeBack(
   const key = { ...record, device: record.deviceId, role };
   const written = writeSessionKey(trip, record.id, key, record.idleExpiresAt);
   const [outcome] = await Promise.allSettled([written, trip.send()]);
-  // Redis went away again; the record has just said that the session lives.
-  if (outcome.status === "rejected") return;
-  const marked = await ctx.db
+  // A write whose reply was lost may have happened: the record is asked once more in either case, and is
+  // marked only when the write is certain.
+  const isWritten = outcome.status === "fulfilled";
+  const live = await ctx.db
     .update(sessions)
-    .set({ redisGeneration: generation })
+    .set({ redisGeneration: isWritten ? generation : null })
     .where(and(eq(sessions.id, record.id), isNull(sessions.revokedAt)))
     .returning({ id: sessions.id });
-  if (marked.length > 0) return;
-  await redis().del(sessionKey(record.id));
+  if (live.length > 0) return;
+  await deleteSessionKey(ctx, record.id);
   throw new AppError("session_revoked");
 }
 
-/** Away counts as there: only a Redis that answers can say that a key was deleted. */
-async function isInRedis(id: string): Promise<boolean> {
-  try {
-    return (await redis().exists(sessionKey(id))) === 1;
-  } catch {
-    return true;
-  }
+/** Only a Redis that answers, and that is still of this generation, can say that a key was deleted. */
+async function isDeleted(id: string, generation: string): Promise<boolean> {
+  const trip = roundTrip();
+  const [session, current] = await Promise.allSettled([
+    readSession(trip, id),
+    readGeneration(trip),
+    trip.send(),
+  ]);
+  const isAbsent = session.status === "fulfilled" && session.value === null;
+  return isAbsent && current.status === "fulfilled" && current.value === generation;
 }
 
 async function recordOfLiveSession(ctx: Context, { userId, sessionId }: AccessClaims) {

@@ -1,4 +1,4 @@
-import { desc, eq, or, sql } from "drizzle-orm";
+import { and, desc, eq, isNull, or, sql } from "drizzle-orm";
 import * as z from "zod";
 import type { Context } from "../context.js";
 import { prepared } from "../db/database.js";
@@ -28,7 +28,9 @@ export async function logIn(
   input: Credentials,
   client: SignInClient,
 ): Promise<TokenPair> {
-  const user = await findAccount(ctx, canonicalEmail(input.email), input.device?.id);
+  // An address that cannot exist is looked up like any other, to cost the same.
+  const email = canonicalEmail(input.email) ?? "";
+  const user = await findAccount(ctx, email, input.device?.id ?? "");
   const passwordHash = user?.passwordHash ?? null;
   const matches = await passwordMatches(passwordHash, input.password);
   if (!user || passwordHash === null || !matches) throw new AppError("invalid_credentials");
@@ -44,7 +46,7 @@ export async function logIn(
   };
   const record = sessionRow(ctx, session);
   await ctx.db.insert(sessions).values(record);
-  if (isOutdated(passwordHash)) ctx.after(() => rehash(ctx, user, input.password));
+  if (isOutdated(passwordHash)) ctx.after(() => rehash(ctx, user.id, passwordHash, input.password));
   return finishSignIn(ctx, user, session, record, client);
 }
 
@@ -52,17 +54,12 @@ export async function logIn(
  * The one account that this address and device may sign in to: the one it is bound to; else the claim
  * made on this device; else the only claim. Null when none or several are left.
  */
-async function findAccount(
-  ctx: Context,
-  email: string | null,
-  device: string | undefined,
-): Promise<UserRow | null> {
-  // An address that cannot exist is looked up like any other, to cost the same.
-  const [found] = await candidates(ctx.db).execute({ email: email ?? "", device: device ?? "" });
+async function findAccount(ctx: Context, email: string, device: string): Promise<UserRow | null> {
+  const [found] = await candidates(ctx.db).execute({ email, device });
   if (!found) return null;
   const { user, total } = found;
-  const isBound = user.email !== null;
-  const isClaimedHere = device !== undefined && user.claimDevice === device;
+  const isBound = user.email === email;
+  const isClaimedHere = device !== "" && user.claimDevice === device;
   return isBound || isClaimedHere || total === 1 ? user : null;
 }
 
@@ -73,7 +70,7 @@ const candidates = prepared((db) =>
     .where(
       or(
         eq(users.email, sql.placeholder("email")),
-        eq(users.claimedEmail, sql.placeholder("email")),
+        and(isNull(users.email), eq(users.claimedEmail, sql.placeholder("email"))),
       ),
     )
     .orderBy(
@@ -85,7 +82,16 @@ const candidates = prepared((db) =>
     .prepare("account_by_email"),
 );
 
-async function rehash(ctx: Context, user: UserRow, password: string): Promise<void> {
+/** Changes nothing when the password has been changed in the meantime. */
+async function rehash(
+  ctx: Context,
+  userId: string,
+  outdated: string,
+  password: string,
+): Promise<void> {
   const passwordHash = await hashPassword(password);
-  await ctx.db.update(users).set({ passwordHash }).where(eq(users.id, user.id));
+  await ctx.db
+    .update(users)
+    .set({ passwordHash })
+    .where(and(eq(users.id, userId), eq(users.passwordHash, outdated)));
 }

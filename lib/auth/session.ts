@@ -90,8 +90,7 @@ export async function markKeyUnwritten(ctx: Context, id: string): Promise<void> 
 export type RevocationReason = "logged_out" | "redis_key_deleted";
 
 /**
- * End a session: the record first, then the key. Ending one that has ended changes nothing. A key that
- * cannot be deleted now is tried again after the reply.
+ * End a session: the record first, then the key. Ending one that has ended changes nothing.
  */
 export async function revokeSession(
   ctx: Context,
@@ -102,6 +101,11 @@ export async function revokeSession(
     .update(sessions)
     .set({ revokedAt: ctx.now, revokedReason: reason })
     .where(and(eq(sessions.id, id), isNull(sessions.revokedAt)));
+  await deleteSessionKey(ctx, id);
+}
+
+/** Delete the key of a session that has ended; one that cannot be deleted now is tried again later. */
+export async function deleteSessionKey(ctx: Context, id: string): Promise<void> {
   try {
     await redis().del(sessionKey(id));
   } catch {

@@ -5,16 +5,10 @@ import { AppError } from "../errors.js";
 const passing = /^(08|53|57P0|57014|25006|40)/;
 
 /** Postgres's own error, whether drizzle wrapped it (single queries) or not (batches). */
-export function databaseError(error: unknown): NeonDbError | undefined {
+function databaseError(error: unknown): NeonDbError | undefined {
   if (error instanceof NeonDbError) return error;
   if (error instanceof Error && error.cause instanceof NeonDbError) return error.cause;
   return undefined;
-}
-
-/** Is it this unique constraint that refused the row? */
-export function violatesUnique(error: unknown, constraint: string): boolean {
-  const cause = databaseError(error);
-  return cause?.code === "23505" && cause.constraint === constraint;
 }
 
 /**

@@ -90,7 +90,7 @@ export const sessions = pgTable(
   ],
 );
 
-/** The strict limits' counters while Redis cannot answer. `window` is the number of the fixed window. */
+/** The strict limits' counters while Redis cannot answer; `key` names the window too. */
 export const rateLimits = pgTable(
   "rate_limits",
   {

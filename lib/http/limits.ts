@@ -3,7 +3,9 @@ import type { Context } from "../context.js";
 import type { Env } from "../env.js";
 import { AppError } from "../errors.js";
 import { limitedAddress } from "../ip-address.js";
+import { redisUnavailable } from "../observability/events.js";
 import { oncePer } from "../once-per.js";
+import { RedisSkippedError } from "../platform/redis-transport/breaker.js";
 import { rateLimitHeaders, secondsUntil } from "../rate-limit/headers.js";
 import { type Count, countRequest, refund, type Subject } from "../rate-limit/limiter.js";
 import { type Limit, limitsOf, type PolicyName } from "../rate-limit/policies.js";
@@ -43,12 +45,17 @@ export async function settleCounts(
   subject: Subject,
 ): Promise<Client["reserved"]> {
   if (inRedis.status === "fulfilled") return { counts: inRedis.value, countedIn: "redis" };
+  // Once in the two seconds that Redis is skipped, so that an outage does not flood the log.
+  if (!(inRedis.reason instanceof RedisSkippedError)) {
+    redisUnavailable(ctx.correlationId, inRedis.reason);
+  }
   return { counts: await countInPostgres(ctx, applying, subject), countedIn: "postgres" };
 }
 
 /**
- * Refuse a request that is over a limit: throws `rate_limited` with the honest time to wait. What other
- * limits had reserved for it is given back after the reply. Trusted addresses are never refused.
+ * Refuse a request that is over a limit: throws `rate_limited` with the honest time to wait. What was
+ * reserved for it is given back after the reply, for nothing was tried. Trusted addresses are never
+ * refused.
  */
 export function requireWithinLimits(
   ctx: Context,
@@ -57,23 +64,30 @@ export function requireWithinLimits(
 ): void {
   const refused = counts.filter((count) => !count.allowed);
   if (refused.length === 0 || isTrusted(address, ctx.env)) return;
-  const unused = counts.filter((count) => count.allowed && count.limit.refundable);
-  if (unused.length > 0) ctx.after(() => giveBack(ctx, unused, countedIn));
+  giveBackLater(ctx, { counts, countedIn });
   const until = Math.max(...refused.map((count) => count.resetsAtMs));
   throw new AppError("rate_limited", { retryAfterSeconds: secondsUntil(until, ctx.now) });
 }
 
-/** Count, after the reply, a request that was refused before any I/O. */
+/** Give back, after the reply, what was reserved for an attempt that did not fail. */
+export function giveBackLater(ctx: Context, { counts, countedIn }: Client["reserved"]): void {
+  const reserved = counts.filter(({ limit }) => limit.refundable);
+  if (reserved.length > 0) ctx.after(() => giveBack(ctx, reserved, countedIn));
+}
+
+/** Count a request that is refused before it could be counted by anything but its address. */
 export async function countRefused(
   ctx: Context,
   names: PolicyName[],
   address: string | undefined,
-): Promise<void> {
+): Promise<Count[]> {
   const byAddress = limitsFor(ctx.env, names).filter(
     (limit) => limit.kind === "ip" && !limit.refundable,
   );
   const trip = roundTrip();
-  await Promise.all([countRequest(trip, byAddress, subjectOf(ctx.env, address, {})), trip.send()]);
+  const counting = countRequest(trip, byAddress, subjectOf(ctx.env, address, {}));
+  const [counts] = await Promise.all([counting, trip.send()]);
+  return counts;
 }
 
 export { rateLimitHeaders };

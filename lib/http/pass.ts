@@ -1,6 +1,7 @@
 import type { AccessClaims } from "../auth/access-token.js";
 import { readSession, requireLiveSession, type SessionAnswer } from "../auth/live-session.js";
 import type { Context } from "../context.js";
+import { AppError, catalogue } from "../errors.js";
 import { countRequest } from "../rate-limit/limiter.js";
 import { redis, roundTrip } from "../redis/client.js";
 import { newGeneration, openGate, readGeneration } from "../redis/gate.js";
@@ -9,6 +10,7 @@ import type { Client, Endpoint } from "./endpoint.js";
 import { readJsonBody } from "./json-body.js";
 import {
   countRefused,
+  giveBackLater,
   limitsFor,
   rateLimitHeaders,
   requireWithinLimits,
@@ -18,6 +20,9 @@ import {
 import { Reply } from "./reply.js";
 import { validated } from "./validation.js";
 
+const bodyBytesMax = 1024 * 1024;
+const countedBodyBytesMax = 16 * 1024;
+
 /** What the route has made of a request before any endpoint is asked. */
 export interface Exchange {
   request: Request;
@@ -26,32 +31,73 @@ export interface Exchange {
   params: Record<string, string>;
   /** Headers that the reply carries whether the pass succeeds or throws. */
   headers: Record<string, string>;
+  /** What is to be done after the reply. */
+  deferred: Work[];
 }
+
+export type Work = () => Promise<unknown>;
 
 /**
  * The one pass of every request: token (no I/O) → body where a limit counts by it → one Redis round
  * trip (gate, session, limits) → session → body → handler → present.
  */
 export async function pass(endpoint: Endpoint, exchange: Exchange): Promise<Reply> {
-  const { ctx, request, address } = exchange;
-  let claims: AccessClaims | undefined;
-  let body: unknown;
+  const { ctx, request } = exchange;
+  const claims = endpoint.auth === "anonymous" ? undefined : await claimsOf(endpoint, exchange);
+  const countedBody = endpoint.subject ? await countedBodyOf(endpoint, exchange) : undefined;
+
+  const { client, answer } = await askRedis(endpoint, exchange, claims, countedBody);
+  const actor =
+    claims && endpoint.auth === "user" ? await requireLiveSession(ctx, claims, answer) : undefined;
+  const body = endpoint.subject
+    ? countedBody
+    : endpoint.body && validated(endpoint.body, await readJsonBody(request, bodyBytesMax));
+
   try {
-    if (endpoint.auth !== "anonymous") claims = await bearerClaims(request, ctx.env, ctx.now);
-    if (endpoint.subject) body = await parsedBody(endpoint, request);
+    const { params } = exchange;
+    const result = await endpoint.handle({ ctx, body, params, client, claims, actor });
+    return result instanceof Reply ? result : new Reply(successStatus(endpoint), result);
+  } catch (error) {
+    if (!isFailedAttempt(error)) giveBackLater(ctx, client.reserved);
+    throw error;
+  }
+}
+
+/** The token's claims. A bad token costs no I/O before the reply, and is counted after it. */
+async function claimsOf(
+  endpoint: Endpoint,
+  { ctx, request, address }: Exchange,
+): Promise<AccessClaims> {
+  try {
+    return await bearerClaims(request, ctx.env, ctx.now);
   } catch (error) {
     if (endpoint.limits.length > 0) ctx.after(() => countRefused(ctx, endpoint.limits, address));
     throw error;
   }
+}
 
-  const { client, answer } = await askRedis(endpoint, exchange, claims, body);
-  const actor =
-    claims && endpoint.auth === "user" ? await requireLiveSession(ctx, claims, answer) : undefined;
-  if (!endpoint.subject) body = await parsedBody(endpoint, request);
+/**
+ * A body that limits count by, and which is therefore read before them: it must be small, and one that
+ * is refused counts against its sender's address all the same.
+ */
+async function countedBodyOf(
+  { body, limits }: Endpoint,
+  { ctx, request, address, headers }: Exchange,
+): Promise<unknown> {
+  try {
+    return body && validated(body, await readJsonBody(request, countedBodyBytesMax));
+  } catch (error) {
+    // Without Redis the refusal stands uncounted: nothing was tried.
+    const counts = await countRefused(ctx, limits, address).catch(() => []);
+    Object.assign(headers, rateLimitHeaders(counts, ctx.now));
+    requireWithinLimits(ctx, { counts, countedIn: "redis" }, address);
+    throw error;
+  }
+}
 
-  const { params } = exchange;
-  const result = await endpoint.handle({ ctx, body, params, client, claims, actor });
-  return result instanceof Reply ? result : new Reply(successStatus(endpoint), result);
+/** Only who showed wrong credentials has failed; whatever else went wrong is not the caller's doing. */
+function isFailedAttempt(error: unknown): boolean {
+  return error instanceof AppError && catalogue[error.code].status === 401;
 }
 
 /**
@@ -76,8 +122,10 @@ async function askRedis(
     return { client: { address, redisGeneration: null, reserved }, answer: null };
   }
   const trip = roundTrip();
+  // The session before the gate: a flush in between then shuts the gate on a session that was there.
+  const key = needsSession ? readSession(trip, claims.sessionId) : null;
   const generation = needsGate ? readGeneration(trip) : Promise.resolve(null);
-  const session = needsSession ? readSession(trip, generation, claims.sessionId) : null;
+  const session = key && Promise.all([key, generation]);
   const [counted, gate, found] = await Promise.allSettled([
     countRequest(trip, limits, subject),
     generation,
@@ -91,9 +139,14 @@ async function askRedis(
   const refundable = reserved.counts.filter(({ limit }) => limit.refundable);
   return {
     client: { address, redisGeneration, reserved: { ...reserved, counts: refundable } },
-    answer: found.status === "fulfilled" ? found.value : null,
+    answer: found.status === "fulfilled" && found.value ? answerOf(found.value) : null,
   };
 }
+
+const answerOf = ([session, generation]: [SessionAnswer["session"], string | null]) => ({
+  session,
+  generation,
+});
 
 /** What a sign-in is recorded under. A gate that is shut is opened after the reply, under the same. */
 function currentGeneration(ctx: Context, gate: PromiseSettledResult<string | null>): string | null {
@@ -102,10 +155,6 @@ function currentGeneration(ctx: Context, gate: PromiseSettledResult<string | nul
   const generation = newGeneration(ctx.now);
   ctx.after(() => openGate(redis(), generation));
   return generation;
-}
-
-async function parsedBody(endpoint: Endpoint, request: Request): Promise<unknown> {
-  return endpoint.body ? validated(endpoint.body, await readJsonBody(request)) : undefined;
 }
 
 function successStatus(endpoint: Endpoint): number {

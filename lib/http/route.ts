@@ -15,7 +15,7 @@ import { correlationIdOf } from "./correlation.js";
 import { corsHeaders, preflightHeaders } from "./cors.js";
 import type { Endpoint } from "./endpoint.js";
 import { isHostAllowed } from "./hosts.js";
-import { type Exchange, pass } from "./pass.js";
+import { type Exchange, pass, type Work } from "./pass.js";
 import { pathParams } from "./path.js";
 import { problemReply, toAppError } from "./problem.js";
 import { Reply } from "./reply.js";
@@ -96,6 +96,7 @@ export function route(template: string, endpoints: Endpoints): Route {
       durationMs: performance.now() - startedAt,
       code: error?.code,
     });
+    if (exchange.deferred.length > 0) waitUntil(afterReply(exchange.deferred, ctx.correlationId));
     return response;
   }
 
@@ -104,6 +105,7 @@ export function route(template: string, endpoints: Endpoints): Route {
 
 function open(request: Request, environment: Env): Exchange {
   const correlationId = correlationIdOf(request);
+  const deferred: Work[] = [];
   const ctx: Context = {
     env: environment,
     // Reached for only where it is used: liveness must not depend on a store's address.
@@ -112,16 +114,22 @@ function open(request: Request, environment: Env): Exchange {
     },
     now: new Date(),
     correlationId,
-    after: (work) => waitUntil(afterReply(work, correlationId)),
+    after: (work) => deferred.push(work),
   };
   const address = callerAddress(request, environment);
-  return { request, ctx, address, params: {}, headers: {} };
+  return { request, ctx, address, params: {}, headers: {}, deferred };
 }
 
 /** Begin on the next turn of the event loop, when the reply is on its way. */
-async function afterReply(work: () => Promise<unknown>, correlationId: string): Promise<void> {
+async function afterReply(deferred: Work[], correlationId: string): Promise<void> {
   await new Promise((resolve) => setImmediate(resolve));
-  await work().catch((error: unknown) => workFailed(correlationId, error));
+  // Work may leave more work, which is another round.
+  while (deferred.length > 0) {
+    const round = deferred.splice(0).map((work) => work());
+    for (const outcome of await Promise.allSettled(round)) {
+      if (outcome.status === "rejected") workFailed(correlationId, outcome.reason);
+    }
+  }
 }
 
 function responseOf(reply: Reply, headers: Record<string, string>, headOnly: boolean): Response {

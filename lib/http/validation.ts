@@ -9,13 +9,13 @@ export const fieldsMax = 20;
 export function validated<S extends z.ZodType>(schema: S, value: unknown): z.output<S> {
   const result = schema.safeParse(value);
   if (result.success) return result.data;
-  const fields = result.error.issues.flatMap(fieldErrors);
+  const fields = result.error.issues.slice(0, fieldsMax).flatMap(fieldErrors);
   throw new AppError("validation_failed", { fields: fields.slice(0, fieldsMax) });
 }
 
 function fieldErrors(issue: z.core.$ZodIssue): FieldError[] {
   if (issue.code === "unrecognized_keys") {
-    return issue.keys.map((key) => ({
+    return issue.keys.slice(0, fieldsMax).map((key) => ({
       pointer: jsonPointer([...issue.path, key]),
       code: issue.code,
       message: "This field is not known here.",

@@ -43,6 +43,15 @@ export function unexpectedError(correlationId: string, route: string, error: App
   );
 }
 
+/** Redis did not answer a request, which went on without it. */
+export function redisUnavailable(correlationId: string, error: unknown): void {
+  log(
+    "WARN",
+    { evt: "redis_unavailable", cat: "redis", correlationId, data: errorFields(error) },
+    "Redis does not answer; the request goes on without it",
+  );
+}
+
 /** Work that a request left for after its reply failed. */
 export function workFailed(correlationId: string, error: unknown): void {
   log(

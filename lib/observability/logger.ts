@@ -74,7 +74,11 @@ function bounded(line: string): string {
 export function errorFields(error: unknown): Record<string, unknown> {
   if (!(error instanceof Error)) return { error: String(error) };
   const causes: string[] = [];
-  for (let cause = error.cause; cause instanceof Error && causes.length < 5; cause = cause.cause) {
+  for (
+    let cause = causeOf(error);
+    cause instanceof Error && causes.length < 5;
+    cause = causeOf(cause)
+  ) {
     causes.push(`${cause.name}: ${withoutValues(cause)}`);
   }
   return {
@@ -82,6 +86,11 @@ export function errorFields(error: unknown): Record<string, unknown> {
     stack: framesOf(error),
     ...(causes.length > 0 ? { causes: causes.join(" <- ") } : {}),
   };
+}
+
+/** Neon's driver keeps the failure of its transport under a name of its own. */
+function causeOf(error: Error): unknown {
+  return error.cause ?? (error as { sourceError?: unknown }).sourceError;
 }
 
 /**

@@ -44,7 +44,7 @@ export function health(ctx: Context): Promise<Health> {
 
 async function examine(ctx: Context): Promise<Health> {
   const [postgres, redisCheck, toolkit] = await Promise.all([
-    timed("datastore", "fail", async () => void (await ctx.db.execute(sql`select 1`))),
+    timed("datastore", "fail", () => askPostgres(ctx)),
     timed("datastore", "warn", async () => void (await redis().ping())),
     timed("component", "warn", (signal) => askToolkit(ctx, signal)),
   ]);
@@ -84,6 +84,12 @@ async function timed(
     const output = error instanceof Unhealthy ? error.message : "unreachable";
     return { componentType, status: failure, output, time };
   }
+}
+
+/** A database that answers and has no tables is of no use either: somebody forgot to migrate it. */
+async function askPostgres({ db }: Context): Promise<void> {
+  const [found] = (await db.execute(sql`select to_regclass('users') is not null as migrated`)).rows;
+  if (!found?.migrated) throw new Unhealthy("not migrated: run db:migrate:up");
 }
 
 /** A refused key is a setting of ours; an outage is theirs. */

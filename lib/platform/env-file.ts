@@ -1,4 +1,4 @@
-import { constants, copyFileSync, readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import process from "node:process";
 import { parse } from "dotenv";
 
@@ -9,10 +9,10 @@ export function loadEnvFile(path = ".env"): void {
   for (const [name, value] of Object.entries(parse(text))) process.env[name] ??= value;
 }
 
-/** Make `.env` from the example. True when it was made, false when there is one already. */
+/** Make `.env` from the example, readable by its owner alone. True when it was made, false when there is one already. */
 export function createEnvFile(path = ".env", example = ".env.example"): boolean {
   try {
-    copyFileSync(example, path, constants.COPYFILE_EXCL);
+    writeFileSync(path, readFileSync(example), { flag: "wx", mode: 0o600 });
     return true;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;

@@ -1,5 +1,6 @@
 import { sql } from "drizzle-orm";
 import type { Context } from "../context.js";
+import { rateLimits } from "../db/schema.js";
 import { applying, type Count, counterKey, type Subject } from "./limiter.js";
 import type { Limit } from "./policies.js";
 
@@ -22,12 +23,12 @@ export async function countInPostgres(
   const ends = sql.param(strict.map(({ resetsAtMs }) => resetsAtMs));
   const { rows } = await ctx.db.execute<{ key: string; used: number }>(sql`
     with pruned as (
-      delete from rate_limits where key in (
-        select key from rate_limits where resets_at_ms < ${ctx.now.getTime()}
+      delete from ${rateLimits} where key in (
+        select key from ${rateLimits} where resets_at_ms < ${ctx.now.getTime()}
         limit 20 for update skip locked
       )
     )
-    insert into rate_limits (key, used, resets_at_ms)
+    insert into ${rateLimits} (key, used, resets_at_ms)
     select key, 1, ends from unnest(${keys}::text[], ${ends}::bigint[]) as counted (key, ends)
     on conflict (key) do update set used = rate_limits.used + 1
     returning key, used`);
@@ -43,9 +44,13 @@ export async function countInPostgres(
 export async function refundInPostgres(ctx: Context, counts: Count[]): Promise<void> {
   if (counts.length === 0) return;
   const keys = counts.map(({ limit, value }) => windowOf(limit, value, ctx.now).key);
-  await ctx.db.execute(
-    sql`update rate_limits set used = used - 1 where key = any(${sql.param(keys)}::text[])`,
-  );
+  await ctx.db.execute(sql`
+    with locked as (
+      select key from ${rateLimits} where key = any(${sql.param(keys)}::text[])
+      order by key for update
+    )
+    update ${rateLimits} set used = used - 1 from locked
+    where ${rateLimits.key} = locked.key and used > 0`);
 }
 
 function windowOf(limit: Limit, value: string, now: Date) {

@@ -91,6 +91,19 @@ describe("GET /api/health", () => {
     },
   );
 
+  it("fails when nobody has migrated the database, and says so", async () => {
+    await stores.sql("alter table users rename to users_elsewhere");
+    try {
+      const { status, body } = await check();
+      expect(status).toBe(503);
+      expect(body.checks["postgres:responseTime"]).toMatchObject([
+        { status: "fail", output: "not migrated: run db:migrate:up" },
+      ]);
+    } finally {
+      await stores.sql("alter table users_elsewhere rename to users");
+    }
+  });
+
   it.each([
     ["refused", { kind: "refuse" }],
     ["cut", { kind: "reset" }],

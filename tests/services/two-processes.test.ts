@@ -5,7 +5,7 @@ import { openRealRedis } from "../../dev/stores/real-redis.js";
 import type { TokenPair } from "../../lib/auth/token-pair.js";
 import type { RedisBackend } from "../../lib/platform/redis-transport/upstash-protocol.js";
 import { copyProject } from "../support/project-copy.js";
-import { createDatabase, workerRedisUrl } from "../support/real-stores.js";
+import { claimRedis, createDatabase, workerRedisUrl } from "../support/real-stores.js";
 import { builtServer, type ServerProcess, startServerProcess } from "../support/server-process.js";
 
 const limit = 10;
@@ -21,7 +21,7 @@ describe("two processes over the same stores", () => {
     await Promise.all([buildOutput(project.root), buildSelfHosted(project.root)]);
     database = await createDatabase(inject("migrated"));
     redis = await openRealRedis(workerRedisUrl());
-    await redis.call(["FLUSHDB"]);
+    await claimRedis(redis);
     environment = {
       DATABASE_URL: database.url,
       REDIS_URL: workerRedisUrl(),

@@ -1,6 +1,7 @@
 import process from "node:process";
 import pg from "pg";
 import type { ProvidedContext } from "vitest";
+import type { RedisBackend } from "../../lib/platform/redis-transport/upstash-protocol.js";
 
 /** A database of this test file's own on the real server, a copy of the migrated one. */
 export async function createDatabase(
@@ -19,6 +20,18 @@ export async function createDatabase(
       await server.end();
     },
   };
+}
+
+const mark = "tests-may-empty-this-database";
+
+/** Empty the worker's Redis database. Throws when it holds what is not the tests' own. */
+export async function claimRedis(redis: RedisBackend): Promise<void> {
+  const [size, marked] = await Promise.all([redis.call(["DBSIZE"]), redis.call(["EXISTS", mark])]);
+  if (size !== 0 && marked !== 1) {
+    throw new Error(`The Redis of ${workerRedisUrl()} is not empty, and not the tests' to empty.`);
+  }
+  await redis.call(["FLUSHDB"]);
+  await redis.call(["SET", mark, "1"]);
 }
 
 /** The database of the real Redis that belongs to this worker. */

@@ -12,7 +12,7 @@ import { postgresOverHttp } from "../../lib/platform/postgres-transport/over-htt
 import { postgresPool } from "../../lib/platform/postgres-transport/pool.js";
 import { redisOverHttp } from "../../lib/platform/redis-transport/over-http.js";
 import type { RedisBackend } from "../../lib/platform/redis-transport/upstash-protocol.js";
-import { createDatabase, workerRedisUrl } from "./real-stores.js";
+import { claimRedis, createDatabase, workerRedisUrl } from "./real-stores.js";
 import { settled } from "./wait-until.js";
 
 /** The stores of one test file, as an operator's terminal and a saboteur reach them. */
@@ -25,6 +25,8 @@ export interface Stores {
   /** What reached each store since the last `resetCalls`: Redis commands and SQL calls. */
   calls(): { redisTrips: number; redisCommands: number; postgresCalls: number };
   resetCalls(): Promise<void>;
+  /** Resolves when everything that requests left for after their replies is done. */
+  settled(): Promise<void>;
 }
 
 /** Give this test file its own stores: embedded ones, or its own corner of the real ones. */
@@ -50,6 +52,7 @@ export function useStores(): Stores {
       return stores().faults;
     },
     calls: () => countCalls(stores().faults),
+    settled,
     async resetCalls() {
       await settled();
       await stores().faults.redis.reset();
@@ -128,7 +131,7 @@ async function openDatabase(): Promise<Open<SqlBackend>> {
 async function openCache(): Promise<Open<RedisBackend>> {
   if (!process.env.TEST_REDIS_URL) return openEmbeddedRedis({});
   const backend = await openRealRedis(workerRedisUrl());
-  await backend.call(["FLUSHDB"]);
+  await claimRedis(backend);
   return {
     backend,
     async close() {

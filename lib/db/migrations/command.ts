@@ -73,10 +73,11 @@ interface Run {
 const commands: Record<string, (run: Run) => Promise<void>> = {
   async up({ sql, migrations, io }) {
     let count = 0;
-    const { unknown } = await migrateUp(sql, migrations, (name) => {
+    const { pending, unknown } = await migrateUp(sql, migrations, (name) => {
       count++;
       io.out(`Applied ${name}`);
     });
+    for (const name of pending) io.out(`Skipped ${name}: its file holds no statement yet`);
     for (const name of unknown) io.out(`Left alone ${name}: it is from a newer release`);
     if (count === 0) io.out("Nothing to apply: the database is up to date");
   },
@@ -97,7 +98,8 @@ const commands: Record<string, (run: Run) => Promise<void>> = {
   },
 };
 
-function oneLine(error: unknown): string {
+/** What is wrong, for a terminal: the host that is unreachable, or what the database said. */
+export function oneLine(error: unknown): string {
   const isUnreachable = error instanceof NeonDbError && error.code === undefined;
   const message = isUnreachable
     ? `The database cannot be reached: ${rootMessage(error)}`

@@ -28,7 +28,7 @@ export interface MigrationStatus {
 
 /**
  * Apply what is not applied yet, in order. Several runners may start at once: one applies a migration,
- * the others wait. Each is applied whole or not at all; one that fails stops the run and is a
+ * the others wait. One that holds no statement yet stays pending. Each is applied whole or not at all; one that fails stops the run and is a
  * MigrationError, as is an applied one whose file has changed.
  */
 export async function migrateUp(
@@ -38,7 +38,8 @@ export async function migrateUp(
 ): Promise<MigrationStatus> {
   await prepareRecord(sql);
   const { pending } = await migrationStatus(sql, migrations);
-  for (const migration of migrations.filter(({ name }) => pending.includes(name))) {
+  const written = migrations.filter(({ up }) => up.statements.length > 0);
+  for (const migration of written.filter(({ name }) => pending.includes(name))) {
     const isOurs = await run(sql, migration.name, migration.up, {
       record: () => recordApplied(sql, migration),
       isDone: () => isApplied(sql, migration.name),
@@ -65,6 +66,9 @@ export async function migrateDown(
   }
   if (!migration.down) {
     throw new MigrationError(`${migration.name}.down.sql is missing: nothing was undone`);
+  }
+  if (migration.down.statements.length === 0) {
+    throw new MigrationError(`${migration.name}.down.sql holds no statement: nothing was undone`);
   }
   await prepareRecord(sql);
   const isOurs = await run(sql, migration.name, migration.down, {

@@ -3,6 +3,12 @@ import type { Requester } from "@upstash/redis";
 const failuresToOpen = 2;
 const openMs = 2000;
 
+/** Redis was not asked: it has just failed to answer twice. */
+export class RedisSkippedError extends Error {
+  override readonly name = "RedisSkippedError";
+  override readonly message = "Redis is skipped after repeated failures.";
+}
+
 /**
  * Stop asking a Redis that does not answer: after two failures in a row every call fails at once for
  * 2 s, so that requests wait for a dead Redis at most once in that time. A command that Redis itself
@@ -13,7 +19,7 @@ export function withBreaker(requester: Requester): Requester {
   let openUntil = 0;
   return Object.assign(Object.create(requester) as Requester, {
     request: async <Result>(call: Parameters<Requester["request"]>[0]) => {
-      if (Date.now() < openUntil) throw new Error("Redis is skipped after repeated failures.");
+      if (Date.now() < openUntil) throw new RedisSkippedError();
       try {
         const reply = await requester.request<Result>(call);
         failures = 0;

@@ -1,9 +1,6 @@
-/** What to tell when the port is taken, in the words of the operations guide; undefined for other errors. */
-export function explainPortInUse(error: unknown): string | undefined {
-  const { code, address, port } = error as NodeJS.ErrnoException & {
-    address?: string;
-    port?: number;
-  };
+/** What to tell when `port` is taken, in the words of the operations guide; undefined for other errors. */
+export function explainPortInUse(error: unknown, port: string | undefined): string | undefined {
+  const { code, address } = error as NodeJS.ErrnoException & { address?: string };
   if (code !== "EADDRINUSE") return undefined;
   return [
     `Error: EADDRINUSE: address already in use ${address ?? "::"}:${port}`,

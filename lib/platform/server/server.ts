@@ -105,7 +105,8 @@ function createAnswer(options: ServerOptions) {
     const requestId = createRequestId();
     const target = incoming.url ?? "";
     // The absolute form is for proxies; here its host could contradict the Host header.
-    if (!target.startsWith("/")) return errorReply("BAD_REQUEST", requestId);
+    if (!target.startsWith("/") || hasTwoHosts(incoming))
+      return errorReply("BAD_REQUEST", requestId);
     if (target.length > urlBytesMax) return errorReply("URL_TOO_LONG", requestId);
     if (headerBytes(incoming) > headerBytesMax) {
       return errorReply("REQUEST_HEADER_TOO_LARGE", requestId);
@@ -149,6 +150,11 @@ function clientOf(
 
 function joined(header: string | string[] | undefined): string | undefined {
   return header === undefined ? undefined : String(header);
+}
+
+/** RFC 9112, section 3.2: which of them is meant is anybody's guess. */
+function hasTwoHosts({ rawHeaders }: IncomingMessage): boolean {
+  return rawHeaders.filter((text, index) => index % 2 === 0 && /^host$/i.test(text)).length > 1;
 }
 
 function headerBytes(incoming: IncomingMessage): number {

@@ -81,6 +81,20 @@ describe("POST /api/auth/login", () => {
     expect(asStranger).toMatchObject({ status: 401, code: "invalid_credentials" });
   });
 
+  it("knows a bound account by the address it is bound to, not by one it once claimed", async () => {
+    const owner = await aUser();
+    const other = await aUser({ email: owner.email, password: "the other one's own" });
+    await stores.sql(
+      "update users set email = claimed_email, claimed_email = null where id = $1",
+      owner.user.id,
+    );
+    await stores.sql("update users set email = $2 where id = $1", other.user.id, other.user.id);
+    const asOwner = await call(login, "POST", { body: { email: owner.email, password } });
+    expect(asOwner.body.user.id).toBe(owner.user.id);
+    const body = { email: owner.email, password: "the other one's own" };
+    expect((await call(login, "POST", { body, ip: anAddress() })).status).toBe(401);
+  });
+
   it("signs in to a claim from the device that made it, and to none from elsewhere", async () => {
     const first = await aUser();
     await aUser({ email: first.email });
@@ -155,15 +169,58 @@ describe("POST /api/auth/login", () => {
       expect((await fail(email, ip)).status).toBe(401);
     });
 
-    it("counts a body that is refused against the address, after the reply", async () => {
+    it("counts a body that is refused against the address, and stops at the limit", async () => {
       const ip = anAddress();
-      await stores.resetCalls();
-      const answer = await call(login, "POST", { body: { email: 1 }, ip });
-      expect(answer.status).toBe(422);
-      expect(stores.calls().redisTrips).toBe(0);
-      await stores.resetCalls();
+      const send = () => call(login, "POST", { body: { email: 1 }, ip });
+      expect((await send()).status).toBe(422);
       const [key = ""] = (await stores.redis("KEYS", `rate:auth-calls:ip:${ip}:*`)) as string[];
       expect(await stores.redis("GET", key)).toBe("1");
+      await stores.redis("SET", key, "300", "KEEPTTL");
+      const refused = await send();
+      expect(refused).toMatchObject({ status: 429, code: "rate_limited" });
+      expect(Number(refused.headers.get("retry-after"))).toBeGreaterThan(0);
+    });
+
+    it("reads no large body before it has counted", async () => {
+      const body = JSON.stringify({ email: "a".repeat(17_000) });
+      const answer = await call(login, "POST", { body, ip: anAddress() });
+      expect(answer).toMatchObject({ status: 413, code: "payload_too_large" });
+    });
+
+    it("counts no attempt that failed for our own reasons", async () => {
+      const person = await aUser();
+      const ip = anAddress();
+      await stores.faults.postgres.set({ kind: "refuse" });
+      for (let attempt = 0; attempt < 6; attempt++) {
+        const answer = await call(login, "POST", { body: credentials(person), ip });
+        expect(answer.status).toBe(503);
+        await stores.settled();
+      }
+      await stores.faults.postgres.set(null);
+      expect((await call(login, "POST", { body: credentials(person), ip })).status).toBe(200);
+    });
+
+    it("counts no attempt that it refused", async () => {
+      const person = await aUser();
+      const ip = anAddress();
+      const send = () => call(login, "POST", { body: credentials(person), ip });
+      const statuses = (await Promise.all(Array.from({ length: 12 }, send))).map((a) => a.status);
+      expect(statuses).toContain(429);
+      await stores.settled();
+      expect((await send()).status).toBe(200);
+    });
+
+    it("counts the same without Redis", async () => {
+      const person = await aUser();
+      const ip = anAddress();
+      await stores.faults.redis.set({ kind: "refuse" });
+      const send = () => call(login, "POST", { body: credentials(person), ip });
+      for (let attempt = 0; attempt < 8; attempt++) {
+        expect((await send()).status).toBe(200);
+        await stores.settled();
+      }
+      for (let attempt = 0; attempt < 5; attempt++) await fail(person.email, ip);
+      expect((await send()).status).toBe(429);
     });
 
     it("counts IPv6 by /64 and an IPv4-mapped address as IPv4", async () => {

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import login from "../../../api/auth/login.js";
 import logout from "../../../api/auth/logout.js";
 import user from "../../../api/user/index.js";
+import type { Fault } from "../../../dev/fault-proxy.js";
 import { call } from "../../support/call.js";
 import { aUser, type Person, password } from "../../support/people.js";
 import { useStores } from "../../support/stores.js";
@@ -81,6 +82,40 @@ describe("a session's key in Redis", () => {
     expect(await exists(person)).toBe(1);
     expect((await read(person)).status).toBe(200);
   });
+
+  it("is not taken for deleted when Redis is flushed in the midst of a request", async () => {
+    const person = await aUser();
+    await stores.redis("DEL", `session:${person.sessionId}`);
+    const flushBeforeSecondLook = (body: unknown) => {
+      const text = JSON.stringify(body);
+      const isSecondLook = text.includes(person.sessionId) && !text.includes("EVALSHA");
+      if (isSecondLook) void stores.redis("FLUSHDB");
+      return isSecondLook;
+    };
+    await stores.faults.redis.set({ kind: "latency", ms: 100, match: flushBeforeSecondLook });
+    expect((await read(person)).status).toBe(200);
+    await stores.faults.redis.set(null);
+    expect((await read(person)).status).toBe(200);
+  });
+
+  it.each(["latency", "lose-reply"] as const)(
+    "does not outlive a sign-out that falls into its writing back (%s)",
+    async (kind) => {
+      const person = await aUser();
+      await stores.redis("FLUSHDB");
+      await stores.redis("HSET", "gate", "generation", "another");
+      const end = "update sessions set revoked_at = now() where id = $1";
+      const signOutDuringWrite = (body: unknown) => {
+        const isWrite = JSON.stringify(body).includes('"HSET"');
+        if (isWrite) void stores.sql(end, person.sessionId);
+        return isWrite;
+      };
+      const fault = { ms: 100, match: signOutDuringWrite };
+      await stores.faults.redis.set({ kind, ...fault } as Fault);
+      expect(await read(person)).toMatchObject({ status: 401, code: "session_revoked" });
+      expect(await exists(person)).toBe(0);
+    },
+  );
 
   it("belongs to the person in the token", async () => {
     const [person, other] = [await aUser(), await aUser()];

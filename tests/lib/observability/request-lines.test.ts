@@ -58,6 +58,18 @@ describe("every request ends in one line", () => {
     expect(found.sort()).toEqual(ids.sort());
   });
 
+  it("and Redis's absence is told, with its reason, once in a while", async () => {
+    const { accessToken: token } = await aUser();
+    await stores.faults.redis.set({ kind: "refuse" });
+    for (let request = 0; request < 10; request++) {
+      expect((await call(user, "GET", { token })).status).toBe(200);
+    }
+    const lines = logs.read("redis_unavailable");
+    expect(lines).toHaveLength(2);
+    expect(lines[0]).toMatchObject({ level: "WARN", cat: "redis" });
+    expect(lines[0].data.error).toContain("ECONNREFUSED");
+  });
+
   it("and a failure of a store has the same correlation ID in each of its lines", async () => {
     await stores.faults.postgres.set({ kind: "refuse" });
     const { status, body } = await call(register, "POST", {
@@ -74,5 +86,6 @@ describe("every request ends in one line", () => {
     const lines = logs.read();
     expect(lines.map(({ evt }) => evt)).toEqual(["request_failed", "http_request"]);
     expect(lines.map(({ corr }) => corr.correlationId)).toEqual(["failing-1", "failing-1"]);
+    expect(lines[0].data.causes).toContain("ECONNREFUSED");
   });
 });

@@ -74,6 +74,18 @@ describe.each(stores)("migrations over $name", ({ serve }) => {
     await sql().transaction((tx) => [tx`DROP SCHEMA public CASCADE`, tx`CREATE SCHEMA public`]);
   });
 
+  it("skips a file that is not written yet, and hinders nothing by it", async () => {
+    await write({ ...files, "0003_later.sql": "-- soon\n", "0003_later.down.sql": "-- soon\n" });
+    const skipped = "Skipped 0003_later: its file holds no statement yet";
+    expect((await migrate("up")).out).toEqual([`Applied ${first}`, `Applied ${second}`, skipped]);
+    expect((await migrate("status")).out.at(-1)).toBe("pending  0003_later");
+    expect((await migrate("down")).out).toEqual([`Undid ${second}`]);
+    await write({ "0003_later.sql": "CREATE TABLE later ();" });
+    expect((await migrate("up")).out).toEqual([`Applied ${second}`, "Applied 0003_later"]);
+    const undone = await migrate("down");
+    expect(undone).toMatchObject({ code: 1, errors: [expect.stringContaining("no statement")] });
+  });
+
   it("applies what is pending, in order, once", async () => {
     await write(files);
     expect(await migrate("up")).toEqual({
@@ -266,7 +278,6 @@ describe("migration files", () => {
   );
 
   it.each([
-    ["0001_empty.sql", "-- nothing yet\n", /holds no statement/],
     ["0001_own.sql", "BEGIN;\n--> statement-breakpoint\nSELECT 1;", /begins a transaction/],
     ["0001_two.sql", "-- no transaction\nA;\n--> statement-breakpoint\nB;", /exactly one/],
     ["0001_once.sql", "-- no transaction\nCREATE INDEX CONCURRENTLY i ON t (a);", /repeatable/],

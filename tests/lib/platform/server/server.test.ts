@@ -167,6 +167,18 @@ describe("a failing function", () => {
   );
 });
 
+it("a request with two hosts is refused", async () => {
+  const server = await serve([route("/api/host", async () => new Response("never"))]);
+  const socket = net.connect(server.port, "127.0.0.1");
+  socket.write(
+    "GET /api/host HTTP/1.1\r\nHost: a.test\r\nhost: b.test\r\nConnection: close\r\n\r\n",
+  );
+  let received = "";
+  for await (const bytes of socket) received += bytes;
+  expect(received).toMatch(/^HTTP\/1.1 400 /);
+  await server.close();
+});
+
 describe("a client that goes away", () => {
   it("aborts the request's signal", async () => {
     inside = [];
