@@ -71,8 +71,8 @@ export async function resetSession(session: PostgresSession): Promise<void> {
 }
 
 /**
- * True for a prepared statement that a migration has made unusable, or that a connection pooler in
- * between has taken away. The server refuses it before it does anything, so repeating it is safe.
+ * True for a prepared statement that is gone or that a migration has made unusable. The server refuses
+ * it before it does anything, so repeating it is safe.
  */
 function isStale(error: unknown): boolean {
   if (!isServerError(error)) return false;
