@@ -92,8 +92,7 @@ function options(): { fresh: boolean } {
 serve(options()).catch((error) => {
   const isForPeople = error instanceof EnvironmentError || error instanceof StoresError;
   console.error(
-    explainPortInUse(error, process.env.PORT || "8080") ??
-      (isForPeople ? `Error: ${error.message}` : error),
+    explainPortInUse(error, () => env().port) ?? (isForPeople ? `Error: ${error.message}` : error),
   );
   process.exit(1);
 });

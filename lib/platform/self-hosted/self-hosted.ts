@@ -71,6 +71,6 @@ function exitOnUncaught(close: () => Promise<void>): void {
 loadEnvFile();
 serve().catch((error) => {
   const known = error instanceof EnvironmentError ? `Error: ${error.message}` : undefined;
-  console.error(explainPortInUse(error, process.env.PORT || "8080") ?? known ?? error);
+  console.error(explainPortInUse(error, () => env().port) ?? known ?? error);
   process.exit(1);
 });

@@ -1,7 +1,8 @@
-/** What to tell when `port` is taken, in the words of the operations guide; undefined for other errors. */
-export function explainPortInUse(error: unknown, port: string | undefined): string | undefined {
+/** What to tell when the port is taken, in the words of the operations guide; undefined for other errors. */
+export function explainPortInUse(error: unknown, portOf: () => number): string | undefined {
   const { code, address } = error as NodeJS.ErrnoException & { address?: string };
   if (code !== "EADDRINUSE") return undefined;
+  const port = portOf();
   return [
     `Error: EADDRINUSE: address already in use ${address ?? "::"}:${port}`,
     `Free the port:      lsof -ti :${port} | xargs kill -9`,
