@@ -60,7 +60,7 @@ export function postgresPool(
       signal?.addEventListener("abort", onAbort);
 
       pool.connect((error, client, release) => {
-        if (isSettled) return release();
+        if (isSettled) return client && release();
         if (!client) {
           settle();
           return reject(isRefusal(error) ? error : unreachable(place, error));
