@@ -9,8 +9,8 @@ const parameters = { memoryCost: 19_456, timeCost: 2, parallelism: 1 } as const;
 const nobodysHash =
   "$argon2id$v=19$m=19456,t=2,p=1$8MDdU02GQTOxbnalEQ6MMQ$Qd/S3Ml/5zyNEze6tE9nvg845glmtjrimyU6vPsa7+U";
 
-export const passwordLengthMin = 8;
-export const passwordLengthMax = 128;
+const passwordLengthMin = 8;
+const passwordLengthMax = 128;
 
 /** The PHC string of a password. Throws `service_unavailable` when too many hashes are waiting. */
 export function hashPassword(password: string): Promise<string> {

@@ -21,7 +21,7 @@ export interface NewSession {
 }
 
 export const idleDays = 30;
-export const absoluteDays = 180;
+const absoluteDays = 180;
 const dayMs = 86_400_000;
 
 /** 128 random bits, base64url: 22 characters. */

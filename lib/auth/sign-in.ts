@@ -1,5 +1,5 @@
 import type { Context } from "../context.js";
-import { type Count, refund } from "../rate-limit/limiter.js";
+import { type Reservation, refund } from "../rate-limit/limiter.js";
 import { refundInPostgres } from "../rate-limit/strict-fallback.js";
 import { roundTrip } from "../redis/client.js";
 import type { UserRow } from "../user/user.js";
@@ -12,7 +12,7 @@ export interface SignInClient {
   /** The gate's generation, or null when Redis could not tell. */
   redisGeneration: string | null;
   /** The failures that were counted in advance, given back on success. */
-  reserved: { counts: Count[]; countedIn: "redis" | "postgres" };
+  reserved: Reservation;
 }
 
 /** A password sign-in's `amr` (RFC 8176). */

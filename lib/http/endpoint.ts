@@ -2,7 +2,7 @@ import type * as z from "zod";
 import type { AccessClaims } from "../auth/access-token.js";
 import type { Actor, Context } from "../context.js";
 import type { ErrorCode } from "../errors.js";
-import type { Count } from "../rate-limit/limiter.js";
+import type { Reservation } from "../rate-limit/limiter.js";
 import type { PolicyName } from "../rate-limit/policies.js";
 
 /** `anonymous`: a bearer is not looked at. `token`: any valid one. `user`: its session must be live. */
@@ -15,7 +15,7 @@ export interface Client {
   /** The gate's generation, or null when Redis did not answer. */
   redisGeneration: string | null;
   /** Refundable counts, to be given back when the attempt succeeds. */
-  reserved: { counts: Count[]; countedIn: "redis" | "postgres" };
+  reserved: Reservation;
 }
 
 export interface Input<A extends Auth, B> {

@@ -6,14 +6,19 @@ import { limitedAddress } from "../ip-address.js";
 import { redisUnavailable } from "../observability/events.js";
 import { oncePer } from "../once-per.js";
 import { RedisSkippedError } from "../platform/redis-transport/breaker.js";
-import { rateLimitHeaders, secondsUntil } from "../rate-limit/headers.js";
-import { type Count, countRequest, refund, type Subject } from "../rate-limit/limiter.js";
+import { secondsUntil } from "../rate-limit/headers.js";
+import {
+  type Count,
+  countRequest,
+  type Reservation,
+  refund,
+  type Subject,
+} from "../rate-limit/limiter.js";
 import { type Limit, limitsOf, type PolicyName } from "../rate-limit/policies.js";
 import { countInPostgres, refundInPostgres } from "../rate-limit/strict-fallback.js";
 import { roundTrip } from "../redis/client.js";
 import { deriveKey } from "../secret.js";
 import { isTrusted } from "./caller-address.js";
-import type { Client } from "./endpoint.js";
 
 /** The limits that an endpoint names. */
 export function limitsFor(env: Env, names: PolicyName[]): Limit[] {
@@ -43,7 +48,7 @@ export async function settleCounts(
   inRedis: PromiseSettledResult<Count[]>,
   applying: Limit[],
   subject: Subject,
-): Promise<Client["reserved"]> {
+): Promise<Reservation> {
   if (inRedis.status === "fulfilled") return { counts: inRedis.value, countedIn: "redis" };
   // Once in the two seconds that Redis is skipped, so that an outage does not flood the log.
   if (!(inRedis.reason instanceof RedisSkippedError)) {
@@ -59,7 +64,7 @@ export async function settleCounts(
  */
 export function requireWithinLimits(
   ctx: Context,
-  { counts, countedIn }: Client["reserved"],
+  { counts, countedIn }: Reservation,
   address: string | undefined,
 ): void {
   const refused = counts.filter((count) => !count.allowed);
@@ -70,9 +75,9 @@ export function requireWithinLimits(
 }
 
 /** Give back, after the reply, what was reserved for an attempt that did not fail. */
-export function giveBackLater(ctx: Context, { counts, countedIn }: Client["reserved"]): void {
+export function giveBackLater(ctx: Context, { counts, countedIn }: Reservation): void {
   const reserved = counts.filter(({ limit }) => limit.refundable);
-  if (reserved.length > 0) ctx.after(() => giveBack(ctx, reserved, countedIn));
+  if (reserved.length > 0) ctx.after(() => giveBack(ctx, { counts: reserved, countedIn }));
 }
 
 /** Count a request that is refused before it could be counted by anything but its address. */
@@ -90,13 +95,7 @@ export async function countRefused(
   return counts;
 }
 
-export { rateLimitHeaders };
-
-async function giveBack(
-  ctx: Context,
-  counts: Count[],
-  countedIn: "redis" | "postgres",
-): Promise<void> {
+async function giveBack(ctx: Context, { counts, countedIn }: Reservation): Promise<void> {
   if (countedIn === "postgres") return refundInPostgres(ctx, counts);
   const trip = roundTrip();
   await Promise.all([refund(trip, counts), trip.send()]);

@@ -2,6 +2,7 @@ import type { AccessClaims } from "../auth/access-token.js";
 import { readSession, requireLiveSession, type SessionAnswer } from "../auth/live-session.js";
 import type { Context } from "../context.js";
 import { AppError, catalogue } from "../errors.js";
+import { rateLimitHeaders } from "../rate-limit/headers.js";
 import { countRequest } from "../rate-limit/limiter.js";
 import { redis, roundTrip } from "../redis/client.js";
 import { newGeneration, openGate, readGeneration } from "../redis/gate.js";
@@ -12,7 +13,6 @@ import {
   countRefused,
   giveBackLater,
   limitsFor,
-  rateLimitHeaders,
   requireWithinLimits,
   settleCounts,
   subjectOf,
@@ -125,11 +125,11 @@ async function askRedis(
   // The session before the gate: a flush in between then shuts the gate on a session that was there.
   const key = needsSession ? readSession(trip, claims.sessionId) : null;
   const generation = needsGate ? readGeneration(trip) : Promise.resolve(null);
-  const session = key && Promise.all([key, generation]);
+  const answer = key && answerOf(key, generation);
   const [counted, gate, found] = await Promise.allSettled([
     countRequest(trip, limits, subject),
     generation,
-    session,
+    answer,
     trip.send(),
   ]);
   const redisGeneration = needsGate ? currentGeneration(ctx, gate) : null;
@@ -139,14 +139,17 @@ async function askRedis(
   const refundable = reserved.counts.filter(({ limit }) => limit.refundable);
   return {
     client: { address, redisGeneration, reserved: { ...reserved, counts: refundable } },
-    answer: found.status === "fulfilled" && found.value ? answerOf(found.value) : null,
+    answer: found.status === "fulfilled" ? found.value : null,
   };
 }
 
-const answerOf = ([session, generation]: [SessionAnswer["session"], string | null]) => ({
-  session,
-  generation,
-});
+async function answerOf(
+  key: Promise<SessionAnswer["session"]>,
+  gate: Promise<string | null>,
+): Promise<SessionAnswer> {
+  const [session, generation] = await Promise.all([key, gate]);
+  return { session, generation };
+}
 
 /** What a sign-in is recorded under. A gate that is shut is opened after the reply, under the same. */
 function currentGeneration(ctx: Context, gate: PromiseSettledResult<string | null>): string | null {

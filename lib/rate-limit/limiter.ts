@@ -15,6 +15,12 @@ export interface Count {
   resetsAtMs: number;
 }
 
+/** What a request was counted in, and where: whatever is given back goes back there. */
+export interface Reservation {
+  counts: Count[];
+  countedIn: "redis" | "postgres";
+}
+
 /**
  * Count a request in every limit that applies to it, within `trip`. Rejects when Redis cannot answer:
  * the caller then decides by each limit's `whenRedisFails`.
