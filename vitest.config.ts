@@ -3,16 +3,23 @@ import { defineConfig } from "vitest/config";
 
 const patient = { testTimeout: 20_000, hookTimeout: 60_000 };
 const globalSetup = "tests/support/global-setup.ts";
+const setupFiles = "tests/support/search-records.ts";
 
 /** Races can only be lost on real servers: these run where some are named. */
 const services = {
   test: {
     name: "services",
     include: ["tests/services/**/*.test.ts"],
-    globalSetup,
+    globalSetup: [globalSetup, "tests/support/built-project.ts"],
+    setupFiles,
     ...patient,
   },
 };
+
+/** Over named stores only what asks them: the rest of the platform has never heard of them. */
+const platform = process.env.TEST_DATABASE_URL
+  ? "tests/dev/{postgres,redis}/**/*.test.ts"
+  : "tests/{dev,system}/**/*.test.ts";
 
 export default defineConfig({
   test: {
@@ -29,11 +36,12 @@ export default defineConfig({
           name: "backend",
           include: ["tests/{api,lib}/**/*.test.ts"],
           globalSetup,
+          setupFiles,
           ...patient,
         },
       },
       ...(process.env.TEST_DATABASE_URL ? [services] : []),
-      { test: { name: "platform", include: ["tests/{dev,system}/**/*.test.ts"], ...patient } },
+      { test: { name: "platform", include: [platform], ...patient } },
     ],
   },
 });

@@ -3,12 +3,13 @@ import type { AddressInfo } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 
 /**
- * What befalls a call. `times` says how many are hit before the proxy heals, `match` which ones; a
- * refused call never arrives, so it can neither be counted nor looked at.
+ * What befalls a call. `times` says how many are hit before the proxy heals, `match` which ones, and a
+ * call goes no further before it has decided; a refused call never arrives, so it can neither be counted
+ * nor looked at.
  */
 export type Fault =
   | { kind: "refuse" }
-  | ({ times?: number; match?: (body: unknown) => boolean } & (
+  | ({ times?: number; match?: (body: unknown) => boolean | Promise<boolean> } & (
       | { kind: "latency"; ms: number }
       | { kind: "reset" | "garbage" | "hang" | "lose-reply" }
     ));
@@ -45,13 +46,15 @@ export async function startFaultProxy(target: string): Promise<FaultProxy> {
     const text = (await readBytes(request)).toString("utf8");
     const call = { path: request.url ?? "/", body: parsed(text) };
     calls.push(call);
-    await answer(faultFor(call), request, response, text);
+    await answer(await faultFor(call), request, response, text);
   }
 
-  function faultFor({ body }: FaultCall): Fault | null {
-    if (fault === null || fault.kind === "refuse" || fault.match?.(body) === false) return null;
+  async function faultFor({ body }: FaultCall): Promise<Fault | null> {
+    const now = fault;
+    if (now === null || now.kind === "refuse") return null;
+    if ((await now.match?.(body)) === false) return null;
     hits += 1;
-    return hits <= (fault.times ?? Number.POSITIVE_INFINITY) ? fault : null;
+    return hits <= (now.times ?? Number.POSITIVE_INFINITY) ? now : null;
   }
 
   async function answer(

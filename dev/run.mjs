@@ -11,6 +11,7 @@ const commands = {
   seed: "./seed.js",
   bench: "./bench/main.js",
   migrate: "./migrate.js",
+  docs: "./docs.js",
   ops: "../lib/ops/cli.js",
 };
 

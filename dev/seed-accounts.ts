@@ -1,5 +1,5 @@
 import type { NeonQueryFunction } from "@neondatabase/serverless";
-import { hashPassword } from "../lib/auth/password.js";
+import { hashPassword } from "../lib/auth/password/password.js";
 
 export interface SeededAccount {
   email: string;

@@ -1,3 +1,4 @@
+import { readFile } from "node:fs/promises";
 import process from "node:process";
 import { parseArgs } from "node:util";
 import { migrateCommand } from "../lib/db/migrations/command.js";
@@ -5,20 +6,29 @@ import { EnvironmentError, env } from "../lib/env.js";
 import { environmentRead } from "../lib/observability/events.js";
 import { errorFields, installLogStream, log } from "../lib/observability/logger.js";
 import { installPlatform } from "../lib/platform/installed.js";
+import { startClock } from "../lib/platform/self-hosted/clock.js";
+import { ensureCronSecret } from "../lib/platform/self-hosted/cron-secret.js";
 import { StoresError } from "../lib/platform/self-hosted/embedded-stores.js";
 import { explainPortInUse } from "../lib/platform/server/port-in-use.js";
 import { startServer } from "../lib/platform/server/server.js";
 import { closeOnSignal } from "../lib/platform/server/shutdown.js";
+import { readProjectSettings } from "./build/platform-config.js";
 import { connectForCommand } from "./connect.js";
+import { openMailbox } from "./mailbox/open-mailbox.js";
+import { mailboxPath } from "./mailbox/page.js";
 import { type OpenPlatform, openPlatform } from "./open-platform.js";
 import { seedAccounts, seededAccounts } from "./seed-accounts.js";
 import { prettyLog } from "./server/pretty-log.js";
 import { watchFunctions } from "./server/source-functions.js";
+import { openToolkit } from "./toolkit/open-toolkit.js";
 
 /** Serve `api/` from source over migrated and seeded stores. */
 async function serve({ fresh }: { fresh: boolean }): Promise<void> {
+  ensureCronSecret();
+  const mailbox = await openMailbox();
+  const toolkit = await openToolkit();
   const environment = env();
-  const { port, http, stores } = environment;
+  const { port, http, stores, cron } = environment;
   installLogStream(prettyLog());
   environmentRead(environment);
 
@@ -28,7 +38,7 @@ async function serve({ fresh }: { fresh: boolean }): Promise<void> {
   const functions = await watchFunctions(process.cwd(), console.error);
   const server = await startServer({
     port,
-    routes: functions.routes,
+    routes: mailbox.withPage(functions.routes),
     publicDirectory: "public",
     trustedProxies: http.trustedProxies,
     log: logFailure,
@@ -36,15 +46,20 @@ async function serve({ fresh }: { fresh: boolean }): Promise<void> {
   process.on("unhandledRejection", (reason) => {
     logFailure("A promise was rejected and nobody handled it.", reason);
   });
+  const { crons } = readProjectSettings(await readFile("vercel.json", "utf8"));
+  const clock = startClock({ crons, port: server.port, secret: cron.secret, log: logFailure });
   closeOnSignal(async () => {
+    clock.stop();
     await Promise.all([server.close(), functions.close()]);
-    await open.close();
+    await Promise.all([open.close(), mailbox.close(), toolkit.close()]);
   });
   open.lost.then(() => {
     console.error("The embedded stores have stopped (.local/stores.log says why).");
     process.exit(1);
   });
-  console.log(startText(server.port, open));
+  console.log(
+    startText(server.port, open, { isMailboxUsed: mailbox.isUsed, toolkit: toolkit.description }),
+  );
 }
 
 async function prepareDatabase(): Promise<void> {
@@ -55,11 +70,18 @@ async function prepareDatabase(): Promise<void> {
   await close();
 }
 
-function startText(port: number, { postgres, redis }: OpenPlatform): string {
+function startText(
+  port: number,
+  { postgres, redis }: OpenPlatform,
+  { isMailboxUsed, toolkit }: { isMailboxUsed: boolean; toolkit: string },
+): string {
+  const mail = isMailboxUsed ? `http://localhost:${port}${mailboxPath}` : "RESEND_API_KEY sends it";
   const lines = [
     `Serving api/ on http://localhost:${port}/api/`,
     `  Postgres   ${postgres.description}`,
     `  Redis      ${redis.description}`,
+    `  Mail       ${mail}`,
+    `  Toolkit    ${toolkit}`,
   ];
   if (redis.cliArguments) lines.push(`  Look in    redis-cli ${redis.cliArguments}`);
   if (postgres.isLocal) {

@@ -33,6 +33,10 @@ const secret = z
   .transform((text) => text.replace(/\s+/g, ""))
   .optional()
   .transform((text) => text || undefined);
+const secrets = z
+  .string()
+  .default("")
+  .transform((value) => value.replace(/\s+/g, "").split(",").filter(Boolean));
 const positive = (fallback: number) => z.coerce.number().int().positive().default(fallback);
 const share = (fallback: number) => z.coerce.number().min(0).max(1).default(fallback);
 const text = z.string().trim().min(1).optional();
@@ -62,6 +66,9 @@ export const variables = z.object({
   LOG_SIGNING_KEY: secret,
   EXPO_PUBLIC_LOG_SIGNING_KEY: secret,
   JWT_SECRET: secret,
+  JWT_SECRET_PREVIOUS: secrets,
+  DATA_KEY: secret,
+  DATA_KEY_PREVIOUS: secrets,
   ACCESS_TOKEN_TTL_SECONDS: positive(900),
   CORS_ORIGIN: list.pipe(z.array(origin)),
   ALLOWED_HOSTS: list.pipe(z.array(host)),
@@ -73,9 +80,36 @@ export const variables = z.object({
   RATE_LIMIT_WINDOW_MS: positive(60_000),
   RATE_LIMIT_MAX_REQUESTS: positive(100),
   RATE_LIMIT_TRUSTED_IPS: list.pipe(z.array(z.string().refine(isCidr, "a CIDR or an address"))),
+  RESEND_API_KEY: secret,
+  RESEND_API_URL: httpUrl.default("https://api.resend.com"),
+  MAIL_FROM: z.string().default("Linguamate <no-reply@linguamate.com>"),
+  MAIL_WEBHOOK_SECRET: secret.refine(
+    isWebhookSecret,
+    "whsec_ and base64, as the provider shows it; no other can be signed with",
+  ),
+  CRON_SECRET: secret.refine(
+    isBearer,
+    "letters, digits and - . _ ~ + / = alone; no other can be sent as a bearer",
+  ),
+  METRICS_TOKEN: secret.refine(isBearer, "letters, digits and - . _ ~ + / = alone"),
+  OPS_TOKEN: secret.refine(isBearer, "letters, digits and - . _ ~ + / = alone"),
+  ACCESS_LOG_RETENTION_DAYS: positive(365),
+  AUDIT_RETENTION_DAYS: positive(90),
+  TELEMETRY_STREAM_BYTES_MAX: positive(32 * 1024 * 1024),
+  PAGERDUTY_ROUTING_KEY: secret,
+  PAGERDUTY_URL: httpUrl.default("https://events.pagerduty.com/v2/enqueue"),
+  ALERT_WEBHOOK_URL: httpUrl.optional(),
+  ALERT_INVESTIGATE_WEBHOOK_URL: httpUrl.optional(),
+  HEARTBEAT_URL: httpUrl.optional(),
+  RUNBOOK_BASE_URL: httpUrl.default(
+    "https://github.com/linguamate/backend/blob/main/docs/runbooks",
+  ),
+  TOOLKIT_DAILY_CALLS: positive(100_000),
   TOOLKIT_API_KEY: secret,
   EXPO_PUBLIC_TOOLKIT_URL: httpUrl.default("https://toolkit.rork.com"),
-  SENTRY_DSN: httpUrl.optional(),
+  SENTRY_DSN: httpUrl
+    .regex(/^https?:\/\/\w+@[\w.:-]+\/(.+\/)?\d+$/, "https://KEY@HOST/PROJECT, as Sentry shows it")
+    .optional(),
   SENTRY_TRACES_SAMPLE_RATE: share(0.2),
   SENTRY_PROFILES_SAMPLE_RATE: share(0.1),
   DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/ }).optional(),
@@ -115,6 +149,34 @@ export function readEnv(source: Record<string, string | undefined>) {
   const weakness = secretWeakness(value.JWT_SECRET);
   if (weakness && production) throw new EnvironmentError(`JWT_SECRET ${weakness}`);
   if (weakness) warnings.push(`JWT_SECRET ${weakness}; production refuses it.`);
+  for (const name of ["DATA_KEY", "OPS_TOKEN", "METRICS_TOKEN", "CRON_SECRET"] as const) {
+    const given = value[name];
+    // As long as Vercel advises for the one that it sends, which may have been set by that advice.
+    const weak = given && secretWeakness(given, name === "CRON_SECRET" ? 16 : 32);
+    if (weak && production) throw new EnvironmentError(`${name} ${weak}`);
+  }
+  for (const name of ["JWT_SECRET_PREVIOUS", "DATA_KEY_PREVIOUS"] as const) {
+    // What only verifies opens as much as what signs.
+    const [weak] = value[name]
+      .map((one) => secretWeakness(one))
+      .filter((found) => found !== undefined);
+    if (weak && production) throw new EnvironmentError(`${name} holds one that ${weak}`);
+    if (weak) warnings.push(`${name} holds one that ${weak}; production refuses it.`);
+  }
+  if (!value.DATA_KEY && value.DATA_KEY_PREVIOUS.length > 0) {
+    throw new EnvironmentError("DATA_KEY is required: DATA_KEY_PREVIOUS is set");
+  }
+  if (!value.DATA_KEY && production) {
+    warnings.push(
+      "DATA_KEY is not set: what is encrypted at rest hangs on JWT_SECRET and is lost when it changes.",
+    );
+  }
+  if (!value.RESEND_API_KEY && production) {
+    warnings.push("RESEND_API_KEY is not set: no mail is sent, it waits until it expires.");
+  }
+  if (!value.CRON_SECRET && production) {
+    warnings.push("CRON_SECRET is not set: the cron routes refuse everybody.");
+  }
   if (value.LOG_SIGNING_KEY !== value.EXPO_PUBLIC_LOG_SIGNING_KEY) {
     warnings.push(
       "EXPO_PUBLIC_LOG_SIGNING_KEY differs from LOG_SIGNING_KEY: the app's log batches will be refused.",
@@ -132,9 +194,47 @@ export function readEnv(source: Record<string, string | undefined>) {
     log: { level: tooVerbose ? ("INFO" as const) : stated },
     jwt: {
       secret: value.JWT_SECRET,
+      /** Secrets that only verify: tokens made under them stay good. */
+      previousSecrets: value.JWT_SECRET_PREVIOUS,
       accessTtlSeconds: value.ACCESS_TOKEN_TTL_SECONDS,
       /** Tokens of one deployment environment mean nothing in another. */
       environment: value.VERCEL_ENV ?? value.NODE_ENV,
+    },
+    /**
+     * What must outlive a change of JWT_SECRET hangs on the first of these; the others only recognise
+     * what was made before DATA_KEY was set or changed.
+     */
+    dataKeys: [
+      ...(value.DATA_KEY ? [value.DATA_KEY] : []),
+      ...value.DATA_KEY_PREVIOUS,
+      value.JWT_SECRET,
+      ...value.JWT_SECRET_PREVIOUS,
+    ],
+    mail: {
+      apiUrl: value.RESEND_API_URL,
+      apiKey: value.RESEND_API_KEY,
+      from: value.MAIL_FROM,
+      webhookSecret: value.MAIL_WEBHOOK_SECRET,
+    },
+    cron: { secret: value.CRON_SECRET, heartbeatUrl: value.HEARTBEAT_URL },
+    metrics: { token: value.METRICS_TOKEN },
+    ops: { breakGlassToken: value.OPS_TOKEN },
+    telemetry: {
+      streamBytesMax: value.TELEMETRY_STREAM_BYTES_MAX,
+      accessLogRetentionDays: value.ACCESS_LOG_RETENTION_DAYS,
+    },
+    audit: { retentionDays: value.AUDIT_RETENTION_DAYS },
+    alerts: {
+      pagerDutyRoutingKey: value.PAGERDUTY_ROUTING_KEY,
+      pagerDutyUrl: value.PAGERDUTY_URL,
+      webhookUrl: value.ALERT_WEBHOOK_URL,
+      investigateWebhookUrl: value.ALERT_INVESTIGATE_WEBHOOK_URL,
+      runbookBaseUrl: value.RUNBOOK_BASE_URL,
+    },
+    sentry: {
+      dsn: value.SENTRY_DSN,
+      tracesSampleRate: value.SENTRY_TRACES_SAMPLE_RATE,
+      profilesSampleRate: value.SENTRY_PROFILES_SAMPLE_RATE,
     },
     http: {
       corsOrigins: value.CORS_ORIGIN,
@@ -153,7 +253,11 @@ export function readEnv(source: Record<string, string | undefined>) {
       maxRequests: value.RATE_LIMIT_MAX_REQUESTS,
       trustedIps: value.RATE_LIMIT_TRUSTED_IPS,
     },
-    toolkit: { url: value.EXPO_PUBLIC_TOOLKIT_URL, apiKey: value.TOOLKIT_API_KEY },
+    toolkit: {
+      url: value.EXPO_PUBLIC_TOOLKIT_URL,
+      apiKey: value.TOOLKIT_API_KEY,
+      dailyCallsMax: value.TOOLKIT_DAILY_CALLS,
+    },
     stores: {
       databaseUrl: value.DATABASE_URL,
       redisUrl: value.REDIS_URL,
@@ -180,8 +284,8 @@ function upstash(restUrl: string | undefined, token: string | undefined) {
   throw new EnvironmentError(`${missing} is required: the other half of the pair is set`);
 }
 
-function secretWeakness(value: string): string | undefined {
-  if (Buffer.byteLength(value) < 32) return "is shorter than 32 bytes";
+function secretWeakness(value: string, bytesMin = 32): string | undefined {
+  if (Buffer.byteLength(value) < bytesMin) return `is shorter than ${bytesMin} bytes`;
   if (/change.?me|your.?secret|example|placeholder|^<.*>$/i.test(value)) return "is an example";
   return undefined;
 }
@@ -189,6 +293,16 @@ function secretWeakness(value: string): string | undefined {
 /** As browsers write it, for it is compared as text: lower-case, no default port, no path. */
 function isOrigin(value: string): boolean {
   return /^https?:[^*]+$/.test(value) && URL.canParse(value) && new URL(value).origin === value;
+}
+
+/** RFC 6750's b64token, and no longer than one is read. */
+function isBearer(value: string | undefined): boolean {
+  return value === undefined || /^[\w.~+/=-]{1,4096}$/.test(value);
+}
+
+function isWebhookSecret(value: string | undefined): boolean {
+  const form = /^whsec_(?:[A-Za-z\d+/]{4})+(?:[A-Za-z\d+/]{2}==|[A-Za-z\d+/]{3}=)?$/;
+  return value === undefined || form.test(value);
 }
 
 /** Written in full: `10/8` would be read as 0.0.0.10/8. */

@@ -1,6 +1,8 @@
 import { isIP, isIPv4 } from "node:net";
 import ipaddr from "ipaddr.js";
 
+type Parsed = ipaddr.IPv4 | ipaddr.IPv6;
+
 /** Tells whether an address (in its canonical form) lies in a network. */
 export type NetworkTest = (address: string) => boolean;
 
@@ -8,7 +10,24 @@ export type NetworkTest = (address: string) => boolean;
 export function canonicalAddress(text: string): string | undefined {
   const mapped = text.startsWith("::ffff:") ? text.slice("::ffff:".length) : text;
   if (isIPv4(mapped)) return mapped;
-  return isIP(text) === 0 ? undefined : ipaddr.process(text).toString();
+  if (isIP(text) === 0) return undefined;
+  // A zone names an interface of one machine: nothing of the caller's.
+  const [address = ""] = text.split("%");
+  return ipaddr.process(address).toString();
+}
+
+/**
+ * A CIDR block or a single address, as its base and its length; IPv4-mapped IPv6 as IPv4. Throws for what
+ * is neither.
+ */
+export function parseNetwork(text: string): [base: Parsed, bits: number] {
+  if (!text.includes("/")) {
+    const address = ipaddr.process(text);
+    return [address, address.kind() === "ipv4" ? 32 : 128];
+  }
+  const [base, bits] = ipaddr.parseCIDR(text);
+  const isMapped = base instanceof ipaddr.IPv6 && base.isIPv4MappedAddress() && bits >= 96;
+  return isMapped ? [base.toIPv4Address(), bits - 96] : [base, bits];
 }
 
 /** What an address is limited by: IPv4 by itself, IPv6 by its /64, which one customer owns whole. */
@@ -26,17 +45,12 @@ export function addressPrefix(address: string | undefined): string | null {
  * Make the test for a list of CIDR blocks and single addresses. Throws for an entry that is neither.
  */
 export function inNetworks(entries: readonly string[]): NetworkTest {
-  const networks = entries.map((entry) => {
-    const [base, bits] = entry.includes("/")
-      ? ipaddr.parseCIDR(entry)
-      : [ipaddr.process(entry), 128];
-    return { base, bits: base.kind() === "ipv4" ? Math.min(bits, 32) : bits };
-  });
+  const networks = entries.map(parseNetwork);
   if (networks.length === 0) return () => false;
   return (address) => {
     const parsed = ipaddr.process(address);
     return networks.some(
-      ({ base, bits }) => parsed.kind() === base.kind() && parsed.match(base, bits),
+      ([base, bits]) => parsed.kind() === base.kind() && parsed.match(base, bits),
     );
   };
 }

@@ -1,18 +1,31 @@
-import { canonicalEmail } from "../../lib/auth/email-address.js";
+import { canonicalEmail } from "../../lib/auth/email/address.js";
 import { Credentials, logIn } from "../../lib/auth/log-in.js";
-import { TokenPair } from "../../lib/auth/token-pair.js";
+import { resumeSession } from "../../lib/auth/session/resume-session.js";
+import { TokenPair } from "../../lib/auth/token/token-pair.js";
 import { endpoint } from "../../lib/http/endpoint.js";
 import { route } from "../../lib/http/route.js";
 
 const POST = endpoint({
-  summary: "Start a session on this device. 200 with a token pair, or 401 invalid_credentials.",
-  auth: "anonymous",
-  limits: ["auth-calls", "auth-failures"],
+  summary:
+    "Start a session on this device, or 401 invalid_credentials. Takes over a guest's progress.",
+  auth: "optional",
+  limits: ["auth-calls", "auth-failures", "account"],
   body: Credentials,
   subject: ({ email, device }) => ({ device: device?.id, account: canonicalEmail(email) ?? email }),
   replies: { 200: TokenPair },
-  errors: ["invalid_credentials", "service_unavailable"],
-  handle: ({ ctx, body, client }) => logIn(ctx, body, client),
+  errors: [
+    "invalid_credentials",
+    "otp_required",
+    "otp_invalid",
+    "account_suspended",
+    "account_blocked",
+    "deletion_pending",
+    "token_expired",
+    "service_unavailable",
+  ],
+  handle: ({ ctx, body, client, claims }) =>
+    logIn(ctx, body, client, { claims, session: client.session }),
+  replay: ({ ctx, body, resultId }) => resumeSession(ctx, resultId, body.password),
 });
 
 export default route("/api/auth/login", { POST });

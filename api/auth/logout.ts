@@ -1,4 +1,4 @@
-import { revokeSession } from "../../lib/auth/session.js";
+import { revokeSession } from "../../lib/auth/session/session.js";
 import { endpoint } from "../../lib/http/endpoint.js";
 import { route } from "../../lib/http/route.js";
 

@@ -1,5 +1,6 @@
 import { endpoint } from "../../lib/http/endpoint.js";
 import { route } from "../../lib/http/route.js";
+import { ProfileChanges, updateProfile } from "../../lib/user/profile.js";
 import { getUser, User } from "../../lib/user/user.js";
 
 const GET = endpoint({
@@ -11,4 +12,15 @@ const GET = endpoint({
   handle: ({ ctx, actor }) => getUser(ctx, actor.userId),
 });
 
-export default route("/api/user", { GET });
+const PATCH = endpoint({
+  summary: "Change one's own profile. 409 for a second time zone within 20 hours.",
+  auth: "user",
+  limits: ["default"],
+  body: ProfileChanges,
+  replies: { 200: User },
+  errors: ["time_zone_changed_recently"],
+  handle: ({ ctx, actor, body }) => updateProfile(ctx, actor, body),
+  replay: ({ ctx, actor }) => getUser(ctx, actor.userId),
+});
+
+export default route("/api/user", { GET, PATCH });

@@ -1,6 +1,6 @@
 import process from "node:process";
 import { verify } from "@node-rs/argon2";
-import { hashPassword } from "../../lib/auth/password.js";
+import { hashPassword } from "../../lib/auth/password/password.js";
 
 /** Verifies one password over and over, as many at once as the login has connections. */
 const [concurrency = 1, seconds = 1] = process.argv.slice(2).map(Number);

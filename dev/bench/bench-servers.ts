@@ -47,6 +47,10 @@ export async function startServers(
     ...environment,
     ...stores.env,
   });
+  const withoutEvents = await start(stage.withoutEvents, stage.withoutEvents.server, "/api/livez", {
+    ...environment,
+    ...stores.env,
+  });
   const person = await registerPerson(ours);
   const bareEnvironment = {
     ...environment,
@@ -68,6 +72,7 @@ export async function startServers(
   const overHttp = await startOverHttp(stores.endpoints);
   return {
     ours,
+    withoutEvents,
     bare,
     oursOverHttp: overHttp.ours,
     bareOverHttp: overHttp.bare,

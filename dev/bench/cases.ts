@@ -1,11 +1,12 @@
 import { type Ask, bareArgon2, serverContender } from "./contender.js";
 import type { Peers } from "./peers.js";
-import type { Person } from "./person.js";
+import { type Person, refreshTokensOfGuests } from "./person.js";
 import type { BenchCase } from "./rounds.js";
 import type { ServedProcess } from "./served-process.js";
 
 export interface Servers {
   ours: ServedProcess;
+  withoutEvents: ServedProcess;
   bare: ServedProcess;
   oursOverHttp: ServedProcess;
   bareOverHttp: ServedProcess;
@@ -17,7 +18,7 @@ export type Asks = ReturnType<typeof asksOf>;
 const loginConnections = 8;
 
 /** What is measured of our own endpoints. */
-export function asksOf({ authorization, credentials }: Person, connections: number) {
+export function asksOf({ authorization, refreshToken, logins }: Person, connections: number) {
   const json = { "content-type": "application/json" };
   return {
     "GET /api/livez": { path: "/api/livez", expectedStatus: 200, connections },
@@ -38,9 +39,17 @@ export function asksOf({ authorization, credentials }: Person, connections: numb
       path: "/api/auth/login",
       method: "POST",
       headers: json,
-      body: JSON.stringify(credentials),
+      bodies: logins.map((credentials) => JSON.stringify(credentials)),
       expectedStatus: 200,
       connections: loginConnections,
+    },
+    "POST /api/auth/refresh, bad token": {
+      path: "/api/auth/refresh",
+      method: "POST",
+      headers: json,
+      bodies: [JSON.stringify({ refreshToken: withOtherSignature(refreshToken) })],
+      expectedStatus: 401,
+      connections,
     },
     "GET /api/health": { path: "/api/health", expectedStatus: 200, connections },
   } satisfies Record<string, Ask>;
@@ -53,6 +62,7 @@ export function benchCases(asks: Asks, servers: Servers, peers: Peers | undefine
     "GET /api/livez": peers?.withoutStores(read.connections) ?? [],
     "GET /api/user": [
       serverContender("bare", servers.bare, read),
+      serverContender("without events", servers.withoutEvents, read),
       ...(peers?.signedInRead(read.connections) ?? []),
     ],
     "POST /api/auth/login": [
@@ -71,7 +81,26 @@ export function benchCases(asks: Asks, servers: Servers, peers: Peers | undefine
       serverContender("bare", servers.bareOverHttp, read),
     ],
   };
-  return [...cases, overHttp];
+  return [...cases, refreshing(servers, read.connections), overHttp];
+}
+
+/** Each connection has a session of its own and goes from token to token, for a rotation to be measured. */
+function refreshing({ ours, bare }: Servers, connections: number): BenchCase {
+  const ask = {
+    path: "/api/auth/refresh",
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    expectedStatus: 200,
+    connections,
+  } satisfies Ask;
+  const prepare = async () => ({ refreshTokens: await refreshTokensOfGuests(ours, connections) });
+  return {
+    name: "POST /api/auth/refresh",
+    contenders: [
+      serverContender("ours", ours, ask, prepare),
+      serverContender("bare", bare, ask, prepare),
+    ],
+  };
 }
 
 /** Well-formed to the last step, so that all the work of refusing it is done. */

@@ -6,12 +6,21 @@ import type { ServedProcess } from "./served-process.js";
 /** What is asked of a server, and how often at once. */
 export type Ask = Omit<LoadRequest, "url" | "seconds"> & { path: string };
 
-/** A server under load; its CPU time is read before and after, and divided by the replies. */
-export function serverContender(name: string, server: ServedProcess, ask: Ask): Contender {
-  const { path, ...request } = ask;
+/**
+ * A server under load; its CPU time is read before and after, and divided by the replies. What `prepare`
+ * makes for each measurement is not part of it.
+ */
+export function serverContender(
+  name: string,
+  server: ServedProcess,
+  ask: Ask,
+  prepare: () => Promise<Partial<LoadRequest>> = async () => ({}),
+): Contender {
+  const { path, ...asked } = ask;
   return {
     name,
     async measure(seconds) {
+      const request = { ...asked, ...(await prepare()) };
       const before = server.usage();
       const { replies, ...sample } = await load({ ...request, url: server.url + path, seconds });
       const after = server.usage();

@@ -7,6 +7,7 @@ import { percentile } from "./statistics.js";
 const request: LoadRequest = JSON.parse(process.argv[2] ?? "");
 const timesMs: number[] = [];
 let failures = 0;
+let clients = 0;
 let startedAt = performance.now();
 
 const load = autocannon(
@@ -14,11 +15,15 @@ const load = autocannon(
     url: request.url,
     method: request.method ?? "GET",
     headers: request.headers ?? {},
-    ...(request.body === undefined ? {} : { body: request.body }),
     connections: request.connections,
     duration: request.seconds,
     // How often it looks whether the time is over.
     sampleInt: 50,
+    setupClient: (client) => {
+      const refreshToken = request.refreshTokens?.pop();
+      if (refreshToken !== undefined) followRefreshes(client, refreshToken);
+      if (request.bodies) client.setRequests(beginningElsewhere(request.bodies));
+    },
   },
   (error) => {
     if (error) throw error;
@@ -44,3 +49,20 @@ load.on("response", (_client, status, _bytes, timeMs) => {
 load.on("reqError", () => {
   failures++;
 });
+
+function beginningElsewhere(bodies: string[]): { body: string }[] {
+  const start = Math.floor((clients++ * bodies.length) / request.connections) % bodies.length;
+  return [...bodies.slice(start), ...bodies.slice(0, start)].map((body) => ({ body }));
+}
+
+/** A session's next token is in the reply to the one before. */
+function followRefreshes(client: autocannon.Client, refreshToken: string): void {
+  client.setRequests([
+    {
+      body: JSON.stringify({ refreshToken }),
+      onResponse(status, body) {
+        if (status === 200) followRefreshes(client, JSON.parse(body).refreshToken);
+      },
+    },
+  ]);
+}

@@ -4,7 +4,10 @@ export interface LoadRequest {
   url: string;
   method?: "GET" | "POST";
   headers?: Record<string, string>;
-  body?: string;
+  /** Sent in turn; each connection begins with another one. */
+  bodies?: string[];
+  /** Instead of bodies: each connection refreshes a session of its own, every time with the latest token. */
+  refreshTokens?: string[];
   expectedStatus: number;
   connections: number;
   seconds: number;

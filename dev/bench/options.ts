@@ -5,6 +5,8 @@ export interface BenchOptions {
   seconds: number;
   connections: number;
   rounds: number;
+  /** How many pairs of a known and an unknown address are timed for each call; 0: none. */
+  pairs: number;
   /** The folder of the peers to measure beside us. */
   peers: string | undefined;
   jsonFile: string;
@@ -29,6 +31,7 @@ export function readOptions(
       seconds: { type: "string", default: "5" },
       connections: { type: "string", default: "32" },
       rounds: { type: "string", default: "3" },
+      pairs: { type: "string", default: "0" },
       peers: { type: "string" },
       json: { type: "string" },
       strict: { type: "boolean", default: false },
@@ -42,21 +45,22 @@ export function readOptions(
     seconds: positive("seconds", values.seconds),
     connections: whole("connections", values.connections),
     rounds: whole("rounds", values.rounds),
+    pairs: values.pairs === "0" ? 0 : whole("pairs", values.pairs, 10_000),
     peers: values.peers,
     jsonFile: values.json ?? `bench-results/${name}.json`,
     strict: values.strict,
   };
 }
 
-function positive(name: string, text: string): number {
+function positive(name: string, text: string, most = 600): number {
   const value = Number(text);
-  if (!(value > 0 && value <= 600))
-    throw new UsageError(`--${name} has to be over 0 and at most 600.`);
+  if (!(value > 0 && value <= most))
+    throw new UsageError(`--${name} has to be over 0 and at most ${most}.`);
   return value;
 }
 
-function whole(name: string, text: string): number {
-  const value = positive(name, text);
+function whole(name: string, text: string, most?: number): number {
+  const value = positive(name, text, most);
   if (!Number.isInteger(value)) throw new UsageError(`--${name} has to be a whole number.`);
   return value;
 }

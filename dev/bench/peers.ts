@@ -87,5 +87,6 @@ async function signUp(peer: ServedProcess) {
   const signedIn = await fetch(peer.url + path, request);
   const cookie = signedIn.headers.get("set-cookie")?.split(";")[0];
   if (cookie === undefined) throw new Error("The peer's sign-in gave no cookie.");
-  return { cookie, login: { path, ...request } };
+  const { body, ...rest } = request;
+  return { cookie, login: { path, ...rest, bodies: [body] } };
 }

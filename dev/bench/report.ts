@@ -53,6 +53,7 @@ export function report(result: BenchResult): string {
         ],
       ],
     ),
+    ...likenessOf(result),
     table(
       ["bundle", "KB"],
       bundles.map(([name, bytes]) => [name, figure(bytes / 1024)]),
@@ -66,6 +67,12 @@ export function report(result: BenchResult): string {
       ]),
     ),
   ].join("\n\n");
+}
+
+function likenessOf({ likeness }: BenchResult): string[] {
+  if (likeness.length === 0) return [];
+  const rows = likeness.map(({ operation, auc }) => [operation, figure(auc, 3)]);
+  return [table(["times of known addresses to those of unknown ones", "AUC"], rows)];
 }
 
 /** Columns as wide as their widest cell: the first two words to the left, figures to the right. */

@@ -1,4 +1,5 @@
 import type { ColdStart } from "./cold-start.js";
+import type { Likeness } from "./likeness.js";
 import type { Measured, Sample } from "./rounds.js";
 import { median, medianRatio } from "./statistics.js";
 import type { StoreCalls } from "./store-calls.js";
@@ -19,6 +20,7 @@ export interface BenchResult {
   peakRssBytes: number | undefined;
   coldStart: ColdStart;
   bundleBytes: Record<string, number>;
+  likeness: Likeness[];
   verdicts: Verdict[];
 }
 

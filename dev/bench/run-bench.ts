@@ -1,9 +1,12 @@
 import { availableParallelism } from "node:os";
 import process from "node:process";
+import { connectForMigrations } from "../../lib/platform/self-hosted/migration-connection.js";
 import { type BenchServers, startServers } from "./bench-servers.js";
 import { type Asks, asksOf, benchCases } from "./cases.js";
 import type { CleanUp } from "./clean-up.js";
 import { measureColdStart } from "./cold-start.js";
+import { type Likeness, measureLikeness } from "./likeness.js";
+import { likeOperations } from "./operations.js";
 import type { BenchOptions } from "./options.js";
 import { type Peers, startPeers } from "./peers.js";
 import { type BenchResult, ratiosOf, rowsOf } from "./result.js";
@@ -37,6 +40,16 @@ export async function runBench(
   const measured = await runRounds(cases, options, (round) =>
     tell(round === 0 ? "Warming up" : `Round ${round} of ${options.rounds}`),
   );
+  const likeness: Likeness[] = [];
+  if (options.pairs > 0) {
+    tell(`Timing ${options.pairs} pairs of known and unknown addresses`);
+    const { sql, close } = connectForMigrations(stores.endpoints.postgres);
+    for (const operation of await likeOperations(servers, sql)) {
+      tell(operation.operation);
+      likeness.push(await measureLikeness(operation, options.pairs));
+    }
+    await close();
+  }
   const result = {
     at: new Date().toISOString(),
     node: process.versions.node,
@@ -50,6 +63,7 @@ export async function runBench(
     storeCalls,
     peakRssBytes: servers.ours.usage()?.peakRssBytes,
     coldStart,
+    likeness,
     bundleBytes: Object.fromEntries(stage.ours.functions.map(({ file, bytes }) => [file, bytes])),
   };
   return { ...result, verdicts: judge(result) };

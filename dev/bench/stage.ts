@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { mkdir, mkdtemp, rm, symlink } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, rm, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { build } from "esbuild";
@@ -24,6 +24,8 @@ export interface BuiltProject {
 export interface Stage {
   folder: string;
   ours: BuiltProject;
+  /** Ours, but it tells nobody of its requests. */
+  withoutEvents: BuiltProject;
   bare: BuiltProject;
   /** Where the embedded stores of this run are. */
   storesFolder: string;
@@ -38,10 +40,18 @@ export async function prepareStage(root: string, cleanUp: CleanUp): Promise<Stag
   cleanUp.later(() => rm(folder, { recursive: true, force: true, maxRetries: 5 }));
   const storesFolder = join(folder, "stores");
   await mkdir(storesFolder);
+  const silent = await sourceWithoutEvents(root, folder);
   return {
     folder,
     storesFolder,
     ours: await buildProject(root, join(root, "api"), join(folder, "ours"), storesFolder),
+    withoutEvents: await buildProject(
+      root,
+      join(silent, "api"),
+      join(folder, "without-events"),
+      storesFolder,
+      join(silent, "lib"),
+    ),
     bare: await buildProject(
       root,
       join(root, "dev/bench/bare/api"),
@@ -51,21 +61,37 @@ export async function prepareStage(root: string, cleanUp: CleanUp): Promise<Stag
   };
 }
 
+/** A copy of the sources, for imports are followed from where a file really is. */
+async function sourceWithoutEvents(root: string, folder: string): Promise<string> {
+  const copy = join(folder, "source-without-events");
+  for (const name of ["api", "lib"])
+    await cp(join(root, name), join(copy, name), { recursive: true });
+  for (const name of ["node_modules", "package.json", "vercel.json"]) {
+    await symlink(join(root, name), join(copy, name));
+  }
+  const standIns = join(root, "dev/bench/without-events");
+  await cp(join(standIns, "producer.ts"), join(copy, "lib/events/producer.ts"));
+  await cp(join(standIns, "after-reply.ts"), join(copy, "lib/http/after-reply.ts"));
+  return copy;
+}
+
 async function buildProject(
   root: string,
   api: string,
   folder: string,
   storesFolder: string,
+  lib = join(root, "lib"),
 ): Promise<BuiltProject> {
   await mkdir(folder);
   const links = {
     ...Object.fromEntries(
-      ["lib", "drizzle", "public", "node_modules", "package.json", "vercel.json"].map((name) => [
+      ["drizzle", "public", "node_modules", "package.json", "vercel.json"].map((name) => [
         name,
         join(root, name),
       ]),
     ),
     api,
+    lib,
     ".local": storesFolder,
   };
   for (const [name, target] of Object.entries(links)) await symlink(target, join(folder, name));

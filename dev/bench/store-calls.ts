@@ -72,7 +72,7 @@ async function send(server: ServedProcess, ask: Ask, times: number): Promise<voi
     const reply = await fetch(server.url + ask.path, {
       method: ask.method ?? "GET",
       headers: ask.headers ?? {},
-      ...(ask.body === undefined ? {} : { body: ask.body }),
+      ...(ask.bodies ? { body: ask.bodies[i % ask.bodies.length] ?? "" } : {}),
     });
     await reply.arrayBuffer();
     if (reply.status !== ask.expectedStatus) throw new Error(`${ask.path}: ${reply.status}`);

@@ -2,6 +2,7 @@ import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import { build, type Metafile, type OutputFile } from "esbuild";
 import { bundleOptions, nativePackages } from "./bundle.js";
+import { lateFiles, writeLateFiles } from "./late-files.js";
 import { collectNativePackage, installPackages } from "./native-packages.js";
 
 export interface FunctionOutput {
@@ -10,8 +11,8 @@ export interface FunctionOutput {
 }
 
 /**
- * Bundle each function file into a folder of the Build Output API: one JavaScript file, its settings,
- * and the native packages that it imports. Source maps are put apart, where nothing serves them.
+ * Bundle each function file into a folder of the Build Output API: one JavaScript file, the files that
+ * it loads late, its settings, and the native packages that it imports. Source maps are put apart, where nothing serves them.
  */
 export async function writeFunctions(
   root: string,
@@ -22,8 +23,10 @@ export async function writeFunctions(
     out: `${nameOf(file)}.func/index`,
   }));
   const outdir = join(root, ".vercel/output/functions");
+  const options = bundleOptions(entries, outdir);
   const { outputFiles, metafile } = await build({
-    ...bundleOptions(entries, outdir),
+    ...options,
+    plugins: [...options.plugins, lateFiles],
     absWorkingDir: root,
     minify: true,
     sourcemap: "external",
@@ -37,6 +40,7 @@ export async function writeFunctions(
     await mkdir(dirname(place), { recursive: true });
     await writeFile(place, contents);
   }
+  await writeLateFiles(root, metafile, join(root, ".vercel/source-maps"));
   const missing = await installNativePackages(root, metafile);
   for (const file of files) {
     const settings = functionSettings(await readFile(join(root, file), "utf8"), file);

@@ -1,8 +1,9 @@
 import { parse } from "node:path";
+import type { Cron } from "../../lib/platform/self-hosted/clock.js";
 
 /** The settings of vercel.json that the build carries over. */
 export interface ProjectSettings {
-  crons: { path: string; schedule: string }[];
+  crons: Cron[];
 }
 
 interface PlatformRoute {

@@ -1,15 +1,27 @@
 import { randomUUID } from "node:crypto";
+import { eq, sql } from "drizzle-orm";
 import * as z from "zod";
 import type { Context } from "../context.js";
-import { sessions, users } from "../db/schema.js";
+import { sessions, users } from "../db/schema/accounts.js";
+import { writeOnce } from "../db/write-once.js";
 import { AppError } from "../errors.js";
+import { deliverLater, newMailId } from "../mail/outbox.js";
 import { LanguageTag, TimeZone } from "../user/language-tag.js";
-import { Device } from "./device.js";
-import { canonicalEmail } from "./email-address.js";
-import { hashPassword, passwordRefusal } from "./password.js";
-import { newSessionId, sessionRow } from "./session.js";
-import { byPassword, finishSignIn, type SignInClient } from "./sign-in.js";
-import type { TokenPair } from "./token-pair.js";
+import type { UserRow } from "../user/user.js";
+import { canonicalEmail } from "./email/address.js";
+import { issueCode } from "./email/mail-code.js";
+import { findShownGuest, type ShownBearer } from "./guest/shown-guest.js";
+import { hashPassword, passwordRefusal } from "./password/password.js";
+import { Device } from "./session/device.js";
+import { revokeSessions, type SessionRow } from "./session/session.js";
+import {
+  beginSession,
+  byPassword,
+  finishSignIn,
+  newSession,
+  type SignInClient,
+} from "./session/sign-in.js";
+import type { TokenPair } from "./token/token-pair.js";
 
 export const Registration = z.strictObject({
   email: z.string().max(254),
@@ -25,13 +37,16 @@ export type Registration = z.infer<typeof Registration>;
 
 /**
  * Make an account and sign it in. The address is only claimed, so the answer is the same whether or not
- * somebody has it already, and nothing of theirs changes. Not idempotent: each call is one account.
- * Throws `validation_failed` for an address or a password that is not acceptable.
+ * somebody has it already, and nothing of theirs changes. With a guest's bearer it is that account which
+ * gets the address, and its other sessions end. Not idempotent: each call is one account, but a guest is
+ * upgraded once: `session_revoked` afterwards. Throws `validation_failed` for an address or a password
+ * that is not acceptable, `token_expired` for a guest who needs a refresh.
  */
 export async function register(
   ctx: Context,
   input: Registration,
   client: SignInClient,
+  bearer: ShownBearer,
 ): Promise<TokenPair> {
   const email = canonicalEmail(input.email);
   if (email === null) {
@@ -40,38 +55,85 @@ export async function register(
   }
   const refusal = passwordRefusal(input.password, email);
   if (refusal) throw new AppError("validation_failed", { fields: [refusal] });
+  const guest = await findShownGuest(ctx, bearer);
+  // A repetition: another account would hide the one that the guest has become.
+  if (guest === "upgraded") throw new AppError("session_revoked");
 
-  const id = randomUUID();
-  const session = {
-    id: newSessionId(),
-    userId: id,
-    role: "user" as const,
-    device: input.device,
-    address: client.address,
-    authMethods: byPassword,
-    redisGeneration: client.redisGeneration,
+  const id = guest?.id ?? randomUUID();
+  const row = newSession(ctx, { id, isGuest: false }, input.device, client, byPassword);
+  const account = {
+    claimedEmail: email,
+    claimDevice: input.device?.id ?? null,
+    passwordHash: await hashPassword(input.password),
+    name: input.name,
+    isGuest: false,
+    timeZone: input.timeZone ?? guest?.timeZone ?? "UTC",
+    nativeLanguage: input.nativeLanguage ?? guest?.nativeLanguage ?? null,
+    targetLanguage: input.targetLanguage ?? guest?.targetLanguage ?? null,
+    acceptedTermsAt: ctx.now,
+    updatedAt: ctx.now,
   };
-  const record = sessionRow(ctx, session);
-  const passwordHash = await hashPassword(input.password);
-  const [[user]] = await ctx.db.batch([
-    ctx.db
-      .insert(users)
-      .values({
-        id,
-        claimedEmail: email,
-        claimDevice: input.device?.id ?? null,
-        passwordHash,
-        name: input.name,
-        timeZone: input.timeZone ?? "UTC",
-        nativeLanguage: input.nativeLanguage ?? null,
-        targetLanguage: input.targetLanguage ?? null,
-        acceptedTermsAt: ctx.now,
-        createdAt: ctx.now,
-        updatedAt: ctx.now,
-      })
-      .returning(),
-    ctx.db.insert(sessions).values(record),
+  return guest
+    ? upgrade(ctx, guest, account, row, client)
+    : create(ctx, { id, createdAt: ctx.now, ...account }, row, client);
+}
+
+interface ClaimingAccount extends Partial<UserRow> {
+  claimedEmail: string;
+  name: string;
+}
+
+async function create(
+  ctx: Context,
+  account: ClaimingAccount & { id: string },
+  row: SessionRow,
+  client: SignInClient,
+): Promise<TokenPair> {
+  const mailId = newMailId();
+  const [[user]] = await writeOnce(ctx, row.id, [
+    ctx.db.insert(users).values(account).returning(),
+    ctx.db.insert(sessions).values(row),
+    issueVerification(ctx, row.userId, account.claimedEmail, mailId),
   ]);
   if (!user) throw new Error("The inserted account was not returned.");
-  return finishSignIn(ctx, user, session, record, client);
+  deliverLater(ctx, mailId);
+  return finishSignIn(ctx, user, row, client);
+}
+
+/** Decided by the lock on the guest that its new session takes: of several at once, one upgrades it. */
+async function upgrade(
+  ctx: Context,
+  guest: UserRow,
+  account: ClaimingAccount,
+  row: SessionRow,
+  client: SignInClient,
+): Promise<TokenPair> {
+  const mailId = newMailId();
+  const pair = await beginSession(ctx, { ...guest, ...account }, row, client, {
+    unchanged: sql`${users.isGuest} and ${users.mergedInto} is null`,
+    alongside: [
+      ctx.db.update(users).set(account).where(eq(users.id, guest.id)),
+      issueVerification(ctx, row.userId, account.claimedEmail, mailId),
+    ],
+    ending: revokeSessions(ctx, { userId: guest.id, except: row.id }, "account_upgraded"),
+  });
+  deliverLater(ctx, mailId);
+  return pair;
+}
+
+/**
+ * The code that binds the claim. Whoever the address is bound to is told instead, with a code that
+ * matches nothing: the statement decides, so that both cost the same.
+ */
+function issueVerification(ctx: Context, userId: string, email: string, mailId: string) {
+  const isTaken = sql`exists (select 1 from ${users} where email = ${email})`;
+  return issueCode(ctx, {
+    purpose: "verify_email",
+    subject: userId,
+    userId: sql`case when ${isTaken} then null else cast(${userId} as uuid) end`,
+    email,
+    template: sql`case when ${isTaken} then 'address_taken' else 'verify_email' end`,
+    send: true,
+    mailId,
+  });
 }

@@ -21,6 +21,28 @@ export function isDatabaseUnavailable(error: unknown): boolean {
   return cause.sourceError instanceof AppError || passing.test(cause.code ?? "");
 }
 
+/** True when a statement was refused because a row with that unique key is there already. */
+export function violatesUnique(error: unknown, constraint: string): boolean {
+  const cause = databaseError(error);
+  return cause?.code === "23505" && cause.constraint === constraint;
+}
+
+/** True when the statement was undone because a part that it needed returned no row (`requiredRow`). */
+export function lacksRequiredRow(error: unknown): boolean {
+  return databaseError(error)?.code === "22012";
+}
+
+/** True when the values of a statement are at fault, so that the same one would be refused again. */
+export function isDataRefused(error: unknown): boolean {
+  return databaseError(error)?.code?.startsWith("22") === true;
+}
+
+/** True when a row belongs to no partition. */
+export function isPartitionMissing(error: unknown): boolean {
+  const cause = databaseError(error);
+  return cause?.code === "23514" && cause.message.includes("no partition of relation");
+}
+
 /** Postgres's absence as the caller shall see it: 503, repeat in a few seconds. */
 export function databaseUnavailable(cause: unknown): AppError {
   return new AppError("service_unavailable", { cause, retryAfterSeconds: 5 });

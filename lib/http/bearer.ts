@@ -1,4 +1,9 @@
-import { type AccessClaims, verifyAccessToken } from "../auth/access-token.js";
+import { decodeJwt } from "jose";
+import {
+  type AccessClaims,
+  type ShownClaims,
+  verifyAccessToken,
+} from "../auth/token/access-token.js";
 import type { Env } from "../env.js";
 import { AppError } from "../errors.js";
 
@@ -9,9 +14,27 @@ const tokenLengthMax = 4096;
  * `token_invalid` or `token_expired`.
  */
 export async function bearerClaims(request: Request, env: Env, now: Date): Promise<AccessClaims> {
+  return verifyAccessToken(env, bearerToken(request), now);
+}
+
+/** The same of a token that may have expired. */
+export async function shownClaims(request: Request, env: Env, now: Date): Promise<ShownClaims> {
+  const token = bearerToken(request);
+  try {
+    return { ...(await verifyAccessToken(env, token, now)), isExpired: false };
+  } catch (error) {
+    if (!(error instanceof AppError) || error.code !== "token_expired") throw error;
+    const { exp = 0 } = decodeJwt(token);
+    const claims = await verifyAccessToken(env, token, new Date((exp - 1) * 1000));
+    return { ...claims, isExpired: true };
+  }
+}
+
+/** The text of the request's bearer. Throws `token_missing` or `token_invalid`. */
+export function bearerToken(request: Request): string {
   const header = request.headers.get("authorization");
   if (header === null) throw new AppError("token_missing");
   const [, token] = /^bearer +([\w.~+/=-]+)$/i.exec(header) ?? [];
   if (token === undefined || token.length > tokenLengthMax) throw new AppError("token_invalid");
-  return verifyAccessToken(env, token, now);
+  return token;
 }

@@ -10,6 +10,7 @@ const exposed = [
   "RateLimit-Policy",
   "Retry-After",
   "ETag",
+  "Idempotent-Replayed",
 ].join(", ");
 
 const accepted = [
@@ -19,6 +20,7 @@ const accepted = [
   "Rotation-Id",
   "Device-Id",
   "If-Match",
+  "If-None-Match",
   "X-Correlation-ID",
   "X-App-Version",
 ].join(", ");
@@ -36,6 +38,12 @@ export function corsHeaders(request: Request, url: URL, env: Env): Record<string
     "Access-Control-Allow-Origin": origin,
     "Access-Control-Expose-Headers": exposed,
   };
+}
+
+/** Does the request come from a page of an origin that may not read the answer? */
+export function isOriginRefused(request: Request, url: URL, env: Env): boolean {
+  const origin = request.headers.get("origin");
+  return origin !== null && !isAllowed(origin, url, env);
 }
 
 /** What a preflight is answered besides `corsHeaders`. */

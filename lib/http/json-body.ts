@@ -18,15 +18,25 @@ export async function readJsonBody(request: Request, bytesMax: number): Promise<
   } catch (cause) {
     throw new AppError("malformed_body", { cause });
   }
+  requireStorable(value);
+  return value;
+}
+
+/** Throws `validation_failed` for text anywhere in `value` that cannot be stored. */
+export function requireStorable(value: unknown): void {
   const refused: FieldError[] = [];
   inspect(value, [], refused);
   if (refused.length > 0) throw new AppError("validation_failed", { fields: refused });
-  return value;
 }
 
 /** Text that UTF-8 and Postgres can hold: no NUL, no half of a surrogate pair. */
 export function isStorable(text: string): boolean {
   return !text.includes("\0") && text.isWellFormed();
+}
+
+/** A body as it was sent, of at most `bytesMax`. Throws `payload_too_large` or `malformed_body`. */
+export async function readText(request: Request, bytesMax: number): Promise<string> {
+  return decode(await readBytes(request, bytesMax));
 }
 
 function requireJson(headers: Headers): void {
@@ -39,7 +49,8 @@ function requireJson(headers: Headers): void {
   }
 }
 
-async function readBytes(request: Request, bytesMax: number): Promise<Uint8Array> {
+/** The bytes of a body, of at most `bytesMax`. Throws `payload_too_large` or `malformed_body`. */
+export async function readBytes(request: Request, bytesMax: number): Promise<Uint8Array> {
   const declared = request.headers.get("content-length");
   if (declared !== null && Number(declared) > bytesMax) throw new AppError("payload_too_large");
   // A declared length is enforced by HTTP itself, so that the fast way is safe.

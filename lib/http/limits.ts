@@ -1,24 +1,31 @@
-import { createHmac } from "node:crypto";
 import type { Context } from "../context.js";
 import type { Env } from "../env.js";
 import { AppError } from "../errors.js";
 import { limitedAddress } from "../ip-address.js";
 import { redisUnavailable } from "../observability/events.js";
+import { securityEvent } from "../observability/security-events.js";
 import { oncePer } from "../once-per.js";
-import { RedisSkippedError } from "../platform/redis-transport/breaker.js";
+import type { RedisSkippedError } from "../platform/redis-transport/breaker.js";
 import { secondsUntil } from "../rate-limit/headers.js";
+import { limitedAccount } from "../rate-limit/limited-account.js";
 import {
   type Count,
+  clear,
   countRequest,
   type Reservation,
   refund,
   type Subject,
 } from "../rate-limit/limiter.js";
 import { type Limit, limitsOf, type PolicyName } from "../rate-limit/policies.js";
-import { countInPostgres, refundInPostgres } from "../rate-limit/strict-fallback.js";
+import {
+  clearInPostgres,
+  countInPostgres,
+  refundInPostgres,
+} from "../rate-limit/strict-fallback.js";
 import { roundTrip } from "../redis/client.js";
-import { deriveKey } from "../secret.js";
 import { isTrusted } from "./caller-address.js";
+
+const redisAwaySeconds = 5;
 
 /** The limits that an endpoint names. */
 export function limitsFor(env: Env, names: PolicyName[]): Limit[] {
@@ -30,15 +37,29 @@ export function limitsFor(env: Env, names: PolicyName[]): Limit[] {
 export function subjectOf(
   env: Env,
   address: string | undefined,
-  known: { sessionId?: string; device?: string | undefined; account?: string | undefined },
+  known: {
+    session?: string | undefined;
+    device?: string | undefined;
+    account?: string | undefined;
+    /** The session of a token that was shown along with credentials. */
+    shownSession?: string | undefined;
+    user?: string | undefined;
+    isGuest?: boolean | undefined;
+  },
 ): Subject {
   const ip = limitedAddress(address);
+  // An address must not be readable from a Redis key.
+  const account = known.account && limitedAccount(env, known.account);
   return {
-    ...(known.sessionId === undefined ? { ip } : { session: known.sessionId }),
+    all: "all",
+    ...(known.user === undefined ? {} : { user: known.user }),
+    ...(known.isGuest && ip !== undefined ? { "guest-ip": ip } : {}),
+    ...(known.session === undefined ? { ip } : { session: known.session }),
     ...(known.device === undefined ? {} : { device: known.device }),
-    ...(known.account === undefined
+    ...(account === undefined ? {} : { account, "ip-account": `${ip}/${account}` }),
+    ...(account === undefined || known.shownSession === undefined
       ? {}
-      : { "ip-account": `${ip}/${accountHash(env, known.account)}` }),
+      : { "account-session": `${account}/${known.shownSession}` }),
   };
 }
 
@@ -51,14 +72,27 @@ export async function settleCounts(
 ): Promise<Reservation> {
   if (inRedis.status === "fulfilled") return { counts: inRedis.value, countedIn: "redis" };
   // Once in the two seconds that Redis is skipped, so that an outage does not flood the log.
-  if (!(inRedis.reason instanceof RedisSkippedError)) {
+  if (!isSkipped(inRedis.reason)) {
     redisUnavailable(ctx.correlationId, inRedis.reason);
+  }
+  if (applying.some(({ whenRedisFails }) => whenRedisFails === "deny")) {
+    throw new AppError("service_unavailable", {
+      cause: inRedis.reason,
+      retryAfterSeconds: redisAwaySeconds,
+    });
   }
   return { counts: await countInPostgres(ctx, applying, subject), countedIn: "postgres" };
 }
 
+/** By name: on a self-hosted server the error was made in another bundle, by another class. */
+function isSkipped(error: unknown): boolean {
+  const name: RedisSkippedError["name"] = "RedisSkippedError";
+  return error instanceof Error && error.name === name;
+}
+
 /**
- * Refuse a request that is over a limit: throws `rate_limited` with the honest time to wait. What was
+ * Refuse a request that is over a limit: throws `rate_limited` (`toolkit_unavailable` where it is
+ * everybody's) with the honest time to wait. What was
  * reserved for it is given back after the reply, for nothing was tried. Trusted addresses are never
  * refused.
  */
@@ -67,17 +101,50 @@ export function requireWithinLimits(
   { counts, countedIn }: Reservation,
   address: string | undefined,
 ): void {
-  const refused = counts.filter((count) => !count.allowed);
-  if (refused.length === 0 || isTrusted(address, ctx.env)) return;
+  const [longest] = counts
+    .filter((count) => !count.allowed)
+    .sort((one, other) => other.resetsAtMs - one.resetsAtMs);
+  if (!longest || isTrusted(address, ctx.env)) return;
   giveBackLater(ctx, { counts, countedIn });
-  const until = Math.max(...refused.map((count) => count.resetsAtMs));
-  throw new AppError("rate_limited", { retryAfterSeconds: secondsUntil(until, ctx.now) });
+  const { policy, kind } = longest.limit;
+  const retryAfterSeconds = secondsUntil(longest.resetsAtMs, ctx.now);
+  // The day's budget is no doing of this caller's.
+  if (kind === "all") throw new AppError("toolkit_unavailable", { retryAfterSeconds });
+  securityEvent(ctx, "rate_limited", { userId: ctx.facts.userId, data: { policy, reason: kind } });
+  throw new AppError("rate_limited", { retryAfterSeconds });
+}
+
+/**
+ * The delay of the account that the body names, or null. To who shows a token it is left open until the
+ * account is looked up: `requireUndelayed` then decides whether the token is that account's own.
+ */
+export function accountDelay(ctx: Context, { counts }: Reservation): Count | null {
+  if (isTrusted(ctx.address, ctx.env)) return null;
+  return counts.find(({ limit, allowed }) => limit.kind === "account" && !allowed) ?? null;
 }
 
 /** Give back, after the reply, what was reserved for an attempt that did not fail. */
 export function giveBackLater(ctx: Context, { counts, countedIn }: Reservation): void {
   const reserved = counts.filter(({ limit }) => limit.refundable);
   if (reserved.length > 0) ctx.after(() => giveBack(ctx, { counts: reserved, countedIn }));
+}
+
+/**
+ * Forget, after the reply, the failed sign-ins that delay an account, and those from the caller's own
+ * address: whoever has just shown that the account is theirs shall not wait for what strangers did.
+ */
+export function forgetSignInFailuresLater(
+  ctx: Context,
+  account: string,
+  { countedIn }: Reservation,
+): void {
+  const ofAccount = limitsFor(ctx.env, ["account", "auth-failures"]);
+  const { ip: _, ...subject } = subjectOf(ctx.env, ctx.address, { account });
+  ctx.after(async () => {
+    if (countedIn === "postgres") return clearInPostgres(ctx, ofAccount, subject);
+    const trip = roundTrip(ctx);
+    await Promise.all([clear(trip, ofAccount, subject, ctx.now), trip.send()]);
+  });
 }
 
 /** Count a request that is refused before it could be counted by anything but its address. */
@@ -89,22 +156,16 @@ export async function countRefused(
   const byAddress = limitsFor(ctx.env, names).filter(
     (limit) => limit.kind === "ip" && !limit.refundable,
   );
-  const trip = roundTrip();
-  const counting = countRequest(trip, byAddress, subjectOf(ctx.env, address, {}));
+  const trip = roundTrip(ctx);
+  const counting = countRequest(trip, byAddress, subjectOf(ctx.env, address, {}), ctx.now);
   const [counts] = await Promise.all([counting, trip.send()]);
   return counts;
 }
 
 async function giveBack(ctx: Context, { counts, countedIn }: Reservation): Promise<void> {
   if (countedIn === "postgres") return refundInPostgres(ctx, counts);
-  const trip = roundTrip();
+  const trip = roundTrip(ctx);
   await Promise.all([refund(trip, counts), trip.send()]);
 }
 
 const limits = oncePer(limitsOf);
-const accountKey = oncePer((env: Env) => deriveKey(env.jwt.secret, "limited-account"));
-
-/** An address must not be readable from a Redis key. */
-function accountHash(env: Env, account: string): string {
-  return createHmac("sha256", accountKey(env)).update(account).digest("base64url").slice(0, 22);
-}

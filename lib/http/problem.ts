@@ -47,10 +47,17 @@ export function problemReply(error: AppError, correlationId: string): Reply {
   });
 }
 
+/** What is missing or wrong is no token. */
+const withoutToken: ErrorCode[] = [
+  "token_missing",
+  "invalid_credentials",
+  "otp_required",
+  "otp_invalid",
+];
+
 /** RFC 6750, section 3: an error is named only to a caller who showed a token. */
 function challenge(code: ErrorCode): string {
-  const saysToken = code === "token_missing" || code === "invalid_credentials";
-  return saysToken
+  return withoutToken.includes(code)
     ? 'Bearer realm="linguamate"'
     : 'Bearer realm="linguamate", error="invalid_token"';
 }

@@ -1,25 +1,27 @@
 import { waitUntil } from "@vercel/functions";
 import type { Context } from "../context.js";
-import { database } from "../db/database.js";
+import { type Database, databaseOf } from "../db/database.js";
 import { type Env, EnvironmentError, env } from "../env.js";
 import { AppError } from "../errors.js";
-import {
-  environmentRead,
-  requestCompleted,
-  unexpectedError,
-  workFailed,
-} from "../observability/events.js";
+import { requestBegan } from "../events/producer.js";
+import type { Ended } from "../events/request-event.js";
+import { noFacts } from "../facts.js";
+import { environmentRead, requestCompleted, unexpectedError } from "../observability/events.js";
+import { reportOf, traceOf } from "../observability/tell-sentry.js";
+import { afterReply } from "./after-reply.js";
 import { isOutdatedApp } from "./app-version.js";
 import { callerAddress } from "./caller-address.js";
 import { correlationIdOf } from "./correlation.js";
 import { corsHeaders, preflightHeaders } from "./cors.js";
 import type { Endpoint } from "./endpoint.js";
+import type { Exchange, Work } from "./exchange.js";
 import { isHostAllowed } from "./hosts.js";
-import { type Exchange, pass, type Work } from "./pass.js";
+import { pass } from "./pass.js";
 import { pathParams } from "./path.js";
 import { problemReply, toAppError } from "./problem.js";
-import { Reply } from "./reply.js";
+import { Reply, TextBody } from "./reply.js";
 import { securityHeaders } from "./security-headers.js";
+import { watchRefusal, watchRequest } from "./watch.js";
 
 export type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
 export type Endpoints = Partial<Record<Method, Endpoint>>;
@@ -39,8 +41,8 @@ export function route(template: string, endpoints: Endpoints): Route {
   const methods = Object.keys(endpoints);
   const allow = [...methods, ...(endpoints.GET ? ["HEAD"] : []), "OPTIONS"].join(", ");
 
-  async function answer(exchange: Exchange, url: URL): Promise<Reply> {
-    const { request, ctx } = exchange;
+  async function answer(exchange: Exchange): Promise<Reply> {
+    const { request, url, ctx } = exchange;
     const method = request.method === "HEAD" ? "GET" : request.method;
     const endpoint = isMethod(method) ? endpoints[method] : undefined;
     if (!endpoint?.anyHost && !isHostAllowed(url, ctx.env)) throw new AppError("host_not_allowed");
@@ -62,9 +64,8 @@ export function route(template: string, endpoints: Endpoints): Route {
     }
     const startedAt = performance.now();
     environmentRead(environment);
-    const exchange = open(request, environment);
-    const { ctx, address } = exchange;
-    const url = new URL(request.url);
+    const exchange = open(request, template, environment);
+    const { ctx, url } = exchange;
     const respond = (reply: Reply) =>
       responseOf(
         reply,
@@ -78,74 +79,80 @@ export function route(template: string, endpoints: Endpoints): Route {
       );
     let error: AppError | undefined;
     let response: Response;
+    watchRequest(exchange);
+    requestBegan();
     try {
-      response = respond(await answer(exchange, url));
+      response = respond(await answer(exchange));
     } catch (thrown) {
       error = toAppError(thrown);
+      watchRefusal(ctx, error);
       response = respond(problemReply(error, ctx.correlationId));
     }
     if (error?.code === "internal_error" || error?.code === "service_unavailable") {
       unexpectedError(ctx.correlationId, template, error);
     }
-    requestCompleted({
-      correlationId: ctx.correlationId,
+    const ended: Ended = {
       method: request.method,
-      path: url.pathname,
-      ip: address,
       status: response.status,
       durationMs: performance.now() - startedAt,
       code: error?.code,
+      appVersion: request.headers.get("x-app-version"),
+    };
+    requestCompleted({
+      ...ended,
+      correlationId: ctx.correlationId,
+      path: url.pathname,
+      ip: ctx.address,
     });
-    if (exchange.deferred.length > 0) waitUntil(afterReply(exchange.deferred, ctx.correlationId));
+    waitUntil(afterReply(exchange, ended, reportOf(ctx, ended, error)));
     return response;
   }
 
   return { fetch, template, endpoints };
 }
 
-function open(request: Request, environment: Env): Exchange {
+function open(request: Request, template: string, environment: Env): Exchange {
   const correlationId = correlationIdOf(request);
   const deferred: Work[] = [];
+  const trace = traceOf(request.headers, environment, template);
+  let db: Database | undefined;
   const ctx: Context = {
     env: environment,
     // Reached for only where it is used: liveness must not depend on a store's address.
     get db() {
-      return database();
+      db ??= databaseOf({ correlationId, trace });
+      return db;
     },
     now: new Date(),
     correlationId,
+    route: template,
+    address: callerAddress(request, environment),
+    facts: noFacts(),
+    gate: null,
+    trace,
     after: (work) => deferred.push(work),
   };
-  const address = callerAddress(request, environment);
-  return { request, ctx, address, params: {}, headers: {}, deferred };
-}
-
-/** Begin on the next turn of the event loop, when the reply is on its way. */
-async function afterReply(deferred: Work[], correlationId: string): Promise<void> {
-  await new Promise((resolve) => setImmediate(resolve));
-  // Work may leave more work, which is another round.
-  while (deferred.length > 0) {
-    const round = deferred.splice(0).map((work) => work());
-    for (const outcome of await Promise.allSettled(round)) {
-      if (outcome.status === "rejected") workFailed(correlationId, outcome.reason);
-    }
-  }
+  return { request, url: new URL(request.url), ctx, params: {}, headers: {}, deferred };
 }
 
 function responseOf(reply: Reply, headers: Record<string, string>, headOnly: boolean): Response {
   if (reply.body === undefined || reply.body === null) {
     return new Response(null, { status: reply.status, headers: { ...headers, ...reply.headers } });
   }
-  const body = JSON.stringify(reply.body);
-  return new Response(headOnly ? null : body, {
+  const { text, contentType } = sent(reply.body);
+  return new Response(headOnly ? null : text, {
     status: reply.status,
     headers: {
-      "Content-Type": "application/json",
-      "Content-Length": String(Buffer.byteLength(body)),
+      "Content-Type": contentType,
+      "Content-Length": String(Buffer.byteLength(text)),
       ...headers,
       ...reply.headers,
     },
   });
+}
+
+function sent(body: unknown): TextBody {
+  return body instanceof TextBody ? body : new TextBody(JSON.stringify(body), "application/json");
 }
 
 /** Without an environment there is no logger and no policy: say so, and tell the caller nothing. */

@@ -2,6 +2,7 @@ import { pino } from "pino";
 import { type Env, env, type LogLevel } from "../env.js";
 import { oncePer } from "../once-per.js";
 import { redactData, redactText } from "./redact.js";
+import { type SafeError, safeErrors } from "./safe-error.js";
 
 /** What one line tells besides its message: the fields of the operations guide, in its order. */
 export interface LogFields {
@@ -72,40 +73,15 @@ function bounded(line: string): string {
 
 /** The loggable facts of an error: its name, message, stack and causes, redacted like everything else. */
 export function errorFields(error: unknown): Record<string, unknown> {
-  if (!(error instanceof Error)) return { error: String(error) };
-  const causes: string[] = [];
-  for (
-    let cause = causeOf(error);
-    cause instanceof Error && causes.length < 5;
-    cause = causeOf(cause)
-  ) {
-    causes.push(`${cause.name}: ${withoutValues(cause)}`);
-  }
+  const [outer, ...causes] = safeErrors(error);
+  if (!outer || !(error instanceof Error)) return { error: String(error) };
   return {
-    error: `${error.name}: ${withoutValues(error)}`,
-    stack: framesOf(error),
-    ...(causes.length > 0 ? { causes: causes.join(" <- ") } : {}),
+    error: inWords(outer),
+    stack: outer.frames,
+    ...(causes.length > 0 ? { causes: causes.map(inWords).join(" <- ") } : {}),
   };
 }
 
-/** Neon's driver keeps the failure of its transport under a name of its own. */
-function causeOf(error: Error): unknown {
-  return error.cause ?? (error as { sourceError?: unknown }).sourceError;
-}
-
-/**
- * People's data is in the messages of failed queries: drizzle puts the statement and its parameters
- * there, and Postgres the value that it refused.
- */
-function withoutValues({ name, message }: Error): string {
-  if (message.startsWith("Failed query:")) return "a query failed";
-  return name === "NeonDbError" ? message.replace(/: ".*"$/s, "") : message;
-}
-
-/** The stack without the message, which begins it and may have many lines. */
-function framesOf({ stack }: Error): string | undefined {
-  return stack
-    ?.split("\n")
-    .filter((line) => /^\s+at /.test(line))
-    .join("\n");
+function inWords({ name, message }: SafeError): string {
+  return `${name}: ${message}`;
 }

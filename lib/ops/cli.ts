@@ -1,71 +1,121 @@
+import { homedir } from "node:os";
+import { join } from "node:path";
 import process from "node:process";
 import { parseArgs } from "node:util";
-import { Health } from "./health.js";
+import { FailedError, openApi, RefusedError } from "./cli/api.js";
+import { type Command, UsageError } from "./cli/command.js";
+import { commands } from "./cli/commands.js";
+import { groupUsage, lineOf, usage, usageOf } from "./cli/help.js";
+import { sessionFile } from "./cli/session-file.js";
+import { fixedCredentials, openSignIn } from "./cli/sign-in.js";
+import { openTerminal } from "./cli/terminal.js";
+import { json, lines } from "./cli/text.js";
 
-const usage = `usage: npm run ops -- health [--url URL] [--json]
-
-  health   the state of the server and what it depends on
-  --url    the deployment to ask (default: http://localhost:$PORT)
-  --json   print the answer as it came
-
-exit status: 0 all is well, 1 a problem was found, 2 wrong usage`;
+const exit = { ok: 0, problem: 1, usage: 2, refused: 3 } as const;
 
 process.exitCode = await ops(process.argv.slice(2));
 
 /** The operators' command line. It speaks HTTP only, so it works against any deployment. */
 async function ops(args: string[]): Promise<number> {
-  let parsed: ReturnType<typeof parse>;
+  const command = commandOf(args);
   try {
-    parsed = parse(args);
+    if (!command) return help(args);
+    return await run(command, args.slice(command.name.split(" ").length));
   } catch (error) {
-    return misused(error instanceof Error ? error.message : String(error));
-  }
-  const { positionals, values } = parsed;
-  if (positionals.length !== 1 || positionals[0] !== "health") return misused("Which command?");
-  if (!URL.canParse(values.url)) return misused(`Not a URL: ${values.url}`);
-  return showHealth(new URL("/api/health", values.url), values.json);
-}
-
-function parse(args: string[]) {
-  const { values, positionals } = parseArgs({
-    args,
-    allowPositionals: true,
-    options: {
-      url: { type: "string", default: `http://localhost:${process.env.PORT || 8080}` },
-      json: { type: "boolean", default: false },
-    },
-  });
-  return { values, positionals };
-}
-
-async function showHealth(url: URL, asJson: boolean): Promise<number> {
-  let body: unknown;
-  try {
-    const response = await fetch(url, { signal: AbortSignal.timeout(5000) });
-    body = await response.json();
-  } catch {
-    console.error(`${url.origin} does not answer.`);
-    return 1;
-  }
-  const health = Health.safeParse(body);
-  if (!health.success) {
-    console.error(`${url.href} does not answer as this backend does.`);
-    return 1;
-  }
-  if (asJson) console.log(JSON.stringify(health.data));
-  else {
-    const { status, version, releaseId, checks } = health.data;
-    console.log(`${status}  version ${version}  release ${releaseId}`);
-    for (const [name, [check]] of Object.entries(checks)) {
-      const value = check?.observedValue === undefined ? "" : check.observedValue;
-      const detail = check?.output ?? `${value} ${check?.observedUnit ?? ""}`;
-      console.log(`${check?.status.padEnd(5)} ${name.padEnd(24)} ${detail.trim()}`);
+    if (error instanceof UsageError) {
+      return told(exit.usage, command ? `${error.message}\n\n${usageOf(command)}` : error.message);
     }
+    if (error instanceof RefusedError) return told(exit.refused, `Refused: ${error.message}`);
+    if (error instanceof FailedError) return told(exit.problem, error.message);
+    throw error;
   }
-  return health.data.status === "pass" ? 0 : 1;
 }
 
-function misused(reason: string): number {
-  console.error(`${reason}\n\n${usage}`);
-  return 2;
+async function run(command: Command, rest: string[]): Promise<number> {
+  const { values, positionals } = parsed(command, rest);
+  if (values.help) return told(exit.ok, usageOf(command));
+  const needed = command.args.filter((arg) => !arg.startsWith("[")).length;
+  if (positionals.length < needed || positionals.length > command.args.length) {
+    throw new UsageError(`It is typed as: ${lineOf(command)}`);
+  }
+  const reason = values.reason as string | undefined;
+  if (command.changes && !reason) throw new UsageError("Say why, in --reason TEXT.");
+  const given = String(values.url);
+  if (!URL.canParse(given)) throw new UsageError(`Not a URL: ${given}`);
+  const url = new URL(given);
+  const signIn = openSignIn(url, sessionFile(configDirectory(), url), openTerminal());
+  const { OPS_TOKEN: token } = process.env;
+  const api = openApi({
+    url,
+    credentials: token ? fixedCredentials(token) : signIn,
+    reason,
+    dryRun: values["dry-run"] === true,
+  });
+  const call = { args: positionals, options: values, api, signIn };
+  const { body, text, isProblem } = await command.run(call);
+  console.log(values.json ? json(body) : lines(text));
+  return isProblem ? exit.problem : exit.ok;
+}
+
+/** By the XDG Base Directory Specification. */
+function configDirectory(): string {
+  return join(process.env.XDG_CONFIG_HOME || join(homedir(), ".config"), "linguamate-ops");
+}
+
+function parsed(command: Command, args: string[]) {
+  const url = process.env.OPS_URL || `http://localhost:${process.env.PORT || 8080}`;
+  try {
+    const { values, positionals } = parseArgs({
+      args: [...args.filter((arg) => !isSessionId(arg)), "--", ...args.filter(isSessionId)],
+      allowPositionals: true,
+      options: {
+        ...command.options,
+        url: { type: "string", default: url },
+        json: { type: "boolean", default: false },
+        help: { type: "boolean", default: false },
+        ...(command.changes && {
+          reason: { type: "string" },
+          "dry-run": { type: "boolean", default: false },
+        }),
+      },
+    });
+    return { values: values as Record<string, string | boolean | undefined>, positionals };
+  } catch (error) {
+    throw new UsageError(error instanceof Error ? error.message : String(error));
+  }
+}
+
+/** One of 64 begins with a dash, and is no option. */
+function isSessionId(arg: string): boolean {
+  return /^-[\w-]{21}$/.test(arg);
+}
+
+/** The command with the longest name that the line begins with. */
+function commandOf(args: string[]): Command | undefined {
+  const fitting = commands.filter(({ name }) =>
+    name.split(" ").every((word, at) => args[at] === word),
+  );
+  return fitting.sort((one, other) => other.name.length - one.name.length)[0];
+}
+
+/** What to type, where no command was: of everything, or of the group that was begun. */
+function help(args: string[]): number {
+  const isAsked = args.some((arg) => arg === "--help" || arg === "help");
+  const [first, second] = args.filter((arg) => arg !== "help" && !arg.startsWith("--"));
+  if (first === undefined) {
+    return isAsked ? told(exit.ok, usage()) : told(exit.usage, `Which command?\n\n${usage()}`);
+  }
+  const group = groupUsage(first);
+  if (group === null) {
+    return told(exit.usage, `There is no command ${first}.\n\n${usage()}`);
+  }
+  if (isAsked) return told(exit.ok, group);
+  const complaint = second === undefined ? "Which one?" : `There is no command ${first} ${second}.`;
+  return told(exit.usage, `${complaint}\n\n${group}`);
+}
+
+function told(status: number, text: string): number {
+  if (status === exit.ok) console.log(lines(text));
+  else console.error(lines(text));
+  return status;
 }

@@ -1,8 +1,9 @@
 import { sql } from "drizzle-orm";
 import * as z from "zod";
 import type { Context } from "../context.js";
-import { redis } from "../redis/client.js";
+import { roundTrip } from "../redis/client.js";
 import { version } from "../release.js";
+import { askHealth } from "../toolkit/health.js";
 
 const Status = z.enum(["pass", "warn", "fail"]);
 
@@ -42,10 +43,11 @@ export function health(ctx: Context): Promise<Health> {
   return memo.state;
 }
 
-async function examine(ctx: Context): Promise<Health> {
+/** The same, found now. */
+export async function examine(ctx: Context): Promise<Health> {
   const [postgres, redisCheck, toolkit] = await Promise.all([
     timed("datastore", "fail", () => askPostgres(ctx)),
-    timed("datastore", "warn", async () => void (await redis().ping())),
+    timed("datastore", "warn", () => askRedis(ctx)),
     timed("component", "warn", (signal) => askToolkit(ctx, signal)),
   ]);
   const time = new Date().toISOString();
@@ -92,20 +94,29 @@ async function askPostgres({ db }: Context): Promise<void> {
   if (!found?.migrated) throw new Unhealthy("not migrated: run db:migrate:up");
 }
 
+/** A Redis that evicts would end sessions and lift limits. Upstash has no CONFIG: there it is a switch. */
+async function askRedis(ctx: Context): Promise<void> {
+  const trip = roundTrip(ctx);
+  const setting = trip.command<string[]>("CONFIG", "GET", "maxmemory-policy").catch(() => []);
+  const [, [, policy = "noeviction"]] = await Promise.all([
+    trip.command("PING"),
+    setting,
+    trip.send(),
+  ]);
+  if (policy !== "noeviction") {
+    throw new Unhealthy(`maxmemory-policy is ${policy}: set noeviction`);
+  }
+}
+
 /** A refused key is a setting of ours; an outage is theirs. */
-async function askToolkit({ env, correlationId }: Context, signal: AbortSignal): Promise<void> {
-  const response = await fetch(new URL("/health", env.toolkit.url), {
-    signal,
-    headers: {
-      "X-Correlation-ID": correlationId,
-      ...(env.toolkit.apiKey ? { Authorization: `Bearer ${env.toolkit.apiKey}` } : {}),
-    },
-  });
-  await response.body?.cancel();
-  if (response.status === 401 || response.status === 403) {
+async function askToolkit(ctx: Context, signal: AbortSignal): Promise<void> {
+  const { outcome } = await askHealth(ctx, signal);
+  if (outcome === "status_401" || outcome === "status_403") {
     throw new Unhealthy("TOOLKIT_API_KEY is refused");
   }
-  if (!response.ok) throw new Unhealthy(`status ${response.status}`);
+  if (outcome === "timeout") throw new Unhealthy("no answer within 800 ms");
+  if (outcome.startsWith("status_")) throw new Unhealthy(outcome.replace("_", " "));
+  if (outcome !== "ok") throw new Unhealthy("unreachable");
 }
 
 /** A failed check whose message may be shown to anybody. */

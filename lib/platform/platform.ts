@@ -16,6 +16,11 @@ export type NeonFetch = (
  * development and tests, in-process drivers when self-hosted. The clients above it are the same.
  */
 export interface Platform {
-  postgres: { connectionString: string; fetch: NeonFetch };
+  postgres: {
+    connectionString: string;
+    fetch: NeonFetch;
+    /** True where single statements are prepared by their text: a comment would only be taken off again. */
+    preparesByText?: true;
+  };
   redis: Requester;
 }

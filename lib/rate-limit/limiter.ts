@@ -1,5 +1,6 @@
 import { Ratelimit } from "@upstash/ratelimit";
 import type { RoundTrip } from "../redis/round-trip.js";
+import { delayKey, forgetFailures, giveBackAttempt, reserveAttempt } from "./login-delay.js";
 import type { Limit, LimitKind } from "./policies.js";
 
 /** The values that a request is counted by. */
@@ -10,8 +11,10 @@ export interface Count {
   limit: Limit;
   value: string;
   allowed: boolean;
+  /** This request included; of a fixed window never more than its `max`. */
+  used: number;
   remaining: number;
-  /** When the window ends, in ms since the epoch. */
+  /** When the window or the delay ends, in ms since the epoch. */
   resetsAtMs: number;
 }
 
@@ -25,28 +28,53 @@ export interface Reservation {
  * Count a request in every limit that applies to it, within `trip`. Rejects when Redis cannot answer:
  * the caller then decides by each limit's `whenRedisFails`.
  */
-export function countRequest(trip: RoundTrip, limits: Limit[], subject: Subject): Promise<Count[]> {
+export function countRequest(
+  trip: RoundTrip,
+  limits: Limit[],
+  subject: Subject,
+  now: Date,
+): Promise<Count[]> {
   return Promise.all(
-    applying(limits, subject).map(async ({ limit, value }): Promise<Count> => {
-      const result = await limiter(trip, limit).limit(identifier(limit, value));
-      return {
-        limit,
-        value,
-        allowed: result.success,
-        remaining: result.remaining,
-        resetsAtMs: result.reset,
-      };
-    }),
+    applying(limits, subject).map(({ limit, value }) =>
+      limit.delaysMs ? reserveAttempt(trip, limit, value, now) : countInWindow(trip, limit, value),
+    ),
   );
 }
 
-/** Give back what was counted: the attempt succeeded, or another limit refused it. */
+/** Give back what was counted: nothing was tried, for another limit refused it or we failed. */
 export async function refund(trip: RoundTrip, counts: Count[]): Promise<void> {
   await Promise.all(
-    counts.map(({ limit, value }) =>
-      limiter(trip, limit).limit(identifier(limit, value), { rate: -1 }),
+    counts.map((count) =>
+      count.limit.delaysMs ? giveBackAttempt(trip, count) : uncount(trip, count),
     ),
   );
+}
+
+/**
+ * The attempt succeeded: give back what was counted, and forget the account's earlier failures, even
+ * where Redis did not answer: it may have counted all the same.
+ */
+export async function forgive(trip: RoundTrip, { counts, countedIn }: Reservation): Promise<void> {
+  const uncounting = counts.map((count) => {
+    if (count.limit.delaysMs) return forgetFailures(trip, count);
+    return countedIn === "redis" ? uncount(trip, count) : undefined;
+  });
+  await Promise.all(uncounting);
+}
+
+/** Forget what was counted of these: of windows, the present one. */
+export async function clear(
+  trip: RoundTrip,
+  limits: Limit[],
+  subject: Subject,
+  now: Date,
+): Promise<void> {
+  const keys = applying(limits, subject).map(({ limit, value }) =>
+    limit.delaysMs
+      ? delayKey(limit, value)
+      : counterKey(limit, value, Math.floor(now.getTime() / limit.windowMs)),
+  );
+  await trip.command("DEL", ...keys);
 }
 
 /** The limits that count this request, each with the value it counts by. */
@@ -63,6 +91,22 @@ export function counterKey(limit: Limit, value: string, window: number): string 
 }
 
 const identifier = (limit: Limit, value: string) => `${limit.kind}:${value}`;
+
+async function countInWindow(trip: RoundTrip, limit: Limit, value: string): Promise<Count> {
+  const { success, remaining, reset } = await limiter(trip, limit).limit(identifier(limit, value));
+  return {
+    limit,
+    value,
+    allowed: success,
+    used: limit.max - remaining,
+    remaining,
+    resetsAtMs: reset,
+  };
+}
+
+async function uncount(trip: RoundTrip, { limit, value }: Count): Promise<void> {
+  await limiter(trip, limit).limit(identifier(limit, value), { rate: -1 });
+}
 
 function limiter(trip: RoundTrip, limit: Limit): Ratelimit {
   return new Ratelimit({

@@ -1,9 +1,28 @@
 import type { Env } from "../env.js";
 
-export type PolicyName = "default" | "auth-calls" | "auth-failures";
+export type PolicyName =
+  | "default"
+  | "auth-calls"
+  | "auth-failures"
+  | "account"
+  | "guest-accounts"
+  | "refresh"
+  | "speech"
+  | "toolkit";
 
 /** What one caller is counted by. A row whose value is unknown for a request does not count it. */
-export type LimitKind = "session" | "ip" | "device" | "ip-account";
+export type LimitKind =
+  | "session"
+  | "ip"
+  | "device"
+  | "ip-account"
+  | "account"
+  | "account-session"
+  | "user"
+  /** The address of a caller who is a guest. */
+  | "guest-ip"
+  /** Everybody together. */
+  | "all";
 
 /** One counter: at most `max` in each fixed window, per value of its kind. */
 export interface Limit {
@@ -11,14 +30,30 @@ export interface Limit {
   kind: LimitKind;
   max: number;
   windowMs: number;
-  /** `strict` counts in Postgres instead; `allow` lets the request pass. */
-  whenRedisFails: "allow" | "strict";
+  /** `strict` counts in Postgres instead; `allow` lets the request pass, `deny` answers 503. */
+  whenRedisFails: "allow" | "strict" | "deny";
   /** Counted before the work and given back when it succeeds, so that only failures remain. */
   refundable: boolean;
+  /**
+   * Makes the row a growing delay: the `max`th failure and each one after it is followed by the next of
+   * these, the last one for ever. The window then begins with each failure, and a success ends it.
+   */
+  delaysMs?: readonly number[];
 }
 
 const minutes = 60_000;
+const hours = 60 * minutes;
 const strict = { whenRedisFails: "strict", refundable: false } as const;
+
+const denied = { whenRedisFails: "deny", refundable: false } as const;
+
+const delayed = {
+  max: 5,
+  windowMs: 24 * hours,
+  ...strict,
+  refundable: true,
+  delaysMs: [0.5 * minutes, minutes, 2 * minutes, 4 * minutes, 8 * minutes, 15 * minutes],
+} as const;
 
 /** Every limit, on one page. The default one is set by the environment. */
 export function limitsOf(env: Env): Record<PolicyName, Limit[]> {
@@ -39,8 +74,26 @@ export function limitsOf(env: Env): Record<PolicyName, Limit[]> {
     "auth-calls": [
       { policy: "auth-calls", kind: "ip", max: 300, windowMs: 5 * minutes, ...strict },
       { policy: "auth-calls", kind: "device", max: 30, windowMs: 5 * minutes, ...strict },
+      // Signed in, the session is the device.
+      { policy: "auth-calls", kind: "session", max: 30, windowMs: 5 * minutes, ...strict },
     ],
+    // A class that begins together shares an address; nobody needs many guests on one device.
+    "guest-accounts": [
+      { policy: "guest-accounts", kind: "ip", max: 60, windowMs: hours, ...strict },
+      { policy: "guest-accounts", kind: "device", max: 10, windowMs: 24 * hours, ...strict },
+    ],
+    // Twice what fifty repetitions of one lost reply need; never by address, for schools share one.
+    refresh: [{ policy: "refresh", kind: "session", max: 60, windowMs: minutes, ...strict }],
     "auth-failures": [
+      // Signed in, whoever holds the session's token has as few guesses, from wherever.
+      {
+        policy: "auth-failures",
+        kind: "session",
+        max: 5,
+        windowMs: 15 * minutes,
+        ...strict,
+        refundable: true,
+      },
       {
         policy: "auth-failures",
         kind: "ip-account",
@@ -55,6 +108,25 @@ export function limitsOf(env: Env): Record<PolicyName, Limit[]> {
         max: 100,
         windowMs: 15 * minutes,
         ...strict,
+        refundable: true,
+      },
+    ],
+    // Whatever addresses the guesses come from. A caller who shows a token of the account's own is let
+    // past the first row, and counted by the second.
+    account: [
+      { policy: "account", kind: "account", ...delayed },
+      { policy: "account", kind: "account-session", ...delayed },
+    ],
+    speech: [{ policy: "speech", kind: "user", max: 10, windowMs: minutes, ...denied }],
+    // Each call of the toolkit costs money: nobody is let past a counter that does not answer.
+    toolkit: [
+      { policy: "toolkit", kind: "guest-ip", max: 50, windowMs: 24 * hours, ...denied },
+      {
+        policy: "toolkit",
+        kind: "all",
+        max: env.toolkit.dailyCallsMax,
+        windowMs: 24 * hours,
+        ...denied,
         refundable: true,
       },
     ],

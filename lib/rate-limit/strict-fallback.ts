@@ -1,20 +1,67 @@
 import { sql } from "drizzle-orm";
 import type { Context } from "../context.js";
-import { rateLimits } from "../db/schema.js";
+import { rateLimits } from "../db/schema/limits.js";
 import { applying, type Count, counterKey, type Subject } from "./limiter.js";
+import {
+  forgetFailuresInPostgres,
+  giveBackAttemptInPostgres,
+  reserveAttemptInPostgres,
+} from "./login-delay-in-postgres.js";
 import type { Limit } from "./policies.js";
 
 /**
- * Count in Postgres what Redis cannot: the limits that must hold even then. One statement, which also
- * removes a few counters that are over. Limits that allow are not counted at all.
+ * Count in Postgres what Redis cannot: the limits that must hold even then. Limits that allow are not
+ * counted at all.
  */
 export async function countInPostgres(
   ctx: Context,
   limits: Limit[],
   subject: Subject,
 ): Promise<Count[]> {
-  const strict = applying(limits, subject)
-    .filter(({ limit }) => limit.whenRedisFails === "strict")
+  const strict = applying(limits, subject).filter(({ limit }) => limit.whenRedisFails === "strict");
+  const [windows, ...delays] = await Promise.all([
+    countInWindows(
+      ctx,
+      strict.filter(({ limit }) => !limit.delaysMs),
+    ),
+    ...strict
+      .filter(({ limit }) => limit.delaysMs)
+      .map(({ limit, value }) => reserveAttemptInPostgres(ctx, limit, value)),
+  ]);
+  return [...windows, ...delays];
+}
+
+/** Give back what `countInPostgres` counted. */
+export async function refundInPostgres(ctx: Context, counts: Count[]): Promise<void> {
+  const delays = counts.filter(({ limit }) => limit.delaysMs);
+  await Promise.all([
+    uncountInWindows(ctx, counts),
+    ...delays.map((count) => giveBackAttemptInPostgres(ctx, count)),
+  ]);
+}
+
+/** The attempt succeeded: give back what was counted, and forget the account's earlier failures. */
+export async function forgiveInPostgres(ctx: Context, counts: Count[]): Promise<void> {
+  const delays = counts.filter(({ limit }) => limit.delaysMs);
+  await Promise.all([uncountInWindows(ctx, counts), forgetFailuresInPostgres(ctx, delays)]);
+}
+
+/** Forget the delays; of windows, which are short, nothing. */
+export async function clearInPostgres(
+  ctx: Context,
+  limits: Limit[],
+  subject: Subject,
+): Promise<void> {
+  const delays = applying(limits, subject).filter(({ limit }) => limit.delaysMs);
+  await forgetFailuresInPostgres(ctx, delays);
+}
+
+/** One statement, which also removes a few counters that are over. */
+async function countInWindows(
+  ctx: Context,
+  entries: { limit: Limit; value: string }[],
+): Promise<Count[]> {
+  const strict = entries
     .map((entry) => ({ ...entry, ...windowOf(entry.limit, entry.value, ctx.now) }))
     // One order for everybody, so that two requests never wait for each other's rows.
     .sort((a, b) => (a.key < b.key ? -1 : 1));
@@ -36,14 +83,14 @@ export async function countInPostgres(
   return strict.map(({ limit, value, key, resetsAtMs }) => {
     const count = used.get(key) ?? 0;
     const remaining = Math.max(0, limit.max - count);
-    return { limit, value, allowed: count <= limit.max, remaining, resetsAtMs };
+    return { limit, value, allowed: count <= limit.max, used: count, remaining, resetsAtMs };
   });
 }
 
-/** Give back what `countInPostgres` counted. */
-export async function refundInPostgres(ctx: Context, counts: Count[]): Promise<void> {
-  if (counts.length === 0) return;
-  const keys = counts.map(({ limit, value }) => windowOf(limit, value, ctx.now).key);
+async function uncountInWindows(ctx: Context, counts: Count[]): Promise<void> {
+  const windows = counts.filter(({ limit }) => !limit.delaysMs);
+  if (windows.length === 0) return;
+  const keys = windows.map(({ limit, value }) => windowOf(limit, value, ctx.now).key);
   await ctx.db.execute(sql`
     with locked as (
       select key from ${rateLimits} where key = any(${sql.param(keys)}::text[])

@@ -1,29 +1,44 @@
-import type { Redis } from "@upstash/redis";
-import { log } from "../observability/logger.js";
+import { redis } from "./client.js";
 import type { RoundTrip } from "./round-trip.js";
 
-/**
- * The hash `gate` says that this Redis holds what it should: only while it is there does a missing
- * session key mean anything. Its `generation` changes whenever the keys may have been lost.
- */
+/** The hash `gate` holds what every request asks for besides what it is counted by. */
 const key = "gate";
 
-/** The generation, or null when Redis has lost its data (or never had any). Rejects when it is away. */
-export async function readGeneration(trip: RoundTrip): Promise<string | null> {
-  const [generation] = await trip.hashFields(key, "generation");
-  return generation ?? null;
+/** Each field as Redis holds it, in the order in which they are asked for. */
+const fields = ["revokeAllBefore", "flags", "breaker:toolkit", "lastDrain"] as const;
+export type GateField = (typeof fields)[number];
+
+export interface Gate {
+  /** The moment before which every session has ended, in ms; 0 when there is none. */
+  revokeAllBefore: number;
+  /** The mirror of the flags; null when Redis has lost it. */
+  flags: string | null;
+  /** The state of the toolkit's circuit breaker; null while it is closed and nothing has failed. */
+  toolkitBreaker: string | null;
+  /** When events were last drained, in ms; 0 when nobody has. */
+  lastDrainMs: number;
 }
 
-/** A generation for a gate that is opened now. */
-export const newGeneration = (now: Date) => String(now.getTime());
+/** Ask for the gate within `trip`: one command. Rejects when Redis cannot answer. */
+export async function readGate(trip: RoundTrip): Promise<Gate> {
+  const [revokeAllBefore, flags, toolkitBreaker, lastDrain] = await trip.hashFields(key, ...fields);
+  return {
+    revokeAllBefore: momentMs(revokeAllBefore),
+    flags: flags ?? null,
+    toolkitBreaker: toolkitBreaker ?? null,
+    lastDrainMs: momentMs(lastDrain),
+  };
+}
 
-/**
- * Open the gate of an empty Redis under a new generation, which makes each live session write its key
- * back at its next request. Of several callers one wins; repeating it changes nothing.
- */
-export async function openGate(redis: Redis, generation: string): Promise<void> {
-  const opened = await redis.hsetnx(key, "generation", generation);
-  if (opened === 1) {
-    log("NOTICE", { evt: "redis_gate_opened", cat: "redis" }, "Redis was empty; sessions return");
-  }
+export async function writeGate(
+  field: GateField,
+  value: string | number,
+  asking?: Parameters<typeof redis>[0],
+): Promise<void> {
+  await redis(asking).hset(key, { [field]: value });
+}
+
+/** Written by hand, too: only what is a moment may reach the sessions and Postgres. */
+function momentMs(value: string | null | undefined): number {
+  return new Date(Number(value ?? 0)).getTime() || 0;
 }

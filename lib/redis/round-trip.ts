@@ -9,6 +9,12 @@ type Command = (string | number)[];
 type Reply = { result?: unknown; error?: string };
 
 /**
+ * A Lua script that names every key it touches. The flag keeps Upstash from locking the whole database
+ * for it.
+ */
+export const script = (body: string) => `#!lua flags=allow-key-locking\n${body}`;
+
+/**
  * Commands of one request, collected and sent as one pipeline by `send`.
  *
  * It is also the `redis` that @upstash/ratelimit is given: the limiter's script joins the pipeline, and
@@ -40,10 +46,19 @@ export class RoundTrip {
     return result as Result;
   }
 
-  /** Write a hash that expires by itself. Retrying is safe. */
-  async setHash(key: string, fields: Record<string, string>, expiresAtMs: number): Promise<void> {
-    const written = this.#add(["HSET", key, ...Object.entries(fields).flat()]);
-    await Promise.all([written, this.#add(["PEXPIREAT", key, expiresAtMs])]);
+  /** Run a script within the trip. Its text goes along, so that no Redis can miss it. */
+  script<Result>(source: string, keys: string[], args: Command): Promise<Result> {
+    return this.#add(["EVAL", source, keys.length, ...keys, ...args]);
+  }
+
+  /** How many of the keys are there, asked in one moment. */
+  countPresent(...keys: string[]): Promise<number> {
+    return this.#add(["EXISTS", ...keys]);
+  }
+
+  /** Any other command. */
+  command<Result>(...command: string[]): Promise<Result> {
+    return this.#add(command);
   }
 
   async send(): Promise<void> {

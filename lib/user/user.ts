@@ -1,8 +1,8 @@
-import { eq, sql } from "drizzle-orm";
+import { eq, getTableColumns, sql } from "drizzle-orm";
 import * as z from "zod";
 import type { Context } from "../context.js";
 import { prepared } from "../db/database.js";
-import { users } from "../db/schema.js";
+import { users } from "../db/schema/accounts.js";
 import { AppError } from "../errors.js";
 
 /** An account as its owner sees it. */
@@ -33,9 +33,14 @@ export type UserRow = typeof users.$inferSelect;
 
 /** The person's account. Throws `session_revoked` when it is gone, for then its sessions are too. */
 export async function getUser(ctx: Context, id: string): Promise<User> {
+  return presentUser(await requireUser(ctx, id));
+}
+
+/** The account as it is stored, or `session_revoked`. */
+export async function requireUser(ctx: Context, id: string): Promise<UserRow> {
   const [row] = await byId(ctx.db).execute({ id });
   if (!row) throw new AppError("session_revoked");
-  return presentUser(row);
+  return row;
 }
 
 /** A claimed address is shown to the account that claims it, as not verified. */
@@ -61,6 +66,16 @@ export function presentUser(row: UserRow): User {
     onboardingCompleted: row.onboardingCompleted,
     createdAt: row.createdAt.toISOString(),
   };
+}
+
+/** An account that a statement returned as JSON (`row_to_json`). */
+export function userFromJson(json: unknown): UserRow {
+  const given = json as Record<string, unknown>;
+  const fields = Object.entries(getTableColumns(users)).map(([name, column]) => {
+    const value = given[column.name];
+    return [name, value === null ? null : column.mapFromDriverValue(value)];
+  });
+  return Object.fromEntries(fields);
 }
 
 const byId = prepared((db) =>

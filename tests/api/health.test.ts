@@ -57,7 +57,7 @@ describe("GET /api/health", () => {
 
   it("asks each once, with the toolkit's key, and counts against no limit", async () => {
     const { headers } = await check();
-    expect(stores.calls()).toEqual({ redisTrips: 1, redisCommands: 1, postgresCalls: 1 });
+    expect(stores.calls()).toEqual({ redisTrips: 1, redisCommands: 2, postgresCalls: 1 });
     expect(headers.get("x-ratelimit-limit")).toBeNull();
     expect(toolkit.requests).toMatchObject([
       {
@@ -120,6 +120,19 @@ describe("GET /api/health", () => {
     expect(body.checks["postgres:responseTime"]).toMatchObject([{ status: "pass" }]);
   });
 
+  it("warns when Redis would evict keys, and says what to set", async () => {
+    await stores.redis("CONFIG", "SET", "maxmemory-policy", "allkeys-lru");
+    try {
+      const { status, body } = await check();
+      expect(status).toBe(200);
+      expect(body.checks["redis:responseTime"]).toMatchObject([
+        { status: "warn", output: "maxmemory-policy is allkeys-lru: set noeviction" },
+      ]);
+    } finally {
+      await stores.redis("CONFIG", "SET", "maxmemory-policy", "noeviction");
+    }
+  });
+
   it.each([
     [401, "TOOLKIT_API_KEY is refused"],
     [403, "TOOLKIT_API_KEY is refused"],
@@ -168,7 +181,7 @@ describe("GET /api/health", () => {
     const answers = await Promise.all(Array.from({ length: 50 }, check));
     expect(answers.every(({ status }) => status === 200)).toBe(true);
     for (let probe = 0; probe < 50; probe++) await check();
-    expect(stores.calls()).toEqual({ redisTrips: 1, redisCommands: 1, postgresCalls: 1 });
+    expect(stores.calls()).toEqual({ redisTrips: 1, redisCommands: 2, postgresCalls: 1 });
     expect(toolkit.requests).toHaveLength(1);
   });
 

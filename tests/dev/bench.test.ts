@@ -9,7 +9,7 @@ import { cpuMsOf, peakRssBytesOf, readUsage } from "../../dev/bench/process-usag
 import { figure, table } from "../../dev/bench/report.js";
 import { type BenchResult, ratiosOf, rowsOf } from "../../dev/bench/result.js";
 import { type Contender, type Measured, runRounds, type Sample } from "../../dev/bench/rounds.js";
-import { median, medianRatio, percentile } from "../../dev/bench/statistics.js";
+import { areaUnderCurve, median, medianRatio, percentile } from "../../dev/bench/statistics.js";
 import { judge } from "../../dev/bench/targets.js";
 
 describe("the bench's statistics", () => {
@@ -28,6 +28,14 @@ describe("the bench's statistics", () => {
     expect(percentile([], 0.5)).toBeNaN();
   });
 
+  it("tell how well two sets of values can be told apart", () => {
+    expect(areaUnderCurve([3, 4], [1, 2])).toBe(1);
+    expect(areaUnderCurve([1, 2], [3, 4])).toBe(0);
+    expect(areaUnderCurve([1, 1, 2], [1, 1, 2])).toBe(0.5);
+    expect(areaUnderCurve([1, 3], [2])).toBe(0.5);
+    expect(areaUnderCurve([2, 3], [1, 3])).toBe(0.625);
+  });
+
   it("compare within each round, so that a slow round does not change a ratio", () => {
     expect(medianRatio([20, 2, 200], [10, 1, 100])).toBe(2);
     expect(medianRatio([20, 30], [10])).toBe(2);
@@ -42,6 +50,7 @@ describe("the bench's options", () => {
       seconds: 5,
       connections: 32,
       rounds: 3,
+      pairs: 0,
       peers: undefined,
       jsonFile: "bench-results/2026-01-02T03-04-05-678Z.json",
       strict: false,
@@ -155,6 +164,7 @@ describe("the bench's targets", () => {
     peakRssBytes: 256 * 2 ** 20,
     coldStart: { firstReplyMs: 1, loadCpuMs: 80.1, loadMs: 1, loadedFunction: "" },
     bundleBytes: {},
+    likeness: [],
   };
   const outcome = (words: string) =>
     judge(result).find(({ target }) => target.includes(words))?.outcome;
@@ -162,7 +172,7 @@ describe("the bench's targets", () => {
   it("are met at their bound and missed beyond it", () => {
     expect(outcome("1000 requests a second")).toBe("PASS");
     expect(outcome("peak RSS")).toBe("PASS");
-    expect(outcome("bare function")).toBe("MISS");
+    expect(outcome("GET /api/user: CPU")).toBe("MISS");
     expect(outcome("loads in")).toBe("MISS");
     expect(outcome("no request failed")).toBe("MISS");
   });

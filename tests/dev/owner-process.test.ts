@@ -64,7 +64,10 @@ describe("the owner process of the embedded stores", () => {
     await written`create table notes (text text)`;
     await written`insert into notes values ('kept')`;
     const pipeline = redisOf(killed).pipeline();
-    pipeline.set("kept", "yes").hset("gate", { generation: 1 }).hset("session:abc", { user: "u" });
+    pipeline
+      .set("kept", "yes")
+      .hset("gate", { revokeAllBefore: 1 })
+      .hset("session:abc", { user: "u" });
     await pipeline.exec();
     const file = join(directory, "redis.json");
     await vi.waitFor(() => expect(readFileSync(file, "utf8")).toContain("session:abc"));

@@ -2,7 +2,13 @@ import { describe, expect, it } from "vitest";
 import { EnvironmentError, logLevels, readEnv } from "../../lib/env.js";
 
 const strong = "b7Q2mV9xK4tR8wZ1cN6yL3pF5sD0hJgA";
-const production = { NODE_ENV: "production", JWT_SECRET: strong };
+const production = {
+  NODE_ENV: "production",
+  JWT_SECRET: strong,
+  DATA_KEY: "k4Xr9pW2vB7nQ5tM8zC1yL6sF3dH0jGa",
+  RESEND_API_KEY: "re_key",
+  CRON_SECRET: "the-clock-s-own-secret",
+};
 
 const read = (given: Record<string, string | undefined> = {}) =>
   readEnv({ JWT_SECRET: strong, ...given });
@@ -45,7 +51,32 @@ describe("the environment", () => {
       port: 8080,
       release: { sha: "development" },
       log: { level: "INFO" },
-      jwt: { secret: strong, accessTtlSeconds: 900, environment: "development" },
+      jwt: {
+        secret: strong,
+        previousSecrets: [],
+        accessTtlSeconds: 900,
+        environment: "development",
+      },
+      dataKeys: [strong],
+      mail: {
+        apiUrl: "https://api.resend.com",
+        apiKey: undefined,
+        from: "Linguamate <no-reply@linguamate.com>",
+        webhookSecret: undefined,
+      },
+      cron: { secret: undefined, heartbeatUrl: undefined },
+      metrics: { token: undefined },
+      ops: { breakGlassToken: undefined },
+      telemetry: { streamBytesMax: 32 * 1024 * 1024, accessLogRetentionDays: 365 },
+      audit: { retentionDays: 90 },
+      alerts: {
+        pagerDutyRoutingKey: undefined,
+        pagerDutyUrl: "https://events.pagerduty.com/v2/enqueue",
+        webhookUrl: undefined,
+        investigateWebhookUrl: undefined,
+        runbookBaseUrl: "https://github.com/linguamate/backend/blob/main/docs/runbooks",
+      },
+      sentry: { dsn: undefined, tracesSampleRate: 0.2, profilesSampleRate: 0.1 },
       http: {
         corsOrigins: [],
         allowedHosts: [],
@@ -55,8 +86,7 @@ describe("the environment", () => {
         onVercel: false,
       },
       rateLimit: { windowMs: 60_000, maxRequests: 100, trustedIps: [] },
-      toolkit: { url: "https://toolkit.rork.com", apiKey: undefined },
-      sentry: undefined,
+      toolkit: { url: "https://toolkit.rork.com", apiKey: undefined, dailyCallsMax: 100_000 },
       stores: { databaseUrl: undefined, redisUrl: undefined, upstash: undefined, embedded: false },
       warnings: [],
     });
@@ -104,11 +134,54 @@ describe("the environment", () => {
     ["EXPO_PUBLIC_TOOLKIT_URL", "javascript:alert(1)"],
     ["UPSTASH_REDIS_REST_URL", "redis://cache.example"],
     ["EMBEDDED_STORES", "yes"],
+    ["CRON_SECRET", "sixteen!letters$"],
+    ["CRON_SECRET", "c".repeat(4097)],
+    ["MAIL_WEBHOOK_SECRET", "whsec_="],
+    ["MAIL_WEBHOOK_SECRET", "whsec_$$$"],
+    ["MAIL_WEBHOOK_SECRET", "whsec_MTIzNA"],
+    ["MAIL_WEBHOOK_SECRET", "MTIzNDU2Nzg5MDEyMzQ1Ng=="],
   ])("names %s when it cannot be %s, and shows no value", (name, value) => {
     const message = refusal({ [name]: value });
     expect(message).toContain(`${name}: `);
     expect(message).not.toContain(value);
     expect(message).not.toContain("hunter2");
+  });
+
+  it.each(["JWT_SECRET_PREVIOUS", "DATA_KEY_PREVIOUS"])(
+    "refuses a weak %s in production, for it opens as much, and warns elsewhere",
+    (name) => {
+      const given = { DATA_KEY: strong, [name]: `${strong},short` };
+      const message = refusal({ ...production, ...given });
+      expect(message).toBe(`${name} holds one that is shorter than 32 bytes`);
+      const [warning] = read(given).warnings;
+      expect(warning).toContain(`${name} holds one that is shorter than 32 bytes`);
+    },
+  );
+
+  it.each([
+    ["OPS_TOKEN", "ops", "is shorter than 32 bytes"],
+    ["OPS_TOKEN", "your-secret-your-secret-your-secret", "is an example"],
+    ["METRICS_TOKEN", strong.slice(1), "is shorter than 32 bytes"],
+    ["CRON_SECRET", "fifteen-letters", "is shorter than 16 bytes"],
+    ["CRON_SECRET", "change-me-change-me", "is an example"],
+  ])("refuses in production a %s that can be guessed (%s)", (name, value, weakness) => {
+    expect(refusal({ ...production, [name]: value })).toBe(`${name} ${weakness}`);
+    expect(read({ [name]: value }).warnings).toEqual([]);
+  });
+
+  it("takes tokens as `openssl` makes them, and a clock's secret as long as the platform advises", () => {
+    const { ops, metrics, cron, warnings } = readEnv({
+      ...production,
+      OPS_TOKEN: strong,
+      METRICS_TOKEN: strong,
+      CRON_SECRET: "sixteen-letters-",
+    });
+    expect([ops.breakGlassToken, metrics.token, cron.secret]).toEqual([
+      strong,
+      strong,
+      "sixteen-letters-",
+    ]);
+    expect(warnings).toEqual([]);
   });
 
   it("names everything that is wrong at once", () => {
@@ -222,6 +295,22 @@ describe("JWT_SECRET", () => {
   });
 });
 
+describe("DATA_KEY", () => {
+  const [old, next] = ["an-old-data-key-of-32-bytes-or-more", "a-new-data-key-of-32-bytes-or-more"];
+
+  it("comes first, then what was before it, then what serves where it is not set", () => {
+    expect(read().dataKeys).toEqual([strong]);
+    const given = { DATA_KEY: next, DATA_KEY_PREVIOUS: ` ${old},\n`, JWT_SECRET_PREVIOUS: "older" };
+    expect(read(given).dataKeys).toEqual([next, old, strong, "older"]);
+  });
+
+  it("is required where a previous one is named", () => {
+    expect(refusal({ DATA_KEY_PREVIOUS: old })).toBe(
+      "DATA_KEY is required: DATA_KEY_PREVIOUS is set",
+    );
+  });
+});
+
 describe("LOG_SIGNING_KEY", () => {
   it.each([
     [{ LOG_SIGNING_KEY: "a", EXPO_PUBLIC_LOG_SIGNING_KEY: "b" }, 1],
@@ -232,6 +321,17 @@ describe("LOG_SIGNING_KEY", () => {
   ])("is compared with the app's (%j)", (given, warnings) => {
     const found = read(given).warnings.filter((text) => text.includes("LOG_SIGNING_KEY"));
     expect(found).toHaveLength(warnings);
+  });
+});
+
+describe("production", () => {
+  it.each([
+    ["DATA_KEY", "what is encrypted at rest hangs on JWT_SECRET"],
+    ["RESEND_API_KEY", "no mail is sent"],
+    ["CRON_SECRET", "the cron routes refuse everybody"],
+  ])("warns where %s is missing", (name, consequence) => {
+    const { warnings } = read({ ...production, [name]: "" });
+    expect(warnings).toEqual([expect.stringContaining(`${name} is not set: ${consequence}`)]);
   });
 });
 

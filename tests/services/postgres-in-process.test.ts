@@ -35,6 +35,23 @@ describe("the in-process transport", () => {
     expect(await run(clientFor(database.connectionString))).toEqual(expected);
   });
 
+  it("prepares a statement once, whatever the comment in front of it says", async () => {
+    const ask = (id: string) =>
+      sql.query(`/*correlation_id=${id}*/ SELECT $1::int + 41 AS sum`, [1]);
+    for (const id of ["one", "two", "three"]) expect(await ask(id)).toEqual([{ sum: 42 }]);
+    const prepared = await sql`SELECT statement FROM pg_prepared_statements
+      WHERE statement LIKE '%41 AS sum'`;
+    expect(prepared).toEqual([{ statement: "SELECT $1::int + 41 AS sum" }]);
+  });
+
+  it("shows the comments of a batch to the server", async () => {
+    const text = `/*correlation_id=batch-${Math.random()}*/ SELECT pg_sleep(0.5)`;
+    const running = sql.transaction([sql.query(text)]);
+    const seen = () => sql`SELECT count(*)::int AS n FROM pg_stat_activity WHERE query = ${text}`;
+    await expect.poll(seen).toEqual([{ n: 1 }]);
+    await running;
+  });
+
   it("gives up at its deadline and cancels the statement on the server", async () => {
     const mark = `/* ${Math.random()} */`;
     const startedAt = performance.now();

@@ -1,4 +1,9 @@
 import { afterEach, beforeEach } from "vitest";
+import { installLogStream } from "../../lib/observability/logger.js";
+import { record } from "./secrets-seen.js";
+
+// Every line is written, and none is shown: they are searched for secrets at the end.
+installLogStream({ write: record });
 
 const slot = Symbol.for("linguamate.env");
 const names = ["NODE_ENV", "JWT_SECRET", "LOG_LEVEL", "EXPO_PUBLIC_TOOLKIT_URL"];
@@ -6,7 +11,7 @@ const names = ["NODE_ENV", "JWT_SECRET", "LOG_LEVEL", "EXPO_PUBLIC_TOOLKIT_URL"]
 const byDefault: Record<string, string> = {
   NODE_ENV: "test",
   JWT_SECRET: "a-secret-of-the-tests-of-32-bytes-or-more",
-  LOG_LEVEL: "silent",
+  LOG_LEVEL: "trace",
   // Nothing listens there: tests reach no outside service.
   EXPO_PUBLIC_TOOLKIT_URL: "http://127.0.0.1:9",
 };
@@ -23,6 +28,12 @@ export function setEnvironment(variables: Record<string, string>): void {
   names.push(...Object.keys(variables).filter((name) => !names.includes(name)));
   Object.assign(process.env, byDefault, variables);
   delete (globalThis as { [slot]?: unknown })[slot];
+}
+
+/** What is set for the whole file, whatever its tests change. */
+export function setDefaults(variables: Record<string, string>): void {
+  Object.assign(byDefault, variables);
+  setEnvironment(variables);
 }
 
 setEnvironment({});

@@ -1,5 +1,6 @@
 import { beforeEach } from "vitest";
 import { installLogStream } from "../../lib/observability/logger.js";
+import { record } from "./secrets-seen.js";
 
 export interface LogLines {
   /** The lines since the test began, as they were written. */
@@ -14,7 +15,12 @@ export function useLogLines(): LogLines {
   const lines: string[] = [];
   beforeEach(() => {
     lines.length = 0;
-    installLogStream({ write: (line) => void lines.push(line) });
+    installLogStream({
+      write(line) {
+        lines.push(line);
+        record(line);
+      },
+    });
   });
   return {
     written: () => lines,

@@ -1,7 +1,9 @@
 import { randomUUID } from "node:crypto";
+import guest from "../../api/auth/guest.js";
 import register from "../../api/auth/register.js";
-import type { TokenPair } from "../../lib/auth/token-pair.js";
+import type { TokenPair } from "../../lib/auth/token/token-pair.js";
 import { call } from "./call.js";
+import type { Stores } from "./stores.js";
 
 export const password = "correct horse battery";
 
@@ -24,10 +26,56 @@ export async function aUser(overrides: Record<string, unknown> = {}): Promise<Pe
       device: { id: deviceId },
       ...overrides,
     },
-    ip: `2001:db8:${hex()}:${hex()}::1`,
+    ip: anAddress(),
   });
   if (status !== 201) throw new Error(`Registration answered ${status}: ${JSON.stringify(body)}`);
   return { ...(body as TokenPair), email, password, deviceId };
 }
 
-const hex = () => Math.floor(Math.random() * 65_536).toString(16);
+/** Some new people, one after the other: more at once than there are cores would be told to come back. */
+export async function someUsers(count: number): Promise<Person[]> {
+  const people: Person[] = [];
+  while (people.length < count) people.push(await aUser());
+  return people;
+}
+
+/** Somebody who has not registered, on a device of their own. */
+export async function aGuest(overrides: Record<string, unknown> = {}): Promise<TokenPair> {
+  const { status, body } = await call(guest, "POST", {
+    body: { device: { id: randomUUID() }, ...overrides },
+    ip: anAddress(),
+  });
+  if (status !== 201)
+    throw new Error(`A new guest was answered ${status}: ${JSON.stringify(body)}`);
+  return body as TokenPair;
+}
+
+/** An IP address of somebody new, by which nothing was counted yet. */
+export const anAddress = () => `10.${byte()}.${byte()}.${byte()}`;
+
+/** Bind the address that somebody claimed, as if its code had been verified. */
+export async function bindEmail(stores: Stores, { user }: TokenPair): Promise<void> {
+  await stores.sql(
+    "update users set email = coalesce(email, claimed_email), claimed_email = null where id = $1",
+    user.id,
+  );
+}
+
+/** Somebody new whose address is bound, without a mail. */
+export async function aBoundUser(stores: Stores): Promise<Person> {
+  const person = await aUser();
+  await bindEmail(stores, person);
+  return person;
+}
+
+/** Give somebody experience points, as for an answer. */
+export async function earn(stores: Stores, { user }: TokenPair, points: number): Promise<void> {
+  await stores.sql(
+    `insert into xp_entries (source, source_id, user_id, points, earned_at)
+      values ('test', gen_random_uuid(), $1, $2, now())`,
+    user.id,
+    String(points),
+  );
+}
+
+const byte = () => Math.floor(Math.random() * 256);

@@ -1,57 +1,78 @@
 import { openAsBlob } from "node:fs";
-import { afterAll, afterEach, beforeAll, inject } from "vitest";
-import { type FaultProxy, startFaultProxy } from "../../dev/fault-proxy.js";
+import { afterAll, afterEach, beforeAll, inject, vi } from "vitest";
+import { type FaultCall, type FaultProxy, startFaultProxy } from "../../dev/fault-proxy.js";
 import { openEmbeddedPostgres } from "../../dev/stores/embedded-postgres.js";
 import { openEmbeddedRedis } from "../../dev/stores/embedded-redis.js";
 import { startNeonEndpoint } from "../../dev/stores/neon-endpoint.js";
 import { openRealRedis } from "../../dev/stores/real-redis.js";
 import { startUpstashEndpoint } from "../../dev/stores/upstash-endpoint.js";
+import { mirrorGate } from "../../lib/ops/gate/mirror.js";
 import { installPlatform, storeTimeouts } from "../../lib/platform/installed.js";
 import type { SqlBackend } from "../../lib/platform/postgres-transport/neon-protocol.js";
 import { postgresOverHttp } from "../../lib/platform/postgres-transport/over-http.js";
 import { postgresPool } from "../../lib/platform/postgres-transport/pool.js";
 import { redisOverHttp } from "../../lib/platform/redis-transport/over-http.js";
 import type { RedisBackend } from "../../lib/platform/redis-transport/upstash-protocol.js";
+import { aContext } from "./context.js";
 import { claimRedis, createDatabase, workerRedisUrl } from "./real-stores.js";
+import { record } from "./secrets-seen.js";
 import { settled } from "./wait-until.js";
 
 /** The stores of one test file, as an operator's terminal and a saboteur reach them. */
 export interface Stores {
   /** Run one Redis command, past the fault proxy. */
   redis(...command: string[]): Promise<unknown>;
+  /** Forget what every limit has counted, as an operator would. */
+  liftLimits(): Promise<void>;
   /** Run one SQL statement, past the fault proxy. Every value comes as text. */
   sql(text: string, ...params: (string | null)[]): Promise<Record<string, string | null>[]>;
   faults: { redis: FaultProxy; postgres: FaultProxy };
-  /** What reached each store since the last `resetCalls`: Redis commands and SQL calls. */
+  /**
+   * What reached each store since the last `resetCalls`: Redis commands and SQL calls. What carries
+   * request events is left out, for several requests share it.
+   */
   calls(): { redisTrips: number; redisCommands: number; postgresCalls: number };
+  /** How many batches of request events were sent since then. */
+  telemetryTrips(): number;
   resetCalls(): Promise<void>;
   /** Resolves when everything that requests left for after their replies is done. */
   settled(): Promise<void>;
 }
 
-/** Give this test file its own stores: embedded ones, or its own corner of the real ones. */
-export function useStores(): Stores {
+/**
+ * Give this test file its own stores: embedded ones, or its own corner of the real ones. `redisMs` is
+ * how long a request waits for Redis: longer where a slow machine must not look like an outage.
+ */
+export function useStores({ redisMs = storeTimeouts.redisMs as number } = {}): Stores {
   let opened: Opened | undefined;
   const stores = () => {
     if (!opened) throw new Error("The stores are open only inside tests and hooks.");
     return opened;
   };
   beforeAll(async () => {
-    opened = await open();
+    opened = await open(redisMs);
   });
   afterEach(async () => {
     await settled();
     // The clients skip a store for a moment after failures; a new platform starts with no memory.
     await stores().heal();
   });
-  afterAll(() => opened?.close());
+  afterAll(async () => {
+    if (opened) await recordRows(opened.postgres);
+    await opened?.close();
+  });
   return {
     redis: (...command) => stores().redis.call(command),
+    async liftLimits() {
+      const keys = (await stores().redis.call(["KEYS", "rate:*"])) as string[];
+      if (keys.length > 0) await stores().redis.call(["DEL", ...keys]);
+    },
     sql: (text, ...params) => rowsOf(stores().postgres, text, params),
     get faults() {
       return stores().faults;
     },
     calls: () => countCalls(stores().faults),
+    telemetryTrips: () => stores().faults.redis.calls.filter(isBatch).length,
     settled,
     async resetCalls() {
       await settled();
@@ -63,7 +84,7 @@ export function useStores(): Stores {
 
 type Opened = Awaited<ReturnType<typeof open>>;
 
-async function open() {
+async function open(redisMs: number) {
   const connectionString = "postgresql://test:test@127.0.0.1/test";
   const database = await openDatabase();
   const cache = await openCache();
@@ -85,11 +106,15 @@ async function open() {
       redis: redisOverHttp({
         url: faults.redis.url,
         token: "test",
-        timeoutMs: storeTimeouts.redisMs,
+        timeoutMs: redisMs,
       }),
     });
   install();
-  await cache.backend.call(["HSET", "gate", "generation", "1"]);
+  // As after a tick of the clock. On a busy machine the first calls take longer than a request waits.
+  await vi.waitFor(() => mirrorGate(aContext()), { timeout: 20_000, interval: 100 });
+  await faults.redis.reset();
+  await faults.postgres.reset();
+  install();
   return {
     faults,
     redis: cache.backend,
@@ -141,6 +166,23 @@ async function openCache(): Promise<Open<RedisBackend>> {
   };
 }
 
+/** The tables that are records of what happened, and that operators and auditors read. */
+const recordTables = [
+  "security_events",
+  "audit_log",
+  "access_log",
+  "telemetry_minutes",
+  "alerts",
+  "alert_transitions",
+];
+
+async function recordRows(backend: SqlBackend): Promise<void> {
+  for (const table of recordTables) {
+    const rows = await rowsOf(backend, `select to_jsonb(t) as row from ${table} t`, []);
+    for (const { row } of rows) record(row ?? "");
+  }
+}
+
 async function rowsOf(backend: SqlBackend, text: string, params: (string | null)[]) {
   const { fields, rows } = await backend.query({ text, params });
   return rows.map((row) =>
@@ -149,14 +191,25 @@ async function rowsOf(backend: SqlBackend, text: string, params: (string | null)
 }
 
 function countCalls({ redis, postgres }: Opened["faults"]) {
-  const commands = redis.calls.map(({ path, body }) =>
+  const trips = redis.calls.filter((call) => !isTelemetry(call));
+  const commands = trips.map(({ path, body }) =>
     path === "/" ? [body as unknown[]] : (body as unknown[][]),
   );
   return {
-    redisTrips: redis.calls.length,
+    redisTrips: trips.length,
     redisCommands: commands.flat().reduce<number>((sum, command) => sum + billed(command), 0),
-    postgresCalls: postgres.calls.length,
+    postgresCalls: postgres.calls.filter((call) => !isTelemetry(call)).length,
   };
+}
+
+/** A batch of request events on its way to Redis. */
+function isBatch({ body }: FaultCall): boolean {
+  return Array.isArray(body) && body[0]?.[0] === "XADD" && body[0]?.[1] === "events";
+}
+
+/** What sends and drains request events. */
+function isTelemetry({ body }: FaultCall): boolean {
+  return /"events:bytes"|drain_state/.test(JSON.stringify(body));
 }
 
 /** Upstash bills a script's own commands too: the limiter's run INCRBY and, once a window, PEXPIRE. */

@@ -30,6 +30,12 @@ const files = {
     const schema = z.strictObject({ id: z.string() });
     const log = pino({ level: "info" });
     export default { fetch: (request) => Response.json([schema.parse({ id: request.url }), typeof drizzle, typeof neon, typeof log.info, secretOfLib]) };`,
+  "api/late.ts": `
+    const told = async () => (await import("../lib/observability/sentry.js")).told();
+    export default { fetch: async () => new Response(await told()) };`,
+  "lib/observability/sentry.ts": `
+    import { NodeClient } from "@sentry/serverless";
+    export const told = () => NodeClient.name.length > 0 ? "loaded late" : "";`,
   "api/_shared.ts": "export const notARoute = 1;",
   "lib/env.ts": `export const secretOfLib = "lib";`,
   "drizzle/0001_first.sql": "select 1;",
@@ -68,6 +74,9 @@ describe("the build's output", () => {
       "functions/api/hash.func/index.mjs",
       "functions/api/index.func/.vc-config.json",
       "functions/api/index.func/index.mjs",
+      "functions/api/late.func/.vc-config.json",
+      "functions/api/late.func/index.mjs",
+      "functions/api/late.func/sentry.mjs",
       "functions/api/query/[id].func/.vc-config.json",
       "functions/api/query/[id].func/index.mjs",
       "static/robots.txt",
@@ -81,6 +90,13 @@ describe("the build's output", () => {
     expect(existsSync(join(root, ".vercel/source-maps/api/query/[id].func/index.mjs.map"))).toBe(
       true,
     );
+  });
+
+  it("puts what is loaded late beside the functions that load it, and keeps it out of them", () => {
+    const sizeOf = (file: string) => statSync(join(output, "functions/api/late.func", file)).size;
+    expect(sizeOf("index.mjs")).toBeLessThan(2000);
+    expect(sizeOf("sentry.mjs")).toBeGreaterThan(100_000);
+    expect(sizeOf("sentry.mjs")).toBeLessThan(500_000);
   });
 
   it("gives native packages to the functions that import them, as binaries of Linux", () => {
@@ -122,6 +138,7 @@ describe("the build's output", () => {
       return text.toString().trim();
     };
     expect(answer("index.func")).toBe('{"status":"ok"}');
+    expect(answer("late.func")).toBe("loaded late");
     expect(answer("hash.func")).toMatch(/^\$argon2id\$/);
     expect(answer("query/[id].func")).toBe(
       '[{"id":"http://a/b"},"function","function","function","lib"]',

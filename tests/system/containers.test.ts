@@ -109,8 +109,15 @@ describe("the CI workflow", () => {
     expect(Object.keys(check.services)).toEqual(["postgres", "redis"]);
   });
 
+  it("has a Prometheus, whose tests do not pass without", () => {
+    expect(commands).toContainEqual(
+      expect.stringMatching(/^sudo apt-get .* install .*prometheus$/),
+    );
+    expect(read(".ci/run")).toContain("apt-get install -y -qq --no-install-recommends prometheus");
+  });
+
   it("runs scripts that exist", () => {
-    for (const command of commands.filter((line) => line !== "npm ci")) {
+    for (const command of commands.filter((line) => /^npm (?!ci$)/.test(line))) {
       expect(scripts).toHaveProperty([command.replace(/^npm (run )?/, "")]);
     }
   });

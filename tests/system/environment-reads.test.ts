@@ -9,6 +9,7 @@ const readers = [
   // A release migrates before any function runs, with DATABASE_URL and no other variable.
   "lib/db/migrations/command.ts",
   "lib/platform/self-hosted/migrate.ts",
+  "lib/platform/self-hosted/cron-secret.ts",
 ];
 
 describe("the process's environment", () => {

@@ -11,32 +11,34 @@ const forbidden: [file: string, imported: string][] = [
   ["api/user/index.ts", "../../lib/redis/client.js"],
   ["api/user/index.ts", "../../lib/rate-limit/limiter.js"],
   ["api/user/index.ts", "../../lib/observability/logger.js"],
+  ["api/user/index.ts", "../../lib/audit/audit.js"],
   ["api/user/index.ts", "../../lib/platform/installed.js"],
   ["api/user/index.ts", "../../dev/connect.js"],
   ["api/user/index.ts", "../../tests/support/call.js"],
   ["lib/http/route.ts", "../../api/user/index.js"],
   ["lib/http/route.ts", "../../dev/connect.js"],
   ["lib/http/route.ts", "../../tests/support/call.js"],
-  ["lib/auth/session.ts", "../http/route.js"],
+  ["lib/auth/session/session.ts", "../../http/route.js"],
   ["lib/user/user.ts", "../http/endpoint.js"],
   ["lib/learning/grade.ts", "../http/reply.js"],
   ["lib/tutor/chat.ts", "../http/reply.js"],
   ["lib/ops/health.ts", "../http/reply.js"],
-  ["lib/auth/session.ts", "../../api/auth/login.js"],
-  ["lib/auth/session.ts", "../../dev/connect.js"],
-  ["lib/auth/session.ts", "../../tests/support/call.js"],
-  ["lib/db/database.ts", "../auth/session.js"],
+  ["lib/auth/session/session.ts", "../../../api/auth/login.js"],
+  ["lib/auth/session/session.ts", "../../../dev/connect.js"],
+  ["lib/auth/session/session.ts", "../../../tests/support/call.js"],
+  ["lib/db/database.ts", "../auth/session/session.js"],
   ["lib/redis/client.ts", "../user/user.js"],
   ["lib/rate-limit/limiter.ts", "../http/limits.js"],
   ["lib/events/outbox.ts", "../learning/grade.js"],
   ["lib/observability/events.ts", "../ops/health.js"],
   ["lib/mail/send.ts", "../tutor/chat.js"],
+  ["lib/audit/audit.ts", "../user/user.js"],
   ["lib/toolkit/client.ts", "../http/reply.js"],
   ["lib/toolkit/client.ts", "../../dev/connect.js"],
   ["lib/platform/installed.ts", "../db/database.js"],
   ["lib/platform/installed.ts", "../observability/logger.js"],
   ["lib/platform/server/server.ts", "../../http/route.js"],
-  ["lib/platform/server/server.ts", "../../auth/session.js"],
+  ["lib/platform/server/server.ts", "../../auth/session/session.js"],
   ["lib/platform/self-hosted/self-hosted.ts", "../../http/route.js"],
   ["lib/platform/self-hosted/self-hosted.ts", "../../../dev/connect.js"],
   ["lib/env.ts", "./db/database.js"],
@@ -49,12 +51,13 @@ const permitted: [file: string, imported: string][] = [
   ["api/user/index.ts", "../../lib/http/route.js"],
   ["api/user/index.ts", "../../lib/user/user.js"],
   ["api/index.ts", "../lib/release.js"],
-  ["lib/http/pass.ts", "../auth/live-session.js"],
+  ["lib/http/pass.ts", "../auth/session/live-session.js"],
   ["lib/http/pass.ts", "../redis/client.js"],
   ["lib/http/pass.ts", "./reply.js"],
-  ["lib/auth/session.ts", "../user/user.js"],
-  ["lib/auth/session.ts", "../db/database.js"],
-  ["lib/auth/session.ts", "../env.js"],
+  ["lib/auth/session/session.ts", "../../user/user.js"],
+  ["lib/auth/session/session.ts", "../../db/database.js"],
+  ["lib/auth/session/session.ts", "../../audit/audit.js"],
+  ["lib/auth/session/session.ts", "../../env.js"],
   ["lib/rate-limit/limiter.ts", "../redis/client.js"],
   ["lib/redis/client.ts", "../platform/installed.js"],
   ["lib/platform/self-hosted/self-hosted.ts", "../../observability/logger.js"],
@@ -77,6 +80,16 @@ describe("imports point one way: api → lib/http → domain → supporting → 
       "lib/context.ts",
       'import type { Database } from "./db/database.js";\nexport type D = Database;\n',
     );
+    write(
+      root,
+      "lib/auth/one.ts",
+      'import { two } from "./two.js";\nexport const one = () => two;\n',
+    );
+    write(
+      root,
+      "lib/auth/two.ts",
+      'import { one } from "./one.js";\nexport const two = () => one;\n',
+    );
     write(root, "lib/auth/late.ts", 'export const late = () => import("../http/route.js");\n');
     broken = brokenRules(root);
   });
@@ -94,12 +107,16 @@ describe("imports point one way: api → lib/http → domain → supporting → 
     expect(broken.get("lib/context.ts")).toBeUndefined();
   });
 
+  it("sees two files that import each other", () => {
+    expect(broken.get("lib/auth/one.ts")).toBe("lint/suspicious/noImportCycles");
+  });
+
   it("sees an import that is made while running", () => {
     expect(broken.get("lib/auth/late.ts")).toBe("lint/style/noRestrictedImports");
   });
 });
 
-/** A file of its own for each case, beside the one that is named: `lib/auth/session-http-route.ts`. */
+/** A file of its own for each case, beside the one that is named: `lib/auth/session/session-http-route.ts`. */
 function snippetFile(file: string, imported: string): string {
   const suffix = imported.replace(/\.js$/, "").replace(/[^a-z]+/g, "-");
   return file.replace(/\.ts$/, `${suffix}.ts`);

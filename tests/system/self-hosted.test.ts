@@ -13,6 +13,12 @@ const ping = `
   export default { fetch: async () => Response.json(await platform().redis.request(request)) };`;
 const files = {
   "api/index.ts": `export default { fetch: () => Response.json({ status: "ok" }) };`,
+  "api/cron/beat.ts": `
+    export default { fetch: async (request) => {
+      globalThis.beats = [...(globalThis.beats ?? []), request.headers.get("authorization")];
+      return new Response();
+    } };`,
+  "api/beats.ts": `export default { fetch: () => Response.json(globalThis.beats ?? []) };`,
   "api/ping-1.ts": ping,
   "api/ping-2.ts": ping,
   "api/ping-3.ts": ping,
@@ -20,7 +26,7 @@ const files = {
   ".env": "LOG_LEVEL=notice\nJWT_SECRET=stands-in-the-file-and-is-long-enough",
   "package.json": `{ "type": "module" }`,
   "public/robots.txt": "User-agent: *",
-  "vercel.json": "{}",
+  "vercel.json": `{ "crons": [{ "path": "/api/cron/beat", "schedule": "* * * * * *" }] }`,
 };
 
 describe("the self-hosted server", () => {
@@ -96,7 +102,7 @@ describe("the self-hosted server", () => {
 
     it("says what it serves over what, and serves functions and public files alone", async () => {
       const { url, output } = await start({ ...stores, PORT: "0" });
-      expect(output()).toContain("Serving 4 functions");
+      expect(output()).toContain("Serving 6 functions");
       expect(output()).toContain("PostgreSQL at 127.0.0.1:1 and Redis at 127.0.0.1:");
       expect(output()).not.toContain("secret");
       expect(await (await fetch(`${url}/api/`)).json()).toEqual({ status: "ok" });
@@ -121,6 +127,19 @@ describe("the self-hosted server", () => {
       expect(redisConnections).toBe(1);
     });
 
+    it("is its own clock, with the secret of the environment or one of its own", async () => {
+      const beats = async (environment: Record<string, string>) => {
+        const { url } = await start({ ...stores, PORT: "0", ...environment });
+        const read = async () => (await fetch(`${url}/api/beats`)).json() as Promise<string[]>;
+        await expect
+          .poll(async () => (await read()).length, { timeout: 10_000 })
+          .toBeGreaterThan(0);
+        return (await read())[0];
+      };
+      expect(await beats({ CRON_SECRET: "stated" })).toBe("Bearer stated");
+      expect(await beats({})).toMatch(/^Bearer [\w-]{43}$/);
+    });
+
     it("ends with 0 after SIGTERM", async () => {
       const { child, exited } = await start({ ...stores, PORT: "0" });
       child.kill("SIGTERM");
@@ -138,7 +157,12 @@ describe("the self-hosted server", () => {
     });
 
     it("says in one line what is missing in production", async () => {
-      const { exited, output } = run({ NODE_ENV: "production", JWT_SECRET: "k7".repeat(32) });
+      const { exited, output } = run({
+        NODE_ENV: "production",
+        JWT_SECRET: "k7".repeat(32),
+        DATA_KEY: "d7".repeat(32),
+        RESEND_API_KEY: "re_some",
+      });
       expect(await exited).toBe(1);
       expect(output()).toMatch(
         /^Error: DATABASE_URL and REDIS_URL .* required in production .*\n$/,

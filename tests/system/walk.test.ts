@@ -55,6 +55,10 @@ describe("the README's walk", () => {
     await first.kill();
     const second = await start(project.root, devServer);
     expect((await read(second.url, login.accessToken)).status).toBe(200);
+    expect(second.output()).toMatch(/Mail +http:\/\/localhost:\d+\/mailbox\n/);
+    const mailbox = await fetch(`${second.url}/mailbox`);
+    expect(mailbox.headers.get("content-type")).toBe("text/html; charset=utf-8");
+    expect(await mailbox.text()).toContain("There is no mail yet.");
     expect(await second.stop()).toBe(0);
   }, 120_000);
 

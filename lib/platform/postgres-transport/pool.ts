@@ -9,7 +9,7 @@ import {
   runOne,
   runPrepared,
 } from "./session.js";
-import { leavesSessionState } from "./session-state.js";
+import { leavesSessionState, withoutLeadingComment } from "./session-state.js";
 
 /**
  * A `SqlBackend` over pooled connections to a real PostgreSQL, with the operations guide's figures.
@@ -93,9 +93,10 @@ export function postgresPool(
   return {
     query: (statement, signal) =>
       withSession((session) => {
-        const { text } = statement;
+        // Prepared once, a statement would keep the comment of whoever was first.
+        const text = withoutLeadingComment(statement.text);
         if (session.prepared.has(text) || !leavesSessionState(text)) {
-          return runPrepared(session, statement);
+          return runPrepared(session, { ...statement, text });
         }
         session.needsReset = true;
         return runOne(session, statement);

@@ -4,6 +4,7 @@ import { pathToFileURL } from "node:url";
 import type { LoadedFunction } from "../server/invocation.js";
 import { routesFromFiles } from "../server/routes.js";
 import type { Route } from "../server/server.js";
+import type { Cron } from "./clock.js";
 
 /** The routes of a built output; each function is loaded at its first request. */
 export async function readBuiltFunctions(output: string): Promise<Route[]> {
@@ -23,6 +24,12 @@ export async function readBuiltFunctions(output: string): Promise<Route[]> {
       },
     };
   });
+}
+
+/** The schedule of a built output. */
+export async function readBuiltCrons(output: string): Promise<Cron[]> {
+  const config = JSON.parse(await readFile(join(output, "config.json"), "utf8"));
+  return config.crons ?? [];
 }
 
 async function loadFunction(folder: string): Promise<LoadedFunction> {

@@ -9,7 +9,9 @@ import { installPlatform } from "../installed.js";
 import { explainPortInUse } from "../server/port-in-use.js";
 import { startServer } from "../server/server.js";
 import { closeOnSignal } from "../server/shutdown.js";
-import { readBuiltFunctions } from "./built-functions.js";
+import { readBuiltCrons, readBuiltFunctions } from "./built-functions.js";
+import { startClock } from "./clock.js";
+import { ensureCronSecret } from "./cron-secret.js";
 import { connectForMigrations } from "./migration-connection.js";
 import { openSelfHostedStores, type SelfHostedStores } from "./stores.js";
 
@@ -18,21 +20,24 @@ const output = ".vercel/output";
 /** Serve the built output in one process, over the stores that the environment names. */
 async function serve(): Promise<void> {
   const environment = env();
-  const { port, http } = environment;
+  const { port, http, cron } = environment;
   environmentRead(environment);
   const stores = await openSelfHostedStores(environment);
   installPlatform(stores.platform);
   await migrateEmbedded(stores);
-  const routes = await readBuiltFunctions(output);
+  const [routes, crons] = await Promise.all([readBuiltFunctions(output), readBuiltCrons(output)]);
+  const logFailure = (message: string, error: unknown) =>
+    log("ERROR", { evt: "function_failed", cat: "server", data: errorFields(error) }, message);
   const server = await startServer({
     port,
     routes: () => routes,
     publicDirectory: join(output, "static"),
     trustedProxies: http.trustedProxies,
-    log: (message, error) =>
-      log("ERROR", { evt: "function_failed", cat: "server", data: errorFields(error) }, message),
+    log: logFailure,
   });
+  const clock = startClock({ crons, port: server.port, secret: cron.secret, log: logFailure });
   const close = async () => {
+    clock.stop();
     await server.close();
     await stores.close();
   };
@@ -69,6 +74,7 @@ function exitOnUncaught(close: () => Promise<void>): void {
 }
 
 loadEnvFile();
+ensureCronSecret();
 serve().catch((error) => {
   const known = error instanceof EnvironmentError ? `Error: ${error.message}` : undefined;
   console.error(explainPortInUse(error, () => env().port) ?? known ?? error);

@@ -90,7 +90,7 @@ function openPostgres(
   }
   const transport = inProcessPostgres(connectionString, { deadlineMs: timeoutMs });
   return {
-    part: { connectionString, fetch: transport.fetch },
+    part: { connectionString, fetch: transport.fetch, preparesByText: true },
     description: `PostgreSQL at ${host}`,
     close: transport.close,
   };

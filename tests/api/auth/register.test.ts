@@ -1,9 +1,14 @@
 import { randomUUID } from "node:crypto";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
+import logout from "../../../api/auth/logout.js";
+import refresh from "../../../api/auth/refresh.js";
 import register from "../../../api/auth/register.js";
 import user from "../../../api/user/index.js";
+import { issueAccessToken } from "../../../lib/auth/token/access-token.js";
+import type { TokenPair } from "../../../lib/auth/token/token-pair.js";
+import { env } from "../../../lib/env.js";
 import { call } from "../../support/call.js";
-import { aUser, password } from "../../support/people.js";
+import { aGuest, aUser, bindEmail, password } from "../../support/people.js";
 import { useStores } from "../../support/stores.js";
 
 const stores = useStores();
@@ -29,24 +34,42 @@ describe("POST /api/auth/register", () => {
     expect((await call(user, "GET", { token: body.accessToken })).body).toEqual(body.user);
   });
 
-  it("answers an address that is taken like one that is not, and changes nothing for its owner", async () => {
+  it("changes nothing for whoever has the address", async () => {
     const owner = await aUser();
-    await stores.sql(
-      "update users set email = claimed_email, claimed_email = null where id = $1",
-      owner.user.id,
-    );
-    await stores.resetCalls();
+    await bindEmail(stores, owner);
     const taken = await call(register, "POST", { body: registration({ email: owner.email }) });
-    const takenCalls = stores.calls();
-    await stores.resetCalls();
-    const free = await call(register, "POST", { body: registration() });
-    expect(taken.status).toBe(free.status);
-    expect(Object.keys(taken.body)).toEqual(Object.keys(free.body));
     expect(taken.body.user).toMatchObject({ email: owner.email, emailVerified: false });
-    expect([...taken.headers.keys()]).toEqual([...free.headers.keys()]);
-    expect(takenCalls).toEqual(stores.calls());
     const again = await call(user, "GET", { token: owner.accessToken });
     expect(again.body).toMatchObject({ id: owner.user.id, emailVerified: true });
+  });
+
+  it("queues the code for the address, and tells its owner instead where it has one", async () => {
+    const owner = await aUser();
+    await bindEmail(stores, owner);
+    const [free, taken] = [registration(), registration({ email: owner.email })];
+    for (const [body, template] of [
+      [free, "verify_email"],
+      [taken, "address_taken"],
+    ] as const) {
+      const { user: claimant } = (await call(register, "POST", { body })).body;
+      const [code] = await stores.sql(
+        "select * from mail_codes where purpose = 'verify_email' and subject = $1",
+        claimant.id,
+      );
+      expect(code).toMatchObject({
+        email: body.email,
+        user_id: template === "verify_email" ? claimant.id : null,
+      });
+      const mails = await stores.sql(
+        "select * from outbox where payload->>'codeId' = $1",
+        code?.id ?? null,
+      );
+      expect(mails).toMatchObject([{ kind: "mail", send: "t" }]);
+      expect(JSON.parse(mails[0]?.payload ?? "")).toMatchObject({
+        template,
+        to: { email: body.email },
+      });
+    }
   });
 
   it("keeps argon2id hashes and never the password", async () => {
@@ -67,9 +90,10 @@ describe("POST /api/auth/register", () => {
     const [row] = await stores.sql("select * from sessions where id = $1", body.sessionId);
     expect(row).toMatchObject({ device_name: "Pixel", ip_prefix: "203.0.113.0/24" });
     const key = `session:${body.sessionId}`;
-    const fields = (await stores.redis("HMGET", key, "user", "role", "device", "amr")) as string[];
-    expect(fields).toEqual([body.user.id, "user", deviceId, "pwd"]);
-    expect(Number(await stores.redis("TTL", key))).toBeGreaterThan(29 * 86_400);
+    const fields = (await stores.redis("HMGET", key, "user", "role")) as string[];
+    expect(fields).toEqual([body.user.id, "user"]);
+    expect(await stores.redis("GET", `known-session:${body.sessionId}`)).toBe("live");
+    expect(Number(await stores.redis("TTL", key))).toBeGreaterThan(179 * 86_400);
   });
 
   it.each([
@@ -91,5 +115,163 @@ describe("POST /api/auth/register", () => {
     const body = registration({ email: "marie.curie@example.com", password: "xxMarie.Curie1" });
     const answer = await call(register, "POST", { body });
     expect(answer.body.errors).toMatchObject([{ pointer: "/password", code: "password_email" }]);
+  });
+});
+
+describe("POST /api/auth/register with a guest's bearer", () => {
+  const accounts = (email: string) =>
+    stores.sql("select * from users where claimed_email = $1", email);
+  const oldToken = ({ user: { id: userId }, sessionId }: TokenPair) => {
+    const authenticatedAt = new Date(Date.now() - 3_600_000);
+    const session = { userId, sessionId, authenticatedAt, authMethods: [] };
+    return issueAccessToken(env(), session, authenticatedAt);
+  };
+
+  it("gives that account the address and the name, and keeps what it has", async () => {
+    const guest = await aGuest({ timeZone: "Europe/Madrid", nativeLanguage: "es" });
+    const body = registration({ nativeLanguage: "ca" });
+    const upgraded = await call(register, "POST", { body, token: guest.accessToken });
+    expect(upgraded.status).toBe(201);
+    expect(upgraded.body.user).toEqual({
+      ...guest.user,
+      email: body.email,
+      name: "Ada",
+      nativeLanguage: "ca",
+    });
+    expect(upgraded.body.refreshExpiresIn).toBe(30 * 86_400);
+    const [row] = await accounts(body.email);
+    expect(row).toMatchObject({ id: guest.user.id, is_guest: "f", time_zone: "Europe/Madrid" });
+    expect(row?.accepted_terms_at).not.toBeNull();
+    const read = await call(user, "GET", { token: upgraded.body.accessToken });
+    expect(read.body).toEqual(upgraded.body.user);
+    const [code] = await stores.sql("select * from mail_codes where subject = $1", guest.user.id);
+    expect(code).toMatchObject({ purpose: "verify_email", user_id: guest.user.id });
+  });
+
+  it("refuses a repetition that another one overtakes while Redis is away", async () => {
+    const guest = await aGuest();
+    const [first, second] = [registration(), registration()];
+    await stores.faults.redis.set({ kind: "refuse" });
+    const asksOfSession = (body: unknown) => JSON.stringify(body).includes("authenticated_at");
+    await stores.faults.postgres.reset();
+    await stores.faults.postgres.set({ kind: "latency", ms: 1000, times: 1, match: asksOfSession });
+    const overtaken = call(register, "POST", { body: first, token: guest.accessToken });
+    await vi.waitFor(() => {
+      expect(stores.faults.postgres.calls.some(({ body }) => asksOfSession(body))).toBe(true);
+    });
+    const upgraded = await call(register, "POST", { body: second, token: guest.accessToken });
+    expect(upgraded.body.user.id).toBe(guest.user.id);
+    expect(await overtaken).toMatchObject({ status: 401, code: "session_revoked" });
+    const made = await stores.sql("select from users where claimed_email = $1", first.email);
+    expect(made).toEqual([]);
+  });
+
+  it("ends the guest's sessions", async () => {
+    const guest = await aGuest();
+    await call(register, "POST", { body: registration(), token: guest.accessToken });
+    const read = await call(user, "GET", { token: guest.accessToken });
+    expect(read).toMatchObject({ status: 401, code: "session_revoked" });
+    expect(await stores.redis("EXISTS", `session:${guest.sessionId}`)).toBe(0);
+    const [row] = await stores.sql("select * from sessions where id = $1", guest.sessionId);
+    expect(row).toMatchObject({ revoked_reason: "account_upgraded" });
+    const next = await call(refresh, "POST", { body: { refreshToken: guest.refreshToken } });
+    expect(next).toMatchObject({ status: 401, code: "session_revoked" });
+  });
+
+  it("costs 2 Redis round trips and 2 Postgres calls", async () => {
+    const guest = await aGuest();
+    await stores.resetCalls();
+    await call(register, "POST", { body: registration(), token: guest.accessToken });
+    expect(stores.calls()).toMatchObject({ redisTrips: 2, postgresCalls: 2 });
+  });
+
+  it("does it once: a repetition makes no second account", async () => {
+    const guest = await aGuest();
+    const body = registration();
+    await call(register, "POST", { body, token: guest.accessToken });
+    const again = await call(register, "POST", { body, token: guest.accessToken });
+    expect(again).toMatchObject({ status: 401, code: "session_revoked" });
+    expect(await accounts(body.email)).toHaveLength(1);
+  });
+
+  it("asks for a refresh when the bearer has expired, and makes nothing", async () => {
+    const guest = await aGuest();
+    const body = registration();
+    const answer = await call(register, "POST", { body, token: await oldToken(guest) });
+    expect(answer).toMatchObject({ status: 401, code: "token_expired" });
+    expect(await accounts(body.email)).toEqual([]);
+    const { body: pair } = await call(refresh, "POST", {
+      body: { refreshToken: guest.refreshToken },
+    });
+    const upgraded = await call(register, "POST", { body, token: pair.accessToken });
+    expect(upgraded.body.user.id).toBe(guest.user.id);
+  });
+
+  it.each<[string, () => Promise<string>]>([
+    [
+      "whose session was signed out",
+      async () => {
+        const { accessToken } = await aGuest();
+        await call(logout, "POST", { token: accessToken });
+        return accessToken;
+      },
+    ],
+    [
+      "whose key was deleted by hand",
+      async () => {
+        const { accessToken, sessionId } = await aGuest();
+        await stores.redis("DEL", `session:${sessionId}`);
+        return accessToken;
+      },
+    ],
+    ["of an account that is no guest", async () => (await aUser()).accessToken],
+    ["of an account that is no guest, expired", async () => oldToken(await aUser())],
+    [
+      "of an account that is gone",
+      async () => {
+        const guest = await aGuest();
+        await stores.sql("delete from users where id = $1", guest.user.id);
+        return guest.accessToken;
+      },
+    ],
+    [
+      "of another's session",
+      async () => {
+        const [one, { user: other }] = [await aGuest(), await aGuest()];
+        return oldToken({ ...one, user: other });
+      },
+    ],
+  ])("takes no notice of a bearer %s", async (_, bearer) => {
+    const token = await bearer();
+    const body = registration();
+    const answer = await call(register, "POST", { body, token });
+    expect(answer.status).toBe(201);
+    const [row] = await accounts(body.email);
+    expect(row?.id).toBe(answer.body.user.id);
+    expect(row?.created_at).toBe(row?.accepted_terms_at);
+  });
+
+  it("refuses a bearer that is not ours", async () => {
+    const answer = await call(register, "POST", { body: registration(), token: "not.a.token" });
+    expect(answer).toMatchObject({ status: 401, code: "token_invalid" });
+  });
+
+  it("answers 503 while Postgres is away, and upgrades nothing", async () => {
+    const guest = await aGuest();
+    await stores.faults.postgres.set({ kind: "refuse" });
+    const send = () => call(register, "POST", { body: registration(), token: guest.accessToken });
+    expect(await send()).toMatchObject({ status: 503, code: "service_unavailable" });
+    await stores.faults.postgres.set(null);
+    expect((await send()).body.user.id).toBe(guest.user.id);
+  });
+
+  it("upgrades by the record while Redis is away", async () => {
+    const guest = await aGuest();
+    await stores.faults.redis.set({ kind: "refuse" });
+    const upgraded = await call(register, "POST", {
+      body: registration(),
+      token: guest.accessToken,
+    });
+    expect(upgraded.body.user.id).toBe(guest.user.id);
   });
 });

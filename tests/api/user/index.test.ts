@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import user from "../../../api/user/index.js";
+import type { TokenPair } from "../../../lib/auth/token/token-pair.js";
 import { call } from "../../support/call.js";
 import { aUser } from "../../support/people.js";
 import { useStores } from "../../support/stores.js";
@@ -31,7 +32,7 @@ describe("GET /api/user", () => {
     await call(user, "GET", { token: accessToken });
     await stores.resetCalls();
     await call(user, "GET", { token: accessToken });
-    expect(stores.calls()).toEqual({ redisTrips: 1, redisCommands: 5, postgresCalls: 1 });
+    expect(stores.calls()).toEqual({ redisTrips: 1, redisCommands: 6, postgresCalls: 1 });
   });
 
   it.each([
@@ -47,5 +48,257 @@ describe("GET /api/user", () => {
     expect(answer).toMatchObject({ status: 401, code });
     expect(answer.headers.get("www-authenticate")).toContain("Bearer");
     expect(before).toEqual({ redisTrips: 0, redisCommands: 0, postgresCalls: 0 });
+  });
+});
+
+describe("PATCH /api/user", () => {
+  const change = ({ accessToken: token }: TokenPair, body: unknown, headers = {}) =>
+    call(user, "PATCH", { token, body, headers });
+  const read = async ({ accessToken: token }: TokenPair) =>
+    (await call(user, "GET", { token })).body;
+
+  it("changes what is named, and nothing else", async () => {
+    const [person, other] = [await aUser(), await aUser()];
+    const changes = {
+      name: "Grace",
+      avatarUrl: "https://images.example.com/grace.png",
+      nativeLanguage: "EN-us",
+      targetLanguage: "es",
+      level: "B1",
+      goals: ["travel", "work", "travel"],
+      interests: [],
+      topics: ["food"],
+      dailyGoalMinutes: 25,
+      timeZone: "Europe/Madrid",
+      reminderTime: "07:30",
+    };
+    const { status, body } = await change(person, changes);
+    expect(status).toBe(200);
+    expect(body).toEqual({
+      ...person.user,
+      ...changes,
+      nativeLanguage: "en-US",
+      goals: ["travel", "work"],
+    });
+    expect(await read(person)).toEqual(body);
+    expect(await read(other)).toEqual(other.user);
+    expect((await change(person, { reminderTime: null, avatarUrl: null })).body).toEqual({
+      ...body,
+      reminderTime: null,
+      avatarUrl: null,
+    });
+  });
+
+  it("costs one Redis round trip and one Postgres call, and is audited by ids only", async () => {
+    const person = await aUser();
+    await read(person);
+    await stores.resetCalls();
+    await change(person, { name: "Grace Hopper" });
+    expect(stores.calls()).toMatchObject({ redisTrips: 1, postgresCalls: 1 });
+    const rows = await stores.sql("select * from audit_log where subject_id = $1", person.user.id);
+    expect(rows).toEqual([
+      expect.objectContaining({
+        actor_kind: "user",
+        actor_id: person.user.id,
+        action: "user.updated",
+        ip_prefix: expect.stringMatching(/\/24$/),
+        reason: null,
+      }),
+    ]);
+    expect(JSON.stringify(rows)).not.toContain("Hopper");
+  });
+
+  it.each([
+    ["A1", "beginner", "A1"],
+    ["A2", "beginner", "A2"],
+    ["A2", "intermediate", "B1"],
+    ["B2", "intermediate", "B2"],
+    ["B2", "advanced", "C1"],
+    ["C2", "advanced", "C2"],
+    ["C2", "beginner", "A1"],
+  ])("at %s takes the word %s for %s", async (level, word, expected) => {
+    const person = await aUser();
+    await change(person, { level });
+    expect((await change(person, { level: word })).body.level).toBe(expected);
+  });
+
+  it("takes a word for a level where there was none", async () => {
+    expect((await change(await aUser(), { level: "advanced" })).body.level).toBe("C1");
+  });
+
+  it.each([
+    ["nothing", {}],
+    ["an empty name", { name: "  " }],
+    ["a long name", { name: "a".repeat(101) }],
+    ["a picture over plain HTTP", { avatarUrl: "http://example.com/a.png" }],
+    ["a script for a picture", { avatarUrl: "javascript:alert(1)" }],
+    ["a picture with credentials", { avatarUrl: "https://ada:secret@example.com/a.png" }],
+    ["a picture at an address of a network", { avatarUrl: "https://169.254.169.254/" }],
+    ["no language", { targetLanguage: "Klingon language" }],
+    ["no level", { level: "D1" }],
+    ["too many goals", { goals: Array.from({ length: 21 }, (_, n) => `goal ${n}`) }],
+    ["a long goal", { goals: ["a".repeat(65)] }],
+    ["a goal of none", { dailyGoalMinutes: 0 }],
+    ["a goal of half a minute", { dailyGoalMinutes: 10.5 }],
+    ["no time zone", { timeZone: "Mars/Olympus_Mons" }],
+    ["an offset for a time zone", { timeZone: "+02:00" }],
+    ["no time of day", { reminderTime: "24:00" }],
+    ["a field that is not known", { name: "Grace", nickname: "Amazing" }],
+  ])("refuses %s", async (_, body) => {
+    const person = await aUser();
+    const answer = await change(person, body);
+    expect(answer).toMatchObject({ status: 422, code: "validation_failed" });
+    expect(await read(person)).toEqual(person.user);
+  });
+
+  it.each([
+    ["role", { role: "admin" }],
+    ["isPremium", { name: "Grace", isPremium: true }],
+    ["email", { email: "grace@example.com" }],
+    ["userId", { userId: "00000000-0000-4000-8000-000000000000" }],
+  ])("refuses %s, and tells of the attempt", async (field, body) => {
+    const person = await aUser();
+    const answer = await change(person, body);
+    expect(answer).toMatchObject({ status: 422, code: "validation_failed" });
+    expect(answer.body.errors).toContainEqual(expect.objectContaining({ pointer: `/${field}` }));
+    await stores.settled();
+    const events = await stores.sql(
+      "select event, route, data ->> 'reason' as field from security_events where user_id = $1",
+      person.user.id,
+    );
+    expect(events).toEqual([
+      {
+        event: "privilege_escalation_attempt",
+        route: "/api/user",
+        field,
+      },
+    ]);
+    expect(await read(person)).toEqual(person.user);
+  });
+
+  describe("a new time zone", () => {
+    const zones = ({ user: { id } }: TokenPair) =>
+      stores.sql(
+        `select time_zone, previous_time_zone, time_zone_changed_at,
+           to_char(time_zone_from at time zone previous_time_zone, 'HH24:MI:SS') as from_time,
+           time_zone_from > now() and time_zone_from <= now() + interval '25 hours' as is_next
+         from users where id = $1`,
+        id,
+      );
+    const longAgo = ({ user: { id } }: TokenPair, hours: number) =>
+      stores.sql(
+        `update users set time_zone_changed_at = time_zone_changed_at - cast($2 as interval)
+         where id = $1`,
+        id,
+        `${hours} hours`,
+      );
+
+    it.each(["America/Los_Angeles", "Pacific/Auckland", "Asia/Kathmandu"])(
+      "counts from the next midnight in %s, the zone before",
+      async (timeZone) => {
+        const person = await aUser({ timeZone });
+        expect((await change(person, { timeZone: "Europe/Madrid" })).status).toBe(200);
+        expect(await zones(person)).toEqual([
+          expect.objectContaining({
+            time_zone: "Europe/Madrid",
+            previous_time_zone: timeZone,
+            from_time: "00:00:00",
+            is_next: "t",
+          }),
+        ]);
+      },
+    );
+
+    it("is taken once in 20 hours, and the refusal says when the next is", async () => {
+      const person = await aUser({ timeZone: "Europe/Paris" });
+      await change(person, { timeZone: "Europe/Madrid" });
+      const refused = await change(person, { timeZone: "Asia/Tokyo", name: "Grace" });
+      expect(refused).toMatchObject({ status: 409, code: "time_zone_changed_recently" });
+      const waitSeconds = Number(refused.headers.get("retry-after"));
+      expect(waitSeconds).toBeGreaterThan(19 * 3600);
+      expect(waitSeconds).toBeLessThanOrEqual(20 * 3600);
+      expect(await read(person)).toMatchObject({ name: "Ada", timeZone: "Europe/Madrid" });
+      await longAgo(person, 20);
+      const taken = await change(person, { timeZone: "Asia/Tokyo" });
+      expect(taken.body.timeZone).toBe("Asia/Tokyo");
+    });
+
+    it("may be named again, and everything else changed, at any time", async () => {
+      const person = await aUser({ timeZone: "Europe/Paris" });
+      await change(person, { timeZone: "Europe/Madrid" });
+      const before = await zones(person);
+      const again = await change(person, { timeZone: "Europe/Madrid", name: "Grace" });
+      expect(again.status).toBe(200);
+      expect((await change(person, { name: "Hedy" })).status).toBe(200);
+      expect(await zones(person)).toEqual(before);
+    });
+
+    it("follows the zone in force, not one that never came to count", async () => {
+      const person = await aUser({ timeZone: "Europe/Paris" });
+      await change(person, { timeZone: "Asia/Tokyo" });
+      await longAgo(person, 21);
+      await change(person, { timeZone: "America/Lima" });
+      expect(await zones(person)).toMatchObject([
+        { time_zone: "America/Lima", previous_time_zone: "Europe/Paris" },
+      ]);
+      const past = "time_zone_from = now() - interval '1 hour'";
+      await stores.sql(`update users set ${past} where id = $1`, person.user.id);
+      await longAgo(person, 21);
+      await change(person, { timeZone: "Asia/Tokyo" });
+      expect(await zones(person)).toMatchObject([
+        { time_zone: "Asia/Tokyo", previous_time_zone: "America/Lima" },
+      ]);
+    });
+
+    it("counts from midnight in UTC where Postgres does not know the zone before yet", async () => {
+      const person = await aUser();
+      await stores.sql("update users set time_zone = 'Mars/Base' where id = $1", person.user.id);
+      expect((await change(person, { timeZone: "Europe/Madrid" })).status).toBe(200);
+      const [row] = await stores.sql(
+        `select previous_time_zone, to_char(time_zone_from at time zone 'UTC', 'HH24:MI') as at
+         from users where id = $1`,
+        person.user.id,
+      );
+      expect(row).toEqual({ previous_time_zone: "Mars/Base", at: "00:00" });
+    });
+  });
+
+  it("is done once under one Idempotency-Key", async () => {
+    const person = await aUser();
+    const headers = { "idempotency-key": "change-my-name" };
+    const first = await change(person, { name: "Grace" }, headers);
+    await change(person, { name: "Hedy" });
+    const again = await change(person, { name: "Grace" }, headers);
+    expect(first.headers.get("idempotent-replayed")).toBeNull();
+    expect(again).toMatchObject({ status: 200, body: { name: "Hedy" } });
+    expect(again.headers.get("idempotent-replayed")).toBe("true");
+    const other = await change(person, { name: "Edsger" }, headers);
+    expect(other).toMatchObject({ status: 422, code: "idempotency_mismatch" });
+  });
+
+  it("leaves the Idempotency-Key free when it is refused", async () => {
+    const person = await aUser({ timeZone: "Europe/Paris" });
+    const headers = { "idempotency-key": "move-to-tokyo" };
+    await change(person, { timeZone: "Europe/Madrid" });
+    const refused = await change(person, { timeZone: "Asia/Tokyo" }, headers);
+    expect(refused.code).toBe("time_zone_changed_recently");
+    await stores.sql(
+      "update users set time_zone_changed_at = now() - interval '1 day' where id = $1",
+      person.user.id,
+    );
+    const taken = await change(person, { timeZone: "Asia/Tokyo" }, headers);
+    expect(taken).toMatchObject({ status: 200, body: { timeZone: "Asia/Tokyo" } });
+    expect(taken.headers.get("idempotent-replayed")).toBeNull();
+  });
+
+  it("needs a token, and Postgres", async () => {
+    const body = { name: "Grace" };
+    expect(await call(user, "PATCH", { body })).toMatchObject({
+      status: 401,
+      code: "token_missing",
+    });
+    const person = await aUser();
+    await stores.faults.postgres.set({ kind: "refuse" });
+    expect(await change(person, body)).toMatchObject({ status: 503, code: "service_unavailable" });
   });
 });

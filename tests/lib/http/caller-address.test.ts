@@ -16,7 +16,7 @@ const whoami = route("/api/whoami", {
     limits: [],
     replies: { 200: z.unknown() },
     errors: [],
-    handle: async ({ client }) => ({ address: client.address ?? null }),
+    handle: async ({ ctx }) => ({ address: ctx.address ?? null }),
   }),
 });
 

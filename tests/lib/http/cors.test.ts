@@ -24,6 +24,7 @@ describe("CORS", () => {
       "RateLimit-Policy",
       "Retry-After",
       "ETag",
+      "Idempotent-Replayed",
     ]);
   });
 
@@ -103,6 +104,7 @@ describe("CORS", () => {
       "Rotation-Id",
       "Device-Id",
       "If-Match",
+      "If-None-Match",
       "X-Correlation-ID",
       "X-App-Version",
     ]);

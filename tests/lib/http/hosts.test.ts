@@ -20,6 +20,22 @@ async function statusFor(host: string, route: Route = index): Promise<number> {
 
 describe("ALLOWED_HOSTS", () => {
   it.each([
+    ["x-forwarded-host", "linguamate.com"],
+    ["x-host", "linguamate.com"],
+    ["x-original-host", "linguamate.com"],
+    ["forwarded", "host=linguamate.com"],
+    ["origin", "https://linguamate.com"],
+    ["x-original-url", "https://linguamate.com/api"],
+  ])("is not satisfied by the header %s, nor hurt by it", async (name, value) => {
+    const asked = (url: string, sent: string) =>
+      call(index, "GET", { url, headers: { [name]: sent } });
+    const refused = await asked("http://evil.example/api", value);
+    expect(refused).toMatchObject({ status: 421, code: "host_not_allowed" });
+    const foreign = value.replace("linguamate.com", "evil.example");
+    expect((await asked("http://linguamate.com/api", foreign)).status).toBe(200);
+  });
+
+  it.each([
     ["an entry", "linguamate.com"],
     ["an entry in other letters", "LINGUAMATE.COM"],
     ["an entry with a port", "linguamate.com:8443"],

@@ -18,7 +18,7 @@ const answering = (handle: Endpoint["handle"]) =>
       auth: "anonymous",
       limits: [],
       replies: { 200: z.unknown() },
-      errors: ["invalid_credentials", "method_not_allowed", "invalid_credentials"],
+      errors: Object.keys(catalogue) as ErrorCode[],
       handle,
     }),
   });

@@ -3,8 +3,8 @@ import { DrizzleQueryError } from "drizzle-orm";
 import { beforeAll, describe, expect, it } from "vitest";
 import * as z from "zod";
 import register from "../../../api/auth/register.js";
-import { issueAccessToken } from "../../../lib/auth/access-token.js";
-import { issueRefreshToken } from "../../../lib/auth/refresh-token.js";
+import { issueAccessToken } from "../../../lib/auth/token/access-token.js";
+import { issueRefreshToken } from "../../../lib/auth/token/refresh-token.js";
 import { env } from "../../../lib/env.js";
 import { endpoint } from "../../../lib/http/endpoint.js";
 import { route } from "../../../lib/http/route.js";
@@ -27,7 +27,11 @@ beforeAll(async () => {
   };
   secrets = {
     "an access token": await issueAccessToken(env(), session, new Date()),
-    "a refresh token": issueRefreshToken(env(), "AAAAAAAAAAAAAAAAAAAAAA", 3),
+    "a refresh token": issueRefreshToken(env(), {
+      sessionId: "AAAAAAAAAAAAAAAAAAAAAA",
+      counter: 3,
+    }),
+    "an operators' token": `ops_0123456789abcdef_${"S".repeat(43)}`,
     "a bearer": "Bearer abcdef.123456",
     "basic credentials": "Basic YWRhOmh1bnRlcjI=",
     "an e-mail": "ada.lovelace+tag@mail.example.com",

@@ -1,0 +1,16 @@
+import { EmailChange, requestEmailChange } from "../../../lib/auth/email/change.js";
+import { endpoint } from "../../../lib/http/endpoint.js";
+import { route } from "../../../lib/http/route.js";
+
+const POST = endpoint({
+  summary: "Mail a code to a new address. The same 202 whether or not it is in use.",
+  auth: "user",
+  stepUp: true,
+  limits: ["auth-calls"],
+  body: EmailChange,
+  replies: { 202: null },
+  errors: ["password_not_set", "validation_failed"],
+  handle: ({ ctx, actor, body }) => requestEmailChange(ctx, actor, body),
+});
+
+export default route("/api/auth/change-email", { POST });

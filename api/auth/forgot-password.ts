@@ -1,0 +1,15 @@
+import { forgetPassword, PasswordForgotten } from "../../lib/auth/password/reset.js";
+import { endpoint } from "../../lib/http/endpoint.js";
+import { route } from "../../lib/http/route.js";
+
+const POST = endpoint({
+  summary: "Mail a code that sets a new password. The same 202 whether or not anybody is there.",
+  auth: "anonymous",
+  limits: ["auth-calls"],
+  body: PasswordForgotten,
+  replies: { 202: null },
+  errors: [],
+  handle: ({ ctx, body }) => forgetPassword(ctx, body),
+});
+
+export default route("/api/auth/forgot-password", { POST });

@@ -1,0 +1,19 @@
+import { createGuest, NewGuest } from "../../lib/auth/guest/guest.js";
+import { resumeSession } from "../../lib/auth/session/resume-session.js";
+import { TokenPair } from "../../lib/auth/token/token-pair.js";
+import { endpoint } from "../../lib/http/endpoint.js";
+import { route } from "../../lib/http/route.js";
+
+const POST = endpoint({
+  summary: "Make an account without an address and sign it in; registering upgrades it later.",
+  auth: "anonymous",
+  limits: ["auth-calls", "guest-accounts"],
+  body: NewGuest,
+  subject: ({ device }) => ({ device: device?.id }),
+  replies: { 201: TokenPair },
+  errors: ["service_unavailable"],
+  handle: ({ ctx, body, client }) => createGuest(ctx, body, client),
+  replay: ({ ctx, resultId }) => resumeSession(ctx, resultId),
+});
+
+export default route("/api/auth/guest", { POST });

@@ -1,0 +1,26 @@
+import {
+  RecoveryCodes,
+  renewRecoveryCodes,
+  showRecoveryCodesAgain,
+} from "../../lib/auth/second-factor/recovery-code-set.js";
+import { endpoint } from "../../lib/http/endpoint.js";
+import { route } from "../../lib/http/route.js";
+
+const POST = endpoint({
+  summary: "Ten new recovery codes; the old ones are void.",
+  auth: "user",
+  stepUp: true,
+  limits: ["default"],
+  replies: { 200: RecoveryCodes },
+  errors: [
+    "reauth_required",
+    "second_factor_missing",
+    "second_factor_changed",
+    "idempotency_key_invalid",
+    "idempotency_mismatch",
+  ],
+  handle: ({ ctx, actor }) => renewRecoveryCodes(ctx, actor.userId),
+  replay: ({ ctx, actor, resultId }) => showRecoveryCodesAgain(ctx, actor.userId, resultId),
+});
+
+export default route("/api/auth/recovery-codes", { POST });

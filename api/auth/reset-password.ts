@@ -1,0 +1,28 @@
+import { canonicalEmail } from "../../lib/auth/email/address.js";
+import { PasswordReset, resetPassword } from "../../lib/auth/password/reset.js";
+import { endpoint } from "../../lib/http/endpoint.js";
+import { forgetSignInFailuresLater, giveBackLater } from "../../lib/http/limits.js";
+import { route } from "../../lib/http/route.js";
+
+const POST = endpoint({
+  summary: "Set a new password by the code that was mailed; every session ends.",
+  auth: "anonymous",
+  limits: ["auth-calls", "auth-failures"],
+  body: PasswordReset,
+  // Counted apart from wrong passwords: whoever used those up has come for this.
+  subject: (body) => ({ account: `reset ${accountOf(body)}` }),
+  replies: { 204: null },
+  errors: ["code_invalid", "validation_failed", "service_unavailable"],
+  async handle({ ctx, body, client }) {
+    await resetPassword(ctx, body);
+    giveBackLater(ctx, client.reserved);
+    forgetSignInFailuresLater(ctx, accountOf(body), client.reserved);
+  },
+  replay: async () => undefined,
+});
+
+function accountOf({ email }: { email: string }): string {
+  return canonicalEmail(email) ?? email;
+}
+
+export default route("/api/auth/reset-password", { POST });

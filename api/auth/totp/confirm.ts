@@ -1,0 +1,29 @@
+import { confirmEnrolment, TotpConfirmation } from "../../../lib/auth/second-factor/enrolment.js";
+import {
+  RecoveryCodes,
+  showRecoveryCodesAgain,
+} from "../../../lib/auth/second-factor/recovery-code-set.js";
+import { endpoint } from "../../../lib/http/endpoint.js";
+import { route } from "../../../lib/http/route.js";
+
+const POST = endpoint({
+  summary: "Turn the second factor on with its first code. 200 with ten recovery codes.",
+  auth: "user",
+  stepUp: true,
+  limits: ["default"],
+  body: TotpConfirmation,
+  replies: { 200: RecoveryCodes },
+  errors: [
+    "reauth_required",
+    "code_invalid",
+    "second_factor_missing",
+    "second_factor_enrolled",
+    "second_factor_changed",
+    "idempotency_key_invalid",
+    "idempotency_mismatch",
+  ],
+  handle: ({ ctx, actor, body }) => confirmEnrolment(ctx, actor, body.code),
+  replay: ({ ctx, actor, resultId }) => showRecoveryCodesAgain(ctx, actor.userId, resultId),
+});
+
+export default route("/api/auth/totp/confirm", { POST });

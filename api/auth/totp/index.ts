@@ -1,0 +1,49 @@
+import {
+  beginEnrolment,
+  readSecondFactor,
+  removeSecondFactor,
+  SecondFactorState,
+  showEnrolmentAgain,
+  TotpEnrolment,
+} from "../../../lib/auth/second-factor/enrolment.js";
+import { endpoint } from "../../../lib/http/endpoint.js";
+import { route } from "../../../lib/http/route.js";
+
+const GET = endpoint({
+  summary: "Whether the account has a second factor, since when, and how many recovery codes.",
+  auth: "user",
+  limits: ["default"],
+  replies: { 200: SecondFactorState },
+  errors: [],
+  handle: ({ ctx, actor }) => readSecondFactor(ctx, actor.userId),
+});
+
+const POST = endpoint({
+  summary: "The secret for an authenticator app; it counts once it is confirmed.",
+  auth: "user",
+  stepUp: true,
+  limits: ["default"],
+  replies: { 200: TotpEnrolment },
+  errors: [
+    "reauth_required",
+    "email_unverified",
+    "second_factor_enrolled",
+    "second_factor_changed",
+    "idempotency_key_invalid",
+    "idempotency_mismatch",
+  ],
+  handle: ({ ctx, actor }) => beginEnrolment(ctx, actor.userId),
+  replay: ({ ctx, actor, resultId }) => showEnrolmentAgain(ctx, actor.userId, resultId),
+});
+
+const DELETE = endpoint({
+  summary: "Remove the second factor, after reauthenticating with it. 204, also without one.",
+  auth: "user",
+  stepUp: true,
+  limits: ["default"],
+  replies: { 204: null },
+  errors: ["reauth_required", "service_unavailable"],
+  handle: ({ ctx, actor, claims }) => removeSecondFactor(ctx, actor, claims),
+});
+
+export default route("/api/auth/totp", { GET, POST, DELETE });

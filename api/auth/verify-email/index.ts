@@ -1,0 +1,21 @@
+import { Verification, verifyEmail } from "../../../lib/auth/email/verification.js";
+import { endpoint } from "../../../lib/http/endpoint.js";
+import { giveBackLater } from "../../../lib/http/limits.js";
+import { route } from "../../../lib/http/route.js";
+import { User } from "../../../lib/user/user.js";
+
+const POST = endpoint({
+  summary: "Confirm the claimed address by the code that was mailed there, which binds it.",
+  auth: "user",
+  limits: ["auth-calls", "auth-failures"],
+  body: Verification,
+  replies: { 200: User },
+  errors: ["code_invalid"],
+  async handle({ ctx, actor, body, client }) {
+    const user = await verifyEmail(ctx, actor, body);
+    giveBackLater(ctx, client.reserved);
+    return user;
+  },
+});
+
+export default route("/api/auth/verify-email", { POST });

@@ -1,0 +1,14 @@
+import { resendVerification } from "../../../lib/auth/email/verification.js";
+import { endpoint } from "../../../lib/http/endpoint.js";
+import { route } from "../../../lib/http/route.js";
+
+const POST = endpoint({
+  summary: "Mail the code for the claimed address again. 202, whatever there is to confirm.",
+  auth: "user",
+  limits: ["auth-calls"],
+  replies: { 202: null },
+  errors: [],
+  handle: ({ ctx, actor }) => resendVerification(ctx, actor),
+});
+
+export default route("/api/auth/verify-email/resend", { POST });

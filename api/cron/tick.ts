@@ -1,0 +1,16 @@
+import { endpoint } from "../../lib/http/endpoint.js";
+import { route } from "../../lib/http/route.js";
+import { CronReport } from "../../lib/ops/cron/cron.js";
+import { tick } from "../../lib/ops/tick.js";
+
+const GET = endpoint({
+  summary: "Do what is due each minute, once a minute however often it is called.",
+  auth: "cron",
+  limits: [],
+  anyHost: true,
+  replies: { 200: CronReport },
+  errors: ["cron_secret_invalid"],
+  handle: ({ ctx }) => tick(ctx),
+});
+
+export default route("/api/cron/tick", { GET });

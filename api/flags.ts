@@ -1,0 +1,22 @@
+import { endpoint } from "../lib/http/endpoint.js";
+import { etagOf, isKnown } from "../lib/http/etag.js";
+import { Reply } from "../lib/http/reply.js";
+import { route } from "../lib/http/route.js";
+import { AppFlags, appFlags } from "../lib/ops/flags/app-flags.js";
+
+const GET = endpoint({
+  summary: "Which features the caller has, signed in or not; 304 when If-None-Match names it.",
+  auth: "optional",
+  limits: ["default"],
+  replies: { 200: AppFlags, 304: null },
+  errors: [],
+  async handle({ ctx, claims, headers }) {
+    // Who has signed out since then is told what everybody is.
+    const userId = claims && !claims.isExpired ? claims.userId : undefined;
+    const { flags, version } = await appFlags(ctx, userId);
+    const tag = { ETag: etagOf(version), Vary: "Authorization" };
+    return isKnown(headers, version) ? new Reply(304, undefined, tag) : new Reply(200, flags, tag);
+  },
+});
+
+export default route("/api/flags", { GET });

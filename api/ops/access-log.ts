@@ -1,0 +1,14 @@
+import { operatorRead } from "../../lib/http/operation.js";
+import { route } from "../../lib/http/route.js";
+import { AccessLogQuery, AccessLogRow, listAccessLog } from "../../lib/ops/telemetry/access-log.js";
+import { pageOf } from "../../lib/page.js";
+
+const GET = operatorRead({
+  summary: "What was asked of late, by whom and how it ended, newest first.",
+  scope: "access-log",
+  query: AccessLogQuery,
+  reply: pageOf(AccessLogRow),
+  read: ({ ctx, query }) => listAccessLog(ctx, query),
+});
+
+export default route("/api/ops/access-log", { GET });

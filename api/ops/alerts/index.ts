@@ -1,0 +1,13 @@
+import { operatorRead } from "../../../lib/http/operation.js";
+import { route } from "../../../lib/http/route.js";
+import { Alerts, listAlerts } from "../../../lib/ops/alerts/list-alerts.js";
+
+const GET = operatorRead({
+  summary: "How every alert stands, those that fire first.",
+  scope: "alerts",
+  breakGlass: true,
+  reply: Alerts,
+  read: ({ ctx }) => listAlerts(ctx),
+});
+
+export default route("/api/ops/alerts", { GET });

@@ -1,0 +1,13 @@
+import { operatorRead } from "../../../lib/http/operation.js";
+import { route } from "../../../lib/http/route.js";
+import { listRules, Rules } from "../../../lib/ops/alerts/list-rules.js";
+
+const GET = operatorRead({
+  summary: "What every rule says now, with the age of what it is judged by.",
+  scope: "alerts",
+  breakGlass: true,
+  reply: Rules,
+  read: ({ ctx }) => listRules(ctx),
+});
+
+export default route("/api/ops/alerts/rules", { GET });

@@ -1,0 +1,24 @@
+import * as z from "zod";
+import { operatorChange } from "../../../lib/http/operation.js";
+import { route } from "../../../lib/http/route.js";
+import { RuleName, silence } from "../../../lib/ops/alerts/operate.js";
+
+const minutesMax = 7 * 24 * 60;
+
+const POST = operatorChange({
+  summary: "Tell nobody of a rule for so many minutes; 0 ends the silence.",
+  scope: "alerts",
+  body: { rule: RuleName, minutes: z.int().min(0).max(minutesMax) },
+  async change({ ctx, body: { rule, minutes }, dryRun, by }) {
+    const until = new Date(ctx.now.getTime() + minutes * 60_000);
+    if (!dryRun) await silence(ctx, rule, until, by);
+    if (minutes === 0) return { done: `End the silence of ${rule}.`, undo: null };
+    return {
+      done: `Tell nobody of ${rule} until ${until.toISOString()}.`,
+      undo: `npm run ops -- alerts silence ${rule} --minutes 0 --reason "undo"`,
+      detail: { until: until.toISOString() },
+    };
+  },
+});
+
+export default route("/api/ops/alerts/silences", { POST });

@@ -1,0 +1,14 @@
+import { operatorRead } from "../../../lib/http/operation.js";
+import { route } from "../../../lib/http/route.js";
+import { AuditQuery, AuditRow, listAudit } from "../../../lib/ops/audit-log.js";
+import { pageOf } from "../../../lib/page.js";
+
+const GET = operatorRead({
+  summary: "Who changed what, newest first.",
+  scope: "audit",
+  query: AuditQuery,
+  reply: pageOf(AuditRow),
+  read: ({ ctx, query }) => listAudit(ctx, query),
+});
+
+export default route("/api/ops/audit", { GET });

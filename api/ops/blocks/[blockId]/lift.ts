@@ -1,0 +1,24 @@
+import { operatorChange } from "../../../../lib/http/operation.js";
+import { route } from "../../../../lib/http/route.js";
+import { liftBlock, planLift } from "../../../../lib/ops/blocks/block.js";
+
+const POST = operatorChange({
+  summary: "Let somebody in again who was blocked.",
+  scope: "block",
+  breakGlass: true,
+  body: {},
+  errors: ["not_found"],
+  async change({ ctx, operator, params: { blockId = "" }, dryRun, by }) {
+    const { id, kind, value, expiresAt } = await planLift(ctx, operator, blockId);
+    if (!dryRun) await liftBlock(ctx, id, by);
+    const seconds = Math.max(60, Math.ceil((Date.parse(expiresAt) - ctx.now.getTime()) / 1000));
+    const who = kind === "user" ? value.slice("user:".length) : value;
+    const as = kind === "user" ? "user" : "cidr";
+    return {
+      done: `Lift the block of ${value}.`,
+      undo: `npm run ops -- block ${as} ${who} --ttl ${seconds}s --reason "undo"`,
+    };
+  },
+});
+
+export default route("/api/ops/blocks/:blockId/lift", { POST });

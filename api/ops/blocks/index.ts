@@ -1,0 +1,38 @@
+import * as z from "zod";
+import { operatorChange, operatorRead } from "../../../lib/http/operation.js";
+import { route } from "../../../lib/http/route.js";
+import {
+  BlockShown,
+  listBlocks,
+  NewBlock,
+  planBlock,
+  setBlock,
+} from "../../../lib/ops/blocks/block.js";
+
+const GET = operatorRead({
+  summary: "Who is kept out, by whom, why and until when.",
+  scope: "block",
+  breakGlass: true,
+  reply: z.strictObject({ items: z.array(BlockShown) }),
+  read: async ({ ctx }) => ({ items: await listBlocks(ctx) }),
+});
+
+const POST = operatorChange({
+  summary: "Keep an address, a network or a person out for a while; a person's sessions end.",
+  scope: "block",
+  breakGlass: true,
+  body: NewBlock,
+  errors: ["not_found", "block_protected"],
+  async change({ ctx, operator, body, dryRun, by }) {
+    const value = await planBlock(ctx, operator, body);
+    if (dryRun) return { done: `Block ${value} for ${body.ttlSeconds} s.`, undo: null };
+    const { id, expiresAt, sessionsEnded } = await setBlock(ctx, operator, body, value, by);
+    return {
+      done: `Block ${value} until ${expiresAt.toISOString()}.`,
+      undo: `npm run ops -- block lift ${id} --reason "undo"`,
+      detail: { id, value, expiresAt: expiresAt.toISOString(), sessionsEnded },
+    };
+  },
+});
+
+export default route("/api/ops/blocks", { GET, POST });

@@ -1,0 +1,15 @@
+import { operatorChange } from "../../../lib/http/operation.js";
+import { route } from "../../../lib/http/route.js";
+import { BreakerSetting, changeBreaker } from "../../../lib/ops/breakers.js";
+
+const PUT = operatorChange({
+  summary: "Hold a circuit breaker open or closed, or let it decide by itself again.",
+  scope: "breaker",
+  breakGlass: true,
+  body: { state: BreakerSetting },
+  errors: ["not_found"],
+  change: ({ ctx, params, body, dryRun, by }) =>
+    changeBreaker(ctx, { service: params.service ?? "", setting: body.state, dryRun, by }),
+});
+
+export default route("/api/ops/breakers/:service", { PUT });

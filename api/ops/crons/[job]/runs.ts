@@ -1,0 +1,26 @@
+import { AppError } from "../../../../lib/errors.js";
+import { operatorChange } from "../../../../lib/http/operation.js";
+import { route } from "../../../../lib/http/route.js";
+import { CronName, runNow } from "../../../../lib/ops/cron/operate.js";
+
+const POST = operatorChange({
+  summary: "Run a job of the clock now, unless it is running. Its parts are harmless twice.",
+  scope: "cron",
+  body: {},
+  errors: ["not_found"],
+  async change({ ctx, params: { job }, dryRun, by }) {
+    const { data: name } = CronName.safeParse(job);
+    if (!name) throw new AppError("not_found");
+    if (dryRun) return { done: `Run ${name}.`, undo: null };
+    const report = await runNow(ctx, name, by);
+    const outcomes = Object.entries(report.parts).map(
+      ([part, { outcome }]) => `${part} ${outcome}`,
+    );
+    const done = report.ran
+      ? `Ran ${name} of ${report.slot}: ${outcomes.join(", ")}.`
+      : `${name} is running already.`;
+    return { done, undo: null, detail: { ...report } };
+  },
+});
+
+export default route("/api/ops/crons/:job/runs", { POST });

@@ -1,0 +1,12 @@
+import { operatorRead } from "../../../lib/http/operation.js";
+import { route } from "../../../lib/http/route.js";
+import { CronsShown, listCrons } from "../../../lib/ops/cron/operate.js";
+
+const GET = operatorRead({
+  summary: "The jobs of the clock, what they missed, and their last runs.",
+  scope: "cron",
+  reply: CronsShown,
+  read: ({ ctx }) => listCrons(ctx),
+});
+
+export default route("/api/ops/crons", { GET });

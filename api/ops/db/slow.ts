@@ -1,0 +1,12 @@
+import { operatorRead } from "../../../lib/http/operation.js";
+import { route } from "../../../lib/http/route.js";
+import { SlowStatements, slowStatements } from "../../../lib/ops/state/database-state.js";
+
+const GET = operatorRead({
+  summary: "The statements that cost Postgres most, without values.",
+  scope: "db",
+  reply: SlowStatements,
+  read: ({ ctx }) => slowStatements(ctx),
+});
+
+export default route("/api/ops/db/slow", { GET });

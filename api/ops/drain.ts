@@ -1,0 +1,33 @@
+import { operatorChange, operatorRead } from "../../lib/http/operation.js";
+import { route } from "../../lib/http/route.js";
+import { DrainShown, drainNow, showDrain } from "../../lib/ops/telemetry/drain.js";
+
+const GET = operatorRead({
+  summary: "Where the drain of request events stands, what waits, and what was lost.",
+  scope: "drain",
+  breakGlass: true,
+  reply: DrainShown,
+  read: ({ ctx }) => showDrain(ctx),
+});
+
+const POST = operatorChange({
+  summary: "Drain request events now. Twice is harmless.",
+  scope: "drain",
+  breakGlass: true,
+  body: {},
+  async change({ ctx, dryRun, by }) {
+    if (dryRun) {
+      const { waiting } = await showDrain(ctx);
+      return { done: `Drain ${waiting?.batches ?? "an unknown number of"} batches.`, undo: null };
+    }
+    const { events, isComplete } = await drainNow(ctx, by);
+    const rest = isComplete ? "" : " More wait: repeat it.";
+    return {
+      done: `Drained the events of ${events} requests.${rest}`,
+      undo: null,
+      detail: { events, isComplete },
+    };
+  },
+});
+
+export default route("/api/ops/drain", { GET, POST });

@@ -1,0 +1,14 @@
+import * as z from "zod";
+import { operatorRead } from "../../../lib/http/operation.js";
+import { route } from "../../../lib/http/route.js";
+import { FlagShown, listFlags } from "../../../lib/ops/flags/change.js";
+
+const GET = operatorRead({
+  summary: "Every kill switch and feature flag.",
+  scope: "flag",
+  breakGlass: true,
+  reply: z.strictObject({ items: z.array(FlagShown) }),
+  read: async ({ ctx }) => ({ items: await listFlags(ctx) }),
+});
+
+export default route("/api/ops/flags", { GET });

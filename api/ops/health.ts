@@ -1,0 +1,14 @@
+import { operatorRead } from "../../lib/http/operation.js";
+import { route } from "../../lib/http/route.js";
+import { Findings } from "../../lib/ops/state/finding.js";
+import { fullHealth } from "../../lib/ops/state/full-health.js";
+
+const GET = operatorRead({
+  summary: "The health that anybody may ask for, and how the work behind the requests stands.",
+  scope: "health",
+  breakGlass: true,
+  reply: Findings,
+  read: ({ ctx }) => fullHealth(ctx),
+});
+
+export default route("/api/ops/health", { GET });

@@ -1,0 +1,18 @@
+import { operatorChange } from "../../../../lib/http/operation.js";
+import { route } from "../../../../lib/http/route.js";
+import { closeIncident, getIncident } from "../../../../lib/ops/incidents/incident.js";
+
+const POST = operatorChange({
+  summary: "Close an incident: its timeline ends.",
+  scope: "incident",
+  body: {},
+  errors: ["not_found"],
+  async change({ ctx, params: { incidentId = "" }, dryRun, by }) {
+    const { id, title, closedAt } = await getIncident(ctx, incidentId);
+    if (closedAt) return { done: `“${title}” is closed already.`, undo: null };
+    if (!dryRun) await closeIncident(ctx, id, by);
+    return { done: `Close “${title}”.`, undo: null };
+  },
+});
+
+export default route("/api/ops/incidents/:incidentId/closure", { POST });

@@ -1,0 +1,13 @@
+import { operatorRead } from "../../../../lib/http/operation.js";
+import { route } from "../../../../lib/http/route.js";
+import { IncidentShown, showIncident } from "../../../../lib/ops/incidents/timeline.js";
+
+const GET = operatorRead({
+  summary: "An incident with its timeline, and a post-mortem to fill in.",
+  scope: "incident",
+  reply: IncidentShown,
+  errors: ["not_found"],
+  read: ({ ctx, params: { incidentId = "" } }) => showIncident(ctx, incidentId),
+});
+
+export default route("/api/ops/incidents/:incidentId", { GET });

@@ -1,0 +1,18 @@
+import * as z from "zod";
+import { operatorChange } from "../../../../lib/http/operation.js";
+import { route } from "../../../../lib/http/route.js";
+import { getIncident, noteIncident } from "../../../../lib/ops/incidents/incident.js";
+
+const POST = operatorChange({
+  summary: "Write down what was seen or done.",
+  scope: "incident",
+  body: { text: z.string().trim().min(1).max(2000) },
+  errors: ["not_found"],
+  async change({ ctx, params: { incidentId = "" }, body: { text }, dryRun, by }) {
+    const { id, title } = await getIncident(ctx, incidentId);
+    if (!dryRun) await noteIncident(ctx, id, text, by);
+    return { done: `Note it in “${title}”.`, undo: null };
+  },
+});
+
+export default route("/api/ops/incidents/:incidentId/notes", { POST });

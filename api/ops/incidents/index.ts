@@ -1,0 +1,34 @@
+import * as z from "zod";
+import { operatorChange, operatorRead } from "../../../lib/http/operation.js";
+import { route } from "../../../lib/http/route.js";
+import {
+  Incident,
+  listIncidents,
+  openIncident,
+  Severity,
+} from "../../../lib/ops/incidents/incident.js";
+
+const GET = operatorRead({
+  summary: "The newest incidents.",
+  scope: "incident",
+  reply: z.strictObject({ items: z.array(Incident) }),
+  read: async ({ ctx }) => ({ items: await listIncidents(ctx) }),
+});
+
+const POST = operatorChange({
+  summary: "Open an incident: its timeline gathers what happens from now on.",
+  scope: "incident",
+  body: { title: z.string().trim().min(3).max(200), severity: Severity },
+  async change({ ctx, body, dryRun, by }) {
+    const { title, severity } = body;
+    if (dryRun) return { done: `Open the incident “${title}” (${severity}).`, undo: null };
+    const id = await openIncident(ctx, body, by);
+    return {
+      done: `Opened incident ${id} (${severity}).`,
+      undo: `npm run ops -- incident close ${id} --reason "undo"`,
+      detail: { id },
+    };
+  },
+});
+
+export default route("/api/ops/incidents", { GET, POST });

@@ -1,0 +1,17 @@
+import { operatorChange } from "../../../../lib/http/operation.js";
+import { route } from "../../../../lib/http/route.js";
+import { requireDeadJob, retryJob } from "../../../../lib/ops/jobs.js";
+
+const POST = operatorChange({
+  summary: "Give a job that was given up its tries anew.",
+  scope: "jobs",
+  body: {},
+  errors: ["not_found"],
+  async change({ ctx, params: { jobId = "" }, dryRun, by }) {
+    const { kind } = await requireDeadJob(ctx, jobId);
+    if (!dryRun) await retryJob(ctx, jobId, by);
+    return { done: `Try the ${kind} job ${jobId} again.`, undo: null };
+  },
+});
+
+export default route("/api/ops/jobs/:jobId/retries", { POST });

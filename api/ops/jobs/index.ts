@@ -1,0 +1,12 @@
+import { operatorRead } from "../../../lib/http/operation.js";
+import { route } from "../../../lib/http/route.js";
+import { JobsShown, listJobs } from "../../../lib/ops/jobs.js";
+
+const GET = operatorRead({
+  summary: "Jobs that were given up, and those that wait.",
+  scope: "jobs",
+  reply: JobsShown,
+  read: ({ ctx }) => listJobs(ctx),
+});
+
+export default route("/api/ops/jobs", { GET });

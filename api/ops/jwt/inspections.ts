@@ -1,0 +1,18 @@
+import * as z from "zod";
+import { endpoint } from "../../../lib/http/endpoint.js";
+import { route } from "../../../lib/http/route.js";
+import { inspectToken, TokenInspected } from "../../../lib/ops/jwt.js";
+
+const POST = endpoint({
+  summary:
+    "What a token says, whether it would be taken, and why not. It is neither kept nor logged.",
+  auth: "operator",
+  operation: { scope: "jwt", kind: "read" },
+  limits: ["default"],
+  body: z.strictObject({ token: z.string().trim().min(1).max(4096) }),
+  replies: { 200: TokenInspected },
+  errors: ["forbidden", "operator_token_ended"],
+  handle: ({ ctx, body }) => inspectToken(ctx, body.token),
+});
+
+export default route("/api/ops/jwt/inspections", { POST });

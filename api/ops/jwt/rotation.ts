@@ -1,0 +1,12 @@
+import { operatorRead } from "../../../lib/http/operation.js";
+import { route } from "../../../lib/http/route.js";
+import { RotationState, rotationState } from "../../../lib/ops/jwt.js";
+
+const GET = operatorRead({
+  summary: "Which keys sign, verify and seal, by their public names, and what hangs on each.",
+  scope: "jwt",
+  reply: RotationState,
+  read: ({ ctx }) => rotationState(ctx),
+});
+
+export default route("/api/ops/jwt/rotation", { GET });

@@ -1,0 +1,37 @@
+import * as z from "zod";
+import { requireAdmin } from "../../../lib/auth/operator/operator.js";
+import {
+  createOperatorToken,
+  listOperatorTokens,
+  NewOperatorToken,
+  OperatorToken,
+} from "../../../lib/auth/operator/operator-token.js";
+import { operatorChange, operatorRead } from "../../../lib/http/operation.js";
+import { route } from "../../../lib/http/route.js";
+
+const GET = operatorRead({
+  summary: "The tokens of machines, newest first, never their secrets.",
+  scope: "operator",
+  reply: z.strictObject({ items: z.array(OperatorToken) }),
+  read: async ({ ctx }) => ({ items: await listOperatorTokens(ctx) }),
+});
+
+const POST = operatorChange({
+  summary: "Make a token for a machine. Its text is in this reply and nowhere else.",
+  scope: "operator",
+  body: NewOperatorToken,
+  errors: ["operator_token_exists"],
+  async change({ ctx, operator, body, dryRun, by: { reason } }) {
+    requireAdmin(ctx, operator);
+    const what = `Make the token ${body.name} for ${body.scopes.join(", ")}`;
+    if (dryRun) return { done: `${what}.`, undo: null };
+    const { id, token, expiresAt } = await createOperatorToken(ctx, operator, { ...body, reason });
+    return {
+      done: `${what}, until ${expiresAt.toISOString()}.`,
+      undo: `npm run ops -- operator token revoke ${id} --reason "undo"`,
+      detail: { id, token, expiresAt: expiresAt.toISOString() },
+    };
+  },
+});
+
+export default route("/api/ops/operator-tokens", { GET, POST });

@@ -1,0 +1,12 @@
+import { operatorRead } from "../../../lib/http/operation.js";
+import { route } from "../../../lib/http/route.js";
+import { OutboxShown, showOutbox } from "../../../lib/ops/outbox.js";
+
+const GET = operatorRead({
+  summary: "Mails and notices that wait, and those that could not be sent.",
+  scope: "outbox",
+  reply: OutboxShown,
+  read: ({ ctx }) => showOutbox(ctx),
+});
+
+export default route("/api/ops/outbox", { GET });

@@ -1,0 +1,22 @@
+import * as z from "zod";
+import { endpoint } from "../../../lib/http/endpoint.js";
+import { route } from "../../../lib/http/route.js";
+import { Counters, countersOf } from "../../../lib/ops/rate-limits/counters.js";
+import { Limited, limitedSubject } from "../../../lib/ops/rate-limits/subject.js";
+
+const POST = endpoint({
+  summary: "What an IP address, a user, a session or an e-mail address was counted by.",
+  auth: "operator",
+  operation: { scope: "ratelimit", kind: "read" },
+  limits: ["default"],
+  // In a body, for addresses have no place in a URL, which platforms log.
+  body: z.strictObject({ of: Limited }),
+  replies: { 200: Counters },
+  errors: ["forbidden", "operator_token_ended", "not_found"],
+  handle: async ({ ctx, body }) => {
+    const { values } = await limitedSubject(ctx, body.of);
+    return countersOf(ctx, values);
+  },
+});
+
+export default route("/api/ops/rate-limits/find", { POST });

@@ -1,0 +1,23 @@
+import { operatorChange } from "../../../lib/http/operation.js";
+import { route } from "../../../lib/http/route.js";
+import { clearLimits } from "../../../lib/ops/rate-limits/clear.js";
+import { Limited } from "../../../lib/ops/rate-limits/subject.js";
+
+const POST = operatorChange({
+  summary: "Forget what an IP address, a user, a session or an e-mail address was counted by.",
+  scope: "ratelimit",
+  body: { of: Limited },
+  errors: ["not_found"],
+  async change({ ctx, operator, body, dryRun, by }) {
+    const { counters, redisAnswered } = await clearLimits(ctx, operator, body.of, { by, dryRun });
+    const many = `${counters.length} ${counters.length === 1 ? "counter" : "counters"}`;
+    const silent = redisAnswered ? "" : " Redis did not answer: repeat this when it is back.";
+    return {
+      done: `Clear ${many}.${silent}`,
+      undo: null,
+      detail: { keys: counters.map(({ key }) => key), redisAnswered },
+    };
+  },
+});
+
+export default route("/api/ops/rate-limits/resets", { POST });

@@ -1,0 +1,14 @@
+import * as z from "zod";
+import { operatorRead } from "../../../lib/http/operation.js";
+import { route } from "../../../lib/http/route.js";
+import { By, TopLimited, topLimited } from "../../../lib/ops/rate-limits/top.js";
+
+const GET = operatorRead({
+  summary: "Who or what limits refused most in the last hour.",
+  scope: "ratelimit",
+  query: z.strictObject({ by: By.default("ip") }),
+  reply: TopLimited,
+  read: ({ ctx, query }) => topLimited(ctx, query.by),
+});
+
+export default route("/api/ops/rate-limits/top", { GET });

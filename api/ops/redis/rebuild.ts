@@ -1,0 +1,20 @@
+import { operatorChange } from "../../../lib/http/operation.js";
+import { route } from "../../../lib/http/route.js";
+import { rebuildRedis } from "../../../lib/ops/state/rebuild-redis.js";
+
+const POST = operatorChange({
+  summary: "Write flags, blocks and the gate into Redis again. It signs nobody in or out.",
+  scope: "redis",
+  body: {},
+  async change({ ctx, dryRun, by }) {
+    if (dryRun) return { done: "Write flags, blocks and the gate into Redis again.", undo: null };
+    const { blocks, endedSessions } = await rebuildRedis(ctx, by);
+    return {
+      done: `Wrote the flags, ${blocks} blocks and the gate; deleted the keys of ${endedSessions} ended sessions.`,
+      undo: null,
+      detail: { blocks, endedSessions },
+    };
+  },
+});
+
+export default route("/api/ops/redis/rebuild", { POST });

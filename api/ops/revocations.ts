@@ -1,0 +1,34 @@
+import * as z from "zod";
+import { AccountName } from "../../lib/auth/operator/subject.js";
+import { AppError } from "../../lib/errors.js";
+import { operatorChange } from "../../lib/http/operation.js";
+import { route } from "../../lib/http/route.js";
+import { revokeEverybody, revokeOne, revokeUser } from "../../lib/ops/revocations.js";
+
+const POST = operatorChange({
+  summary: "End one session, all of a user's, or everybody's: exactly one of the three is named.",
+  scope: "revoke",
+  breakGlass: true,
+  body: {
+    session: z
+      .string()
+      .regex(/^[\w-]{1,64}$/)
+      .optional(),
+    user: AccountName.optional(),
+    everybody: z.literal(true).optional(),
+  },
+  errors: ["not_found"],
+  async change({ ctx, body, dryRun, by }) {
+    const { session, user, everybody } = body;
+    if (Object.values({ session, user, everybody }).filter(Boolean).length !== 1) {
+      const message = "Name exactly one of session, user and everybody.";
+      const field = { pointer: "", code: "one_of", message };
+      throw new AppError("validation_failed", { fields: [field] });
+    }
+    if (session !== undefined) return revokeOne(ctx, session, { by, dryRun });
+    if (user !== undefined) return revokeUser(ctx, user, { by, dryRun });
+    return revokeEverybody(ctx, { by, dryRun });
+  },
+});
+
+export default route("/api/ops/revocations", { POST });

@@ -1,0 +1,13 @@
+import { operatorRead } from "../../../lib/http/operation.js";
+import { route } from "../../../lib/http/route.js";
+import { SessionShown, showSession } from "../../../lib/ops/sessions.js";
+
+const GET = operatorRead({
+  summary: "One session, as Postgres records it and Redis holds it. 404 for an unknown one.",
+  scope: "sessions",
+  reply: SessionShown,
+  errors: ["not_found"],
+  read: ({ ctx, params }) => showSession(ctx, params.sessionId ?? ""),
+});
+
+export default route("/api/ops/sessions/:sessionId", { GET });

@@ -1,0 +1,14 @@
+import { operatorRead } from "../../lib/http/operation.js";
+import { route } from "../../lib/http/route.js";
+import { Window } from "../../lib/ops/telemetry/recent-series.js";
+import { SlowRoutes, slowRoutes } from "../../lib/ops/telemetry/slow-routes.js";
+
+const GET = operatorRead({
+  summary: "How long the routes took in the last minutes, the slowest first.",
+  scope: "slow",
+  query: Window,
+  reply: SlowRoutes,
+  read: ({ ctx, query }) => slowRoutes(ctx, query.minutes),
+});
+
+export default route("/api/ops/slow", { GET });

@@ -1,0 +1,25 @@
+import { removeLostSecondFactor } from "../../../lib/auth/operator/account-state.js";
+import { AccountName, getSubject } from "../../../lib/auth/operator/subject.js";
+import { operatorChange } from "../../../lib/http/operation.js";
+import { route } from "../../../lib/http/route.js";
+
+const POST = operatorChange({
+  summary:
+    "Remove a second factor that its owner has lost. All sessions end; the owner gets a mail.",
+  scope: "user",
+  body: { user: AccountName },
+  errors: ["not_found"],
+  async change({ ctx, operator, body, dryRun, by: { reason } }) {
+    const subject = await getSubject(ctx, body.user);
+    const outcome = await removeLostSecondFactor(ctx, operator, subject, { reason, dryRun });
+    return {
+      done: outcome.changed
+        ? `Remove the second factor of ${subject.id}. The password is still needed; they enrol again themselves.`
+        : `${subject.id} has no second factor.`,
+      undo: null,
+      detail: { userId: subject.id, ...outcome },
+    };
+  },
+});
+
+export default route("/api/ops/users/second-factor-removals", { POST });

@@ -1,0 +1,28 @@
+import * as z from "zod";
+import { suspend, unsuspend } from "../../../lib/auth/operator/account-state.js";
+import { AccountName, getSubject } from "../../../lib/auth/operator/subject.js";
+import { operatorChange } from "../../../lib/http/operation.js";
+import { route } from "../../../lib/http/route.js";
+
+const PUT = operatorChange({
+  summary: "Suspend an account, which ends its sessions, or let it sign in again.",
+  scope: "user",
+  body: { user: AccountName, suspended: z.boolean() },
+  errors: ["not_found", "last_admin"],
+  async change({ ctx, operator, body, dryRun, by: { reason } }) {
+    const subject = await getSubject(ctx, body.user);
+    const decide = body.suspended ? suspend : unsuspend;
+    const outcome = await decide(ctx, operator, subject, { reason, dryRun });
+    const [verb, opposite] = body.suspended ? ["Suspend", "unsuspend"] : ["Unsuspend", "suspend"];
+    const state = body.suspended ? "suspended already" : "not suspended";
+    return {
+      done: outcome.changed ? `${verb} ${subject.id}.` : `${subject.id} is ${state}.`,
+      undo: outcome.changed
+        ? `npm run ops -- user ${opposite} ${subject.id} --reason "undo"`
+        : null,
+      detail: { userId: subject.id, ...outcome },
+    };
+  },
+});
+
+export default route("/api/ops/users/suspension", { PUT });

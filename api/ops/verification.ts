@@ -1,0 +1,13 @@
+import { operatorRead } from "../../lib/http/operation.js";
+import { route } from "../../lib/http/route.js";
+import { Findings } from "../../lib/ops/state/finding.js";
+import { verification } from "../../lib/ops/state/verification.js";
+
+const GET = operatorRead({
+  summary: "Whether every invariant holds that can be looked at.",
+  scope: "verify",
+  reply: Findings,
+  read: ({ ctx }) => verification(ctx),
+});
+
+export default route("/api/ops/verification", { GET });

@@ -1,0 +1,18 @@
+import { endpoint } from "../../lib/http/endpoint.js";
+import { route } from "../../lib/http/route.js";
+import { audioBytesMax, Transcript, transcribe, Wishes } from "../../lib/tutor/transcribe.js";
+
+export const config = { maxDuration: 60 };
+
+const POST = endpoint({
+  summary: "Write down what is said in a recording of at most 60 s. Nothing of it is kept.",
+  auth: "user",
+  limits: ["default", "speech", "toolkit"],
+  upload: { part: "audio", fileBytesMax: audioBytesMax },
+  body: Wishes,
+  replies: { 200: Transcript },
+  errors: ["multipart_needed", "audio_unsupported", "audio_too_long", "toolkit_unavailable"],
+  handle: ({ ctx, file = new Uint8Array(), body }) => transcribe(ctx, file, body),
+});
+
+export default route("/api/stt/transcribe", { POST });

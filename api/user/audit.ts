@@ -1,0 +1,16 @@
+import { endpoint } from "../../lib/http/endpoint.js";
+import { route } from "../../lib/http/route.js";
+import { pageOf, pageQuery } from "../../lib/page.js";
+import { AuditPosition, AuditTrailEntry, listAuditTrail } from "../../lib/user/audit-trail.js";
+
+const GET = endpoint({
+  summary: "What was changed on the signed-in person's account, by whom, newest first.",
+  auth: "user",
+  limits: ["default"],
+  query: pageQuery(AuditPosition),
+  replies: { 200: pageOf(AuditTrailEntry) },
+  errors: [],
+  handle: ({ ctx, actor, query }) => listAuditTrail(ctx, actor, query),
+});
+
+export default route("/api/user/audit", { GET });

@@ -1,0 +1,17 @@
+import { endpoint } from "../../lib/http/endpoint.js";
+import { route } from "../../lib/http/route.js";
+import { completeOnboarding, OnboardingAnswers } from "../../lib/user/profile.js";
+import { getUser, User } from "../../lib/user/user.js";
+
+const POST = endpoint({
+  summary: "Take a new learner's answers; they may be given again.",
+  auth: "user",
+  limits: ["default"],
+  body: OnboardingAnswers,
+  replies: { 200: User },
+  errors: ["time_zone_changed_recently"],
+  handle: ({ ctx, actor, body }) => completeOnboarding(ctx, actor, body),
+  replay: ({ ctx, actor }) => getUser(ctx, actor.userId),
+});
+
+export default route("/api/user/onboarding", { POST });

@@ -1,0 +1,41 @@
+import { endpoint } from "../../lib/http/endpoint.js";
+import { etagOf, isKnown, requireIfMatch } from "../../lib/http/etag.js";
+import { Reply } from "../../lib/http/reply.js";
+import { route } from "../../lib/http/route.js";
+import {
+  getPreferences,
+  PreferenceProfile,
+  replacePreferences,
+  type VersionedPreferences,
+} from "../../lib/user/preferences.js";
+
+const GET = endpoint({
+  summary: "How the person wants to learn, with its ETag; 304 when If-None-Match names it.",
+  auth: "user",
+  limits: ["default"],
+  replies: { 200: PreferenceProfile, 304: null },
+  errors: [],
+  async handle({ ctx, actor, headers }) {
+    const current = await getPreferences(ctx, actor);
+    if (!isKnown(headers, current.version)) return presented(current);
+    return new Reply(304, undefined, { ETag: etagOf(current.version) });
+  },
+});
+
+const PUT = endpoint({
+  summary: "Replace them, if they are still what If-Match says: else 412.",
+  auth: "user",
+  limits: ["default"],
+  body: PreferenceProfile,
+  replies: { 200: PreferenceProfile },
+  errors: ["precondition_required", "precondition_failed"],
+  handle: async ({ ctx, actor, body, headers }) =>
+    presented(await replacePreferences(ctx, actor, body, requireIfMatch(headers))),
+  replay: async ({ ctx, actor }) => presented(await getPreferences(ctx, actor)),
+});
+
+function presented({ profile, version }: VersionedPreferences): Reply {
+  return new Reply(200, profile, { ETag: etagOf(version) });
+}
+
+export default route("/api/user/preferences", { GET, PUT });

@@ -1,0 +1,17 @@
+import { endpoint } from "../../lib/http/endpoint.js";
+import { route } from "../../lib/http/route.js";
+import { verifiedDelivery } from "../../lib/http/webhook.js";
+import { takeMailFeedback } from "../../lib/user/mail-feedback.js";
+
+const POST = endpoint({
+  summary: "Take the mail provider's word on bounces and complaints; other events change nothing.",
+  auth: "webhook",
+  limits: [],
+  anyHost: true,
+  replies: { 204: null },
+  errors: ["webhook_signature_invalid"],
+  handle: ({ ctx, headers, raw }) =>
+    takeMailFeedback(ctx, verifiedDelivery(ctx, headers, raw, ctx.env.mail.webhookSecret)),
+});
+
+export default route("/api/webhooks/mail", { POST });

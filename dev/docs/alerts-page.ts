@@ -1,0 +1,78 @@
+import {
+  type Condition,
+  type Counted,
+  type Rule,
+  rules,
+  runbookSlug,
+} from "../../lib/ops/alerts/rules.js";
+
+/** docs/alerts.md: what each alert means, in words. */
+export function alertsPage(): string {
+  const rows = rules.map((rule: Rule) => [
+    `[${rule.name}](runbooks/${runbookSlug(rule.name)}.md)`,
+    rule.summary.replace("{label}", "…"),
+    inWords(rule.condition),
+    `${rule.forMinutes} min`,
+    `${rule.priority} ${rule.channel}${escalation(rule)}`,
+    `${rule.resolveMinutes} min`,
+    (rule.inhibitedBy ?? []).join(", "),
+  ]);
+  const head = ["alert", "says", "fires when", "for", "tells", "resolves after", "silent while"];
+  return `# Alerts
+
+Made from \`lib/ops/alerts/rules.ts\` by \`npm run docs:write\`; a test holds the two equal. Minutes are closed ones, whole numbers are
+compared, and a minute of which nothing is known is no data, never zero. \`page\` wakes somebody (\`PAGERDUTY_ROUTING_KEY\`), \`team\` is
+\`ALERT_WEBHOOK_URL\`, \`investigate\` \`ALERT_INVESTIGATE_WEBHOOK_URL\`. \`npm run ops -- alerts test RULE\` shows that a notice arrives.
+
+${table(head, rows)}
+`;
+}
+
+function escalation({ escalates }: Rule): string {
+  if (!escalates) return "";
+  return `; ${escalates.priority} ${escalates.channel} at ${escalates.times} times the mean`;
+}
+
+function inWords(condition: Condition): string {
+  switch (condition.kind) {
+    case "ratio": {
+      const { part, of, compare, percent, countMin, windowMinutes, by } = condition;
+      const each = by ? `, for each ${by}` : "";
+      const bound = compare === ">" ? `over ${percent} %` : `${percent} % or more`;
+      return `${bound} of at least ${countMin} ${named(of)} are ${named(part)} in ${windowMinutes} min${each}`;
+    }
+    case "spike": {
+      const { of, countMin, times, meanHours, windowMinutes } = condition;
+      return `at least ${countMin} ${named(of)} in ${windowMinutes} min, and over ${times} times the mean of ${meanHours} h`;
+    }
+    case "gauge": {
+      const { metric, compare, value, inARow = 1, by } = condition;
+      const often = inARow > 1 ? ` ${inARow} times in a row` : "";
+      return `\`${metric}\` ${compare} ${value}${often}${by ? `, for each ${by}` : ""}`;
+    }
+    case "age":
+      return `\`${condition.metric}\` is over ${condition.periods} periods old, for each ${condition.by}`;
+    case "any":
+      return condition.of.map(inWords).join("; or ");
+  }
+}
+
+function named({ metric, where = {}, slowerThanSeconds }: Counted): string {
+  const narrowed = Object.entries(where)
+    .filter(([, match]) => "matches" in match)
+    .map(([label, match]) => `${label} ${"matches" in match ? match.matches : ""}`);
+  const slower = slowerThanSeconds === undefined ? [] : [`slower than ${slowerThanSeconds} s`];
+  const only = [...narrowed, ...slower].join(", ");
+  return `\`${metric}\`${only && ` (${only})`}`;
+}
+
+/** Padded, as the formatter lays tables out. */
+function table(head: string[], rows: string[][]): string {
+  const cells = [head, ...rows].map((row) => row.map((cell) => cell.replaceAll("|", "\\|")));
+  const widths = head.map((_, at) => Math.max(...cells.map((row) => row[at]?.length ?? 0)));
+  const line = (row: string[]) =>
+    `| ${row.map((cell, at) => cell.padEnd(widths[at] ?? 0)).join(" | ")} |`;
+  const [first = [], ...rest] = cells;
+  const rule = `| ${widths.map((width) => "-".repeat(width)).join(" | ")} |`;
+  return [line(first), rule, ...rest.map(line)].join("\n");
+}

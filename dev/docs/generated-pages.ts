@@ -1,0 +1,28 @@
+import { readFileSync } from "node:fs";
+import { costTables } from "../cost/cost-tables.js";
+import { alertFile, inhibitFile } from "../prometheus/alert-file.js";
+import { dashboardFile } from "../prometheus/dashboard.js";
+import { alertsPage } from "./alerts-page.js";
+
+/** What the generated pages are to say, by path. */
+export function generatedPages(): Record<string, string> {
+  return {
+    "docs/alerts.md": alertsPage(),
+    "docs/prometheus/alerts.yml": alertFile(),
+    "docs/prometheus/alertmanager.yml": inhibitFile(),
+    "docs/prometheus/dashboard.json": dashboardFile(),
+    "docs/cost.md": withTables("docs/cost.md", costTables()),
+  };
+}
+
+/** A page with what stands between `<!-- name -->` and `<!-- /name -->` made anew. */
+function withTables(path: string, tables: Record<string, string>): string {
+  let text = readFileSync(path, "utf8");
+  for (const [name, table] of Object.entries(tables)) {
+    const [begin, end] = [`<!-- ${name} -->\n`, `<!-- /${name} -->`];
+    const [before, rest] = [text.split(begin)[0], text.split(end)[1]];
+    if (rest === undefined || before === text) throw new Error(`${path} has no place for ${name}.`);
+    text = `${before}${begin}\n${table}\n\n${end}${rest}`;
+  }
+  return text;
+}

@@ -1,0 +1,42 @@
+import { randomBytes } from "node:crypto";
+import process from "node:process";
+import type { Route } from "../../lib/platform/server/server.js";
+import { mailboxPage, mailboxPath } from "./page.js";
+import { startResendEndpoint } from "./resend-endpoint.js";
+
+export interface OpenMailbox {
+  /** False where the environment names a key of the real provider. */
+  isUsed: boolean;
+  /** The routes with the mailbox's own, which change only when those do. */
+  withPage(routes: () => readonly Route[]): () => readonly Route[];
+  close(): Promise<void>;
+}
+
+/**
+ * Point mail at a mailbox of this process, unless the environment names a key of the real provider. To
+ * be called before the environment is read.
+ */
+export async function openMailbox(): Promise<OpenMailbox> {
+  if (process.env.RESEND_API_KEY?.trim()) {
+    return { isUsed: false, withPage: (routes) => routes, close: async () => {} };
+  }
+  const provider = await startResendEndpoint(`re_${randomBytes(16).toString("hex")}`);
+  process.env.RESEND_API_URL = provider.url;
+  process.env.RESEND_API_KEY = provider.apiKey;
+  const page = { fetch: mailboxPage(provider.mailbox) };
+  const own = [mailboxPath, `${mailboxPath}/[id]`].map((path) => ({
+    path,
+    load: async () => page,
+  }));
+  return {
+    isUsed: true,
+    withPage(routes) {
+      let [from, joined] = [routes(), [...routes(), ...own]];
+      return () => {
+        if (from !== routes()) [from, joined] = [routes(), [...routes(), ...own]];
+        return joined;
+      };
+    },
+    close: provider.close,
+  };
+}

@@ -1,0 +1,112 @@
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
+import { Mailbox } from "./mailbox.js";
+import { createResendProtocol, type ResendReply, resendError } from "./resend-protocol.js";
+
+/** What befalls the next `times` requests (all of them when it is left out). */
+export type MailFault = { times?: number } & (
+  | { kind: "rate-limit"; retryAfterSeconds: number }
+  | { kind: "error"; status: number }
+  | { kind: "latency"; ms: number }
+  /** The mail is taken, but the sender is not told. */
+  | { kind: "lose-reply" }
+  | { kind: "hang" }
+);
+
+export interface ResendEndpoint {
+  url: string;
+  apiKey: string;
+  mailbox: Mailbox;
+  /** How many requests have arrived. */
+  requests(): number;
+  fail(fault: MailFault | null): void;
+  close(): Promise<void>;
+}
+
+/** Serve Resend's API over a mailbox, on a free port of this machine. */
+export async function startResendEndpoint(apiKey: string): Promise<ResendEndpoint> {
+  const mailbox = new Mailbox();
+  const answer = createResendProtocol(mailbox, apiKey);
+  let fault: MailFault | null = null;
+  let hits = 0;
+  let requests = 0;
+
+  const server = createServer((request, response) => {
+    requests += 1;
+    serve(request, response).catch(() => response.socket?.resetAndDestroy());
+  });
+  // Longer than any client keeps an idle connection: only faults that were asked for shall happen.
+  server.keepAliveTimeout = 120_000;
+
+  async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const now = nextFault();
+    if (now?.kind === "hang") return;
+    const key = request.headers["idempotency-key"];
+    const { method = "GET", url = "/" } = request;
+    const reply = await answer(
+      {
+        method,
+        path: new URL(url, "http://endpoint").pathname,
+        authorization: request.headers.authorization,
+        idempotencyKey: key === undefined ? undefined : String(key),
+        body: await readText(request),
+      },
+      () => befall(now),
+    );
+    if (now?.kind === "lose-reply") {
+      response.socket?.resetAndDestroy();
+      return;
+    }
+    const headers = { "content-type": "application/json", ...reply.headers };
+    response.writeHead(reply.status, headers).end(JSON.stringify(reply.body));
+  }
+
+  function nextFault(): MailFault | null {
+    hits += 1;
+    return fault && hits <= (fault.times ?? Number.POSITIVE_INFINITY) ? fault : null;
+  }
+
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(0, "127.0.0.1", resolve);
+  });
+  const { port } = server.address() as AddressInfo;
+  return {
+    url: `http://127.0.0.1:${port}`,
+    apiKey,
+    mailbox,
+    requests: () => requests,
+    fail(next) {
+      fault = next;
+      hits = 0;
+    },
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
+
+async function befall(fault: MailFault | null): Promise<ResendReply | undefined> {
+  switch (fault?.kind) {
+    case "latency":
+      await sleep(fault.ms);
+      return undefined;
+    case "error":
+      return resendError(fault.status, "application_error", "An unexpected error occurred.");
+    case "rate-limit": {
+      const reply = resendError(429, "rate_limit_exceeded", "Too many requests.");
+      return { ...reply, headers: { "retry-after": String(fault.retryAfterSeconds) } };
+    }
+    default:
+      return undefined;
+  }
+}
+
+async function readText(request: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of request as AsyncIterable<Buffer>) chunks.push(chunk);
+  return Buffer.concat(chunks).toString("utf8");
+}

@@ -1,0 +1,76 @@
+import { stringify } from "yaml";
+import { variables } from "../../lib/env.js";
+import {
+  type Condition,
+  type Priority,
+  type Rule,
+  rules,
+  runbookSlug,
+} from "../../lib/ops/alerts/rules.js";
+import { expressionOf, type RecordingRule, scraped, scrapedLabel } from "./expression.js";
+
+const made =
+  "# Made from lib/ops/alerts/rules.ts by `npm run docs:write`; a test holds the two equal.\n";
+
+/** docs/prometheus/alerts.yml: the rules of our own evaluator, for a Prometheus. */
+export function alertFile(): string {
+  const group = { name: "linguamate", interval: "1m", rules: [scraped, ...rules.flatMap(rulesOf)] };
+  return `${made}${stringify({ groups: [group] }, { lineWidth: 0 })}`;
+}
+
+/** docs/prometheus/alertmanager.yml: which alerts are silent while others fire. */
+export function inhibitFile(): string {
+  const inhibit_rules = rules.flatMap((rule: Rule) =>
+    (rule.inhibitedBy ?? []).map((source) => ({
+      source_matchers: [`alertname = ${source}`],
+      target_matchers: [`alertname = ${rule.name}`],
+      equal: ["job", ...labelOf(rule.condition)],
+    })),
+  );
+  return `${made}${stringify({ inhibit_rules }, { lineWidth: 0 })}`;
+}
+
+interface AlertRule {
+  alert: string;
+  expr: string;
+  for: string;
+  keep_firing_for: string;
+  /** `notify` is the channel; a label of that name is taken by what some alerts are about. */
+  labels: { priority: Priority; notify: string };
+  annotations: { summary: string; runbook_url: string };
+}
+
+/** What a rule counts, the rule, and one more where it escalates. */
+function rulesOf(rule: Rule): (RecordingRule | AlertRule)[] {
+  const { records } = expressionOf(rule);
+  const { escalates } = rule;
+  const escalated = escalates ? [alertRule({ ...rule, ...escalates }, escalates.times)] : [];
+  return [...records, alertRule(rule), ...escalated];
+}
+
+function alertRule(rule: Rule, times?: number): AlertRule {
+  const { name, forMinutes, resolveMinutes, priority, channel } = rule;
+  return {
+    alert: name,
+    expr: expressionOf(rule, times).expr,
+    for: `${forMinutes}m`,
+    keep_firing_for: `${resolveMinutes}m`,
+    labels: { priority, notify: channel },
+    annotations: {
+      summary: summaryOf(rule, (label) => `{{ $labels.${label} }}`),
+      runbook_url: `${variables.parse({}).RUNBOOK_BASE_URL}/${runbookSlug(name)}.md`,
+    },
+  };
+}
+
+/** The rule's sentence, with what stands for the value of its label. */
+export function summaryOf({ summary, condition }: Rule, told: (label: string) => string): string {
+  const [label] = labelOf(condition);
+  return label ? summary.replace("{label}", told(label)) : summary;
+}
+
+/** The label that an alert has besides its job, as a Prometheus names it. */
+export function labelOf(condition: Condition): string[] {
+  if (condition.kind === "any") return labelOf(condition.of[0] as Condition);
+  return "by" in condition && condition.by !== undefined ? [scrapedLabel(condition.by)] : [];
+}

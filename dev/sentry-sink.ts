@@ -1,0 +1,177 @@
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
+
+/** What befalls the envelopes until it is taken back: they arrive only where `latency` says so. */
+export type SentryFault =
+  | { kind: "latency"; ms: number }
+  | { kind: "rate-limit"; retryAfterSeconds: number }
+  | { kind: "error"; status: number }
+  | { kind: "reset" | "hang" };
+
+export interface SentryItem {
+  type: string;
+  // biome-ignore lint/suspicious/noExplicitAny: a test reads whatever it expects to be there
+  payload: any;
+}
+
+export interface SentryEnvelope {
+  headers: Record<string, unknown>;
+  items: SentryItem[];
+  /** As it came over the wire, its request's head included. */
+  text: string;
+}
+
+export interface SentrySink {
+  dsn: string;
+  /** What was accepted, in order. */
+  envelopes: SentryEnvelope[];
+  /** The payloads of one type of item: `transaction`, `event`, `check_in`. */
+  payloads(type: string): SentryItem["payload"][];
+  /** How many requests have arrived, whatever became of them. */
+  requests(): number;
+  fail(fault: SentryFault | null): void;
+  reset(): void;
+  close(): Promise<void>;
+}
+
+const projectId = "4507";
+
+/**
+ * Serve Sentry's envelope endpoint on a free port of this machine. As the real one it refuses a wrong key
+ * with 403 and what is no envelope with 400. Source: develop.sentry.dev/sdk/data-model/envelopes.
+ */
+export async function startSentrySink(publicKey: string): Promise<SentrySink> {
+  const envelopes: SentryEnvelope[] = [];
+  let fault: SentryFault | null = null;
+  let requests = 0;
+
+  const server = createServer((request, response) => {
+    requests += 1;
+    serve(request, response).catch(() => response.socket?.resetAndDestroy());
+  });
+  // Longer than any client keeps an idle connection: only faults that were asked for shall happen.
+  server.keepAliveTimeout = 120_000;
+
+  async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const body = await readText(request);
+    const reply = (status: number, answer: object, headers = {}) =>
+      response
+        .writeHead(status, { "content-type": "application/json", ...headers })
+        .end(JSON.stringify(answer));
+    switch (fault?.kind) {
+      case "hang":
+        return;
+      case "reset":
+        response.socket?.resetAndDestroy();
+        return;
+      case "error":
+        reply(fault.status, { detail: "internal server error" });
+        return;
+      case "rate-limit": {
+        const seconds = fault.retryAfterSeconds;
+        const limits = { "x-sentry-rate-limits": `${seconds}::organization` };
+        reply(429, { detail: "rate limited" }, { "retry-after": seconds, ...limits });
+        return;
+      }
+      case "latency":
+        await sleep(fault.ms);
+    }
+    const url = new URL(request.url ?? "/", "http://sink");
+    if (request.method !== "POST" || url.pathname !== `/api/${projectId}/envelope/`) {
+      reply(404, { detail: "not found" });
+    } else if (shownKey(request, url) !== publicKey) {
+      reply(403, { detail: "bad sentry DSN public key" });
+    } else {
+      const envelope = parsed(body, `${request.url}\n${JSON.stringify(request.headers)}\n`);
+      if (typeof envelope === "string") reply(400, { detail: envelope });
+      else {
+        envelopes.push(envelope);
+        reply(200, { id: envelope.headers.event_id });
+      }
+    }
+  }
+
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(0, "127.0.0.1", resolve);
+  });
+  const { port } = server.address() as AddressInfo;
+  return {
+    dsn: `http://${publicKey}@127.0.0.1:${port}/${projectId}`,
+    envelopes,
+    payloads: (type) =>
+      envelopes.flatMap(({ items }) =>
+        items.filter((item) => item.type === type).map(({ payload }) => payload),
+      ),
+    requests: () => requests,
+    fail(next) {
+      fault = next;
+    },
+    reset() {
+      fault = null;
+      requests = 0;
+      envelopes.length = 0;
+    },
+    async close() {
+      await new Promise((resolve) => {
+        server.close(resolve);
+        server.closeAllConnections();
+      });
+    },
+  };
+}
+
+function shownKey({ headers }: IncomingMessage, url: URL): string | null {
+  const header = String(headers["x-sentry-auth"] ?? "");
+  return /\bsentry_key=([^,\s]+)/.exec(header)?.[1] ?? url.searchParams.get("sentry_key");
+}
+
+/** The envelope, or what is wrong with it. */
+function parsed(body: string, head: string): SentryEnvelope | string {
+  let rest = Buffer.from(body);
+  const takeLine = () => {
+    const end = rest.indexOf("\n");
+    const line = end === -1 ? rest : rest.subarray(0, end);
+    rest = end === -1 ? Buffer.alloc(0) : rest.subarray(end + 1);
+    return line.toString();
+  };
+  try {
+    const headers = JSON.parse(takeLine());
+    const items: SentryItem[] = [];
+    while (rest.length > 0) {
+      const { type, length } = JSON.parse(takeLine());
+      if (length !== undefined && rest.length < length) return "the item is cut off";
+      const text = length === undefined ? takeLine() : rest.subarray(0, length).toString();
+      if (length !== undefined) rest = rest.subarray(length + 1);
+      const payload = JSON.parse(text);
+      const problem = type === "transaction" ? problemOf(payload) : undefined;
+      if (problem) return problem;
+      items.push({ type, payload });
+    }
+    return items.length === 0 ? "the envelope is empty" : { headers, items, text: head + body };
+  } catch {
+    return "the envelope is not valid";
+  }
+}
+
+/** What makes the real one discard a transaction. */
+function problemOf({ start_timestamp, timestamp, contexts, spans = [] }: SentryItem["payload"]) {
+  const isId = (id: unknown, length: number) =>
+    typeof id === "string" && id.length === length && /^[\da-f]+$/.test(id);
+  const { trace_id, span_id } = contexts?.trace ?? {};
+  if (!isId(trace_id, 32) || !isId(span_id, 16)) return "the trace context is not valid";
+  for (const one of [{ start_timestamp, timestamp }, ...spans]) {
+    if (!(one.start_timestamp <= one.timestamp)) return "it ends before it starts";
+  }
+  for (const span of spans) {
+    if (span.trace_id !== trace_id || !isId(span.span_id, 16)) return "a span is not valid";
+  }
+  return undefined;
+}
+
+async function readText(request: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of request as AsyncIterable<Buffer>) chunks.push(chunk);
+  return Buffer.concat(chunks).toString("utf8");
+}

@@ -1,0 +1,135 @@
+import { createHash } from "node:crypto";
+import { parseBuffer } from "music-metadata";
+
+export interface ToolkitRequest {
+  method: string;
+  path: string;
+  headers: Record<string, string>;
+  body: Uint8Array<ArrayBuffer>;
+}
+
+export interface ToolkitReply {
+  status: number;
+  body: unknown;
+  headers?: Record<string, string>;
+}
+
+const audioBytesMax = 4 * 1024 * 1024;
+const secondsMax = 61;
+const audioTypes = /^audio\/(webm|ogg|mp4|mpeg|wav|aac|3gpp)$/;
+
+/**
+ * The toolkit's calls: bearer, bodies and errors as the real one's, and answers that are made from what
+ * was sent alone, so that the same question has the same answer.
+ */
+export function answerToolkit(apiKey: string) {
+  return async (request: ToolkitRequest): Promise<ToolkitReply> => {
+    const { method, path, headers } = request;
+    const call = calls[`${method} ${path}`];
+    if (!call) return failure(404, "not found");
+    if (headers.authorization !== `Bearer ${apiKey}`) return failure(401, "unauthorized");
+    return call(request);
+  };
+}
+
+const calls: Record<string, (request: ToolkitRequest) => Promise<ToolkitReply>> = {
+  "GET /health": async () => ({ status: 200, body: { status: "ok" } }),
+  "POST /text/llm/": async (request) => {
+    const said = lastMessage(json(request));
+    return said === null
+      ? failure(400, "messages must be given")
+      : { status: 200, body: { completion: `Echo: ${said}` } };
+  },
+  "POST /llm/object": async (request) => {
+    const body = json(request);
+    const said = lastMessage(body);
+    if (said === null || !isObject(body?.schema)) return failure(400, "messages and schema needed");
+    return { status: 200, body: { object: example(body.schema, said) } };
+  },
+  "POST /stt/transcribe/": transcribe,
+};
+
+async function transcribe({ headers, body }: ToolkitRequest): Promise<ToolkitReply> {
+  const type = headers["content-type"] ?? "";
+  if (!type.startsWith("multipart/form-data")) return failure(415, "multipart needed");
+  const form = await new Response(body, { headers: { "content-type": type } })
+    .formData()
+    .catch(() => null);
+  const audio = form?.get("audio");
+  if (!form || !(audio instanceof Blob)) return failure(400, "audio needed");
+  if (audio.size > audioBytesMax) return failure(413, "audio too large");
+  if (!audioTypes.test(audio.type)) return failure(415, "audio type");
+  const bytes = new Uint8Array(await audio.arrayBuffer());
+  const seconds = await secondsOf(bytes, audio.type);
+  if (seconds === null) return failure(415, "audio unreadable");
+  if (seconds > secondsMax) return failure(422, "audio too long");
+  return { status: 200, body: heard(bytes, seconds, form) };
+}
+
+/** By the file's own headers; 0 where they do not say. */
+async function secondsOf(bytes: Uint8Array, mimeType: string): Promise<number | null> {
+  const fileInfo = { mimeType, size: bytes.byteLength };
+  try {
+    const { format } = await parseBuffer(bytes, fileInfo, { duration: true });
+    return format.codec ? (format.duration ?? 0) : null;
+  } catch {
+    return null;
+  }
+}
+
+/** Words that stand for the sound's bytes: nothing is understood. */
+function heard(bytes: Uint8Array, seconds: number, form: FormData) {
+  const digest = createHash("sha256").update(bytes).digest("hex");
+  const words = [0, 1, 2].map((at) => `sound-${digest.slice(at * 4, at * 4 + 4)}`);
+  const others = Number(form.get("alternatives") ?? 0);
+  return {
+    text: words.join(" "),
+    language: String(form.get("language") ?? "en"),
+    confidence: Number.parseInt(digest.slice(0, 2), 16) / 255,
+    alternatives: Array.from({ length: others }, (_, at) => ({
+      text: `${words.join(" ")} ${at + 1}`,
+      confidence: 0.5,
+    })),
+    timestamps: words.map((text, at) => ({
+      text,
+      start: (seconds * at) / words.length,
+      end: (seconds * (at + 1)) / words.length,
+    })),
+  };
+}
+
+function json({ body }: ToolkitRequest): Record<string, unknown> | null {
+  try {
+    const value: unknown = JSON.parse(Buffer.from(body).toString("utf8"));
+    return isObject(value) ? value : null;
+  } catch {
+    return null;
+  }
+}
+
+function lastMessage(body: Record<string, unknown> | null): string | null {
+  const last: unknown = Array.isArray(body?.messages) ? body.messages.at(-1) : null;
+  return isObject(last) && typeof last.content === "string" ? last.content : null;
+}
+
+/** The least that fits a JSON Schema, with what was said in place of texts. */
+function example(schema: Record<string, unknown>, said: string): unknown {
+  if (Array.isArray(schema.enum)) return schema.enum[0];
+  if ("const" in schema) return schema.const;
+  if (schema.type === "array") return isObject(schema.items) ? [example(schema.items, said)] : [];
+  if (schema.type === "number" || schema.type === "integer") return Number(schema.minimum ?? 0);
+  if (schema.type === "boolean") return true;
+  if (schema.type === "string") return said;
+  const properties = isObject(schema.properties) ? schema.properties : {};
+  return Object.fromEntries(
+    Object.entries(properties).map(([name, part]) => [
+      name,
+      isObject(part) ? example(part, said) : null,
+    ]),
+  );
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+const failure = (status: number, error: string): ToolkitReply => ({ status, body: { error } });

@@ -1,0 +1,3 @@
+DROP TABLE recovery_codes;
+--> statement-breakpoint
+DROP TABLE second_factors;

@@ -1,0 +1,96 @@
+import { type SQL, sql } from "drizzle-orm";
+import type { Context } from "../context.js";
+import { auditLog } from "../db/schema/security.js";
+import { addressPrefix } from "../ip-address.js";
+
+/** Everything that is audited, named for what was changed and how. */
+export type AuditAction =
+  | "user.updated"
+  | "user.onboarded"
+  | "preferences.updated"
+  | "session.revoked"
+  | "sessions.revoked"
+  | "password.changed"
+  | "password.reset"
+  | "email.verified"
+  | "email.change_requested"
+  | "email.changed"
+  | "email.change_undone"
+  | "totp.enabled"
+  | "totp.disabled"
+  | "recovery_codes.replaced"
+  | "recovery_code.used"
+  | "role.granted"
+  | "role.revoked"
+  | "operator_token.created"
+  | "operator_token.revoked"
+  | "user.suspended"
+  | "user.unsuspended"
+  | "sessions.revoked_all"
+  | "rate_limits.cleared"
+  | "break_glass"
+  | "break_glass.refused"
+  | "events.drained"
+  | "alert.tested"
+  | "alert.silenced"
+  | "incident.opened"
+  | "incident.noted"
+  | "incident.closed"
+  | "cron.run"
+  | "job.retried"
+  | "outbox.retried"
+  | "flag.changed"
+  | "block.set"
+  | "block.lifted"
+  | "redis.rebuilt"
+  | "breaker.set";
+
+export interface AuditEntry {
+  /** Who changed it. An operator is one who acts on others; on their own things they are a user. */
+  actor: { kind: "user" | "operator"; id: string } | { kind: "system" };
+  action: AuditAction;
+  /** The account that the changed data is about; else what else was changed, never an address. */
+  subjectId: string;
+  /** An operator's words for why. */
+  reason?: string;
+}
+
+/** Who operates and why: spread into the entry that is committed with the change. */
+export interface OperatorAct {
+  actor: { kind: "operator"; id: string };
+  reason: string;
+}
+
+/**
+ * The statement that records a change in the audit log, to be committed in one batch with the change.
+ * Ids only: never an address, a name or a token.
+ */
+export function auditRow(ctx: Context, entry: AuditEntry) {
+  return ctx.db.insert(auditLog).values(rowOf(ctx, entry));
+}
+
+/** The same within a statement, once if the part `from` returned a row: a change that may not happen. */
+export function auditIfAny(ctx: Context, entry: AuditEntry, from: SQL): SQL {
+  const { actorKind, actorId, action, subjectId, reason, correlationId, ipPrefix } = rowOf(
+    ctx,
+    entry,
+  );
+  const values = [actorKind, actorId, action, subjectId, reason, correlationId, ipPrefix];
+  const texts = values.map((value) => sql`cast(${value} as text)`);
+  return sql`
+    insert into ${auditLog}
+      (actor_kind, actor_id, action, subject_id, reason, correlation_id, ip_prefix)
+    select ${sql.join(texts, sql`, `)} where exists (select 1 from ${from})`;
+}
+
+function rowOf(ctx: Context, { actor, action, subjectId, reason }: AuditEntry) {
+  return {
+    actorKind: actor.kind,
+    actorId: actor.kind === "system" ? null : actor.id,
+    action,
+    subjectId,
+    reason: reason ?? null,
+    correlationId: ctx.correlationId,
+    ipPrefix: addressPrefix(ctx.address),
+  };
+}

@@ -1,0 +1,73 @@
+import { asc, gt, lt, sql } from "drizzle-orm";
+import type { Context } from "../context.js";
+import { auditRetirements, auditSeals } from "../db/schema/security.js";
+import type { Env } from "../env.js";
+import { checkSigned, sign, utc } from "./seal.js";
+
+/** The word of somebody with the data key that the rows up to `lastId` went because of their age. */
+export interface Retirement {
+  lastId: number;
+  ageDays: number;
+  hmac: string;
+  keyId: string;
+  at: string;
+}
+
+/** The database drops no younger rows, whoever asks. */
+const ageDaysMin = 30;
+
+/**
+ * Drop the rows of seals that are older than the log is kept, a seal at a time, until `endMs` (by
+ * `performance.now()`). The seals stay. Running it twice or at once changes nothing more.
+ */
+export async function retireAudit(ctx: Context, endMs: number) {
+  const ageDays = Math.max(ageDaysMin, ctx.env.audit.retentionDays);
+  const counts = { seals: 0, rows: 0 };
+  for (const lastId of await dueSeals(ctx, ageDays)) {
+    if (performance.now() >= endMs) break;
+    counts.rows += await retire(ctx, lastId, ageDays);
+    counts.seals += 1;
+  }
+  return counts;
+}
+
+const sealsPerRun = 100;
+
+async function dueSeals(ctx: Context, ageDays: number): Promise<number[]> {
+  const retired = sql`coalesce((select max(last_id) from ${auditRetirements}), 0)`;
+  const rows = await ctx.db
+    .select({ lastId: auditSeals.lastId })
+    .from(auditSeals)
+    .where(
+      sql`${lt(auditSeals.at, sql`now() - make_interval(days => ${ageDays})`)} and ${gt(auditSeals.lastId, retired)}`,
+    )
+    .orderBy(asc(auditSeals.lastId))
+    .limit(sealsPerRun);
+  return rows.map(({ lastId }) => lastId);
+}
+
+async function retire(ctx: Context, lastId: number, ageDays: number): Promise<number> {
+  const { rows } = await ctx.db.execute<{ at: string }>(sql`select ${utc(sql`now()`)} as at`);
+  const at = rows[0]?.at ?? "";
+  const { hmac, keyId } = sign(ctx.env, textOf({ lastId, ageDays, at }));
+  const [, dropped] = await ctx.db.batch([
+    ctx.db.execute(sql`
+      insert into ${auditRetirements} (last_id, age_days, hmac, key_id, at)
+      values (${lastId}, ${ageDays}, ${hmac}, ${keyId}, cast(${at} as timestamptz))
+      on conflict do nothing`),
+    ctx.db.execute<{ dropped: string }>(sql`
+      select cast(retire_audit_rows(cast(${lastId} as bigint), cast(${ageDays} as integer)) as text) as dropped`),
+  ]);
+  return Number(dropped.rows[0]?.dropped ?? 0);
+}
+
+/** Whether rows up to a seal of this moment may be gone because of this. */
+export function isRightful(env: Env, retirement: Retirement, sealedAt: string): boolean {
+  const { lastId, ageDays, at } = retirement;
+  const ageMs = new Date(at).getTime() - new Date(sealedAt).getTime();
+  const isOldEnough = ageDays >= ageDaysMin && ageMs >= ageDays * 86_400_000;
+  return isOldEnough && checkSigned(env, textOf({ lastId, ageDays, at }), retirement) === "fits";
+}
+
+const textOf = ({ lastId, ageDays, at }: Pick<Retirement, "lastId" | "ageDays" | "at">) =>
+  JSON.stringify(["audit-retirement-v1", lastId, ageDays, at]);

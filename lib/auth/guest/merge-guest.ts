@@ -1,0 +1,55 @@
+import { type SQL, sql } from "drizzle-orm";
+import type { BatchItem } from "drizzle-orm/batch";
+import type { Context } from "../../context.js";
+import { users } from "../../db/schema/accounts.js";
+import { preferences, xpEntries } from "../../db/schema/user-data.js";
+import { timestamp } from "../../db/timestamp.js";
+import { revokeSessions } from "../session/session.js";
+import type { SignInWrite } from "../session/sign-in.js";
+
+/**
+ * What moves a guest's progress to the account that signs in, to be committed with the session. Of two
+ * sign-ins at once, or a sign-in and a registration, one gets the guest. Whatever tables hold progress,
+ * what moves of them stands here.
+ */
+export function mergeGuest(
+  ctx: Context,
+  guestId: string,
+  accountId: string,
+): Required<Pick<SignInWrite, "alongside" | "ending">> {
+  const isMerged = sql`exists (
+    select 1 from ${users} where id = ${guestId} and merged_into = ${accountId})`;
+  const moves = [movePoints, movePreferences].map((move) =>
+    ctx.db.execute(move(guestId, accountId, isMerged)),
+  );
+  return {
+    alongside: [markMerged(ctx, guestId, accountId), ...moves],
+    ending: revokeSessions(ctx, { userId: guestId }, "account_merged", isMerged),
+  };
+}
+
+/** Locks the guest against what is being earned at this moment: the statements after it see it all. */
+function markMerged(ctx: Context, guestId: string, accountId: string): BatchItem<"pg"> {
+  return ctx.db.execute(sql`
+    with guest as (
+      select id from ${users}
+      where id = ${guestId} and is_guest and merged_into is null
+      for update
+    )
+    update ${users} set is_guest = false, merged_into = cast(${accountId} as uuid),
+      updated_at = ${timestamp(ctx.now)}
+    from guest where users.id = guest.id`);
+}
+
+const movePoints = (guestId: string, accountId: string, isMerged: SQL) => sql`
+  update ${xpEntries} set user_id = cast(${accountId} as uuid)
+  where user_id = ${guestId} and ${isMerged}`;
+
+/** An account that has preferences of its own keeps them. */
+const movePreferences = (guestId: string, accountId: string, isMerged: SQL) => sql`
+  with moved as (
+    delete from ${preferences} where user_id = ${guestId} and ${isMerged} returning *
+  )
+  insert into ${preferences} (user_id, profile, version, updated_at)
+  select cast(${accountId} as uuid), profile, version, updated_at from moved
+  on conflict (user_id) do nothing`;

@@ -1,0 +1,153 @@
+import { type SQL, sql } from "drizzle-orm";
+import { type AuditEntry, auditIfAny } from "../../audit/audit.js";
+import type { Context } from "../../context.js";
+import { sessions, users } from "../../db/schema/accounts.js";
+import { secondFactors } from "../../db/schema/security.js";
+import { timestamp } from "../../db/timestamp.js";
+import { AppError } from "../../errors.js";
+import { newMailId, noticeOf, queueNotice } from "../../mail/outbox.js";
+import { secondFactorChanged } from "../second-factor/change.js";
+import { lockAccount, type RevocationReason } from "../session/session.js";
+import { deleteSessionKeys } from "../session/session-keys.js";
+import { type Operator, requireAdmin } from "./operator.js";
+import { endTokensOf, lockRoles, otherAdmin } from "./role.js";
+import type { SubjectAccount } from "./subject.js";
+
+interface Act {
+  reason: string;
+  dryRun: boolean;
+}
+
+export interface AccountChanged {
+  /** False when it was so already. */
+  changed: boolean;
+  sessionsEnded: number;
+}
+
+/**
+ * Let nobody sign in to an account, and end its sessions and the tokens that it made. Who operates is
+ * suspended by an admin, and never the last one: throws `forbidden`, `last_admin`. Safe to repeat.
+ */
+export async function suspend(
+  ctx: Context,
+  operator: Operator,
+  subject: SubjectAccount,
+  act: Act,
+): Promise<AccountChanged> {
+  const now = timestamp(ctx.now);
+  return change(ctx, operator, subject, act, {
+    wouldChange: subject.suspendedAt === null,
+    part: (isSame) => sql`
+      update ${users} set suspended_at = ${now}, updated_at = ${now}
+      where id = ${subject.id} and suspended_at is null and ${isSame}
+        and (role <> 'admin' or ${otherAdmin(subject.id)})
+      returning id as user_id`,
+    action: "user.suspended",
+    ending: "suspended",
+    alongside: sql`tokens as (${endTokensOf(ctx, sql`select user_id from changed`)})`,
+    isBlocked: sql`(select role = 'admin' and suspended_at is null and not ${otherAdmin(subject.id)}
+      from ${users} where id = ${subject.id})`,
+  });
+}
+
+/** Let the account sign in again. Safe to repeat. Throws `forbidden`. */
+export async function unsuspend(
+  ctx: Context,
+  operator: Operator,
+  subject: SubjectAccount,
+  act: Act,
+): Promise<AccountChanged> {
+  return change(ctx, operator, subject, act, {
+    wouldChange: subject.suspendedAt !== null,
+    part: (isSame) => sql`
+      update ${users} set suspended_at = null, updated_at = ${timestamp(ctx.now)}
+      where id = ${subject.id} and suspended_at is not null and ${isSame}
+      returning id as user_id`,
+    action: "user.unsuspended",
+  });
+}
+
+/**
+ * Remove a second factor that its owner has lost, with its recovery codes; all sessions end, and the owner
+ * is told by mail. The password is still needed to sign in: nobody here can set one. Safe to repeat.
+ * Throws `forbidden`.
+ */
+export async function removeLostSecondFactor(
+  ctx: Context,
+  operator: Operator,
+  subject: SubjectAccount,
+  act: Act,
+): Promise<AccountChanged> {
+  const noticeId = newMailId();
+  const outcome = await change(ctx, operator, subject, act, {
+    wouldChange: subject.hasSecondFactor,
+    part: (isSame) => sql`
+      delete from ${secondFactors} where user_id = ${subject.id} and ${isSame} returning user_id`,
+    action: "totp.disabled",
+    ending: "second_factor_changed",
+    alongside: sql`noticed as (
+      ${queueNotice(noticeOf(ctx, noticeId, "second_factor_changed"), sql`changed`)}
+    )`,
+  });
+  if (outcome.changed && !act.dryRun) {
+    secondFactorChanged(ctx, subject.id, "totp.disabled", noticeId);
+  }
+  return outcome;
+}
+
+interface Change {
+  wouldChange: boolean;
+  /**
+   * The part of the statement that changes the account, and returns its `user_id` if it did; only while
+   * the account's role is the one that was judged.
+   */
+  part: (isSame: SQL) => SQL;
+  action: AuditEntry["action"];
+  /** Why all sessions end; absent where none does. */
+  ending?: RevocationReason;
+  /** One more part. */
+  alongside?: SQL;
+  /** True where nothing may change, for nobody would be left to govern. */
+  isBlocked?: SQL;
+}
+
+async function change(
+  ctx: Context,
+  operator: Operator,
+  subject: SubjectAccount,
+  { reason, dryRun }: Act,
+  { wouldChange, part, action, ending, alongside, isBlocked = sql`false` }: Change,
+): Promise<AccountChanged> {
+  // Else an operator could take from an admin what keeps others out of that account.
+  if (subject.role !== "user") requireAdmin(ctx, operator);
+  const actor = { kind: "operator", id: operator.id } as const;
+  const entry = { actor, action, subjectId: subject.id, reason };
+  const isSame = sql`exists (
+    select 1 from ${users} as judged where judged.id = ${subject.id} and judged.role = ${subject.role})`;
+  const endedParts = ending
+    ? sql`
+      update ${sessions} set revoked_at = ${timestamp(ctx.now)}, revoked_reason = ${ending}
+      where user_id in (select user_id from changed) and revoked_at is null
+      returning id`
+    : sql`select id from ${sessions} where false`;
+  const parts = [
+    sql`changed as (${dryRun ? sql`select id as user_id from ${users} where false` : part(isSame)})`,
+    sql`ended as (${endedParts})`,
+    sql`audited as (${auditIfAny(ctx, entry, sql`changed`)})`,
+    ...(alongside ? [alongside] : []),
+  ];
+  const [, , { rows }] = await ctx.db.batch([
+    lockRoles(ctx),
+    lockAccount(ctx, subject.id),
+    ctx.db.execute<{ changed: boolean; blocked: boolean; ended: string[]; role: string }>(sql`
+      with ${sql.join(parts, sql`, `)}
+      select role, exists (select 1 from changed) as changed, ${isBlocked} as blocked,
+        array(select id from ended) as ended
+      from ${users} where id = ${subject.id}`),
+  ]);
+  const [found] = rows;
+  if (!found) throw new AppError("not_found");
+  if (found.blocked) throw new AppError("last_admin");
+  await deleteSessionKeys(ctx, found.ended);
+  return { changed: dryRun ? wouldChange : found.changed, sessionsEnded: found.ended.length };
+}

@@ -1,0 +1,210 @@
+import { randomBytes } from "node:crypto";
+import { and, desc, eq, isNull, lt, or, sql } from "drizzle-orm";
+import * as z from "zod";
+import { auditIfAny, auditRow } from "../../audit/audit.js";
+import type { Context } from "../../context.js";
+import { lacksRequiredRow, violatesUnique } from "../../db/failures.js";
+import { operatorTokens } from "../../db/schema/operators.js";
+import { timestamp } from "../../db/timestamp.js";
+import { AppError } from "../../errors.js";
+import { securityEvent } from "../../observability/security-events.js";
+import { equalSecrets, namedHashes } from "../../secret.js";
+import { type Operation, type Operator, requireAdmin } from "./operator.js";
+import { lockRoles, stillDecides } from "./role.js";
+
+/** `flag:change`, `block:*`, `*:read`: a noun of the CLI or any, and what is done to it. */
+export const Scope = z
+  .string()
+  .regex(/^(\*|[a-z][a-z0-9-]{0,39}):(\*|read|change)$/, "such as flag:change, block:* or *:read");
+
+const dayMs = 86_400_000;
+
+export const NewOperatorToken = {
+  name: z.string().regex(/^[a-z0-9][a-z0-9._-]{0,62}$/, "a-z 0-9 . _ -, at most 63"),
+  scopes: z.array(Scope).min(1).max(20),
+  ttlSeconds: z
+    .int()
+    .min(60)
+    .max((365 * dayMs) / 1000),
+};
+
+/** A token as it is listed: never its secret. */
+export const OperatorToken = z.strictObject({
+  id: z.string(),
+  name: z.string(),
+  scopes: z.array(z.string()),
+  state: z.enum(["live", "expired", "revoked"]),
+  createdBy: z.string(),
+  createdAt: z.iso.datetime(),
+  expiresAt: z.iso.datetime(),
+  lastUsedAt: z.iso.datetime().nullable(),
+});
+export type OperatorToken = z.infer<typeof OperatorToken>;
+
+/** The id is 8 random bytes in hex, the secret 32 in base64url. */
+const form = /^ops_([\da-f]{16})_([\w-]{43})$/;
+const purpose = "operator-token";
+const listedMax = 200;
+const usedEveryMs = 60_000;
+
+/** The parts of a token's text, or undefined when it is none. */
+export function readOperatorToken(shown: string): { id: string; secret: string } | undefined {
+  const [, id, secret] = form.exec(shown) ?? [];
+  return id === undefined || secret === undefined ? undefined : { id, secret };
+}
+
+/**
+ * The token that was given out with this secret. Throws `token_invalid` for any other, and only to who
+ * knows the secret `operator_token_ended`. Postgres decides each time, so that a revoked one is of no use
+ * at once.
+ */
+export async function verifyOperatorToken(
+  ctx: Context,
+  { id, secret }: { id: string; secret: string },
+): Promise<{ id: string; scopes: string[] }> {
+  const [token] = await ctx.db.select().from(operatorTokens).where(eq(operatorTokens.id, id));
+  const isGenuine = namedHashes(ctx.env, purpose, `${id}.${secret}`)
+    .map((hash) => equalSecrets(hash, token?.secretHash))
+    .includes(true);
+  if (!token || !isGenuine) {
+    securityEvent(ctx, "operator_token_invalid", { data: { account: id, reason: "secret" } });
+    throw new AppError("token_invalid");
+  }
+  const state = stateOf(token, ctx.now);
+  if (state !== "live") {
+    securityEvent(ctx, "operator_token_invalid", { data: { account: id, reason: state } });
+    throw new AppError("operator_token_ended");
+  }
+  ctx.after(() => markUsed(ctx, id));
+  return { id, scopes: token.scopes };
+}
+
+/**
+ * Do the scopes of a token cover an operation? Who operates is decided by people: no token reaches that,
+ * whatever it says.
+ */
+export function isInScope(scopes: string[], { scope, kind }: Operation): boolean {
+  if (scope === "operator") return false;
+  return scopes.some((given) => {
+    const [noun, verb] = given.split(":");
+    return (noun === "*" || noun === scope) && (verb === "*" || verb === kind);
+  });
+}
+
+/** Make a token, whose text is returned once. Throws `forbidden`, `operator_token_exists`. */
+export async function createOperatorToken(
+  ctx: Context,
+  operator: Operator,
+  given: { name: string; scopes: string[]; ttlSeconds: number; reason: string },
+): Promise<{ id: string; token: string; expiresAt: Date }> {
+  requireAdmin(ctx, operator);
+  const { name, scopes, ttlSeconds, reason } = given;
+  const id = randomBytes(8).toString("hex");
+  const secret = randomBytes(32).toString("base64url");
+  const [secretHash = ""] = namedHashes(ctx.env, purpose, `${id}.${secret}`);
+  const expiresAt = new Date(ctx.now.getTime() + ttlSeconds * 1000);
+  const row = {
+    id,
+    name,
+    secretHash,
+    scopes,
+    createdBy: operator.id,
+    createdAt: ctx.now,
+    expiresAt,
+  };
+  try {
+    await ctx.db.batch([
+      lockRoles(ctx),
+      // The role may have been taken since the request began, and with it the tokens that stood then.
+      stillDecides(ctx, operator),
+      ctx.db.insert(operatorTokens).values(row),
+      auditRow(ctx, {
+        actor: { kind: "operator", id: operator.id },
+        action: "operator_token.created",
+        subjectId: id,
+        reason,
+      }),
+    ]);
+  } catch (error) {
+    if (lacksRequiredRow(error)) throw new AppError("forbidden");
+    if (!violatesUnique(error, "operator_tokens_name_key")) throw error;
+    throw new AppError("operator_token_exists");
+  }
+  return { id, token: `ops_${id}_${secret}`, expiresAt };
+}
+
+/** Every token that was not revoked long ago, the newest first. */
+export async function listOperatorTokens(ctx: Context): Promise<OperatorToken[]> {
+  const rows = await ctx.db
+    .select()
+    .from(operatorTokens)
+    .orderBy(desc(operatorTokens.createdAt))
+    .limit(listedMax);
+  return rows.map((row) => ({
+    id: row.id,
+    name: row.name,
+    scopes: row.scopes,
+    state: stateOf(row, ctx.now),
+    createdBy: row.createdBy,
+    createdAt: row.createdAt.toISOString(),
+    expiresAt: row.expiresAt.toISOString(),
+    lastUsedAt: row.lastUsedAt?.toISOString() ?? null,
+  }));
+}
+
+/** The live token of this id or name. Throws `not_found`. */
+export async function getOperatorToken(
+  ctx: Context,
+  idOrName: string,
+): Promise<{ id: string; name: string }> {
+  const [token] = await ctx.db
+    .select({ id: operatorTokens.id, name: operatorTokens.name })
+    .from(operatorTokens)
+    .where(
+      and(
+        isNull(operatorTokens.revokedAt),
+        or(eq(operatorTokens.id, idOrName), eq(operatorTokens.name, idOrName)),
+      ),
+    );
+  if (!token) throw new AppError("not_found");
+  return token;
+}
+
+/** End a token at once. Ending one that has ended changes nothing. Throws `forbidden`. */
+export async function revokeOperatorToken(
+  ctx: Context,
+  operator: Operator,
+  { id, reason }: { id: string; reason: string },
+): Promise<void> {
+  requireAdmin(ctx, operator);
+  const entry = {
+    actor: { kind: "operator", id: operator.id },
+    action: "operator_token.revoked",
+    subjectId: id,
+    reason,
+  } as const;
+  await ctx.db.execute(sql`
+    with revoked as (
+      update ${operatorTokens} set revoked_at = ${timestamp(ctx.now)}
+      where id = ${id} and revoked_at is null returning id
+    ), audited as (${auditIfAny(ctx, entry, sql`revoked`)})
+    select id from revoked`);
+}
+
+function stateOf(
+  { revokedAt, expiresAt }: { revokedAt: Date | null; expiresAt: Date },
+  now: Date,
+): OperatorToken["state"] {
+  if (revokedAt) return "revoked";
+  return expiresAt <= now ? "expired" : "live";
+}
+
+/** Once a minute: a pipeline that calls a hundred times needs no hundred writes. */
+async function markUsed({ db, now }: Context, id: string): Promise<void> {
+  const before = new Date(now.getTime() - usedEveryMs);
+  const isDue = or(isNull(operatorTokens.lastUsedAt), lt(operatorTokens.lastUsedAt, before));
+  await db
+    .update(operatorTokens)
+    .set({ lastUsedAt: now })
+    .where(and(eq(operatorTokens.id, id), isDue));
+}

@@ -1,0 +1,180 @@
+import { asc, ne, type SQL, sql } from "drizzle-orm";
+import * as z from "zod";
+import { auditIfAny } from "../../audit/audit.js";
+import type { Context, Role } from "../../context.js";
+import { requiredRow } from "../../db/required-row.js";
+import { securitySettings, sessions, users } from "../../db/schema/accounts.js";
+import { operatorTokens } from "../../db/schema/operators.js";
+import { timestamp } from "../../db/timestamp.js";
+import { AppError } from "../../errors.js";
+import { isPersonBlocked } from "../account-block.js";
+import { confirmedSecret } from "../second-factor/second-factor.js";
+import { lockAccount, type RevocationReason } from "../session/session.js";
+import { deleteSessionKeys } from "../session/session-keys.js";
+import { type Operator, requireAdmin } from "./operator.js";
+import { maskedEmail, type SubjectAccount } from "./subject.js";
+
+/** Somebody who operates. */
+export const OperatorAccount = z.strictObject({
+  id: z.uuid(),
+  email: z.string().nullable(),
+  name: z.string(),
+  role: z.enum(["operator", "admin"]),
+  /** Without one they act as a user. */
+  secondFactor: z.boolean(),
+  suspended: z.boolean(),
+});
+export type OperatorAccount = z.infer<typeof OperatorAccount>;
+
+interface RoleChange {
+  role: Role;
+  reason: string;
+  dryRun: boolean;
+}
+
+export interface RoleChanged {
+  /** False when the account has the role already. */
+  changed: boolean;
+  sessionsEnded: number;
+}
+
+/**
+ * Give an account a role, or take it away (`user`). All of its sessions end with the change, and those
+ * tokens that it made as an admin: what acts in a role was begun in it. An admin decides; while there is no
+ * operator at all, the break-glass token makes the first admin. Throws `forbidden`, `operators_exist`,
+ * `account_unfit`, `last_admin`.
+ */
+export async function changeRole(
+  ctx: Context,
+  operator: Operator,
+  subject: SubjectAccount,
+  { role, reason, dryRun }: RoleChange,
+): Promise<RoleChanged> {
+  if (operator.kind !== "break_glass") requireAdmin(ctx, operator);
+  const { id } = subject;
+  const entry = {
+    actor: { kind: "operator", id: operator.id },
+    action: role === "user" ? "role.revoked" : "role.granted",
+    subjectId: id,
+    reason,
+  } as const;
+  const ending: RevocationReason = "role_changed";
+  const facts = sql`facts as (
+      select id, role, ${mayDecide(operator)} as may_decide,
+        (${role} = 'user' or (email is not null and suspended_at is null and purge_at is null)) as is_fit,
+        (role <> 'admin' or ${role} = 'admin' or ${otherAdmin(id)}) as leaves_an_admin
+      from ${users} where id = ${id}
+    )`;
+  const changes = sql`changed as (
+      update ${users} set role = ${role}, updated_at = ${timestamp(ctx.now)}
+      where id in (select id from facts where may_decide and is_fit and leaves_an_admin and role <> ${role})
+      returning id
+    ), ended as (
+      update ${sessions} set revoked_at = ${timestamp(ctx.now)}, revoked_reason = ${ending}
+      where user_id in (select id from changed) and revoked_at is null
+      returning id
+    ), tokens as (
+      ${endTokensOf(ctx, sql`select id from changed`)}
+    ), audited as (
+      ${auditIfAny(ctx, entry, sql`changed`)}
+    )`;
+  const nothing = sql`ended as (select id from ${sessions} where false)`;
+  const [, , { rows }] = await ctx.db.batch([
+    lockRoles(ctx),
+    lockAccount(ctx, id),
+    ctx.db.execute<Facts>(sql`
+      with ${facts}, ${dryRun ? nothing : changes}
+      select role, may_decide, is_fit, leaves_an_admin, array(select id from ended) as ended
+      from facts`),
+  ]);
+  const [found] = rows;
+  if (!found) throw new AppError("not_found");
+  if (!found.may_decide) {
+    throw new AppError(operator.kind === "break_glass" ? "operators_exist" : "forbidden");
+  }
+  if (!found.is_fit) throw new AppError("account_unfit");
+  if (!found.leaves_an_admin) throw new AppError("last_admin");
+  await deleteSessionKeys(ctx, found.ended);
+  return { changed: found.role !== role, sessionsEnded: found.ended.length };
+}
+
+interface Facts extends Record<string, unknown> {
+  role: Role;
+  may_decide: boolean;
+  is_fit: boolean;
+  leaves_an_admin: boolean;
+  ended: string[];
+}
+
+/**
+ * The statement that lets one change of roles happen at a time: two admins who take each other's role
+ * must not leave none.
+ */
+export function lockRoles({ db }: Context) {
+  return db.select({ id: securitySettings.id }).from(securitySettings).for("update");
+}
+
+/** Is another admin left who can act? */
+export const otherAdmin = (id: string): SQL => sql`exists (
+  select 1 from ${users} as other
+  where other.role = 'admin' and other.id <> ${id}
+    and other.suspended_at is null and other.purge_at is null
+    and not ${isPersonBlocked(sql`other.id`)})`;
+
+/** The statement that ends the tokens that these people made: else they would go on acting by them. */
+export const endTokensOf = (ctx: Context, makers: SQL): SQL => sql`
+  update ${operatorTokens} set revoked_at = ${timestamp(ctx.now)}
+  where created_by in (${makers}) and revoked_at is null`;
+
+/** Asked again in the statement, for a role may have been taken since the request began. */
+function mayDecide({ kind, id }: Operator): SQL {
+  return kind === "break_glass"
+    ? sql`not exists (select 1 from ${users} as other where other.role <> 'user')`
+    : isActiveAdmin(id);
+}
+
+const isActiveAdmin = (id: string): SQL => sql`exists (
+  select 1 from ${users} as decider
+  where decider.id = ${id} and decider.role = 'admin' and decider.suspended_at is null
+    and not ${isPersonBlocked(sql`decider.id`)})`;
+
+/**
+ * The statement that fails its batch unless the operator is an admin still, or the subject, where there is
+ * one, is nobody who operates (`lacksRequiredRow` knows the failure). It follows `lockRoles`.
+ */
+export function stillDecides({ db }: Context, { kind, id }: Operator, subjectId?: string) {
+  const isAdmin = kind === "person" ? isActiveAdmin(id) : sql`false`;
+  const isOfUser = subjectId
+    ? sql`(select role = 'user' from ${users} where id = ${subjectId})`
+    : sql`false`;
+  return db.execute(sql`
+    with decider as (select 1 where ${isAdmin} or ${isOfUser})
+    select ${requiredRow(sql`decider`)}`);
+}
+
+const listedMax = 500;
+
+/** Who operates, admins first. */
+export async function listOperators({ db }: Context): Promise<OperatorAccount[]> {
+  const rows = await db
+    .select({
+      id: users.id,
+      email: users.email,
+      name: users.name,
+      role: users.role,
+      suspendedAt: users.suspendedAt,
+      sealedSecret: confirmedSecret,
+    })
+    .from(users)
+    .where(ne(users.role, "user"))
+    .orderBy(asc(users.role), asc(users.createdAt))
+    .limit(listedMax);
+  return rows.map(({ id, email, name, role, suspendedAt, sealedSecret }) => ({
+    id,
+    email: maskedEmail(email),
+    name,
+    role: role as "operator" | "admin",
+    secondFactor: sealedSecret !== null,
+    suspended: suspendedAt !== null,
+  }));
+}

@@ -1,0 +1,72 @@
+import { hash, parseOptions, verify } from "@node-rs/argon2";
+import type { FieldError } from "../../errors.js";
+import { isCommonPassword } from "./common-passwords.js";
+import { throughHashGate } from "./hash-gate.js";
+
+/** argon2id, the first choice of OWASP's Password Storage Cheat Sheet: 19 MiB, 2 passes, 1 lane. */
+const parameters = { memoryCost: 19_456, timeCost: 2, parallelism: 1 } as const;
+
+/** A hash of nothing anyone knows, made with the same parameters, for addresses without an account. */
+const nobodysHash =
+  "$argon2id$v=19$m=19456,t=2,p=1$8MDdU02GQTOxbnalEQ6MMQ$Qd/S3Ml/5zyNEze6tE9nvg845glmtjrimyU6vPsa7+U";
+
+const passwordLengthMin = 8;
+const passwordLengthMax = 128;
+
+/** The PHC string of a password. Throws `service_unavailable` when too many hashes are waiting. */
+export function hashPassword(password: string): Promise<string> {
+  return throughHashGate(() => hash(password.normalize("NFC"), parameters));
+}
+
+/**
+ * Is this the account's password? Costs exactly one hash whether or not there is an account, so that
+ * the time tells nothing. Throws `service_unavailable` when too many hashes are waiting.
+ */
+export async function passwordMatches(
+  passwordHash: string | null,
+  password: string,
+): Promise<boolean> {
+  const matches = await throughHashGate(() =>
+    verify(passwordHash ?? nobodysHash, password.normalize("NFC")),
+  );
+  return matches && passwordHash !== null;
+}
+
+/** True when the hash was made in another way than today's: hash again at the next login. */
+export function isOutdated(passwordHash: string): boolean {
+  const { memoryCost, timeCost, parallelism } = parseOptions(passwordHash);
+  return (
+    !passwordHash.startsWith("$argon2id$v=19$") ||
+    memoryCost !== parameters.memoryCost ||
+    timeCost !== parameters.timeCost ||
+    parallelism !== parameters.parallelism
+  );
+}
+
+/**
+ * Why a new password is refused, or null. No composition rules (NIST SP 800-63B 3.1.1.2); `email` is
+ * the canonical address of the account.
+ */
+export function passwordRefusal(password: string, email: string): FieldError | null {
+  const characters = [...password.normalize("NFC")].length;
+  const plain = password.toLowerCase();
+  const [localPart = ""] = email.split("@");
+  if (characters < passwordLengthMin || characters > passwordLengthMax) {
+    return refusal(
+      "password_length",
+      `Use ${passwordLengthMin} to ${passwordLengthMax} characters.`,
+    );
+  }
+  if (isCommonPassword(password)) {
+    return refusal("password_common", "This is one of the most common passwords. Choose another.");
+  }
+  if (plain.includes("linguamate")) {
+    return refusal("password_app_name", "Do not use the app's name.");
+  }
+  if (localPart.length >= 4 && plain.includes(localPart)) {
+    return refusal("password_email", "Do not use your e-mail address.");
+  }
+  return null;
+}
+
+const refusal = (code: string, message: string) => ({ pointer: "/password", code, message });

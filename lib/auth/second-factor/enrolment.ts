@@ -1,0 +1,203 @@
+import { randomUUID } from "node:crypto";
+import { and, eq, isNotNull, isNull, sql } from "drizzle-orm";
+import * as z from "zod";
+import type { Actor, Context, Role } from "../../context.js";
+import { recoveryCodes, secondFactors } from "../../db/schema/security.js";
+import { timestamp } from "../../db/timestamp.js";
+import { writeOnce } from "../../db/write-once.js";
+import { AppError } from "../../errors.js";
+import { newMailId } from "../../mail/outbox.js";
+import { redisUnavailable } from "../../observability/events.js";
+import { seal, unseal } from "../../sealed.js";
+import { lockAccount } from "../session/session.js";
+import { changeSessionRole, deleteSessionKeys } from "../session/session-keys.js";
+import type { AccessClaims } from "../token/access-token.js";
+import { type Changed, consequencesOf, findFactorAccount, secondFactorChanged } from "./change.js";
+import { newRecoveryCodes, type RecoveryCodes, storeRecoveryCodes } from "./recovery-code-set.js";
+import { sealedFor } from "./second-factor.js";
+import { newTotpSecret, otpauthUrl, readTotpCode, totpStep } from "./totp.js";
+
+/** Whether the account has a second factor, and since when. */
+export const SecondFactorState = z.strictObject({
+  enabled: z.boolean(),
+  since: z.iso.datetime().nullable(),
+  recoveryCodesLeft: z.int(),
+});
+export type SecondFactorState = z.infer<typeof SecondFactorState>;
+
+/** What an authenticator app is set up with. */
+export const TotpEnrolment = z.strictObject({ secret: z.string(), otpauthUrl: z.string() });
+export type TotpEnrolment = z.infer<typeof TotpEnrolment>;
+
+export const TotpConfirmation = z.strictObject({ code: z.string().min(1).max(16) });
+
+/** The state that the settings show. */
+export async function readSecondFactor(ctx: Context, userId: string): Promise<SecondFactorState> {
+  const [factor] = await ctx.db
+    .select({
+      since: secondFactors.confirmedAt,
+      left: sql<number>`(
+        select count(*)::int from ${recoveryCodes} where user_id = ${userId} and used_at is null)`,
+    })
+    .from(secondFactors)
+    .where(and(eq(secondFactors.userId, userId), isNotNull(secondFactors.confirmedAt)));
+  return {
+    enabled: factor !== undefined,
+    since: factor?.since?.toISOString() ?? null,
+    recoveryCodesLeft: factor?.left ?? 0,
+  };
+}
+
+/**
+ * Make the secret of a second factor, which counts once it is confirmed; it replaces one that was not.
+ * Throws `email_unverified` (whoever loses the device must be reachable) or `second_factor_enrolled`.
+ */
+export async function beginEnrolment(ctx: Context, userId: string): Promise<TotpEnrolment> {
+  const { email, factor } = await findFactorAccount(ctx, userId);
+  if (email === null) throw new AppError("email_unverified");
+  if (factor?.confirmedAt) throw new AppError("second_factor_enrolled");
+  const secret = newTotpSecret();
+  const row = {
+    id: randomUUID(),
+    sealedSecret: seal(ctx.env, sealedFor(userId), secret),
+    createdAt: ctx.now,
+  };
+  const [begun] = await writeOnce(ctx, row.id, [
+    ctx.db
+      .insert(secondFactors)
+      .values({ userId, ...row })
+      .onConflictDoUpdate({
+        target: secondFactors.userId,
+        set: row,
+        setWhere: isNull(secondFactors.confirmedAt),
+      })
+      .returning({ id: secondFactors.id }),
+  ]);
+  if (begun.length === 0) throw new AppError("second_factor_enrolled");
+  return { secret, otpauthUrl: otpauthUrl(secret, email) };
+}
+
+/** The secret of an enrolment again, as long as it waits for its confirmation; else `second_factor_changed`. */
+export async function showEnrolmentAgain(
+  ctx: Context,
+  userId: string,
+  enrolmentId: string,
+): Promise<TotpEnrolment> {
+  const { email, factor } = await findFactorAccount(ctx, userId);
+  const isPending = factor?.id === enrolmentId && factor.confirmedAt === null;
+  if (email === null || !isPending) throw new AppError("second_factor_changed");
+  const secret = unseal(ctx.env, sealedFor(userId), factor.sealedSecret);
+  return { secret, otpauthUrl: otpauthUrl(secret, email) };
+}
+
+/**
+ * Turn the second factor on for whoever shows its first code. The session that confirms counts as one
+ * that showed it: an operator acts as one at once. The person's other sessions end. Throws `code_invalid`,
+ * `second_factor_missing`, `second_factor_enrolled` or, when it was replaced meanwhile,
+ * `second_factor_changed`.
+ */
+export async function confirmEnrolment(
+  ctx: Context,
+  actor: Actor,
+  typed: string,
+): Promise<RecoveryCodes> {
+  const { userId, sessionId } = actor;
+  const { role, factor } = await findFactorAccount(ctx, userId);
+  if (!factor) throw new AppError("second_factor_missing");
+  if (factor.confirmedAt) throw new AppError("second_factor_enrolled");
+  const secret = unseal(ctx.env, sealedFor(userId), factor.sealedSecret);
+  const code = readTotpCode(typed);
+  const step = code === null ? null : totpStep(secret, code, ctx.now);
+  if (step === null) throw new AppError("code_invalid");
+
+  const set = newRecoveryCodes(ctx);
+  const noticeId = newMailId();
+  const consequences = consequencesOf(ctx, actor, {
+    change: sql`confirmed`,
+    action: "totp.enabled",
+    authMethods: sql`array_append(array_remove(auth_methods, 'otp'), 'otp')`,
+    noticeId,
+  });
+  const [, { rows }] = await writeOnce(ctx, set.id, [
+    // A sign-in that committed without the factor is seen, and ended; one that did not fails.
+    lockAccount(ctx, userId),
+    ctx.db.execute<Changed>(sql`
+      with confirmed as (
+        update ${secondFactors} set confirmed_at = ${timestamp(ctx.now)}, last_used_step = ${step}
+        where user_id = ${userId} and id = ${factor.id} and confirmed_at is null
+        returning user_id
+      ), stored as (
+        ${storeRecoveryCodes(ctx, set.hashes, sql`confirmed`)}
+      ), ${consequences}
+      select array(select id from ended) as ended from confirmed`),
+  ]);
+  const [changed] = rows;
+  if (!changed) throw new AppError("second_factor_changed");
+  secondFactorChanged(ctx, userId, "totp.enabled", noticeId);
+  await deleteSessionKeys(ctx, changed.ended);
+  if (role !== "user") await promote(ctx, sessionId, role);
+  return { recoveryCodes: set.codes };
+}
+
+/**
+ * Remove the second factor with its recovery codes; the person's other sessions end, and this one is
+ * again one that showed only a password. A confirmed one must have been shown within the step-up's ten
+ * minutes: else `reauth_required`. Removing what is not there changes nothing.
+ */
+export async function removeSecondFactor(
+  ctx: Context,
+  actor: Actor,
+  { authMethods }: AccessClaims,
+): Promise<void> {
+  const { userId, sessionId } = actor;
+  const { role, factor } = await findFactorAccount(ctx, userId);
+  if (!factor) return;
+  if (factor.confirmedAt === null) {
+    const pending = and(eq(secondFactors.id, factor.id), isNull(secondFactors.confirmedAt));
+    await ctx.db.delete(secondFactors).where(and(eq(secondFactors.userId, userId), pending));
+    return;
+  }
+  // With a factor enrolled, only showing it renews `auth_time`: an `otp` in a fresh token is as fresh.
+  if (!authMethods.includes("otp")) throw new AppError("reauth_required");
+  // Before the commit: no key may say operator of a session whose record does not.
+  if (role !== "user") await demote(ctx, sessionId);
+  const noticeId = newMailId();
+  const consequences = consequencesOf(ctx, actor, {
+    change: sql`removed`,
+    action: "totp.disabled",
+    authMethods: sql`array_remove(auth_methods, 'otp')`,
+    noticeId,
+  });
+  const [, { rows }] = await ctx.db.batch([
+    lockAccount(ctx, userId),
+    ctx.db.execute<Changed>(sql`
+      with removed as (
+        delete from ${secondFactors}
+        where user_id = ${userId} and id = ${factor.id}
+        returning user_id
+      ), ${consequences}
+      select array(select id from ended) as ended from removed`),
+  ]);
+  const [changed] = rows;
+  // Somebody was faster: it is gone.
+  if (!changed) return;
+  secondFactorChanged(ctx, userId, "totp.disabled", noticeId);
+  await deleteSessionKeys(ctx, changed.ended);
+}
+
+/** When Redis cannot be told, an operator goes on as a user until the next sign-in. */
+async function promote(ctx: Context, sessionId: string, role: Role): Promise<void> {
+  try {
+    await changeSessionRole(ctx, sessionId, role);
+  } catch (error) {
+    redisUnavailable(ctx.correlationId, error);
+  }
+}
+
+async function demote(ctx: Context, sessionId: string): Promise<void> {
+  try {
+    await changeSessionRole(ctx, sessionId, "user");
+  } catch (cause) {
+    throw new AppError("service_unavailable", { cause, retryAfterSeconds: 5 });
+  }
+}

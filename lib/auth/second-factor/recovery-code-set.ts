@@ -1,0 +1,77 @@
+import { randomUUID } from "node:crypto";
+import { and, eq, isNotNull, type SQL, sql } from "drizzle-orm";
+import * as z from "zod";
+import { auditIfAny } from "../../audit/audit.js";
+import type { Context } from "../../context.js";
+import { recoveryCodes, secondFactors } from "../../db/schema/security.js";
+import { timestamp } from "../../db/timestamp.js";
+import { writeOnce } from "../../db/write-once.js";
+import { AppError } from "../../errors.js";
+import { newMailId, noticeOf, queueNotice } from "../../mail/outbox.js";
+import { findFactorAccount, secondFactorChanged } from "./change.js";
+import { recoveryCodeHash, recoveryCodesOf } from "./recovery-codes.js";
+
+export const RecoveryCodes = z.strictObject({ recoveryCodes: z.array(z.string()).length(10) });
+export type RecoveryCodes = z.infer<typeof RecoveryCodes>;
+
+/** Make ten new recovery codes; the old ones are void. Throws `second_factor_missing`. */
+export async function renewRecoveryCodes(ctx: Context, userId: string): Promise<RecoveryCodes> {
+  const { factor } = await findFactorAccount(ctx, userId);
+  if (!factor?.confirmedAt) throw new AppError("second_factor_missing");
+  const set = newRecoveryCodes(ctx);
+  const noticeId = newMailId();
+  const confirmed = and(eq(secondFactors.userId, userId), isNotNull(secondFactors.confirmedAt));
+  const entry = {
+    actor: { kind: "user", id: userId },
+    action: "recovery_codes.replaced",
+    subjectId: userId,
+  } as const;
+  const owner = sql`(select user_id from ${secondFactors} where ${confirmed}) as owner`;
+  const [locked] = await writeOnce(ctx, set.id, [
+    // Whoever renews them at the same time waits here, and then voids these: one set is left.
+    ctx.db
+      .select({ userId: secondFactors.userId })
+      .from(secondFactors)
+      .where(confirmed)
+      .for("update"),
+    ctx.db.delete(recoveryCodes).where(eq(recoveryCodes.userId, userId)),
+    ctx.db.execute(storeRecoveryCodes(ctx, set.hashes, owner)),
+    ctx.db.execute(queueNotice(noticeOf(ctx, noticeId, "second_factor_changed"), owner)),
+    ctx.db.execute(auditIfAny(ctx, entry, owner)),
+  ]);
+  if (locked.length === 0) throw new AppError("second_factor_changed");
+  secondFactorChanged(ctx, userId, entry.action, noticeId);
+  return { recoveryCodes: set.codes };
+}
+
+/** The codes of a set again, as long as they are the account's; else `second_factor_changed`. */
+export async function showRecoveryCodesAgain(
+  ctx: Context,
+  userId: string,
+  setId: string,
+): Promise<RecoveryCodes> {
+  const codes = recoveryCodesOf(ctx.env, setId);
+  const stored = await ctx.db
+    .select({ hash: recoveryCodes.codeHash })
+    .from(recoveryCodes)
+    .where(eq(recoveryCodes.userId, userId));
+  const hashes = new Set(stored.map(({ hash }) => hash));
+  const areStored = codes.every((code) => hashes.has(recoveryCodeHash(ctx.env, code)));
+  if (!areStored) throw new AppError("second_factor_changed");
+  return { recoveryCodes: codes };
+}
+
+/** A set that nobody has yet; its id is what a repetition makes it from again. */
+export function newRecoveryCodes({ env }: Context) {
+  const id = randomUUID();
+  const codes = recoveryCodesOf(env, id);
+  return { id, codes, hashes: codes.map((code) => recoveryCodeHash(env, code)) };
+}
+
+/** The part of a statement that stores a set for the accounts of another part. */
+export function storeRecoveryCodes(ctx: Context, hashes: string[], from: SQL): SQL {
+  return sql`
+    insert into ${recoveryCodes} (user_id, code_hash, created_at)
+    select user_id, hash, ${timestamp(ctx.now)} from ${from}
+    cross join unnest(${sql.param(hashes)}::text[]) as hash`;
+}

@@ -1,0 +1,113 @@
+import { and, desc, eq, gt, gte, isNull, or, sql } from "drizzle-orm";
+import * as z from "zod";
+import { auditIfAny } from "../../audit/audit.js";
+import type { Actor, Context } from "../../context.js";
+import { sessions } from "../../db/schema/accounts.js";
+import { timestamp } from "../../db/timestamp.js";
+import { AppError } from "../../errors.js";
+import { MomentMs } from "../../moments.js";
+import { sessionsRevoked } from "../../observability/events.js";
+import { type PageRequest, page } from "../../page.js";
+import { recordedRevokeAllBefore, revokeSessions } from "./session.js";
+import { deleteSessionKeys } from "./session-keys.js";
+
+/** A signed-in device as its owner sees it. */
+export const OwnSession = z.strictObject({
+  id: z.string(),
+  deviceName: z.string().nullable(),
+  platform: z.string().nullable(),
+  appVersion: z.string().nullable(),
+  /** The network only: /24 of IPv4, /48 of IPv6. */
+  ipPrefix: z.string().nullable(),
+  country: z.string().nullable(),
+  createdAt: z.iso.datetime(),
+  /** When the app last refreshed its tokens. */
+  lastSeenAt: z.iso.datetime(),
+  current: z.boolean(),
+});
+export type OwnSession = z.infer<typeof OwnSession>;
+
+/** Where a page of sessions ended: when that session began, in ms since the epoch, and its id. */
+export const SessionPosition = z.tuple([MomentMs, z.string().regex(/^[\w-]{1,64}$/)]);
+export type SessionPosition = z.infer<typeof SessionPosition>;
+
+/** The person's live sessions, newest first. */
+export async function listSessions(
+  ctx: Context,
+  actor: Actor,
+  request: PageRequest<SessionPosition>,
+) {
+  const rows = await ctx.db
+    .select()
+    .from(sessions)
+    .where(
+      and(
+        eq(sessions.userId, actor.userId),
+        isNull(sessions.revokedAt),
+        gt(sessions.idleExpiresAt, ctx.now),
+        or(isNull(sessions.expiresAt), gt(sessions.expiresAt, ctx.now)),
+        gte(sessions.createdAt, recordedRevokeAllBefore),
+        request.cursor && isAfter(request.cursor),
+      ),
+    )
+    .orderBy(desc(sessions.createdAt), desc(sessions.id))
+    .limit(request.limit + 1);
+  return page(rows, request, (row) => presentSession(row, actor), positionOf);
+}
+
+type SessionRecord = typeof sessions.$inferSelect;
+
+const positionOf = ({ createdAt, id }: SessionRecord): SessionPosition => [createdAt.getTime(), id];
+
+function isAfter([createdAtMs, id]: SessionPosition) {
+  const createdAt = timestamp(new Date(createdAtMs));
+  return sql`(${sessions.createdAt}, ${sessions.id}) < (${createdAt}, ${id})`;
+}
+
+function presentSession(row: SessionRecord, { sessionId }: Actor): OwnSession {
+  return {
+    id: row.id,
+    deviceName: row.deviceName,
+    platform: row.devicePlatform,
+    appVersion: row.appVersion,
+    ipPrefix: row.ipPrefix,
+    country: row.country,
+    createdAt: row.createdAt.toISOString(),
+    lastSeenAt: row.lastSeenAt.toISOString(),
+    current: row.id === sessionId,
+  };
+}
+
+/**
+ * End one of the person's sessions, this one included. Safe to repeat: ending one that has ended
+ * changes nothing. Throws `not_found` for another person's session as for an unknown one.
+ */
+export async function endOwnSession(ctx: Context, actor: Actor, id: string): Promise<void> {
+  const { userId } = actor;
+  const { rows } = await ctx.db.execute<{ revoked: boolean }>(sql`
+    with revoked as ${revokeSessions(ctx, { userId, id }, "revoked_by_owner")},
+    audited as (${auditIfAny(ctx, auditOf(actor, "session.revoked"), sql`revoked`)})
+    select exists (select 1 from revoked) as revoked
+    from ${sessions} where ${sessions.id} = ${id} and ${sessions.userId} = ${userId}`);
+  const [own] = rows;
+  if (!own) throw new AppError("not_found");
+  if (own.revoked) sessionsRevoked(ctx.correlationId, userId, [id]);
+  await deleteSessionKeys(ctx, [id]);
+}
+
+/** End all of the person's sessions but the one that asks. Safe to repeat. */
+export async function endOtherSessions(ctx: Context, actor: Actor): Promise<void> {
+  const { userId, sessionId: except } = actor;
+  const { rows } = await ctx.db.execute<{ id: string }>(sql`
+    with revoked as ${revokeSessions(ctx, { userId, except }, "revoked_by_owner")},
+    audited as (${auditIfAny(ctx, auditOf(actor, "sessions.revoked"), sql`revoked`)})
+    select id from revoked`);
+  if (rows.length === 0) return;
+  const ids = rows.map(({ id }) => id);
+  sessionsRevoked(ctx.correlationId, userId, ids);
+  await deleteSessionKeys(ctx, ids);
+}
+
+function auditOf({ userId }: Actor, action: "session.revoked" | "sessions.revoked") {
+  return { actor: { kind: "user", id: userId }, action, subjectId: userId } as const;
+}

@@ -1,0 +1,132 @@
+import { and, eq, type SQL } from "drizzle-orm";
+import type { BatchItem } from "drizzle-orm/batch";
+import type { Context } from "../../context.js";
+import { lacksRequiredRow } from "../../db/failures.js";
+import { users } from "../../db/schema/accounts.js";
+import { writeOnce } from "../../db/write-once.js";
+import { AppError } from "../../errors.js";
+import { securityEvent } from "../../observability/security-events.js";
+import { attemptSucceeded } from "../../rate-limit/attempt-events.js";
+import { forgive, type Reservation } from "../../rate-limit/limiter.js";
+import { forgiveInPostgres } from "../../rate-limit/strict-fallback.js";
+import { roundTrip } from "../../redis/client.js";
+import type { UserRow } from "../../user/user.js";
+import { issueTokenPair, type TokenPair } from "../token/token-pair.js";
+import type { Device } from "./device.js";
+import {
+  displaceSessions,
+  insertSession,
+  lockAccount,
+  newSessionId,
+  type revokeSessions,
+  type SessionRow,
+  sessionRow,
+} from "./session.js";
+import { actingRole, endSessionKeys, writeSessionKey } from "./session-keys.js";
+
+/** What a sign-in knows of the request besides its body. */
+export interface SignInClient {
+  /** ISO 3166-1 alpha-2, where the platform tells it. */
+  country: string | undefined;
+  /** The failures that were counted in advance, given back on success. */
+  reserved: Reservation;
+}
+
+/** A password sign-in's `amr` (RFC 8176). */
+export const byPassword = ["pwd"];
+
+/** The record of a session that somebody begins on a device. */
+export function newSession(
+  ctx: Context,
+  account: { id: string; isGuest: boolean },
+  device: Device | undefined,
+  { country }: Pick<SignInClient, "country">,
+  authMethods: string[],
+): SessionRow {
+  const { id: userId, isGuest } = account;
+  return sessionRow(ctx, { id: newSessionId(), userId, isGuest, device, country, authMethods });
+}
+
+/** What a sign-in writes besides its session, and on what condition. */
+export interface SignInWrite {
+  /**
+   * What the sign-in rests on, such as the password's hash. That the account is neither suspended nor
+   * about to be deleted, and in the role that it was found in, need not be said.
+   */
+  unchanged: SQL;
+  /** Parts of the session's statement (`name as (…)`) that `unchanged` refers to. */
+  withParts?: SQL[];
+  /** What commits with the session: without it, nothing. */
+  alongside?: BatchItem<"pg">[];
+  /** Ends other sessions, in the same commit. */
+  ending?: ReturnType<typeof revokeSessions>;
+}
+
+/**
+ * Begin a session on an account that exists, once whoever asks has shown who they are. When the account
+ * has changed meanwhile, nothing is written and `service_unavailable` is thrown: a repetition meets the
+ * account as it is.
+ */
+export async function beginSession(
+  ctx: Context,
+  user: UserRow,
+  row: SessionRow,
+  client: SignInClient,
+  { unchanged, withParts, alongside = [], ending }: SignInWrite,
+): Promise<TokenPair> {
+  const [, { rows }, ...others] = await writeOnce(ctx, row.id, [
+    lockAccount(ctx, user.id),
+    insertSession(ctx, row, and(eq(users.role, user.role), unchanged) as SQL, withParts),
+    ...alongside,
+    ...(ending ? [ending] : []),
+    displaceSessions(ctx, user.id),
+  ]).catch(changedMeanwhile);
+  const [inserted] = rows;
+  const displaced = others.at(-1) as { id: string }[];
+  const ended = ending ? (others.at(-2) as { id: string }[]) : [];
+  if (!inserted) throw new Error("The inserted session was not returned.");
+  const isNewDevice = !inserted.knows_device && !inserted.is_first;
+  if (isNewDevice) securityEvent(ctx, "new_device", { userId: user.id });
+  for (const { id } of displaced) {
+    securityEvent(ctx, "session_displaced", { userId: user.id, data: { sessionId: id } });
+  }
+  return finishSignIn(
+    ctx,
+    user,
+    row,
+    client,
+    [...ended, ...displaced].map(({ id }) => id),
+  );
+}
+
+function changedMeanwhile(error: unknown): never {
+  if (!lacksRequiredRow(error)) throw error;
+  throw new AppError("service_unavailable", { retryAfterSeconds: 1 });
+}
+
+/**
+ * The second half of every sign-in, once the session's record is committed: write its key, end those of
+ * the sessions that gave way, give back the reserved failures (one Redis round trip), mint the tokens.
+ * A key that could not be written is written at the session's first request.
+ */
+export async function finishSignIn(
+  ctx: Context,
+  user: UserRow,
+  row: SessionRow,
+  { reserved }: Pick<SignInClient, "reserved">,
+  endedIds: string[] = [],
+): Promise<TokenPair> {
+  const trip = roundTrip(ctx);
+  const role = actingRole(user.role, row.authMethods);
+  await Promise.allSettled([
+    writeSessionKey(trip, { ...row, role }, ctx.now),
+    endSessionKeys(trip, endedIds),
+    forgive(trip, reserved),
+    trip.send(),
+  ]);
+  if (reserved.countedIn === "postgres") {
+    ctx.after(() => forgiveInPostgres(ctx, reserved.counts));
+  }
+  attemptSucceeded(ctx, reserved, user.id);
+  return issueTokenPair(ctx, user, row);
+}

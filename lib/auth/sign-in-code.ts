@@ -1,0 +1,97 @@
+import { eq, getTableColumns, isNull, sql } from "drizzle-orm";
+import type { Context } from "../context.js";
+import { users } from "../db/schema/accounts.js";
+import { xpEntries } from "../db/schema/user-data.js";
+import { AppError } from "../errors.js";
+import { deliverLater, newMailId } from "../mail/outbox.js";
+import type { UserRow } from "../user/user.js";
+import { isAccountBlocked } from "./account-block.js";
+import { addressSubject, consumed, issueCode, requireCode } from "./email/mail-code.js";
+import { passwordMatches } from "./password/password.js";
+import type { SignInWrite } from "./session/sign-in.js";
+
+const comparedMax = 5;
+
+/**
+ * After the reply to a login that failed, mail a code that proves the address, where several accounts
+ * claim it and none was made on this device (`send`). Every failed login writes the same.
+ */
+export function mailSignInCode(ctx: Context, email: string, { send }: { send: boolean }): void {
+  const mailId = newMailId();
+  ctx.after(async () => {
+    await issueCode(ctx, {
+      purpose: "sign_in",
+      subject: addressSubject(ctx.env, email),
+      // Any of the claims: the code proves the address, the password then chooses among them.
+      userId: sql`(select id from ${users}
+        where cast(${send} as boolean) and claimed_email = ${email} and email is null
+        order by created_at, id limit 1)`,
+      email,
+      template: "sign_in_code",
+      send,
+      mailId,
+    });
+    deliverLater(ctx, mailId);
+  });
+}
+
+/**
+ * The account that a mailed code and the password lead to, among those that claim the address: the one
+ * with the most points, then the oldest. Null when either is wrong.
+ */
+export async function findClaimByCode(
+  ctx: Context,
+  email: string,
+  { otp, password }: { otp: string; password: string },
+): Promise<{ user: Claimant; codeId: string } | null> {
+  const codeId = await findCode(ctx, email, otp);
+  if (codeId === null) return null;
+  for (const user of await claimsOf(ctx, email)) {
+    if (await passwordMatches(user.passwordHash, password)) return { user, codeId };
+  }
+  return null;
+}
+
+/** What binds the address to the account as its session begins: the code is consumed by one of several. */
+export function bindByCode(
+  ctx: Context,
+  user: UserRow,
+  email: string,
+  codeId: string,
+): Required<Pick<SignInWrite, "unchanged" | "withParts" | "alongside">> {
+  const bind = ctx.db
+    .update(users)
+    .set({ email, claimedEmail: null, updatedAt: ctx.now })
+    .where(eq(users.id, user.id));
+  return {
+    withParts: [consumed(codeId)],
+    unchanged: sql`exists (select 1 from consumed) and ${isNull(users.email)}
+      and ${eq(users.claimedEmail, email)}`,
+    alongside: [bind],
+  };
+}
+
+async function findCode(ctx: Context, email: string, typed: string): Promise<string | null> {
+  try {
+    return (await requireCode(ctx, "sign_in", addressSubject(ctx.env, email), typed)).id;
+  } catch (error) {
+    if (error instanceof AppError && error.code === "code_invalid") return null;
+    throw error;
+  }
+}
+
+type Claimant = UserRow & { isBlocked: boolean };
+
+function claimsOf(ctx: Context, email: string): Promise<Claimant[]> {
+  const points = sql`(select coalesce(sum(points), 0) from ${xpEntries}
+    where user_id = ${users.id})`;
+  return ctx.db
+    .select({ ...getTableColumns(users), isBlocked: isAccountBlocked })
+    .from(users)
+    .where(
+      sql`${eq(users.claimedEmail, email)} and ${isNull(users.email)}
+        and not exists (select 1 from ${users} bound where bound.email = ${email})`,
+    )
+    .orderBy(sql`${points} desc`, users.createdAt, users.id)
+    .limit(comparedMax);
+}

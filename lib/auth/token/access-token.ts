@@ -1,0 +1,142 @@
+import { createHmac, createSecretKey, randomUUID } from "node:crypto";
+import { errors, type JWTPayload, jwtVerify } from "jose";
+import type { Env } from "../../env.js";
+import { AppError } from "../../errors.js";
+import { oncePer } from "../../once-per.js";
+import { keyId } from "../../secret.js";
+import { VerifiedTokens } from "./verified-tokens.js";
+
+/** What a verified access token says. It carries no role: that is read from the session. */
+export interface AccessClaims {
+  userId: string;
+  sessionId: string;
+  /** When the caller last showed a credential; a refresh does not renew it. */
+  authenticatedAt: Date;
+  /** RFC 8176: `pwd`, `otp`. */
+  authMethods: string[];
+}
+
+/** What a token of ours says that may have expired: it still tells which account it was issued for. */
+export interface ShownClaims extends AccessClaims {
+  isExpired: boolean;
+}
+
+const leewaySeconds = 30;
+
+/**
+ * A JWT (RFC 9068's `at+jwt`, HS256) for one session, good for `env.jwt.accessTtlSeconds`. Signed on this
+ * thread: WebCrypto would wake another one for what takes a few microseconds.
+ */
+export function issueAccessToken(env: Env, token: AccessClaims, now: Date): string {
+  const issuedAt = Math.floor(now.getTime() / 1000);
+  const claims = {
+    ...issuerAndAudience(env),
+    sub: token.userId,
+    sid: token.sessionId,
+    amr: token.authMethods,
+    auth_time: Math.floor(token.authenticatedAt.getTime() / 1000),
+    jti: randomUUID(),
+    iat: issuedAt,
+    exp: issuedAt + env.jwt.accessTtlSeconds,
+  };
+  const signed = `${signingHeader(env)}.${encoded(claims)}`;
+  return `${signed}.${createHmac("sha256", signingKey(env)).update(signed).digest("base64url")}`;
+}
+
+/**
+ * Verify an access token without any I/O. Throws `token_expired` when it only needs a refresh, else
+ * `token_invalid`. One algorithm, known keys only; a key in the token's header is never looked at.
+ */
+export async function verifyAccessToken(env: Env, token: string, now: Date): Promise<AccessClaims> {
+  const known = verified(env).find(token, now);
+  if (known) return known;
+  const keys = await verifyingKeys(env);
+  const { iss: issuer, aud: audience } = issuerAndAudience(env);
+  try {
+    const { payload } = await jwtVerify(
+      token,
+      ({ kid = "" }) => {
+        const key = keys.get(kid);
+        if (!key) throw new errors.JOSEError("unknown kid");
+        return key;
+      },
+      {
+        algorithms: ["HS256"],
+        typ: "at+jwt",
+        issuer,
+        audience,
+        clockTolerance: leewaySeconds,
+        currentDate: now,
+        requiredClaims: ["exp", "iat", "jti", "sub"],
+      },
+    );
+    const claims = claimsOf(payload, now);
+    const { iat = 0, exp = 0 } = payload;
+    verified(env).remember(token, claims, { fromMs: iat * 1000, untilMs: exp * 1000 });
+    return claims;
+  } catch (cause) {
+    throw new AppError(cause instanceof errors.JWTExpired ? "token_expired" : "token_invalid", {
+      cause,
+    });
+  }
+}
+
+function claimsOf(payload: JWTPayload, now: Date): AccessClaims {
+  const { sub, sid, auth_time: authTime, amr, iat = 0 } = payload;
+  if (!isId(sub) || !isId(sid) || !isTime(authTime) || !areMethods(amr))
+    throw new errors.JWTInvalid("a claim is wrong");
+  const isFuture = iat > now.getTime() / 1000 + leewaySeconds;
+  if (isFuture) throw new errors.JWTInvalid("issued in the future");
+  return {
+    userId: sub,
+    sessionId: sid,
+    authenticatedAt: new Date(authTime * 1000),
+    authMethods: amr,
+  };
+}
+
+/** Ids become keys of Redis and parameters of SQL. */
+function isId(claim: unknown): claim is string {
+  return typeof claim === "string" && /^[\w-]{1,64}$/.test(claim);
+}
+
+function isTime(claim: unknown): claim is number {
+  return typeof claim === "number" && !Number.isNaN(new Date(claim * 1000).getTime());
+}
+
+function areMethods(claim: unknown): claim is string[] {
+  return Array.isArray(claim) && claim.every((method) => typeof method === "string");
+}
+
+const verified = oncePer((_: Env) => new VerifiedTokens<AccessClaims>());
+
+/** Tokens of one deployment environment mean nothing in another. */
+const issuerAndAudience = oncePer(({ jwt }: Env) => ({
+  iss: `linguamate-api/${jwt.environment}`,
+  aud: `linguamate-app/${jwt.environment}`,
+}));
+
+const encoded = (part: object) => Buffer.from(JSON.stringify(part)).toString("base64url");
+
+const signingHeader = oncePer(({ jwt }: Env) =>
+  encoded({ alg: "HS256", kid: keyId(jwt.secret), typ: "at+jwt" }),
+);
+
+const signingKey = oncePer(({ jwt }: Env) => createSecretKey(jwt.secret, "utf8"));
+
+/** Of the secret that signs and of those that only verify, by `kid`. */
+const verifyingKeys = oncePer(async ({ jwt }: Env) => {
+  const keys = new Map<string, HmacKey>();
+  for (const secret of [...jwt.previousSecrets, jwt.secret]) {
+    keys.set(keyId(secret), await hmacKey(secret));
+  }
+  return keys;
+});
+
+type HmacKey = Awaited<ReturnType<typeof crypto.subtle.importKey>>;
+
+function hmacKey(secret: string): Promise<HmacKey> {
+  const bytes = new TextEncoder().encode(secret);
+  const algorithm = { name: "HMAC", hash: "SHA-256" };
+  return crypto.subtle.importKey("raw", bytes, algorithm, false, ["verify"]);
+}

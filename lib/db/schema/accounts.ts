@@ -1,0 +1,116 @@
+import { sql } from "drizzle-orm";
+import {
+  boolean,
+  index,
+  integer,
+  pgTable,
+  smallint,
+  text,
+  uniqueIndex,
+  uuid,
+} from "drizzle-orm/pg-core";
+import { at } from "./columns.js";
+
+/**
+ * People. `email` is a confirmed (bound) address, unique; `claimedEmail` is what someone typed at
+ * registration, any number of accounts may claim the same one. Both hold the canonical form.
+ */
+export const users = pgTable(
+  "users",
+  {
+    id: uuid("id").primaryKey(),
+    email: text("email"),
+    claimedEmail: text("claimed_email"),
+    /** The device that made the claim: it may sign in although others claim the same address. */
+    claimDevice: text("claim_device"),
+    /** An account that was made without an address, until it registers or is merged into another. */
+    isGuest: boolean("is_guest").notNull().default(false),
+    emailUndeliverable: boolean("email_undeliverable").notNull().default(false),
+    passwordHash: text("password_hash"),
+    role: text("role", { enum: ["user", "operator", "admin"] })
+      .notNull()
+      .default("user"),
+    name: text("name").notNull(),
+    avatarUrl: text("avatar_url"),
+    nativeLanguage: text("native_language"),
+    targetLanguage: text("target_language"),
+    level: text("level"),
+    goals: text("goals").array().notNull().default(sql`'{}'`),
+    interests: text("interests").array().notNull().default(sql`'{}'`),
+    topics: text("topics").array().notNull().default(sql`'{}'`),
+    dailyGoalMinutes: smallint("daily_goal_minutes").notNull().default(10),
+    timeZone: text("time_zone").notNull().default("UTC"),
+    reminderTime: text("reminder_time"),
+    isPremium: boolean("is_premium").notNull().default(false),
+    onboardingCompleted: boolean("onboarding_completed").notNull().default(false),
+    suspendedAt: at("suspended_at"),
+    /** When the data will be erased; until then the deletion can be taken back. */
+    purgeAt: at("purge_at"),
+    /** The account that took over what this guest had earned. */
+    mergedInto: uuid("merged_into"),
+    /** The zone in which days are counted until `timeZoneFrom`. */
+    previousTimeZone: text("previous_time_zone"),
+    timeZoneFrom: at("time_zone_from"),
+    /** When `timeZone` was last changed. */
+    timeZoneChangedAt: at("time_zone_changed_at"),
+    acceptedTermsAt: at("accepted_terms_at"),
+    createdAt: at("created_at").notNull().defaultNow(),
+    updatedAt: at("updated_at").notNull().defaultNow(),
+  },
+  (table) => [
+    uniqueIndex("users_email_key").on(table.email),
+    index("users_claimed_email_idx")
+      .on(table.claimedEmail)
+      .where(sql`${table.claimedEmail} is not null`),
+    index("users_operators_idx").on(table.role).where(sql`${table.role} <> 'user'`),
+  ],
+);
+
+/** Signed-in devices: the record behind the Redis key `session:<id>`. */
+export const sessions = pgTable(
+  "sessions",
+  {
+    id: text("id").primaryKey(),
+    userId: uuid("user_id")
+      .notNull()
+      .references(() => users.id, { onDelete: "cascade" }),
+    refreshCounter: integer("refresh_counter").notNull().default(0),
+    /** What came with the refresh that made the counter what it is. */
+    rotationHash: text("rotation_hash"),
+    /** What came with others of the same device at the same time, whose replies may be lost as well. */
+    concurrentHashes: text("concurrent_hashes").array(),
+    rotatedAt: at("rotated_at"),
+    rotatedDevice: text("rotated_device"),
+    /** When a client that sends no Rotation-Id was last given its successor again, and which. */
+    repeatedAt: at("repeated_at"),
+    repeatedCounter: integer("repeated_counter"),
+    deviceId: text("device_id"),
+    deviceName: text("device_name"),
+    devicePlatform: text("device_platform"),
+    appVersion: text("app_version"),
+    ipPrefix: text("ip_prefix"),
+    /** ISO 3166-1 alpha-2, as the platform tells it. */
+    country: text("country"),
+    authMethods: text("auth_methods").array().notNull(),
+    authenticatedAt: at("authenticated_at").notNull(),
+    createdAt: at("created_at").notNull(),
+    lastSeenAt: at("last_seen_at").notNull(),
+    idleExpiresAt: at("idle_expires_at").notNull(),
+    /** Null for guests, whose sessions have no absolute end. */
+    expiresAt: at("expires_at"),
+    revokedAt: at("revoked_at"),
+    revokedReason: text("revoked_reason"),
+  },
+  (table) => [
+    index("sessions_live_by_user_idx").on(table.userId).where(sql`${table.revokedAt} is null`),
+    // Sign-ins ask whether the account knows the device, whatever became of the sessions there.
+    index("sessions_user_device_idx").on(table.userId, table.deviceId),
+    index("sessions_revoked_at_idx").on(table.revokedAt).where(sql`${table.revokedAt} is not null`),
+  ],
+);
+
+/** One row. `revokeAllBefore` ends every session that was created before it. */
+export const securitySettings = pgTable("security_settings", {
+  id: boolean("id").primaryKey().default(true),
+  revokeAllBefore: at("revoke_all_before").notNull(),
+});

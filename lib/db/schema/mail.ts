@@ -1,0 +1,124 @@
+import { sql } from "drizzle-orm";
+import {
+  boolean,
+  index,
+  jsonb,
+  pgTable,
+  primaryKey,
+  smallint,
+  text,
+  uuid,
+} from "drizzle-orm/pg-core";
+import { users } from "./accounts.js";
+import { at } from "./columns.js";
+
+/**
+ * Codes that were mailed: one live row for each purpose and subject. The code itself is derived from
+ * `id` and stands nowhere. A consumed code's row is gone.
+ */
+export const mailCodes = pgTable(
+  "mail_codes",
+  {
+    purpose: text("purpose").notNull(),
+    /** Whom the code is for: a user id, or the keyed hash of an address. */
+    subject: text("subject").notNull(),
+    id: uuid("id").notNull().unique(),
+    /** Null where nobody has the address: such a code is never sent and never matches. */
+    userId: uuid("user_id").references(() => users.id, { onDelete: "cascade" }),
+    email: text("email").notNull(),
+    attempts: smallint("attempts").notNull().default(0),
+    createdAt: at("created_at").notNull(),
+    expiresAt: at("expires_at").notNull(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.purpose, table.subject] }),
+    index("mail_codes_expires_at_idx").on(table.expiresAt),
+    index("mail_codes_user_idx").on(table.userId).where(sql`${table.userId} is not null`),
+  ],
+);
+
+/** Changes of a bound address, each of which the old address may take back until `expiresAt`. */
+export const emailChanges = pgTable(
+  "email_changes",
+  {
+    id: uuid("id").primaryKey(),
+    userId: uuid("user_id")
+      .notNull()
+      .references(() => users.id, { onDelete: "cascade" }),
+    oldEmail: text("old_email").notNull(),
+    createdAt: at("created_at").notNull(),
+    expiresAt: at("expires_at").notNull(),
+    undoneAt: at("undone_at"),
+  },
+  (table) => [
+    index("email_changes_user_idx").on(table.userId, table.createdAt),
+    index("email_changes_expires_at_idx").on(table.expiresAt),
+  ],
+);
+
+/** How many mails an address was sent in the hour and in the day that began then. */
+export const mailBudgets = pgTable(
+  "mail_budgets",
+  {
+    addressHash: text("address_hash").primaryKey(),
+    hourBeganAt: at("hour_began_at").notNull(),
+    hourCount: smallint("hour_count").notNull(),
+    dayBeganAt: at("day_began_at").notNull(),
+    dayCount: smallint("day_count").notNull(),
+  },
+  (table) => [index("mail_budgets_day_began_at_idx").on(table.dayBeganAt)],
+);
+
+/**
+ * What is to be sent because of a change, written with the change. A row is deleted when it was sent;
+ * one that cannot be sent keeps `failedAt`. A row with `send` false is never sent: it is there so that
+ * an unknown address costs what a known one costs.
+ */
+export const outbox = pgTable(
+  "outbox",
+  {
+    id: uuid("id").primaryKey(),
+    kind: text("kind").notNull(),
+    payload: jsonb("payload").notNull(),
+    send: boolean("send").notNull().default(true),
+    correlationId: text("correlation_id").notNull(),
+    createdAt: at("created_at").notNull(),
+    /** After this it is of no use any more. */
+    expiresAt: at("expires_at").notNull(),
+    runAfter: at("run_after").notNull(),
+    attempts: smallint("attempts").notNull().default(0),
+    /** When the mail was counted in its address's budget: once, however often it is tried. */
+    admittedAt: at("admitted_at"),
+    failedAt: at("failed_at"),
+    lastError: text("last_error"),
+  },
+  (table) => [
+    index("outbox_due_idx")
+      .on(table.runAfter)
+      .where(sql`${table.send} and ${table.failedAt} is null`),
+    index("outbox_notices_idx").on(table.runAfter).where(sql`${table.kind} = 'notice'`),
+    index("outbox_expires_at_idx").on(table.expiresAt),
+    index("outbox_failed_at_idx").on(table.failedAt).where(sql`${table.failedAt} is not null`),
+  ],
+);
+
+/** Addresses that mail must not be sent to any more. */
+export const suppressedAddresses = pgTable("suppressed_addresses", {
+  addressHash: text("address_hash").primaryKey(),
+  reason: text("reason", { enum: ["bounced", "complained"] }).notNull(),
+  createdAt: at("created_at").notNull(),
+});
+
+/** Webhook deliveries that were taken, so that each is taken once. */
+export const webhookEvents = pgTable(
+  "webhook_events",
+  {
+    source: text("source").notNull(),
+    id: text("id").notNull(),
+    receivedAt: at("received_at").notNull(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.source, table.id] }),
+    index("webhook_events_received_at_idx").on(table.receivedAt),
+  ],
+);

@@ -1,0 +1,118 @@
+import { sql } from "drizzle-orm";
+import {
+  bigint,
+  index,
+  integer,
+  jsonb,
+  pgTable,
+  primaryKey,
+  text,
+  uuid,
+} from "drizzle-orm/pg-core";
+import { users } from "./accounts.js";
+import { at } from "./columns.js";
+
+/** Authenticator apps (TOTP), at most one for each person; it counts once it is confirmed. */
+export const secondFactors = pgTable("second_factors", {
+  userId: uuid("user_id")
+    .primaryKey()
+    .references(() => users.id, { onDelete: "cascade" }),
+  /** Which of the person's enrolments this is, one after another. */
+  id: uuid("id").notNull(),
+  /** Encrypted under the data key. */
+  sealedSecret: text("sealed_secret").notNull(),
+  createdAt: at("created_at").notNull(),
+  confirmedAt: at("confirmed_at"),
+  /** The newest time step whose code was taken: a code is good once. */
+  lastUsedStep: bigint("last_used_step", { mode: "number" }).notNull().default(0),
+});
+
+/** They go with the second factor that they stand in for. */
+export const recoveryCodes = pgTable(
+  "recovery_codes",
+  {
+    userId: uuid("user_id")
+      .notNull()
+      .references(() => secondFactors.userId, { onDelete: "cascade" }),
+    /** Keyed: nobody computes it without the data key, which it names. */
+    codeHash: text("code_hash").notNull(),
+    createdAt: at("created_at").notNull(),
+    usedAt: at("used_at"),
+  },
+  (table) => [primaryKey({ columns: [table.userId, table.codeHash] })],
+);
+
+/** What security-minded people want to know of; `count` equal ones in one moment are one row. */
+export const securityEvents = pgTable(
+  "security_events",
+  {
+    id: uuid("id").primaryKey().defaultRandom(),
+    at: at("at").notNull(),
+    event: text("event").notNull(),
+    count: integer("count").notNull(),
+    userId: uuid("user_id"),
+    ip: text("ip"),
+    route: text("route"),
+    correlationId: text("correlation_id").notNull(),
+    data: jsonb("data").notNull().default({}),
+  },
+  (table) => [
+    index("security_events_at_idx").on(table.at),
+    index("security_events_user_idx")
+      .on(table.userId, table.at)
+      .where(sql`${table.userId} is not null`),
+    index("security_events_correlation_idx").on(table.correlationId),
+    index("security_events_ip_idx").on(table.ip, table.at).where(sql`${table.ip} is not null`),
+  ],
+);
+
+/** Who changed what, ids only. Triggers refuse every change to a row. */
+export const auditLog = pgTable(
+  "audit_log",
+  {
+    id: bigint("id", { mode: "number" }).primaryKey().generatedAlwaysAsIdentity(),
+    at: at("at").notNull().default(sql`clock_timestamp()`),
+    actorKind: text("actor_kind", { enum: ["user", "operator", "system"] }).notNull(),
+    actorId: text("actor_id"),
+    action: text("action").notNull(),
+    subjectId: text("subject_id"),
+    reason: text("reason"),
+    correlationId: text("correlation_id").notNull(),
+    ipPrefix: text("ip_prefix"),
+  },
+  (table) => [
+    index("audit_log_subject_idx").on(table.subjectId, table.id.desc()),
+    index("audit_log_actor_idx").on(table.actorId, table.id.desc()),
+    index("audit_log_correlation_idx").on(table.correlationId),
+    index("audit_log_action_idx").on(table.action, table.id.desc()),
+    index("audit_log_at_idx").on(table.at),
+  ],
+);
+
+/** Each seals the rows from `firstId` to `lastId`, and the seal before it. Triggers refuse changes. */
+export const auditSeals = pgTable(
+  "audit_seals",
+  {
+    firstId: bigint("first_id", { mode: "number" }).notNull(),
+    lastId: bigint("last_id", { mode: "number" }).primaryKey(),
+    rows: integer("rows").notNull(),
+    /** Of the rows and of `previous`. */
+    hash: text("hash").notNull(),
+    /** The hash of the seal before; being unique, it lets one of two rivals seal. */
+    previous: text("previous").notNull().unique(),
+    hmac: text("hmac").notNull(),
+    /** The data key that the HMAC was made under. */
+    keyId: text("key_id").notNull(),
+    at: at("at").notNull(),
+  },
+  (table) => [index("audit_seals_at_idx").on(table.at)],
+);
+
+/** Up to where rows were dropped because of their age. */
+export const auditRetirements = pgTable("audit_retirements", {
+  lastId: bigint("last_id", { mode: "number" }).primaryKey(),
+  ageDays: integer("age_days").notNull(),
+  hmac: text("hmac").notNull(),
+  keyId: text("key_id").notNull(),
+  at: at("at").notNull(),
+});

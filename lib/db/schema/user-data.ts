@@ -1,0 +1,47 @@
+import { index, integer, jsonb, pgTable, primaryKey, text, uuid } from "drizzle-orm/pg-core";
+import { users } from "./accounts.js";
+import { at } from "./columns.js";
+
+/** A learner's preferences as one document; `version` is the ETag. */
+export const preferences = pgTable("preferences", {
+  userId: uuid("user_id")
+    .primaryKey()
+    .references(() => users.id, { onDelete: "cascade" }),
+  profile: jsonb("profile").notNull(),
+  version: integer("version").notNull().default(1),
+  updatedAt: at("updated_at").notNull(),
+});
+
+/** Experience points, each paid once for what earned it. */
+export const xpEntries = pgTable(
+  "xp_entries",
+  {
+    source: text("source").notNull(),
+    sourceId: uuid("source_id").notNull(),
+    userId: uuid("user_id")
+      .notNull()
+      .references(() => users.id, { onDelete: "cascade" }),
+    points: integer("points").notNull(),
+    earnedAt: at("earned_at").notNull(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.source, table.sourceId] }),
+    index("xp_entries_user_idx").on(table.userId),
+  ],
+);
+
+/** Writes that were done under an Idempotency-Key, kept for seven days. */
+export const idempotencyKeys = pgTable(
+  "idempotency_keys",
+  {
+    scope: text("scope").notNull(),
+    key: text("key").notNull(),
+    bodyHash: text("body_hash").notNull(),
+    resultId: text("result_id").notNull(),
+    createdAt: at("created_at").notNull(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.scope, table.key] }),
+    index("idempotency_keys_created_at_idx").on(table.createdAt),
+  ],
+);

@@ -1,0 +1,120 @@
+import { type Counters, countEvent } from "./counters.js";
+import type { RequestEvent } from "./request-event.js";
+
+/** One row of the access log, as it travels: short names, and nothing that is empty. */
+export interface Row {
+  at: number;
+  /** How many requests it stands for; `ms` is then their mean. */
+  n: number;
+  /** Absent in a row that tells of several requests. */
+  id?: string | undefined;
+  route: string;
+  method: string;
+  status: number;
+  code?: string | undefined;
+  ms: number;
+  user?: string | undefined;
+  ip?: string | undefined;
+  /** Each policy with what was used of its maximum: `12/100`. */
+  limits?: Record<string, string> | undefined;
+  calls?: [service: string, operation: string, outcome: string, ms: number][] | undefined;
+  token?: string | undefined;
+  security?: string[] | undefined;
+  app?: string | undefined;
+  /** Present in a row that stands for so many like it, which were left out. */
+  oneIn?: number | undefined;
+}
+
+/** The events that are sent together. */
+export interface Batch {
+  events: number;
+  /** Of all events, whatever becomes of their rows. */
+  counters: Counters;
+  rows: Row[];
+  kinds: Map<string, { seen: number; rest?: Row }>;
+}
+
+const equalRowsMax = 10;
+/** Asked by machines many times a second: more than one row at a time would tell nothing. */
+const probes = new Set(["/api/livez", "/api/health", "/api/metrics"]);
+
+export function emptyBatch(): Batch {
+  return { events: 0, counters: new Map(), rows: [], kinds: new Map() };
+}
+
+/** Count an event, and give it a row: beyond the tenth, equal ones share one that counts them. */
+export function addEvent(batch: Batch, event: RequestEvent): void {
+  batch.events++;
+  countEvent(batch.counters, event);
+  const { route, status, code, ipPrefix } = event;
+  const name = `${route} ${status} ${code} ${ipPrefix}`;
+  const kind = batch.kinds.get(name) ?? { seen: 0 };
+  if (kind.rest) {
+    join(kind.rest, event);
+    return;
+  }
+  const row = rowOf(event);
+  batch.rows.push(row);
+  kind.seen++;
+  if (kind.seen > equalRowsMax || probes.has(route)) kind.rest = row;
+  batch.kinds.set(name, kind);
+}
+
+/** Of every ten rows one is kept, and all that tell of a failure of ours or of security. */
+export function sampled(rows: Row[], isNext: () => boolean): Row[] {
+  return rows.flatMap((row) => {
+    if (row.status >= 500 || row.security) return [row];
+    return isNext() ? [{ ...row, oneIn: 10 }] : [];
+  });
+}
+
+function rowOf(event: RequestEvent): Row {
+  const { limits, externalCalls, securityEvents, ipPrefix } = event;
+  return {
+    at: event.atMs,
+    n: 1,
+    id: event.correlationId,
+    route: event.route,
+    method: event.method,
+    status: event.status,
+    code: event.code,
+    ms: tenths(event.durationMs),
+    user: event.userHash,
+    ip: ipPrefix ?? undefined,
+    limits:
+      limits.length === 0
+        ? undefined
+        : Object.fromEntries(limits.map(({ policy, used, max }) => [policy, `${used}/${max}`])),
+    calls:
+      externalCalls.length === 0
+        ? undefined
+        : externalCalls.map((call) => [
+            call.service,
+            call.operation,
+            call.outcome,
+            tenths(call.durationMs),
+          ]),
+    token: event.tokenFailure,
+    security: securityEvents.length === 0 ? undefined : [...new Set(securityEvents)],
+    app: event.appVersion,
+  };
+}
+
+/** One row for many requests tells what all of them have in common, and each security event. */
+function join(rest: Row, event: RequestEvent): void {
+  rest.ms = tenths((rest.ms * rest.n + event.durationMs) / (rest.n + 1));
+  rest.n++;
+  rest.at = event.atMs;
+  rest.id = undefined;
+  rest.limits = undefined;
+  rest.calls = undefined;
+  if (rest.method !== event.method) rest.method = "other";
+  if (rest.user !== event.userHash) rest.user = undefined;
+  if (rest.token !== event.tokenFailure) rest.token = undefined;
+  if (rest.app !== event.appVersion) rest.app = undefined;
+  if (event.securityEvents.length > 0) {
+    rest.security = [...new Set([...(rest.security ?? []), ...event.securityEvents])];
+  }
+}
+
+const tenths = (ms: number) => Math.round(ms * 10) / 10;

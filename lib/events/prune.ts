@@ -1,0 +1,31 @@
+import { sql } from "drizzle-orm";
+import type { Context } from "../context.js";
+
+export interface Pruned {
+  minutes: number;
+  batches: number;
+}
+
+const rowsMax = 10_000;
+const roundsMax = 5;
+
+/**
+ * Delete the roll-ups of minutes 35 days ago, and the numbers of batches that were drained two days ago:
+ * in steps, so that no statement takes long. What is left waits for the next run.
+ */
+export async function pruneTelemetry({ db }: Context): Promise<Pruned> {
+  const minutes = sql`delete from telemetry_minutes where ctid = any(array(
+    select ctid from telemetry_minutes where minute < now() - interval '35 days' limit ${rowsMax}))`;
+  const batches = sql`delete from drained_batches where ctid = any(array(
+    select ctid from drained_batches where drained_at < now() - interval '2 days' limit ${rowsMax}))`;
+  const inSteps = async (step: typeof minutes) => {
+    let deleted = 0;
+    for (let round = 0; round < roundsMax; round++) {
+      const { rowCount } = await db.execute(step);
+      deleted += rowCount;
+      if (rowCount < rowsMax) break;
+    }
+    return deleted;
+  };
+  return { minutes: await inSteps(minutes), batches: await inSteps(batches) };
+}

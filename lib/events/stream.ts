@@ -1,0 +1,116 @@
+import { roundTrip } from "../redis/client.js";
+import { script } from "../redis/round-trip.js";
+import type { Row } from "./batch.js";
+
+/** The stream that batches wait in until they are drained, and the number of its bytes. */
+const keys = { stream: "events", bytes: "events:bytes", gate: "gate" } as const;
+
+/** One batch, as it waits in the stream. */
+export interface Entry {
+  /** The process that made it, and which of its batches this is, from 1. */
+  instance: string;
+  seq: number;
+  release: string;
+  events: number;
+  /** By minute (ms) and series. */
+  counters: Record<string, Record<string, number>>;
+  rows: Row[];
+}
+
+export interface StoredEntry {
+  /** The id that Redis gave it: `<ms>-<number>`. */
+  id: string;
+  /** JSON of an `Entry`. */
+  text: string;
+}
+
+/** What an entry costs Redis besides its text. */
+const overheadBytes = 64;
+
+/** Add a batch in one trip. Resolves with the bytes in the stream; rejects when Redis has not said that it took it. */
+export async function appendEntry(entry: Entry): Promise<number> {
+  const text = JSON.stringify(entry);
+  const trip = roundTrip();
+  const [added, bytes] = await Promise.allSettled([
+    trip.command<string>("XADD", keys.stream, "*", "b", text),
+    trip.command<number>("INCRBY", keys.bytes, String(sizeOf(text))),
+    trip.send(),
+  ]);
+  if (added.status === "rejected") throw added.reason;
+  return bytes.status === "fulfilled" ? Number(bytes.value) : 0;
+}
+
+export async function streamBytes(): Promise<number> {
+  const trip = roundTrip();
+  const [bytes] = await Promise.all([trip.command<string | null>("GET", keys.bytes), trip.send()]);
+  return Number(bytes ?? 0);
+}
+
+/** The length of the stream and its bytes. */
+export async function measureStream(): Promise<{ length: number; bytes: number }> {
+  const trip = roundTrip();
+  const [length, bytes] = await Promise.all([
+    trip.command<number>("XLEN", keys.stream),
+    trip.command<string | null>("GET", keys.bytes),
+    trip.send(),
+  ]);
+  return { length: Number(length), bytes: Number(bytes ?? 0) };
+}
+
+/** The oldest entries after `cursor`, at most `max`, and the bytes in the stream. */
+export async function readEntries(
+  cursor: string,
+  max: number,
+): Promise<{ entries: StoredEntry[]; bytes: number }> {
+  const trip = roundTrip();
+  const [found, bytes] = await Promise.all([
+    trip.command<[string, string[]][]>(
+      "XRANGE",
+      keys.stream,
+      idAfter(cursor),
+      "+",
+      "COUNT",
+      String(max),
+    ),
+    trip.command<string | null>("GET", keys.bytes),
+    trip.send(),
+  ]);
+  const entries = found.map(([id, [, text = ""]]) => ({ id, text }));
+  return { entries, bytes: Number(bytes ?? 0) };
+}
+
+/**
+ * Remove what has been drained, up to `cursor`, of which `bytes` were this drain's; tell the gate when
+ * everything before `drainedAtMs` is. Repeating it is harmless but for the bytes, which are right again
+ * when the stream is empty.
+ */
+export async function trimEntries(
+  cursor: string,
+  bytes: number,
+  drainedAtMs: number | null,
+): Promise<void> {
+  const trip = roundTrip();
+  const args = [idAfter(cursor), bytes, drainedAtMs ?? ""];
+  const all = [keys.stream, keys.bytes, keys.gate];
+  await Promise.all([trip.script(trim, all, args), trip.send()]);
+}
+
+const trim = script(`
+redis.call('XTRIM', KEYS[1], 'MINID', ARGV[1])
+if redis.call('XLEN', KEYS[1]) == 0 then
+  redis.call('DEL', KEYS[2])
+elseif tonumber(ARGV[2]) > 0 and redis.call('DECRBY', KEYS[2], ARGV[2]) < 0 then
+  redis.call('SET', KEYS[2], 0)
+end
+if ARGV[3] ~= '' then redis.call('HSET', KEYS[3], 'lastDrain', ARGV[3]) end
+return 1`);
+
+export const sizeOf = (text: string) => Buffer.byteLength(text) + overheadBytes;
+
+/** When Redis took an entry, in ms by its clock. */
+export const takenMs = (id: string) => Number(id.split("-")[0]);
+
+function idAfter(id: string): string {
+  const [ms = "0", number = "0"] = id.split("-");
+  return `${ms}-${Number(number) + 1}`;
+}

@@ -1,0 +1,41 @@
+import { requestEnded, toldLate } from "../events/producer.js";
+import { type Ended, requestEvent } from "../events/request-event.js";
+import { takeOverDrain } from "../events/take-over.js";
+import { workFailed } from "../observability/events.js";
+import type { RequestReport } from "../observability/request-report.js";
+import { tellSentry } from "../observability/tell-sentry.js";
+import type { Exchange, Work } from "./exchange.js";
+
+/** Begin on the next turn of the event loop, when the reply is on its way. */
+export async function afterReply(
+  { ctx, deferred }: Exchange,
+  ended: Ended,
+  report: RequestReport | undefined,
+): Promise<unknown> {
+  await new Promise((resolve) => setImmediate(resolve));
+  const { externalCalls, securityEvents } = ctx.facts;
+  const [calls, events] = [externalCalls.length, securityEvents.length];
+  const told = requestEnded(ctx, requestEvent(ctx, ended));
+  await doDeferred(deferred, ctx.correlationId);
+  const late = {
+    externalCalls: externalCalls.slice(calls),
+    securityEvents: securityEvents.slice(events),
+  };
+  const isLate = late.externalCalls.length + late.securityEvents.length > 0;
+  const toldAll = isLate ? Promise.all([told, toldLate(late)]) : told;
+  await takeOverDrain(ctx);
+  // After the other work, which is a part of the trace.
+  if (report) await tellSentry(ctx.env, report);
+  // Not awaited here: a hundred requests that wait for one batch would be kept in memory whole.
+  return toldAll;
+}
+
+async function doDeferred(deferred: Work[], correlationId: string): Promise<void> {
+  // Work may leave more work, which is another round.
+  while (deferred.length > 0) {
+    const round = deferred.splice(0).map((work) => work());
+    for (const outcome of await Promise.allSettled(round)) {
+      if (outcome.status === "rejected") workFailed(correlationId, outcome.reason);
+    }
+  }
+}

@@ -1,0 +1,53 @@
+import { createHash } from "node:crypto";
+import { and, eq } from "drizzle-orm";
+import type { Context, IdempotencyKey } from "../context.js";
+import { idempotencyKeys } from "../db/schema/user-data.js";
+import { AppError } from "../errors.js";
+import { keyedHash } from "../secret.js";
+
+/** Bare, or in quotes as a structured field's string (RFC 8941) is written. */
+const form = /^("?)([\w.:-]{8,128})\1$/;
+/** Without an account around it a key must be beyond guessing: 128 bits are 22 characters of base64. */
+const anonymousLengthMin = 22;
+
+/**
+ * The request's Idempotency-Key (draft-ietf-httpapi-idempotency-key-header), or undefined. Throws
+ * `idempotency_key_invalid`.
+ */
+export function idempotencyKeyOf(
+  ctx: Context,
+  request: Request,
+  userId: string | undefined,
+  body: unknown,
+): IdempotencyKey | undefined {
+  const given = request.headers.get("idempotency-key");
+  if (given === null) return undefined;
+  const [, , key = ""] = form.exec(given) ?? [];
+  const lengthMin = userId === undefined ? anonymousLengthMin : 1;
+  if (key.length < lengthMin) throw new AppError("idempotency_key_invalid");
+  const { pathname, search } = new URL(request.url);
+  const sent = `${request.method} ${pathname}${search}\n${JSON.stringify(body) ?? ""}`;
+  return {
+    scope: userId ?? "anonymous",
+    // A guest's key leads to the guest's tokens: in the table it must be of no use to whoever reads it.
+    key: createHash("sha256").update(key).digest("base64url"),
+    bodyHash: keyedHash(ctx.env, "idempotent-body", sent),
+  };
+}
+
+/**
+ * The id of what was written under the key before, or null. Throws `idempotency_mismatch` when it was
+ * another request.
+ */
+export async function findWritten(
+  ctx: Context,
+  { scope, key, bodyHash }: IdempotencyKey,
+): Promise<string | null> {
+  const [written] = await ctx.db
+    .select()
+    .from(idempotencyKeys)
+    .where(and(eq(idempotencyKeys.scope, scope), eq(idempotencyKeys.key, key)));
+  if (!written) return null;
+  if (written.bodyHash !== bodyHash) throw new AppError("idempotency_mismatch");
+  return written.resultId;
+}

@@ -1,0 +1,110 @@
+import { AppError, type FieldError } from "../errors.js";
+import { isStorable, readBytes } from "./json-body.js";
+import { jsonPointer } from "./json-pointer.js";
+import { fieldsMax } from "./validation.js";
+
+/** What an endpoint takes that takes a file. */
+export interface Upload {
+  /** The name of the part that is the file. */
+  part: string;
+  fileBytesMax: number;
+}
+
+export interface Multipart {
+  file: Uint8Array<ArrayBuffer>;
+  /** The other parts, each a text. */
+  fields: Record<string, string>;
+}
+
+/** Room for the other parts and their headers. */
+const fieldsBytesMax = 16 * 1024;
+
+/** More than any endpoint takes, and few enough to be told one by one. */
+const partsMax = 32;
+
+/**
+ * A multipart body with one file. Throws `multipart_needed`, `payload_too_large`, `malformed_body` or
+ * `validation_failed` with a pointer to the part: it is missing, empty, there twice, or a file in place
+ * of a text.
+ */
+export async function readMultipart(
+  request: Request,
+  { part, fileBytesMax }: Upload,
+): Promise<Multipart> {
+  const type = request.headers.get("content-type") ?? "";
+  const encoding = request.headers.get("content-encoding")?.toLowerCase() ?? "identity";
+  if (!/^multipart\/form-data\s*;/i.test(type) || encoding !== "identity") {
+    throw new AppError("multipart_needed");
+  }
+  const boundary = boundaryOf(type);
+  const bytes = await readBytes(request, fileBytesMax + fieldsBytesMax);
+  const form = await parsed(bytes, boundary);
+  const fields: Record<string, string> = Object.create(null);
+  const refused: FieldError[] = [];
+  let file: Blob | undefined;
+  for (const [name, value] of form) {
+    const isFile = name === part;
+    if (isFile ? file !== undefined : name in fields) refused.push(refusal(name, "repeated"));
+    else if (isFile && typeof value !== "string") file = value;
+    else if (!isFile && typeof value === "string" && isStorable(value)) fields[name] = value;
+    else refused.push(refusal(name, isFile ? "file_needed" : "invalid_text"));
+  }
+  if (!file && refused.length === 0) refused.push(refusal(part, "file_needed"));
+  if (file?.size === 0) refused.push(refusal(part, "empty"));
+  if (refused.length > 0) {
+    throw new AppError("validation_failed", { fields: refused.slice(0, fieldsMax) });
+  }
+  if (!file || file.size > fileBytesMax) throw new AppError("payload_too_large");
+  return { file: new Uint8Array(await file.arrayBuffer()), fields: { ...fields } };
+}
+
+/** Only what RFC 2046 allows, said once, so that the parser splits by what was counted. */
+function boundaryOf(type: string): string {
+  const said = [...type.matchAll(/;\s*boundary\s*=\s*([^;]*)/gi)].map(([, value = ""]) =>
+    value.trim(),
+  );
+  const [boundary = ""] = said.map((value) => /^"(.*)"$/.exec(value)?.[1] ?? value);
+  if (said.length !== 1 || !/^[\w'()+,./:=? -]{0,69}[\w'()+,./:=?-]$/.test(boundary)) {
+    throw new AppError("malformed_body");
+  }
+  return boundary;
+}
+
+async function parsed(bytes: Uint8Array, boundary: string): Promise<FormData> {
+  // The parser makes an object of each part before anybody can count them.
+  if (delimiters(bytes, boundary, partsMax + 2) > partsMax + 1)
+    throw new AppError("malformed_body");
+  try {
+    return await new Response(Buffer.from(bytes), {
+      headers: { "Content-Type": `multipart/form-data; boundary="${boundary}"` },
+    }).formData();
+  } catch (cause) {
+    throw new AppError("malformed_body", { cause });
+  }
+}
+
+/** How often a part begins or the last one ends, up to `max`. */
+function delimiters(bytes: Uint8Array, boundary: string, max: number): number {
+  const body = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const delimiter = `--${boundary}`;
+  let count = 0;
+  let at = body.indexOf(delimiter);
+  while (at !== -1 && count < max) {
+    count += 1;
+    at = body.indexOf(delimiter, at + delimiter.length);
+  }
+  return count;
+}
+
+const messages = {
+  repeated: "This part is there more than once.",
+  file_needed: "This part must be there, and be a file with a name.",
+  empty: "The file is empty.",
+  invalid_text: "This part must be text without NUL.",
+};
+
+const refusal = (name: string, code: keyof typeof messages): FieldError => ({
+  pointer: jsonPointer([name]),
+  code,
+  message: messages[code],
+});

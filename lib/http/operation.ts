@@ -1,0 +1,100 @@
+import * as z from "zod";
+import type { OperatorAct } from "../audit/audit.js";
+import type { Operator } from "../auth/operator/operator.js";
+import type { Context } from "../context.js";
+import type { ErrorCode } from "../errors.js";
+import { securityEvent } from "../observability/security-events.js";
+import { type Endpoint, endpoint } from "./endpoint.js";
+
+/** What a change by an operator answers. */
+export const Changed = z.strictObject({
+  dryRun: z.boolean(),
+  /** What was done, or would be, in a sentence. */
+  done: z.string(),
+  /** The command line that takes it back; null where nothing can. */
+  undo: z.string().nullable(),
+  detail: z.record(z.string(), z.unknown()),
+});
+
+interface ReadSpec<Q extends z.ZodType | undefined> {
+  summary: string;
+  scope: string;
+  breakGlass?: boolean;
+  query?: Q;
+  reply: z.ZodType;
+  errors?: ErrorCode[];
+  read(input: {
+    ctx: Context;
+    operator: Operator;
+    query: Q extends z.ZodType ? z.output<Q> : undefined;
+    params: Record<string, string>;
+  }): Promise<unknown>;
+}
+
+/** Something that operators read. */
+export function operatorRead<Q extends z.ZodType | undefined = undefined>(
+  spec: ReadSpec<Q>,
+): Endpoint {
+  const { summary, scope, breakGlass = false, query, reply, errors = [], read } = spec;
+  return endpoint({
+    summary,
+    auth: "operator",
+    operation: { scope, kind: "read", breakGlass },
+    limits: ["default"],
+    ...(query && { query }),
+    replies: { 200: reply },
+    errors: ["forbidden", "operator_token_ended", ...errors],
+    handle: (input) => read(input as unknown as Parameters<typeof read>[0]),
+  });
+}
+
+interface ChangeSpec<S extends z.ZodRawShape> {
+  summary: string;
+  scope: string;
+  /** True where the break-glass token may do it too. */
+  breakGlass?: boolean;
+  /** The fields of the body, besides `reason` and `dryRun`. */
+  body: S;
+  errors?: ErrorCode[];
+  change(input: {
+    ctx: Context;
+    operator: Operator;
+    body: z.output<z.ZodObject<S>>;
+    params: Record<string, string>;
+    /** True where nothing may be changed: tell what would be. */
+    dryRun: boolean;
+    by: OperatorAct;
+  }): Promise<{ done: string; undo: string | null; detail?: Record<string, unknown> }>;
+}
+
+/**
+ * Something that operators change: it takes a reason and a dry run, needs a second factor shown within
+ * ten minutes, and ends in a SECURITY line. The change itself writes the audit row, in its own batch.
+ */
+export function operatorChange<S extends z.ZodRawShape>(spec: ChangeSpec<S>): Endpoint {
+  const { summary, scope, breakGlass = false, body, errors = [], change } = spec;
+  return endpoint({
+    summary,
+    auth: "operator",
+    operation: { scope, kind: "change", breakGlass },
+    limits: ["default"],
+    body: z.strictObject({
+      ...body,
+      reason: z.string().trim().min(3).max(500),
+      dryRun: z.boolean().default(false),
+    }),
+    replies: { 200: Changed },
+    errors: ["forbidden", "operator_token_ended", "reauth_required", ...errors],
+    handle: async ({ ctx, operator, body: given, params }) => {
+      const { reason, dryRun, ...rest } = given as { reason: string; dryRun: boolean };
+      const by: OperatorAct = { actor: { kind: "operator", id: operator.id }, reason };
+      const fields = rest as z.output<z.ZodObject<S>>;
+      const outcome = await change({ ctx, operator, body: fields, params, dryRun, by });
+      const { done, undo, detail = {} } = outcome;
+      if (!dryRun) {
+        securityEvent(ctx, "admin_action", { data: { operation: scope, account: operator.id } });
+      }
+      return { dryRun, done, undo: dryRun ? null : undo, detail };
+    },
+  });
+}

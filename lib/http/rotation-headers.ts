@@ -1,0 +1,18 @@
+import { DeviceId } from "../auth/session/device.js";
+import type { RotationClient } from "../auth/session/refresh.js";
+import { AppError } from "../errors.js";
+
+const rotationIdForm = /^[\w.:-]{22,128}$/;
+
+/**
+ * `Rotation-Id` and `Device-Id`, each null when it is not sent. Throws `rotation_id_invalid` for one that
+ * could be guessed; what is no device's id counts as none, for it must not cost anybody their session.
+ */
+export function rotationHeaders(headers: Headers): Pick<RotationClient, "rotationId" | "deviceId"> {
+  const rotationId = headers.get("rotation-id");
+  if (rotationId !== null && !rotationIdForm.test(rotationId)) {
+    throw new AppError("rotation_id_invalid");
+  }
+  const deviceId = DeviceId.safeParse(headers.get("device-id"));
+  return { rotationId, deviceId: deviceId.success ? deviceId.data : null };
+}

@@ -1,0 +1,33 @@
+import type * as z from "zod";
+import type { Context } from "../context.js";
+import { AppError } from "../errors.js";
+import { securityEvent } from "../observability/security-events.js";
+import { validated } from "./validation.js";
+
+/** Only the server decides these: who sends one where it is not asked for tries to rise, or to be another. */
+const privileged = ["role", "isAdmin", "isPremium", "userId", "email", "emailVerified"];
+
+/** Parse a body, or throw `validation_failed`; tell of one that asks for what only the server grants. */
+export function validBody<S extends z.ZodType>(
+  ctx: Context,
+  schema: S,
+  value: unknown,
+  userId: string | undefined,
+): z.output<S> {
+  try {
+    return validated(schema, value);
+  } catch (error) {
+    const tried = error instanceof AppError ? privilegedFields(error) : [];
+    if (tried.length > 0) {
+      const data = { reason: tried.join(" ") };
+      securityEvent(ctx, "privilege_escalation_attempt", { userId, data });
+    }
+    throw error;
+  }
+}
+
+function privilegedFields({ fields }: AppError): string[] {
+  const unknown = fields.filter(({ code }) => code === "unrecognized_keys");
+  const names = unknown.map(({ pointer }) => pointer.slice(pointer.lastIndexOf("/") + 1));
+  return privileged.filter((name) => names.includes(name));
+}

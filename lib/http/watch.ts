@@ -1,0 +1,42 @@
+import type { Context } from "../context.js";
+import { type AppError, catalogue } from "../errors.js";
+import { attacksIn } from "../observability/attack-patterns.js";
+import { securityEvent } from "../observability/security-events.js";
+import { isOriginRefused } from "./cors.js";
+import type { Exchange } from "./exchange.js";
+
+/** Tell of a request whose address looks like an attack, or that a page of a foreign origin sent. */
+export function watchRequest({ request, url, ctx }: Exchange): void {
+  tellAttacks(ctx, decoded(`${url.pathname} ${url.search.replaceAll("+", " ")}`), "url");
+  const isPreflight = request.method === "OPTIONS";
+  if (!isPreflight && isOriginRefused(request, url, ctx.env)) securityEvent(ctx, "cors_rejected");
+}
+
+/** Tell of an attack in what was typed to sign in. Other bodies are a learner's own text. */
+export function watchSignIn(ctx: Context, body: unknown): void {
+  if (typeof body !== "object" || body === null) return;
+  for (const field of ["email", "name"] as const) {
+    const text = (body as Record<string, unknown>)[field];
+    if (typeof text === "string") tellAttacks(ctx, text, field);
+  }
+}
+
+/** Tell of a refusal that is itself an event. */
+export function watchRefusal(ctx: Context, { code }: AppError): void {
+  if (code === "host_not_allowed") securityEvent(ctx, "host_rejected");
+  if (code === "address_blocked" || code === "account_blocked") {
+    securityEvent(ctx, "ip_blocked", { userId: ctx.facts.userId, data: { code } });
+  } else if (catalogue[code].status === 403) securityEvent(ctx, "authz_denied", { data: { code } });
+}
+
+function tellAttacks(ctx: Context, text: string, reason: string): void {
+  for (const event of attacksIn(text)) securityEvent(ctx, event, { data: { reason } });
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}

@@ -1,0 +1,67 @@
+import { inArray, sql } from "drizzle-orm";
+import type { Context } from "../context.js";
+import { mailBudgets, outbox, suppressedAddresses } from "../db/schema/mail.js";
+import { addressHashes } from "./address-hash.js";
+import type { MailTemplate } from "./outbox.js";
+
+export type Admission = "admitted" | "budget" | "suppressed";
+
+const budget = { perHour: 3, perDay: 10 } as const;
+
+/**
+ * Notices of what the account's holder did, or a thief. They are bound by what it takes to cause one,
+ * and no stranger may use up the mails that would tell of a theft.
+ */
+const unbudgeted: ReadonlySet<MailTemplate> = new Set([
+  "password_changed",
+  "email_changed",
+  "email_change_undone",
+  "token_reuse",
+  "second_factor_changed",
+]);
+
+/**
+ * May this mail go to this address? One statement, which counts the mail in the address's budget and
+ * notes that on its row, so that each mail counts once however often it is tried.
+ */
+export async function admitMail(
+  ctx: Context,
+  id: string,
+  email: string,
+  template: MailTemplate,
+): Promise<Admission> {
+  const hashes = addressHashes(ctx.env, email);
+  const [hash] = hashes;
+  const isBudgeted = sql`cast(${!unbudgeted.has(template)} as boolean)`;
+  const hourIsOver = sql`budget.hour_began_at <= now() - interval '1 hour'`;
+  const dayIsOver = sql`budget.day_began_at <= now() - interval '1 day'`;
+  const suppressed = sql`exists (
+    select 1 from ${suppressedAddresses} where ${inArray(suppressedAddresses.addressHash, hashes)})`;
+  const { rows } = await ctx.db.execute<{ is_suppressed: boolean; is_admitted: boolean }>(sql`
+    with mail as (
+      select id, admitted_at from ${outbox} where id = ${id} for update
+    ), counted as (
+      insert into ${mailBudgets} as budget
+        (address_hash, hour_began_at, hour_count, day_began_at, day_count)
+      select ${hash}, now(), 1, now(), 1 from mail
+      where admitted_at is null and not ${suppressed} and ${isBudgeted}
+      on conflict (address_hash) do update set
+        hour_began_at = case when ${hourIsOver} then now() else budget.hour_began_at end,
+        hour_count = case when ${hourIsOver} then 1 else budget.hour_count + 1 end,
+        day_began_at = case when ${dayIsOver} then now() else budget.day_began_at end,
+        day_count = case when ${dayIsOver} then 1 else budget.day_count + 1 end
+      where (${hourIsOver} or budget.hour_count < ${budget.perHour})
+        and (${dayIsOver} or budget.day_count < ${budget.perDay})
+      returning address_hash
+    ), noted as (
+      update ${outbox} set admitted_at = now()
+      where id = ${id} and exists (select 1 from counted)
+      returning id
+    )
+    select ${suppressed} as is_suppressed,
+      exists (select 1 from noted) or not ${isBudgeted}
+        or exists (select 1 from mail where admitted_at is not null) as is_admitted`);
+  const [found] = rows;
+  if (found?.is_suppressed) return "suppressed";
+  return found?.is_admitted ? "admitted" : "budget";
+}

@@ -1,0 +1,65 @@
+import * as z from "zod";
+import type { Env } from "../env.js";
+import { post } from "../platform/keep-alive-http.js";
+import type { Message } from "./templates.js";
+
+/** What became of a mail that was handed to the provider. `reason` is a word, never the provider's text. */
+export type Outcome =
+  | { kind: "accepted" }
+  | { kind: "retryable"; reason: string; retryAfterSeconds?: number }
+  | { kind: "final"; reason: string; retryAfterSeconds?: undefined };
+
+const deadlineMs = 10_000;
+
+/**
+ * Hand a mail to Resend (`POST /emails`). Never rejects. Repeating it with the same `key` within a day
+ * is safe: what was accepted before is not sent again, even where its reply was lost.
+ */
+export async function handToProvider(
+  { apiUrl, apiKey, from }: Env["mail"],
+  { key, to, message }: { key: string; to: string; message: Message },
+): Promise<Outcome> {
+  try {
+    const reply = await post(new URL(`${apiUrl.replace(/\/+$/, "")}/emails`), {
+      headers: {
+        authorization: `Bearer ${apiKey}`,
+        "content-type": "application/json",
+        "idempotency-key": key,
+      },
+      body: JSON.stringify({ from, to: [to], ...message }),
+      timeoutMs: deadlineMs,
+    });
+    return outcomeOf(
+      reply.status,
+      errorName(reply.status, reply.body),
+      reply.headers["retry-after"],
+    );
+  } catch (error) {
+    const isLate = error instanceof Error && error.name === "TimeoutError";
+    return { kind: "retryable", reason: isLate ? "timeout" : "network" };
+  }
+}
+
+/** Source: resend.com/docs/api-reference/errors. */
+function outcomeOf(status: number, name: string, retryAfter: string | undefined): Outcome {
+  if (status >= 200 && status < 300) return { kind: "accepted" };
+  // A mail was accepted under this key, in the words of another release.
+  if (name === "invalid_idempotent_request") return { kind: "accepted" };
+  const isPassing = status === 429 || status >= 500 || name === "concurrent_idempotent_requests";
+  if (!isPassing) return { kind: "final", reason: name };
+  const seconds = Number(retryAfter);
+  return seconds > 0
+    ? { kind: "retryable", reason: name, retryAfterSeconds: seconds }
+    : { kind: "retryable", reason: name };
+}
+
+const ErrorBody = z.object({ name: z.string().regex(/^[a-z_]{1,40}$/i) });
+
+/** The error's name, or else its status: the message may repeat an address. */
+function errorName(status: number, body: string): string {
+  try {
+    return ErrorBody.parse(JSON.parse(body)).name;
+  } catch {
+    return `status_${status}`;
+  }
+}

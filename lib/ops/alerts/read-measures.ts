@@ -1,0 +1,244 @@
+import { type SQL, sql } from "drizzle-orm";
+import type { Context } from "../../context.js";
+import { alertClock, alertSamples, alertSilences, alerts } from "../../db/schema/alerts.js";
+import { outbox } from "../../db/schema/mail.js";
+import { drainState, telemetryGauges, telemetryMinutes } from "../../db/schema/telemetry.js";
+import { timestamp } from "../../db/timestamp.js";
+import { type MetricName, seriesName } from "../../observability/metrics.js";
+import { isSeriesOf, labelOf, signOf } from "./counted-sql.js";
+import { countedId, type Measures, minuteMs, partsOf, type Sample } from "./measures.js";
+import type { Probes } from "./probes.js";
+import { type Channel, type Condition, type Counted, rules } from "./rules.js";
+import type { Alert, State } from "./state-machine.js";
+import { meanId } from "./verdict.js";
+
+/** Minutes that nobody evaluated are made up for, but no more than these. */
+const catchUpMinutes = 15;
+/** The longest window of a rule, in minutes, besides the spike's mean. */
+const windowMinutesMax = 5;
+
+/** What the evaluator stands on. Minutes are in ms. */
+export interface Readings {
+  measures: Measures;
+  /** The minutes that are still to be evaluated, in their order. */
+  due: { counted: number[]; sampled: number[] };
+  /** The clock as it was read, which nobody may have moved since. */
+  clock: { countedUntil: number; sampledUntil: number };
+  /** What the gauges say in this minute. */
+  now: { minute: number; samples: Sample[] };
+  alerts: Alert[];
+  silenced: ReadonlySet<string>;
+  /** Until when everything that Redis took was drained. */
+  drainedUntil: number;
+}
+
+/** Read all that the rules ask for, in two calls. Rejects when Postgres is away. */
+export async function readMeasures(ctx: Context, probes: Probes): Promise<Readings> {
+  const minute = Math.floor(ctx.now.getTime() / minuteMs) * minuteMs;
+  const [clocks, states, silences, gauges, before, unsent] = await ctx.db.batch([
+    ctx.db.execute<Record<"counted" | "sampled" | "drained", string>>(sql`
+      select ${ms(sql`clock.counted_until`)} as counted, ${ms(sql`clock.sampled_until`)} as sampled,
+        ${ms(sql`drained_until`)} as drained
+      from ${alertClock} as clock, ${drainState}
+      where clock.name = 'evaluator' and ${drainState.name} = 'events'`),
+    ctx.db.select().from(alerts),
+    ctx.db
+      .select({ rule: alertSilences.rule })
+      .from(alertSilences)
+      .where(sql`${alertSilences.until} > ${timestamp(ctx.now)}`),
+    ctx.db.execute<{ series: string; value: number }>(sql`
+      select series, floor(value) as value from ${telemetryGauges}
+      where split_part(series, '{', 1) = any(${textArray(readGauges)})`),
+    ctx.db.execute<{ minute: string; series: string; value: string }>(sql`
+      select ${ms(sql`minute`)} as minute, series, value from ${alertSamples}
+      where minute > ${timestamp(new Date(minute - catchUpMinutes * minuteMs))}
+        and minute < ${timestamp(new Date(minute))}`),
+    ctx.db.execute<{ channel: Channel; oldest: string }>(sql`
+      select payload ->> 'channel' as channel, ${ms(sql`min(created_at)`)} as oldest
+      from ${outbox} where kind = 'notice' and failed_at is null and send group by 1`),
+  ]);
+  const read = clocks.rows[0];
+  if (!read) throw new Error("The clock of the alerts or the state of the drain is missing.");
+  const drainedUntil = Number(read.drained);
+  const clock = { countedUntil: Number(read.counted), sampledUntil: Number(read.sampled) };
+  const closed = Math.min(Math.floor(drainedUntil / minuteMs), minute / minuteMs) * minuteMs;
+  const due = {
+    counted: minutesAfter(clock.countedUntil, closed - minuteMs),
+    sampled: minutesAfter(clock.sampledUntil, minute),
+  };
+  const waiting = new Map(
+    unsent.rows.map(({ channel, oldest }) => [channel, Number(oldest)] as const),
+  );
+  const nowSamples = [
+    ...gauges.rows.map(({ series, value }) => ({ series, value: Number(value) })),
+    ...ownGauges(ctx, { probes, drainedUntil, waiting }),
+  ];
+  const samples = new Map<number, Sample[]>([[minute, nowSamples]]);
+  for (const row of before.rows) {
+    const at = Number(row.minute);
+    samples.set(at, [...(samples.get(at) ?? []), { series: row.series, value: Number(row.value) }]);
+  }
+  const countedUntil = closed - minuteMs;
+  const first = Math.min(
+    due.counted[0] ?? countedUntil,
+    (due.sampled[0] ?? minute) - minuteMs,
+    countedUntil,
+  );
+  const counted = await readCounts(ctx, first, countedUntil);
+  return {
+    measures: { ...counted, countedUntil, samples },
+    due,
+    clock,
+    now: { minute, samples: nowSamples },
+    alerts: states.map(alertOf),
+    silenced: new Set(silences.map(({ rule }) => rule)),
+    drainedUntil,
+  };
+}
+
+/** The gauges that the evaluator measures itself, in every minute. */
+const own: ReadonlySet<MetricName> = new Set([
+  "probe_failed",
+  "external_probe_failed",
+  "telemetry_drain_lag_seconds",
+  "notice_unsent_seconds",
+]);
+
+/** The others that rules ask for. */
+const readGauges = [
+  ...new Set(
+    rules.flatMap(({ condition }) =>
+      partsOf(condition).flatMap((part) => ("metric" in part ? [part.metric] : [])),
+    ),
+  ),
+].filter((metric) => !own.has(metric));
+
+function ownGauges(
+  ctx: Context,
+  from: { probes: Probes; drainedUntil: number; waiting: Map<Channel, number> },
+): Sample[] {
+  const nowMs = ctx.now.getTime();
+  const seconds = (since: number) => Math.max(0, Math.floor((nowMs - since) / 1000));
+  const { stores, services } = from.probes;
+  return [
+    ...Object.entries(stores).map(([probe, failed]) => ({
+      series: seriesName("probe_failed", { probe }),
+      value: Number(failed),
+    })),
+    ...Object.entries(services).map(([service, failed]) => ({
+      series: seriesName("external_probe_failed", { service }),
+      value: Number(failed),
+    })),
+    { series: seriesName("telemetry_drain_lag_seconds"), value: seconds(from.drainedUntil) },
+    ...(["page", "team", "investigate"] as const).map((channel) => ({
+      series: seriesName("notice_unsent_seconds", { channel }),
+      value: seconds(from.waiting.get(channel) ?? nowMs),
+    })),
+  ];
+}
+
+/** Everything that counters say of these minutes and of the windows that end in them. */
+async function readCounts(
+  ctx: Context,
+  first: number,
+  last: number,
+): Promise<Pick<Measures, "countedMinutes" | "counts" | "means">> {
+  const asked = new Map<string, { counted: Counted; by: string | undefined }>();
+  const spikes = [];
+  for (const part of rules.flatMap(({ condition }) => partsOf(condition))) {
+    if (part.kind === "spike") spikes.push(part);
+    if (part.kind !== "ratio" && part.kind !== "spike") continue;
+    const by = "by" in part ? part.by : undefined;
+    for (const counted of part.kind === "ratio" ? [part.part, part.of] : [part.of]) {
+      asked.set(countedId(counted, by), { counted, by });
+    }
+  }
+  const name = sql`series`;
+  const sums = [...asked].map(
+    ([id, { counted, by }]) => sql`
+      select cast(${id} as text) as id, minute,
+        ${by === undefined ? sql`''` : sql`coalesce(${labelOf(name, by)}, '')`} as label,
+        sum(value * (${signOf(counted, name)})) as value
+      from recent where ${isSeriesOf(counted, name)} group by 2, 3`,
+  );
+  const means = spikes.map(
+    (spike) => sql`
+      select cast(${meanId(spike)} as text) as id, ended as minute, null as label,
+        (select coalesce(sum(value), 0) from (${minutesOf(spike, first, last)}) as each
+          where each.minute > ended - make_interval(hours => ${spike.meanHours})
+            and each.minute <= ended) as value
+      from generate_series(${moment(first)}, ${moment(last)}, interval '1 minute') as ended`,
+  );
+  const { rows } = await ctx.db.execute<{
+    id: string | null;
+    minute: string;
+    label: string | null;
+    value: string;
+  }>(sql`
+    with recent as (
+      select minute, series, value from ${telemetryMinutes}
+      where minute > ${moment(first - windowMinutesMax * minuteMs)} and minute <= ${moment(last)})
+    select id, ${ms(sql`minute`)} as minute, label, value from (
+      ${sql.join([...sums, ...means], sql` union all `)}
+      union all select distinct null, minute, null, 0 from recent) as found`);
+
+  const countedMinutes = new Set<number>();
+  const counts: Measures["counts"] = new Map();
+  const meansById: Measures["means"] = new Map();
+  for (const { id, minute, label, value } of rows) {
+    const at = Number(minute);
+    if (id === null) countedMinutes.add(at);
+    else if (label === null) within(meansById, id).set(at, Number(value));
+    else within(within(counts, id), at).set(label, Number(value));
+  }
+  return { countedMinutes, counts, means: meansById };
+}
+
+/** What each minute of the hours before these counted. The name is a literal, as an index has it. */
+function minutesOf(spike: Condition & { kind: "spike" }, first: number, last: number): SQL {
+  return sql`
+    select minute, sum(value) as value from ${telemetryMinutes}
+    where starts_with(series, ${sql.raw(`'${spike.of.metric}'`)})
+      and ${isSeriesOf(spike.of, sql`series`)} and minute <= ${moment(last)}
+      and minute > ${moment(first)} - make_interval(hours => ${spike.meanHours})
+    group by minute`;
+}
+
+function within<K, L, V>(map: Map<K, Map<L, V>>, key: K): Map<L, V> {
+  const found = map.get(key);
+  if (found) return found;
+  const made = new Map<L, V>();
+  map.set(key, made);
+  return made;
+}
+
+function minutesAfter(done: number, until: number): number[] {
+  const minutes: number[] = [];
+  const first = Math.max(done + minuteMs, until - (catchUpMinutes - 1) * minuteMs);
+  for (let at = first; at <= until; at += minuteMs) minutes.push(at);
+  return minutes;
+}
+
+function alertOf(row: typeof alerts.$inferSelect): Alert {
+  const { toldPriority, toldChannel, knownMinute, since, state, ...rest } = row;
+  return {
+    ...rest,
+    state: state as State,
+    knownMinute: knownMinute.getTime(),
+    since: since.getTime(),
+    told:
+      toldPriority && toldChannel
+        ? ({ priority: toldPriority, channel: toldChannel } as Alert["told"])
+        : null,
+  };
+}
+
+const moment = (at: number) => timestamp(new Date(at));
+const ms = (of: SQL) => sql`cast(extract(epoch from ${of}) * 1000 as bigint)`;
+
+function textArray(values: readonly string[]): SQL {
+  return sql`cast(array[${sql.join(
+    values.map((value) => sql`${value}`),
+    sql`, `,
+  )}] as text[])`;
+}

@@ -1,0 +1,112 @@
+import { gaugesOf, type Measures, minuteMs, sumOf } from "./measures.js";
+import type { Condition } from "./rules.js";
+
+/** What a minute says of a condition, and in words what was measured. */
+export interface Verdict {
+  is: "bad" | "good" | "unknown";
+  detail: string;
+  /** Of a spike: how many times the mean it surely is. */
+  times?: number;
+}
+
+const unknown: Verdict = { is: "unknown", detail: "no data" };
+
+/**
+ * Whether a condition held in a minute, for one label. Whole numbers are compared. What is over the
+ * threshold by too few to count is unknown: it neither raises an alert nor ends one.
+ */
+export function verdict(
+  condition: Condition,
+  label: string,
+  minute: number,
+  measures: Measures,
+): Verdict {
+  switch (condition.kind) {
+    case "ratio":
+      return ratio(condition, label, minute, measures);
+    case "spike":
+      return spike(condition, minute, measures);
+    case "gauge":
+      return gauge(condition, label, minute, measures);
+    case "age":
+      return age(condition, label, minute, measures);
+    case "any": {
+      const at = (part: Condition) => (isCounted(part) ? closedBefore(minute, measures) : minute);
+      const found = condition.of.map((part) => verdict(part, label, at(part), measures));
+      const known = found.filter(({ is }) => is !== "unknown");
+      return known.find(({ is }) => is === "bad") ?? known[0] ?? found[0] ?? unknown;
+    }
+  }
+}
+
+/** Whether it is told by counters alone, whose minutes are known later than a gauge's. */
+export function isCounted(condition: Condition): boolean {
+  if (condition.kind === "any") return condition.of.every(isCounted);
+  return condition.kind === "ratio" || condition.kind === "spike";
+}
+
+/** The newest closed minute before this one. Of one that is too long ago nothing is known. */
+function closedBefore(minute: number, { countedUntil }: Measures): number {
+  const newest = Math.min(minute - minuteMs, countedUntil);
+  return minute - newest > lateMsMax ? Number.NaN : newest;
+}
+
+const lateMsMax = 5 * minuteMs;
+
+type Of<K> = Condition & { kind: K };
+
+function ratio(rule: Of<"ratio">, label: string, minute: number, measures: Measures): Verdict {
+  if (!measures.countedMinutes.has(minute)) return unknown;
+  const { part, of, by, windowMinutes, percent, compare, countMin } = rule;
+  const window = { until: minute, minutes: windowMinutes };
+  const some = sumOf(measures, { counted: part, by, label }, window);
+  const all = sumOf(measures, { counted: of, by, label }, window);
+  const isOver =
+    some > 0 && (compare === ">" ? some * 100 > all * percent : some * 100 >= all * percent);
+  const detail = `${some} of ${all} in ${windowMinutes} min`;
+  if (!isOver) return { is: "good", detail };
+  return all >= countMin ? { is: "bad", detail } : { is: "unknown", detail };
+}
+
+function spike(rule: Of<"spike">, minute: number, measures: Measures): Verdict {
+  if (!measures.countedMinutes.has(minute)) return unknown;
+  const { of, windowMinutes, meanHours, countMin, times } = rule;
+  const label = "";
+  const count = sumOf(measures, { counted: of, label }, { until: minute, minutes: windowMinutes });
+  const total = measures.means.get(meanId(rule))?.get(minute) ?? 0;
+  const windows = (meanHours * 60) / windowMinutes;
+  // count > times × total / windows, without a fraction.
+  const isOver = count * windows > times * total;
+  const sure = total === 0 ? 0 : Math.ceil((count * windows) / total) - 1;
+  const detail = `${count} in ${windowMinutes} min, ${total} in ${meanHours} h`;
+  return { is: count >= countMin && isOver ? "bad" : "good", detail, times: sure };
+}
+
+export const meanId = ({ of, meanHours }: Of<"spike">) => JSON.stringify([of, meanHours]);
+
+function gauge(rule: Of<"gauge">, label: string, minute: number, measures: Measures): Verdict {
+  const { compare, value: limit, inARow = 1, metric } = rule;
+  const isOver = (value: number) => (compare === ">" ? value > limit : value >= limit);
+  const highest = (at: number) => {
+    const values = gaugesOf(measures, rule, at).filter((found) => found.label === label);
+    return values.length === 0 ? null : Math.max(...values.map(({ value }) => value));
+  };
+  const now = highest(minute);
+  if (now === null) return unknown;
+  const detail = `${metric} is ${now}`;
+  if (!isOver(now)) return { is: "good", detail };
+  for (let at = 1; at < inARow; at += 1) {
+    const before = highest(minute - at * minuteMs);
+    if (before === null || !isOver(before)) return { is: "unknown", detail };
+  }
+  return { is: "bad", detail };
+}
+
+function age(rule: Of<"age">, label: string, minute: number, measures: Measures): Verdict {
+  const period = rule.periodSeconds[label];
+  const found = gaugesOf(measures, rule, minute).find((each) => each.label === label);
+  if (period === undefined || !found) return unknown;
+  const seconds = Math.max(0, minute / 1000 - found.value);
+  const isOver = seconds > rule.periods * period;
+  return { is: isOver ? "bad" : "good", detail: `the last success is ${seconds} s old` };
+}

@@ -1,0 +1,89 @@
+import * as z from "zod";
+import { auditRow, type OperatorAct } from "../audit/audit.js";
+import type { Context } from "../context.js";
+import { AppError } from "../errors.js";
+import { recordBreakerGauge } from "../toolkit/breaker/gauge.js";
+import { readBreaker, setBreaker } from "../toolkit/breaker/shared-breaker.js";
+import { type BreakerMode, breakerState, positionOf } from "../toolkit/breaker/state.js";
+
+/** The services that have a breaker. */
+export const breakerServices = ["toolkit"] as const;
+
+export const Breaker = z.strictObject({
+  service: z.enum(breakerServices),
+  state: z.enum(["closed", "half_open", "open"]),
+  /** `auto` where it decides by itself. */
+  setTo: z.enum(["auto", "open", "closed"]),
+  /** When it lets a probe through; null unless it opened by itself. */
+  opensUntil: z.iso.datetime().nullable(),
+  openingsInARow: z.number().int(),
+  failuresInWindow: z.number().int(),
+});
+export type Breaker = z.infer<typeof Breaker>;
+
+export const Breakers = z.strictObject({ items: z.array(Breaker) });
+
+export const BreakerSetting = z.enum(["open", "closed", "auto"]);
+export type BreakerSetting = z.infer<typeof BreakerSetting>;
+
+/** Where every breaker stands. Throws `service_unavailable` when Redis is away. */
+export async function listBreakers(): Promise<z.infer<typeof Breakers>> {
+  const { field, openings, failures } = await orUnavailable(readBreaker());
+  const state = breakerState(field);
+  const until = state.mode === "open" ? new Date(state.untilMs).toISOString() : null;
+  return {
+    items: [
+      {
+        service: "toolkit",
+        state: positionOf(state, Date.now()),
+        setTo: settingOf(state.mode),
+        opensUntil: until,
+        openingsInARow: openings,
+        failuresInWindow: failures,
+      },
+    ],
+  };
+}
+
+interface BreakerChange {
+  service: string;
+  setting: BreakerSetting;
+  dryRun: boolean;
+  by: OperatorAct;
+}
+
+/**
+ * Hold a breaker open or closed, or let it decide again. The audit row is written first: Redis cannot
+ * commit with it, and a row without its change is harmless where a change without its row is not.
+ */
+export async function changeBreaker(
+  ctx: Context,
+  { service, setting, dryRun, by }: BreakerChange,
+): Promise<{ done: string; undo: string }> {
+  const known = breakerServices.find((name) => name === service);
+  if (!known) throw new AppError("not_found");
+  const before = settingOf(breakerState((await orUnavailable(readBreaker())).field).mode);
+  if (!dryRun) {
+    await auditRow(ctx, { ...by, action: "breaker.set", subjectId: `breaker:${known}` });
+    await orUnavailable(setBreaker(modes[setting]));
+    ctx.after(() => recordBreakerGauge(ctx));
+  }
+  const undo = `npm run ops -- breaker ${verbs[before]} ${known} --reason "undo"`;
+  return { done: `The breaker of ${known} is set to ${setting} (before: ${before}).`, undo };
+}
+
+const modes = { open: "forced_open", closed: "forced_closed", auto: "closed" } as const;
+const verbs = { open: "open", closed: "close", auto: "auto" } as const;
+
+function settingOf(mode: BreakerMode): BreakerSetting {
+  if (mode === "forced_open") return "open";
+  return mode === "forced_closed" ? "closed" : "auto";
+}
+
+async function orUnavailable<T>(asked: Promise<T>): Promise<T> {
+  try {
+    return await asked;
+  } catch (cause) {
+    throw new AppError("service_unavailable", { cause, retryAfterSeconds: 5 });
+  }
+}

@@ -1,0 +1,45 @@
+import type { ParseArgsConfig } from "node:util";
+import type { Api } from "./api.js";
+import type { SignIn } from "./sign-in.js";
+
+/** What a command tells: `body` with --json, else `text`. */
+export interface Result {
+  body: unknown;
+  text: string;
+  /** True when a problem was found: the exit status is then 1. */
+  isProblem?: boolean;
+}
+
+export interface Call {
+  /** What stands after the command's name. */
+  args: string[];
+  options: Record<string, string | boolean | undefined>;
+  api: Api;
+  /** The session of whoever sits at this terminal. */
+  signIn: SignIn;
+}
+
+/** One command of the operators. */
+export interface Command {
+  /** As it is typed after `npm run ops --`: `flag off`. */
+  name: string;
+  /** What has to follow the name, such as `NAME`; `[NAME]` may be left out. */
+  args: string[];
+  summary: string;
+  /** Its own options, besides --url, --json and --help; a change also takes --reason and --dry-run. */
+  options?: NonNullable<ParseArgsConfig["options"]>;
+  changes?: boolean;
+  /** What else its help tells: examples, and what to know before it is run. */
+  notes?: string;
+  run(call: Call): Promise<Result>;
+}
+
+/** Wrong usage: the message is for the person who typed it. */
+export class UsageError extends Error {
+  override readonly name = "UsageError";
+}
+
+/** The text that was given for an option. */
+export function textOf(value: string | boolean | undefined): string | undefined {
+  return typeof value === "string" ? value : undefined;
+}

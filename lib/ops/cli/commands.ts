@@ -1,0 +1,45 @@
+import type { Command } from "./command.js";
+import { alerts } from "./commands/alerts.js";
+import { audit } from "./commands/audit.js";
+import { block } from "./commands/block.js";
+import { breakerCommands } from "./commands/breaker.js";
+import { clock } from "./commands/clock.js";
+import { find } from "./commands/find.js";
+import { flag } from "./commands/flag.js";
+import { health } from "./commands/health.js";
+import { incident } from "./commands/incident.js";
+import { jwt } from "./commands/jwt.js";
+import { confirm, login, logout } from "./commands/login.js";
+import { operator } from "./commands/operator.js";
+import { ratelimit } from "./commands/ratelimit.js";
+import { revoke } from "./commands/revoke.js";
+import { selftest } from "./commands/selftest.js";
+import { sessions } from "./commands/sessions.js";
+import { state } from "./commands/state.js";
+import { telemetry } from "./commands/telemetry.js";
+import { user } from "./commands/user.js";
+
+/** Every command, in the order in which the help shows them. */
+export const commands: readonly Command[] = [
+  ...state,
+  health,
+  selftest,
+  find,
+  ...alerts,
+  ...telemetry,
+  ...sessions,
+  ...ratelimit,
+  ...revoke,
+  ...jwt,
+  ...user,
+  ...flag,
+  ...block,
+  ...breakerCommands,
+  ...clock,
+  ...audit,
+  ...incident,
+  ...operator,
+  login,
+  logout,
+  confirm,
+];

@@ -1,0 +1,48 @@
+import { pageOf } from "../../../page.js";
+import { AuditRow } from "../../audit-log.js";
+import { AuditVerdict } from "../../audit-verification.js";
+import { type Command, textOf } from "../command.js";
+import { table } from "../text.js";
+
+const filters = ["actor", "action", "subject", "since", "limit", "cursor"] as const;
+const texts = (names: readonly string[]) =>
+  Object.fromEntries(names.map((name) => [name, { type: "string" as const }]));
+
+const list: Command = {
+  name: "audit",
+  args: [],
+  summary: "who changed what, newest first; narrowed by its options",
+  options: texts(filters),
+  async run({ api, options }) {
+    const query = Object.fromEntries(filters.map((name) => [name, textOf(options[name])]));
+    const answer = await api.get("/api/ops/audit", query);
+    const { items, nextCursor } = pageOf(AuditRow).parse(answer);
+    const more = nextCursor ? `\nMore: --cursor ${nextCursor}` : "";
+    return { body: answer, text: table(items) + more };
+  },
+};
+
+const verify: Command = {
+  name: "audit verify",
+  args: [],
+  summary: "compare the audit log with its seals",
+  options: texts(["last-id", "hash"]),
+  notes:
+    "--last-id and --hash of an `audit_sealed` line in the shipped logs also show whether the end was cut off.",
+  async run({ api, options }) {
+    const found = AuditVerdict.parse(
+      await api.get("/api/ops/audit/verification", {
+        lastId: textOf(options["last-id"]),
+        hash: textOf(options.hash),
+      }),
+    );
+    const { findings, isIntact, seals, rows, isComplete, protectedBy } = found;
+    const verdict = isIntact ? "intact" : "BROKEN";
+    const rest = isComplete ? "" : " The time was over before the end: more is not compared.";
+    const text = `${verdict}: ${rows} rows under ${seals} seals, protected by ${protectedBy}.${rest}`;
+    const broken = findings.length > 0 ? `\n${table(findings)}` : "";
+    return { body: found, text: text + broken, isProblem: !isIntact };
+  },
+};
+
+export const audit = [list, verify];

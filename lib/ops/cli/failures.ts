@@ -1,0 +1,9 @@
+/** The server refused: who asks may not, or has not shown enough. */
+export class RefusedError extends Error {
+  override readonly name = "RefusedError";
+}
+
+/** The server did not do it, or did not answer. */
+export class FailedError extends Error {
+  override readonly name = "FailedError";
+}

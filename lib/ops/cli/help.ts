@@ -1,0 +1,66 @@
+import type { Command } from "./command.js";
+import { commands } from "./commands.js";
+
+/** Every group of commands in a line: what to type first when it is dark. */
+export function usage(): string {
+  const lines = groups().map(([name, members]) => {
+    const [only] = members;
+    const isAlone = members.length === 1 && only?.name === name;
+    const about = isAlone
+      ? only.summary
+      : members.map((member) => member.name.slice(name.length + 1) || name).join(" · ");
+    return `  ${name.padEnd(12)} ${about}`;
+  });
+  return `usage: npm run ops -- COMMAND [--url URL] [--json] [--help]
+
+${lines.join("\n")}
+
+  npm run ops -- GROUP           what a group can do
+  npm run ops -- COMMAND --help  how a command is typed
+
+  --url       the deployment to ask (default: $OPS_URL, else http://localhost:$PORT)
+  --json      print the answer as it came
+  --reason    why: every change takes it, and keeps it
+  --dry-run   what a change would do, without doing it
+
+Sign in with \`login\`, or set OPS_TOKEN to a token of \`operator token create\` or, in an emergency, to the
+break-glass token. Piped, \`login\` reads the e-mail, the password and the code from stdin, a line each.
+
+exit status: 0 all is well, 1 a problem was found, 2 wrong usage, 3 refused`;
+}
+
+/** The commands that begin with a word; null when none does. */
+export function groupUsage(word: string): string | null {
+  const members = commands.filter(({ name }) => name.split(" ")[0] === word);
+  if (members.length === 0) return null;
+  const width = Math.max(...members.map((member) => lineOf(member).length));
+  const lines = members.map((member) => `  ${lineOf(member).padEnd(width)}  ${member.summary}`);
+  const changing = members.some(({ changes }) => changes)
+    ? "\n\nChanges take --reason TEXT and --dry-run."
+    : "";
+  return `usage: npm run ops -- ${word} …\n\n${lines.join("\n")}${changing}`;
+}
+
+export function usageOf(command: Command): string {
+  const own = Object.entries(command.options ?? {}).map(([name, { type }]) =>
+    type === "string" ? `[--${name} ${name.toUpperCase()}]` : `[--${name}]`,
+  );
+  const change = command.changes ? ["--reason TEXT", "[--dry-run]"] : [];
+  const line = [lineOf(command), ...own, ...change, "[--url URL]", "[--json]"].join(" ");
+  const notes = command.notes ? `\n\n${command.notes}` : "";
+  return `usage: npm run ops -- ${line}\n\n${command.summary}${notes}`;
+}
+
+export function lineOf({ name, args }: Command): string {
+  return [name, ...args].join(" ");
+}
+
+/** By their first words, in the order in which they are listed. */
+function groups(): [string, Command[]][] {
+  const byWord = new Map<string, Command[]>();
+  for (const command of commands) {
+    const [word = ""] = command.name.split(" ");
+    byWord.set(word, [...(byWord.get(word) ?? []), command]);
+  }
+  return [...byWord];
+}

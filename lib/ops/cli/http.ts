@@ -1,0 +1,71 @@
+import { randomUUID } from "node:crypto";
+import { FailedError } from "./failures.js";
+import { visible } from "./text.js";
+
+export interface HttpAnswer {
+  status: number;
+  body: unknown;
+  /** Of a problem body. */
+  code: string | undefined;
+}
+
+interface HttpCall {
+  method: string;
+  path: string;
+  body?: unknown;
+  headers?: Record<string, string>;
+}
+
+const timeoutMs = 15_000;
+
+/** One call of the deployment. Throws `FailedError` when it does not answer, or points elsewhere. */
+export async function exchange(url: URL, call: HttpCall): Promise<HttpAnswer> {
+  const { status, location, text } = await send(url, call).catch(() => {
+    throw new FailedError(`${url.origin} does not answer.`);
+  });
+  if (location !== null && status >= 300 && status < 400) {
+    const other = URL.canParse(location, url.href) ? new URL(location, url).origin : location;
+    throw new FailedError(
+      `${url.origin} answers with a redirect to ${other}. If that is the deployment, name it in --url.`,
+    );
+  }
+  const body = parsed(text);
+  const code = (body as { code?: unknown } | null)?.code;
+  return { status, body, code: typeof code === "string" ? code : undefined };
+}
+
+async function send(url: URL, { method, path, body, headers }: HttpCall) {
+  const response = await fetch(new URL(path, url), {
+    method,
+    // A password, a code or a token is sent to the address that was named and to no other.
+    redirect: "manual",
+    headers: {
+      "x-correlation-id": randomUUID(),
+      ...headers,
+      ...(body === undefined ? {} : { "content-type": "application/json" }),
+    },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    signal: AbortSignal.timeout(timeoutMs),
+  });
+  const location = response.headers.get("location");
+  return { status: response.status, location, text: await response.text() };
+}
+
+/** A refusal in a line: what was said, which field was meant, and by what to find it in the logs. */
+export function problemText({ status, body, code }: HttpAnswer): string {
+  const { detail, title, correlationId, errors } = (body ?? {}) as Record<string, unknown>;
+  const fields = Array.isArray(errors)
+    ? errors.map((field) => `${field.pointer || "the body"}: ${field.message}`).join("; ")
+    : "";
+  const said = `${status} ${code ?? ""}: ${detail ?? title ?? "no reason given"}`;
+  const found = correlationId ? ` Correlation ID ${correlationId}.` : "";
+  return visible(`${said}${fields && ` (${fields})`}${found}`);
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}

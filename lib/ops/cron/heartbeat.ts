@@ -1,0 +1,24 @@
+import type { Context } from "../../context.js";
+import { heartbeatFailed } from "../../observability/events.js";
+import { externalCall } from "../../observability/external-call.js";
+
+const deadlineMs = 2000;
+
+/** Tell the service that watches the clock from outside. Never rejects: it only warns. */
+export async function beat(ctx: Context): Promise<void> {
+  const { heartbeatUrl } = ctx.env.cron;
+  if (!heartbeatUrl) return;
+  const call = { service: "heartbeat", operation: "beat" };
+  const outcome = await externalCall(ctx, call, () => outcomeOf(heartbeatUrl), String);
+  if (outcome !== "ok") heartbeatFailed(ctx.correlationId, outcome);
+}
+
+async function outcomeOf(url: string): Promise<string> {
+  try {
+    const response = await fetch(url, { signal: AbortSignal.timeout(deadlineMs) });
+    await response.body?.cancel();
+    return response.ok ? "ok" : `status_${response.status}`;
+  } catch (error) {
+    return error instanceof Error && error.name === "TimeoutError" ? "timeout" : "network";
+  }
+}

@@ -1,0 +1,24 @@
+/**
+ * The groups of routes that can be switched off, each with what goes with it. A group is the first
+ * segment of a route's path after /api/, and its kill switch has the group's name.
+ */
+export const routeGroups = {
+  auth: "registering, signing in and out, refreshing, mailed codes, second factors: nobody new gets in",
+  user: "profile, preferences, sessions, onboarding and audit trail of whoever is signed in",
+  stt: "speech to text",
+} as const;
+
+export type RouteGroup = keyof typeof routeGroups;
+
+/** First segments that nothing switches off: how the service is watched, steered and told of. */
+export const neverSwitched = ["", "cron", "flags", "health", "livez", "metrics", "ops", "webhooks"];
+
+/** The group of a route's template; undefined where nothing switches it off. */
+export function routeGroupOf(template: string): RouteGroup | undefined {
+  const [, , segment = ""] = template.split("/");
+  return isRouteGroup(segment) ? segment : undefined;
+}
+
+export function isRouteGroup(name: string): name is RouteGroup {
+  return Object.hasOwn(routeGroups, name);
+}

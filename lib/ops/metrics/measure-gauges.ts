@@ -1,0 +1,36 @@
+import { sql } from "drizzle-orm";
+import type { Context } from "../../context.js";
+import { preparedSql } from "../../db/database.js";
+
+/** Up to so many sessions are counted one by one; of more, that many are looked at. */
+const sampledMax = 100_000;
+
+/**
+ * Measure what can only be looked up: how many sessions are live. It costs the same however many there
+ * are: from a hundred thousand on, Postgres counts a part of the table's pages, the same each time, and
+ * the result is right to a few percent. Sessions of suspended accounts count until they end. Running it twice or at once
+ * is harmless; rejects when Postgres is away.
+ */
+export async function measureGauges({ db, now }: Context): Promise<void> {
+  await activeSessions(db, { now: now.toISOString() });
+}
+
+const activeSessions = preparedSql(
+  () => sql`
+    with size as (
+      select least(100, 100.0 * ${sql.raw(String(sampledMax))} / greatest(reltuples, 1)) as percent
+      from pg_class where oid = 'sessions'::regclass
+    ), live as (
+      select count(*) as sampled
+      from sessions tablesample system ((select percent from size)) repeatable (0)
+      where revoked_at is null
+        and idle_expires_at > cast(${sql.placeholder("now")} as timestamptz)
+        and (expires_at is null or expires_at > cast(${sql.placeholder("now")} as timestamptz))
+        and created_at >= (select revoke_all_before from security_settings)
+    )
+    insert into telemetry_gauges (series, value, measured_at)
+    select 'active_sessions', round(sampled * 100 / percent), cast(${sql.placeholder("now")} as timestamptz)
+    from live, size
+    on conflict (series) do update set value = excluded.value, measured_at = excluded.measured_at
+    where excluded.measured_at > telemetry_gauges.measured_at`,
+);

@@ -1,0 +1,64 @@
+import { sql } from "drizzle-orm";
+import type { Context } from "../../context.js";
+import { preparedSql } from "../../db/database.js";
+import { type MetricName, seriesName } from "../../observability/metrics.js";
+import { roundTrip } from "../../redis/client.js";
+import { readGate } from "../../redis/gate.js";
+import { version } from "../../release.js";
+import { breakerState, positionGauge, positionOf } from "../../toolkit/breaker/state.js";
+
+/**
+ * Every series with its value, as the tables and the gate tell: one Postgres call, one Redis command. What
+ * is true of this moment goes before what was last written down of it.
+ */
+export async function readSeries(ctx: Context): Promise<Map<string, number>> {
+  const trip = roundTrip();
+  const [rows, gate] = await Promise.all([
+    recorded(ctx.db, {}),
+    readGate(trip).catch(() => null),
+    trip.send(),
+  ]);
+  const series = new Map<string, number>();
+  for (const { series: name, value, age } of rows) {
+    if (!isStale(name, Number(age))) series.set(name, Number(value));
+  }
+  series.set(seriesName("build_info", { version, sha: ctx.env.release.sha }), 1);
+  if (gate) {
+    const position = positionOf(breakerState(gate.toolkitBreaker), ctx.now.getTime());
+    series.set(
+      seriesName("circuit_breaker_state", { service: "toolkit" }),
+      positionGauge[position],
+    );
+  }
+  return series;
+}
+
+/** Ages are in seconds, and null where a value cannot grow old. */
+const recorded = preparedSql<{ series: string; value: string; age: string | null }>(
+  () => sql`
+    select series, value::text, null as age from telemetry_totals
+    union all
+    select series, value::text, extract(epoch from now() - measured_at)::text
+    from telemetry_gauges where series <> 'telemetry_drain_lag_seconds'
+    union all
+    select 'telemetry_drain_lag_seconds',
+      greatest(0, extract(epoch from now() - drained_until))::text, null
+    from drain_state where name = 'events'`,
+);
+
+/** Measured each minute. An older one would draw a line where nothing is known. */
+const measuredEachMinute: readonly string[] = [
+  "active_sessions",
+  "alert_active",
+  "circuit_breaker_state",
+  "telemetry_mode",
+  "probe_failed",
+  "external_probe_failed",
+  "notice_unsent_seconds",
+] satisfies MetricName[];
+
+const staleSeconds = 300;
+
+function isStale(series: string, ageSeconds: number): boolean {
+  return ageSeconds > staleSeconds && measuredEachMinute.includes(series.replace(/\{.*/s, ""));
+}

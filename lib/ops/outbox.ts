@@ -1,0 +1,85 @@
+import { sql } from "drizzle-orm";
+import * as z from "zod";
+import { auditIfAny, type OperatorAct } from "../audit/audit.js";
+import type { Context } from "../context.js";
+import { outbox } from "../db/schema/mail.js";
+
+const moment = z.iso.datetime().nullable();
+
+export const OutboxShown = z.strictObject({
+  kinds: z.array(
+    z.strictObject({
+      kind: z.string(),
+      waiting: z.int(),
+      failed: z.int(),
+      /** When the oldest of those that wait was queued. */
+      oldestAt: moment,
+    }),
+  ),
+  /** Why the newest failed, in a word; never to whom. */
+  failures: z.array(
+    z.strictObject({
+      id: z.uuid(),
+      kind: z.string(),
+      failedAt: z.iso.datetime(),
+      lastError: z.string().nullable(),
+      correlationId: z.string(),
+    }),
+  ),
+});
+export type OutboxShown = z.infer<typeof OutboxShown>;
+
+const failuresMax = 20;
+
+/** Mails and notices that wait, and those that could not be sent. */
+export async function showOutbox({ db }: Context): Promise<OutboxShown> {
+  const iso = (of: ReturnType<typeof sql>) =>
+    sql`to_char(${of} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;
+  const [kinds, failures] = await Promise.all([
+    db.execute<{ kind: string; waiting: number; failed: number; oldest: string | null }>(sql`
+      select kind, cast(count(*) filter (where failed_at is null) as integer) as waiting,
+        cast(count(failed_at) as integer) as failed,
+        ${iso(sql`min(created_at) filter (where failed_at is null)`)} as oldest
+      from ${outbox} where send and expires_at > now() group by kind order by kind`),
+    db.execute<{
+      id: string;
+      kind: string;
+      failed: string;
+      error: string | null;
+      corr: string;
+    }>(sql`
+      select id, kind, ${iso(sql`failed_at`)} as failed, last_error as error,
+        correlation_id as corr
+      from ${outbox} where failed_at is not null order by failed_at desc limit ${failuresMax}`),
+  ]);
+  return {
+    kinds: kinds.rows.map(({ oldest, ...row }) => ({ ...row, oldestAt: oldest })),
+    failures: failures.rows.map(({ id, kind, failed, error, corr }) => ({
+      id,
+      kind,
+      failedAt: failed,
+      lastError: error,
+      correlationId: corr,
+    })),
+  };
+}
+
+/** How many failed ones could be tried again. */
+export async function countFailed({ db }: Context): Promise<number> {
+  const { rows } = await db.execute<{ count: number }>(sql`
+    select cast(count(*) as integer) as count from ${outbox}
+    where failed_at is not null and expires_at > now()`);
+  return rows[0]?.count ?? 0;
+}
+
+/** Have everything that failed tried again with the next tick. Twice is harmless. */
+export async function retryFailed(ctx: Context, by: OperatorAct): Promise<number> {
+  const entry = { ...by, action: "outbox.retried", subjectId: "outbox" } as const;
+  const { rows } = await ctx.db.execute<{ count: number }>(sql`
+    with retried as (
+      update ${outbox} set failed_at = null, attempts = 0, run_after = now()
+      where failed_at is not null and expires_at > now() returning 1
+    ), audited as (${auditIfAny(ctx, entry, sql`retried`)} returning 1)
+    select cast(count(*) as integer) as count from retried`);
+  return rows[0]?.count ?? 0;
+}

@@ -1,0 +1,72 @@
+import { inArray, ne, sql } from "drizzle-orm";
+import { type AuditEntry, auditRow } from "../../audit/audit.js";
+import { type Operator, requireAdmin } from "../../auth/operator/operator.js";
+import type { Context } from "../../context.js";
+import { sessions, users } from "../../db/schema/accounts.js";
+import { loginDelays, rateLimits } from "../../db/schema/limits.js";
+import { AppError } from "../../errors.js";
+import { limitedAccount } from "../../rate-limit/limited-account.js";
+import { roundTrip } from "../../redis/client.js";
+import { type Counter, type Counters, countersOf } from "./counters.js";
+import { limitedSubject } from "./subject.js";
+
+/**
+ * Forget what somebody was counted by: what `redis-cli DEL rate:<key>` does for each of the counters, in
+ * Redis and in Postgres. Resolves to them. Safe to repeat, which is what to do when it throws
+ * `service_unavailable`; while Redis is away, Postgres forgets alone. Throws `forbidden` for the account of
+ * somebody who operates, unless an admin asks: its delay is what slows who guesses at its password.
+ */
+export async function clearLimits(
+  ctx: Context,
+  operator: Operator,
+  of: string,
+  { by, dryRun }: { by: Pick<AuditEntry, "actor" | "reason">; dryRun: boolean },
+): Promise<Counters> {
+  const { values, auditedAs } = await limitedSubject(ctx, of);
+  const guarded = await valuesOfOperators(ctx);
+  if (values.some((value) => guarded.has(value))) requireAdmin(ctx, operator);
+  const found = await countersOf(ctx, values);
+  const { counters } = found;
+  if (dryRun || counters.length === 0) return found;
+  const keysIn = (store: Counter["countedIn"]) =>
+    counters.filter(({ countedIn }) => countedIn === store).map(({ key }) => key);
+  const inPostgres = keysIn("postgres");
+  await ctx.db.batch([
+    ctx.db.delete(rateLimits).where(inArray(rateLimits.key, inPostgres)),
+    ctx.db.delete(loginDelays).where(inArray(loginDelays.key, inPostgres)),
+    auditRow(ctx, { ...by, action: "rate_limits.cleared", subjectId: auditedAs }),
+  ]);
+  const inRedis = keysIn("redis");
+  if (inRedis.length > 0) await deleteKeys(inRedis);
+  return found;
+}
+
+/**
+ * What those who operate are counted by as an account and by session. Asked whatever form the name has, for
+ * the hash of an account is one, too, and shown in the names of counters.
+ */
+async function valuesOfOperators({ db, env }: Context): Promise<Set<string>> {
+  const rows = await db
+    .select({
+      email: sql<string | null>`coalesce(${users.email}, ${users.claimedEmail})`,
+      sessionIds: sql<string[]>`array(
+        select id from ${sessions} where user_id = ${users}.id and revoked_at is null)`,
+    })
+    .from(users)
+    .where(ne(users.role, "user"));
+  return new Set(
+    rows.flatMap(({ email, sessionIds }) => [
+      ...sessionIds,
+      ...(email ? [limitedAccount(env, email)] : []),
+    ]),
+  );
+}
+
+async function deleteKeys(keys: string[]): Promise<void> {
+  const trip = roundTrip();
+  try {
+    await Promise.all([trip.command("DEL", ...keys), trip.send()]);
+  } catch (cause) {
+    throw new AppError("service_unavailable", { cause, retryAfterSeconds: 5 });
+  }
+}

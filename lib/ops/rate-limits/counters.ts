@@ -1,0 +1,145 @@
+import { sql } from "drizzle-orm";
+import * as z from "zod";
+import type { Context } from "../../context.js";
+import { loginDelays, rateLimits } from "../../db/schema/limits.js";
+import { redisUnavailable } from "../../observability/events.js";
+import { readCounterKey } from "../../rate-limit/counter-key.js";
+import { type Limit, limitsOf } from "../../rate-limit/policies.js";
+import { roundTrip } from "../../redis/client.js";
+
+/** One counter. `key` is its name, as `redis-cli KEYS rate:*` shows it. */
+export const Counter = z.strictObject({
+  key: z.string(),
+  policy: z.string(),
+  kind: z.string(),
+  /** Postgres counts the strict limits while Redis cannot. */
+  countedIn: z.enum(["redis", "postgres"]),
+  used: z.int(),
+  max: z.int().nullable(),
+  /** When the window or the delay ends. */
+  until: z.iso.datetime().nullable(),
+  refuses: z.boolean(),
+});
+export type Counter = z.infer<typeof Counter>;
+
+const keysPerScan = "1000";
+const scansMax = 1000;
+
+export const Counters = z.strictObject({
+  counters: z.array(Counter),
+  /** False when only Postgres could be asked. */
+  redisAnswered: z.boolean(),
+});
+export type Counters = z.infer<typeof Counters>;
+
+/**
+ * The counters whose value is one of these, or is joined with one. It goes through all of Redis's keys as
+ * `KEYS rate:*` does, in steps that block nobody: for people who look, never for a request.
+ */
+export async function countersOf(ctx: Context, values: string[]): Promise<Counters> {
+  if (values.length === 0) return { counters: [], redisAnswered: true };
+  const [inRedis, inPostgres] = await Promise.all([
+    readRedis(ctx, values).catch((error) => {
+      redisUnavailable(ctx.correlationId, error);
+      return null;
+    }),
+    readPostgres(ctx, values),
+  ]);
+  const counters = [...(inRedis ?? []), ...inPostgres];
+  return {
+    counters: counters.sort((one, other) => one.key.localeCompare(other.key)),
+    redisAnswered: inRedis !== null,
+  };
+}
+
+async function readRedis(ctx: Context, values: string[]): Promise<Counter[]> {
+  const keys = (await scan(values)).filter((key) => isOf(ctx, key, values));
+  const trip = roundTrip();
+  const reading = keys.map((key) => readOne(ctx, trip, key));
+  const [counters] = await Promise.all([Promise.all(reading), trip.send()]);
+  return counters.filter((counter) => counter !== null);
+}
+
+async function scan(values: string[]): Promise<string[]> {
+  const [only] = values;
+  const pattern = values.length === 1 ? `rate:*${only}*` : "rate:*";
+  const found = new Set<string>();
+  let cursor = "0";
+  for (let step = 0; step < scansMax; step++) {
+    const trip = roundTrip();
+    const scanning = trip.command<[string, string[]]>(
+      ...["SCAN", cursor, "MATCH", pattern, "COUNT", keysPerScan],
+    );
+    const [[next, keys]] = await Promise.all([scanning, trip.send()]);
+    for (const key of keys) found.add(key);
+    cursor = String(next);
+    if (cursor === "0") return [...found];
+  }
+  throw new Error("There are too many keys to go through.");
+}
+
+function isOf(ctx: Context, key: string, values: string[]): boolean {
+  const value = readCounterKey(limitsOf(ctx.env), key)?.value;
+  return values.some(
+    (one) => value === one || value?.startsWith(`${one}/`) || value?.endsWith(`/${one}`),
+  );
+}
+
+async function readOne(
+  ctx: Context,
+  trip: ReturnType<typeof roundTrip>,
+  key: string,
+): Promise<Counter | null> {
+  const read = readCounterKey(limitsOf(ctx.env), key);
+  if (!read) return null;
+  if (read.limit.delaysMs) {
+    const [failures, until] = await trip.hashFields(key, "failures", "delayedUntilMs");
+    return presented(ctx, key, read, "redis", Number(failures ?? 0), Number(until ?? 0));
+  }
+  const used = await trip.command<string | number | null>("GET", key);
+  if (used === null) return null;
+  return presented(ctx, key, read, "redis", Number(used), windowEnd(read));
+}
+
+async function readPostgres(ctx: Context, values: string[]): Promise<Counter[]> {
+  const among = sql`exists (
+    select 1 from unnest(${sql.param(values)}::text[]) as value where strpos(key, value) > 0)`;
+  const { rows } = await ctx.db.execute<{ key: string; used: number; until: string }>(sql`
+    select key, used, resets_at_ms as until from ${rateLimits} where ${among}
+    union all
+    select key, failures, delayed_until_ms from ${loginDelays} where ${among}`);
+  return rows.flatMap(({ key, used, until }) => {
+    const read = readCounterKey(limitsOf(ctx.env), key);
+    if (!read || !isOf(ctx, key, values)) return [];
+    return [presented(ctx, key, read, "postgres", used, Number(until))];
+  });
+}
+
+interface Read {
+  limit: Limit;
+  value: string;
+  window: number | null;
+}
+
+const windowEnd = ({ limit, window }: Read) => ((window ?? 0) + 1) * limit.windowMs;
+
+function presented(
+  { now }: Context,
+  key: string,
+  { limit }: Read,
+  countedIn: Counter["countedIn"],
+  used: number,
+  untilMs: number,
+): Counter {
+  const isOver = limit.delaysMs ? untilMs > now.getTime() : used >= limit.max;
+  return {
+    key,
+    policy: limit.policy,
+    kind: limit.kind,
+    countedIn,
+    used,
+    max: limit.max,
+    until: untilMs > 0 ? new Date(untilMs).toISOString() : null,
+    refuses: isOver && untilMs > now.getTime(),
+  };
+}

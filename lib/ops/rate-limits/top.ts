@@ -1,0 +1,76 @@
+import { and, desc, eq, gt, isNotNull, like, sql } from "drizzle-orm";
+import * as z from "zod";
+import type { Context } from "../../context.js";
+import { securityEvents } from "../../db/schema/security.js";
+import { telemetryMinutes } from "../../db/schema/telemetry.js";
+
+export const By = z.enum(["ip", "route", "user"]);
+export type By = z.infer<typeof By>;
+
+/** Who or what was refused most in the last hour. */
+export const TopLimited = z.strictObject({
+  by: By,
+  since: z.iso.datetime(),
+  rows: z.array(
+    z.strictObject({ value: z.string(), policy: z.string().nullable(), hits: z.int() }),
+  ),
+});
+export type TopLimited = z.infer<typeof TopLimited>;
+
+const hourMs = 3_600_000;
+const shownMax = 20;
+
+/**
+ * The callers or routes that limits refused most in the last hour: addresses and users from the security
+ * events, of which a flood keeps few; routes from the minute's counts, which are exact.
+ */
+export async function topLimited(ctx: Context, by: By): Promise<TopLimited> {
+  const since = new Date(ctx.now.getTime() - hourMs);
+  const rows = by === "route" ? await topRoutes(ctx, since) : await topCallers(ctx, since, by);
+  return { by, since: since.toISOString(), rows };
+}
+
+async function topCallers({ db }: Context, since: Date, by: "ip" | "user") {
+  const column = by === "ip" ? securityEvents.ip : securityEvents.userId;
+  const hits = sql<number>`sum(${securityEvents.count})::int`;
+  const policy = sql<string | null>`${securityEvents.data} ->> 'policy'`;
+  return db
+    .select({ value: sql<string>`${column}::text`, policy, hits })
+    .from(securityEvents)
+    .where(
+      and(
+        eq(securityEvents.event, "rate_limited"),
+        gt(securityEvents.at, since),
+        isNotNull(column),
+      ),
+    )
+    .groupBy(sql`1`, sql`2`)
+    .orderBy(desc(sql`3`), sql`1`)
+    .limit(shownMax);
+}
+
+async function topRoutes({ db }: Context, since: Date): Promise<TopLimited["rows"]> {
+  const rows = await db
+    .select({
+      series: telemetryMinutes.series,
+      hits: sql<number>`sum(${telemetryMinutes.value})::int`,
+    })
+    .from(telemetryMinutes)
+    .where(
+      and(
+        gt(telemetryMinutes.minute, since),
+        like(telemetryMinutes.series, "rate\\_limit\\_hits\\_total{%"),
+      ),
+    )
+    .groupBy(telemetryMinutes.series)
+    .orderBy(desc(sql`2`), telemetryMinutes.series)
+    .limit(shownMax);
+  return rows.map(({ series, hits }) => ({
+    value: label(series, "route") ?? series,
+    policy: label(series, "policy"),
+    hits,
+  }));
+}
+
+const label = (series: string, name: string) =>
+  new RegExp(`[{,]${name}="((?:[^"\\\\]|\\\\.)*)"`).exec(series)?.[1] ?? null;

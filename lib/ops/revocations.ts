@@ -1,0 +1,123 @@
+import { and, eq, gt, gte, isNull, or, sql } from "drizzle-orm";
+import { type AuditEntry, auditIfAny, auditRow } from "../audit/audit.js";
+import { getSubject } from "../auth/operator/subject.js";
+import { recordedRevokeAllBefore, revokeSessions } from "../auth/session/session.js";
+import { deleteSessionKeys } from "../auth/session/session-keys.js";
+import type { Context } from "../context.js";
+import { securitySettings, sessions, users } from "../db/schema/accounts.js";
+import { timestamp } from "../db/timestamp.js";
+import { AppError } from "../errors.js";
+import { redisUnavailable } from "../observability/events.js";
+import { writeGate } from "../redis/gate.js";
+
+interface Act {
+  by: Pick<AuditEntry, "actor" | "reason">;
+  dryRun: boolean;
+}
+
+export interface Revoked {
+  done: string;
+  undo: null;
+  detail: Record<string, unknown>;
+}
+
+/** End one session. Ending one that has ended changes nothing. Throws `not_found`. */
+export async function revokeOne(ctx: Context, id: string, { by, dryRun }: Act): Promise<Revoked> {
+  const [session] = await ctx.db
+    .select({ userId: sessions.userId, revokedAt: sessions.revokedAt })
+    .from(sessions)
+    .where(eq(sessions.id, id));
+  if (!session) throw new AppError("not_found");
+  const entry = { ...by, action: "session.revoked", subjectId: session.userId } as const;
+  if (!dryRun) {
+    await ctx.db.execute(sql`
+      with revoked as ${revokeSessions(ctx, { id }, "revoked_by_operator")},
+      audited as (${auditIfAny(ctx, entry, sql`revoked`)})
+      select id from revoked`);
+    // In any case: a key may have been left when the record was closed.
+    await deleteSessionKeys(ctx, [id]);
+  }
+  const done = session.revokedAt ? `Session ${id} had ended already.` : `End session ${id}.`;
+  return { done, undo: null, detail: { sessionId: id, userId: session.userId } };
+}
+
+/** End all sessions of one account. Throws `not_found`. */
+export async function revokeUser(
+  ctx: Context,
+  name: string,
+  { by, dryRun }: Act,
+): Promise<Revoked> {
+  const { id: userId } = await getSubject(ctx, name);
+  const entry = { ...by, action: "sessions.revoked", subjectId: userId } as const;
+  const ids = dryRun ? await liveSessionsOf(ctx, userId) : await end(ctx, userId, entry);
+  return {
+    done: `End ${ids.length} ${ids.length === 1 ? "session" : "sessions"} of ${userId}.`,
+    undo: null,
+    detail: { userId, sessions: ids.length },
+  };
+}
+
+async function end(ctx: Context, userId: string, entry: AuditEntry): Promise<string[]> {
+  const { rows } = await ctx.db.execute<{ id: string }>(sql`
+    with revoked as ${revokeSessions(ctx, { userId }, "revoked_by_operator")},
+    audited as (${auditIfAny(ctx, entry, sql`revoked`)})
+    select id from revoked`);
+  const ids = rows.map(({ id }) => id);
+  await deleteSessionKeys(ctx, ids);
+  return ids;
+}
+
+async function liveSessionsOf({ db }: Context, userId: string): Promise<string[]> {
+  const live = and(eq(sessions.userId, userId), isNull(sessions.revokedAt));
+  const rows = await db.select({ id: sessions.id }).from(sessions).where(live);
+  return rows.map(({ id }) => id);
+}
+
+/**
+ * End every session that began before now, the caller's included: one row in Postgres, then the gate,
+ * which each request reads. When Redis cannot be told, requests go by Postgres as long as it is away, and
+ * the clock tells it within a minute of its return. Guests cannot sign in again: they lose their accounts.
+ */
+export async function revokeEverybody(ctx: Context, { by, dryRun }: Act): Promise<Revoked> {
+  const detail = await countLive(ctx);
+  const done = `End every session: ${detail.sessions} are live, ${detail.guests} of them of guests, who cannot sign in again.`;
+  if (dryRun) return { done, undo: null, detail };
+  const before = securitySettings.revokeAllBefore;
+  await ctx.db.batch([
+    ctx.db
+      .update(securitySettings)
+      .set({ revokeAllBefore: sql`greatest(${before}, ${timestamp(ctx.now)})` }),
+    auditRow(ctx, { ...by, action: "sessions.revoked_all", subjectId: "everybody" }),
+  ]);
+  const told = await tellGate(ctx);
+  return { done, undo: null, detail: { ...detail, redis: told ? "told" : "told within a minute" } };
+}
+
+async function tellGate(ctx: Context): Promise<boolean> {
+  try {
+    await writeGate("revokeAllBefore", ctx.now.getTime());
+    return true;
+  } catch (error) {
+    redisUnavailable(ctx.correlationId, error);
+    return false;
+  }
+}
+
+async function countLive({ db, now }: Context): Promise<{ sessions: number; guests: number }> {
+  const [counts] = await db
+    .select({
+      sessions: sql<number>`count(*)::int`,
+      guests: sql<number>`(count(*) filter (where ${users.isGuest}))::int`,
+    })
+    .from(sessions)
+    .innerJoin(users, eq(users.id, sessions.userId))
+    .where(
+      and(
+        isNull(sessions.revokedAt),
+        gt(sessions.idleExpiresAt, now),
+        or(isNull(sessions.expiresAt), gt(sessions.expiresAt, now)),
+        gte(sessions.createdAt, recordedRevokeAllBefore),
+      ),
+    );
+  return counts ?? { sessions: 0, guests: 0 };
+}

@@ -1,0 +1,104 @@
+import { desc, eq, getTableColumns, sql } from "drizzle-orm";
+import * as z from "zod";
+import { readSession } from "../auth/session/live-session.js";
+import { recordedRevokeAllBefore } from "../auth/session/session.js";
+import { actingRole } from "../auth/session/session-keys.js";
+import type { Context } from "../context.js";
+import { sessions, users } from "../db/schema/accounts.js";
+import { AppError } from "../errors.js";
+import { roundTrip } from "../redis/client.js";
+
+/** A session as operators see it: never token material, nor a whole address. */
+export const SessionSeen = z.strictObject({
+  id: z.string(),
+  userId: z.string(),
+  state: z.enum(["live", "revoked", "expired", "account_closed"]),
+  revokedReason: z.string().nullable(),
+  role: z.enum(["user", "operator", "admin"]),
+  authMethods: z.array(z.string()),
+  deviceName: z.string().nullable(),
+  platform: z.string().nullable(),
+  appVersion: z.string().nullable(),
+  ipPrefix: z.string().nullable(),
+  country: z.string().nullable(),
+  createdAt: z.iso.datetime(),
+  lastSeenAt: z.iso.datetime(),
+  expiresAt: z.iso.datetime().nullable(),
+});
+export type SessionSeen = z.infer<typeof SessionSeen>;
+
+export const SessionShown = z.strictObject({
+  ...SessionSeen.shape,
+  /** What Redis holds of it: the key decides while it is there, and the record where it is not. */
+  key: z.enum(["present", "missing", "unknown"]),
+  keyRole: z.string().nullable(),
+});
+export type SessionShown = z.infer<typeof SessionShown>;
+
+const listedMax = 50;
+
+/** An account's sessions, the newest first, those that have ended included. */
+export async function listSessionsOf(ctx: Context, userId: string): Promise<SessionSeen[]> {
+  const rows = await withAccount(ctx)
+    .where(eq(sessions.userId, userId))
+    .orderBy(desc(sessions.createdAt), desc(sessions.id))
+    .limit(listedMax);
+  return rows.map((row) => seen(row, ctx.now));
+}
+
+/** One session, with what Redis says of it. Throws `not_found`. */
+export async function showSession(ctx: Context, id: string): Promise<SessionShown> {
+  const [[row], key] = await Promise.all([withAccount(ctx).where(eq(sessions.id, id)), keyOf(id)]);
+  if (!row) throw new AppError("not_found");
+  return { ...seen(row, ctx.now), ...key };
+}
+
+async function keyOf(id: string): Promise<Pick<SessionShown, "key" | "keyRole">> {
+  try {
+    const trip = roundTrip();
+    const [session] = await Promise.all([readSession(trip, id), trip.send()]);
+    return { key: session ? "present" : "missing", keyRole: session?.role ?? null };
+  } catch {
+    return { key: "unknown", keyRole: null };
+  }
+}
+
+function withAccount({ db }: Context) {
+  return db
+    .select({
+      ...getTableColumns(sessions),
+      role: users.role,
+      isClosed: sql<boolean>`(${users.suspendedAt} is not null or ${users.purgeAt} is not null)`,
+      revokeAllBefore: recordedRevokeAllBefore,
+    })
+    .from(sessions)
+    .innerJoin(users, eq(users.id, sessions.userId));
+}
+
+type Row = Awaited<ReturnType<typeof withAccount>>[number];
+
+function seen(row: Row, now: Date): SessionSeen {
+  return {
+    id: row.id,
+    userId: row.userId,
+    state: stateOf(row, now),
+    revokedReason:
+      row.revokedReason ?? (row.createdAt < row.revokeAllBefore ? "everybody_revoked" : null),
+    role: actingRole(row.role, row.authMethods),
+    authMethods: row.authMethods,
+    deviceName: row.deviceName,
+    platform: row.devicePlatform,
+    appVersion: row.appVersion,
+    ipPrefix: row.ipPrefix,
+    country: row.country,
+    createdAt: row.createdAt.toISOString(),
+    lastSeenAt: row.lastSeenAt.toISOString(),
+    expiresAt: row.expiresAt?.toISOString() ?? null,
+  };
+}
+
+function stateOf(row: Row, now: Date): SessionSeen["state"] {
+  if (row.revokedAt || row.createdAt < row.revokeAllBefore) return "revoked";
+  if (row.isClosed) return "account_closed";
+  return [row.idleExpiresAt, row.expiresAt].some((end) => end && end <= now) ? "expired" : "live";
+}

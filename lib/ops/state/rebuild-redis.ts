@@ -1,0 +1,22 @@
+import { auditRow, type OperatorAct } from "../../audit/audit.js";
+import { sweepSessionKeys } from "../../auth/session/sweep.js";
+import type { Context } from "../../context.js";
+import { drainEvents } from "../../events/drain.js";
+import { mirrorGate } from "../gate/mirror.js";
+
+/**
+ * Write into Redis at once what each minute's tick writes: the flags and blocks, the moment that ends all
+ * sessions, no key of a session that has ended, the moment of the last drain. Keys of live sessions
+ * return with their next request (docs/decisions/004), so nothing here can sign anybody in or out. Safe
+ * to repeat; rejects while one of the stores is away.
+ */
+export async function rebuildRedis(
+  ctx: Context,
+  by: OperatorAct,
+): Promise<{ blocks: number; endedSessions: number }> {
+  await auditRow(ctx, { ...by, action: "redis.rebuilt", subjectId: "redis" });
+  const { blocks } = await mirrorGate(ctx);
+  const endedSessions = await sweepSessionKeys(ctx);
+  await drainEvents(ctx, { budgetMs: 3000 });
+  return { blocks, endedSessions };
+}

@@ -1,0 +1,34 @@
+import * as z from "zod";
+import type { Context } from "../../context.js";
+import { catalogue, type ErrorCode } from "../../errors.js";
+import { recentSeries } from "./recent-series.js";
+
+export const ErrorsByRoute = z.strictObject({
+  minutes: z.int(),
+  rows: z.array(
+    z.strictObject({
+      route: z.string(),
+      code: z.string(),
+      /** Null for a code that this release does not know. */
+      status: z.int().nullable(),
+      count: z.int(),
+    }),
+  ),
+});
+export type ErrorsByRoute = z.infer<typeof ErrorsByRoute>;
+
+const rowsMax = 100;
+
+/** Which codes the routes answered in the last minutes: those of ours (5xx) first, the most first. */
+export async function errorsByRoute(ctx: Context, minutes: number): Promise<ErrorsByRoute> {
+  const series = await recentSeries(ctx, "http_errors_total{", minutes);
+  const rows = series.map(({ labels: { route = "", code = "" }, value }) => ({
+    route,
+    code,
+    status: code in catalogue ? catalogue[code as ErrorCode].status : null,
+    count: value,
+  }));
+  const isOurs = ({ status }: (typeof rows)[number]) => Number((status ?? 0) >= 500);
+  rows.sort((one, other) => isOurs(other) - isOurs(one) || other.count - one.count);
+  return { minutes, rows: rows.slice(0, rowsMax) };
+}

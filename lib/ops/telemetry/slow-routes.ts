@@ -1,0 +1,80 @@
+import * as z from "zod";
+import type { Context } from "../../context.js";
+import { recentSeries } from "./recent-series.js";
+
+const seconds = z.number().nullable();
+
+export const SlowRoutes = z.strictObject({
+  minutes: z.int(),
+  rows: z.array(
+    z.strictObject({
+      route: z.string(),
+      count: z.int(),
+      meanSeconds: z.number(),
+      /** Within a bucket of the histogram it is an estimate; null where it is beyond the last one. */
+      p50: seconds,
+      p95: seconds,
+      p99: seconds,
+      /** How many took longer than 1 and 2 s, exactly. */
+      over1s: z.int(),
+      over2s: z.int(),
+    }),
+  ),
+});
+export type SlowRoutes = z.infer<typeof SlowRoutes>;
+
+interface Histogram {
+  /** How many took at most so many seconds. */
+  atMost: Map<number, number>;
+  sumMicroseconds: number;
+  count: number;
+}
+
+/** How long the routes took in the last minutes, the slowest P95 first. */
+export async function slowRoutes(ctx: Context, minutes: number): Promise<SlowRoutes> {
+  const series = await recentSeries(ctx, "http_request_duration_seconds", minutes);
+  const routes = new Map<string, Histogram>();
+  for (const { labels, suffix, value } of series) {
+    const { route = "", le } = labels;
+    const found = routes.get(route) ?? { atMost: new Map(), sumMicroseconds: 0, count: 0 };
+    if (suffix === "_sum") found.sumMicroseconds = value;
+    else if (suffix === "_count") found.count = value;
+    else found.atMost.set(le === "+Inf" ? Number.POSITIVE_INFINITY : Number(le), value);
+    routes.set(route, found);
+  }
+  const rows = [...routes].flatMap(([route, histogram]) =>
+    histogram.count === 0 ? [] : [{ route, ...summary(histogram) }],
+  );
+  const slowness = ({ p95 }: (typeof rows)[number]) => p95 ?? Number.MAX_VALUE;
+  rows.sort((one, other) => slowness(other) - slowness(one) || other.count - one.count);
+  return { minutes, rows };
+}
+
+function summary(histogram: Histogram) {
+  const { atMost, count, sumMicroseconds } = histogram;
+  return {
+    count,
+    meanSeconds: rounded(sumMicroseconds / count / 1e6),
+    p50: quantile(histogram, 0.5),
+    p95: quantile(histogram, 0.95),
+    p99: quantile(histogram, 0.99),
+    over1s: count - (atMost.get(1) ?? 0),
+    over2s: count - (atMost.get(2) ?? 0),
+  };
+}
+
+/** As Prometheus' histogram_quantile: evenly spread within a bucket. */
+function quantile({ atMost, count }: Histogram, share: number): number | null {
+  const rank = share * count;
+  let [from, before] = [0, 0];
+  for (const [bound, reached] of [...atMost].sort(([one], [other]) => one - other)) {
+    if (reached >= rank) {
+      if (bound === Number.POSITIVE_INFINITY) return null;
+      return rounded(from + ((bound - from) * (rank - before)) / (reached - before || 1));
+    }
+    [from, before] = [bound, reached];
+  }
+  return null;
+}
+
+const rounded = (value: number) => Math.round(value * 1000) / 1000;

@@ -1,0 +1,51 @@
+import { sweepSessionKeys } from "../auth/session/sweep.js";
+import type { Context } from "../context.js";
+import { drainEvents } from "../events/drain.js";
+import { ensurePartitions } from "../events/partitions.js";
+import { runDueJobs } from "../jobs/run-due.js";
+import { deliverDue } from "../mail/deliver.js";
+import { recordBreakerGauge } from "../toolkit/breaker/gauge.js";
+import { deliverNotices } from "./alerts/deliver-notices.js";
+import { evaluateAlerts } from "./alerts/evaluate.js";
+import { type Cron, type CronReport, runCron } from "./cron/cron.js";
+import { beat } from "./cron/heartbeat.js";
+import { mirrorGate } from "./gate/mirror.js";
+import { jobHandlers } from "./job-handlers.js";
+import { measureGauges } from "./metrics/measure-gauges.js";
+import { detectUnusualUsage } from "./unusual-usage.js";
+
+/** What a drain may take for the step that it is at when its time is over. */
+const marginMs = 3000;
+
+/** What is to be done each minute, in this order. The lease ends before the next minute begins. */
+export const tickCron: Cron = {
+  name: "tick",
+  period: "minute",
+  leaseSeconds: 55,
+  budgetSeconds: 50,
+  parts: [
+    [
+      "drain_events",
+      (ctx, { endMs }) => drainEvents(ctx, { budgetMs: endMs - performance.now() - marginMs }),
+      { budgetSeconds: 15 },
+    ],
+    ["measure_gauges", measureGauges],
+    ["record_breakers", recordBreakerGauge],
+    ["evaluate_alerts", evaluateAlerts, { withoutDatabase: true }],
+    ["deliver_notices", deliverNotices],
+    ["ensure_partitions", async (ctx) => ({ made: await ensurePartitions(ctx) })],
+    ["mirror_gate", mirrorGate],
+    ["detect_unusual_usage", detectUnusualUsage],
+    ["sweep_session_keys", async (ctx) => ({ sessions: await sweepSessionKeys(ctx) })],
+    ["deliver_mail", deliverDue, { budgetSeconds: 22 }],
+    ["run_jobs", (ctx, { endMs }) => runDueJobs(ctx, jobHandlers, endMs), { budgetSeconds: 15 }],
+  ],
+};
+
+/** Do the minute's work, once. Throws the first failure, after everything else was done. */
+export async function tick(ctx: Context): Promise<CronReport> {
+  const { report, isGood, failure } = await runCron(ctx, tickCron);
+  if (isGood) await beat(ctx);
+  if (failure) throw failure;
+  return report;
+}

@@ -1,0 +1,7 @@
+import type { Env } from "../env.js";
+import { keyedHash } from "../secret.js";
+
+/** What an account is limited by, from the canonical form of its address: it shows in Redis keys. */
+export function limitedAccount(env: Env, email: string): string {
+  return keyedHash(env, "limited-account", email);
+}

@@ -1,0 +1,81 @@
+import { randomUUID } from "node:crypto";
+import { inArray, type SQL, sql } from "drizzle-orm";
+import type { Context } from "../context.js";
+import { loginDelays } from "../db/schema/limits.js";
+import type { Count } from "./limiter.js";
+import { delayCount, delayKey } from "./login-delay.js";
+import type { Limit } from "./policies.js";
+
+/**
+ * What `reserveAttempt` does, while Redis cannot. One statement, which also removes a few delays that
+ * are over; of several at once each sees what the one before it has written.
+ */
+export async function reserveAttemptInPostgres(
+  ctx: Context,
+  limit: Limit,
+  value: string,
+): Promise<Count> {
+  const key = delayKey(limit, value);
+  const reservation = randomUUID();
+  const now = sql`cast(${ctx.now.getTime()} as bigint)`;
+  const end = sql`cast(${ctx.now.getTime() + limit.windowMs} as bigint)`;
+  const delays = sql`cast(${sql.param([...(limit.delaysMs ?? [])])} as bigint[])`;
+  const delayedAfter = (failures: SQL) =>
+    sql`case when ${failures} < ${limit.max} then 0
+      else ${now} + (${delays})[least(${failures} - ${limit.max} + 1, cardinality(${delays}))] end`;
+  const failures = sql`(case when held.expires_at_ms <= ${now} then 1 else held.failures + 1 end)`;
+  const unlessDelayed = (column: SQL, changed: SQL) =>
+    sql`${column} = case when held.delayed_until_ms > ${now} then held.${column} else ${changed} end`;
+  const { rows } = await ctx.db.execute<Reserved>(sql`
+    with pruned as (
+      delete from ${loginDelays} where key in (
+        select key from ${loginDelays} where expires_at_ms < ${now} and key <> ${key}
+        limit 20 for update skip locked
+      )
+    )
+    insert into ${loginDelays} as held
+      (key, failures, delayed_until_ms, expires_at_ms, last_reservation)
+    values (${key}, 1, ${delayedAfter(sql`1`)}, ${end}, ${reservation})
+    on conflict (key) do update set
+      ${unlessDelayed(sql`failures`, failures)},
+      ${unlessDelayed(sql`delayed_until_ms`, delayedAfter(failures))},
+      ${unlessDelayed(sql`expires_at_ms`, end)},
+      ${unlessDelayed(sql`last_reservation`, sql`excluded.last_reservation`)}
+    returning failures, delayed_until_ms, last_reservation = ${reservation} as allowed`);
+  const [row] = rows;
+  if (!row) throw new Error("The reserved attempt was not returned.");
+  return delayCount(limit, value, ctx.now, {
+    allowed: row.allowed,
+    failures: row.failures,
+    delayedUntilMs: Number(row.delayed_until_ms),
+  });
+}
+
+/** What `giveBackAttempt` does. */
+export async function giveBackAttemptInPostgres(ctx: Context, count: Count): Promise<void> {
+  const { limit, value, allowed, resetsAtMs } = count;
+  if (!allowed) return;
+  await ctx.db.execute(sql`
+    update ${loginDelays} set
+      failures = failures - 1,
+      delayed_until_ms = case
+        when failures - 1 < ${limit.max} or delayed_until_ms = ${resetsAtMs} then 0
+        else delayed_until_ms
+      end
+    where key = ${delayKey(limit, value)} and failures > 0`);
+}
+
+export async function forgetFailuresInPostgres(
+  ctx: Context,
+  counts: Pick<Count, "limit" | "value">[],
+): Promise<void> {
+  if (counts.length === 0) return;
+  const keys = counts.map(({ limit, value }) => delayKey(limit, value));
+  await ctx.db.delete(loginDelays).where(inArray(loginDelays.key, keys));
+}
+
+interface Reserved extends Record<string, unknown> {
+  failures: number;
+  delayed_until_ms: string | number;
+  allowed: boolean;
+}

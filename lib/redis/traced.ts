@@ -1,0 +1,26 @@
+import type { Requester } from "@upstash/redis";
+import { spanned, type Trace } from "../trace.js";
+
+const namesMax = 20;
+
+/** A way to Redis on which each trip is a span, told of by the names of its commands alone. */
+export function traced(requester: Requester, trace: Trace): Requester {
+  return Object.assign(Object.create(requester) as Requester, {
+    request: <Result>(call: Parameters<Requester["request"]>[0]) =>
+      spanned(
+        trace,
+        "db.redis",
+        () => namesIn(call.body),
+        () => requester.request<Result>(call),
+      ),
+  });
+}
+
+/** Of one command, or of a pipeline. */
+function namesIn(body: unknown): string {
+  if (!Array.isArray(body)) return "";
+  const commands = Array.isArray(body[0]) ? (body as unknown[][]) : [body];
+  const names = commands.slice(0, namesMax).map(([name]) => String(name).toUpperCase());
+  if (commands.length > namesMax) names.push("…");
+  return names.join(" ");
+}

@@ -1,0 +1,101 @@
+import type { Context } from "../context.js";
+import { externalCall, onwardHeaders } from "../observability/external-call.js";
+import { type OperationName, operations } from "./operations.js";
+
+/** How an attempt ended, in a word of few values: it labels a metric. */
+export type Outcome = "ok" | "timeout" | "network" | "invalid_reply" | `status_${number}`;
+
+export interface Attempt<T> {
+  outcome: Outcome;
+  /** What the reply said; undefined unless `outcome` is `ok`. */
+  value: T | undefined;
+  /** How long the toolkit wants to be left alone. */
+  retryAfterMs: number;
+}
+
+/** What is sent. A body that is a string is JSON. */
+export interface Sent<T> {
+  body?: string | FormData;
+  /** What a 2xx reply's text says. Throws where it is not what was promised. */
+  read(text: string): T;
+  signal?: AbortSignal;
+}
+
+const replyBytesMax = 1024 * 1024;
+
+/** Ask the toolkit once, within `timeoutMs`. Never rejects; each attempt is told in `ctx.facts`. */
+export async function attempt<T>(
+  ctx: Context,
+  operation: OperationName,
+  { body, read, signal }: Sent<T>,
+  timeoutMs: number,
+): Promise<Attempt<T>> {
+  const { method, path } = operations[operation];
+  const { url, apiKey } = ctx.env.toolkit;
+  const deadline = AbortSignal.timeout(Math.max(1, Math.ceil(timeoutMs)));
+  const ask = async (): Promise<Attempt<T>> => {
+    try {
+      const response = await fetch(`${url.replace(/\/+$/, "")}${path}`, {
+        method,
+        // A key is sent to the address it belongs to and to no other.
+        redirect: "manual",
+        signal: signal ? AbortSignal.any([deadline, signal]) : deadline,
+        headers: {
+          ...onwardHeaders(ctx),
+          ...(apiKey ? { Authorization: `Bearer ${apiKey}` } : {}),
+          ...(typeof body === "string" ? { "Content-Type": "application/json" } : {}),
+        },
+        ...(body === undefined ? {} : { body }),
+      });
+      return await readReply(response, read);
+    } catch {
+      return failed(deadline.aborted || signal?.aborted ? "timeout" : "network");
+    }
+  };
+  return externalCall(ctx, { service: "toolkit", operation }, ask, ({ outcome }) => outcome);
+}
+
+/** True where the toolkit did not do its part; a refusal of what was sent is no failure of its. */
+export function isFailure(outcome: string): boolean {
+  return outcome !== "ok" && !/^status_4(?!01|03|08|29)/.test(outcome);
+}
+
+async function readReply<T>(response: Response, read: (text: string) => T): Promise<Attempt<T>> {
+  const { ok, status, headers } = response;
+  if (!ok) {
+    await response.body?.cancel();
+    return { ...failed<T>(`status_${status}`), retryAfterMs: retryAfterMs(headers) };
+  }
+  const text = await boundedText(response);
+  if (text === null) return failed("invalid_reply");
+  try {
+    return { outcome: "ok", value: read(text), retryAfterMs: 0 };
+  } catch {
+    return failed("invalid_reply");
+  }
+}
+
+/** Null where it is longer than any reply that was promised. */
+async function boundedText(response: Response): Promise<string | null> {
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of response.body ?? []) {
+    bytes += chunk.byteLength;
+    if (bytes > replyBytesMax) return null;
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString("utf8");
+}
+
+/** RFC 9110, section 10.2.3: seconds or a date. */
+function retryAfterMs(headers: Headers): number {
+  const given = headers.get("retry-after") ?? "";
+  const ms = /^\d+$/.test(given) ? Number(given) * 1000 : Date.parse(given) - Date.now();
+  return Math.max(0, Math.min(ms || 0, 3_600_000));
+}
+
+const failed = <T>(outcome: Outcome): Attempt<T> => ({
+  outcome,
+  value: undefined,
+  retryAfterMs: 0,
+});

@@ -1,0 +1,107 @@
+import { randomUUID } from "node:crypto";
+import type { Context } from "../../context.js";
+import { AppError } from "../../errors.js";
+import { circuitBreakerChanged } from "../../observability/events.js";
+import { type Attempt, isFailure } from "../attempt.js";
+import type { OperationName } from "../operations.js";
+import { recordBreakerGauge } from "./gauge.js";
+import { LocalBreaker } from "./local-breaker.js";
+import { acquireProbe, reportFailures, settleProbe, type Transition } from "./shared-breaker.js";
+import { breakerState } from "./state.js";
+import { UntoldCalls } from "./untold-calls.js";
+
+/** Leave to call the toolkit; `settle` has to be told how it went. */
+export interface Admission {
+  /** A probe is one attempt, whatever it finds. */
+  isProbe: boolean;
+  settle(attempts: Attempt<unknown>[]): void;
+}
+
+const probeBusySeconds = 2;
+const local = new LocalBreaker();
+/** Successes of this process are told along with its next failure, so that alone they cost nothing. */
+const untold = new UntoldCalls();
+
+/**
+ * Ask the breaker, by what the gate said in the request's own trip: a closed one costs no call of Redis,
+ * and neither does its success. Where Redis was not asked or is silent, this process' own breaker decides.
+ * Throws `toolkit_unavailable` while it is open.
+ */
+export async function admit(
+  ctx: Context,
+  operation: OperationName,
+  leaseMs: number,
+): Promise<Admission> {
+  if (!ctx.gate) return admitLocally(ctx, operation);
+  const { mode, generation, untilMs } = breakerState(ctx.gate.toolkitBreaker);
+  if (mode === "forced_closed") return { isProbe: false, settle: countLocally };
+  if (mode === "forced_open") throw circuitOpen(ctx, operation, probeBusySeconds);
+  if (mode === "closed") {
+    return {
+      isProbe: false,
+      settle(attempts) {
+        countLocally(attempts);
+        untold.add(Date.now(), attempts.length);
+        const failures = attempts.filter(({ outcome }) => isFailure(outcome)).length;
+        if (failures === 0) return;
+        const calls = untold.take(Date.now());
+        const seen = { generation, failures, calls, retryAfterMs: longestPause(attempts) };
+        ctx.after(async () => tell(ctx, await reportFailures(new Date(), seen)));
+      },
+    };
+  }
+  const now = new Date();
+  if (untilMs > now.getTime())
+    throw circuitOpen(ctx, operation, Math.ceil((untilMs - now.getTime()) / 1000));
+  const holder = randomUUID();
+  const acquired = await acquireProbe(now, { generation, holder, leaseMs }).catch(() => false);
+  if (!acquired) throw circuitOpen(ctx, operation, probeBusySeconds);
+  return {
+    isProbe: true,
+    settle(attempts) {
+      countLocally(attempts);
+      const isHealthy = attempts.some(({ outcome }) => !isFailure(outcome));
+      const found = { generation, holder, isHealthy, retryAfterMs: longestPause(attempts) };
+      ctx.after(async () => tell(ctx, await settleProbe(new Date(), found)));
+    },
+  };
+}
+
+function admitLocally(ctx: Context, operation: OperationName): Admission {
+  const nowMs = Date.now();
+  const admitted = local.admit(nowMs);
+  if (admitted === "open") {
+    throw circuitOpen(ctx, operation, Math.max(1, Math.ceil((local.openUntilMs - nowMs) / 1000)));
+  }
+  if (admitted === "closed") return { isProbe: false, settle: countLocally };
+  return {
+    isProbe: true,
+    settle: (attempts) =>
+      local.settleProbe(
+        Date.now(),
+        attempts.some(({ outcome }) => !isFailure(outcome)),
+      ),
+  };
+}
+
+/** What this process has seen, so that it knows something when Redis goes away. */
+function countLocally(attempts: Attempt<unknown>[]): void {
+  const failures = attempts.filter(({ outcome }) => isFailure(outcome)).length;
+  local.count(Date.now(), { calls: attempts.length, failures });
+}
+
+async function tell(ctx: Context, transition: Transition): Promise<void> {
+  if (transition === "none") return;
+  circuitBreakerChanged(ctx.correlationId, "toolkit", transition);
+  await recordBreakerGauge(ctx);
+}
+
+/** The call that was not made is told like the others. */
+function circuitOpen(ctx: Context, operation: OperationName, retryAfterSeconds: number): AppError {
+  const call = { service: "toolkit", operation, outcome: "circuit_open", durationMs: 0 };
+  ctx.facts.externalCalls.push(call);
+  return new AppError("toolkit_unavailable", { retryAfterSeconds });
+}
+
+const longestPause = (attempts: Attempt<unknown>[]) =>
+  Math.max(0, ...attempts.map(({ retryAfterMs }) => retryAfterMs));

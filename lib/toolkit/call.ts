@@ -1,0 +1,102 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Context } from "../context.js";
+import { AppError, type ErrorCode } from "../errors.js";
+import { externalCallFailed, externalRetry } from "../observability/events.js";
+import { type Attempt, attempt, type Outcome, type Sent } from "./attempt.js";
+import { admit } from "./breaker/admission.js";
+import { type OperationName, operations } from "./operations.js";
+
+export interface Call<T> extends Omit<Sent<T>, "signal"> {
+  operation: OperationName;
+  /** How long the caller waits at most; the operation's own bound where it is shorter. */
+  deadlineMs?: number | undefined;
+  /** What it means when the toolkit refuses what was sent, by status. */
+  refusals?: Partial<Record<number, ErrorCode>>;
+}
+
+const pauseMs = 250;
+/** A lease of a probe outlives the probe. */
+const leaseSpareMs = 5000;
+
+/**
+ * Ask the toolkit, as often as the operation and the deadline allow. Throws `toolkit_unavailable` when it
+ * fails or the breaker is open, or what `refusals` names.
+ */
+export async function callToolkit<T>(ctx: Context, call: Call<T>): Promise<T> {
+  const { totalMs, retriesMax } = operations[call.operation];
+  const endsAtMs = performance.now() + Math.min(call.deadlineMs ?? totalMs, totalMs);
+  const admission = await admit(ctx, call.operation, totalMs + leaseSpareMs);
+  const attempts: Attempt<T>[] = [];
+  try {
+    await tryUntil(ctx, call, attempts, {
+      endsAtMs,
+      retriesMax: admission.isProbe ? 0 : retriesMax,
+    });
+  } finally {
+    admission.settle(attempts);
+  }
+  const last = attempts.at(-1);
+  if (last?.outcome === "ok") return last.value as T;
+  const outcome = last?.outcome ?? "timeout";
+  externalCallFailed({
+    correlationId: ctx.correlationId,
+    service: "toolkit",
+    operation: call.operation,
+    attempt: attempts.length,
+    reason: outcome,
+  });
+  throw refusalOf(call, outcome) ?? unavailable(last);
+}
+
+async function tryUntil<T>(
+  ctx: Context,
+  call: Call<T>,
+  attempts: Attempt<T>[],
+  { endsAtMs, retriesMax }: { endsAtMs: number; retriesMax: number },
+): Promise<void> {
+  const { operation } = call;
+  for (;;) {
+    const leftMs = endsAtMs - performance.now();
+    const tried = await attempt(
+      ctx,
+      operation,
+      call,
+      Math.min(operations[operation].attemptMs, leftMs),
+    );
+    attempts.push(tried);
+    if (!isPassing(tried.outcome) || attempts.length > retriesMax) return;
+    const delayMs = delayFor(attempts.length, tried.retryAfterMs);
+    // What cannot be waited for is left to the caller, who is told how long.
+    if (performance.now() + delayMs >= endsAtMs) return;
+    externalRetry({
+      correlationId: ctx.correlationId,
+      service: "toolkit",
+      operation,
+      attempt: attempts.length,
+      delay: delayMs,
+      reason: tried.outcome,
+    });
+    await sleep(delayMs);
+  }
+}
+
+/** May be over in a moment. A timeout has used up the time that another attempt would need. */
+function isPassing(outcome: Outcome): boolean {
+  return outcome === "network" || outcome === "status_429" || /^status_5/.test(outcome);
+}
+
+/** Doubling, at random from half of it to all of it, and never before the toolkit allows. */
+function delayFor(attemptsMade: number, retryAfterMs: number): number {
+  const doubled = pauseMs * 2 ** (attemptsMade - 1);
+  return Math.round(Math.max(doubled * (0.5 + Math.random() / 2), retryAfterMs));
+}
+
+function refusalOf<T>({ refusals = {} }: Call<T>, outcome: Outcome): AppError | undefined {
+  const code = refusals[Number(/^status_(\d+)$/.exec(outcome)?.[1])];
+  return code && new AppError(code);
+}
+
+function unavailable(last: Attempt<unknown> | undefined): AppError {
+  const retryAfterSeconds = Math.max(1, Math.ceil((last?.retryAfterMs ?? 0) / 1000));
+  return new AppError("toolkit_unavailable", { retryAfterSeconds });
+}

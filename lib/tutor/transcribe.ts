@@ -1,0 +1,70 @@
+import * as z from "zod";
+import type { Context } from "../context.js";
+import { AppError } from "../errors.js";
+import { hear } from "../toolkit/transcribe.js";
+import { LanguageTag } from "../user/language-tag.js";
+import { audioSeconds } from "./audio-length.js";
+import { audioTypeOf } from "./audio-type.js";
+
+export const audioBytesMax = 4 * 1024 * 1024;
+const secondsMax = 60;
+/** Encoders fill the last frame. */
+const secondsSpare = 0.5;
+
+const Switch = z.enum(["true", "false"]);
+
+/** The texts that come with the audio. */
+export const Wishes = z.strictObject({
+  language: LanguageTag.optional(),
+  formatting: z.enum(["none", "basic", "enhanced"]).optional(),
+  punctuation: Switch.optional(),
+  /** How many other readings are wanted. */
+  alternatives: z
+    .string()
+    .regex(/^([0-9]|10)$/, "A number from 0 to 10.")
+    .optional(),
+  autoDetectLanguage: Switch.optional(),
+});
+export type Wishes = z.infer<typeof Wishes>;
+
+const confidence = z.number().min(0).max(1).nullable();
+
+export const Transcript = z.strictObject({
+  text: z.string(),
+  language: z.string(),
+  /** Null where the toolkit does not say. */
+  confidence,
+  alternatives: z.array(z.strictObject({ text: z.string(), confidence })),
+  /** Seconds from the beginning. */
+  timestamps: z.array(z.strictObject({ text: z.string(), start: z.number(), end: z.number() })),
+});
+export type Transcript = z.infer<typeof Transcript>;
+
+/**
+ * Have a recording written down; neither it nor what was said is kept. Throws `audio_unsupported`,
+ * `audio_too_long` or `toolkit_unavailable`.
+ */
+export async function transcribe(
+  ctx: Context,
+  audio: Uint8Array<ArrayBuffer>,
+  wishes: Wishes,
+): Promise<Transcript> {
+  const contentType = audioTypeOf(audio);
+  if (!contentType) throw new AppError("audio_unsupported");
+  const seconds = await audioSeconds(audio, contentType).catch((cause) => {
+    throw new AppError("audio_unsupported", { cause });
+  });
+  if (seconds !== null && seconds > secondsMax + secondsSpare) throw new AppError("audio_too_long");
+  const given = Object.entries(wishes).filter((pair): pair is [string, string] => !!pair[1]);
+  const heard = await hear(ctx, { audio, contentType, fields: Object.fromEntries(given) });
+  return {
+    text: heard.text,
+    language: heard.language,
+    confidence: heard.confidence ?? null,
+    alternatives: (heard.alternatives ?? []).map((other) => ({
+      text: other.text,
+      confidence: other.confidence ?? null,
+    })),
+    timestamps: heard.timestamps ?? [],
+  };
+}

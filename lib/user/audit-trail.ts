@@ -1,0 +1,55 @@
+import { and, desc, eq, lt, or } from "drizzle-orm";
+import * as z from "zod";
+import type { Actor, Context } from "../context.js";
+import { auditLog } from "../db/schema/security.js";
+import { type PageRequest, page } from "../page.js";
+
+/** What the audit log tells somebody of a change to their account, or of one that they made. */
+export const AuditTrailEntry = z.strictObject({
+  at: z.iso.datetime(),
+  action: z.string(),
+  actor: z.enum(["you", "operator", "system"]),
+  /** The network that it was done from; null for what others did. */
+  ipPrefix: z.string().nullable(),
+});
+export type AuditTrailEntry = z.infer<typeof AuditTrailEntry>;
+
+/** The id of the entry that a page ended with. */
+export const AuditPosition = z.int().min(1);
+
+/** The person's own entries, newest first: those about them, and those of what they did. */
+export async function listAuditTrail(
+  ctx: Context,
+  { userId }: Actor,
+  request: PageRequest<number>,
+) {
+  const rows = await ctx.db
+    .select()
+    .from(auditLog)
+    .where(
+      and(
+        or(eq(auditLog.subjectId, userId), eq(auditLog.actorId, userId)),
+        request.cursor === undefined ? undefined : lt(auditLog.id, request.cursor),
+      ),
+    )
+    .orderBy(desc(auditLog.id))
+    .limit(request.limit + 1);
+  return page(
+    rows,
+    request,
+    (row) => presentEntry(row, userId),
+    ({ id }) => id,
+  );
+}
+
+/** Who else acted, and from where, is theirs. */
+function presentEntry(row: typeof auditLog.$inferSelect, userId: string): AuditTrailEntry {
+  const isOwn = row.actorId === userId;
+  const other = row.actorKind === "operator" ? "operator" : "system";
+  return {
+    at: row.at.toISOString(),
+    action: row.action,
+    actor: isOwn ? "you" : other,
+    ipPrefix: isOwn ? row.ipPrefix : null,
+  };
+}

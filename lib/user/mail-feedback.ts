@@ -1,0 +1,54 @@
+import { inArray } from "drizzle-orm";
+import * as z from "zod";
+import { canonicalEmail } from "../auth/email/address.js";
+import type { Context } from "../context.js";
+import { violatesUnique } from "../db/failures.js";
+import { users } from "../db/schema/accounts.js";
+import { suppressedAddresses, webhookEvents } from "../db/schema/mail.js";
+import { addressHash } from "../mail/address-hash.js";
+import { addressSuppressed } from "../observability/events.js";
+
+const to = z.array(z.string().max(512)).max(50);
+
+/** The events of Resend that concern us: resend.com/docs/webhooks/event-types. */
+const Feedback = z.discriminatedUnion("type", [
+  z.object({
+    type: z.literal("email.bounced"),
+    // Others, such as a full mailbox, pass.
+    data: z.object({ to, bounce: z.object({ type: z.literal("Permanent") }) }),
+  }),
+  z.object({ type: z.literal("email.complained"), data: z.object({ to }) }),
+]);
+
+/**
+ * Never write again to an address that does not exist or whose owner complained, and tell the account
+ * that it is bound to. Any other event changes nothing; a repeated delivery is taken once.
+ */
+export async function takeMailFeedback(
+  ctx: Context,
+  { id, event }: { id: string; event: unknown },
+): Promise<void> {
+  const { data: feedback } = Feedback.safeParse(event);
+  if (!feedback) return;
+  const emails = feedback.data.to.map(canonicalEmail).filter((email) => email !== null);
+  if (emails.length === 0) return;
+  const reason = feedback.type === "email.bounced" ? "bounced" : "complained";
+  const hashes = new Set(emails.map((email) => addressHash(ctx.env, email)));
+  const rows = [...hashes].map(
+    (hash) => ({ addressHash: hash, reason, createdAt: ctx.now }) as const,
+  );
+  try {
+    await ctx.db.batch([
+      ctx.db.insert(webhookEvents).values({ source: "mail", id, receivedAt: ctx.now }),
+      ctx.db.insert(suppressedAddresses).values(rows).onConflictDoNothing(),
+      ctx.db
+        .update(users)
+        .set({ emailUndeliverable: true, updatedAt: ctx.now })
+        .where(inArray(users.email, emails)),
+    ]);
+  } catch (error) {
+    if (violatesUnique(error, "webhook_events_pkey")) return;
+    throw error;
+  }
+  addressSuppressed(ctx.correlationId, reason, rows.length);
+}

@@ -1,0 +1,174 @@
+import { and, eq, isNull, lte, or, type SQL, sql } from "drizzle-orm";
+import * as z from "zod";
+import { type AuditAction, auditIfAny } from "../audit/audit.js";
+import type { Actor, Context } from "../context.js";
+import { lacksRequiredRow } from "../db/failures.js";
+import { requiredRow } from "../db/required-row.js";
+import { users } from "../db/schema/accounts.js";
+import { timestamp } from "../db/timestamp.js";
+import { writeOnce } from "../db/write-once.js";
+import { AppError } from "../errors.js";
+import { LanguageTag, TimeZone } from "./language-tag.js";
+import { presentUser, type User, userFromJson } from "./user.js";
+
+/** The app's words for levels, each with the levels of the Common European Framework that it covers. */
+const levelWords = {
+  beginner: ["A1", "A2"],
+  intermediate: ["B1", "B2"],
+  advanced: ["C1", "C2"],
+} as const;
+type LevelWord = keyof typeof levelWords;
+
+const Level = z.enum(["A1", "A2", "B1", "B2", "C1", "C2", "beginner", "intermediate", "advanced"]);
+type Level = z.infer<typeof Level>;
+
+const wordsMax = 20;
+const Words = z
+  .array(z.string().trim().min(1).max(64))
+  .max(wordsMax)
+  .transform((words) => [...new Set(words)]);
+
+/** Shown to others on the leaderboard: over TLS only, and with nobody's password in it. */
+const PictureUrl = z
+  .url({ protocol: /^https$/, hostname: z.regexes.domain })
+  .max(2048)
+  .refine((text) => URL.canParse(text) && !hasCredentials(new URL(text)), {
+    message: "A URL without credentials is needed.",
+  });
+const hasCredentials = ({ username, password }: URL) => username !== "" || password !== "";
+
+const ReminderTime = z.string().regex(/^([01]\d|2[0-3]):[0-5]\d$/, "HH:MM, 00:00 to 23:59");
+
+const answers = {
+  nativeLanguage: LanguageTag,
+  targetLanguage: LanguageTag,
+  level: Level,
+  goals: Words,
+  interests: Words,
+  topics: Words,
+  dailyGoalMinutes: z.int().min(1).max(240),
+  timeZone: TimeZone,
+};
+
+/** What people may change about themselves. A null takes the picture or the reminder away. */
+export const ProfileChanges = z
+  .strictObject({
+    ...answers,
+    name: z.string().trim().min(1).max(100),
+    avatarUrl: PictureUrl.nullable(),
+    reminderTime: ReminderTime.nullable(),
+  })
+  .partial()
+  .refine((changes) => Object.keys(changes).length > 0, { message: "Name a field to change." });
+export type ProfileChanges = z.infer<typeof ProfileChanges>;
+
+/** What the app asks a new learner. */
+export const OnboardingAnswers = z.strictObject({
+  ...answers,
+  reminderTime: ReminderTime.nullable().optional(),
+});
+export type OnboardingAnswers = z.infer<typeof OnboardingAnswers>;
+
+/** Change the person's profile. Throws `time_zone_changed_recently`. */
+export async function updateProfile(
+  ctx: Context,
+  actor: Actor,
+  changes: ProfileChanges,
+): Promise<User> {
+  return writeProfile(ctx, actor, "user.updated", changes);
+}
+
+/** Take the answers of the first start. They may be given again. Throws `time_zone_changed_recently`. */
+export async function completeOnboarding(
+  ctx: Context,
+  actor: Actor,
+  given: OnboardingAnswers,
+): Promise<User> {
+  return writeProfile(ctx, actor, "user.onboarded", { ...given, onboardingCompleted: true });
+}
+
+async function writeProfile(
+  ctx: Context,
+  { userId }: Actor,
+  action: AuditAction,
+  { level, timeZone, ...plain }: ProfileChanges & { onboardingCompleted?: true },
+): Promise<User> {
+  const update = ctx.db
+    .update(users)
+    .set({
+      ...plain,
+      ...(level === undefined ? {} : { level: levelToStore(level) }),
+      ...(timeZone === undefined ? {} : zoneToStore(ctx, timeZone)),
+      updatedAt: ctx.now,
+    })
+    .where(and(eq(users.id, userId), timeZone === undefined ? undefined : mayMove(ctx, timeZone)))
+    .returning();
+  const audit = { actor: { kind: "user", id: userId }, action, subjectId: userId } as const;
+  const write = ctx.db.execute<{ user: unknown }>(sql`
+    with changed as ${update},
+    audited as (${auditIfAny(ctx, audit, sql`changed`)})
+    select (select row_to_json(changed) from changed) as user, ${requiredRow(sql`changed`)}`);
+  try {
+    const [{ rows }] = await writeOnce(ctx, userId, [write]);
+    return presentUser(userFromJson(rows[0]?.user));
+  } catch (error) {
+    if (!lacksRequiredRow(error)) throw error;
+    throw await refusal(ctx, userId);
+  }
+}
+
+/** A word leaves a level that it covers as it is, and else means the lower of its two. */
+function levelToStore(level: Level): string | SQL {
+  if (!isLevelWord(level)) return level;
+  const [lower, upper] = levelWords[level];
+  return sql`case when ${users.level} = ${upper} then ${users.level} else ${lower} end`;
+}
+
+const isLevelWord = (level: Level): level is LevelWord => level in levelWords;
+
+const hourMs = 3_600_000;
+/** Else somebody could live a day twice, and double its limits. */
+const zoneKeptMs = 20 * hourMs;
+
+/**
+ * A new zone counts from the next midnight of the one in force until then, so that no day is cut short
+ * or begun twice. Naming the zone that was chosen already changes nothing.
+ */
+function zoneToStore(ctx: Context, timeZone: string) {
+  const now = timestamp(ctx.now);
+  const inForce = sql`case when ${users.timeZoneFrom} > ${now} then ${users.previousTimeZone}
+    else ${users.timeZone} end`;
+  // Postgres's list of zones may be older than Node.js's, by which names are accepted.
+  const known = sql`coalesce((select name from pg_timezone_names
+    where lower(name) = lower(${inForce}) limit 1), 'UTC')`;
+  const midnight = sql`(select (date_trunc('day', ${now} at time zone zone) + interval '1 day')
+    at time zone zone from (select ${known} as zone) known)`;
+  const ifNew = (value: SQL, kept: SQL) =>
+    sql`case when ${users.timeZone} = ${timeZone} then ${kept} else ${value} end`;
+  return {
+    timeZone,
+    previousTimeZone: ifNew(inForce, sql`${users.previousTimeZone}`),
+    timeZoneFrom: ifNew(midnight, sql`${users.timeZoneFrom}`),
+    timeZoneChangedAt: ifNew(now, sql`${users.timeZoneChangedAt}`),
+  };
+}
+
+function mayMove(ctx: Context, timeZone: string): SQL | undefined {
+  return or(
+    eq(users.timeZone, timeZone),
+    isNull(users.timeZoneChangedAt),
+    lte(users.timeZoneChangedAt, new Date(ctx.now.getTime() - zoneKeptMs)),
+  );
+}
+
+/** Why nothing was changed. */
+async function refusal(ctx: Context, userId: string): Promise<AppError> {
+  const [user] = await ctx.db
+    .select({ changedAt: users.timeZoneChangedAt })
+    .from(users)
+    .where(eq(users.id, userId));
+  if (!user) return new AppError("session_revoked");
+  const freeAtMs = (user.changedAt?.getTime() ?? 0) + zoneKeptMs;
+  const retryAfterSeconds = Math.max(1, Math.ceil((freeAtMs - ctx.now.getTime()) / 1000));
+  return new AppError("time_zone_changed_recently", { retryAfterSeconds });
+}

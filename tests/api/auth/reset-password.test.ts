@@ -1,0 +1,310 @@
+import { randomBytes, randomUUID } from "node:crypto";
+import { describe, expect, it } from "vitest";
+import forgotPassword from "../../../api/auth/forgot-password.js";
+import login from "../../../api/auth/login.js";
+import refresh from "../../../api/auth/refresh.js";
+import resetPassword from "../../../api/auth/reset-password.js";
+import user from "../../../api/user/index.js";
+import { call } from "../../support/call.js";
+import { costOf } from "../../support/cost.js";
+import { aConfirmedUser, mailedCode, otherCode, queuedMail } from "../../support/mailed-codes.js";
+import { aUser, password } from "../../support/people.js";
+import { useStores } from "../../support/stores.js";
+
+const stores = useStores();
+
+const newPassword = "a battery that is new";
+let lastAddress = 0;
+const anAddress = () => `203.0.113.${++lastAddress}`;
+
+async function codeFor(email: string): Promise<string> {
+  expect((await call(forgotPassword, "POST", { body: { email } })).status).toBe(202);
+  return mailedCode(stores, "reset_password", email);
+}
+
+interface Attempt {
+  email: string;
+  code: string;
+  password?: string;
+}
+const reset = (
+  { email, code, password = newPassword }: Attempt,
+  { key, ip = anAddress() }: { key?: string; ip?: string } = {},
+) =>
+  call(resetPassword, "POST", {
+    body: { email, code, password },
+    ip,
+    headers: key === undefined ? {} : { "idempotency-key": key },
+  });
+const signIn = (email: string, password: string) =>
+  call(login, "POST", { body: { email, password }, ip: anAddress() });
+const aKey = () => randomBytes(16).toString("base64url");
+
+describe("POST /api/auth/reset-password", () => {
+  it("sets the password, and ends every session", async () => {
+    const person = await aConfirmedUser(stores);
+    const other = (await signIn(person.email, password)).body;
+    const code = await codeFor(person.email);
+    expect(await reset({ email: person.email, code })).toMatchObject({ status: 204 });
+    for (const { accessToken: token, refreshToken } of [person, other]) {
+      expect(await call(user, "GET", { token })).toMatchObject({ code: "session_revoked" });
+      const renewed = await call(refresh, "POST", { body: { refreshToken } });
+      expect(renewed.code).toBe("session_revoked");
+    }
+    const keys = [`session:${person.sessionId}`, `session:${other.sessionId}`];
+    expect(await stores.redis("EXISTS", ...keys)).toBe(0);
+    const ended = await stores.sql(
+      "select distinct revoked_reason from sessions where user_id = $1",
+      person.user.id,
+    );
+    expect(ended).toEqual([{ revoked_reason: "password_reset" }]);
+    expect((await signIn(person.email, password)).status).toBe(401);
+    const { body } = await signIn(person.email, newPassword);
+    expect(body.user).toEqual(person.user);
+  });
+
+  it("tells the owner by mail, and the audit log", async () => {
+    const person = await aConfirmedUser(stores);
+    await reset({ email: person.email, code: await codeFor(person.email) });
+    const mails = await queuedMail(stores, { userId: person.user.id });
+    expect(mails).toMatchObject([{ template: "password_changed", send: true }]);
+    const audited = await stores.sql(
+      "select actor_kind, actor_id, reason from audit_log where action = 'password.reset' and subject_id = $1",
+      person.user.id,
+    );
+    expect(audited).toEqual([{ actor_kind: "user", actor_id: person.user.id, reason: null }]);
+  });
+
+  it("binds an address that was only claimed, and leaves other claims of it alone", async () => {
+    const first = await aUser();
+    const second = await aUser({ email: first.email, password: "the other one's own" });
+    const code = await codeFor(first.email);
+    expect((await reset({ email: first.email, code })).status).toBe(204);
+    const { body } = await signIn(first.email, newPassword);
+    expect(body.user).toEqual({ ...first.user, emailVerified: true });
+    const other = await call(user, "GET", { token: second.accessToken });
+    expect(other.body).toEqual(second.user);
+  });
+
+  it("takes a second factor away that stood on a claim, and leaves that of a bound account", async () => {
+    const factor = (userId: string) =>
+      stores.sql(
+        `with factor as (
+           insert into second_factors (user_id, id, sealed_secret, created_at)
+           values ($1, gen_random_uuid(), 'x', now())
+           returning user_id
+         )
+         insert into recovery_codes (user_id, code_hash, created_at)
+         select user_id, 'x', now() from factor`,
+        userId,
+      );
+    const left = async (userId: string) => {
+      const [row] = await stores.sql(
+        `select (select count(*) from second_factors where user_id = $1) as factors,
+           (select count(*) from recovery_codes where user_id = $1) as codes`,
+        userId,
+      );
+      return row;
+    };
+    const [claim, bound] = [await aUser(), await aConfirmedUser(stores)];
+    for (const { email, user } of [claim, bound]) {
+      await factor(user.id);
+      expect((await reset({ email, code: await codeFor(email) })).status).toBe(204);
+    }
+    expect(await left(claim.user.id)).toEqual({ factors: "0", codes: "0" });
+    expect(await left(bound.user.id)).toEqual({ factors: "1", codes: "1" });
+  });
+
+  it("takes a code once", async () => {
+    const { email } = await aConfirmedUser(stores);
+    const code = await codeFor(email);
+    expect((await reset({ email, code })).status).toBe(204);
+    const again = await reset({ email, code, password: "yet another one" });
+    expect(again).toMatchObject({ status: 422, code: "code_invalid" });
+    expect((await signIn(email, newPassword)).status).toBe(200);
+  });
+
+  it("voids the account's other codes", async () => {
+    const person = await aUser();
+    const code = await codeFor(person.email);
+    await reset({ email: person.email, code });
+    expect(await stores.sql("select 1 from mail_codes where user_id = $1", person.user.id)).toEqual(
+      [],
+    );
+  });
+
+  it("answers a repetition under the same key as the first time", async () => {
+    const { email } = await aConfirmedUser(stores);
+    const code = await codeFor(email);
+    const key = aKey();
+    expect((await reset({ email, code }, { key })).status).toBe(204);
+    const again = await reset({ email, code }, { key });
+    expect(again.status).toBe(204);
+    expect(again.headers.get("idempotent-replayed")).toBe("true");
+    const other = await reset({ email, code, password: "yet another one" }, { key });
+    expect(other).toMatchObject({ status: 422, code: "idempotency_mismatch" });
+  });
+
+  it("takes a key again whose first request was refused", async () => {
+    const { email } = await aConfirmedUser(stores);
+    const code = await codeFor(email);
+    const key = aKey();
+    const body = { email, code: otherCode(code) };
+    expect((await reset(body, { key })).code).toBe("code_invalid");
+    expect((await reset(body, { key })).code).toBe("code_invalid");
+    expect((await reset({ email, code }, { key })).status).toBe(204);
+  });
+
+  it("tells of a bad password before it looks at the code, and spends no attempt", async () => {
+    const { email } = await aConfirmedUser(stores);
+    const code = await codeFor(email);
+    for (let attempt = 0; attempt < 6; attempt++) {
+      const refused = await reset({ email, code, password: "short" });
+      expect(refused).toMatchObject({ status: 422, code: "validation_failed" });
+      expect(refused.body.errors).toMatchObject([{ pointer: "/password" }]);
+    }
+    expect((await reset({ email, code })).status).toBe(204);
+  });
+
+  it("compares five codes and no more, and hashes nothing for a wrong one", async () => {
+    const { email } = await aConfirmedUser(stores);
+    const code = await codeFor(email);
+    for (let attempt = 0; attempt < 5; attempt++) {
+      // The second call is the security event, after the reply.
+      const cost = await costOf(stores, () => reset({ email, code: otherCode(code) }));
+      expect(cost).toMatchObject({ status: 422, hashes: 0, calls: { postgresCalls: 2 } });
+    }
+    expect(await reset({ email, code })).toMatchObject({ status: 422, code: "code_invalid" });
+    expect((await signIn(email, password)).status).toBe(200);
+  });
+
+  it("counts wrong codes by address, apart from wrong passwords", async () => {
+    const { email } = await aConfirmedUser(stores);
+    const ip = anAddress();
+    const fail = () => call(login, "POST", { body: { email, password: "not it" }, ip });
+    for (let attempt = 0; attempt < 6; attempt++) await fail();
+    expect((await fail()).status).toBe(429);
+    const code = await codeFor(email);
+    for (let attempt = 0; attempt < 4; attempt++) {
+      expect((await reset({ email, code: otherCode(code) }, { ip })).status).toBe(422);
+    }
+    expect((await reset({ email, code }, { ip })).status).toBe(204);
+    for (let attempt = 0; attempt < 5; attempt++) await reset({ email, code }, { ip });
+    expect((await reset({ email, code }, { ip })).status).toBe(429);
+  });
+
+  it.each([
+    ["with Redis", async () => {}],
+    ["while Redis refuses", () => stores.faults.redis.set({ kind: "refuse" })],
+  ])("ends the delay that strangers caused, %s", async (_, begin) => {
+    const person = await aConfirmedUser(stores);
+    await begin();
+    for (let guess = 0; guess < 5; guess++) await signIn(person.email, "not the password");
+    expect((await signIn(person.email, password)).status).toBe(429);
+    const code = await codeFor(person.email);
+    expect((await reset({ email: person.email, code })).status).toBe(204);
+    await stores.settled();
+    expect((await signIn(person.email, newPassword)).status).toBe(200);
+  });
+
+  it("ends the owner's own wait at an address where the password was mistyped", async () => {
+    const { email } = await aConfirmedUser(stores);
+    const ip = anAddress();
+    const signInHere = (typed: string) =>
+      call(login, "POST", { body: { email, password: typed }, ip });
+    for (let guess = 0; guess < 5; guess++) await signInHere("not the password");
+    const code = await codeFor(email);
+    expect((await reset({ email, code }, { ip })).status).toBe(204);
+    await stores.settled();
+    expect((await signInHere(newPassword)).status).toBe(200);
+  });
+
+  it("answers an unknown address as a wrong code, at the same cost", async () => {
+    const { email } = await aConfirmedUser(stores);
+    const code = otherCode(await codeFor(email));
+    const unknown = `nobody-${randomUUID()}@example.com`;
+    await call(forgotPassword, "POST", { body: { email: unknown } });
+    const known = await costOf(stores, () => reset({ email, code }));
+    expect(known).toMatchObject({ status: 422, body: { code: "code_invalid" } });
+    for (const stranger of [unknown, `nobody-${randomUUID()}@example.com`, "no address"]) {
+      expect(await costOf(stores, () => reset({ email: stranger, code }))).toEqual(known);
+    }
+  });
+
+  it("never matches a code of an address that nobody has", async () => {
+    const email = `nobody-${randomUUID()}@example.com`;
+    await call(forgotPassword, "POST", { body: { email } });
+    await stores.sql("update mail_codes set user_id = null where email = $1", email);
+    const { mailCode } = await import("../../../lib/mail/codes.js");
+    const { env } = await import("../../../lib/env.js");
+    const [row] = await stores.sql("select id from mail_codes where email = $1", email);
+    const code = mailCode(env(), row?.id ?? "");
+    expect((await reset({ email, code })).code).toBe("code_invalid");
+  });
+
+  it("refuses the code of an account that has another address by now", async () => {
+    const person = await aConfirmedUser(stores);
+    const code = await codeFor(person.email);
+    await stores.sql(
+      "update users set email = $2 where id = $1",
+      person.user.id,
+      `moved-${randomUUID()}@example.com`,
+    );
+    expect((await reset({ email: person.email, code })).code).toBe("code_invalid");
+    const [row] = await stores.sql("select email from users where id = $1", person.user.id);
+    expect(row?.email).not.toBe(person.email);
+  });
+
+  it("refuses the code of a claim whose address somebody else has confirmed since", async () => {
+    const [first, rival] = [await aUser(), await aUser()];
+    const code = await codeFor(first.email);
+    await stores.sql(
+      "update users set email = $2, claimed_email = null where id = $1",
+      rival.user.id,
+      first.email,
+    );
+    expect((await reset({ email: first.email, code })).code).toBe("code_invalid");
+    expect((await call(user, "GET", { token: first.accessToken })).status).toBe(200);
+  });
+
+  it("refuses a code after ten minutes", async () => {
+    const { email } = await aConfirmedUser(stores);
+    const code = await codeFor(email);
+    const [row] = await stores.sql(
+      `update mail_codes set expires_at = now() - interval '1 second' where email = $1
+       returning extract(epoch from expires_at - created_at) as life`,
+      email,
+    );
+    expect(Number(row?.life)).toBeLessThan(600);
+    expect((await reset({ email, code })).code).toBe("code_invalid");
+  });
+
+  it("costs one hash, two Postgres calls and two Redis round trips", async () => {
+    const { email } = await aConfirmedUser(stores);
+    const code = await codeFor(email);
+    const cost = await costOf(stores, () => reset({ email, code }));
+    expect(cost).toMatchObject({
+      status: 204,
+      hashes: 1,
+      calls: { postgresCalls: 2, redisTrips: 4 },
+    });
+  });
+
+  it("answers 503 while Postgres is away, and the code is as good as before", async () => {
+    const { email } = await aConfirmedUser(stores);
+    const code = await codeFor(email);
+    await stores.faults.postgres.set({ kind: "refuse" });
+    expect((await reset({ email, code })).status).toBe(503);
+    await stores.faults.postgres.set(null);
+    expect((await reset({ email, code })).status).toBe(204);
+  });
+
+  it("ends the sessions by the record alone while Redis is away", async () => {
+    const person = await aConfirmedUser(stores);
+    const code = await codeFor(person.email);
+    await stores.faults.redis.set({ kind: "refuse" });
+    expect((await reset({ email: person.email, code })).status).toBe(204);
+    const answer = await call(user, "GET", { token: person.accessToken });
+    expect(answer.code).toBe("session_revoked");
+  });
+});

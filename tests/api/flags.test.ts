@@ -1,0 +1,182 @@
+import { randomUUID } from "node:crypto";
+import { beforeAll, describe, expect, it } from "vitest";
+import login from "../../api/auth/login.js";
+import flags from "../../api/flags.js";
+import livez from "../../api/livez.js";
+import flag from "../../api/ops/flags/[name].js";
+import list from "../../api/ops/flags/index.js";
+import user from "../../api/user/index.js";
+import preferences from "../../api/user/preferences.js";
+import { routeGroups } from "../../lib/ops/flags/route-groups.js";
+import { mirrorGate } from "../../lib/ops/gate/mirror.js";
+import { call } from "../support/call.js";
+import { aContext } from "../support/context.js";
+import { setEnvironment, useEnvironment } from "../support/environment.js";
+import { anOperator, breakGlassToken, type OperatorPerson } from "../support/operators.js";
+import { aUser, someUsers } from "../support/people.js";
+import { useStores } from "../support/stores.js";
+
+useEnvironment({ OPS_TOKEN: breakGlassToken });
+const stores = useStores({ redisMs: 2500 });
+let operator: OperatorPerson;
+beforeAll(async () => {
+  setEnvironment({ OPS_TOKEN: breakGlassToken });
+  operator = await anOperator(stores);
+});
+
+const put = (name: string, body: object, token = operator.token) =>
+  call(flag, "PUT", {
+    token,
+    url: `http://localhost:8080/api/ops/flags/${name}`,
+    body: { reason: "a test", ...body },
+  });
+const of = async (token?: string) => (await call(flags, "GET", token ? { token } : {})).body;
+
+describe("a kill switch", () => {
+  it("stops a group of routes at once, before a body is read, and no other", async () => {
+    const { accessToken: token } = await aUser();
+    const off = await put("user", { enabled: false });
+    expect(off.body).toMatchObject({
+      done: "Switch user off.",
+      undo: expect.stringContaining("flag on user"),
+    });
+    const answer = await call(user, "GET", { token });
+    expect(answer).toMatchObject({ status: 503, code: "feature_disabled" });
+    expect(answer.headers.get("retry-after")).toBe("60");
+    const unread = new ReadableStream(
+      { pull: () => expect.unreachable("the body was read") },
+      { highWaterMark: 0 },
+    );
+    const headers = { "content-type": "application/json", "if-match": "*" };
+    expect((await call(preferences, "PUT", { token, body: unread, headers })).status).toBe(503);
+    expect(
+      (await call(login, "POST", { body: { email: "a@example.com", password: "not this" } }))
+        .status,
+    ).toBe(401);
+    expect((await call(livez, "GET")).status).toBe(200);
+    expect((await of()).switchedOff).toEqual(["user"]);
+    await put("user", { enabled: true });
+    expect((await call(user, "GET", { token })).status).toBe(200);
+    const rows = await stores.sql(
+      "select subject_id from audit_log where action = 'flag.changed' order by id",
+    );
+    expect(rows.slice(-2)).toMatchObject([{ subject_id: "user:off" }, { subject_id: "user:on" }]);
+  });
+
+  it("holds while Redis is away and after it has lost everything, and Redis is told again", async () => {
+    const { accessToken: token } = await aUser();
+    await put("user", { enabled: false });
+    await stores.redis("FLUSHDB");
+    expect(await call(user, "GET", { token })).toMatchObject({ code: "feature_disabled" });
+    await stores.settled();
+    expect(await stores.redis("HGET", "gate", "flags")).toContain('"user"');
+    await stores.faults.redis.set({ kind: "refuse" });
+    expect(await call(user, "GET", { token })).toMatchObject({ code: "feature_disabled" });
+    await stores.faults.redis.set(null);
+    await put("user", { enabled: true });
+  });
+
+  it("can be thrown by the break-glass token, which can switch nothing on", async () => {
+    expect((await put("stt", { enabled: false }, breakGlassToken)).status).toBe(200);
+    expect((await put("stt", { enabled: true }, breakGlassToken)).code).toBe("forbidden");
+    expect((await put("stt", { enabled: true })).status).toBe(200);
+  });
+
+  it("is not missed by a slip of the pen: what nobody has made cannot be switched off", async () => {
+    const answer = await put("uesr", { enabled: false });
+    expect(answer).toMatchObject({ status: 422, code: "validation_failed" });
+    expect(answer.body.errors[0].message).toContain("auth, user");
+    expect(await stores.sql("select from flags where name = 'uesr'")).toEqual([]);
+  });
+
+  it("exists for each group of routes, and is no feature", async () => {
+    const { items } = (await call(list, "GET", { token: operator.token })).body;
+    const switches = items.filter(({ kind }: { kind: string }) => kind === "kill_switch");
+    expect(switches.map(({ name }: { name: string }) => name)).toEqual(Object.keys(routeGroups));
+    expect((await put("auth", { enabled: true, percentage: 10 })).code).toBe("validation_failed");
+    expect((await put("Not a name", { enabled: true })).status).toBe(404);
+  });
+
+  it("changes nothing in a dry run, and costs a request no call", async () => {
+    const { accessToken: token } = await aUser();
+    expect((await put("user", { enabled: false, dryRun: true })).body.undo).toBeNull();
+    await stores.resetCalls();
+    expect((await call(user, "GET", { token })).status).toBe(200);
+    expect(stores.calls()).toEqual({ redisTrips: 1, redisCommands: 6, postgresCalls: 1 });
+  });
+
+  it("is not undone by an older record that is written late", async () => {
+    await put("user", { enabled: true });
+    // Another change is made, and mirrored, after this one has read the record and before it writes.
+    let isBetween = false;
+    const changeBefore = async (body: unknown) => {
+      if (isBetween || !JSON.stringify(body).includes("SADD")) return false;
+      isBetween = true;
+      await put("user", { enabled: false });
+      return false;
+    };
+    await stores.faults.redis.set({ kind: "latency", ms: 1, match: changeBefore });
+    await mirrorGate(aContext());
+    await stores.faults.redis.set(null);
+    expect(isBetween).toBe(true);
+    expect(await stores.redis("HGET", "gate", "flags")).toContain('"off":["user"]');
+    await put("user", { enabled: true });
+  });
+
+  it("follows a record that was restored to an earlier moment, at the next tick or rebuild", async () => {
+    const [before] = await stores.sql("select version from mirror_versions where name = 'flags'");
+    await put("user", { enabled: false });
+    await stores.sql(
+      "update mirror_versions set version = $1 where name = 'flags'",
+      before?.version ?? "",
+    );
+    await stores.sql("update flags set enabled = true where name = 'user'");
+    await mirrorGate(aContext());
+    expect(await stores.redis("HGET", "gate", "flags")).toContain('"off":[]');
+    await put("user", { enabled: false });
+    expect(await stores.redis("HGET", "gate", "flags")).toContain('"off":["user"]');
+    await put("user", { enabled: true });
+  });
+});
+
+describe("GET /api/flags", () => {
+  it("gives a feature to its share of people, always the same ones, and to who is named", async () => {
+    const people = await someUsers(8);
+    const named = people[0];
+    await put("new-cards", { enabled: true, percentage: 0, users: [named?.user.id] });
+    const has = async () =>
+      Promise.all(
+        people.map(async ({ accessToken }) => (await of(accessToken)).features["new-cards"]),
+      );
+    expect(await has()).toEqual(people.map((person) => person === named));
+    await put("new-cards", { enabled: true, percentage: 50 });
+    const half = await has();
+    expect(await has()).toEqual(half);
+    await put("new-cards", { enabled: true, percentage: 80 });
+    const most = await has();
+    expect(most.filter((on, at) => half[at] && !on)).toEqual([]);
+    await put("new-cards", { enabled: false });
+    expect((await has()).some(Boolean)).toBe(false);
+  });
+
+  it("tells who is not signed in of what is public alone, and of an ETag", async () => {
+    await put("secret-thing", { enabled: true });
+    await put("open-thing", { enabled: true, isPublic: true });
+    const answer = await call(flags, "GET");
+    expect(answer.body.features).toMatchObject({ "open-thing": true });
+    expect(answer.body.features).not.toHaveProperty("secret-thing");
+    const headers = { "if-none-match": answer.headers.get("etag") ?? "" };
+    expect((await call(flags, "GET", { headers })).status).toBe(304);
+    await put("open-thing", { enabled: false });
+    expect((await call(flags, "GET", { headers })).status).toBe(200);
+  });
+
+  it("refuses more targets than every request should carry", async () => {
+    const users = Array.from({ length: 90 }, () => randomUUID());
+    const codes = [];
+    for (const name of ["one", "two", "three"]) {
+      codes.push((await put(name, { enabled: true, users })).code);
+    }
+    expect(codes).toEqual([undefined, undefined, "validation_failed"]);
+  });
+});

@@ -1,0 +1,230 @@
+import { beforeEach, describe, expect, it } from "vitest";
+import metricsRoute from "../../api/metrics.js";
+import { type MetricName, metrics, seriesName } from "../../lib/observability/metrics.js";
+import { version } from "../../lib/release.js";
+import { call } from "../support/call.js";
+import { setEnvironment, useEnvironment } from "../support/environment.js";
+import { useLogLines } from "../support/log-lines.js";
+import { aUser } from "../support/people.js";
+import { useStores } from "../support/stores.js";
+
+const stores = useStores({ redisMs: 2500 });
+const lines = useLogLines();
+const token = "the-scrapers-token-of-the-tests";
+const environment = { METRICS_TOKEN: token, GIT_COMMIT_SHA: "abc123" };
+useEnvironment(environment);
+
+const scrape = () => call(metricsRoute, "GET", { token });
+const samples = async () => (await scrape()).body.split("\n") as string[];
+
+async function total(name: MetricName, labels: Record<string, string>, value: number) {
+  await keep(seriesName(name, labels), value);
+}
+
+async function keep(series: string, value: number) {
+  await stores.sql("insert into telemetry_totals values ($1, $2)", series, String(value));
+}
+
+async function gauge(series: string, value: number, ageSeconds = 0) {
+  await stores.sql(
+    "insert into telemetry_gauges values ($1, $2, now() - make_interval(secs => $3::int))",
+    series,
+    String(value),
+    String(ageSeconds),
+  );
+}
+
+beforeEach(async () => {
+  for (const table of ["telemetry_totals", "telemetry_gauges"]) {
+    await stores.sql(`delete from ${table}`);
+  }
+  await stores.redis("FLUSHDB");
+});
+
+describe("GET /api/metrics", () => {
+  it("tells every kind of metric in Prometheus' text format", async () => {
+    await total("http_requests_total", { route: "/api/user", method: "GET", status: "200" }, 7);
+    await total("http_requests_total", { route: "/api/user", method: "GET", status: "401" }, 2);
+    for (const [le, value] of [["0.5", 3] as const, ["1", 4] as const]) {
+      await keep(
+        seriesName("http_request_duration_seconds", { route: "/api/user", le }, "_bucket"),
+        value,
+      );
+    }
+    const route = { route: "/api/user" };
+    await keep(seriesName("http_request_duration_seconds", route, "_sum"), 1_234_567);
+    await keep(seriesName("http_request_duration_seconds", route, "_count"), 9);
+    await gauge(seriesName("active_sessions"), 12);
+    const { status, headers, body } = await scrape();
+    expect(status).toBe(200);
+    expect(headers.get("content-type")).toBe("text/plain; version=0.0.4; charset=utf-8");
+    expect(headers.get("content-length")).toBe(String(Buffer.byteLength(body)));
+    expect(headers.get("cache-control")).toBe("no-store");
+    expect(body).toContain(
+      [
+        "# HELP http_requests_total Requests that were answered.",
+        "# TYPE http_requests_total counter",
+        'http_requests_total{route="/api/user",method="GET",status="200"} 7',
+        'http_requests_total{route="/api/user",method="GET",status="401"} 2',
+        "# HELP http_request_duration_seconds How long requests took.",
+        "# TYPE http_request_duration_seconds histogram",
+        'http_request_duration_seconds_bucket{route="/api/user",le="0.01"} 0',
+      ].join("\n"),
+    );
+    expect(body).toContain(
+      [
+        'http_request_duration_seconds_bucket{route="/api/user",le="0.5"} 3',
+        'http_request_duration_seconds_bucket{route="/api/user",le="1"} 4',
+      ].join("\n"),
+    );
+    expect(body).toContain(
+      [
+        'http_request_duration_seconds_bucket{route="/api/user",le="+Inf"} 9',
+        'http_request_duration_seconds_sum{route="/api/user"} 1.234567',
+        'http_request_duration_seconds_count{route="/api/user"} 9',
+      ].join("\n"),
+    );
+    expect(body).toContain(
+      "# HELP active_sessions Sessions that are live.\n# TYPE active_sessions gauge\nactive_sessions 12\n",
+    );
+    expect(body).toMatch(/[^\n]\n$/);
+  });
+
+  it("leaves out what never happened, but for counters without labels", async () => {
+    const body = await samples();
+    expect(body).toContain("telemetry_lost_batches_total 0");
+    expect(body).toContain("telemetry_events_total 0");
+    for (const name of ["http_requests_total", "alert_active", "active_sessions"] as const) {
+      expect(body.filter((line) => line.includes(name))).toEqual([]);
+    }
+  });
+
+  it("names the release", async () => {
+    expect(await samples()).toContain(`build_info{version="${version}",sha="abc123"} 1`);
+  });
+
+  it("tells how far the drain is behind when it cannot work, and never less than nothing", async () => {
+    await stores.faults.redis.set({ kind: "refuse" });
+    await stores.sql("update drain_state set drained_until = now() - interval '100 s'");
+    const lag = async () =>
+      Number((await scrape()).body.match(/^telemetry_drain_lag_seconds (\S+)$/m)?.[1]);
+    expect(await lag()).toBeGreaterThanOrEqual(100);
+    expect(await lag()).toBeLessThan(130);
+    await gauge("telemetry_drain_lag_seconds", 3);
+    expect(await lag()).toBeGreaterThanOrEqual(100);
+    await stores.sql("update drain_state set drained_until = now() + interval '100 s'");
+    expect(await lag()).toBe(0);
+  });
+
+  it("forgets what is measured each minute when nobody measures it, and keeps the rest", async () => {
+    const job = 'cron_last_success_timestamp_seconds{job="cleanup"}';
+    await gauge(seriesName("active_sessions"), 12, 310);
+    await gauge(job, 1_700_000_000, 7200);
+    await gauge(seriesName("probe_failed", { probe: "redis" }), 1, 310);
+    await gauge(seriesName("probe_failed", { probe: "postgres" }), 0, 60);
+    const body = await samples();
+    expect(body).toContain(`${job} 1700000000`);
+    expect(body).toContain('probe_failed{probe="postgres"} 0');
+    expect(body.filter((line) => /active_sessions|"redis"/.test(line))).toEqual([]);
+  });
+
+  it.each([
+    ["that never opened", null, 0],
+    ["that closed again", "closed:3:0", 0],
+    ["that waits to try again", `open:4:${Date.now() + 3_600_000}`, 2],
+    ["that may be tried", "open:4:1000", 1],
+    ["that an operator holds open", "forced_open:5:0", 2],
+  ])("tells the state of a breaker %s", async (_, field, state) => {
+    if (field !== null) await stores.redis("HSET", "gate", "breaker:toolkit", field);
+    expect(await samples()).toContain(`circuit_breaker_state{service="toolkit"} ${state}`);
+  });
+
+  it("goes on without Redis, and then tells of the breaker what was written down last", async () => {
+    const breaker = seriesName("circuit_breaker_state", { service: "toolkit" });
+    await gauge(breaker, 2);
+    expect(await samples()).toContain(`${breaker} 0`);
+    await stores.faults.redis.set({ kind: "refuse" });
+    expect(await scrape()).toMatchObject({ status: 200 });
+    expect(await samples()).toContain(`${breaker} 2`);
+    await stores.sql("delete from telemetry_gauges");
+    expect((await scrape()).body).not.toContain("circuit_breaker_state");
+  });
+
+  it("answers 503 without Postgres, so that the scrape is seen to fail", async () => {
+    await stores.faults.postgres.set({ kind: "refuse" });
+    expect(await scrape()).toMatchObject({ status: 503, code: "service_unavailable" });
+  });
+
+  it("costs one Postgres call and one Redis command, whatever there is", async () => {
+    for (const status of ["200", "404", "500"]) {
+      await total("http_requests_total", { route: "/api/user", method: "GET", status }, 1);
+    }
+    await scrape();
+    await stores.resetCalls();
+    await scrape();
+    const reads = stores.faults.postgres.calls.filter(({ body }) =>
+      JSON.stringify(body).includes("from telemetry_totals union all"),
+    );
+    expect(reads).toHaveLength(1);
+    const { postgresCalls, ...redis } = stores.calls();
+    expect(redis).toEqual({ redisTrips: 1, redisCommands: 1 });
+    expect(postgresCalls).toBeLessThanOrEqual(1);
+  });
+
+  it("is for the scraper alone, without any I/O for others", async () => {
+    const { accessToken } = await aUser();
+    await stores.resetCalls();
+    const strangers = [
+      {},
+      { token: "guess" },
+      { headers: { authorization: `Basic ${token}` } },
+      { token: accessToken },
+    ];
+    for (const stranger of strangers) {
+      const answer = await call(metricsRoute, "GET", stranger);
+      expect(answer).toMatchObject({ status: 401, code: "metrics_token_invalid" });
+    }
+    expect(stores.calls()).toMatchObject({ redisTrips: 0 });
+    expect(lines.read("metrics_token_invalid")).toHaveLength(strangers.length);
+  });
+
+  it("is for nobody where no token is set", async () => {
+    setEnvironment({ ...environment, METRICS_TOKEN: "" });
+    for (const nothing of [{}, { token: "" }, { token: "undefined" }]) {
+      expect(await call(metricsRoute, "GET", nothing)).toMatchObject({ status: 401 });
+    }
+  });
+
+  it("is served under any host name, for scrapers reach machines", async () => {
+    setEnvironment({ ...environment, ALLOWED_HOSTS: "linguamate.com" });
+    const url = "http://10.0.0.7:8080/api/metrics";
+    expect(await call(metricsRoute, "GET", { token, url })).toMatchObject({ status: 200 });
+  });
+
+  it("answers HEAD without the text", async () => {
+    const { status, headers, body } = await call(metricsRoute, "HEAD", { token });
+    expect({ status, body }).toEqual({ status: 200, body: undefined });
+    expect(headers.get("content-type")).toContain("text/plain");
+  });
+
+  it("has every metric that the operations guide names in its table", () => {
+    expect(Object.keys(metrics)).toEqual(
+      expect.arrayContaining([
+        "http_requests_total",
+        "http_request_duration_seconds",
+        "http_errors_total",
+        "rate_limit_hits_total",
+        "external_api_calls_total",
+        "external_api_duration_seconds",
+        "jwt_verification_failures_total",
+        "active_sessions",
+        "security_events_total",
+        "circuit_breaker_state",
+        "cron_last_success_timestamp_seconds",
+        "telemetry_drain_lag_seconds",
+        "telemetry_lost_batches_total",
+        "build_info",
+      ]),
+    );
+  });
+});

@@ -1,0 +1,112 @@
+import { beforeAll, describe, expect, it } from "vitest";
+import alerts from "../../../api/ops/alerts/index.js";
+import rules from "../../../api/ops/alerts/rules.js";
+import silences from "../../../api/ops/alerts/silences.js";
+import tests from "../../../api/ops/alerts/tests.js";
+import { requests, useAlerts } from "../../support/alerts.js";
+import { call } from "../../support/call.js";
+import { anOperator, type OperatorPerson, operate } from "../../support/operators.js";
+import { useStores } from "../../support/stores.js";
+
+const stores = useStores({ redisMs: 2500 });
+let operator: OperatorPerson;
+beforeAll(async () => {
+  operator = await anOperator(stores);
+});
+const world = useAlerts(stores);
+const read = () => call(alerts, "GET", { token: operator.token });
+
+describe("GET /api/ops/alerts", () => {
+  it("shows how each alert stands, with its runbook, those that fire first", async () => {
+    await world.gauge("audit_chain_broken", 1);
+    for (let minute = 0; minute < 3; minute++) await world.pass(minute);
+    const { body } = await read();
+    expect(body.alerts[0]).toMatchObject({
+      rule: "AuditChainBroken",
+      state: "firing",
+      priority: "P1",
+      runbook: expect.stringMatching(/\/audit-chain-broken\.md$/),
+    });
+    expect(body.unsent).toBe(0);
+  });
+});
+
+describe("GET /api/ops/alerts/rules", () => {
+  const said = async (rule: string) => {
+    const { status, body } = await call(rules, "GET", { token: operator.token });
+    expect(status).toBe(200);
+    return body.rules.find((each: { rule: string }) => each.rule === rule);
+  };
+
+  it("shows what each rule says of its newest minute, and how old that is", async () => {
+    await world.count(-1, requests(100, { failed: 40 }));
+    await world.gauge("audit_chain_broken", 1);
+    expect(await said("ErrorRateCritical")).toMatchObject({
+      priority: "P1",
+      channel: "page",
+      ageSeconds: expect.any(Number),
+      now: [{ label: "", is: "bad", detail: "40 of 100 in 5 min", state: "inactive" }],
+    });
+    expect((await said("ErrorRateCritical")).ageSeconds).toBeLessThan(120);
+    expect((await said("AuditChainBroken")).now).toMatchObject([
+      { is: "bad", detail: "audit_chain_broken is 1" },
+    ]);
+    expect((await said("HealthCheckFailing")).now).toMatchObject([
+      { label: "postgres", is: "good" },
+      { label: "redis", is: "good" },
+      { label: "self", is: "good" },
+    ]);
+    expect((await said("BackupUnsafe")).now).toMatchObject([{ is: "unknown", detail: "no data" }]);
+  });
+
+  it("changes nothing, and says how old the data is when nothing is drained", async () => {
+    await world.count(-1, requests(100, { failed: 40 }));
+    await stores.sql("update drain_state set drained_until = drained_until - interval '1 hour'");
+    expect((await said("ErrorRateCritical")).ageSeconds).toBeGreaterThanOrEqual(3600);
+    expect((await said("DrainStalled")).now).toMatchObject([{ is: "bad" }]);
+    expect(await stores.sql("select * from alerts")).toEqual([]);
+    expect(await stores.sql("select * from alert_samples")).toEqual([]);
+  });
+});
+
+describe("POST /api/ops/alerts/tests", () => {
+  it("sends a marked notice end to end, takes it back, and raises no alert", async () => {
+    const { status, body } = await operate(tests, "POST", operator.token, {
+      rule: "ErrorRateCritical",
+    });
+    expect(status).toBe(200);
+    expect(body.done).toContain("ErrorRateCritical");
+    await stores.settled();
+    const { deliverNotices } = await import("../../../lib/ops/alerts/deliver-notices.js");
+    await deliverNotices(world.after(1));
+    await expect.poll(() => world.unsent()).toBe(0);
+    const [incident] = world.pager.incidents();
+    expect(JSON.stringify(incident)).toContain("[TEST]");
+    expect(await world.firing()).toEqual([]);
+  });
+
+  it("sends nothing in a dry run, and knows no other rule", async () => {
+    const dry = { rule: "ErrorRateCritical", dryRun: true };
+    expect((await operate(tests, "POST", operator.token, dry)).body.dryRun).toBe(true);
+    expect(await world.unsent()).toBe(0);
+    expect(await operate(tests, "POST", operator.token, { rule: "Nonsense" })).toMatchObject({
+      status: 422,
+    });
+  });
+});
+
+describe("POST /api/ops/alerts/silences", () => {
+  it("tells nobody of a rule for a while, and can be taken back", async () => {
+    const body = { rule: "AuditChainBroken", minutes: 60 };
+    const answer = await operate(silences, "POST", operator.token, body);
+    expect(answer.body.undo).toContain("alerts silence AuditChainBroken --minutes 0");
+    expect((await read()).body.silences).toMatchObject([{ rule: "AuditChainBroken" }]);
+    await world.gauge("audit_chain_broken", 1);
+    for (let minute = 0; minute < 3; minute++) await world.pass(minute);
+    expect(world.pager.incidents()).toEqual([]);
+    await operate(silences, "POST", operator.token, { ...body, minutes: 0 });
+    expect((await read()).body.silences).toEqual([]);
+    const rows = await stores.sql("select * from audit_log where action = 'alert.silenced'");
+    expect(rows).toHaveLength(2);
+  });
+});

@@ -1,0 +1,264 @@
+import { beforeAll, describe, expect, it } from "vitest";
+import login from "../../../api/auth/login.js";
+import lift from "../../../api/ops/blocks/[blockId]/lift.js";
+import blocks from "../../../api/ops/blocks/index.js";
+import operatorTokens from "../../../api/ops/operator-tokens/index.js";
+import user from "../../../api/user/index.js";
+import { mirrorGate } from "../../../lib/ops/gate/mirror.js";
+import { call } from "../../support/call.js";
+import { aContext } from "../../support/context.js";
+import { setEnvironment, useEnvironment } from "../../support/environment.js";
+import {
+  anOperator,
+  breakGlassToken,
+  type OperatorPerson,
+  operate,
+} from "../../support/operators.js";
+import { anAddress, aUser, bindEmail, password } from "../../support/people.js";
+import { useStores } from "../../support/stores.js";
+
+const environment = {
+  OPS_TOKEN: breakGlassToken,
+  RATE_LIMIT_TRUSTED_IPS: "192.0.2.0/24",
+  VERCEL: "1",
+};
+useEnvironment(environment);
+const stores = useStores({ redisMs: 2500 });
+let operator: OperatorPerson;
+beforeAll(async () => {
+  setEnvironment(environment);
+  operator = await anOperator(stores);
+});
+
+const block = (kind: string, value: string, more = {}) =>
+  operate(blocks, "POST", operator.token, { kind, value, ttlSeconds: 3600, ...more });
+const liftIt = (id: string, token = operator.token, more = {}) =>
+  call(lift, "POST", {
+    token,
+    url: `http://localhost:8080/api/ops/blocks/${id}/lift`,
+    body: { reason: "a test", ...more },
+  });
+const signIn = (ip: string) =>
+  call(login, "POST", { ip, body: { email: "nobody@example.com", password: "not the password" } });
+
+describe("a block of an address", () => {
+  it("keeps it out at the next request, and nobody else, until it is lifted", async () => {
+    const { body } = await block("ip", "203.0.113.7");
+    expect(body.undo).toContain(`block lift ${body.detail.id}`);
+    expect(await signIn("203.0.113.7")).toMatchObject({ status: 403, code: "address_blocked" });
+    expect((await signIn("203.0.113.8")).status).toBe(401);
+    const { accessToken: token } = await aUser();
+    expect((await call(user, "GET", { token, ip: "203.0.113.7" })).code).toBe("address_blocked");
+    await stores.settled();
+    const [event] = await stores.sql("select * from security_events where event = 'ip_blocked'");
+    expect(event).toMatchObject({ ip: "203.0.113.7" });
+    await liftIt(body.detail.id);
+    expect((await signIn("203.0.113.7")).status).toBe(401);
+    expect((await liftIt(body.detail.id)).status).toBe(404);
+  });
+
+  it.each([
+    ["10.20.0.0/16", "10.20.30.40", "10.21.0.1"],
+    ["2001:db8:1::/48", "2001:db8:1:2::3", "2001:db8:2::1"],
+  ])("of a network (%s) holds for all of it", async (network, inside, outside) => {
+    const { body } = await block("cidr", network);
+    expect((await signIn(inside)).code).toBe("address_blocked");
+    expect((await signIn(outside)).status).toBe(401);
+    await liftIt(body.detail.id);
+  });
+
+  it("refuses what cannot be blocked, and what would keep us out", async () => {
+    for (const [kind, value] of [
+      ["cidr", "10.0.0.0/9"],
+      ["ip", "here"],
+      ["ip", "10.0.0.0/8"],
+      ["cidr", "1.2.3.4/33"],
+    ] as const) {
+      expect(await block(kind, value)).toMatchObject({ status: 422, code: "validation_failed" });
+    }
+    expect(await block("ip", "192.0.2.1")).toMatchObject({ status: 409, code: "block_protected" });
+    expect(await block("cidr", "192.0.0.0/16")).toMatchObject({ code: "block_protected" });
+    const own = anAddress();
+    const answer = await call(blocks, "POST", {
+      token: operator.token,
+      ip: own,
+      body: { kind: "ip", value: own, ttlSeconds: 60, reason: "a test" },
+    });
+    expect(answer.code).toBe("block_protected");
+    expect((await block("ip", "203.0.113.9", { ttlSeconds: 59 })).status).toBe(422);
+  });
+
+  it("ends when it expires, within the minute of the clock", async () => {
+    await block("ip", "203.0.113.20", { ttlSeconds: 60 });
+    await stores.sql(
+      "update blocks set expires_at = now() - interval '1 second' where value like '203.0.113.20%'",
+    );
+    await mirrorGate(aContext());
+    expect((await signIn("203.0.113.20")).status).toBe(401);
+  });
+
+  it("holds while Redis is away, and after it has lost everything", async () => {
+    const { body } = await block("ip", "203.0.113.30");
+    await stores.redis("FLUSHDB");
+    expect((await signIn("203.0.113.30")).code).toBe("address_blocked");
+    await stores.settled();
+    expect(await stores.redis("SISMEMBER", "blocks", "203.0.113.30/32")).toBe(1);
+    await stores.faults.redis.set({ kind: "refuse" });
+    expect((await signIn("203.0.113.30")).code).toBe("address_blocked");
+    await stores.faults.redis.set(null);
+    await liftIt(body.detail.id);
+  });
+
+  it("is one of any number", async () => {
+    await stores.sql(
+      `insert into blocks (id, kind, value, reason, created_by, created_at, expires_at)
+       select gen_random_uuid(), 'ip', '100.64.' || n / 256 || '.' || n % 256 || '/32', 'many', 'x',
+         now(), now() + interval '1 hour' from generate_series(1, 20000) n`,
+    );
+    await mirrorGate(aContext());
+    expect((await signIn("100.64.78.32")).code).toBe("address_blocked");
+    await stores.sql("delete from blocks where reason = 'many'");
+    await mirrorGate(aContext());
+    expect((await signIn("100.64.78.32")).status).toBe(401);
+  });
+
+  it("can be set by the break-glass token, and a dry run sets none", async () => {
+    const set = (more: object) =>
+      operate(blocks, "POST", breakGlassToken, {
+        kind: "ip",
+        value: "203.0.113.40",
+        ttlSeconds: 60,
+        ...more,
+      });
+    expect((await set({ dryRun: true })).status).toBe(200);
+    expect((await signIn("203.0.113.40")).status).toBe(401);
+    expect((await set({})).status).toBe(200);
+    expect((await signIn("203.0.113.40")).code).toBe("address_blocked");
+  });
+});
+
+/** Two admins, the second with a token for blocks. */
+async function aRogue() {
+  const [admin, rogue] = [await anOperator(stores, "admin"), await anOperator(stores, "admin")];
+  const given = { name: `of-${rogue.user.id}`, scopes: ["block:*"], ttlSeconds: 3600 };
+  const made = await operate(operatorTokens, "POST", rogue.token, given);
+  return { admin, rogue, token: made.body.detail.token as string };
+}
+
+async function blockBy(admin: OperatorPerson, { user: { id } }: OperatorPerson) {
+  const given = { kind: "user", value: id, ttlSeconds: 3600 };
+  const set = await operate(blocks, "POST", admin.token, given);
+  expect(set.status).toBe(200);
+  return set.body.detail as { id: string };
+}
+
+const liveSessions = (userId: string) =>
+  stores.sql("select from sessions where user_id = $1 and revoked_at is null", userId);
+
+describe("a block of a person", () => {
+  it("ends their sessions, keeps their tokens out, and is told apart from an address", async () => {
+    const person = await aUser();
+    await bindEmail(stores, person);
+    const { body } = await block("user", person.email);
+    expect(body.detail).toMatchObject({ sessionsEnded: 1, value: `user:${person.user.id}` });
+    const answer = await call(user, "GET", { token: person.accessToken });
+    expect(answer).toMatchObject({ status: 403, code: "account_blocked" });
+    const [session] = await stores.sql("select * from sessions where id = $1", person.sessionId);
+    expect(session).toMatchObject({ revoked_reason: "account_blocked" });
+    expect(
+      JSON.stringify(await stores.sql("select * from audit_log where action = 'block.set'")),
+    ).not.toContain("@");
+    await liftIt(body.detail.id);
+    expect((await call(user, "GET", { token: person.accessToken })).code).toBe("session_revoked");
+  });
+
+  it("lets nobody sign in to the account, who has shown the password, until it is lifted", async () => {
+    const person = await aUser();
+    await bindEmail(stores, person);
+    const { body } = await block("user", person.user.id);
+    const enter = (typed: string) =>
+      call(login, "POST", { ip: anAddress(), body: { email: person.email, password: typed } });
+    expect(await enter(password)).toMatchObject({ status: 403, code: "account_blocked" });
+    // Who has not shown it learns nothing.
+    expect((await enter("not the password")).code).toBe("invalid_credentials");
+    expect(await liveSessions(person.user.id)).toEqual([]);
+    await liftIt(body.detail.id);
+    expect((await enter(password)).status).toBe(200);
+  });
+
+  it("that is set while somebody signs in leaves no session", async () => {
+    const person = await aUser();
+    await bindEmail(stores, person);
+    let isSet = false;
+    const setBefore = async (sent: unknown) => {
+      if (isSet || !JSON.stringify(sent).includes("knows_device")) return false;
+      isSet = true;
+      await block("user", person.user.id);
+      return false;
+    };
+    await stores.faults.postgres.set({ kind: "latency", ms: 1, match: setBefore });
+    const answer = await call(login, "POST", {
+      ip: anAddress(),
+      body: { email: person.email, password },
+    });
+    expect(isSet).toBe(true);
+    expect(answer).toMatchObject({ status: 503, code: "service_unavailable" });
+    expect(await liveSessions(person.user.id)).toEqual([]);
+  });
+
+  it("of an operator is an admin's to set, of oneself nobody's", async () => {
+    const other = await anOperator(stores);
+    expect((await block("user", other.user.id)).code).toBe("forbidden");
+    const admin = await anOperator(stores, "admin");
+    const set = (value: string) =>
+      operate(blocks, "POST", admin.token, { kind: "user", value, ttlSeconds: 60 });
+    expect((await set(admin.user.id)).code).toBe("block_protected");
+    expect((await set(other.user.id)).status).toBe(200);
+  });
+
+  it("of an admin ends the tokens that they made", async () => {
+    const { admin, rogue, token } = await aRogue();
+    await blockBy(admin, rogue);
+    expect(await call(blocks, "GET", { token })).toMatchObject({ code: "operator_token_ended" });
+  });
+
+  it("of who operates is an admin's to lift", async () => {
+    const { admin, rogue } = await aRogue();
+    const { token } = await aRogue();
+    const { id } = await blockBy(admin, rogue);
+    for (const answer of [
+      await liftIt(id),
+      await liftIt(id, token),
+      await liftIt(id, operator.token, { dryRun: true }),
+    ]) {
+      expect(answer).toMatchObject({ status: 403, code: "forbidden" });
+    }
+    expect((await liftIt(id, admin.token)).status).toBe(200);
+  });
+
+  it("of who operates is lifted by the break-glass token, which sets none", async () => {
+    const { admin, rogue } = await aRogue();
+    const given = { kind: "user", value: rogue.user.id, ttlSeconds: 60 };
+    const set = await operate(blocks, "POST", breakGlassToken, given);
+    expect(set).toMatchObject({ status: 403, code: "forbidden" });
+    const { id } = await blockBy(admin, rogue);
+    expect((await liftIt(id, breakGlassToken)).status).toBe(200);
+  });
+
+  it("is not set by an admin who is blocked meanwhile, so that one is left", async () => {
+    const { admin, rogue } = await aRogue();
+    let blocked = false;
+    const blockBefore = async (sent: unknown) => {
+      if (blocked || !/insert into .{0,4}blocks/.test(JSON.stringify(sent))) return false;
+      blocked = true;
+      await blockBy(admin, rogue);
+      return false;
+    };
+    await stores.faults.postgres.set({ kind: "latency", ms: 1, match: blockBefore });
+    const given = { kind: "user", value: admin.user.id, ttlSeconds: 60 };
+    const answer = await operate(blocks, "POST", rogue.token, given);
+    expect(blocked).toBe(true);
+    expect(answer).toMatchObject({ status: 403, code: "forbidden" });
+    expect((await call(blocks, "GET", { token: admin.token })).status).toBe(200);
+  });
+});

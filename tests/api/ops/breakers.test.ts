@@ -1,0 +1,67 @@
+import { beforeEach, describe, expect, it } from "vitest";
+import breaker from "../../../api/ops/breakers/[service].js";
+import breakers from "../../../api/ops/breakers/index.js";
+import { call } from "../../support/call.js";
+import { useEnvironment } from "../../support/environment.js";
+import { aUser } from "../../support/people.js";
+import { enrol, freshToken } from "../../support/second-factor.js";
+import { useStores } from "../../support/stores.js";
+
+useEnvironment();
+const stores = useStores({ redisMs: 5000 });
+let token: string;
+
+beforeEach(async () => {
+  await stores.redis("DEL", "gate", "breaker:toolkit");
+  const person = await aUser();
+  await stores.sql("update users set role = 'operator' where id = $1", person.user.id);
+  const app = await enrol(stores, person);
+  token = await freshToken(person, app.code());
+});
+
+const url = (service: string) => `http://localhost:8080/api/ops/breakers/${service}`;
+const set = (state: string, service = "toolkit", dryRun = false) =>
+  call(breaker, "PUT", { token, url: url(service), body: { state, reason: "a drill", dryRun } });
+const shown = async () => (await call(breakers, "GET", { token })).body.items[0];
+
+describe("/api/ops/breakers", () => {
+  it("shows a closed breaker that decides by itself", async () => {
+    expect(await shown()).toEqual({
+      service: "toolkit",
+      state: "closed",
+      setTo: "auto",
+      opensUntil: null,
+      openingsInARow: 0,
+      failuresInWindow: 0,
+    });
+  });
+
+  it("holds it open or closed and lets go of it, with the undo and an audit row each", async () => {
+    const opened = await set("open");
+    expect(opened.body).toMatchObject({
+      dryRun: false,
+      undo: 'npm run ops -- breaker auto toolkit --reason "undo"',
+    });
+    expect(await shown()).toMatchObject({ state: "open", setTo: "open" });
+    await set("closed");
+    expect(await shown()).toMatchObject({ state: "closed", setTo: "closed" });
+    await set("auto");
+    expect(await shown()).toMatchObject({ state: "closed", setTo: "auto" });
+    const rows = await stores.sql(
+      "select reason from audit_log where subject_id = 'breaker:toolkit'",
+    );
+    expect(rows).toEqual(Array(3).fill({ reason: "a drill" }));
+  });
+
+  it("changes nothing in a dry run, and knows no other service", async () => {
+    expect((await set("open", "toolkit", true)).body).toMatchObject({ dryRun: true, undo: null });
+    expect(await shown()).toMatchObject({ setTo: "auto" });
+    expect(await set("open", "another")).toMatchObject({ status: 404, code: "not_found" });
+  });
+
+  it("is not for learners", async () => {
+    const { accessToken } = await aUser();
+    const answer = await call(breakers, "GET", { token: accessToken });
+    expect(answer).toMatchObject({ status: 403, code: "forbidden" });
+  });
+});

@@ -1,0 +1,100 @@
+import { randomUUID } from "node:crypto";
+import { beforeAll, describe, expect, it } from "vitest";
+import runs from "../../../api/ops/crons/[job]/runs.js";
+import crons from "../../../api/ops/crons/index.js";
+import retries from "../../../api/ops/jobs/[jobId]/retries.js";
+import jobs from "../../../api/ops/jobs/index.js";
+import outbox from "../../../api/ops/outbox/index.js";
+import outboxRetries from "../../../api/ops/outbox/retries.js";
+import { call } from "../../support/call.js";
+import { anOperator, type OperatorPerson, operate } from "../../support/operators.js";
+import { useStores } from "../../support/stores.js";
+
+const stores = useStores({ redisMs: 2500 });
+let operator: OperatorPerson;
+beforeAll(async () => {
+  operator = await anOperator(stores);
+});
+const read = (route: Parameters<typeof call>[0]) => call(route, "GET", { token: operator.token });
+const run = (job: string, body = {}) =>
+  call(runs, "POST", {
+    token: operator.token,
+    url: `http://localhost:8080/api/ops/crons/${job}/runs`,
+    body: { reason: "a test", ...body },
+  });
+const audits = (action: string) => stores.sql("select * from audit_log where action = $1", action);
+
+describe("/api/ops/crons", () => {
+  it("says what never ran, runs it at an operator's word, again and again, and writes it down", async () => {
+    const [before] = (await read(crons)).body.crons;
+    expect(before).toMatchObject({ job: "tick", doneSlot: null, missedSlots: null });
+    expect((await run("tick", { dryRun: true })).body.dryRun).toBe(true);
+    expect((await read(crons)).body.runs).toEqual([]);
+    for (let time = 1; time <= 2; time++) {
+      const { body } = await run("tick");
+      expect(body.detail).toMatchObject({ ran: true });
+      expect(body.done).toContain("drain_events done");
+      expect(await audits("cron.run")).toHaveLength(time);
+    }
+    const [tick] = (await read(crons)).body.crons;
+    expect(tick).toMatchObject({ job: "tick", missedSlots: 0, isRunning: false });
+  });
+
+  it("knows no other job", async () => {
+    expect((await run("nonsense")).status).toBe(404);
+  });
+});
+
+describe("/api/ops/jobs", () => {
+  it("shows jobs that were given up, never what they are about, and has them tried again", async () => {
+    const id = randomUUID();
+    await stores.sql(
+      `insert into jobs (id, kind, key, payload, correlation_id, attempts, dead_at, last_error)
+       values ($1, 'export', 'k', '{"secret": "payload"}', 'c', 8, now(), 'TypeError')`,
+      id,
+    );
+    const { body } = await read(jobs);
+    expect(body).toMatchObject({
+      dead: 1,
+      waiting: 0,
+      items: [{ id, state: "dead", attempts: 8 }],
+    });
+    expect(JSON.stringify(body)).not.toContain("payload");
+    const retry = (jobId: string, more = {}) =>
+      call(retries, "POST", {
+        token: operator.token,
+        url: `http://localhost:8080/api/ops/jobs/${jobId}/retries`,
+        body: { reason: "a test", ...more },
+      });
+    await retry(id, { dryRun: true });
+    expect((await read(jobs)).body.dead).toBe(1);
+    expect((await retry(id)).status).toBe(200);
+    expect((await read(jobs)).body).toMatchObject({ dead: 0, waiting: 1 });
+    expect((await retry(id)).status).toBe(404);
+    expect(await audits("job.retried")).toHaveLength(1);
+  });
+});
+
+describe("/api/ops/outbox", () => {
+  it("shows what could not be sent, never to whom, and has it tried again", async () => {
+    await stores.sql("delete from outbox");
+    await stores.sql(
+      `insert into outbox (id, kind, payload, correlation_id, created_at, expires_at, run_after,
+         failed_at, last_error)
+       values (gen_random_uuid(), 'mail', '{"to": {"email": "ada@example.com"}}', 'c', now(),
+         now() + interval '1 day', now(), now(), 'status_422')`,
+    );
+    const { body } = await read(outbox);
+    expect(body).toMatchObject({
+      kinds: [{ kind: "mail", waiting: 0, failed: 1, oldestAt: null }],
+      failures: [{ lastError: "status_422" }],
+    });
+    expect(JSON.stringify(body)).not.toContain("ada@");
+    expect((await operate(outboxRetries, "POST", operator.token, { dryRun: true })).body.done).toBe(
+      "Try 1 failed mails and notices again.",
+    );
+    await operate(outboxRetries, "POST", operator.token, {});
+    expect((await read(outbox)).body.kinds).toMatchObject([{ waiting: 1, failed: 0 }]);
+    expect(await audits("outbox.retried")).toHaveLength(1);
+  });
+});

@@ -1,0 +1,66 @@
+import { randomUUID } from "node:crypto";
+import { beforeAll, describe, expect, it } from "vitest";
+import closure from "../../../api/ops/incidents/[incidentId]/closure.js";
+import incidentRoute from "../../../api/ops/incidents/[incidentId]/index.js";
+import notes from "../../../api/ops/incidents/[incidentId]/notes.js";
+import incidents from "../../../api/ops/incidents/index.js";
+import { call } from "../../support/call.js";
+import { anOperator, type OperatorPerson } from "../../support/operators.js";
+import { useStores } from "../../support/stores.js";
+
+const stores = useStores();
+let operator: OperatorPerson;
+beforeAll(async () => {
+  operator = await anOperator(stores);
+});
+
+const path = (id: string, rest = "") => `http://localhost:8080/api/ops/incidents/${id}${rest}`;
+const change = (route: Parameters<typeof call>[0], url: string, body: object) =>
+  call(route, "POST", { token: operator.token, url, body: { reason: "a test", ...body } });
+
+describe("an incident", () => {
+  it("gathers what alerts and operators did until it is closed, for the post-mortem", async () => {
+    const opened = await change(incidents, "http://localhost:8080/api/ops/incidents", {
+      title: "Passwords are guessed",
+      severity: "P2",
+    });
+    const { id } = opened.body.detail;
+    expect(opened.body.undo).toContain(`incident close ${id}`);
+    await stores.sql(
+      `insert into alert_transitions values
+        ('test:SecurityEventsSpike:', date_trunc('minute', now()), 'SecurityEventsSpike', '',
+         'inactive', 'firing', '40 in 5 min')`,
+    );
+    await change(notes, path(id, "/notes"), { text: "One network | a scanner" });
+    const closed = await change(closure, path(id, "/closure"), {});
+    expect(closed.body.done).toContain("Close");
+    expect((await change(closure, path(id, "/closure"), {})).body.done).toContain("closed already");
+    const { body } = await call(incidentRoute, "GET", { token: operator.token, url: path(id) });
+    expect(body.incident).toMatchObject({ title: "Passwords are guessed", severity: "P2" });
+    expect(body.incident.closedAt).not.toBeNull();
+    const told = body.timeline.map(({ kind, what }: { kind: string; what: string }) => [
+      kind,
+      what,
+    ]);
+    expect(told).toContainEqual(["alert", "SecurityEventsSpike is firing: 40 in 5 min"]);
+    expect(told).toContainEqual(["note", "One network | a scanner"]);
+    expect(told).toContainEqual(["audit", `incident.opened ${id}: a test`]);
+    expect(body.postMortem).toContain("# Passwords are guessed");
+    expect(body.postMortem).toContain("One network \\| a scanner");
+    const list = await call(incidents, "GET", { token: operator.token });
+    expect(list.body.items).toMatchObject([{ id }]);
+  });
+
+  it("that is none is not found, and a dry run opens none", async () => {
+    for (const id of [randomUUID(), "none"]) {
+      const url = path(id);
+      expect((await call(incidentRoute, "GET", { token: operator.token, url })).status).toBe(404);
+      expect((await change(notes, path(id, "/notes"), { text: "x" })).status).toBe(404);
+      expect((await change(closure, path(id, "/closure"), {})).status).toBe(404);
+    }
+    const before = await stores.sql("select from incidents");
+    const dry = { title: "Dry", severity: "P3", dryRun: true };
+    await change(incidents, "http://localhost:8080/api/ops/incidents", dry);
+    expect(await stores.sql("select from incidents")).toHaveLength(before.length);
+  });
+});

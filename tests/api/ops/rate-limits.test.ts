@@ -1,0 +1,214 @@
+import { beforeAll, beforeEach, describe, expect, it } from "vitest";
+import login from "../../../api/auth/login.js";
+import find from "../../../api/ops/rate-limits/find.js";
+import resets from "../../../api/ops/rate-limits/resets.js";
+import top from "../../../api/ops/rate-limits/top.js";
+import user from "../../../api/user/index.js";
+import { seriesName } from "../../../lib/observability/metrics.js";
+import { call } from "../../support/call.js";
+import { useStillClock } from "../../support/clock.js";
+import { useEnvironment } from "../../support/environment.js";
+import { useLogLines } from "../../support/log-lines.js";
+import { anOperator, type OperatorPerson, operate } from "../../support/operators.js";
+import { aBoundUser, anAddress, aUser } from "../../support/people.js";
+import { useStores } from "../../support/stores.js";
+
+const stores = useStores();
+const logs = useLogLines();
+useStillClock();
+useEnvironment({ RATE_LIMIT_MAX_REQUESTS: "30" });
+
+let operator: OperatorPerson;
+beforeEach(async () => {
+  operator = await anOperator(stores);
+});
+
+const show = (of: string) => call(find, "POST", { token: operator.token, body: { of } });
+const clear = (of: string, dryRun = false) =>
+  operate(resets, "POST", operator.token, { of, dryRun });
+
+/** Use up somebody's requests. */
+async function exhaust(token: string): Promise<void> {
+  for (let request = 0; request < 31; request++) await call(user, "GET", { token });
+  expect((await call(user, "GET", { token })).code).toBe("rate_limited");
+}
+
+/** Wrong passwords, until the account is delayed. */
+async function guess(email: string, ip: string): Promise<void> {
+  const body = { email, password: "wrong" };
+  for (let attempt = 0; attempt < 5; attempt++) await call(login, "POST", { body, ip });
+  expect((await call(login, "POST", { body, ip: anAddress() })).code).toBe("rate_limited");
+}
+
+describe("clearing limits by hand and by name", () => {
+  it("frees a session either way: KEYS rate:*, DEL rate:<key>, or a reset", async () => {
+    const { accessToken: token, sessionId, user: person } = await aUser();
+    await exhaust(token);
+    const keys = (await stores.redis("KEYS", "rate:*")) as string[];
+    const [own] = keys.filter((key) => key.startsWith(`rate:default:session:${sessionId}:`));
+    expect(await stores.redis("DEL", own ?? "")).toBe(1);
+    expect((await call(user, "GET", { token })).status).toBe(200);
+
+    await exhaust(token);
+    const cleared = await clear(sessionId);
+    expect(cleared.body).toMatchObject({ done: "Clear 1 counter.", detail: { keys: [own] } });
+    expect((await call(user, "GET", { token })).status).toBe(200);
+
+    await exhaust(token);
+    expect((await clear(person.id, true)).body.detail.keys).toContain(own);
+    expect((await call(user, "GET", { token })).code).toBe("rate_limited");
+    await clear(person.id);
+    expect((await call(user, "GET", { token })).status).toBe(200);
+    const audits = await stores.sql(
+      "select subject_id, reason from audit_log where action = 'rate_limits.cleared' and actor_id = $1 order by id",
+      operator.user.id,
+    );
+    expect(audits).toEqual([
+      { subject_id: `session ${sessionId}`, reason: "a test" },
+      { subject_id: person.id, reason: "a test" },
+    ]);
+  });
+
+  it("frees an address of everything that it is counted by, and no other", async () => {
+    const [ip, other] = ["10.9.8.7", "10.9.8.70"];
+    const { email } = await aBoundUser(stores);
+    await guess(email, ip);
+    await call(login, "POST", { body: { email, password: "wrong" }, ip: other });
+    const policies = (await show(ip)).body.counters.map(
+      ({ policy, kind }: Record<string, string>) => `${policy} ${kind}`,
+    );
+    expect(policies.sort()).toEqual([
+      "auth-calls ip",
+      "auth-failures ip",
+      "auth-failures ip-account",
+    ]);
+    await clear(ip);
+    expect((await show(ip)).body.counters).toEqual([]);
+    expect((await show(other)).body.counters.length).toBeGreaterThan(0);
+  });
+
+  it("ends an account's delay by its address, which is neither shown nor logged", async () => {
+    const { email, password } = await aBoundUser(stores);
+    await guess(email, anAddress());
+    const shown = await show(email);
+    const delay = shown.body.counters.find(
+      ({ policy }: { policy: string }) => policy === "account",
+    );
+    expect(delay).toMatchObject({ used: 5, max: 5, refuses: true, countedIn: "redis" });
+    await clear(email);
+    const ip = anAddress();
+    const signedIn = await call(login, "POST", { body: { email, password }, ip });
+    expect(signedIn.status).toBe(200);
+    const said = JSON.stringify(shown.body) + logs.written().join("");
+    expect(said).not.toContain(email);
+  });
+
+  it("of an account that operates is an admin's to do, by whatever name", async () => {
+    const other = await anOperator(stores);
+    await guess(other.email, anAddress());
+    const keys = (await show(other.email)).body.counters.map(({ key }: { key: string }) => key);
+    const hash = keys
+      .find((key: string) => key.startsWith("rate:account:"))
+      .split(":")
+      .at(-1);
+    const delayed = () =>
+      call(login, "POST", { body: { email: other.email, password: "wrong" }, ip: anAddress() });
+    for (const of of [other.email, other.user.id, other.sessionId, hash]) {
+      expect(await clear(of)).toMatchObject({ status: 403, code: "forbidden" });
+      expect((await clear(of, true)).code).toBe("forbidden");
+    }
+    expect((await delayed()).code).toBe("rate_limited");
+    const admin = await anOperator(stores, "admin");
+    const cleared = await operate(resets, "POST", admin.token, { of: other.email });
+    expect(cleared.body.detail.keys).toEqual(expect.arrayContaining(keys));
+    expect((await delayed()).code).toBe("invalid_credentials");
+  });
+
+  it("counts an IPv6 address by its network, and knows its counters by it", async () => {
+    const { email } = await aBoundUser(stores);
+    const body = { email, password: "wrong" };
+    await call(login, "POST", { body, ip: "2001:db8:1:2::9" });
+    const keys = (await clear("2001:db8:1:2:aaaa::1")).body.detail.keys;
+    expect(keys).toContainEqual(expect.stringContaining("2001:db8:1:2::/64"));
+    expect((await show("2001:db8:1:2::9")).body.counters).toEqual([]);
+  });
+
+  it("clears what Postgres counted while Redis is away, and says what is left to do", async () => {
+    const { email, password } = await aBoundUser(stores);
+    await stores.faults.redis.set({ kind: "reset" });
+    const ip = anAddress();
+    const body = { email, password: "wrong" };
+    for (let attempt = 0; attempt < 5; attempt++) await call(login, "POST", { body, ip });
+    expect((await call(login, "POST", { body, ip })).code).toBe("rate_limited");
+    const shown = await show(email);
+    expect(shown.body).toMatchObject({ redisAnswered: false });
+    expect(shown.body.counters).toContainEqual(
+      expect.objectContaining({ policy: "account", countedIn: "postgres", refuses: true }),
+    );
+    const cleared = await clear(email);
+    expect(cleared.body.done).toMatch(/Redis did not answer: repeat this/);
+    const signedIn = await call(login, "POST", { body: { email, password }, ip });
+    expect(signedIn.status).toBe(200);
+  });
+
+  it("knows nobody by what is no address and no id", async () => {
+    for (const of of ["rate:*", "*", "ada"]) {
+      expect((await clear(of)).code).toBe("validation_failed");
+    }
+    const unknown = await clear("0f6b1c86-1cf1-4a8d-a7ab-7c9c1f7b1b52");
+    expect(unknown).toMatchObject({ status: 404, code: "not_found" });
+  });
+});
+
+describe("GET /api/ops/rate-limits/top", () => {
+  const topBy = (by: string) =>
+    call(top, "GET", {
+      token: operator.accessToken,
+      url: `http://localhost:8080/api/ops/rate-limits/top?by=${by}`,
+    });
+
+  beforeAll(async () => {
+    await stores.sql("delete from security_events");
+  });
+
+  it("names the addresses and users that were refused most in the last hour", async () => {
+    const person = await aUser();
+    await exhaust(person.accessToken);
+    await stores.settled();
+    const byUser = await topBy("user");
+    expect(byUser.body.rows).toContainEqual({
+      value: person.user.id,
+      policy: "default",
+      hits: 2,
+    });
+    const byIp = await topBy("ip");
+    expect(byIp.body.rows[0]).toMatchObject({
+      policy: expect.any(String),
+      hits: expect.any(Number),
+    });
+  });
+
+  it("names the routes, from what each minute counted", async () => {
+    const series = (route: string) =>
+      seriesName("rate_limit_hits_total", { policy: "default", route });
+    const minute = (ago: number) => new Date(Date.now() - ago * 60_000).toISOString();
+    for (const [route, ago, value] of [
+      ["/api/user", 5, 7],
+      ["/api/user", 6, 5],
+      ["/api/auth/login", 5, 30],
+      ["/api/old", 90, 99],
+    ] as const) {
+      await stores.sql(
+        "insert into telemetry_minutes (minute, series, value) values (date_trunc('minute', $1::timestamptz), $2, $3)",
+        minute(ago),
+        series(route),
+        String(value),
+      );
+    }
+    expect((await topBy("route")).body.rows).toEqual([
+      { value: "/api/auth/login", policy: "default", hits: 30 },
+      { value: "/api/user", policy: "default", hits: 12 },
+    ]);
+    expect((await topBy("planet")).code).toBe("validation_failed");
+  });
+});

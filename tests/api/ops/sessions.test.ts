@@ -1,0 +1,169 @@
+import { beforeAll, beforeEach, describe, expect, it } from "vitest";
+import login from "../../../api/auth/login.js";
+import revocations from "../../../api/ops/revocations.js";
+import sessionRoute from "../../../api/ops/sessions/[sessionId].js";
+import sessions from "../../../api/ops/sessions/index.js";
+import user from "../../../api/user/index.js";
+import { sweepSessionKeys } from "../../../lib/auth/session/sweep.js";
+import { call } from "../../support/call.js";
+import { useStillClock } from "../../support/clock.js";
+import { aContext } from "../../support/context.js";
+import { anOperator, type OperatorPerson, operate } from "../../support/operators.js";
+import { aBoundUser, aGuest, anAddress, aUser, password } from "../../support/people.js";
+import { freshToken } from "../../support/second-factor.js";
+import { useStores } from "../../support/stores.js";
+
+const stores = useStores();
+const clock = useStillClock();
+
+/** Each test's clock begins anew: what one revoked must not reach into the next. */
+beforeEach(async () => {
+  await stores.sql("update security_settings set revoke_all_before = to_timestamp(0)");
+  await stores.redis("HDEL", "gate", "revokeAllBefore");
+});
+
+async function signedIn(): Promise<OperatorPerson> {
+  return anOperator(stores, "operator");
+}
+
+const listOf = (operator: OperatorPerson, userId: string) =>
+  call(sessions, "GET", {
+    token: operator.token,
+    url: `http://localhost:8080/api/ops/sessions?user=${userId}`,
+  });
+const show = (operator: OperatorPerson, id: string) =>
+  call(sessionRoute, "GET", {
+    token: operator.token,
+    url: `http://localhost:8080/api/ops/sessions/${id}`,
+  });
+
+describe("GET /api/ops/sessions", () => {
+  it("lists an account's sessions, those that ended too, without anything that opens them", async () => {
+    const operator = await signedIn();
+    const person = await aBoundUser(stores);
+    clock.advance(1);
+    const body = { email: person.email, password, device: { id: "device-2", name: "Phone" } };
+    const second = (await call(login, "POST", { body, ip: anAddress() })).body;
+    await operate(revocations, "POST", operator.token, { session: person.sessionId });
+    const { body: list } = await listOf(operator, person.user.id);
+    expect(list.items).toMatchObject([
+      { id: second.sessionId, state: "live", deviceName: "Phone", role: "user" },
+      { id: person.sessionId, state: "revoked", revokedReason: "revoked_by_operator" },
+    ]);
+    expect(JSON.stringify(list)).not.toMatch(/eyJ|rt1\.|hash/i);
+  });
+});
+
+describe("GET /api/ops/sessions/:sessionId", () => {
+  it("shows what Postgres records and what Redis holds", async () => {
+    const operator = await signedIn();
+    const { sessionId } = await aUser();
+    const shown = await show(operator, sessionId);
+    expect(shown.body).toMatchObject({ state: "live", key: "present", keyRole: "user" });
+    await stores.redis("DEL", `session:${sessionId}`);
+    expect((await show(operator, sessionId)).body).toMatchObject({ key: "missing" });
+    expect(await show(operator, "x".repeat(22))).toMatchObject({ status: 404, code: "not_found" });
+  });
+});
+
+describe("POST /api/ops/revocations", () => {
+  it("ends one session by name: what DEL session:<id> does by hand", async () => {
+    const operator = await signedIn();
+    const [byName, byHand] = [await aUser(), await aUser()];
+    const revoked = await operate(revocations, "POST", operator.token, {
+      session: byName.sessionId,
+    });
+    expect(revoked.body).toMatchObject({ done: `End session ${byName.sessionId}.`, undo: null });
+    expect(await stores.redis("KEYS", `session:${byName.sessionId}`)).toEqual([]);
+    expect(await stores.redis("KEYS", "session:*")).toContain(`session:${byHand.sessionId}`);
+    await stores.redis("DEL", `session:${byHand.sessionId}`);
+    for (const { accessToken: token } of [byName, byHand]) {
+      expect((await call(user, "GET", { token })).code).toBe("session_revoked");
+    }
+    const unknown = await operate(revocations, "POST", operator.token, { session: "nothing" });
+    expect(unknown).toMatchObject({ status: 404, code: "not_found" });
+    const again = await operate(revocations, "POST", operator.token, { session: byName.sessionId });
+    expect(again.body.done).toMatch(/had ended already/);
+  });
+
+  it("ends all of a user's, and only counts them in a dry run", async () => {
+    const operator = await signedIn();
+    const person = await aBoundUser(stores);
+    await call(login, "POST", { body: { email: person.email, password }, ip: anAddress() });
+    const body = { user: person.email };
+    const dry = await operate(revocations, "POST", operator.token, { ...body, dryRun: true });
+    expect(dry.body).toMatchObject({ dryRun: true, detail: { sessions: 2 } });
+    expect((await call(user, "GET", { token: person.accessToken })).status).toBe(200);
+    const done = await operate(revocations, "POST", operator.token, body);
+    expect(done.body.detail).toMatchObject({ sessions: 2 });
+    expect((await call(user, "GET", { token: person.accessToken })).code).toBe("session_revoked");
+  });
+
+  it("wants one of session, user and everybody", async () => {
+    const operator = await signedIn();
+    for (const body of [{}, { user: operator.user.id, everybody: true }, { everybody: false }]) {
+      const answer = await operate(revocations, "POST", operator.token, body);
+      expect(answer.code).toBe("validation_failed");
+    }
+  });
+
+  describe("of everybody", () => {
+    let operator: OperatorPerson;
+    beforeAll(async () => {
+      operator = await signedIn();
+    });
+
+    it("says first whom it would hit", async () => {
+      await aGuest();
+      const token = await freshToken(operator, operator.app.code(1));
+      const dry = await operate(revocations, "POST", token, { everybody: true, dryRun: true });
+      expect(dry.body.done).toMatch(
+        /are live, [1-9]\d* of them of guests, who cannot sign in again/,
+      );
+    });
+
+    it("ends what began before, the caller's own too, and nothing after", async () => {
+      const [person, actor] = [await aUser(), await signedIn()];
+      clock.advance(2);
+      const done = await operate(revocations, "POST", actor.token, { everybody: true });
+      expect(done.body.detail).toMatchObject({ redis: "told" });
+      for (const token of [person.accessToken, actor.token]) {
+        expect((await call(user, "GET", { token })).code).toBe("session_revoked");
+      }
+      clock.advance(1);
+      const later = await aUser();
+      expect((await call(user, "GET", { token: later.accessToken })).status).toBe(200);
+      const correlationId = done.headers.get("x-correlation-id");
+      const rows = await stores.sql(
+        "select action, subject_id from audit_log where correlation_id = $1",
+        correlationId,
+      );
+      expect(rows).toEqual([{ action: "sessions.revoked_all", subject_id: "everybody" }]);
+    });
+
+    it("holds while Redis is away, and when it is back and the clock has told it", async () => {
+      const [person, actor] = [await aUser(), await signedIn()];
+      clock.advance(2);
+      await stores.faults.redis.set({ kind: "reset" });
+      const done = await operate(revocations, "POST", actor.token, { everybody: true });
+      expect(done.body.detail).toMatchObject({ redis: "told within a minute" });
+      const read = () => call(user, "GET", { token: person.accessToken });
+      expect((await read()).code).toBe("session_revoked");
+      await stores.faults.redis.set(null);
+      // Redis is skipped for two seconds after it failed.
+      await expect
+        .poll(
+          () =>
+            sweepSessionKeys(aContext()).then(
+              () => true,
+              () => false,
+            ),
+          {
+            timeout: 10_000,
+          },
+        )
+        .toBe(true);
+      expect((await read()).code).toBe("session_revoked");
+    });
+  });
+});

@@ -1,0 +1,141 @@
+import { readdirSync } from "node:fs";
+import { beforeAll, describe, expect, it } from "vitest";
+import tick from "../../../api/cron/tick.js";
+import db from "../../../api/ops/db/index.js";
+import slow from "../../../api/ops/db/slow.js";
+import health from "../../../api/ops/health.js";
+import rebuild from "../../../api/ops/redis/rebuild.js";
+import verification from "../../../api/ops/verification.js";
+import user from "../../../api/user/index.js";
+import { migrationHead } from "../../../lib/db/migration-head.js";
+import { call } from "../../support/call.js";
+import { setEnvironment, useEnvironment } from "../../support/environment.js";
+import {
+  anOperator,
+  breakGlassToken,
+  type OperatorPerson,
+  operate,
+} from "../../support/operators.js";
+import { aUser } from "../../support/people.js";
+import { useStores } from "../../support/stores.js";
+import { useToolkit } from "../../support/toolkit.js";
+
+const cronSecret = "cron-secret-of-the-tests";
+const environment = { OPS_TOKEN: breakGlassToken, CRON_SECRET: cronSecret };
+useEnvironment(environment);
+const stores = useStores({ redisMs: 2500 });
+const toolkit = useToolkit();
+let operator: OperatorPerson;
+beforeAll(async () => {
+  setEnvironment(environment);
+  operator = await anOperator(stores);
+});
+
+interface Told {
+  name: string;
+  status: string;
+  detail: string;
+}
+async function told(route: Parameters<typeof call>[0], token = operator.token) {
+  setEnvironment({ ...environment, EXPO_PUBLIC_TOOLKIT_URL: toolkit.url });
+  const { status, body } = await call(route, "GET", { token });
+  expect(status).toBe(200);
+  const findings = body.findings as Told[];
+  return Object.fromEntries(findings.map((finding) => [finding.name, finding]));
+}
+
+describe("GET /api/ops/health", () => {
+  it("tells how the work behind the requests stands, also to the break-glass token", async () => {
+    const before = await told(health, breakGlassToken);
+    expect(before.clock).toMatchObject({
+      status: "fail",
+      detail: expect.stringContaining("tick never ran"),
+    });
+    for (const path of ["tick", "cleanup"]) {
+      const route = path === "tick" ? tick : (await import("../../../api/cron/cleanup.js")).default;
+      expect((await call(route, "GET", { token: cronSecret })).status).toBe(200);
+    }
+    const after = await told(health);
+    for (const name of ["clock", "drain", "migrations", "partitions ahead", "jobs", "outbox"]) {
+      expect(after[name], name).toMatchObject({ status: "pass" });
+    }
+    expect(after["postgres:responseTime"]).toMatchObject({ status: "pass" });
+  });
+
+  it("names what is wrong", async () => {
+    await stores.sql(
+      `insert into jobs (id, kind, key, payload, correlation_id, dead_at)
+       values (gen_random_uuid(), 'x', 'x', '{}', 'c', now())`,
+    );
+    await stores.sql("update drain_state set drained_until = now() - interval '10 minutes'");
+    await stores.sql("update schema_migrations set name = 'x' where name = $1", migrationHead);
+    await stores.sql(
+      "insert into telemetry_gauges values ('audit_chain_broken', 1, now()) on conflict (series) do update set value = 1",
+    );
+    const findings = await told(health);
+    expect(findings.jobs).toMatchObject({ status: "warn", detail: "1 were given up" });
+    expect(findings.drain).toMatchObject({ status: "fail" });
+    expect(findings["audit log"]).toMatchObject({ status: "fail", detail: "BROKEN" });
+    await stores.sql("update schema_migrations set name = $1 where name = 'x'", migrationHead);
+    await stores.sql("delete from jobs");
+  });
+
+  it("knows the newest migration", () => {
+    const names = readdirSync("drizzle").filter((name) => /^\d{4}_.*(?<!\.down)\.sql$/.test(name));
+    expect(migrationHead).toBe(
+      names
+        .sort()
+        .at(-1)
+        ?.replace(/\.sql$/, ""),
+    );
+  });
+});
+
+describe("GET /api/ops/verification", () => {
+  it("finds every invariant held, and says which is not", async () => {
+    await operate(rebuild, "POST", operator.token, {});
+    const held = await told(verification);
+    expect(Object.values(held).filter(({ status }) => status === "fail")).toEqual([]);
+    await stores.redis("SADD", "blocks", "203.0.113.0/24");
+    await stores.redis("HSET", "gate", "flags", "{}");
+    await stores.sql(
+      "insert into telemetry_minutes values (now(), 'telemetry_events_total', 1000000)",
+    );
+    const broken = await told(verification);
+    for (const name of ["blocks in Redis", "flags in Redis", "totals and roll-ups"]) {
+      expect(broken[name], name).toMatchObject({ status: "fail" });
+    }
+    await stores.sql("delete from telemetry_minutes where value = 1000000");
+  });
+
+  it("tells what it cannot look at, and looks at the rest", async () => {
+    await stores.faults.redis.set({ kind: "refuse" });
+    const found = await told(verification);
+    expect(found["flags in Redis"]).toMatchObject({ status: "warn" });
+    expect(found["one bound account for each address"]).toMatchObject({ status: "pass" });
+  });
+});
+
+describe("POST /api/ops/redis/rebuild", () => {
+  it("writes back what requests read, and signs nobody in or out", async () => {
+    const person = await aUser();
+    await stores.redis("FLUSHDB");
+    const { body } = await operate(rebuild, "POST", operator.token, {});
+    expect(body.done).toContain("Wrote the flags");
+    expect(await stores.redis("HGET", "gate", "flags")).toContain('"off":[]');
+    expect((await call(user, "GET", { token: person.accessToken })).status).toBe(200);
+    expect(await stores.sql("select from audit_log where action = 'redis.rebuilt'")).not.toEqual(
+      [],
+    );
+  });
+});
+
+describe("GET /api/ops/db", () => {
+  it("shows size and connections, and statements that are slow, without values", async () => {
+    const state = await call(db, "GET", { token: operator.token });
+    expect(state.body.tables.length).toBeGreaterThan(5);
+    expect(state.body.connectionsMax).toBeGreaterThan(0);
+    const statements = await call(slow, "GET", { token: operator.token });
+    expect(["running", "pg_stat_statements"]).toContain(statements.body.source);
+  });
+});

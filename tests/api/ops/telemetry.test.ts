@@ -1,0 +1,157 @@
+import { beforeAll, beforeEach, describe, expect, it } from "vitest";
+import index from "../../../api/index.js";
+import accessLog from "../../../api/ops/access-log.js";
+import drain from "../../../api/ops/drain.js";
+import errors from "../../../api/ops/errors.js";
+import slow from "../../../api/ops/slow.js";
+import user from "../../../api/user/index.js";
+import { seriesName } from "../../../lib/observability/metrics.js";
+import { call } from "../../support/call.js";
+import { drained, forgetEvents } from "../../support/drained.js";
+import { anOperator, type OperatorPerson, operate } from "../../support/operators.js";
+import { aUser } from "../../support/people.js";
+import { useStores } from "../../support/stores.js";
+
+const stores = useStores({ redisMs: 2500 });
+let operator: OperatorPerson;
+beforeAll(async () => {
+  operator = await anOperator(stores);
+});
+beforeEach(() => forgetEvents(stores));
+
+const at = (route: { template: string }, search = "") =>
+  `http://localhost:8080${route.template}${search}`;
+const read = (route: Parameters<typeof call>[0], search = "") =>
+  call(route, "GET", { token: operator.token, url: at(route, search) });
+
+describe("GET /api/ops/errors", () => {
+  it("tells which codes the routes answered, ours first", async () => {
+    for (let time = 0; time < 3; time++) await call(user, "GET", { token: "no token" });
+    const { accessToken: token } = await aUser();
+    await stores.faults.postgres.set({ kind: "reset" });
+    await call(user, "GET", { token });
+    await stores.faults.postgres.set(null);
+    await drained(stores);
+    const { body } = await read(errors, "?minutes=5");
+    expect(body).toEqual({
+      minutes: 5,
+      rows: [
+        { route: "/api/user", code: "service_unavailable", status: 503, count: 1 },
+        { route: "/api/user", code: "token_invalid", status: 401, count: 3 },
+      ],
+    });
+  });
+
+  it("looks no further back than it is asked to, nor than a day", async () => {
+    const series = seriesName("http_errors_total", { route: "/api/x", code: "not_found" });
+    const before = (minutes: number) => new Date(Date.now() - minutes * 60_000).toISOString();
+    await stores.sql("insert into telemetry_minutes values ($1, $2, 7)", before(20), series);
+    expect((await read(errors)).body.rows).toEqual([]);
+    expect((await read(errors, "?minutes=30")).body.rows).toMatchObject([{ count: 7 }]);
+    for (const minutes of ["0", "1441", "x"]) {
+      expect((await read(errors, `?minutes=${minutes}`)).code).toBe("validation_failed");
+    }
+  });
+});
+
+describe("GET /api/ops/slow", () => {
+  it("estimates quantiles within the histogram's buckets, the slowest route first", async () => {
+    const minute = new Date().toISOString();
+    const add = (route: string, suffix: "_bucket" | "_sum" | "_count", value: number, le = "") =>
+      stores.sql(
+        "insert into telemetry_minutes values ($1, $2, $3)",
+        minute,
+        seriesName("http_request_duration_seconds", { route, le }, suffix),
+        String(value),
+      );
+    for (const [route, fast] of [
+      ["/api/fast", 100],
+      ["/api/slow", 90],
+    ] as const) {
+      for (const le of ["0.01", "0.025", "0.05", "0.1", "0.25", "0.5"]) {
+        await add(route, "_bucket", le === "0.5" ? fast : 0, le);
+      }
+      for (const le of ["1", "2"]) await add(route, "_bucket", fast, le);
+      for (const le of ["5", "10", "+Inf"]) await add(route, "_bucket", 100, le);
+      await add(route, "_sum", 50_000_000);
+      await add(route, "_count", 100);
+    }
+    const { rows } = (await read(slow)).body;
+    expect(rows).toEqual([
+      {
+        route: "/api/slow",
+        count: 100,
+        meanSeconds: 0.5,
+        p50: 0.389,
+        p95: 3.5,
+        p99: 4.7,
+        over1s: 10,
+        over2s: 10,
+      },
+      expect.objectContaining({ route: "/api/fast", p50: 0.375, p99: 0.498, over1s: 0 }),
+    ]);
+  });
+});
+
+describe("/api/ops/drain", () => {
+  it("tells what waits, drains it at an operator's word, and writes that down", async () => {
+    await call(index, "GET");
+    await stores.settled();
+    const before = (await read(drain)).body;
+    expect(before.waiting.batches).toBeGreaterThan(0);
+    expect(before.keeps).toBe("every row");
+    const dry = await operate(drain, "POST", operator.token, { dryRun: true });
+    expect(dry.body).toMatchObject({ dryRun: true, undo: null });
+    expect((await read(drain)).body.waiting.batches).toBeGreaterThan(0);
+    const done = await operate(drain, "POST", operator.token, {});
+    expect(done.body.detail).toMatchObject({ isComplete: true });
+    expect(done.body.detail.events).toBeGreaterThan(0);
+    const [row] = await stores.sql("select * from audit_log where action = 'events.drained'");
+    expect(row).toMatchObject({ actor_id: operator.user.id, reason: "a test" });
+  });
+
+  it("names the processes whose batches are missing", async () => {
+    for (const seq of [1, 2, 5]) {
+      await stores.sql("insert into drained_batches values ('p', $1, 1)", String(seq));
+    }
+    expect((await read(drain)).body.gaps).toMatchObject([{ instance: "p", missing: 2 }]);
+  });
+
+  it("is told from Postgres alone while Redis is away", async () => {
+    await stores.faults.redis.set({ kind: "refuse" });
+    expect(await read(drain)).toMatchObject({ status: 200, body: { waiting: null } });
+  });
+});
+
+describe("GET /api/ops/access-log", () => {
+  it("finds requests by what is known of them, page by page", async () => {
+    const person = await aUser();
+    const token = person.accessToken;
+    for (let time = 0; time < 3; time++) {
+      await call(user, "GET", { token, headers: { "x-correlation-id": `find-me-${time}` } });
+    }
+    await call(user, "GET", { token: "no token", ip: "203.0.113.9" });
+    await drained(stores);
+    const own = await read(accessLog, `?user=${person.user.id}&route=/api/user&limit=2`);
+    expect(
+      own.body.items.map(({ correlationId }: { correlationId: string }) => correlationId),
+    ).toEqual(["find-me-2", "find-me-1"]);
+    const search = `?user=${person.user.id}&route=/api/user&limit=2&cursor=${own.body.nextCursor}`;
+    expect((await read(accessLog, search)).body).toMatchObject({
+      items: [{ correlationId: "find-me-0", status: 200 }],
+      nextCursor: null,
+    });
+    const refused = await read(accessLog, "?ip=203.0.113.200&status=401");
+    expect(refused.body.items).toMatchObject([
+      { ipPrefix: "203.0.113.0/24", code: "token_invalid", tokenFailure: "form" },
+    ]);
+    expect((await read(accessLog, "?correlationId=find-me-1")).body.items).toHaveLength(1);
+    expect(JSON.stringify(own.body)).not.toContain(person.user.id);
+  });
+
+  it("refuses what it cannot look for", async () => {
+    for (const search of ["?status=9", "?user=me", "?ip=here", "?since=yesterday", "?x=1"]) {
+      expect(await read(accessLog, search)).toMatchObject({ status: 422 });
+    }
+  });
+});

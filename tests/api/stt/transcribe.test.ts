@@ -1,0 +1,217 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import transcribe from "../../../api/stt/transcribe.js";
+import {
+  startToolkitEndpoint,
+  type ToolkitEndpoint,
+} from "../../../dev/toolkit/toolkit-endpoint.js";
+import { call } from "../../support/call.js";
+import { setEnvironment, useEnvironment } from "../../support/environment.js";
+import { useLogLines } from "../../support/log-lines.js";
+import { aGuest, anAddress, aUser, type Person } from "../../support/people.js";
+import { aac, mp4InFragments, multipart, wav } from "../../support/recordings.js";
+import { useStores } from "../../support/stores.js";
+
+useEnvironment();
+const stores = useStores({ redisMs: 5000 });
+const lines = useLogLines();
+let toolkit: ToolkitEndpoint;
+let person: Person;
+
+beforeAll(async () => {
+  toolkit = await startToolkitEndpoint("tk_test");
+});
+afterAll(() => toolkit.close());
+beforeEach(async () => {
+  setEnvironment({
+    EXPO_PUBLIC_TOOLKIT_URL: toolkit.url,
+    TOOLKIT_API_KEY: "tk_test",
+    LOG_LEVEL: "trace",
+  });
+  toolkit.fail(null);
+  toolkit.requests.length = 0;
+  await stores.liftLimits();
+  await stores.redis("DEL", "gate", "breaker:toolkit");
+  person = await aUser();
+});
+
+async function send(
+  audio: Uint8Array<ArrayBuffer> | null,
+  fields: Record<string, string> = {},
+  { token = person.accessToken, ip = anAddress(), type = "audio/wav" } = {},
+) {
+  return call(transcribe, "POST", { token, ip, ...(await multipart(audio, fields, type)) });
+}
+
+describe("POST /api/stt/transcribe", () => {
+  it("answers what the toolkit heard, and passes on the key, the caller's words and correlation ID", async () => {
+    const { status, body, headers } = await send(wav(1), {
+      language: "es",
+      formatting: "enhanced",
+      punctuation: "true",
+      alternatives: "2",
+    });
+    expect(status).toBe(200);
+    expect(body.text).toMatch(/^sound-/);
+    expect(body.language).toBe("es");
+    expect(body.alternatives).toHaveLength(2);
+    expect(body.timestamps.at(-1).end).toBeCloseTo(1);
+    const [request] = toolkit.requests;
+    expect(request?.headers).toMatchObject({
+      authorization: "Bearer tk_test",
+      "x-correlation-id": headers.get("x-correlation-id"),
+    });
+    expect(Buffer.from(request?.body ?? []).toString("latin1")).toContain("enhanced");
+  });
+
+  it("goes by the first bytes, whatever type is said, codec parameters included", async () => {
+    const { status } = await send(wav(1), {}, { type: "audio/webm;codecs=opus" });
+    expect(status).toBe(200);
+    expect(Buffer.from(toolkit.requests[0]?.body ?? []).toString("latin1")).toContain(
+      "Content-Type: audio/wav",
+    );
+  });
+
+  it("keeps nothing of a recording nor of what was said", async () => {
+    const { body } = await send(wav(1));
+    await stores.settled();
+    const keys = (await stores.redis("KEYS", "toolkit:*")) as string[];
+    expect(keys).toEqual([]);
+    expect(lines.written().join("\n")).not.toContain(body.text);
+  });
+
+  it.each([
+    ["no audio", null, {}, 422, "validation_failed", ["/audio"]],
+    ["an empty one", new Uint8Array(), {}, 422, "validation_failed", ["/audio"]],
+    ["what is no audio", new TextEncoder().encode("hello"), {}, 415, "audio_unsupported", []],
+    ["one that is only called WAV", wav(1).slice(0, 14), {}, 415, "audio_unsupported", []],
+    ["one longer than a minute", wav(62), {}, 422, "audio_too_long", []],
+    ["one of frames of next to no bytes", aac(10_000, 9), {}, 415, "audio_unsupported", []],
+    [
+      "one that claims samples without end",
+      mp4InFragments([2 ** 32 - 1]),
+      {},
+      422,
+      "audio_too_long",
+      [],
+    ],
+    ["one larger than 4 MB", new Uint8Array(4 * 1024 * 1024 + 1), {}, 413, "payload_too_large", []],
+    ["an unknown wish", wav(1), { wish: "x" }, 422, "validation_failed", ["/wish"]],
+    ["a wrong wish", wav(1), { formatting: "fine" }, 422, "validation_failed", ["/formatting"]],
+  ] as const)(
+    "refuses %s before the toolkit is asked",
+    async (_, audio, fields, status, code, pointers) => {
+      const answer = await send(audio, fields);
+      expect(answer).toMatchObject({ status, code });
+      expect((answer.body.errors ?? []).map((field: { pointer: string }) => field.pointer)).toEqual(
+        pointers,
+      );
+      expect(toolkit.requests).toEqual([]);
+    },
+  );
+
+  it("needs a multipart body that is whole", async () => {
+    const token = person.accessToken;
+    const json = await call(transcribe, "POST", { token, body: {} });
+    expect(json).toMatchObject({ status: 415, code: "multipart_needed" });
+    const { body, headers } = await multipart(wav(1));
+    const cut = await call(transcribe, "POST", { token, headers, body: body.slice(0, 500) });
+    expect(cut).toMatchObject({ status: 400, code: "malformed_body" });
+  });
+
+  it("takes 32 parts to name what is wrong with them, and refuses more before any is read", async () => {
+    const token = person.accessToken;
+    const headers = { "content-type": 'multipart/form-data; charset=utf-8; boundary="a b"' };
+    const sent = (parts: number) => {
+      const part = `--a b\r\ncontent-disposition: form-data; name="audio"; filename="a"\r\n\r\n\r\n`;
+      const body = new TextEncoder().encode(`${part.repeat(parts)}--a b--\r\n`);
+      return call(transcribe, "POST", { token, headers, body });
+    };
+    expect(await sent(32)).toMatchObject({ status: 422, code: "validation_failed" });
+    expect(await sent(33)).toMatchObject({ status: 400, code: "malformed_body" });
+  });
+
+  it.each([
+    ["no boundary", "charset=utf-8"],
+    ["an empty one", "boundary="],
+    ["one of an open quote", 'boundary="b'],
+    ["one that is too long", `boundary=${"b".repeat(71)}`],
+    ["one of other characters", "boundary=b\u00e9"],
+    ["two", "boundary=c; boundary=b"],
+  ])("refuses a body with %s", async (_, parameter) => {
+    const part = `--b\r\ncontent-disposition: form-data; name="audio"; filename="a"\r\n\r\n`;
+    const body = Buffer.concat([Buffer.from(part), wav(0.1), Buffer.from("\r\n--b--\r\n")]);
+    const headers = { "content-type": `multipart/form-data; ${parameter}` };
+    const answer = await call(transcribe, "POST", { token: person.accessToken, headers, body });
+    expect(answer).toMatchObject({ status: 400, code: "malformed_body" });
+    expect(toolkit.requests).toEqual([]);
+  });
+
+  it("takes ten a minute of one person, on whatever device", async () => {
+    for (let at = 0; at < 10; at += 1) expect((await send(wav(0.1))).status).toBe(200);
+    expect(await send(wav(0.1))).toMatchObject({ status: 429, code: "rate_limited" });
+    const other = await aUser();
+    expect((await send(wav(0.1), {}, { token: other.accessToken })).status).toBe(200);
+  });
+
+  it("takes fifty a day of the guests of one address", async () => {
+    const ip = anAddress();
+    const guests = await Promise.all(Array.from({ length: 6 }, () => aGuest()));
+    const answers: number[] = [];
+    for (let at = 0; at < 51; at += 1) {
+      const token = guests[Math.floor(at / 9)]?.accessToken ?? "";
+      answers.push((await send(wav(0.01), {}, { token, ip })).status);
+    }
+    expect(answers).toEqual([...Array(50).fill(200), 429]);
+    expect((await send(wav(0.01), {}, { ip })).status).toBe(200);
+  });
+
+  it("stops everybody when the day's calls are used up, and says until when", async () => {
+    setEnvironment({
+      EXPO_PUBLIC_TOOLKIT_URL: toolkit.url,
+      TOOLKIT_API_KEY: "tk_test",
+      TOOLKIT_DAILY_CALLS: "2",
+    });
+    expect((await send(wav(0.1))).status).toBe(200);
+    expect((await send(wav(0.1))).status).toBe(200);
+    const answer = await send(wav(0.1));
+    expect(answer).toMatchObject({ status: 503, code: "toolkit_unavailable" });
+    expect(Number(answer.headers.get("retry-after"))).toBeGreaterThan(0);
+  });
+
+  it.each([
+    ["reset", { kind: "reset" }, 3],
+    ["500", { kind: "status", status: 500 }, 3],
+    ["busy for long", { kind: "status", status: 429, retryAfterSeconds: 60 }, 1],
+    ["cut in the reply", { kind: "half-body" }, 3],
+    ["answering HTML", { kind: "invalid-json" }, 1],
+    ["answering something else", { kind: "wrong-schema" }, 1],
+  ] as const)("says that the toolkit fails when it is %s", async (_, fault, attempts) => {
+    toolkit.fail(fault);
+    const answer = await send(wav(0.1));
+    expect(answer).toMatchObject({ status: 503, code: "toolkit_unavailable" });
+    const wait = fault.kind === "status" && fault.status === 429 ? "60" : "1";
+    expect(answer.headers.get("retry-after")).toBe(wait);
+    expect(toolkit.requests).toHaveLength(attempts);
+  });
+
+  it("passes on why the toolkit refuses a recording", async () => {
+    toolkit.fail({ kind: "status", status: 422 });
+    expect(await send(wav(0.1))).toMatchObject({ status: 422, code: "audio_too_long" });
+  });
+
+  it("asks Redis nothing more than other requests do while the toolkit answers", async () => {
+    await send(wav(0.1));
+    await stores.resetCalls();
+    expect((await send(wav(0.1))).status).toBe(200);
+    await stores.settled();
+    expect(stores.calls().redisTrips).toBe(1);
+  });
+
+  it("calls nobody while Redis cannot count", async () => {
+    await stores.faults.redis.set({ kind: "refuse" });
+    const answer = await send(wav(0.1));
+    expect(answer).toMatchObject({ status: 503, code: "service_unavailable" });
+    expect(answer.headers.get("retry-after")).toBe("5");
+    expect(toolkit.requests).toEqual([]);
+  });
+});

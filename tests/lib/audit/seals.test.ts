@@ -1,0 +1,330 @@
+import { randomUUID } from "node:crypto";
+import { beforeEach, describe, expect, it } from "vitest";
+import { auditRow } from "../../../lib/audit/audit.js";
+import { retireAudit } from "../../../lib/audit/retirement.js";
+import { sealAudit } from "../../../lib/audit/seal.js";
+import { type Anchor, verifyAudit } from "../../../lib/audit/verification.js";
+import { aContext } from "../../support/context.js";
+import { setEnvironment, useEnvironment } from "../../support/environment.js";
+import { useLogLines } from "../../support/log-lines.js";
+import { useStores } from "../../support/stores.js";
+
+const stores = useStores();
+const lines = useLogLines();
+useEnvironment();
+
+const soon = () => performance.now() + 10_000;
+const seal = () => sealAudit(aContext(), soon());
+const retire = () => retireAudit(aContext(), soon());
+const verify = (anchor?: Anchor) => verifyAudit(aContext(), soon(), { anchor });
+const findings = async (anchor?: Anchor) => (await verify(anchor)).findings;
+const seals = () => stores.sql("select * from audit_seals order by last_id");
+const newestId = async () =>
+  Number((await stores.sql("select max(id) as id from audit_log"))[0]?.id ?? 0);
+
+/** What nobody may do who is not the database's superuser. */
+async function asSuperuser(...statements: string[]): Promise<void> {
+  const tables = ["audit_log", "audit_seals", "audit_retirements"];
+  for (const table of tables) await stores.sql(`alter table ${table} disable trigger user`);
+  for (const statement of statements) await stores.sql(statement);
+  for (const table of tables) await stores.sql(`alter table ${table} enable trigger user`);
+}
+
+beforeEach(() =>
+  asSuperuser("truncate audit_log restart identity", "truncate audit_seals, audit_retirements"),
+);
+
+/** Changes that were made so many minutes ago. */
+async function changes(count: number, minutesAgo = 6): Promise<void> {
+  const [subject, interval] = [randomUUID(), `${minutesAgo} minutes`];
+  await stores.sql(
+    `insert into audit_log (at, actor_kind, actor_id, action, subject_id, reason, correlation_id)
+     select now() - $1::interval, 'user', $2, 'user.updated', $2, 'for "x", y', 'c' || n
+     from generate_series(1, $3::int) n`,
+    interval,
+    subject,
+    String(count),
+  );
+}
+
+/** Two seals of three rows each. */
+async function aSealedLog(): Promise<void> {
+  for (const _ of [1, 2]) {
+    await changes(3);
+    await seal();
+  }
+  expect(await verify()).toMatchObject({ isIntact: true, seals: 2, rows: 6, verifiedTo: 6 });
+}
+
+describe("a seal of the audit log", () => {
+  it("covers the rows that are older than five minutes, and follows on the seal before", async () => {
+    await changes(3);
+    await changes(2, 4);
+    expect(await seal()).toEqual({ seals: 1, rows: 3 });
+    expect(await seal()).toEqual({ seals: 0, rows: 0 });
+    await changes(1);
+    expect(await seal()).toEqual({ seals: 0, rows: 0 });
+    await asSuperuser("update audit_log set at = at - interval '5 minutes' where id > 3");
+    expect(await seal()).toEqual({ seals: 1, rows: 3 });
+    const [first, second] = await seals();
+    expect(first).toMatchObject({ first_id: "1", last_id: "3", rows: "3", previous: "genesis" });
+    expect(second).toMatchObject({ first_id: "4", last_id: "6", rows: "3", previous: first?.hash });
+    expect(await verify()).toMatchObject({ isIntact: true, findings: [], isComplete: true });
+  });
+
+  it("covers what the application writes, and a gap where a write was undone", async () => {
+    const ctx = aContext();
+    const entry = { actor: { kind: "system" }, action: "user.updated", subjectId: "x" } as const;
+    await auditRow(ctx, entry);
+    await expect(
+      ctx.db.batch([auditRow(ctx, entry), ctx.db.execute("select 1 / 0")]),
+    ).rejects.toThrow();
+    await auditRow(ctx, entry);
+    await asSuperuser("update audit_log set at = at - interval '6 minutes'");
+    expect(await seal()).toEqual({ seals: 1, rows: 2 });
+    expect(await verify()).toMatchObject({ isIntact: true, rows: 2, verifiedTo: 3 });
+  });
+
+  it("is told in a SECURITY line, whatever LOG_LEVEL says", async () => {
+    await changes(2);
+    await seal();
+    const [row] = await seals();
+    expect(lines.read("audit_sealed")).toMatchObject([
+      { level: "SECURITY", data: { lastId: 2, count: 2, hash: row?.hash } },
+    ]);
+  });
+
+  it("is made once by several at once", async () => {
+    await changes(5);
+    const made = await Promise.all(Array.from({ length: 6 }, seal));
+    expect(made.filter(({ seals }) => seals === 1)).toHaveLength(1);
+    expect(await seals()).toHaveLength(1);
+    expect((await verify()).isIntact).toBe(true);
+  });
+
+  it("covers ten thousand rows at most, and another covers what is left", async () => {
+    await changes(10_001);
+    expect(await seal()).toEqual({ seals: 2, rows: 10_001 });
+    expect(await verify()).toMatchObject({ isIntact: true, rows: 10_001 });
+  }, 60_000);
+
+  it("stays good when the data key is changed, and cannot be told when it is forgotten", async () => {
+    const [old, next] = [
+      "an-old-data-key-of-32-bytes-or-more",
+      "a-new-data-key-of-32-bytes-or-more",
+    ];
+    setEnvironment({ DATA_KEY: old });
+    await changes(1);
+    await seal();
+    setEnvironment({ DATA_KEY: next, DATA_KEY_PREVIOUS: old });
+    await changes(1);
+    await seal();
+    expect((await verify()).isIntact).toBe(true);
+    const [first, second] = await seals();
+    expect(first?.key_id).not.toBe(second?.key_id);
+    setEnvironment({ DATA_KEY: next });
+    expect(await findings()).toEqual([
+      { kind: "unknown_key", what: "seal", firstId: 1, lastId: 1 },
+    ]);
+  });
+
+  it.each(["update audit_seals set rows = 1", "delete from audit_seals", "truncate audit_seals"])(
+    "is kept by triggers from: %s",
+    async (statement) => {
+      await aSealedLog();
+      await expect(stores.sql(statement)).rejects.toThrow("audit_seals is append-only");
+    },
+  );
+});
+
+describe("the verification", () => {
+  it("finds rows that say something else than was sealed", async () => {
+    await aSealedLog();
+    await asSuperuser("update audit_log set actor_id = 'somebody else' where id = 2");
+    expect(await findings()).toEqual([{ kind: "altered", what: "rows", firstId: 1, lastId: 3 }]);
+  });
+
+  it.each(["at = at + interval '1 microsecond'", "reason = null", "ip_prefix = '192.0.2.0/24'"])(
+    "finds that %s",
+    async (change) => {
+      await aSealedLog();
+      await asSuperuser(`update audit_log set ${change} where id = 5`);
+      expect(await findings()).toEqual([{ kind: "altered", what: "rows", firstId: 4, lastId: 6 }]);
+    },
+  );
+
+  it("finds rows that were put in afterwards", async () => {
+    await changes(3);
+    await asSuperuser("delete from audit_log where id = 2");
+    await seal();
+    await asSuperuser(
+      `insert into audit_log (id, actor_kind, action, correlation_id)
+       overriding system value values (2, 'system', 'forged', 'c')`,
+    );
+    expect(await findings()).toEqual([{ kind: "altered", what: "rows", firstId: 1, lastId: 3 }]);
+  });
+
+  it("finds rows that are missing", async () => {
+    await aSealedLog();
+    await asSuperuser("delete from audit_log where id = 2");
+    expect(await findings()).toEqual([{ kind: "deleted", what: "rows", firstId: 1, lastId: 3 }]);
+  });
+
+  it("finds a log whose end is missing", async () => {
+    await aSealedLog();
+    await asSuperuser("delete from audit_log where id >= 5");
+    expect(await findings()).toEqual([{ kind: "truncated", what: "rows", firstId: 4, lastId: 6 }]);
+  });
+
+  it("finds a log that was emptied, also when it was written to afterwards", async () => {
+    await aSealedLog();
+    await asSuperuser("truncate audit_log");
+    const emptied = [{ kind: "truncated", what: "rows", firstId: 1, lastId: 6 }];
+    expect(await findings()).toEqual(emptied);
+    await changes(2);
+    expect(await findings()).toEqual(emptied);
+  });
+
+  it("finds rows that should have been sealed", async () => {
+    await aSealedLog();
+    await changes(2, 119);
+    expect(await findings()).toEqual([]);
+    await changes(2, 121);
+    expect(await findings()).toEqual([{ kind: "unsealed", what: "rows", firstId: 9, lastId: 10 }]);
+    await seal();
+    expect(await findings()).toEqual([]);
+  });
+
+  it("finds rows whose time has not come, which would never be sealed", async () => {
+    await changes(1, -60);
+    expect(await findings()).toEqual([{ kind: "unsealed", what: "rows", firstId: 1, lastId: 1 }]);
+  });
+
+  it("finds a seal that somebody without the data key made", async () => {
+    await aSealedLog();
+    await asSuperuser("update audit_seals set rows = 2 where last_id = 6");
+    expect(await findings()).toEqual([
+      { kind: "altered", what: "seal", firstId: 4, lastId: 6 },
+      { kind: "altered", what: "rows", firstId: 4, lastId: 6 },
+    ]);
+  });
+
+  it("finds a seal that is missing among others", async () => {
+    await aSealedLog();
+    await asSuperuser("delete from audit_seals where last_id = 3");
+    expect(await findings()).toEqual([{ kind: "deleted", what: "seal", firstId: 1, lastId: 3 }]);
+  });
+
+  it("finds by an anchor alone that the end was cut off together with its seal", async () => {
+    await aSealedLog();
+    const [first, last] = await seals();
+    const anchorOf = (row: typeof last) => ({
+      lastId: Number(row?.last_id),
+      hash: row?.hash ?? "",
+    });
+    expect(await findings(anchorOf(last))).toEqual([]);
+    await asSuperuser(
+      "delete from audit_log where id > 3",
+      "delete from audit_seals where last_id > 3",
+    );
+    expect(await findings()).toEqual([]);
+    expect(await findings(anchorOf(first))).toEqual([]);
+    expect(await findings(anchorOf(last))).toEqual([
+      { kind: "truncated", what: "seal", firstId: 6, lastId: 6 },
+    ]);
+    expect(await findings({ lastId: 3, hash: "another" })).toEqual([
+      { kind: "altered", what: "seal", firstId: 3, lastId: 3 },
+    ]);
+  });
+
+  it("says how far it came when its time is over, and goes on from there", async () => {
+    await aSealedLog();
+    await asSuperuser("update audit_log set action = 'x' where id = 2");
+    expect(await verifyAudit(aContext(), 0)).toMatchObject({ isComplete: false, verifiedTo: 0 });
+    expect(await verifyAudit(aContext(), soon(), { from: 3 })).toMatchObject({
+      isIntact: true,
+      isComplete: true,
+      seals: 1,
+      verifiedTo: 6,
+    });
+  });
+
+  it("says what keeps the log from being changed", async () => {
+    expect((await verify()).protectedBy).toBe("triggers");
+  });
+});
+
+describe("the retention of the audit log", () => {
+  /** As if the first seal and its rows were so old; the chain is made anew. */
+  async function aSealFrom(days: number): Promise<void> {
+    await changes(3);
+    await seal();
+    await ageSeal(days);
+    await changes(3);
+    await seal();
+  }
+  /** A seal that was made in the past says so under its HMAC. */
+  async function ageSeal(days: number): Promise<void> {
+    const { sealText, sign } = await import("../../../lib/audit/seal.js");
+    const [row] = await seals();
+    const at = new Date(Date.now() - days * 86_400_000).toISOString().replace("Z", "000Z");
+    const text = sealText({
+      firstId: 1,
+      lastId: 3,
+      rows: 3,
+      hash: row?.hash ?? "",
+      previous: "genesis",
+      at,
+    });
+    const { hmac } = sign(aContext().env, text);
+    await asSuperuser(`update audit_seals set at = '${at}', hmac = '${hmac}' where last_id = 3`);
+  }
+
+  it("drops the rows of old seals, once, and keeps the seals", async () => {
+    await aSealFrom(91);
+    expect((await verify()).isIntact).toBe(true);
+    expect(await retire()).toEqual({ seals: 1, rows: 3 });
+    expect(await retire()).toEqual({ seals: 0, rows: 0 });
+    expect(await stores.sql("select id from audit_log order by id")).toMatchObject([
+      { id: "4" },
+      { id: "5" },
+      { id: "6" },
+    ]);
+    expect(await seals()).toHaveLength(2);
+    expect(await verify()).toMatchObject({ isIntact: true, retiredTo: 3, rows: 3, seals: 2 });
+  });
+
+  it("drops nothing younger", async () => {
+    await aSealFrom(89);
+    expect(await retire()).toEqual({ seals: 0, rows: 0 });
+    setEnvironment({ AUDIT_RETENTION_DAYS: "60" });
+    expect(await retire()).toEqual({ seals: 1, rows: 3 });
+    setEnvironment({ AUDIT_RETENTION_DAYS: "365" });
+    expect((await verify()).isIntact).toBe(true);
+  });
+
+  it("drops nothing that is younger than 30 days, whoever asks and whatever is set", async () => {
+    await aSealFrom(29);
+    setEnvironment({ AUDIT_RETENTION_DAYS: "1" });
+    expect(await retire()).toEqual({ seals: 0, rows: 0 });
+    await expect(stores.sql("select retire_audit_rows(3, 1)")).rejects.toThrow("30 days");
+    await stores.sql("select retire_audit_rows(3, 30)");
+    await stores.sql("select retire_audit_rows(2, 30)");
+    expect(await newestId()).toBe(6);
+    expect((await verify()).rows).toBe(6);
+  });
+
+  it("is no excuse for who made it up", async () => {
+    await aSealFrom(91);
+    await stores.sql("select retire_audit_rows(3, 90)");
+    expect(await findings()).toEqual([{ kind: "deleted", what: "rows", firstId: 1, lastId: 3 }]);
+    await stores.sql("insert into audit_retirements values (3, 90, 'made up', 'x', now())");
+    expect(await findings()).toEqual([{ kind: "deleted", what: "rows", firstId: 1, lastId: 3 }]);
+  });
+
+  it("leaves the triggers as they are", async () => {
+    await aSealFrom(91);
+    await retire();
+    await expect(stores.sql("delete from audit_log")).rejects.toThrow("audit_log is append-only");
+  });
+});

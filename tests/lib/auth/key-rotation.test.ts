@@ -1,0 +1,202 @@
+import { describe, expect, it } from "vitest";
+import login from "../../../api/auth/login.js";
+import reauthenticate from "../../../api/auth/reauthenticate.js";
+import recoveryCodes from "../../../api/auth/recovery-codes.js";
+import refresh from "../../../api/auth/refresh.js";
+import user from "../../../api/user/index.js";
+import { env } from "../../../lib/env.js";
+import { isMailCode, mailCode } from "../../../lib/mail/codes.js";
+import { keyId } from "../../../lib/secret.js";
+import { call } from "../../support/call.js";
+import { setEnvironment, useEnvironment } from "../../support/environment.js";
+import { useLogLines } from "../../support/log-lines.js";
+import { anAddress, aUser, type Person } from "../../support/people.js";
+import { enrol, letStepsPass } from "../../support/second-factor.js";
+import { useStores } from "../../support/stores.js";
+
+const stores = useStores();
+const logs = useLogLines();
+
+const first = "the-first-jwt-secret-of-32-bytes-or-more";
+const second = "the-second-jwt-secret-of-32-bytes-or-more";
+const third = "the-third-jwt-secret-of-32-bytes-or-more";
+const dataKey = "the-data-key-of-the-tests-of-32-bytes";
+const nextDataKey = "the-next-data-key-of-the-tests-of-32-bytes";
+
+const read = (token: string) => call(user, "GET", { token });
+const renew = (refreshToken: string) => call(refresh, "POST", { body: { refreshToken } });
+const signIn = ({ email, password }: Person, otp?: string, ip = anAddress()) =>
+  call(login, "POST", { body: { email, password, ...(otp === undefined ? {} : { otp }) }, ip });
+const kidOf = (token: string) =>
+  JSON.parse(Buffer.from(token.split(".")[0] ?? "", "base64url").toString()).kid;
+
+describe("changing JWT_SECRET alone", () => {
+  useEnvironment({ JWT_SECRET: first, DATA_KEY: dataKey });
+
+  it("signs everybody out, at every token of before", async () => {
+    const person = await aUser();
+    setEnvironment({ JWT_SECRET: second, DATA_KEY: dataKey });
+    expect(await read(person.accessToken)).toMatchObject({ status: 401, code: "token_invalid" });
+    expect(await renew(person.refreshToken)).toMatchObject({ status: 401, code: "token_invalid" });
+  });
+
+  it("lets them sign in again, with their second factors and codes as they were", async () => {
+    const person = await aUser();
+    const { code, recoveryCodes } = await enrol(stores, person);
+    const mailed = mailCode(env(), "a-row-of-before");
+    setEnvironment({ JWT_SECRET: second, DATA_KEY: dataKey });
+    expect((await signIn(person, code())).status).toBe(200);
+    const { status, body } = await signIn(person, recoveryCodes[0]);
+    expect(status).toBe(200);
+    expect((await read(body.accessToken)).status).toBe(200);
+    expect(isMailCode(env(), "a-row-of-before", mailed)).toBe(true);
+  });
+
+  it("forgets no failure that was counted", async () => {
+    const person = await aUser();
+    const ip = anAddress();
+    const fail = () => signIn({ ...person, password: "not the password" }, undefined, ip);
+    for (let attempt = 0; attempt < 5; attempt++) await fail();
+    setEnvironment({ JWT_SECRET: second, DATA_KEY: dataKey });
+    expect((await fail()).status).toBe(429);
+  });
+});
+
+describe("changing JWT_SECRET with JWT_SECRET_PREVIOUS", () => {
+  useEnvironment({ JWT_SECRET: first, DATA_KEY: dataKey });
+
+  const graceful = { JWT_SECRET: second, JWT_SECRET_PREVIOUS: first, DATA_KEY: dataKey };
+
+  it("signs nobody out: both kinds of token of before are still taken", async () => {
+    const person = await aUser();
+    setEnvironment(graceful);
+    expect((await read(person.accessToken)).status).toBe(200);
+    expect((await renew(person.refreshToken)).status).toBe(200);
+  });
+
+  it("can be announced: who does not sign by it yet verifies it already", async () => {
+    setEnvironment(graceful);
+    const person = await aUser();
+    setEnvironment({ JWT_SECRET: first, JWT_SECRET_PREVIOUS: second, DATA_KEY: dataKey });
+    expect((await read(person.accessToken)).status).toBe(200);
+    expect((await renew(person.refreshToken)).status).toBe(200);
+  });
+
+  it("moves a client to the new secret when it refreshes", async () => {
+    const person = await aUser();
+    expect(kidOf(person.accessToken)).toBe(keyId(first));
+    setEnvironment(graceful);
+    const { body } = await renew(person.refreshToken);
+    expect(kidOf(body.accessToken)).toBe(keyId(second));
+    expect(body.refreshToken).toMatch(`rt1.${keyId(second)}.`);
+  });
+
+  it("signs out, once the previous one is dropped, only who did not refresh", async () => {
+    const [mover, sleeper] = [await aUser(), await aUser()];
+    setEnvironment(graceful);
+    const { body } = await renew(mover.refreshToken);
+    setEnvironment({ JWT_SECRET: second, DATA_KEY: dataKey });
+    expect((await read(body.accessToken)).status).toBe(200);
+    expect((await renew(body.refreshToken)).status).toBe(200);
+    expect(await read(sleeper.accessToken)).toMatchObject({ status: 401, code: "token_invalid" });
+    expect(await renew(sleeper.refreshToken)).toMatchObject({ code: "token_invalid" });
+  });
+
+  it("holds several previous ones, so that one rotation may follow on another", async () => {
+    const person = await aUser();
+    setEnvironment({ ...graceful, JWT_SECRET: third, JWT_SECRET_PREVIOUS: `${second}, ${first}` });
+    expect((await read(person.accessToken)).status).toBe(200);
+    expect((await renew(person.refreshToken)).status).toBe(200);
+  });
+
+  it("takes no token of a secret that was never named", async () => {
+    const person = await aUser();
+    setEnvironment({ ...graceful, JWT_SECRET_PREVIOUS: third });
+    expect(await read(person.accessToken)).toMatchObject({ status: 401, code: "token_invalid" });
+    expect(await renew(person.refreshToken)).toMatchObject({ status: 401, code: "token_invalid" });
+  });
+});
+
+describe("setting DATA_KEY for the first time", () => {
+  useEnvironment({ JWT_SECRET: first });
+
+  it("opens what JWT_SECRET sealed, and seals anew what is used", async () => {
+    const person = await aUser();
+    const { code, recoveryCodes } = await enrol(stores, person);
+    const mailed = mailCode(env(), "a-row-of-before");
+    setEnvironment({ JWT_SECRET: first, DATA_KEY: dataKey });
+    expect((await signIn(person, code())).status).toBe(200);
+    expect((await signIn(person, recoveryCodes[0])).status).toBe(200);
+    expect(isMailCode(env(), "a-row-of-before", mailed)).toBe(true);
+    expect(await sealedUnder(person)).toBe(keyId(dataKey));
+    await letStepsPass(stores, person);
+    setEnvironment({ JWT_SECRET: second, DATA_KEY: dataKey });
+    expect((await signIn(person, code())).status).toBe(200);
+  });
+});
+
+describe("changing a leaked JWT_SECRET that served as the data key", () => {
+  useEnvironment({ JWT_SECRET: first });
+
+  it("takes no token of before, and opens what it sealed by DATA_KEY_PREVIOUS", async () => {
+    const person = await aUser();
+    const { code, recoveryCodes } = await enrol(stores, person);
+    setEnvironment({ JWT_SECRET: second, DATA_KEY: dataKey, DATA_KEY_PREVIOUS: first });
+    expect(await read(person.accessToken)).toMatchObject({ status: 401, code: "token_invalid" });
+    expect(await renew(person.refreshToken)).toMatchObject({ status: 401, code: "token_invalid" });
+    expect((await signIn(person, code())).status).toBe(200);
+    expect((await signIn(person, recoveryCodes[0])).status).toBe(200);
+  });
+});
+
+describe("changing DATA_KEY with DATA_KEY_PREVIOUS", () => {
+  useEnvironment({ JWT_SECRET: first, DATA_KEY: dataKey });
+
+  const graceful = { JWT_SECRET: first, DATA_KEY: nextDataKey, DATA_KEY_PREVIOUS: dataKey };
+
+  it("loses nothing, and moves each second factor to the new key as it is used", async () => {
+    const [mover, sleeper] = [await aUser(), await aUser()];
+    const [moved, slept] = [await enrol(stores, mover), await enrol(stores, sleeper)];
+    const mailed = mailCode(env(), "a-row-of-before");
+    setEnvironment(graceful);
+    expect((await signIn(mover, moved.code())).status).toBe(200);
+    expect((await signIn(mover, moved.recoveryCodes[0])).status).toBe(200);
+    expect(isMailCode(env(), "a-row-of-before", mailed)).toBe(true);
+    expect(await sealedUnder(mover)).toBe(keyId(nextDataKey));
+    expect(await sealedUnder(sleeper)).toBe(keyId(dataKey));
+    await letStepsPass(stores, mover);
+    setEnvironment({ JWT_SECRET: first, DATA_KEY: nextDataKey });
+    expect((await signIn(mover, moved.code())).status).toBe(200);
+    const lost = await signIn(sleeper, slept.code());
+    expect(lost).toMatchObject({ status: 500, code: "internal_error" });
+  });
+
+  it("makes recovery codes under the new key when they are renewed", async () => {
+    const person = await aUser();
+    const { code } = await enrol(stores, person);
+    setEnvironment(graceful);
+    const fresh = await call(reauthenticate, "POST", {
+      token: person.accessToken,
+      body: { otp: code() },
+    });
+    const { body } = await call(recoveryCodes, "POST", { token: fresh.body.accessToken });
+    setEnvironment({ JWT_SECRET: first, DATA_KEY: nextDataKey });
+    expect((await signIn(person, body.recoveryCodes[0])).status).toBe(200);
+  });
+
+  it("says which key is missing when one is lost, and lets nobody past the factor", async () => {
+    const person = await aUser();
+    const { code, recoveryCodes } = await enrol(stores, person);
+    setEnvironment({ JWT_SECRET: first, DATA_KEY: nextDataKey, LOG_LEVEL: "error" });
+    expect((await signIn(person, code())).status).toBe(500);
+    expect(JSON.stringify(logs.read("request_failed"))).toContain(keyId(dataKey));
+    const recovery = await signIn(person, recoveryCodes[0]);
+    expect(recovery).toMatchObject({ status: 401, code: "otp_invalid" });
+  });
+});
+
+/** The id of the key that somebody's secret is sealed under. */
+async function sealedUnder({ user: { id } }: Person): Promise<string | undefined> {
+  const [row] = await stores.sql("select sealed_secret from second_factors where user_id = $1", id);
+  return row?.sealed_secret?.split(".")[1];
+}

@@ -1,0 +1,113 @@
+import { availableParallelism } from "node:os";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { type HashGate, hashGate } from "../../../../lib/auth/password/hash-gate.js";
+import { AppError } from "../../../../lib/errors.js";
+
+let gate: HashGate;
+beforeEach(() => {
+  vi.useFakeTimers();
+  gate = hashGate(4);
+});
+afterEach(() => void vi.useRealTimers());
+
+/** A hash that ends when the test says so. */
+function aHash() {
+  let end = (_: string) => {};
+  let fail = (_: Error) => {};
+  let begun = false;
+  const result = gate(() => {
+    begun = true;
+    return new Promise<string>((resolve, reject) => {
+      end = resolve;
+      fail = reject;
+    });
+  });
+  // The refusal is looked at later than it comes.
+  result.catch(() => {});
+  return {
+    result,
+    hasBegun: () => begun,
+    end: () => end("done"),
+    fail: () => fail(new Error("no memory")),
+  };
+}
+type Hash = ReturnType<typeof aHash>;
+
+const settle = () => vi.advanceTimersByTimeAsync(0);
+const begun = (hashes: Hash[]) => hashes.map((hash) => hash.hasBegun());
+async function endAll(hashes: Hash[]): Promise<void> {
+  for (let round = 0; round < hashes.length; round++) {
+    for (const hash of hashes) hash.end();
+    await settle();
+  }
+}
+
+describe("the hash gate", () => {
+  it("lets four run at once, the others in the order in which they came", async () => {
+    const hashes = Array.from({ length: 6 }, aHash);
+    await settle();
+    expect(begun(hashes)).toEqual([true, true, true, true, false, false]);
+    hashes[2]?.end();
+    await settle();
+    expect(begun(hashes)).toEqual([true, true, true, true, true, false]);
+    hashes[0]?.end();
+    await settle();
+    expect(begun(hashes)).toEqual([true, true, true, true, true, true]);
+    await endAll(hashes);
+    expect(await Promise.all(hashes.map(({ result }) => result))).toEqual(Array(6).fill("done"));
+  });
+
+  it("answers 503 with a time to wait after 500 ms, without having hashed", async () => {
+    const running = Array.from({ length: 4 }, aHash);
+    const waiting = aHash();
+    await vi.advanceTimersByTimeAsync(499);
+    const later = aHash();
+    await vi.advanceTimersByTimeAsync(1);
+    const refusal = await waiting.result.catch((error: unknown) => error);
+    expect(refusal).toBeInstanceOf(AppError);
+    expect(refusal).toMatchObject({ code: "service_unavailable", retryAfterSeconds: 1 });
+    expect(waiting.hasBegun()).toBe(false);
+
+    running[0]?.end();
+    await settle();
+    expect(later.hasBegun()).toBe(true);
+    expect(waiting.hasBegun()).toBe(false);
+    await endAll([...running, later]);
+  });
+
+  it("goes on after hashes that fail", async () => {
+    const hashes = Array.from({ length: 8 }, aHash);
+    await settle();
+    for (let round = 0; round < 2; round++) {
+      for (const hash of hashes) hash.fail();
+      await settle();
+    }
+    const outcomes = await Promise.allSettled(hashes.map(({ result }) => result));
+    expect(outcomes.map(({ status }) => status)).toEqual(Array(8).fill("rejected"));
+
+    const next = Array.from({ length: 5 }, aHash);
+    await settle();
+    expect(begun(next)).toEqual([true, true, true, true, false]);
+    await endAll(next);
+  });
+
+  it("is one for all functions of the process", async () => {
+    const { throughHashGate } = await import("../../../../lib/auth/password/hash-gate.js");
+    gate = throughHashGate;
+    const running = Array.from({ length: Math.min(4, availableParallelism()) }, aHash);
+    vi.resetModules();
+    const { throughHashGate: ofAnotherBundle } = await import(
+      "../../../../lib/auth/password/hash-gate.js"
+    );
+    let hashed = false;
+    const other = ofAnotherBundle(async () => {
+      hashed = true;
+    });
+    await settle();
+    expect(begun(running)).not.toContain(false);
+    expect(hashed).toBe(false);
+    await endAll(running);
+    await other;
+    expect(hashed).toBe(true);
+  });
+});

@@ -1,0 +1,125 @@
+import { hash, parseOptions } from "@node-rs/argon2";
+import { describe, expect, it } from "vitest";
+import {
+  hashPassword,
+  isOutdated,
+  passwordMatches,
+  passwordRefusal,
+} from "../../../../lib/auth/password/password.js";
+
+const refusal = (password: string, email = "ada.lovelace@example.com") =>
+  passwordRefusal(password, email)?.code ?? null;
+
+/** @node-rs/argon2 names it in a const enum, which cannot be imported. */
+const argon2i = 1;
+
+describe("a password's hash", () => {
+  it("is argon2id with OWASP's first parameters, as a PHC string with a salt of its own", async () => {
+    const [one, other] = [await hashPassword("correct horse"), await hashPassword("correct horse")];
+    expect(one).toMatch(/^\$argon2id\$v=19\$m=19456,t=2,p=1\$[\w+/]{22,}\$[\w+/]{43,}$/);
+    expect(other).not.toBe(one);
+    expect(isOutdated(one)).toBe(false);
+  });
+
+  it.each([
+    ["less memory", { memoryCost: 8192, timeCost: 2, parallelism: 1 }],
+    ["one pass", { memoryCost: 19_456, timeCost: 1, parallelism: 1 }],
+    ["more lanes", { memoryCost: 19_456, timeCost: 2, parallelism: 2 }],
+    ["another algorithm", { memoryCost: 19_456, timeCost: 2, algorithm: argon2i }],
+  ])("made with %s is outdated, and still matches", async (_, options) => {
+    const older = await hash("correct horse", options);
+    expect(isOutdated(older)).toBe(true);
+    expect(await passwordMatches(older, "correct horse")).toBe(true);
+  });
+});
+
+describe("a password", () => {
+  it("matches exactly: no trimming, no folding", async () => {
+    const made = await hashPassword(" Correct  horse ");
+    expect(await passwordMatches(made, " Correct  horse ")).toBe(true);
+    for (const other of ["Correct  horse", " correct  horse ", " Correct horse ", ""]) {
+      expect(await passwordMatches(made, other)).toBe(false);
+    }
+  });
+
+  it.each([
+    ["composed", "caf\u00e9 au lait", "cafe\u0301 au lait"],
+    ["decomposed", "cafe\u0301 au lait", "caf\u00e9 au lait"],
+    [
+      "of Hangul",
+      "\ud55c\uad6d\uc5b4 \ubc30\uc6b0\uae30",
+      "\u1112\u1161\u11ab\uad6d\uc5b4 \ubc30\uc6b0\uae30",
+    ],
+  ])("matches however its accents were typed (%s)", async (_, set, typed) => {
+    expect(await passwordMatches(await hashPassword(set), typed)).toBe(true);
+  });
+
+  it("does not match what only looks alike", async () => {
+    const made = await hashPassword("ﬁle①password");
+    expect(await passwordMatches(made, "file1password")).toBe(false);
+  });
+
+  it("never matches where there is no account", async () => {
+    for (const guess of ["", "correct horse", "\0"]) {
+      expect(await passwordMatches(null, guess)).toBe(false);
+    }
+  });
+
+  it("is compared with a hash of the same cost where there is no account", async () => {
+    const source = await import("node:fs").then(({ readFileSync }) =>
+      readFileSync("lib/auth/password/password.ts", "utf8"),
+    );
+    const [nobodys = ""] = /\$argon2id\$[^"]+/.exec(source) ?? [];
+    const { algorithm, memoryCost, timeCost, parallelism } = parseOptions(nobodys);
+    const today = parseOptions(await hashPassword("correct horse"));
+    expect({ algorithm, memoryCost, timeCost, parallelism }).toMatchObject({
+      algorithm: today.algorithm,
+      memoryCost: today.memoryCost,
+      timeCost: today.timeCost,
+      parallelism: today.parallelism,
+    });
+  });
+});
+
+describe("a new password", () => {
+  it.each([
+    "correct horse battery",
+    "aaaaaaab",
+    "        ",
+    "пароль-надёжный",
+    "👩‍🚀👩‍🚀👩‍🚀",
+    "x".repeat(128),
+    "🎓".repeat(128),
+    "e\u0301".repeat(128),
+  ])("may be %j: there are no rules of composition", (password) => {
+    expect(refusal(password)).toBeNull();
+  });
+
+  it.each([
+    ["", "password_length"],
+    ["seven77", "password_length"],
+    ["🎓".repeat(7), "password_length"],
+    ["e\u0301".repeat(7), "password_length"],
+    ["x".repeat(129), "password_length"],
+    ["🎓".repeat(129), "password_length"],
+    ["linguamate", "password_app_name"],
+    ["My LinguaMate 1", "password_app_name"],
+    ["ada.lovelace", "password_email"],
+    ["ADA.Lovelace1", "password_email"],
+    ["x-ada.lovelace-x", "password_email"],
+  ])("may not be %j: %s", (password, code) => {
+    expect(refusal(password)).toBe(code);
+  });
+
+  it("may hold an address's local part when that is hardly a word", () => {
+    expect(refusal("adaptable horse", "ada@example.com")).toBeNull();
+  });
+
+  it("is refused in words that say what to do, at its field", () => {
+    expect(passwordRefusal("short", "ada@example.com")).toEqual({
+      pointer: "/password",
+      code: "password_length",
+      message: "Use 8 to 128 characters.",
+    });
+  });
+});

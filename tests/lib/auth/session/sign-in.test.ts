@@ -1,0 +1,94 @@
+import { randomUUID } from "node:crypto";
+import { describe, expect, it } from "vitest";
+import login from "../../../../api/auth/login.js";
+import user from "../../../../api/user/index.js";
+import { call } from "../../../support/call.js";
+import { aUser, type Person, password } from "../../../support/people.js";
+import { useStores } from "../../../support/stores.js";
+
+const stores = useStores();
+
+async function logIn({ email }: Person, deviceId?: string): Promise<Person> {
+  const device = deviceId === undefined ? {} : { device: { id: deviceId } };
+  const { status, body } = await call(login, "POST", { body: { email, password, ...device } });
+  expect(status).toBe(200);
+  return body;
+}
+const read = ({ accessToken: token }: Person) => call(user, "GET", { token });
+async function events(event: string, { user: { id } }: Person) {
+  await stores.settled();
+  return stores.sql("select * from security_events where event = $1 and user_id = $2", event, id);
+}
+
+describe("one person's sessions", () => {
+  it("are ten at most: the oldest gives way, with an event", async () => {
+    const person = await aUser();
+    const later = [];
+    for (let session = 1; session < 10; session++) later.push(await logIn(person));
+    expect((await read(person)).status).toBe(200);
+    expect(await events("session_displaced", person)).toEqual([]);
+    await logIn(person);
+    expect(await read(person)).toMatchObject({ status: 401, code: "session_revoked" });
+    for (const other of later) expect((await read(other)).status).toBe(200);
+    const [row] = await stores.sql("select * from sessions where id = $1", person.sessionId);
+    expect(row).toMatchObject({ revoked_reason: "too_many_sessions" });
+    expect(await stores.redis("EXISTS", `session:${person.sessionId}`)).toBe(0);
+    const told = await events("session_displaced", person);
+    expect(told.map(({ data }) => JSON.parse(data ?? ""))).toEqual([
+      { sessionId: person.sessionId },
+    ]);
+  });
+
+  it("do not give way to another person's", async () => {
+    const [person, other] = [await aUser(), await aUser()];
+    for (let session = 0; session < 10; session++) await logIn(other);
+    expect((await read(person)).status).toBe(200);
+  });
+});
+
+describe("a device that an account was never used on", () => {
+  it("is told of, once, and not at registration", async () => {
+    const person = await aUser();
+    expect(await events("new_device", person)).toEqual([]);
+    await logIn(person, person.deviceId);
+    expect(await events("new_device", person)).toEqual([]);
+    const device = randomUUID();
+    await logIn(person, device);
+    await logIn(person, device);
+    expect(await events("new_device", person)).toMatchObject([{ count: "1" }]);
+  });
+});
+
+describe("a sign-in to an account that changes meanwhile", () => {
+  it.each([
+    ["the password", "password_hash = 'changed'"],
+    ["a suspension", "suspended_at = now()"],
+    ["a request to delete it", "purge_at = now()"],
+  ])("writes nothing and asks to be repeated: %s", async (_, change) => {
+    const person = await aUser();
+    let isChanged = false;
+    // The login's second call to Postgres inserts the session.
+    const changeBefore = async (body: unknown) => {
+      const isInsert = JSON.stringify(body).includes("knows_device");
+      if (isInsert && !isChanged) {
+        isChanged = true;
+        await stores.sql(`update users set ${change} where id = $1`, person.user.id);
+      }
+      return isInsert;
+    };
+    await stores.faults.postgres.set({ kind: "latency", ms: 1, match: changeBefore });
+    const body = { email: person.email, password };
+    const key = randomUUID();
+    const answer = await call(login, "POST", { body, headers: { "idempotency-key": key } });
+    expect(answer).toMatchObject({ status: 503, code: "service_unavailable" });
+    expect(answer.headers.get("retry-after")).toBe("1");
+    const rows = await stores.sql("select from sessions where user_id = $1", person.user.id);
+    expect(rows).toHaveLength(1);
+    expect(
+      await stores.sql(
+        "select from idempotency_keys where result_id in (select id from sessions where user_id = $1)",
+        person.user.id,
+      ),
+    ).toEqual([]);
+  });
+});

@@ -1,0 +1,137 @@
+import { randomUUID } from "node:crypto";
+import { describe, expect, it } from "vitest";
+import logout from "../../../../api/auth/logout.js";
+import refresh from "../../../../api/auth/refresh.js";
+import user from "../../../../api/user/index.js";
+import { sweepSessionKeys } from "../../../../lib/auth/session/sweep.js";
+import type { Context } from "../../../../lib/context.js";
+import { database } from "../../../../lib/db/database.js";
+import { env } from "../../../../lib/env.js";
+import { noFacts } from "../../../../lib/facts.js";
+import { call } from "../../../support/call.js";
+import { aUser, type Person } from "../../../support/people.js";
+import { useStores } from "../../../support/stores.js";
+
+const stores = useStores();
+
+const sweep = () =>
+  sweepSessionKeys({
+    env: env(),
+    db: database(),
+    now: new Date(),
+    correlationId: randomUUID(),
+    route: "",
+    address: undefined,
+    facts: noFacts(),
+    gate: null,
+    after: () => {},
+  } satisfies Context);
+const read = ({ accessToken: token }: Person) => call(user, "GET", { token });
+const end = ({ accessToken: token }: Person) => call(logout, "POST", { token });
+const keysOf = ({ sessionId }: Person) => [`session:${sessionId}`, `known-session:${sessionId}`];
+const revoked = { status: 401, code: "session_revoked" };
+
+/** What Redis holds of a session, to be put back over whatever it holds later. */
+async function copyOf(person: Person): Promise<() => Promise<void>> {
+  const [hash = "", mark = ""] = keysOf(person);
+  const fields = (await stores.redis("HGETALL", hash)) as string[] | Record<string, string>;
+  const known = (await stores.redis("GET", mark)) as string;
+  return async () => {
+    const flat = Array.isArray(fields) ? fields : Object.entries(fields).flat();
+    await stores.redis("HSET", hash, ...flat);
+    await stores.redis("SET", mark, known);
+  };
+}
+
+describe("the sweep of ended sessions", () => {
+  it("ends a session whose key Redis could not delete", async () => {
+    const person = await aUser();
+    await stores.faults.redis.set({ kind: "reset" });
+    await end(person);
+    await stores.faults.redis.set(null);
+    expect(await stores.redis("EXISTS", ...keysOf(person))).toBe(2);
+    // The client skips Redis for a moment after failures.
+    await expect
+      .poll(
+        () =>
+          sweep().then(
+            () => "swept",
+            () => "away",
+          ),
+        { timeout: 15_000 },
+      )
+      .toBe("swept");
+    expect(await read(person)).toMatchObject(revoked);
+  });
+
+  it("ends a session that an older copy of Redis brought back, and no other", async () => {
+    const [gone, person] = [await aUser(), await aUser()];
+    const restore = await copyOf(gone);
+    await end(gone);
+    await restore();
+    expect((await read(gone)).status).toBe(200);
+    await sweep();
+    expect(await read(gone)).toMatchObject(revoked);
+    expect(await stores.redis("GET", `known-session:${gone.sessionId}`)).toBe("ended");
+    expect((await read(person)).status).toBe(200);
+    await sweep();
+    expect(await read(gone)).toMatchObject(revoked);
+  });
+
+  it("rejects while a store is away", async () => {
+    await end(await aUser());
+    await stores.faults.redis.set({ kind: "refuse" });
+    await expect(sweep()).rejects.toThrow();
+  });
+});
+
+describe("revokeAllBefore", () => {
+  const moment = () => Date.now() + 1;
+  const refreshed = ({ refreshToken }: { refreshToken: string }) =>
+    call(refresh, "POST", { body: { refreshToken } });
+
+  it("ends everybody's session at once when it is set in Redis by hand, and for good", async () => {
+    const person = await aUser();
+    await stores.redis("HSET", "gate", "revokeAllBefore", String(moment()));
+    expect(await read(person)).toMatchObject(revoked);
+    expect(await refreshed(person)).toMatchObject(revoked);
+    await sweep();
+    await stores.redis("FLUSHDB");
+    expect(await read(person)).toMatchObject(revoked);
+    expect(await refreshed(person)).toMatchObject(revoked);
+    await sweep();
+    expect(Number(await stores.redis("HGET", "gate", "revokeAllBefore"))).toBeGreaterThan(0);
+    const later = await aUser();
+    expect((await read(later)).status).toBe(200);
+  });
+
+  it("ends nobody's session, and lets the sweep go on, when it is no number", async () => {
+    const person = await aUser();
+    const before = await stores.redis("HGET", "gate", "revokeAllBefore");
+    await stores.redis("HSET", "gate", "revokeAllBefore", "now");
+    expect((await read(person)).status).toBe(200);
+    expect((await refreshed(person)).status).toBe(200);
+    await sweep();
+    expect(await stores.redis("HGET", "gate", "revokeAllBefore")).toBe(before);
+  });
+
+  it("ends everybody's session at the next sweep when it is set in Postgres", async () => {
+    const person = await aUser();
+    await stores.sql(
+      "update security_settings set revoke_all_before = to_timestamp($1::bigint / 1000.0)",
+      String(moment()),
+    );
+    await sweep();
+    expect(await read(person)).toMatchObject(revoked);
+    expect((await read(await aUser())).status).toBe(200);
+  });
+
+  it("is the later of the two moments after a sweep", async () => {
+    const at = moment();
+    await stores.redis("HSET", "gate", "revokeAllBefore", String(at));
+    await sweep();
+    await stores.redis("HSET", "gate", "revokeAllBefore", "1");
+    await sweep();
+    expect(await stores.redis("HGET", "gate", "revokeAllBefore")).toBe(String(at));
+  });
+});

@@ -1,0 +1,191 @@
+import { randomUUID } from "node:crypto";
+import { describe, expect, it } from "vitest";
+import login from "../../../api/auth/login.js";
+import { env } from "../../../lib/env.js";
+import { mailCode } from "../../../lib/mail/codes.js";
+import { keyedHash } from "../../../lib/secret.js";
+import { call } from "../../support/call.js";
+import { setEnvironment, useEnvironment } from "../../support/environment.js";
+import { aUser, type Person } from "../../support/people.js";
+import { useStores } from "../../support/stores.js";
+
+const stores = useStores();
+useEnvironment();
+
+let lastAddress = 0;
+const anAddress = () => `198.51.100.${++lastAddress}`;
+const elsewhere = (email: string, password: string, otp?: string) =>
+  call(login, "POST", {
+    body: { email, password, ...(otp === undefined ? {} : { otp }) },
+    ip: anAddress(),
+  });
+
+const subject = (email: string) => keyedHash(env(), "mail-subject", email);
+async function liveCode(email: string) {
+  await stores.settled();
+  const [row] = await stores.sql("select * from mail_codes where subject = $1", subject(email));
+  return row?.id ? { code: mailCode(env(), row.id), id: row.id } : undefined;
+}
+const sent = async (email: string) =>
+  stores.sql(
+    `select payload from outbox where send and payload->'to'->>'email' = $1
+      and payload->>'template' = 'sign_in_code'`,
+    email,
+  );
+
+/** Accounts that claim one address, each with a password and a device of its own. */
+async function claims(...passwords: string[]): Promise<[string, ...Person[]]> {
+  const email = `shared-${randomUUID()}@example.com`;
+  const people = [];
+  for (const password of passwords) people.push(await aUser({ email, password }));
+  return [email, ...people];
+}
+const earn = ({ user: { id } }: Person, points: number) =>
+  stores.sql(
+    `insert into xp_entries (source, source_id, user_id, points, earned_at)
+      values ('test', gen_random_uuid(), $1, $2, now())`,
+    id,
+    String(points),
+  );
+
+describe("an address that several accounts claim", () => {
+  it("is mailed one code after a login from elsewhere, which the answer does not tell", async () => {
+    const [email] = await claims("the first one's", "the second one's");
+    const answer = await elsewhere(email, "the first one's");
+    expect(answer).toMatchObject({ status: 401, code: "invalid_credentials" });
+    const first = await liveCode(email);
+    const mails = await sent(email);
+    expect(mails.map(({ payload }) => JSON.parse(payload ?? "").codeId)).toEqual([first?.id]);
+    await elsewhere(email, "the first one's");
+    expect(await liveCode(email)).toEqual(first);
+  });
+
+  it("is bound to the account that the code and the password lead to", async () => {
+    const [email, first, second] = await claims("the first one's", "the second one's");
+    await elsewhere(email, "the second one's");
+    const { code = "" } = (await liveCode(email)) ?? {};
+    const answer = await elsewhere(email, "the second one's", code.toLowerCase());
+    expect(answer.status).toBe(200);
+    expect(answer.body.user).toMatchObject({ id: second?.user.id, email, emailVerified: true });
+    const [row] = await stores.sql("select * from users where email = $1", email);
+    expect(row).toMatchObject({ id: second?.user.id, claimed_email: null });
+    // From now on the address is one account's: no device of a claim changes that.
+    expect((await elsewhere(email, "the second one's")).status).toBe(200);
+    const body = { email, password: "the first one's", device: { id: first?.deviceId } };
+    const asFirst = await call(login, "POST", { body, ip: anAddress() });
+    expect(asFirst).toMatchObject({ status: 401, code: "invalid_credentials" });
+  });
+
+  it("is bound to the account with the most points, of those with the password", async () => {
+    const [email, poor, rich, other] = await claims("the same one", "the same one", "another one");
+    if (poor) await earn(poor, 5);
+    if (rich) await earn(rich, 10);
+    if (other) await earn(other, 100);
+    await elsewhere(email, "the same one");
+    const answer = await elsewhere(email, "the same one", (await liveCode(email))?.code);
+    expect(answer.body.user.id).toBe(rich?.user.id);
+  });
+
+  it("is bound to the older one, of those with as many points", async () => {
+    const [email, older] = await claims("the same one", "the same one");
+    await elsewhere(email, "the same one");
+    const answer = await elsewhere(email, "the same one", (await liveCode(email))?.code);
+    expect(answer.body.user.id).toBe(older?.user.id);
+  });
+
+  it("compares with the five that have the most points", async () => {
+    const [email, last, ...others] = await claims("the last one's", ...Array(5).fill("another's"));
+    for (const other of others) await earn(other, 1);
+    await elsewhere(email, "the last one's");
+    const { code } = (await liveCode(email)) ?? {};
+    expect((await elsewhere(email, "the last one's", code)).status).toBe(401);
+    if (last) await earn(last, 2);
+    expect((await elsewhere(email, "the last one's", code)).status).toBe(200);
+  });
+
+  it("stays unbound by a wrong password, a wrong code and one that was used", async () => {
+    const [email] = await claims("the first one's", "the second one's");
+    await elsewhere(email, "the first one's");
+    const { code } = (await liveCode(email)) ?? {};
+    for (const [password, otp] of [
+      ["nobody's at all", code],
+      ["the first one's", "00000000"],
+      ["the first one's", "0"],
+    ]) {
+      const answer = await elsewhere(email, password ?? "", otp);
+      expect(answer).toMatchObject({ status: 401, code: "invalid_credentials" });
+    }
+    expect(await stores.sql("select from users where email = $1", email)).toEqual([]);
+    expect((await elsewhere(email, "the first one's", code)).status).toBe(200);
+    const used = await elsewhere(email, "the second one's", code);
+    expect(used).toMatchObject({ status: 401, code: "invalid_credentials" });
+  });
+
+  it("lets nobody try more than five codes", async () => {
+    // The account's delay would come first.
+    setEnvironment({ RATE_LIMIT_TRUSTED_IPS: "0.0.0.0/0,::/0" });
+    const [email] = await claims("the first one's", "the second one's");
+    await elsewhere(email, "the first one's");
+    const { code } = (await liveCode(email)) ?? {};
+    for (let attempt = 0; attempt < 5; attempt++) {
+      await stores.liftLimits();
+      await elsewhere(email, "the first one's", "00000000");
+    }
+    await stores.liftLimits();
+    expect((await elsewhere(email, "the first one's", code)).status).toBe(401);
+    await elsewhere(email, "the first one's");
+    const { code: next } = (await liveCode(email)) ?? {};
+    expect(next).not.toBe(code);
+    expect((await elsewhere(email, "the first one's", next)).status).toBe(200);
+  });
+
+  it("loses no code to a stranger's failures, which mail nothing when a code was typed", async () => {
+    const [email, first] = await claims("the first one's", "the second one's");
+    await elsewhere(email, "the first one's");
+    const { code } = (await liveCode(email)) ?? {};
+    const body = { email, password: "not the password", device: { id: first?.deviceId } };
+    await call(login, "POST", { body, ip: anAddress() });
+    await elsewhere(email, "not the password", "00000000");
+    await stores.settled();
+    expect(await sent(email)).toHaveLength(1);
+    expect((await elsewhere(email, "the first one's", code)).status).toBe(200);
+  });
+
+  it("is no longer proven by a code once it is bound", async () => {
+    const [email, first] = await claims("the first one's", "the second one's");
+    await elsewhere(email, "the second one's");
+    const { code } = (await liveCode(email)) ?? {};
+    await stores.sql(
+      "update users set email = claimed_email, claimed_email = null where id = $1",
+      first?.user.id ?? null,
+    );
+    const answer = await elsewhere(email, "the second one's", code);
+    expect(answer).toMatchObject({ status: 401, code: "invalid_credentials" });
+  });
+
+  it("is not bound to an account that is suspended, which only its password tells", async () => {
+    const [email, first] = await claims("the first one's", "the second one's");
+    await stores.sql("update users set suspended_at = now() where id = $1", first?.user.id ?? null);
+    await elsewhere(email, "the first one's");
+    const { code } = (await liveCode(email)) ?? {};
+    const answer = await elsewhere(email, "the first one's", code);
+    expect(answer).toMatchObject({ status: 403, code: "account_suspended" });
+    expect(await stores.sql("select from users where email = $1", email)).toEqual([]);
+  });
+});
+
+describe("an address that nobody or one account has", () => {
+  it("is mailed nothing by a login that fails", async () => {
+    const person = await aUser();
+    const nobody = `nobody-${randomUUID()}@example.com`;
+    for (const email of [person.email, nobody]) {
+      await elsewhere(email, "not the password");
+      await elsewhere(email, "not the password", "12345678");
+      await stores.settled();
+      expect(await sent(email)).toEqual([]);
+      const { code } = (await liveCode(email)) ?? {};
+      const answer = await elsewhere(email, "not the password", code);
+      expect(answer).toMatchObject({ status: 401, code: "invalid_credentials" });
+    }
+  });
+});

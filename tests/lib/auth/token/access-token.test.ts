@@ -1,0 +1,283 @@
+import { createHmac, generateKeyPairSync, randomUUID, sign } from "node:crypto";
+import { beforeEach, describe, expect, it } from "vitest";
+import user from "../../../../api/user/index.js";
+import { issueAccessToken, verifyAccessToken } from "../../../../lib/auth/token/access-token.js";
+import { issueRefreshToken } from "../../../../lib/auth/token/refresh-token.js";
+import { type Env, env } from "../../../../lib/env.js";
+import { keyId } from "../../../../lib/secret.js";
+import { call } from "../../../support/call.js";
+import { setEnvironment, useEnvironment } from "../../../support/environment.js";
+import { useStores } from "../../../support/stores.js";
+
+const secret = "the-signing-secret-of-this-test-0123456789";
+useEnvironment({ JWT_SECRET: secret });
+const stores = useStores();
+beforeEach(() => stores.resetCalls());
+
+const session = { userId: randomUUID(), sessionId: "c2Vzc2lvbi1vZi1hLXRlc3Q" };
+type Json = Record<string, unknown>;
+
+const encoded = (value: unknown) => Buffer.from(JSON.stringify(value)).toString("base64url");
+const seconds = () => Math.floor(Date.now() / 1000);
+
+function header(changes: Json = {}): Json {
+  return { alg: "HS256", kid: keyId(secret), typ: "at+jwt", ...changes };
+}
+
+function claims(changes: Json = {}): Json {
+  return {
+    iss: "linguamate-api/test",
+    aud: "linguamate-app/test",
+    sub: session.userId,
+    sid: session.sessionId,
+    iat: seconds(),
+    exp: seconds() + 900,
+    jti: randomUUID(),
+    amr: ["pwd"],
+    auth_time: seconds(),
+    ...changes,
+  };
+}
+
+/** A token with whatever header and claims, under a good signature unless another key is given. */
+function token(head: unknown, body: unknown, { key = secret, hash = "sha256" } = {}): string {
+  const signed = `${encoded(head)}.${encoded(body)}`;
+  return `${signed}.${createHmac(hash, key).update(signed).digest("base64url")}`;
+}
+
+const { privateKey, publicKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
+const jwk = { kty: "oct", k: Buffer.from("attacker").toString("base64url"), kid: keyId(secret) };
+
+function signedByRsa(): string {
+  const signed = `${encoded(header({ alg: "RS256" }))}.${encoded(claims())}`;
+  return `${signed}.${sign("sha256", Buffer.from(signed), privateKey).toString("base64url")}`;
+}
+
+/** The code of the answer, which must cost no store anything. */
+async function refusal(bearer: string): Promise<string | undefined> {
+  const answer = await call(user, "GET", { token: bearer });
+  const calls = stores.calls();
+  expect(calls).toEqual({ redisTrips: 0, redisCommands: 0, postgresCalls: 0 });
+  expect(answer.status).toBe(401);
+  expect(answer.headers.get("www-authenticate")).toBe(
+    'Bearer realm="linguamate", error="invalid_token"',
+  );
+  return answer.code;
+}
+
+describe("an access token", () => {
+  const issue = (environment: Env, now = new Date()) =>
+    issueAccessToken(
+      environment,
+      { ...session, authenticatedAt: new Date("2026-01-02T03:04:05Z"), authMethods: ["pwd"] },
+      now,
+    );
+  const parts = (issued: string) =>
+    issued
+      .split(".")
+      .slice(0, 2)
+      .map((part) => JSON.parse(Buffer.from(part, "base64url").toString()));
+
+  it("is a JWT with a stated key and exactly the claims of the wire contract", async () => {
+    const now = new Date();
+    const [head, body] = parts(await issue(env(), now));
+    expect(head).toEqual({ alg: "HS256", kid: keyId(secret), typ: "at+jwt" });
+    const iat = Math.floor(now.getTime() / 1000);
+    expect(body).toEqual({
+      iss: "linguamate-api/test",
+      aud: "linguamate-app/test",
+      sub: session.userId,
+      sid: session.sessionId,
+      iat,
+      exp: iat + 900,
+      jti: expect.stringMatching(/^[0-9a-f-]{36}$/),
+      amr: ["pwd"],
+      auth_time: Date.parse("2026-01-02T03:04:05Z") / 1000,
+    });
+  });
+
+  it("has an id of its own", async () => {
+    const [[, one], [, other]] = [parts(await issue(env())), parts(await issue(env()))];
+    expect(one.jti).not.toBe(other.jti);
+  });
+
+  it("lives as long as ACCESS_TOKEN_TTL_SECONDS says, and 30 s for clocks that differ", async () => {
+    setEnvironment({ JWT_SECRET: secret, ACCESS_TOKEN_TTL_SECONDS: "60" });
+    const issuedAt = new Date("2026-01-02T03:04:05Z");
+    const issued = await issue(env(), issuedAt);
+    const verifiedAfter = (elapsed: number) =>
+      verifyAccessToken(env(), issued, new Date(issuedAt.getTime() + elapsed * 1000));
+    await expect(verifiedAfter(60 + 29)).resolves.toEqual({
+      ...session,
+      authenticatedAt: new Date("2026-01-02T03:04:05Z"),
+      authMethods: ["pwd"],
+    });
+    await expect(verifiedAfter(60 + 31)).rejects.toMatchObject({ code: "token_expired" });
+    await expect(verifiedAfter(-29)).resolves.toBeDefined();
+    await expect(verifiedAfter(-31)).rejects.toMatchObject({ code: "token_invalid" });
+  });
+
+  it("passes when it is made by hand as this test makes them", async () => {
+    await expect(
+      verifyAccessToken(env(), token(header(), claims()), new Date()),
+    ).resolves.toMatchObject(session);
+  });
+});
+
+describe("a token that is not ours", () => {
+  const own = () => token(header(), claims());
+  const [first, second, third] = [0, 1, 2].map((index) => () => own().split(".")[index] ?? "");
+
+  it.each<[string, () => string]>([
+    ["alg none", () => `${encoded(header({ alg: "none" }))}.${encoded(claims())}.`],
+    ["alg none, signed", () => token(header({ alg: "none" }), claims())],
+    ["alg nOnE", () => `${encoded(header({ alg: "nOnE" }))}.${encoded(claims())}.`],
+    ["alg HS384", () => token(header({ alg: "HS384" }), claims(), { hash: "sha384" })],
+    ["alg HS512", () => token(header({ alg: "HS512" }), claims(), { hash: "sha512" })],
+    ["alg RS256", signedByRsa],
+    [
+      "alg HS256 under a public key",
+      () =>
+        token(header(), claims(), {
+          key: publicKey.export({ type: "spki", format: "pem" }).toString(),
+        }),
+    ],
+    ["no alg", () => token({ kid: keyId(secret), typ: "at+jwt" }, claims())],
+    ["another secret", () => token(header(), claims(), { key: "another secret" })],
+    [
+      "another secret under its own kid",
+      () => token(header({ kid: keyId("another secret") }), claims(), { key: "another secret" }),
+    ],
+    ["a foreign kid", () => token(header({ kid: "abcdefgh" }), claims())],
+    ["no kid", () => token({ alg: "HS256", typ: "at+jwt" }, claims())],
+    [
+      "a kid that is a path",
+      () => token(header({ kid: "../../../dev/null" }), claims(), { key: " " }),
+    ],
+    ["a kid that is no text", () => token(header({ kid: [keyId(secret)] }), claims())],
+    ["jwk", () => token(header({ jwk }), claims(), { key: "attacker" })],
+    ["jku", () => token(header({ jku: "http://127.0.0.1:9/keys" }), claims(), { key: "attacker" })],
+    ["x5u", () => token(header({ x5u: "http://127.0.0.1:9/cert" }), claims(), { key: "attacker" })],
+    ["crit", () => token(header({ crit: ["exp"] }), claims())],
+    ["crit of its own", () => token(header({ crit: ["x"], x: 1 }), claims())],
+    ["an unencoded payload", () => token(header({ crit: ["b64"], b64: false }), claims())],
+    ["typ JWT", () => token(header({ typ: "JWT" }), claims())],
+    ["no typ", () => token({ alg: "HS256", kid: keyId(secret) }, claims())],
+    ["another iss", () => token(header(), claims({ iss: "https://evil.example" }))],
+    [
+      "another environment's iss",
+      () => token(header(), claims({ iss: "linguamate-api/production" })),
+    ],
+    ["another aud", () => token(header(), claims({ aud: "linguamate-ops/test" }))],
+    ["an exp that is no number", () => token(header(), claims({ exp: "tomorrow" }))],
+    ["an iat that is no number", () => token(header(), claims({ iat: "now" }))],
+    ["a time of issue in the future", () => token(header(), claims({ iat: seconds() + 60 }))],
+    ["nbf in the future", () => token(header(), claims({ nbf: seconds() + 60 }))],
+    ["a sub that is no text", () => token(header(), claims({ sub: { $ne: null } }))],
+    ["an empty sub", () => token(header(), claims({ sub: "" }))],
+    ["a sid that is no text", () => token(header(), claims({ sid: 7 }))],
+    ["an empty sid", () => token(header(), claims({ sid: "" }))],
+    ["a sid that is another key", () => token(header(), claims({ sid: "x y\r\nDEL gate" }))],
+    ["an auth_time that is no number", () => token(header(), claims({ auth_time: "now" }))],
+    ["an auth_time that is no time", () => token(header(), claims({ auth_time: 1e300 }))],
+    ["a payload that is a list", () => token(header(), [claims()])],
+    ["a payload that is null", () => token(header(), null)],
+    [
+      "a changed payload",
+      () => `${first?.()}.${encoded(claims({ sub: randomUUID() }))}.${third?.()}`,
+    ],
+    ["no signature", () => `${first?.()}.${second?.()}.`],
+    ["two parts", () => `${first?.()}.${second?.()}`],
+    ["four parts", () => `${own()}.x`],
+    ["five parts", () => `${own()}.x.y`],
+    ["a header that is no JSON", () => `e30x.${second?.()}.${third?.()}`],
+    ["no base64url", () => `~~~.${second?.()}.${third?.()}`],
+    [
+      "a refresh token",
+      () => issueRefreshToken(env(), { sessionId: session.sessionId, counter: 0 }),
+    ],
+    ["5,000 characters", () => token(header(), claims({ more: "x".repeat(5000) }))],
+    ["dots", () => ".."],
+  ])("is token_invalid, without any I/O: %s", async (_, make) => {
+    expect(await refusal(make())).toBe("token_invalid");
+  });
+
+  it.each(["iss", "aud", "sub", "sid", "iat", "exp", "jti", "auth_time"])(
+    "is token_invalid without the claim %s",
+    async (name) => {
+      const { [name]: _, ...rest } = claims();
+      expect(await refusal(token(header(), rest))).toBe("token_invalid");
+    },
+  );
+
+  it("is token_expired when that alone is wrong with it", async () => {
+    const old = { iat: seconds() - 1000, exp: seconds() - 100 };
+    expect(await refusal(token(header(), claims(old)))).toBe("token_expired");
+  });
+
+  it("is token_invalid when it has expired and is wrong besides", async () => {
+    const old = claims({ iat: seconds() - 1000, exp: seconds() - 100 });
+    expect(await refusal(token(header(), old, { key: "another" }))).toBe("token_invalid");
+  });
+
+  it("was made for another environment of the same deployment", async () => {
+    setEnvironment({ JWT_SECRET: secret, VERCEL_ENV: "preview" });
+    const preview = await issueAccessToken(
+      env(),
+      { ...session, authenticatedAt: new Date(), authMethods: [] },
+      new Date(),
+    );
+    setEnvironment({ JWT_SECRET: secret, VERCEL_ENV: "production" });
+    expect(await refusal(preview)).toBe("token_invalid");
+  });
+});
+
+describe("the Authorization header", () => {
+  it.each([
+    ["Basic YWRhOnB3"],
+    ["Bearer"],
+    ["Bearer "],
+    ["Token abc"],
+    ["bearer\tabc"],
+    ["Bearer a b"],
+    ["Bearer abc, Bearer def"],
+    ["Bearer tökén"],
+    ["Bearer \u00a0abc"],
+    ["\u00a0Bearer abc"],
+    [`Bearer ${"x".repeat(200_000)}`],
+    [`Bearer ${"a.".repeat(100_000)}`],
+    [`${"Bearer ".repeat(5000)}`],
+    [`Bearer ${" ".repeat(100_000)}x`],
+    ["Bearer null"],
+    ["Bearer undefined"],
+    ["Bearer [object Object]"],
+    ["Bearer %00"],
+  ])("is token_invalid as %j", async (authorization) => {
+    const answer = await call(user, "GET", { headers: { authorization } });
+    expect(answer).toMatchObject({ status: 401, code: "token_invalid" });
+  });
+
+  it("is refused when it comes more than once, even with a good token in it", async () => {
+    const headers = new Headers();
+    for (const sent of [token(header(), claims()), "abc"])
+      headers.append("authorization", `Bearer ${sent}`);
+    const answer = await call(user, "GET", { headers: Object.fromEntries(headers) });
+    expect(answer).toMatchObject({ status: 401, code: "token_invalid" });
+  });
+
+  it("may name the scheme in any case", async () => {
+    const authorization = `bEARER ${token(header(), claims())}`;
+    const answer = await call(user, "GET", { headers: { authorization } });
+    expect(answer.code).toBe("session_revoked");
+  });
+
+  it("is the only place of a token", async () => {
+    const good = token(header(), claims());
+    const answer = await call(user, "GET", {
+      url: `http://localhost/api/user?access_token=${good}`,
+      headers: { cookie: `token=${good}`, "x-access-token": good },
+    });
+    expect(answer).toMatchObject({ status: 401, code: "token_missing" });
+    expect(answer.headers.get("www-authenticate")).toBe('Bearer realm="linguamate"');
+  });
+});

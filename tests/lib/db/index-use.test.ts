@@ -1,0 +1,162 @@
+import { randomBytes, randomUUID } from "node:crypto";
+import { beforeAll, describe, expect, it } from "vitest";
+import confirmChange from "../../../api/auth/change-email/confirm.js";
+import changeEmail from "../../../api/auth/change-email/index.js";
+import undo from "../../../api/auth/change-email/undo.js";
+import changePassword from "../../../api/auth/change-password.js";
+import forgotPassword from "../../../api/auth/forgot-password.js";
+import login from "../../../api/auth/login.js";
+import logout from "../../../api/auth/logout.js";
+import recoveryCodes from "../../../api/auth/recovery-codes.js";
+import refresh from "../../../api/auth/refresh.js";
+import register from "../../../api/auth/register.js";
+import resetPassword from "../../../api/auth/reset-password.js";
+import totp from "../../../api/auth/totp/index.js";
+import cleanup from "../../../api/cron/cleanup.js";
+import tick from "../../../api/cron/tick.js";
+import audit from "../../../api/user/audit.js";
+import user from "../../../api/user/index.js";
+import preferences from "../../../api/user/preferences.js";
+import sessionRoute from "../../../api/user/sessions/[sessionId].js";
+import sessions from "../../../api/user/sessions/index.js";
+import { env } from "../../../lib/env.js";
+import { undoToken } from "../../../lib/mail/undo-token.js";
+import { call } from "../../support/call.js";
+import { setEnvironment, useEnvironment } from "../../support/environment.js";
+import { useMailbox } from "../../support/mailbox.js";
+import { aConfirmedUser, mailedCode } from "../../support/mailed-codes.js";
+import { aGuest, anAddress, aUser, earn, password } from "../../support/people.js";
+import { enrol, freshToken } from "../../support/second-factor.js";
+import { useStores } from "../../support/stores.js";
+
+const stores = useStores({ redisMs: 2500 });
+useMailbox();
+useEnvironment();
+
+const rows = 20_000;
+/** So many of everything that reading a whole table is never the cheapest way. */
+const filled: Record<string, string> = {
+  users:
+    "(id, name, email, claimed_email) select gen_random_uuid(), 'x', 'b' || n || '@x.test', 'c' || n || '@x.test'",
+  sessions: `(id, user_id, device_id, auth_methods, authenticated_at, created_at, last_seen_at, idle_expires_at)
+    select 's' || row_number() over (), id, 'device', '{pwd}', now(), now(), now(), now() from users, (select 1 as n) one`,
+  mail_codes: `(purpose, subject, id, user_id, email, created_at, expires_at)
+    select 'sign_in', n, gen_random_uuid(), null, 'x', now(), now() + interval '1 day'`,
+  mail_budgets: "select 'a' || n, now(), 1, now(), 1",
+  outbox: `(id, kind, payload, correlation_id, created_at, expires_at, run_after)
+    select gen_random_uuid(), 'mail', '{}', 'c', now(), now() + interval '1 day', now() + interval '1 day'`,
+  suppressed_addresses: "select 'a' || n, 'bounced', now()",
+  xp_entries: `(source, source_id, user_id, points, earned_at)
+    select 'test', gen_random_uuid(), id, 1, now() from users, (select 1 as n) one`,
+  idempotency_keys: "select 's', 'k' || n, 'h', 'r', now()",
+  audit_log:
+    "(at, actor_kind, actor_id, action, subject_id, correlation_id) select now() - n * interval '1 minute', 'user', 'u' || n, 'a', 'u' || n, 'c'",
+  security_events:
+    "(at, event, count, user_id, correlation_id) select now(), 'e', 1, gen_random_uuid(), 'c'",
+  email_changes: `(id, user_id, old_email, created_at, expires_at)
+    select gen_random_uuid(), id, 'x', now(), now() + interval '7 days' from users, (select 1 as n) one`,
+  rate_limits: "select 'r' || n, 1, (date_part('epoch', now()) + 60) * 1000",
+  login_delays: "select 'd' || n, 1, 0, (date_part('epoch', now()) + 60) * 1000, gen_random_uuid()",
+  webhook_events: "select 'mail', n, now()",
+  cron_runs: "select 'tick', now() - n * interval '1 minute', n, now()",
+  jobs: `(id, kind, key, payload, correlation_id, run_after)
+    select gen_random_uuid(), 'k', n, '{}', 'c', now() + interval '1 day'`,
+};
+
+beforeAll(async () => {
+  for (const [table, values] of Object.entries(filled)) {
+    const from = values.includes(" from ") ? "" : ` from generate_series(1, ${rows}) n`;
+    await stores.sql(`insert into ${table} ${values}${from}`);
+    await stores.sql(`analyze ${table}`);
+  }
+}, 120_000);
+
+const post = (route: Parameters<typeof call>[0], body: unknown, token?: string) =>
+  call(route, "POST", {
+    body,
+    ip: anAddress(),
+    ...(token === undefined ? {} : { token }),
+    headers: { "idempotency-key": randomBytes(16).toString("base64url") },
+  });
+
+/** What people do with their accounts, and what follows from it. */
+async function everyday(): Promise<void> {
+  const [guest, claimer] = [await aGuest(), await aUser()];
+  await earn(stores, guest, 5);
+  const person = await aConfirmedUser(stores);
+  const { email, accessToken: token } = person;
+  const credentials = { email, password, device: { id: person.deviceId } };
+  const merged = await post(login, credentials, guest.accessToken);
+  const again = { "idempotency-key": randomBytes(16).toString("base64url") };
+  for (const _ of [1, 2]) await call(login, "POST", { body: credentials, headers: again });
+  await post(login, { email: claimer.email, password: "wrong password" });
+  await post(login, { email: "nobody@x.test", password: "wrong password", otp: "AAAAAAAA" });
+  await post(register, { email, password, name: "Ada", acceptedTerms: true });
+  const { refreshToken } = merged.body;
+  const next = await post(refresh, { refreshToken });
+  await post(refresh, { refreshToken: next.body.refreshToken });
+  await post(refresh, { refreshToken });
+  await stores.redis("DEL", `session:${claimer.sessionId}`);
+  await call(user, "GET", { token: claimer.accessToken });
+
+  await call(user, "PATCH", { token, body: { name: "Grace", timeZone: "Europe/Madrid" } });
+  const { headers, body: profile } = await call(preferences, "GET", { token });
+  const ifMatch = { "if-match": headers.get("etag") ?? "" };
+  await call(preferences, "PUT", { token, body: profile, headers: ifMatch });
+  await call(audit, "GET", { token });
+  await call(sessions, "GET", { token });
+  await post(changePassword, { currentPassword: password, newPassword: "another battery" }, token);
+
+  const moved = `moved-${randomUUID()}@x.test`;
+  await post(changeEmail, { email: moved }, token);
+  await post(confirmChange, { code: await mailedCode(stores, "change_email", moved) }, token);
+  const [change] = await stores.sql("select id from email_changes");
+  await post(undo, { token: undoToken(env(), change?.id ?? "") });
+  await post(forgotPassword, { email });
+  const code = await mailedCode(stores, "reset_password", email);
+  await post(resetPassword, { email, code, password: "a third battery" });
+
+  const learner = await aUser();
+  const app = await enrol(stores, learner);
+  const fresh = await freshToken(learner, app.code());
+  await post(recoveryCodes, {}, fresh);
+  await post(login, { email: learner.email, password, otp: app.recoveryCodes[0] });
+  await call(totp, "DELETE", { token: fresh });
+  const other = await post(login, { email: learner.email, password });
+  const url = `http://localhost:8080/api/user/sessions/${other.body.sessionId}`;
+  await call(sessionRoute, "DELETE", { token: fresh, url });
+  await call(sessions, "DELETE", { token: fresh });
+  await call(logout, "POST", { token: fresh });
+  setEnvironment({ CRON_SECRET: "the-clock-s-own-secret" });
+  for (const cron of [tick, cleanup]) {
+    const token = "the-clock-s-own-secret";
+    expect(await call(cron, "GET", { token })).toMatchObject({ status: 200, body: { ran: true } });
+  }
+  await stores.settled();
+}
+
+interface Sent {
+  query: string;
+  params: (string | null)[];
+}
+
+describe("the statements of everyday use", () => {
+  it("read no whole table", async () => {
+    await stores.resetCalls();
+    await everyday();
+    const sent = stores.faults.postgres.calls.flatMap(({ body }) =>
+      "queries" in (body as object) ? (body as { queries: Sent[] }).queries : [body as Sent],
+    );
+    const distinct = new Map(sent.map((statement) => [statement.query, statement]));
+    expect(distinct.size).toBeGreaterThan(60);
+    const slow: string[] = [];
+    for (const { query, params } of distinct.values()) {
+      const plan = await stores.sql(`explain ${query}`, ...params);
+      const text = plan.map((row) => row["QUERY PLAN"]).join("\n");
+      const whole = [...text.matchAll(/Seq Scan on (\w+)/g)].map(([, table = ""]) => table);
+      const large = whole.filter((table) => table in filled);
+      if (large.length > 0) slow.push(`${large}: ${query.replace(/\s+/g, " ").slice(0, 200)}`);
+    }
+    expect(slow).toEqual([]);
+  }, 120_000);
+});

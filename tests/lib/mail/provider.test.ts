@@ -1,0 +1,75 @@
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { describe, expect, it } from "vitest";
+import { env } from "../../../lib/env.js";
+import { handToProvider } from "../../../lib/mail/provider.js";
+import { useMailbox } from "../../support/mailbox.js";
+
+const mailbox = useMailbox();
+const message = { subject: "Hello", text: "Hello, Ada", html: "<p>Hello, Ada</p>" };
+const to = "ada@example.com";
+
+const send = (key: string, settings = {}) =>
+  handToProvider({ ...env().mail, ...settings }, { key, to, message });
+
+describe("the mail provider", () => {
+  it("gets the mail as it is, from the stated sender, under its key", async () => {
+    const settings = { apiUrl: `${mailbox.provider.url}/`, from: "Ada <ada@linguamate.com>" };
+    expect(await send("as-it-is", settings)).toEqual({ kind: "accepted" });
+    const [received] = await mailbox.to(to);
+    expect(received).toMatchObject({ ...message, from: settings.from, to: [to] });
+    expect(await send("as-it-is", settings)).toEqual({ kind: "accepted" });
+    expect(await mailbox.to(to)).toHaveLength(1);
+  });
+
+  it("may be asked again where the failure passes", async () => {
+    mailbox.provider.fail({ kind: "rate-limit", retryAfterSeconds: 7 });
+    expect(await send("a")).toEqual({
+      kind: "retryable",
+      reason: "rate_limit_exceeded",
+      retryAfterSeconds: 7,
+    });
+    mailbox.provider.fail({ kind: "error", status: 503 });
+    expect(await send("a")).toEqual({ kind: "retryable", reason: "application_error" });
+    mailbox.provider.fail({ kind: "lose-reply" });
+    expect(await send("b")).toEqual({ kind: "retryable", reason: "network" });
+    expect(await send("c", { apiUrl: "http://127.0.0.1:9" })).toEqual({
+      kind: "retryable",
+      reason: "network",
+    });
+  });
+
+  it("may be asked again for a mail whose first request is under way", async () => {
+    mailbox.provider.fail({ kind: "latency", ms: 500, times: 1 });
+    const before = mailbox.provider.requests();
+    const first = send("slow");
+    await expect.poll(mailbox.provider.requests).toBe(before + 1);
+    expect(await send("slow")).toMatchObject({
+      kind: "retryable",
+      reason: "concurrent_idempotent_requests",
+    });
+    expect(await first).toEqual({ kind: "accepted" });
+  });
+
+  it("is not asked again for what it refuses", async () => {
+    expect(await send("a", { apiKey: "re_wrong" })).toEqual({
+      kind: "final",
+      reason: "invalid_api_key",
+    });
+    expect(await send("a", { from: "nobody" })).toEqual({
+      kind: "final",
+      reason: "invalid_from_address",
+    });
+  });
+
+  it("is known by its status alone where it says nothing that is known", async () => {
+    const server = createServer((_, response) => {
+      response.writeHead(502).end(`<h1>${to} is not reachable</h1>`);
+    });
+    await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
+    const apiUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    expect(await send("a", { apiUrl })).toEqual({ kind: "retryable", reason: "status_502" });
+    server.closeAllConnections();
+    server.close();
+  });
+});

@@ -1,0 +1,48 @@
+import "../../support/environment.js";
+import { randomUUID } from "node:crypto";
+import { describe, expect, it } from "vitest";
+import { env } from "../../../lib/env.js";
+import { undoToken, verifyUndoToken } from "../../../lib/mail/undo-token.js";
+import { redactText } from "../../../lib/observability/redact.js";
+import { setEnvironment } from "../../support/environment.js";
+
+describe("the token that undoes a change of e-mail", () => {
+  it("tells the change that it was made for", () => {
+    const id = randomUUID();
+    expect(undoToken(env(), id)).toMatch(/^ue1\.[\da-f-]{36}\.[\w-]{43}$/);
+    expect(verifyUndoToken(env(), undoToken(env(), id))).toBe(id);
+  });
+
+  it("is nothing once anything in it is changed", () => {
+    const token = undoToken(env(), randomUUID());
+    const [version = "", id = "", mac = ""] = token.split(".");
+    const others = [
+      "",
+      "ue1..",
+      id,
+      `${version}.${randomUUID()}.${mac}`,
+      `${version}.${id.toUpperCase()}.${mac}`,
+      `ue2.${id}.${mac}`,
+      `${token}A`,
+      `${token}\n`,
+      token.slice(0, -1),
+    ];
+    expect(others.map((text) => verifyUndoToken(env(), text))).toEqual(others.map(() => null));
+  });
+
+  it("outlives a change of JWT_SECRET where there is a DATA_KEY, and no change of that", () => {
+    const dataKey = "a-data-key-of-the-tests-of-32-bytes-or-more";
+    setEnvironment({ DATA_KEY: dataKey });
+    const id = randomUUID();
+    const token = undoToken(env(), id);
+    setEnvironment({ DATA_KEY: dataKey, JWT_SECRET: "another-secret-of-the-tests-of-32-bytes" });
+    expect(verifyUndoToken(env(), token)).toBe(id);
+    setEnvironment({ DATA_KEY: `${dataKey}!` });
+    expect(verifyUndoToken(env(), token)).toBeNull();
+    setEnvironment({});
+  });
+
+  it("never reaches a log line", () => {
+    expect(redactText(`undone by ${undoToken(env(), randomUUID())}`)).toBe("undone by [token]");
+  });
+});

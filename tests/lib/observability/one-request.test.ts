@@ -1,0 +1,123 @@
+import { describe, expect, it } from "vitest";
+import health from "../../../api/health.js";
+import sessions from "../../../api/user/sessions/index.js";
+import type { FaultCall } from "../../../dev/fault-proxy.js";
+import { auditRow } from "../../../lib/audit/audit.js";
+import { endpoint } from "../../../lib/http/endpoint.js";
+import { route } from "../../../lib/http/route.js";
+import { externalCall, onwardHeaders } from "../../../lib/observability/external-call.js";
+import { call } from "../../support/call.js";
+import { drained } from "../../support/drained.js";
+import { setDefaults, useEnvironment } from "../../support/environment.js";
+import { useLogLines } from "../../support/log-lines.js";
+import { aUser } from "../../support/people.js";
+import { useSentry } from "../../support/sentry.js";
+import { useStores } from "../../support/stores.js";
+import { useToolkit } from "../../support/toolkit.js";
+
+const stores = useStores({ redisMs: 2500 });
+const sentry = useSentry();
+const toolkit = useToolkit();
+const logs = useLogLines();
+useEnvironment({ LOG_LEVEL: "info", VERCEL: "1" });
+
+/** Changes something, asks the toolkit, and then fails. */
+const eventful = route("/api/eventful", {
+  POST: endpoint({
+    summary: "Leave a trace everywhere.",
+    auth: "user",
+    limits: ["default"],
+    replies: { 204: null },
+    errors: [],
+    handle: async ({ ctx, actor }) => {
+      const { userId: id } = actor;
+      const entry = { actor: { kind: "user", id }, action: "user.updated", subjectId: id } as const;
+      await ctx.db.batch([auditRow(ctx, entry)]);
+      await externalCall(ctx, { service: "toolkit", operation: "test" }, () =>
+        fetch(toolkit.url, { headers: onwardHeaders(ctx) }),
+      );
+      throw new Error("in the end");
+    },
+  }),
+});
+
+/** The statements that reached Postgres. */
+function statements(calls: FaultCall[]): string[] {
+  return calls.flatMap(({ body }) => {
+    const { query, queries } = body as { query?: string; queries?: { query: string }[] };
+    return query === undefined ? (queries ?? []).map((one) => one.query) : [query];
+  });
+}
+
+describe("one request's correlation ID", () => {
+  const correlationId = "one.request_1-a";
+  const headers = { "x-correlation-id": correlationId };
+  const corr = { correlationId };
+  const comment = /^\/\*correlation_id=one\.request_1-a\*\/\s+[a-z]/;
+
+  it("is in everything that the request leaves behind", async () => {
+    const { accessToken: token, user } = await aUser();
+    await stores.resetCalls();
+    sentry.sink.reset();
+    const answer = await call(eventful, "POST", { token, headers });
+    const transactions = await sentry.told("transaction");
+
+    expect(answer).toMatchObject({ status: 500, body: { correlationId } });
+    expect(answer.headers.get("x-correlation-id")).toBe(correlationId);
+
+    for (const evt of ["request_failed", "http_request"]) {
+      expect(logs.read(evt).at(-1), evt).toMatchObject({ corr });
+    }
+
+    expect(
+      await stores.sql("select action from audit_log where correlation_id = $1", correlationId),
+    ).toEqual([{ action: "user.updated" }]);
+
+    const sent = statements(stores.faults.postgres.calls);
+    expect(sent.some((text) => text.includes("audit_log"))).toBe(true);
+    for (const text of sent) expect(text).toMatch(comment);
+
+    expect(toolkit.requests).toMatchObject([{ headers: { "x-correlation-id": correlationId } }]);
+
+    expect(transactions).toMatchObject([
+      { tags: { correlation_id: correlationId }, user: { id: user.id } },
+    ]);
+    const [{ spans, contexts }] = transactions;
+    const ops = new Set(spans.map(({ op }: { op: string }) => op));
+    expect(ops).toEqual(new Set(["db", "db.redis", "http.client"]));
+    for (const { data } of spans) expect(data).toMatchObject({ correlation_id: correlationId });
+    expect(await sentry.told("event")).toMatchObject([
+      {
+        tags: { correlation_id: correlationId, code: "internal_error" },
+        contexts: { trace: { trace_id: contexts.trace.trace_id } },
+      },
+    ]);
+    // The toolkit goes on with the same trace.
+    expect(toolkit.requests[0]?.headers.traceparent).toContain(contexts.trace.trace_id);
+
+    await drained(stores);
+    expect(
+      await stores.sql(
+        "select route, status, code from access_log where correlation_id = $1",
+        correlationId,
+      ),
+    ).toEqual([{ route: "/api/eventful", status: "500", code: "internal_error" }]);
+  });
+
+  it("is in each statement of a real endpoint, be it alone, in a batch or after the reply", async () => {
+    const { accessToken: token } = await aUser();
+    await stores.resetCalls();
+    expect((await call(sessions, "GET", { token, headers })).status).toBe(200);
+    expect((await call(sessions, "DELETE", { token, headers })).status).toBe(204);
+    await stores.settled();
+    const sent = statements(stores.faults.postgres.calls);
+    expect(sent.length).toBeGreaterThan(1);
+    for (const text of sent) expect(text).toMatch(comment);
+  });
+
+  it("goes along when health asks the toolkit", async () => {
+    setDefaults({ EXPO_PUBLIC_TOOLKIT_URL: toolkit.url });
+    await call(health, "GET", { headers });
+    expect(toolkit.requests).toMatchObject([{ headers: { "x-correlation-id": correlationId } }]);
+  });
+});

@@ -1,0 +1,86 @@
+import { describe, expect, it } from "vitest";
+import index from "../../../api/index.js";
+import { call } from "../../support/call.js";
+import { setEnvironment, useEnvironment } from "../../support/environment.js";
+import { failing } from "../../support/failing.js";
+import { useLogLines } from "../../support/log-lines.js";
+import { useSentry } from "../../support/sentry.js";
+import { settled } from "../../support/wait-until.js";
+
+const sentry = useSentry();
+const logs = useLogLines();
+useEnvironment({ LOG_LEVEL: "info" });
+
+const slot = Symbol.for("linguamate.sentry");
+/** As in a process that has just begun. */
+const asNew = () => {
+  delete (globalThis as { [slot]?: unknown })[slot];
+  setEnvironment({ LOG_LEVEL: "info" });
+};
+const headers = { "sentry-trace": "4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-1" };
+const warnings = () =>
+  logs.read("sentry_unavailable").map(({ level, data }) => [level, data.reason]);
+
+describe("a Sentry that is away", () => {
+  it("costs the reply nothing, an invocation 2 s, and the log one line", async () => {
+    asNew();
+    sentry.sink.fail({ kind: "hang" });
+    const startedAt = performance.now();
+    const { status } = await call(index, "GET", { headers });
+    const repliedAt = performance.now();
+    expect(status).toBe(200);
+    expect(sentry.sink.requests()).toBe(0);
+    await settled();
+    const waitedMs = performance.now() - repliedAt;
+    expect(repliedAt - startedAt).toBeLessThan(1500);
+    expect(waitedMs).toBeGreaterThan(1500);
+    expect(waitedMs).toBeLessThan(4000);
+    await expect.poll(warnings).toEqual([["WARN", "timeout"]]);
+    await call(failing(new Error("no")), "GET");
+    await settled();
+    expect(warnings()).toHaveLength(1);
+    expect(sentry.sink.requests()).toBe(1);
+  });
+
+  it.each([
+    ["cuts connections", { kind: "reset" }],
+    ["fails", { kind: "error", status: 502 }],
+  ] as const)("is left alone for a while when it %s", async (_, fault) => {
+    asNew();
+    sentry.sink.fail(fault);
+    for (let n = 0; n < 5; n++) {
+      expect((await call(index, "GET", { headers })).status).toBe(200);
+      await settled();
+    }
+    expect(sentry.sink.requests()).toBe(1);
+    asNew();
+    sentry.sink.fail(null);
+    await call(index, "GET", { headers });
+    expect(await sentry.told("transaction")).toHaveLength(1);
+  });
+
+  it("is heeded when it has had enough", async () => {
+    asNew();
+    sentry.sink.fail({ kind: "rate-limit", retryAfterSeconds: 60 });
+    for (let n = 0; n < 5; n++) {
+      await call(index, "GET", { headers });
+      await settled();
+    }
+    expect(sentry.sink.requests()).toBe(1);
+  });
+
+  it("that is slow gets everything all the same", async () => {
+    asNew();
+    sentry.sink.fail({ kind: "latency", ms: 300 });
+    await Promise.all(Array.from({ length: 20 }, () => call(index, "GET", { headers })));
+    expect(await sentry.told("transaction")).toHaveLength(20);
+  });
+
+  it("refuses a wrong key, which changes no reply", async () => {
+    asNew();
+    setEnvironment({ SENTRY_DSN: sentry.sink.dsn.replace(/\/\/[^@]+/, "//anotherkey") });
+    expect((await call(index, "GET", { headers })).status).toBe(200);
+    expect(await sentry.told("transaction")).toEqual([]);
+    expect(sentry.sink.requests()).toBe(1);
+  });
+});

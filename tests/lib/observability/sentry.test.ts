@@ -1,0 +1,237 @@
+import { describe, expect, it } from "vitest";
+import register from "../../../api/auth/register.js";
+import tick from "../../../api/cron/tick.js";
+import health from "../../../api/health.js";
+import livez from "../../../api/livez.js";
+import user from "../../../api/user/index.js";
+import { AppError } from "../../../lib/errors.js";
+import { call } from "../../support/call.js";
+import { setEnvironment, useEnvironment } from "../../support/environment.js";
+import { failing } from "../../support/failing.js";
+import { useLogLines } from "../../support/log-lines.js";
+import { useMailbox } from "../../support/mailbox.js";
+import { anAddress, aUser } from "../../support/people.js";
+import { useSentry } from "../../support/sentry.js";
+import { useStores } from "../../support/stores.js";
+
+const stores = useStores({ redisMs: 2500 });
+useMailbox();
+const sentry = useSentry();
+const logs = useLogLines();
+useEnvironment({ LOG_LEVEL: "info", GIT_COMMIT_SHA: "abc1234", CRON_SECRET: "the-clock" });
+
+const traceId = "4bf92f3577b34da6a3ce929d0e0e4736";
+const spanId = "00f067aa0ba902b7";
+const asked = (sampled: 0 | 1) => ({ "sentry-trace": `${traceId}-${spanId}-${sampled}` });
+const hidden = () => setEnvironment({ LOG_LEVEL: "info", SENTRY_TRACES_SAMPLE_RATE: "0" });
+
+describe("a sampled request", () => {
+  it("is a transaction of its route, with whose it is and what it asked", async () => {
+    const { accessToken: token, user: person } = await aUser();
+    await sentry.told("transaction");
+    sentry.sink.reset();
+    await call(user, "GET", {
+      token,
+      url: "http://localhost:8080/api/user?email=ada@example.com",
+      headers: { "x-correlation-id": "one-1", ...asked(1) },
+    });
+    const [transaction, ...others] = await sentry.told("transaction");
+    expect(others).toEqual([]);
+    expect(transaction).toMatchObject({
+      type: "transaction",
+      transaction: "/api/user",
+      transaction_info: { source: "route" },
+      release: "abc1234",
+      environment: "test",
+      user: { id: person.id },
+      tags: { correlation_id: "one-1", "http.method": "GET", "http.status_code": "200" },
+      contexts: {
+        trace: { trace_id: traceId, parent_span_id: spanId, op: "http.server", status: "ok" },
+      },
+    });
+    const { span_id: root, data } = transaction.contexts.trace;
+    expect(data).toMatchObject({ "http.method": "GET", "http.response.status_code": 200 });
+    const spans = transaction.spans.map(({ op, description, status }: Record<string, string>) => [
+      op,
+      description,
+      status,
+    ]);
+    expect(spans).toEqual([
+      [
+        "db.redis",
+        expect.stringMatching(/^HMGET( SMISMEMBER| EVALSHA| EVAL| HGETALL| HMGET| EXISTS)+$/),
+        "ok",
+      ],
+      ["db", expect.stringMatching(/^select .* from "users" where .* = \$1$/), "ok"],
+    ]);
+    for (const span of transaction.spans) {
+      expect(span).toMatchObject({
+        trace_id: traceId,
+        parent_span_id: root,
+        data: { correlation_id: "one-1" },
+      });
+    }
+    expect(transaction).not.toHaveProperty("request");
+    expect(transaction).not.toHaveProperty("breadcrumbs");
+  });
+
+  it("has the mail that it left for after its reply among its spans", async () => {
+    await aUser();
+    const [transaction] = await sentry.told("transaction");
+    expect(transaction.transaction).toBe("/api/auth/register");
+    const external = transaction.spans.filter(({ op }: { op: string }) => op === "http.client");
+    expect(external).toMatchObject([
+      { description: "mail send", status: "ok", data: { after_reply: true } },
+    ]);
+  });
+
+  it("tells of a batch by the texts of its statements", async () => {
+    await aUser();
+    const [transaction] = await sentry.told("transaction");
+    const statements = transaction.spans.filter(({ op }: { op: string }) => op === "db");
+    expect(statements.length).toBeGreaterThan(0);
+    const text = JSON.stringify(statements);
+    expect(text).toMatch(/insert into .{0,2}users/i);
+    expect(text).not.toMatch(/learner-|Ada|argon2|correlation_id=/);
+  });
+
+  it("is the same one when a client error ends it", async () => {
+    await call(user, "GET", { token: "nonsense", headers: asked(1) });
+    expect(await sentry.told("transaction")).toMatchObject([
+      { tags: { code: "token_invalid" }, contexts: { trace: { status: "unauthenticated" } } },
+    ]);
+    expect(await sentry.told("event")).toEqual([]);
+  });
+});
+
+describe("nothing is told", () => {
+  it("of a request that its caller does not sample", async () => {
+    await call(user, "GET", { headers: asked(0) });
+    await sentry.told("transaction");
+    expect(sentry.sink.requests()).toBe(0);
+  });
+
+  it("of health and liveness, even when they are asked to", async () => {
+    await call(health, "GET", { headers: asked(1) });
+    await call(livez, "GET", { headers: asked(1) });
+    await sentry.told("transaction");
+    expect(sentry.sink.requests()).toBe(0);
+  });
+
+  it("without a DSN, and its code is not loaded", async () => {
+    setEnvironment({ LOG_LEVEL: "info", SENTRY_DSN: "" });
+    const slot = Symbol.for("linguamate.sentry");
+    const loaded = globalThis as { [slot]?: unknown };
+    delete loaded[slot];
+    await call(user, "GET", { headers: asked(1) });
+    await call(failing(new Error("no")), "GET", { headers: asked(1) });
+    await stores.settled();
+    expect(sentry.sink.requests()).toBe(0);
+    expect(loaded[slot]).toBeUndefined();
+  });
+});
+
+describe("an error that is ours", () => {
+  it("is told with its correlation ID, in the trace of its request, sampled or not", async () => {
+    hidden();
+    const cause = new Error("refused for ada@example.com", { cause: new TypeError("deeper") });
+    const { status } = await call(failing(cause), "GET", {
+      headers: { "x-correlation-id": "error-1", ...asked(0) },
+    });
+    expect(status).toBe(500);
+    expect(await sentry.told("transaction")).toEqual([]);
+    const [event, ...others] = await sentry.told("event");
+    expect(others).toEqual([]);
+    expect(event).toMatchObject({
+      level: "error",
+      transaction: "/api/failing",
+      tags: { correlation_id: "error-1", code: "internal_error", "http.status_code": "500" },
+      contexts: { trace: { trace_id: traceId, parent_span_id: spanId } },
+      exception: {
+        values: [
+          { type: "TypeError", value: "deeper" },
+          { type: "Error", value: "refused for [email]" },
+        ],
+      },
+    });
+    const { frames } = event.exception.values[1].stacktrace;
+    expect(frames.at(-1).filename).toContain("sentry.test.ts");
+  });
+
+  it("of a store is told without the values of the statement", async () => {
+    await stores.sql("alter table users rename column name to renamed");
+    const body = {
+      email: "grace@example.com",
+      password: "correct horse battery",
+      name: "Grace",
+      acceptedTerms: true,
+    };
+    const { status } = await call(register, "POST", { body, ip: anAddress() });
+    await stores.sql("alter table users rename column renamed to name");
+    expect(status).toBe(500);
+    const [event] = await sentry.told("event");
+    expect(event.exception.values.length).toBeGreaterThan(0);
+    expect(JSON.stringify(sentry.sink.envelopes)).not.toMatch(/grace|horse|argon2/i);
+  });
+
+  it("is told 60 times a minute at most, a store's absence six times", async () => {
+    hidden();
+    const absent = failing(new AppError("service_unavailable", { cause: new Error("away") }));
+    const broken = failing(new Error("broken"));
+    for (let n = 0; n < 20; n++) await call(absent, "GET");
+    for (let n = 0; n < 80; n++) await call(broken, "GET");
+    const values = (await sentry.told("event")).map(({ exception }) => exception.values[0].value);
+    const told = (value: string) => values.filter((one) => one === value).length;
+    expect(told("away")).toBe(6);
+    // This file has told of a few before.
+    expect(told("broken")).toBeGreaterThan(50);
+    expect(told("broken")).toBeLessThanOrEqual(60);
+  });
+});
+
+describe("a call of the clock", () => {
+  const secret = { token: "the-clock" };
+
+  it("checks in under the name of its path, with its schedule", async () => {
+    hidden();
+    setEnvironment({ SENTRY_TRACES_SAMPLE_RATE: "0", CRON_SECRET: "the-clock" });
+    expect((await call(tick, "GET", secret)).status).toBe(200);
+    expect(await sentry.told("check_in")).toMatchObject([
+      {
+        monitor_slug: "api-cron-tick",
+        status: "ok",
+        duration: expect.any(Number),
+        environment: "test",
+        monitor_config: {
+          schedule: { type: "crontab", value: expect.stringMatching(/^[\d*/ ,-]+$/) },
+          timezone: "UTC",
+        },
+      },
+    ]);
+  });
+
+  it("checks in with an error when it fails, and not at all without its secret", async () => {
+    setEnvironment({ SENTRY_TRACES_SAMPLE_RATE: "0", CRON_SECRET: "the-clock" });
+    expect((await call(tick, "GET", { token: "another" })).status).toBe(401);
+    expect(await sentry.told("check_in")).toEqual([]);
+    await stores.faults.postgres.set({ kind: "refuse" });
+    expect((await call(tick, "GET", secret)).status).toBe(503);
+    expect(await sentry.told("check_in")).toMatchObject([
+      { monitor_slug: "api-cron-tick", status: "error" },
+    ]);
+  });
+});
+
+describe("what the platform lacks", () => {
+  it("is told in one line: profiles", async () => {
+    setEnvironment({ LOG_LEVEL: "info" });
+    await call(user, "GET", { headers: asked(1) });
+    await call(user, "GET", { headers: asked(1) });
+    await stores.settled();
+    expect(logs.read("profiles_unavailable")).toHaveLength(1);
+    setEnvironment({ LOG_LEVEL: "info", SENTRY_PROFILES_SAMPLE_RATE: "0" });
+    await call(user, "GET", { headers: asked(1) });
+    await stores.settled();
+    expect(logs.read("profiles_unavailable")).toHaveLength(1);
+  });
+});

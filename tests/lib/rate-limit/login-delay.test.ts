@@ -1,0 +1,237 @@
+import { randomUUID } from "node:crypto";
+import { beforeEach, describe, expect, it } from "vitest";
+import login from "../../../api/auth/login.js";
+import { env } from "../../../lib/env.js";
+import { keyedHash } from "../../../lib/secret.js";
+import { type CallOptions, call } from "../../support/call.js";
+import { useStillClock } from "../../support/clock.js";
+import { setEnvironment } from "../../support/environment.js";
+import { useHashCount } from "../../support/hashes.js";
+import { anAddress, aUser, bindEmail, type Person, password } from "../../support/people.js";
+import { useStores } from "../../support/stores.js";
+
+const stores = useStores({ redisMs: 2500 });
+const clock = useStillClock();
+const hashes = useHashCount();
+
+/** Failures are counted by address too: every attempt comes from another one. */
+const attempt = (email: string, given: string, options: CallOptions = {}) =>
+  call(login, "POST", { body: { email, password: given }, ip: anAddress(), ...options });
+const guess = (email: string, options?: CallOptions) => attempt(email, "not the password", options);
+const signIn = ({ email }: Person, options?: CallOptions) => attempt(email, password, options);
+
+async function guesses(email: string, count: number): Promise<number[]> {
+  const statuses: number[] = [];
+  for (let turn = 0; turn < count; turn++) statuses.push((await guess(email)).status);
+  return statuses;
+}
+
+/** The account's five failures, after which everybody waits. */
+async function delay({ email }: { email: string }): Promise<void> {
+  expect(await guesses(email, 5)).toEqual(Array(5).fill(401));
+}
+
+const waits = [30, 60, 120, 240, 480, 900, 900];
+
+describe.each<[string, () => Promise<void>]>([
+  ["with Redis", async () => {}],
+  ["while Redis refuses", () => stores.faults.redis.set({ kind: "refuse" })],
+])("the delay of an account, %s", (_, begin) => {
+  let person: Person;
+  beforeEach(async () => {
+    person = await aUser();
+    await begin();
+  });
+
+  it.each<[string, () => string]>([
+    ["an account", () => person.email],
+    ["an address without one", () => `nobody-${randomUUID()}@example.com`],
+  ])("begins with the fifth wrong password, from wherever, and grows: %s", async (_, whose) => {
+    const email = whose();
+    await delay({ email });
+    for (const seconds of waits) {
+      const refused = await guess(email);
+      expect(refused).toMatchObject({ status: 429, code: "rate_limited" });
+      expect(refused.headers.get("retry-after")).toBe(String(seconds));
+      clock.advance(seconds - 1);
+      expect((await guess(email)).headers.get("retry-after")).toBe("1");
+      clock.advance(1);
+      expect(await guesses(email, 1)).toEqual([401]);
+    }
+    // And the one of the registration.
+    expect(hashes()).toBe(5 + waits.length + 1);
+  });
+
+  it("refuses the right password too, and hashes nothing", async () => {
+    await delay(person);
+    const before = hashes();
+    expect((await signIn(person)).status).toBe(429);
+    expect(hashes()).toBe(before);
+    clock.advance(30);
+    expect((await signIn(person)).status).toBe(200);
+  });
+
+  it("ends with a success, for good", async () => {
+    expect(await guesses(person.email, 4)).toEqual([401, 401, 401, 401]);
+    expect((await signIn(person)).status).toBe(200);
+    await stores.settled();
+    await delay(person);
+    clock.advance(30);
+    expect((await signIn(person)).status).toBe(200);
+    await stores.settled();
+    await delay(person);
+    expect((await guess(person.email)).headers.get("retry-after")).toBe("30");
+  });
+
+  it("does not grow by what it refuses", async () => {
+    await delay(person);
+    expect(await guesses(person.email, 12)).toEqual(Array(12).fill(429));
+    await stores.settled();
+    clock.advance(30);
+    expect(await guesses(person.email, 2)).toEqual([401, 429]);
+    expect((await guess(person.email)).headers.get("retry-after")).toBe("60");
+  });
+
+  it.each([
+    ["a fresh token", 0],
+    ["an expired token", 40 * 86_400],
+  ])("lets a caller past who shows the account's own: %s", async (_, seconds) => {
+    clock.advance(seconds);
+    await delay(person);
+    expect((await signIn(person)).status).toBe(429);
+    expect((await signIn(person, { token: person.accessToken })).status).toBe(200);
+    await stores.settled();
+    expect(await guesses(person.email, 1)).toEqual([401]);
+  });
+
+  it("holds for a token of another account, in the same words and without a hash", async () => {
+    const other = await aUser({ email: person.email });
+    await bindEmail(stores, person);
+    await stores.settled();
+    await delay(person);
+    const before = hashes();
+    const without = await signIn(person);
+    const refused = await signIn(person, { token: other.accessToken });
+    expect(refused.status).toBe(429);
+    expect(comparable(refused)).toEqual(comparable(without));
+    const nobody = `nobody-${randomUUID()}@example.com`;
+    expect(hashes()).toBe(before);
+    await delay({ email: nobody });
+    const unknown = await guess(nobody, { token: other.accessToken });
+    expect(comparable(unknown)).toEqual(comparable(without));
+    expect(hashes()).toBe(before + 5);
+  });
+
+  it("counts what a caller tries with a token of the account by themselves", async () => {
+    await delay(person);
+    const { accessToken: token } = person;
+    const statuses: number[] = [];
+    for (let turn = 0; turn < 7; turn++) {
+      statuses.push((await guess(person.email, { token })).status);
+    }
+    expect(statuses).toEqual([401, 401, 401, 401, 401, 429, 429]);
+    expect((await signIn(person, { token })).status).toBe(429);
+  });
+
+  it("does not hold for trusted networks", async () => {
+    setEnvironment({ RATE_LIMIT_TRUSTED_IPS: "192.0.2.0/24" });
+    for (let turn = 0; turn < 8; turn++) {
+      expect((await guess(person.email, { ip: "192.0.2.9" })).status).toBe(401);
+    }
+    expect((await guess(person.email)).status).toBe(429);
+    expect((await signIn(person, { ip: "192.0.2.9" })).status).toBe(200);
+    setEnvironment({});
+  });
+
+  it("counts every writing of an address as one", async () => {
+    const writings = [
+      person.email.toUpperCase(),
+      ` ${person.email}`,
+      person.email.replace("@", "＠"),
+      person.email.replace("l", "ｌ"),
+      person.email.replace("example.com", "EXAMPLE。com"),
+    ];
+    for (const email of writings) expect((await guess(email)).status).toBe(401);
+    expect((await guess(person.email)).status).toBe(429);
+  });
+});
+
+describe("the delay of an account", () => {
+  it("holds while Redis hangs", async () => {
+    const { email } = await aUser();
+    await stores.faults.redis.set({ kind: "hang" });
+    await delay({ email });
+    expect(await guesses(email, 2)).toEqual([429, 429]);
+  }, 60_000);
+
+  it("counts no attempt that failed for our own reasons", async () => {
+    const person = await aUser();
+    await stores.faults.postgres.set({ kind: "refuse" });
+    for (let turn = 0; turn < 7; turn++) {
+      expect((await signIn(person)).status).toBe(503);
+      await stores.settled();
+    }
+    await stores.faults.postgres.set(null);
+    await delay(person);
+    clock.advance(30);
+    await stores.faults.postgres.set({ kind: "refuse" });
+    expect((await signIn(person)).status).toBe(503);
+    await stores.settled();
+    await stores.faults.postgres.set(null);
+    expect(await guesses(person.email, 2)).toEqual([401, 429]);
+    expect((await guess(person.email)).headers.get("retry-after")).toBe("60");
+  });
+
+  it("ends with a success although Redis's replies were lost meanwhile", async () => {
+    const person = await aUser();
+    const isFirstTrip = (body: unknown) => JSON.stringify(body).includes("auth-calls");
+    await stores.faults.redis.set({ kind: "lose-reply", match: isFirstTrip, times: 1 });
+    expect((await signIn(person)).status).toBe(200);
+    await stores.settled();
+    const key = `rate:account:account:${keyedHash(env(), "limited-account", person.email)}`;
+    expect(await stores.redis("EXISTS", key)).toBe(0);
+  });
+
+  it("is shown by KEYS rate:*, tells no address, ends in a day, and is lifted by DEL", async () => {
+    const person = await aUser();
+    const keys = async () => (await stores.redis("KEYS", "rate:account:*")) as string[];
+    const before = await keys();
+    await delay(person);
+    const [key = "", ...more] = (await keys()).filter((found) => !before.includes(found));
+    expect(more).toEqual([]);
+    expect(key).toMatch(/^rate:account:account:[\w-]{22}$/);
+    expect(await stores.redis("HGET", key, "failures")).toBe("5");
+    const seconds = Number(await stores.redis("TTL", key));
+    expect(seconds).toBeGreaterThan(23 * 3600);
+    expect(seconds).toBeLessThanOrEqual(24 * 3600);
+    expect((await signIn(person)).status).toBe(429);
+    await stores.redis("DEL", key);
+    expect((await signIn(person)).status).toBe(200);
+  });
+
+  it("costs one Redis round trip, and no Postgres call before the reply", async () => {
+    const person = await aUser();
+    await delay(person);
+    await stores.resetCalls();
+    expect((await signIn(person)).status).toBe(429);
+    expect(stores.calls()).toMatchObject({ redisTrips: 1, postgresCalls: 0 });
+    await stores.settled();
+    await stores.resetCalls();
+    expect((await signIn(person, { token: person.accessToken })).status).toBe(200);
+    // The account and the session of the token, at once, then the new session.
+    expect(stores.calls()).toMatchObject({ redisTrips: 2, postgresCalls: 3 });
+  });
+
+  it("is no way around a token that is not ours", async () => {
+    const person = await aUser();
+    const answer = await signIn(person, { token: "eyJhbGciOiJub25lIn0.e30." });
+    expect(answer).toMatchObject({ status: 401, code: "token_invalid" });
+    expect(hashes()).toBe(1);
+  });
+});
+
+/** What two refusals must have in common: everything that a caller sees. */
+function comparable({ status, body, headers }: Awaited<ReturnType<typeof call>>) {
+  const { correlationId: _, ...problem } = body;
+  return { status, problem, headers: [...headers].filter(([name]) => name !== "x-correlation-id") };
+}

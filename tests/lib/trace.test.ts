@@ -1,0 +1,154 @@
+import { describe, expect, it } from "vitest";
+import { isInSample, openTrace, spanned, traceHeaders } from "../../lib/trace.js";
+
+const traceId = "4bf92f3577b34da6a3ce929d0e0e4736";
+const spanId = "00f067aa0ba902b7";
+const opened = (headers: Record<string, string>, rate = 0.2) =>
+  openTrace(new Headers(headers), rate);
+
+describe("the sample", () => {
+  const ids = Array.from({ length: 20_000 }, (_, n) => n.toString(16).padStart(32, "0"));
+
+  it.each([0.01, 0.2, 0.5])("is the share %s of all trace IDs", (rate) => {
+    const share = ids.filter((id) => isInSample(id, rate)).length / ids.length;
+    expect(Math.abs(share - rate)).toBeLessThan(0.012);
+  });
+
+  it("is the same in every process and release", () => {
+    const first = ids.slice(0, 24).filter((id) => isInSample(id, 0.2));
+    expect(first.map((id) => Number.parseInt(id, 16))).toEqual([3, 5, 21]);
+  });
+
+  it("only grows with the share", () => {
+    const small = ids.filter((id) => isInSample(id, 0.1));
+    expect(small.every((id) => isInSample(id, 0.3))).toBe(true);
+  });
+
+  it("of everything is everything, of nothing is nothing", () => {
+    expect(ids.every((id) => isInSample(id, 1))).toBe(true);
+    expect(ids.some((id) => isInSample(id, 0))).toBe(false);
+  });
+});
+
+describe("a request's trace", () => {
+  it.each([
+    [{ "sentry-trace": `${traceId}-${spanId}` }],
+    [{ "sentry-trace": `${traceId}-${spanId}-1` }],
+    [{ traceparent: `00-${traceId}-${spanId}-01` }],
+    [{ traceparent: `01-${traceId}-${spanId}-01-more` }],
+    [
+      {
+        "sentry-trace": `${traceId}-${spanId}-1`,
+        traceparent: `00-${spanId}${spanId}-${spanId}-00`,
+      },
+    ],
+  ])("goes on with that of %j", (headers) => {
+    expect(opened(headers)).toMatchObject({ traceId, parentSpanId: spanId });
+  });
+
+  it.each([
+    ["nothing", {}],
+    ["no trace", { "sentry-trace": "hello", traceparent: "hello" }],
+    ["an ID of zeros", { traceparent: `00-${"0".repeat(32)}-${spanId}-01` }],
+    ["a parent of zeros", { traceparent: `00-${traceId}-${"0".repeat(16)}-01` }],
+    ["a version that is none", { traceparent: `ff-${traceId}-${spanId}-01` }],
+    ["more than its version has", { traceparent: `00-${traceId}-${spanId}-01-more` }],
+    ["capitals", { traceparent: `00-${traceId.toUpperCase()}-${spanId}-01` }],
+  ])("is a new one for %s", (_, headers) => {
+    const [one, two] = [opened(headers as Record<string, string>), opened({})];
+    expect(one.traceId).toMatch(/^[\da-f]{32}$/);
+    expect(one.parentSpanId).toBeUndefined();
+    expect(one.traceId).not.toBe(two.traceId);
+    expect(one.traceId).not.toBe(traceId);
+  });
+
+  it("is sampled as the caller has decided, and else by its ID", () => {
+    const asked = (id: string, decision: string) =>
+      opened({ "sentry-trace": `${id}-${spanId}${decision}` }).isSampled;
+    const ids = Array.from({ length: 50 }, (_, n) => n.toString(16).padStart(32, "0"));
+    expect(ids.map((id) => asked(id, "-1"))).toEqual(ids.map(() => true));
+    expect(ids.map((id) => asked(id, "-0"))).toEqual(ids.map(() => false));
+    expect(ids.map((id) => asked(id, ""))).toEqual(ids.map((id) => isInSample(id, 0.2)));
+    expect(opened({ traceparent: `00-${traceId}-${spanId}-00` }, 1).isSampled).toBe(false);
+    expect(opened({ traceparent: `00-${traceId}-${spanId}-03` }, 0.0001).isSampled).toBe(true);
+  });
+
+  it("is not sampled at a rate of 0, whoever asks", () => {
+    expect(opened({ "sentry-trace": `${traceId}-${spanId}-1` }, 0).isSampled).toBe(false);
+  });
+
+  it("is sampled for callers that ask 60 times a minute, and then by its ID again", () => {
+    const ids = Array.from({ length: 2000 }, (_, n) => n.toString(16).padStart(32, "a"));
+    const sampled = ids.filter((id) => opened({ "sentry-trace": `${id}-${spanId}-1` }).isSampled);
+    const byId = ids.filter((id) => isInSample(id, 0.2));
+    expect(sampled).toEqual(expect.arrayContaining(byId));
+    expect(sampled.length - byId.length).toBeLessThanOrEqual(60);
+  });
+
+  it("is told on under the span of this request", () => {
+    const trace = opened({ traceparent: `00-${traceId}-${spanId}-01` }, 1);
+    expect(traceHeaders(trace)).toEqual({
+      "sentry-trace": `${traceId}-${trace.spanId}-1`,
+      traceparent: `00-${traceId}-${trace.spanId}-01`,
+    });
+    expect(traceHeaders(undefined)).toEqual({});
+  });
+});
+
+describe("a span", () => {
+  it("is kept with how it ended, and a failure is thrown on", async () => {
+    const trace = opened({}, 1);
+    const failure = new Error("no");
+    await spanned(
+      trace,
+      "db",
+      () => "select 1",
+      async () => 1,
+    );
+    await spanned(
+      trace,
+      "http.client",
+      () => "refused",
+      async () => 1,
+      () => false,
+    );
+    const failing = spanned(
+      trace,
+      "db.redis",
+      () => "GET",
+      () => Promise.reject(failure),
+    );
+    await expect(failing).rejects.toBe(failure);
+    expect(trace.spans.map(({ description, isOk }) => [description, isOk])).toEqual([
+      ["select 1", true],
+      ["refused", false],
+      ["GET", false],
+    ]);
+    for (const { startedAtMs, endedAtMs } of trace.spans) {
+      expect(startedAtMs).toBeGreaterThanOrEqual(trace.startedAtMs);
+      expect(endedAtMs).toBeGreaterThanOrEqual(startedAtMs);
+    }
+  });
+
+  it("is not described where the trace is not sampled", async () => {
+    const trace = opened({}, 0);
+    const describe = () => {
+      throw new Error("described");
+    };
+    expect(await spanned(trace, "db", describe, async () => 7)).toBe(7);
+    expect(await spanned(undefined, "db", describe, async () => 7)).toBe(7);
+    expect(trace.spans).toEqual([]);
+  });
+
+  it("does not come in any number", async () => {
+    const trace = opened({}, 1);
+    for (let n = 0; n < 2000; n++)
+      await spanned(
+        trace,
+        "db",
+        () => "",
+        async () => n,
+      );
+    expect(trace.spans).toHaveLength(500);
+  });
+});

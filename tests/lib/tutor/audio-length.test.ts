@@ -1,0 +1,87 @@
+import { describe, expect, it } from "vitest";
+import { audioSeconds } from "../../../lib/tutor/audio-length.js";
+import { audioTypeOf } from "../../../lib/tutor/audio-type.js";
+import {
+  aac,
+  joined,
+  mp3,
+  mp4,
+  mp4InFragments,
+  ogg,
+  repeated,
+  uint32,
+  wav,
+  webm,
+} from "../../support/recordings.js";
+
+const secondsOf = (file: Uint8Array<ArrayBuffer>) => audioSeconds(file, audioTypeOf(file) ?? "");
+
+/** An ID3 tag of a version that no reader knows. */
+const tag = (bytes: number) =>
+  joined("ID3", [9, 0, 0, 0, 0, bytes >> 7, bytes & 127], Buffer.alloc(bytes, 0xff));
+
+describe("the length of a recording", () => {
+  it.each([
+    ["WAV", wav(3), 3],
+    [
+      "WAV that claims more than there is",
+      joined(wav(3).slice(0, 40), uint32(2 ** 32 - 1), wav(3).slice(44)),
+      3,
+    ],
+    ["MP3", mp3(2297), 60],
+    ["AAC", aac(2813), 60],
+    ["AAC at the least bytes a frame", aac(5626, 40), 120],
+    ["Ogg", ogg(60), 60],
+    ["Ogg with a stream after the other", joined(ogg(40), ogg(30)), 70],
+    ["WebM", webm(60), 60],
+    ["MP4", mp4(60), 60],
+    ["3GP", mp4(60, "3gp5"), 60],
+    ["MP4 in fragments", mp4InFragments([2000, 584]), 60],
+    ["MP4 in a fragment for each frame", mp4InFragments(Array(2584).fill(1)), 60],
+    ["MP4 in fragments that say how long each sample is", mp4InFragments([1000, 292], 0x100), 60],
+    ["MP3 after two tags", joined(tag(3000), tag(200), mp3(2297)), 60],
+  ])("is that of its sound: %s", async (_, file, seconds) => {
+    expect(await secondsOf(file)).toBeCloseTo(seconds, 0);
+  });
+
+  it("is not known of what a browser records on the fly", async () => {
+    expect(await secondsOf(webm(null))).toBeNull();
+  });
+
+  it.each([
+    ["WAV", wav(1).slice(0, 30)],
+    ["MP3", joined("ID3", [3, 0, 0, 127, 127, 127, 127], mp3(2))],
+    ["Ogg", ogg(1).slice(0, 20)],
+    ["WebM", webm(1).slice(0, 60)],
+    ["MP4", mp4(1).slice(0, 60)],
+  ])("is not to be had of a %s file that is cut before its sound", async (_, file) => {
+    await expect(secondsOf(file)).rejects.toThrow();
+  });
+
+  it.each([
+    ["AAC frames of next to no bytes", aac(10_000, 9)],
+    [
+      "MPEG frames without a bit rate",
+      joined(mp3(2), repeated(Buffer.from("fffbf000", "hex"), 20_000), mp3(9)),
+    ],
+    ["bytes that might begin a frame", joined([0xff, 0xfb], repeated(Buffer.from([0xff]), 40_000))],
+  ])("is given up after more frames than a minute has: %s", async (_, file) => {
+    await expect(secondsOf(file)).rejects.toThrow("too many frames");
+  });
+
+  it.each([
+    [
+      "four thousand million samples in a dozen bytes of MP4",
+      mp4InFragments([2 ** 32 - 1]),
+      (2 ** 32 * 1024) / 44_100,
+    ],
+    ["four thousand million comments in Ogg", ogg(5, uint32(2 ** 32 - 1, "LE")), 5],
+    [
+      "a million empty elements in WebM",
+      webm(5, repeated(Buffer.from([0xec, 0x80]), 1_000_000)),
+      5,
+    ],
+  ])("takes no longer for %s", async (_, file, seconds) => {
+    expect(await secondsOf(file)).toBeCloseTo(seconds, 0);
+  });
+});

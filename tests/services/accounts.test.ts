@@ -1,0 +1,192 @@
+import { randomUUID } from "node:crypto";
+import { describe, expect, it } from "vitest";
+import login from "../../api/auth/login.js";
+import register from "../../api/auth/register.js";
+import user from "../../api/user/index.js";
+import { addressSubject } from "../../lib/auth/email/mail-code.js";
+import type { TokenPair } from "../../lib/auth/token/token-pair.js";
+import { env } from "../../lib/env.js";
+import { mailCode } from "../../lib/mail/codes.js";
+import { type Answer, call } from "../support/call.js";
+import { useEnvironment } from "../support/environment.js";
+import { aGuest, anAddress, aUser, earn, type Person, password } from "../support/people.js";
+import { useStores } from "../support/stores.js";
+
+const stores = useStores();
+// The limits of one account would stop most of what is to race.
+useEnvironment({ RATE_LIMIT_TRUSTED_IPS: "0.0.0.0/0" });
+
+const anEmail = () => `new-${randomUUID()}@example.com`;
+
+const upgrade = (guest: TokenPair, email: string) =>
+  call(register, "POST", {
+    body: { email, password, name: "Ada", acceptedTerms: true },
+    token: guest.accessToken,
+    ip: anAddress(),
+  });
+const merge = (guest: TokenPair, { email }: Person) =>
+  call(login, "POST", {
+    body: { email, password },
+    token: guest.accessToken,
+    ip: anAddress(),
+  });
+const points = async (userId: string) => {
+  const [row] = await stores.sql(
+    "select coalesce(sum(points), 0) as sum from xp_entries where user_id = $1",
+    userId,
+  );
+  return Number(row?.sum);
+};
+const ownerOf = async ({ user: { id } }: TokenPair) => {
+  const [row] = await stores.sql("select * from users where id = $1", id);
+  return row;
+};
+const times = <T>(count: number, start: (index: number) => Promise<T>) =>
+  Promise.all(Array.from({ length: count }, (_, index) => start(index)));
+/** Whoever was overtaken is told so; the gate of the hashes may also have turned somebody away. */
+const overtaken = ["session_revoked", "service_unavailable"];
+const succeeded = (answers: Answer[]) => answers.filter(({ status }) => status < 300);
+
+describe("many at once", () => {
+  it("make one account of one guest", async () => {
+    const guest = await aGuest();
+    const email = anEmail();
+    const answers = await times(20, () => upgrade(guest, email));
+    const [upgraded, ...others] = succeeded(answers);
+    expect(others).toEqual([]);
+    expect(upgraded?.body.user).toMatchObject({ id: guest.user.id, email });
+    for (const { code } of answers) expect([undefined, ...overtaken]).toContain(code);
+    const rows = await stores.sql("select id from users where claimed_email = $1", email);
+    expect(rows).toEqual([{ id: guest.user.id }]);
+    const live = await stores.sql(
+      "select id from sessions where user_id = $1 and revoked_at is null",
+      guest.user.id,
+    );
+    expect(live).toEqual([{ id: upgraded?.body.sessionId }]);
+    const codes = await stores.sql("select from mail_codes where subject = $1", guest.user.id);
+    expect(codes).toHaveLength(1);
+    const read = await call(user, "GET", { token: upgraded?.body.accessToken });
+    expect(read.status).toBe(200);
+  });
+
+  it("give one guest to one of the accounts, and nothing is lost or doubled", async () => {
+    for (let round = 0; round < 5; round++) {
+      const people = await times(4, () => aUser());
+      const guest = await aGuest();
+      await earn(stores, guest, 10);
+      const answers = await Promise.all(people.map((person) => merge(guest, person)));
+      expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 200]);
+      const owner = await ownerOf(guest);
+      expect(people.map((person) => person.user.id)).toContain(owner?.merged_into);
+      const earned = await Promise.all(people.map((person) => points(person.user.id)));
+      expect(earned.sort()).toEqual([0, 0, 0, 10]);
+      expect(await points(owner?.merged_into ?? "")).toBe(10);
+    }
+  });
+
+  it("give one guest to one account once, however often it signs in", async () => {
+    const [person, guest] = [await aUser(), await aGuest()];
+    await earn(stores, guest, 10);
+    const answers = await times(4, () => merge(guest, person));
+    expect(succeeded(answers)).toHaveLength(4);
+    expect(await points(person.user.id)).toBe(10);
+    expect((await ownerOf(guest))?.merged_into).toBe(person.user.id);
+  });
+
+  it("either upgrade or merge a guest", async () => {
+    const seen = new Set<string>();
+    for (let round = 0; round < 10; round++) {
+      const [person, guest] = [await aUser(), await aGuest()];
+      await earn(stores, guest, 10);
+      const email = anEmail();
+      const [upgraded, merged] = await Promise.all([upgrade(guest, email), merge(guest, person)]);
+      expect(merged.status).toBe(200);
+      const owner = await ownerOf(guest);
+      if (owner?.merged_into) {
+        seen.add("merged");
+        expect(owner).toMatchObject({ merged_into: person.user.id, claimed_email: null });
+        // Overtaken at the last moment, or so early that the bearer meant nothing any more.
+        expect(upgraded.code ?? upgraded.status).toBeOneOf([201, "service_unavailable"]);
+        expect(upgraded.body.user?.id).not.toBe(guest.user.id);
+        expect(await points(person.user.id)).toBe(10);
+      } else {
+        seen.add("upgraded");
+        expect(upgraded).toMatchObject({ status: 201 });
+        expect(upgraded.body.user.id).toBe(guest.user.id);
+        expect(await points(guest.user.id)).toBe(10);
+        expect(await points(person.user.id)).toBe(0);
+      }
+    }
+    expect(seen.size).toBeGreaterThan(0);
+  });
+
+  it("move the points that are being earned at the moment of the merge", async () => {
+    const [person, guest] = [await aUser(), await aGuest()];
+    const earning = stores.sql(`do $$ begin
+      insert into xp_entries (source, source_id, user_id, points, earned_at)
+        values ('test', gen_random_uuid(), '${guest.user.id}', 10, now());
+      perform pg_sleep(0.7);
+    end $$`);
+    const answer = await merge(guest, person);
+    await earning;
+    expect(answer.status).toBe(200);
+    expect(await points(person.user.id)).toBe(10);
+  });
+
+  it("leave one person ten sessions", async () => {
+    const person = await aUser();
+    // All of them are to write at one moment, however long their hashes wait for each other.
+    const held = stores.sql(`do $$ begin
+      perform from users where id = '${person.user.id}' for update;
+      perform pg_sleep(0.7);
+    end $$`);
+    const answers = await times(20, () =>
+      call(login, "POST", { body: { email: person.email, password }, ip: anAddress() }),
+    );
+    await held;
+    const begun = succeeded(answers);
+    for (const { code } of answers) expect([undefined, "service_unavailable"]).toContain(code);
+    expect(begun.length).toBeGreaterThanOrEqual(10);
+    const live = await stores.sql(
+      "select id from sessions where user_id = $1 and revoked_at is null",
+      person.user.id,
+    );
+    expect(live).toHaveLength(10);
+    const tokens = [person.accessToken, ...begun.map(({ body }) => body.accessToken)];
+    const reads = await Promise.all(
+      tokens.map(async (token) => (await call(user, "GET", { token })).status),
+    );
+    expect(reads.filter((status) => status === 200)).toHaveLength(10);
+    await stores.settled();
+    const displaced = await stores.sql(
+      "select from security_events where event = 'session_displaced' and user_id = $1",
+      person.user.id,
+    );
+    expect(displaced).toHaveLength(begun.length + 1 - 10);
+  });
+
+  it("bind an address to one account by one code", async () => {
+    for (let round = 0; round < 5; round++) {
+      const email = anEmail();
+      const own = ["the first one's", "the second one's"];
+      for (const claimed of own) await aUser({ email, password: claimed });
+      const send = (typed: string, otp?: string) =>
+        call(login, "POST", {
+          body: { email, password: typed, ...(otp === undefined ? {} : { otp }) },
+          ip: anAddress(),
+        });
+      await send("the first one's");
+      await stores.settled();
+      const subject = addressSubject(env(), email);
+      const [code] = await stores.sql("select id from mail_codes where subject = $1", subject);
+      const otp = mailCode(env(), code?.id ?? "");
+      const answers = await Promise.all([...own, ...own].map((typed) => send(typed, otp)));
+      const [signedIn] = succeeded(answers);
+      const bound = await stores.sql("select id from users where email = $1", email);
+      expect(bound).toEqual([{ id: signedIn?.body.user.id }]);
+      const left = await stores.sql("select from mail_codes where id = $1", code?.id ?? null);
+      expect(left).toEqual([]);
+      for (const { body } of succeeded(answers)) expect(body.user.id).toBe(bound[0]?.id);
+    }
+  });
+});

@@ -1,0 +1,103 @@
+import { afterAll, beforeAll, beforeEach, expect, it } from "vitest";
+import { startToolkitEndpoint, type ToolkitEndpoint } from "../../dev/toolkit/toolkit-endpoint.js";
+import { multipart, wav } from "../support/recordings.js";
+import { times, useTwoProcesses } from "../support/two-processes.js";
+
+const environment: Record<string, string> = {};
+let toolkit: ToolkitEndpoint;
+
+beforeAll(async () => {
+  toolkit = await startToolkitEndpoint("tk_test");
+  environment.EXPO_PUBLIC_TOOLKIT_URL = toolkit.url;
+  environment.TOOLKIT_API_KEY = "tk_test";
+});
+afterAll(() => toolkit.close());
+
+const processes = useTwoProcesses({ environment });
+beforeAll(async () => {
+  processes.servers.push(await processes.start());
+});
+
+beforeEach(async () => {
+  await processes.redis("DEL", "gate", "breaker:toolkit");
+  toolkit.fail(null);
+  toolkit.requests.length = 0;
+});
+
+/** Somebody new speaks to the server whose turn it is. */
+async function speak(turn: number): Promise<number> {
+  const { accessToken } = await processes.aRecordedLearner();
+  const { body, headers } = await multipart(wav(0.1));
+  const response = await fetch(`${processes.at(turn)}/api/stt/transcribe`, {
+    method: "POST",
+    headers: { ...headers, authorization: `Bearer ${accessToken}` },
+    body: new Uint8Array(body),
+  });
+  await response.arrayBuffer();
+  return response.status;
+}
+
+const state = async () => String(await processes.redis("HGET", "gate", "breaker:toolkit"));
+
+/** As if its time had passed. */
+async function letOpenTimePass(): Promise<void> {
+  const [, generation] = (await state()).split(":");
+  await processes.redis("HSET", "gate", "breaker:toolkit", `open:${generation}:1`);
+}
+
+async function open(): Promise<void> {
+  toolkit.fail({ kind: "status", status: 500 });
+  await Promise.all(times(3, speak));
+  await expect.poll(state).toMatch(/^open:1:\d+$/);
+}
+
+it("opens for three processes by what each has seen, and asks nothing while it is open", async () => {
+  await open();
+  toolkit.requests.length = 0;
+  expect(await Promise.all(times(6, speak))).toEqual(Array(6).fill(503));
+  expect(toolkit.requests).toHaveLength(0);
+});
+
+it("lets exactly one of three processes probe, and closes for all when it is well", async () => {
+  await open();
+  await letOpenTimePass();
+  toolkit.requests.length = 0;
+  toolkit.fail({ kind: "latency", ms: 1500 });
+  const answers = await Promise.all(times(9, speak));
+  expect(answers.filter((status) => status === 200)).toHaveLength(1);
+  expect(toolkit.requests).toHaveLength(1);
+  await expect.poll(state).toBe("closed:2:0");
+  toolkit.fail(null);
+  expect(await Promise.all(times(3, speak))).toEqual([200, 200, 200]);
+});
+
+it("stays open twice as long when the probe fails, and tries it once", async () => {
+  await open();
+  await letOpenTimePass();
+  toolkit.requests.length = 0;
+  expect(await speak(1)).toBe(503);
+  expect(toolkit.requests).toHaveLength(1);
+  await expect.poll(state).toMatch(/^open:2:\d+$/);
+  const until = Number((await state()).split(":")[2]);
+  // Twice five seconds and up to half as much again, since at most a few seconds ago.
+  expect(until - Date.now()).toBeGreaterThan(5000);
+  expect(until - Date.now()).toBeLessThanOrEqual(15_000);
+});
+
+it("writes nothing to Redis about itself while the toolkit answers", async () => {
+  expect(await Promise.all(times(6, speak))).toEqual(Array(6).fill(200));
+  expect(await processes.redis("EXISTS", "breaker:toolkit")).toBe(0);
+  expect(await processes.redis("HEXISTS", "gate", "breaker:toolkit")).toBe(0);
+});
+
+it("is held open and closed by an operator's word, whatever is counted", async () => {
+  await processes.redis("HSET", "gate", "breaker:toolkit", "forced_open:7:0");
+  expect(await Promise.all(times(3, speak))).toEqual([503, 503, 503]);
+  expect(toolkit.requests).toHaveLength(0);
+  await processes.redis("HSET", "gate", "breaker:toolkit", "forced_closed:8:0");
+  toolkit.fail({ kind: "status", status: 500 });
+  await Promise.all(times(6, speak));
+  expect(await state()).toBe("forced_closed:8:0");
+  // Each of the six with its two retries.
+  expect(toolkit.requests).toHaveLength(18);
+});

@@ -1,0 +1,296 @@
+import { randomBytes, randomUUID } from "node:crypto";
+import { describe, expect, it } from "vitest";
+import confirmChange from "../../api/auth/change-email/confirm.js";
+import changeEmail from "../../api/auth/change-email/index.js";
+import undo from "../../api/auth/change-email/undo.js";
+import changePassword from "../../api/auth/change-password.js";
+import forgotPassword from "../../api/auth/forgot-password.js";
+import login from "../../api/auth/login.js";
+import refresh from "../../api/auth/refresh.js";
+import resetPassword from "../../api/auth/reset-password.js";
+import verifyEmail from "../../api/auth/verify-email/index.js";
+import resend from "../../api/auth/verify-email/resend.js";
+import user from "../../api/user/index.js";
+import type { TokenPair } from "../../lib/auth/token/token-pair.js";
+import { env } from "../../lib/env.js";
+import { undoToken } from "../../lib/mail/undo-token.js";
+import { type Answer, call } from "../support/call.js";
+import { aConfirmedUser, mailedCode, otherCode, queuedMail } from "../support/mailed-codes.js";
+import { anAddress, aUser, type Person, password } from "../support/people.js";
+import { useStores } from "../support/stores.js";
+
+const stores = useStores();
+
+const patient = { timeout: 180_000 };
+
+const atOnce = (count: number, send: (turn: number) => Promise<Answer>) =>
+  Promise.all(Array.from({ length: count }, (_, turn) => send(turn)));
+const statusesOf = (answers: Answer[]) => answers.map(({ status }) => status).sort();
+
+async function resetCode(email: string): Promise<string> {
+  await call(forgotPassword, "POST", { body: { email }, ip: anAddress() });
+  return mailedCode(stores, "reset_password", email);
+}
+const reset = (email: string, code: string, password: string, key?: string) =>
+  call(resetPassword, "POST", {
+    body: { email, code, password },
+    ip: anAddress(),
+    headers: key === undefined ? {} : { "idempotency-key": key },
+  });
+const signIn = (email: string, password: string) =>
+  call(login, "POST", { body: { email, password }, ip: anAddress() });
+const statusOf = async ({ accessToken: token }: TokenPair) =>
+  (await call(user, "GET", { token })).status;
+
+async function claimCode({ accessToken: token, user }: TokenPair): Promise<string> {
+  await call(resend, "POST", { token });
+  return mailedCode(stores, "verify_email", user.id);
+}
+
+async function changeCode({ accessToken: token }: Person, email: string): Promise<string> {
+  await call(changeEmail, "POST", { token, body: { email } });
+  return mailedCode(stores, "change_email", email);
+}
+
+describe("confirming", () => {
+  it("binds an address to exactly one of the claims that confirm it at once", patient, async () => {
+    for (let round = 0; round < 10; round++) {
+      const first = await aUser();
+      const claims = [first, await aUser({ email: first.email })];
+      const codes = await Promise.all(claims.map(claimCode));
+      const answers = await atOnce(2, (turn) =>
+        call(verifyEmail, "POST", {
+          token: claims[turn]?.accessToken ?? "",
+          body: { code: codes[turn] },
+        }),
+      );
+      expect(statusesOf(answers)).toEqual([200, 422]);
+      const bound = await stores.sql("select id from users where email = $1", first.email);
+      const winner = answers.findIndex(({ status }) => status === 200);
+      expect(bound).toEqual([{ id: claims[winner]?.user.id }]);
+    }
+  });
+
+  it("answers 200 to every repetition of the right code at once", async () => {
+    const person = await aUser();
+    const { accessToken: token } = person;
+    const code = await claimCode(person);
+    const answers = await atOnce(5, () => call(verifyEmail, "POST", { token, body: { code } }));
+    expect(statusesOf(answers)).toEqual([200, 200, 200, 200, 200]);
+  });
+});
+
+describe("resetting the password", () => {
+  it("lets exactly one of 20 parallel tries with the right code win", patient, async () => {
+    const { email } = await aConfirmedUser(stores);
+    const code = await resetCode(email);
+    const words = (turn: number) => `a battery of turn ${turn}`;
+    const answers = await atOnce(20, (turn) => reset(email, code, words(turn)));
+    expect(answers.filter(({ status }) => status === 204)).toHaveLength(1);
+    const refused = answers.filter(({ status }) => status !== 204);
+    expect(refused.every(({ code }) => code === "code_invalid")).toBe(true);
+    const winner = answers.findIndex(({ status }) => status === 204);
+    expect((await signIn(email, words(winner))).status).toBe(200);
+  });
+
+  it("compares no more than five of 40 parallel guesses", patient, async () => {
+    const { email } = await aConfirmedUser(stores);
+    const code = await resetCode(email);
+    const guess = otherCode(code);
+    const answers = await atOnce(40, () => reset(email, guess, "a battery that is new"));
+    expect(answers.every((answer) => answer.code === "code_invalid")).toBe(true);
+    const [row] = await stores.sql(
+      "select attempts from mail_codes where purpose = 'reset_password' and email = $1",
+      email,
+    );
+    expect(row?.attempts).toBe("5");
+    expect((await reset(email, code, "a battery that is new")).code).toBe("code_invalid");
+  });
+
+  it("makes one live code of 20 requests at once", async () => {
+    const { email } = await aConfirmedUser(stores);
+    await atOnce(20, () => call(forgotPassword, "POST", { body: { email }, ip: anAddress() }));
+    const rows = await stores.sql(
+      "select 1 from mail_codes where purpose = 'reset_password' and email = $1",
+      email,
+    );
+    expect(rows).toHaveLength(1);
+    const code = await mailedCode(stores, "reset_password", email);
+    expect((await reset(email, code, "a battery that is new")).status).toBe(204);
+  });
+
+  it(
+    "does it once under one key, and answers every repetition at once alike",
+    patient,
+    async () => {
+      const person = await aConfirmedUser(stores);
+      const code = await resetCode(person.email);
+      const key = randomBytes(16).toString("base64url");
+      const answers = await atOnce(5, () =>
+        reset(person.email, code, "a battery that is new", key),
+      );
+      expect(statusesOf(answers)).toEqual([204, 204, 204, 204, 204]);
+      const mails = await queuedMail(stores, { userId: person.user.id });
+      expect(mails.filter(({ template }) => template === "password_changed")).toHaveLength(1);
+    },
+  );
+
+  it("ends all sessions, in Redis and in the record", patient, async () => {
+    const person = await aConfirmedUser(stores);
+    const others = await Promise.all([1, 2, 3].map(() => signIn(person.email, password)));
+    const pairs: TokenPair[] = [person, ...others.map(({ body }) => body)];
+    const code = await resetCode(person.email);
+    expect((await reset(person.email, code, "a battery that is new")).status).toBe(204);
+    const keys = pairs.map(({ sessionId }) => `session:${sessionId}`);
+    expect(await stores.redis("EXISTS", ...keys)).toBe(0);
+    const live = await stores.sql(
+      "select 1 from sessions where user_id = $1 and revoked_at is null",
+      person.user.id,
+    );
+    expect(live).toEqual([]);
+    for (const pair of pairs) {
+      expect(await statusOf(pair)).toBe(401);
+      const { refreshToken } = pair;
+      expect((await call(refresh, "POST", { body: { refreshToken } })).status).toBe(401);
+    }
+  });
+
+  it(
+    "leaves no session of the old password usable, of 50 that are begun meanwhile",
+    patient,
+    async () => {
+      const person = await aConfirmedUser(stores);
+      let current = password;
+      let begun = 0;
+      for (let round = 0; round < 50; round++) {
+        const code = await resetCode(person.email);
+        const next = `a battery of round ${round}`;
+        const old = current;
+        const signingIn = signIn(person.email, old);
+        const isReset = reset(person.email, code, next);
+        const usable = async () => {
+          const { status, body } = await signingIn;
+          if (status !== 200) return [];
+          begun++;
+          return [await statusOf(body)];
+        };
+        const [done, statuses] = await Promise.all([isReset, isReset.then(usable)]);
+        expect(done.status).toBe(204);
+        expect(statuses).not.toContain(200);
+        expect((await signIn(person.email, old)).status).toBe(401);
+        current = next;
+      }
+      expect(begun).toBeGreaterThan(0);
+    },
+  );
+});
+
+describe("changing the password", () => {
+  it("lets exactly one of two at once win", patient, async () => {
+    for (let round = 0; round < 10; round++) {
+      const person = await aConfirmedUser(stores);
+      const words = [`a battery ${randomUUID()}`, `a battery ${randomUUID()}`];
+      const answers = await atOnce(2, (turn) =>
+        call(changePassword, "POST", {
+          token: person.accessToken,
+          body: { currentPassword: password, newPassword: words[turn] },
+        }),
+      );
+      expect(answers.filter(({ status }) => status === 204)).toHaveLength(1);
+      const winner = answers.findIndex(({ status }) => status === 204);
+      expect(["service_unavailable", "invalid_credentials"]).toContain(answers[1 - winner]?.code);
+      expect((await signIn(person.email, words[winner] ?? "")).status).toBe(200);
+    }
+  });
+});
+
+describe("changing the address", () => {
+  it(
+    "gives an address to exactly one of two accounts that move there at once",
+    patient,
+    async () => {
+      for (let round = 0; round < 10; round++) {
+        const people = [await aConfirmedUser(stores), await aConfirmedUser(stores)];
+        const email = `new-${randomUUID()}@example.com`;
+        const codes: string[] = [];
+        for (const person of people) codes.push(await changeCode(person, email));
+        const answers = await atOnce(2, (turn) =>
+          call(confirmChange, "POST", {
+            token: people[turn]?.accessToken ?? "",
+            body: { code: codes[turn] },
+          }),
+        );
+        expect(statusesOf(answers)).toEqual([200, 422]);
+      }
+    },
+  );
+
+  it("takes a code once, of five at once", async () => {
+    const person = await aConfirmedUser(stores);
+    const code = await changeCode(person, `new-${randomUUID()}@example.com`);
+    const answers = await atOnce(5, () =>
+      call(confirmChange, "POST", { token: person.accessToken, body: { code } }),
+    );
+    expect(statusesOf(answers)).toEqual([200, 422, 422, 422, 422]);
+    const changes = await stores.sql(
+      "select 1 from email_changes where user_id = $1",
+      person.user.id,
+    );
+    expect(changes).toHaveLength(1);
+  });
+
+  it(
+    "is undone once, of 20 at once, and wins against a change of the password",
+    patient,
+    async () => {
+      for (let round = 0; round < 5; round++) {
+        const person = await aConfirmedUser(stores);
+        const { accessToken: token } = person;
+        const code = await changeCode(person, `new-${randomUUID()}@example.com`);
+        await call(confirmChange, "POST", { token, body: { code } });
+        const [change] = await stores.sql(
+          "select id from email_changes where user_id = $1",
+          person.user.id,
+        );
+        const body = { token: undoToken(env(), change?.id ?? "") };
+        const changing = call(changePassword, "POST", {
+          token,
+          body: { currentPassword: password, newPassword: "the thief's battery" },
+        });
+        const answers = await atOnce(20, () => call(undo, "POST", { body, ip: anAddress() }));
+        await changing;
+        expect(answers.filter(({ status }) => status === 204)).toHaveLength(1);
+        expect(answers.filter(({ code }) => code === "code_invalid")).toHaveLength(19);
+        const [row] = await stores.sql("select * from users where id = $1", person.user.id);
+        expect(row).toMatchObject({ email: person.email, password_hash: null });
+        expect(await statusOf(person)).toBe(401);
+      }
+    },
+  );
+});
+
+describe("everything at once on one account", () => {
+  it("never ends in an error of ours", patient, async () => {
+    for (let round = 0; round < 5; round++) {
+      const person = await aConfirmedUser(stores);
+      const { accessToken: token, email } = person;
+      const target = `new-${randomUUID()}@example.com`;
+      const moving = await changeCode(person, target);
+      const resetting = await resetCode(email);
+      const answers = await Promise.all([
+        call(confirmChange, "POST", { token, body: { code: moving } }),
+        reset(email, resetting, "a battery that is new"),
+        call(forgotPassword, "POST", { body: { email }, ip: anAddress() }),
+        call(forgotPassword, "POST", { body: { email: target }, ip: anAddress() }),
+        call(changeEmail, "POST", { token, body: { email: `x-${target}` } }),
+        call(resend, "POST", { token }),
+        signIn(email, password),
+        call(changePassword, "POST", {
+          token,
+          body: { currentPassword: password, newPassword: "a battery that is newer" },
+        }),
+      ]);
+      expect(statusesOf(answers).filter((status) => status === 500)).toEqual([]);
+    }
+  });
+});

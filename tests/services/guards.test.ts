@@ -1,0 +1,101 @@
+import { randomUUID } from "node:crypto";
+import { beforeEach, describe, expect, it } from "vitest";
+import login from "../../api/auth/login.js";
+import { call } from "../support/call.js";
+import { useStillClock } from "../support/clock.js";
+import { useHashCount } from "../support/hashes.js";
+import { aUser, password } from "../support/people.js";
+import { useStores } from "../support/stores.js";
+
+const stores = useStores({ redisMs: 5000 });
+const clock = useStillClock();
+const hashes = useHashCount();
+
+let lastNetwork = 0;
+const aNetwork = () => `10.88.${++lastNetwork}`;
+
+const attempt = (email: string, ip: string, given = "not the password") =>
+  call(login, "POST", { body: { email, password: given }, ip });
+
+async function tally(answers: Promise<{ status: number }>[]): Promise<Record<number, number>> {
+  const counts: Record<number, number> = {};
+  for (const { status } of await Promise.all(answers)) counts[status] = (counts[status] ?? 0) + 1;
+  return counts;
+}
+
+/** Each 401 is one hash; an attempt for which the machine had no time (503) is none, and is given back. */
+async function untilRefused(attempts: () => Promise<{ status: number }>[]): Promise<number> {
+  let failed = 0;
+  for (;;) {
+    const counts = await tally(attempts());
+    await stores.settled();
+    failed += counts[401] ?? 0;
+    if (!counts[401] && !counts[503]) return failed;
+  }
+}
+
+describe.each<[string, () => Promise<void>]>([
+  ["over Redis", async () => {}],
+  ["over Postgres, while Redis refuses", () => stores.faults.redis.set({ kind: "refuse" })],
+])("guesses at once, %s", (_, begin) => {
+  let before = 0;
+  beforeEach(begin);
+
+  it("get five hashes out of 100 from 100 addresses at one account", async () => {
+    const email = `guessed-${randomUUID()}@example.com`;
+    const network = aNetwork();
+    const parallel = () =>
+      Array.from({ length: 100 }, (_, host) => attempt(email, `${network}.${host}`));
+    expect(await untilRefused(parallel)).toBe(5);
+    expect(hashes()).toBe(5);
+    for (const seconds of [30, 60]) {
+      clock.advance(seconds);
+      before = hashes();
+      expect(await untilRefused(parallel)).toBe(1);
+      expect(hashes()).toBe(before + 1);
+    }
+  }, 60_000);
+
+  it("get at most five hashes out of 100 from one address at one account", async () => {
+    const email = `guessed-${randomUUID()}@example.com`;
+    const ip = `${aNetwork()}.1`;
+    const parallel = () => Array.from({ length: 100 }, () => attempt(email, ip));
+    expect(await untilRefused(parallel)).toBeLessThanOrEqual(5);
+    expect(hashes()).toBeLessThanOrEqual(5);
+  }, 60_000);
+
+  it("get exactly 100 hashes from one address over 500 accounts", async () => {
+    const ip = `${aNetwork()}.1`;
+    const run = randomUUID();
+    const counts: Record<number, number> = {};
+    for (let first = 0; first < 500; first += 10) {
+      const wave = Array.from({ length: 10 }, (_, turn) =>
+        attempt(`sprayed-${first + turn}-${run}@example.com`, ip, "Summer1!"),
+      );
+      for (const [status, count] of Object.entries(await tally(wave))) {
+        counts[Number(status)] = (counts[Number(status)] ?? 0) + count;
+      }
+    }
+    expect(counts[401]).toBe(100);
+    expect(hashes()).toBe(100);
+  }, 60_000);
+
+  it("leave the account to its owner's own device", async () => {
+    await stores.faults.redis.set(null);
+    const person = await aUser();
+    await begin();
+    const network = aNetwork();
+    const parallel = Array.from({ length: 60 }, (_, host) =>
+      attempt(person.email, `${network}.${host}`),
+    );
+    const { accessToken: token, email } = person;
+    await Promise.all(parallel);
+    await stores.settled();
+    const own = await call(login, "POST", {
+      body: { email, password },
+      token,
+      ip: `${aNetwork()}.1`,
+    });
+    expect(own.status).toBe(200);
+  }, 60_000);
+});

@@ -1,0 +1,336 @@
+import { readFileSync } from "node:fs";
+import fc from "fast-check";
+import { describe, expect, it, vi } from "vitest";
+import { parse, stringify } from "yaml";
+import { seriesName } from "../../lib/observability/metrics.js";
+import { findRule, type Rule, type RuleName, rules } from "../../lib/ops/alerts/rules.js";
+import { firesInOurs, promtoolTests, type Scenario } from "../support/alert-scenario.js";
+import { promtool } from "../support/promtool.js";
+
+const files = { "alerts.yml": readFileSync("docs/prometheus/alerts.yml", "utf8") };
+
+/** The file with one alert: a day is long to walk through with all of them. */
+function only(prefix: string): string {
+  const file = parse(files["alerts.yml"]);
+  const isPart = (rule: { record?: string; expr: string }) =>
+    rule.record === "linguamate:scraped" ||
+    rule.expr.includes(`${prefix}:`) ||
+    rule.record?.startsWith(`${prefix}:`);
+  for (const group of file.groups) group.rules = group.rules.filter(isPart);
+  return stringify(file);
+}
+
+function ruleOf(name: RuleName): Rule {
+  const rule = findRule(name);
+  if (!rule) throw new Error(`There is no rule ${name}.`);
+  return rule;
+}
+
+/** Of a day the last minutes are compared. */
+const shownMax = 90;
+
+/** Have Prometheus walk through the scenarios; every minute it has to fire exactly where ours does. */
+function expectAgreement(scenarios: Scenario[], alerts = files): boolean[][] {
+  const told = scenarios.map((scenario) => firesInOurs(scenario));
+  const tests = scenarios.map((scenario, index) => ({
+    scenario,
+    fires: told[index] ?? [],
+    from: Math.max(0, scenario.minutes - shownMax),
+  }));
+  const run = promtool(["test", "rules", "tests.yml"], {
+    files: { ...alerts, "tests.yml": promtoolTests(tests) },
+  });
+  expect(run.output.slice(0, 4000)).toContain("SUCCESS");
+  expect(run.status).toBe(0);
+  return told.map((fires) => fires.slice(-shownMax));
+}
+
+const repeated = <T>(times: number, value: T): T[] => Array.from({ length: times }, () => value);
+
+/** Gauges that are bad for some minutes in the midst of good ones. */
+function gaugeScenario(
+  name: RuleName,
+  series: string,
+  { good, bad, badFor = 8, label }: { good: number; bad: number; badFor?: number; label?: string },
+): Scenario {
+  const values = [...repeated(6, good), ...repeated(badFor, bad), ...repeated(12, good)];
+  return {
+    name: `${name} ${series}`,
+    rule: ruleOf(name),
+    gauges: { [series]: values },
+    ...(label !== undefined && { label }),
+    minutes: values.length,
+  };
+}
+
+const toolkit = { service: "toolkit" };
+const gaugeScenarios: Scenario[] = [
+  ...["postgres", "redis", "self"].map((probe) =>
+    gaugeScenario("HealthCheckFailing", seriesName("probe_failed", { probe }), {
+      good: 0,
+      bad: 1,
+      label: probe,
+    }),
+  ),
+  gaugeScenario("RedisDown", seriesName("probe_failed", { probe: "redis" }), {
+    good: 0,
+    bad: 1,
+    label: "redis",
+  }),
+  gaugeScenario("ExternalApiDown", seriesName("circuit_breaker_state", toolkit), {
+    good: 1,
+    bad: 2,
+    label: "toolkit",
+  }),
+  gaugeScenario("ExternalApiDown", seriesName("external_probe_failed", toolkit), {
+    good: 0,
+    bad: 1,
+    label: "toolkit",
+  }),
+  gaugeScenario("DrainStalled", seriesName("telemetry_drain_lag_seconds"), { good: 180, bad: 181 }),
+  gaugeScenario("BackupUnsafe", seriesName("backup_unsafe"), { good: 0, bad: 1 }),
+  gaugeScenario("AuditChainBroken", seriesName("audit_chain_broken"), { good: 0, bad: 1 }),
+  gaugeScenario("PagerUndelivered", seriesName("notice_unsent_seconds", { channel: "team" }), {
+    good: 300,
+    bad: 301,
+    label: "team",
+  }),
+  // The clock stands still from minute 10 to 17: a moment that does not move on.
+  {
+    name: "CronMissed",
+    rule: ruleOf("CronMissed"),
+    gauges: {
+      [seriesName("cron_last_success_timestamp_seconds", { job: "tick" })]: Array.from(
+        { length: 30 },
+        (_, minute) => 60 * (minute >= 10 && minute < 18 ? 10 : minute),
+      ),
+    },
+    label: "tick",
+    minutes: 30,
+  },
+];
+
+/** A time in which a counted rule's threshold is passed, or is not, by the share `away` of it. */
+interface Phase {
+  isBad: boolean;
+  minutes: number;
+  away: number;
+}
+
+const phase = (isBad: boolean) =>
+  fc.record({
+    isBad: fc.constant(isBad),
+    minutes: fc.integer({ min: 1, max: 14 }),
+    away: fc.double({ min: 0.2, max: 0.9, noNaN: true }),
+  });
+const course = fc.record({
+  phases: fc
+    .array(fc.tuple(phase(true), phase(false)), { minLength: 1, maxLength: 4 })
+    .map((pairs) => pairs.flat()),
+  /** How many times as many as must be counted at least. */
+  load: fc.oneof(
+    fc.double({ min: 1.2, max: 40, noNaN: true }),
+    fc.double({ min: 0.1, max: 0.8, noNaN: true }),
+  ),
+});
+type Course = (typeof course extends fc.Arbitrary<infer T> ? T : never) & { phases: Phase[] };
+
+const countedRules = [
+  "ErrorRateCritical",
+  "LatencyP95Critical",
+  "RateLimitNearMax",
+  "ExternalApiDown",
+  "ErrorRateWarning",
+  "LatencyP95Warning",
+] as const;
+
+function countedScenario(name: (typeof countedRules)[number], { phases, load }: Course): Scenario {
+  const rule = ruleOf(name);
+  const { condition } = rule;
+  const ratio = condition.kind === "any" ? condition.of[0] : condition;
+  if (ratio?.kind !== "ratio") throw new Error(`${name} is no ratio.`);
+  const exact = (ratio.countMin * load) / ratio.windowMinutes;
+  const all = load > 1 ? Math.ceil(exact) : Math.floor(exact);
+  const share = ratio.percent / 100;
+  const quiet: Phase = { isBad: false, minutes: 6, away: 0.5 };
+  const part = [quiet, ...phases].flatMap(({ isBad, minutes, away }) => {
+    const bad = Math.min(all, Math.ceil(all * share * (1 + away)));
+    return repeated(minutes, isBad ? bad : Math.floor(all * share * (1 - away)));
+  });
+  return {
+    name: `${name} ${JSON.stringify({ phases, load })}`,
+    rule,
+    added: seriesFor(name, part, all),
+    ...(ratio.by && { label: ratio.by === "service" ? "toolkit" : "auth" }),
+    minutes: part.length,
+  };
+}
+
+/** The series that say so, and others beside them that must not count. */
+function seriesFor(name: (typeof countedRules)[number], part: number[], all: number) {
+  const rest = part.map((bad) => all - bad);
+  const whole = part.map(() => all);
+  const noise = part.map((_, minute) => (minute % 7) * 50);
+  const request = (route: string, status: string) =>
+    seriesName("http_requests_total", { route, method: "GET", status });
+  const took = (route: string, le?: string) =>
+    seriesName(
+      "http_request_duration_seconds",
+      { route, ...(le && { le }) },
+      le ? "_bucket" : "_count",
+    );
+  switch (name) {
+    case "ErrorRateCritical":
+    case "ErrorRateWarning":
+      return {
+        [request("/api/user", "200")]: rest,
+        [request("/api/user", "503")]: part,
+        [request("/api/health", "503")]: noise,
+      };
+    case "LatencyP95Critical":
+    case "LatencyP95Warning":
+      return {
+        [took("/api/user")]: whole,
+        [took("/api/user", name === "LatencyP95Critical" ? "2" : "1")]: rest,
+        [took("/api/user", "0.5")]: part.map(() => 0),
+        [took("/api/health")]: noise,
+      };
+    case "RateLimitNearMax":
+      return {
+        [seriesName("rate_limit_calls_total", { policy: "auth" })]: whole,
+        [seriesName("rate_limit_near_max_total", { policy: "auth" })]: part,
+        [seriesName("rate_limit_calls_total", { policy: "default" })]: noise,
+      };
+    case "ExternalApiDown": {
+      const calls = (service: string, outcome: string) =>
+        seriesName("external_api_calls_total", { service, operation: "transcribe", outcome });
+      return {
+        [calls("toolkit", "ok")]: rest,
+        [calls("toolkit", "timeout")]: part.map((bad) => Math.floor(bad / 2)),
+        [calls("toolkit", "status_500")]: part.map((bad) => Math.ceil(bad / 2)),
+        [calls("resend", "ok")]: noise,
+      };
+    }
+  }
+}
+
+/** A day of few events a minute, then more of them: `times` the mean, which stays below escalation. */
+function spikeScenario(perMinute: number, times: number): Scenario {
+  const each = [
+    0,
+    ...repeated(1460, perMinute),
+    ...repeated(8, Math.round(perMinute * times)),
+    ...repeated(40, perMinute),
+  ];
+  return {
+    name: `SecurityEventsSpike ${perMinute} × ${times}`,
+    rule: ruleOf("SecurityEventsSpike"),
+    added: {
+      [seriesName("security_events_total", { event: "rate_limited" })]: each,
+      [seriesName("security_events_total", { event: "authz_denied" })]: each.map(() => 0),
+    },
+    minutes: each.length,
+  };
+}
+
+// promtool walks through hours of minutes, on a machine that runs other tests beside it.
+vi.setConfig({ testTimeout: 120_000 });
+
+describe("the rules for Prometheus", () => {
+  it("fire and resolve where our evaluator does, for every rule that gauges decide", () => {
+    const told = expectAgreement(gaugeScenarios);
+    for (const [index, scenario] of gaugeScenarios.entries()) {
+      const fires = told[index] ?? [];
+      expect.soft(fires.filter(Boolean).length, scenario.name).toBeGreaterThan(3);
+      expect.soft(fires.at(-1), scenario.name).toBe(false);
+    }
+  });
+
+  it("agree with our evaluator minute by minute on generated series, 20 % or more off", () => {
+    const courses = fc.sample(course, { numRuns: 42, seed: 4 });
+    const scenarios = courses.map((each, index) =>
+      countedScenario(countedRules[index % countedRules.length] ?? "ErrorRateCritical", each),
+    );
+    const told = expectAgreement(scenarios);
+    for (const name of countedRules) {
+      const ofRule = told.filter((_, index) => scenarios[index]?.rule.name === name);
+      expect
+        .soft(
+          ofRule.some((fires) => fires.includes(true)),
+          name,
+        )
+        .toBe(true);
+      expect
+        .soft(
+          ofRule.some((fires) => !fires.includes(true)),
+          name,
+        )
+        .toBe(true);
+    }
+  });
+
+  it("agree on spikes, which are over three times the mean of a day", () => {
+    const scenarios = [spikeScenario(4, 5), spikeScenario(4, 2), spikeScenario(1, 7)];
+    const told = expectAgreement(scenarios, { "alerts.yml": only("security_events_spike") });
+    expect(told.map((fires) => fires.includes(true))).toEqual([true, false, true]);
+  });
+
+  it("see errors of a route that never had any, which increase() would miss", () => {
+    const minutes = 20;
+    const request = (status: string) =>
+      seriesName("http_requests_total", { route: "/api/user", method: "GET", status });
+    const from8 = Array.from({ length: minutes }, (_, minute) => (minute === 8 ? 40 : 0));
+    const scenario: Scenario = {
+      name: "a burst of a new status",
+      rule: ruleOf("ErrorRateCritical"),
+      added: { [request("200")]: repeated(minutes, 10), [request("500")]: from8 },
+      minutes,
+    };
+    const text = promtoolTests([{ scenario, fires: firesInOurs(scenario), from: 0 }]);
+    // The series begins with its first 40: nobody told of it before.
+    const beginning = `values: ${repeated(8, 0).join(" ")} 40`;
+    expect(text).toContain(beginning);
+    const absent = text.replace(beginning, `values: ${repeated(8, "_").join(" ")} 40`);
+    const run = promtool(["test", "rules", "tests.yml"], {
+      files: { ...files, "tests.yml": absent },
+    });
+    expect(run.output).toContain("SUCCESS");
+    expect(firesInOurs(scenario)).toContain(true);
+  });
+
+  it("say nothing when a Prometheus is new, though the totals it finds are large", () => {
+    const minutes = 12;
+    const first = (count: number) => [count, ...repeated(minutes - 1, 0)];
+    const request = (status: string) =>
+      seriesName("http_requests_total", { route: "/api/user", method: "GET", status });
+    const scenario: Scenario = {
+      name: "the first scrape",
+      rule: ruleOf("ErrorRateCritical"),
+      added: { [request("200")]: first(9000), [request("500")]: first(9000) },
+      minutes,
+    };
+    const text = promtoolTests([{ scenario, fires: repeated(minutes, false), from: 0 }]);
+    const run = promtool(["test", "rules", "tests.yml"], {
+      files: { ...files, "tests.yml": text },
+    });
+    expect(run.output).toContain("SUCCESS");
+  });
+
+  it("would be caught if they were wrong", () => {
+    const [scenario] = gaugeScenarios;
+    if (!scenario) throw new Error("There are scenarios.");
+    const fires = firesInOurs(scenario).map((isFiring) => !isFiring);
+    const text = promtoolTests([{ scenario, fires, from: 0 }]);
+    const run = promtool(["test", "rules", "tests.yml"], {
+      files: { ...files, "tests.yml": text },
+    });
+    expect(run.output).toContain("FAILED");
+    expect(run.status).not.toBe(0);
+  });
+
+  it("are walked through by these tests without exception", () => {
+    const walked = [...gaugeScenarios.map(({ rule }) => rule.name), ...countedRules];
+    const all = rules.map(({ name }) => name);
+    expect([...new Set([...walked, "SecurityEventsSpike"])].sort()).toEqual([...all].sort());
+  });
+});

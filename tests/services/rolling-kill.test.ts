@@ -1,0 +1,153 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { describe, expect, it } from "vitest";
+import type { TokenPair } from "../../lib/auth/token/token-pair.js";
+import {
+  counterOf,
+  rotation,
+  type Tokens,
+  times,
+  useTwoProcesses,
+} from "../support/two-processes.js";
+
+const limit = 400;
+const durationMs = 30_000;
+const paceMs = 1000;
+
+const processes = useTwoProcesses({
+  environment: {
+    RATE_LIMIT_MAX_REQUESTS: String(limit),
+    // No window may end in the midst of the test.
+    RATE_LIMIT_WINDOW_MS: String(24 * 3_600_000),
+  },
+});
+const { aLearner, aRecordedLearner, logIn, read, refresh, sql } = processes;
+
+let turn = 0;
+
+/**
+ * What the app does when the connection breaks or a store cannot answer in time: the same call again,
+ * at whichever server is next.
+ */
+async function untilAnswered<Reply extends { status: number }>(
+  act: (turn: number) => Promise<Reply>,
+): Promise<Reply> {
+  for (let attempt = 0; attempt < 200; attempt++) {
+    const reply = await act(turn++).catch(() => undefined);
+    if (reply && reply.status !== 503) return reply;
+    await sleep(25);
+  }
+  throw new Error("No server answered 200 times.");
+}
+
+/** Kill one server after the other; each is up again before the next one goes. */
+async function killInTurn(isOver: () => boolean): Promise<number> {
+  let kills = 0;
+  while (!isOver()) {
+    const next = sleep(paceMs);
+    const index = kills % processes.servers.length;
+    await processes.servers[index]?.kill();
+    processes.servers[index] = await processes.start();
+    kills += 1;
+    await next;
+  }
+  return kills;
+}
+
+async function useUp(person: Tokens): Promise<void> {
+  for (let isRefused = false; !isRefused; ) {
+    const replies = await Promise.all(times(10, (at) => read(at, person)));
+    isRefused = replies.some(({ status }) => status === 429);
+  }
+}
+
+describe("servers that are killed about once a second under load", () => {
+  it("lose no session, reset no limit, and refuse no refresh", async () => {
+    let isOver = false;
+    const done = { reads: 0, refreshes: 0, logins: 0, refusals: 0 };
+
+    async function keepReading(person: Tokens): Promise<void> {
+      // Fewer than the limit, repetitions included.
+      for (let count = 0; !isOver && count < limit / 2; count++) {
+        expect((await untilAnswered((at) => read(at, person))).status).toBe(200);
+        done.reads += 1;
+        await sleep(100);
+      }
+    }
+
+    async function keepRefreshing(person: Tokens): Promise<Tokens> {
+      let current = person;
+      while (!isOver) {
+        const headers = rotation("a-device-of-one");
+        const token = current.refreshToken;
+        const { status, pair } = await untilAnswered((at) => refresh(at, token, headers));
+        expect(status).toBe(200);
+        expect(counterOf(pair?.refreshToken ?? "")).toBe(counterOf(token) + 1);
+        current = { ...current, ...pair };
+        done.refreshes += 1;
+        // Refreshes are limited by session and minute.
+        await sleep(1200);
+      }
+      return current;
+    }
+
+    async function keepSigningIn(email: string): Promise<Pick<Tokens, "accessToken">[]> {
+      const begun: TokenPair[] = [];
+      while (!isOver) {
+        const { status, pair } = await untilAnswered((at) => logIn(at, email));
+        expect(status).toBe(200);
+        if (pair) begun.push(pair);
+        done.logins += 1;
+        await sleep(500);
+      }
+      return begun;
+    }
+
+    async function keepAskingTooMuch(person: Tokens): Promise<void> {
+      while (!isOver) {
+        const { status, headers } = await untilAnswered((at) => read(at, person));
+        // A server that could not reach Redis in time counts nothing, lets pass, and says no limit.
+        if (headers.has("x-ratelimit-limit")) {
+          expect(status).toBe(429);
+          done.refusals += 1;
+        }
+        await sleep(100);
+      }
+    }
+
+    const readers = await Promise.all(times(4, () => aRecordedLearner()));
+    const refreshers = await Promise.all(times(6, () => aRecordedLearner()));
+    const comer = await aLearner();
+    const greedy = await aRecordedLearner();
+    await useUp(greedy);
+
+    const killing = killInTurn(() => isOver);
+    const load = Promise.all([
+      Promise.all(refreshers.map(keepRefreshing)),
+      keepSigningIn(comer.email),
+      keepAskingTooMuch(greedy),
+      ...readers.map(keepReading),
+    ]);
+    let kills = 0;
+    try {
+      await Promise.race([sleep(durationMs), load]);
+    } finally {
+      isOver = true;
+      kills = await killing;
+    }
+    const [refreshed, begun] = await load;
+
+    console.info(`${kills} kills in ${durationMs / 1000} s; ${JSON.stringify(done)}`);
+    // Below, starting took so long that little was shown.
+    expect(kills).toBeGreaterThanOrEqual(8);
+    for (const count of Object.values(done)) expect(count).toBeGreaterThan(0);
+    for (const person of [...readers, ...refreshed]) {
+      expect((await untilAnswered((at) => read(at, person))).status).toBe(200);
+    }
+    // The oldest sessions of one person give way; the newest are there.
+    for (const session of begun.slice(-5)) {
+      expect((await untilAnswered((at) => read(at, session))).status).toBe(200);
+    }
+    const reused = await sql("select 1 from sessions where revoked_reason = 'token_reuse'");
+    expect(reused).toHaveLength(0);
+  }, 120_000);
+});

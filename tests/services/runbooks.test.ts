@@ -1,0 +1,148 @@
+import { execFile } from "node:child_process";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { issueAccessToken } from "../../lib/auth/token/access-token.js";
+import { env } from "../../lib/env.js";
+import { ruleNames, runbookSlug } from "../../lib/ops/alerts/rules.js";
+import { workerRedisUrl } from "../support/real-stores.js";
+import { useTwoProcesses } from "../support/two-processes.js";
+
+const directory = "docs/runbooks";
+const files = readdirSync(directory).filter((name) => name.endsWith(".md"));
+const text = (file: string) => readFileSync(join(directory, file), "utf8");
+
+const headings = ["DO NOW", "CONFIRM", "DECIDE", "FIX", "VERIFY", "UNDO / ESCALATE", "WHY"];
+/** Entries of the operations guide, each with the page that says what to do. */
+const ofTheGuide: Record<string, string> = {
+  "Rotate JWT Secret": "rotate-keys.md",
+  "Clear Rate Limits": "clear-rate-limits.md",
+  "Invalidate Sessions": "sessions.md",
+  "View Active Sessions": "sessions.md",
+  "Backend Won't Start": "backend-wont-start.md",
+  "High Error Rate": "error-rate-critical.md",
+  "Rate Limiting Too Aggressive": "rate-limit-near-max.md",
+  "JWT Expiration Issues": "jwt-expiration-issues.md",
+  "External API Failures": "external-api-down.md",
+  "Memory Leaks": "memory-leaks.md",
+  "Database Connection Lost": "database-connection-lost.md",
+  "High CPU Usage": "high-cpu-usage.md",
+  "Deployment Rollback": "deployment-rollback.md",
+  "Incident Response": "incident-response.md",
+};
+/** What only a platform, or the machine of a self-hosted server, has: it stands in `console` blocks. */
+const elsewhere =
+  /^(vercel|railway|docker|docker-compose|TAG=|curl|ps|node|kill|lsof|echo|npm run|timedatectl|chronyc|pg_dump)\b/;
+
+const blocks = (file: string, language: string) =>
+  [...text(file).matchAll(new RegExp(`\`\`\`${language}\\n([\\s\\S]*?)\`\`\``, "g"))].flatMap(
+    ([, block = ""]) => block.trim().split("\n"),
+  );
+
+describe("the runbooks", () => {
+  it("are there for every alert and for every entry of the guide", () => {
+    const needed = [...ruleNames, "BreakGlassUsed"].map((name) => `${runbookSlug(name)}.md`);
+    expect(
+      [...needed, ...Object.values(ofTheGuide)].filter((file) => !files.includes(file)),
+    ).toEqual([]);
+  });
+
+  it.each(files)(
+    "%s has its parts in their order, fits a screen, and names what exists",
+    (file) => {
+      const found = [...text(file).matchAll(/^## (.+)$/gm)].map(([, heading]) => heading);
+      expect(found).toEqual(headings);
+      expect(text(file).split("\n").length).toBeLessThan(100);
+      for (const [, link = ""] of text(file).matchAll(/\]\((?!https?:)([^)#]+)/g)) {
+        expect(existsSync(join(directory, link)), link).toBe(true);
+      }
+      for (const line of blocks(file, "console")) expect(line).toMatch(elsewhere);
+    },
+  );
+});
+
+describe("every command of the runbooks", () => {
+  const processes = useTwoProcesses({
+    environment: {
+      CRON_SECRET: "cron-secret-of-the-tests",
+      METRICS_TOKEN: "metrics-token-of-the-tests",
+      RATE_LIMIT_TRUSTED_IPS: "127.0.0.1",
+    },
+  });
+  let home = "";
+  let given: NodeJS.ProcessEnv = {};
+  beforeAll(async () => {
+    home = await mkdtemp(join(tmpdir(), "runbooks-"));
+    const operator = await processes.aRecordedLearner();
+    await processes.sql("update users set role = 'admin' where id = $1", [operator.userId]);
+    await processes.sql("update sessions set auth_methods = '{pwd,otp}' where id = $1", [
+      operator.sessionId,
+    ]);
+    const claims = {
+      userId: operator.userId,
+      sessionId: operator.sessionId,
+      authenticatedAt: new Date(),
+      authMethods: ["pwd", "otp"],
+    };
+    const learner = await processes.aLearner();
+    await processes.sql(
+      "update users set email = claimed_email, claimed_email = null where id = $1",
+      [learner.userId],
+    );
+    given = {
+      PATH: process.env.PATH,
+      HOME: home,
+      OPS_URL: processes.at(0),
+      OPS_TOKEN: await issueAccessToken(env(), claims, new Date()),
+      TOKEN: learner.accessToken,
+      USER_ID: learner.userId,
+      SESSION_ID: learner.sessionId,
+      EMAIL: learner.email,
+      IP: "203.0.113.7",
+      CORRELATION_ID: "a-correlation-id",
+      DATABASE_URL: processes.environment.DATABASE_URL,
+      REDIS_URL: workerRedisUrl(),
+    };
+    const opened = await run(
+      'npm run --silent ops -- incident open "a drill" --json --reason "a drill"',
+    );
+    given.INCIDENT_ID = JSON.parse(opened.out).detail.id;
+  });
+  afterAll(() => rm(home, { recursive: true, force: true }));
+
+  function run(line: string): Promise<{ status: number; out: string }> {
+    return new Promise((resolve) => {
+      const options = { env: given, timeout: 60_000 };
+      execFile("bash", ["-o", "pipefail", "-c", line], options, (error, stdout, stderr) => {
+        const status = typeof error?.code === "number" ? error.code : error ? 255 : 0;
+        resolve({ status, out: status === 0 ? stdout : `${stdout}\n${stderr}` });
+      });
+    });
+  }
+
+  const lines = [...new Set(files.flatMap((file) => blocks(file, "bash")))];
+  // What ends the learner's sessions comes last, so that the others have somebody to be about.
+  const ends = (line: string) =>
+    Number(/sessions revoke|revoke user|suspend|DEL "session/.test(line));
+  const ordered = lines.toSorted((one, other) => ends(one) - ends(other));
+
+  it("runs against a server as it is built", async () => {
+    const failed: string[] = [];
+    let next = 0;
+    const worker = async () => {
+      for (let at = next++; at < ordered.length; at = next++) {
+        const line = ordered[at] ?? "";
+        const { status, out } = await run(line);
+        // A reading may say by 1 that it has found a problem; a change has to be done.
+        const isReading = !line.includes("--reason") && line.startsWith("npm run ops");
+        if (status === 0 || (status === 1 && isReading)) continue;
+        failed.push(`${line}\n  exit ${status}: ${out.trim().slice(-400)}`);
+      }
+    };
+    await Promise.all([worker(), worker(), worker()]);
+    expect(failed).toEqual([]);
+  }, 180_000);
+});

@@ -1,0 +1,14 @@
+import { endpoint } from "../../lib/http/endpoint.js";
+import { route } from "../../lib/http/route.js";
+
+/** Says in what role the caller acts. */
+export const acting = route("/api/acting", {
+  GET: endpoint({
+    summary: "The caller's role.",
+    auth: "user",
+    limits: [],
+    replies: { 200: null },
+    errors: [],
+    handle: async ({ actor }) => actor.role,
+  }),
+});

@@ -1,0 +1,170 @@
+import { afterAll, beforeAll, beforeEach } from "vitest";
+import { type PagerDutyEndpoint, startPagerDutyEndpoint } from "../../dev/pagerduty-endpoint.js";
+import { startWebhookEndpoint, type WebhookEndpoint } from "../../dev/webhook-endpoint.js";
+import type { Context } from "../../lib/context.js";
+import { seriesName } from "../../lib/observability/metrics.js";
+import { forgetOutage } from "../../lib/ops/alerts/database-down.js";
+import { deliverNotices } from "../../lib/ops/alerts/deliver-notices.js";
+import { type Evaluated, evaluateAlerts } from "../../lib/ops/alerts/evaluate.js";
+import { aContext } from "./context.js";
+import { setEnvironment } from "./environment.js";
+import type { Stores } from "./stores.js";
+import { useToolkit } from "./toolkit.js";
+
+/** What a minute added to the counters, by series. */
+export type Counts = Record<string, number>;
+
+/** Alerts over time that a test makes: minutes are numbered from one that begins when a test does. */
+export interface AlertWorld {
+  pager: PagerDutyEndpoint;
+  team: WebhookEndpoint;
+  investigate: WebhookEndpoint;
+  toolkit: ReturnType<typeof useToolkit>;
+  /** A context a few seconds after the end of a minute. */
+  after(minute: number): Context;
+  /** Write what a minute counted, all of it drained. */
+  count(minute: number, counts: Counts): Promise<void>;
+  gauge(series: string, value: number): Promise<void>;
+  /** Let a minute end: what it counted is drained, then the clock ticks. */
+  pass(minute: number, counts?: Counts): Promise<Evaluated>;
+  /** The changes of state of a rule, oldest first, as `minute from→to`. */
+  transitions(rule: string): Promise<string[]>;
+  firing(): Promise<string[]>;
+  /** The unsent notices. */
+  unsent(): Promise<number>;
+}
+
+const dayMs = 24 * 3_600_000;
+
+export function useAlerts(stores: Stores, environment: Record<string, string> = {}): AlertWorld {
+  const toolkit = useToolkit();
+  const world = {} as { pager: PagerDutyEndpoint; team: WebhookEndpoint; other: WebhookEndpoint };
+  let begin = 0;
+  beforeAll(async () => {
+    world.pager = await startPagerDutyEndpoint();
+    world.team = await startWebhookEndpoint();
+    world.other = await startWebhookEndpoint();
+  });
+  afterAll(async () => {
+    for (const endpoint of [world.pager, world.team, world.other]) await endpoint.close();
+  });
+  beforeEach(async () => {
+    for (const endpoint of [world.pager, world.team, world.other]) {
+      endpoint.forget();
+      endpoint.fail(null);
+    }
+    setEnvironment({
+      EXPO_PUBLIC_TOOLKIT_URL: toolkit.url,
+      PAGERDUTY_ROUTING_KEY: world.pager.routingKey,
+      PAGERDUTY_URL: world.pager.url,
+      ALERT_WEBHOOK_URL: world.team.url,
+      ALERT_INVESTIGATE_WEBHOOK_URL: world.other.url,
+      ...environment,
+    });
+    begin = Math.floor(Date.now() / 60_000) * 60_000;
+    await forgetOutage();
+    for (const table of ["alerts", "alert_transitions", "alert_samples", "alert_silences"]) {
+      await stores.sql(`delete from ${table}`);
+    }
+    await stores.sql("delete from telemetry_minutes");
+    await stores.sql("delete from telemetry_gauges");
+    await stores.sql("delete from outbox");
+    await stores.sql(
+      "update alert_clock set counted_until = $1, sampled_until = $1",
+      new Date(begin - 60_000).toISOString(),
+    );
+    await stores.sql(
+      "update drain_state set drained_until = $1 where name = 'events'",
+      new Date(begin).toISOString(),
+    );
+  });
+
+  const at = (minute: number) => new Date(begin + minute * 60_000);
+  const after = (minute: number) => ({
+    ...aContext(),
+    now: new Date(at(minute + 1).getTime() + 5000),
+  });
+
+  async function count(minute: number, counts: Counts) {
+    await stores.sql(
+      `insert into telemetry_minutes select $1, key, cast(value as bigint)
+       from jsonb_each_text(cast($2 as jsonb))
+       on conflict (minute, series) do update set value = telemetry_minutes.value + excluded.value`,
+      at(minute).toISOString(),
+      JSON.stringify(counts),
+    );
+    await stores.sql(
+      "update drain_state set drained_until = greatest(drained_until, $1) where name = 'events'",
+      at(minute + 1).toISOString(),
+    );
+  }
+
+  return {
+    get pager() {
+      return world.pager;
+    },
+    get team() {
+      return world.team;
+    },
+    get investigate() {
+      return world.other;
+    },
+    toolkit,
+    after,
+    count,
+    async gauge(series, value) {
+      await stores.sql(
+        `insert into telemetry_gauges values ($1, $2, now())
+         on conflict (series) do update set value = excluded.value`,
+        series,
+        String(value),
+      );
+    },
+    async pass(minute, counts = requests(100)) {
+      await count(minute, counts);
+      const ctx = after(minute);
+      const evaluated = await evaluateAlerts(ctx);
+      await stores.settled();
+      await deliverNotices(ctx);
+      return evaluated;
+    },
+    async transitions(rule) {
+      const rows = await stores.sql(
+        `select extract(epoch from minute) as seconds, from_state, to_state
+         from alert_transitions where rule = $1 order by minute`,
+        rule,
+      );
+      return rows.map(({ seconds, from_state, to_state }) => {
+        const minute = (Number(seconds) * 1000 - begin) / 60_000;
+        return `${minute} ${from_state}→${to_state}`;
+      });
+    },
+    async firing() {
+      const rows = await stores.sql("select key from alerts where state = 'firing' order by key");
+      return rows.map(({ key }) => (key ?? "").replace(/^test:/, ""));
+    },
+    async unsent() {
+      const [row] = await stores.sql("select count(*) from outbox where kind = 'notice'");
+      return Number(row?.count);
+    },
+  };
+}
+
+/** So many requests, of which some failed, or took over one second or two. */
+export function requests(
+  all: number,
+  { failed = 0, over1s = 0, over2s = 0, route = "/api/user" } = {},
+): Counts {
+  const method = "GET";
+  const bucket = (le: string) =>
+    seriesName("http_request_duration_seconds", { route, le }, "_bucket");
+  return {
+    [seriesName("http_requests_total", { route, method, status: "200" })]: all - failed,
+    [seriesName("http_requests_total", { route, method, status: "503" })]: failed,
+    [seriesName("http_request_duration_seconds", { route }, "_count")]: all,
+    [bucket("1")]: all - over1s - over2s,
+    [bucket("2")]: all - over2s,
+  };
+}
+
+export const aDayBefore = (moment: Date) => new Date(moment.getTime() - dayMs);

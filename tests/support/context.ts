@@ -1,0 +1,22 @@
+import { randomUUID } from "node:crypto";
+import { waitUntil } from "@vercel/functions";
+import type { Context } from "../../lib/context.js";
+import { database } from "../../lib/db/database.js";
+import { env } from "../../lib/env.js";
+import { noFacts } from "../../lib/facts.js";
+import "./wait-until.js";
+
+/** What a request would hand to the domain, for tests of what no route calls by itself. */
+export function aContext(): Context {
+  return {
+    env: env(),
+    db: database(),
+    now: new Date(),
+    correlationId: randomUUID(),
+    route: "/api/test",
+    address: "192.0.2.1",
+    facts: noFacts(),
+    gate: null,
+    after: (work) => waitUntil(work()),
+  };
+}

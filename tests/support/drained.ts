@@ -1,0 +1,39 @@
+import { drainEvents } from "../../lib/events/drain.js";
+import { aContext } from "./context.js";
+import type { Stores } from "./stores.js";
+
+/** The value of each series. */
+export type Series = Record<string, number>;
+
+/** Carry what requests have told of into the tables. */
+export async function drained(stores: Stores) {
+  await stores.settled();
+  return drainEvents(aContext());
+}
+
+/** The tables of request events begin anew. */
+export async function forgetEvents(stores: Stores): Promise<void> {
+  await stores.settled();
+  await stores.redis("DEL", "events", "events:bytes");
+  await stores.redis("HDEL", "gate", "lastDrain");
+  for (const table of [
+    "access_log",
+    "telemetry_totals",
+    "telemetry_minutes",
+    "telemetry_gauges",
+    "drained_batches",
+  ]) {
+    await stores.sql(`delete from ${table}`);
+  }
+  await stores.sql("update drain_state set cursor = '0-0'");
+}
+
+export const totals = (stores: Stores) => series(stores, "telemetry_totals");
+
+/** The sum of all minutes. */
+export const minutes = (stores: Stores) => series(stores, "telemetry_minutes");
+
+async function series(stores: Stores, table: string): Promise<Series> {
+  const rows = await stores.sql(`select series, sum(value) as value from ${table} group by series`);
+  return Object.fromEntries(rows.map((row) => [row.series ?? "", Number(row.value)]));
+}

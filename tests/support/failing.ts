@@ -1,0 +1,18 @@
+import { endpoint } from "../../lib/http/endpoint.js";
+import { route } from "../../lib/http/route.js";
+
+/** Fails in a way that nobody has foreseen. */
+export function failing(cause: unknown) {
+  return route("/api/failing", {
+    GET: endpoint({
+      summary: "Fail.",
+      auth: "anonymous",
+      limits: [],
+      replies: { 200: null },
+      errors: [],
+      handle: async () => {
+        throw cause;
+      },
+    }),
+  });
+}

@@ -1,0 +1,84 @@
+/**
+ * A function as the platform runs it, in a process of its own: it answers the requests that come over
+ * IPC through the exported `fetch`, and stops itself (SIGSTOP) in the very turn in which everything that
+ * was handed to `waitUntil` has settled.
+ */
+import "./environment.js";
+import process from "node:process";
+import { endpoint } from "../../lib/http/endpoint.js";
+import { route } from "../../lib/http/route.js";
+import { externalCall, onwardHeaders } from "../../lib/observability/external-call.js";
+import { installPlatform } from "../../lib/platform/installed.js";
+import { inProcessPostgres } from "../../lib/platform/postgres-transport/in-process.js";
+import { inProcessRedis } from "../../lib/platform/redis-transport/in-process.js";
+import { getUser } from "../../lib/user/user.js";
+import { setDefaults } from "./environment.js";
+import { settled } from "./wait-until.js";
+
+/** What the parent sends first. */
+export interface Setting {
+  environment: Record<string, string>;
+  databaseUrl: string;
+  redisUrl: string;
+  toolkitUrl: string;
+}
+
+/** What it sends then: requests that come at once. */
+export interface Batch {
+  token: string;
+  traces: string[];
+}
+
+let toolkitUrl = "";
+
+const account = route("/api/account", {
+  GET: endpoint({
+    summary: "The caller's account, and a word of the toolkit.",
+    auth: "user",
+    limits: [],
+    replies: { 200: null },
+    errors: [],
+    handle: async ({ ctx, actor }) => {
+      const [user] = await Promise.all([
+        getUser(ctx, actor.userId),
+        externalCall(ctx, { service: "toolkit", operation: "test" }, async () => {
+          await (await fetch(toolkitUrl, { headers: onwardHeaders(ctx) })).text();
+        }),
+      ]);
+      return user;
+    },
+  }),
+});
+
+process.on("message", (message: Setting | Batch) => {
+  if ("traces" in message) void answer(message);
+  else begin(message);
+});
+
+function begin({ environment, databaseUrl, redisUrl, toolkitUrl: url }: Setting): void {
+  setDefaults(environment);
+  toolkitUrl = url;
+  installPlatform({
+    postgres: {
+      connectionString: databaseUrl,
+      fetch: inProcessPostgres(databaseUrl, { deadlineMs: 10_000 }).fetch,
+    },
+    redis: inProcessRedis(redisUrl).requester,
+  });
+}
+
+async function answer({ token, traces }: Batch): Promise<void> {
+  const waiting = [...traces];
+  const worker = async () => {
+    for (let trace = waiting.pop(); trace !== undefined; trace = waiting.pop()) {
+      const headers = { authorization: `Bearer ${token}`, "sentry-trace": trace };
+      const { status } = await account.fetch(
+        new Request("http://localhost/api/account", { headers }),
+      );
+      if (status !== 200) throw new Error(`The function answered ${status}`);
+    }
+  };
+  await Promise.all(Array.from({ length: 10 }, worker));
+  await settled();
+  process.kill(process.pid, "SIGSTOP");
+}

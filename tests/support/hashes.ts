@@ -1,0 +1,24 @@
+import { beforeEach } from "vitest";
+import { type HashGate, hashGate } from "../../lib/auth/password/hash-gate.js";
+
+/** Count the password hashes of each test of this file, at the gate that all of them pass. */
+export function useHashCount(): () => number {
+  let count = () => 0;
+  beforeEach(() => {
+    count = countHashes();
+  });
+  return () => count();
+}
+
+/** Count the password hashes from now on, until somebody else counts. */
+export function countHashes(): () => number {
+  let count = 0;
+  const gate = hashGate(4);
+  const counting: HashGate = (hash) =>
+    gate(() => {
+      count++;
+      return hash();
+    });
+  Object.assign(globalThis, { [Symbol.for("linguamate.hashGate")]: counting });
+  return () => count;
+}

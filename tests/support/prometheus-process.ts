@@ -1,0 +1,67 @@
+import { spawn } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+export interface PrometheusProcess {
+  /** The value of each series that the expression finds, by its labels as JSON. */
+  query(expression: string): Promise<{ labels: Record<string, string>; value: number }[]>;
+  /** A path of its HTTP API, such as `targets`. */
+  // biome-ignore lint/suspicious/noExplicitAny: a test reads whatever it expects to be there
+  api(path: string): Promise<any>;
+  stop(): Promise<void>;
+}
+
+/** Start a real Prometheus over these files, of which `prometheus.yml` is its configuration. */
+export async function startPrometheus(files: Record<string, string>): Promise<PrometheusProcess> {
+  const folder = mkdtempSync(join(tmpdir(), "prometheus-"));
+  for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text);
+  const address = `127.0.0.1:${await freePort()}`;
+  const child = spawn(
+    "prometheus",
+    [
+      "--config.file=prometheus.yml",
+      "--storage.tsdb.path=data",
+      `--web.listen-address=${address}`,
+      "--log.level=error",
+    ],
+    { cwd: folder, stdio: "inherit" },
+  );
+  const exited = new Promise<void>((resolve) => child.once("close", () => resolve()));
+  await new Promise((resolve, reject) => {
+    child.once("spawn", resolve);
+    child.once("error", (cause) =>
+      reject(new Error("Prometheus is needed: install prometheus.", { cause })),
+    );
+  });
+  const api = async (path: string) => {
+    const response = await fetch(`http://${address}/api/v1/${path}`);
+    return ((await response.json()) as { data: unknown }).data;
+  };
+  return {
+    api,
+    async query(expression) {
+      const data = (await api(`query?query=${encodeURIComponent(expression)}`)) as {
+        result: { metric: Record<string, string>; value: [number, string] }[];
+      };
+      return data.result.map(({ metric, value }) => ({ labels: metric, value: Number(value[1]) }));
+    },
+    async stop() {
+      child.kill("SIGTERM");
+      await exited;
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once("error", reject);
+    server.listen(0, "127.0.0.1", () => {
+      const address = server.address();
+      server.close(() => resolve(typeof address === "object" && address ? address.port : 0));
+    });
+  });
+}

@@ -1,0 +1,89 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { copyFileSync, mkdtempSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, beforeAll } from "vitest";
+import { openRealRedis } from "../../dev/stores/real-redis.js";
+
+export interface RedisServer {
+  readonly url: string;
+  command(...command: string[]): Promise<unknown>;
+  /** Start it, empty or from the copy. Changes nothing while it runs. */
+  start(from?: "copy"): Promise<void>;
+  kill(): Promise<void>;
+  /** Take the copy. */
+  save(): Promise<void>;
+  /** Stop and continue its process: its connections stay, and nothing is answered. */
+  pause(): void;
+  resume(): void;
+}
+
+/** A Redis of this test file's own, which may be stopped and killed. */
+export function useRedisServer(): RedisServer {
+  let directory = "";
+  let port = 0;
+  let child: ChildProcess | undefined;
+  const inDirectory = (name: string) => path.join(directory, name);
+
+  const server: RedisServer = {
+    get url() {
+      return `redis://127.0.0.1:${port}`;
+    },
+    async command(...command) {
+      const connection = await openRealRedis(server.url);
+      try {
+        return await connection.call(command);
+      } finally {
+        await connection.close();
+      }
+    },
+    async start(from) {
+      if (child) return;
+      rmSync(inDirectory("dump.rdb"), { force: true });
+      if (from) copyFileSync(inDirectory("copy.rdb"), inDirectory("dump.rdb"));
+      const settings = ["--port", String(port), "--dir", directory, "--save", ""];
+      child = spawn("redis-server", settings, { stdio: "ignore" });
+      for (let attempt = 0; attempt < 200; attempt++) {
+        if ((await server.command("PING").catch(String)) === "PONG") return;
+        await sleep(50);
+      }
+      throw new Error("The Redis of this test does not start.");
+    },
+    async kill() {
+      if (!child) return;
+      const exited = once(child, "exit");
+      child.kill("SIGKILL");
+      await exited;
+      child = undefined;
+    },
+    async save() {
+      await server.command("SAVE");
+      copyFileSync(inDirectory("dump.rdb"), inDirectory("copy.rdb"));
+    },
+    pause: () => void child?.kill("SIGSTOP"),
+    resume: () => void child?.kill("SIGCONT"),
+  };
+  beforeAll(async () => {
+    directory = mkdtempSync(path.join(tmpdir(), "linguamate-redis-"));
+    port = await freePort();
+    await server.start();
+  });
+  afterAll(async () => {
+    await server.kill();
+    rmSync(directory, { recursive: true, force: true });
+  });
+  return server;
+}
+
+async function freePort(): Promise<number> {
+  const probe = createServer().listen(0, "127.0.0.1");
+  await once(probe, "listening");
+  const address = probe.address();
+  probe.close();
+  await once(probe, "close");
+  if (typeof address !== "object" || address === null) throw new Error("No port is free.");
+  return address.port;
+}

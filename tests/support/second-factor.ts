@@ -1,0 +1,63 @@
+import { Secret, TOTP } from "otpauth";
+import reauthenticate from "../../api/auth/reauthenticate.js";
+import confirm from "../../api/auth/totp/confirm.js";
+import totp from "../../api/auth/totp/index.js";
+import { call } from "./call.js";
+import { bindEmail, type Person } from "./people.js";
+import type { Stores } from "./stores.js";
+
+/** Somebody's authenticator app. */
+export interface Authenticator {
+  secret: string;
+  /** The code of this moment, or of so many steps later. */
+  code(stepsLater?: number): string;
+  /** Six digits that are no code of any moment near this one. */
+  wrongCode(): string;
+}
+
+export interface Enrolled extends Authenticator {
+  recoveryCodes: string[];
+}
+
+/** An authenticator app that was given this secret. */
+export function authenticator(secret: string): Authenticator {
+  const code = (stepsLater = 0) =>
+    TOTP.generate({
+      secret: Secret.fromBase32(secret),
+      timestamp: Date.now() + stepsLater * 30_000,
+    });
+  const near = () => Array.from({ length: 11 }, (_, index) => code(index - 5));
+  return {
+    secret,
+    code,
+    wrongCode: () => ["000000", "111111"].find((digits) => !near().includes(digits)) ?? "222222",
+  };
+}
+
+/** Give somebody a second factor, as if a while ago: the codes of this moment are unused. */
+export async function enrol(stores: Stores, person: Person): Promise<Enrolled> {
+  await bindEmail(stores, person);
+  const token = person.accessToken;
+  const begun = await call(totp, "POST", { token });
+  if (begun.status !== 200) throw new Error(`Enrolling answered ${begun.status}`);
+  const app = authenticator(begun.body.secret);
+  const confirmed = await call(confirm, "POST", { token, body: { code: app.code() } });
+  if (confirmed.status !== 200) throw new Error(`Confirming answered ${confirmed.status}`);
+  await letStepsPass(stores, person);
+  return { ...app, recoveryCodes: confirmed.body.recoveryCodes };
+}
+
+/** As if a while had passed since the last code was used. */
+export async function letStepsPass(stores: Stores, { user }: Person): Promise<void> {
+  await stores.sql(
+    "update second_factors set last_used_step = last_used_step - 10 where user_id = $1",
+    user.id,
+  );
+}
+
+/** An access token that has just shown this code. */
+export async function freshToken(person: Person, otp: string): Promise<string> {
+  const answer = await call(reauthenticate, "POST", { token: person.accessToken, body: { otp } });
+  if (answer.status !== 200) throw new Error(`Reauthenticating answered ${answer.status}`);
+  return answer.body.accessToken;
+}

@@ -1,0 +1,31 @@
+import { resolve } from "node:path";
+import { afterAll, beforeAll } from "vitest";
+import { routesFromFiles } from "../../lib/platform/server/routes.js";
+import { startServer } from "../../lib/platform/server/server.js";
+import { sourceFiles } from "../system/source-files.js";
+
+/** Serve this test file's own functions, with its stores and environment, on a port. */
+export function useServedFunctions(): { readonly url: string } {
+  let server: Awaited<ReturnType<typeof startServer>> | undefined;
+  const routes = routesFromFiles(sourceFiles("api")).map(({ file, path }) => ({
+    path,
+    load: async () => (await import(resolve(file))).default,
+  }));
+  beforeAll(async () => {
+    server = await startServer({
+      port: 0,
+      host: "127.0.0.1",
+      routes: () => routes,
+      publicDirectory: "public",
+      trustedProxies: [],
+      log: () => {},
+    });
+  });
+  afterAll(() => server?.close());
+  return {
+    get url() {
+      if (!server) throw new Error("The server is up only inside tests and hooks.");
+      return `http://127.0.0.1:${server.port}`;
+    },
+  };
+}

@@ -1,0 +1,111 @@
+/**
+ * One process of the chaos test: it answers requests (`produce`) or drains their events (`drain`), with
+ * the code that is deployed, until it is told to end (SIGTERM) or is killed. What it writes to stdout is
+ * what the log keeps, and what Redis said to each batch.
+ */
+import { randomUUID } from "node:crypto";
+import { writeSync } from "node:fs";
+import process from "node:process";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Requester } from "@upstash/redis";
+import { drainEvents } from "../../lib/events/drain.js";
+import type { Entry } from "../../lib/events/stream.js";
+import { endpoint } from "../../lib/http/endpoint.js";
+import { route } from "../../lib/http/route.js";
+import { installPlatform, platform, storeTimeouts } from "../../lib/platform/installed.js";
+import { inProcessPostgres } from "../../lib/platform/postgres-transport/in-process.js";
+import { inProcessRedis } from "../../lib/platform/redis-transport/in-process.js";
+import { aContext } from "./context.js";
+import { settled } from "./wait-until.js";
+
+/** A line about a batch: what was about to be sent, and what became of it. */
+export interface BatchLine {
+  evt: "batch_sent" | "batch_taken" | "batch_failed";
+  instance: string;
+  seq: number;
+  events: number;
+}
+
+const [role = "", databaseUrl = "", redisUrl = ""] = process.argv.slice(2);
+const clients = 12;
+
+let isOver = false;
+process.once("SIGTERM", () => {
+  isOver = true;
+});
+
+installPlatform({
+  postgres: {
+    connectionString: databaseUrl,
+    fetch: inProcessPostgres(databaseUrl, { deadlineMs: storeTimeouts.postgresMs }).fetch,
+  },
+  redis: inProcessRedis(redisUrl).requester,
+});
+Object.assign(platform(), { redis: telling(platform().redis) });
+await (role === "drain" ? drain() : produce());
+write({ evt: "ended" });
+process.exit(0);
+
+async function produce(): Promise<void> {
+  const asked = route("/api/test/asked", {
+    GET: endpoint({
+      summary: "Answers after a moment, and fails now and then.",
+      auth: "anonymous",
+      limits: [],
+      replies: { 200: null },
+      errors: [],
+      handle: async () => {
+        await sleep(Math.random() * 20);
+        if (Math.random() < 0.1) throw new Error("It fails now and then.");
+        return {};
+      },
+    }),
+  });
+  async function keepAsking(client: number): Promise<void> {
+    while (!isOver) {
+      const headers = {
+        "x-correlation-id": randomUUID(),
+        "x-vercel-forwarded-for": `10.${client}.0.1`,
+      };
+      await asked.fetch(new Request("http://localhost/api/test/asked", { headers }));
+      await sleep(Math.random() * 60);
+    }
+  }
+  await Promise.all(Array.from({ length: clients }, (_, client) => keepAsking(client)));
+  await settled();
+}
+
+async function drain(): Promise<void> {
+  while (!isOver) {
+    await drainEvents(aContext(), { budgetMs: 500 }).catch(() => {});
+    await sleep(Math.random() * 50);
+  }
+}
+
+/** Tell on stdout of each batch, before it is sent and when Redis has answered or has not. */
+function telling(redis: Requester): Requester {
+  return Object.assign(Object.create(redis) as Requester, {
+    async request<Result>(call: Parameters<Requester["request"]>[0]) {
+      const commands = call.body as unknown[][];
+      const [name, key, , , text] = commands[0] ?? [];
+      if (name !== "XADD" || key !== "events") return redis.request<Result>(call);
+      const { instance, seq, events } = JSON.parse(String(text)) as Entry;
+      const tell = (evt: BatchLine["evt"]) =>
+        write({ evt, instance, seq, events } satisfies BatchLine);
+      tell("batch_sent");
+      try {
+        const reply = await redis.request<Result>(call);
+        const [added] = reply as unknown as { error?: string }[];
+        tell(added?.error === undefined ? "batch_taken" : "batch_failed");
+        return reply;
+      } catch (error) {
+        tell("batch_failed");
+        throw error;
+      }
+    },
+  });
+}
+
+function write(line: object): void {
+  writeSync(1, `${JSON.stringify(line)}\n`);
+}
