@@ -16,8 +16,9 @@ const services = {
   },
 };
 
-/** Over named stores only what asks them: the rest of the platform has never heard of them. */
-const platform = process.env.TEST_DATABASE_URL
+/** Over named stores only what asks them: the rest of the platform, and the terminal, ask functions at most. */
+const isNamed = process.env.TEST_DATABASE_URL !== undefined;
+const platform = isNamed
   ? "tests/dev/{postgres,redis}/**/*.test.ts"
   : "tests/{dev,system}/**/*.test.ts";
 
@@ -35,12 +36,13 @@ export default defineConfig({
         test: {
           name: "backend",
           include: ["tests/{api,lib}/**/*.test.ts"],
+          exclude: isNamed ? ["tests/lib/ops/cli/**"] : [],
           globalSetup,
           setupFiles,
           ...patient,
         },
       },
-      ...(process.env.TEST_DATABASE_URL ? [services] : []),
+      ...(isNamed ? [services] : []),
       { test: { name: "platform", include: [platform], ...patient } },
     ],
   },
