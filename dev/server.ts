@@ -3,7 +3,7 @@ import process from "node:process";
 import { parseArgs } from "node:util";
 import { migrateCommand } from "../lib/db/migrations/command.js";
 import { EnvironmentError, env } from "../lib/env.js";
-import { environmentRead } from "../lib/observability/events.js";
+import { environmentRead } from "../lib/observability/log-lines/environment.js";
 import { errorFields, installLogStream, log } from "../lib/observability/logger.js";
 import { installPlatform } from "../lib/platform/installed.js";
 import { startClock } from "../lib/platform/self-hosted/clock.js";

@@ -1,10 +1,5 @@
-import {
-  type Condition,
-  type Counted,
-  type Rule,
-  rules,
-  runbookSlug,
-} from "../../lib/ops/alerts/rules.js";
+import type { Condition, Counted, Rule } from "../../lib/ops/alerts/rule.js";
+import { rules, runbookSlug } from "../../lib/ops/alerts/rules.js";
 
 /** docs/alerts.md: what each alert means, in words. */
 export function alertsPage(): string {

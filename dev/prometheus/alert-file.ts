@@ -1,12 +1,7 @@
 import { stringify } from "yaml";
 import { variables } from "../../lib/env.js";
-import {
-  type Condition,
-  type Priority,
-  type Rule,
-  rules,
-  runbookSlug,
-} from "../../lib/ops/alerts/rules.js";
+import type { Condition, Priority, Rule } from "../../lib/ops/alerts/rule.js";
+import { rules, runbookSlug } from "../../lib/ops/alerts/rules.js";
 import { expressionOf, type RecordingRule, scraped, scrapedLabel } from "./expression.js";
 
 const made =

@@ -1,4 +1,5 @@
-import { type Condition, type Rule, rules } from "../../lib/ops/alerts/rules.js";
+import type { Condition, Rule } from "../../lib/ops/alerts/rule.js";
+import { rules } from "../../lib/ops/alerts/rules.js";
 import { labelOf } from "./alert-file.js";
 import { expressionOf, scrapedLabel } from "./expression.js";
 

@@ -1,10 +1,5 @@
-import {
-  type Condition,
-  type Counted,
-  type Rule,
-  runbookSlug,
-  type Where,
-} from "../../lib/ops/alerts/rules.js";
+import type { Condition, Counted, Rule, Where } from "../../lib/ops/alerts/rule.js";
+import { runbookSlug } from "../../lib/ops/alerts/rules.js";
 
 export interface RecordingRule {
   record: string;

@@ -3,7 +3,7 @@ import { type SQL, sql } from "drizzle-orm";
 import type { Context } from "../context.js";
 import { auditLog, auditSeals } from "../db/schema/security.js";
 import type { Env } from "../env.js";
-import { auditSealed } from "../observability/events.js";
+import { auditSealed } from "../observability/log-lines/audit.js";
 import { dataKeys } from "../secret.js";
 
 /** Rows of the log that were made fast: nobody without the data key can change them unseen. */

@@ -1,18 +1,16 @@
-import { asc, desc, gt, lte, sql } from "drizzle-orm";
 import * as z from "zod";
 import type { Context } from "../context.js";
-import { auditLog, auditRetirements, auditSeals } from "../db/schema/security.js";
-import { isRightful, type Retirement } from "./retirement.js";
 import {
-  chained,
-  checkSigned,
-  digest,
-  genesis,
-  rowsPerSealMax,
-  type Seal,
-  sealText,
-  utc,
-} from "./seal.js";
+  lastRetirement,
+  readLog,
+  rowsOf,
+  sealBefore,
+  sealsAfter,
+  sealsPerPage,
+  unsealedRange,
+} from "./read-log.js";
+import { isRightful, type Retirement } from "./retirement.js";
+import { chained, checkSigned, genesis, rowsPerSealMax, type Seal, sealText } from "./seal.js";
 
 /**
  * What is wrong. `altered`: rows or a seal say something else than was sealed, or there are more of them.
@@ -57,9 +55,6 @@ interface Options {
 }
 
 const findingsMax = 100;
-const sealsPerPage = 500;
-/** A row is five minutes old when it may be sealed, and seals are made each hour. */
-const unsealedAfter = sql`interval '2 hours'`;
 
 /**
  * Compare the log with its seals, until `endMs` (by `performance.now()`). It reads only. What was cut off
@@ -110,7 +105,8 @@ export async function verifyAudit(
   // Rows that came after do not hide that the whole of the sealed log is gone.
   findings.push(...(isAnyThere ? missing : missing.map(truncated)));
   if (isComplete) {
-    findings.push(...(await findUnsealed(ctx, previous?.lastId ?? 0)));
+    const unsealed = await unsealedRange(ctx, previous?.lastId ?? 0);
+    if (unsealed) findings.push({ kind: "unsealed", what: "rows", ...unsealed });
     if (anchor) findings.push(...(await checkAnchor(ctx, anchor)));
   }
   return {
@@ -122,61 +118,6 @@ export async function verifyAudit(
     retiredTo,
     protectedBy,
   };
-}
-
-async function readLog(ctx: Context) {
-  const { rows } = await ctx.db.execute<{ newest: string; may_change: boolean }>(sql`
-    select cast(coalesce(max(id), 0) as text) as newest,
-      has_table_privilege('audit_log', 'UPDATE, DELETE, TRUNCATE') as may_change
-    from ${auditLog}`);
-  const protectedBy: "grants" | "triggers" = rows[0]?.may_change === false ? "grants" : "triggers";
-  return { newestId: Number(rows[0]?.newest ?? 0), protectedBy };
-}
-
-const sealColumns = {
-  firstId: auditSeals.firstId,
-  lastId: auditSeals.lastId,
-  rows: auditSeals.rows,
-  hash: auditSeals.hash,
-  previous: auditSeals.previous,
-  hmac: auditSeals.hmac,
-  keyId: auditSeals.keyId,
-  at: sql<string>`${utc(sql`${auditSeals.at}`)}`,
-};
-
-function sealsAfter(ctx: Context, lastId: number): Promise<Seal[]> {
-  return ctx.db
-    .select(sealColumns)
-    .from(auditSeals)
-    .where(gt(auditSeals.lastId, lastId))
-    .orderBy(asc(auditSeals.lastId))
-    .limit(sealsPerPage);
-}
-
-async function sealBefore(ctx: Context, id: number): Promise<Seal | undefined> {
-  if (id === 0) return undefined;
-  const [seal] = await ctx.db
-    .select(sealColumns)
-    .from(auditSeals)
-    .where(lte(auditSeals.lastId, id))
-    .orderBy(desc(auditSeals.lastId))
-    .limit(1);
-  return seal;
-}
-
-async function lastRetirement(ctx: Context): Promise<Retirement | undefined> {
-  const [last] = await ctx.db
-    .select({
-      lastId: auditRetirements.lastId,
-      ageDays: auditRetirements.ageDays,
-      hmac: auditRetirements.hmac,
-      keyId: auditRetirements.keyId,
-      at: sql<string>`${utc(sql`${auditRetirements.at}`)}`,
-    })
-    .from(auditRetirements)
-    .orderBy(desc(auditRetirements.lastId))
-    .limit(1);
-  return last;
 }
 
 /** A retirement that somebody made up, or of a seal that was not old, excuses nothing. */
@@ -204,22 +145,6 @@ function groupsOf(seals: Seal[]): Seal[][] {
     groups.at(-1)?.push(seal);
   }
   return groups;
-}
-
-/** What the log holds where each seal says that its rows are. */
-async function rowsOf(ctx: Context, seals: Seal[]) {
-  if (seals.length === 0) return new Map<number, { count: number; rowsDigest: string }>();
-  const [firsts, lasts] = [seals.map(({ firstId }) => firstId), seals.map(({ lastId }) => lastId)];
-  const { rows } = await ctx.db.execute<{ last: string; count: number; digest: string | null }>(sql`
-    select cast(seal.last_id as text) as last, cast(count(log.id) as integer) as count,
-      ${digest(sql`log`)} as digest
-    from unnest(cast(${sql.param(firsts)} as bigint[]), cast(${sql.param(lasts)} as bigint[]))
-      as seal (first_id, last_id)
-    join ${auditLog} as log on log.id between seal.first_id and seal.last_id
-    group by seal.last_id`);
-  return new Map(
-    rows.map(({ last, count, digest }) => [Number(last), { count, rowsDigest: digest ?? "" }]),
-  );
 }
 
 function checkSeal(ctx: Context, seal: Seal, previous: Seal | undefined): Finding[] {
@@ -250,17 +175,6 @@ function checkRows(
 }
 
 const truncated = (finding: Finding): Finding => ({ ...finding, kind: "truncated" });
-
-async function findUnsealed(ctx: Context, sealedTo: number): Promise<Finding[]> {
-  const { rows } = await ctx.db.execute<{ first: string | null; last: string | null }>(sql`
-    select cast(min(id) as text) as first, cast(max(id) as text) as last
-    from ${auditLog}
-    where id > ${sealedTo}
-      and (at < now() - ${unsealedAfter} or at > now() + interval '5 minutes')`);
-  const { first = null, last = null } = rows[0] ?? {};
-  if (first === null || last === null) return [];
-  return [{ kind: "unsealed", what: "rows", firstId: Number(first), lastId: Number(last) }];
-}
 
 async function checkAnchor(ctx: Context, { lastId, hash }: Anchor): Promise<Finding[]> {
   const seal = await sealBefore(ctx, lastId);

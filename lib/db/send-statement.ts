@@ -1,4 +1,4 @@
-import { slowStatement } from "../observability/events.js";
+import { slowStatement } from "../observability/log-lines/stores.js";
 import { platform } from "../platform/installed.js";
 import type { NeonFetch } from "../platform/platform.js";
 import { spanned } from "../trace.js";

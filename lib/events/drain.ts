@@ -1,7 +1,7 @@
 import { sql } from "drizzle-orm";
 import type { Context } from "../context.js";
 import { isDataRefused, isPartitionMissing } from "../db/failures.js";
-import { entriesUnreadable } from "../observability/events.js";
+import { entriesUnreadable } from "../observability/log-lines/telemetry.js";
 import { moveCursor } from "./drain-statement.js";
 import { modeOf } from "./mode.js";
 import { ensurePartitions } from "./partitions.js";

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import type { Context } from "../context.js";
 import { env } from "../env.js";
 import type { Facts } from "../facts.js";
-import { batchDropped } from "../observability/events.js";
+import { batchDropped } from "../observability/log-lines/telemetry.js";
 import { addEvent, type Batch, emptyBatch, sampled } from "./batch.js";
 import { countLate, countLostBatches, seriesOf } from "./counters.js";
 import { type Mode, modeOf } from "./mode.js";

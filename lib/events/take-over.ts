@@ -1,5 +1,5 @@
 import type { Context } from "../context.js";
-import { takeOverFailed } from "../observability/events.js";
+import { takeOverFailed } from "../observability/log-lines/telemetry.js";
 import { drainEvents } from "./drain.js";
 
 const idleMs = 90_000;

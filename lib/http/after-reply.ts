@@ -1,7 +1,7 @@
 import { requestEnded, toldLate } from "../events/producer.js";
 import { type Ended, requestEvent } from "../events/request-event.js";
 import { takeOverDrain } from "../events/take-over.js";
-import { workFailed } from "../observability/events.js";
+import { workFailed } from "../observability/log-lines/http.js";
 import type { RequestReport } from "../observability/request-report.js";
 import { tellSentry } from "../observability/tell-sentry.js";
 import type { Exchange, Work } from "./exchange.js";

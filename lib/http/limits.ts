@@ -2,7 +2,7 @@ import type { Context } from "../context.js";
 import type { Env } from "../env.js";
 import { AppError } from "../errors.js";
 import { limitedAddress } from "../ip-address.js";
-import { redisUnavailable } from "../observability/events.js";
+import { redisUnavailable } from "../observability/log-lines/stores.js";
 import { securityEvent } from "../observability/security-events.js";
 import { oncePer } from "../once-per.js";
 import type { RedisSkippedError } from "../platform/redis-transport/breaker.js";

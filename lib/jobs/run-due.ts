@@ -3,7 +3,7 @@ import type { Context } from "../context.js";
 import { lacksRequiredRow } from "../db/failures.js";
 import { jobs } from "../db/schema/crons.js";
 import { telemetryGauges } from "../db/schema/telemetry.js";
-import { jobDied, jobRetried } from "../observability/events.js";
+import { jobDied, jobRetried } from "../observability/log-lines/jobs.js";
 import { seriesName } from "../observability/metrics.js";
 import { type Job, type JobHandlers, jobDone } from "./job.js";
 

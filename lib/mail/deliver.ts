@@ -3,14 +3,14 @@ import { and, eq, inArray, lte, type SQL, sql } from "drizzle-orm";
 import type { Context } from "../context.js";
 import { users } from "../db/schema/accounts.js";
 import { outbox } from "../db/schema/mail.js";
+import { externalCall } from "../observability/external-call.js";
 import {
   mailFailed,
   mailRetried,
   mailSent,
   mailsExpired,
   mailWithheld,
-} from "../observability/events.js";
-import { externalCall } from "../observability/external-call.js";
+} from "../observability/log-lines/mail.js";
 import { admitMail } from "./admission.js";
 import type { Mail } from "./outbox.js";
 import { handToProvider, type Outcome } from "./provider.js";

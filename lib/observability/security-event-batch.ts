@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Context } from "../context.js";
 import { securityEvents } from "../db/schema/security.js";
-import { securityEventsDropped } from "./events.js";
+import { securityEventsDropped } from "./log-lines/security.js";
 
 type Row = typeof securityEvents.$inferInsert & {
   count: number;

@@ -5,7 +5,7 @@ import type { Env } from "../env.js";
 import type { AppError } from "../errors.js";
 import { oncePer } from "../once-per.js";
 import { momentIn, openTrace, type Trace } from "../trace.js";
-import { profilesUnavailable, sentryUnavailable } from "./events.js";
+import { profilesUnavailable, sentryUnavailable } from "./log-lines/sentry.js";
 import type { RequestReport } from "./request-report.js";
 import { safeErrors } from "./safe-error.js";
 import type { Sentry } from "./sentry.js";

@@ -7,7 +7,7 @@ import type { Context } from "../context.js";
 import { securitySettings, sessions, users } from "../db/schema/accounts.js";
 import { timestamp } from "../db/timestamp.js";
 import { AppError } from "../errors.js";
-import { redisUnavailable } from "../observability/events.js";
+import { redisUnavailable } from "../observability/log-lines/stores.js";
 import { writeGate } from "../redis/gate.js";
 
 interface Act {

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Context } from "../context.js";
 import { AppError, type ErrorCode } from "../errors.js";
-import { externalCallFailed, externalRetry } from "../observability/events.js";
+import { externalCallFailed, externalRetry } from "../observability/log-lines/external.js";
 import { type Attempt, attempt, type Outcome, type Sent } from "./attempt.js";
 import { admit } from "./breaker/admission.js";
 import { type OperationName, operations } from "./operations.js";

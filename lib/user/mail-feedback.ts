@@ -6,7 +6,7 @@ import { violatesUnique } from "../db/failures.js";
 import { users } from "../db/schema/accounts.js";
 import { suppressedAddresses, webhookEvents } from "../db/schema/mail.js";
 import { addressHash } from "../mail/address-hash.js";
-import { addressSuppressed } from "../observability/events.js";
+import { addressSuppressed } from "../observability/log-lines/mail.js";
 
 const to = z.array(z.string().max(512)).max(50);
 

@@ -3,7 +3,8 @@ import fc from "fast-check";
 import { describe, expect, it, vi } from "vitest";
 import { parse, stringify } from "yaml";
 import { seriesName } from "../../lib/observability/metrics.js";
-import { findRule, type Rule, type RuleName, rules } from "../../lib/ops/alerts/rules.js";
+import type { Rule } from "../../lib/ops/alerts/rule.js";
+import { findRule, type RuleName, rules } from "../../lib/ops/alerts/rules.js";
 import { firesInOurs, promtoolTests, type Scenario } from "../support/alert-scenario.js";
 import { promtool } from "../support/promtool.js";
 

@@ -2,13 +2,8 @@ import { stringify } from "yaml";
 import { labelOf, summaryOf } from "../../dev/prometheus/alert-file.js";
 import { variables } from "../../lib/env.js";
 import { countedId, type Measures, minuteMs, parseSeries } from "../../lib/ops/alerts/measures.js";
-import {
-  type Condition,
-  type Counted,
-  type Rule,
-  runbookSlug,
-  type Where,
-} from "../../lib/ops/alerts/rules.js";
+import type { Condition, Counted, Rule, Where } from "../../lib/ops/alerts/rule.js";
+import { runbookSlug } from "../../lib/ops/alerts/rules.js";
 import { type Alert, step } from "../../lib/ops/alerts/state-machine.js";
 import { isCounted, meanId, verdict } from "../../lib/ops/alerts/verdict.js";
 

@@ -30,7 +30,7 @@ const forbidden: [file: string, imported: string][] = [
   ["lib/redis/client.ts", "../user/user.js"],
   ["lib/rate-limit/limiter.ts", "../http/limits.js"],
   ["lib/events/outbox.ts", "../learning/grade.js"],
-  ["lib/observability/events.ts", "../ops/health.js"],
+  ["lib/observability/log-lines/http.ts", "../../ops/health.js"],
   ["lib/mail/send.ts", "../tutor/chat.js"],
   ["lib/audit/audit.ts", "../user/user.js"],
   ["lib/toolkit/client.ts", "../http/reply.js"],

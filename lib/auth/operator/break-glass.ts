@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { auditRow } from "../../audit/audit.js";
 import type { Context } from "../../context.js";
 import { AppError } from "../../errors.js";
-import { breakGlassUnrecorded } from "../../observability/events.js";
+import { breakGlassUnrecorded } from "../../observability/log-lines/security.js";
 import { securityEvent } from "../../observability/security-events.js";
 import { deliverNotices } from "../../ops/alerts/deliver-notices.js";
 import { alertKey, noticeOf, queueNotice } from "../../ops/alerts/notice.js";

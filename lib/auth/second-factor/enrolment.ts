@@ -7,7 +7,7 @@ import { timestamp } from "../../db/timestamp.js";
 import { writeOnce } from "../../db/write-once.js";
 import { AppError } from "../../errors.js";
 import { newMailId } from "../../mail/outbox.js";
-import { redisUnavailable } from "../../observability/events.js";
+import { redisUnavailable } from "../../observability/log-lines/stores.js";
 import { seal, unseal } from "../../sealed.js";
 import { lockAccount } from "../session/session.js";
 import { changeSessionRole, deleteSessionKeys } from "../session/session-keys.js";

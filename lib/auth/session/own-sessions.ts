@@ -6,7 +6,7 @@ import { sessions } from "../../db/schema/accounts.js";
 import { timestamp } from "../../db/timestamp.js";
 import { AppError } from "../../errors.js";
 import { MomentMs } from "../../moments.js";
-import { sessionsRevoked } from "../../observability/events.js";
+import { sessionsRevoked } from "../../observability/log-lines/sessions.js";
 import { type PageRequest, page } from "../../page.js";
 import { recordedRevokeAllBefore, revokeSessions } from "./session.js";
 import { deleteSessionKeys } from "./session-keys.js";

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Context, Role } from "../../context.js";
-import { sessionKeysUndeleted } from "../../observability/events.js";
+import { sessionKeysUndeleted } from "../../observability/log-lines/sessions.js";
 import { roundTrip } from "../../redis/client.js";
 import { type RoundTrip, script } from "../../redis/round-trip.js";
 import { idleMs } from "./lifetime.js";

@@ -1,6 +1,6 @@
 import { type SQL, sql } from "drizzle-orm";
 import { metrics } from "../../observability/metrics.js";
-import type { Counted } from "./rules.js";
+import type { Counted } from "./rule.js";
 
 /** Which rows of `telemetry_minutes` a `Counted` sums, as a condition on the series' name. */
 export function isSeriesOf(counted: Counted, name: SQL): SQL {

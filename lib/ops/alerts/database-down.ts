@@ -1,12 +1,13 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Context } from "../../context.js";
-import { databaseDown } from "../../observability/events.js";
+import { databaseDown } from "../../observability/log-lines/alerts.js";
 import { seriesName } from "../../observability/metrics.js";
 import { redis } from "../../redis/client.js";
 import { minuteMs, type Sample } from "./measures.js";
 import { alertKey, type Notice, noticeOf } from "./notice.js";
-import { type Rule, rules } from "./rules.js";
+import type { Rule } from "./rule.js";
+import { rules } from "./rules.js";
 import { type Route, routeNames, routesOf, send } from "./send-notice.js";
 
 /** What is remembered of a time in which Postgres could not be asked. */

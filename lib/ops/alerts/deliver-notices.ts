@@ -7,7 +7,7 @@ import {
   noticeRetried,
   noticeSent,
   noticeUnaddressed,
-} from "../../observability/events.js";
+} from "../../observability/log-lines/alerts.js";
 import type { Notice } from "./notice.js";
 import { type Outcome, routesOf, send } from "./send-notice.js";
 

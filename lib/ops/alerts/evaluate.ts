@@ -1,6 +1,6 @@
 import type { Context } from "../../context.js";
 import { isDatabaseUnavailable } from "../../db/failures.js";
-import { alertChanged } from "../../observability/events.js";
+import { alertChanged } from "../../observability/log-lines/alerts.js";
 import { type Changed, commitEvaluation, type Found } from "./commit.js";
 import { forgetOutage, type Outage, pageDatabaseDown, recallOutage } from "./database-down.js";
 import { deliverNotices } from "./deliver-notices.js";
@@ -8,7 +8,8 @@ import { labelsOf, type Measures } from "./measures.js";
 import { alertKey, noticeOf, type QueuedNotice } from "./notice.js";
 import { probe } from "./probes.js";
 import { type Readings, readMeasures } from "./read-measures.js";
-import { type Channel, type Rule, rules } from "./rules.js";
+import type { Channel, Rule } from "./rule.js";
+import { rules } from "./rules.js";
 import { type Alert, step } from "./state-machine.js";
 import { isCounted, type Verdict, verdict } from "./verdict.js";
 

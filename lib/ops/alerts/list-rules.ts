@@ -4,7 +4,8 @@ import { labelsIn } from "./evaluate.js";
 import { alertKey } from "./notice.js";
 import { probe } from "./probes.js";
 import { readMeasures } from "./read-measures.js";
-import { type Rule, rules } from "./rules.js";
+import type { Rule } from "./rule.js";
+import { rules } from "./rules.js";
 import { runbookUrl } from "./send-notice.js";
 import { isCounted, verdict } from "./verdict.js";
 

@@ -1,4 +1,4 @@
-import type { Condition, Counted, Rule } from "./rules.js";
+import type { Condition, Counted, Rule } from "./rule.js";
 
 export const minuteMs = 60_000;
 

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { Context } from "../../context.js";
 import { outbox } from "../../db/schema/mail.js";
-import type { Channel, Priority, Rule } from "./rules.js";
+import type { Channel, Priority, Rule } from "./rule.js";
 
 /** What somebody is told: the payload of an outbox row of kind `notice`. */
 export interface Notice {

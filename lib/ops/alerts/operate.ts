@@ -5,7 +5,8 @@ import type { Context } from "../../context.js";
 import { alertSilences } from "../../db/schema/alerts.js";
 import { deliverNotices } from "./deliver-notices.js";
 import { alertKey, noticeOf, queueNotice } from "./notice.js";
-import { type Rule, ruleNames } from "./rules.js";
+import type { Rule } from "./rule.js";
+import { ruleNames } from "./rules.js";
 
 export const RuleName = z.enum(ruleNames);
 

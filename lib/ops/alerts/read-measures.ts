@@ -8,7 +8,8 @@ import { type MetricName, seriesName } from "../../observability/metrics.js";
 import { isSeriesOf, labelOf, signOf } from "./counted-sql.js";
 import { countedId, type Measures, minuteMs, partsOf, type Sample } from "./measures.js";
 import type { Probes } from "./probes.js";
-import { type Channel, type Condition, type Counted, rules } from "./rules.js";
+import type { Channel, Condition, Counted } from "./rule.js";
+import { rules } from "./rules.js";
 import type { Alert, State } from "./state-machine.js";
 import { meanId } from "./verdict.js";
 

@@ -3,7 +3,8 @@ import type { Env } from "../../env.js";
 import { externalCall } from "../../observability/external-call.js";
 import { type HttpReply, post } from "../../platform/keep-alive-http.js";
 import type { Notice } from "./notice.js";
-import { type Channel, type Priority, runbookSlug } from "./rules.js";
+import type { Channel, Priority } from "./rule.js";
+import { runbookSlug } from "./rules.js";
 
 export const routeNames = ["pagerduty", "team_webhook", "investigate_webhook"] as const;
 

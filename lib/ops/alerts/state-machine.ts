@@ -1,4 +1,4 @@
-import type { Channel, Priority, Rule } from "./rules.js";
+import type { Channel, Priority, Rule } from "./rule.js";
 import type { Verdict } from "./verdict.js";
 
 export type State = "inactive" | "pending" | "firing";

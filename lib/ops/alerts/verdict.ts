@@ -1,5 +1,5 @@
 import { gaugesOf, type Measures, minuteMs, sumOf } from "./measures.js";
-import type { Condition } from "./rules.js";
+import type { Condition } from "./rule.js";
 
 /** What a minute says of a condition, and in words what was measured. */
 export interface Verdict {

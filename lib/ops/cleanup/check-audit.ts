@@ -2,7 +2,7 @@ import { sql } from "drizzle-orm";
 import { verifyAudit } from "../../audit/verification.js";
 import type { Context } from "../../context.js";
 import { telemetryGauges } from "../../db/schema/telemetry.js";
-import { auditBroken } from "../../observability/events.js";
+import { auditBroken } from "../../observability/log-lines/audit.js";
 import { seriesName } from "../../observability/metrics.js";
 import type { Run } from "../cron/cron.js";
 import { moveCursor, readCursor } from "../cron/cursor.js";

@@ -2,7 +2,7 @@ import type { SQL } from "drizzle-orm";
 import * as z from "zod";
 import type { Context } from "../../context.js";
 import { isDatabaseUnavailable } from "../../db/failures.js";
-import { cronLeaseLost, cronPartFailed } from "../../observability/events.js";
+import { cronLeaseLost, cronPartFailed } from "../../observability/log-lines/cron.js";
 import { claimSlot, finishSlot, type Lease, type Slots } from "./lease.js";
 
 /** What a part is given besides the context. */

@@ -1,6 +1,6 @@
 import type { Context } from "../../context.js";
-import { heartbeatFailed } from "../../observability/events.js";
 import { externalCall } from "../../observability/external-call.js";
+import { heartbeatFailed } from "../../observability/log-lines/cron.js";
 
 const deadlineMs = 2000;
 

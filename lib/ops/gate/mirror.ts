@@ -1,5 +1,5 @@
 import type { Context } from "../../context.js";
-import { mirrorUnwritten } from "../../observability/events.js";
+import { mirrorUnwritten } from "../../observability/log-lines/gate.js";
 import { blocksKeys, mirrorMark } from "../../redis/blocks.js";
 import { roundTrip } from "../../redis/client.js";
 import { script } from "../../redis/round-trip.js";

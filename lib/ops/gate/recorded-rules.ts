@@ -3,7 +3,7 @@ import { sql } from "drizzle-orm";
 import type { Context } from "../../context.js";
 import { blocks, flags, mirrorVersions } from "../../db/schema/gate.js";
 import { timestamp } from "../../db/timestamp.js";
-import { rulesUnreadable } from "../../observability/events.js";
+import { rulesUnreadable } from "../../observability/log-lines/gate.js";
 import { oncePer } from "../../once-per.js";
 import { platform } from "../../platform/installed.js";
 import type { Platform } from "../../platform/platform.js";

@@ -1,6 +1,6 @@
 import type { Context } from "../../context.js";
 import { drainEvents } from "../../events/drain.js";
-import { scrapeUndrained } from "../../observability/events.js";
+import { scrapeUndrained } from "../../observability/log-lines/telemetry.js";
 import { exposition } from "./exposition.js";
 import { readSeries } from "./read-series.js";
 

@@ -2,7 +2,7 @@ import { sql } from "drizzle-orm";
 import * as z from "zod";
 import type { Context } from "../../context.js";
 import { loginDelays, rateLimits } from "../../db/schema/limits.js";
-import { redisUnavailable } from "../../observability/events.js";
+import { redisUnavailable } from "../../observability/log-lines/stores.js";
 import { readCounterKey } from "../../rate-limit/counter-key.js";
 import { type Limit, limitsOf } from "../../rate-limit/policies.js";
 import { roundTrip } from "../../redis/client.js";

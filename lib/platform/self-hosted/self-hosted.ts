@@ -2,7 +2,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { migrateCommand } from "../../db/migrations/command.js";
 import { EnvironmentError, env } from "../../env.js";
-import { environmentRead } from "../../observability/events.js";
+import { environmentRead } from "../../observability/log-lines/environment.js";
 import { errorFields, log } from "../../observability/logger.js";
 import { loadEnvFile } from "../env-file.js";
 import { installPlatform } from "../installed.js";

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { Context } from "../../context.js";
 import { AppError } from "../../errors.js";
-import { circuitBreakerChanged } from "../../observability/events.js";
+import { circuitBreakerChanged } from "../../observability/log-lines/external.js";
 import { type Attempt, isFailure } from "../attempt.js";
 import type { OperationName } from "../operations.js";
 import { recordBreakerGauge } from "./gauge.js";

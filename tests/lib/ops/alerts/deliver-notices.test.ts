@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { deliverNotices } from "../../../../lib/ops/alerts/deliver-notices.js";
 import { alertKey, noticeOf, queueNotice } from "../../../../lib/ops/alerts/notice.js";
-import { findRule, type Rule, type RuleName } from "../../../../lib/ops/alerts/rules.js";
+import type { Rule } from "../../../../lib/ops/alerts/rule.js";
+import { findRule, type RuleName } from "../../../../lib/ops/alerts/rules.js";
 import { useAlerts } from "../../../support/alerts.js";
 import { setEnvironment } from "../../../support/environment.js";
 import { useLogLines } from "../../../support/log-lines.js";

@@ -1,0 +1,96 @@
+import { asc, desc, gt, lte, sql } from "drizzle-orm";
+import type { Context } from "../context.js";
+import { auditLog, auditRetirements, auditSeals } from "../db/schema/security.js";
+import type { Retirement } from "./retirement.js";
+import { digest, type Seal, utc } from "./seal.js";
+
+export const sealsPerPage = 500;
+/** A row is five minutes old when it may be sealed, and seals are made each hour. */
+const unsealedAfter = sql`interval '2 hours'`;
+
+/** How far the log goes, and what keeps it from being changed by the role that asks. */
+export async function readLog(ctx: Context) {
+  const { rows } = await ctx.db.execute<{ newest: string; may_change: boolean }>(sql`
+    select cast(coalesce(max(id), 0) as text) as newest,
+      has_table_privilege('audit_log', 'UPDATE, DELETE, TRUNCATE') as may_change
+    from ${auditLog}`);
+  const protectedBy: "grants" | "triggers" = rows[0]?.may_change === false ? "grants" : "triggers";
+  return { newestId: Number(rows[0]?.newest ?? 0), protectedBy };
+}
+
+const sealColumns = {
+  firstId: auditSeals.firstId,
+  lastId: auditSeals.lastId,
+  rows: auditSeals.rows,
+  hash: auditSeals.hash,
+  previous: auditSeals.previous,
+  hmac: auditSeals.hmac,
+  keyId: auditSeals.keyId,
+  at: sql<string>`${utc(sql`${auditSeals.at}`)}`,
+};
+
+/** The next page of seals behind a row. */
+export function sealsAfter(ctx: Context, lastId: number): Promise<Seal[]> {
+  return ctx.db
+    .select(sealColumns)
+    .from(auditSeals)
+    .where(gt(auditSeals.lastId, lastId))
+    .orderBy(asc(auditSeals.lastId))
+    .limit(sealsPerPage);
+}
+
+/** The last seal of rows up to this one. */
+export async function sealBefore(ctx: Context, id: number): Promise<Seal | undefined> {
+  if (id === 0) return undefined;
+  const [seal] = await ctx.db
+    .select(sealColumns)
+    .from(auditSeals)
+    .where(lte(auditSeals.lastId, id))
+    .orderBy(desc(auditSeals.lastId))
+    .limit(1);
+  return seal;
+}
+
+/** What was dropped last because of its age, as it is written: nobody has checked it. */
+export async function lastRetirement(ctx: Context): Promise<Retirement | undefined> {
+  const [last] = await ctx.db
+    .select({
+      lastId: auditRetirements.lastId,
+      ageDays: auditRetirements.ageDays,
+      hmac: auditRetirements.hmac,
+      keyId: auditRetirements.keyId,
+      at: sql<string>`${utc(sql`${auditRetirements.at}`)}`,
+    })
+    .from(auditRetirements)
+    .orderBy(desc(auditRetirements.lastId))
+    .limit(1);
+  return last;
+}
+
+/** What the log holds where each seal says that its rows are. */
+export async function rowsOf(ctx: Context, seals: Seal[]) {
+  if (seals.length === 0) return new Map<number, { count: number; rowsDigest: string }>();
+  const [firsts, lasts] = [seals.map(({ firstId }) => firstId), seals.map(({ lastId }) => lastId)];
+  const { rows } = await ctx.db.execute<{ last: string; count: number; digest: string | null }>(sql`
+    select cast(seal.last_id as text) as last, cast(count(log.id) as integer) as count,
+      ${digest(sql`log`)} as digest
+    from unnest(cast(${sql.param(firsts)} as bigint[]), cast(${sql.param(lasts)} as bigint[]))
+      as seal (first_id, last_id)
+    join ${auditLog} as log on log.id between seal.first_id and seal.last_id
+    group by seal.last_id`);
+  return new Map(
+    rows.map(({ last, count, digest }) => [Number(last), { count, rowsDigest: digest ?? "" }]),
+  );
+}
+
+/** Where rows are that should have been sealed, or are from the future and never will be. */
+export async function unsealedRange(ctx: Context, sealedTo: number) {
+  const { rows } = await ctx.db.execute<{ first: string | null; last: string | null }>(sql`
+    select cast(min(id) as text) as first, cast(max(id) as text) as last
+    from ${auditLog}
+    where id > ${sealedTo}
+      and (at < now() - ${unsealedAfter} or at > now() + interval '5 minutes')`);
+  const { first = null, last = null } = rows[0] ?? {};
+  if (first === null || last === null) return undefined;
+  return { firstId: Number(first), lastId: Number(last) };
+}

@@ -1,0 +1,52 @@
+import type { AppError, ErrorCode } from "../../errors.js";
+import { errorFields, log } from "../logger.js";
+
+export interface CompletedRequest {
+  correlationId: string;
+  method: string;
+  path: string;
+  ip: string | undefined;
+  status: number;
+  durationMs: number;
+  code: ErrorCode | undefined;
+}
+
+/** The one line that every request ends in. */
+export function requestCompleted(request: CompletedRequest): void {
+  const { correlationId, method, path, ip, status, code } = request;
+  const duration = Math.round(request.durationMs * 10) / 10;
+  log(
+    status >= 500 ? "ERROR" : "INFO",
+    {
+      evt: "http_request",
+      cat: "http",
+      correlationId,
+      req: { method, path, ip },
+      data: { status, duration, code },
+    },
+    "Request completed",
+  );
+}
+
+/** A request failed for a reason that is ours or a store's: the detail that the caller must not see. */
+export function unexpectedError(correlationId: string, route: string, error: AppError): void {
+  log(
+    "ERROR",
+    {
+      evt: "request_failed",
+      cat: "http",
+      correlationId,
+      data: { route, code: error.code, ...errorFields(error.cause ?? error) },
+    },
+    "Request failed",
+  );
+}
+
+/** Work that a request left for after its reply failed. */
+export function workFailed(correlationId: string, error: unknown): void {
+  log(
+    "WARN",
+    { evt: "deferred_work_failed", cat: "http", correlationId, data: errorFields(error) },
+    "Work after the reply failed",
+  );
+}

@@ -1,0 +1,28 @@
+import { errorFields, log } from "../logger.js";
+
+/** Redis did not answer a request, which went on without it. */
+export function redisUnavailable(correlationId: string, error: unknown): void {
+  log(
+    "WARN",
+    { evt: "redis_unavailable", cat: "redis", correlationId, data: errorFields(error) },
+    "Redis does not answer; the request goes on without it",
+  );
+}
+
+/** A call of Postgres took long. `statement` is its text, in which no value stands. */
+export function slowStatement(
+  correlationId: string | undefined,
+  statement: string,
+  durationMs: number,
+): void {
+  log(
+    "WARN",
+    {
+      evt: "slow_statement",
+      cat: "db",
+      correlationId,
+      data: { duration: Math.round(durationMs), statement },
+    },
+    "A statement was slow",
+  );
+}
