@@ -12,7 +12,7 @@ const commands = {
   bench: "./bench/main.js",
   migrate: "./migrate.js",
   docs: "./docs.js",
-  ops: "../lib/ops/cli.js",
+  ops: "./ops.mjs",
 };
 
 const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
@@ -28,9 +28,11 @@ if (!file) {
   process.exit(2);
 }
 
-if (!process.versions.bun) (await import("tsx/esm/api")).register();
+// The operators' command line is not translated while it is loaded, and reads .env by itself.
+const isTranslated = name !== "ops";
+if (isTranslated && !process.versions.bun) (await import("tsx/esm/api")).register();
 // Tests make their own environment; a developer's .env must not change their outcome.
-if (name !== "test") {
+if (isTranslated && name !== "test") {
   const { createEnvFile, loadEnvFile } = await import("../lib/platform/env-file.js");
   if (name === "server" && createEnvFile()) console.log("Made .env from .env.example.");
   loadEnvFile();

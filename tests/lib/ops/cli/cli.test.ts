@@ -257,10 +257,13 @@ describe("npm run ops", () => {
     expect(typed.error).toContain("no command dance\\u001b[2J.");
   }, 60_000);
 
-  it("says when nothing answers", async () => {
-    const env = { ...signedOut(), OPS_URL: "http://127.0.0.1:9", OPS_TOKEN: "x" };
+  it("says when nothing answers, and leaves no file behind", async () => {
+    const temporary = mkdtempSync(join(config, "temporary-"));
+    const given = { OPS_URL: "http://127.0.0.1:9", OPS_TOKEN: "x", TMPDIR: temporary };
+    const env = { ...signedOut(), ...given };
     const silent = await ops(["operator", "list"], { env });
     expect(silent).toMatchObject({ status: 1, error: "http://127.0.0.1:9 does not answer.\n" });
     expect((await ops(["operator", "list", "--url", "nowhere"], { env })).status).toBe(2);
+    expect(readdirSync(temporary)).toEqual([]);
   }, 60_000);
 });
