@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { startWebhookEndpoint } from "../../dev/webhook-endpoint.js";
 import { issueAccessToken } from "../../lib/auth/token/access-token.js";
 import { env } from "../../lib/env.js";
 import { ruleNames, runbookSlug } from "../../lib/ops/alerts/rules.js";
@@ -64,9 +65,13 @@ describe("the runbooks", () => {
   );
 });
 
+const team = await startWebhookEndpoint();
+afterAll(() => team.close());
+
 describe("every command of the runbooks", () => {
   const processes = useTwoProcesses({
     environment: {
+      ALERT_WEBHOOK_URL: team.url,
       CRON_SECRET: "cron-secret-of-the-tests",
       METRICS_TOKEN: "metrics-token-of-the-tests",
       RATE_LIMIT_TRUSTED_IPS: "127.0.0.1",

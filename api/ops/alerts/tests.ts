@@ -1,7 +1,7 @@
 import { AppError } from "../../../lib/errors.js";
 import { operatorChange } from "../../../lib/http/operation.js";
 import { route } from "../../../lib/http/route.js";
-import { RuleName, testAlert } from "../../../lib/ops/alerts/operate.js";
+import { channelOfTest, RuleName, testAlert } from "../../../lib/ops/alerts/operate.js";
 import { findRule } from "../../../lib/ops/alerts/rules.js";
 
 const POST = operatorChange({
@@ -12,8 +12,15 @@ const POST = operatorChange({
   async change({ ctx, body, dryRun, by }) {
     const rule = findRule(body.rule);
     if (!rule) throw new AppError("not_found");
-    if (!dryRun) await testAlert(ctx, rule, by);
-    return { done: `Send a test of ${rule.name} to its channel (${rule.channel}).`, undo: null };
+    if (dryRun) return { done: `Send a test of ${rule.name} to its channel.`, undo: null };
+    const { way, outcome } = await testAlert(ctx, rule, by);
+    const isDelivered = outcome === "accepted";
+    const sent = `Sent a test of ${rule.name}: ${way} `;
+    const done =
+      way === null
+        ? `Nobody is told of ${rule.name}: no way is set for ${channelOfTest(rule)}, nor one that stands in for it.`
+        : sent + (isDelivered ? "took it." : `did not take it (${outcome}).`);
+    return { done, undo: null, detail: { isDelivered, way, outcome } };
   },
 });
 

@@ -1,4 +1,4 @@
-import { and, eq, type SQL, sql } from "drizzle-orm";
+import { and, eq, or, type SQL, sql } from "drizzle-orm";
 import type { Context } from "../../context.js";
 import { outbox } from "../../db/schema/mail.js";
 import { timestamp } from "../../db/timestamp.js";
@@ -117,7 +117,11 @@ async function giveUpOrRetry(
   const { reason } = outcome;
   if (outcome.kind === "final" && (isTold || !hasOther)) {
     noticeFailed({ ...facts, reason });
-    await settle(ctx, row, isTold ? null : { failedAt: timestamp(ctx.now), lastError: reason });
+    await settle(ctx, row, {
+      failedAt: timestamp(ctx.now),
+      lastError: reason,
+      payload: { ...payload, toldOtherwise: isTold },
+    });
     return "failed";
   }
   const delay = delayFor(attempt, outcome);
@@ -137,16 +141,23 @@ function delayFor(attempt: number, outcome: Outcome): number {
   return Math.max(Math.min(max, first * 2 ** (attempt - 1)), Math.min(asked, max));
 }
 
-/** `null` removes it. Changes nothing when the lease has run out and somebody else has it since. */
+/**
+ * `null` removes it, with what was refused of its alert before: that would be news from the past. Changes
+ * nothing of it when the lease has run out and somebody else has it since.
+ */
 async function settle(
   ctx: Context,
-  { id, attempt }: Claimed,
+  { id, attempt, payload: { key, order } }: Claimed,
   change: { lastError: string; runAfter?: SQL; failedAt?: SQL; payload?: Notice } | null,
 ): Promise<void> {
   const mine = and(eq(outbox.id, id), eq(outbox.attempts, attempt));
   if (change) await ctx.db.update(outbox).set(change).where(mine);
-  else await ctx.db.delete(outbox).where(mine);
+  else await ctx.db.delete(outbox).where(or(mine, refusedBefore(key, order)));
 }
+
+const refusedBefore = (key: string, order: string) => sql`(
+  kind = 'notice' and failed_at is not null
+  and payload ->> 'key' = ${key} and payload ->> 'order' < ${order})`;
 
 const later = ({ now }: Context, seconds: number) =>
   timestamp(new Date(now.getTime() + seconds * 1000));

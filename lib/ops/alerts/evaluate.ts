@@ -138,7 +138,8 @@ function urgencyOf(rule: Rule, label: string, { times = 0 }: Verdict) {
   return { priority, channel: channel === "other" ? otherThan(label) : channel };
 }
 
-const otherThan = (channel: string): Channel => (channel === "page" ? "team" : "page");
+/** What can wait wakes nobody, even when its way is blocked. */
+const otherThan = (channel: string): Channel => (channel === "team" ? "page" : "team");
 
 function isInhibited(
   { inhibitedBy = [] }: Rule,

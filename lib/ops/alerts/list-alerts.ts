@@ -15,7 +15,7 @@ const AlertShown = z.strictObject({
   /** What was last measured, in words. */
   detail: z.string(),
   priority: z.string(),
-  /** Null while nobody was told. */
+  /** How urgently somebody was told, or will be as soon as a way takes it; null while nobody is to be. */
   toldPriority: z.string().nullable(),
   silencedUntil: z.iso.datetime().nullable(),
   runbook: z.string(),
@@ -44,7 +44,9 @@ export async function listAlerts(ctx: Context): Promise<Alerts> {
     db
       .select({ count: sql<number>`count(*)::int` })
       .from(outbox)
-      .where(sql`kind = 'notice' and expires_at > ${timestamp(now)}`),
+      .where(
+        sql`kind = 'notice' and send and failed_at is null and expires_at > ${timestamp(now)}`,
+      ),
   ]);
   const silenced = new Map(silences.map(({ rule, until }) => [rule, until.toISOString()]));
   const priorities = new Map<string, string>(rules.map(({ name, priority }) => [name, priority]));

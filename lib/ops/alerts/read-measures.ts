@@ -56,7 +56,10 @@ export async function readMeasures(ctx: Context, probes: Probes): Promise<Readin
         and minute < ${timestamp(new Date(minute))}`),
     ctx.db.execute<{ channel: Channel; oldest: string }>(sql`
       select payload ->> 'channel' as channel, ${ms(sql`min(created_at)`)} as oldest
-      from ${outbox} where kind = 'notice' and failed_at is null and send group by 1`),
+      from ${outbox}
+      where kind = 'notice' and send and expires_at > ${timestamp(ctx.now)}
+        and payload ->> 'rule' <> 'PagerUndelivered'
+      group by 1`),
   ]);
   const read = clocks.rows[0];
   if (!read) throw new Error("The clock of the alerts or the state of the drain is missing.");

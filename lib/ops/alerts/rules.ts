@@ -235,7 +235,7 @@ export const rules = [
   },
   {
     name: "PagerUndelivered",
-    summary: "Notices through {label} have waited for over 5 min",
+    summary: "Notices through {label} have waited for over 5 min, or are refused",
     condition: {
       kind: "gauge",
       metric: "notice_unsent_seconds",

@@ -5,6 +5,7 @@ import silences from "../../../api/ops/alerts/silences.js";
 import tests from "../../../api/ops/alerts/tests.js";
 import { requests, useAlerts } from "../../support/alerts.js";
 import { call } from "../../support/call.js";
+import { setEnvironment } from "../../support/environment.js";
 import { anOperator, type OperatorPerson, operate } from "../../support/operators.js";
 import { useStores } from "../../support/stores.js";
 
@@ -75,14 +76,40 @@ describe("POST /api/ops/alerts/tests", () => {
       rule: "ErrorRateCritical",
     });
     expect(status).toBe(200);
-    expect(body.done).toContain("ErrorRateCritical");
-    await stores.settled();
-    const { deliverNotices } = await import("../../../lib/ops/alerts/deliver-notices.js");
-    await deliverNotices(world.after(1));
-    await expect.poll(() => world.unsent()).toBe(0);
+    expect(body).toMatchObject({
+      done: "Sent a test of ErrorRateCritical: pagerduty took it.",
+      detail: { isDelivered: true, way: "pagerduty", outcome: "accepted" },
+    });
     const [incident] = world.pager.incidents();
+    expect(incident?.status).toBe("resolved");
     expect(JSON.stringify(incident)).toContain("[TEST]");
+    expect(await world.unsent()).toBe(0);
     expect(await world.firing()).toEqual([]);
+    const rows = await stores.sql("select * from audit_log where action = 'alert.tested'");
+    expect(rows).toHaveLength(1);
+  });
+
+  it("says when it did not arrive, and why", async () => {
+    const test = async () => {
+      const { status, body } = await operate(tests, "POST", operator.token, {
+        rule: "ErrorRateCritical",
+      });
+      expect(status).toBe(200);
+      expect(body.detail.isDelivered).toBe(false);
+      return body.done;
+    };
+    world.pager.fail({ kind: "error", status: 503 });
+    expect(await test()).toBe(
+      "Sent a test of ErrorRateCritical: pagerduty did not take it (status_503).",
+    );
+    world.pager.fail(null);
+    setEnvironment({ PAGERDUTY_ROUTING_KEY: "f".repeat(32), PAGERDUTY_URL: world.pager.url });
+    expect(await test()).toContain("did not take it (status_400)");
+    setEnvironment({});
+    expect(await test()).toBe(
+      "Nobody is told of ErrorRateCritical: no way is set for page, nor one that stands in for it.",
+    );
+    expect(await world.unsent()).toBe(0);
   });
 
   it("sends nothing in a dry run, and knows no other rule", async () => {

@@ -50,9 +50,13 @@ const rules: Command = {
 const test: Command = {
   name: "alerts test",
   args: ["RULE"],
-  summary: "send a marked notice of a rule end to end",
+  summary: "send a marked notice of a rule, and say whether it was taken",
   changes: true,
-  run: ({ api, args: [rule] }) => api.change("POST", "/api/ops/alerts/tests", { rule }),
+  async run({ api, args: [rule] }) {
+    const result = await api.change("POST", "/api/ops/alerts/tests", { rule });
+    const { detail } = result.body as { detail: { isDelivered?: boolean } };
+    return { ...result, isProblem: detail.isDelivered === false };
+  },
 };
 
 const silence: Command = {

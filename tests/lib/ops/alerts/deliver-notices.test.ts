@@ -3,6 +3,7 @@ import { deliverNotices } from "../../../../lib/ops/alerts/deliver-notices.js";
 import { alertKey, noticeOf, queueNotice } from "../../../../lib/ops/alerts/notice.js";
 import type { Rule } from "../../../../lib/ops/alerts/rule.js";
 import { findRule, type RuleName } from "../../../../lib/ops/alerts/rules.js";
+import { retryFailed } from "../../../../lib/ops/outbox.js";
 import { useAlerts } from "../../../support/alerts.js";
 import { setEnvironment } from "../../../support/environment.js";
 import { useLogLines } from "../../../support/log-lines.js";
@@ -144,7 +145,25 @@ describe("a notice", () => {
     expect(lines.read("notice_failed")).toMatchObject([
       { level: "ERROR", data: { reason: "status_400", channel: "pagerduty" } },
     ]);
-    expect(await world.unsent()).toBe(0);
+    // It is kept: its own way was not gone, and nobody is told twice by the other.
+    const rows = await stores.sql("select last_error from outbox where failed_at is not null");
+    expect(rows).toEqual([{ last_error: "status_400" }]);
+    await stores.sql("update outbox set failed_at = null, run_after = now()");
+    expect(await deliver(1)).toEqual({ ...nothing, failed: 1 });
+    expect(world.team.messages()).toHaveLength(1);
+  });
+
+  it("that was refused is forgotten when a later one of its alert arrives", async () => {
+    const key = { PAGERDUTY_ROUTING_KEY: "f".repeat(32), PAGERDUTY_URL: world.pager.url };
+    setEnvironment(key);
+    await queue(0);
+    await queue(0, "trigger", "HealthCheckFailing");
+    expect(await deliver(0)).toEqual({ ...nothing, failed: 2 });
+    setEnvironment({ ...key, PAGERDUTY_ROUTING_KEY: world.pager.routingKey });
+    await queue(1, "resolve");
+    expect(await deliver(1)).toEqual({ ...nothing, sent: 1 });
+    const left = await stores.sql("select payload ->> 'rule' as rule from outbox");
+    expect(left).toEqual([{ rule: "HealthCheckFailing" }]);
   });
 
   it("is kept where it is refused for good and there is no other way", async () => {
@@ -184,14 +203,49 @@ describe("PagerUndelivered", () => {
     expect(await world.unsent()).toBe(0);
   });
 
-  it("is not raised by a notice that was refused for good", async () => {
+  it("fires for a key that is refused, until what was refused is sent", async () => {
+    const wrong = {
+      EXPO_PUBLIC_TOOLKIT_URL: world.toolkit.url,
+      PAGERDUTY_ROUTING_KEY: "f".repeat(32),
+      PAGERDUTY_URL: world.pager.url,
+      ALERT_WEBHOOK_URL: world.team.url,
+    };
+    setEnvironment(wrong);
+    await queue(0);
+    for (let minute = 0; minute < 8; minute += 1) await world.pass(minute);
+    expect(await world.firing()).toEqual(["PagerUndelivered:page"]);
+    expect(world.team.messages()).toEqual([
+      expect.stringContaining("AuditChainBroken"),
+      expect.stringContaining("*P2* PagerUndelivered: Notices through page"),
+    ]);
+    setEnvironment({ ...wrong, PAGERDUTY_ROUTING_KEY: world.pager.routingKey });
+    await retryFailed(world.after(8), {
+      actor: { kind: "operator", id: "someone" },
+      reason: "a test",
+    });
+    for (let minute = 8; minute < 12; minute += 1) await world.pass(minute);
+    expect(await world.firing()).toEqual([]);
+    expect(world.pager.incidents()).toMatchObject([{ status: "triggered", triggers: 1 }]);
+    expect(await world.unsent()).toBe(0);
+  });
+
+  it("fires once where there is no other way either, and does not raise itself", async () => {
     setEnvironment({
       EXPO_PUBLIC_TOOLKIT_URL: world.toolkit.url,
       PAGERDUTY_ROUTING_KEY: "f".repeat(32),
       PAGERDUTY_URL: world.pager.url,
     });
     await queue(0);
-    for (let minute = 0; minute < 10; minute += 1) await world.pass(minute);
-    expect(await world.firing()).toEqual([]);
+    for (let minute = 0; minute < 20; minute += 1) await world.pass(minute);
+    expect(await world.firing()).toEqual(["PagerUndelivered:page"]);
+  });
+
+  it("wakes nobody for a way that wakes nobody", async () => {
+    world.investigate.fail({ kind: "error", status: 503 });
+    await queue(0, "trigger", "ErrorRateWarning");
+    for (let minute = 0; minute < 9; minute += 1) await world.pass(minute);
+    expect(await world.firing()).toEqual(["PagerUndelivered:investigate"]);
+    expect(world.pager.incidents()).toEqual([]);
+    expect(world.team.messages().join()).toContain("Notices through investigate");
   });
 });
