@@ -41,9 +41,9 @@ function inWords(condition: Condition): string {
       return `at least ${countMin} ${named(of)} in ${windowMinutes} min, and over ${times} times the mean of ${meanHours} h`;
     }
     case "gauge": {
-      const { metric, compare, value, inARow = 1, by } = condition;
+      const { compare, value, inARow = 1, by } = condition;
       const often = inARow > 1 ? ` ${inARow} times in a row` : "";
-      return `\`${metric}\` ${compare} ${value}${often}${by ? `, for each ${by}` : ""}`;
+      return `${named(condition)} ${compare} ${value}${often}${by ? `, for each ${by}` : ""}`;
     }
     case "age":
       return `\`${condition.metric}\` is over ${condition.periods} periods old, for each ${condition.by}`;

@@ -1,7 +1,7 @@
 import type { Condition, Rule } from "../../lib/ops/alerts/rule.js";
 import { rules } from "../../lib/ops/alerts/rules.js";
 import { labelOf } from "./alert-file.js";
-import { expressionOf, scrapedLabel } from "./expression.js";
+import { expressionOf, matchers, scrapedLabel } from "./expression.js";
 
 /** What a panel draws, and the line above which its alert is. */
 interface Drawing {
@@ -91,7 +91,7 @@ function drawingsOf(rule: Rule, condition: Condition): Drawing[] {
       return [{ expr: `${of}{${ofJob}}`, legend, unit: "short", threshold: condition.countMin }];
     }
     case "gauge": {
-      const expr = `${condition.metric}{${ofJob}}`;
+      const expr = `${condition.metric}${matchers(condition.where, ofJob)}`;
       return [{ expr, legend, unit: "short", threshold: condition.value }];
     }
     case "age": {

@@ -114,7 +114,8 @@ function labels(by: string | undefined): string {
   return by === undefined ? jobLabel : `${jobLabel}, ${scrapedLabel(by)}`;
 }
 
-function matchers(where: Where = {}, more?: string): string {
+/** The labels that a series must have, as a selector. */
+export function matchers(where: Where = {}, more?: string): string {
   const each = Object.entries(where).map(([label, value]) => {
     const [operator, pattern] = "not" in value ? ["!~", value.not] : ["=~", value.matches];
     return `${scrapedLabel(label)}${operator}"${pattern}"`;

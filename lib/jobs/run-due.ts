@@ -1,10 +1,8 @@
-import { and, eq, gte, inArray, isNull, lt, type SQL, sql } from "drizzle-orm";
+import { and, eq, gte, inArray, isNotNull, isNull, lt, type SQL, sql } from "drizzle-orm";
 import type { Context } from "../context.js";
 import { lacksRequiredRow } from "../db/failures.js";
 import { jobs } from "../db/schema/crons.js";
-import { telemetryGauges } from "../db/schema/telemetry.js";
 import { jobDied, jobRetried } from "../observability/log-lines/jobs.js";
-import { seriesName } from "../observability/metrics.js";
 import { type Job, type JobHandlers, jobDone } from "./job.js";
 
 export interface JobCounts {
@@ -39,7 +37,7 @@ export async function runDueJobs(
     if (!job) break;
     counts[await tryOnce(ctx, handlers, job)] += 1;
   }
-  return { ...counts, dead: await measureDead(ctx) };
+  return { ...counts, dead: await countDead(ctx) };
 }
 
 const isOpen = and(isNull(jobs.doneAt), isNull(jobs.deadAt));
@@ -147,15 +145,12 @@ async function settle(
     .where(and(eq(jobs.id, id), eq(jobs.attempts, attempt), isOpen));
 }
 
-/** Write down how many are dead, for the alert, and tell. */
-async function measureDead(ctx: Context): Promise<number> {
-  const { rows } = await ctx.db.execute<{ value: number }>(sql`
-    insert into ${telemetryGauges} (series, value, measured_at)
-    select cast(${seriesName("jobs_dead")} as text), count(*), now()
-    from ${jobs} where dead_at is not null
-    on conflict (series) do update set value = excluded.value, measured_at = excluded.measured_at
-    returning value`);
-  return rows[0]?.value ?? 0;
+async function countDead(ctx: Context): Promise<number> {
+  const [row] = await ctx.db
+    .select({ dead: sql<number>`cast(count(*) as integer)` })
+    .from(jobs)
+    .where(isNotNull(jobs.deadAt));
+  return row?.dead ?? 0;
 }
 
 /** Whole seconds: doubling, at random up to half as long again. */

@@ -87,7 +87,11 @@ export const metrics = {
     help: "When a job last did all of its work.",
     labels: ["job"],
   },
-  jobs_dead: { type: "gauge", help: "Jobs that were given up.", labels: [] },
+  dead_letters: {
+    type: "gauge",
+    help: "Jobs and mails that were given up within a day and not tried again.",
+    labels: ["queue"],
+  },
   audit_chain_broken: {
     type: "gauge",
     help: "1 while the audit log is not what was sealed, or is not sealed in time.",

@@ -91,6 +91,11 @@ const gaugeScenarios: Scenario[] = [
   gaugeScenario("DrainStalled", seriesName("telemetry_drain_lag_seconds"), { good: 180, bad: 181 }),
   gaugeScenario("BackupUnsafe", seriesName("backup_unsafe"), { good: 0, bad: 1 }),
   gaugeScenario("AuditChainBroken", seriesName("audit_chain_broken"), { good: 0, bad: 1 }),
+  gaugeScenario("DeadLetters", seriesName("dead_letters", { queue: "mail" }), {
+    good: 4,
+    bad: 5,
+    label: "mail",
+  }),
   gaugeScenario("PagerUndelivered", seriesName("notice_unsent_seconds", { channel: "team" }), {
     good: 300,
     bad: 301,

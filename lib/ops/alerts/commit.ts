@@ -117,7 +117,7 @@ export async function commitEvaluation(
 }
 
 /** The gauges that the evaluator measures for everybody; the drain writes its own. */
-const isOurs = /^(probe_failed|external_probe_failed|notice_unsent_seconds)\{/;
+const isOurs = /^(probe_failed|external_probe_failed|notice_unsent_seconds|dead_letters)\{/;
 
 /** Rows as one parameter. */
 function rowsOf(rows: object[], columns: SQL): SQL {

@@ -1,6 +1,7 @@
 import { type SQL, sql } from "drizzle-orm";
 import type { Context } from "../../context.js";
 import { alertClock, alertSamples, alertSilences, alerts } from "../../db/schema/alerts.js";
+import { jobs } from "../../db/schema/crons.js";
 import { outbox } from "../../db/schema/mail.js";
 import { drainState, telemetryGauges, telemetryMinutes } from "../../db/schema/telemetry.js";
 import { timestamp } from "../../db/timestamp.js";
@@ -36,7 +37,7 @@ export interface Readings {
 /** Read all that the rules ask for, in two calls. Rejects when Postgres is away. */
 export async function readMeasures(ctx: Context, probes: Probes): Promise<Readings> {
   const minute = Math.floor(ctx.now.getTime() / minuteMs) * minuteMs;
-  const [clocks, states, silences, gauges, before, unsent] = await ctx.db.batch([
+  const [clocks, states, silences, gauges, before, unsent, dead] = await ctx.db.batch([
     ctx.db.execute<Record<"counted" | "sampled" | "drained", string>>(sql`
       select ${ms(sql`clock.counted_until`)} as counted, ${ms(sql`clock.sampled_until`)} as sampled,
         ${ms(sql`drained_until`)} as drained
@@ -60,6 +61,12 @@ export async function readMeasures(ctx: Context, probes: Probes): Promise<Readin
       where kind = 'notice' and send and expires_at > ${timestamp(ctx.now)}
         and payload ->> 'rule' <> 'PagerUndelivered'
       group by 1`),
+    ctx.db.execute<{ queue: string; count: number }>(sql`
+      select 'jobs' as queue, cast(count(*) as integer) as count
+      from ${jobs} where dead_at > ${dayBefore(ctx)}
+      union all
+      select 'mail', cast(count(*) as integer)
+      from ${outbox} where kind = 'mail' and failed_at > ${dayBefore(ctx)}`),
   ]);
   const read = clocks.rows[0];
   if (!read) throw new Error("The clock of the alerts or the state of the drain is missing.");
@@ -76,6 +83,10 @@ export async function readMeasures(ctx: Context, probes: Probes): Promise<Readin
   const nowSamples = [
     ...gauges.rows.map(({ series, value }) => ({ series, value: Number(value) })),
     ...ownGauges(ctx, { probes, drainedUntil, waiting }),
+    ...dead.rows.map(({ queue, count }) => ({
+      series: seriesName("dead_letters", { queue }),
+      value: count,
+    })),
   ];
   const samples = new Map<number, Sample[]>([[minute, nowSamples]]);
   for (const row of before.rows) {
@@ -106,6 +117,7 @@ const own: ReadonlySet<MetricName> = new Set([
   "external_probe_failed",
   "telemetry_drain_lag_seconds",
   "notice_unsent_seconds",
+  "dead_letters",
 ]);
 
 /** The others that rules ask for. */
@@ -237,6 +249,7 @@ function alertOf(row: typeof alerts.$inferSelect): Alert {
   };
 }
 
+const dayBefore = ({ now }: Context) => moment(now.getTime() - 24 * 3_600_000);
 const moment = (at: number) => timestamp(new Date(at));
 const ms = (of: SQL) => sql`cast(extract(epoch from ${of}) * 1000 as bigint)`;
 

@@ -234,6 +234,36 @@ export const rules = [
     channel: "page",
   },
   {
+    name: "DeadLetters",
+    summary: "Work was given up and waits for somebody: {label}",
+    condition: {
+      kind: "any",
+      of: [
+        {
+          kind: "gauge",
+          metric: "dead_letters",
+          where: { queue: { matches: "jobs" } },
+          compare: ">=",
+          value: 1,
+          by: "queue",
+        },
+        // A few are addresses that somebody made up; more of them is a key or a domain of ours.
+        {
+          kind: "gauge",
+          metric: "dead_letters",
+          where: { queue: { matches: "mail" } },
+          compare: ">=",
+          value: 5,
+          by: "queue",
+        },
+      ],
+    },
+    forMinutes: 0,
+    resolveMinutes: 1,
+    priority: "P3",
+    channel: "investigate",
+  },
+  {
     name: "PagerUndelivered",
     summary: "Notices through {label} have waited for over 5 min, or are refused",
     condition: {

@@ -55,6 +55,7 @@ const measuredEachMinute: readonly string[] = [
   "probe_failed",
   "external_probe_failed",
   "notice_unsent_seconds",
+  "dead_letters",
 ] satisfies MetricName[];
 
 const staleSeconds = 300;
