@@ -10,6 +10,7 @@ import {
   type FactorOwner,
   Otp,
 } from "./second-factor/second-factor.js";
+import { liveness, requireLive } from "./session/live-record.js";
 import { issueAccessToken } from "./token/access-token.js";
 
 export const Reauthentication = z.strictObject({
@@ -26,7 +27,8 @@ export type FreshAccessToken = z.infer<typeof FreshAccessToken>;
  * An access token whose `auth_time` is now, for whoever shows again that the account is theirs: the
  * password, and the second factor where there is one, which also does alone; a guest has nothing to show.
  * Only the token says so: the session, and with it whatever a refresh gives, stays as it was. Throws
- * `invalid_credentials`, `otp_required`, `otp_invalid`. Source: OWASP ASVS 5.0, 7.5.1.
+ * `invalid_credentials`, `otp_required`, `otp_invalid`, and `session_revoked` or `session_expired` where
+ * the record says so, though the key be there still: it would renew itself. Source: OWASP ASVS 5.0, 7.5.1.
  */
 export async function reauthenticate(
   ctx: Context,
@@ -40,11 +42,13 @@ export async function reauthenticate(
       passwordHash: users.passwordHash,
       sealedSecret: confirmedSecret,
       authMethods: sessions.authMethods,
+      liveness,
     })
     .from(users)
     .innerJoin(sessions, and(eq(sessions.userId, users.id), eq(sessions.id, sessionId)))
     .where(eq(users.id, userId));
   if (!account) throw new AppError("session_revoked");
+  requireLive(ctx, account.liveness);
   const shown = account.isGuest ? [] : await requireShown(ctx, account, input);
   // What the session began with, not what the bearer says: its factor may have been removed since.
   const authMethods = [...new Set([...account.authMethods, ...shown])];

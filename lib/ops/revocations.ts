@@ -1,7 +1,8 @@
 import { and, eq, gt, gte, isNull, or, sql } from "drizzle-orm";
 import { type AuditEntry, auditIfAny, auditRow } from "../audit/audit.js";
 import { getSubject } from "../auth/operator/subject.js";
-import { recordedRevokeAllBefore, revokeSessions } from "../auth/session/session.js";
+import { recordedRevokeAllBefore } from "../auth/session/live-record.js";
+import { revokeSessions } from "../auth/session/session.js";
 import { deleteSessionKeys } from "../auth/session/session-keys.js";
 import type { Context } from "../context.js";
 import { securitySettings, sessions, users } from "../db/schema/accounts.js";

@@ -1,7 +1,7 @@
 import { desc, eq, getTableColumns, sql } from "drizzle-orm";
 import * as z from "zod";
+import { recordedRevokeAllBefore } from "../auth/session/live-record.js";
 import { readSession } from "../auth/session/live-session.js";
-import { recordedRevokeAllBefore } from "../auth/session/session.js";
 import { actingRole } from "../auth/session/session-keys.js";
 import type { Context } from "../context.js";
 import { sessions, users } from "../db/schema/accounts.js";

@@ -6,7 +6,8 @@ import { AppError } from "../../errors.js";
 import { roundTrip } from "../../redis/client.js";
 import type { RoundTrip } from "../../redis/round-trip.js";
 import type { AccessClaims } from "../token/access-token.js";
-import { recordedRevokeAllBefore, revokeSession } from "./session.js";
+import { liveness, requireLive } from "./live-record.js";
+import { revokeSession } from "./session.js";
 import {
   actingRole,
   deleteSessionKeys,
@@ -111,11 +112,9 @@ async function writeBack(
 async function recordOfLiveSession(ctx: Context, { userId, sessionId }: AccessClaims) {
   const [found] = await byId(ctx.db).execute({ id: sessionId });
   if (!found || found.session.revokedAt) throw new AppError("session_revoked");
-  const { session: record, role, isClosed, revokeAllBefore } = found;
+  const { session: record, role } = found;
   if (record.userId !== userId) throw new AppError("token_invalid");
-  if (isClosed || record.createdAt < revokeAllBefore) throw new AppError("session_revoked");
-  const expired = [record.idleExpiresAt, record.expiresAt].some((end) => end && end <= ctx.now);
-  if (expired) throw new AppError("session_expired");
+  requireLive(ctx, { ...record, ...found });
   const actor: Actor = { userId, sessionId, role: actingRole(role, record.authMethods) };
   return { record, actor };
 }
@@ -127,8 +126,8 @@ const byId = prepared((db) =>
     .select({
       session: sessions,
       role: users.role,
-      isClosed: sql<boolean>`(${users.suspendedAt} is not null or ${users.purgeAt} is not null)`,
-      revokeAllBefore: recordedRevokeAllBefore,
+      isClosed: liveness.isClosed,
+      revokeAllBefore: liveness.revokeAllBefore,
     })
     .from(sessions)
     .innerJoin(users, eq(users.id, sessions.userId))

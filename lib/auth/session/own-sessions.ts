@@ -1,4 +1,4 @@
-import { and, desc, eq, gt, gte, isNull, or, sql } from "drizzle-orm";
+import { and, desc, eq, sql } from "drizzle-orm";
 import * as z from "zod";
 import { auditIfAny } from "../../audit/audit.js";
 import type { Actor, Context } from "../../context.js";
@@ -8,7 +8,8 @@ import { AppError } from "../../errors.js";
 import { MomentMs } from "../../moments.js";
 import { sessionsRevoked } from "../../observability/log-lines/sessions.js";
 import { type PageRequest, page } from "../../page.js";
-import { recordedRevokeAllBefore, revokeSessions } from "./session.js";
+import { isLive } from "./live-record.js";
+import { revokeSessions } from "./session.js";
 import { deleteSessionKeys } from "./session-keys.js";
 
 /** A signed-in device as its owner sees it. */
@@ -43,10 +44,7 @@ export async function listSessions(
     .where(
       and(
         eq(sessions.userId, actor.userId),
-        isNull(sessions.revokedAt),
-        gt(sessions.idleExpiresAt, ctx.now),
-        or(isNull(sessions.expiresAt), gt(sessions.expiresAt, ctx.now)),
-        gte(sessions.createdAt, recordedRevokeAllBefore),
+        isLive(ctx),
         request.cursor && isAfter(request.cursor),
       ),
     )

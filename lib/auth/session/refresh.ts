@@ -12,8 +12,9 @@ import { userFromJson } from "../../user/user.js";
 import type { RefreshClaims } from "../token/refresh-token.js";
 import { issueTokenPair, type TokenPair } from "../token/token-pair.js";
 import { idleMs } from "./lifetime.js";
+import { recordedRevokeAllBefore } from "./live-record.js";
 import type { KeyState } from "./live-session.js";
-import { recordedRevokeAllBefore, revokeSession } from "./session.js";
+import { revokeSession } from "./session.js";
 import { actingRole, deleteSessionKeys, writeSessionKey } from "./session-keys.js";
 
 export const RefreshRequest = z.strictObject({ refreshToken: z.string().max(512) });

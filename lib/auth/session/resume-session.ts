@@ -4,7 +4,7 @@ import { sessions, users } from "../../db/schema/accounts.js";
 import { AppError } from "../../errors.js";
 import { passwordMatches } from "../password/password.js";
 import { issueTokenPair, type TokenPair } from "../token/token-pair.js";
-import { recordedRevokeAllBefore } from "./session.js";
+import { liveness, requireLive } from "./live-record.js";
 
 /**
  * The tokens of a session that an earlier call began, minted again at its present counter: the reply to
@@ -18,22 +18,13 @@ export async function resumeSession(
   password?: string,
 ): Promise<TokenPair> {
   const [found] = await ctx.db
-    .select({
-      session: sessions,
-      user: users,
-      revokeAllBefore: recordedRevokeAllBefore,
-    })
+    .select({ session: sessions, user: users, liveness })
     .from(sessions)
     .innerJoin(users, eq(users.id, sessions.userId))
     .where(eq(sessions.id, sessionId));
   if (!found) throw new AppError("session_revoked");
+  requireLive(ctx, found.liveness);
   const { session, user } = found;
-  const isClosed = user.suspendedAt !== null || user.purgeAt !== null;
-  if (session.revokedAt || session.createdAt < found.revokeAllBefore || isClosed) {
-    throw new AppError("session_revoked");
-  }
-  const isExpired = [session.idleExpiresAt, session.expiresAt].some((end) => end && end <= ctx.now);
-  if (isExpired) throw new AppError("session_expired");
   if (password !== undefined && !(await passwordMatches(user.passwordHash, password))) {
     throw new AppError("session_revoked");
   }

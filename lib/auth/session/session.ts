@@ -2,11 +2,12 @@ import { randomBytes } from "node:crypto";
 import { and, desc, eq, getTableColumns, inArray, isNull, ne, type SQL, sql } from "drizzle-orm";
 import type { Context } from "../../context.js";
 import { requiredRow } from "../../db/required-row.js";
-import { securitySettings, sessions, users } from "../../db/schema/accounts.js";
+import { sessions, users } from "../../db/schema/accounts.js";
 import { addressPrefix } from "../../ip-address.js";
 import { isAccountBlocked } from "../account-block.js";
 import type { Device } from "./device.js";
 import { absoluteEnd, idleMs } from "./lifetime.js";
+import { isLive } from "./live-record.js";
 import { deleteSessionKeys } from "./session-keys.js";
 
 /** One sign-in on one device. */
@@ -100,13 +101,12 @@ export function insertSession(
       not exists (select 1 from ${sessions} where ${sessions.userId} = ${row.userId}) as is_first`);
 }
 
-/** The statement that makes the oldest sessions give way; it returns their ids. */
+/** The statement that makes the oldest live sessions give way; it returns their ids. */
 export function displaceSessions(ctx: Context, userId: string) {
-  const live = and(eq(sessions.userId, userId), isNull(sessions.revokedAt));
   const beyond = ctx.db
     .select({ id: sessions.id })
     .from(sessions)
-    .where(live)
+    .where(and(eq(sessions.userId, userId), isLive(ctx)))
     .orderBy(desc(sessions.createdAt), desc(sessions.id))
     .offset(sessionsMax);
   return ctx.db
@@ -115,15 +115,6 @@ export function displaceSessions(ctx: Context, userId: string) {
     .where(and(inArray(sessions.id, beyond), isNull(sessions.revokedAt)))
     .returning({ id: sessions.id });
 }
-
-/**
- * The moment before which every session has ended, for any query. Not a join: the planner takes the one
- * row of that table for thousands, and then reads others whole.
- */
-export const recordedRevokeAllBefore =
-  sql`(select ${securitySettings.revokeAllBefore} from ${securitySettings})`.mapWith(
-    securitySettings.revokeAllBefore,
-  );
 
 export type RevocationReason =
   | "logged_out"

@@ -79,6 +79,32 @@ describe("POST /api/auth/reauthenticate", () => {
     expect(Date.now() - claims.authenticatedAt.getTime()).toBeLessThan(60_000);
   });
 
+  it.each([
+    ["session_revoked", "was revoked", "update sessions set revoked_at = now() where user_id = $1"],
+    ["session_revoked", "is suspended", "update users set suspended_at = now() where id = $1"],
+    ["session_revoked", "is to be deleted", "update users set purge_at = now() where id = $1"],
+    [
+      "session_expired",
+      "lay idle",
+      "update sessions set idle_expires_at = now() where user_id = $1",
+    ],
+    ["session_expired", "ended", "update sessions set expires_at = now() where user_id = $1"],
+  ])("answers %s for a session whose key stayed although it %s", async (code, _, ending) => {
+    const person = await aGuest();
+    await stores.sql(ending, person.user.id);
+    expect(await send(person.accessToken, {})).toMatchObject({ status: 401, code });
+  });
+
+  it("answers session_revoked when everybody's sessions have ended, before Redis is told", async () => {
+    const person = await aGuest();
+    await stores.sql(
+      "update security_settings set revoke_all_before = now() + interval '1 second'",
+    );
+    const answer = await send(person.accessToken, {});
+    await stores.sql("update security_settings set revoke_all_before = to_timestamp(0)");
+    expect(answer).toMatchObject({ status: 401, code: "session_revoked" });
+  });
+
   describe("with a second factor", () => {
     it("takes the code alone, or after the password", async () => {
       const person = await aUser();

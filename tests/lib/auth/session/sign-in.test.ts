@@ -39,6 +39,29 @@ describe("one person's sessions", () => {
     ]);
   });
 
+  it.each([
+    ["lay idle", "update sessions set idle_expires_at = now() where user_id = $1 and id <> $2"],
+    ["expired", "update sessions set expires_at = now() where user_id = $1 and id <> $2"],
+    [
+      "ended with everybody's",
+      `with moment as (update security_settings set revoke_all_before = now() - interval '1 hour')
+        update sessions set created_at = now() - interval '2 hours'
+        where user_id = $1 and id <> $2`,
+    ],
+  ])("do not give way to those that %s", async (_, ending) => {
+    const person = await aUser();
+    for (let session = 1; session < 10; session++) await logIn(person);
+    await stores.sql(
+      "update sessions set created_at = now() - interval '50 minutes' where id = $1",
+      person.sessionId,
+    );
+    await stores.sql(ending, person.user.id, person.sessionId);
+    await logIn(person);
+    expect((await read(person)).status).toBe(200);
+    expect(await events("session_displaced", person)).toEqual([]);
+    await stores.sql("update security_settings set revoke_all_before = to_timestamp(0)");
+  });
+
   it("do not give way to another person's", async () => {
     const [person, other] = [await aUser(), await aUser()];
     for (let session = 0; session < 10; session++) await logIn(other);
