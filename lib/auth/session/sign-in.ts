@@ -85,7 +85,7 @@ export async function beginSession(
   const displaced = others.at(-1) as { id: string }[];
   const ended = ending ? (others.at(-2) as { id: string }[]) : [];
   if (!inserted) throw new Error("The inserted session was not returned.");
-  const isNewDevice = !inserted.knows_device && !inserted.is_first;
+  const isNewDevice = row.deviceId !== null && !inserted.knows_device && !inserted.is_first;
   if (isNewDevice) securityEvent(ctx, "new_device", { userId: user.id });
   for (const { id } of displaced) {
     securityEvent(ctx, "session_displaced", { userId: user.id, data: { sessionId: id } });

@@ -82,6 +82,14 @@ describe("a device that an account was never used on", () => {
   });
 });
 
+describe("a client that sends no device id", () => {
+  it("is told of as no device at all", async () => {
+    const person = await aUser({ device: undefined });
+    for (let session = 0; session < 2; session++) await logIn(person);
+    expect(await events("new_device", person)).toEqual([]);
+  });
+});
+
 describe("a sign-in to an account that changes meanwhile", () => {
   it.each([
     ["the password", "password_hash = 'changed'"],
