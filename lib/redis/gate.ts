@@ -9,8 +9,8 @@ const fields = ["revokeAllBefore", "flags", "breaker:toolkit", "lastDrain"] as c
 export type GateField = (typeof fields)[number];
 
 export interface Gate {
-  /** The moment before which every session has ended, in ms; 0 when there is none. */
-  revokeAllBefore: number;
+  /** The moment before which every session has ended, in ms; null when Redis has lost it. */
+  revokeAllBefore: number | null;
   /** The mirror of the flags; null when Redis has lost it. */
   flags: string | null;
   /** The state of the toolkit's circuit breaker; null while it is closed and nothing has failed. */
@@ -26,7 +26,7 @@ export async function readGate(trip: RoundTrip): Promise<Gate> {
     revokeAllBefore: momentMs(revokeAllBefore),
     flags: flags ?? null,
     toolkitBreaker: toolkitBreaker ?? null,
-    lastDrainMs: momentMs(lastDrain),
+    lastDrainMs: momentMs(lastDrain) ?? 0,
   };
 }
 
@@ -39,6 +39,7 @@ export async function writeGate(
 }
 
 /** Written by hand, too: only what is a moment may reach the sessions and Postgres. */
-function momentMs(value: string | null | undefined): number {
-  return new Date(Number(value ?? 0)).getTime() || 0;
+function momentMs(value: string | null | undefined): number | null {
+  const ms = new Date(Number(value ?? Number.NaN)).getTime();
+  return Number.isNaN(ms) ? null : ms;
 }

@@ -24,10 +24,10 @@ export interface KeptSession {
   expiresAt: number | null;
 }
 
-/** What Redis says of a session; `session` is null when it has no key. */
+/** What Redis says of a session; each null when Redis has none of it. */
 export interface SessionAnswer {
   session: KeptSession | null;
-  revokeAllBefore: number;
+  revokeAllBefore: number | null;
 }
 
 /** Ask for a session within `trip`; null when it has no key. Rejects when Redis cannot answer. */
@@ -43,7 +43,8 @@ export async function readSession(trip: RoundTrip, id: string): Promise<KeptSess
  *
  * A key that is there decides. One that is missing was deleted by somebody, which ends the session, or
  * was lost with Redis: then, and when Redis is away (`answer` null), the record in Postgres decides
- * alone, so that lost keys sign nobody out.
+ * alone, so that lost keys sign nobody out. So it does when Redis has lost the moment that ends all
+ * sessions, so that this brings nobody back.
  */
 export async function requireLiveSession(
   ctx: Context,
@@ -54,6 +55,7 @@ export async function requireLiveSession(
   if (!answer) return (await recordOfLiveSession(ctx, claims)).actor;
   const { session, revokeAllBefore } = answer;
   if (!session) return decideByRecord(ctx, claims);
+  if (revokeAllBefore === null) return (await recordOfLiveSession(ctx, claims)).actor;
   if (session.userId !== claims.userId) throw new AppError("token_invalid");
   if (session.createdAt < revokeAllBefore) throw new AppError("session_revoked");
   if (session.expiresAt !== null && session.expiresAt <= ctx.now.getTime()) {

@@ -37,8 +37,8 @@ async function agreeOnRevokeAll(ctx: Context): Promise<void> {
   const before = securitySettings.revokeAllBefore;
   const [settings] = await ctx.db
     .update(securitySettings)
-    .set({ revokeAllBefore: sql`greatest(${before}, to_timestamp(${inRedis / 1000}))` })
+    .set({ revokeAllBefore: sql`greatest(${before}, to_timestamp(${(inRedis ?? 0) / 1000}))` })
     .returning();
   const agreed = settings?.revokeAllBefore.getTime() ?? 0;
-  if (agreed > inRedis) await writeGate("revokeAllBefore", agreed, ctx);
+  if (inRedis === null || agreed > inRedis) await writeGate("revokeAllBefore", agreed, ctx);
 }

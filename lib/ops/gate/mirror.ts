@@ -9,6 +9,7 @@ import { readRecorded } from "./recorded-rules.js";
 /**
  * Written in one moment, and never over what a newer record has written meanwhile. A version that stood
  * there before the record was read, and is newer, is of a record that is no more: Postgres was restored.
+ * Of the moment that ends all sessions the later counts, for one is set in Redis by hand, too.
  * In parts, for a script can unpack some eight thousand values at once.
  */
 const write = script(`
@@ -20,9 +21,13 @@ if mayWrite("flags", ARGV[1], ARGV[2]) then
   redis.call("HSET", KEYS[1], "flags", ARGV[3])
   redis.call("HSET", KEYS[3], "flags", ARGV[1])
 end
+local ended = tonumber(redis.call("HGET", KEYS[1], "revokeAllBefore") or "")
+if not ended or ended < tonumber(ARGV[6]) then
+  redis.call("HSET", KEYS[1], "revokeAllBefore", ARGV[6])
+end
 if mayWrite("blocks", ARGV[4], ARGV[5]) then
   redis.call("DEL", KEYS[2])
-  for from = 6, #ARGV, 1000 do
+  for from = 7, #ARGV, 1000 do
     redis.call("SADD", KEYS[2], unpack(ARGV, from, math.min(from + 999, #ARGV)))
   end
   redis.call("HSET", KEYS[3], "blocks", ARGV[4])
@@ -30,17 +35,18 @@ end
 return 1`);
 
 /**
- * Write the flags, and the blocks that have not expired, from Postgres into Redis. Harmless twice, at
- * once and late. Rejects when one of the stores is away.
+ * Write the flags, the blocks that have not expired, and the moment that ends all sessions from Postgres
+ * into Redis. Harmless twice, at once and late. Rejects when one of the stores is away.
  */
 export async function mirrorGate(ctx: Context): Promise<{ blocks: number }> {
   // Before the record: what stands there now cannot be newer than what is read next.
   const seen = await readVersions(ctx);
-  const { flags, blocks } = await readRecorded(ctx);
+  const { flags, blocks, revokeAllBeforeMs } = await readRecorded(ctx);
   const trip = roundTrip(ctx);
   const text = flagsText(flags.version, flags.rows);
   const ofFlags = [flags.version, seen.flags, text];
-  const args = [...ofFlags, blocks.version, seen.blocks, mirrorMark, ...blocks.values];
+  const ofBlocks = [blocks.version, seen.blocks];
+  const args = [...ofFlags, ...ofBlocks, revokeAllBeforeMs, mirrorMark, ...blocks.values];
   await Promise.all([trip.script(write, ["gate", ...blocksKeys], args), trip.send()]);
   return { blocks: blocks.values.length };
 }

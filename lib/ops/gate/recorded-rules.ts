@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { sql } from "drizzle-orm";
 import type { Context } from "../../context.js";
+import { securitySettings } from "../../db/schema/accounts.js";
 import { blocks, flags, mirrorVersions } from "../../db/schema/gate.js";
 import { timestamp } from "../../db/timestamp.js";
 import { rulesUnreadable } from "../../observability/log-lines/gate.js";
@@ -9,28 +10,34 @@ import { platform } from "../../platform/installed.js";
 import type { Platform } from "../../platform/platform.js";
 import { type FlagRow, type Flags, flagsText, noFlags, parseFlags } from "../flags/flags.js";
 
-/** The flags and blocks as Postgres records them. */
+/** The flags, the blocks and the moment that ends all sessions, as Postgres records them. */
 export interface Recorded {
   flags: { version: number; rows: FlagRow[] };
   blocks: { version: number; values: string[] };
+  revokeAllBeforeMs: number;
 }
 
-/** Both in one statement, so that they are of one moment. Rejects when Postgres is away. */
+/** All in one statement, so that they are of one moment. Rejects when Postgres is away. */
 export async function readRecorded(ctx: Context): Promise<Recorded> {
-  const { rows } = await ctx.db.execute<Record<"versions" | "flags" | "blocks", string>>(sql`
+  const { rows } = await ctx.db.execute<
+    Record<"versions" | "flags" | "blocks" | "revoke_all_before_ms", string>
+  >(sql`
     select
       (select json_object_agg(name, version) from ${mirrorVersions})::text as versions,
       (select coalesce(json_agg(json_build_object('name', name, 'kind', kind, 'enabled', enabled,
           'isPublic', is_public, 'percentage', percentage, 'users', users)), '[]')
         from ${flags})::text as flags,
       (select coalesce(json_agg(value order by value collate "C"), '[]') from ${blocks}
-        where ended_at is null and expires_at > ${timestamp(ctx.now)})::text as blocks`);
+        where ended_at is null and expires_at > ${timestamp(ctx.now)})::text as blocks,
+      (select floor(extract(epoch from revoke_all_before) * 1000)::bigint
+        from ${securitySettings})::text as revoke_all_before_ms`);
   const [row] = rows;
   if (!row) throw new Error("The flags and blocks were not returned.");
   const versions = JSON.parse(row.versions) as Record<"flags" | "blocks", number>;
   return {
     flags: { version: versions.flags, rows: JSON.parse(row.flags) },
     blocks: { version: versions.blocks, values: JSON.parse(row.blocks) },
+    revokeAllBeforeMs: Number(row.revoke_all_before_ms),
   };
 }
 

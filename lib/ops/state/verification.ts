@@ -96,7 +96,8 @@ async function revokeAllFinding(ctx: Context): Promise<Finding> {
     readGate(trip),
     trip.send(),
   ]);
-  const isSame = Math.abs(recorded - gate.revokeAllBefore) < 1;
+  const { revokeAllBefore: held } = gate;
+  const isSame = held !== null && Math.abs(recorded - held) < 1;
   const detail = isSame
     ? "the same in both stores"
     : "differs: the clock makes the later one count";

@@ -8,7 +8,9 @@ import type { Context } from "../../../../lib/context.js";
 import { database } from "../../../../lib/db/database.js";
 import { env } from "../../../../lib/env.js";
 import { noFacts } from "../../../../lib/facts.js";
+import { mirrorGate } from "../../../../lib/ops/gate/mirror.js";
 import { call } from "../../../support/call.js";
+import { aContext } from "../../../support/context.js";
 import { aUser, type Person } from "../../../support/people.js";
 import { useStores } from "../../../support/stores.js";
 
@@ -103,6 +105,43 @@ describe("revokeAllBefore", () => {
     expect(Number(await stores.redis("HGET", "gate", "revokeAllBefore"))).toBeGreaterThan(0);
     const later = await aUser();
     expect((await read(later)).status).toBe(200);
+  });
+
+  it("stays when Redis loses the gate alone, and is put back with the flags", async () => {
+    const person = await aUser();
+    const at = String(moment());
+    await stores.sql(
+      "update security_settings set revoke_all_before = to_timestamp($1::bigint / 1000.0)",
+      at,
+    );
+    await stores.redis("HSET", "gate", "revokeAllBefore", at);
+    await stores.redis("DEL", "gate");
+    expect(await read(person)).toMatchObject(revoked);
+    await stores.settled();
+    expect(await stores.redis("HGET", "gate", "revokeAllBefore")).toBe(at);
+    expect(await read(person)).toMatchObject(revoked);
+  });
+
+  it("costs one statement more for as long as Redis has lost it", async () => {
+    const person = await aUser();
+    const cost = async () => {
+      await stores.resetCalls();
+      expect((await read(person)).status).toBe(200);
+      return stores.calls();
+    };
+    const normal = await cost();
+    await stores.redis("HDEL", "gate", "revokeAllBefore");
+    expect(await cost()).toEqual({ ...normal, postgresCalls: normal.postgresCalls + 1 });
+    await mirrorGate(aContext());
+    expect(await cost()).toEqual(normal);
+  });
+
+  it("is never put back over a later one", async () => {
+    const at = String(moment());
+    await stores.redis("HSET", "gate", "revokeAllBefore", at);
+    await mirrorGate(aContext());
+    expect(await stores.redis("HGET", "gate", "revokeAllBefore")).toBe(at);
+    await sweep();
   });
 
   it("ends nobody's session, and lets the sweep go on, when it is no number", async () => {
