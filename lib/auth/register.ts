@@ -7,6 +7,7 @@ import { writeOnce } from "../db/write-once.js";
 import { AppError } from "../errors.js";
 import { deliverLater, newMailId } from "../mail/outbox.js";
 import { LanguageTag, TimeZone } from "../user/language-tag.js";
+import { secondsUntilMove, zoneToStore } from "../user/time-zone.js";
 import type { UserRow } from "../user/user.js";
 import { canonicalEmail } from "./email/address.js";
 import { issueCode } from "./email/mail-code.js";
@@ -38,7 +39,8 @@ export type Registration = z.infer<typeof Registration>;
 /**
  * Make an account and sign it in. The address is only claimed, so the answer is the same whether or not
  * somebody has it already, and nothing of theirs changes. With a guest's bearer it is that account which
- * gets the address, and its other sessions end. Not idempotent: each call is one account, but a guest is
+ * gets the address, and its other sessions end; its time zone moves by the rule of `PATCH /api/user`, and
+ * stays where that would refuse. Not idempotent: each call is one account, but a guest is
  * upgraded once: `session_revoked` afterwards. Throws `validation_failed` for an address or a password
  * that is not acceptable, `token_expired` for a guest who needs a refresh.
  */
@@ -67,15 +69,14 @@ export async function register(
     passwordHash: await hashPassword(input.password),
     name: input.name,
     isGuest: false,
-    timeZone: input.timeZone ?? guest?.timeZone ?? "UTC",
     nativeLanguage: input.nativeLanguage ?? guest?.nativeLanguage ?? null,
     targetLanguage: input.targetLanguage ?? guest?.targetLanguage ?? null,
     acceptedTermsAt: ctx.now,
     updatedAt: ctx.now,
   };
-  return guest
-    ? upgrade(ctx, guest, account, row, client)
-    : create(ctx, { id, createdAt: ctx.now, ...account }, row, client);
+  if (guest) return upgrade(ctx, guest, account, input.timeZone ?? guest.timeZone, row, client);
+  const { timeZone = "UTC" } = input;
+  return create(ctx, { id, createdAt: ctx.now, timeZone, ...account }, row, client);
 }
 
 interface ClaimingAccount extends Partial<UserRow> {
@@ -105,14 +106,21 @@ async function upgrade(
   ctx: Context,
   guest: UserRow,
   account: ClaimingAccount,
+  timeZone: string,
   row: SessionRow,
   client: SignInClient,
 ): Promise<TokenPair> {
   const mailId = newMailId();
-  const pair = await beginSession(ctx, { ...guest, ...account }, row, client, {
-    unchanged: sql`${users.isGuest} and ${users.mergedInto} is null`,
+  const moves = timeZone !== guest.timeZone && secondsUntilMove(ctx, guest.timeZoneChangedAt) <= 0;
+  const user = { ...guest, ...account, ...(moves && { timeZone }) };
+  const pair = await beginSession(ctx, user, row, client, {
+    unchanged: sql`${users.isGuest} and ${users.mergedInto} is null
+      and ${eq(users.timeZone, guest.timeZone)}`,
     alongside: [
-      ctx.db.update(users).set(account).where(eq(users.id, guest.id)),
+      ctx.db
+        .update(users)
+        .set({ ...account, ...(moves && zoneToStore(ctx, timeZone)) })
+        .where(eq(users.id, guest.id)),
       issueVerification(ctx, row.userId, account.claimedEmail, mailId),
     ],
     ending: revokeSessions(ctx, { userId: guest.id, except: row.id }, "account_upgraded"),

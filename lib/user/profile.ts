@@ -1,14 +1,14 @@
-import { and, eq, isNull, lte, or, type SQL, sql } from "drizzle-orm";
+import { and, eq, type SQL, sql } from "drizzle-orm";
 import * as z from "zod";
 import { type AuditAction, auditIfAny } from "../audit/audit.js";
 import type { Actor, Context } from "../context.js";
 import { lacksRequiredRow } from "../db/failures.js";
 import { requiredRow } from "../db/required-row.js";
 import { users } from "../db/schema/accounts.js";
-import { timestamp } from "../db/timestamp.js";
 import { writeOnce } from "../db/write-once.js";
 import { AppError } from "../errors.js";
 import { LanguageTag, TimeZone } from "./language-tag.js";
+import { mayMove, secondsUntilMove, zoneToStore } from "./time-zone.js";
 import { presentUser, type User, userFromJson } from "./user.js";
 
 /** The app's words for levels, each with the levels of the Common European Framework that it covers. */
@@ -126,41 +126,6 @@ function levelToStore(level: Level): string | SQL {
 
 const isLevelWord = (level: Level): level is LevelWord => level in levelWords;
 
-const hourMs = 3_600_000;
-/** Else somebody could live a day twice, and double its limits. */
-const zoneKeptMs = 20 * hourMs;
-
-/**
- * A new zone counts from the next midnight of the one in force until then, so that no day is cut short
- * or begun twice. Naming the zone that was chosen already changes nothing.
- */
-function zoneToStore(ctx: Context, timeZone: string) {
-  const now = timestamp(ctx.now);
-  const inForce = sql`case when ${users.timeZoneFrom} > ${now} then ${users.previousTimeZone}
-    else ${users.timeZone} end`;
-  // Postgres's list of zones may be older than Node.js's, by which names are accepted.
-  const known = sql`coalesce((select name from pg_timezone_names
-    where lower(name) = lower(${inForce}) limit 1), 'UTC')`;
-  const midnight = sql`(select (date_trunc('day', ${now} at time zone zone) + interval '1 day')
-    at time zone zone from (select ${known} as zone) known)`;
-  const ifNew = (value: SQL, kept: SQL) =>
-    sql`case when ${users.timeZone} = ${timeZone} then ${kept} else ${value} end`;
-  return {
-    timeZone,
-    previousTimeZone: ifNew(inForce, sql`${users.previousTimeZone}`),
-    timeZoneFrom: ifNew(midnight, sql`${users.timeZoneFrom}`),
-    timeZoneChangedAt: ifNew(now, sql`${users.timeZoneChangedAt}`),
-  };
-}
-
-function mayMove(ctx: Context, timeZone: string): SQL | undefined {
-  return or(
-    eq(users.timeZone, timeZone),
-    isNull(users.timeZoneChangedAt),
-    lte(users.timeZoneChangedAt, new Date(ctx.now.getTime() - zoneKeptMs)),
-  );
-}
-
 /** Why nothing was changed. */
 async function refusal(ctx: Context, userId: string): Promise<AppError> {
   const [user] = await ctx.db
@@ -168,7 +133,6 @@ async function refusal(ctx: Context, userId: string): Promise<AppError> {
     .from(users)
     .where(eq(users.id, userId));
   if (!user) return new AppError("session_revoked");
-  const freeAtMs = (user.changedAt?.getTime() ?? 0) + zoneKeptMs;
-  const retryAfterSeconds = Math.max(1, Math.ceil((freeAtMs - ctx.now.getTime()) / 1000));
+  const retryAfterSeconds = Math.max(1, secondsUntilMove(ctx, user.changedAt));
   return new AppError("time_zone_changed_recently", { retryAfterSeconds });
 }

@@ -166,6 +166,76 @@ describe("POST /api/auth/register with a guest's bearer", () => {
     expect(made).toEqual([]);
   });
 
+  describe("that names a time zone", () => {
+    const upgrade = ({ accessToken: token }: TokenPair, timeZone: string) =>
+      call(register, "POST", { body: registration({ timeZone }), token });
+    const zones = async ({ user: { id } }: TokenPair) => {
+      const [row] = await stores.sql(
+        `select time_zone, previous_time_zone, time_zone_changed_at,
+          to_char(time_zone_from at time zone previous_time_zone, 'HH24:MI:SS') as from_time
+         from users where id = $1`,
+        id,
+      );
+      return row;
+    };
+
+    it("lets it count from the next midnight of the guest's, and only once in 20 hours", async () => {
+      const guest = await aGuest({ timeZone: "Asia/Tokyo" });
+      const upgraded = await upgrade(guest, "Europe/Madrid");
+      expect(upgraded).toMatchObject({
+        status: 201,
+        body: { user: { timeZone: "Europe/Madrid" } },
+      });
+      expect(await zones(guest)).toMatchObject({
+        time_zone: "Europe/Madrid",
+        previous_time_zone: "Asia/Tokyo",
+        from_time: "00:00:00",
+      });
+      const again = await call(user, "PATCH", {
+        token: upgraded.body.accessToken,
+        body: { timeZone: "America/Lima" },
+      });
+      expect(again).toMatchObject({ status: 409, code: "time_zone_changed_recently" });
+    });
+
+    it("keeps the guest's when that was changed within 20 hours", async () => {
+      const guest = await aGuest({ timeZone: "Asia/Tokyo" });
+      const body = { timeZone: "Europe/Madrid" };
+      await call(user, "PATCH", { token: guest.accessToken, body });
+      const before = await zones(guest);
+      const upgraded = await upgrade(guest, "America/Los_Angeles");
+      expect(upgraded).toMatchObject({
+        status: 201,
+        body: { user: { timeZone: "Europe/Madrid" } },
+      });
+      expect(await zones(guest)).toEqual(before);
+    });
+
+    it("begins no change when it is the guest's", async () => {
+      const guest = await aGuest({ timeZone: "Asia/Tokyo" });
+      expect((await upgrade(guest, "Asia/Tokyo")).status).toBe(201);
+      expect(await zones(guest)).toMatchObject({ time_zone_changed_at: null });
+    });
+  });
+
+  it("asks to be repeated when the guest's time zone changes meanwhile", async () => {
+    const guest = await aGuest({ timeZone: "Asia/Tokyo" });
+    const changeBefore = async (body: unknown) => {
+      const isInsert = JSON.stringify(body).includes("knows_device");
+      if (isInsert) {
+        await stores.sql("update users set time_zone = 'Europe/Rome' where id = $1", guest.user.id);
+      }
+      return isInsert;
+    };
+    await stores.faults.postgres.set({ kind: "latency", ms: 1, match: changeBefore });
+    const body = registration();
+    const send = () => call(register, "POST", { body, token: guest.accessToken });
+    expect(await send()).toMatchObject({ status: 503, code: "service_unavailable" });
+    await stores.faults.postgres.set(null);
+    const upgraded = await send();
+    expect(upgraded).toMatchObject({ status: 201, body: { user: { timeZone: "Europe/Rome" } } });
+  });
+
   it("ends the guest's sessions", async () => {
     const guest = await aGuest();
     await call(register, "POST", { body: registration(), token: guest.accessToken });
