@@ -49,8 +49,8 @@ export function isOutdated(passwordHash: string): boolean {
  */
 export function passwordRefusal(password: string, email: string): FieldError | null {
   const characters = [...password.normalize("NFC")].length;
-  const plain = password.toLowerCase();
-  const [localPart = ""] = email.split("@");
+  const plain = plainText(password);
+  const [localPart = ""] = plainText(email).split("@");
   if (characters < passwordLengthMin || characters > passwordLengthMax) {
     return refusal(
       "password_length",
@@ -68,5 +68,7 @@ export function passwordRefusal(password: string, email: string): FieldError | n
   }
   return null;
 }
+
+const plainText = (text: string) => text.toLowerCase().normalize("NFC");
 
 const refusal = (code: string, message: string) => ({ pointer: "/password", code, message });

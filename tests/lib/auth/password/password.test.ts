@@ -111,6 +111,15 @@ describe("a new password", () => {
     expect(refusal(password)).toBe(code);
   });
 
+  it.each(["e\u0301lodie-smith", "\u00e9lodie-smith"])(
+    "may not hold an address's local part however its accents were typed: %j",
+    (localPart) => {
+      for (const password of ["e\u0301lodie-smith", "\u00c9LODIE-smith1"]) {
+        expect(refusal(password, `${localPart}@example.com`)).toBe("password_email");
+      }
+    },
+  );
+
   it("may hold an address's local part when that is hardly a word", () => {
     expect(refusal("adaptable horse", "ada@example.com")).toBeNull();
   });
