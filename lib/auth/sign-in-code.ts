@@ -1,4 +1,5 @@
 import { eq, getTableColumns, isNull, sql } from "drizzle-orm";
+import { auditRow } from "../audit/audit.js";
 import type { Context } from "../context.js";
 import { users } from "../db/schema/accounts.js";
 import { xpEntries } from "../db/schema/user-data.js";
@@ -67,7 +68,14 @@ export function bindByCode(
     withParts: [consumed(codeId)],
     unchanged: sql`exists (select 1 from consumed) and ${isNull(users.email)}
       and ${eq(users.claimedEmail, email)}`,
-    alongside: [bind],
+    alongside: [
+      bind,
+      auditRow(ctx, {
+        actor: { kind: "user", id: user.id },
+        action: "email.verified",
+        subjectId: user.id,
+      }),
+    ],
   };
 }
 

@@ -69,6 +69,11 @@ describe("an address that several accounts claim", () => {
     expect(answer.body.user).toMatchObject({ id: second?.user.id, email, emailVerified: true });
     const [row] = await stores.sql("select * from users where email = $1", email);
     expect(row).toMatchObject({ id: second?.user.id, claimed_email: null });
+    const audited = await stores.sql(
+      "select actor_id, subject_id from audit_log where action = 'email.verified' and subject_id = any($1::text[])",
+      `{${first?.user.id},${second?.user.id}}`,
+    );
+    expect(audited).toEqual([{ actor_id: second?.user.id, subject_id: second?.user.id }]);
     // From now on the address is one account's: no device of a claim changes that.
     expect((await elsewhere(email, "the second one's")).status).toBe(200);
     const body = { email, password: "the first one's", device: { id: first?.deviceId } };
