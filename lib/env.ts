@@ -139,7 +139,8 @@ export function readEnv(source: Record<string, string | undefined>) {
     const problems = parsed.error.issues.map(
       (issue) => `${String(issue.path[0])}: ${issue.message}`,
     );
-    throw new EnvironmentError(`The environment is not valid. ${problems.join("; ")}`);
+    const told = `The environment is not valid. ${problems.join("; ")}`;
+    throw new EnvironmentError(given.JWT_SECRET ? told : `JWT_SECRET is required; ${told}`);
   }
   const value = parsed.data;
   const production = value.NODE_ENV === "production";

@@ -268,6 +268,15 @@ describe("JWT_SECRET", () => {
     expect(refusal({ JWT_SECRET })).toBe("JWT_SECRET is required");
   });
 
+  it.each([
+    [{ PORT: "x" }, ["PORT"]],
+    [{ NODE_ENV: "staging", CORS_ORIGIN: "*" }, ["NODE_ENV", "CORS_ORIGIN"]],
+  ])("is required, which is said first where %j is wrong as well", (others, names) => {
+    const message = refusal({ JWT_SECRET: "", ...others });
+    expect(message).toMatch(/^JWT_SECRET is required; /);
+    for (const name of names) expect(message).toContain(`${name}: `);
+  });
+
   it("is read without white space and line breaks, as openssl prints them", () => {
     expect(read({ JWT_SECRET: `${strong}\n ${strong}==\n` }).jwt.secret).toBe(
       `${strong}${strong}==`,
