@@ -4,6 +4,7 @@ import type { Context } from "../context.js";
 import { users } from "../db/schema/accounts.js";
 import { outbox } from "../db/schema/mail.js";
 import { externalCall } from "../observability/external-call.js";
+import { noticesExpired } from "../observability/log-lines/alerts.js";
 import {
   mailFailed,
   mailRetried,
@@ -204,9 +205,17 @@ async function removeExpired(ctx: Context): Promise<number> {
   const removed = await ctx.db
     .delete(outbox)
     .where(sql`${outbox.id} = any(array(${expired}))`)
-    .returning({ wasWaiting: sql<boolean>`${outbox.send} and ${outbox.failedAt} is null` });
-  const unsent = removed.filter(({ wasWaiting }) => wasWaiting).length;
-  if (unsent > 0) mailsExpired(ctx.correlationId, unsent);
+    .returning({
+      kind: outbox.kind,
+      wasWaiting: sql<boolean>`${outbox.send} and ${outbox.failedAt} is null`,
+    });
+  for (const [kind, told] of [
+    ["mail", mailsExpired],
+    ["notice", noticesExpired],
+  ] as const) {
+    const unsent = removed.filter((row) => row.wasWaiting && row.kind === kind).length;
+    if (unsent > 0) told(ctx.correlationId, unsent);
+  }
   return removed.length;
 }
 

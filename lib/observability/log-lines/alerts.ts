@@ -44,6 +44,15 @@ export function noticeFailed({ correlationId, ...data }: NoticeTry & { reason: s
   log("ERROR", { evt: "notice_failed", cat: "alerts", correlationId, data }, "Notice is refused");
 }
 
+/** Notices were dropped that had reached nobody when it was too late to tell. */
+export function noticesExpired(correlationId: string, count: number): void {
+  log(
+    "ERROR",
+    { evt: "notices_expired", cat: "alerts", correlationId, data: { count } },
+    "Notices expired undelivered",
+  );
+}
+
 /** Nobody is set to be told: this line is all there is. */
 export function noticeUnaddressed({ correlationId, ...data }: NoticeTry): void {
   log(

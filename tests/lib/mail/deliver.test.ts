@@ -350,6 +350,21 @@ describe("the clock's delivery", () => {
     expect(await mailbox.to(waiting.email)).toEqual([]);
   });
 
+  it("tells notices that expired as notices", async () => {
+    const ctx = aContext();
+    await deliverDue(ctx);
+    const [mail, ...notices] = [await queued(), await queued(), await queued()];
+    for (const { id } of notices) {
+      await stores.sql("update outbox set kind = 'notice' where id = $1", id);
+    }
+    for (const { id } of [mail, ...notices]) {
+      await stores.sql("update outbox set expires_at = now() where id = $1", id);
+    }
+    expect(await deliverDue(ctx)).toMatchObject({ expired: 3 });
+    expect(lines.read("mails_expired")).toMatchObject([{ level: "WARN", data: { count: 1 } }]);
+    expect(lines.read("notices_expired")).toMatchObject([{ level: "ERROR", data: { count: 2 } }]);
+  });
+
   it("leaves a mail to whoever has its lease", async () => {
     const { ctx, id, email } = await queued();
     mailbox.provider.fail({ kind: "latency", ms: 300 });
