@@ -20,6 +20,9 @@ const msAgo = (interval: string) => () =>
 /** As long as the audit log names them. */
 const audited = ({ env }: Context) =>
   sql`now() - make_interval(days => ${Math.max(30, env.audit.retentionDays)})`;
+/** As long as the audit log, with which they make the timeline of an incident. */
+const incidents = ({ env }: Context) =>
+  sql`now() - make_interval(days => ${Math.max(90, env.audit.retentionDays)})`;
 
 /**
  * How long rows stay after they have ended. The hour is for clocks that differ. A revoked session stays
@@ -38,6 +41,7 @@ const expired: readonly Expired[] = [
   { table: "security_events", column: "at", before: ago("30 days") },
   { table: "blocks", column: "expires_at", before: ago("30 days") },
   { table: "unusual_usage", column: "hour", before: ago("30 days") },
+  { table: "alert_transitions", column: "minute", before: incidents },
   { table: "cron_runs", column: "slot", before: ago("30 days") },
   { table: "sessions", column: "revoked_at", before: audited, only: "revoked_at is not null" },
 ];

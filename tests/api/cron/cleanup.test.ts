@@ -59,6 +59,12 @@ const kinds: [table: string, insert: string, young: string, old: string][] = [
     "721 hours",
   ],
   ["unusual_usage", "values ($1, now() - $2::interval, 1)", "719 hours", "721 hours"],
+  [
+    "alert_transitions",
+    "values ($1, now() - $2::interval, 'r', '', 'pending', 'firing', 'd')",
+    "2159 hours",
+    "2161 hours",
+  ],
   ["cron_runs", "values ($1, now() - $2::interval, 1, now())", "719 hours", "721 hours"],
   [
     "jobs",
