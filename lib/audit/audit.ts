@@ -49,8 +49,11 @@ export interface AuditEntry {
   /** Who changed it. An operator is one who acts on others; on their own things they are a user. */
   actor: { kind: "user" | "operator"; id: string } | { kind: "system" };
   action: AuditAction;
-  /** The account that the changed data is about; else what else was changed, never an address. */
-  subjectId: string;
+  /**
+   * The account that the changed data is about; else what else was changed, never an address. As SQL, what
+   * the batch itself has made.
+   */
+  subjectId: string | SQL<string>;
   /** An operator's words for why. */
   reason?: string;
 }

@@ -5,10 +5,13 @@ import { maskedEmail } from "../auth/operator/subject.js";
 import { confirmedSecret } from "../auth/second-factor/second-factor.js";
 import type { Context } from "../context.js";
 import { sessions, users } from "../db/schema/accounts.js";
+import { blocks } from "../db/schema/gate.js";
 import { auditLog, securityEvents } from "../db/schema/security.js";
 import { timestamp } from "../db/timestamp.js";
 import { AppError } from "../errors.js";
 import { canonicalAddress } from "../ip-address.js";
+import { BlockShown, findBlocks, standing } from "./blocks/block.js";
+import { personOf } from "./blocks/members.js";
 import { AccessLogRow, findRequests } from "./telemetry/access-log.js";
 
 const AccountFound = z.strictObject({
@@ -18,7 +21,7 @@ const AccountFound = z.strictObject({
   /** False where the address is only claimed. */
   emailConfirmed: z.boolean(),
   role: z.enum(["user", "operator", "admin"]),
-  state: z.enum(["active", "guest", "merged", "suspended", "deletion_pending"]),
+  state: z.enum(["active", "guest", "merged", "suspended", "blocked", "deletion_pending"]),
   secondFactor: z.boolean(),
   createdAt: z.iso.datetime(),
   liveSessions: z.int(),
@@ -49,6 +52,8 @@ export const Found = z.strictObject({
   /** What the text was taken for; a UUID may be two things. */
   lookedUpAs: z.array(z.enum(["correlationId", "userId", "sessionId", "email", "ip"])),
   accounts: z.array(AccountFound),
+  /** Those that stand, of an address also the ones of networks that hold it. */
+  blocks: z.array(BlockShown),
   securityEvents: z.array(EventFound),
   audit: z.array(AuditFound),
   /** Of the last week. */
@@ -73,12 +78,20 @@ export async function find(ctx: Context, text: string): Promise<Found> {
   const userIds = is("userId") && ids.length === 0 ? [text] : ids;
   const address = is("ip") ? canonicalAddress(text) : undefined;
   const correlation = is("correlationId") ? text : undefined;
-  const [events, audits, requests] = await Promise.all([
+  const [blocksFound, events, audits, requests] = await Promise.all([
+    findBlocks(ctx, { address, userIds }),
     findEvents(ctx, userIds, address, correlation),
     findAudits(ctx, is("userId") || is("email") || is("sessionId") ? userIds : [], correlation),
     findRequests(ctx, { users: userIds, ip: address, correlationId: correlation }, rowsMax),
   ]);
-  return { lookedUpAs: kinds, accounts, securityEvents: events, audit: audits, requests };
+  return {
+    lookedUpAs: kinds,
+    accounts,
+    blocks: blocksFound,
+    securityEvents: events,
+    audit: audits,
+    requests,
+  };
 }
 
 function kindsOf(text: string): Kind[] {
@@ -120,6 +133,8 @@ async function findAccounts(
     .select({
       account: users,
       sealedSecret: confirmedSecret,
+      isBlocked: sql<boolean>`exists(
+        select from ${blocks} where value = ${personOf("")} || ${users}.id and ${standing(now)})`,
       liveSessions: sql<number>`(
         select count(*)::int from ${sessions}
         where user_id = ${users}.id and revoked_at is null
@@ -129,22 +144,26 @@ async function findAccounts(
     .where(or(...conditions))
     .orderBy(sql`${users.email} is null`, desc(users.createdAt))
     .limit(accountsMax);
-  return rows.map(({ account, sealedSecret, liveSessions }) => ({
+  return rows.map(({ account, sealedSecret, isBlocked, liveSessions }) => ({
     id: account.id,
     email: maskedEmail(account.email ?? account.claimedEmail),
     emailConfirmed: account.email !== null,
     role: account.role,
-    state: stateOf(account),
+    state: stateOf(account, isBlocked),
     secondFactor: sealedSecret !== null,
     createdAt: account.createdAt.toISOString(),
     liveSessions,
   }));
 }
 
-function stateOf(account: typeof users.$inferSelect): Found["accounts"][number]["state"] {
+function stateOf(
+  account: typeof users.$inferSelect,
+  isBlocked: boolean,
+): Found["accounts"][number]["state"] {
   if (account.mergedInto) return "merged";
   if (account.purgeAt) return "deletion_pending";
   if (account.suspendedAt) return "suspended";
+  if (isBlocked) return "blocked";
   return account.isGuest ? "guest" : "active";
 }
 

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { and, desc, eq, gt, isNull, sql } from "drizzle-orm";
+import { and, desc, eq, gt, inArray, isNull, type SQL, sql } from "drizzle-orm";
 import * as z from "zod";
 import { auditRow, type OperatorAct } from "../../audit/audit.js";
 import { type Operator, requireAdmin } from "../../auth/operator/operator.js";
@@ -13,7 +13,7 @@ import { users } from "../../db/schema/accounts.js";
 import { blocks, mirrorVersions } from "../../db/schema/gate.js";
 import { AppError } from "../../errors.js";
 import { mirrorChange } from "../gate/mirror.js";
-import { blockableNetwork, overlap, personOf } from "./members.js";
+import { blockableNetwork, networksOf, overlap, personOf } from "./members.js";
 
 const daysMax = 30;
 
@@ -41,11 +41,24 @@ export const BlockShown = z.strictObject({
 export type BlockShown = z.infer<typeof BlockShown>;
 
 /** The blocks that stand, the newest first. */
-export async function listBlocks({ db, now }: Context): Promise<BlockShown[]> {
+export async function listBlocks(ctx: Context): Promise<BlockShown[]> {
+  return readStanding(ctx);
+}
+
+/** Those that stand and keep out an address, or one of these people; the newest first. */
+export async function findBlocks(
+  ctx: Context,
+  { address, userIds }: { address: string | undefined; userIds: string[] },
+): Promise<BlockShown[]> {
+  const values = [...(address ? networksOf(address) : []), ...userIds.map(personOf)];
+  return values.length > 0 ? readStanding(ctx, inArray(blocks.value, values)) : [];
+}
+
+async function readStanding({ db, now }: Context, which?: SQL): Promise<BlockShown[]> {
   const rows = await db
     .select()
     .from(blocks)
-    .where(and(isNull(blocks.endedAt), gt(blocks.expiresAt, now)))
+    .where(and(standing(now), which))
     .orderBy(desc(blocks.createdAt));
   return rows.map(({ endedAt: _, createdAt, expiresAt, ...row }) => ({
     ...row,
@@ -53,6 +66,9 @@ export async function listBlocks({ db, now }: Context): Promise<BlockShown[]> {
     expiresAt: expiresAt.toISOString(),
   }));
 }
+
+/** Of a block: it has neither been lifted nor expired. */
+export const standing = (now: Date) => and(isNull(blocks.endedAt), gt(blocks.expiresAt, now));
 
 /**
  * What the block would stand under. Throws `validation_failed` for what is no network that can be
@@ -105,8 +121,9 @@ export async function setBlock(
     })
     .returning({ id: blocks.id });
   // An address is personal, and the audit log holds ids only: the row of the block has it.
-  const audited = (id: string) => auditRow(ctx, { ...by, action: "block.set", subjectId: id });
-  const audit = audited(userId ?? kind);
+  const blockId = sql<string>`(
+    select cast(id as text) from ${blocks} where value = ${value} and ended_at is null)`;
+  const audit = auditRow(ctx, { ...by, action: "block.set", subjectId: userId ?? blockId });
   if (userId === undefined) {
     const [, [row]] = await ctx.db.batch([raiseVersion(ctx), insert, audit]);
     await mirrorChange(ctx);
@@ -155,14 +172,18 @@ export async function planLift(ctx: Context, operator: Operator, id: string): Pr
 }
 
 /** Let somebody in again. Safe to repeat. */
-export async function liftBlock(ctx: Context, id: string, by: OperatorAct): Promise<void> {
+export async function liftBlock(
+  ctx: Context,
+  { id, kind, value }: BlockShown,
+  by: OperatorAct,
+): Promise<void> {
   await ctx.db.batch([
     raiseVersion(ctx),
     ctx.db
       .update(blocks)
       .set({ endedAt: ctx.now, expiresAt: ctx.now })
       .where(and(eq(blocks.id, id), isNull(blocks.endedAt))),
-    auditRow(ctx, { ...by, action: "block.lifted", subjectId: id }),
+    auditRow(ctx, { ...by, action: "block.lifted", subjectId: personIn({ kind, value }) ?? id }),
   ]);
   await mirrorChange(ctx);
 }

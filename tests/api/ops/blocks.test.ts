@@ -57,6 +57,21 @@ describe("a block of an address", () => {
     expect((await liftIt(body.detail.id)).status).toBe(404);
   });
 
+  it("is audited under its id, when it is set, set anew and lifted, and without the address", async () => {
+    const { body } = await block("ip", "203.0.113.60");
+    const again = await block("ip", "203.0.113.60");
+    expect(again.body.detail.id).toBe(body.detail.id);
+    await liftIt(body.detail.id);
+    const rows = await stores.sql(
+      "select * from audit_log where subject_id = $1 order by id",
+      body.detail.id,
+    );
+    expect(rows.map(({ action }) => action)).toEqual(["block.set", "block.set", "block.lifted"]);
+    expect(JSON.stringify(await stores.sql("select * from audit_log"))).not.toContain(
+      "203.0.113.60",
+    );
+  });
+
   it.each([
     ["10.20.0.0/16", "10.20.30.40", "10.21.0.1"],
     ["2001:db8:1::/48", "2001:db8:1:2::3", "2001:db8:2::1"],
@@ -170,6 +185,17 @@ describe("a block of a person", () => {
     ).not.toContain("@");
     await liftIt(body.detail.id);
     expect((await call(user, "GET", { token: person.accessToken })).code).toBe("session_revoked");
+  });
+
+  it("is audited under the person, when it is set and when it is lifted", async () => {
+    const person = await aUser();
+    const { body } = await block("user", person.user.id);
+    await liftIt(body.detail.id);
+    const rows = await stores.sql(
+      "select * from audit_log where subject_id = $1 and action like 'block.%' order by id",
+      person.user.id,
+    );
+    expect(rows.map(({ action }) => action)).toEqual(["block.set", "block.lifted"]);
   });
 
   it("lets nobody sign in to the account, who has shown the password, until it is lifted", async () => {

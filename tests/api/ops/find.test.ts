@@ -1,6 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { beforeAll, describe, expect, it } from "vitest";
+import guests from "../../../api/auth/guest.js";
 import login from "../../../api/auth/login.js";
+import blocks from "../../../api/ops/blocks/index.js";
 import find from "../../../api/ops/find.js";
 import revocations from "../../../api/ops/revocations.js";
 import user from "../../../api/user/index.js";
@@ -19,6 +21,8 @@ beforeAll(async () => {
   operator = await anOperator(stores);
 });
 
+const block = (kind: string, value: string) =>
+  operate(blocks, "POST", operator.token, { kind, value, ttlSeconds: 3600 });
 const lookUp = (q: string) => call(find, "POST", { token: operator.token, body: { q } });
 
 describe("POST /api/ops/find", () => {
@@ -73,6 +77,41 @@ describe("POST /api/ops/find", () => {
     expect(body.securityEvents).toMatchObject([
       { event: "login_failed", correlationId: failed.headers.get("x-correlation-id"), ip },
     ]);
+  });
+
+  it("finds the block that keeps an account out, and says in its state that it is blocked", async () => {
+    const learner = await aBoundUser(stores);
+    const guest = await call(guests, "POST", { body: {} });
+    for (const [q, id, before] of [
+      [learner.email, learner.user.id, "active"],
+      [guest.body.user.id, guest.body.user.id, "guest"],
+    ]) {
+      expect((await lookUp(q)).body).toMatchObject({ accounts: [{ state: before }], blocks: [] });
+      const set = await block("user", id);
+      const found = (await lookUp(q)).body;
+      expect(found.accounts).toMatchObject([{ id, state: "blocked" }]);
+      expect(found.blocks).toEqual([
+        expect.objectContaining({
+          id: set.body.detail.id,
+          kind: "user",
+          value: `user:${id}`,
+          reason: "a test",
+        }),
+      ]);
+      await stores.sql("update blocks set expires_at = now() where id = $1", set.body.detail.id);
+      expect((await lookUp(q)).body).toMatchObject({ accounts: [{ state: before }], blocks: [] });
+    }
+  });
+
+  it("finds the blocks of an IP address and of the networks that hold it", async () => {
+    const set = [await block("ip", "198.18.3.4"), await block("cidr", "198.18.0.0/16")];
+    await block("ip", "198.18.3.5");
+    const { body } = await lookUp("198.18.3.4");
+    expect(body.blocks.map(({ id }: { id: string }) => id)).toEqual(
+      set.map((answer) => answer.body.detail.id).reverse(),
+    );
+    expect(body.blocks[1].value).toBe("198.18.3.4/32");
+    expect((await lookUp("198.19.3.4")).body.blocks).toEqual([]);
   });
 
   it("finds by a correlation ID what was audited and told, with the reason", async () => {

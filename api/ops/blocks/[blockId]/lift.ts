@@ -9,8 +9,9 @@ const POST = operatorChange({
   body: {},
   errors: ["not_found"],
   async change({ ctx, operator, params: { blockId = "" }, dryRun, by }) {
-    const { id, kind, value, expiresAt } = await planLift(ctx, operator, blockId);
-    if (!dryRun) await liftBlock(ctx, id, by);
+    const block = await planLift(ctx, operator, blockId);
+    if (!dryRun) await liftBlock(ctx, block, by);
+    const { kind, value, expiresAt } = block;
     const seconds = Math.max(60, Math.ceil((Date.parse(expiresAt) - ctx.now.getTime()) / 1000));
     const who = kind === "user" ? value.slice("user:".length) : value;
     const as = kind === "user" ? "user" : "cidr";

@@ -21,9 +21,20 @@ const list: Command = {
   async run({ api }) {
     const answer = await api.get("/api/ops/blocks");
     const { items } = z.object({ items: z.array(BlockShown) }).parse(answer);
-    return { body: answer, text: table(items, "Nobody is blocked.") };
+    return { body: answer, text: table(blockRows(items), "Nobody is blocked.") };
   },
 };
+
+export function blockRows(items: BlockShown[]) {
+  return items.map(({ id, kind, value, reason, createdBy, expiresAt }) => ({
+    kind,
+    value,
+    until: expiresAt,
+    reason,
+    by: createdBy,
+    id,
+  }));
+}
 
 const lift: Command = {
   name: "block lift",

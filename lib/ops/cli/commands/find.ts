@@ -1,6 +1,7 @@
 import { Found } from "../../find.js";
 import type { Command } from "../command.js";
 import { table } from "../text.js";
+import { blockRows } from "./block.js";
 
 export const find: Command = {
   name: "find",
@@ -8,10 +9,11 @@ export const find: Command = {
   summary: "what is known of a correlation ID, a user or session id, an e-mail or IP address",
   async run({ api, args: [q = ""] }) {
     const found = Found.parse(await api.look("/api/ops/find", { q }));
-    const { accounts, securityEvents, audit, requests } = found;
+    const { accounts, blocks, securityEvents, audit, requests } = found;
     const parts = [
       `Looked up as ${found.lookedUpAs.join(", ")}.`,
       `Accounts\n${table(accounts)}`,
+      `Blocks that stand\n${table(blockRows(blocks))}`,
       `Security events\n${table(securityEvents)}`,
       `Audit\n${table(audit)}`,
       `Requests of the last week\n${table(
