@@ -63,8 +63,9 @@ export async function planFlag(
   const { version, rows } = (await readRecorded(ctx)).flags;
   const known = rows.find((row) => row.name === name);
   if (!known && !change.enabled && !isRouteGroup(name)) {
-    const names = [...Object.keys(routeGroups), ...rows.map((row) => row.name)];
-    throw refused("/enabled", `There is nothing of that name to switch off: ${names.join(", ")}.`);
+    const names = new Set([...Object.keys(routeGroups), ...rows.map((row) => row.name)]);
+    const choices = [...names].join(", ");
+    throw refused("/enabled", `There is nothing of that name to switch off: ${choices}.`);
   }
   const before = known ?? unset(name);
   const { enabled, isPublic, percentage, users } = change;
