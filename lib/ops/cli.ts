@@ -4,8 +4,9 @@ import process from "node:process";
 import { parseArgs } from "node:util";
 import { FailedError, openApi, RefusedError } from "./cli/api.js";
 import { type Command, UsageError } from "./cli/command.js";
-import { commands } from "./cli/commands.js";
-import { groupUsage, lineOf, usage, usageOf } from "./cli/help.js";
+import { commandOf, help } from "./cli/command-line.js";
+import { helpOf, lineOf, usageOf } from "./cli/help.js";
+import { notThere } from "./cli/not-there.js";
 import { sessionFile } from "./cli/session-file.js";
 import { fixedCredentials, openSignIn } from "./cli/sign-in.js";
 import { openTerminal } from "./cli/terminal.js";
@@ -19,8 +20,9 @@ process.exitCode = await ops(process.argv.slice(2));
 async function ops(args: string[]): Promise<number> {
   const command = commandOf(args);
   try {
-    if (!command) return help(args);
-    return await run(command, args.slice(command.name.split(" ").length));
+    if (command) return await run(command, args.slice(command.name.split(" ").length));
+    const { isAsked, text } = help(args);
+    return told(isAsked ? exit.ok : exit.usage, text);
   } catch (error) {
     if (error instanceof UsageError) {
       return told(exit.usage, command ? `${error.message}\n\n${usageOf(command)}` : error.message);
@@ -33,7 +35,7 @@ async function ops(args: string[]): Promise<number> {
 
 async function run(command: Command, rest: string[]): Promise<number> {
   const { values, positionals } = parsed(command, rest);
-  if (values.help) return told(exit.ok, usageOf(command));
+  if (values.help) return told(exit.ok, helpOf(command));
   const needed = command.args.filter((arg) => !arg.startsWith("[")).length;
   if (positionals.length < needed || positionals.length > command.args.length) {
     throw new UsageError(`It is typed as: ${lineOf(command)}`);
@@ -52,7 +54,9 @@ async function run(command: Command, rest: string[]): Promise<number> {
     dryRun: values["dry-run"] === true,
   });
   const call = { args: positionals, options: values, api, signIn };
-  const { body, text, isProblem } = await command.run(call);
+  const { body, text, isProblem } = await command.run(call).catch((error) => {
+    throw notThere(command, call, error);
+  });
   console.log(values.json ? json(body) : lines(text));
   return isProblem ? exit.problem : exit.ok;
 }
@@ -88,30 +92,6 @@ function parsed(command: Command, args: string[]) {
 /** One of 64 begins with a dash, and is no option. */
 function isSessionId(arg: string): boolean {
   return /^-[\w-]{21}$/.test(arg);
-}
-
-/** The command with the longest name that the line begins with. */
-function commandOf(args: string[]): Command | undefined {
-  const fitting = commands.filter(({ name }) =>
-    name.split(" ").every((word, at) => args[at] === word),
-  );
-  return fitting.sort((one, other) => other.name.length - one.name.length)[0];
-}
-
-/** What to type, where no command was: of everything, or of the group that was begun. */
-function help(args: string[]): number {
-  const isAsked = args.some((arg) => arg === "--help" || arg === "help");
-  const [first, second] = args.filter((arg) => arg !== "help" && !arg.startsWith("--"));
-  if (first === undefined) {
-    return isAsked ? told(exit.ok, usage()) : told(exit.usage, `Which command?\n\n${usage()}`);
-  }
-  const group = groupUsage(first);
-  if (group === null) {
-    return told(exit.usage, `There is no command ${first}.\n\n${usage()}`);
-  }
-  if (isAsked) return told(exit.ok, group);
-  const complaint = second === undefined ? "Which one?" : `There is no command ${first} ${second}.`;
-  return told(exit.usage, `${complaint}\n\n${group}`);
 }
 
 function told(status: number, text: string): number {

@@ -1,6 +1,9 @@
 import { Found } from "../find.js";
 import { type Api, FailedError } from "./api.js";
 
+/** A claimed address names nobody, and is found nevertheless. */
+export const anAccount = { what: "account of the id or confirmed address", shownBy: "find WHAT" };
+
 /** The id of the account that somebody typed, which may be an address: that is looked up, in a body. */
 export async function accountId(api: Api, typed: string): Promise<string> {
   if (!typed.includes("@")) return typed;

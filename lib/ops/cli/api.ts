@@ -1,10 +1,10 @@
 import { type Result, UsageError } from "./command.js";
-import { FailedError, RefusedError } from "./failures.js";
+import { FailedError, NotFoundError, RefusedError } from "./failures.js";
 import { exchange, type HttpAnswer, problemText } from "./http.js";
 import type { Credentials } from "./sign-in.js";
 import { visible } from "./text.js";
 
-export { FailedError, RefusedError } from "./failures.js";
+export { FailedError, NotFoundError, RefusedError } from "./failures.js";
 
 export interface Api {
   url: URL;
@@ -49,6 +49,7 @@ export function openApi({ url, credentials, reason, dryRun }: Options): Api {
     if (answer.status < 300) return answer.body;
     const said = problemText(answer);
     if (answer.code === "validation_failed") throw new UsageError(said);
+    if (answer.code === "not_found") throw new NotFoundError(said);
     if (answer.status !== 401 && answer.status !== 403) throw new FailedError(said);
     const todo = advice[answer.code ?? ""];
     throw new RefusedError(todo ? `${said}\n${todo}` : said);

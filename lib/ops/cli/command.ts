@@ -19,6 +19,9 @@ export interface Call {
   signIn: SignIn;
 }
 
+/** A kind of thing, with all the names there are, or the command that shows them. */
+export type Named = { what: string; oneOf: readonly string[] } | { what: string; shownBy: string };
+
 /** One command of the operators. */
 export interface Command {
   /** As it is typed after `npm run ops --`: `flag off`. */
@@ -26,6 +29,8 @@ export interface Command {
   /** What has to follow the name, such as `NAME`; `[NAME]` may be left out. */
   args: string[];
   summary: string;
+  /** What its argument names: to be told where there is no such thing. */
+  names?: Named;
   /** Its own options, besides --url, --json and --help; a change also takes --reason and --dry-run. */
   options?: NonNullable<ParseArgsConfig["options"]>;
   changes?: boolean;

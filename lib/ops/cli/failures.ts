@@ -7,3 +7,6 @@ export class RefusedError extends Error {
 export class FailedError extends Error {
   override readonly name = "FailedError";
 }
+
+/** The server has nothing under what was named. */
+export class NotFoundError extends FailedError {}

@@ -15,7 +15,7 @@ export function usage(): string {
 
 ${lines.join("\n")}
 
-  npm run ops -- GROUP           what a group can do
+  npm run ops -- GROUP --help    what a group can do
   npm run ops -- COMMAND --help  how a command is typed
 
   --url       the deployment to ask (default: $OPS_URL, else http://localhost:$PORT)
@@ -29,6 +29,12 @@ break-glass token. Piped, \`login\` reads the e-mail, the password and the code 
 exit status: 0 all is well, 1 a problem was found, 2 wrong usage, 3 refused`;
 }
 
+/** How a command is typed, and of one whose name begins others also what those are. */
+export function helpOf(command: Command): string {
+  const isGroup = commands.some(({ name }) => name.startsWith(`${command.name} `));
+  return (isGroup ? groupUsage(command.name) : null) ?? usageOf(command);
+}
+
 /** The commands that begin with a word; null when none does. */
 export function groupUsage(word: string): string | null {
   const members = commands.filter(({ name }) => name.split(" ")[0] === word);
@@ -38,7 +44,9 @@ export function groupUsage(word: string): string | null {
   const changing = members.some(({ changes }) => changes)
     ? "\n\nChanges take --reason TEXT and --dry-run."
     : "";
-  return `usage: npm run ops -- ${word} …\n\n${lines.join("\n")}${changing}`;
+  const bare = members.find(({ name }) => name === word);
+  const heading = bare ? usageOf(bare) : `usage: npm run ops -- ${word} …`;
+  return `${heading}\n\n${lines.join("\n")}${changing}`;
 }
 
 export function usageOf(command: Command): string {

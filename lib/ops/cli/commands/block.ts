@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { BlockShown } from "../../blocks/block.js";
+import { anAccount } from "../account.js";
 import type { Command } from "../command.js";
 import { secondsOf } from "../duration.js";
 import { table } from "../text.js";
@@ -7,6 +8,7 @@ import { table } from "../text.js";
 const blocking = (kind: "ip" | "cidr" | "user", what: string, summary: string): Command => ({
   name: `block ${kind}`,
   args: [what],
+  names: anAccount,
   summary,
   options: { ttl: { type: "string", default: "1h" } },
   changes: true,
@@ -39,6 +41,7 @@ export function blockRows(items: BlockShown[]) {
 const lift: Command = {
   name: "block lift",
   args: ["ID"],
+  names: { what: "standing block", shownBy: "block list" },
   summary: "let somebody in again",
   changes: true,
   run: ({ api, args: [id = ""] }) =>

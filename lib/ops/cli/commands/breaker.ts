@@ -1,4 +1,4 @@
-import { Breakers } from "../../breakers.js";
+import { Breakers, breakerServices } from "../../breakers.js";
 import { type Command, UsageError } from "../command.js";
 import { table } from "../text.js";
 
@@ -27,6 +27,7 @@ function setting(verb: string, state: string, summary: string): Command {
   return {
     name: `breaker ${verb}`,
     args: ["SERVICE"],
+    names: { what: "breaker", oneOf: breakerServices },
     summary,
     changes: true,
     async run({ api, args: [service] }) {

@@ -1,4 +1,4 @@
-import { CronsShown } from "../../cron/operate.js";
+import { CronName, CronsShown } from "../../cron/operate.js";
 import { JobsShown } from "../../jobs.js";
 import { OutboxShown } from "../../outbox.js";
 import type { Command } from "../command.js";
@@ -26,6 +26,7 @@ const cron: Command = {
 const run: Command = {
   name: "cron run",
   args: ["JOB"],
+  names: { what: "cron job", oneOf: CronName.options },
   summary: "run a job of the clock now: tick or cleanup; twice is harmless",
   changes: true,
   run: ({ api, args: [job = ""] }) =>
@@ -46,6 +47,7 @@ const jobs: Command = {
 const retryJob: Command = {
   name: "jobs retry",
   args: ["ID"],
+  names: { what: "given-up job", shownBy: "jobs" },
   summary: "give a job that was given up its tries anew",
   changes: true,
   run: ({ api, args: [id = ""] }) =>

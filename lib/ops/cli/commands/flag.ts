@@ -28,6 +28,7 @@ const list: Command = {
 const on: Command = {
   name: "flag on",
   args: ["NAME"],
+  names: { what: "flag", shownBy: "flag" },
   summary: "switch a group of routes or a feature on",
   changes: true,
   run: ({ api, args: [name] }) => api.change("PUT", at(name), { enabled: true }),
@@ -36,6 +37,7 @@ const on: Command = {
 const off: Command = {
   name: "flag off",
   args: ["NAME"],
+  names: { what: "flag", shownBy: "flag" },
   summary: "switch it off: callers get 503 feature_disabled at once",
   changes: true,
   run: ({ api, args: [name] }) => api.change("PUT", at(name), { enabled: false }),
@@ -44,6 +46,7 @@ const off: Command = {
 const set: Command = {
   name: "flag set",
   args: ["NAME"],
+  names: { what: "flag", shownBy: "flag" },
   summary: "say who has a feature: --percentage N, --users ID,ID, --public",
   options: {
     percentage: { type: "string" },

@@ -30,6 +30,7 @@ const open: Command = {
 const note: Command = {
   name: "incident note",
   args: ["ID", "TEXT"],
+  names: { what: "incident", shownBy: "incident list" },
   summary: "write down what was seen or done",
   changes: true,
   run: ({ api, args: [id, text] }) => api.change("POST", `${at(id)}/notes`, { text }),
@@ -38,6 +39,7 @@ const note: Command = {
 const close: Command = {
   name: "incident close",
   args: ["ID"],
+  names: { what: "incident", shownBy: "incident list" },
   summary: "end the timeline",
   changes: true,
   run: ({ api, args: [id] }) => api.change("POST", `${at(id)}/closure`),
@@ -46,6 +48,7 @@ const close: Command = {
 const show: Command = {
   name: "incident show",
   args: ["ID"],
+  names: { what: "incident", shownBy: "incident list" },
   summary: "the timeline of audit, alerts and notes, as a post-mortem to fill in",
   async run({ api, args: [id] }) {
     const found = IncidentShown.parse(await api.get(at(id)));

@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { OperatorToken } from "../../../auth/operator/operator-token.js";
 import { OperatorAccount } from "../../../auth/operator/role.js";
+import { anAccount } from "../account.js";
 import { type Command, UsageError } from "../command.js";
 import { secondsOf } from "../duration.js";
 import { table } from "../text.js";
@@ -19,6 +20,7 @@ const list: Command = {
 const grant: Command = {
   name: "operator grant",
   args: ["USER"],
+  names: anAccount,
   summary: "make a user (id or e-mail) an operator, or an admin with --role admin",
   options: { role: { type: "string" } },
   changes: true,
@@ -35,6 +37,7 @@ const grant: Command = {
 const revoke: Command = {
   name: "operator revoke",
   args: ["USER"],
+  names: anAccount,
   summary: "make an operator or admin a user again; their sessions and tokens end",
   changes: true,
   run: ({ api, args: [user] }) => api.change("POST", "/api/ops/operators/removals", { user }),
@@ -80,6 +83,7 @@ const tokenCreate: Command = {
 const tokenRevoke: Command = {
   name: "operator token revoke",
   args: ["TOKEN"],
+  names: { what: "token of a machine", shownBy: "operator token list" },
   summary: "end a machine's token, by its id or name",
   changes: true,
   run: ({ api, args: [token] }) =>

@@ -1,11 +1,13 @@
 import { Counters } from "../../rate-limits/counters.js";
 import { TopLimited } from "../../rate-limits/top.js";
+import { anAccount } from "../account.js";
 import { type Command, UsageError } from "../command.js";
 import { table } from "../text.js";
 
 const show: Command = {
   name: "ratelimit show",
   args: ["WHO"],
+  names: anAccount,
   summary: "what an IP or e-mail address, a user or session (ids) was counted by",
   async run({ api, args: [of = ""] }) {
     const found = Counters.parse(await api.look("/api/ops/rate-limits/find", { of }));
@@ -25,6 +27,7 @@ const show: Command = {
 const clear: Command = {
   name: "ratelimit clear",
   args: ["WHO"],
+  names: anAccount,
   summary: "forget it: what `redis-cli DEL rate:<key>` does for each of those keys",
   changes: true,
   run: ({ api, args: [of] }) => api.change("POST", "/api/ops/rate-limits/resets", { of }),

@@ -1,8 +1,10 @@
+import { anAccount } from "../account.js";
 import { type Command, UsageError } from "../command.js";
 
 const user: Command = {
   name: "revoke user",
   args: ["USER"],
+  names: anAccount,
   summary: "end all sessions of a user (id or e-mail)",
   changes: true,
   run: ({ api, args: [name] }) => api.change("POST", "/api/ops/revocations", { user: name }),

@@ -1,12 +1,13 @@
 import * as z from "zod";
 import { SessionSeen, SessionShown } from "../../sessions.js";
-import { accountId } from "../account.js";
+import { accountId, anAccount } from "../account.js";
 import { type Command, UsageError } from "../command.js";
 import { table } from "../text.js";
 
 const list: Command = {
   name: "sessions list",
   args: ["USER"],
+  names: anAccount,
   summary: "the sessions of a user (id or e-mail), those that ended included",
   async run({ api, args: [user = ""] }) {
     const answer = await api.get("/api/ops/sessions", { user: await accountId(api, user) });
@@ -28,6 +29,7 @@ const list: Command = {
 const show: Command = {
   name: "sessions show",
   args: ["ID"],
+  names: { what: "session", shownBy: "sessions list USER" },
   summary: "one session, as Postgres records it and Redis holds it",
   async run({ api, args: [id = ""] }) {
     const session = SessionShown.parse(
@@ -41,6 +43,7 @@ const show: Command = {
 const revoke: Command = {
   name: "sessions revoke",
   args: ["[ID]"],
+  names: { what: "session or account", shownBy: "find WHAT" },
   summary: "end a session, or with --user all of a user's",
   options: { user: { type: "string" } },
   changes: true,

@@ -1,8 +1,10 @@
+import { anAccount } from "../account.js";
 import type { Command } from "../command.js";
 
 const suspend: Command = {
   name: "user suspend",
   args: ["USER"],
+  names: anAccount,
   summary: "let a user (id or e-mail) sign in no more, and end their sessions",
   changes: true,
   run: ({ api, args: [user] }) =>
@@ -12,6 +14,7 @@ const suspend: Command = {
 const unsuspend: Command = {
   name: "user unsuspend",
   args: ["USER"],
+  names: anAccount,
   summary: "let them sign in again",
   changes: true,
   run: ({ api, args: [user] }) =>
@@ -21,6 +24,7 @@ const unsuspend: Command = {
 const removeSecondFactor: Command = {
   name: "user remove-second-factor",
   args: ["USER"],
+  names: anAccount,
   summary: "for who lost the device and the recovery codes; the owner gets a mail",
   changes: true,
   notes:

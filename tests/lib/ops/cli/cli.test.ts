@@ -51,7 +51,7 @@ beforeEach(async () => {
 describe("npm run ops", () => {
   it("explains itself: everything in a line each, a group, and a command", async () => {
     const env = signedOut();
-    const [all, nothing, group, asked, one, wrong, unknown] = await Promise.all([
+    const [all, nothing, group, asked, one, wrong, unknown, bare, opn] = await Promise.all([
       ops(["--help"], { env }),
       ops([], { env }),
       ops(["sessions"], { env }),
@@ -59,6 +59,8 @@ describe("npm run ops", () => {
       ops(["revoke", "everybody", "--help"], { env }),
       ops(["sessions", "kill"], { env }),
       ops(["dance"], { env }),
+      ops(["flag", "--help"], { env }),
+      ops(["breaker", "opn", "toolkit", ...because], { env }),
     ]);
     expect(all).toMatchObject({ status: 0, error: "" });
     expect(all.out).toMatch(/^ {2}sessions +list · show · revoke$/m);
@@ -78,6 +80,13 @@ describe("npm run ops", () => {
     expect(unknown).toMatchObject({
       status: 2,
       error: expect.stringContaining("no command dance"),
+    });
+    expect(bare).toMatchObject({ status: 0, out: expect.stringContaining("flag off NAME") });
+    expect(opn).toMatchObject({
+      status: 2,
+      error: expect.stringMatching(
+        /^There is no command breaker opn\.\n\n[\s\S]*breaker open SERVICE/,
+      ),
     });
   }, 60_000);
 
@@ -255,6 +264,22 @@ describe("npm run ops", () => {
 
     const typed = await ops(["dance\u001b[2J"], { env });
     expect(typed.error).toContain("no command dance\\u001b[2J.");
+  }, 60_000);
+
+  it("says what is not there", async () => {
+    const env = { ...signedOut(), OPS_TOKEN: breakGlassToken };
+    const [breaker, block] = await Promise.all([
+      ops(["breaker", "open", "tolkit", ...because], { env }),
+      ops(["block", "lift", "nope", ...because], { env }),
+    ]);
+    expect(breaker).toMatchObject({
+      status: 2,
+      error: expect.stringMatching(/^There is no breaker tolkit: name toolkit\.\n\nusage: /),
+    });
+    expect(block).toMatchObject({
+      status: 1,
+      error: expect.stringMatching(/^There is no standing block nope: `block list` shows/),
+    });
   }, 60_000);
 
   it("says when nothing answers, and leaves no file behind", async () => {
