@@ -1,18 +1,42 @@
-/** Rows under their headings, each column as wide as its widest cell; a line of words where there are none. */
-export function table(rows: Record<string, unknown>[], none = "None."): string {
+const columnsMax = 100;
+
+/**
+ * Rows under their headings, each column as wide as its widest cell; a line of words where there are none.
+ * What is too wide for a column, such as ids, goes `below` its row.
+ */
+export function table(
+  rows: Record<string, unknown>[],
+  none = "None.",
+  below: readonly string[] = [],
+): string {
   const [first] = rows;
   if (!first) return none;
-  const headings = Object.keys(first);
+  const headings = Object.keys(first).filter((heading) => !below.includes(heading));
   const cells = [headings, ...rows.map((row) => headings.map((heading) => cell(row[heading])))];
   const widths = headings.map((_, at) => Math.max(...cells.map((line) => line[at]?.length ?? 0)));
   return cells
-    .map((line) =>
+    .flatMap((line, at) => [
       line
-        .map((text, at) => text.padEnd(widths[at] ?? 0))
+        .map((text, column) => text.padEnd(widths[column] ?? 0))
         .join("  ")
         .trimEnd(),
-    )
+      ...linesBelow(rows[at - 1] ?? {}, below),
+    ])
     .join("\n");
+}
+
+/** Each with its name, as many to a line as fit; what is unknown is left out. */
+function linesBelow(row: Record<string, unknown>, names: readonly string[]): string[] {
+  const lines: string[] = [];
+  for (const name of names) {
+    if (row[name] === null || row[name] === undefined) continue;
+    const text = `${name} ${cell(row[name])}`;
+    const last = lines.at(-1);
+    if (last !== undefined && last.length + 2 + text.length <= columnsMax) {
+      lines[lines.length - 1] = `${last}  ${text}`;
+    } else lines.push(`    ${text}`);
+  }
+  return lines;
 }
 
 /**
@@ -36,7 +60,11 @@ export function json(value: unknown): string {
   return visible(JSON.stringify(value));
 }
 
+/** As JSON has it, to the millisecond; a column is read to the second. */
+const isMoment = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
+
 function cell(value: unknown): string {
   if (value === null || value === undefined) return "-";
+  if (typeof value === "string" && isMoment.test(value)) return `${value.slice(0, 19)}Z`;
   return visible(typeof value === "object" ? JSON.stringify(value) : String(value));
 }

@@ -1,3 +1,4 @@
+import type * as z from "zod";
 import { pageOf } from "../../../page.js";
 import { AuditRow } from "../../audit-log.js";
 import { AuditVerdict } from "../../audit-verification.js";
@@ -18,9 +19,26 @@ const list: Command = {
     const answer = await api.get("/api/ops/audit", query);
     const { items, nextCursor } = pageOf(AuditRow).parse(answer);
     const more = nextCursor ? `\nMore: --cursor ${nextCursor}` : "";
-    return { body: answer, text: table(items) + more };
+    return { body: answer, text: auditTable(items) + more };
   },
 };
+
+function auditTable(items: z.infer<typeof AuditRow>[]): string {
+  const rows = items.map(
+    ({ id, at, actorKind, actorId, action, subjectId, reason, correlationId, ipPrefix }) => ({
+      id,
+      at,
+      action,
+      by: actorKind,
+      reason,
+      actor: actorId,
+      subject: subjectId,
+      correlation: correlationId,
+      ip: ipPrefix,
+    }),
+  );
+  return table(rows, undefined, ["actor", "subject", "correlation", "ip"]);
+}
 
 const verify: Command = {
   name: "audit verify",

@@ -23,19 +23,20 @@ const list: Command = {
   async run({ api }) {
     const answer = await api.get("/api/ops/blocks");
     const { items } = z.object({ items: z.array(BlockShown) }).parse(answer);
-    return { body: answer, text: table(blockRows(items), "Nobody is blocked.") };
+    return { body: answer, text: blockTable(items, "Nobody is blocked.") };
   },
 };
 
-export function blockRows(items: BlockShown[]) {
-  return items.map(({ id, kind, value, reason, createdBy, expiresAt }) => ({
+export function blockTable(items: BlockShown[], none?: string): string {
+  const rows = items.map(({ id, kind, value, reason, createdBy, expiresAt }) => ({
     kind,
     value,
     until: expiresAt,
     reason,
-    by: createdBy,
     id,
+    by: createdBy,
   }));
+  return table(rows, none, ["id", "by"]);
 }
 
 const lift: Command = {

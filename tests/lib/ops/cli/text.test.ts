@@ -32,6 +32,35 @@ describe("what is written to a terminal", () => {
     expect(headings.indexOf("state")).toBe(others[0]?.indexOf("live"));
   });
 
+  it("puts long columns below their row, and says moments to the second, to fit a terminal", () => {
+    const [one, other] = ["a".repeat(36), "b".repeat(36)];
+    const rows = [
+      {
+        at: "2026-01-31T08:00:00.123Z",
+        actor: one,
+        subject: other,
+        correlation: one,
+        reason: "why",
+      },
+      {
+        at: "2026-01-31T08:00:01.000Z",
+        actor: null,
+        subject: "x\ny",
+        correlation: null,
+        reason: null,
+      },
+    ];
+    expect(table(rows, "None.", ["actor", "subject", "correlation"]).split("\n")).toEqual([
+      "at                    reason",
+      "2026-01-31T08:00:00Z  why",
+      `    actor ${one}  subject ${other}`,
+      `    correlation ${one}`,
+      "2026-01-31T08:00:01Z  -",
+      "    subject x\\u000ay",
+    ]);
+    expect(table([], "Nobody.", ["actor"])).toBe("Nobody.");
+  });
+
   it("is JSON that says the same, with --json", () => {
     const body = { [steering]: [steering, "plain"] };
     expect(JSON.parse(json(body))).toEqual(body);
