@@ -1,4 +1,4 @@
-import type { Condition, Counted, Rule } from "../../lib/ops/alerts/rule.js";
+import type { Condition, Counted, Rule, Where } from "../../lib/ops/alerts/rule.js";
 import { rules, runbookSlug } from "../../lib/ops/alerts/rules.js";
 
 /** docs/alerts.md: what each alert means, in words. */
@@ -34,7 +34,7 @@ function inWords(condition: Condition): string {
       const { part, of, compare, percent, countMin, windowMinutes, by } = condition;
       const each = by ? `, for each ${by}` : "";
       const bound = compare === ">" ? `over ${percent} %` : `${percent} % or more`;
-      return `${bound} of at least ${countMin} ${named(of)} are ${named(part)} in ${windowMinutes} min${each}`;
+      return `${bound} of at least ${countMin} ${named(of)} are ${named(part, of.where)} in ${windowMinutes} min${each}`;
     }
     case "spike": {
       const { of, countMin, times, meanHours, windowMinutes } = condition;
@@ -52,10 +52,13 @@ function inWords(condition: Condition): string {
   }
 }
 
-function named({ metric, where = {}, slowerThanSeconds }: Counted): string {
+/** `told` is what the sentence has said before. */
+function named({ metric, where = {}, slowerThanSeconds }: Counted, told: Where = {}): string {
   const narrowed = Object.entries(where)
-    .filter(([, match]) => "matches" in match)
-    .map(([label, match]) => `${label} ${"matches" in match ? match.matches : ""}`);
+    .filter(([label, match]) => told[label] !== match)
+    .map(([label, match]) =>
+      "matches" in match ? `${label} ${match.matches}` : `${label} not ${match.not}`,
+    );
   const slower = slowerThanSeconds === undefined ? [] : [`slower than ${slowerThanSeconds} s`];
   const only = [...narrowed, ...slower].join(", ");
   return `\`${metric}\`${only && ` (${only})`}`;

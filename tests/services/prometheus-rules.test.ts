@@ -192,6 +192,7 @@ function seriesFor(name: (typeof countedRules)[number], part: number[], all: num
         [request("/api/user", "200")]: rest,
         [request("/api/user", "503")]: part,
         [request("/api/health", "503")]: noise,
+        [request("/api/cron/tick", "503")]: noise,
       };
     case "LatencyP95Critical":
     case "LatencyP95Warning":
@@ -200,6 +201,7 @@ function seriesFor(name: (typeof countedRules)[number], part: number[], all: num
         [took("/api/user", name === "LatencyP95Critical" ? "2" : "1")]: rest,
         [took("/api/user", "0.5")]: part.map(() => 0),
         [took("/api/health")]: noise,
+        [took("/api/cron/tick")]: noise,
       };
     case "RateLimitNearMax":
       return {
@@ -208,10 +210,14 @@ function seriesFor(name: (typeof countedRules)[number], part: number[], all: num
         [seriesName("rate_limit_calls_total", { policy: "default" })]: noise,
       };
     case "ExternalApiDown": {
-      const calls = (service: string, outcome: string) =>
-        seriesName("external_api_calls_total", { service, operation: "transcribe", outcome });
+      const calls = (service: string, outcome: string, operation = "transcribe") =>
+        seriesName("external_api_calls_total", { service, operation, outcome });
       return {
-        [calls("toolkit", "ok")]: rest,
+        // A refusal of what was sent is no failure, and a probe neither one nor the other.
+        [calls("toolkit", "ok")]: rest.map((good) => Math.floor(good / 2)),
+        [calls("toolkit", "status_422")]: rest.map((good) => Math.ceil(good / 2)),
+        [calls("toolkit", "ok", "health")]: noise,
+        [calls("toolkit", "timeout", "health")]: noise,
         [calls("toolkit", "timeout")]: part.map((bad) => Math.floor(bad / 2)),
         [calls("toolkit", "status_500")]: part.map((bad) => Math.ceil(bad / 2)),
         [calls("resend", "ok")]: noise,
@@ -234,6 +240,7 @@ function spikeScenario(perMinute: number, times: number): Scenario {
     added: {
       [seriesName("security_events_total", { event: "rate_limited" })]: each,
       [seriesName("security_events_total", { event: "authz_denied" })]: each.map(() => 0),
+      [seriesName("security_events_total", { event: "admin_action" })]: each.map(() => 50),
     },
     minutes: each.length,
   };

@@ -1,7 +1,8 @@
+import type { SecurityEvent } from "../../observability/security-events.js";
 import type { Counted, Rule, Where } from "./rule.js";
 
-/** Probes ask often and are no learners: they must neither hide an outage nor be one. */
-const learners: Where = { route: { not: "/api/(health|livez|metrics)" } };
+/** Probes and the clock ask often and are no learners: they must neither hide an outage nor be one. */
+const learners: Where = { route: { not: "/api/(health|livez|metrics|cron/.*)" } };
 const requests: Counted = { metric: "http_requests_total", where: learners };
 const serverErrors: Counted = {
   metric: "http_requests_total",
@@ -9,6 +10,38 @@ const serverErrors: Counted = {
 };
 const timed: Counted = { metric: "http_request_duration_seconds", where: learners };
 const slowerThan = (seconds: number): Counted => ({ ...timed, slowerThanSeconds: seconds });
+
+/**
+ * Outcomes in which a service did its part: it refused what somebody sent, and does so again however well
+ * it is. Statuses that meet everybody alike, as 402 and 404 do, are failures.
+ */
+export const refusedAsSent =
+  "status_4(00|13|15|22)|validation_error|invalid_parameter|missing_required_field";
+/** Each minute asks how the toolkit is, and tells it by `external_probe_failed`. */
+const calls: Counted = {
+  metric: "external_api_calls_total",
+  where: { operation: { not: "health" } },
+};
+const failedCalls: Counted = {
+  ...calls,
+  where: { ...calls.where, outcome: { not: `ok|${refusedAsSent}` } },
+};
+
+/** What owners and operators cause rightfully, and what pages by itself. Every other kind may be an attack. */
+const noAttacks = [
+  "new_device",
+  "session_displaced",
+  "second_factor_changed",
+  "refresh_concurrent",
+  "refresh_ahead",
+  "operator_token_used",
+  "admin_action",
+  "break_glass",
+] as const satisfies SecurityEvent[];
+const attacks: Counted = {
+  metric: "security_events_total",
+  where: { event: { not: noAttacks.join("|") } },
+};
 const probe = (names: string): Where => ({ probe: { matches: names } });
 
 /**
@@ -109,8 +142,8 @@ export const rules = [
       of: [
         {
           kind: "ratio",
-          part: { metric: "external_api_calls_total", where: { outcome: { not: "ok" } } },
-          of: { metric: "external_api_calls_total" },
+          part: failedCalls,
+          of: calls,
           compare: ">=",
           percent: 50,
           countMin: 5,
@@ -174,7 +207,7 @@ export const rules = [
     summary: "There are many more security events than in the last day",
     condition: {
       kind: "spike",
-      of: { metric: "security_events_total" },
+      of: attacks,
       countMin: 10,
       times: 3,
       meanHours: 24,
