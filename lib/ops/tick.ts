@@ -5,6 +5,7 @@ import { ensurePartitions } from "../events/partitions.js";
 import { runDueJobs } from "../jobs/run-due.js";
 import { deliverDue } from "../mail/deliver.js";
 import { recordBreakerGauge } from "../toolkit/breaker/gauge.js";
+import { probeQuietBreaker } from "../toolkit/breaker/quiet.js";
 import { deliverNotices } from "./alerts/deliver-notices.js";
 import { evaluateAlerts } from "./alerts/evaluate.js";
 import { type Cron, type CronReport, runCron } from "./cron/cron.js";
@@ -30,7 +31,7 @@ export const tickCron: Cron = {
       { budgetSeconds: 15 },
     ],
     ["measure_gauges", measureGauges],
-    ["record_breakers", recordBreakerGauge],
+    ["record_breakers", recordBreakers],
     ["evaluate_alerts", evaluateAlerts, { withoutDatabase: true }],
     ["deliver_notices", deliverNotices],
     ["ensure_partitions", async (ctx) => ({ made: await ensurePartitions(ctx) })],
@@ -41,6 +42,11 @@ export const tickCron: Cron = {
     ["run_jobs", (ctx, { endMs }) => runDueJobs(ctx, jobHandlers, endMs), { budgetSeconds: 15 }],
   ],
 };
+
+async function recordBreakers(ctx: Context): Promise<void> {
+  await probeQuietBreaker(ctx);
+  await recordBreakerGauge(ctx);
+}
 
 /** Do the minute's work, once. Throws the first failure, after everything else was done. */
 export async function tick(ctx: Context): Promise<CronReport> {

@@ -79,8 +79,8 @@ const gaugeScenarios: Scenario[] = [
     label: "redis",
   }),
   gaugeScenario("ExternalApiDown", seriesName("circuit_breaker_state", toolkit), {
-    good: 1,
-    bad: 2,
+    good: 0,
+    bad: 1,
     label: "toolkit",
   }),
   gaugeScenario("ExternalApiDown", seriesName("external_probe_failed", toolkit), {

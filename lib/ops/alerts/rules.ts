@@ -150,7 +150,8 @@ export const rules = [
           windowMinutes: 5,
           by: "service",
         },
-        { kind: "gauge", metric: "circuit_breaker_state", compare: ">=", value: 2, by: "service" },
+        // A half-open one has opened, and nothing has proven yet that it was right to let calls through.
+        { kind: "gauge", metric: "circuit_breaker_state", compare: ">=", value: 1, by: "service" },
         {
           kind: "gauge",
           metric: "external_probe_failed",

@@ -1,0 +1,100 @@
+import { describe, expect, it } from "vitest";
+import { seriesName } from "../../../lib/observability/metrics.js";
+import { recordBreakerGauge } from "../../../lib/toolkit/breaker/gauge.js";
+import { probeQuietBreaker } from "../../../lib/toolkit/breaker/quiet.js";
+import { useAlerts } from "../../support/alerts.js";
+import { aContext } from "../../support/context.js";
+import { useLogLines } from "../../support/log-lines.js";
+import { useStores } from "../../support/stores.js";
+
+const stores = useStores({ redisMs: 5000 });
+const lines = useLogLines();
+const world = useAlerts(stores);
+const { toolkit } = world;
+
+const minutesAgo = (minutes: number) => Date.now() - minutes * 60_000;
+const set = (field: string) => stores.redis("HSET", "gate", "breaker:toolkit", field);
+const state = async () => String(await stores.redis("HGET", "gate", "breaker:toolkit"));
+const gauge = seriesName("circuit_breaker_state", { service: "toolkit" });
+
+/** A minute of the clock, as the tick has it. */
+async function passes(minute: number): Promise<string[]> {
+  await probeQuietBreaker(aContext());
+  await recordBreakerGauge(aContext());
+  toolkit.requests.length = 0;
+  await world.pass(minute);
+  return world.firing();
+}
+
+describe("a half-open breaker", () => {
+  it("is closed by the minute's probe once nobody has called for five minutes", async () => {
+    await set(`open:3:${minutesAgo(6)}`);
+    await probeQuietBreaker(aContext());
+    expect(await state()).toBe("closed:4:0");
+    expect(toolkit.requests.map(({ path }) => path)).toEqual(["/health"]);
+    expect(lines.read("circuit_breaker_changed")).toMatchObject([
+      { data: { service: "toolkit", outcome: "closed" } },
+    ]);
+  });
+
+  it.each([500, 404, "nothing"] as const)(
+    "opens again where the minute's probe finds %s",
+    async (answer) => {
+      toolkit.answer = answer;
+      await set(`open:3:${minutesAgo(6)}`);
+      await probeQuietBreaker(aContext());
+      expect(await state()).toMatch(/^open:4:\d+$/);
+      expect(Number((await state()).split(":")[2])).toBeGreaterThan(Date.now());
+    },
+  );
+
+  it.each([
+    ["has a caller to be probed by, as long as it is not quiet", `open:3:${minutesAgo(4)}`],
+    ["is not one while it is open", `open:3:${minutesAgo(-1)}`],
+    ["is not one while an operator holds it open", "forced_open:3:0"],
+    ["is not one while an operator holds it closed", "forced_closed:3:0"],
+    ["is not one while it is closed", "closed:3:0"],
+  ])("%s", async (_, field) => {
+    await set(field);
+    await probeQuietBreaker(aContext());
+    expect(await state()).toBe(field);
+    expect(toolkit.requests).toEqual([]);
+  });
+
+  it("is probed once, by however many clocks", async () => {
+    await set(`open:3:${minutesAgo(6)}`);
+    await Promise.all([1, 2, 3].map(() => probeQuietBreaker(aContext())));
+    expect(toolkit.requests).toHaveLength(1);
+    expect(await state()).toBe("closed:4:0");
+  });
+});
+
+describe("ExternalApiDown", () => {
+  const alert = "ExternalApiDown:toolkit";
+
+  it("holds while a breaker that opened is half-open, until something closes it", async () => {
+    await set(`open:3:${minutesAgo(-1)}`);
+    await passes(0);
+    expect(await passes(1)).toEqual([alert]);
+    await set(`open:3:${minutesAgo(0)}`);
+    for (let minute = 2; minute < 12; minute += 1) {
+      expect(await passes(minute), `minute ${minute}`).toEqual([alert]);
+    }
+    await set(`open:3:${minutesAgo(6)}`);
+    for (let minute = 12; minute < 17; minute += 1) await passes(minute);
+    expect(await state()).toBe("closed:4:0");
+    expect(await passes(17)).toEqual([]);
+    expect(await stores.sql("select value from telemetry_gauges where series = $1", gauge)).toEqual(
+      [{ value: "0" }],
+    );
+  });
+
+  it("holds as long as an operator holds the breaker open, and not for one held closed", async () => {
+    await set("forced_open:3:0");
+    await passes(0);
+    for (let minute = 1; minute < 9; minute += 1) expect(await passes(minute)).toEqual([alert]);
+    await set("forced_closed:4:0");
+    for (let minute = 9; minute < 16; minute += 1) await passes(minute);
+    expect(await world.firing()).toEqual([]);
+  });
+});
