@@ -1,6 +1,8 @@
 import { sql } from "drizzle-orm";
 import type { Context } from "../../context.js";
 import { migrationHead } from "../../db/migration-head.js";
+import { readBreaker } from "../../toolkit/breaker/shared-breaker.js";
+import { breakerState, positionOf } from "../../toolkit/breaker/state.js";
 import { listCrons } from "../cron/operate.js";
 import { health } from "../health.js";
 import { showDrain } from "../telemetry/drain.js";
@@ -19,6 +21,7 @@ const waitingSecondsMax = 300;
 export async function fullHealth(ctx: Context): Promise<Findings> {
   const [basic, ...rest] = await Promise.all([
     health(ctx),
+    looked("toolkit breaker", () => breakerFinding(ctx)),
     looked("drain", () => drainFinding(ctx)),
     looked("clock", () => cronFinding(ctx)),
     looked("migrations", () => migrationFinding(ctx)),
@@ -40,13 +43,24 @@ export async function fullHealth(ctx: Context): Promise<Findings> {
           },
         ],
   );
-  return found([...stores, breakerFinding(ctx), ...rest]);
+  return found([...stores, ...rest]);
 }
 
-function breakerFinding({ gate }: Context): Finding {
-  const isQuiet = !gate?.toolkitBreaker;
-  return finding("toolkit breaker", isQuiet, isQuiet ? "closed" : "has failed of late", "warn");
+async function breakerFinding({ gate, now }: Context): Promise<Finding> {
+  if (!gate) throw new Error("Redis was not read.");
+  const state = breakerState(gate.toolkitBreaker);
+  const told = (detail: string) =>
+    finding("toolkit breaker", state.mode === "closed", detail, "warn");
+  if (state.mode === "closed") return told("closed");
+  if (state.mode !== "open") return told(`held ${held[state.mode]} by an operator`);
+  const { openedAtMs } = await readBreaker();
+  const isHalfOpen = positionOf(state, now.getTime()) === "half_open";
+  const position = isHalfOpen ? `half-open since ${isoOf(state.untilMs)}` : "open";
+  return told(openedAtMs ? `${position}, not closed since ${isoOf(openedAtMs)}` : position);
 }
+
+const held = { forced_open: "open", forced_closed: "closed" } as const;
+const isoOf = (ms: number) => new Date(ms).toISOString();
 
 async function drainFinding(ctx: Context): Promise<Finding> {
   const { lagSeconds, keeps, gaps } = await showDrain(ctx);

@@ -78,6 +78,8 @@ export interface BreakerRecord {
   field: string | null;
   /** Openings in a row. */
   openings: number;
+  /** When the first of them was, in ms; 0 when there is none. */
+  openedAtMs: number;
   /** Failed attempts in the present window. */
   failures: number;
   /** Until when somebody probes, in ms; 0 when nobody does. */
@@ -87,12 +89,13 @@ export interface BreakerRecord {
 export async function readBreaker(): Promise<BreakerRecord> {
   const pipeline = redis().pipeline();
   pipeline.hmget("gate", breakerKey);
-  pipeline.hmget(breakerKey, "openings", "failures", "probeUntil");
+  pipeline.hmget(breakerKey, "openings", "openedAt", "failures", "probeUntil");
   const [gate, counted] = await pipeline.exec<(Record<string, unknown> | null)[]>();
   const field = gate?.[breakerKey];
   return {
     field: field === undefined || field === null ? null : String(field),
     openings: Number(counted?.openings ?? 0),
+    openedAtMs: Number(counted?.openedAt ?? 0),
     failures: Number(counted?.failures ?? 0),
     probeUntilMs: Number(counted?.probeUntil ?? 0),
   };
@@ -108,8 +111,9 @@ local open = function (now, openings, base, longest, random, atLeast)
   local lasting = math.min(base * 2 ^ (openings - 1), longest) * (1 + random / 2)
   local untilMs = now + math.max(lasting, atLeast)
   redis.call("HSET", KEYS[1], KEYS[2], "open:" .. whole(generation + 1) .. ":" .. whole(untilMs))
+  local openedAt = redis.call("HGET", KEYS[2], "openedAt") or whole(now)
   redis.call("DEL", KEYS[2])
-  redis.call("HSET", KEYS[2], "openings", whole(openings))
+  redis.call("HSET", KEYS[2], "openings", whole(openings), "openedAt", openedAt)
 end`;
 
 const report = script(`${shared}

@@ -80,6 +80,53 @@ describe("GET /api/ops/health", () => {
     await stores.sql("delete from jobs");
   });
 
+  it("tells the true state of the toolkit's breaker, and since when", async () => {
+    const breaker = async () => (await told(health))["toolkit breaker"];
+    const now = Date.now();
+    const at = (ms: number) => new Date(ms).toISOString();
+    const set = (field: string) => stores.redis("HSET", "gate", "breaker:toolkit", field);
+    await stores.redis("HDEL", "gate", "breaker:toolkit");
+    expect(await breaker()).toMatchObject({ status: "pass", detail: "closed" });
+    await set("closed:2:0");
+    expect(await breaker()).toMatchObject({ status: "pass", detail: "closed" });
+    await set(`open:3:${now + 60_000}`);
+    await stores.redis("HSET", "breaker:toolkit", "openedAt", String(now - 30_000));
+    expect(await breaker()).toMatchObject({
+      status: "warn",
+      detail: `open, not closed since ${at(now - 30_000)}`,
+    });
+    await set(`open:3:${now - 5000}`);
+    expect(await breaker()).toMatchObject({
+      status: "warn",
+      detail: `half-open since ${at(now - 5000)}, not closed since ${at(now - 30_000)}`,
+    });
+    await stores.redis("DEL", "breaker:toolkit");
+    expect(await breaker()).toMatchObject({
+      status: "warn",
+      detail: `half-open since ${at(now - 5000)}`,
+    });
+    await set("forced_open:4:0");
+    expect(await breaker()).toMatchObject({
+      status: "warn",
+      detail: "held open by an operator",
+    });
+    await set("forced_closed:5:0");
+    expect(await breaker()).toMatchObject({
+      status: "warn",
+      detail: "held closed by an operator",
+    });
+    await stores.redis("HDEL", "gate", "breaker:toolkit");
+  });
+
+  it("does not take a breaker that cannot be read for a closed one", async () => {
+    await stores.faults.redis.set({ kind: "refuse" });
+    const findings = await told(health, breakGlassToken);
+    expect(findings["toolkit breaker"]).toMatchObject({
+      status: "warn",
+      detail: expect.stringContaining("could not be told"),
+    });
+  });
+
   it("knows the newest migration", () => {
     const names = readdirSync("drizzle").filter((name) => /^\d{4}_.*(?<!\.down)\.sql$/.test(name));
     expect(migrationHead).toBe(

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { seriesName } from "../../../lib/observability/metrics.js";
 import { recordBreakerGauge } from "../../../lib/toolkit/breaker/gauge.js";
 import { probeQuietBreaker } from "../../../lib/toolkit/breaker/quiet.js";
+import { readBreaker } from "../../../lib/toolkit/breaker/shared-breaker.js";
 import { useAlerts } from "../../support/alerts.js";
 import { aContext } from "../../support/context.js";
 import { useLogLines } from "../../support/log-lines.js";
@@ -42,7 +43,10 @@ describe("a half-open breaker", () => {
     async (answer) => {
       toolkit.answer = answer;
       await set(`open:3:${minutesAgo(6)}`);
+      const openedAtMs = minutesAgo(7);
+      await stores.redis("HSET", "breaker:toolkit", "openings", "1", "openedAt", `${openedAtMs}`);
       await probeQuietBreaker(aContext());
+      expect(await readBreaker()).toMatchObject({ openings: 2, openedAtMs });
       expect(await state()).toMatch(/^open:4:\d+$/);
       expect(Number((await state()).split(":")[2])).toBeGreaterThan(Date.now());
     },
