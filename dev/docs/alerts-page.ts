@@ -46,7 +46,7 @@ function inWords(condition: Condition): string {
       return `${named(condition)} ${compare} ${value}${often}${by ? `, for each ${by}` : ""}`;
     }
     case "age":
-      return `\`${condition.metric}\` is over ${condition.periods} periods old, for each ${condition.by}`;
+      return `\`${condition.metric}\`, or as long as there is none \`${condition.since}\`, is over ${condition.periods} periods old, for each ${condition.by}`;
     case "any":
       return condition.of.map(inWords).join("; or ");
   }

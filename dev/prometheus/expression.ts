@@ -85,9 +85,10 @@ function gauge({ metric, where, compare, value, inARow = 1, by }: Of<"gauge">): 
   return `(min_over_time(${range}) ${compare} ${value} and count_over_time(${range}) >= ${inARow})`;
 }
 
-function age({ metric, by }: Of<"age">, value: string, seconds: number): string {
-  const last = `max by (${labels(by)}) (${metric}{${scrapedLabel(by)}="${value}"})`;
-  return `time() - ${last} > ${seconds}`;
+function age({ metric, since, by }: Of<"age">, value: string, seconds: number): string {
+  const last = (gauge: string) =>
+    `max by (${labels(by)}) (${gauge}{${scrapedLabel(by)}="${value}"})`;
+  return `time() - (${last(metric)} or ${last(since)}) > ${seconds}`;
 }
 
 function totalOf(of: Counted, by: string | undefined): string {

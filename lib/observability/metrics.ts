@@ -92,6 +92,11 @@ export const metrics = {
     help: "Jobs and mails that were given up within a day and not tried again.",
     labels: ["queue"],
   },
+  cron_first_due_timestamp_seconds: {
+    type: "gauge",
+    help: "When a job was first known to be due.",
+    labels: ["job"],
+  },
   audit_chain_broken: {
     type: "gauge",
     help: "1 while the audit log is not what was sealed, or is not sealed in time.",

@@ -114,6 +114,20 @@ const gaugeScenarios: Scenario[] = [
     label: "tick",
     minutes: 30,
   },
+  // It is due from the first minute on, and succeeds from minute 10 on.
+  {
+    name: "CronMissed, before a first success",
+    rule: ruleOf("CronMissed"),
+    gauges: {
+      [seriesName("cron_first_due_timestamp_seconds", { job: "tick" })]: repeated(20, 0),
+      [seriesName("cron_last_success_timestamp_seconds", { job: "tick" })]: Array.from(
+        { length: 20 },
+        (_, minute) => (minute < 10 ? null : 60 * minute),
+      ),
+    },
+    label: "tick",
+    minutes: 20,
+  },
 ];
 
 /** A time in which a counted rule's threshold is passed, or is not, by the share `away` of it. */

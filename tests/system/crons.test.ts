@@ -4,6 +4,7 @@ import { Cron } from "croner";
 import { describe, expect, it } from "vitest";
 import { platformConfig, readProjectSettings } from "../../dev/build/platform-config.js";
 import type { Route } from "../../lib/http/route.js";
+import { scheduledJobs } from "../../lib/ops/cron/scheduled-jobs.js";
 import { sourceFiles } from "./source-files.js";
 
 const settings = readProjectSettings(readFileSync("vercel.json", "utf8"));
@@ -13,6 +14,11 @@ describe("the crons of vercel.json", () => {
   it("are the files of api/cron/, and those are the crons", () => {
     const paths = settings.crons.map(({ path }) => path).sort();
     expect(paths).toEqual(files.map((file) => `/${file.replace(/\.ts$/, "")}`).sort());
+  });
+
+  it("are the jobs that are known to be due", () => {
+    const jobs = settings.crons.map(({ path }) => path.replace("/api/cron/", "")).sort();
+    expect([...scheduledJobs].sort()).toEqual(jobs);
   });
 
   it.each(files)("%s is called by GET, by the clock alone, under any host name", async (file) => {

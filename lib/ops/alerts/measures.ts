@@ -72,8 +72,11 @@ export function labelsOf({ condition }: Pick<Rule, "condition">, measures: Measu
         for (const label of byLabel.keys()) labels.add(label);
       }
     } else {
+      const gauges = part.kind === "age" ? [part, { ...part, metric: part.since }] : [part];
       for (const minute of measures.samples.keys()) {
-        for (const { label } of gaugesOf(measures, part, minute)) labels.add(label);
+        for (const gauge of gauges) {
+          for (const { label } of gaugesOf(measures, gauge, minute)) labels.add(label);
+        }
       }
     }
   }

@@ -124,7 +124,10 @@ const own: ReadonlySet<MetricName> = new Set([
 const readGauges = [
   ...new Set(
     rules.flatMap(({ condition }) =>
-      partsOf(condition).flatMap((part) => ("metric" in part ? [part.metric] : [])),
+      partsOf(condition).flatMap((part) => [
+        ...("metric" in part ? [part.metric] : []),
+        ...("since" in part ? [part.since] : []),
+      ]),
     ),
   ),
 ].filter((metric) => !own.has(metric));

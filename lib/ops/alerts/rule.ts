@@ -46,10 +46,14 @@ export type Condition =
       inARow?: number;
       by?: string;
     }
-  /** The gauge is a moment in seconds, and further back than `periods` of the period of its `by`. */
+  /**
+   * The gauge is a moment in seconds, and further back than `periods` of the period of its `by`. `since`
+   * is the gauge that stands in for it as long as nobody has written it.
+   */
   | {
       kind: "age";
       metric: MetricName;
+      since: MetricName;
       by: string;
       periods: number;
       periodSeconds: Record<string, number>;

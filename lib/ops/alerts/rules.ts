@@ -235,6 +235,7 @@ export const rules = [
     condition: {
       kind: "age",
       metric: "cron_last_success_timestamp_seconds",
+      since: "cron_first_due_timestamp_seconds",
       by: "job",
       periods: 2,
       periodSeconds: {

@@ -104,9 +104,17 @@ function gauge(rule: Of<"gauge">, label: string, minute: number, measures: Measu
 
 function age(rule: Of<"age">, label: string, minute: number, measures: Measures): Verdict {
   const period = rule.periodSeconds[label];
-  const found = gaugesOf(measures, rule, minute).find((each) => each.label === label);
-  if (period === undefined || !found) return unknown;
-  const seconds = Math.max(0, minute / 1000 - found.value);
+  const { metric, since, by } = rule;
+  const momentOf = (gauge: typeof metric) =>
+    gaugesOf(measures, { metric: gauge, by }, minute).find((each) => each.label === label)?.value;
+  const last = momentOf(metric);
+  const from = last ?? momentOf(since);
+  if (period === undefined || from === undefined) return unknown;
+  const seconds = Math.max(0, minute / 1000 - from);
   const isOver = seconds > rule.periods * period;
-  return { is: isOver ? "bad" : "good", detail: `the last success is ${seconds} s old` };
+  const detail =
+    last === undefined
+      ? `no success in ${seconds} s, since it was first due`
+      : `the last success is ${seconds} s old`;
+  return { is: isOver ? "bad" : "good", detail };
 }

@@ -4,6 +4,7 @@ import { requiredRow } from "../../db/required-row.js";
 import { cronLeases, cronRuns } from "../../db/schema/crons.js";
 import { telemetryGauges } from "../../db/schema/telemetry.js";
 import { seriesName } from "../../observability/metrics.js";
+import { scheduledJobs } from "./scheduled-jobs.js";
 
 /** The right to do the work of one slot of a job, until it runs out or somebody takes it over. */
 export interface Lease {
@@ -33,7 +34,8 @@ interface ClaimOptions {
 
 /**
  * Ask for the slot that the database's clock is in, by one statement: of any number of deliveries, at
- * once or late, one gets a slot that nobody has done, while nobody else holds the job.
+ * once or late, one gets a slot that nobody has done, while nobody else holds the job. The first delivery
+ * of all writes down that every job is due from now on: one that never succeeds has no success to be late by.
  */
 export async function claimSlot(
   ctx: Context,
@@ -58,6 +60,10 @@ export async function claimSlot(
       select cast(${name} as text), slot, token, now() from lease
       on conflict (job, slot) do update
         set token = excluded.token, started_at = excluded.started_at, finished_at = null, failed_parts = '{}'
+    ), known as (
+      insert into ${telemetryGauges} (series, value, measured_at)
+      select series, extract(epoch from now()), now() from unnest(cast(${sql.param(firstDue)} as text[])) as series
+      on conflict do nothing
     )${written}
     select
       to_char(due.slot at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') as slot,
@@ -68,6 +74,10 @@ export async function claimSlot(
   if (token !== null) return { lease: { job: name, slot, token } };
   return { slot, refused: isDone ? "done" : "under_way" };
 }
+
+const firstDue = scheduledJobs.map((job) =>
+  seriesName("cron_first_due_timestamp_seconds", { job }),
+);
 
 // As a type: the driver asks for a row that any column may be read from.
 type Answer = { slot: string; token: number | null; is_done: boolean | null };

@@ -6,6 +6,7 @@ import { cronLeases, cronRuns } from "../../db/schema/crons.js";
 import { cleanupCron } from "../cleanup.js";
 import { tickCron } from "../tick.js";
 import { type Cron, type CronReport, runCron } from "./cron.js";
+import { scheduledJobs } from "./scheduled-jobs.js";
 
 const crons: readonly Cron[] = [tickCron, cleanupCron];
 const periodMs = { minute: 60_000, hour: 3_600_000 } as const;
@@ -67,7 +68,7 @@ export async function listCrons({ db, now }: Context): Promise<CronsShown> {
   };
 }
 
-export const CronName = z.enum(["tick", "cleanup"]);
+export const CronName = z.enum(scheduledJobs);
 
 /**
  * Run a job's present slot again, at an operator's word, unless somebody is at it. What was not done
