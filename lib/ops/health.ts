@@ -66,11 +66,14 @@ export async function examine(ctx: Context): Promise<Health> {
   };
 }
 
-/** Run one check within the deadline; whatever goes wrong makes it `failure`, with a word of why. */
+/**
+ * Run one check within the deadline; whatever goes wrong makes it `failure`, with a word of why. What
+ * answered and has something wrong with it resolves to that word, and keeps its time.
+ */
 async function timed(
   componentType: Check["componentType"],
   failure: "warn" | "fail",
-  check: (signal: AbortSignal) => Promise<void>,
+  check: (signal: AbortSignal) => Promise<string | undefined>,
 ): Promise<Check> {
   const signal = AbortSignal.timeout(deadlineMs);
   const startedAt = performance.now();
@@ -79,9 +82,14 @@ async function timed(
   });
   const time = new Date().toISOString();
   try {
-    await Promise.race([check(signal), late]);
-    const observedValue = Math.round(performance.now() - startedAt);
-    return { componentType, status: "pass", observedValue, observedUnit: "ms", time };
+    const output = await Promise.race([check(signal), late]);
+    const answered = {
+      observedValue: Math.round(performance.now() - startedAt),
+      observedUnit: "ms",
+    };
+    return output
+      ? { componentType, status: failure, ...answered, output, time }
+      : { componentType, status: "pass", ...answered, time };
   } catch (error) {
     const output = error instanceof Unhealthy ? error.message : "unreachable";
     return { componentType, status: failure, output, time };
@@ -89,13 +97,13 @@ async function timed(
 }
 
 /** A database that answers and has no tables is of no use either: somebody forgot to migrate it. */
-async function askPostgres({ db }: Context): Promise<void> {
+async function askPostgres({ db }: Context): Promise<undefined> {
   const [found] = (await db.execute(sql`select to_regclass('users') is not null as migrated`)).rows;
   if (!found?.migrated) throw new Unhealthy("not migrated: run db:migrate:up");
 }
 
 /** A Redis that evicts would end sessions and lift limits. Upstash has no CONFIG: there it is a switch. */
-async function askRedis(ctx: Context): Promise<void> {
+async function askRedis(ctx: Context): Promise<string | undefined> {
   const trip = roundTrip(ctx);
   const setting = trip.command<string[]>("CONFIG", "GET", "maxmemory-policy").catch(() => []);
   const [, [, policy = "noeviction"]] = await Promise.all([
@@ -103,13 +111,11 @@ async function askRedis(ctx: Context): Promise<void> {
     setting,
     trip.send(),
   ]);
-  if (policy !== "noeviction") {
-    throw new Unhealthy(`maxmemory-policy is ${policy}: set noeviction`);
-  }
+  return policy === "noeviction" ? undefined : `maxmemory-policy is ${policy}: set noeviction`;
 }
 
 /** A refused key is a setting of ours; an outage is theirs. */
-async function askToolkit(ctx: Context, signal: AbortSignal): Promise<void> {
+async function askToolkit(ctx: Context, signal: AbortSignal): Promise<undefined> {
   const { outcome } = await askHealth(ctx, signal);
   if (outcome === "status_401" || outcome === "status_403") {
     throw new Unhealthy("TOOLKIT_API_KEY is refused");

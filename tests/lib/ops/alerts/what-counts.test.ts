@@ -1,8 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { seriesName } from "../../../../lib/observability/metrics.js";
 import { refusedAsSent } from "../../../../lib/ops/alerts/rules.js";
+import { examine } from "../../../../lib/ops/health.js";
 import { isFailure } from "../../../../lib/toolkit/attempt.js";
 import { type Counts, requests, useAlerts } from "../../../support/alerts.js";
+import { aContext } from "../../../support/context.js";
 import { useStores } from "../../../support/stores.js";
 
 const stores = useStores({ redisMs: 5000 });
@@ -120,5 +122,29 @@ describe("SecurityEventsSpike", () => {
     expect(await passes(1, requests(100), events("login_failed"))).toEqual([
       "SecurityEventsSpike:",
     ]);
+  });
+});
+
+describe("RedisDown", () => {
+  const policy = (name: string) => stores.redis("CONFIG", "SET", "maxmemory-policy", name);
+
+  it("pages for a Redis that does not answer, not for one that is set up wrongly", async () => {
+    await policy("allkeys-lru");
+    try {
+      expect(await passes(4, requests(100))).toEqual([]);
+      expect(world.pager.incidents()).toEqual([]);
+      const { checks, status } = await examine(aContext());
+      expect(status).toBe("warn");
+      expect(checks["redis:responseTime"]).toMatchObject([
+        {
+          status: "warn",
+          output: "maxmemory-policy is allkeys-lru: set noeviction",
+          observedValue: expect.any(Number),
+          observedUnit: "ms",
+        },
+      ]);
+    } finally {
+      await policy("noeviction");
+    }
   });
 });
