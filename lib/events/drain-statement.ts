@@ -17,6 +17,9 @@ const seriesMax = 4960;
  *
  * A series that is new is admitted while there is room; else its counts go to the one whose labels are
  * all `other`. A histogram comes in whole, and room is held for all of its thirteen series.
+ *
+ * The mode is the one in which what was drained had been written. It stays for 90 s unless it gets worse,
+ * so that whoever looks once a minute sees it, for a look drains as well.
  */
 export const moveCursor = preparedSql<Moved>(
   () => sql`
@@ -28,7 +31,7 @@ with moved as (
   returning 1
 ), entry as materialized (
   select e.* from jsonb_to_recordset(cast(${sql.placeholder("entries")} as jsonb)) as e
-    (instance text, seq bigint, release text, events integer, counters jsonb, lines jsonb)
+    (instance text, seq bigint, release text, events integer, counters jsonb, lines jsonb, mode integer)
   where exists (select 1 from moved)
 ), batch as (
   insert into drained_batches (instance, seq, events)
@@ -83,11 +86,13 @@ with moved as (
 ), gauges as (
   insert into telemetry_gauges (series, value, measured_at)
   select series, value, clock_timestamp() from (values
-    ('telemetry_mode', cast(${sql.placeholder("mode")} as double precision)),
+    ('telemetry_mode', cast((select coalesce(max(mode), 0) from fresh) as double precision)),
     ('telemetry_drain_lag_seconds', cast(${sql.placeholder("lag")} as double precision)))
     as gauge (series, value)
   where exists (select 1 from moved)
   on conflict (series) do update set value = excluded.value, measured_at = excluded.measured_at
+  where telemetry_gauges.series <> 'telemetry_mode' or excluded.value >= telemetry_gauges.value
+    or telemetry_gauges.measured_at <= clock_timestamp() - interval '90 seconds'
 )
 select cast((select count(*) from moved) as integer) as moved,
   cast((select coalesce(sum(events), 0) from batch) as integer) as events`,

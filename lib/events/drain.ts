@@ -3,7 +3,6 @@ import type { Context } from "../context.js";
 import { isDataRefused, isPartitionMissing } from "../db/failures.js";
 import { entriesUnreadable } from "../observability/log-lines/telemetry.js";
 import { moveCursor } from "./drain-statement.js";
-import { modeOf } from "./mode.js";
 import { ensurePartitions } from "./partitions.js";
 import {
   type Entry,
@@ -39,10 +38,10 @@ export async function drainEvents(ctx: Context, { budgetMs = 20_000 } = {}): Pro
   let rivals = 0;
   do {
     const readMs = Date.now();
-    const { entries, bytes } = await readEntries(cursor, entriesMax);
+    const entries = await readEntries(cursor, entriesMax);
     const taken = fittingOneStatement(entries);
     const isComplete = taken.length === entries.length && entries.length < entriesMax;
-    const step = await write(ctx, { cursor, taken, isComplete, readMs, bytes });
+    const step = await write(ctx, { cursor, taken, isComplete, readMs });
     if (step) {
       drained.events += step.events;
       drained.isComplete = step.isComplete;
@@ -62,8 +61,6 @@ interface Step {
   isComplete: boolean;
   /** When the stream was asked. */
   readMs: number;
-  /** In the stream, before these are removed. */
-  bytes: number;
 }
 
 type Written = Drained & { cursor: string; bytes: number };
@@ -91,18 +88,15 @@ async function write(ctx: Context, step: Step): Promise<Written | null> {
 }
 
 async function run(ctx: Context, step: Step, entries: Entry[]): Promise<Written | null> {
-  const { cursor, taken, isComplete, readMs, bytes } = step;
+  const { cursor, taken, isComplete, readMs } = step;
   const next = taken.at(-1)?.id ?? cursor;
   const takenBytes = taken.reduce((sum, { text }) => sum + sizeOf(text), 0);
-  // The number of bytes may be off by a trim that was repeated; an empty stream has none.
-  const leftBytes = isComplete ? 0 : bytes - takenBytes;
   const lagMs = isComplete ? 0 : Math.max(0, readMs - takenMs(next));
   const [result] = await moveCursor(ctx.db, {
     cursor,
     next,
     until: isComplete ? new Date(readMs - underwayMs).toISOString() : null,
     entries: JSON.stringify(entries.map(({ rows: lines, ...entry }) => ({ ...entry, lines }))),
-    mode: modeOf(leftBytes, ctx.env.telemetry.streamBytesMax, lagMs),
     lag: lagMs / 1000,
   });
   if (!result?.moved) return null;

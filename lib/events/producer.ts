@@ -94,13 +94,15 @@ async function send(state: Producer, batch: Batch): Promise<void> {
   const lost = state.lost;
   state.lost = 0;
   if (lost > 0) countLostBatches(batch.counters, Date.now(), lost);
+  const mode = modeNow(state, telemetry.streamBytesMax);
   const entry: Entry = {
     instance: state.instance,
     seq: ++state.seq,
     release: release.sha,
     events: batch.events,
     counters: seriesOf(batch.counters),
-    rows: rowsFor(state, batch, modeNow(state, telemetry.streamBytesMax)),
+    rows: rowsFor(state, batch, mode),
+    ...(mode > 0 && { mode }),
   };
   try {
     await requireRoom(state, telemetry.streamBytesMax);

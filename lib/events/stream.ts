@@ -1,6 +1,7 @@
 import { roundTrip } from "../redis/client.js";
 import { script } from "../redis/round-trip.js";
 import type { Row } from "./batch.js";
+import type { Mode } from "./mode.js";
 
 /** The stream that batches wait in until they are drained, and the number of its bytes. */
 const keys = { stream: "events", bytes: "events:bytes", gate: "gate" } as const;
@@ -15,6 +16,8 @@ export interface Entry {
   /** By minute (ms) and series. */
   counters: Record<string, Record<string, number>>;
   rows: Row[];
+  /** What the rows are of all that there were; every row where it is left out. */
+  mode?: Mode;
 }
 
 export interface StoredEntry {
@@ -57,13 +60,10 @@ export async function measureStream(): Promise<{ length: number; bytes: number }
   return { length: Number(length), bytes: Number(bytes ?? 0) };
 }
 
-/** The oldest entries after `cursor`, at most `max`, and the bytes in the stream. */
-export async function readEntries(
-  cursor: string,
-  max: number,
-): Promise<{ entries: StoredEntry[]; bytes: number }> {
+/** The oldest entries after `cursor`, at most `max`. */
+export async function readEntries(cursor: string, max: number): Promise<StoredEntry[]> {
   const trip = roundTrip();
-  const [found, bytes] = await Promise.all([
+  const [found] = await Promise.all([
     trip.command<[string, string[]][]>(
       "XRANGE",
       keys.stream,
@@ -72,11 +72,9 @@ export async function readEntries(
       "COUNT",
       String(max),
     ),
-    trip.command<string | null>("GET", keys.bytes),
     trip.send(),
   ]);
-  const entries = found.map(([id, [, text = ""]]) => ({ id, text }));
-  return { entries, bytes: Number(bytes ?? 0) };
+  return found.map(([id, [, text = ""]]) => ({ id, text }));
 }
 
 /**

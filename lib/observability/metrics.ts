@@ -109,7 +109,7 @@ export const metrics = {
   },
   telemetry_mode: {
     type: "gauge",
-    help: "0 every row is kept, 1 one row in ten, 2 aggregates only.",
+    help: "What the last events were kept as: 0 every row, 1 one row in ten, 2 aggregates only.",
     labels: [],
   },
   alert_active: {

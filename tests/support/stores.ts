@@ -209,7 +209,7 @@ function isBatch({ body }: FaultCall): boolean {
 
 /** What sends and drains request events. */
 function isTelemetry({ body }: FaultCall): boolean {
-  return /"events:bytes"|drain_state/.test(JSON.stringify(body));
+  return /"events(:bytes)?"|drain_state/.test(JSON.stringify(body));
 }
 
 /** Upstash bills a script's own commands too: the limiter's run INCRBY and, once a window, PEXPIRE. */

@@ -4,6 +4,7 @@ import { drainEvents } from "../../../lib/events/drain.js";
 import { appendEntry, type Entry, sizeOf } from "../../../lib/events/stream.js";
 import { takeOverDrain } from "../../../lib/events/take-over.js";
 import { seriesName } from "../../../lib/observability/metrics.js";
+import { metricsText } from "../../../lib/ops/metrics/metrics-text.js";
 import { call } from "../../support/call.js";
 import { aContext } from "../../support/context.js";
 import { drained, forgetEvents, minutes, totals } from "../../support/drained.js";
@@ -247,11 +248,46 @@ describe("falling behind", () => {
     });
   });
 
-  it("is told by two gauges", async () => {
-    await aBacklog(101);
-    await stores.redis("SET", "events:bytes", String(2 * full));
-    await drainEvents(aContext(), { budgetMs: 0 });
+  const aMinuteLater = () =>
+    stores.sql("update telemetry_gauges set measured_at = measured_at - interval '90 seconds'");
+
+  it.each([
+    [0.1, 0],
+    [0.55, 1],
+    [0.85, 2],
+  ])(
+    "is told by a gauge for the minute in which %d of the budget was used: %i",
+    async (share, mode) => {
+      await fill(share);
+      await broken(0);
+      await stores.settled();
+      await drained(stores);
+      expect((await gauges()).telemetry_mode).toBe(mode);
+      // A scrape drains before it tells, and what it finds to drain is of this moment.
+      await stores.redis("DEL", "events:bytes");
+      await broken(1);
+      expect(await metricsText(aContext())).toContain(`\ntelemetry_mode ${mode}\n`);
+      await aMinuteLater();
+      await drainEvents(aContext());
+      expect((await gauges()).telemetry_mode).toBe(0);
+    },
+  );
+
+  it("is told as the worst of what was drained, and of batches that do not say as every row", async () => {
+    await appendEntry(aBatch(1));
+    await appendEntry(aBatch(2, { mode: 2 }));
+    await appendEntry(aBatch(3, { mode: 1 }));
+    await drainEvents(aContext());
     expect((await gauges()).telemetry_mode).toBe(2);
+    await aMinuteLater();
+    await appendEntry(aBatch(4, { mode: 1 }));
+    await drainEvents(aContext());
+    expect((await gauges()).telemetry_mode).toBe(1);
+  });
+
+  it("is told with the lag of what waits", async () => {
+    await aBacklog(101);
+    await drainEvents(aContext(), { budgetMs: 0 });
     expect((await gauges()).telemetry_drain_lag_seconds).toBeGreaterThan(0);
     await drainEvents(aContext());
     expect(await gauges()).toEqual({ telemetry_mode: 0, telemetry_drain_lag_seconds: 0 });
