@@ -1,11 +1,12 @@
-import { requireOperator } from "../auth/operator/operator.js";
+import { type Operator, requireOperator } from "../auth/operator/operator.js";
 import { requireLiveSession } from "../auth/session/live-session.js";
+import type { AccessClaims, ShownClaims } from "../auth/token/access-token.js";
 import { AppError, catalogue, type ErrorCode } from "../errors.js";
 import { attemptFailed } from "../rate-limit/attempt-events.js";
 import { askRedis } from "./ask-redis.js";
 import { authenticate, requireStepUp } from "./authenticate.js";
 import { readCountedBody } from "./counted-body.js";
-import type { AnyInput, Endpoint } from "./endpoint.js";
+import type { AnyInput, Client, Endpoint } from "./endpoint.js";
 import type { Exchange } from "./exchange.js";
 import { handleOnce } from "./handle-once.js";
 import { readJsonBody, readText, requireStorable } from "./json-body.js";
@@ -24,24 +25,52 @@ const webhookBytesMax = 256 * 1024;
  * trip (session, limits) → session → body → handler → present.
  */
 export async function pass(endpoint: Endpoint, exchange: Exchange): Promise<Reply> {
-  const { ctx, request, params } = exchange;
+  const { ctx, request } = exchange;
   const key = shownOperatorKey(endpoint, exchange);
   const claims = key ? undefined : await authenticate(endpoint, exchange);
   const countedBody = endpoint.subject && (await readCountedBody(endpoint, exchange, claims));
   const client = await askRedis(endpoint, exchange, claims, countedBody, key);
+  const keyHolder = key && (await requireKey(endpoint, exchange, key, client));
+  // What was counted in advance for the key is settled: what follows is no attempt to get in.
+  if (key) client.reserved = { ...client.reserved, counts: [] };
+  const asked = { claims, countedBody, client, keyHolder };
+  const input = await inputOf(endpoint, exchange, asked).catch((refusal) => {
+    // Nothing that the caller showed to the handler was compared yet.
+    giveBackLater(ctx, client.reserved);
+    throw refusal;
+  });
+  try {
+    return await handleOnce(endpoint, request, input);
+  } catch (error) {
+    if (isFailedAttempt(error)) attemptFailed(ctx, client.reserved);
+    else giveBackLater(ctx, client.reserved);
+    throw error;
+  }
+}
+
+interface Asked {
+  claims: AccessClaims | ShownClaims | undefined;
+  countedBody: unknown;
+  client: Client;
+  keyHolder: Operator | undefined;
+}
+
+/** What the handler is given, once the caller's session and the form of the request have been accepted. */
+async function inputOf(
+  endpoint: Endpoint,
+  { ctx, request, params, url }: Exchange,
+  { claims, countedBody, client, keyHolder }: Asked,
+): Promise<AnyInput> {
   const needsActor = endpoint.auth === "user" || endpoint.auth === "operator";
   const actor =
     claims && needsActor ? await requireLiveSession(ctx, claims, client.session) : undefined;
-  const isChange = endpoint.operation?.kind === "change";
-  const operator = key
-    ? await requireKey(endpoint, exchange, key, client)
-    : claims && actor && endpoint.operation
+  const operator =
+    claims && actor && endpoint.operation
       ? requireOperator(ctx, actor, claims, endpoint.operation)
-      : undefined;
-  // What was counted in advance for the key is settled: what follows is no attempt to get in.
-  if (key) client.reserved = { ...client.reserved, counts: [] };
+      : keyHolder;
+  const isChange = endpoint.operation?.kind === "change";
   if (claims && (endpoint.stepUp || isChange)) requireStepUp(claims, ctx.now);
-  const query = endpoint.query && validated(endpoint.query, queryOf(exchange.url));
+  const query = endpoint.query && validated(endpoint.query, queryOf(url));
   const form = endpoint.upload && (await readMultipart(request, endpoint.upload));
   const body = endpoint.subject
     ? countedBody
@@ -53,9 +82,9 @@ export async function pass(endpoint: Endpoint, exchange: Exchange): Promise<Repl
         claims?.userId,
       );
   const raw = endpoint.auth === "webhook" ? await readText(request, webhookBytesMax) : undefined;
-
   const { headers } = request;
-  const input = {
+  const file = form?.file;
+  return {
     ctx,
     headers,
     body,
@@ -66,15 +95,8 @@ export async function pass(endpoint: Endpoint, exchange: Exchange): Promise<Repl
     actor,
     operator,
     raw,
-    file: form?.file,
+    file,
   } as AnyInput;
-  try {
-    return await handleOnce(endpoint, request, input);
-  } catch (error) {
-    if (isFailedAttempt(error)) attemptFailed(ctx, client.reserved);
-    else giveBackLater(ctx, client.reserved);
-    throw error;
-  }
 }
 
 function queryOf({ searchParams }: URL): Record<string, string> {

@@ -4,7 +4,7 @@ import changePassword from "../../../api/auth/change-password.js";
 import login from "../../../api/auth/login.js";
 import user from "../../../api/user/index.js";
 import type { TokenPair } from "../../../lib/auth/token/token-pair.js";
-import { call } from "../../support/call.js";
+import { type CallOptions, call } from "../../support/call.js";
 import { costOf } from "../../support/cost.js";
 import { aConfirmedUser, queuedMail } from "../../support/mailed-codes.js";
 import { aUser, password } from "../../support/people.js";
@@ -78,6 +78,33 @@ describe("POST /api/auth/change-password", () => {
     await stores.settled();
     expect((await guess()).status).toBe(401);
     expect(await guess()).toMatchObject({ status: 429, code: "rate_limited" });
+  });
+
+  it("counts as no guess what is refused before the password is looked at", async () => {
+    const person = await aUser();
+    const send = (options: CallOptions) =>
+      call(changePassword, "POST", { token: person.accessToken, ...options });
+    const refusals: [number, CallOptions][] = [
+      [415, { body: "x", headers: { "content-type": "text/plain" } }],
+      [400, { body: "{" }],
+      [422, { body: { currentPassword: "" } }],
+    ];
+    for (const [status, options] of [...refusals, ...refusals]) {
+      expect((await send(options)).status).toBe(status);
+      await stores.settled();
+    }
+    await stores.sql("update sessions set revoked_at = now() where id = $1", person.sessionId);
+    const kept = await stores.redis("HGETALL", `session:${person.sessionId}`);
+    await stores.redis("DEL", `session:${person.sessionId}`);
+    for (let turn = 0; turn < 6; turn++) {
+      expect((await change(person)).code).toBe("session_revoked");
+      await stores.settled();
+    }
+    await stores.sql("update sessions set revoked_at = null where id = $1", person.sessionId);
+    await stores.redis("HSET", `session:${person.sessionId}`, ...(kept as string[]));
+    const guess = () => change(person, { currentPassword: "not the password", newPassword });
+    for (let turn = 0; turn < 5; turn++) expect((await guess()).status).toBe(401);
+    expect((await guess()).status).toBe(429);
   });
 
   it("says what is wrong with the new password, whatever the current one", async () => {
