@@ -123,9 +123,14 @@ export function accountDelay(ctx: Context, { counts }: Reservation): Count | nul
   return counts.find(({ limit, allowed }) => limit.kind === "account" && !allowed) ?? null;
 }
 
-/** Give back, after the reply, what was reserved for an attempt that did not fail. */
-export function giveBackLater(ctx: Context, { counts, countedIn }: Reservation): void {
+/**
+ * Give back, after the reply, what was reserved for an attempt that did not fail. The reservation holds
+ * nothing from then on, so that no second reason gives the same back again.
+ */
+export function giveBackLater(ctx: Context, reservation: Reservation): void {
+  const { counts, countedIn } = reservation;
   const reserved = counts.filter(({ limit }) => limit.refundable);
+  reservation.counts = [];
   if (reserved.length > 0) ctx.after(() => giveBack(ctx, { counts: reserved, countedIn }));
 }
 

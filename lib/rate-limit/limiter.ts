@@ -1,5 +1,5 @@
 import { Ratelimit } from "@upstash/ratelimit";
-import type { RoundTrip } from "../redis/round-trip.js";
+import { type RoundTrip, script } from "../redis/round-trip.js";
 import { delayKey, forgetFailures, giveBackAttempt, reserveAttempt } from "./login-delay.js";
 import type { Limit, LimitKind } from "./policies.js";
 
@@ -104,9 +104,15 @@ async function countInWindow(trip: RoundTrip, limit: Limit, value: string): Prom
   };
 }
 
-async function uncount(trip: RoundTrip, { limit, value }: Count): Promise<void> {
-  await limiter(trip, limit).limit(identifier(limit, value), { rate: -1 });
+/** In the window that counted it, which may be over; one that was lifted must not go below nothing. */
+async function uncount(trip: RoundTrip, { limit, value, resetsAtMs }: Count): Promise<void> {
+  const window = Math.floor(resetsAtMs / limit.windowMs) - 1;
+  await trip.script(giveBack, [counterKey(limit, value, window)], []);
 }
+
+const giveBack = script(`
+local used = tonumber(redis.call("GET", KEYS[1]) or 0)
+if used > 0 then redis.call("DECR", KEYS[1]) end`);
 
 function limiter(trip: RoundTrip, limit: Limit): Ratelimit {
   return new Ratelimit({

@@ -3,11 +3,12 @@ import { describe, expect, it } from "vitest";
 import changePassword from "../../../api/auth/change-password.js";
 import guest from "../../../api/auth/guest.js";
 import login from "../../../api/auth/login.js";
+import logout from "../../../api/auth/logout.js";
 import register from "../../../api/auth/register.js";
 import user from "../../../api/user/index.js";
 import session from "../../../api/user/sessions/[sessionId].js";
 import { call } from "../../support/call.js";
-import { aUser, password } from "../../support/people.js";
+import { anAddress, aUser, password } from "../../support/people.js";
 import { useStores } from "../../support/stores.js";
 
 const stores = useStores();
@@ -87,6 +88,43 @@ describe("an Idempotency-Key", () => {
     const past = "revoked_at = null, idle_expires_at = now() - interval '1 second'";
     await stores.sql(`update sessions set ${past} where id = $1`, sessionId);
     expect(await send()).toMatchObject({ status: 401, code: "session_expired" });
+  });
+
+  it("gives a repetition's reserved failure back once, also where the repetition fails", async () => {
+    const { email } = await aUser();
+    const ip = anAddress();
+    const headers = { "idempotency-key": randomUUID() };
+    const send = (given: string, headers = {}) =>
+      call(login, "POST", { body: { email, password: given }, headers, ip });
+    const failures = async () => {
+      await stores.settled();
+      const [key = ""] = (await stores.redis("KEYS", `rate:auth-failures:ip:${ip}:*`)) as string[];
+      return stores.redis("GET", key);
+    };
+    expect((await send(password, headers)).status).toBe(200);
+    await stores.settled();
+    for (let turn = 0; turn < 2; turn++) expect((await send("not the password")).status).toBe(401);
+    expect(await failures()).toBe("2");
+    const isResuming = (body: unknown) =>
+      /from .{1,9}sessions.{1,9}inner/.test(JSON.stringify(body));
+    await stores.faults.postgres.set({ kind: "reset", match: isResuming });
+    for (let turn = 0; turn < 3; turn++) {
+      expect((await send(password, headers)).status).toBe(503);
+      expect(await failures()).toBe("2");
+    }
+  });
+
+  it("that repeats a sign-in whose session has ended is no failed sign-in", async () => {
+    const { email } = await aUser();
+    const ip = anAddress();
+    const headers = { "idempotency-key": randomUUID() };
+    const send = () => call(login, "POST", { body: { email, password }, headers, ip });
+    const { body: pair } = await send();
+    await call(logout, "POST", { token: pair.accessToken });
+    expect(await send()).toMatchObject({ status: 401, code: "session_revoked" });
+    await stores.settled();
+    const told = await stores.sql("select event from security_events where ip = $1", ip);
+    expect(told.map(({ event }) => event)).not.toContain("login_failed");
   });
 
   it("is not used up by a sign-in that failed", async () => {

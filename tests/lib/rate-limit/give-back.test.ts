@@ -1,0 +1,51 @@
+import { describe, expect, it } from "vitest";
+import { env } from "../../../lib/env.js";
+import { countRequest, refund } from "../../../lib/rate-limit/limiter.js";
+import { limitsOf } from "../../../lib/rate-limit/policies.js";
+import { roundTrip } from "../../../lib/redis/client.js";
+import { useStillClock } from "../../support/clock.js";
+import { aContext } from "../../support/context.js";
+import { anAddress } from "../../support/people.js";
+import { useStores } from "../../support/stores.js";
+
+const stores = useStores({ redisMs: 2500 });
+const clock = useStillClock();
+
+const limit = () => limitsOf(env())["auth-failures"].filter(({ kind }) => kind === "ip");
+
+async function reserve(ip: string) {
+  const trip = roundTrip(aContext());
+  const [counts] = await Promise.all([
+    countRequest(trip, limit(), { ip }, new Date()),
+    trip.send(),
+  ]);
+  return counts;
+}
+async function giveBack(counts: Awaited<ReturnType<typeof reserve>>): Promise<void> {
+  const trip = roundTrip(aContext());
+  await Promise.all([refund(trip, counts), trip.send()]);
+}
+async function used(ip: string): Promise<(string | null)[]> {
+  const keys = (await stores.redis("KEYS", `rate:auth-failures:ip:${ip}:*`)) as string[];
+  return Promise.all(keys.sort().map((key) => stores.redis("GET", key) as Promise<string | null>));
+}
+
+describe("a failure that was reserved", () => {
+  it("is given back to the window that counted it", async () => {
+    const ip = anAddress();
+    await reserve(ip);
+    const counts = await reserve(ip);
+    clock.advance(15 * 60 - 1);
+    await reserve(ip);
+    await giveBack(counts);
+    expect(await used(ip)).toEqual(["1", "1"]);
+  });
+
+  it("leaves no attempt in advance where the counter was lifted meanwhile", async () => {
+    const ip = anAddress();
+    const counts = await reserve(ip);
+    await stores.liftLimits();
+    await giveBack(counts);
+    expect(await used(ip)).toEqual([]);
+  });
+});
