@@ -110,7 +110,7 @@ export function requireWithinLimits(
   const retryAfterSeconds = secondsUntil(longest.resetsAtMs, ctx.now);
   // The day's budget is no doing of this caller's.
   if (kind === "all") throw new AppError("toolkit_unavailable", { retryAfterSeconds });
-  securityEvent(ctx, "rate_limited", { userId: ctx.facts.userId, data: { policy, reason: kind } });
+  securityEvent(ctx, "rate_limited", { data: { policy, reason: kind } });
   throw new AppError("rate_limited", { retryAfterSeconds });
 }
 

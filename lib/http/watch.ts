@@ -25,7 +25,7 @@ export function watchSignIn(ctx: Context, body: unknown): void {
 export function watchRefusal(ctx: Context, { code }: AppError): void {
   if (code === "host_not_allowed") securityEvent(ctx, "host_rejected");
   if (code === "address_blocked" || code === "account_blocked") {
-    securityEvent(ctx, "ip_blocked", { userId: ctx.facts.userId, data: { code } });
+    securityEvent(ctx, "ip_blocked", { data: { code } });
   } else if (catalogue[code].status === 403) securityEvent(ctx, "authz_denied", { data: { code } });
 }
 

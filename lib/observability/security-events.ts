@@ -34,6 +34,7 @@ export type SecurityEvent =
   | "admin_action";
 
 export interface SecurityDetails {
+  /** The account that it is about: of itself the one whose valid token was shown. */
   userId?: string | undefined;
   /** Only what may be logged: ids, codes, counts. */
   data?: Record<string, string | number>;
@@ -46,7 +47,7 @@ export interface SecurityDetails {
 export function securityEvent(
   ctx: Context,
   event: SecurityEvent,
-  { userId, data = {} }: SecurityDetails = {},
+  { userId = ctx.facts.userId, data = {} }: SecurityDetails = {},
 ): void {
   const { address: ip, route, correlationId, now: at, facts } = ctx;
   facts.securityEvents.push(event);

@@ -1,11 +1,15 @@
 import { randomUUID } from "node:crypto";
 import { afterEach, describe, expect, it } from "vitest";
 import * as z from "zod";
+import changePassword from "../../../api/auth/change-password.js";
 import login from "../../../api/auth/login.js";
+import reauthenticate from "../../../api/auth/reauthenticate.js";
 import refresh from "../../../api/auth/refresh.js";
 import register from "../../../api/auth/register.js";
+import totp from "../../../api/auth/totp/index.js";
 import index from "../../../api/index.js";
 import user from "../../../api/user/index.js";
+import { issueAccessToken } from "../../../lib/auth/token/access-token.js";
 import type { Context } from "../../../lib/context.js";
 import { database } from "../../../lib/db/database.js";
 import { env } from "../../../lib/env.js";
@@ -176,6 +180,34 @@ describe("a security event", () => {
     expect((await call(learner, "GET")).status).toBe(403);
     expect(await events()).toEqual({ authz_denied: 1 });
     expect(lines.read("authz_denied")[0].data).toMatchObject({ code: "reauth_required" });
+  });
+
+  it("says whose token was shown, and to the caller nothing more", async () => {
+    const ip = anAddress();
+    const { accessToken: token, user: person, sessionId, email } = await aUser();
+    const wrong = { currentPassword: "not the password", newPassword: "a battery that is new" };
+    const refused = [
+      await call(changePassword, "POST", { ip, token, body: wrong }),
+      await call(reauthenticate, "POST", { ip, token, body: { password: "not the password" } }),
+    ];
+    const earlier = { userId: person.id, sessionId, authMethods: ["pwd"] };
+    const authenticatedAt = new Date(Date.now() - 3_600_000);
+    const stale = await issueAccessToken(env(), { ...earlier, authenticatedAt }, new Date());
+    refused.push(await call(totp, "POST", { ip, token: stale }));
+    const delayed = (await aUser()).email;
+    for (let turn = 0; turn < 5; turn++) await guess(delayed, anAddress());
+    const body = { email: delayed, password: "not the password" };
+    refused.push(await call(login, "POST", { ip, token, body }));
+    expect(refused.map(({ status }) => status)).toEqual([401, 401, 403, 429]);
+    await stores.settled();
+    const rows = await stores.sql("select event, user_id from security_events where ip = $1", ip);
+    const told = ["authz_denied", "login_failed", "login_failed", "rate_limited"];
+    expect(rows.map(({ event }) => event).sort()).toEqual(told);
+    expect(new Set(rows.map(({ user_id }) => user_id))).toEqual(new Set([person.id]));
+    expect(lines.read("authz_denied")[0].data).toMatchObject({ userId: person.id });
+    const said = JSON.stringify(refused.map((answer) => [answer.body, [...answer.headers]]));
+    expect(said).not.toContain(person.id);
+    expect(said).not.toContain(email);
   });
 
   it("tells of attacks in the URL and in what is typed to sign in", async () => {
