@@ -5,7 +5,7 @@ import type { Exchange } from "./exchange.js";
 import { readJsonBody } from "./json-body.js";
 import { countRefused, requireWithinLimits } from "./limits.js";
 import { validBody } from "./valid-body.js";
-import { watchSignIn } from "./watch.js";
+import { watchAuthFields } from "./watch.js";
 
 const bytesMax = 16 * 1024;
 
@@ -20,7 +20,7 @@ export async function readCountedBody(
 ): Promise<unknown> {
   try {
     const value = body && (await readJsonBody(request, bytesMax));
-    if (ctx.route.startsWith("/api/auth/")) watchSignIn(ctx, value);
+    watchAuthFields(ctx, value);
     return body && validBody(ctx, body, value, claims?.userId);
   } catch (error) {
     // Without Redis the refusal stands uncounted: nothing was tried.

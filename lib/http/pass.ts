@@ -1,6 +1,7 @@
 import { type Operator, requireOperator } from "../auth/operator/operator.js";
 import { requireLiveSession } from "../auth/session/live-session.js";
 import type { AccessClaims, ShownClaims } from "../auth/token/access-token.js";
+import type { Context } from "../context.js";
 import { AppError, catalogue, type ErrorCode } from "../errors.js";
 import { attemptFailed } from "../rate-limit/attempt-events.js";
 import { askRedis } from "./ask-redis.js";
@@ -16,6 +17,7 @@ import { requireKey, shownOperatorKey } from "./operator-key.js";
 import type { Reply } from "./reply.js";
 import { validBody } from "./valid-body.js";
 import { validated } from "./validation.js";
+import { watchAuthFields } from "./watch.js";
 
 const bodyBytesMax = 1024 * 1024;
 const webhookBytesMax = 256 * 1024;
@@ -78,7 +80,7 @@ async function inputOf(
       validBody(
         ctx,
         endpoint.body,
-        form ? form.fields : await readJsonBody(request, bodyBytesMax),
+        form ? form.fields : await readWatchedBody(ctx, request),
         claims?.userId,
       );
   const raw = endpoint.auth === "webhook" ? await readText(request, webhookBytesMax) : undefined;
@@ -97,6 +99,12 @@ async function inputOf(
     raw,
     file,
   } as AnyInput;
+}
+
+async function readWatchedBody(ctx: Context, request: Request): Promise<unknown> {
+  const body = await readJsonBody(request, bodyBytesMax);
+  watchAuthFields(ctx, body);
+  return body;
 }
 
 function queryOf({ searchParams }: URL): Record<string, string> {

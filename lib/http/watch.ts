@@ -12,10 +12,13 @@ export function watchRequest({ request, url, ctx }: Exchange): void {
   if (!isPreflight && isOriginRefused(request, url, ctx.env)) securityEvent(ctx, "cors_rejected");
 }
 
-/** Tell of an attack in what was typed to sign in. Other bodies are a learner's own text. */
-export function watchSignIn(ctx: Context, body: unknown): void {
-  if (typeof body !== "object" || body === null) return;
-  for (const field of ["email", "name"] as const) {
+/** What people and apps show to be let in. Not the passwords: what those hold is nobody's business. */
+const authFields = ["email", "name", "code", "otp", "token", "refreshToken"] as const;
+
+/** Tell of an attack in the body of an auth route. Other bodies are a learner's own text. */
+export function watchAuthFields(ctx: Context, body: unknown): void {
+  if (!ctx.route.startsWith("/api/auth/") || typeof body !== "object" || body === null) return;
+  for (const field of authFields) {
     const text = (body as Record<string, unknown>)[field];
     if (typeof text === "string") tellAttacks(ctx, text, field);
   }

@@ -1,12 +1,17 @@
 import { randomUUID } from "node:crypto";
 import { afterEach, describe, expect, it } from "vitest";
 import * as z from "zod";
+import changeEmail from "../../../api/auth/change-email/index.js";
+import undoEmailChange from "../../../api/auth/change-email/undo.js";
 import changePassword from "../../../api/auth/change-password.js";
+import forgotPassword from "../../../api/auth/forgot-password.js";
 import login from "../../../api/auth/login.js";
 import reauthenticate from "../../../api/auth/reauthenticate.js";
 import refresh from "../../../api/auth/refresh.js";
 import register from "../../../api/auth/register.js";
+import resetPassword from "../../../api/auth/reset-password.js";
 import totp from "../../../api/auth/totp/index.js";
+import verifyEmail from "../../../api/auth/verify-email/index.js";
 import index from "../../../api/index.js";
 import user from "../../../api/user/index.js";
 import { issueAccessToken } from "../../../lib/auth/token/access-token.js";
@@ -16,7 +21,7 @@ import { env } from "../../../lib/env.js";
 import { AppError } from "../../../lib/errors.js";
 import { noFacts } from "../../../lib/facts.js";
 import { endpoint } from "../../../lib/http/endpoint.js";
-import { route } from "../../../lib/http/route.js";
+import { type Route, route } from "../../../lib/http/route.js";
 import { securityEvent } from "../../../lib/observability/security-events.js";
 import { call } from "../../support/call.js";
 import { useStillClock } from "../../support/clock.js";
@@ -227,6 +232,31 @@ describe("a security event", () => {
     });
     expect(reasons).toEqual(["url", "url", "email", "name"]);
     expect(lines.written().join()).not.toContain("onerror");
+  });
+
+  it("tells of attacks in the fields of every auth body, once, and of a password nothing", async () => {
+    const { accessToken: token } = await aUser();
+    const [sql, xss] = ["x' OR 1=1 --", "<script>alert(1)</script>"];
+    const reset = { email: nobody(), code: "ABCD2345", password: sql };
+    const bodies: [Route, Record<string, unknown>, string | undefined][] = [
+      [forgotPassword, { email: sql }, "email"],
+      [changeEmail, { email: `${xss}@example.com` }, "email"],
+      [verifyEmail, { code: sql }, "code"],
+      [resetPassword, { ...reset, email: sql }, "email"],
+      [resetPassword, reset, undefined],
+      [reauthenticate, { otp: xss }, "otp"],
+      [undoEmailChange, { token: xss }, "token"],
+      [changePassword, { currentPassword: sql, newPassword: `${sql} ${sql}` }, undefined],
+    ];
+    for (const [route, body, reason] of bodies) {
+      const { headers } = await call(route, "POST", { ip: anAddress(), token, body });
+      const told = lines.read().filter(({ evt, corr }) => {
+        const isOfThis = corr?.correlationId === headers.get("x-correlation-id");
+        return isOfThis && /^(sql_injection|xss)_attempt$/.test(evt);
+      });
+      expect(told.map(({ data }) => data.reason)).toEqual(reason ? [reason] : []);
+    }
+    await stores.settled();
   });
 
   it("tells nothing of what learners write, whatever it looks like", async () => {
