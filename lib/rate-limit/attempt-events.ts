@@ -1,23 +1,22 @@
 import type { Context } from "../context.js";
 import { securityEvent } from "../observability/security-events.js";
+import { countFailure, failuresOfRun } from "./failure-run.js";
 import type { Count, Reservation } from "./limiter.js";
 import type { LimitKind } from "./policies.js";
 
-const bruteforceFailures = 10;
 const suspiciousFailures = 3;
 
-/** Somebody showed wrong credentials. What the limits have counted says whether it is one of many. */
+/** Somebody showed wrong credentials; after the reply it is counted whether it was one of many. */
 export function attemptFailed(ctx: Context, reserved: Reservation): void {
   if (reserved.counts.length === 0) return;
   const account = counted(reserved, "account");
   const data = { ...(account && { account: account.value }) };
   securityEvent(ctx, "login_failed", { data });
-  const many = [account, counted(reserved, "ip")].find(
-    (count) => count && count.used >= bruteforceFailures,
-  );
-  if (!many) return;
-  const { limit, used: count } = many;
-  securityEvent(ctx, "login_bruteforce", { data: { ...data, reason: limit.kind, count } });
+  ctx.after(async () => {
+    for (const reason of await countFailure(ctx, reserved)) {
+      securityEvent(ctx, "login_bruteforce", { data: { ...data, reason, count: failuresOfRun } });
+    }
+  });
 }
 
 /** Somebody signed in: after failures it may be the owner who remembered, or a guess that was right. */

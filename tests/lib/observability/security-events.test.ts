@@ -106,6 +106,33 @@ describe("a security event", () => {
     expect(lines.read("login_bruteforce")[0].data).toMatchObject({ reason: "ip", count: 10 });
   });
 
+  it("tells of ten failures once in ten minutes, however many follow", async () => {
+    const ip = anAddress();
+    for (let turn = 0; turn < 13; turn++) await guess(nobody(), ip);
+    expect(await events()).toEqual({ login_failed: 13, login_bruteforce: 1 });
+    clock.advance(10 * 60);
+    for (let turn = 0; turn < 9; turn++) await guess(nobody(), ip);
+    expect(await events()).toEqual({ login_failed: 22, login_bruteforce: 1 });
+    await guess(nobody(), ip);
+    expect(await events()).toEqual({ login_failed: 23, login_bruteforce: 2 });
+  });
+
+  it("tells of ten failures once while Redis is away too", async () => {
+    await stores.faults.redis.set({ kind: "refuse" });
+    const ip = anAddress();
+    for (let turn = 0; turn < 12; turn++) await guess(nobody(), ip);
+    expect(await events()).toEqual({ login_failed: 12, login_bruteforce: 1 });
+  });
+
+  it("takes failures that are hours apart for no attack", async () => {
+    const email = nobody();
+    for (const wait of [0, 0, 0, 0, 0, 30, 60, 120, 240, 20 * 3600]) {
+      clock.advance(wait);
+      expect((await guess(email, anAddress())).status).toBe(401);
+    }
+    expect(await events()).toEqual({ login_failed: 10 });
+  });
+
   it("tells of ten failures at one account, wherever they come from", async () => {
     const email = nobody();
     for (const wait of [0, 0, 0, 0, 0, 30, 60, 120, 240]) {
