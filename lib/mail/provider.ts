@@ -58,7 +58,9 @@ const ErrorBody = z.object({ name: z.string().regex(/^[a-z_]{1,40}$/i) });
 /** The error's name, or else its status: the message may repeat an address. */
 function errorName(status: number, body: string): string {
   try {
-    return ErrorBody.parse(JSON.parse(body)).name;
+    const { name } = ErrorBody.parse(JSON.parse(body));
+    // By one name it tells that this mail is wrong, and that none from this sender is taken.
+    return status === 403 && name === "validation_error" ? "sender_not_verified" : name;
   } catch {
     return `status_${status}`;
   }

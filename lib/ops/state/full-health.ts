@@ -13,6 +13,8 @@ const lagSecondsMax = 180;
 const partitionsAheadMin = 7;
 const skewMsMax = 2000;
 const waitingSecondsMax = 300;
+/** Fewer are addresses that somebody made up. */
+const failedMailsMin = 5;
 
 /**
  * The health that anybody may ask for, and what only operators are told: how the work behind the requests
@@ -120,13 +122,21 @@ async function jobFinding(ctx: Context): Promise<Finding> {
 }
 
 async function outboxFinding(ctx: Context): Promise<Finding> {
-  const seconds = await oneValue<number | null>(
+  const waits = await oneValue<{ seconds: number | null; mails: number; notices: number }>(
     ctx,
-    sql`select cast(extract(epoch from now() - min(run_after)) as integer) as value from outbox
-      where send and failed_at is null and run_after <= now() and expires_at > now()`,
+    sql`select json_build_object(
+        'seconds', (select cast(extract(epoch from now() - min(run_after)) as integer) from outbox
+          where send and failed_at is null and run_after <= now() and expires_at > now()),
+        'mails', count(*) filter (where kind = 'mail'),
+        'notices', count(*) filter (where kind = 'notice')) as value
+      from outbox where failed_at is not null and expires_at > now()`,
   );
-  const detail = seconds === null ? "nothing is due" : `something has been due for ${seconds} s`;
-  return finding("outbox", (seconds ?? 0) <= waitingSecondsMax, detail, "warn");
+  const { seconds, mails, notices } = waits;
+  const due = seconds === null ? "nothing is due" : `something has been due for ${seconds} s`;
+  const failed = mails + notices;
+  const isWell = (seconds ?? 0) <= waitingSecondsMax && mails < failedMailsMin && notices === 0;
+  const detail = failed > 0 ? `${due}; ${failed} could not be sent` : due;
+  return finding("outbox", isWell, detail, "warn");
 }
 
 async function auditFinding(ctx: Context): Promise<Finding> {

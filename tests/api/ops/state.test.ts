@@ -67,6 +67,15 @@ describe("GET /api/ops/health", () => {
       `insert into jobs (id, kind, key, payload, correlation_id, dead_at)
        values (gen_random_uuid(), 'x', 'x', '{}', 'c', now())`,
     );
+    await stores.sql(
+      `insert into outbox (id, kind, payload, correlation_id, created_at, expires_at, run_after, failed_at)
+       values (gen_random_uuid(), 'mail', '{}', 'c', now(), now() + interval '1 day', now(), now())`,
+    );
+    expect((await told(health)).outbox).toMatchObject({
+      status: "pass",
+      detail: expect.stringContaining("1 could not be sent"),
+    });
+    await stores.sql("update outbox set kind = 'notice'");
     await stores.sql("update drain_state set drained_until = now() - interval '10 minutes'");
     await stores.sql("update schema_migrations set name = 'x' where name = $1", migrationHead);
     await stores.sql(
@@ -74,10 +83,12 @@ describe("GET /api/ops/health", () => {
     );
     const findings = await told(health);
     expect(findings.jobs).toMatchObject({ status: "warn", detail: "1 were given up" });
+    expect(findings.outbox).toMatchObject({ status: "warn" });
     expect(findings.drain).toMatchObject({ status: "fail" });
     expect(findings["audit log"]).toMatchObject({ status: "fail", detail: "BROKEN" });
     await stores.sql("update schema_migrations set name = $1 where name = 'x'", migrationHead);
     await stores.sql("delete from jobs");
+    await stores.sql("delete from outbox");
   });
 
   it("tells the true state of the toolkit's breaker, and since when", async () => {

@@ -63,13 +63,31 @@ describe("the mail provider", () => {
   });
 
   it("is known by its status alone where it says nothing that is known", async () => {
-    const server = createServer((_, response) => {
-      response.writeHead(502).end(`<h1>${to} is not reachable</h1>`);
+    const answer = { status: 502, body: `<h1>${to} is not reachable</h1>` };
+    expect(await answered(answer)).toEqual({ kind: "retryable", reason: "status_502" });
+  });
+
+  it("tells a sender who is not verified from an address that is none", async () => {
+    const body = JSON.stringify({ name: "validation_error", message: "Verify your domain." });
+    expect(await answered({ status: 422, body })).toEqual({
+      kind: "final",
+      reason: "validation_error",
     });
-    await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
-    const apiUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-    expect(await send("a", { apiUrl })).toEqual({ kind: "retryable", reason: "status_502" });
-    server.closeAllConnections();
-    server.close();
+    expect(await answered({ status: 403, body })).toEqual({
+      kind: "final",
+      reason: "sender_not_verified",
+    });
   });
 });
+
+async function answered({ status, body }: { status: number; body: string }) {
+  const server = createServer((_, response) => {
+    response.writeHead(status).end(body);
+  });
+  await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
+  const apiUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const outcome = await send("a", { apiUrl });
+  server.closeAllConnections();
+  server.close();
+  return outcome;
+}

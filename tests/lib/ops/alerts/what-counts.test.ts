@@ -43,6 +43,7 @@ describe("ExternalApiDown", () => {
     ["toolkit", "text", "status_429"],
     ["toolkit", "text", "circuit_open"],
     ["mail", "send", "invalid_api_key"],
+    ["mail", "send", "sender_not_verified"],
     ["mail", "send", "daily_quota_exceeded"],
   ])("fires when %s %s ends in what fails everybody: %s", async (...failed) => {
     expect(await passes(6, requests(100), called(...failed, 10))).toEqual([
