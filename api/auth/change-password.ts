@@ -1,6 +1,5 @@
 import { changePassword, PasswordChange } from "../../lib/auth/password/change.js";
 import { endpoint } from "../../lib/http/endpoint.js";
-import { giveBackLater } from "../../lib/http/limits.js";
 import { route } from "../../lib/http/route.js";
 
 const POST = endpoint({
@@ -10,10 +9,7 @@ const POST = endpoint({
   body: PasswordChange,
   replies: { 204: null },
   errors: ["invalid_credentials", "password_not_set", "validation_failed", "service_unavailable"],
-  async handle({ ctx, actor, body, client }) {
-    await changePassword(ctx, actor, body);
-    giveBackLater(ctx, client.reserved);
-  },
+  handle: ({ ctx, actor, body }) => changePassword(ctx, actor, body),
   replay: async () => undefined,
 });
 

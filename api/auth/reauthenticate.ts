@@ -4,7 +4,6 @@ import {
   reauthenticate,
 } from "../../lib/auth/reauthenticate.js";
 import { endpoint } from "../../lib/http/endpoint.js";
-import { giveBackLater } from "../../lib/http/limits.js";
 import { route } from "../../lib/http/route.js";
 
 const POST = endpoint({
@@ -14,11 +13,7 @@ const POST = endpoint({
   body: Reauthentication,
   replies: { 200: FreshAccessToken },
   errors: ["invalid_credentials", "otp_required", "otp_invalid", "service_unavailable"],
-  async handle({ ctx, actor, body, client }) {
-    const token = await reauthenticate(ctx, actor, body);
-    giveBackLater(ctx, client.reserved);
-    return token;
-  },
+  handle: ({ ctx, actor, body }) => reauthenticate(ctx, actor, body),
 });
 
 export default route("/api/auth/reauthenticate", { POST });

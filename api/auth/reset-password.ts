@@ -1,7 +1,7 @@
 import { canonicalEmail } from "../../lib/auth/email/address.js";
 import { PasswordReset, resetPassword } from "../../lib/auth/password/reset.js";
 import { endpoint } from "../../lib/http/endpoint.js";
-import { forgetSignInFailuresLater, giveBackLater } from "../../lib/http/limits.js";
+import { forgetSignInFailuresLater } from "../../lib/http/limits.js";
 import { route } from "../../lib/http/route.js";
 
 const POST = endpoint({
@@ -15,7 +15,6 @@ const POST = endpoint({
   errors: ["code_invalid", "validation_failed", "service_unavailable"],
   async handle({ ctx, body, client }) {
     await resetPassword(ctx, body);
-    giveBackLater(ctx, client.reserved);
     forgetSignInFailuresLater(ctx, accountOf(body), client.reserved);
   },
   replay: async () => undefined,

@@ -87,7 +87,7 @@ export async function askRedis(
   const delay = claims && isShown ? accountDelay(ctx, reserved) : null;
   const deciding = reserved.counts.filter((count) => count !== delay);
   requireWithinLimits(ctx, { ...reserved, counts: deciding }, ctx.address);
-  const refundable = reserved.counts.filter(({ limit }) => limit.refundable);
+  const refundable = reserved.counts.filter(({ limit }) => limit.keeps !== "requests");
   return {
     country,
     delayedUntil: delay && new Date(delay.resetsAtMs),

@@ -15,6 +15,7 @@ import {
   type Reservation,
   refund,
   type Subject,
+  takeReserved,
 } from "../rate-limit/limiter.js";
 import { type Limit, limitsOf, type PolicyName } from "../rate-limit/policies.js";
 import {
@@ -123,15 +124,20 @@ export function accountDelay(ctx: Context, { counts }: Reservation): Count | nul
   return counts.find(({ limit, allowed }) => limit.kind === "account" && !allowed) ?? null;
 }
 
-/**
- * Give back, after the reply, what was reserved for an attempt that did not fail. The reservation holds
- * nothing from then on, so that no second reason gives the same back again.
- */
+/** Give back, after the reply, what was reserved for a request that was refused before its work. */
 export function giveBackLater(ctx: Context, reservation: Reservation): void {
-  const { counts, countedIn } = reservation;
-  const reserved = counts.filter(({ limit }) => limit.refundable);
-  reservation.counts = [];
+  const { counts, countedIn } = takeReserved(reservation);
+  const reserved = counts.filter(({ limit }) => limit.keeps !== "requests");
   if (reserved.length > 0) ctx.after(() => giveBack(ctx, { counts: reserved, countedIn }));
+}
+
+/** The same of an attempt that succeeded: its work stays counted. */
+export function giveBackAttemptLater(ctx: Context, reservation: Reservation): void {
+  const { counts, countedIn } = takeReserved(reservation);
+  giveBackLater(ctx, {
+    counts: counts.filter(({ limit }) => limit.keeps === "failures"),
+    countedIn,
+  });
 }
 
 /**
@@ -159,7 +165,7 @@ export async function countRefused(
   address: string | undefined,
 ): Promise<Count[]> {
   const byAddress = limitsFor(ctx.env, names).filter(
-    (limit) => limit.kind === "ip" && !limit.refundable,
+    (limit) => limit.kind === "ip" && limit.keeps === "requests",
   );
   const trip = roundTrip(ctx);
   const counting = countRequest(trip, byAddress, subjectOf(ctx.env, address, {}), ctx.now);

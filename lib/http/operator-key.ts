@@ -32,7 +32,7 @@ export function limitsOfKey(env: Env, names: PolicyName[], key: OperatorKey): Li
   const failures = limitsFor(env, ["auth-failures"]).filter(({ kind }) => kind === "ip");
   // What a wrong secret takes of the token's window is given back: its id is no secret.
   const own = applying.filter(({ kind }) => kind === "session");
-  return [...own.map((limit) => ({ ...limit, refundable: true })), ...failures];
+  return [...own.map((limit) => ({ ...limit, keeps: "failures" as const })), ...failures];
 }
 
 export function subjectOfKey(address: string | undefined, key: OperatorKey): Subject {

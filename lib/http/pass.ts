@@ -11,7 +11,7 @@ import type { AnyInput, Client, Endpoint } from "./endpoint.js";
 import type { Exchange } from "./exchange.js";
 import { handleOnce } from "./handle-once.js";
 import { readJsonBody, readText, requireStorable } from "./json-body.js";
-import { giveBackLater } from "./limits.js";
+import { giveBackAttemptLater, giveBackLater } from "./limits.js";
 import { readMultipart } from "./multipart-body.js";
 import { requireKey, shownOperatorKey } from "./operator-key.js";
 import type { Reply } from "./reply.js";
@@ -42,7 +42,9 @@ export async function pass(endpoint: Endpoint, exchange: Exchange): Promise<Repl
     throw refusal;
   });
   try {
-    return await handleOnce(endpoint, request, input);
+    const reply = await handleOnce(endpoint, request, input);
+    giveBackAttemptLater(ctx, client.reserved);
+    return reply;
   } catch (error) {
     if (isFailedAttempt(error)) attemptFailed(ctx, client.reserved);
     else giveBackLater(ctx, client.reserved);

@@ -41,6 +41,13 @@ export function countRequest(
   );
 }
 
+/** What was reserved, once: no second reason gives the same back again. */
+export function takeReserved(reservation: Reservation): Reservation {
+  const taken = { ...reservation };
+  reservation.counts = [];
+  return taken;
+}
+
 /** Give back what was counted: nothing was tried, for another limit refused it or we failed. */
 export async function refund(trip: RoundTrip, counts: Count[]): Promise<void> {
   await Promise.all(

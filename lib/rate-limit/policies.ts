@@ -32,8 +32,8 @@ export interface Limit {
   windowMs: number;
   /** `strict` counts in Postgres instead; `allow` lets the request pass, `deny` answers 503. */
   whenRedisFails: "allow" | "strict" | "deny";
-  /** Counted before the work and given back when it succeeds, so that only failures remain. */
-  refundable: boolean;
+  /** What stays counted: every request, only those whose work was begun, or only attempts that failed. */
+  keeps: "requests" | "work" | "failures";
   /**
    * Makes the row a growing delay: the `max`th failure and each one after it is followed by the next of
    * these, the last one for ever. The window then begins with each failure, and a success ends it.
@@ -43,15 +43,15 @@ export interface Limit {
 
 const minutes = 60_000;
 const hours = 60 * minutes;
-const strict = { whenRedisFails: "strict", refundable: false } as const;
+const strict = { whenRedisFails: "strict", keeps: "requests" } as const;
 
-const denied = { whenRedisFails: "deny", refundable: false } as const;
+const denied = { whenRedisFails: "deny", keeps: "requests" } as const;
 
 const delayed = {
   max: 5,
   windowMs: 24 * hours,
   ...strict,
-  refundable: true,
+  keeps: "failures",
   delaysMs: [0.5 * minutes, minutes, 2 * minutes, 4 * minutes, 8 * minutes, 15 * minutes],
 } as const;
 
@@ -63,7 +63,7 @@ export function limitsOf(env: Env): Record<PolicyName, Limit[]> {
     max: maxRequests,
     windowMs,
     whenRedisFails: "allow",
-    refundable: false,
+    keeps: "requests",
   } as const;
   return {
     // Signed in, the session counts; signed out, the address does: the other value is not given.
@@ -92,7 +92,7 @@ export function limitsOf(env: Env): Record<PolicyName, Limit[]> {
         max: 5,
         windowMs: 15 * minutes,
         ...strict,
-        refundable: true,
+        keeps: "failures",
       },
       {
         policy: "auth-failures",
@@ -100,7 +100,7 @@ export function limitsOf(env: Env): Record<PolicyName, Limit[]> {
         max: 5,
         windowMs: 15 * minutes,
         ...strict,
-        refundable: true,
+        keeps: "failures",
       },
       {
         policy: "auth-failures",
@@ -108,7 +108,7 @@ export function limitsOf(env: Env): Record<PolicyName, Limit[]> {
         max: 100,
         windowMs: 15 * minutes,
         ...strict,
-        refundable: true,
+        keeps: "failures",
       },
     ],
     // Whatever addresses the guesses come from. A caller who shows a token of the account's own is let
@@ -127,7 +127,7 @@ export function limitsOf(env: Env): Record<PolicyName, Limit[]> {
         max: env.toolkit.dailyCallsMax,
         windowMs: 24 * hours,
         ...denied,
-        refundable: true,
+        keeps: "work",
       },
     ],
   };

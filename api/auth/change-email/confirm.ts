@@ -1,6 +1,5 @@
 import { confirmEmailChange, EmailChangeConfirmation } from "../../../lib/auth/email/change.js";
 import { endpoint } from "../../../lib/http/endpoint.js";
-import { giveBackLater } from "../../../lib/http/limits.js";
 import { route } from "../../../lib/http/route.js";
 import { getUser, User } from "../../../lib/user/user.js";
 
@@ -11,11 +10,7 @@ const POST = endpoint({
   body: EmailChangeConfirmation,
   replies: { 200: User },
   errors: ["code_invalid"],
-  async handle({ ctx, actor, body, client }) {
-    const user = await confirmEmailChange(ctx, actor, body);
-    giveBackLater(ctx, client.reserved);
-    return user;
-  },
+  handle: ({ ctx, actor, body }) => confirmEmailChange(ctx, actor, body),
   replay: ({ ctx, actor }) => getUser(ctx, actor.userId),
 });
 

@@ -1,6 +1,5 @@
 import { Verification, verifyEmail } from "../../../lib/auth/email/verification.js";
 import { endpoint } from "../../../lib/http/endpoint.js";
-import { giveBackLater } from "../../../lib/http/limits.js";
 import { route } from "../../../lib/http/route.js";
 import { User } from "../../../lib/user/user.js";
 
@@ -11,11 +10,7 @@ const POST = endpoint({
   body: Verification,
   replies: { 200: User },
   errors: ["code_invalid"],
-  async handle({ ctx, actor, body, client }) {
-    const user = await verifyEmail(ctx, actor, body);
-    giveBackLater(ctx, client.reserved);
-    return user;
-  },
+  handle: ({ ctx, actor, body }) => verifyEmail(ctx, actor, body),
 });
 
 export default route("/api/auth/verify-email", { POST });

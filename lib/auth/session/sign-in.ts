@@ -7,7 +7,7 @@ import { writeOnce } from "../../db/write-once.js";
 import { AppError } from "../../errors.js";
 import { securityEvent } from "../../observability/security-events.js";
 import { attemptSucceeded } from "../../rate-limit/attempt-events.js";
-import { forgive, type Reservation } from "../../rate-limit/limiter.js";
+import { forgive, type Reservation, takeReserved } from "../../rate-limit/limiter.js";
 import { forgiveInPostgres } from "../../rate-limit/strict-fallback.js";
 import { roundTrip } from "../../redis/client.js";
 import type { UserRow } from "../../user/user.js";
@@ -113,9 +113,10 @@ export async function finishSignIn(
   ctx: Context,
   user: UserRow,
   row: SessionRow,
-  { reserved }: Pick<SignInClient, "reserved">,
+  client: Pick<SignInClient, "reserved">,
   endedIds: string[] = [],
 ): Promise<TokenPair> {
+  const reserved = takeReserved(client.reserved);
   const trip = roundTrip(ctx);
   const role = actingRole(user.role, row.authMethods);
   await Promise.allSettled([

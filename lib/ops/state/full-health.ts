@@ -3,6 +3,7 @@ import type { Context } from "../../context.js";
 import { migrationHead } from "../../db/migration-head.js";
 import { readBreaker } from "../../toolkit/breaker/shared-breaker.js";
 import { breakerState, positionOf } from "../../toolkit/breaker/state.js";
+import { failedMailsMin } from "../alerts/rules.js";
 import { listCrons } from "../cron/operate.js";
 import { health } from "../health.js";
 import { showDrain } from "../telemetry/drain.js";
@@ -13,8 +14,6 @@ const lagSecondsMax = 180;
 const partitionsAheadMin = 7;
 const skewMsMax = 2000;
 const waitingSecondsMax = 300;
-/** Fewer are addresses that somebody made up. */
-const failedMailsMin = 5;
 
 /**
  * The health that anybody may ask for, and what only operators are told: how the work behind the requests

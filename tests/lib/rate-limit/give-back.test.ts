@@ -1,11 +1,14 @@
 import { describe, expect, it } from "vitest";
+import login from "../../../api/auth/login.js";
+import reauthenticate from "../../../api/auth/reauthenticate.js";
 import { env } from "../../../lib/env.js";
 import { countRequest, refund } from "../../../lib/rate-limit/limiter.js";
 import { limitsOf } from "../../../lib/rate-limit/policies.js";
 import { roundTrip } from "../../../lib/redis/client.js";
+import { call } from "../../support/call.js";
 import { useStillClock } from "../../support/clock.js";
 import { aContext } from "../../support/context.js";
-import { anAddress } from "../../support/people.js";
+import { aBoundUser, anAddress, type Person, password } from "../../support/people.js";
 import { useStores } from "../../support/stores.js";
 
 const stores = useStores({ redisMs: 2500 });
@@ -39,6 +42,22 @@ describe("a failure that was reserved", () => {
     await reserve(ip);
     await giveBack(counts);
     expect(await used(ip)).toEqual(["1", "1"]);
+  });
+
+  it.each([
+    ["a sign-in", login, (person: Person) => ({ body: { email: person.email, password } })],
+    [
+      "another proof of who it is",
+      reauthenticate,
+      ({ accessToken: token }: Person) => ({ token, body: { password } }),
+    ],
+  ])("is given back once by %s, and the failures of others stay", async (_, route, shown) => {
+    const [ip, person, other] = [anAddress(), await aBoundUser(stores), await aBoundUser(stores)];
+    const wrong = { email: other.email, password: "not the password" };
+    for (let time = 0; time < 2; time += 1) await call(login, "POST", { body: wrong, ip });
+    expect((await call(route, "POST", { ...shown(person), ip })).status).toBe(200);
+    await stores.settled();
+    expect(await used(ip)).toEqual(["2"]);
   });
 
   it("leaves no attempt in advance where the counter was lifted meanwhile", async () => {
