@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage } from "node:http";
-import type { AddressInfo } from "node:net";
+import { faultsOnDemand, listenLocally } from "./stand-in.js";
 
 /** A request as a stand-in sees it. */
 export interface JsonRequest {
@@ -37,13 +37,11 @@ export interface JsonEndpoint {
 export async function startJsonEndpoint(
   answer: (request: JsonRequest) => JsonReply,
 ): Promise<JsonEndpoint> {
-  let fault: JsonFault | null = null;
-  let hits = 0;
+  const faults = faultsOnDemand<JsonFault>();
   let requests = 0;
   const server = createServer(async (request, response) => {
     requests += 1;
-    hits += 1;
-    const now = fault && hits <= (fault.times ?? Number.POSITIVE_INFINITY) ? fault : null;
+    const now = faults.next();
     const body = await readJson(request);
     if (now?.kind === "hang") return;
     const { method = "GET", url = "/", headers } = request;
@@ -54,25 +52,10 @@ export async function startJsonEndpoint(
     response.writeHead(reply.status, { "content-type": type, ...reply.headers });
     response.end(typeof reply.body === "string" ? reply.body : JSON.stringify(reply.body));
   });
-  // Longer than any client keeps an idle connection: only faults that were asked for shall happen.
-  server.keepAliveTimeout = 120_000;
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(0, "127.0.0.1", resolve);
-  });
-  const { port } = server.address() as AddressInfo;
   return {
-    url: `http://127.0.0.1:${port}`,
+    ...(await listenLocally(server)),
     requests: () => requests,
-    fail(next) {
-      fault = next;
-      hits = 0;
-    },
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-      }),
+    fail: faults.fail,
   };
 }
 

@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
+import { listenLocally } from "./stand-in.js";
 
 /** What befalls the envelopes until it is taken back: they arrive only where `latency` says so. */
 export type SentryFault =
@@ -50,8 +50,6 @@ export async function startSentrySink(publicKey: string): Promise<SentrySink> {
     requests += 1;
     serve(request, response).catch(() => response.socket?.resetAndDestroy());
   });
-  // Longer than any client keeps an idle connection: only faults that were asked for shall happen.
-  server.keepAliveTimeout = 120_000;
 
   async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const body = await readText(request);
@@ -92,13 +90,9 @@ export async function startSentrySink(publicKey: string): Promise<SentrySink> {
     }
   }
 
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(0, "127.0.0.1", resolve);
-  });
-  const { port } = server.address() as AddressInfo;
+  const { url, close } = await listenLocally(server);
   return {
-    dsn: `http://${publicKey}@127.0.0.1:${port}/${projectId}`,
+    dsn: `${url.replace("//", `//${publicKey}@`)}/${projectId}`,
     envelopes,
     payloads: (type) =>
       envelopes.flatMap(({ items }) =>
@@ -113,12 +107,7 @@ export async function startSentrySink(publicKey: string): Promise<SentrySink> {
       requests = 0;
       envelopes.length = 0;
     },
-    async close() {
-      await new Promise((resolve) => {
-        server.close(resolve);
-        server.closeAllConnections();
-      });
-    },
+    close,
   };
 }
 

@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
+import { faultsOnDemand, listenLocally } from "../stand-in.js";
 import { Mailbox } from "./mailbox.js";
 import { createResendProtocol, type ResendReply, resendError } from "./resend-protocol.js";
 
@@ -28,19 +28,16 @@ export interface ResendEndpoint {
 export async function startResendEndpoint(apiKey: string): Promise<ResendEndpoint> {
   const mailbox = new Mailbox();
   const answer = createResendProtocol(mailbox, apiKey);
-  let fault: MailFault | null = null;
-  let hits = 0;
+  const faults = faultsOnDemand<MailFault>();
   let requests = 0;
 
   const server = createServer((request, response) => {
     requests += 1;
     serve(request, response).catch(() => response.socket?.resetAndDestroy());
   });
-  // Longer than any client keeps an idle connection: only faults that were asked for shall happen.
-  server.keepAliveTimeout = 120_000;
 
   async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const now = nextFault();
+    const now = faults.next();
     if (now?.kind === "hang") return;
     const key = request.headers["idempotency-key"];
     const { method = "GET", url = "/" } = request;
@@ -62,30 +59,12 @@ export async function startResendEndpoint(apiKey: string): Promise<ResendEndpoin
     response.writeHead(reply.status, headers).end(JSON.stringify(reply.body));
   }
 
-  function nextFault(): MailFault | null {
-    hits += 1;
-    return fault && hits <= (fault.times ?? Number.POSITIVE_INFINITY) ? fault : null;
-  }
-
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(0, "127.0.0.1", resolve);
-  });
-  const { port } = server.address() as AddressInfo;
   return {
-    url: `http://127.0.0.1:${port}`,
+    ...(await listenLocally(server)),
     apiKey,
     mailbox,
     requests: () => requests,
-    fail(next) {
-      fault = next;
-      hits = 0;
-    },
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-      }),
+    fail: faults.fail,
   };
 }
 

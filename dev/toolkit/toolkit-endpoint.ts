@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
+import { faultsOnDemand, listenLocally } from "../stand-in.js";
 import { answerToolkit, type ToolkitReply, type ToolkitRequest } from "./toolkit-protocol.js";
 
 /** What befalls the next `times` requests (all of them when it is left out). */
@@ -23,18 +23,14 @@ export interface ToolkitEndpoint {
 export async function startToolkitEndpoint(apiKey: string): Promise<ToolkitEndpoint> {
   const answer = answerToolkit(apiKey);
   const requests: ToolkitRequest[] = [];
-  let fault: ToolkitFault | null = null;
-  let hits = 0;
+  const faults = faultsOnDemand<ToolkitFault>();
 
   const server = createServer((request, response) => {
     serve(request, response).catch(() => response.socket?.resetAndDestroy());
   });
-  // Longer than any client keeps an idle connection: only faults that were asked for shall happen.
-  server.keepAliveTimeout = 120_000;
 
   async function serve(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
-    hits += 1;
-    const now = fault && hits <= (fault.times ?? Number.POSITIVE_INFINITY) ? fault : null;
+    const now = faults.next();
     const request = await received(incoming);
     requests.push(request);
     if (requests.length > 1000) requests.shift();
@@ -59,24 +55,11 @@ export async function startToolkitEndpoint(apiKey: string): Promise<ToolkitEndpo
     }
   }
 
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(0, "127.0.0.1", resolve);
-  });
-  const { port } = server.address() as AddressInfo;
   return {
-    url: `http://127.0.0.1:${port}`,
+    ...(await listenLocally(server)),
     apiKey,
     requests,
-    fail(next) {
-      fault = next;
-      hits = 0;
-    },
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-      }),
+    fail: faults.fail,
   };
 }
 
