@@ -63,7 +63,7 @@ export function ratiosOf(measured: readonly Measured[]): Ratio[] {
   });
 }
 
-export function ratioOf(ours: Measured, other: Measured): Ratio {
+function ratioOf(ours: Measured, other: Measured): Ratio {
   const ratio = (figure: (sample: Sample) => number) =>
     medianRatio(ours.samples.map(figure), other.samples.map(figure));
   const cpu = ratio((sample) => sample.cpuUs ?? Number.NaN);

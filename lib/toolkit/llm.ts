@@ -48,7 +48,7 @@ export function askForObject<S extends z.ZodType>(
 }
 
 /** The JSON in a model's words, fenced or among prose. Throws SyntaxError where there is none. */
-export function jsonIn(completion: string): unknown {
+function jsonIn(completion: string): unknown {
   const fenced = /```(?:json)?\s*\n?([\s\S]*?)```/i.exec(completion)?.[1];
   const text = (fenced ?? completion).trim();
   try {

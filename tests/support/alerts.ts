@@ -34,8 +34,6 @@ export interface AlertWorld {
   unsent(): Promise<number>;
 }
 
-const dayMs = 24 * 3_600_000;
-
 export function useAlerts(stores: Stores, environment: Record<string, string> = {}): AlertWorld {
   const toolkit = useToolkit();
   const world = {} as { pager: PagerDutyEndpoint; team: WebhookEndpoint; other: WebhookEndpoint };
@@ -166,5 +164,3 @@ export function requests(
     [bucket("2")]: all - over2s,
   };
 }
-
-export const aDayBefore = (moment: Date) => new Date(moment.getTime() - dayMs);

@@ -1,6 +1,7 @@
 import { resolve } from "node:path";
 import { describe, expect, it } from "vitest";
 import type { Route } from "../../lib/http/route.js";
+import { routeGroups } from "../../lib/ops/flags/route-groups.js";
 import { routesFromFiles } from "../../lib/platform/server/routes.js";
 import { sourceFiles } from "./source-files.js";
 
@@ -20,6 +21,16 @@ describe("every file of api/", () => {
     expect(route.fetch).toBeTypeOf("function");
     expect(Object.keys(route.endpoints)).not.toEqual([]);
     expect(route.template).toBe(templateOf(file));
+  });
+});
+
+describe("the kill switches", () => {
+  /** How the service is watched, steered and told of: nothing switches that off. */
+  const neverSwitched = ["", "cron", "flags", "health", "livez", "metrics", "ops", "webhooks"];
+  const groups = new Set(files.map((file) => templateOf(file).split("/")[2] ?? ""));
+
+  it("cover every group of routes, but for what operators need", () => {
+    expect([...groups].sort()).toEqual([...neverSwitched, ...Object.keys(routeGroups)].sort());
   });
 });
 

@@ -3,7 +3,7 @@ import ipaddr from "ipaddr.js";
 import { canonicalAddress, parseNetwork } from "../../ip-address.js";
 
 /** The lengths of prefixes that can be blocked: a request asks for its own address with each of them. */
-export const prefixLengths = { ipv4: [32, 24, 16, 8], ipv6: [128, 64, 48, 32] } as const;
+const prefixLengths = { ipv4: [32, 24, 16, 8], ipv6: [128, 64, 48, 32] } as const;
 
 /** What blocks of networks hold an address. */
 export function networksOf(address: string): string[] {

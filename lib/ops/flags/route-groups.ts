@@ -10,9 +10,6 @@ export const routeGroups = {
 
 export type RouteGroup = keyof typeof routeGroups;
 
-/** First segments that nothing switches off: how the service is watched, steered and told of. */
-export const neverSwitched = ["", "cron", "flags", "health", "livez", "metrics", "ops", "webhooks"];
-
 /** The group of a route's template; undefined where nothing switches it off. */
 export function routeGroupOf(template: string): RouteGroup | undefined {
   const [, , segment = ""] = template.split("/");

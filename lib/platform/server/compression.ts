@@ -71,7 +71,7 @@ export function compressReply(incoming: IncomingMessage, outgoing: ServerRespons
 }
 
 /** The best encoding of an Accept-Encoding header: the greater weight, br before gzip. */
-export function acceptedEncoding(header: string | string[] | undefined): Encoding | undefined {
+function acceptedEncoding(header: string | string[] | undefined): Encoding | undefined {
   if (!header) return undefined;
   const weights = new Map<string, number>();
   for (const part of String(header).toLowerCase().split(",")) {

@@ -3,7 +3,7 @@ import { script } from "../../redis/round-trip.js";
 import { type BreakerMode, thresholds } from "./state.js";
 
 /** What is counted beside the gate's field, which alone every request reads. */
-export const breakerKey = "breaker:toolkit";
+const breakerKey = "breaker:toolkit";
 const keys = ["gate", breakerKey];
 
 export type Transition = "opened" | "closed" | "none";
