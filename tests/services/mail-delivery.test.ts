@@ -4,14 +4,14 @@ import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
 import { buildOutput } from "../../dev/build/output.js";
 import { buildSelfHosted } from "../../dev/build/self-hosted.js";
 import { type ResendEndpoint, startResendEndpoint } from "../../dev/mailbox/resend-endpoint.js";
-import { openRealRedis } from "../../dev/stores/real-redis.js";
 import { addressHash } from "../../lib/mail/address-hash.js";
 import { deliver, deliverDue } from "../../lib/mail/deliver.js";
 import { newMailId, queueMail } from "../../lib/mail/outbox.js";
+import type { RedisBackend } from "../../lib/platform/redis-transport/upstash-protocol.js";
 import { aContext } from "../support/context.js";
 import { useMailbox } from "../support/mailbox.js";
 import { copyProject } from "../support/project-copy.js";
-import { claimRedis, createDatabase, workerRedisUrl } from "../support/real-stores.js";
+import { createDatabase, openWorkerRedis, workerRedisUrl } from "../support/real-stores.js";
 import { builtServer, type ServerProcess, startServerProcess } from "../support/server-process.js";
 import { useStores } from "../support/stores.js";
 
@@ -63,11 +63,10 @@ describe("processes that are killed while they deliver", () => {
   let database: Awaited<ReturnType<typeof createDatabase>>;
   let client: pg.Client;
   let provider: ResendEndpoint;
-  let redis: Awaited<ReturnType<typeof openRealRedis>>;
+  let redis: RedisBackend;
 
   beforeAll(async () => {
-    redis = await openRealRedis(workerRedisUrl());
-    await claimRedis(redis);
+    redis = await openWorkerRedis();
     await Promise.all([buildOutput(project.root), buildSelfHosted(project.root)]);
     database = await createDatabase(inject("migrated"));
     client = new pg.Client({ connectionString: database.url });
@@ -76,8 +75,6 @@ describe("processes that are killed while they deliver", () => {
   });
   afterAll(async () => {
     for (const server of running) await server.kill();
-    // What they wrote would not be the next file's to empty.
-    await redis.call(["FLUSHDB"]);
     await redis.close();
     await provider.close();
     await client.end();

@@ -16,10 +16,9 @@ import { build } from "esbuild";
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
 import { bundleOptions } from "../../dev/build/bundle.js";
-import { openRealRedis } from "../../dev/stores/real-redis.js";
 import type { RedisBackend } from "../../lib/platform/redis-transport/upstash-protocol.js";
 import { type CutProxy, startCutProxy } from "../support/cut-proxy.js";
-import { claimRedis, createDatabase, workerRedisUrl } from "../support/real-stores.js";
+import { createDatabase, openWorkerRedis, workerRedisUrl } from "../support/real-stores.js";
 import type { BatchLine } from "../support/telemetry-worker.js";
 
 /** Longer by hand: CHAOS_SECONDS=60. */
@@ -45,14 +44,12 @@ beforeAll(async () => {
   database = await createDatabase(inject("migrated"));
   pool = new pg.Pool({ connectionString: database.url, max: 2 });
   pool.on("error", () => {});
-  redis = await openRealRedis(workerRedisUrl());
-  await claimRedis(redis);
+  redis = await openWorkerRedis();
   postgresProxy = await startCutProxy(database.url);
   redisProxy = await startCutProxy(workerRedisUrl());
 });
 afterAll(async () => {
   await Promise.all([postgresProxy.close(), redisProxy.close()]);
-  await redis.call(["FLUSHDB"]);
   await redis.close();
   await pool.end();
   await database.drop();

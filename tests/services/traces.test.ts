@@ -5,7 +5,6 @@ import { readFileSync } from "node:fs";
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
 import { type SentrySink, startSentrySink } from "../../dev/sentry-sink.js";
-import { openRealRedis } from "../../dev/stores/real-redis.js";
 import { newSessionId } from "../../lib/auth/session/session.js";
 import { issueAccessToken } from "../../lib/auth/token/access-token.js";
 import { env } from "../../lib/env.js";
@@ -13,7 +12,7 @@ import type { RedisBackend } from "../../lib/platform/redis-transport/upstash-pr
 import { isInSample } from "../../lib/trace.js";
 import { useEnvironment } from "../support/environment.js";
 import type { Batch, Setting } from "../support/frozen-function.js";
-import { claimRedis, createDatabase, workerRedisUrl } from "../support/real-stores.js";
+import { createDatabase, openWorkerRedis, workerRedisUrl } from "../support/real-stores.js";
 import { useToolkit } from "../support/toolkit.js";
 import { useTwoProcesses } from "../support/two-processes.js";
 
@@ -37,8 +36,7 @@ describe("a function that is frozen as soon as its work has settled", () => {
 
   beforeAll(async () => {
     database = await createDatabase(inject("migrated"));
-    redis = await openRealRedis(workerRedisUrl());
-    await claimRedis(redis);
+    redis = await openWorkerRedis();
     sink = await startSentrySink("a1b2c3d4e5f6");
     await record(database.url, person);
     child = fork("tests/support/frozen-function.ts", { execArgv: ["--import", "tsx"] });
@@ -54,7 +52,6 @@ describe("a function that is frozen as soon as its work has settled", () => {
     const gone = once(child, "exit");
     child.kill("SIGKILL");
     await gone;
-    await redis.call(["FLUSHDB"]);
     await redis.close();
     await sink.close();
     await database.drop();

@@ -36,9 +36,11 @@ async function embedded(project: TestProject) {
 }
 
 async function onServer(project: TestProject, url: string) {
-  const template = `linguamate_test_${process.pid}_${project.name}`;
-  const server = new pg.Client({ connectionString: url });
+  const template = `linguamate_test_${Date.now().toString(36)}_${process.pid}_${project.name}`;
+  // Connected for as long as the run lives, under the name by which others tell that it does.
+  const server = new pg.Client({ connectionString: url, application_name: template });
   await server.connect();
+  await dropLeftovers(server);
   await server.query(`create database ${template}`);
   const connectionString = Object.assign(new URL(url), { pathname: template }).toString();
   const pool = postgresPool(connectionString, { deadlineMs: 10_000 });
@@ -49,6 +51,20 @@ async function onServer(project: TestProject, url: string) {
     await server.query(`drop database ${template} with (force)`);
     await server.end();
   };
+}
+
+/** Drop the databases of runs that were killed. */
+async function dropLeftovers(server: pg.Client): Promise<void> {
+  await server.query("select pg_advisory_lock(hashtext('linguamate_test'))");
+  const { rows } = await server.query<{ datname: string }>(
+    `select d.datname from pg_database d
+    where starts_with(d.datname, 'linguamate_test_') and not exists (
+      select from pg_stat_activity
+      where starts_with(application_name, 'linguamate_test_')
+        and starts_with(d.datname, application_name))`,
+  );
+  for (const { datname } of rows) await server.query(`drop database ${datname} with (force)`);
+  await server.query("select pg_advisory_unlock(hashtext('linguamate_test'))");
 }
 
 async function migrate(backend: SqlBackend): Promise<void> {

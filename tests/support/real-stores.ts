@@ -1,6 +1,7 @@
 import process from "node:process";
 import pg from "pg";
 import type { ProvidedContext } from "vitest";
+import { openRealRedis } from "../../dev/stores/real-redis.js";
 import type { RedisBackend } from "../../lib/platform/redis-transport/upstash-protocol.js";
 
 /** A database of this test file's own on the real server, a copy of the migrated one. */
@@ -9,7 +10,7 @@ export async function createDatabase(
 ): Promise<{ url: string; drop(): Promise<void> }> {
   if (!("template" in migrated)) throw new Error("This test needs a real PostgreSQL.");
   const url = new URL(process.env.TEST_DATABASE_URL ?? "");
-  const name = `${migrated.template}_${process.pid}_${Date.now()}`;
+  const name = `${migrated.template}_${process.pid}_${Date.now().toString(36)}`;
   const server = new pg.Client({ connectionString: url.toString() });
   await server.connect();
   await server.query(`create database ${name} template ${migrated.template}`);
@@ -22,16 +23,31 @@ export async function createDatabase(
   };
 }
 
-const mark = "tests-may-empty-this-database";
-
-/** Empty the worker's Redis database. Throws when it holds what is not the tests' own. */
-export async function claimRedis(redis: RedisBackend): Promise<void> {
-  const [size, marked] = await Promise.all([redis.call(["DBSIZE"]), redis.call(["EXISTS", mark])]);
+/**
+ * The Redis database of this worker on the real server, empty. One of a run that was killed is emptied.
+ * Throws when it holds what is not the tests' own.
+ */
+export async function openWorkerRedis(url = workerRedisUrl()): Promise<RedisBackend> {
+  const redis = await openRealRedis(url);
+  // Beside it, for what a test flushes must stay known as the tests' own until it is emptied.
+  const marks = await openRealRedis(Object.assign(new URL(url), { pathname: "/0" }).toString());
+  const mark = `linguamate:of-the-tests:${new URL(url).pathname.slice(1)}`;
+  const close = () => Promise.all([redis.close(), marks.close()]);
+  const [size, marked] = await Promise.all([redis.call(["DBSIZE"]), marks.call(["EXISTS", mark])]);
   if (size !== 0 && marked !== 1) {
-    throw new Error(`The Redis of ${workerRedisUrl()} is not empty, and not the tests' to empty.`);
+    await close();
+    throw new Error(`The Redis of ${url} is not empty, and not the tests' to empty.`);
   }
+  await marks.call(["SET", mark, "1"]);
   await redis.call(["FLUSHDB"]);
-  await redis.call(["SET", mark, "1"]);
+  return {
+    ...redis,
+    async close() {
+      await redis.call(["FLUSHDB"]);
+      await marks.call(["DEL", mark]);
+      await close();
+    },
+  };
 }
 
 /** The database of the real Redis that belongs to this worker. */

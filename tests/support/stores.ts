@@ -4,7 +4,6 @@ import { type FaultCall, type FaultProxy, startFaultProxy } from "../../dev/faul
 import { openEmbeddedPostgres } from "../../dev/stores/embedded-postgres.js";
 import { openEmbeddedRedis } from "../../dev/stores/embedded-redis.js";
 import { startNeonEndpoint } from "../../dev/stores/neon-endpoint.js";
-import { openRealRedis } from "../../dev/stores/real-redis.js";
 import { startUpstashEndpoint } from "../../dev/stores/upstash-endpoint.js";
 import { mirrorGate } from "../../lib/ops/gate/mirror.js";
 import { installPlatform, storeTimeouts } from "../../lib/platform/installed.js";
@@ -14,7 +13,7 @@ import { postgresPool } from "../../lib/platform/postgres-transport/pool.js";
 import { redisOverHttp } from "../../lib/platform/redis-transport/over-http.js";
 import type { RedisBackend } from "../../lib/platform/redis-transport/upstash-protocol.js";
 import { aContext } from "./context.js";
-import { claimRedis, createDatabase, workerRedisUrl } from "./real-stores.js";
+import { createDatabase, openWorkerRedis } from "./real-stores.js";
 import { record } from "./secrets-seen.js";
 import { settled } from "./wait-until.js";
 
@@ -155,15 +154,8 @@ async function openDatabase(): Promise<Open<SqlBackend>> {
 
 async function openCache(): Promise<Open<RedisBackend>> {
   if (!process.env.TEST_REDIS_URL) return openEmbeddedRedis({});
-  const backend = await openRealRedis(workerRedisUrl());
-  await claimRedis(backend);
-  return {
-    backend,
-    async close() {
-      await backend.call(["FLUSHDB"]);
-      await backend.close();
-    },
-  };
+  const backend = await openWorkerRedis();
+  return { backend, close: backend.close };
 }
 
 /** The tables that are records of what happened, and that operators and auditors read. */

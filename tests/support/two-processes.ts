@@ -1,7 +1,6 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import pg from "pg";
 import { afterAll, beforeAll, expect, inject } from "vitest";
-import { openRealRedis } from "../../dev/stores/real-redis.js";
 import { newSessionId } from "../../lib/auth/session/session.js";
 import { issueAccessToken } from "../../lib/auth/token/access-token.js";
 import { issueRefreshToken } from "../../lib/auth/token/refresh-token.js";
@@ -10,7 +9,7 @@ import { env } from "../../lib/env.js";
 import type { RedisBackend } from "../../lib/platform/redis-transport/upstash-protocol.js";
 import { setEnvironment } from "./environment.js";
 import { password } from "./people.js";
-import { claimRedis, createDatabase, workerRedisUrl } from "./real-stores.js";
+import { createDatabase, openWorkerRedis, workerRedisUrl } from "./real-stores.js";
 import { builtServer, type ServerProcess, startServerProcess } from "./server-process.js";
 
 /** Two built servers over a real PostgreSQL and a real Redis, and what a terminal does beside them. */
@@ -124,10 +123,7 @@ export function useTwoProcesses({ environment = {}, redisUrl }: Options = {}): T
     database = await createDatabase(inject("migrated"));
     pool = new pg.Pool({ connectionString: database.url, max: 4 });
     pool.on("error", () => {});
-    if (!redisUrl) {
-      redis = await openRealRedis(workerRedisUrl());
-      await claimRedis(redis);
-    }
+    if (!redisUrl) redis = await openWorkerRedis();
     processes.environment = {
       // Tokens that a test issues itself are of the same environment.
       NODE_ENV: "test",
@@ -144,7 +140,6 @@ export function useTwoProcesses({ environment = {}, redisUrl }: Options = {}): T
   });
   afterAll(async () => {
     await Promise.all(started.map((server) => server.stop()));
-    await redis?.call(["FLUSHDB"]);
     await redis?.close();
     await pool.end();
     await database.drop();
