@@ -14,10 +14,8 @@ CREATE INDEX mail_codes_expires_at_idx ON mail_codes (expires_at);
 --> statement-breakpoint
 CREATE TABLE mail_budgets (
   address_hash text PRIMARY KEY,
-  hour_began_at timestamptz NOT NULL,
-  hour_count smallint NOT NULL,
-  day_began_at timestamptz NOT NULL,
-  day_count smallint NOT NULL
+  admitted_at timestamptz[] NOT NULL,
+  last_admitted_at timestamptz NOT NULL
 );
 --> statement-breakpoint
 CREATE TABLE outbox (

@@ -1,4 +1,4 @@
-DROP INDEX mail_budgets_day_began_at_idx;
+DROP INDEX mail_budgets_last_admitted_at_idx;
 --> statement-breakpoint
 DROP INDEX webhook_events_received_at_idx;
 --> statement-breakpoint

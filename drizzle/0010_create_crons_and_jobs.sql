@@ -49,4 +49,4 @@ CREATE INDEX outbox_failed_at_idx ON outbox (failed_at) WHERE failed_at IS NOT N
 --> statement-breakpoint
 CREATE INDEX webhook_events_received_at_idx ON webhook_events (received_at);
 --> statement-breakpoint
-CREATE INDEX mail_budgets_day_began_at_idx ON mail_budgets (day_began_at);
+CREATE INDEX mail_budgets_last_admitted_at_idx ON mail_budgets (last_admitted_at);

@@ -6,6 +6,7 @@ import type { MailTemplate } from "./outbox.js";
 
 export type Admission = "admitted" | "budget" | "suppressed";
 
+/** In any hour and any day: no two windows meet in which more could come. */
 const budget = { perHour: 3, perDay: 10 } as const;
 
 /**
@@ -33,25 +34,22 @@ export async function admitMail(
   const hashes = addressHashes(ctx.env, email);
   const [hash] = hashes;
   const isBudgeted = sql`cast(${!unbudgeted.has(template)} as boolean)`;
-  const hourIsOver = sql`budget.hour_began_at <= now() - interval '1 hour'`;
-  const dayIsOver = sql`budget.day_began_at <= now() - interval '1 day'`;
+  const lastDay = sql`array(
+    select at from unnest(budget.admitted_at) at where at > now() - interval '1 day')`;
+  const lastHour = sql`array(
+    select at from unnest(budget.admitted_at) at where at > now() - interval '1 hour')`;
   const suppressed = sql`exists (
     select 1 from ${suppressedAddresses} where ${inArray(suppressedAddresses.addressHash, hashes)})`;
   const { rows } = await ctx.db.execute<{ is_suppressed: boolean; is_admitted: boolean }>(sql`
     with mail as (
       select id, admitted_at from ${outbox} where id = ${id} for update
     ), counted as (
-      insert into ${mailBudgets} as budget
-        (address_hash, hour_began_at, hour_count, day_began_at, day_count)
-      select ${hash}, now(), 1, now(), 1 from mail
+      insert into ${mailBudgets} as budget (address_hash, admitted_at, last_admitted_at)
+      select ${hash}, array[now()], now() from mail
       where admitted_at is null and not ${suppressed} and ${isBudgeted}
       on conflict (address_hash) do update set
-        hour_began_at = case when ${hourIsOver} then now() else budget.hour_began_at end,
-        hour_count = case when ${hourIsOver} then 1 else budget.hour_count + 1 end,
-        day_began_at = case when ${dayIsOver} then now() else budget.day_began_at end,
-        day_count = case when ${dayIsOver} then 1 else budget.day_count + 1 end
-      where (${hourIsOver} or budget.hour_count < ${budget.perHour})
-        and (${dayIsOver} or budget.day_count < ${budget.perDay})
+        admitted_at = ${lastDay} || now(), last_admitted_at = now()
+      where cardinality(${lastHour}) < ${budget.perHour} and cardinality(${lastDay}) < ${budget.perDay}
       returning address_hash
     ), noted as (
       update ${outbox} set admitted_at = now()

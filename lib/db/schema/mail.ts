@@ -56,17 +56,15 @@ export const emailChanges = pgTable(
   ],
 );
 
-/** How many mails an address was sent in the hour and in the day that began then. */
+/** When an address was sent its last mails, as many as a day allows. */
 export const mailBudgets = pgTable(
   "mail_budgets",
   {
     addressHash: text("address_hash").primaryKey(),
-    hourBeganAt: at("hour_began_at").notNull(),
-    hourCount: smallint("hour_count").notNull(),
-    dayBeganAt: at("day_began_at").notNull(),
-    dayCount: smallint("day_count").notNull(),
+    admittedAt: at("admitted_at").array().notNull(),
+    lastAdmittedAt: at("last_admitted_at").notNull(),
   },
-  (table) => [index("mail_budgets_day_began_at_idx").on(table.dayBeganAt)],
+  (table) => [index("mail_budgets_last_admitted_at_idx").on(table.lastAdmittedAt)],
 );
 
 /**

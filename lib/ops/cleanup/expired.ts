@@ -32,7 +32,7 @@ const incidents = ({ env }: Context) =>
 const expired: readonly Expired[] = [
   { table: "mail_codes", column: "expires_at", before: ago("1 hour") },
   { table: "email_changes", column: "expires_at", before: ago("1 hour") },
-  { table: "mail_budgets", column: "day_began_at", before: ago("2 days") },
+  { table: "mail_budgets", column: "last_admitted_at", before: ago("2 days") },
   { table: "rate_limits", column: "resets_at_ms", before: msAgo("1 hour") },
   { table: "login_delays", column: "expires_at_ms", before: msAgo("1 hour") },
   { table: "idempotency_keys", column: "created_at", before: ago("7 days") },

@@ -26,7 +26,7 @@ const kinds: [table: string, insert: string, young: string, old: string][] = [
     "50 minutes",
     "61 minutes",
   ],
-  ["mail_budgets", "values ($1, now(), 1, now() - $2::interval, 1)", "47 hours", "49 hours"],
+  ["mail_budgets", "values ($1, array[now()], now() - $2::interval)", "47 hours", "49 hours"],
   [
     "rate_limits",
     "values ($1, 1, extract(epoch from now() - $2::interval) * 1000)",

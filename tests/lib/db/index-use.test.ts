@@ -42,7 +42,7 @@ const filled: Record<string, string> = {
     select 's' || row_number() over (), id, 'device', '{pwd}', now(), now(), now(), now() from users, (select 1 as n) one`,
   mail_codes: `(purpose, subject, id, user_id, email, created_at, expires_at)
     select 'sign_in', n, gen_random_uuid(), null, 'x', now(), now() + interval '1 day'`,
-  mail_budgets: "select 'a' || n, now(), 1, now(), 1",
+  mail_budgets: "select 'a' || n, array[now()], now()",
   outbox: `(id, kind, payload, correlation_id, created_at, expires_at, run_after)
     select gen_random_uuid(), 'mail', '{}', 'c', now(), now() + interval '1 day', now() + interval '1 day'`,
   suppressed_addresses: "select 'a' || n, 'bounced', now()",

@@ -149,12 +149,13 @@ describe("the budget of an address", () => {
     await deliver(ctx, [id]);
     expect(await rowOf(id)).toBeNull();
   };
-  const hoursPass = (email: string, hours: number) =>
+  const minutesPass = (email: string, minutes: number) =>
     stores.sql(
-      `update mail_budgets set hour_began_at = hour_began_at - make_interval(hours => cast($2 as int)),
-        day_began_at = day_began_at - make_interval(hours => cast($2 as int)) where address_hash = $1`,
+      `update mail_budgets set admitted_at = array(
+        select at - make_interval(mins => cast($2 as int)) from unnest(admitted_at) at
+      ) where address_hash = $1`,
       addressHash(aContext().env, email),
-      String(hours),
+      String(minutes),
     );
 
   it("is three mails an hour and ten a day; more are silently not sent", async () => {
@@ -166,14 +167,34 @@ describe("the budget of an address", () => {
     expect(withheld).toHaveLength(2);
     expect(withheld[0]).toMatchObject({ level: "NOTICE", data: { reason: "budget" } });
     for (const expected of [6, 9, 10, 10]) {
-      await hoursPass(email, 1);
+      await minutesPass(email, 60);
       for (let mail = 1; mail <= 4; mail += 1) await send(email);
       expect(await sent()).toBe(expected);
     }
-    await hoursPass(email, 20);
+    await minutesPass(email, 20 * 60);
     await send(email);
     expect(await sent()).toBe(11);
     expect(lines.written().join()).not.toContain(email);
+  });
+
+  it("is counted of any hour and any day, not of those that begin with a mail", async () => {
+    const email = anAddress();
+    const sentOf = async (mails: number) => {
+      const before = (await mailbox.to(email)).length;
+      for (let mail = 1; mail <= mails; mail += 1) await send(email);
+      return (await mailbox.to(email)).length - before;
+    };
+    expect(await sentOf(1)).toBe(1);
+    await minutesPass(email, 58);
+    expect(await sentOf(2)).toBe(2);
+    await minutesPass(email, 3);
+    expect(await sentOf(3)).toBe(1);
+    for (let hour = 1; hour <= 2; hour += 1) {
+      await minutesPass(email, 60);
+      expect(await sentOf(3)).toBe(3);
+    }
+    await minutesPass(email, 21 * 60);
+    expect(await sentOf(3)).toBe(1);
   });
 
   it("does not hold back what tells of a theft", async () => {
@@ -197,10 +218,10 @@ describe("the budget of an address", () => {
       await deliver(ctx, [id]);
     }
     const [budget] = await stores.sql(
-      "select * from mail_budgets where address_hash = $1",
+      "select cardinality(admitted_at) as count from mail_budgets where address_hash = $1",
       addressHash(ctx.env, email),
     );
-    expect(budget).toMatchObject({ hour_count: "1", day_count: "1" });
+    expect(budget?.count).toBe("1");
     expect(await mailbox.to(email)).toHaveLength(1);
   });
 });
