@@ -19,24 +19,16 @@ export class UsageError extends Error {
   override readonly name = "UsageError";
 }
 
+const usage = `usage: npm run bench [-- [--seconds N] [--connections N] [--rounds N] [--pairs N]
+  [--peers FOLDER] [--json FILE] [--strict]]`;
+
 /** Throws a UsageError with the word that is wrong. */
 export function readOptions(
   args: string[],
   env: Record<string, string | undefined>,
   now: Date,
 ): BenchOptions {
-  const { values } = parseArgs({
-    args,
-    options: {
-      seconds: { type: "string", default: "5" },
-      connections: { type: "string", default: "32" },
-      rounds: { type: "string", default: "3" },
-      pairs: { type: "string", default: "0" },
-      peers: { type: "string" },
-      json: { type: "string" },
-      strict: { type: "boolean", default: false },
-    },
-  });
+  const values = parsed(args);
   if (values.peers !== undefined && !(env.DATABASE_URL && env.REDIS_URL)) {
     throw new UsageError("--peers needs real stores: set DATABASE_URL and REDIS_URL.");
   }
@@ -50,6 +42,25 @@ export function readOptions(
     jsonFile: values.json ?? `bench-results/${name}.json`,
     strict: values.strict,
   };
+}
+
+function parsed(args: string[]) {
+  try {
+    return parseArgs({
+      args,
+      options: {
+        seconds: { type: "string", default: "5" },
+        connections: { type: "string", default: "32" },
+        rounds: { type: "string", default: "3" },
+        pairs: { type: "string", default: "0" },
+        peers: { type: "string" },
+        json: { type: "string" },
+        strict: { type: "boolean", default: false },
+      },
+    }).values;
+  } catch (error) {
+    throw new UsageError(`${(error as Error).message}\n${usage}`);
+  }
 }
 
 function positive(name: string, text: string, most = 600): number {
