@@ -32,9 +32,12 @@ export function lacksRequiredRow(error: unknown): boolean {
   return databaseError(error)?.code === "22012";
 }
 
-/** True when the values of a statement are at fault, so that the same one would be refused again. */
+/**
+ * True when the values of a statement are at fault, one that is missing among them, so that the same one
+ * would be refused again.
+ */
 export function isDataRefused(error: unknown): boolean {
-  return databaseError(error)?.code?.startsWith("22") === true;
+  return /^(22|23502)/.test(databaseError(error)?.code ?? "");
 }
 
 /** True when a row belongs to no partition. */

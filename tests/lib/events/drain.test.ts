@@ -147,6 +147,16 @@ describe("draining", () => {
     expect(JSON.stringify(unreadable)).not.toContain("hello");
   });
 
+  it("leaves out a batch that says too little, and carries the others over", async () => {
+    await appendEntry(aBatch(1));
+    await stores.redis("XADD", "events", "*", "b", JSON.stringify({ instance: "h", rows: [] }));
+    await appendEntry(aBatch(2, { instance: "q", rows: [{} as Entry["rows"][number]] }));
+    await appendEntry(aBatch(3));
+    expect(await drained(stores)).toEqual({ events: 6, isComplete: true });
+    expect(await written()).toBe(6);
+    expect(lines.read("telemetry_entries_unreadable")).toHaveLength(2);
+  });
+
   it("makes the partition of today when nobody has", async () => {
     const [row] = await stores.sql("select to_char(now() at time zone 'utc', 'YYYYMMDD') as day");
     await stores.sql(`drop table access_log_${row?.day}`);
