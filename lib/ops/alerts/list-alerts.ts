@@ -4,6 +4,7 @@ import type { Context } from "../../context.js";
 import { alertClock, alertSilences, alerts } from "../../db/schema/alerts.js";
 import { outbox } from "../../db/schema/mail.js";
 import { timestamp } from "../../db/timestamp.js";
+import { isOwnKey } from "./notice.js";
 import { rules } from "./rules.js";
 import { runbookUrl } from "./send-notice.js";
 
@@ -39,7 +40,7 @@ export async function listAlerts(ctx: Context): Promise<Alerts> {
   const { db, now, env } = ctx;
   const [clock, standing, silences, [waiting]] = await db.batch([
     db.select().from(alertClock),
-    db.select().from(alerts).orderBy(desc(alerts.since)),
+    db.select().from(alerts).where(isOwnKey(ctx, alerts.key)).orderBy(desc(alerts.since)),
     db.select().from(alertSilences).where(gt(alertSilences.until, now)),
     db
       .select({ count: sql<number>`count(*)::int` })

@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { type SQLWrapper, sql } from "drizzle-orm";
 import type { Context } from "../../context.js";
 import { outbox } from "../../db/schema/mail.js";
 import type { Channel, Priority, Rule } from "./rule.js";
@@ -36,6 +37,13 @@ export const noticeLifeMs = 24 * 3_600_000;
 export function alertKey({ env }: Context, rule: string, label: string): string {
   return `${env.jwt.environment}:${rule}:${label}`;
 }
+
+/**
+ * Of an alert's key: that this deployment environment raised it. Those of another one, such as the database
+ * was copied from, are neither judged nor shown here.
+ */
+export const isOwnKey = ({ env }: Context, key: SQLWrapper) =>
+  sql`starts_with(${key}, ${`${env.jwt.environment}:`})`;
 
 /** A notice of a rule, to be queued in the statement that changes the alert. */
 export function noticeOf(

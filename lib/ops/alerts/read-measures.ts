@@ -8,6 +8,7 @@ import { timestamp } from "../../db/timestamp.js";
 import { type MetricName, seriesName } from "../../observability/metrics.js";
 import { isSeriesOf, labelOf, signOf } from "./counted-sql.js";
 import { countedId, type Measures, minuteMs, partsOf, type Sample } from "./measures.js";
+import { isOwnKey } from "./notice.js";
 import type { Probes } from "./probes.js";
 import type { Channel, Condition, Counted } from "./rule.js";
 import { rules } from "./rules.js";
@@ -43,7 +44,7 @@ export async function readMeasures(ctx: Context, probes: Probes): Promise<Readin
         ${ms(sql`drained_until`)} as drained
       from ${alertClock} as clock, ${drainState}
       where clock.name = 'evaluator' and ${drainState.name} = 'events'`),
-    ctx.db.select().from(alerts),
+    ctx.db.select().from(alerts).where(isOwnKey(ctx, alerts.key)),
     ctx.db
       .select({ rule: alertSilences.rule })
       .from(alertSilences)

@@ -3,6 +3,7 @@ import type { Context } from "../../context.js";
 import { migrationHead } from "../../db/migration-head.js";
 import { readBreaker } from "../../toolkit/breaker/shared-breaker.js";
 import { breakerState, positionOf } from "../../toolkit/breaker/state.js";
+import { isOwnKey } from "../alerts/notice.js";
 import { failedMailsMin } from "../alerts/rules.js";
 import { listCrons } from "../cron/operate.js";
 import { health } from "../health.js";
@@ -151,7 +152,7 @@ async function alertFinding(ctx: Context): Promise<Finding> {
   const names = await oneValue<string[]>(
     ctx,
     sql`select coalesce(json_agg(rule || case label when '' then '' else ' (' || label || ')' end), '[]')
-      as value from alerts where state = 'firing'`,
+      as value from alerts where state = 'firing' and ${isOwnKey(ctx, sql`key`)}`,
   );
   return finding("alerts", names.length === 0, names.join(", ") || "none fires", "warn");
 }

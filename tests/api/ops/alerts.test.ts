@@ -3,6 +3,7 @@ import alerts from "../../../api/ops/alerts/index.js";
 import rules from "../../../api/ops/alerts/rules.js";
 import silences from "../../../api/ops/alerts/silences.js";
 import tests from "../../../api/ops/alerts/tests.js";
+import health from "../../../api/ops/health.js";
 import { requests, useAlerts } from "../../support/alerts.js";
 import { call } from "../../support/call.js";
 import { setEnvironment } from "../../support/environment.js";
@@ -29,6 +30,17 @@ describe("GET /api/ops/alerts", () => {
       runbook: expect.stringMatching(/\/audit-chain-broken\.md$/),
     });
     expect(body.unsent).toBe(0);
+  });
+
+  it("shows none that another environment has raised, which nobody here can end", async () => {
+    await stores.sql(
+      `insert into alerts values ('before:RedisDown:redis', 'RedisDown', 'redis', 'firing', 9, 0,
+         now(), now(), 'P1', 'page', 'old')`,
+    );
+    expect((await read()).body.alerts).toEqual([]);
+    const { body } = await call(health, "GET", { token: operator.token });
+    const told = body.findings.find(({ name }: { name: string }) => name === "alerts");
+    expect(told).toMatchObject({ status: "pass", detail: "none fires" });
   });
 });
 

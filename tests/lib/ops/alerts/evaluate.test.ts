@@ -39,6 +39,25 @@ describe("an evaluation", () => {
     expect(world.pager.incidents()).toHaveLength(1);
   });
 
+  it("leaves alone what an environment of before has raised, and is not held up by it", async () => {
+    for (const rule of ["ErrorRateCritical", "ErrorRateWarning"]) {
+      await stores.sql(
+        `insert into alerts values ($1, $2, '', 'firing', 9, 0, now(), now(), 'P1', 'page', 'old')`,
+        `before:${rule}:`,
+        rule,
+      );
+    }
+    for (let minute = 0; minute < 8; minute += 1) {
+      await world.pass(minute, requests(200, { failed: 4 }));
+    }
+    expect(await world.firing()).toEqual([
+      "before:ErrorRateCritical:",
+      "before:ErrorRateWarning:",
+      "ErrorRateWarning:",
+    ]);
+    expect(world.investigate.messages()).toHaveLength(1);
+  });
+
   it("makes up for minutes that the clock missed, each once and in its order", async () => {
     for (let minute = 0; minute < 6; minute += 1) await world.count(minute, failing);
     await world.pass(6, failing);
