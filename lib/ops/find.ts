@@ -3,11 +3,11 @@ import * as z from "zod";
 import { canonicalEmail } from "../auth/email/address.js";
 import { maskedEmail } from "../auth/operator/subject.js";
 import { confirmedSecret } from "../auth/second-factor/second-factor.js";
+import { isLive } from "../auth/session/live-record.js";
 import type { Context } from "../context.js";
 import { sessions, users } from "../db/schema/accounts.js";
 import { blocks } from "../db/schema/gate.js";
 import { auditLog, securityEvents } from "../db/schema/security.js";
-import { timestamp } from "../db/timestamp.js";
 import { AppError } from "../errors.js";
 import { canonicalAddress } from "../ip-address.js";
 import { BlockShown, findBlocks, standing } from "./blocks/block.js";
@@ -116,10 +116,11 @@ function unknownForm(): AppError {
 }
 
 async function findAccounts(
-  { db, now }: Context,
+  ctx: Context,
   text: string,
   is: (kind: Kind) => boolean,
 ): Promise<Found["accounts"]> {
+  const { db, now } = ctx;
   const email = is("email") ? canonicalEmail(text) : null;
   const conditions: SQL[] = [
     ...(is("userId") ? [eq(users.id, text)] : []),
@@ -137,8 +138,7 @@ async function findAccounts(
         select from ${blocks} where value = ${personOf("")} || ${users}.id and ${standing(now)})`,
       liveSessions: sql<number>`(
         select count(*)::int from ${sessions}
-        where user_id = ${users}.id and revoked_at is null
-          and idle_expires_at > ${timestamp(now)})`,
+        where user_id = ${users}.id and ${isLive(ctx)})`,
     })
     .from(users)
     .where(or(...conditions))

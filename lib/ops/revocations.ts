@@ -1,7 +1,7 @@
-import { and, eq, gt, gte, isNull, or, sql } from "drizzle-orm";
+import { and, eq, isNull, sql } from "drizzle-orm";
 import { type AuditEntry, auditIfAny, auditRow } from "../audit/audit.js";
 import { getSubject } from "../auth/operator/subject.js";
-import { recordedRevokeAllBefore } from "../auth/session/live-record.js";
+import { isLive } from "../auth/session/live-record.js";
 import { revokeSessions } from "../auth/session/session.js";
 import { deleteSessionKeys } from "../auth/session/session-keys.js";
 import type { Context } from "../context.js";
@@ -104,21 +104,14 @@ async function tellGate(ctx: Context): Promise<boolean> {
   }
 }
 
-async function countLive({ db, now }: Context): Promise<{ sessions: number; guests: number }> {
-  const [counts] = await db
+async function countLive(ctx: Context): Promise<{ sessions: number; guests: number }> {
+  const [counts] = await ctx.db
     .select({
       sessions: sql<number>`count(*)::int`,
       guests: sql<number>`(count(*) filter (where ${users.isGuest}))::int`,
     })
     .from(sessions)
     .innerJoin(users, eq(users.id, sessions.userId))
-    .where(
-      and(
-        isNull(sessions.revokedAt),
-        gt(sessions.idleExpiresAt, now),
-        or(isNull(sessions.expiresAt), gt(sessions.expiresAt, now)),
-        gte(sessions.createdAt, recordedRevokeAllBefore),
-      ),
-    );
+    .where(isLive(ctx));
   return counts ?? { sessions: 0, guests: 0 };
 }

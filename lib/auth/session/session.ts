@@ -21,7 +21,7 @@ export interface NewSession {
 }
 
 /** More live sessions than this make the oldest give way. */
-const sessionsMax = 10;
+export const sessionsMax = 10;
 
 /** 128 random bits, base64url: 22 characters. */
 export function newSessionId(): string {

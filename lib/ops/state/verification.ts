@@ -1,6 +1,9 @@
-import { sql } from "drizzle-orm";
+import { count, gt, sql } from "drizzle-orm";
 import { verifyAudit } from "../../audit/verification.js";
+import { isLive } from "../../auth/session/live-record.js";
+import { sessionsMax } from "../../auth/session/session.js";
 import type { Context } from "../../context.js";
+import { sessions } from "../../db/schema/accounts.js";
 import { blocksKeys, mirrorMark } from "../../redis/blocks.js";
 import { roundTrip } from "../../redis/client.js";
 import { readGate } from "../../redis/gate.js";
@@ -9,7 +12,6 @@ import { readRecorded } from "../gate/recorded-rules.js";
 import { type Finding, type Findings, finding, found, looked } from "./finding.js";
 import { oneValue } from "./one-value.js";
 
-const sessionsMax = 10;
 const auditBudgetMs = 3000;
 
 /** What must be unique for promises to hold, and the index that holds it. */
@@ -49,10 +51,15 @@ async function uniqueFinding(ctx: Context, index: string, promise: string): Prom
 }
 
 async function sessionFinding(ctx: Context): Promise<Finding> {
+  const beyond = ctx.db
+    .select({ userId: sessions.userId })
+    .from(sessions)
+    .where(isLive(ctx))
+    .groupBy(sessions.userId)
+    .having(gt(count(), sessionsMax));
   const people = await oneValue<number>(
     ctx,
-    sql`select cast(count(*) as integer) as value from (select from sessions
-      where revoked_at is null group by user_id having count(*) > ${sql.raw(String(sessionsMax))}) as beyond`,
+    sql`select cast(count(*) as integer) as value from ${beyond} as beyond`,
   );
   const detail = `${people} people have more than ${sessionsMax} live ones`;
   return finding("sessions of one person", people === 0, detail);

@@ -47,6 +47,19 @@ describe("POST /api/ops/find", () => {
     expect(logs.written().join("")).not.toContain(email);
   });
 
+  it("counts no session that ended by itself, or with everybody's", async () => {
+    const [aged, idle, swept] = [await aUser(), await aUser(), await aUser()];
+    const end = (change: string, { sessionId }: { sessionId: string }) =>
+      stores.sql(`update sessions set ${change} where id = $1`, sessionId);
+    await end("expires_at = now()", aged);
+    await end("idle_expires_at = now()", idle);
+    // Before any moment at which all sessions may have ended.
+    await end("created_at = created_at - interval '100 years'", swept);
+    for (const { user } of [aged, idle, swept]) {
+      expect((await lookUp(user.id)).body.accounts).toMatchObject([{ liveSessions: 0 }]);
+    }
+  });
+
   it("finds those that only claim an address, and says so", async () => {
     const { email, user } = await aUser();
     const { body } = await lookUp(email);

@@ -149,6 +149,20 @@ describe("GET /api/ops/health", () => {
   });
 });
 
+/** More sessions of the same person, each with these columns in place of the session's own. */
+async function copySession(id: string, count: number, columns: Record<string, string>) {
+  const { idle_expires_at = "s.idle_expires_at", expires_at = "s.expires_at" } = columns;
+  const { created_at = "s.created_at" } = columns;
+  await stores.sql(
+    `insert into sessions (id, user_id, auth_methods, authenticated_at, created_at, last_seen_at,
+       idle_expires_at, expires_at)
+     select 'copy-' || gen_random_uuid(), user_id, auth_methods, authenticated_at, ${created_at},
+       last_seen_at, ${idle_expires_at}, ${expires_at}
+     from sessions s, generate_series(1, ${count}) where s.id = $1`,
+    id,
+  );
+}
+
 describe("GET /api/ops/verification", () => {
   it("finds every invariant held, and says which is not", async () => {
     await operate(rebuild, "POST", operator.token, {});
@@ -164,6 +178,23 @@ describe("GET /api/ops/verification", () => {
       expect(broken[name], name).toMatchObject({ status: "fail" });
     }
     await stores.sql("delete from telemetry_minutes where value = 1000000");
+  });
+
+  it("counts of a person's sessions those that are live", async () => {
+    const person = await aUser();
+    const name = "sessions of one person";
+    const before = (column: string) => `s.${column} - interval '100 years'`;
+    // Those that ended by lying idle, by their age, and with all others: no statement marked them.
+    for (const ended of ["idle_expires_at", "expires_at", "created_at"]) {
+      await copySession(person.sessionId, 11, { [ended]: before(ended) });
+    }
+    expect((await told(verification))[name]).toMatchObject({ status: "pass" });
+    await copySession(person.sessionId, 11, {});
+    expect((await told(verification))[name]).toMatchObject({
+      status: "fail",
+      detail: "1 people have more than 10 live ones",
+    });
+    await stores.sql("delete from sessions where id like 'copy-%'");
   });
 
   it("tells what it cannot look at, and looks at the rest", async () => {
