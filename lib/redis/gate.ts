@@ -1,3 +1,4 @@
+import { MomentMs } from "../moments.js";
 import { redis } from "./client.js";
 import type { RoundTrip } from "./round-trip.js";
 
@@ -40,6 +41,6 @@ export async function writeGate(
 
 /** Written by hand, too: only what is a moment may reach the sessions and Postgres. */
 function momentMs(value: string | null | undefined): number | null {
-  const ms = new Date(Number(value ?? Number.NaN)).getTime();
-  return Number.isNaN(ms) ? null : ms;
+  const { data: ms } = MomentMs.safeParse(Number(value ?? Number.NaN));
+  return ms ?? null;
 }

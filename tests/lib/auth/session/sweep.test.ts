@@ -154,6 +154,18 @@ describe("revokeAllBefore", () => {
     expect(await stores.redis("HGET", "gate", "revokeAllBefore")).toBe(before);
   });
 
+  it("ends nobody's session, and is put right by the sweep, when it is in a smaller unit", async () => {
+    const person = await aUser();
+    const before = await stores.redis("HGET", "gate", "revokeAllBefore");
+    for (const typed of [Date.now() * 1000, -Date.now() * 1000]) {
+      await stores.redis("HSET", "gate", "revokeAllBefore", String(typed));
+      expect((await read(person)).status).toBe(200);
+      expect((await refreshed(person)).status).toBe(200);
+      await sweep();
+      expect(await stores.redis("HGET", "gate", "revokeAllBefore")).toBe(before);
+    }
+  });
+
   it("ends everybody's session at the next sweep when it is set in Postgres", async () => {
     const person = await aUser();
     await stores.sql(
