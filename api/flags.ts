@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { endpoint } from "../lib/http/endpoint.js";
 import { etagOf, isKnown } from "../lib/http/etag.js";
 import { Reply } from "../lib/http/reply.js";
@@ -13,8 +14,10 @@ const GET = endpoint({
   async handle({ ctx, claims, headers }) {
     // Who has signed out since then is told what everybody is.
     const userId = claims && !claims.isExpired ? claims.userId : undefined;
-    const { flags, version } = await appFlags(ctx, userId);
-    const tag = { ETag: etagOf(version), Vary: "Authorization" };
+    const flags = await appFlags(ctx, userId);
+    // Of what is told: who signs in may have kept what others are told of the same record.
+    const version = createHash("sha256").update(JSON.stringify(flags)).digest("base64url");
+    const tag = { ETag: etagOf(version), Vary: "Origin, Authorization" };
     return isKnown(headers, version) ? new Reply(304, undefined, tag) : new Reply(200, flags, tag);
   },
 });

@@ -1,7 +1,7 @@
 import { AppError } from "../errors.js";
 
-/** The strong entity tag (RFC 9110, 8.8.3) of a document that counts its versions. */
-export const etagOf = (version: number) => `"${version}"`;
+/** The strong entity tag (RFC 9110, 8.8.3) of a document: its version's number, or a hash of it. */
+export const etagOf = (version: number | string) => `"${version}"`;
 
 /**
  * The versions that `If-Match` names; `any` for `*`. A weak tag and one that is not ours match nothing.
@@ -19,7 +19,7 @@ export function requireIfMatch(headers: Headers): number[] | "any" {
 }
 
 /** Whether `If-None-Match` says that the caller has this version already. */
-export function isKnown(headers: Headers, version: number): boolean {
+export function isKnown(headers: Headers, version: number | string): boolean {
   const given = headers.get("if-none-match");
   if (given === null) return false;
   if (given.trim() === "*") return true;

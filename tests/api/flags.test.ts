@@ -173,6 +173,19 @@ describe("GET /api/flags", () => {
     expect((await call(flags, "GET", { headers })).status).toBe(200);
   });
 
+  it("answers 304 only for what this caller would be told", async () => {
+    await put("mine", { enabled: true });
+    const { accessToken: token } = await aUser();
+    const tagOf = async (bearer?: string) =>
+      (await call(flags, "GET", bearer ? { token: bearer } : {})).headers.get("etag") ?? "";
+    const [signedOut, signedIn] = [await tagOf(), await tagOf(token)];
+    const read = (tag: string) => call(flags, "GET", { token, headers: { "if-none-match": tag } });
+    expect((await read(signedIn)).status).toBe(304);
+    const answer = await read(signedOut);
+    expect(answer).toMatchObject({ status: 200, body: { features: { mine: true } } });
+    expect(answer.headers.get("vary")).toBe("Origin, Authorization");
+  });
+
   it("refuses more targets than every request should carry", async () => {
     const users = Array.from({ length: 90 }, () => randomUUID());
     const codes = [];

@@ -12,18 +12,12 @@ export const AppFlags = z.strictObject({
 });
 export type AppFlags = z.infer<typeof AppFlags>;
 
-/** The flags as they are for somebody, and for who is not signed in; with the version of the record. */
-export async function appFlags(
-  ctx: Context,
-  userId: string | undefined,
-): Promise<{ flags: AppFlags; version: number }> {
-  const { version, features, off } = await flagsOf(ctx);
+/** The flags as they are for somebody, and for who is not signed in. What is equal is written alike. */
+export async function appFlags(ctx: Context, userId: string | undefined): Promise<AppFlags> {
+  const { features, off } = await flagsOf(ctx);
   const told = Object.entries(features).filter(
     ([, { public: all }]) => all || userId !== undefined,
   );
   const entries = told.map(([name, feature]) => [name, isOn(name, feature, userId)] as const);
-  return {
-    flags: { features: Object.fromEntries(entries), switchedOff: [...off].sort() },
-    version,
-  };
+  return { features: Object.fromEntries(entries), switchedOff: [...off].sort() };
 }

@@ -18,14 +18,13 @@ const Mirrored = z.strictObject({
   features: z.record(z.string(), Feature),
 });
 
-/** Every flag, as one version of them says. */
+/** Every flag, as far as it decides anything. */
 export interface Flags {
-  version: number;
   off: ReadonlySet<RouteGroup>;
   features: Readonly<Record<string, Feature>>;
 }
 
-export const noFlags: Flags = { version: 0, off: new Set(), features: {} };
+export const noFlags: Flags = { off: new Set(), features: {} };
 
 /** A row of the table, as far as it decides anything. */
 export interface FlagRow {
@@ -73,8 +72,8 @@ function read(text: string): Flags | null {
   } catch {
     return null;
   }
-  const { success, data } = Mirrored.safeParse(value);
-  return success ? { ...data, off: new Set(data.off.filter(isRouteGroup)) } : null;
+  const { data } = Mirrored.safeParse(value);
+  return data ? { off: new Set(data.off.filter(isRouteGroup)), features: data.features } : null;
 }
 
 /**
