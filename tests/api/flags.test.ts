@@ -186,6 +186,24 @@ describe("GET /api/flags", () => {
     expect(answer.headers.get("vary")).toBe("Origin, Authorization");
   });
 
+  it("says how to undo what was changed, and no more", async () => {
+    const [one, other] = [randomUUID(), randomUUID()];
+    const undo = async (body: object) => (await put("undone", body)).body.undo;
+    const line = (text: string) => `npm run ops -- ${text} --reason "undo"`;
+    expect(await undo({ enabled: true })).toBe(line("flag off undone"));
+    expect(await undo({ enabled: true, users: [one, other] })).toBe(
+      line('flag set undone --users ""'),
+    );
+    expect(await undo({ enabled: true, isPublic: true, users: [one] })).toBe(
+      line(`flag set undone --users ${one},${other} --no-public`),
+    );
+    expect(await undo({ enabled: true, percentage: 10 })).toBe(
+      line("flag set undone --percentage 100"),
+    );
+    expect(await undo({ enabled: false })).toBe(line("flag on undone"));
+    expect(await undo({ enabled: true, isPublic: false })).toBe(line("flag off undone"));
+  });
+
   it("refuses more targets than every request should carry", async () => {
     const users = Array.from({ length: 90 }, () => randomUUID());
     const codes = [];

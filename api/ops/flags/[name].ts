@@ -2,6 +2,7 @@ import { AppError } from "../../../lib/errors.js";
 import { operatorChange } from "../../../lib/http/operation.js";
 import { route } from "../../../lib/http/route.js";
 import { FlagChange, FlagName, planFlag, setFlag } from "../../../lib/ops/flags/change.js";
+import type { FlagRow } from "../../../lib/ops/flags/flags.js";
 
 const PUT = operatorChange({
   summary: "Switch a group of routes or a feature on or off, or say who has it.",
@@ -19,20 +20,24 @@ const PUT = operatorChange({
     const share = after.percentage < 100 ? ` for ${after.percentage} %` : "";
     return {
       done: `Switch ${name} ${after.enabled ? `on${share}` : "off"}.`,
-      undo: undoOf(name, before),
+      undo: undoOf(before, after),
       detail: { before, after },
     };
   },
 });
 
-function undoOf(
-  name: string,
-  { kind, enabled, percentage }: { kind: string; enabled: boolean; percentage: number },
-) {
-  const wasPartial = enabled && kind === "feature" && percentage < 100;
-  const line = wasPartial
-    ? `flag set ${name} --percentage ${percentage}`
-    : `flag ${enabled ? "on" : "off"} ${name}`;
+/** A feature that was on is given back to whom it was for: only what the change has altered is named. */
+function undoOf(before: FlagRow, after: FlagRow): string {
+  const { name, enabled, percentage, users, isPublic } = before;
+  const altered = [
+    ...(after.percentage === percentage ? [] : [`--percentage ${percentage}`]),
+    ...(after.users.join() === users.join() ? [] : [`--users ${users.join() || '""'}`]),
+    ...(after.isPublic === isPublic ? [] : [isPublic ? "--public" : "--no-public"]),
+  ];
+  const line =
+    enabled && altered.length > 0
+      ? `flag set ${name} ${altered.join(" ")}`
+      : `flag ${enabled ? "on" : "off"} ${name}`;
   return `npm run ops -- ${line} --reason "undo"`;
 }
 

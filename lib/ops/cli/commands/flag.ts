@@ -47,23 +47,25 @@ const set: Command = {
   name: "flag set",
   args: ["NAME"],
   names: { what: "flag", shownBy: "flag" },
-  summary: "say who has a feature: --percentage N, --users ID,ID, --public",
+  summary: "say who has a feature: --percentage N, --users ID,ID, --public or --no-public",
   options: {
     percentage: { type: "string" },
     users: { type: "string" },
     public: { type: "boolean" },
+    "no-public": { type: "boolean" },
   },
   changes: true,
   run({ api, args: [name], options }) {
-    const { percentage, users } = options;
+    const { percentage, users, public: isPublic, "no-public": isPrivate } = options;
     if (percentage !== undefined && !/^\d{1,3}$/.test(String(percentage))) {
       throw new UsageError("--percentage takes a number from 0 to 100.");
     }
+    if (isPublic && isPrivate) throw new UsageError("Either --public or --no-public.");
     return api.change("PUT", at(name), {
       enabled: true,
       ...(percentage === undefined ? {} : { percentage: Number(percentage) }),
       ...(users === undefined ? {} : { users: String(users).split(",").filter(Boolean) }),
-      ...(options.public === undefined ? {} : { isPublic: options.public }),
+      ...(isPublic || isPrivate ? { isPublic: isPublic === true } : {}),
     });
   },
 };
