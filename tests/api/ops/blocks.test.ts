@@ -4,6 +4,7 @@ import lift from "../../../api/ops/blocks/[blockId]/lift.js";
 import blocks from "../../../api/ops/blocks/index.js";
 import operatorTokens from "../../../api/ops/operator-tokens/index.js";
 import user from "../../../api/user/index.js";
+import { secondsOf } from "../../../lib/ops/cli/duration.js";
 import { mirrorGate } from "../../../lib/ops/gate/mirror.js";
 import { call } from "../../support/call.js";
 import { aContext } from "../../support/context.js";
@@ -55,6 +56,13 @@ describe("a block of an address", () => {
     await liftIt(body.detail.id);
     expect((await signIn("203.0.113.7")).status).toBe(401);
     expect((await liftIt(body.detail.id)).status).toBe(404);
+  });
+
+  it("is undone by a line that can be typed, however long it was to stand", async () => {
+    const ttlSeconds = 30 * 86_400;
+    const { body } = await block("ip", "203.0.113.9", { ttlSeconds });
+    const [, ttl = ""] = / --ttl (\S+) /.exec((await liftIt(body.detail.id)).body.undo) ?? [];
+    expect(secondsOf(ttl)).toBeGreaterThan(ttlSeconds - 60);
   });
 
   it("is audited under its id, when it is set, set anew and lifted, and without the address", async () => {
