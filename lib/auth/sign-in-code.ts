@@ -7,7 +7,13 @@ import { AppError } from "../errors.js";
 import { deliverLater, newMailId } from "../mail/outbox.js";
 import type { UserRow } from "../user/user.js";
 import { isAccountBlocked } from "./account-block.js";
-import { addressSubject, consumed, issueCode, requireCode } from "./email/mail-code.js";
+import {
+  addressSubject,
+  addressSubjects,
+  consumed,
+  issueCode,
+  requireCode,
+} from "./email/mail-code.js";
 import { passwordMatches } from "./password/password.js";
 import type { SignInWrite } from "./session/sign-in.js";
 
@@ -81,7 +87,7 @@ export function bindByCode(
 
 async function findCode(ctx: Context, email: string, typed: string): Promise<string | null> {
   try {
-    return (await requireCode(ctx, "sign_in", addressSubject(ctx.env, email), typed)).id;
+    return (await requireCode(ctx, "sign_in", addressSubjects(ctx.env, email), typed)).id;
   } catch (error) {
     if (error instanceof AppError && error.code === "code_invalid") return null;
     throw error;

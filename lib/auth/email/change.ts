@@ -117,7 +117,7 @@ export async function confirmEmailChange(
   { code: typed }: z.infer<typeof EmailChangeConfirmation>,
 ): Promise<User> {
   const [code, { email: oldEmail }] = await Promise.all([
-    requireCode(ctx, "change_email", userId, typed),
+    requireCode(ctx, "change_email", [userId], typed),
     requireUser(ctx, userId),
   ]);
   if (oldEmail === null) throw new AppError("code_invalid");

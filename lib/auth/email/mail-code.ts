@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { and, eq, gt, lt, type SQL, sql } from "drizzle-orm";
+import { and, eq, gt, inArray, lt, type SQL, sql } from "drizzle-orm";
 import * as z from "zod";
 import type { Context } from "../../context.js";
 import { lacksRequiredRow, violatesUnique } from "../../db/failures.js";
@@ -10,7 +10,7 @@ import type { Env } from "../../env.js";
 import { AppError } from "../../errors.js";
 import { isMailCode } from "../../mail/codes.js";
 import type { MailTemplate } from "../../mail/outbox.js";
-import { keyedHash } from "../../secret.js";
+import { keyedHash, keyedHashes } from "../../secret.js";
 
 export type CodePurpose = "verify_email" | "sign_in" | "reset_password" | "change_email";
 
@@ -46,7 +46,12 @@ const lifeMs = 10 * 60_000;
 const reusableMs = 5 * 60_000;
 
 /** Whom a code is for when only an address is known: its keyed hash, whether or not anybody has it. */
-export const addressSubject = (env: Env, email: string) => keyedHash(env, "mail-subject", email);
+export const addressSubject = (env: Env, email: string) => keyedHash(env, hashPurpose, email);
+
+/** The same under each data key: a code that was mailed before a rotation is still theirs. */
+export const addressSubjects = (env: Env, email: string) => keyedHashes(env, hashPurpose, email);
+
+const hashPurpose = "mail-subject";
 
 /**
  * The statement that makes a code and queues its mail. One code lives for each purpose and subject; a
@@ -92,27 +97,29 @@ export function issueCode(ctx: Context, code: NewMailCode, withParts: SQL[] = []
 
 /**
  * The live code that was typed, or `code_invalid`. Each try is counted in a statement of its own before
- * anything is compared, so that no number of tries at once gets more than five.
+ * anything is compared, so that no number of tries at once gets more than five. `subjects` all name the
+ * same account or address.
  */
 export async function requireCode(
   ctx: Context,
   purpose: CodePurpose,
-  subject: string,
+  subjects: string[],
   typed: string,
 ): Promise<ShownCode> {
-  const [row] = await ctx.db
+  const rows = await ctx.db
     .update(mailCodes)
     .set({ attempts: sql`${mailCodes.attempts} + 1` })
     .where(
       and(
         eq(mailCodes.purpose, purpose),
-        eq(mailCodes.subject, subject),
+        inArray(mailCodes.subject, subjects),
         lt(mailCodes.attempts, attemptsMax),
         gt(mailCodes.expiresAt, ctx.now),
       ),
     )
     .returning();
-  if (!row?.userId || !isMailCode(ctx.env, row.id, typed)) throw new AppError("code_invalid");
+  const row = rows.find(({ id }) => isMailCode(ctx.env, id, typed));
+  if (!row?.userId) throw new AppError("code_invalid");
   return { id: row.id, userId: row.userId, email: row.email };
 }
 

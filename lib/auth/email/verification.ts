@@ -29,7 +29,7 @@ export async function verifyEmail(
   { code: typed }: z.infer<typeof Verification>,
 ): Promise<User> {
   try {
-    const code = await requireCode(ctx, "verify_email", userId, typed);
+    const code = await requireCode(ctx, "verify_email", [userId], typed);
     return await bindClaim(ctx, code);
   } catch (error) {
     if (!(error instanceof AppError) || error.code !== "code_invalid") throw error;

@@ -14,6 +14,7 @@ import { deliverLater, newMailId, queueMail } from "../../mail/outbox.js";
 import { canonicalEmail } from "../email/address.js";
 import {
   addressSubject,
+  addressSubjects,
   consumed,
   issueCode,
   refuseLost,
@@ -80,8 +81,8 @@ export async function resetPassword(
   const email = canonicalEmail(input.email) ?? "";
   const refusal = passwordRefusal(input.password, email);
   if (refusal) throw new AppError("validation_failed", { fields: [refusal] });
-  const subject = addressSubject(ctx.env, email);
-  const code = await requireCode(ctx, "reset_password", subject, input.code);
+  const subjects = addressSubjects(ctx.env, email);
+  const code = await requireCode(ctx, "reset_password", subjects, input.code);
   const passwordHash = await hashPassword(input.password);
 
   const { userId } = code;

@@ -1,8 +1,10 @@
 import { describe, expect, it } from "vitest";
+import forgotPassword from "../../../api/auth/forgot-password.js";
 import login from "../../../api/auth/login.js";
 import reauthenticate from "../../../api/auth/reauthenticate.js";
 import recoveryCodes from "../../../api/auth/recovery-codes.js";
 import refresh from "../../../api/auth/refresh.js";
+import resetPassword from "../../../api/auth/reset-password.js";
 import user from "../../../api/user/index.js";
 import { env } from "../../../lib/env.js";
 import { isMailCode, mailCode } from "../../../lib/mail/codes.js";
@@ -10,6 +12,7 @@ import { keyId } from "../../../lib/secret.js";
 import { call } from "../../support/call.js";
 import { setEnvironment, useEnvironment } from "../../support/environment.js";
 import { useLogLines } from "../../support/log-lines.js";
+import { aConfirmedUser, mailedCode, otherCode } from "../../support/mailed-codes.js";
 import { anAddress, aUser, type Person } from "../../support/people.js";
 import { enrol, letStepsPass } from "../../support/second-factor.js";
 import { useStores } from "../../support/stores.js";
@@ -169,6 +172,23 @@ describe("changing DATA_KEY with DATA_KEY_PREVIOUS", () => {
     expect((await signIn(mover, moved.code())).status).toBe(200);
     const lost = await signIn(sleeper, slept.code());
     expect(lost).toMatchObject({ status: 500, code: "internal_error" });
+  });
+
+  it("takes a code that was mailed before to an address, and counts what is tried with it", async () => {
+    const person = await aConfirmedUser(stores);
+    const { email } = person;
+    await call(forgotPassword, "POST", { body: { email } });
+    const code = await mailedCode(stores, "reset_password", email);
+    setEnvironment(graceful);
+    const reset = (typed: string) =>
+      call(resetPassword, "POST", {
+        body: { email, code: typed, password: "a battery that is new" },
+        ip: anAddress(),
+      });
+    expect(await reset(otherCode(code))).toMatchObject({ status: 422, code: "code_invalid" });
+    const [row] = await stores.sql("select attempts from mail_codes where email = $1", email);
+    expect(row).toEqual({ attempts: "1" });
+    expect((await reset(code)).status).toBe(204);
   });
 
   it("makes recovery codes under the new key when they are renewed", async () => {
