@@ -4,7 +4,7 @@ import type { ErrorCode } from "../errors.js";
 import type { Facts } from "../facts.js";
 import { addressPrefix } from "../ip-address.js";
 import { oncePer } from "../once-per.js";
-import { keyedHash } from "../secret.js";
+import { keyedHash, keyedHashes } from "../secret.js";
 
 /** What every request ends in: the access log, the metrics and the alerts are made of it. */
 export interface RequestEvent extends Omit<Facts, "userId"> {
@@ -59,11 +59,15 @@ export function userHash(env: Env, userId: string): string {
   return hashes(env)(userId);
 }
 
+/** How it may have named them: by each data key, the present one first. */
+export const userHashes = (env: Env, userId: string) => keyedHashes(env, purpose, userId);
+
 const methods = new Set(["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"]);
 const version = /^[\w.+-]{1,32}$/;
 
+const purpose = "access-log-user";
 const hashes = oncePer((env: Env) =>
-  remembered((userId: string) => keyedHash(env, "access-log-user", userId)),
+  remembered((userId: string) => keyedHash(env, purpose, userId)),
 );
 const prefixOf = remembered(addressPrefix);
 

@@ -3,15 +3,18 @@ import index from "../../../api/index.js";
 import accessLog from "../../../api/ops/access-log.js";
 import drain from "../../../api/ops/drain.js";
 import errors from "../../../api/ops/errors.js";
+import find from "../../../api/ops/find.js";
 import slow from "../../../api/ops/slow.js";
 import user from "../../../api/user/index.js";
 import { seriesName } from "../../../lib/observability/metrics.js";
 import { call } from "../../support/call.js";
 import { drained, forgetEvents } from "../../support/drained.js";
+import { setEnvironment, useEnvironment } from "../../support/environment.js";
 import { anOperator, type OperatorPerson, operate } from "../../support/operators.js";
 import { aUser } from "../../support/people.js";
 import { useStores } from "../../support/stores.js";
 
+useEnvironment();
 const stores = useStores({ redisMs: 2500 });
 let operator: OperatorPerson;
 beforeAll(async () => {
@@ -147,6 +150,19 @@ describe("GET /api/ops/access-log", () => {
     ]);
     expect((await read(accessLog, "?correlationId=find-me-1")).body.items).toHaveLength(1);
     expect(JSON.stringify(own.body)).not.toContain(person.user.id);
+  });
+
+  it("finds what somebody asked before the data key was set or changed", async () => {
+    const { user: person, accessToken: token } = await aUser();
+    await call(user, "GET", { token });
+    setEnvironment({ DATA_KEY: "the-data-key-of-the-tests-of-32-bytes" });
+    await call(user, "GET", { token });
+    await drained(stores);
+    const { items } = (await read(accessLog, `?user=${person.id}&route=/api/user`)).body;
+    expect(items).toHaveLength(2);
+    const { body } = await call(find, "POST", { token: operator.token, body: { q: person.id } });
+    const routes = body.requests.map(({ route }: { route: string }) => route);
+    expect(routes).toEqual(["/api/user", "/api/user"]);
   });
 
   it("refuses what it cannot look for", async () => {
