@@ -5,7 +5,7 @@ import { limitedAddress } from "../ip-address.js";
 import { redisUnavailable } from "../observability/log-lines/stores.js";
 import { securityEvent } from "../observability/security-events.js";
 import { oncePer } from "../once-per.js";
-import type { RedisSkippedError } from "../platform/redis-transport/breaker.js";
+import { isRedisSkipped } from "../platform/redis-transport/breaker.js";
 import { secondsUntil } from "../rate-limit/headers.js";
 import { limitedAccount } from "../rate-limit/limited-account.js";
 import {
@@ -73,9 +73,7 @@ export async function settleCounts(
 ): Promise<Reservation> {
   if (inRedis.status === "fulfilled") return { counts: inRedis.value, countedIn: "redis" };
   // Once in the two seconds that Redis is skipped, so that an outage does not flood the log.
-  if (!isSkipped(inRedis.reason)) {
-    redisUnavailable(ctx.correlationId, inRedis.reason);
-  }
+  if (!isRedisSkipped(inRedis.reason)) redisUnavailable(ctx.correlationId, inRedis.reason);
   if (applying.some(({ whenRedisFails }) => whenRedisFails === "deny")) {
     throw new AppError("service_unavailable", {
       cause: inRedis.reason,
@@ -83,12 +81,6 @@ export async function settleCounts(
     });
   }
   return { counts: await countInPostgres(ctx, applying, subject), countedIn: "postgres" };
-}
-
-/** By name: on a self-hosted server the error was made in another bundle, by another class. */
-function isSkipped(error: unknown): boolean {
-  const name: RedisSkippedError["name"] = "RedisSkippedError";
-  return error instanceof Error && error.name === name;
 }
 
 /**

@@ -1,4 +1,5 @@
 import type { AppError, ErrorCode } from "../../errors.js";
+import { isRedisSkipped } from "../../platform/redis-transport/breaker.js";
 import { errorFields, log } from "../logger.js";
 
 export interface CompletedRequest {
@@ -42,8 +43,12 @@ export function unexpectedError(correlationId: string, route: string, error: App
   );
 }
 
-/** Work that a request left for after its reply failed. */
+/**
+ * Work that a request left for after its reply failed. Silent while Redis is skipped, so that an outage
+ * does not flood the log.
+ */
 export function workFailed(correlationId: string, error: unknown): void {
+  if (isRedisSkipped(error)) return;
   log(
     "WARN",
     { evt: "deferred_work_failed", cat: "http", correlationId, data: errorFields(error) },

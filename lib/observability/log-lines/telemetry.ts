@@ -1,3 +1,4 @@
+import { isRedisSkipped } from "../../platform/redis-transport/breaker.js";
 import { errorFields, log } from "../logger.js";
 
 /**
@@ -5,7 +6,7 @@ import { errorFields, log } from "../logger.js";
  * while Redis is skipped, so that an outage does not flood the log.
  */
 export function batchDropped(count: number, error: unknown): void {
-  if (error instanceof Error && error.name === "RedisSkippedError") return;
+  if (isRedisSkipped(error)) return;
   log(
     "WARN",
     { evt: "telemetry_batch_dropped", cat: "telemetry", data: { count, ...errorFields(error) } },

@@ -4,9 +4,15 @@ const failuresToOpen = 2;
 const openMs = 2000;
 
 /** Redis was not asked: it has just failed to answer twice. */
-export class RedisSkippedError extends Error {
+class RedisSkippedError extends Error {
   override readonly name = "RedisSkippedError";
   override readonly message = "Redis is skipped after repeated failures.";
+}
+
+/** By name: on a self-hosted server the error was made in another bundle, by another class. */
+export function isRedisSkipped(error: unknown): boolean {
+  const name: RedisSkippedError["name"] = "RedisSkippedError";
+  return error instanceof Error && error.name === name;
 }
 
 /**

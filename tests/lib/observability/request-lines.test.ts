@@ -72,6 +72,15 @@ describe("every request ends in one line", () => {
     expect(lines[0].data.error).toContain("ECONNREFUSED");
   });
 
+  it("and no more is told of it by those whose token is refused", async () => {
+    await stores.faults.redis.set({ kind: "refuse" });
+    for (let request = 0; request < 10; request++) {
+      expect((await call(user, "GET", { token: "no token" })).status).toBe(401);
+      await stores.settled();
+    }
+    expect(logs.read("deferred_work_failed").length).toBeLessThanOrEqual(2);
+  });
+
   it("and a failure of a store has the same correlation ID in each of its lines", async () => {
     await stores.faults.postgres.set({ kind: "refuse" });
     const { status, body } = await call(register, "POST", {
