@@ -54,7 +54,7 @@ export function subjectOf(
   return {
     all: "all",
     ...(known.user === undefined ? {} : { user: known.user }),
-    ...(known.isGuest && ip !== undefined ? { "guest-ip": ip } : {}),
+    ...(known.isGuest ? { "guest-ip": ip } : {}),
     ...(known.session === undefined ? { ip } : { session: known.session }),
     ...(known.device === undefined ? {} : { device: known.device }),
     ...(account === undefined ? {} : { account, "ip-account": `${ip}/${account}` }),
