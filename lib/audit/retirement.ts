@@ -1,4 +1,4 @@
-import { asc, gt, lt, sql } from "drizzle-orm";
+import { and, asc, gt, lt, sql } from "drizzle-orm";
 import type { Context } from "../context.js";
 import { auditRetirements, auditSeals } from "../db/schema/security.js";
 import type { Env } from "../env.js";
@@ -35,12 +35,13 @@ const sealsPerRun = 100;
 
 async function dueSeals(ctx: Context, ageDays: number): Promise<number[]> {
   const retired = sql`coalesce((select max(last_id) from ${auditRetirements}), 0)`;
+  // In the database's time zone days may have 23 hours or 25; verification counts by 24. Both have passed.
+  const before = sql`least(now() - make_interval(days => ${ageDays}),
+    now() - make_interval(hours => ${24 * ageDays}))`;
   const rows = await ctx.db
     .select({ lastId: auditSeals.lastId })
     .from(auditSeals)
-    .where(
-      sql`${lt(auditSeals.at, sql`now() - make_interval(days => ${ageDays})`)} and ${gt(auditSeals.lastId, retired)}`,
-    )
+    .where(and(lt(auditSeals.at, before), gt(auditSeals.lastId, retired)))
     .orderBy(asc(auditSeals.lastId))
     .limit(sealsPerRun);
   return rows.map(({ lastId }) => lastId);

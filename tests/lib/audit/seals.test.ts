@@ -303,6 +303,26 @@ describe("the retention of the audit log", () => {
     expect((await verify()).isIntact).toBe(true);
   });
 
+  it("counts days of 24 hours, also where the database has put its clock forward since", async () => {
+    await aSealFrom(90 - 0.5 / 24);
+    await putClockForward();
+    const dropped = await retire();
+    await stores.sql("reset timezone");
+    expect(dropped).toEqual({ seals: 0, rows: 0 });
+    expect((await verify()).isIntact).toBe(true);
+  });
+
+  /** Yesterday, in the zone of the session: to the database, a day more is an hour shorter. */
+  async function putClockForward(): Promise<void> {
+    const [today] = await stores.sql("select to_char(now() at time zone 'utc', 'DDD') as day");
+    const yesterday = ((Number(today?.day) + 363) % 365) + 1;
+    const zone = `STD0DST-1,J${yesterday},J${((yesterday + 40) % 365) + 1}`;
+    // By a function: a setting that is seen to be made is taken back after its statement.
+    await stores.sql(`create function put_clock_forward() returns void language sql as
+      $$ select set_config('timezone', '${zone}', false) $$`);
+    await stores.sql("select put_clock_forward()");
+  }
+
   it("drops nothing that is younger than 30 days, whoever asks and whatever is set", async () => {
     await aSealFrom(29);
     setEnvironment({ AUDIT_RETENTION_DAYS: "1" });
