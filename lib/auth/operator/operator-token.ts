@@ -133,7 +133,7 @@ export async function createOperatorToken(
   return { id, token: `ops_${id}_${secret}`, expiresAt };
 }
 
-/** Every token that was not revoked long ago, the newest first. */
+/** The newest tokens, those that have ended included. */
 export async function listOperatorTokens(ctx: Context): Promise<OperatorToken[]> {
   const rows = await ctx.db
     .select()
@@ -152,7 +152,7 @@ export async function listOperatorTokens(ctx: Context): Promise<OperatorToken[]>
   }));
 }
 
-/** The live token of this id or name. Throws `not_found`. */
+/** The token of this id or name that was not revoked, expired or not. Throws `not_found`. */
 export async function getOperatorToken(
   ctx: Context,
   idOrName: string,
