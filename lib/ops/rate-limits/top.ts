@@ -1,8 +1,8 @@
-import { and, desc, eq, gt, isNotNull, like, sql } from "drizzle-orm";
+import { and, desc, eq, gt, isNotNull, sql } from "drizzle-orm";
 import * as z from "zod";
 import type { Context } from "../../context.js";
 import { securityEvents } from "../../db/schema/security.js";
-import { telemetryMinutes } from "../../db/schema/telemetry.js";
+import { recentSeries } from "../telemetry/recent-series.js";
 
 export const By = z.enum(["ip", "route", "user"]);
 export type By = z.infer<typeof By>;
@@ -26,7 +26,7 @@ const shownMax = 20;
  */
 export async function topLimited(ctx: Context, by: By): Promise<TopLimited> {
   const since = new Date(ctx.now.getTime() - hourMs);
-  const rows = by === "route" ? await topRoutes(ctx, since) : await topCallers(ctx, since, by);
+  const rows = by === "route" ? await topRoutes(ctx) : await topCallers(ctx, since, by);
   return { by, since: since.toISOString(), rows };
 }
 
@@ -49,28 +49,14 @@ async function topCallers({ db }: Context, since: Date, by: "ip" | "user") {
     .limit(shownMax);
 }
 
-async function topRoutes({ db }: Context, since: Date): Promise<TopLimited["rows"]> {
-  const rows = await db
-    .select({
-      series: telemetryMinutes.series,
-      hits: sql<number>`sum(${telemetryMinutes.value})::int`,
-    })
-    .from(telemetryMinutes)
-    .where(
-      and(
-        gt(telemetryMinutes.minute, since),
-        like(telemetryMinutes.series, "rate\\_limit\\_hits\\_total{%"),
-      ),
-    )
-    .groupBy(telemetryMinutes.series)
-    .orderBy(desc(sql`2`), telemetryMinutes.series)
-    .limit(shownMax);
-  return rows.map(({ series, hits }) => ({
-    value: label(series, "route") ?? series,
-    policy: label(series, "policy"),
-    hits,
-  }));
+async function topRoutes(ctx: Context): Promise<TopLimited["rows"]> {
+  const series = await recentSeries(ctx, "rate_limit_hits_total{", hourMs / 60_000);
+  return series
+    .map(({ labels: { route = "", policy = null }, value }) => ({
+      value: route,
+      policy,
+      hits: value,
+    }))
+    .sort((one, other) => other.hits - one.hits || one.value.localeCompare(other.value))
+    .slice(0, shownMax);
 }
-
-const label = (series: string, name: string) =>
-  new RegExp(`[{,]${name}="((?:[^"\\\\]|\\\\.)*)"`).exec(series)?.[1] ?? null;
