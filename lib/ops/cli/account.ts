@@ -1,5 +1,6 @@
 import { Found } from "../find.js";
-import { type Api, FailedError } from "./api.js";
+import type { Api } from "./api.js";
+import { FailedError } from "./failures.js";
 
 /** A claimed address names nobody, and is found nevertheless. */
 export const anAccount = { what: "account of the id or confirmed address", shownBy: "find WHAT" };

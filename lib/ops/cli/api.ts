@@ -4,8 +4,6 @@ import { exchange, type HttpAnswer, problemText } from "./http.js";
 import type { Credentials } from "./sign-in.js";
 import { visible } from "./text.js";
 
-export { FailedError, NotFoundError, RefusedError } from "./failures.js";
-
 export interface Api {
   url: URL;
   get(path: string, query?: Record<string, string | undefined>): Promise<unknown>;

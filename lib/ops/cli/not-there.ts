@@ -1,6 +1,5 @@
-import { NotFoundError } from "./api.js";
 import { type Call, type Command, textOf, UsageError } from "./command.js";
-import { FailedError } from "./failures.js";
+import { FailedError, NotFoundError } from "./failures.js";
 import { visible } from "./text.js";
 
 /**

@@ -1,6 +1,6 @@
 import { Health } from "../../health.js";
-import { FailedError } from "../api.js";
 import type { Command } from "../command.js";
+import { FailedError } from "../failures.js";
 
 export const health: Command = {
   name: "health",

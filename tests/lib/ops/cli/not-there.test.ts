@@ -1,9 +1,10 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { FailedError, openApi } from "../../../../lib/ops/cli/api.js";
+import { openApi } from "../../../../lib/ops/cli/api.js";
 import { UsageError } from "../../../../lib/ops/cli/command.js";
 import { commandOf } from "../../../../lib/ops/cli/command-line.js";
+import { FailedError } from "../../../../lib/ops/cli/failures.js";
 import { notThere } from "../../../../lib/ops/cli/not-there.js";
 import type { SignIn } from "../../../../lib/ops/cli/sign-in.js";
 
