@@ -72,7 +72,7 @@ export async function verifyAudit(
     lastRetirement(ctx),
     sealBefore(ctx, from),
   ]);
-  const retiredTo = await rightfullyRetiredTo(ctx, retirement);
+  let retiredTo = await rightfullyRetiredTo(ctx, retirement);
   let previous = before;
   let isComplete = false;
   const missing: Finding[] = [];
@@ -102,8 +102,11 @@ export async function verifyAudit(
       }
     }
   }
+  // What is missing may have been retired while it was being compared.
+  if (missing.length > 0) retiredTo = await rightfullyRetiredTo(ctx, await lastRetirement(ctx));
+  const lost = missing.filter(({ lastId }) => lastId > retiredTo);
   // Rows that came after do not hide that the whole of the sealed log is gone.
-  findings.push(...(isAnyThere ? missing : missing.map(truncated)));
+  findings.push(...(isAnyThere ? lost : lost.map(truncated)));
   if (isComplete) {
     const unsealed = await unsealedRange(ctx, previous?.lastId ?? 0);
     if (unsealed) findings.push({ kind: "unsealed", what: "rows", ...unsealed });
