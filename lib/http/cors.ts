@@ -23,6 +23,10 @@ const accepted = [
   "If-None-Match",
   "X-Correlation-ID",
   "X-App-Version",
+  // Of a page that is traced; Sentry sends its baggage along, and a preflight that lacks it fails the call.
+  "Traceparent",
+  "Sentry-Trace",
+  "Baggage",
 ].join(", ");
 
 /**

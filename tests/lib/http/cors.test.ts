@@ -107,6 +107,9 @@ describe("CORS", () => {
       "If-None-Match",
       "X-Correlation-ID",
       "X-App-Version",
+      "Traceparent",
+      "Sentry-Trace",
+      "Baggage",
     ]);
     expect(headers.get("access-control-max-age")).toBe("7200");
   });
