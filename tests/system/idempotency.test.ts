@@ -5,8 +5,6 @@ import { sourceFiles } from "./source-files.js";
 
 /** Writes that need no Idempotency-Key, for sending them twice is as good as once. */
 const repeatable: Record<string, string> = {
-  "POST /api/auth/change-email":
-    "a code that is fresh is mailed again, within the address's budget",
   "POST /api/auth/forgot-password":
     "a code that is fresh is mailed again, within the address's budget",
   "POST /api/auth/logout": "a session that has ended stays ended",
@@ -16,8 +14,6 @@ const repeatable: Record<string, string> = {
   "POST /api/webhooks/mail": "each delivery's id is taken once",
   "POST /api/auth/reauthenticate": "nothing is written",
   "POST /api/stt/transcribe": "nothing is written",
-  "DELETE /api/auth/totp": "a second factor that is gone stays gone",
-  "DELETE /api/user/sessions": "sessions that have ended stay ended",
   "DELETE /api/user/sessions/:sessionId": "a session that has ended stays ended",
 };
 

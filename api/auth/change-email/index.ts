@@ -11,6 +11,7 @@ const POST = endpoint({
   replies: { 202: null },
   errors: ["password_not_set", "validation_failed"],
   handle: ({ ctx, actor, body }) => requestEmailChange(ctx, actor, body),
+  replay: async () => undefined,
 });
 
 export default route("/api/auth/change-email", { POST });

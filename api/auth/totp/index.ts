@@ -44,6 +44,7 @@ const DELETE = endpoint({
   replies: { 204: null },
   errors: ["reauth_required", "service_unavailable"],
   handle: ({ ctx, actor, claims }) => removeSecondFactor(ctx, actor, claims),
+  replay: async () => undefined,
 });
 
 export default route("/api/auth/totp", { GET, POST, DELETE });

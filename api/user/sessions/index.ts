@@ -25,6 +25,7 @@ const DELETE = endpoint({
   replies: { 204: null },
   errors: [],
   handle: ({ ctx, actor }) => endOtherSessions(ctx, actor),
+  replay: async () => undefined,
 });
 
 export default route("/api/user/sessions", { GET, DELETE });

@@ -37,8 +37,8 @@ const undoDays = 7;
 /**
  * Mail a code to the address that the account is to move to. Does the same whether it is free or bound
  * to somebody, who is then told so. An address that is only claimed is replaced at once, and the code
- * is the one that confirms a claim. Safe to repeat. Throws `validation_failed` for what is no address,
- * and `password_not_set` for a guest, who would have no way to sign in with it.
+ * is the one that confirms a claim. A repetition comes back to the address. Throws `validation_failed`
+ * for what is no address, and `password_not_set` for a guest, who would have no way to sign in with it.
  */
 export async function requestEmailChange(
   ctx: Context,
@@ -55,7 +55,7 @@ export async function requestEmailChange(
 
   const mailId = newMailId();
   const actor = { kind: "user", id: userId } as const;
-  await ctx.db.batch([
+  await writeOnce(ctx, userId, [
     user.email === null ? replaceClaim(ctx, user, email, mailId) : askNew(ctx, user, email, mailId),
     auditRow(ctx, { actor, action: "email.change_requested", subjectId: userId }),
   ]);

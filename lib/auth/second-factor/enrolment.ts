@@ -154,7 +154,9 @@ export async function removeSecondFactor(
   if (!factor) return;
   if (factor.confirmedAt === null) {
     const pending = and(eq(secondFactors.id, factor.id), isNull(secondFactors.confirmedAt));
-    await ctx.db.delete(secondFactors).where(and(eq(secondFactors.userId, userId), pending));
+    await writeOnce(ctx, factor.id, [
+      ctx.db.delete(secondFactors).where(and(eq(secondFactors.userId, userId), pending)),
+    ]);
     return;
   }
   // With a factor enrolled, only showing it renews `auth_time`: an `otp` in a fresh token is as fresh.
@@ -168,7 +170,7 @@ export async function removeSecondFactor(
     authMethods: sql`array_remove(auth_methods, 'otp')`,
     noticeId,
   });
-  const [, { rows }] = await ctx.db.batch([
+  const [, { rows }] = await writeOnce(ctx, factor.id, [
     lockAccount(ctx, userId),
     ctx.db.execute<Changed>(sql`
       with removed as (

@@ -4,6 +4,7 @@ import { auditIfAny } from "../../audit/audit.js";
 import type { Actor, Context } from "../../context.js";
 import { sessions } from "../../db/schema/accounts.js";
 import { timestamp } from "../../db/timestamp.js";
+import { writeOnce } from "../../db/write-once.js";
 import { AppError } from "../../errors.js";
 import { MomentMs } from "../../moments.js";
 import { sessionsRevoked } from "../../observability/log-lines/sessions.js";
@@ -93,13 +94,14 @@ export async function endOwnSession(ctx: Context, actor: Actor, id: string): Pro
   await deleteSessionKeys(ctx, [id]);
 }
 
-/** End all of the person's sessions but the one that asks. Safe to repeat. */
+/** End all of the person's sessions but the one that asks. A repetition ends what began since, too. */
 export async function endOtherSessions(ctx: Context, actor: Actor): Promise<void> {
   const { userId, sessionId: except } = actor;
-  const { rows } = await ctx.db.execute<{ id: string }>(sql`
+  const write = ctx.db.execute<{ id: string }>(sql`
     with revoked as ${revokeSessions(ctx, { userId, except }, "revoked_by_owner")},
     audited as (${auditIfAny(ctx, auditOf(actor, "sessions.revoked"), sql`revoked`)})
     select id from revoked`);
+  const [{ rows }] = await writeOnce(ctx, userId, [write]);
   if (rows.length === 0) return;
   const ids = rows.map(({ id }) => id);
   sessionsRevoked(ctx.correlationId, userId, ids);

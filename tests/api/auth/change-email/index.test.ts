@@ -69,6 +69,22 @@ describe("POST /api/auth/change-email", () => {
     expect(body).toMatchObject({ email, emailVerified: true });
   });
 
+  it("does not come back to an earlier address when it is sent again under its key", async () => {
+    const person = await aUser();
+    const [typo, meant] = [anEmail(), anEmail()];
+    const { accessToken: token } = person;
+    const headers = { "idempotency-key": `${person.deviceId}-email` };
+    const sendTypo = () => call(changeEmail, "POST", { token, body: { email: typo }, headers });
+    expect((await sendTypo()).status).toBe(202);
+    await ask(person, meant);
+    const again = await sendTypo();
+    const [row] = await stores.sql("select * from users where id = $1", person.user.id);
+    expect(row).toMatchObject({ claimed_email: meant });
+    expect(await queuedMail(stores, { email: typo })).toHaveLength(1);
+    expect(again.status).toBe(202);
+    expect(again.headers.get("idempotent-replayed")).toBe("true");
+  });
+
   it("needs an address", async () => {
     const person = await aConfirmedUser(stores);
     const refused = await ask(person, "no address");

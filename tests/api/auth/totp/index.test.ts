@@ -171,6 +171,20 @@ describe("DELETE /api/auth/totp", () => {
     expect(answer).toMatchObject({ status: 401, code: "otp_invalid" });
   });
 
+  it("leaves a factor that was enrolled since, when it is sent again under its key", async () => {
+    const person = await aUser();
+    const { code } = await enrol(stores, person);
+    const token = await freshToken(person, code());
+    const remove = () =>
+      call(totp, "DELETE", { token, headers: { "idempotency-key": `${person.deviceId}-off` } });
+    expect((await remove()).status).toBe(204);
+    await enrol(stores, person);
+    const again = await remove();
+    expect((await call(totp, "GET", { token })).body.enabled).toBe(true);
+    expect(again.status).toBe(204);
+    expect(again.headers.get("idempotent-replayed")).toBe("true");
+  });
+
   it("asks for the factor itself: a fresh password is not enough", async () => {
     const person = await aUser();
     await enrol(stores, person);

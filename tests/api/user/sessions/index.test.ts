@@ -135,6 +135,24 @@ describe("DELETE /api/user/sessions", () => {
     ]);
   });
 
+  it("leaves alone what began since, when it is sent again under its Idempotency-Key", async () => {
+    const person = await aUser();
+    const earlier = await signInAgain(person);
+    const send = () =>
+      call(sessions, "DELETE", {
+        token: person.accessToken,
+        headers: { "idempotency-key": `${person.deviceId}-others` },
+      });
+    expect((await send()).status).toBe(204);
+    const later = await signInAgain(person);
+    const again = await send();
+    const ids = await idsOf(person);
+    expect(ids).toContain(later.sessionId);
+    expect(ids).not.toContain(earlier.sessionId);
+    expect(again.status).toBe(204);
+    expect(again.headers.get("idempotent-replayed")).toBe("true");
+  });
+
   it("answers 204 again, and audits nothing where nothing was ended", async () => {
     const person = await aUser();
     expect((await endOthers(person)).status).toBe(204);
