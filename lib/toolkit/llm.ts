@@ -29,7 +29,7 @@ export function askForText<S extends z.ZodType>(
     body: JSON.stringify({ messages }),
     read(text) {
       const { completion } = z.object({ completion: z.string() }).parse(JSON.parse(text));
-      return answer.parse(answer instanceof z.ZodString ? completion : jsonIn(completion));
+      return answer instanceof z.ZodString ? answer.parse(completion) : jsonIn(completion, answer);
     },
   });
 }
@@ -47,18 +47,23 @@ export function askForObject<S extends z.ZodType>(
   });
 }
 
-/** The JSON in a model's words, fenced or among prose. Throws SyntaxError where there is none. */
-function jsonIn(completion: string): unknown {
-  const fenced = /```(?:json)?\s*\n?([\s\S]*?)```/i.exec(completion)?.[1];
-  const text = (fenced ?? completion).trim();
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    const from = text.search(/[[{]/);
-    const to = Math.max(text.lastIndexOf("}"), text.lastIndexOf("]"));
-    if (from < 0 || to <= from) throw error;
-    return JSON.parse(text.slice(from, to + 1));
+/** The answer in a model's words, fenced or among prose. Throws where there is none. */
+function jsonIn<S extends z.ZodType>(completion: string, answer: S): z.output<S> {
+  for (const text of candidates(completion)) {
+    try {
+      return answer.parse(JSON.parse(text));
+    } catch {
+      // Brackets and fences stand in prose as well: the next candidate may be it.
+    }
   }
+  throw new Error("The answer is not in it.");
+}
+
+/** Where JSON may stand: alone, in a fence, or from the first bracket of its kind to the last. */
+function* candidates(completion: string): Generator<string> {
+  yield* completion.split(/^[ \t]*```.*$/m);
+  yield completion.slice(completion.indexOf("{"), completion.lastIndexOf("}") + 1);
+  yield completion.slice(completion.indexOf("["), completion.lastIndexOf("]") + 1);
 }
 
 async function ask<T>(

@@ -167,7 +167,15 @@ describe("asking the toolkit", () => {
   });
 
   it("reads JSON that comes fenced or among words", async () => {
-    for (const said of ['```json\n{"word":"sol"}\n```', 'Here: {"word":"sol"}. Bye!']) {
+    for (const said of [
+      '```json\n{"word":"sol"}\n```',
+      'Here: {"word":"sol"}. Bye!',
+      'Here [as asked]: {"word":"sol"}',
+      '```\nthinking\n```\n```json\n{"word":"sol"}\n```',
+      '```json\n{"word":"sol","note":"```sol```"}\n```',
+      '```json {"word":"sol"}```',
+      'As you know [1], {"word":"sol"}',
+    ]) {
       const { value } = await askForText(aRequest(), {
         messages: [{ role: "user", content: said }],
         answer: z.object({ word: z.string() }),
