@@ -5,7 +5,7 @@ import {
   readSession,
   type SessionAnswer,
 } from "../auth/session/live-session.js";
-import type { AccessClaims } from "../auth/token/access-token.js";
+import type { AccessClaims, ShownClaims } from "../auth/token/access-token.js";
 import type { Context } from "../context.js";
 import { securityEvent } from "../observability/security-events.js";
 import { blockMembers, requireServed } from "../ops/gate/serve.js";
@@ -36,7 +36,7 @@ import { limitsOfKey, subjectOfKey } from "./operator-key.js";
 export async function askRedis(
   endpoint: Endpoint,
   { ctx, request, headers }: Exchange,
-  claims: AccessClaims | undefined,
+  claims: AccessClaims | ShownClaims | undefined,
   body: unknown,
   key?: OperatorKey,
 ): Promise<Client> {
@@ -44,7 +44,7 @@ export async function askRedis(
     ? limitsOfKey(ctx.env, endpoint.limits, key)
     : limitsFor(ctx.env, endpoint.limits);
   const told = toldByBody(endpoint, ctx, body);
-  const isShown = endpoint.auth === "optional";
+  const isShown = claims !== undefined && !isCaller(endpoint, claims);
   const subject = key
     ? subjectOfKey(ctx.address, key)
     : subjectOf(ctx.env, ctx.address, {
@@ -84,7 +84,7 @@ export async function askRedis(
     ctx.facts.limits.push({ policy: limit.policy, used, max: limit.max, refused: !allowed });
   }
   Object.assign(headers, rateLimitHeaders(callersOwn(reserved.counts), ctx.now));
-  const delay = claims && isShown ? accountDelay(ctx, reserved) : null;
+  const delay = isShown ? accountDelay(ctx, reserved) : null;
   const deciding = reserved.counts.filter((count) => count !== delay);
   requireWithinLimits(ctx, { ...reserved, counts: deciding }, ctx.address);
   const refundable = reserved.counts.filter(({ limit }) => limit.keeps !== "requests");
@@ -96,6 +96,15 @@ export async function askRedis(
     keyState: keyState.status === "fulfilled" ? keyState.value : "unknown",
     revokeAllBefore: ctx.gate?.revokeAllBefore ?? 0,
   };
+}
+
+/**
+ * Whether the bearer's session is what calls, by which to count. One that comes along with credentials,
+ * or has expired, is not: who guesses could show another with each guess.
+ */
+function isCaller({ auth, subject }: Endpoint, claims: AccessClaims | ShownClaims): boolean {
+  if (auth !== "optional") return true;
+  return subject === undefined && "isExpired" in claims && !claims.isExpired;
 }
 
 /** What everybody uses up together is not told to each. */

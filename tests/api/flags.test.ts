@@ -13,7 +13,7 @@ import { call } from "../support/call.js";
 import { aContext } from "../support/context.js";
 import { setEnvironment, useEnvironment } from "../support/environment.js";
 import { anOperator, breakGlassToken, type OperatorPerson } from "../support/operators.js";
-import { aUser, someUsers } from "../support/people.js";
+import { anAddress, aUser, someUsers } from "../support/people.js";
 import { useStores } from "../support/stores.js";
 
 useEnvironment({ OPS_TOKEN: breakGlassToken });
@@ -202,6 +202,17 @@ describe("GET /api/flags", () => {
     );
     expect(await undo({ enabled: false })).toBe(line("flag on undone"));
     expect(await undo({ enabled: true, isPublic: false })).toBe(line("flag off undone"));
+  });
+
+  it("counts who is signed in by their session: a school has one address", async () => {
+    const ip = anAddress();
+    const [one, other] = await someUsers(2);
+    const ask = async (token?: string) =>
+      (await call(flags, "GET", { ip, ...(token ? { token } : {}) })).status;
+    for (let at = 0; at < 100; at += 1) expect(await ask(one?.accessToken)).toBe(200);
+    expect(await ask(one?.accessToken)).toBe(429);
+    expect(await ask(other?.accessToken)).toBe(200);
+    expect(await ask()).toBe(200);
   });
 
   it("refuses more targets than every request should carry", async () => {
