@@ -1,5 +1,8 @@
 import * as z from "zod";
 
+/** RFC 5646 has registered no language of more letters: what has them is a name, such as `Spanish`. */
+const languageForm = /^[a-z]{2,3}(-|$)/;
+
 /** A BCP 47 tag, canonicalised: `en-us` becomes `en-US`. */
 export const LanguageTag = z
   .string()
@@ -7,7 +10,7 @@ export const LanguageTag = z
   .transform((tag, context) => {
     try {
       const [canonical] = Intl.getCanonicalLocales(tag);
-      if (canonical) return canonical;
+      if (canonical && languageForm.test(canonical)) return canonical;
     } catch {
       // Intl refuses what is no tag by throwing.
     }

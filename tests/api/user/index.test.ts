@@ -135,6 +135,8 @@ describe("PATCH /api/user", () => {
     ["a picture with credentials", { avatarUrl: "https://ada:secret@example.com/a.png" }],
     ["a picture at an address of a network", { avatarUrl: "https://169.254.169.254/" }],
     ["no language", { targetLanguage: "Klingon language" }],
+    ["a language's name", { targetLanguage: "Spanish" }],
+    ["a language's name with a region", { nativeLanguage: "french-FR" }],
     ["no level", { level: "D1" }],
     ["too many goals", { goals: Array.from({ length: 21 }, (_, n) => `goal ${n}`) }],
     ["a long goal", { goals: ["a".repeat(65)] }],
