@@ -18,17 +18,25 @@ export const LanguageTag = z
     return z.NEVER;
   });
 
-/** An IANA time zone, such as `Europe/Madrid`. */
+/** An IANA time zone, such as `Europe/Madrid`; `europe/madrid` is the same one, and becomes it. */
 export const TimeZone = z
   .string()
   .max(64)
-  .refine(isTimeZone, { message: "Not an IANA time zone." });
+  .transform((zone, context) => {
+    const canonical = zoneNamed(zone);
+    if (canonical !== null) return canonical;
+    context.addIssue({ code: "custom", message: "Not an IANA time zone." });
+    return z.NEVER;
+  });
 
-function isTimeZone(zone: string): boolean {
+function zoneNamed(name: string): string | null {
+  // What begins like this is an offset.
+  if (/^[+-]/.test(name)) return null;
   try {
-    new Intl.DateTimeFormat("en", { timeZone: zone });
-    return !/^[+-]/.test(zone);
+    const { timeZone } = new Intl.DateTimeFormat("en", { timeZone: name }).resolvedOptions();
+    // A zone of several names keeps the one that was given: which of them stands for all has changed.
+    return timeZone.toLowerCase() === name.toLowerCase() ? timeZone : name;
   } catch {
-    return false;
+    return null;
   }
 }

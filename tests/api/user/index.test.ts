@@ -235,6 +235,18 @@ describe("PATCH /api/user", () => {
       expect(await zones(person)).toEqual(before);
     });
 
+    it("is the same zone in another spelling of its name", async () => {
+      const person = await aUser({ timeZone: "europe/paris" });
+      expect(person.user.timeZone).toBe("Europe/Paris");
+      const before = await zones(person);
+      const again = await change(person, { timeZone: "EUROPE/PARIS" });
+      expect(again.body.timeZone).toBe("Europe/Paris");
+      expect(await zones(person)).toEqual(before);
+      expect((await change(person, { timeZone: "Asia/Kolkata" })).body.timeZone).toBe(
+        "Asia/Kolkata",
+      );
+    });
+
     it("follows the zone in force, not one that never came to count", async () => {
       const person = await aUser({ timeZone: "Europe/Paris" });
       await change(person, { timeZone: "Asia/Tokyo" });
