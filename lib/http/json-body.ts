@@ -11,7 +11,7 @@ const depthMax = 32;
  */
 export async function readJsonBody(request: Request, bytesMax: number): Promise<unknown> {
   requireJson(request.headers);
-  const text = decode(await readBytes(request, bytesMax));
+  const text = decodeUtf8(await readBytes(request, bytesMax));
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -36,7 +36,7 @@ export function isStorable(text: string): boolean {
 
 /** A body as it was sent, of at most `bytesMax`. Throws `payload_too_large` or `malformed_body`. */
 export async function readText(request: Request, bytesMax: number): Promise<string> {
-  return decode(await readBytes(request, bytesMax));
+  return decodeUtf8(await readBytes(request, bytesMax));
 }
 
 function requireJson(headers: Headers): void {
@@ -86,7 +86,8 @@ async function received<T>(part: Promise<T>): Promise<T> {
 
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 
-function decode(bytes: Uint8Array): string {
+/** The text that bytes are. Throws `malformed_body` where they are no UTF-8. */
+export function decodeUtf8(bytes: Uint8Array): string {
   try {
     return utf8.decode(bytes);
   } catch (cause) {

@@ -1,6 +1,7 @@
 import { AppError, type FieldError } from "../errors.js";
-import { isStorable, readBytes } from "./json-body.js";
+import { decodeUtf8, isStorable, readBytes } from "./json-body.js";
 import { jsonPointer } from "./json-pointer.js";
+import { partsOf } from "./multipart-parts.js";
 import { fieldsMax } from "./validation.js";
 
 /** What an endpoint takes that takes a file. */
@@ -38,27 +39,27 @@ export async function readMultipart(
   }
   const boundary = boundaryOf(type);
   const bytes = await readBytes(request, fileBytesMax + fieldsBytesMax);
-  const form = await parsed(bytes, boundary);
   const fields: Record<string, string> = Object.create(null);
   const refused: FieldError[] = [];
-  let file: Blob | undefined;
-  for (const [name, value] of form) {
-    const isFile = name === part;
-    if (isFile ? file !== undefined : name in fields) refused.push(refusal(name, "repeated"));
-    else if (isFile && typeof value !== "string") file = value;
-    else if (!isFile && typeof value === "string" && isStorable(value)) fields[name] = value;
-    else refused.push(refusal(name, isFile ? "file_needed" : "invalid_text"));
+  let file: Uint8Array | undefined;
+  for (const { name, isFile, content } of partsOf(bytes, boundary, partsMax)) {
+    const isWanted = name === part;
+    const text = isWanted || isFile ? null : decodeUtf8(content);
+    if (isWanted ? file !== undefined : name in fields) refused.push(refusal(name, "repeated"));
+    else if (isWanted && isFile) file = content;
+    else if (text !== null && isStorable(text)) fields[name] = text;
+    else refused.push(refusal(name, isWanted ? "file_needed" : "invalid_text"));
   }
   if (!file && refused.length === 0) refused.push(refusal(part, "file_needed"));
-  if (file?.size === 0) refused.push(refusal(part, "empty"));
+  if (file?.byteLength === 0) refused.push(refusal(part, "empty"));
   if (refused.length > 0) {
     throw new AppError("validation_failed", { fields: refused.slice(0, fieldsMax) });
   }
-  if (!file || file.size > fileBytesMax) throw new AppError("payload_too_large");
-  return { file: new Uint8Array(await file.arrayBuffer()), fields: { ...fields } };
+  if (!file || file.byteLength > fileBytesMax) throw new AppError("payload_too_large");
+  return { file: new Uint8Array(file), fields: { ...fields } };
 }
 
-/** Only what RFC 2046 allows, said once, so that the parser splits by what was counted. */
+/** Only what RFC 2046 allows, said once. */
 function boundaryOf(type: string): string {
   const said = [...type.matchAll(/;\s*boundary\s*=\s*([^;]*)/gi)].map(([, value = ""]) =>
     value.trim(),
@@ -68,32 +69,6 @@ function boundaryOf(type: string): string {
     throw new AppError("malformed_body");
   }
   return boundary;
-}
-
-async function parsed(bytes: Uint8Array, boundary: string): Promise<FormData> {
-  // The parser makes an object of each part before anybody can count them.
-  if (delimiters(bytes, boundary, partsMax + 2) > partsMax + 1)
-    throw new AppError("malformed_body");
-  try {
-    return await new Response(Buffer.from(bytes), {
-      headers: { "Content-Type": `multipart/form-data; boundary="${boundary}"` },
-    }).formData();
-  } catch (cause) {
-    throw new AppError("malformed_body", { cause });
-  }
-}
-
-/** How often a part begins or the last one ends, up to `max`. */
-function delimiters(bytes: Uint8Array, boundary: string, max: number): number {
-  const body = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const delimiter = `--${boundary}`;
-  let count = 0;
-  let at = body.indexOf(delimiter);
-  while (at !== -1 && count < max) {
-    count += 1;
-    at = body.indexOf(delimiter, at + delimiter.length);
-  }
-  return count;
 }
 
 const messages = {

@@ -42,6 +42,13 @@ async function send(
   return call(transcribe, "POST", { token, ip, ...(await multipart(audio, fields, type)) });
 }
 
+/** Send a multipart body as it is written here, with the boundary b. */
+function sendRaw(...parts: (string | Uint8Array)[]) {
+  const headers = { "content-type": "multipart/form-data; boundary=b" };
+  const body = Buffer.concat(parts.map((part) => Buffer.from(part as string)));
+  return call(transcribe, "POST", { token: person.accessToken, headers, body });
+}
+
 describe("POST /api/stt/transcribe", () => {
   it("answers what the toolkit heard, and passes on the key, the caller's words and correlation ID", async () => {
     const { status, body, headers } = await send(wav(1), {
@@ -116,6 +123,45 @@ describe("POST /api/stt/transcribe", () => {
     const { body, headers } = await multipart(wav(1));
     const cut = await call(transcribe, "POST", { token, headers, body: body.slice(0, 500) });
     expect(cut).toMatchObject({ status: 400, code: "malformed_body" });
+  });
+
+  it.each([
+    ["a browser", 'form-data; name="audio"; filename="a.wav"'],
+    ["React Native 0.74", `form-data; name="audio"; filename="a.wav"; filename*=utf-8''a.wav`],
+    [".NET", "form-data; name=audio; filename=a.wav; filename*=utf-8''a.wav"],
+    ["curl, of a file with a quote in its name", 'form-data; name="audio"; filename="\\"a.wav"'],
+    ["a client that saves spaces", 'form-data;name="audio";filename="a.wav"'],
+  ])("takes a recording as %s sends it", async (_, disposition) => {
+    const language = '--b\r\ncontent-disposition: form-data; name="language"\r\n\r\nes\r\n';
+    const audio = `--b\r\nContent-Length: 1\r\nContent-Disposition: ${disposition}\r\n\r\n`;
+    const answer = await sendRaw(language, audio, wav(1), "\r\n--b--\r\n");
+    expect(answer).toMatchObject({ status: 200, body: { language: "es" } });
+    const sent = Buffer.from(toolkit.requests[0]?.body ?? []);
+    expect(sent.includes(Buffer.from(wav(1)))).toBe(true);
+  });
+
+  it("takes what RFC 2046 lets stand around parts and behind a boundary", async () => {
+    const head = `preamble\r\n--b \t\r\nContent-Disposition: form-data; name="audio"; filename="a"\r\n\r\n`;
+    expect((await sendRaw(head, wav(1), "\r\n--b--\r\nepilogue")).status).toBe(200);
+  });
+
+  it.each([
+    ["no name", "content-disposition: form-data; filename=a"],
+    ["no disposition", "content-type: audio/wav"],
+    ["another disposition", 'content-disposition: attachment; name="audio"; filename="a"'],
+    ["a header of 20 kB", `x: ${"x".repeat(20_000)}`],
+    ["no end of its headers", null],
+  ])("refuses a part with %s", async (_, header) => {
+    const part = header === null ? "--b\r\nx: y" : `--b\r\n${header}\r\n\r\n`;
+    const answer = await sendRaw(part, wav(0.1), "\r\n--b--\r\n");
+    expect(answer).toMatchObject({ status: 400, code: "malformed_body" });
+    expect(toolkit.requests).toEqual([]);
+  });
+
+  it("refuses a text that is no UTF-8", async () => {
+    const head = '--b\r\ncontent-disposition: form-data; name="language"\r\n\r\n';
+    const answer = await sendRaw(head, new Uint8Array([0xff]), "\r\n--b--");
+    expect(answer).toMatchObject({ status: 400, code: "malformed_body" });
   });
 
   it("takes 32 parts to name what is wrong with them, and refuses more before any is read", async () => {
