@@ -18,7 +18,7 @@ const GET = endpoint({
   async handle({ ctx, actor, headers }) {
     const current = await getPreferences(ctx, actor);
     if (!isKnown(headers, current.version)) return presented(current);
-    return new Reply(304, undefined, { ETag: etagOf(current.version) });
+    return new Reply(304, undefined, headersOf(current));
   },
 });
 
@@ -34,8 +34,13 @@ const PUT = endpoint({
   replay: async ({ ctx, actor }) => presented(await getPreferences(ctx, actor)),
 });
 
-function presented({ profile, version }: VersionedPreferences): Reply {
-  return new Reply(200, profile, { ETag: etagOf(version) });
+function presented(current: VersionedPreferences): Reply {
+  return new Reply(200, current.profile, headersOf(current));
+}
+
+/** Whoever compresses a reply must make its ETag weak, and a weak one never passes If-Match. */
+function headersOf({ version }: VersionedPreferences) {
+  return { ETag: etagOf(version), "Cache-Control": "no-store, no-transform" };
 }
 
 export default route("/api/user/preferences", { GET, PUT });

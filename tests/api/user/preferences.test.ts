@@ -3,9 +3,11 @@ import preferences from "../../../api/user/preferences.js";
 import type { TokenPair } from "../../../lib/auth/token/token-pair.js";
 import { call } from "../../support/call.js";
 import { aUser } from "../../support/people.js";
+import { useServedFunctions } from "../../support/served-functions.js";
 import { useStores } from "../../support/stores.js";
 
 const stores = useStores();
+const served = useServedFunctions();
 
 const profile = {
   version: 1,
@@ -59,7 +61,7 @@ describe("GET /api/user/preferences", () => {
     const { status, body, headers } = await read(person);
     expect(status).toBe(200);
     expect(headers.get("etag")).toBe('"0"');
-    expect(headers.get("cache-control")).toBe("no-store");
+    expect(headers.get("cache-control")).toBe("no-store, no-transform");
     expect((await replace(person, '"0"', body)).status).toBe(200);
     expect((await read(person)).body).toEqual(body);
   });
@@ -128,6 +130,25 @@ describe("PUT /api/user/preferences", () => {
       expect(audited).toHaveLength(1);
     },
   );
+
+  it("takes the ETag of a long profile that a client which accepts gzip was given", async () => {
+    const person = await aUser();
+    const third = 100 / 3;
+    const shares = Object.fromEntries(Object.keys(zeros()).map((skill) => [skill, third]));
+    const long = {
+      ...withValue("lessonPlan.composition", shares),
+      personas: Array.from({ length: 10 }, (_, at) => `${at}`.repeat(40)),
+      script: "s".repeat(40),
+      dialect: "d".repeat(40),
+    };
+    expect((await replace(person, "*", long)).status).toBe(200);
+    const url = `${served.url}/api/user/preferences`;
+    const authorization = `Bearer ${person.accessToken}`;
+    const shown = await fetch(url, { headers: { authorization, "accept-encoding": "gzip" } });
+    expect(await shown.json()).toEqual(long);
+    const answer = await replace(person, shown.headers.get("etag") ?? "", long);
+    expect(answer.status).toBe(200);
+  });
 
   it("answers 412 to a version that never was, where nothing is stored", async () => {
     const answer = await replace(await aUser(), '"3"');
