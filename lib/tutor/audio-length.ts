@@ -18,9 +18,8 @@ const ownSeconds: Record<string, (bytes: Uint8Array) => number | null> = {
 };
 
 /**
- * How many seconds an audio file lasts, as its own frames or header say; null where they do not say, as
- * in what a browser records on the fly. Throws where it is no file of its type, or has more frames than
- * are looked at.
+ * How many seconds an audio file lasts, as its own frames or header say; null where they do not say.
+ * Throws where it is no file of its type, or has more frames than are looked at.
  */
 export async function audioSeconds(
   bytes: Uint8Array<ArrayBuffer>,

@@ -1,31 +1,63 @@
-const [segment, info, tracks] = [0x18538067, 0x1549a966, 0x1654ae6b];
+const [segment, info, tracks, cluster] = [0x18538067, 0x1549a966, 0x1654ae6b, 0x1f43b675];
 const [unit, length, track, kind] = [0x2ad7b1, 0x4489, 0xae, 0x83];
+const [clusterTime, simpleBlock, group, groupedBlock] = [0xe7, 0xa3, 0xa0, 0xa1];
 const nanosecondsPerSecond = 1e9;
 const audio = 2;
 
+interface Times {
+  /** When the present cluster begins. */
+  cluster: number;
+  first: number;
+  last: number;
+}
+
 /**
- * How many seconds a WebM file lasts; null where it does not say, as in what a browser records on the
- * fly. Throws where there is no audio in it.
+ * How many seconds a WebM file lasts, as its header or its blocks say: what a browser records on the fly
+ * tells in its blocks alone. Null where neither says it. Throws where there is no audio in it.
  */
 export function webmSeconds(bytes: Uint8Array): number | null {
   const file = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   let units = 0;
   let nanosecondsPerUnit = 1_000_000;
   let hasAudio = false;
-  for (const [id, from, to] of within(file, segment)) {
+  const times: Times = { cluster: 0, first: Number.POSITIVE_INFINITY, last: 0 };
+  for (const element of within(file, segment)) {
+    const [id, from, to] = element;
     if (id === info) {
       for (const [field, start, end] of elements(file, from, to)) {
         if (field === unit) nanosecondsPerUnit = uintOf(file, start, end);
         if (field === length) units = floatOf(file, start, end);
       }
-    }
-    if (id !== tracks) continue;
-    for (const [field, start, end] of within(file, track, from, to)) {
-      if (field === kind) hasAudio ||= uintOf(file, start, end) === audio;
-    }
+    } else if (id === tracks) {
+      for (const [field, start, end] of within(file, track, from, to)) {
+        if (field === kind) hasAudio ||= uintOf(file, start, end) === audio;
+      }
+    } else readTimes(file, element, times);
   }
   if (!hasAudio) throw new Error("There is no audio in it.");
-  return (units * nanosecondsPerUnit) / nanosecondsPerSecond || null;
+  // The last block lasts a few hundredths of a second itself.
+  const inBlocks = Math.max(0, times.last - times.first);
+  return (Math.max(units, inBlocks) * nanosecondsPerUnit) / nanosecondsPerSecond || null;
+}
+
+function readTimes(file: Buffer, [id, from, to]: Element, times: Times): void {
+  if (id === clusterTime) times.cluster = uintOf(file, from, to);
+  else if (id === simpleBlock) {
+    const at = times.cluster + sinceCluster(file, from, to);
+    if (at < times.first) times.first = at;
+    if (at > times.last) times.last = at;
+  } else if (id === group) {
+    for (const [field, start, end] of elements(file, from, to)) {
+      if (field === groupedBlock) readTimes(file, [simpleBlock, start, end], times);
+    }
+  }
+}
+
+/** A block begins with its track's number and its distance from the time of its cluster. */
+function sinceCluster(file: Buffer, from: number, to: number): number {
+  const trackBytes = to > from ? Math.clz32(file.readUInt8(from)) - 23 : 9;
+  const at = from + trackBytes;
+  return trackBytes <= 8 && at + 2 <= to ? file.readInt16BE(at) : Number.NaN;
 }
 
 type Element = [id: number, from: number, to: number];
@@ -37,7 +69,10 @@ function* within(file: Buffer, parent: number, from = 0, to = file.length): Gene
   }
 }
 
-/** One of unknown length, or cut off, goes on to the end of what it lies in. */
+/**
+ * One of unknown length, or cut off, goes on to the end of what it lies in. What is in a cluster comes
+ * after it as if beside it, for one of unknown length ends where the next begins.
+ */
 function* elements(file: Buffer, from: number, to: number): Generator<Element> {
   let at = from;
   while (at < to) {
@@ -56,8 +91,9 @@ function* elements(file: Buffer, from: number, to: number): Generator<Element> {
       isUnknown &&= byte === 0xff;
     }
     const end = isUnknown ? to : Math.min(start + size, to);
-    yield [file.readUIntBE(at, idBytes), start, end];
-    at = end;
+    const id = file.readUIntBE(at, idBytes);
+    yield [id, start, end];
+    at = id === cluster ? start : end;
   }
 }
 

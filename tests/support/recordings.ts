@@ -53,20 +53,31 @@ function oggPage(flags: number, samples: number, body: Uint8Array): Uint8Array {
   return joined("OggS", [0, flags], end, Buffer.alloc(12), [1, body.length], body);
 }
 
-/** Opus in WebM; a browser that records on the fly says no length. */
+/** Opus in WebM; with null neither the header nor a block says when it ends. */
 export function webm(seconds: number | null, ...before: Uint8Array[]): Uint8Array<ArrayBuffer> {
   const length = Buffer.alloc(8);
   length.writeDoubleBE((seconds ?? 0) * 1000);
   const info = element("1549a966", ...(seconds === null ? [] : [element("4489", length)]));
   const track = element("ae", element("83", [2]), element("86", "A_OPUS"), element("e1"));
   const head = element("1a45dfa3", element("4282", "webm"));
-  const cluster = joined(
-    Buffer.from("1f43b67501ffffffffffffff", "hex"),
-    element("a3", Buffer.alloc(200)),
-  );
+  const cluster = joined(openCluster, element("a3", Buffer.alloc(200)));
   const segment = Buffer.from("1853806701ffffffffffffff", "hex");
   return joined(head, segment, ...before, info, element("1654ae6b", track), cluster);
 }
+
+/** The same as a browser records it: only blocks tell of time, in clusters of a second without a length. */
+export function webmOnTheFly(seconds: number, beganMs = 0): Uint8Array<ArrayBuffer> {
+  const clusters = Array.from({ length: seconds }, (_, second) => {
+    const block = (ms: number) => joined([0x81, ms >> 8, ms & 255, 0x80], Buffer.alloc(60));
+    const time = element("e7", uint32(beganMs + second * 1000));
+    const grouped = element("a0", element("a1", block(960)));
+    return joined(openCluster, time, element("a3", block(0)), element("a3", block(480)), grouped);
+  });
+  return joined(webm(null), ...clusters);
+}
+
+/** The beginning of a cluster of unknown length. */
+const openCluster = Buffer.from("1f43b67501ffffffffffffff", "hex");
 
 function element(id: string, ...content: Part[]): Uint8Array {
   const body = joined(...content);

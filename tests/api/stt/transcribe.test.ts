@@ -8,7 +8,7 @@ import { call } from "../../support/call.js";
 import { setEnvironment, useEnvironment } from "../../support/environment.js";
 import { useLogLines } from "../../support/log-lines.js";
 import { aGuest, anAddress, aUser, type Person } from "../../support/people.js";
-import { aac, mp4InFragments, multipart, wav } from "../../support/recordings.js";
+import { aac, mp4InFragments, multipart, wav, webmOnTheFly } from "../../support/recordings.js";
 import { useStores } from "../../support/stores.js";
 
 useEnvironment();
@@ -92,6 +92,7 @@ describe("POST /api/stt/transcribe", () => {
     ["what is no audio", new TextEncoder().encode("hello"), {}, 415, "audio_unsupported", []],
     ["one that is only called WAV", wav(1).slice(0, 14), {}, 415, "audio_unsupported", []],
     ["one longer than a minute", wav(62), {}, 422, "audio_too_long", []],
+    ["one of a browser that is longer", webmOnTheFly(62), {}, 422, "audio_too_long", []],
     ["one of frames of next to no bytes", aac(10_000, 9), {}, 415, "audio_unsupported", []],
     [
       "one that claims samples without end",

@@ -12,6 +12,7 @@ import {
   uint32,
   wav,
   webm,
+  webmOnTheFly,
 } from "../../support/recordings.js";
 
 const secondsOf = (file: Uint8Array<ArrayBuffer>) => audioSeconds(file, audioTypeOf(file) ?? "");
@@ -34,6 +35,13 @@ describe("the length of a recording", () => {
     ["Ogg", ogg(60), 60],
     ["Ogg with a stream after the other", joined(ogg(40), ogg(30)), 70],
     ["WebM", webm(60), 60],
+    ["WebM that a browser records on the fly", webmOnTheFly(60), 60],
+    ["WebM that begins late", webmOnTheFly(60, 100_000), 60],
+    [
+      "WebM whose header says less",
+      joined(webm(5), webmOnTheFly(60).subarray(webm(null).length)),
+      60,
+    ],
     ["MP4", mp4(60), 60],
     ["3GP", mp4(60, "3gp5"), 60],
     ["MP4 in fragments", mp4InFragments([2000, 584]), 60],
@@ -44,7 +52,7 @@ describe("the length of a recording", () => {
     expect(await secondsOf(file)).toBeCloseTo(seconds, 0);
   });
 
-  it("is not known of what a browser records on the fly", async () => {
+  it("is not known where nothing in it tells", async () => {
     expect(await secondsOf(webm(null))).toBeNull();
   });
 
