@@ -6,7 +6,8 @@ export const catalogue = {
   malformed_body: { status: 400, message: "The body is not well-formed.", retryable: false },
   idempotency_key_invalid: {
     status: 400,
-    message: "The Idempotency-Key must be 8 to 128 characters (22 or more when signed out).",
+    message:
+      'The Idempotency-Key must be 8 to 128 characters (22 or more when signed out), without spaces, ", \\ and commas.',
     retryable: false,
   },
   rotation_id_invalid: {

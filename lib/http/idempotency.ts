@@ -5,8 +5,11 @@ import { idempotencyKeys } from "../db/schema/user-data.js";
 import { AppError } from "../errors.js";
 import { keyedHash } from "../secret.js";
 
-/** Bare, or in quotes as a structured field's string (RFC 8941) is written. */
-const form = /^("?)([\w.:-]{8,128})\1$/;
+/**
+ * Bare, or in quotes as a structured field's string (RFC 8941) is written: visible ASCII, but for what has
+ * a meaning there (`"` and `\`) and the comma, which stands between two headers of one name.
+ */
+const form = /^("?)([!#-+\--[\]-~]{8,128})\1$/;
 /** Without an account around it a key must be beyond guessing: 128 bits are 22 characters of base64. */
 const anonymousLengthMin = 22;
 

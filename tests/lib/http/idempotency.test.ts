@@ -172,7 +172,16 @@ describe("an Idempotency-Key", () => {
     expect(isReplayed(await rename(accessToken, "a-quoted-key", "Grace"))).toBe(true);
   });
 
-  it.each(["", "short", "a".repeat(129), "with space", '"unclosed-quote'])(
+  it.each(["aGVsbG8gd29ybGQhISE/+A==", "words/42#answer", "{a}~b|c=d;e"])(
+    "may be %j, of any characters that a header shows as they are",
+    async (key) => {
+      const { accessToken } = await aUser();
+      expect((await rename(accessToken, key, "Grace")).status).toBe(200);
+      expect(isReplayed(await rename(accessToken, `"${key}"`, "Grace"))).toBe(true);
+    },
+  );
+
+  it.each(["", "short", "a".repeat(129), "with space", '"unclosed-quote', "two-keys,at-once"])(
     "is refused when it is %j",
     async (key) => {
       const { accessToken } = await aUser();
