@@ -2,7 +2,8 @@ import { DeviceId } from "../auth/session/device.js";
 import type { RotationClient } from "../auth/session/refresh.js";
 import { AppError } from "../errors.js";
 
-const rotationIdForm = /^[\w.:-]{22,128}$/;
+/** Visible ASCII, so that 128 random bits may be written in any base. */
+const rotationIdForm = /^[!-~]{22,128}$/;
 
 /**
  * `Rotation-Id` and `Device-Id`, each null when it is not sent. Throws `rotation_id_invalid` for one that
