@@ -62,11 +62,11 @@ export function noticeUnaddressed({ correlationId, ...data }: NoticeTry): void {
   );
 }
 
-/** Alerts cannot be evaluated, for Postgres does not answer: told past it. */
+/** Alerts cannot be evaluated, for Postgres does not serve us: told past it. */
 export function databaseDown(correlationId: string, outcome: string, count: number): void {
   log(
     "ERROR",
     { evt: "database_down", cat: "alerts", correlationId, data: { outcome, count } },
-    "Postgres does not answer; alerts are blind",
+    "Postgres does not serve us; alerts are blind",
   );
 }

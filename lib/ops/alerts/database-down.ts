@@ -40,7 +40,7 @@ const memory = {
 };
 
 /**
- * Postgres cannot be asked: note the minute, and from the second one in a row on tell it without
+ * Postgres cannot be asked, or told what was found: note the minute, and from the second one in a row on tell it without
  * Postgres, once per way and quarter of an hour. PagerDuty knows the page by the key that the state
  * machine will resolve. With Redis away as well the first minute is enough: no other process knows.
  */
@@ -58,7 +58,7 @@ export async function pageDatabaseDown(ctx: Context): Promise<void> {
     label: "postgres",
     priority: rule.priority,
     channel: "page",
-    detail: "Postgres does not answer; alerts cannot be evaluated",
+    detail: "Postgres does not serve us; alerts cannot be evaluated",
     minute,
   });
   const routes = routesOf(ctx.env, "page");

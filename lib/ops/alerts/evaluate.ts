@@ -1,5 +1,4 @@
 import type { Context } from "../../context.js";
-import { isDatabaseUnavailable } from "../../db/failures.js";
 import { alertChanged } from "../../observability/log-lines/alerts.js";
 import { type Changed, commitEvaluation, type Found } from "./commit.js";
 import { forgetOutage, type Outage, pageDatabaseDown, recallOutage } from "./database-down.js";
@@ -23,24 +22,18 @@ export interface Evaluated {
 /**
  * Evaluate every rule in each minute that was not evaluated yet, and tell whoever is to be told. Twice,
  * at once or late it changes nothing more: one statement moves the clock and all that follows from it.
- * With Postgres away it pages past it, and rejects.
+ * Where Postgres does not serve it, it pages past it, and rejects.
  */
 export async function evaluateAlerts(ctx: Context): Promise<Evaluated> {
   const probes = await probe(ctx);
-  let readings: Readings;
-  try {
-    readings = await readMeasures(ctx, probes);
-  } catch (error) {
-    if (isDatabaseUnavailable(error)) await pageDatabaseDown(ctx);
-    throw error;
-  }
+  const readings = await orPage(ctx, () => readMeasures(ctx, probes));
   const outage = await recallOutage(readings.clock.sampledUntil, readings.due.sampled);
   addOutage(readings, outage);
   const found = evaluate(ctx, readings, outage);
   const { due } = readings;
   const minutes = due.counted.length + due.sampled.length;
   if (minutes === 0) return { minutes, transitions: 0, notices: 0 };
-  const isFirst = await commitEvaluation(ctx, readings, found);
+  const isFirst = await orPage(ctx, () => commitEvaluation(ctx, readings, found));
   if (!isFirst) return { minutes: 0, transitions: 0, notices: 0 };
   if (outage.minutes.length > 0) await forgetOutage();
   for (const { alert, from, to } of found.transitions) {
@@ -52,6 +45,16 @@ export async function evaluateAlerts(ctx: Context): Promise<Evaluated> {
   }
   if (found.notices.length > 0) ctx.after(() => deliverNotices(ctx));
   return { minutes, transitions: found.transitions.length, notices: found.notices.length };
+}
+
+/** Away, a password that was changed, a full disk: whatever it is, no alert can be told through Postgres. */
+async function orPage<Result>(ctx: Context, ask: () => Promise<Result>): Promise<Result> {
+  try {
+    return await ask();
+  } catch (error) {
+    await pageDatabaseDown(ctx);
+    throw error;
+  }
 }
 
 /** Walk through the minutes in their order: first every alert moves, then it is told what is to be. */

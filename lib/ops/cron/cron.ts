@@ -1,7 +1,6 @@
 import type { SQL } from "drizzle-orm";
 import * as z from "zod";
 import type { Context } from "../../context.js";
-import { isDatabaseUnavailable } from "../../db/failures.js";
 import { cronLeaseLost, cronPartFailed } from "../../observability/log-lines/cron.js";
 import { claimSlot, finishSlot, type Lease, type Slots } from "./lease.js";
 
@@ -71,7 +70,8 @@ const leastMs = 250;
 
 /**
  * Do the work of the slot that the database's clock is in, unless somebody did or does. A part that
- * fails or hangs stops no other. Rejects when Postgres is away, after the parts that do without it.
+ * fails or hangs stops no other. Rejects when Postgres gives no answer about the slot, for whatever
+ * reason, after the parts that do without it.
  */
 export async function runCron(
   ctx: Context,
@@ -83,7 +83,7 @@ export async function runCron(
   try {
     claim = await claimSlot(ctx, cron, options);
   } catch (error) {
-    if (isDatabaseUnavailable(error)) await runWithoutDatabase(ctx, cron, endMs);
+    await runWithoutDatabase(ctx, cron, endMs);
     throw error;
   }
   if ("refused" in claim) {

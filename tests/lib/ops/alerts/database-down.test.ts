@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { evaluateAlerts } from "../../../../lib/ops/alerts/evaluate.js";
+import { installPlatform, platform } from "../../../../lib/platform/installed.js";
 import { redis } from "../../../../lib/redis/client.js";
 import { useAlerts } from "../../../support/alerts.js";
 import { setEnvironment } from "../../../support/environment.js";
@@ -14,8 +15,8 @@ const key = "test:HealthCheckFailing:postgres";
 const cut = () => stores.faults.postgres.set({ kind: "refuse" });
 const mend = () => stores.faults.postgres.set(null);
 /** The clock ticks, and can read nothing. */
-const blindly = (minute: number) =>
-  expect(evaluateAlerts(world.after(minute))).rejects.toThrow("Error connecting to database");
+const blindly = (minute: number, why = "Error connecting to database") =>
+  expect(evaluateAlerts(world.after(minute))).rejects.toThrow(why);
 const outcomes = () => lines.read("database_down").map(({ data }) => data.outcome);
 
 describe("alerts while Postgres is away", () => {
@@ -45,6 +46,27 @@ describe("alerts while Postgres is away", () => {
     // The page that went past the database is the one that ends.
     expect(world.pager.incidents()).toMatchObject([{ key, status: "resolved", triggers: 1 }]);
     expect(await world.unsent()).toBe(0);
+  });
+
+  it.each([
+    ["takes the password no more", { password: "changed" }, "password authentication failed"],
+    ["has lost the database", { pathname: "/dropped" }, 'database "dropped" does not exist'],
+  ])("page where Postgres answers and %s", async (_, changed, why) => {
+    const { postgres } = platform();
+    const url = Object.assign(new URL(postgres.connectionString), changed);
+    installPlatform({ ...platform(), postgres: { ...postgres, connectionString: url.href } });
+    for (const minute of [1, 2]) await blindly(minute, why);
+    expect(outcomes()).toEqual(["noted", "told"]);
+    expect(world.pager.incidents()).toMatchObject([{ key, status: "triggered" }]);
+  });
+
+  it("page where Postgres reads and takes nothing that is written", async () => {
+    await world.pass(0);
+    const match = (body: unknown) => /update \\"alert_clock\\"/.test(JSON.stringify(body));
+    await stores.faults.postgres.set({ kind: "reset", match });
+    for (const minute of [1, 2]) await blindly(minute, "Failed query");
+    expect(outcomes()).toEqual(["noted", "told"]);
+    expect(world.pager.incidents()).toMatchObject([{ key, status: "triggered" }]);
   });
 
   it("page nobody for one minute", async () => {
