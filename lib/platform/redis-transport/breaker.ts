@@ -6,7 +6,10 @@ const openMs = 2000;
 /** Redis was not asked: it has just failed to answer twice. */
 class RedisSkippedError extends Error {
   override readonly name = "RedisSkippedError";
-  override readonly message = "Redis is skipped after repeated failures.";
+
+  constructor(cause: unknown) {
+    super("Redis is skipped after repeated failures.", { cause });
+  }
 }
 
 /** By name: on a self-hosted server the error was made in another bundle, by another class. */
@@ -23,9 +26,10 @@ export function isRedisSkipped(error: unknown): boolean {
 export function withBreaker(requester: Requester): Requester {
   let failures = 0;
   let openUntil = 0;
+  let lastFailure: unknown;
   return Object.assign(Object.create(requester) as Requester, {
     request: async <Result>(call: Parameters<Requester["request"]>[0]) => {
-      if (Date.now() < openUntil) throw new RedisSkippedError();
+      if (Date.now() < openUntil) throw new RedisSkippedError(lastFailure);
       try {
         const reply = await requester.request<Result>(call);
         failures = 0;
@@ -35,6 +39,7 @@ export function withBreaker(requester: Requester): Requester {
           failures = 0;
         } else if (++failures >= failuresToOpen) {
           openUntil = Date.now() + openMs;
+          lastFailure = error;
         }
         throw error;
       }

@@ -9,7 +9,8 @@ const commandTimeoutMs = 250;
  * The client's transport to a Redis server without HTTP in between: `new Redis(requester)`.
  *
  * Each command is sent at most once. One that cannot be sent, or is not answered within 250 ms, rejects
- * with an error that is no `UpstashError`; the connection is restored in the background.
+ * with an error that is no `UpstashError`, and says why there is no connection; that is restored in the
+ * background.
  */
 export function inProcessRedis(url: string): { requester: Requester; close(): Promise<void> } {
   const redis = new Redis(url, {
@@ -22,6 +23,14 @@ export function inProcessRedis(url: string): { requester: Requester; close(): Pr
     autoResendUnfulfilledCommands: false,
     retryStrategy: (attempts) => Math.min(attempts * 50, 1000),
   });
+  const { host } = new URL(url);
+  let broken: Error | undefined;
+  redis.on("error", (error: Error) => {
+    broken = error;
+  });
+  redis.on("ready", () => {
+    broken = undefined;
+  });
   const backend = redisConnection(redis);
   let opening: Promise<void> | null = firstAttempt(redis).then(() => {
     opening = null;
@@ -29,11 +38,21 @@ export function inProcessRedis(url: string): { requester: Requester; close(): Pr
 
   const request = async ({ path, body }: Parameters<Requester["request"]>[0]) => {
     if (opening) await opening;
-    const reply = await handleRedis(backend, (path?.[0] ?? "") as RedisPath, body);
+    const reply = await handleRedis(backend, (path?.[0] ?? "") as RedisPath, body).catch(
+      // By itself the client says no more than that the stream is not writable.
+      (error) => Promise.reject(broken ? notConnected(host, broken) : error),
+    );
     if (reply.status === 200) return reply.body;
     throw new errors.UpstashError((reply.body as { error: string }).error);
   };
   return { requester: { request } as Requester, close: () => backend.close() };
+}
+
+/** `host` is without the credentials. */
+function notConnected(host: string, cause: Error & { code?: string }): Error {
+  // A refused "localhost" is an AggregateError without a message.
+  const reason = cause.message || cause.code || cause.name;
+  return new Error(`No connection to Redis at ${host}: ${reason}`, { cause });
 }
 
 /** Settles when the first connection stands or has failed: a process may be called as it starts. */
