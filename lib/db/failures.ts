@@ -1,8 +1,12 @@
 import { NeonDbError } from "@neondatabase/serverless";
 import { AppError } from "../errors.js";
+import { causeOf } from "../observability/safe-error.js";
 
-/** Connection lost, too many, shutting down, canceled by a deadline, read-only, serialization. */
-const passing = /^(08|53|57P0|57014|25006|40)/;
+/**
+ * Connection lost, too many, shutting down, canceled by a deadline, read-only, serialization, and a
+ * password or a database that Postgres does not know.
+ */
+const passing = /^(08|28|3D|53|57P0|57014|25006|40)/;
 
 /** Postgres's own error, whether drizzle wrapped it (single queries) or not (batches). */
 function databaseError(error: unknown): NeonDbError | undefined {
@@ -20,6 +24,18 @@ export function isDatabaseUnavailable(error: unknown): boolean {
   if (!cause) return false;
   return cause.sourceError instanceof AppError || passing.test(cause.code ?? "");
 }
+
+/** The SQLSTATE that Postgres answered with, be it below other errors; undefined where it did not answer. */
+export function sqlStateOf(error: unknown): string | undefined {
+  for (let at = error; at instanceof Error; at = causeOf(at)) {
+    const { code } = at as { code?: unknown };
+    if (typeof code === "string" && sqlState.test(code)) return code;
+  }
+  return undefined;
+}
+
+/** Five signs, a digit among them: `EPIPE` is none. */
+const sqlState = /^(?=.*\d)[\dA-Z]{5}$/;
 
 /** True when a statement was refused because a row with that unique key is there already. */
 export function violatesUnique(error: unknown, constraint: string): boolean {

@@ -23,7 +23,7 @@ export function safeErrors(error: unknown): SafeError[] {
 }
 
 /** Neon's driver keeps the failure of its transport under a name of its own. */
-function causeOf(error: Error): unknown {
+export function causeOf(error: Error): unknown {
   return error.cause ?? (error as { sourceError?: unknown }).sourceError;
 }
 

@@ -1,6 +1,8 @@
 import { sql } from "drizzle-orm";
 import * as z from "zod";
 import type { Context } from "../context.js";
+import { sqlStateOf } from "../db/failures.js";
+import { safeErrors } from "../observability/safe-error.js";
 import { roundTrip } from "../redis/client.js";
 import { version } from "../release.js";
 import { askHealth } from "../toolkit/health.js";
@@ -98,21 +100,36 @@ async function timed(
 
 /** A database that answers and has no tables is of no use either: somebody forgot to migrate it. */
 async function askPostgres({ db }: Context): Promise<undefined> {
-  const [found] = (await db.execute(sql`select to_regclass('users') is not null as migrated`)).rows;
-  if (!found?.migrated) throw new Unhealthy("not migrated: run db:migrate:up");
+  const asked = db.execute(sql`select to_regclass('users') is not null as migrated`);
+  const { rows } = await asked.catch((error: unknown) => {
+    const state = sqlStateOf(error);
+    const refusal = refusals.find(([states]) => state?.startsWith(states));
+    throw refusal ? new Unhealthy(refusal[1]) : error;
+  });
+  if (!rows[0]?.migrated) throw new Unhealthy("not migrated: run db:migrate:up");
 }
+
+/** What Postgres answers (as the SQLSTATE begins) that is a setting of ours, or to be mended by us. */
+const refusals = [
+  ["28", "DATABASE_URL is refused"],
+  ["3D", "DATABASE_URL names no database"],
+  ["53300", "too many connections"],
+] as const;
 
 /** A Redis that evicts would end sessions and lift limits. Upstash has no CONFIG: there it is a switch. */
 async function askRedis(ctx: Context): Promise<string | undefined> {
   const trip = roundTrip(ctx);
   const setting = trip.command<string[]>("CONFIG", "GET", "maxmemory-policy").catch(() => []);
-  const [, [, policy = "noeviction"]] = await Promise.all([
-    trip.command("PING"),
-    setting,
-    trip.send(),
-  ]);
+  const ping = trip.command("PING").catch((error: unknown) => {
+    if (!safeErrors(error).some(({ message }) => refusedByRedis.test(message))) throw error;
+    const key = ctx.env.stores.upstash ? "UPSTASH_REDIS_REST_TOKEN" : "REDIS_URL";
+    throw new Unhealthy(`${key} is refused`);
+  });
+  const [, [, policy = "noeviction"]] = await Promise.all([ping, setting, trip.send()]);
   return policy === "noeviction" ? undefined : `maxmemory-policy is ${policy}: set noeviction`;
 }
+
+const refusedByRedis = /\b(WRONGPASS|NOAUTH|NOPERM)\b/;
 
 /** A refused key is a setting of ours; an outage is theirs. */
 async function askToolkit(ctx: Context, signal: AbortSignal): Promise<undefined> {

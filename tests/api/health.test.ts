@@ -1,7 +1,10 @@
 import { readFileSync } from "node:fs";
+import type { Requester } from "@upstash/redis";
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import type { Route } from "../../lib/http/route.js";
+import { installPlatform, platform } from "../../lib/platform/installed.js";
 import { call } from "../support/call.js";
+import { changeConnection } from "../support/changed-connection.js";
 import { setEnvironment, useEnvironment } from "../support/environment.js";
 import { useStores } from "../support/stores.js";
 import { useToolkit } from "../support/toolkit.js";
@@ -90,6 +93,47 @@ describe("GET /api/health", () => {
       expect(body.checks["toolkit:responseTime"]).toMatchObject([{ status: "pass" }]);
     },
   );
+
+  it.each([
+    ["the password", { password: "changed" }, "DATABASE_URL is refused"],
+    ["the database", { pathname: "/dropped" }, "DATABASE_URL names no database"],
+  ])("fails when Postgres does not know %s, and says so", async (_, changed, output) => {
+    changeConnection(changed);
+    const { status, body } = await check();
+    expect(status).toBe(503);
+    expect(body.checks["postgres:responseTime"]).toMatchObject([{ status: "fail", output }]);
+  });
+
+  it("fails when Postgres has no connection left, and says so", async () => {
+    const full = Object.assign(new Error("sorry, too many clients already"), { code: "53300" });
+    const fetch = () => Promise.reject(new Error("unreachable", { cause: full }));
+    installPlatform({ ...platform(), postgres: { ...platform().postgres, fetch } });
+    const { status, body } = await check();
+    expect(status).toBe(503);
+    expect(body.checks["postgres:responseTime"]).toMatchObject([
+      { status: "fail", output: "too many connections" },
+    ]);
+  });
+
+  it.each([
+    ["UPSTASH_REDIS_REST_TOKEN", { UPSTASH_REDIS_REST_URL: "http://127.0.0.1:9" }],
+    ["REDIS_URL", { REDIS_URL: "redis://127.0.0.1:9" }],
+  ])("warns when Redis refuses %s, also while it is skipped", async (name, environment) => {
+    const upstash = "UPSTASH_REDIS_REST_URL" in environment;
+    setEnvironment({ ...environment, ...(upstash && { UPSTASH_REDIS_REST_TOKEN: "changed" }) });
+    const refused = new Error("WRONGPASS invalid username-password pair or user is disabled.");
+    const redis: Requester = { request: () => Promise.reject(refused) };
+    installPlatform({ ...platform(), redis });
+    for (let time = 0; time < 3; time += 1) {
+      vi.resetModules();
+      const { default: anew } = await import("../../api/health.js");
+      const { status, body } = await call(anew, "GET");
+      expect(status).toBe(200);
+      expect(body.checks["redis:responseTime"]).toMatchObject([
+        { status: "warn", output: `${name} is refused` },
+      ]);
+    }
+  });
 
   it("fails when nobody has migrated the database, and says so", async () => {
     await stores.sql("alter table users rename to users_elsewhere");

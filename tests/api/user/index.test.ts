@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import user from "../../../api/user/index.js";
 import type { TokenPair } from "../../../lib/auth/token/token-pair.js";
 import { call } from "../../support/call.js";
+import { changeConnection } from "../../support/changed-connection.js";
 import { aUser } from "../../support/people.js";
 import { useStores } from "../../support/stores.js";
 
@@ -315,4 +316,15 @@ describe("PATCH /api/user", () => {
     await stores.faults.postgres.set({ kind: "refuse" });
     expect(await change(person, body)).toMatchObject({ status: 503, code: "service_unavailable" });
   });
+
+  it.each([{ password: "changed" }, { pathname: "/dropped" }])(
+    "is the same request later where Postgres knows us by another %o",
+    async (changed) => {
+      const person = await aUser();
+      changeConnection(changed);
+      const answer = await change(person, { name: "Grace" });
+      expect(answer).toMatchObject({ status: 503, code: "service_unavailable" });
+      expect(answer.headers.get("retry-after")).toBe("5");
+    },
+  );
 });

@@ -4,7 +4,7 @@ import { lacksRequiredRow } from "../../../lib/db/failures.js";
 import { type Cron, type Part, type Run, runCron } from "../../../lib/ops/cron/cron.js";
 import { moveCursor, readCursor } from "../../../lib/ops/cron/cursor.js";
 import { claimSlot, finishSlot, type Lease } from "../../../lib/ops/cron/lease.js";
-import { installPlatform, platform } from "../../../lib/platform/installed.js";
+import { changeConnection } from "../../support/changed-connection.js";
 import { aContext } from "../../support/context.js";
 import { useEnvironment } from "../../support/environment.js";
 import { useLogLines } from "../../support/log-lines.js";
@@ -157,9 +157,7 @@ describe("a job of the clock", () => {
   it("does the same where Postgres answers that it will not serve", async () => {
     const done: string[] = [];
     const cron = aCron(["page", async () => done.push("page"), { withoutDatabase: true }]);
-    const { postgres } = platform();
-    const url = Object.assign(new URL(postgres.connectionString), { password: "changed" });
-    installPlatform({ ...platform(), postgres: { ...postgres, connectionString: url.href } });
+    changeConnection({ password: "changed" });
     await expect(run(cron)).rejects.toThrow();
     expect(done).toEqual(["page"]);
   });

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { evaluateAlerts } from "../../../../lib/ops/alerts/evaluate.js";
-import { installPlatform, platform } from "../../../../lib/platform/installed.js";
 import { redis } from "../../../../lib/redis/client.js";
 import { useAlerts } from "../../../support/alerts.js";
+import { changeConnection } from "../../../support/changed-connection.js";
 import { setEnvironment } from "../../../support/environment.js";
 import { useLogLines } from "../../../support/log-lines.js";
 import { useStores } from "../../../support/stores.js";
@@ -52,9 +52,7 @@ describe("alerts while Postgres is away", () => {
     ["takes the password no more", { password: "changed" }, "password authentication failed"],
     ["has lost the database", { pathname: "/dropped" }, 'database "dropped" does not exist'],
   ])("page where Postgres answers and %s", async (_, changed, why) => {
-    const { postgres } = platform();
-    const url = Object.assign(new URL(postgres.connectionString), changed);
-    installPlatform({ ...platform(), postgres: { ...postgres, connectionString: url.href } });
+    changeConnection(changed);
     for (const minute of [1, 2]) await blindly(minute, why);
     expect(outcomes()).toEqual(["noted", "told"]);
     expect(world.pager.incidents()).toMatchObject([{ key, status: "triggered" }]);
