@@ -68,6 +68,8 @@ export async function createMigration(
 }
 
 const breakpoint = "--> statement-breakpoint";
+/** At the end of a line: a comment may speak of it. */
+const breakpoints = new RegExp(`${breakpoint}[ \\t]*$`, "m");
 const outsideTransaction = "-- no transaction";
 
 const upTemplate = `-- What changes, and why. Old and new functions run side by side during a deploy: add first, remove
@@ -99,7 +101,7 @@ function rejectWrongNames(files: string[], ups: string[]): void {
 
 function parseScript(file: string, text: string): MigrationScript {
   const statements = text
-    .split(breakpoint)
+    .split(breakpoints)
     .map((statement) => statement.trim())
     .filter((statement) => withoutComments(statement) !== "");
   const inTransaction = text.split("\n", 1)[0]?.trim() !== outsideTransaction;

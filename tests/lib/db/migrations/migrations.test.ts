@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { appendFile, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -84,6 +84,19 @@ describe.each(stores)("migrations over $name", ({ serve }) => {
     expect((await migrate("up")).out).toEqual([`Applied ${second}`, "Applied 0003_later"]);
     const undone = await migrate("down");
     expect(undone).toMatchObject({ code: 1, errors: [expect.stringContaining("no statement")] });
+  });
+
+  it("skips one as it is created, and applies what is written below its words", async () => {
+    await write(files);
+    const name = "0003_add_users_table";
+    await migrate("create", "add_users_table");
+    const skipped = `Skipped ${name}: its file holds no statement yet`;
+    expect((await migrate("up")).out).toEqual([`Applied ${first}`, `Applied ${second}`, skipped]);
+    await appendFile(join(directory, `${name}.sql`), files[`${first}.sql`].replace(/words/g, "u"));
+    await appendFile(join(directory, `${name}.down.sql`), "DROP TABLE u;");
+    expect(await migrate("up")).toMatchObject({ code: 0, out: [`Applied ${name}`] });
+    expect(await sql()`SELECT id FROM u`).toEqual([{ id: 1 }]);
+    expect(await migrate("down")).toMatchObject({ code: 0, out: [`Undid ${name}`] });
   });
 
   it("applies what is pending, in order, once", async () => {
