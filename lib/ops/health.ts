@@ -116,20 +116,26 @@ const refusals = [
   ["53300", "too many connections"],
 ] as const;
 
-/** A Redis that evicts would end sessions and lift limits. Upstash has no CONFIG: there it is a switch. */
+/**
+ * A Redis that evicts would end sessions and lift limits. Upstash has no CONFIG: there it is a switch. One
+ * that is full still answers PING, and neither limits nor events are kept: so it is asked to write.
+ */
 async function askRedis(ctx: Context): Promise<string | undefined> {
   const trip = roundTrip(ctx);
   const setting = trip.command<string[]>("CONFIG", "GET", "maxmemory-policy").catch(() => []);
-  const ping = trip.command("PING").catch((error: unknown) => {
-    if (!safeErrors(error).some(({ message }) => refusedByRedis.test(message))) throw error;
+  const writing = trip.command("SET", "health", "1", "EX", "60").catch((error: unknown) => {
+    const said = safeErrors(error)
+      .map(({ message }) => message)
+      .join(" ");
+    if (/\bOOM\b/.test(said)) throw new Unhealthy("full: it takes no writes");
+    if (/\bREADONLY\b/.test(said)) throw new Unhealthy("read-only: it takes no writes");
+    if (!/\b(WRONGPASS|NOAUTH|NOPERM)\b/.test(said)) throw error;
     const key = ctx.env.stores.upstash ? "UPSTASH_REDIS_REST_TOKEN" : "REDIS_URL";
     throw new Unhealthy(`${key} is refused`);
   });
-  const [, [, policy = "noeviction"]] = await Promise.all([ping, setting, trip.send()]);
+  const [, [, policy = "noeviction"]] = await Promise.all([writing, setting, trip.send()]);
   return policy === "noeviction" ? undefined : `maxmemory-policy is ${policy}: set noeviction`;
 }
-
-const refusedByRedis = /\b(WRONGPASS|NOAUTH|NOPERM)\b/;
 
 /** A refused key is a setting of ours; an outage is theirs. */
 async function askToolkit(ctx: Context, signal: AbortSignal): Promise<undefined> {

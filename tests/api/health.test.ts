@@ -164,6 +164,27 @@ describe("GET /api/health", () => {
     expect(body.checks["postgres:responseTime"]).toMatchObject([{ status: "pass" }]);
   });
 
+  it.each([
+    ["OOM command not allowed when used memory > 'maxmemory'.", "full: it takes no writes"],
+    ["READONLY You can't write against a read only replica.", "read-only: it takes no writes"],
+    ["NOPERM this user has no permissions to run this command", "REDIS_URL is refused"],
+  ])("warns when Redis answers and keeps nothing: %s", async (error, output) => {
+    const { redis } = platform();
+    const isWrite = (command: unknown) => (command as string[])[0] === "SET";
+    const request = async (call: Parameters<Requester["request"]>[0]) => {
+      const replies = (await redis.request(call)) as { result?: unknown }[];
+      return replies.map((reply, at) =>
+        isWrite((call.body as unknown[])[at]) ? { error } : reply,
+      );
+    };
+    installPlatform({ ...platform(), redis: { request } as unknown as Requester });
+    const { status, body } = await check();
+    expect(status).toBe(200);
+    expect(body.checks["redis:responseTime"]).toMatchObject([{ status: "warn", output }]);
+    // Without a time it counts as down, and pages.
+    expect(body.checks["redis:responseTime"][0]).not.toHaveProperty("observedValue");
+  });
+
   it("warns when Redis would evict keys, and says what to set", async () => {
     await stores.redis("CONFIG", "SET", "maxmemory-policy", "allkeys-lru");
     try {

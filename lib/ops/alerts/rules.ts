@@ -104,7 +104,7 @@ export const rules = [
   },
   {
     name: "RedisDown",
-    summary: "Redis does not answer",
+    summary: "Redis does not answer, or takes no writes",
     condition: {
       kind: "gauge",
       metric: "probe_failed",
