@@ -98,16 +98,20 @@ async function timed(
   }
 }
 
-/** A database that answers and has no tables is of no use either: somebody forgot to migrate it. */
+/** A database that answers and has no tables, or takes no writes, is of no use either. */
 async function askPostgres({ db }: Context): Promise<undefined> {
-  const asked = db.execute(sql`select to_regclass('users') is not null as migrated`);
+  const asked = db.execute(sql`select to_regclass('users') is not null as migrated,
+    current_setting('transaction_read_only') = 'on' as read_only`);
   const { rows } = await asked.catch((error: unknown) => {
     const state = sqlStateOf(error);
     const refusal = refusals.find(([states]) => state?.startsWith(states));
     throw refusal ? new Unhealthy(refusal[1]) : error;
   });
   if (!rows[0]?.migrated) throw new Unhealthy("not migrated: run db:migrate:up");
+  if (rows[0].read_only) throw new Unhealthy(takesNoWrites);
 }
+
+const takesNoWrites = "read-only: it takes no writes";
 
 /** What Postgres answers (as the SQLSTATE begins) that is a setting of ours, or to be mended by us. */
 const refusals = [
@@ -128,7 +132,7 @@ async function askRedis(ctx: Context): Promise<string | undefined> {
       .map(({ message }) => message)
       .join(" ");
     if (/\bOOM\b/.test(said)) throw new Unhealthy("full: it takes no writes");
-    if (/\bREADONLY\b/.test(said)) throw new Unhealthy("read-only: it takes no writes");
+    if (/\bREADONLY\b/.test(said)) throw new Unhealthy(takesNoWrites);
     if (!/\b(WRONGPASS|NOAUTH|NOPERM)\b/.test(said)) throw error;
     const key = ctx.env.stores.upstash ? "UPSTASH_REDIS_REST_TOKEN" : "REDIS_URL";
     throw new Unhealthy(`${key} is refused`);

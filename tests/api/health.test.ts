@@ -115,6 +115,21 @@ describe("GET /api/health", () => {
     ]);
   });
 
+  it("fails when Postgres takes no writes, and says so", async () => {
+    const { postgres } = platform();
+    // As a replica answers, or a provider's database whose disk is full.
+    const asReplica = (body: string) =>
+      body.replace("current_setting('transaction_read_only')", "'on'");
+    const fetch: typeof postgres.fetch = (url, init) =>
+      postgres.fetch(url, { ...init, body: asReplica(init.body) });
+    installPlatform({ ...platform(), postgres: { ...postgres, fetch } });
+    const { status, body } = await check();
+    expect(status).toBe(503);
+    expect(body.checks["postgres:responseTime"]).toMatchObject([
+      { status: "fail", output: "read-only: it takes no writes" },
+    ]);
+  });
+
   it.each([
     ["UPSTASH_REDIS_REST_TOKEN", { UPSTASH_REDIS_REST_URL: "http://127.0.0.1:9" }],
     ["REDIS_URL", { REDIS_URL: "redis://127.0.0.1:9" }],
