@@ -13,9 +13,10 @@ export interface Part {
 const headersBytesMax = 4096;
 
 /**
- * The parts of a multipart/form-data body (RFC 7578), at most `partsMax`. They are read here because the
- * parser of Node.js 20 refuses a `filename*`, which apps of React Native 0.74 to 0.76 send
- * (nodejs/undici#3760). Throws `malformed_body`.
+ * The parts of a multipart/form-data body (RFC 7578), at most `partsMax`. Throws `malformed_body`.
+ *
+ * They are read here because the parser of Node.js 20 refuses a `filename*`, which apps of React Native
+ * 0.74 to 0.76 send (nodejs/undici#3760), and busboy leaves out in silence what it cannot read.
  */
 export function partsOf(bytes: Uint8Array, boundary: string, partsMax: number): Part[] {
   const body = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
