@@ -140,7 +140,7 @@ async function tryOnce(ctx: Context, mail: Claimed): Promise<Try> {
     ? await externalCall(
         ctx,
         { service: "mail", operation: "send" },
-        () => handToProvider(ctx.env.mail, { key: id, to, message }),
+        () => handToProvider(ctx.env.mail, { key: id, to, message, correlationId }),
         (told) => (told.kind === "accepted" ? "ok" : told.reason),
       )
     : { kind: "final", reason: "unknown_template" };

@@ -1,5 +1,6 @@
 import * as z from "zod";
 import type { Env } from "../env.js";
+import { correlationHeader } from "../observability/external-call.js";
 import { post } from "../platform/keep-alive-http.js";
 import type { Message } from "./templates.js";
 
@@ -17,7 +18,12 @@ const deadlineMs = 10_000;
  */
 export async function handToProvider(
   { apiUrl, apiKey, from }: Env["mail"],
-  { key, to, message }: { key: string; to: string; message: Message },
+  {
+    key,
+    to,
+    message,
+    correlationId,
+  }: { key: string; to: string; message: Message; correlationId: string },
 ): Promise<Outcome> {
   try {
     const reply = await post(new URL(`${apiUrl.replace(/\/+$/, "")}/emails`), {
@@ -25,6 +31,7 @@ export async function handToProvider(
         authorization: `Bearer ${apiKey}`,
         "content-type": "application/json",
         "idempotency-key": key,
+        ...correlationHeader(correlationId),
       },
       body: JSON.stringify({ from, to: [to], ...message }),
       timeoutMs: deadlineMs,

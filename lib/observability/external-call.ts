@@ -29,12 +29,15 @@ export async function externalCall<T>(
   }
 }
 
-/** What goes along to a service of our own house, so that its records and traces meet ours. */
+/** What goes along to every service outside, so that its records can be found by ours. */
+export const correlationHeader = (correlationId: string) => ({ "X-Correlation-ID": correlationId });
+
+/** What goes along to a service of our own house: its traces meet ours, too. */
 export function onwardHeaders({
   correlationId,
   trace,
 }: Pick<Context, "correlationId" | "trace">): Record<string, string> {
-  return { "X-Correlation-ID": correlationId, ...traceHeaders(trace) };
+  return { ...correlationHeader(correlationId), ...traceHeaders(trace) };
 }
 
 function isLate(error: unknown): boolean {

@@ -85,7 +85,8 @@ async function tryOnce(ctx: Context, row: Claimed): Promise<keyof NoticeCounts> 
     await settle(ctx, row, null);
     return "unaddressed";
   }
-  const outcome = await send(ctx, own, notice, id);
+  const told = { ...ctx, correlationId };
+  const outcome = await send(told, own, notice, id);
   if (outcome.kind === "accepted") {
     noticeSent({ ...facts, channel: own.name });
     await settle(ctx, row, null);
@@ -94,7 +95,7 @@ async function tryOnce(ctx: Context, row: Claimed): Promise<keyof NoticeCounts> 
   const isLong = ctx.now.getTime() - createdAt.getTime() > otherwiseAfterMs;
   let isTold = notice.toldOtherwise === true;
   if (other && !isTold && (isLong || outcome.kind === "final")) {
-    isTold = (await send(ctx, other, notice, id)).kind === "accepted";
+    isTold = (await send(told, other, notice, id)).kind === "accepted";
     if (isTold) noticeSent({ ...facts, channel: other.name });
   }
   return giveUpOrRetry(ctx, row, { outcome, isTold, channel: own.name, hasOther: !!other });

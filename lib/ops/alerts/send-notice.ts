@@ -1,6 +1,6 @@
 import type { Context } from "../../context.js";
 import type { Env } from "../../env.js";
-import { externalCall } from "../../observability/external-call.js";
+import { correlationHeader, externalCall } from "../../observability/external-call.js";
 import { type HttpReply, post } from "../../platform/keep-alive-http.js";
 import type { Notice } from "./notice.js";
 import type { Channel, Priority } from "./rule.js";
@@ -8,10 +8,12 @@ import { runbookSlug } from "./rules.js";
 
 export const routeNames = ["pagerduty", "team_webhook", "investigate_webhook"] as const;
 
+type Asking = Pick<Context, "env" | "correlationId">;
+
 /** A way to somebody. */
 export interface Route {
   name: (typeof routeNames)[number];
-  send(env: Env, notice: Notice, id: string): Promise<HttpReply>;
+  send(ctx: Asking, notice: Notice, id: string): Promise<HttpReply>;
 }
 
 /** What became of a notice that was handed over. `reason` is a word, never the other side's text. */
@@ -37,7 +39,7 @@ export function routesOf({ alerts }: Env, channel: Channel): Route[] {
 export function send(ctx: Context, route: Route, notice: Notice, id: string): Promise<Outcome> {
   const hand = async (): Promise<Outcome> => {
     try {
-      return outcomeOf(await route.send(ctx.env, notice, id));
+      return outcomeOf(await route.send(ctx, notice, id));
     } catch (error) {
       const isLate = error instanceof Error && error.name === "TimeoutError";
       return { kind: "retryable", reason: isLate ? "timeout" : "network" };
@@ -61,7 +63,8 @@ function outcomeOf({ status, headers }: HttpReply): Outcome {
 /** PagerDuty, Events API v2 (developer.pagerduty.com/docs/events-api-v2/trigger-events). */
 const pagerDuty: Route = {
   name: "pagerduty",
-  send({ alerts, release, jwt }, notice) {
+  send(ctx, notice) {
+    const { alerts, release, jwt } = ctx.env;
     const { event, key, rule, label, priority, detail, minute } = notice;
     const body = {
       routing_key: alerts.pagerDutyRoutingKey,
@@ -82,7 +85,7 @@ const pagerDuty: Route = {
         },
       }),
     };
-    return postJson(alerts.pagerDutyUrl, body);
+    return postJson(ctx, alerts.pagerDutyUrl, body);
   },
 };
 
@@ -92,7 +95,8 @@ const severities: Record<Priority, string> = { P1: "critical", P2: "error", P3: 
 function webhook(name: Route["name"], url: string): Route {
   return {
     name,
-    send({ alerts, jwt }, notice, id) {
+    send(ctx, notice, id) {
+      const { alerts, jwt } = ctx.env;
       const { event, priority, detail, minute } = notice;
       const words = event === "trigger" ? `*${priority}* ` : "Resolved: ";
       const text = [
@@ -100,7 +104,7 @@ function webhook(name: Route["name"], url: string): Route {
         `${escaped(detail)} · ${minute}`,
         `<${runbookUrl(alerts, notice)}|Runbook>`,
       ];
-      return postJson(url, { text: text.join("\n") }, { "idempotency-key": id });
+      return postJson(ctx, url, { text: text.join("\n") }, { "idempotency-key": id });
     },
   };
 }
@@ -118,9 +122,18 @@ function escaped(text: string): string {
   return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
 }
 
-function postJson(url: string, body: object, headers: Record<string, string> = {}) {
+function postJson(
+  { correlationId }: Asking,
+  url: string,
+  body: object,
+  headers: Record<string, string> = {},
+) {
   return post(new URL(url), {
-    headers: { "content-type": "application/json", ...headers },
+    headers: {
+      "content-type": "application/json",
+      ...correlationHeader(correlationId),
+      ...headers,
+    },
     body: JSON.stringify(body),
     timeoutMs: deadlineMs,
   });

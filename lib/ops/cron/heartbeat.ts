@@ -1,5 +1,5 @@
 import type { Context } from "../../context.js";
-import { externalCall } from "../../observability/external-call.js";
+import { correlationHeader, externalCall } from "../../observability/external-call.js";
 import { heartbeatFailed } from "../../observability/log-lines/cron.js";
 
 const deadlineMs = 2000;
@@ -9,13 +9,14 @@ export async function beat(ctx: Context): Promise<void> {
   const { heartbeatUrl } = ctx.env.cron;
   if (!heartbeatUrl) return;
   const call = { service: "heartbeat", operation: "beat" };
-  const outcome = await externalCall(ctx, call, () => outcomeOf(heartbeatUrl), String);
+  const headers = correlationHeader(ctx.correlationId);
+  const outcome = await externalCall(ctx, call, () => outcomeOf(heartbeatUrl, headers), String);
   if (outcome !== "ok") heartbeatFailed(ctx.correlationId, outcome);
 }
 
-async function outcomeOf(url: string): Promise<string> {
+async function outcomeOf(url: string, headers: Record<string, string>): Promise<string> {
   try {
-    const response = await fetch(url, { signal: AbortSignal.timeout(deadlineMs) });
+    const response = await fetch(url, { headers, signal: AbortSignal.timeout(deadlineMs) });
     await response.body?.cancel();
     return response.ok ? "ok" : `status_${response.status}`;
   } catch (error) {

@@ -10,7 +10,7 @@ const message = { subject: "Hello", text: "Hello, Ada", html: "<p>Hello, Ada</p>
 const to = "ada@example.com";
 
 const send = (key: string, settings = {}) =>
-  handToProvider({ ...env().mail, ...settings }, { key, to, message });
+  handToProvider({ ...env().mail, ...settings }, { key, to, message, correlationId: "a-request" });
 
 describe("the mail provider", () => {
   it("gets the mail as it is, from the stated sender, under its key", async () => {

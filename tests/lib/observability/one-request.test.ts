@@ -1,4 +1,9 @@
+import { randomUUID } from "node:crypto";
+import { once } from "node:events";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { describe, expect, it } from "vitest";
+import register from "../../../api/auth/register.js";
 import health from "../../../api/health.js";
 import sessions from "../../../api/user/sessions/index.js";
 import type { FaultCall } from "../../../dev/fault-proxy.js";
@@ -6,9 +11,14 @@ import { auditRow } from "../../../lib/audit/audit.js";
 import { endpoint } from "../../../lib/http/endpoint.js";
 import { route } from "../../../lib/http/route.js";
 import { externalCall, onwardHeaders } from "../../../lib/observability/external-call.js";
+import { noticeOf } from "../../../lib/ops/alerts/notice.js";
+import { rules } from "../../../lib/ops/alerts/rules.js";
+import { routesOf, send } from "../../../lib/ops/alerts/send-notice.js";
+import { beat } from "../../../lib/ops/cron/heartbeat.js";
 import { call } from "../../support/call.js";
+import { aContext } from "../../support/context.js";
 import { drained } from "../../support/drained.js";
-import { setDefaults, useEnvironment } from "../../support/environment.js";
+import { setDefaults, setEnvironment, useEnvironment } from "../../support/environment.js";
 import { useLogLines } from "../../support/log-lines.js";
 import { aUser } from "../../support/people.js";
 import { useSentry } from "../../support/sentry.js";
@@ -113,6 +123,42 @@ describe("one request's correlation ID", () => {
     const sent = statements(stores.faults.postgres.calls);
     expect(sent.length).toBeGreaterThan(1);
     for (const text of sent) expect(text).toMatch(comment);
+  });
+
+  it("goes along to whoever sends mail, is told of alerts and watches the clock", async () => {
+    const seen: Record<string, unknown> = {};
+    const outside = createServer((request, response) => {
+      seen[request.url ?? ""] = request.headers["x-correlation-id"];
+      response.end("{}");
+    });
+    await once(outside.listen(0, "127.0.0.1"), "listening");
+    const url = `http://127.0.0.1:${(outside.address() as AddressInfo).port}`;
+    setEnvironment({
+      RESEND_API_KEY: "re_tests",
+      RESEND_API_URL: url,
+      PAGERDUTY_ROUTING_KEY: "a-routing-key",
+      PAGERDUTY_URL: `${url}/page`,
+      ALERT_WEBHOOK_URL: `${url}/team`,
+      HEARTBEAT_URL: `${url}/beat`,
+    });
+    const email = `learner-${randomUUID()}@example.com`;
+    const body = { email, password: "correct horse battery", name: "Ada", acceptedTerms: true };
+    expect((await call(register, "POST", { headers, body })).status).toBe(201);
+    await stores.settled();
+
+    const ctx = { ...aContext(), correlationId };
+    const of = { key: "a key", label: "", detail: "", minute: 0 } as const;
+    const told = { event: "trigger", priority: "P1", channel: "page", ...of } as const;
+    const { id, payload } = noticeOf(rules[0], told);
+    for (const way of routesOf(ctx.env, "page")) await send(ctx, way, payload, id);
+    await beat(ctx);
+    outside.close();
+    expect(seen).toEqual({
+      "/emails": correlationId,
+      "/page": correlationId,
+      "/team": correlationId,
+      "/beat": correlationId,
+    });
   });
 
   it("goes along when health asks the toolkit", async () => {
