@@ -25,8 +25,14 @@ export function inProcessRedis(url: string): { requester: Requester; close(): Pr
   });
   const { host } = new URL(url);
   let broken: Error | undefined;
-  redis.on("error", (error: Error) => {
+  let misdirected: Error | undefined;
+  redis.on("connect", () => {
+    misdirected = undefined;
+  });
+  redis.on("error", (error: Error & { command?: { name: string } }) => {
     broken = error;
+    // The client would go on in database 0, which may be somebody else's.
+    if (error.command?.name === "select") misdirected = error;
   });
   redis.on("ready", () => {
     broken = undefined;
@@ -38,6 +44,7 @@ export function inProcessRedis(url: string): { requester: Requester; close(): Pr
 
   const request = async ({ path, body }: Parameters<Requester["request"]>[0]) => {
     if (opening) await opening;
+    if (misdirected) throw notConnected(host, misdirected);
     const reply = await handleRedis(backend, (path?.[0] ?? "") as RedisPath, body).catch(
       // By itself the client says no more than that the stream is not writable.
       (error) => Promise.reject(broken ? notConnected(host, broken) : error),

@@ -12,11 +12,16 @@ afterEach(async () => {
   server.close();
 });
 
-/** A Redis that answers everything with this error. */
-async function refusing(error: string): Promise<string> {
+/** A Redis that answers everything with this error, or what is of this name. */
+async function refusing(error: string, name = ""): Promise<string> {
   server = createServer((socket) => {
     socket.on("error", () => {});
-    socket.on("data", () => socket.write(`-${error}\r\n`));
+    socket.on("data", (bytes) => {
+      for (const command of String(bytes).split("*").slice(1)) {
+        const isRefused = command.toLowerCase().includes(name);
+        socket.write(isRefused ? `-${error}\r\n` : "+PONG\r\n");
+      }
+    });
   });
   await once(server.listen(0, "127.0.0.1"), "listening");
   return `127.0.0.1:${(server.address() as AddressInfo).port}`;
@@ -37,6 +42,17 @@ describe("Redis in-process, without a connection", () => {
       name: "RedisSkippedError",
       cause: { message },
     });
+  });
+
+  it("keeps nothing in another database than the one that is named", async () => {
+    const host = await refusing("ERR DB index is out of range", "select");
+    transport = inProcessRedis(`redis://${host}/99`);
+    const redis = new Redis(transport.requester);
+    for (let time = 0; time < 2; time += 1) {
+      await expect(redis.exec(["PING"])).rejects.toThrow(
+        `No connection to Redis at ${host}: ERR DB index is out of range`,
+      );
+    }
   });
 
   it("says that nobody listens", async () => {
