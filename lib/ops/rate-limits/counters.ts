@@ -22,7 +22,7 @@ export const Counter = z.strictObject({
 });
 export type Counter = z.infer<typeof Counter>;
 
-const keysPerScan = "1000";
+const keysPerScan = "10000";
 const scansMax = 1000;
 
 export const Counters = z.strictObject({
