@@ -25,8 +25,26 @@ export function isDatabaseUnavailable(error: unknown): boolean {
   return cause.sourceError instanceof AppError || passing.test(cause.code ?? "");
 }
 
+/**
+ * Why Postgres serves nothing although it answers, in words of ours: a setting of ours, or to be mended by
+ * us. Undefined where it says nothing of the kind.
+ */
+export function refusalOf(error: unknown): string | undefined {
+  const state = sqlStateOf(error);
+  return refusals.find(([states]) => state?.startsWith(states))?.[1];
+}
+
+/** By how the SQLSTATE begins. */
+const refusals = [
+  ["28", "DATABASE_URL is refused"],
+  ["3D", "DATABASE_URL names no database"],
+  ["25006", "read-only: it takes no writes"],
+  ["53100", "full: it takes no writes"],
+  ["53300", "too many connections"],
+] as const;
+
 /** The SQLSTATE that Postgres answered with, be it below other errors; undefined where it did not answer. */
-export function sqlStateOf(error: unknown): string | undefined {
+function sqlStateOf(error: unknown): string | undefined {
   for (let at = error; at instanceof Error; at = causeOf(at)) {
     const { code } = at as { code?: unknown };
     if (typeof code === "string" && sqlState.test(code)) return code;

@@ -1,7 +1,7 @@
 import { sql } from "drizzle-orm";
 import * as z from "zod";
 import type { Context } from "../context.js";
-import { sqlStateOf } from "../db/failures.js";
+import { refusalOf } from "../db/failures.js";
 import { safeErrors } from "../observability/safe-error.js";
 import { roundTrip } from "../redis/client.js";
 import { version } from "../release.js";
@@ -103,22 +103,14 @@ async function askPostgres({ db }: Context): Promise<undefined> {
   const asked = db.execute(sql`select to_regclass('users') is not null as migrated,
     current_setting('transaction_read_only') = 'on' as read_only`);
   const { rows } = await asked.catch((error: unknown) => {
-    const state = sqlStateOf(error);
-    const refusal = refusals.find(([states]) => state?.startsWith(states));
-    throw refusal ? new Unhealthy(refusal[1]) : error;
+    const refusal = refusalOf(error);
+    throw refusal ? new Unhealthy(refusal) : error;
   });
   if (!rows[0]?.migrated) throw new Unhealthy("not migrated: run db:migrate:up");
   if (rows[0].read_only) throw new Unhealthy(takesNoWrites);
 }
 
 const takesNoWrites = "read-only: it takes no writes";
-
-/** What Postgres answers (as the SQLSTATE begins) that is a setting of ours, or to be mended by us. */
-const refusals = [
-  ["28", "DATABASE_URL is refused"],
-  ["3D", "DATABASE_URL names no database"],
-  ["53300", "too many connections"],
-] as const;
 
 /**
  * A Redis that evicts would end sessions and lift limits. Upstash has no CONFIG: there it is a switch. One

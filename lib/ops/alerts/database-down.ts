@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Context } from "../../context.js";
+import { refusalOf } from "../../db/failures.js";
 import { databaseDown } from "../../observability/log-lines/alerts.js";
 import { seriesName } from "../../observability/metrics.js";
 import { redis } from "../../redis/client.js";
@@ -40,11 +41,11 @@ const memory = {
 };
 
 /**
- * Postgres cannot be asked, or told what was found: note the minute, and from the second one in a row on tell it without
- * Postgres, once per way and quarter of an hour. PagerDuty knows the page by the key that the state
+ * Postgres cannot be asked, or told what was found, and `failure` is how: note the minute, and from the
+ * second one in a row on tell it without Postgres, once per way and quarter of an hour. PagerDuty knows the page by the key that the state
  * machine will resolve. With Redis away as well the first minute is enough: no other process knows.
  */
-export async function pageDatabaseDown(ctx: Context): Promise<void> {
+export async function pageDatabaseDown(ctx: Context, failure: unknown): Promise<void> {
   const minute = Math.floor(ctx.now.getTime() / minuteMs) * minuteMs;
   const known = await noteMinute(minute);
   const count = (known ?? [...memory.minutes]).filter((at) => minute - at <= inARowMs).length;
@@ -52,13 +53,14 @@ export async function pageDatabaseDown(ctx: Context): Promise<void> {
     databaseDown(ctx.correlationId, "noted", count);
     return;
   }
+  const refusal = refusalOf(failure);
   const { payload } = noticeOf(rule, {
     event: "trigger",
     key: alertKey(ctx, rule.name, "postgres"),
     label: "postgres",
     priority: rule.priority,
     channel: "page",
-    detail: "Postgres does not serve us; alerts cannot be evaluated",
+    detail: `Postgres does not serve us${refusal ? `: ${refusal}` : ""}; alerts cannot be evaluated`,
     minute,
   });
   const routes = routesOf(ctx.env, "page");

@@ -52,7 +52,7 @@ async function orPage<Result>(ctx: Context, ask: () => Promise<Result>): Promise
   try {
     return await ask();
   } catch (error) {
-    await pageDatabaseDown(ctx);
+    await pageDatabaseDown(ctx, error);
     throw error;
   }
 }

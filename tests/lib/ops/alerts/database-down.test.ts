@@ -49,13 +49,24 @@ describe("alerts while Postgres is away", () => {
   });
 
   it.each([
-    ["takes the password no more", { password: "changed" }, "password authentication failed"],
-    ["has lost the database", { pathname: "/dropped" }, 'database "dropped" does not exist'],
-  ])("page where Postgres answers and %s", async (_, changed, why) => {
+    [
+      "takes the password no more",
+      { password: "changed" },
+      "password authentication failed",
+      "DATABASE_URL is refused",
+    ],
+    [
+      "has lost the database",
+      { pathname: "/dropped" },
+      'database "dropped" does not exist',
+      "DATABASE_URL names no database",
+    ],
+  ])("page where Postgres answers and %s, and say so", async (_, changed, why, told) => {
     changeConnection(changed);
     for (const minute of [1, 2]) await blindly(minute, why);
     expect(outcomes()).toEqual(["noted", "told"]);
     expect(world.pager.incidents()).toMatchObject([{ key, status: "triggered" }]);
+    expect(JSON.stringify(world.team.messages())).toContain(`Postgres does not serve us: ${told};`);
   });
 
   it("page where Postgres reads and takes nothing that is written", async () => {
