@@ -1,14 +1,12 @@
 import { createTransport, defaultStackParser, NodeClient } from "@sentry/serverless";
-// biome-ignore lint/correctness/useImportExtensions: JSON, not TypeScript
-import vercelJson from "../../vercel.json" with { type: "json" };
 import { post } from "../platform/keep-alive-http.js";
-import type { Span } from "../trace.js";
-import { redactText } from "./redact.js";
 import type { RequestReport } from "./request-report.js";
+import { errorOf, monitorOf, scrubbed, slugOf, transactionOf } from "./sentry-events.js";
 
 /**
- * The one file that knows Sentry's SDK. It is loaded only where there is something to tell, so it is
- * built as a file beside each function, and imports nothing of the function's own.
+ * Sentry's SDK, which nothing else knows but the form of its events beside it. It is loaded only where
+ * there is something to tell, so it is built as a file beside each function, and imports nothing of the
+ * function's own.
  */
 export interface Sentry {
   /** Queue what there is to tell of a request. Never throws for what Sentry does with it. */
@@ -29,7 +27,6 @@ export interface SentrySettings {
 }
 
 type Options = ConstructorParameters<typeof NodeClient>[0];
-type Event = Parameters<NodeClient["captureEvent"]>[0];
 
 const sendMs = 2000;
 const waitingMax = 256;
@@ -117,137 +114,6 @@ export function openSentry(settings: SentrySettings): Sentry {
     async flush(timeoutMs) {
       await client.flush(timeoutMs);
     },
-  };
-}
-
-function transactionOf(report: RequestReport): Event {
-  const { trace, route, method, status, endedAtMs } = report;
-  return {
-    ...common(report),
-    type: "transaction",
-    transaction_info: { source: "route" },
-    start_timestamp: trace.startedAtMs / 1000,
-    timestamp: endedAtMs / 1000,
-    contexts: {
-      trace: {
-        ...traceContext(report),
-        op: "http.server",
-        status: statusInWords(status),
-        data: {
-          "http.method": method,
-          "http.route": route,
-          "http.response.status_code": status,
-          correlation_id: report.correlationId,
-        },
-      },
-    },
-    // The SDK's type is that of its own live spans; what is sent is their JSON.
-    spans: trace.spans.map((span) => spanOf(span, report)) as unknown as NonNullable<
-      Event["spans"]
-    >,
-  };
-}
-
-function spanOf(span: Span, { trace, correlationId, endedAtMs }: RequestReport) {
-  const { id, op, description, startedAtMs, isOk } = span;
-  return {
-    span_id: id,
-    trace_id: trace.traceId,
-    parent_span_id: trace.spanId,
-    op,
-    description,
-    start_timestamp: startedAtMs / 1000,
-    // A span that nobody waited for may still be under way.
-    timestamp: Math.max(span.endedAtMs, startedAtMs) / 1000,
-    status: isOk ? "ok" : "unknown_error",
-    data: {
-      correlation_id: correlationId,
-      ...(startedAtMs > endedAtMs ? { after_reply: true } : {}),
-    },
-  };
-}
-
-function errorOf(report: RequestReport): Event {
-  const { errors, code } = report;
-  return {
-    ...common(report),
-    level: "error",
-    ...(code ? { fingerprint: ["{{ default }}", code] } : {}),
-    contexts: { trace: traceContext(report) },
-    exception: {
-      // Sentry shows the last one first: the outermost.
-      values: errors.toReversed().map(({ name, message, frames }) => ({
-        type: name || "Error",
-        value: message,
-        stacktrace: { frames: defaultStackParser(`${name}\n${frames ?? ""}`) },
-      })),
-    },
-  };
-}
-
-function common({ route, method, status, code, correlationId, userId }: RequestReport): Event {
-  return {
-    transaction: route,
-    tags: {
-      correlation_id: correlationId,
-      "http.method": method,
-      "http.status_code": String(status),
-      ...(code ? { code } : {}),
-    },
-    ...(userId === undefined ? {} : { user: { id: userId } }),
-  };
-}
-
-function traceContext({ trace }: RequestReport) {
-  const { traceId, spanId, parentSpanId } = trace;
-  return {
-    trace_id: traceId,
-    span_id: spanId,
-    ...(parentSpanId === undefined ? {} : { parent_span_id: parentSpanId }),
-  };
-}
-
-/**
- * The last look at what is sent: no request, no breadcrumbs, of a person the ID alone, and free text
- * without what looks like a token, a password or an e-mail.
- */
-function scrubbed<E extends Event>(event: E): E {
-  const { request, breadcrumbs, extra, user, ...kept }: Event = event;
-  for (const value of kept.exception?.values ?? []) value.value = redactText(value.value ?? "");
-  for (const span of kept.spans ?? []) span.description = redactText(span.description ?? "");
-  return { ...kept, ...(user?.id === undefined ? {} : { user: { id: user.id } }) } as E;
-}
-
-/** Source: develop.sentry.dev/sdk/telemetry/traces/span-status. */
-function statusInWords(status: number): string {
-  if (status < 400) return "ok";
-  const known: Record<number, string> = {
-    401: "unauthenticated",
-    403: "permission_denied",
-    404: "not_found",
-    409: "already_exists",
-    413: "failed_precondition",
-    429: "resource_exhausted",
-    503: "unavailable",
-    504: "deadline_exceeded",
-  };
-  return known[status] ?? (status < 500 ? "invalid_argument" : "internal_error");
-}
-
-/** `/api/cron/tick` is the monitor `api-cron-tick`: a slug has no slash. */
-function slugOf(path: string): string {
-  return path.replace(/^\//, "").replace(/[^a-z\d_-]+/gi, "-");
-}
-
-/** Sentry makes the monitor by itself from the schedule. Minutes. */
-function monitorOf(path: string) {
-  const schedule = vercelJson.crons.find((cron) => cron.path === path)?.schedule;
-  if (schedule === undefined) return undefined;
-  return {
-    schedule: { type: "crontab" as const, value: schedule },
-    checkinMargin: 5,
-    maxRuntime: 10,
-    timezone: "UTC",
   };
 }
 

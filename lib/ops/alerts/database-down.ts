@@ -42,8 +42,9 @@ const memory = {
 
 /**
  * Postgres cannot be asked, or told what was found, and `failure` is how: note the minute, and from the
- * second one in a row on tell it without Postgres, once per way and quarter of an hour. PagerDuty knows the page by the key that the state
- * machine will resolve. With Redis away as well the first minute is enough: no other process knows.
+ * second one in a row on tell it without Postgres, once per way and quarter of an hour. PagerDuty knows
+ * the page by the key that the state machine will resolve. With Redis away as well the first minute is
+ * enough: no other process knows.
  */
 export async function pageDatabaseDown(ctx: Context, failure: unknown): Promise<void> {
   const minute = Math.floor(ctx.now.getTime() / minuteMs) * minuteMs;

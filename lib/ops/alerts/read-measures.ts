@@ -3,22 +3,19 @@ import type { Context } from "../../context.js";
 import { alertClock, alertSamples, alertSilences, alerts } from "../../db/schema/alerts.js";
 import { jobs } from "../../db/schema/crons.js";
 import { outbox } from "../../db/schema/mail.js";
-import { drainState, telemetryGauges, telemetryMinutes } from "../../db/schema/telemetry.js";
-import { timestamp } from "../../db/timestamp.js";
+import { drainState, telemetryGauges } from "../../db/schema/telemetry.js";
+import { msOf, timestamp, timestampOfMs } from "../../db/timestamp.js";
 import { type MetricName, seriesName } from "../../observability/metrics.js";
-import { isSeriesOf, labelOf, signOf } from "./counted-sql.js";
-import { countedId, type Measures, minuteMs, partsOf, type Sample } from "./measures.js";
+import { type Measures, minuteMs, partsOf, type Sample } from "./measures.js";
 import { isOwnKey } from "./notice.js";
 import type { Probes } from "./probes.js";
-import type { Channel, Condition, Counted } from "./rule.js";
+import { readCounts } from "./read-counts.js";
+import type { Channel } from "./rule.js";
 import { rules } from "./rules.js";
 import type { Alert, State } from "./state-machine.js";
-import { meanId } from "./verdict.js";
 
 /** Minutes that nobody evaluated are made up for, but no more than these. */
 const catchUpMinutes = 15;
-/** The longest window of a rule, in minutes, besides the spike's mean. */
-const windowMinutesMax = 5;
 
 /** What the evaluator stands on. Minutes are in ms. */
 export interface Readings {
@@ -40,8 +37,8 @@ export async function readMeasures(ctx: Context, probes: Probes): Promise<Readin
   const minute = Math.floor(ctx.now.getTime() / minuteMs) * minuteMs;
   const [clocks, states, silences, gauges, before, unsent, dead] = await ctx.db.batch([
     ctx.db.execute<Record<"counted" | "sampled" | "drained", string>>(sql`
-      select ${ms(sql`clock.counted_until`)} as counted, ${ms(sql`clock.sampled_until`)} as sampled,
-        ${ms(sql`drained_until`)} as drained
+      select ${msOf(sql`clock.counted_until`)} as counted, ${msOf(sql`clock.sampled_until`)} as sampled,
+        ${msOf(sql`drained_until`)} as drained
       from ${alertClock} as clock, ${drainState}
       where clock.name = 'evaluator' and ${drainState.name} = 'events'`),
     ctx.db.select().from(alerts).where(isOwnKey(ctx, alerts.key)),
@@ -53,11 +50,11 @@ export async function readMeasures(ctx: Context, probes: Probes): Promise<Readin
       select series, floor(value) as value from ${telemetryGauges}
       where split_part(series, '{', 1) = any(${textArray(readGauges)})`),
     ctx.db.execute<{ minute: string; series: string; value: string }>(sql`
-      select ${ms(sql`minute`)} as minute, series, value from ${alertSamples}
-      where minute > ${timestamp(new Date(minute - catchUpMinutes * minuteMs))}
-        and minute < ${timestamp(new Date(minute))}`),
+      select ${msOf(sql`minute`)} as minute, series, value from ${alertSamples}
+      where minute > ${timestampOfMs(minute - catchUpMinutes * minuteMs)}
+        and minute < ${timestampOfMs(minute)}`),
     ctx.db.execute<{ channel: Channel; oldest: string }>(sql`
-      select payload ->> 'channel' as channel, ${ms(sql`min(created_at)`)} as oldest
+      select payload ->> 'channel' as channel, ${msOf(sql`min(created_at)`)} as oldest
       from ${outbox}
       where kind = 'notice' and send and expires_at > ${timestamp(ctx.now)}
         and payload ->> 'rule' <> 'PagerUndelivered'
@@ -157,81 +154,6 @@ function ownGauges(
   ];
 }
 
-/** Everything that counters say of these minutes and of the windows that end in them. */
-async function readCounts(
-  ctx: Context,
-  first: number,
-  last: number,
-): Promise<Pick<Measures, "countedMinutes" | "counts" | "means">> {
-  const asked = new Map<string, { counted: Counted; by: string | undefined }>();
-  const spikes = [];
-  for (const part of rules.flatMap(({ condition }) => partsOf(condition))) {
-    if (part.kind === "spike") spikes.push(part);
-    if (part.kind !== "ratio" && part.kind !== "spike") continue;
-    const by = "by" in part ? part.by : undefined;
-    for (const counted of part.kind === "ratio" ? [part.part, part.of] : [part.of]) {
-      asked.set(countedId(counted, by), { counted, by });
-    }
-  }
-  const name = sql`series`;
-  const sums = [...asked].map(
-    ([id, { counted, by }]) => sql`
-      select cast(${id} as text) as id, minute,
-        ${by === undefined ? sql`''` : sql`coalesce(${labelOf(name, by)}, '')`} as label,
-        sum(value * (${signOf(counted, name)})) as value
-      from recent where ${isSeriesOf(counted, name)} group by 2, 3`,
-  );
-  const means = spikes.map(
-    (spike) => sql`
-      select cast(${meanId(spike)} as text) as id, ended as minute, null as label,
-        (select coalesce(sum(value), 0) from (${minutesOf(spike, first, last)}) as each
-          where each.minute > ended - make_interval(hours => ${spike.meanHours})
-            and each.minute <= ended) as value
-      from generate_series(${moment(first)}, ${moment(last)}, interval '1 minute') as ended`,
-  );
-  const { rows } = await ctx.db.execute<{
-    id: string | null;
-    minute: string;
-    label: string | null;
-    value: string;
-  }>(sql`
-    with recent as (
-      select minute, series, value from ${telemetryMinutes}
-      where minute > ${moment(first - windowMinutesMax * minuteMs)} and minute <= ${moment(last)})
-    select id, ${ms(sql`minute`)} as minute, label, value from (
-      ${sql.join([...sums, ...means], sql` union all `)}
-      union all select distinct null, minute, null, 0 from recent) as found`);
-
-  const countedMinutes = new Set<number>();
-  const counts: Measures["counts"] = new Map();
-  const meansById: Measures["means"] = new Map();
-  for (const { id, minute, label, value } of rows) {
-    const at = Number(minute);
-    if (id === null) countedMinutes.add(at);
-    else if (label === null) within(meansById, id).set(at, Number(value));
-    else within(within(counts, id), at).set(label, Number(value));
-  }
-  return { countedMinutes, counts, means: meansById };
-}
-
-/** What each minute of the hours before these counted. The name is a literal, as an index has it. */
-function minutesOf(spike: Condition & { kind: "spike" }, first: number, last: number): SQL {
-  return sql`
-    select minute, sum(value) as value from ${telemetryMinutes}
-    where starts_with(series, ${sql.raw(`'${spike.of.metric}'`)})
-      and ${isSeriesOf(spike.of, sql`series`)} and minute <= ${moment(last)}
-      and minute > ${moment(first)} - make_interval(hours => ${spike.meanHours})
-    group by minute`;
-}
-
-function within<K, L, V>(map: Map<K, Map<L, V>>, key: K): Map<L, V> {
-  const found = map.get(key);
-  if (found) return found;
-  const made = new Map<L, V>();
-  map.set(key, made);
-  return made;
-}
-
 function minutesAfter(done: number, until: number): number[] {
   const minutes: number[] = [];
   const first = Math.max(done + minuteMs, until - (catchUpMinutes - 1) * minuteMs);
@@ -253,9 +175,7 @@ function alertOf(row: typeof alerts.$inferSelect): Alert {
   };
 }
 
-const dayBefore = ({ now }: Context) => moment(now.getTime() - 24 * 3_600_000);
-const moment = (at: number) => timestamp(new Date(at));
-const ms = (of: SQL) => sql`cast(extract(epoch from ${of}) * 1000 as bigint)`;
+const dayBefore = ({ now }: Context) => timestampOfMs(now.getTime() - 24 * 3_600_000);
 
 function textArray(values: readonly string[]): SQL {
   return sql`cast(array[${sql.join(
