@@ -48,12 +48,13 @@ function firstDelimiterEnd(body: Buffer, delimiter: string): number {
 
 /** Some clients put the name in quotes and some do not, and some give a file's name twice. */
 function dispositionIn(headers: string): Pick<Part, "name" | "isFile"> {
-  const [, parameters = ""] =
-    /^content-disposition:[ \t]*form-data[ \t]*(;.*)$/im.exec(headers) ?? [];
-  const [, quoted, bare] = /;[ \t]*name=(?:"([^"]*)"|([^\s;"]+))/i.exec(parameters) ?? [];
-  const name = quoted ?? bare;
+  const [, said = ""] = /^content-disposition:[ \t]*form-data[ \t]*(;.*)$/im.exec(headers) ?? [];
+  const parameters = [...said.matchAll(/;[ \t]*([\w*]+)=(?:"([^"]*)"|([^\s;"]+))/g)].map(
+    ([, key = "", quoted, bare = ""]) => [key.toLowerCase(), quoted ?? bare] as const,
+  );
+  const name = parameters.find(([key]) => key === "name")?.[1];
   if (name === undefined) throw new AppError("malformed_body");
-  return { name, isFile: /;[ \t]*filename\*?=/i.test(parameters) };
+  return { name, isFile: parameters.some(([key]) => /^filename\*?$/.test(key)) };
 }
 
 function indexOf(body: Buffer, text: string, from: number): number {

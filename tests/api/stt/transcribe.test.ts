@@ -132,6 +132,7 @@ describe("POST /api/stt/transcribe", () => {
     [".NET", "form-data; name=audio; filename=a.wav; filename*=utf-8''a.wav"],
     ["curl, of a file with a quote in its name", 'form-data; name="audio"; filename="\\"a.wav"'],
     ["a client that saves spaces", 'form-data;name="audio";filename="a.wav"'],
+    ["one whose file has an odd name", 'form-data; filename="a; name=b.wav"; name="audio"'],
   ])("takes a recording as %s sends it", async (_, disposition) => {
     const language = '--b\r\ncontent-disposition: form-data; name="language"\r\n\r\nes\r\n';
     const audio = `--b\r\nContent-Length: 1\r\nContent-Disposition: ${disposition}\r\n\r\n`;
