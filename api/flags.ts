@@ -1,6 +1,5 @@
-import { createHash } from "node:crypto";
 import { endpoint } from "../lib/http/endpoint.js";
-import { etagOf, isKnown } from "../lib/http/etag.js";
+import { digestOf, etagOf, isKnown } from "../lib/http/etag.js";
 import { Reply } from "../lib/http/reply.js";
 import { route } from "../lib/http/route.js";
 import { AppFlags, appFlags } from "../lib/ops/flags/app-flags.js";
@@ -16,7 +15,7 @@ const GET = endpoint({
     const userId = claims && !claims.isExpired ? claims.userId : undefined;
     const flags = await appFlags(ctx, userId);
     // Of what is told: who signs in may have kept what others are told of the same record.
-    const version = createHash("sha256").update(JSON.stringify(flags)).digest("base64url");
+    const version = digestOf(flags);
     const tag = { ETag: etagOf(version), Vary: "Origin, Authorization" };
     return isKnown(headers, version) ? new Reply(304, undefined, tag) : new Reply(200, flags, tag);
   },

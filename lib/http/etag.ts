@@ -1,7 +1,12 @@
+import { createHash } from "node:crypto";
 import { AppError } from "../errors.js";
 
 /** The strong entity tag (RFC 9110, 8.8.3) of a document: its version's number, or a hash of it. */
 export const etagOf = (version: number | string) => `"${version}"`;
+
+/** The version of a document that has no count of its own: what is told to each caller differently. */
+export const digestOf = (document: unknown): string =>
+  createHash("sha256").update(JSON.stringify(document)).digest("base64url");
 
 /**
  * The versions that `If-Match` names; `any` for `*`. A weak tag and one that is not ours match nothing.

@@ -85,8 +85,9 @@ async function tryOnce(ctx: Context, row: Claimed): Promise<keyof NoticeCounts> 
     await settle(ctx, row, null);
     return "unaddressed";
   }
-  const told = { ...ctx, correlationId };
-  const outcome = await send(told, own, notice, id);
+  // The tick sends it; its ID is that of what raised it.
+  const asRaised = { ...ctx, correlationId };
+  const outcome = await send(asRaised, own, notice, id);
   if (outcome.kind === "accepted") {
     noticeSent({ ...facts, channel: own.name });
     await settle(ctx, row, null);
@@ -95,7 +96,7 @@ async function tryOnce(ctx: Context, row: Claimed): Promise<keyof NoticeCounts> 
   const isLong = ctx.now.getTime() - createdAt.getTime() > otherwiseAfterMs;
   let isTold = notice.toldOtherwise === true;
   if (other && !isTold && (isLong || outcome.kind === "final")) {
-    isTold = (await send(told, other, notice, id)).kind === "accepted";
+    isTold = (await send(asRaised, other, notice, id)).kind === "accepted";
     if (isTold) noticeSent({ ...facts, channel: other.name });
   }
   return giveUpOrRetry(ctx, row, { outcome, isTold, channel: own.name, hasOther: !!other });
