@@ -86,9 +86,13 @@ describe("POST /api/auth/reauthenticate", () => {
     [
       "session_expired",
       "lay idle",
-      "update sessions set idle_expires_at = now() where user_id = $1",
+      "update sessions set idle_expires_at = now() - interval '1 second' where user_id = $1",
     ],
-    ["session_expired", "ended", "update sessions set expires_at = now() where user_id = $1"],
+    [
+      "session_expired",
+      "ended",
+      "update sessions set expires_at = now() - interval '1 second' where user_id = $1",
+    ],
   ])("answers %s for a session whose key stayed although it %s", async (code, _, ending) => {
     const person = await aGuest();
     await stores.sql(ending, person.user.id);

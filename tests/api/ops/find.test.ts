@@ -51,8 +51,8 @@ describe("POST /api/ops/find", () => {
     const [aged, idle, swept] = [await aUser(), await aUser(), await aUser()];
     const end = (change: string, { sessionId }: { sessionId: string }) =>
       stores.sql(`update sessions set ${change} where id = $1`, sessionId);
-    await end("expires_at = now()", aged);
-    await end("idle_expires_at = now()", idle);
+    await end("expires_at = now() - interval '1 second'", aged);
+    await end("idle_expires_at = now() - interval '1 second'", idle);
     // Before any moment at which all sessions may have ended.
     await end("created_at = created_at - interval '100 years'", swept);
     for (const { user } of [aged, idle, swept]) {
@@ -111,7 +111,10 @@ describe("POST /api/ops/find", () => {
           reason: "a test",
         }),
       ]);
-      await stores.sql("update blocks set expires_at = now() where id = $1", set.body.detail.id);
+      await stores.sql(
+        "update blocks set expires_at = now() - interval '1 second' where id = $1",
+        set.body.detail.id,
+      );
       expect((await lookUp(q)).body).toMatchObject({ accounts: [{ state: before }], blocks: [] });
     }
   });

@@ -40,8 +40,14 @@ describe("one person's sessions", () => {
   });
 
   it.each([
-    ["lay idle", "update sessions set idle_expires_at = now() where user_id = $1 and id <> $2"],
-    ["expired", "update sessions set expires_at = now() where user_id = $1 and id <> $2"],
+    [
+      "lay idle",
+      "update sessions set idle_expires_at = now() - interval '1 second' where user_id = $1 and id <> $2",
+    ],
+    [
+      "expired",
+      "update sessions set expires_at = now() - interval '1 second' where user_id = $1 and id <> $2",
+    ],
     [
       "ended with everybody's",
       `with moment as (update security_settings set revoke_all_before = now() - interval '1 hour')

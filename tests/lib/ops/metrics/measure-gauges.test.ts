@@ -28,8 +28,14 @@ describe("measuring the gauges", () => {
     const id = (index: number) => people[index]?.sessionId ?? "";
     expect(await measured()).toBe(6);
     await stores.sql("update sessions set revoked_at = now() where id = $1", id(0));
-    await stores.sql("update sessions set idle_expires_at = now() where id = $1", id(1));
-    await stores.sql("update sessions set expires_at = now() where id = $1", id(2));
+    await stores.sql(
+      "update sessions set idle_expires_at = now() - interval '1 second' where id = $1",
+      id(1),
+    );
+    await stores.sql(
+      "update sessions set expires_at = now() - interval '1 second' where id = $1",
+      id(2),
+    );
     await stores.sql("update sessions set expires_at = null where id = $1", id(3));
     await stores.sql(
       "update sessions set created_at = now() - interval '2 days' where id = $1",
