@@ -13,6 +13,8 @@ COPY --from=build /app/.vercel/output .vercel/output
 COPY --from=build /app/.vercel/self-hosted .vercel/self-hosted
 COPY --from=build /app/lib/platform/start.mjs lib/platform/start.mjs
 COPY --from=build /app/drizzle drizzle
+# EMBEDDED_STORES=true keeps its data here: mount a volume.
+RUN install --directory --owner=node --mode=700 .local
 USER node
 EXPOSE 8080
 HEALTHCHECK --interval=10s --timeout=3s --start-period=10s --retries=3 \

@@ -1,8 +1,8 @@
 import process from "node:process";
 import type { NeonQueryFunction } from "@neondatabase/serverless";
 import { EnvironmentError } from "../lib/env.js";
-import { attachStores } from "../lib/platform/self-hosted/embedded-stores.js";
 import { connectForMigrations } from "../lib/platform/self-hosted/migration-connection.js";
+import { attachFromSource } from "./stores/attach-stores.js";
 
 export interface CommandConnection {
   sql: NeonQueryFunction<false, false>;
@@ -19,7 +19,7 @@ export async function connectForCommand(): Promise<CommandConnection> {
   if (NODE_ENV === "production" && EMBEDDED_STORES !== "true") {
     throw new EnvironmentError("DATABASE_URL is required in production");
   }
-  const stores = await attachStores();
+  const stores = await attachFromSource();
   const { sql, close } = connectForMigrations(stores.postgres);
   return {
     sql,

@@ -3,10 +3,10 @@ import { storeTimeouts } from "../lib/platform/installed.js";
 import type { Platform } from "../lib/platform/platform.js";
 import {
   type AttachedStores,
-  attachStores,
   StoresError,
-} from "../lib/platform/self-hosted/embedded-stores.js";
+} from "../lib/platform/self-hosted/embedded-stores/attach.js";
 import { requireStores } from "../lib/platform/self-hosted/stores.js";
+import { attachFromSource } from "./stores/attach-stores.js";
 import { type OpenPostgres, openPostgres } from "./stores/open-postgres.js";
 import { type OpenRedis, openRedis } from "./stores/open-redis.js";
 
@@ -27,7 +27,7 @@ export async function openPlatform(
   requireStores(stores, false);
   let attaching: Promise<AttachedStores> | undefined;
   const embedded = () => {
-    attaching ??= attachStores({ fresh });
+    attaching ??= attachFromSource({ fresh });
     return attaching;
   };
   const [postgres, redis] = await Promise.all([

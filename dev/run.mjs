@@ -4,7 +4,7 @@ import process from "node:process";
 
 const commands = {
   server: "./server.js",
-  stores: "./stores/main.js",
+  stores: "../lib/platform/self-hosted/embedded-stores/main.js",
   build: "./build.js",
   "check-vercel": "./check-vercel.js",
   test: "./test.js",

@@ -8,7 +8,7 @@ import { errorFields, installLogStream, log } from "../lib/observability/logger.
 import { installPlatform } from "../lib/platform/installed.js";
 import { startClock } from "../lib/platform/self-hosted/clock.js";
 import { ensureCronSecret } from "../lib/platform/self-hosted/cron-secret.js";
-import { StoresError } from "../lib/platform/self-hosted/embedded-stores.js";
+import { StoresError } from "../lib/platform/self-hosted/embedded-stores/attach.js";
 import { explainPortInUse } from "../lib/platform/server/port-in-use.js";
 import { startServer } from "../lib/platform/server/server.js";
 import { closeOnSignal } from "../lib/platform/server/shutdown.js";

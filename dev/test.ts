@@ -43,6 +43,7 @@ const child = spawn(
   ],
   { stdio: "inherit", env: testEnvironment() },
 );
+process.on("SIGTERM", () => child.kill("SIGTERM"));
 child.on("exit", (code, signal) => {
   process.exitCode = signal ? 1 : (code ?? 1);
 });

@@ -5,12 +5,12 @@ import { Redis } from "ioredis";
 import pg from "pg";
 import { migrateCommand } from "../../lib/db/migrations/command.js";
 import { postgresPool } from "../../lib/platform/postgres-transport/pool.js";
-import { attachStores } from "../../lib/platform/self-hosted/embedded-stores.js";
-import { storesLock } from "../../lib/platform/self-hosted/embedded-stores-lock.js";
+import { storesLock } from "../../lib/platform/self-hosted/embedded-stores/lock.js";
+import { startNeonEndpoint } from "../../lib/platform/self-hosted/embedded-stores/neon-endpoint.js";
+import { startUpstashEndpoint } from "../../lib/platform/self-hosted/embedded-stores/upstash-endpoint.js";
 import { connectForMigrations } from "../../lib/platform/self-hosted/migration-connection.js";
-import { startNeonEndpoint } from "../stores/neon-endpoint.js";
+import { attachFromSource } from "../stores/attach-stores.js";
 import { openRealRedis } from "../stores/real-redis.js";
-import { startUpstashEndpoint } from "../stores/upstash-endpoint.js";
 import type { CleanUp } from "./clean-up.js";
 import type { StoreEndpoints } from "./store-endpoints.js";
 
@@ -58,7 +58,7 @@ export async function openBenchStores(
 }
 
 async function openEmbedded(folder: string, cleanUp: CleanUp) {
-  const stores = await attachStores({ directory: folder });
+  const stores = await attachFromSource({ directory: folder });
   cleanUp.later(async () => {
     stores.detach();
     await portClosed(storesLock(folder).port);

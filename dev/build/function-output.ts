@@ -1,69 +1,106 @@
-import { mkdir, readFile, writeFile } from "node:fs/promises";
-import { dirname, join, relative } from "node:path";
-import { build, type Metafile, type OutputFile } from "esbuild";
+import { copyFile, mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import { build, type Metafile } from "esbuild";
 import { bundleOptions, nativePackages } from "./bundle.js";
-import { lateFiles, writeLateFiles } from "./late-files.js";
 import { collectNativePackage, installPackages } from "./native-packages.js";
 
 export interface FunctionOutput {
   file: string;
+  /** What is loaded before its first reply: the entry and the chunks that it imports statically. */
   bytes: number;
 }
 
+type Outputs = Metafile["outputs"];
+
+const bundles = ".vercel/bundles";
+const bundledEntry = (index: number) => `${bundles}/entry-${index}.mjs`;
+
 /**
- * Bundle each function file into a folder of the Build Output API: one JavaScript file, the files that
- * it loads late, its settings, and the native packages that it imports. Source maps are put apart, where nothing serves them.
+ * Bundle the function files together, and write each into a folder of the Build Output API: its entry,
+ * a copy of every chunk that it needs, its settings, and the native packages that it requires.
+ *
+ * Chunks are named by their content, so that one process can load equal copies once. Source maps are
+ * written apart, where nothing serves them.
  */
 export async function writeFunctions(
   root: string,
   files: readonly string[],
 ): Promise<{ functions: FunctionOutput[]; missing: string[] }> {
-  const entries = files.map((file) => ({
-    in: join(root, file),
-    out: `${nameOf(file)}.func/index`,
-  }));
-  const outdir = join(root, ".vercel/output/functions");
-  const options = bundleOptions(entries, outdir);
-  const { outputFiles, metafile } = await build({
-    ...options,
-    plugins: [...options.plugins, lateFiles],
+  const outputs = await bundleTogether(root, files);
+  const missing = new Set<string>();
+  const functions: FunctionOutput[] = [];
+  for (const [index, file] of files.entries()) {
+    const folder = join(root, ".vercel/output/functions", `${nameOf(file)}.func`);
+    const entry = bundledEntry(index);
+    const chunks = importedBy(outputs, entry, { late: true });
+    await mkdir(folder, { recursive: true });
+    await copyFile(join(root, entry), join(folder, "index.mjs"));
+    for (const chunk of chunks) await copyFile(join(root, chunk), join(folder, basename(chunk)));
+    const settings = functionSettings(await readFile(join(root, file), "utf8"), file);
+    await writeFile(join(folder, ".vc-config.json"), JSON.stringify(settings, null, 2));
+    const required = nativePackagesOf(outputs, [entry, ...chunks]);
+    for (const name of required) {
+      const collected = await collectNativePackage(root, name);
+      for (const architecture of collected.missing) missing.add(architecture);
+      await installPackages(collected.folders, folder);
+    }
+    const loaded = [entry, ...importedBy(outputs, entry, { late: false })];
+    functions.push({ file, bytes: sum(loaded.map((path) => outputs[path]?.bytes ?? 0)) });
+  }
+  await keepSourceMaps(root, outputs, files);
+  await rm(join(root, bundles), { recursive: true });
+  return { functions, missing: [...missing] };
+}
+
+/** All bundles side by side, for a chunk is imported by its path from the entry. */
+async function bundleTogether(root: string, files: readonly string[]): Promise<Outputs> {
+  const entries = files.map((file, index) => ({ in: join(root, file), out: `entry-${index}` }));
+  const { metafile } = await build({
+    ...bundleOptions(entries, join(root, bundles)),
+    splitting: true,
+    chunkNames: "chunk-[hash]",
     absWorkingDir: root,
     minify: true,
     sourcemap: "external",
     metafile: true,
-    write: false,
   });
-  for (const { path, contents } of outputFiles) {
-    const place = path.endsWith(".map")
-      ? join(root, ".vercel/source-maps", relative(outdir, path))
-      : path;
-    await mkdir(dirname(place), { recursive: true });
-    await writeFile(place, contents);
-  }
-  await writeLateFiles(root, metafile, join(root, ".vercel/source-maps"));
-  const missing = await installNativePackages(root, metafile);
-  for (const file of files) {
-    const settings = functionSettings(await readFile(join(root, file), "utf8"), file);
-    const folder = join(outdir, `${nameOf(file)}.func`);
-    await writeFile(join(folder, ".vc-config.json"), JSON.stringify(settings, null, 2));
-  }
-  return { functions: files.map((file) => outputOf(file, outputFiles)), missing };
+  return metafile.outputs;
 }
 
-async function installNativePackages(root: string, { outputs }: Metafile): Promise<string[]> {
-  const missing = new Set<string>();
-  for (const name of nativePackages) {
-    const users = Object.entries(outputs).filter(([, { imports }]) =>
-      imports.some(({ path, external }) => external && path === name),
-    );
-    if (users.length === 0) continue;
-    const collected = await collectNativePackage(root, name);
-    for (const architecture of collected.missing) missing.add(architecture);
-    for (const [path] of users) {
-      await installPackages(collected.folders, join(root, dirname(path)));
+/** The chunks that an output imports, directly or not; `late` adds what it loads by `import()`. */
+function importedBy(outputs: Outputs, output: string, { late }: { late: boolean }): string[] {
+  const found = new Set([output]);
+  for (const path of found) {
+    for (const { path: imported, kind, external } of outputs[path]?.imports ?? []) {
+      if (!external && (late || kind !== "dynamic-import")) found.add(imported);
     }
   }
-  return [...missing];
+  found.delete(output);
+  return [...found];
+}
+
+function nativePackagesOf(outputs: Outputs, paths: readonly string[]): string[] {
+  const imports = paths.flatMap((path) => outputs[path]?.imports ?? []);
+  return nativePackages.filter((name) =>
+    imports.some(({ path, external }) => external && path === name),
+  );
+}
+
+async function keepSourceMaps(
+  root: string,
+  outputs: Outputs,
+  files: readonly string[],
+): Promise<void> {
+  const folder = join(root, ".vercel/source-maps");
+  const keep = async (output: string, place: string) => {
+    await mkdir(dirname(place), { recursive: true });
+    await copyFile(join(root, `${output}.map`), place);
+  };
+  for (const [index, file] of files.entries()) {
+    await keep(bundledEntry(index), join(folder, `${nameOf(file)}.func/index.mjs.map`));
+  }
+  const chunks = Object.keys(outputs).filter((path) => /chunk-\w+\.mjs$/.test(path));
+  for (const chunk of chunks) await keep(chunk, join(folder, `${basename(chunk)}.map`));
 }
 
 function functionSettings(source: string, file: string) {
@@ -87,11 +124,7 @@ function maxDuration(source: string, file: string): { maxDuration?: number } {
   return { maxDuration: Number(seconds) };
 }
 
-function outputOf(file: string, outputFiles: readonly OutputFile[]): FunctionOutput {
-  const path = join(`${nameOf(file)}.func`, "index.mjs");
-  const output = outputFiles.find((candidate) => candidate.path.endsWith(path));
-  return { file, bytes: output?.contents.byteLength ?? 0 };
-}
+const sum = (numbers: readonly number[]) => numbers.reduce((total, each) => total + each, 0);
 
 function nameOf(file: string): string {
   return file.replace(/\.\w+$/, "");

@@ -1,9 +1,9 @@
 import type { Platform } from "../../lib/platform/platform.js";
 import { postgresOverHttp } from "../../lib/platform/postgres-transport/over-http.js";
 import { postgresPool } from "../../lib/platform/postgres-transport/pool.js";
-import type { AttachedStores } from "../../lib/platform/self-hosted/embedded-stores.js";
+import type { AttachedStores } from "../../lib/platform/self-hosted/embedded-stores/attach.js";
+import { startNeonEndpoint } from "../../lib/platform/self-hosted/embedded-stores/neon-endpoint.js";
 import { isNeon } from "../../lib/platform/self-hosted/stores.js";
-import { startNeonEndpoint } from "./neon-endpoint.js";
 
 export interface OpenPostgres {
   transport: Platform["postgres"];

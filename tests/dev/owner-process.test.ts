@@ -5,12 +5,10 @@ import { join } from "node:path";
 import process from "node:process";
 import { Redis } from "@upstash/redis";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { attachFromSource } from "../../dev/stores/attach-stores.js";
 import { redisOverHttp } from "../../lib/platform/redis-transport/over-http.js";
-import {
-  type AttachedStores,
-  attachStores,
-} from "../../lib/platform/self-hosted/embedded-stores.js";
-import { storesLock } from "../../lib/platform/self-hosted/embedded-stores-lock.js";
+import type { AttachedStores } from "../../lib/platform/self-hosted/embedded-stores/attach.js";
+import { storesLock } from "../../lib/platform/self-hosted/embedded-stores/lock.js";
 import { connectForMigrations } from "../../lib/platform/self-hosted/migration-connection.js";
 
 let directory: string;
@@ -26,7 +24,7 @@ afterEach(async () => {
 });
 
 async function attach(options: { fresh?: boolean } = {}): Promise<AttachedStores> {
-  const stores = await attachStores({ directory, ...options });
+  const stores = await attachFromSource({ directory, ...options });
   attached.push(stores);
   return stores;
 }

@@ -4,12 +4,12 @@ import path from "node:path";
 import { neon, neonConfig } from "@neondatabase/serverless";
 import pg from "pg";
 import type { TestProject } from "vitest/node";
-import { openEmbeddedPostgres } from "../../dev/stores/embedded-postgres.js";
-import { startNeonEndpoint } from "../../dev/stores/neon-endpoint.js";
 import { migrateUp, readMigrations } from "../../lib/db/migrations/migrations.js";
 import type { SqlBackend } from "../../lib/platform/postgres-transport/neon-protocol.js";
 import { postgresOverHttp } from "../../lib/platform/postgres-transport/over-http.js";
 import { postgresPool } from "../../lib/platform/postgres-transport/pool.js";
+import { startNeonEndpoint } from "../../lib/platform/self-hosted/embedded-stores/neon-endpoint.js";
+import { openEmbeddedPostgres } from "../../lib/platform/self-hosted/embedded-stores/postgres.js";
 
 declare module "vitest" {
   export interface ProvidedContext {

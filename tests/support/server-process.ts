@@ -3,6 +3,7 @@ import process from "node:process";
 
 export interface ServerProcess {
   url: string;
+  pid: number;
   output(): string;
   /** Ask it to stop, and resolve with its exit status. */
   stop(): Promise<number | null>;
@@ -36,6 +37,7 @@ export async function startServerProcess(
   });
   return {
     url,
+    pid: child.pid ?? 0,
     output: () => output,
     stop() {
       child.kill("SIGTERM");

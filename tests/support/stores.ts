@@ -1,10 +1,6 @@
 import { openAsBlob } from "node:fs";
 import { afterAll, afterEach, beforeAll, inject, vi } from "vitest";
 import { type FaultCall, type FaultProxy, startFaultProxy } from "../../dev/fault-proxy.js";
-import { openEmbeddedPostgres } from "../../dev/stores/embedded-postgres.js";
-import { openEmbeddedRedis } from "../../dev/stores/embedded-redis.js";
-import { startNeonEndpoint } from "../../dev/stores/neon-endpoint.js";
-import { startUpstashEndpoint } from "../../dev/stores/upstash-endpoint.js";
 import { mirrorGate } from "../../lib/ops/gate/mirror.js";
 import { installPlatform, storeTimeouts } from "../../lib/platform/installed.js";
 import type { SqlBackend } from "../../lib/platform/postgres-transport/neon-protocol.js";
@@ -12,6 +8,10 @@ import { postgresOverHttp } from "../../lib/platform/postgres-transport/over-htt
 import { postgresPool } from "../../lib/platform/postgres-transport/pool.js";
 import { redisOverHttp } from "../../lib/platform/redis-transport/over-http.js";
 import type { RedisBackend } from "../../lib/platform/redis-transport/upstash-protocol.js";
+import { startNeonEndpoint } from "../../lib/platform/self-hosted/embedded-stores/neon-endpoint.js";
+import { openEmbeddedPostgres } from "../../lib/platform/self-hosted/embedded-stores/postgres.js";
+import { openEmbeddedRedis } from "../../lib/platform/self-hosted/embedded-stores/redis.js";
+import { startUpstashEndpoint } from "../../lib/platform/self-hosted/embedded-stores/upstash-endpoint.js";
 import { aContext } from "./context.js";
 import { createDatabase, openWorkerRedis } from "./real-stores.js";
 import { record } from "./secrets-seen.js";

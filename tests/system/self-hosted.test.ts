@@ -11,6 +11,9 @@ const ping = `
   import { platform } from "../lib/platform/installed.js";
   const request = { path: [""], body: ["PING"] };
   export default { fetch: async () => Response.json(await platform().redis.request(request)) };`;
+const shared = `
+  import { loads } from "../lib/shared.js";
+  export default { fetch: () => Response.json(loads()) };`;
 const files = {
   "api/index.ts": `export default { fetch: () => Response.json({ status: "ok" }) };`,
   "api/cron/beat.ts": `
@@ -18,6 +21,11 @@ const files = {
       globalThis.beats = [...(globalThis.beats ?? []), request.headers.get("authorization")];
       return new Response();
     } };`,
+  "api/shared-1.ts": shared,
+  "api/shared-2.ts": shared,
+  "lib/shared.ts": `
+    globalThis.loads = (globalThis.loads ?? 0) + 1;
+    export const loads = () => globalThis.loads;`,
   "api/beats.ts": `export default { fetch: () => Response.json(globalThis.beats ?? []) };`,
   "api/ping-1.ts": ping,
   "api/ping-2.ts": ping,
@@ -60,11 +68,11 @@ describe("the self-hosted server", () => {
   };
 
   beforeAll(async () => {
+    cpSync("lib", join(root, "lib"), { recursive: true });
     for (const [name, text] of Object.entries(files)) {
       mkdirSync(dirname(join(root, name)), { recursive: true });
       writeFileSync(join(root, name), text);
     }
-    cpSync("lib", join(root, "lib"), { recursive: true });
     symlinkSync(resolve("node_modules"), join(root, "node_modules"));
     redis = createServer((socket) => {
       redisConnections += 1;
@@ -102,7 +110,7 @@ describe("the self-hosted server", () => {
 
     it("says what it serves over what, and serves functions and public files alone", async () => {
       const { url, output } = await start({ ...stores, PORT: "0" });
-      expect(output()).toContain("Serving 6 functions");
+      expect(output()).toContain("Serving 8 functions");
       expect(output()).toContain("PostgreSQL at 127.0.0.1:1 and Redis at 127.0.0.1:");
       expect(output()).not.toContain("secret");
       expect(await (await fetch(`${url}/api/`)).json()).toEqual({ status: "ok" });
@@ -115,6 +123,13 @@ describe("the self-hosted server", () => {
       ];
       for (const path of [...hidden, ...built]) {
         expect([path, (await fetch(url + path)).status]).toEqual([path, 404]);
+      }
+    });
+
+    it("loads a module that several functions share once", async () => {
+      const { url } = await start({ ...stores, PORT: "0" });
+      for (const name of ["shared-1", "shared-2", "shared-1"]) {
+        expect(await (await fetch(`${url}/api/${name}`)).json()).toBe(1);
       }
     });
 

@@ -1,4 +1,5 @@
 import { readdir, readFile } from "node:fs/promises";
+import { register } from "node:module";
 import { join, sep } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { LoadedFunction } from "../server/invocation.js";
@@ -6,8 +7,12 @@ import { routesFromFiles } from "../server/routes.js";
 import type { Route } from "../server/server.js";
 import type { Cron } from "./clock.js";
 
-/** The routes of a built output; each function is loaded at its first request. */
+/**
+ * The routes of a built output. Each function is loaded at its first request, from its own folder;
+ * a chunk that several functions have a copy of is loaded once.
+ */
 export async function readBuiltFunctions(output: string): Promise<Route[]> {
+  register("./shared-chunks.mjs", import.meta.url);
   const functions = join(output, "functions");
   const folders = (await readdir(functions, { recursive: true }))
     .map((path) => path.split(sep).join("/"))

@@ -5,7 +5,7 @@ import { inProcessPostgres } from "../postgres-transport/in-process.js";
 import { postgresOverHttp } from "../postgres-transport/over-http.js";
 import { inProcessRedis } from "../redis-transport/in-process.js";
 import { redisOverHttp } from "../redis-transport/over-http.js";
-import { type AttachedStores, attachStores } from "./embedded-stores.js";
+import { type AttachedStores, attachStores } from "./embedded-stores/attach.js";
 
 export interface SelfHostedStores {
   platform: Platform;

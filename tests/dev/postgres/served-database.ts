@@ -1,7 +1,7 @@
 import { neonConfig } from "@neondatabase/serverless";
-import { openEmbeddedPostgres } from "../../../dev/stores/embedded-postgres.js";
-import { startNeonEndpoint } from "../../../dev/stores/neon-endpoint.js";
 import { postgresPool } from "../../../lib/platform/postgres-transport/pool.js";
+import { startNeonEndpoint } from "../../../lib/platform/self-hosted/embedded-stores/neon-endpoint.js";
+import { openEmbeddedPostgres } from "../../../lib/platform/self-hosted/embedded-stores/postgres.js";
 import { createRealDatabase } from "./real-database.js";
 
 export interface ServedDatabase {

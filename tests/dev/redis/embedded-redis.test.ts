@@ -5,8 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { openEmbeddedRedis } from "../../../dev/stores/embedded-redis.js";
 import type { RedisBackend } from "../../../lib/platform/redis-transport/upstash-protocol.js";
+import { openEmbeddedRedis } from "../../../lib/platform/self-hosted/embedded-stores/redis.js";
 
 let directory: string;
 let file: string;

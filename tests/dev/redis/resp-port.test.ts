@@ -4,7 +4,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Redis } from "ioredis";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
-import { type EmbeddedRedis, openEmbeddedRedis } from "../../../dev/stores/embedded-redis.js";
+import {
+  type EmbeddedRedis,
+  openEmbeddedRedis,
+} from "../../../lib/platform/self-hosted/embedded-stores/redis.js";
 
 describe("the embedded Redis' own port", () => {
   const directory = mkdtempSync(join(tmpdir(), "resp-port-"));

@@ -4,10 +4,10 @@ import {
   type SqlBackend,
   type SqlResult,
   type SqlStatement,
-} from "../../lib/platform/postgres-transport/neon-protocol.js";
-import { leavesSessionState } from "../../lib/platform/postgres-transport/session-state.js";
-import { type PostgresThread, startPostgresThread } from "./embedded-postgres-thread.js";
+} from "../../postgres-transport/neon-protocol.js";
+import { leavesSessionState } from "../../postgres-transport/session-state.js";
 import { parseReply, type Reply, requestMessages } from "./postgres-messages.js";
+import { type PostgresThread, startPostgresThread } from "./postgres-thread.js";
 
 export interface EmbeddedPostgres {
   backend: SqlBackend;

@@ -1,9 +1,9 @@
 import { Redis } from "ioredis";
 import { RedisServerState } from "js-redis-server/core";
-import { redisConnection } from "../../lib/platform/redis-transport/connection.js";
-import type { RedisBackend } from "../../lib/platform/redis-transport/upstash-protocol.js";
-import { compatibility, embeddedRedisCommands } from "./embedded-redis-commands.js";
-import { embeddedConnector } from "./embedded-redis-connector.js";
+import { redisConnection } from "../../redis-transport/connection.js";
+import type { RedisBackend } from "../../redis-transport/upstash-protocol.js";
+import { compatibility, embeddedRedisCommands } from "./redis-commands.js";
+import { embeddedConnector } from "./redis-connector.js";
 import { openRedisSnapshot } from "./redis-snapshot.js";
 import { listenResp, type RespPort } from "./resp-port.js";
 

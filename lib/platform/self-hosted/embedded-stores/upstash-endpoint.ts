@@ -6,7 +6,7 @@ import {
   type RedisBackend,
   type RedisPath,
   type RedisReply,
-} from "../../lib/platform/redis-transport/upstash-protocol.js";
+} from "../../redis-transport/upstash-protocol.js";
 
 export interface UpstashEndpoint {
   url: string;

@@ -1,10 +1,10 @@
 import { spawn } from "node:child_process";
 import { closeSync, openSync, readFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
-import { resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type StoresLock, storesLock } from "./embedded-stores-lock.js";
+import { fileURLToPath } from "node:url";
+import { type StoresLock, storesLock } from "./lock.js";
 
 /** Where the embedded stores of a directory answer. Secret: `stores.json` holds it with mode 600. */
 export interface StoresState {
@@ -28,22 +28,27 @@ export class StoresError extends Error {
   override readonly name = "StoresError";
 }
 
+/** Beside the built server. */
+const builtProgram = [fileURLToPath(new URL("./embedded-stores.mjs", import.meta.url))];
+
 /**
  * Hold the embedded stores of a directory open, starting their owner process when none runs.
  *
  * The hold is an open connection: it ends with `detach()` or with this process, and the owner closes
  * its files when the last hold is gone. `fresh` empties the stores first, and is refused while
- * somebody else holds them.
+ * another process holds them. `program` is the script that owns them, with its first arguments.
  */
 export async function attachStores({
   directory = ".local",
   fresh = false,
+  program = builtProgram,
 }: {
   directory?: string;
   fresh?: boolean;
+  program?: readonly string[];
 } = {}): Promise<AttachedStores> {
   const lock = storesLock(directory);
-  const owner = new OwnerProcess(lock);
+  const owner = new OwnerProcess(lock, program);
   const deadline = Date.now() + 60_000;
   for (;;) {
     const socket = await hold(lock, fresh);
@@ -111,7 +116,10 @@ class OwnerProcess {
   #isStarting = false;
   #failed: Error | null = null;
 
-  constructor(private readonly lock: StoresLock) {}
+  constructor(
+    private readonly lock: StoresLock,
+    private readonly program: readonly string[],
+  ) {}
 
   /** Start an owner unless the one started here is still on its way. Throws when that one failed. */
   start(): void {
@@ -120,7 +128,7 @@ class OwnerProcess {
     this.#isStarting = true;
     const log = openSync(this.lock.logFile, "a", 0o600);
     // Detached, so that neither Ctrl-C nor a killed process group takes the stores along.
-    const child = spawn(process.execPath, [resolve("dev/run.mjs"), "stores", this.lock.directory], {
+    const child = spawn(process.execPath, [...this.program, this.lock.directory], {
       detached: true,
       stdio: ["ignore", log, log],
     });

@@ -3,7 +3,7 @@ import {
   parseCommandTag,
   type SqlResult,
   type SqlStatement,
-} from "../../lib/platform/postgres-transport/neon-protocol.js";
+} from "../../postgres-transport/neon-protocol.js";
 
 const { serialize, Parser } = protocol;
 

@@ -5,7 +5,7 @@ import {
   handleSql,
   type SqlBackend,
   type SqlReply,
-} from "../../lib/platform/postgres-transport/neon-protocol.js";
+} from "../../postgres-transport/neon-protocol.js";
 
 const bodyBytesMax = 64 * 1024 * 1024;
 

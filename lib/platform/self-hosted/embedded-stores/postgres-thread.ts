@@ -11,7 +11,7 @@ export async function startPostgresThread(data: {
   directory: string | undefined;
   snapshot: ArrayBuffer | undefined;
 }): Promise<PostgresThread> {
-  const worker = new Worker(new URL("./embedded-postgres-worker.mjs", import.meta.url), {
+  const worker = new Worker(new URL("./postgres-worker.mjs", import.meta.url), {
     workerData: data,
   });
   await nextMessage(worker);

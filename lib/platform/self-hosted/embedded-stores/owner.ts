@@ -2,11 +2,8 @@ import { once } from "node:events";
 import { rmSync, writeFileSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
 import { createInterface } from "node:readline";
-import type { StoresState } from "../../lib/platform/self-hosted/embedded-stores.js";
-import {
-  type StoresLock,
-  storesLock,
-} from "../../lib/platform/self-hosted/embedded-stores-lock.js";
+import type { StoresState } from "./attach.js";
+import { type StoresLock, storesLock } from "./lock.js";
 
 export interface OpenStores {
   state: StoresState;

@@ -2,10 +2,10 @@ import { randomBytes } from "node:crypto";
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
-import { openEmbeddedPostgres } from "./embedded-postgres.js";
-import { type EmbeddedRedis, openEmbeddedRedis } from "./embedded-redis.js";
 import { startNeonEndpoint } from "./neon-endpoint.js";
 import { type OpenStores, ownStores } from "./owner.js";
+import { openEmbeddedPostgres } from "./postgres.js";
+import { type EmbeddedRedis, openEmbeddedRedis } from "./redis.js";
 import { startUpstashEndpoint } from "./upstash-endpoint.js";
 
 const directory = process.argv[2];

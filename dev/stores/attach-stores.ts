@@ -1,0 +1,14 @@
+import { resolve } from "node:path";
+import {
+  type AttachedStores,
+  attachStores,
+} from "../../lib/platform/self-hosted/embedded-stores/attach.js";
+
+const program = [resolve("dev/run.mjs"), "stores"];
+
+/** Hold the embedded stores of a directory, owned by a process that runs from source. */
+export function attachFromSource(
+  options: { directory?: string; fresh?: boolean } = {},
+): Promise<AttachedStores> {
+  return attachStores({ ...options, program });
+}
