@@ -7,7 +7,7 @@ import { attemptFailed } from "../rate-limit/attempt-events.js";
 import { askRedis } from "./ask-redis.js";
 import { authenticate, requireStepUp } from "./authenticate.js";
 import { readCountedBody } from "./counted-body.js";
-import type { AnyInput, Client, Endpoint } from "./endpoint.js";
+import { type AnyInput, bodyBytesMaxOf, type Client, type Endpoint } from "./endpoint.js";
 import type { Exchange } from "./exchange.js";
 import { handleOnce } from "./handle-once.js";
 import { readJsonBody, readText, requireStorable } from "./json-body.js";
@@ -18,9 +18,6 @@ import type { Reply } from "./reply.js";
 import { validBody } from "./valid-body.js";
 import { validated } from "./validation.js";
 import { watchAuthFields } from "./watch.js";
-
-const bodyBytesMax = 1024 * 1024;
-const webhookBytesMax = 256 * 1024;
 
 /**
  * The one pass of every request: token (no I/O) → body where a limit counts by it → one Redis round
@@ -82,10 +79,11 @@ async function inputOf(
       validBody(
         ctx,
         endpoint.body,
-        form ? form.fields : await readWatchedBody(ctx, request),
+        form ? form.fields : await readWatchedBody(ctx, request, endpoint),
         claims?.userId,
       );
-  const raw = endpoint.auth === "webhook" ? await readText(request, webhookBytesMax) : undefined;
+  const raw =
+    endpoint.auth === "webhook" ? await readText(request, bodyBytesMaxOf(endpoint)) : undefined;
   const { headers } = request;
   const file = form?.file;
   return {
@@ -103,8 +101,12 @@ async function inputOf(
   } as AnyInput;
 }
 
-async function readWatchedBody(ctx: Context, request: Request): Promise<unknown> {
-  const body = await readJsonBody(request, bodyBytesMax);
+async function readWatchedBody(
+  ctx: Context,
+  request: Request,
+  endpoint: Endpoint,
+): Promise<unknown> {
+  const body = await readJsonBody(request, bodyBytesMaxOf(endpoint));
   watchAuthFields(ctx, body);
   return body;
 }
