@@ -1,5 +1,4 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { finished } from "node:stream";
 import { type BodyLimits, bodyLimits } from "../../body-limits.js";
 
 /** The platform's limit for a body whose length is stated; any other is counted by the function that reads it. */
@@ -24,35 +23,31 @@ export function streamBody(request: Request, incoming: IncomingMessage): void {
 }
 
 function bodyOf(incoming: IncomingMessage): ReadableStream<Uint8Array> {
-  let isWanted = false;
-  let isOver = false;
-  let passOn = () => {};
+  let stop = () => {};
   return new ReadableStream<Uint8Array>(
     {
-      start(controller) {
-        passOn = () => {
-          // All that has come in, as one chunk, however many the sender made of it.
-          const bytes: Buffer | null = isWanted ? incoming.read() : null;
-          if (bytes === null) return;
-          isWanted = false;
-          controller.enqueue(bytes);
+      pull(controller) {
+        stop();
+        const finish = (settle: () => void) => {
+          stop();
+          settle();
         };
-        incoming.on("readable", passOn);
-        finished(incoming, { writable: false }, (error) => {
-          if (isOver) return;
-          isOver = true;
-          if (error) controller.error(error);
-          else controller.close();
-        });
+        const onReadable = () => {
+          // All that has come in, as one chunk, however many the sender made of it.
+          const bytes: Buffer | null = incoming.read();
+          if (bytes !== null) finish(() => controller.enqueue(bytes));
+        };
+        const onEnd = () => finish(() => controller.close());
+        const onClose = () => finish(() => controller.error(incoming.errored));
+        stop = () => {
+          incoming.off("readable", onReadable).off("end", onEnd).off("close", onClose);
+        };
+        incoming.on("readable", onReadable).on("end", onEnd).on("close", onClose);
+        if (incoming.readableEnded) onEnd();
+        else if (incoming.destroyed) onClose();
+        else onReadable();
       },
-      pull() {
-        isWanted = true;
-        passOn();
-      },
-      cancel() {
-        isOver = true;
-        incoming.off("readable", passOn);
-      },
+      cancel: () => stop(),
     },
     { highWaterMark: 0 },
   );
