@@ -24,7 +24,7 @@ export interface IdempotencyKey {
 export interface Context {
   env: Env;
   db: Database;
-  /** The time of this request; one request sees one time. */
+  /** The time of this request; a handler sees one time. It is set anew after a slow body. */
   now: Date;
   correlationId: string;
   /** The route's template, such as `/api/user/sessions/:sessionId`. */

@@ -89,6 +89,11 @@ export const catalogue = {
     message: "This method is not supported here.",
     retryable: false,
   },
+  body_timeout: {
+    status: 408,
+    message: "The body took too long to arrive. Send it again.",
+    retryable: true,
+  },
   password_not_set: {
     status: 409,
     message: "This account has no password yet. Register it, or choose one by mail.",

@@ -8,6 +8,7 @@ const POST = endpoint({
   auth: "webhook",
   limits: [],
   anyHost: true,
+  bodyBytesMax: 256 * 1024,
   replies: { 204: null },
   errors: ["webhook_signature_invalid"],
   handle: ({ ctx, headers, raw }) =>

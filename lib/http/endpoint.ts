@@ -84,6 +84,8 @@ export interface EndpointSpec<A extends Auth, B extends Schema, Q extends Schema
   limits: PolicyName[];
   /** A closed object; absent when the endpoint takes no body. */
   body?: B;
+  /** The body's limit where its schema, or its sender, needs more than the default. */
+  bodyBytesMax?: number;
   /** The body is multipart with this file; `body` then describes its other parts. */
   upload?: Upload;
   /** A closed object of strings; absent when the endpoint takes no parameters. */
@@ -120,4 +122,12 @@ export function endpoint<
 >(spec: EndpointSpec<A, B, Q>): Endpoint {
   // The pass hands in exactly what `auth`, `body` and `query` promise, which types cannot follow.
   return spec as unknown as Endpoint;
+}
+
+/** One that limits count by is read before the caller is known. */
+const bytesMaxByDefault = { counted: 16 * 1024, other: 64 * 1024 };
+
+/** How many bytes the JSON or raw body of a request may have. */
+export function bodyBytesMaxOf({ bodyBytesMax, subject }: Endpoint): number {
+  return bodyBytesMax ?? bytesMaxByDefault[subject ? "counted" : "other"];
 }

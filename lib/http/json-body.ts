@@ -1,13 +1,17 @@
 import { AppError, type FieldError } from "../errors.js";
+import { readBytes } from "./body-bytes.js";
 import { jsonPointer } from "./json-pointer.js";
 import { fieldsMax } from "./validation.js";
 
 const depthMax = 32;
 
+/** More elements or names than any schema takes: what is longer is refused before it is looked through. */
+export const membersMax = 1000;
+
 /**
- * The JSON body of a request, of at most `bytesMax`. Throws `unsupported_media_type`, `payload_too_large` (counted as it
- * streams), `malformed_body` (UTF-8, JSON, depth, prototype keys) or `validation_failed` (NUL and lone
- * surrogates, which Postgres cannot hold).
+ * The JSON body of a request, of at most `bytesMax`. Throws what `readBytes` throws,
+ * `unsupported_media_type`, `malformed_body` (UTF-8, JSON, depth, prototype keys) or `validation_failed`
+ * (too many members; NUL and lone surrogates, which Postgres cannot hold).
  */
 export async function readJsonBody(request: Request, bytesMax: number): Promise<unknown> {
   requireJson(request.headers);
@@ -34,7 +38,7 @@ export function isStorable(text: string): boolean {
   return !text.includes("\0") && text.isWellFormed();
 }
 
-/** A body as it was sent, of at most `bytesMax`. Throws `payload_too_large` or `malformed_body`. */
+/** A body as it was sent, of at most `bytesMax`. Throws what `readBytes` throws, or `malformed_body`. */
 export async function readText(request: Request, bytesMax: number): Promise<string> {
   return decodeUtf8(await readBytes(request, bytesMax));
 }
@@ -46,41 +50,6 @@ function requireJson(headers: Headers): void {
   const encoding = headers.get("content-encoding")?.toLowerCase() ?? "identity";
   if (type.trim() !== "application/json" || !isUtf8 || encoding !== "identity") {
     throw new AppError("unsupported_media_type");
-  }
-}
-
-/** The bytes of a body, of at most `bytesMax`. Throws `payload_too_large` or `malformed_body`. */
-export async function readBytes(request: Request, bytesMax: number): Promise<Uint8Array> {
-  const declared = request.headers.get("content-length");
-  if (declared !== null && Number(declared) > bytesMax) throw new AppError("payload_too_large");
-  // A declared length is enforced by HTTP itself, so that the fast way is safe.
-  if (declared !== null) {
-    const bytes = new Uint8Array(await received(request.arrayBuffer()));
-    if (bytes.byteLength > bytesMax) throw new AppError("payload_too_large");
-    return bytes;
-  }
-  const chunks: Uint8Array[] = [];
-  let total = 0;
-  const reader = request.body?.getReader();
-  while (reader) {
-    const { done, value } = await received(reader.read());
-    if (done) break;
-    total += value.byteLength;
-    if (total > bytesMax) {
-      await reader.cancel();
-      throw new AppError("payload_too_large");
-    }
-    chunks.push(value);
-  }
-  return Buffer.concat(chunks);
-}
-
-/** A body that stops half-way is the sender's failure, not ours. */
-async function received<T>(part: Promise<T>): Promise<T> {
-  try {
-    return await part;
-  } catch (cause) {
-    throw new AppError("malformed_body", { cause });
   }
 }
 
@@ -98,26 +67,36 @@ export function decodeUtf8(bytes: Uint8Array): string {
 function inspect(value: unknown, path: string[], refused: FieldError[]): void {
   if (refused.length >= fieldsMax) return;
   if (typeof value === "string") {
-    if (!isStorable(value)) refused.push(notStorable(path));
+    if (!isStorable(value)) refused.push(refusal(path, "invalid_text"));
     return;
   }
   if (typeof value !== "object" || value === null) return;
   if (path.length >= depthMax) throw new AppError("malformed_body");
+  const members = Array.isArray(value) ? value.length : Object.keys(value).length;
+  if (members > membersMax) {
+    refused.push(refusal(path, "too_big"));
+    return;
+  }
   for (const name of Object.keys(value)) {
     if (name === "__proto__" || name === "constructor") throw new AppError("malformed_body");
     if (!isStorable(name)) {
-      refused.push(notStorable(path));
+      refused.push(refusal(path, "invalid_text"));
       continue;
     }
-    // One path for the whole walk: a copy for each of a megabyte's elements would take seconds.
+    // One path for the whole walk, so that an element costs no copy of it.
     path.push(name);
     inspect((value as Record<string, unknown>)[name], path, refused);
     path.pop();
   }
 }
 
-const notStorable = (path: string[]): FieldError => ({
+const messages = {
+  invalid_text: "Text must not hold NUL or lone surrogates.",
+  too_big: `There must be no more than ${membersMax} elements or fields.`,
+};
+
+const refusal = (path: string[], code: keyof typeof messages): FieldError => ({
   pointer: jsonPointer(path),
-  code: "invalid_text",
-  message: "Text must not hold NUL or lone surrogates.",
+  code,
+  message: messages[code],
 });

@@ -1,5 +1,6 @@
 import { AppError, type FieldError } from "../errors.js";
-import { decodeUtf8, isStorable, readBytes } from "./json-body.js";
+import { readBytes } from "./body-bytes.js";
+import { decodeUtf8, isStorable } from "./json-body.js";
 import { jsonPointer } from "./json-pointer.js";
 import { partsOf } from "./multipart-parts.js";
 import { fieldsMax } from "./validation.js";
@@ -24,7 +25,7 @@ const fieldsBytesMax = 16 * 1024;
 const partsMax = 32;
 
 /**
- * A multipart body with one file. Throws `multipart_needed`, `payload_too_large`, `malformed_body` or
+ * A multipart body with one file. Throws what `readBytes` throws, `multipart_needed`, `malformed_body` or
  * `validation_failed` with a pointer to the part: it is missing, empty, there twice, or a file in place
  * of a text.
  */

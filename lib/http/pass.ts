@@ -7,7 +7,7 @@ import { attemptFailed } from "../rate-limit/attempt-events.js";
 import { askRedis } from "./ask-redis.js";
 import { authenticate, requireStepUp } from "./authenticate.js";
 import { readCountedBody } from "./counted-body.js";
-import type { AnyInput, Client, Endpoint } from "./endpoint.js";
+import { type AnyInput, bodyBytesMaxOf, type Client, type Endpoint } from "./endpoint.js";
 import type { Exchange } from "./exchange.js";
 import { handleOnce } from "./handle-once.js";
 import { readJsonBody, readText, requireStorable } from "./json-body.js";
@@ -19,8 +19,8 @@ import { validBody } from "./valid-body.js";
 import { validated } from "./validation.js";
 import { watchAuthFields } from "./watch.js";
 
-const bodyBytesMax = 1024 * 1024;
-const webhookBytesMax = 256 * 1024;
+/** What was asked before a body is asked again after one that took longer. */
+const slowBodyMs = 5000;
 
 /**
  * The one pass of every request: token (no I/O) → body where a limit counts by it → one Redis round
@@ -60,21 +60,14 @@ interface Asked {
 }
 
 /** What the handler is given, once the caller's session and the form of the request have been accepted. */
-async function inputOf(
-  endpoint: Endpoint,
-  { ctx, request, params, url }: Exchange,
-  { claims, countedBody, client, keyHolder }: Asked,
-): Promise<AnyInput> {
-  const needsActor = endpoint.auth === "user" || endpoint.auth === "operator";
-  const actor =
-    claims && needsActor ? await requireLiveSession(ctx, claims, client.session) : undefined;
-  const operator =
-    claims && actor && endpoint.operation
-      ? requireOperator(ctx, actor, claims, endpoint.operation)
-      : keyHolder;
+async function inputOf(endpoint: Endpoint, exchange: Exchange, asked: Asked): Promise<AnyInput> {
+  const { ctx, request, params, url } = exchange;
+  const { claims, countedBody, client } = asked;
+  let caller = await callerOf(endpoint, ctx, asked);
   const isChange = endpoint.operation?.kind === "change";
   if (claims && (endpoint.stepUp || isChange)) requireStepUp(claims, ctx.now);
   const query = endpoint.query && validated(endpoint.query, queryOf(url));
+  const readAt = performance.now();
   const form = endpoint.upload && (await readMultipart(request, endpoint.upload));
   const body = endpoint.subject
     ? countedBody
@@ -82,10 +75,14 @@ async function inputOf(
       validBody(
         ctx,
         endpoint.body,
-        form ? form.fields : await readWatchedBody(ctx, request),
+        form ? form.fields : await readWatchedBody(ctx, request, endpoint),
         claims?.userId,
       );
-  const raw = endpoint.auth === "webhook" ? await readText(request, webhookBytesMax) : undefined;
+  const raw =
+    endpoint.auth === "webhook" ? await readText(request, bodyBytesMaxOf(endpoint)) : undefined;
+  if (!endpoint.subject && performance.now() - readAt > slowBodyMs) {
+    caller = await callerOf(endpoint, ctx, await askedAgain(endpoint, exchange, asked));
+  }
   const { headers } = request;
   const file = form?.file;
   return {
@@ -96,15 +93,42 @@ async function inputOf(
     params,
     client,
     claims,
-    actor,
-    operator,
+    ...caller,
     raw,
     file,
   } as AnyInput;
 }
 
-async function readWatchedBody(ctx: Context, request: Request): Promise<unknown> {
-  const body = await readJsonBody(request, bodyBytesMax);
+/** Who calls, once the session lives and may operate what the endpoint operates. */
+async function callerOf(
+  { auth, operation }: Endpoint,
+  ctx: Context,
+  { claims, client, keyHolder }: Asked,
+) {
+  const needsActor = auth === "user" || auth === "operator";
+  const actor =
+    claims && needsActor ? await requireLiveSession(ctx, claims, client.session) : undefined;
+  const operator =
+    claims && actor && operation ? requireOperator(ctx, actor, claims, operation) : keyHolder;
+  return { actor, operator };
+}
+
+/** The same, asked again without counting: during a body of minutes a session or a route group may have ended. */
+async function askedAgain(endpoint: Endpoint, exchange: Exchange, asked: Asked): Promise<Asked> {
+  exchange.ctx.now = new Date();
+  const key = shownOperatorKey(endpoint, exchange);
+  const uncounted = { ...endpoint, limits: [] };
+  const client = await askRedis(uncounted, exchange, asked.claims, undefined, key);
+  const keyHolder = key && (await requireKey(endpoint, exchange, key, client));
+  return { ...asked, client, keyHolder };
+}
+
+async function readWatchedBody(
+  ctx: Context,
+  request: Request,
+  endpoint: Endpoint,
+): Promise<unknown> {
+  const body = await readJsonBody(request, bodyBytesMaxOf(endpoint));
   watchAuthFields(ctx, body);
   return body;
 }

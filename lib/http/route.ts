@@ -40,14 +40,17 @@ export interface Route {
  */
 export function route(template: string, endpoints: Endpoints): Route {
   const methods = Object.keys(endpoints);
+  const servesAnyHost = Object.values(endpoints).some(({ anyHost }) => anyHost);
   const allow = [...methods, ...(endpoints.GET ? ["HEAD"] : []), "OPTIONS"].join(", ");
 
   async function answer(exchange: Exchange): Promise<Reply> {
     const { request, url, ctx } = exchange;
     const method = request.method === "HEAD" ? "GET" : request.method;
     const endpoint = isMethod(method) ? endpoints[method] : undefined;
-    if (!endpoint?.anyHost && !isHostAllowed(url, ctx.env)) throw new AppError("host_not_allowed");
-    if (request.method === "OPTIONS") {
+    // A load balancer's probe may be OPTIONS.
+    const anyHost = endpoint?.anyHost ?? (method === "OPTIONS" && servesAnyHost);
+    if (!anyHost && !isHostAllowed(url, ctx.env)) throw new AppError("host_not_allowed");
+    if (method === "OPTIONS") {
       return new Reply(204, undefined, { Allow: allow, ...preflightHeaders(allow) });
     }
     if (!endpoint) throw new AppError("method_not_allowed", { headers: { Allow: allow } });

@@ -23,4 +23,10 @@ describe("GET /api/livez", () => {
     const { status } = await call(livez, "GET", { url: "http://10.0.0.7:8080/api/livez" });
     expect(status).toBe(200);
   });
+
+  it("is served to a load balancer's probe, be it OPTIONS", async () => {
+    setEnvironment({ ALLOWED_HOSTS: "linguamate.com" });
+    const url = "http://10.0.0.7:8080/api/livez";
+    expect((await call(livez, "OPTIONS", { url })).status).toBe(204);
+  });
 });

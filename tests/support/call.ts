@@ -57,6 +57,7 @@ export async function call(
 /** Codes that the pipeline itself may answer on any route. */
 const universal: ErrorCode[] = [
   "malformed_body",
+  "body_timeout",
   "malformed_url",
   "token_missing",
   "token_invalid",

@@ -1,5 +1,7 @@
-import type { ServerResponse } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { bodyLimits } from "../../body-limits.js";
 import { errorReply } from "./error-reply.js";
+import { isBodyAwaited } from "./request-body.js";
 
 /** A function as its file exports it, and for how many seconds it may run. */
 export interface LoadedFunction {
@@ -18,7 +20,8 @@ const secondsMax = 300;
 
 /**
  * Run a function as the platform does: 500 without detail when it throws or gives no Response, 504
- * when `maxDuration` ends before its reply began; a reply that is still streaming then is cut.
+ * when `maxDuration` ends before its reply began; a reply that is still streaming then is cut. The time
+ * begins when the body is in.
  */
 export async function invoke(
   route: { path: string; load(): Promise<LoadedFunction> },
@@ -28,19 +31,26 @@ export async function invoke(
   try {
     const loaded = await route.load();
     const { promise: expired, resolve: expire } = deferred<Response>();
-    const timer = setTimeout(
-      () => {
-        if (outgoing.headersSent) outgoing.destroy();
-        else expire(errorReply("FUNCTION_INVOCATION_TIMEOUT", requestId));
-      },
-      (loaded.maxDuration ?? secondsMax) * 1000,
-    );
-    outgoing.once("close", () => clearTimeout(timer));
+    const stopTimer = afterBody(outgoing.req, (loaded.maxDuration ?? secondsMax) * 1000, () => {
+      if (outgoing.headersSent) outgoing.destroy();
+      else expire(errorReply("FUNCTION_INVOCATION_TIMEOUT", requestId));
+    });
+    outgoing.once("close", stopTimer);
     return adapted(await Promise.race([loaded.fetch(request), expired]));
   } catch (error) {
     log(`The function of ${route.path} failed.`, error);
     return errorReply("FUNCTION_INVOCATION_FAILED", requestId);
   }
+}
+
+/** Call `expire` when `ms` have passed during which no body was waited for. Returns what prevents it. */
+function afterBody(incoming: IncomingMessage, ms: number, expire: () => void): () => void {
+  const startedAt = performance.now();
+  const isWaiting = () =>
+    isBodyAwaited(incoming) && performance.now() - startedAt < bodyLimits.arrivalMsMax;
+  const timer = setTimeout(() => (isWaiting() ? timer.refresh() : expire()), ms);
+  incoming.once("end", () => timer.refresh());
+  return () => clearTimeout(timer);
 }
 
 /**

@@ -1,11 +1,12 @@
 import http, { type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import { getRequestListener, type HttpBindings } from "@hono/node-server";
+import { bodyLimits } from "../../body-limits.js";
 import { type Client, createClientReader } from "./client.js";
 import { compressReply } from "./compression.js";
 import { errorReply } from "./error-reply.js";
 import { invoke, type LoadedFunction } from "./invocation.js";
-import { holdBodyToLimit } from "./request-body.js";
+import { discardUnreadBody, isBodyTooLarge, streamBody } from "./request-body.js";
 import { createRequestId, setPlatformHeaders } from "./request-headers.js";
 import { createRouter } from "./routes.js";
 import { findStaticFile } from "./static-files.js";
@@ -37,6 +38,8 @@ export interface RunningServer {
   close(): Promise<void>;
 }
 
+/** The host of a request of HTTP/1.0 that names none, as load balancers ask for health. Never a real one (RFC 6761). */
+const hostUnknown = "unknown.invalid";
 const urlBytesMax = 14 * 1024;
 const headerBytesMax = 32 * 1024;
 
@@ -50,6 +53,9 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const answer = createAnswer(options);
   const listener = getRequestListener((request, env) => answer(request, env as HttpBindings), {
     errorHandler: () => errorReply("BAD_REQUEST", createRequestId()),
+    // What was not read of a body is discarded here.
+    autoCleanupIncoming: false,
+    hostname: hostUnknown,
   });
   let isClosing = false;
   const server = http.createServer(
@@ -57,7 +63,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       // Room for a URL and headers that are each too long, so that each gets its own status.
       maxHeaderSize: urlBytesMax + headerBytesMax + 2048,
       headersTimeout: 15_000,
-      requestTimeout: 120_000,
+      // Beyond what a body may take: who reads it, or discards it, decides.
+      requestTimeout: bodyLimits.arrivalMsMax + 60_000,
       connectionsCheckingInterval: 5_000,
       // Longer than the idle time of common load balancers (60 s), which then close first.
       keepAliveTimeout: 65_000,
@@ -67,6 +74,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       outgoing.once("close", () => inFlight.delete(outgoing));
       if (isClosing) outgoing.shouldKeepAlive = false;
       compressReply(incoming, outgoing);
+      discardUnreadBody(incoming, outgoing);
       void listener(incoming, outgoing);
     },
   );
@@ -105,8 +113,9 @@ function createAnswer(options: ServerOptions) {
     const requestId = createRequestId();
     const target = incoming.url ?? "";
     // The absolute form is for proxies; here its host could contradict the Host header.
-    if (!target.startsWith("/") || hasTwoHosts(incoming))
+    if (!target.startsWith("/") || !hasUsableHost(incoming)) {
       return errorReply("BAD_REQUEST", requestId);
+    }
     if (target.length > urlBytesMax) return errorReply("URL_TOO_LONG", requestId);
     if (headerBytes(incoming) > headerBytesMax) {
       return errorReply("REQUEST_HEADER_TOO_LARGE", requestId);
@@ -119,9 +128,8 @@ function createAnswer(options: ServerOptions) {
     const pathname = pathOf(request.url);
     const route = findRoute(pathname);
     if (!route) return answerFile(options.publicDirectory, pathname, request.method, requestId);
-    if (!(await holdBodyToLimit(incoming))) {
-      return errorReply("FUNCTION_PAYLOAD_TOO_LARGE", requestId);
-    }
+    if (isBodyTooLarge(incoming)) return errorReply("FUNCTION_PAYLOAD_TOO_LARGE", requestId);
+    streamBody(request, incoming);
     return invoke(route, request, { outgoing, requestId, log: options.log });
   };
 }
@@ -152,9 +160,10 @@ function joined(header: string | string[] | undefined): string | undefined {
   return header === undefined ? undefined : String(header);
 }
 
-/** RFC 9112, section 3.2: which of them is meant is anybody's guess. */
-function hasTwoHosts({ rawHeaders }: IncomingMessage): boolean {
-  return rawHeaders.filter((text, index) => index % 2 === 0 && /^host$/i.test(text)).length > 1;
+/** RFC 9112, section 3.2: one host, and none only in HTTP/1.0. */
+function hasUsableHost({ rawHeaders, headers, httpVersion }: IncomingMessage): boolean {
+  const hosts = rawHeaders.filter((text, index) => index % 2 === 0 && /^host$/i.test(text)).length;
+  return hosts === 1 ? headers.host !== "" : hosts === 0 && httpVersion === "1.0";
 }
 
 function headerBytes(incoming: IncomingMessage): number {

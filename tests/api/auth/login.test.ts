@@ -156,6 +156,19 @@ describe("POST /api/auth/login", () => {
       expect(Number(refused.headers.get("retry-after"))).toBeGreaterThan(0);
     });
 
+    it("counts no body that was refused for the memory of unfinished ones", async () => {
+      const ip = anAddress();
+      const slot = Symbol.for("linguamate.unfinishedBodies");
+      const shared = globalThis as { [slot]?: { bytes: number } };
+      const before = shared[slot];
+      shared[slot] = { bytes: 32 * 1024 * 1024 };
+      const answer = await call(login, "POST", { body: { email: 1 }, ip });
+      shared[slot] = before ?? { bytes: 0 };
+      expect(answer).toMatchObject({ status: 503, code: "service_unavailable" });
+      expect(answer.headers.get("retry-after")).toBe("20");
+      expect(await stores.redis("KEYS", `rate:auth-calls:ip:${ip}:*`)).toEqual([]);
+    });
+
     it("reads no large body before it has counted", async () => {
       const body = JSON.stringify({ email: "a".repeat(17_000) });
       const answer = await call(login, "POST", { body, ip: anAddress() });

@@ -1,0 +1,162 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { bodyLimits } from "../../../lib/body-limits.js";
+import { readBytes } from "../../../lib/http/body-bytes.js";
+
+const kilobyte = 1024;
+const megabyte = 1024 * kilobyte;
+const seconds = 1000;
+
+/** A body that the test sends piece by piece. */
+function upload(headers: Record<string, string> = {}) {
+  let controller!: ReadableStreamDefaultController<Uint8Array>;
+  let isCancelled = false;
+  const body = new ReadableStream<Uint8Array>({
+    start(given) {
+      controller = given;
+    },
+    cancel() {
+      isCancelled = true;
+    },
+  });
+  const request = new Request("http://localhost/", {
+    method: "POST",
+    body,
+    headers,
+    duplex: "half",
+  } as RequestInit);
+  return {
+    request,
+    send: (bytes: number) => controller.enqueue(new Uint8Array(bytes)),
+    end: () => isCancelled || controller.close(),
+    cut: () => controller.error(new Error("aborted")),
+    isCancelled: () => isCancelled,
+  };
+}
+
+/** What became of reading, as it stands now. */
+function outcomeOf(reading: Promise<Uint8Array>) {
+  const outcome: { length?: number; code?: string; retryAfterSeconds?: number } = {};
+  reading.then(
+    ({ length }) => Object.assign(outcome, { length }),
+    ({ code, retryAfterSeconds }) => Object.assign(outcome, { code, retryAfterSeconds }),
+  );
+  return outcome;
+}
+
+beforeEach(() => {
+  vi.useFakeTimers();
+});
+afterEach(() => {
+  expect(vi.getTimerCount()).toBe(0);
+  vi.useRealTimers();
+});
+
+const passed = (ms: number) => vi.advanceTimersByTimeAsync(ms);
+
+describe("the bytes of a body", () => {
+  it("are those that were sent, in their order", async () => {
+    const parts = ["one, ", "two, ", "and ", "three"].map((text) => Buffer.from(text));
+    const body = ReadableStream.from(parts);
+    const sent = new Request("http://localhost/", {
+      method: "POST",
+      body,
+      duplex: "half",
+    } as RequestInit);
+    expect(Buffer.from(await readBytes(sent, 19)).toString()).toBe("one, two, and three");
+  });
+});
+
+describe("the time of a body", () => {
+  it("ends after 20 s without a byte", async () => {
+    const slow = upload();
+    const outcome = outcomeOf(readBytes(slow.request, megabyte));
+    slow.send(10);
+    await passed(19 * seconds);
+    slow.send(10);
+    await passed(19 * seconds);
+    expect(outcome).toEqual({});
+    await passed(1 * seconds);
+    expect(outcome).toEqual({ code: "body_timeout" });
+    expect(slow.isCancelled()).toBe(true);
+  });
+
+  it("ends after 20 s when no byte came at all", async () => {
+    const silent = upload({ "content-length": "100" });
+    const outcome = outcomeOf(readBytes(silent.request, megabyte));
+    await passed(20 * seconds);
+    expect(outcome).toEqual({ code: "body_timeout" });
+  });
+
+  it("ends after 240 s in all, however steadily the bytes come", async () => {
+    const slow = upload();
+    const outcome = outcomeOf(readBytes(slow.request, megabyte));
+    for (let second = 0; second < 240; second += 10) {
+      slow.send(1);
+      await passed(10 * seconds - 1);
+      expect(outcome).toEqual({});
+      await passed(1);
+    }
+    expect(outcome).toEqual({ code: "body_timeout" });
+  });
+
+  it("is enough for 3.4 MB at 25 kB/s", async () => {
+    const slow = upload();
+    const outcome = outcomeOf(readBytes(slow.request, 4 * megabyte));
+    for (let second = 0; second < 136; second++) {
+      slow.send(25_000);
+      await passed(1 * seconds);
+    }
+    slow.end();
+    await passed(0);
+    expect(outcome).toEqual({ length: 3_400_000 });
+  });
+});
+
+describe("the memory of unfinished bodies", () => {
+  const full = async () => {
+    const uploads = Array.from({ length: 8 }, () => upload());
+    const outcomes = uploads.map(({ request }) => outcomeOf(readBytes(request, 4 * megabyte)));
+    for (const { send } of uploads) send(4 * megabyte);
+    await passed(0);
+    expect(outcomes).toEqual(uploads.map(() => ({})));
+    return uploads;
+  };
+  const sendMore = async () => {
+    const more = upload();
+    const outcome = outcomeOf(readBytes(more.request, 4 * megabyte));
+    more.send(4 * megabyte);
+    await passed(0);
+    more.end();
+    await passed(0);
+    return outcome;
+  };
+
+  it("is 32 MB at most, and a body beyond it is refused with the time after which to try again", async () => {
+    const uploads = await full();
+    expect(await sendMore()).toEqual({ code: "service_unavailable", retryAfterSeconds: 20 });
+    for (const { end } of uploads) end();
+    await passed(0);
+  });
+
+  it.each([
+    ["finished", ({ end }: ReturnType<typeof upload>) => end()],
+    ["cut by their sender", ({ cut }: ReturnType<typeof upload>) => cut()],
+    ["too large", ({ send }: ReturnType<typeof upload>) => send(1)],
+    ["late", () => vi.advanceTimersByTime(20 * seconds)],
+  ])("is given back once they are %s", async (_, finish) => {
+    for (const each of await full()) finish(each);
+    await passed(0);
+    for (const each of await full()) each.end();
+    await passed(0);
+  });
+
+  it("counts one buffer for each, however small the pieces are", async () => {
+    const tiny = upload();
+    const limits = { ...bodyLimits, unfinishedBytesMax: 4 * kilobyte };
+    const outcome = outcomeOf(readBytes(tiny.request, 4 * kilobyte, limits));
+    for (let sent = 0; sent < 4 * kilobyte; sent++) tiny.send(1);
+    tiny.end();
+    await passed(0);
+    expect(outcome).toEqual({ length: 4 * kilobyte });
+  });
+});

@@ -1,0 +1,65 @@
+import { decodeJwt } from "jose";
+import { afterEach, describe, expect, it, vi } from "vitest";
+import login from "../../../api/auth/login.js";
+import logout from "../../../api/auth/logout.js";
+import user from "../../../api/user/index.js";
+import { call } from "../../support/call.js";
+import { aUser } from "../../support/people.js";
+import { useStores } from "../../support/stores.js";
+
+const stores = useStores();
+const minutes = 60_000;
+
+/** A body before whose end something happens, after as long as the test says. */
+function slowly(body: unknown, ms: number, during: () => Promise<unknown> = async () => {}) {
+  return new ReadableStream(
+    {
+      async pull(controller) {
+        await during();
+        const now = performance.now.bind(performance);
+        vi.spyOn(performance, "now").mockImplementation(() => now() + ms);
+        vi.setSystemTime(Date.now() + ms);
+        controller.enqueue(Buffer.from(JSON.stringify(body)));
+        controller.close();
+      },
+    },
+    { highWaterMark: 0 },
+  );
+}
+
+afterEach(() => {
+  vi.restoreAllMocks();
+  vi.useRealTimers();
+});
+
+describe("a body that takes minutes", () => {
+  it("changes nothing for a session that ended during it", async () => {
+    vi.useFakeTimers({ toFake: ["Date"] });
+    const { accessToken: token } = await aUser({ name: "Grace" });
+    const body = slowly({ name: "Ada" }, 2 * minutes, () => call(logout, "POST", { token }));
+    expect(await call(user, "PATCH", { token, body })).toMatchObject({
+      status: 401,
+      code: "session_revoked",
+    });
+  });
+
+  it("is taken while the session lives, for one more round trip", async () => {
+    vi.useFakeTimers({ toFake: ["Date"] });
+    const { accessToken: token } = await aUser({ name: "Grace" });
+    await stores.resetCalls();
+    const body = slowly({ name: "Ada" }, 2 * minutes);
+    const { status, body: changed } = await call(user, "PATCH", { token, body });
+    expect([status, changed.name]).toEqual([200, "Ada"]);
+    expect(stores.calls()).toMatchObject({ redisTrips: 2, postgresCalls: 1 });
+  });
+
+  it("begins a session at the time at which it is in", async () => {
+    vi.useFakeTimers({ toFake: ["Date"] });
+    const { email, password } = await aUser();
+    const credentials = { email, password, device: { id: "slow-device" } };
+    const { status, body } = await call(login, "POST", { body: slowly(credentials, 4 * minutes) });
+    expect(status).toBe(200);
+    const ageMs = Date.now() - (decodeJwt(body.accessToken).iat ?? 0) * 1000;
+    expect(ageMs).toBeLessThan(1 * minutes);
+  });
+});

@@ -1,0 +1,67 @@
+import { resolve } from "node:path";
+import { describe, expect, it } from "vitest";
+import * as z from "zod";
+import { bodyBytesMaxOf } from "../../lib/http/endpoint.js";
+import { membersMax } from "../../lib/http/json-body.js";
+import type { Route } from "../../lib/http/route.js";
+import { sourceFiles } from "./source-files.js";
+
+type Schema = z.core.JSONSchema.JSONSchema;
+
+/**
+ * The bytes of the largest JSON that a schema takes, without white space. A free text has each character
+ * as `\u0000`, as some encoders write all but ASCII. Throws where something has no bound.
+ */
+function largest(schema: Schema, path = "body"): number {
+  const { anyOf, oneOf, const: only, enum: values, type, pattern } = schema;
+  const options = (anyOf ?? oneOf)?.map((option) => largest(option as Schema, path));
+  if (options) return Math.max(...options);
+  const literals = only === undefined ? values : [only];
+  if (literals) return Math.max(...literals.map((value) => JSON.stringify(value).length));
+  if (type === "null" || type === "boolean") return 5;
+  if (type === "number" || type === "integer") return 25;
+  if (type === "string") {
+    return 2 + (schema.maxLength === undefined ? lengthOf(pattern, path) : 6 * schema.maxLength);
+  }
+  if (type === "array") {
+    const count = bounded(schema.maxItems, path);
+    expect(count).toBeLessThanOrEqual(membersMax);
+    return count * (largest(schema.items as Schema, `${path}[]`) + 1) + 2;
+  }
+  if (type === "object" && schema.additionalProperties === false) {
+    const fields = Object.entries(schema.properties ?? {});
+    return fields.reduce(
+      (bytes, [name, field]) =>
+        bytes + name.length + 4 + largest(field as Schema, `${path}.${name}`),
+      2,
+    );
+  }
+  throw new Error(`${path} has no bound: ${JSON.stringify(schema)}`);
+}
+
+function bounded(max: number | undefined, path: string): number {
+  if (max === undefined) throw new Error(`${path} has no bound.`);
+  return max;
+}
+
+/** The length that a pattern without `*` and `+` allows at most: its own, with its counts. */
+function lengthOf(pattern: string | undefined, path: string): number {
+  if (pattern === undefined || /[*+]/.test(pattern.replace(/\\.|\[[^\]]*\]/g, ""))) {
+    throw new Error(`${path} has no bound: ${pattern}`);
+  }
+  const counts = [...pattern.matchAll(/\{(?:\d+,)?(\d+)\}/g)].map(([, max]) => Number(max));
+  return pattern.length + counts.reduce((sum, max) => sum + max, 0);
+}
+
+describe("the largest body that a schema takes", () => {
+  it.each(sourceFiles("api"))("is taken by %s", async (file) => {
+    const { default: route } = (await import(resolve(file))) as { default: Route };
+    for (const [method, endpoint] of Object.entries(route.endpoints)) {
+      if (!endpoint.body || endpoint.upload) continue;
+      const schema = z.toJSONSchema(endpoint.body, { io: "input", unrepresentable: "any" });
+      const bytes = largest(schema);
+      expect([method, bytes]).toEqual([method, expect.any(Number)]);
+      expect(bytes).toBeLessThanOrEqual(bodyBytesMaxOf(endpoint));
+    }
+  });
+});
