@@ -60,7 +60,7 @@ describe("GET /api/health", () => {
 
   it("asks each once, with the toolkit's key, and counts against no limit", async () => {
     const { headers } = await check();
-    expect(stores.calls()).toEqual({ redisTrips: 1, redisCommands: 2, postgresCalls: 1 });
+    expect(stores.calls()).toEqual({ redisTrips: 1, redisCommands: 4, postgresCalls: 1 });
     expect(headers.get("x-ratelimit-limit")).toBeNull();
     expect(toolkit.requests).toMatchObject([
       {
@@ -261,7 +261,7 @@ describe("GET /api/health", () => {
     const answers = await Promise.all(Array.from({ length: 50 }, check));
     expect(answers.every(({ status }) => status === 200)).toBe(true);
     for (let probe = 0; probe < 50; probe++) await check();
-    expect(stores.calls()).toEqual({ redisTrips: 1, redisCommands: 2, postgresCalls: 1 });
+    expect(stores.calls()).toEqual({ redisTrips: 1, redisCommands: 4, postgresCalls: 1 });
     expect(toolkit.requests).toHaveLength(1);
   });
 
