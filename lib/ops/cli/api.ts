@@ -40,7 +40,7 @@ const Changed = z.object({
 });
 
 const pending =
-  "Recorded, not yet in force: Redis did not take it, and is written again each second. Run the command again to see whether it is in force.";
+  "Redis has not taken it. It is written again each second; run the command again to see whether it is in force.";
 
 /** The operators' API of one deployment, over HTTP. */
 export function openApi({ url, credentials, reason, dryRun }: Options): Api {
@@ -78,9 +78,9 @@ export function openApi({ url, credentials, reason, dryRun }: Options): Api {
     async change(method, path, body = {}) {
       const answer = await ask(method, path, { ...body, reason, dryRun });
       const { done, undo, inForce } = Changed.parse(answer);
+      const what = dryRun ? `Would: ${done}` : done;
       const lines = [
-        dryRun ? `Would: ${done}` : done,
-        ...(inForce ? [] : [pending]),
+        ...(inForce ? [what] : [`Recorded, not yet in force: ${what}`, pending]),
         ...(undo ? [`Undo: ${undo}`] : []),
       ];
       return { body: answer, text: lines.map(visible).join("\n"), isProblem: !inForce };
