@@ -64,7 +64,8 @@ async function agreeOnRevokeAll(ctx: Context): Promise<void> {
   const trip = roundTrip(ctx);
   const [{ held, why }] = await Promise.all([readRevokeAll(trip), trip.send()]);
   const inRedis = held === null || why !== null ? 0 : Number(held);
-  if (why !== null) securityEvent(ctx, "revoke_all_ignored", { data: { value: held ?? "", why } });
+  if (why !== null)
+    securityEvent(ctx, "revoke_all_ignored", { data: { reason: `${held}: ${why}` } });
   const before = securitySettings.revokeAllBefore;
   const [settings] = await ctx.db
     .update(securitySettings)

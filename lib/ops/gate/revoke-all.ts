@@ -61,6 +61,6 @@ async function judge(ctx: Context, ms: number): Promise<string | null> {
   const trip = roundTrip(ctx);
   const [redisNowMs] = await Promise.all([readClock(trip), trip.send()]);
   const why = implausibility(ms, redisNowMs);
-  if (why !== null) securityEvent(ctx, "revoke_all_ignored", { data: { value: String(ms), why } });
+  if (why !== null) securityEvent(ctx, "revoke_all_ignored", { data: { reason: `${ms}: ${why}` } });
   return why;
 }
