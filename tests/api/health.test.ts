@@ -182,6 +182,13 @@ describe("GET /api/health", () => {
   it.each([
     ["OOM command not allowed when used memory > 'maxmemory'.", "full: it takes no writes"],
     ["READONLY You can't write against a read only replica.", "read-only: it takes no writes"],
+    ["NOREPLICAS Not enough good replicas to write.", "too few replicas: it takes no writes"],
+    [
+      "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist",
+      "it cannot save to disk: it takes no writes",
+    ],
+    ["LOADING Redis is loading the dataset in memory", "it answers LOADING"],
+    ["ERR DB index is out of range", "REDIS_URL names no database"],
     ["NOPERM this user has no permissions to run this command", "REDIS_URL is refused"],
   ])("warns when Redis answers and keeps nothing: %s", async (error, output) => {
     const { redis } = platform();
