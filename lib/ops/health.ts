@@ -160,7 +160,7 @@ function momentProblems({ held, ignored, why }: RevokeAllHeld): string[] {
   const shown = (text: string | null) => (text && /^-?\d{1,20}$/.test(text) ? ` ${text}` : "");
   if (why !== null) return [`revokeAllBefore${shown(held)} is ignored: ${why}`];
   if (ignored === null) return [];
-  return [`revokeAllBefore${shown(ignored)} was ignored and nobody was signed out by it`];
+  return [`revokeAllBefore${shown(ignored)} was ignored and ended no session`];
 }
 
 /** A refused key is a setting of ours; an outage is theirs. */
