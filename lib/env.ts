@@ -113,7 +113,10 @@ export const variables = z.object({
   SENTRY_TRACES_SAMPLE_RATE: share(0.2),
   SENTRY_PROFILES_SAMPLE_RATE: share(0.1),
   DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/ }).optional(),
-  REDIS_URL: z.url({ protocol: /^rediss?$/ }).optional(),
+  REDIS_URL: z
+    .url({ protocol: /^rediss?$/ })
+    .refine(hasDatabaseNumber, "after the host stands the number of a database, as /0, or nothing")
+    .optional(),
   UPSTASH_REDIS_REST_URL: httpUrl.optional(),
   UPSTASH_REDIS_REST_TOKEN: secret,
   EMBEDDED_STORES: z.enum(["true", "false"]).default("false"),
@@ -289,6 +292,11 @@ function secretWeakness(value: string, bytesMin = 32): string | undefined {
   if (Buffer.byteLength(value) < bytesMin) return `is shorter than ${bytesMin} bytes`;
   if (/change.?me|your.?secret|example|placeholder|^<.*>$/i.test(value)) return "is an example";
   return undefined;
+}
+
+/** A path that is no number would be read as database 0. */
+function hasDatabaseNumber(url: string): boolean {
+  return !URL.canParse(url) || /^(\/\d*)?$/.test(new URL(url).pathname);
 }
 
 /** As browsers write it, for it is compared as text: lower-case, no default port, no path. */

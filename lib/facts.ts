@@ -25,6 +25,8 @@ export interface Facts {
   externalCalls: ExternalCall[];
   /** The security events it caused, by name. */
   securityEvents: string[];
+  /** It ended, blocked or switched off what Redis has not taken yet. */
+  isPendingInRedis: boolean;
 }
 
 export function noFacts(): Facts {
@@ -34,5 +36,6 @@ export function noFacts(): Facts {
     limits: [],
     externalCalls: [],
     securityEvents: [],
+    isPendingInRedis: false,
   };
 }

@@ -7,7 +7,7 @@ import { oncePer } from "../once-per.js";
 import { keyedHash, keyedHashes } from "../secret.js";
 
 /** What every request ends in: the access log, the metrics and the alerts are made of it. */
-export interface RequestEvent extends Omit<Facts, "userId"> {
+export interface RequestEvent extends Omit<Facts, "userId" | "isPendingInRedis"> {
   /** When the request ended, in ms. */
   atMs: number;
   correlationId: string;

@@ -4,6 +4,8 @@ import { takeOverDrain } from "../events/take-over.js";
 import { workFailed } from "../observability/log-lines/http.js";
 import type { RequestReport } from "../observability/request-report.js";
 import { tellSentry } from "../observability/tell-sentry.js";
+import { catchUp } from "../ops/gate/catch-up.js";
+import { doesRedisLag } from "../redis/lag.js";
 import type { Exchange, Work } from "./exchange.js";
 
 /** Begin on the next turn of the event loop, when the reply is on its way. */
@@ -24,6 +26,7 @@ export async function afterReply(
   const isLate = late.externalCalls.length + late.securityEvents.length > 0;
   const toldAll = isLate ? Promise.all([told, toldLate(late)]) : told;
   await takeOverDrain(ctx);
+  if (doesRedisLag()) await catchUp(ctx);
   // After the other work, which is a part of the trace.
   if (report) await tellSentry(ctx.env, report);
   // Not awaited here: a hundred requests that wait for one batch would be kept in memory whole.

@@ -7,13 +7,17 @@ import {
 } from "../auth/session/live-session.js";
 import type { AccessClaims, ShownClaims } from "../auth/token/access-token.js";
 import type { Context } from "../context.js";
+import { redisRefusesWrites } from "../observability/log-lines/stores.js";
 import { securityEvent } from "../observability/security-events.js";
+import { effectiveRevokeAll } from "../ops/gate/revoke-all.js";
 import { blockMembers, requireServed } from "../ops/gate/serve.js";
 import { rateLimitHeaders } from "../rate-limit/headers.js";
 import { type Count, countRequest } from "../rate-limit/limiter.js";
 import { readBlocks } from "../redis/blocks.js";
 import { roundTrip } from "../redis/client.js";
 import { readGate } from "../redis/gate.js";
+import { doesRedisLag, redisLags } from "../redis/lag.js";
+import { writeRefusal } from "../redis/refused-writes.js";
 import { isTrusted } from "./caller-address.js";
 import type { BodySubject, Client, Endpoint } from "./endpoint.js";
 import type { Exchange } from "./exchange.js";
@@ -72,14 +76,17 @@ export async function askRedis(
     told.session === undefined ? ("unknown" as const) : readKeyState(trip, told.session),
     trip.send(),
   ]);
-  ctx.gate = gate.status === "fulfilled" ? gate.value : null;
+  const decides = doesRedisDecide(ctx, counted);
+  ctx.gate = decides && gate.status === "fulfilled" ? gate.value : null;
   const reserved = await settleCounts(ctx, counted, limits, subject);
-  await requireServed(ctx, members, blocked.status === "fulfilled" ? blocked.value : null).catch(
-    (refusal) => {
-      giveBackLater(ctx, reserved);
-      throw refusal;
-    },
-  );
+  if (ctx.gate) {
+    ctx.gate.revokeAllBefore = await effectiveRevokeAll(ctx, ctx.gate.revokeAllBefore);
+  }
+  const found = decides && blocked.status === "fulfilled" ? blocked.value : null;
+  await requireServed(ctx, members, found).catch((refusal) => {
+    giveBackLater(ctx, reserved);
+    throw refusal;
+  });
   for (const { limit, used, allowed } of reserved.counts) {
     ctx.facts.limits.push({ policy: limit.policy, used, max: limit.max, refused: !allowed });
   }
@@ -93,9 +100,23 @@ export async function askRedis(
     delayedUntil: delay && new Date(delay.resetsAtMs),
     reserved: { ...reserved, counts: refundable },
     session: needsSession ? sessionAnswer(ctx, session) : null,
-    keyState: keyState.status === "fulfilled" ? keyState.value : "unknown",
+    keyState: decides && keyState.status === "fulfilled" ? keyState.value : "unknown",
     revokeAllBefore: ctx.gate?.revokeAllBefore ?? 0,
   };
+}
+
+/**
+ * Whether what Redis says may be acted upon. Not after it has refused to count this very request: it
+ * takes no writes, and so may hold what has ended, been blocked or switched off since. Then, and until
+ * what it missed is repaired, Postgres decides as when Redis is away.
+ */
+function doesRedisDecide(ctx: Context, counted: PromiseSettledResult<Count[]>): boolean {
+  if (counted.status === "fulfilled") return !doesRedisLag();
+  if (writeRefusal(counted.reason)) {
+    if (!doesRedisLag()) redisRefusesWrites(ctx.correlationId, counted.reason);
+    redisLags();
+  }
+  return false;
 }
 
 /**

@@ -24,6 +24,7 @@ import {
   refundInPostgres,
 } from "../rate-limit/strict-fallback.js";
 import { roundTrip } from "../redis/client.js";
+import { writeRefusal } from "../redis/refused-writes.js";
 import { isTrusted } from "./caller-address.js";
 
 const redisAwaySeconds = 5;
@@ -72,8 +73,10 @@ export async function settleCounts(
   subject: Subject,
 ): Promise<Reservation> {
   if (inRedis.status === "fulfilled") return { counts: inRedis.value, countedIn: "redis" };
-  // Once in the two seconds that Redis is skipped, so that an outage does not flood the log.
-  if (!isRedisSkipped(inRedis.reason)) redisUnavailable(ctx.correlationId, inRedis.reason);
+  // Once in the two seconds that Redis is skipped, so that an outage does not flood the log; a refusal
+  // is logged where it is noticed first.
+  const isLogged = isRedisSkipped(inRedis.reason) || writeRefusal(inRedis.reason);
+  if (!isLogged) redisUnavailable(ctx.correlationId, inRedis.reason);
   if (applying.some(({ whenRedisFails }) => whenRedisFails === "deny")) {
     throw new AppError("service_unavailable", {
       cause: inRedis.reason,

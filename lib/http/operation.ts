@@ -11,6 +11,8 @@ export const Changed = z.strictObject({
   dryRun: z.boolean(),
   /** What was done, or would be, in a sentence. */
   done: z.string(),
+  /** False while Redis has not taken it: then it is recorded, and other instances may not know yet. */
+  inForce: z.boolean(),
   /** The command line that takes it back; null where nothing can. */
   undo: z.string().nullable(),
   detail: z.record(z.string(), z.unknown()),
@@ -94,7 +96,8 @@ export function operatorChange<S extends z.ZodRawShape>(spec: ChangeSpec<S>): En
       if (!dryRun) {
         securityEvent(ctx, "admin_action", { data: { operation: scope, account: operator.id } });
       }
-      return { dryRun, done, undo: dryRun ? null : undo, detail };
+      const inForce = !ctx.facts.isPendingInRedis;
+      return { dryRun, done, inForce, undo: dryRun ? null : undo, detail };
     },
   });
 }

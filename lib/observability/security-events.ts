@@ -31,6 +31,7 @@ export type SecurityEvent =
   | "unusual_usage"
   | "ip_blocked"
   | "break_glass"
+  | "revoke_all_ignored"
   | "admin_action";
 
 export interface SecurityDetails {

@@ -4,6 +4,8 @@ import type { Context } from "../context.js";
 import { refusalOf } from "../db/failures.js";
 import { safeErrors } from "../observability/safe-error.js";
 import { roundTrip } from "../redis/client.js";
+import { type WriteRefusal, writeRefusal } from "../redis/refused-writes.js";
+import { type RevokeAllHeld, readRevokeAll } from "../redis/revoke-all.js";
 import { version } from "../release.js";
 import { askHealth } from "../toolkit/health.js";
 
@@ -120,17 +122,45 @@ async function askRedis(ctx: Context): Promise<string | undefined> {
   const trip = roundTrip(ctx);
   const setting = trip.command<string[]>("CONFIG", "GET", "maxmemory-policy").catch(() => []);
   const writing = trip.command("SET", "health", "1", "EX", "60").catch((error: unknown) => {
-    const said = safeErrors(error)
-      .map(({ message }) => message)
-      .join(" ");
-    if (/\bOOM\b/.test(said)) throw new Unhealthy("full: it takes no writes");
-    if (/\bREADONLY\b/.test(said)) throw new Unhealthy(takesNoWrites);
-    if (!/\b(WRONGPASS|NOAUTH|NOPERM)\b/.test(said)) throw error;
-    const key = ctx.env.stores.upstash ? "UPSTASH_REDIS_REST_TOKEN" : "REDIS_URL";
-    throw new Unhealthy(`${key} is refused`);
+    throw redisProblem(ctx, error);
   });
-  const [, [, policy = "noeviction"]] = await Promise.all([writing, setting, trip.send()]);
-  return policy === "noeviction" ? undefined : `maxmemory-policy is ${policy}: set noeviction`;
+  const moment = readRevokeAll(trip).catch(() => null);
+  const asked = [writing, setting, moment, trip.send()] as const;
+  const [, [, policy = "noeviction"], revokeAll] = await Promise.all(asked);
+  const problems = [
+    ...(policy === "noeviction" ? [] : [`maxmemory-policy is ${policy}: set noeviction`]),
+    ...(revokeAll ? momentProblems(revokeAll) : []),
+  ];
+  return problems.join("; ") || undefined;
+}
+
+const refusedWrites: Record<Exclude<WriteRefusal, "NOPERM">, string> = {
+  OOM: "full: it takes no writes",
+  READONLY: takesNoWrites,
+  NOREPLICAS: "too few replicas: it takes no writes",
+  MISCONF: "it cannot save to disk: it takes no writes",
+};
+
+/** Whatever Redis answers, it is not unreachable. */
+function redisProblem({ env }: Context, error: unknown): unknown {
+  const refusal = writeRefusal(error);
+  if (refusal && refusal !== "NOPERM") return new Unhealthy(refusedWrites[refusal]);
+  const said = safeErrors(error)
+    .map(({ message }) => message)
+    .join(" ");
+  const key = env.stores.upstash ? "UPSTASH_REDIS_REST_TOKEN" : "REDIS_URL";
+  if (/\b(WRONGPASS|NOAUTH|NOPERM)\b/.test(said)) return new Unhealthy(`${key} is refused`);
+  if (/\bDB index is out of range\b/.test(said)) return new Unhealthy(`${key} names no database`);
+  const answer = /^[A-Z]{4,}(?= )/.exec(said)?.[0];
+  return answer ? new Unhealthy(`it answers ${answer}`) : error;
+}
+
+/** Anybody may ask: of what was written by hand, numbers alone are shown. */
+function momentProblems({ held, ignored, why }: RevokeAllHeld): string[] {
+  const shown = (text: string | null) => (text && /^-?\d{1,20}$/.test(text) ? ` ${text}` : "");
+  if (why !== null) return [`revokeAllBefore${shown(held)} is ignored: ${why}`];
+  if (ignored === null) return [];
+  return [`revokeAllBefore${shown(ignored)} was ignored and ended no session`];
 }
 
 /** A refused key is a setting of ours; an outage is theirs. */

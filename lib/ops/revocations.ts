@@ -4,12 +4,15 @@ import { getSubject } from "../auth/operator/subject.js";
 import { isLive } from "../auth/session/live-record.js";
 import { revokeSessions } from "../auth/session/session.js";
 import { deleteSessionKeys } from "../auth/session/session-keys.js";
+import { enforceEndsOf } from "../auth/session/sweep.js";
 import type { Context } from "../context.js";
 import { securitySettings, sessions, users } from "../db/schema/accounts.js";
 import { timestamp } from "../db/timestamp.js";
 import { AppError } from "../errors.js";
-import { redisUnavailable } from "../observability/log-lines/stores.js";
-import { writeGate } from "../redis/gate.js";
+import { mirrorUnwritten } from "../observability/log-lines/gate.js";
+import { roundTrip } from "../redis/client.js";
+import { enforce, enforceTimeoutMs } from "../redis/enforce.js";
+import { forgetIgnored, raiseRevokeAll } from "../redis/revoke-all.js";
 
 interface Act {
   by: Pick<AuditEntry, "actor" | "reason">;
@@ -63,9 +66,8 @@ async function end(ctx: Context, userId: string, entry: AuditEntry): Promise<str
     with revoked as ${revokeSessions(ctx, { userId }, "revoked_by_operator")},
     audited as (${auditIfAny(ctx, entry, sql`revoked`)})
     select id from revoked`);
-  const ids = rows.map(({ id }) => id);
-  await deleteSessionKeys(ctx, ids);
-  return ids;
+  await enforceEndsOf(ctx, userId);
+  return rows.map(({ id }) => id);
 }
 
 async function liveSessionsOf({ db }: Context, userId: string): Promise<string[]> {
@@ -76,32 +78,34 @@ async function liveSessionsOf({ db }: Context, userId: string): Promise<string[]
 
 /**
  * End every session that began before now, the caller's included: one row in Postgres, then the gate,
- * which each request reads. When Redis cannot be told, requests go by Postgres as long as it is away, and
- * the clock tells it within a minute of its return. Guests cannot sign in again: they lose their accounts.
+ * which each request reads. In both the later moment counts, for instances' clocks differ. Guests cannot sign in again: they lose their accounts.
  */
 export async function revokeEverybody(ctx: Context, { by, dryRun }: Act): Promise<Revoked> {
   const detail = await countLive(ctx);
   const done = `End every session: ${detail.sessions} are live, ${detail.guests} of them of guests, who cannot sign in again.`;
   if (dryRun) return { done, undo: null, detail };
   const before = securitySettings.revokeAllBefore;
-  await ctx.db.batch([
+  const [[settings]] = await ctx.db.batch([
     ctx.db
       .update(securitySettings)
-      .set({ revokeAllBefore: sql`greatest(${before}, ${timestamp(ctx.now)})` }),
+      .set({ revokeAllBefore: sql`greatest(${before}, ${timestamp(ctx.now)})` })
+      .returning(),
     auditRow(ctx, { ...by, action: "sessions.revoked_all", subjectId: "everybody" }),
   ]);
-  const told = await tellGate(ctx);
-  return { done, undo: null, detail: { ...detail, redis: told ? "told" : "told within a minute" } };
-}
-
-async function tellGate(ctx: Context): Promise<boolean> {
-  try {
-    await writeGate("revokeAllBefore", ctx.now.getTime());
-    return true;
-  } catch (error) {
-    redisUnavailable(ctx.correlationId, error);
-    return false;
-  }
+  const ms = (settings?.revokeAllBefore ?? ctx.now).getTime();
+  await enforce(
+    ctx,
+    async () => {
+      const trip = roundTrip(ctx);
+      await Promise.all([
+        raiseRevokeAll(trip, ms),
+        forgetIgnored(trip),
+        trip.send({ timeoutMs: enforceTimeoutMs }),
+      ]);
+    },
+    (error) => mirrorUnwritten(ctx.correlationId, error),
+  );
+  return { done, undo: null, detail };
 }
 
 async function countLive(ctx: Context): Promise<{ sessions: number; guests: number }> {

@@ -75,12 +75,15 @@ export function post(url: URL, call: HttpCall): Promise<HttpReply> {
 /** While a function is frozen between requests, no timer of the agents runs, and the servers hang up. */
 function dropConnectionsOfAFrozenProcess(): void {
   const now = Date.now();
-  if (now - lastCallAtMs > idleMsMax) {
-    for (const { freeSockets } of Object.values(agents)) {
-      for (const sockets of Object.values(freeSockets)) {
-        for (const socket of sockets ?? []) socket.destroy();
-      }
+  if (now - lastCallAtMs > idleMsMax) dropIdleConnections();
+  lastCallAtMs = now;
+}
+
+/** Make the next calls connect anew. */
+export function dropIdleConnections(): void {
+  for (const { freeSockets } of Object.values(agents)) {
+    for (const sockets of Object.values(freeSockets)) {
+      for (const socket of sockets ?? []) socket.destroy();
     }
   }
-  lastCallAtMs = now;
 }

@@ -1,16 +1,16 @@
-import { MomentMs } from "../moments.js";
-import { redis } from "./client.js";
 import type { RoundTrip } from "./round-trip.js";
 
 /** The hash `gate` holds what every request asks for besides what it is counted by. */
-const key = "gate";
+export const gateKey = "gate";
 
 /** Each field as Redis holds it, in the order in which they are asked for. */
 const fields = ["revokeAllBefore", "flags", "breaker:toolkit", "lastDrain"] as const;
-export type GateField = (typeof fields)[number];
 
 export interface Gate {
-  /** The moment before which every session has ended, in ms; null when Redis has lost it. */
+  /**
+   * The moment before which every session has ended, in ms; null when Redis has lost it. Written by hand,
+   * too: `revoke-all.ts` tells whether it can be meant.
+   */
   revokeAllBefore: number | null;
   /** The mirror of the flags; null when Redis has lost it. */
   flags: string | null;
@@ -22,25 +22,17 @@ export interface Gate {
 
 /** Ask for the gate within `trip`: one command. Rejects when Redis cannot answer. */
 export async function readGate(trip: RoundTrip): Promise<Gate> {
-  const [revokeAllBefore, flags, toolkitBreaker, lastDrain] = await trip.hashFields(key, ...fields);
+  const read = await trip.hashFields(gateKey, ...fields);
+  const [revokeAllBefore, flags, toolkitBreaker, lastDrain] = read;
   return {
-    revokeAllBefore: momentMs(revokeAllBefore),
+    revokeAllBefore: revokeAllBefore === null ? null : msOf(revokeAllBefore),
     flags: flags ?? null,
     toolkitBreaker: toolkitBreaker ?? null,
-    lastDrainMs: momentMs(lastDrain) ?? 0,
+    lastDrainMs: msOf(lastDrain) || 0,
   };
 }
 
-export async function writeGate(
-  field: GateField,
-  value: string | number,
-  asking?: Parameters<typeof redis>[0],
-): Promise<void> {
-  await redis(asking).hset(key, { [field]: value });
-}
-
-/** Written by hand, too: only what is a moment may reach the sessions and Postgres. */
-function momentMs(value: string | null | undefined): number | null {
-  const { data: ms } = MomentMs.safeParse(Number(value ?? Number.NaN));
-  return ms ?? null;
+/** NaN for what is no number. */
+export function msOf(text: string | null | undefined): number {
+  return text?.trim() ? Number(text) : Number.NaN;
 }

@@ -1,4 +1,5 @@
 import type { Requester } from "@upstash/redis";
+import type { RedisCall } from "../platform/platform.js";
 
 interface Waiting {
   resolve(result: unknown): void;
@@ -61,10 +62,15 @@ export class RoundTrip {
     return this.#add(command);
   }
 
-  async send(): Promise<void> {
+  /** Send it; with `timeoutMs` it waits so long for Redis, also for one that is skipped as failing. */
+  async send({ timeoutMs }: { timeoutMs?: number } = {}): Promise<void> {
     if (this.#commands.length === 0) return;
     try {
-      const call = { path: ["pipeline"], body: this.#commands };
+      const call: RedisCall = {
+        path: ["pipeline"],
+        body: this.#commands,
+        ...(timeoutMs !== undefined && { timeoutMs }),
+      };
       const replies = (await this.#redis.request(call)) as unknown as Reply[];
       this.#waiting.forEach((waiting, index) => {
         const { error, result } = replies[index] ?? { error: "The reply is incomplete." };

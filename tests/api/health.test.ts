@@ -60,7 +60,7 @@ describe("GET /api/health", () => {
 
   it("asks each once, with the toolkit's key, and counts against no limit", async () => {
     const { headers } = await check();
-    expect(stores.calls()).toEqual({ redisTrips: 1, redisCommands: 2, postgresCalls: 1 });
+    expect(stores.calls()).toEqual({ redisTrips: 1, redisCommands: 4, postgresCalls: 1 });
     expect(headers.get("x-ratelimit-limit")).toBeNull();
     expect(toolkit.requests).toMatchObject([
       {
@@ -182,6 +182,13 @@ describe("GET /api/health", () => {
   it.each([
     ["OOM command not allowed when used memory > 'maxmemory'.", "full: it takes no writes"],
     ["READONLY You can't write against a read only replica.", "read-only: it takes no writes"],
+    ["NOREPLICAS Not enough good replicas to write.", "too few replicas: it takes no writes"],
+    [
+      "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist",
+      "it cannot save to disk: it takes no writes",
+    ],
+    ["LOADING Redis is loading the dataset in memory", "it answers LOADING"],
+    ["ERR DB index is out of range", "REDIS_URL names no database"],
     ["NOPERM this user has no permissions to run this command", "REDIS_URL is refused"],
   ])("warns when Redis answers and keeps nothing: %s", async (error, output) => {
     const { redis } = platform();
@@ -261,7 +268,7 @@ describe("GET /api/health", () => {
     const answers = await Promise.all(Array.from({ length: 50 }, check));
     expect(answers.every(({ status }) => status === 200)).toBe(true);
     for (let probe = 0; probe < 50; probe++) await check();
-    expect(stores.calls()).toEqual({ redisTrips: 1, redisCommands: 2, postgresCalls: 1 });
+    expect(stores.calls()).toEqual({ redisTrips: 1, redisCommands: 4, postgresCalls: 1 });
     expect(toolkit.requests).toHaveLength(1);
   });
 

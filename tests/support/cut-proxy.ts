@@ -1,22 +1,30 @@
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 
-/** A store's port that can be cut off: standing connections break, in the midst of a reply too. */
+/** A store's port that can be cut off, slow, and lead elsewhere. */
 export interface CutProxy {
   /** The address of the store, through the proxy. */
   url: string;
+  /** Standing connections break, in the midst of a reply too, and new ones are refused. */
   cut(): void;
   mend(): void;
+  /** What passes in either direction takes so long. */
+  slow(ms: number): void;
+  /** New connections go to another store; standing ones stay where they are. */
+  lead(target: string): void;
   close(): Promise<void>;
 }
 
 export async function startCutProxy(target: string): Promise<CutProxy> {
-  const { hostname, port } = new URL(target);
+  let leadsTo = new URL(target);
+  let delayMs = 0;
   const sockets = new Set<Socket>();
   let isCut = false;
+  const passOn = (bytes: Buffer, to: Socket) =>
+    delayMs > 0 ? setTimeout(() => to.write(bytes), delayMs) : to.write(bytes);
   const server = createServer((incoming) => {
     if (isCut) return void incoming.resetAndDestroy();
-    const outgoing = connect(Number(port), hostname);
+    const outgoing = connect(Number(leadsTo.port), leadsTo.hostname);
     for (const socket of [incoming, outgoing]) {
       sockets.add(socket);
       socket.on("error", () => {});
@@ -25,7 +33,8 @@ export async function startCutProxy(target: string): Promise<CutProxy> {
         for (const end of [incoming, outgoing]) end.destroy();
       });
     }
-    incoming.pipe(outgoing).pipe(incoming);
+    incoming.on("data", (bytes) => passOn(bytes, outgoing));
+    outgoing.on("data", (bytes) => passOn(bytes, incoming));
   }).listen(0, "127.0.0.1");
   await once(server, "listening");
   const proxied = new URL(target);
@@ -42,6 +51,12 @@ export async function startCutProxy(target: string): Promise<CutProxy> {
     },
     mend() {
       isCut = false;
+    },
+    slow(ms) {
+      delayMs = ms;
+    },
+    lead(other) {
+      leadsTo = new URL(other);
     },
     async close() {
       breakAll();

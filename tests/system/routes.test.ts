@@ -24,6 +24,17 @@ describe("every file of api/", () => {
   });
 });
 
+describe("every endpoint that acts for a session", () => {
+  // A Redis that takes no writes is noticed by the count: without one, a session that has ended would live.
+  it.each(files)("%s counts its requests in Redis", async (file) => {
+    const { default: route } = (await import(resolve(file))) as { default: Route };
+    for (const { auth, limits } of Object.values(route.endpoints)) {
+      const isOfASession = ["user", "operator", "token", "optional"].includes(auth);
+      if (isOfASession) expect(limits).not.toEqual([]);
+    }
+  });
+});
+
 describe("the kill switches", () => {
   /** How the service is watched, steered and told of: nothing switches that off. */
   const neverSwitched = ["", "cron", "flags", "health", "livez", "metrics", "ops", "webhooks"];

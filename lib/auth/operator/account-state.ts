@@ -8,7 +8,7 @@ import { AppError } from "../../errors.js";
 import { newMailId, noticeOf, queueNotice } from "../../mail/outbox.js";
 import { secondFactorChanged } from "../second-factor/change.js";
 import { lockAccount, type RevocationReason } from "../session/session.js";
-import { deleteSessionKeys } from "../session/session-keys.js";
+import { enforceEndsOf } from "../session/sweep.js";
 import { type Operator, requireAdmin } from "./operator.js";
 import { endTokensOf, lockRoles, otherAdmin } from "./role.js";
 import type { SubjectAccount } from "./subject.js";
@@ -148,6 +148,6 @@ async function change(
   const [found] = rows;
   if (!found) throw new AppError("not_found");
   if (found.blocked) throw new AppError("last_admin");
-  await deleteSessionKeys(ctx, found.ended);
+  if (ending && !dryRun) await enforceEndsOf(ctx, subject.id);
   return { changed: dryRun ? wouldChange : found.changed, sessionsEnded: found.ended.length };
 }

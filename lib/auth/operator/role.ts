@@ -10,7 +10,7 @@ import { AppError } from "../../errors.js";
 import { isPersonBlocked } from "../account-block.js";
 import { confirmedSecret } from "../second-factor/second-factor.js";
 import { lockAccount, type RevocationReason } from "../session/session.js";
-import { deleteSessionKeys } from "../session/session-keys.js";
+import { enforceEndsOf } from "../session/sweep.js";
 import { type Operator, requireAdmin } from "./operator.js";
 import { maskedEmail, type SubjectAccount } from "./subject.js";
 
@@ -94,7 +94,7 @@ export async function changeRole(
   }
   if (!found.is_fit) throw new AppError("account_unfit");
   if (!found.leaves_an_admin) throw new AppError("last_admin");
-  await deleteSessionKeys(ctx, found.ended);
+  if (!dryRun) await enforceEndsOf(ctx, id);
   return { changed: found.role !== role, sessionsEnded: found.ended.length };
 }
 

@@ -1,7 +1,7 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import type { Context, Role } from "../../context.js";
 import { sessionKeysUndeleted } from "../../observability/log-lines/sessions.js";
 import { roundTrip } from "../../redis/client.js";
+import { enforce, enforceTimeoutMs } from "../../redis/enforce.js";
 import { type RoundTrip, script } from "../../redis/round-trip.js";
 import { idleMs } from "./lifetime.js";
 
@@ -75,7 +75,10 @@ if redis.call("EXISTS", KEYS[1]) == 1 then redis.call("HSET", KEYS[1], "role", A
  */
 export async function changeSessionRole(ctx: Context, id: string, role: Role): Promise<void> {
   const trip = roundTrip(ctx);
-  await Promise.all([trip.script(setRole, [sessionKey(id)], [role]), trip.send()]);
+  await Promise.all([
+    trip.script(setRole, [sessionKey(id)], [role]),
+    trip.send({ timeoutMs: enforceTimeoutMs }),
+  ]);
 }
 
 /** Delete the keys of sessions that have ended, within `trip`. Doing it twice is harmless. */
@@ -88,26 +91,15 @@ export async function endSessionKeys(trip: RoundTrip, ids: string[]): Promise<vo
   );
 }
 
-/**
- * The same in a trip of its own. When Redis cannot, it is tried once more after the reply; when it still
- * cannot, the sweep of each minute does it, from the records.
- */
+/** The same in a trip of its own, after the record was written. It is repeated until Redis has done it. */
 export async function deleteSessionKeys(ctx: Context, ids: string[]): Promise<void> {
-  try {
-    await endInOwnTrip(ctx, ids);
-  } catch (error) {
-    sessionKeysUndeleted(ctx.correlationId, ids.length, error);
-    ctx.after(async () => {
-      await sleep(repetitionMs);
-      await endInOwnTrip(ctx, ids).catch(() => undefined);
-    });
-  }
-}
-
-/** A little longer than a Redis that failed is skipped. */
-const repetitionMs = 2500;
-
-async function endInOwnTrip(ctx: Context, ids: string[]): Promise<void> {
-  const trip = roundTrip(ctx);
-  await Promise.all([endSessionKeys(trip, ids), trip.send()]);
+  if (ids.length === 0) return;
+  await enforce(
+    ctx,
+    async () => {
+      const trip = roundTrip(ctx);
+      await Promise.all([endSessionKeys(trip, ids), trip.send({ timeoutMs: enforceTimeoutMs })]);
+    },
+    (error) => sessionKeysUndeleted(ctx.correlationId, ids.length, error),
+  );
 }

@@ -5,11 +5,13 @@ import { lacksRequiredRow } from "../../db/failures.js";
 import { users } from "../../db/schema/accounts.js";
 import { writeOnce } from "../../db/write-once.js";
 import { AppError } from "../../errors.js";
+import { sessionKeysUndeleted } from "../../observability/log-lines/sessions.js";
 import { securityEvent } from "../../observability/security-events.js";
 import { attemptSucceeded } from "../../rate-limit/attempt-events.js";
 import { forgive, type Reservation, takeReserved } from "../../rate-limit/limiter.js";
 import { forgiveInPostgres } from "../../rate-limit/strict-fallback.js";
 import { roundTrip } from "../../redis/client.js";
+import { enforce, enforceTimeoutMs } from "../../redis/enforce.js";
 import type { UserRow } from "../../user/user.js";
 import { issueTokenPair, type TokenPair } from "../token/token-pair.js";
 import type { Device } from "./device.js";
@@ -121,9 +123,13 @@ export async function finishSignIn(
   const role = actingRole(user.role, row.authMethods);
   await Promise.allSettled([
     writeSessionKey(trip, { ...row, role }, ctx.now),
-    endSessionKeys(trip, endedIds),
+    enforce(
+      ctx,
+      () => endSessionKeys(trip, endedIds),
+      (error) => sessionKeysUndeleted(ctx.correlationId, endedIds.length, error),
+    ),
     forgive(trip, reserved),
-    trip.send(),
+    trip.send(endedIds.length > 0 ? { timeoutMs: enforceTimeoutMs } : {}),
   ]);
   if (reserved.countedIn === "postgres") {
     ctx.after(() => forgiveInPostgres(ctx, reserved.counts));

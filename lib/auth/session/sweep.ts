@@ -1,8 +1,11 @@
-import { and, gt, isNotNull, sql } from "drizzle-orm";
+import { and, eq, gt, isNotNull, sql } from "drizzle-orm";
 import type { Context } from "../../context.js";
 import { securitySettings, sessions } from "../../db/schema/accounts.js";
+import { sessionKeysUndeleted } from "../../observability/log-lines/sessions.js";
+import { securityEvent } from "../../observability/security-events.js";
 import { roundTrip } from "../../redis/client.js";
-import { readGate, writeGate } from "../../redis/gate.js";
+import { enforce, enforceTimeoutMs } from "../../redis/enforce.js";
+import { raiseRevokeAll, readRevokeAll } from "../../redis/revoke-all.js";
 import { endSessionKeys } from "./session-keys.js";
 
 const marginSeconds = 120;
@@ -15,30 +18,64 @@ const sessionsPerTrip = 500;
  * to how many sessions that were; rejects when a store is away. Running it twice changes nothing.
  */
 export async function sweepSessionKeys(ctx: Context): Promise<number> {
+  const count = await endRecent(ctx);
+  await agreeOnRevokeAll(ctx);
+  return count;
+}
+
+/**
+ * The same of one account's sessions, after they were ended; also of those whose end Redis has missed
+ * before, so that a repetition tells truly whether they have all ended. Never rejects.
+ */
+export async function enforceEndsOf(ctx: Context, userId: string): Promise<void> {
+  await enforce(
+    ctx,
+    () => endRecent(ctx, userId),
+    (error) => sessionKeysUndeleted(ctx.correlationId, undefined, error),
+  );
+}
+
+async function endRecent(ctx: Context, userId?: string): Promise<number> {
   const lifeMs = (ctx.env.jwt.accessTtlSeconds + marginSeconds) * 1000;
   const since = new Date(ctx.now.getTime() - lifeMs);
   const revoked = await ctx.db
     .select({ id: sessions.id })
     .from(sessions)
-    .where(and(isNotNull(sessions.revokedAt), gt(sessions.revokedAt, since)));
+    .where(
+      and(
+        isNotNull(sessions.revokedAt),
+        gt(sessions.revokedAt, since),
+        userId === undefined ? undefined : eq(sessions.userId, userId),
+      ),
+    );
   for (let from = 0; from < revoked.length; from += sessionsPerTrip) {
     const ids = revoked.slice(from, from + sessionsPerTrip).map(({ id }) => id);
     const trip = roundTrip(ctx);
-    await Promise.all([endSessionKeys(trip, ids), trip.send()]);
+    await Promise.all([endSessionKeys(trip, ids), trip.send({ timeoutMs: enforceTimeoutMs })]);
   }
-  await agreeOnRevokeAll(ctx);
   return revoked.length;
 }
 
-/** The later of the two moments counts, so that `HSET gate revokeAllBefore <ms>` by hand stays. */
+/**
+ * The later of the two moments counts, so that `HSET gate revokeAllBefore <ms>` by hand stays. One that
+ * cannot be meant never reaches Postgres, and gives way to the recorded one.
+ */
 async function agreeOnRevokeAll(ctx: Context): Promise<void> {
   const trip = roundTrip(ctx);
-  const [{ revokeAllBefore: inRedis }] = await Promise.all([readGate(trip), trip.send()]);
+  const [{ held, why }] = await Promise.all([readRevokeAll(trip), trip.send()]);
+  const inRedis = held === null || why !== null ? 0 : Number(held);
+  if (why !== null)
+    securityEvent(ctx, "revoke_all_ignored", { data: { reason: `${held}: ${why}` } });
   const before = securitySettings.revokeAllBefore;
   const [settings] = await ctx.db
     .update(securitySettings)
-    .set({ revokeAllBefore: sql`greatest(${before}, to_timestamp(${(inRedis ?? 0) / 1000}))` })
+    .set({ revokeAllBefore: sql`greatest(${before}, to_timestamp(${inRedis / 1000}))` })
     .returning();
   const agreed = settings?.revokeAllBefore.getTime() ?? 0;
-  if (inRedis === null || agreed > inRedis) await writeGate("revokeAllBefore", agreed, ctx);
+  if (held !== String(agreed)) await raise(ctx, agreed);
+}
+
+async function raise(ctx: Context, ms: number): Promise<void> {
+  const trip = roundTrip(ctx);
+  await Promise.all([raiseRevokeAll(trip, ms), trip.send({ timeoutMs: enforceTimeoutMs })]);
 }

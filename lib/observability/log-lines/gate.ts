@@ -17,3 +17,12 @@ export function mirrorUnwritten(correlationId: string, error: unknown): void {
     "Redis does not hold the newest flags and blocks yet",
   );
 }
+
+/** Redis has taken what it refused or missed before, and decides again. */
+export function redisCaughtUp(correlationId: string): void {
+  log(
+    "NOTICE",
+    { evt: "redis_caught_up", cat: "ops", correlationId },
+    "Redis holds everything again that was ended, blocked or switched off",
+  );
+}

@@ -11,8 +11,12 @@ export function sessionsRevoked(correlationId: string, userId: string, ids: stri
   }
 }
 
-/** Sessions have ended whose keys Redis could not delete: the sweep of each minute repeats it. */
-export function sessionKeysUndeleted(correlationId: string, count: number, error: unknown): void {
+/** Sessions have ended whose keys Redis could not delete: it is repeated each second. `count`: if known. */
+export function sessionKeysUndeleted(
+  correlationId: string,
+  count: number | undefined,
+  error: unknown,
+): void {
   log(
     "WARN",
     {

@@ -9,6 +9,15 @@ export function redisUnavailable(correlationId: string, error: unknown): void {
   );
 }
 
+/** Redis answers and takes no writes. Logged once, until it has taken what it refused. */
+export function redisRefusesWrites(correlationId: string, error: unknown): void {
+  log(
+    "WARN",
+    { evt: "redis_refuses_writes", cat: "redis", correlationId, data: errorFields(error) },
+    "Redis refuses writes; sessions, blocks and flags are read from Postgres",
+  );
+}
+
 /** A call of Postgres took long. `statement` is its text, in which no value stands. */
 export function slowStatement(
   correlationId: string | undefined,

@@ -6,7 +6,7 @@ import { type Operator, requireAdmin } from "../../auth/operator/operator.js";
 import { endTokensOf, lockRoles, stillDecides } from "../../auth/operator/role.js";
 import { getSubject } from "../../auth/operator/subject.js";
 import { lockAccount, revokeSessions } from "../../auth/session/session.js";
-import { deleteSessionKeys } from "../../auth/session/session-keys.js";
+import { enforceEndsOf } from "../../auth/session/sweep.js";
 import type { Context } from "../../context.js";
 import { lacksRequiredRow } from "../../db/failures.js";
 import { users } from "../../db/schema/accounts.js";
@@ -144,13 +144,7 @@ export async function setBlock(
     .catch((error) => {
       throw lacksRequiredRow(error) ? new AppError("forbidden") : error;
     });
-  await Promise.all([
-    mirrorChange(ctx),
-    deleteSessionKeys(
-      ctx,
-      ended.map(({ id }) => id),
-    ),
-  ]);
+  await Promise.all([mirrorChange(ctx), enforceEndsOf(ctx, userId)]);
   return { id: row?.id ?? "", expiresAt, sessionsEnded: ended.length };
 }
 

@@ -1,3 +1,4 @@
+import * as z from "zod";
 import { type Result, UsageError } from "./command.js";
 import { FailedError, NotFoundError, RefusedError } from "./failures.js";
 import { exchange, type HttpAnswer, problemText } from "./http.js";
@@ -30,6 +31,16 @@ const advice: Record<string, string> = {
   session_expired: "Sign in again: `npm run ops -- login`.",
   reauth_required: "Show your second factor again: `npm run ops -- confirm`.",
 };
+
+/** Of an older release there is no `inForce`. */
+const Changed = z.object({
+  done: z.string(),
+  undo: z.string().nullable(),
+  inForce: z.boolean().default(true),
+});
+
+const pending =
+  "Redis has not taken it. It is written again each second; run the command again to see whether it is in force.";
 
 /** The operators' API of one deployment, over HTTP. */
 export function openApi({ url, credentials, reason, dryRun }: Options): Api {
@@ -66,9 +77,13 @@ export function openApi({ url, credentials, reason, dryRun }: Options): Api {
     },
     async change(method, path, body = {}) {
       const answer = await ask(method, path, { ...body, reason, dryRun });
-      const { done, undo } = answer as { done: string; undo: string | null };
-      const lines = [dryRun ? `Would: ${done}` : done, ...(undo ? [`Undo: ${undo}`] : [])];
-      return { body: answer, text: lines.map(visible).join("\n") };
+      const { done, undo, inForce } = Changed.parse(answer);
+      const what = dryRun ? `Would: ${done}` : done;
+      const lines = [
+        ...(inForce ? [what] : [`Recorded, not yet in force: ${what}`, pending]),
+        ...(undo ? [`Undo: ${undo}`] : []),
+      ];
+      return { body: answer, text: lines.map(visible).join("\n"), isProblem: !inForce };
     },
   };
 }

@@ -2,6 +2,9 @@ import type { Context } from "../../context.js";
 import { mirrorUnwritten } from "../../observability/log-lines/gate.js";
 import { blocksKeys, mirrorMark } from "../../redis/blocks.js";
 import { roundTrip } from "../../redis/client.js";
+import { enforce, enforceTimeoutMs } from "../../redis/enforce.js";
+import { gateKey } from "../../redis/gate.js";
+import { raiseRevokeAllLua } from "../../redis/revoke-all.js";
 import { script } from "../../redis/round-trip.js";
 import { flagsText } from "../flags/flags.js";
 import { readRecorded } from "./recorded-rules.js";
@@ -12,7 +15,7 @@ import { readRecorded } from "./recorded-rules.js";
  * Of the moment that ends all sessions the later counts, for one is set in Redis by hand, too.
  * In parts, for a script can unpack some eight thousand values at once.
  */
-const write = script(`
+const write = script(`${raiseRevokeAllLua}
 local function mayWrite(name, version, seen)
   local held = redis.call("HGET", KEYS[3], name) or "0"
   return tonumber(held) <= tonumber(version) or held == seen
@@ -21,10 +24,7 @@ if mayWrite("flags", ARGV[1], ARGV[2]) then
   redis.call("HSET", KEYS[1], "flags", ARGV[3])
   redis.call("HSET", KEYS[3], "flags", ARGV[1])
 end
-local ended = tonumber(redis.call("HGET", KEYS[1], "revokeAllBefore") or "")
-if not ended or ended < tonumber(ARGV[6]) then
-  redis.call("HSET", KEYS[1], "revokeAllBefore", ARGV[6])
-end
+raiseRevokeAll(KEYS[1], ARGV[6])
 if mayWrite("blocks", ARGV[4], ARGV[5]) then
   redis.call("DEL", KEYS[2])
   for from = 7, #ARGV, 1000 do
@@ -47,7 +47,10 @@ export async function mirrorGate(ctx: Context): Promise<{ blocks: number }> {
   const ofFlags = [flags.version, seen.flags, text];
   const ofBlocks = [blocks.version, seen.blocks];
   const args = [...ofFlags, ...ofBlocks, revokeAllBeforeMs, mirrorMark, ...blocks.values];
-  await Promise.all([trip.script(write, ["gate", ...blocksKeys], args), trip.send()]);
+  await Promise.all([
+    trip.script(write, [gateKey, ...blocksKeys], args),
+    trip.send({ timeoutMs: enforceTimeoutMs }),
+  ]);
   return { blocks: blocks.values.length };
 }
 
@@ -55,16 +58,16 @@ async function readVersions(ctx: Context): Promise<Record<"flags" | "blocks", st
   const trip = roundTrip(ctx);
   const [[flags, blocks]] = await Promise.all([
     trip.hashFields(blocksKeys[1], "flags", "blocks"),
-    trip.send(),
+    trip.send({ timeoutMs: enforceTimeoutMs }),
   ]);
   return { flags: flags ?? "0", blocks: blocks ?? "0" };
 }
 
-/** The same right after a change. What Redis does not take now, the clock repeats within a minute. */
+/** The same right after a change. It is repeated until Redis has taken it. */
 export async function mirrorChange(ctx: Context): Promise<void> {
-  try {
-    await mirrorGate(ctx);
-  } catch (error) {
-    mirrorUnwritten(ctx.correlationId, error);
-  }
+  await enforce(
+    ctx,
+    () => mirrorGate(ctx),
+    (error) => mirrorUnwritten(ctx.correlationId, error),
+  );
 }

@@ -44,6 +44,8 @@ export async function readRecorded(ctx: Context): Promise<Recorded> {
 export interface Rules {
   flags: Flags;
   blocked: ReadonlySet<string>;
+  /** The moment before which every session has ended; null before it was first read. */
+  revokeAllBeforeMs: number | null;
 }
 
 /** How long a process goes by what it has read: a change made meanwhile takes as long to be felt. */
@@ -76,9 +78,10 @@ export async function recordedRules(ctx: Context): Promise<{ rules: Rules; isRea
 
 async function read(ctx: Context, memory: Memory): Promise<Rules> {
   try {
-    const { flags: recorded, blocks: standing } = await readRecorded(ctx);
+    const { flags: recorded, blocks: standing, revokeAllBeforeMs } = await readRecorded(ctx);
     const parsed = parseFlags(flagsText(recorded.version, recorded.rows));
-    memory.known = { flags: parsed ?? noFlags, blocked: new Set(standing.values) };
+    const blocked = new Set(standing.values);
+    memory.known = { flags: parsed ?? noFlags, blocked, revokeAllBeforeMs };
   } catch (error) {
     rulesUnreadable(ctx.correlationId, error);
   }
@@ -86,6 +89,6 @@ async function read(ctx: Context, memory: Memory): Promise<Rules> {
 }
 
 const memories = oncePer((_: Platform): Memory => {
-  const known: Rules = { flags: noFlags, blocked: new Set() };
+  const known: Rules = { flags: noFlags, blocked: new Set(), revokeAllBeforeMs: null };
   return { untilMs: 0, reading: Promise.resolve(known), known };
 });

@@ -2,6 +2,8 @@ import { auditRow, type OperatorAct } from "../../audit/audit.js";
 import { sweepSessionKeys } from "../../auth/session/sweep.js";
 import type { Context } from "../../context.js";
 import { drainEvents } from "../../events/drain.js";
+import { roundTrip } from "../../redis/client.js";
+import { forgetIgnored } from "../../redis/revoke-all.js";
 import { mirrorGate } from "../gate/mirror.js";
 
 /**
@@ -16,6 +18,8 @@ export async function rebuildRedis(
 ): Promise<{ blocks: number; endedSessions: number }> {
   await auditRow(ctx, { ...by, action: "redis.rebuilt", subjectId: "redis" });
   const { blocks } = await mirrorGate(ctx);
+  const trip = roundTrip(ctx);
+  await Promise.all([forgetIgnored(trip), trip.send()]);
   const endedSessions = await sweepSessionKeys(ctx);
   await drainEvents(ctx, { budgetMs: 3000 });
   return { blocks, endedSessions };

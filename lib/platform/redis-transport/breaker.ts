@@ -1,4 +1,5 @@
 import type { Requester } from "@upstash/redis";
+import type { RedisCall } from "../platform.js";
 
 const failuresToOpen = 2;
 const openMs = 2000;
@@ -21,15 +22,17 @@ export function isRedisSkipped(error: unknown): boolean {
 /**
  * Stop asking a Redis that does not answer: after two failures in a row every call fails at once for
  * 2 s, so that requests wait for a dead Redis at most once in that time. A command that Redis itself
- * refuses is an answer and counts as health.
+ * refuses is an answer and counts as health. A call with a deadline of its own is always sent: it is
+ * worth the wait.
  */
 export function withBreaker(requester: Requester): Requester {
   let failures = 0;
   let openUntil = 0;
   let lastFailure: unknown;
   return Object.assign(Object.create(requester) as Requester, {
-    request: async <Result>(call: Parameters<Requester["request"]>[0]) => {
-      if (Date.now() < openUntil) throw new RedisSkippedError(lastFailure);
+    request: async <Result>(call: RedisCall) => {
+      if (Date.now() < openUntil && call.timeoutMs === undefined)
+        throw new RedisSkippedError(lastFailure);
       try {
         const reply = await requester.request<Result>(call);
         failures = 0;

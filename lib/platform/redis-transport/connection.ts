@@ -1,7 +1,14 @@
 import type { Redis } from "ioredis";
+import { isReplicaAnswer } from "./replica-answer.js";
 import type { RedisBackend } from "./upstash-protocol.js";
 
-/** One ioredis connection as a backend. What is called in one turn of the event loop goes out in one write. */
+/** Where every address leads to a replica, a new connection each time would be of no use. */
+const renewMs = 1000;
+
+/**
+ * One ioredis connection as a backend. What is called in one turn of the event loop goes out in one write.
+ * A connection that answers as a replica is replaced at once, and then at most once a second.
+ */
 export function redisConnection(redis: Redis): RedisBackend {
   // Failures reach whoever called; without a listener ioredis would print each attempt to reconnect.
   redis.on("error", () => {});
@@ -19,15 +26,27 @@ export function redisConnection(redis: Redis): RedisBackend {
     });
   }
 
+  let renewedAtMs = Number.NEGATIVE_INFINITY;
+
+  function renewIfReplica(error: unknown): void {
+    if (!(error instanceof Error) || !isReplicaAnswer(error.message)) return;
+    if (redis.status !== "ready" || performance.now() - renewedAtMs < renewMs) return;
+    renewedAtMs = performance.now();
+    redis.disconnect(true);
+  }
+
   return {
     call([name = "", ...args]) {
       gatherWrites();
-      return redis.call(name, args);
+      const called = redis.call(name, args);
+      called.catch(renewIfReplica);
+      return called;
     },
     async multi(commands) {
       const transaction = redis.multi();
       for (const [name = "", ...args] of commands) transaction.call(name, args);
       const results = (await transaction.exec()) ?? [];
+      for (const [error] of results) renewIfReplica(error);
       return results.map(([error, result]) => error ?? result);
     },
     async close() {

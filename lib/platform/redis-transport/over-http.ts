@@ -1,5 +1,7 @@
 import { errors, type Requester } from "@upstash/redis";
-import { post } from "../keep-alive-http.js";
+import { dropIdleConnections, post } from "../keep-alive-http.js";
+import type { RedisCall } from "../platform.js";
+import { isReplicaAnswer } from "./replica-answer.js";
 
 interface Reply {
   result?: unknown;
@@ -26,14 +28,15 @@ export function redisOverHttp(options: {
   };
   const requester = { readYourWrites: true, upstashSyncToken: "", request };
 
-  async function request(call: Parameters<Requester["request"]>[0]) {
+  async function request(call: RedisCall) {
     const reply = await post(new URL([base, ...(call.path ?? [])].join("/")), {
       headers: { ...headers, "upstash-sync-token": requester.upstashSyncToken },
       body: JSON.stringify(call.body),
-      timeoutMs: options.timeoutMs,
+      timeoutMs: call.timeoutMs ?? options.timeoutMs,
       signal: call.signal,
     });
     const body = parse(reply.body);
+    renewIfReplica([body].flat() as Reply[]);
     // The client's own transport adds the whole command here; with it, session data would be logged.
     if (reply.status !== 200) throw new errors.UpstashError(String((body as Reply).error));
 
@@ -42,6 +45,12 @@ export function redisOverHttp(options: {
   }
 
   return requester as Requester;
+}
+
+/** The connection that was used has been idle since the reply. */
+function renewIfReplica(replies: Reply[]): void {
+  const isReplica = replies.some(({ error }) => error !== undefined && isReplicaAnswer(error));
+  if (isReplica) dropIdleConnections();
 }
 
 function parse(body: string): unknown {

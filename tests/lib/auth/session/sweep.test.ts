@@ -9,12 +9,18 @@ import { database } from "../../../../lib/db/database.js";
 import { env } from "../../../../lib/env.js";
 import { noFacts } from "../../../../lib/facts.js";
 import { mirrorGate } from "../../../../lib/ops/gate/mirror.js";
+import { effectiveRevokeAll } from "../../../../lib/ops/gate/revoke-all.js";
+import { examine } from "../../../../lib/ops/health.js";
+import { revokeEverybody } from "../../../../lib/ops/revocations.js";
+import { rebuildRedis } from "../../../../lib/ops/state/rebuild-redis.js";
 import { call } from "../../../support/call.js";
 import { aContext } from "../../../support/context.js";
+import { useLogLines } from "../../../support/log-lines.js";
 import { aUser, type Person } from "../../../support/people.js";
 import { useStores } from "../../../support/stores.js";
 
 const stores = useStores();
+const lines = useLogLines();
 
 const sweep = () =>
   sweepSessionKeys({
@@ -31,6 +37,9 @@ const sweep = () =>
 const read = ({ accessToken: token }: Person) => call(user, "GET", { token });
 const end = ({ accessToken: token }: Person) => call(logout, "POST", { token });
 const keysOf = ({ sessionId }: Person) => [`session:${sessionId}`, `known-session:${sessionId}`];
+const moment = () => Date.now() + 1;
+const refreshed = ({ refreshToken }: { refreshToken: string }) =>
+  call(refresh, "POST", { body: { refreshToken } });
 const revoked = { status: 401, code: "session_revoked" };
 
 /** What Redis holds of a session, to be put back over whatever it holds later. */
@@ -88,10 +97,6 @@ describe("the sweep of ended sessions", () => {
 });
 
 describe("revokeAllBefore", () => {
-  const moment = () => Date.now() + 1;
-  const refreshed = ({ refreshToken }: { refreshToken: string }) =>
-    call(refresh, "POST", { body: { refreshToken } });
-
   it("ends everybody's session at once when it is set in Redis by hand, and for good", async () => {
     const person = await aUser();
     await stores.redis("HSET", "gate", "revokeAllBefore", String(moment()));
@@ -184,5 +189,100 @@ describe("revokeAllBefore", () => {
     await stores.redis("HSET", "gate", "revokeAllBefore", "1");
     await sweep();
     expect(await stores.redis("HGET", "gate", "revokeAllBefore")).toBe(String(at));
+  });
+
+  it("is never moved back, by an instance whose clock is slow", async () => {
+    const at = moment();
+    const by = { actor: { kind: "operator", id: "a-test" } as const, reason: "a test" };
+    for (const now of [new Date(at), new Date(at - 10_000)]) {
+      await revokeEverybody({ ...aContext(), now }, { by, dryRun: false });
+    }
+    expect(await stores.redis("HGET", "gate", "revokeAllBefore")).toBe(String(at));
+    expect(await recorded()).toBe(String(at));
+  });
+});
+
+const recorded = async () => {
+  const [row] = await stores.sql(
+    "select floor(extract(epoch from revoke_all_before) * 1000)::bigint as ms from security_settings",
+  );
+  return row?.ms ?? null;
+};
+
+describe("a revokeAllBefore that cannot be meant", () => {
+  /** In ms, and what each slip makes of it. */
+  const slips = {
+    "has a digit too many": () => Date.now() * 10,
+    "is in seconds": () => Math.floor(Date.now() / 1000),
+    "is over a minute ahead": () => Date.now() + 90_000,
+    "is no number": () => "now",
+    "is empty": () => "",
+  };
+
+  it.each(Object.entries(slips))(
+    "that %s ends nobody's session, brings nobody back and never reaches Postgres",
+    async (_, slip) => {
+      const gone = await aUser();
+      await stores.sql(
+        "update security_settings set revoke_all_before = to_timestamp($1::bigint / 1000.0)",
+        String(moment()),
+      );
+      await sweep();
+      const person = await aUser();
+      const before = await recorded();
+      const typed = String(slip());
+      await stores.redis("HSET", "gate", "revokeAllBefore", typed);
+      expect(await read(gone)).toMatchObject(revoked);
+      expect((await read(person)).status).toBe(200);
+      expect((await refreshed(person)).status).toBe(200);
+      const [event] = lines.read("revoke_all_ignored");
+      expect(event).toMatchObject({
+        level: "SECURITY",
+        data: { reason: expect.stringContaining(": it is ") },
+      });
+      const seen = lines.read("revoke_all_ignored").length;
+      for (let time = 0; time < 3; time++) expect((await read(person)).status).toBe(200);
+      expect(lines.read("revoke_all_ignored")).toHaveLength(seen);
+      expect((await examine(aContext())).checks["redis:responseTime"]).toMatchObject([
+        { status: "warn", output: expect.stringMatching(/^revokeAllBefore.* is ignored: it is /) },
+      ]);
+      await sweep();
+      expect(await recorded()).toBe(before);
+      expect(await stores.redis("HGET", "gate", "revokeAllBefore")).toBe(before);
+      expect((await read(person)).status).toBe(200);
+      // It was to sign people out, and has not: that stays to be seen until an operator acts.
+      expect((await examine(aContext())).checks["redis:responseTime"]).toMatchObject([
+        { status: "warn", output: expect.stringContaining("was ignored") },
+      ]);
+      await rebuildRedis(aContext(), {
+        actor: { kind: "operator", id: "a-test" },
+        reason: "a test",
+      });
+      expect((await examine(aContext())).checks["redis:responseTime"]).toMatchObject([
+        { status: "pass" },
+      ]);
+    },
+  );
+
+  it("is judged by Redis' clock, not by that of the instance", async () => {
+    const ctx = { ...aContext(), now: new Date(Date.now() + 600_000) };
+    expect(await effectiveRevokeAll(ctx, Date.now() + 300_000)).toBe(Number(await recorded()));
+    expect(await effectiveRevokeAll(ctx, Date.now() + 50_000)).toBeGreaterThan(Date.now());
+  });
+
+  it("costs one trip more for a moment that this process has not seen, once", async () => {
+    const person = await aUser();
+    await mirrorGate(aContext());
+    const trips = async () => {
+      await stores.resetCalls();
+      expect((await read(person)).status).toBe(200);
+      return stores.calls();
+    };
+    const [first, second] = [await trips(), await trips()];
+    expect(second.redisTrips).toBe(1);
+    expect(first.redisTrips).toBeLessThanOrEqual(2);
+    await stores.redis("HSET", "gate", "revokeAllBefore", String(Date.now() - 2 * 86_400_000));
+    expect(await trips()).toEqual(second);
+    await sweep();
   });
 });

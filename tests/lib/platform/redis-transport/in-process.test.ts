@@ -1,11 +1,16 @@
 import { once } from "node:events";
-import { type AddressInfo, createServer, type Server } from "node:net";
+import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 import { Redis } from "@upstash/redis";
-import { afterEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { RedisCall } from "../../../../lib/platform/platform.js";
 import { withBreaker } from "../../../../lib/platform/redis-transport/breaker.js";
 import { inProcessRedis } from "../../../../lib/platform/redis-transport/in-process.js";
 
 let server: Server;
+let connections = 0;
+beforeEach(() => {
+  connections = 0;
+});
 let transport: ReturnType<typeof inProcessRedis>;
 afterEach(async () => {
   await transport.close();
@@ -26,6 +31,52 @@ async function refusing(error: string, name = ""): Promise<string> {
   await once(server.listen(0, "127.0.0.1"), "listening");
   return `127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
+
+/** A Redis that is ready, and answers each PING so. */
+async function answering(pinged: (socket: Socket) => void): Promise<string> {
+  server = createServer((socket) => {
+    connections += 1;
+    socket.on("error", () => {});
+    socket.on("data", (bytes) => {
+      for (const command of String(bytes).toLowerCase().split("*").slice(1)) {
+        if (command.includes("ping")) pinged(socket);
+        else if (command.includes("info")) socket.write("$9\r\nloading:0\r\n");
+        else socket.write("+OK\r\n");
+      }
+    });
+  });
+  await once(server.listen(0, "127.0.0.1"), "listening");
+  return `127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+describe("Redis in-process, connected to a replica", () => {
+  it.each([
+    "READONLY You can't write against a read only replica.",
+    "ERR Error running script: @user_script: 1: -READONLY You can't write against a read only replica.",
+    "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.",
+  ])("connects anew at the first answer %s, and then once a second at most", async (error) => {
+    const host = await answering((socket) => socket.write(`-${error}\r\n`));
+    transport = inProcessRedis(`redis://${host}/0`);
+    const ping = () => transport.requester.request({ body: ["PING"] }).catch(String);
+    expect(await ping()).toContain(error);
+    expect(connections).toBe(1);
+    await expect.poll(() => connections, { timeout: 2000 }).toBe(2);
+    await expect.poll(ping, { timeout: 2000 }).toContain(error);
+    expect(connections).toBe(2);
+  });
+
+  it.each([
+    "NOREPLICAS Not enough good replicas to write.",
+    "OOM command not allowed when used memory > 'maxmemory'.",
+  ])("stays connected after %s", async (error) => {
+    const host = await answering((socket) => socket.write(`-${error}\r\n`));
+    transport = inProcessRedis(`redis://${host}/0`);
+    for (let time = 0; time < 3; time += 1) {
+      await expect(transport.requester.request({ body: ["PING"] })).rejects.toThrow(error);
+    }
+    expect(connections).toBe(1);
+  });
+});
 
 describe("Redis in-process, without a connection", () => {
   it("says that it is the password, also while it is skipped", async () => {
@@ -53,6 +104,15 @@ describe("Redis in-process, without a connection", () => {
         `No connection to Redis at ${host}: ERR DB index is out of range`,
       );
     }
+  });
+
+  it("waits as long as the call says, in place of 250 ms", async () => {
+    const host = await answering((socket) => setTimeout(() => socket.write("+PONG\r\n"), 400));
+    transport = inProcessRedis(`redis://${host}/0`);
+    const ping = (timeoutMs?: number) =>
+      transport.requester.request({ body: ["PING"], timeoutMs } as RedisCall);
+    await expect(ping()).rejects.toMatchObject({ name: "TimeoutError" });
+    expect(await ping(3000)).toEqual({ result: "PONG" });
   });
 
   it("says that nobody listens", async () => {

@@ -1,0 +1,128 @@
+import { randomUUID } from "node:crypto";
+import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from "vitest";
+import { type CutProxy, startCutProxy } from "../support/cut-proxy.js";
+import { breakGlassToken } from "../support/operators.js";
+import { ops } from "../support/ops-command.js";
+import { useRedisServer } from "../support/redis-server.js";
+import { builtServer, type ServerProcess, startServerProcess } from "../support/server-process.js";
+import { post, useTwoProcesses } from "../support/two-processes.js";
+
+const redis = useRedisServer();
+const processes = useTwoProcesses({
+  redisUrl: () => redis.url,
+  environment: { OPS_TOKEN: breakGlassToken },
+});
+const { aLearner, read, logOut } = processes;
+
+/** A third server, which alone reaches Redis through this proxy. */
+let proxy: CutProxy;
+let distant: ServerProcess;
+beforeAll(async () => {
+  proxy = await startCutProxy(redis.url);
+  const environment = { ...processes.environment, REDIS_URL: proxy.url };
+  distant = await startServerProcess(inject("builtProject"), builtServer, environment);
+  // The functions that tests call are loaded: only Redis is to be slow.
+  for (const url of [processes.at(0), processes.at(1), distant.url]) {
+    expect((await operate(url, "revocations", { session: "none" })).status).toBe(404);
+    expect((await block(url, randomUUID())).status).toBe(404);
+  }
+});
+afterEach(async () => {
+  proxy.mend();
+  proxy.slow(0);
+  await takeWrites();
+});
+afterAll(async () => {
+  await distant.stop();
+  await proxy.close();
+});
+
+const refuseWrites = () => redis.command("CONFIG", "SET", "min-replicas-to-write", "1");
+const takeWrites = () => redis.command("CONFIG", "SET", "min-replicas-to-write", "0");
+const withinFiveSeconds = { timeout: 5000, interval: 100 };
+
+function operate(url: string, path: string, body: object): Promise<Response> {
+  const headers = { authorization: `Bearer ${breakGlassToken}` };
+  return post(`${url}/api/ops/${path}`, { reason: "a test", ...body }, headers);
+}
+const block = (url: string, userId: string) =>
+  operate(url, "blocks", { kind: "user", value: userId, ttlSeconds: 3600 });
+const isInForce = async (answer: Promise<Response>) =>
+  ((await (await answer).json()) as { inForce: boolean }).inForce;
+const statusAt = async (turn: number, person: { accessToken: string }) =>
+  (await read(turn, person)).status;
+const held = (...command: string[]) => redis.command(...command);
+
+describe("a Redis that answers and refuses writes", () => {
+  it("brings nobody back who logged out, on either server, then and later", async () => {
+    const [person, other] = [await aLearner(), await aLearner()];
+    await refuseWrites();
+    expect((await logOut(0, person)).status).toBe(204);
+    for (const turn of [0, 1]) {
+      expect(await statusAt(turn, person)).toBe(401);
+      expect(await statusAt(turn, other)).toBe(200);
+    }
+    await takeWrites();
+    for (const turn of [0, 1]) expect(await statusAt(turn, person)).toBe(401);
+    await expect
+      .poll(() => held("EXISTS", `session:${person.sessionId}`), withinFiveSeconds)
+      .toBe(0);
+    for (const turn of [0, 1]) expect(await statusAt(turn, other)).toBe(200);
+  });
+
+  it("keeps out who is blocked, and the terminal says that it is not in force yet", async () => {
+    const person = await aLearner();
+    await refuseWrites();
+    const line = ["block", "user", person.userId, "--ttl", "1h", "--reason", "a drill"];
+    const env = { OPS_TOKEN: breakGlassToken };
+    const first = await ops([...line, "--url", processes.at(0)], { env });
+    expect(first.status).toBe(1);
+    expect(first.out).toMatch(/^Recorded, not yet in force: /);
+    for (const turn of [0, 1]) {
+      await expect.poll(() => statusAt(turn, person), withinFiveSeconds).toBe(403);
+    }
+    await takeWrites();
+    await expect
+      .poll(() => held("SISMEMBER", "blocks", `user:${person.userId}`), withinFiveSeconds)
+      .toBe(1);
+    for (const turn of [0, 1]) expect(await statusAt(turn, person)).toBe(403);
+    const again = await ops([...line, "--url", processes.at(0)], { env });
+    expect(again.status).toBe(0);
+    expect(again.out).toMatch(/^Block user:/);
+  }, 60_000);
+
+  it("ends everybody's sessions on both servers", async () => {
+    const person = await aLearner();
+    await refuseWrites();
+    expect(await isInForce(operate(processes.at(0), "revocations", { everybody: true }))).toBe(
+      false,
+    );
+    for (const turn of [0, 1]) expect(await statusAt(turn, person)).toBe(401);
+    await takeWrites();
+    const moment = async () => Number(await held("HGET", "gate", "revokeAllBefore"));
+    await expect.poll(moment, withinFiveSeconds).toBeGreaterThan(0);
+    for (const turn of [0, 1]) expect(await statusAt(turn, person)).toBe(401);
+  });
+});
+
+describe("an instance that alone waits for Redis", () => {
+  it("puts a block and a logout into force everywhere by the next request, 300 ms away", async () => {
+    const [blocked, leaving] = [await aLearner(), await aLearner()];
+    proxy.slow(150);
+    expect(await isInForce(block(distant.url, blocked.userId))).toBe(true);
+    expect(await statusAt(1, blocked)).toBe(403);
+    const headers = { authorization: `Bearer ${leaving.accessToken}` };
+    expect((await post(`${distant.url}/api/auth/logout`, {}, headers)).status).toBe(204);
+    expect(await statusAt(1, leaving)).toBe(401);
+  });
+
+  it("puts into force within 5 s of its return what it could not tell Redis", async () => {
+    const person = await aLearner();
+    proxy.cut();
+    expect(await isInForce(block(distant.url, person.userId))).toBe(false);
+    expect(await statusAt(1, person)).toBe(200);
+    await new Promise((resolve) => setTimeout(resolve, 3000));
+    proxy.mend();
+    await expect.poll(() => statusAt(1, person), withinFiveSeconds).toBe(403);
+  });
+});
