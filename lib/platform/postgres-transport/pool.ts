@@ -4,6 +4,7 @@ import { beginStatement, isServerError, type SqlBackend } from "./neon-protocol.
 import {
   asSession,
   exchange,
+  findPooler,
   type PostgresSession,
   resetSession,
   runOne,
@@ -14,8 +15,8 @@ import { leavesSessionState, withoutLeadingComment } from "./session-state.js";
 /**
  * A `SqlBackend` over pooled connections to a real PostgreSQL, with the operations guide's figures.
  *
- * Single statements are prepared once per connection. What a statement leaves in its session is
- * discarded before the next use. `deadlineMs` bounds a call from its start to its answer; when it has
+ * Single statements are prepared once per connection, unless a pooler is found. What a statement leaves in
+ * its session is discarded before the next use. `deadlineMs` bounds a call from its start to its answer; when it has
  * passed, or the signal aborts, the server is asked to cancel and the connection is given up.
  * Connections are made anew by themselves after the server was away.
  */
@@ -49,9 +50,9 @@ export function postgresPool(
       const giveUp = (reason: unknown) => {
         settle();
         reject(reason);
-        if (!session) return;
-        cancelStatement(session);
-        session.release(true);
+        const givenUp = session;
+        // A pooler that sees its client go first forgets whose statement is to be cancelled.
+        if (givenUp) cancelStatement(givenUp).finally(() => givenUp.release(true));
       };
       const onAbort = () => giveUp(signal?.reason);
       const onDeadline = () => giveUp(timeoutError(place, deadlineMs));
@@ -67,25 +68,27 @@ export function postgresPool(
         }
         const used = client as PostgresSession;
         session = used;
-        work(used).then(
-          (result) => {
-            if (isSettled) return;
-            settle();
-            resolve(result);
-            giveBack(used);
-          },
-          (failure: unknown) => {
-            if (isSettled) return;
-            settle();
-            if (isRefusal(failure)) {
-              reject(failure);
+        findPooler(used)
+          .then(() => work(used))
+          .then(
+            (result) => {
+              if (isSettled) return;
+              settle();
+              resolve(result);
               giveBack(used);
-            } else {
-              reject(unreachable(place, failure));
-              used.release(true);
-            }
-          },
-        );
+            },
+            (failure: unknown) => {
+              if (isSettled) return;
+              settle();
+              if (isRefusal(failure)) {
+                reject(failure);
+                giveBack(used);
+              } else {
+                reject(unreachable(place, failure));
+                used.release(true);
+              }
+            },
+          );
       });
     });
   }
@@ -98,16 +101,17 @@ export function postgresPool(
         if (session.prepared.has(text) || !leavesSessionState(text)) {
           return runPrepared(session, { ...statement, text });
         }
-        session.needsReset = true;
+        session.needsDiscard = true;
         return runOne(session, statement);
       }, signal),
     batch: (statements, options, signal) =>
       withSession(async (session) => {
         const begin = { text: beginStatement(options), params: [] };
         const commit = { text: "COMMIT", params: [] };
-        session.needsReset = true;
+        session.needsRollback = true;
+        session.needsDiscard = statements.some(({ text }) => leavesSessionState(text));
         const results = await exchange(session, [begin, ...statements, commit]);
-        session.needsReset = statements.some(({ text }) => leavesSessionState(text));
+        session.needsRollback = false;
         return results.slice(1, -1);
       }, signal),
     close: () => pool.end(),
@@ -115,7 +119,7 @@ export function postgresPool(
 }
 
 function giveBack(session: PostgresSession): void {
-  if (session.needsReset) {
+  if (session.needsRollback || session.needsDiscard) {
     resetSession(session).then(
       () => session.release(),
       () => session.release(true),
