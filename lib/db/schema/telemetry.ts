@@ -55,7 +55,7 @@ export const drainedBatches = pgTable(
     instance: text("instance").notNull(),
     seq: bigint("seq", { mode: "number" }).notNull(),
     events: integer("events").notNull(),
-    drainedAt: at("drained_at").notNull().defaultNow(),
+    drainedAt: at("drained_at").notNull().default(sql`now()`),
   },
   (table) => [
     primaryKey({ columns: [table.instance, table.seq] }),
@@ -68,7 +68,7 @@ export const accessLog = pgTable(
   "access_log",
   {
     id: bigint("id", { mode: "number" }).notNull().default(sql`nextval('access_log_id_seq')`),
-    insertedAt: at("inserted_at").notNull().defaultNow(),
+    insertedAt: at("inserted_at").notNull().default(sql`now()`),
     /** When the request ended; of several, the last. */
     at: at("at").notNull(),
     /** How many requests the row tells of. */
