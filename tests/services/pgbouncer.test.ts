@@ -118,7 +118,7 @@ describe("A pooler that was taken for the server", () => {
 
   const sessions = () =>
     clients.map((client) =>
-      Object.assign(asSession(client as unknown as pg.PoolClient), { isShared: false }),
+      Object.assign(asSession(client as unknown as pg.PoolClient, 1), { isShared: false }),
     );
   const read = (n: number) => ({ text: `SELECT $1::int * ${n} AS product`, params: ["2"] });
 

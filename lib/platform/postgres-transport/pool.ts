@@ -18,7 +18,8 @@ import { leavesSessionState, withoutLeadingComment } from "./session-state.js";
  * Single statements are prepared once per connection, unless a pooler is found. What a statement leaves in
  * its session is discarded before the next use. `deadlineMs` bounds a call from its start to its answer; when it has
  * passed, or the signal aborts, the server is asked to cancel and the connection is given up.
- * Connections are made anew by themselves after the server was away.
+ * Connections are made anew by themselves after the server was away, and after it refused a write as
+ * read-only: one that was made before a failover may still lead to the replica.
  */
 export function postgresPool(
   connectionString: string,
@@ -32,8 +33,21 @@ export function postgresPool(
   });
   // An idle connection that breaks has already left the pool, and one in use rejects its statement.
   pool.on("error", () => {});
-  pool.on("connect", (client) => asSession(client).on("error", () => {}));
+  let connectionsMade = 0;
+  let lastReadOnly = 0;
+  pool.on("connect", (client) => asSession(client, ++connectionsMade).on("error", () => {}));
   const place = placeOf(connectionString);
+
+  function take(
+    callback: (error: Error | undefined, session: PostgresSession | undefined) => void,
+  ) {
+    pool.connect((error, client) => {
+      const session = client as PostgresSession | undefined;
+      if (!session || session.number > lastReadOnly) return callback(error, session);
+      session.release(true);
+      take(callback);
+    });
+  }
 
   function withSession<T>(
     work: (session: PostgresSession) => Promise<T>,
@@ -60,13 +74,12 @@ export function postgresPool(
       if (signal?.aborted) return onAbort();
       signal?.addEventListener("abort", onAbort);
 
-      pool.connect((error, client, release) => {
-        if (isSettled) return client && release();
-        if (!client) {
+      take((error, used) => {
+        if (isSettled) return used?.release();
+        if (!used) {
           settle();
           return reject(isRefusal(error) ? error : unreachable(place, error));
         }
-        const used = client as PostgresSession;
         session = used;
         findPooler(used)
           .then(() => work(used))
@@ -80,13 +93,11 @@ export function postgresPool(
             (failure: unknown) => {
               if (isSettled) return;
               settle();
-              if (isRefusal(failure)) {
-                reject(failure);
-                giveBack(used);
-              } else {
-                reject(unreachable(place, failure));
-                used.release(true);
-              }
+              reject(isRefusal(failure) ? failure : unreachable(place, failure));
+              const isReadOnly = isServerError(failure) && failure.code === "25006";
+              if (isReadOnly) lastReadOnly = Math.max(lastReadOnly, used.number);
+              if (isReadOnly || !isRefusal(failure)) used.release(true);
+              else giveBack(used);
             },
           );
       });

@@ -5,6 +5,8 @@ import { PreparedStatements } from "./prepared.js";
 
 /** One connection of the pool: what pg's types do not say of it, and what its user has left in it. */
 export type PostgresSession = PoolClient & {
+  /** Connections of a pool are numbered as they are made. */
+  number: number;
   processID: number | null;
   secretKey: number | null;
   prepared: PreparedStatements;
@@ -16,8 +18,9 @@ export type PostgresSession = PoolClient & {
   needsDiscard: boolean;
 };
 
-export function asSession(client: PoolClient): PostgresSession {
+export function asSession(client: PoolClient, number: number): PostgresSession {
   return Object.assign(client as PostgresSession, {
+    number,
     prepared: new PreparedStatements(),
     isShared: undefined,
     needsRollback: false,
