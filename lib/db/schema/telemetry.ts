@@ -93,6 +93,7 @@ export const accessLog = pgTable(
     release: text("release").notNull(),
   },
   (table) => [
+    primaryKey({ columns: [table.insertedAt, table.id] }),
     index("access_log_at_idx").on(table.at.desc(), table.id.desc()),
     index("access_log_correlation_idx").on(table.correlationId),
     index("access_log_user_idx")

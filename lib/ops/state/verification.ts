@@ -19,7 +19,7 @@ const uniqueIndexes = {
   users_email_key: "one bound account for each address",
   idempotency_keys_pkey: "a write is done once",
   drained_batches_pkey: "a batch of events is counted once",
-  alert_transitions_key_minute_key: "an alert changes once a minute",
+  alert_transitions_pkey: "an alert changes once a minute",
   cron_runs_pkey: "a slot of a cron is one",
   blocks_standing_key: "one block stands for each network and person",
 } as const;
