@@ -1,4 +1,6 @@
-import { Pool } from "pg";
+import { userInfo } from "node:os";
+import { defaults, Pool } from "pg";
+import { parseDatabaseUrl, placeOf } from "../../database-url.js";
 import { cancelStatement } from "./cancel.js";
 import { beginStatement, isServerError, type SqlBackend } from "./neon-protocol.js";
 import {
@@ -25,6 +27,9 @@ export function postgresPool(
   connectionString: string,
   { deadlineMs }: { deadlineMs?: number } = {},
 ): SqlBackend & { close(): Promise<void> } {
+  const { username, searchParams } = parseDatabaseUrl(connectionString);
+  // As libpq does; pg goes by the variable USER alone, which services lack.
+  if (!username && !searchParams.has("user")) defaults.user ||= userInfo().username;
   const pool = new Pool({
     connectionString,
     max: 20,
@@ -154,9 +159,4 @@ function timeoutError(place: string, deadlineMs: number | undefined): Error {
   const error = new Error(`No answer from Postgres at ${place} within ${deadlineMs} ms`);
   error.name = "TimeoutError";
   return error;
-}
-
-/** Host and port, without the credentials. */
-function placeOf(connectionString: string): string {
-  return URL.canParse(connectionString) ? new URL(connectionString).host : "the given address";
 }
