@@ -1,6 +1,7 @@
 import { isIP } from "node:net";
 import ipaddr from "ipaddr.js";
 import * as z from "zod";
+import { isDatabaseUrl } from "./database-url.js";
 
 export const logLevels = [
   "TRACE",
@@ -112,7 +113,7 @@ export const variables = z.object({
     .optional(),
   SENTRY_TRACES_SAMPLE_RATE: share(0.2),
   SENTRY_PROFILES_SAMPLE_RATE: share(0.1),
-  DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/ }).optional(),
+  DATABASE_URL: z.string().trim().refine(isDatabaseUrl, "a postgresql:// URL").optional(),
   REDIS_URL: z
     .url({ protocol: /^rediss?$/ })
     .refine(hasDatabaseNumber, "after the host stands the number of a database, as /0, or nothing")

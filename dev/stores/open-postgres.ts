@@ -1,9 +1,10 @@
+import { randomUUID } from "node:crypto";
+import { hostOf, isNeon, parseDatabaseUrl, placeOf } from "../../lib/database-url.js";
 import type { Platform } from "../../lib/platform/platform.js";
 import { postgresOverHttp } from "../../lib/platform/postgres-transport/over-http.js";
 import { postgresPool } from "../../lib/platform/postgres-transport/pool.js";
 import type { AttachedStores } from "../../lib/platform/self-hosted/embedded-stores/attach.js";
 import { startNeonEndpoint } from "../../lib/platform/self-hosted/embedded-stores/neon-endpoint.js";
-import { isNeon } from "../../lib/platform/self-hosted/stores.js";
 
 export interface OpenPostgres {
   transport: Platform["postgres"];
@@ -32,8 +33,8 @@ export async function openPostgres(
       close: async () => {},
     };
   }
-  const { hostname, host, pathname } = new URL(databaseUrl);
-  const place = `${host}${pathname}`;
+  const { pathname } = parseDatabaseUrl(databaseUrl);
+  const place = `${placeOf(databaseUrl)}${pathname}`;
   if (isNeon(databaseUrl)) {
     return {
       transport: { connectionString: databaseUrl, fetch: postgresOverHttp({ timeoutMs }) },
@@ -43,14 +44,15 @@ export async function openPostgres(
     };
   }
   const backend = postgresPool(databaseUrl);
-  const endpoint = await startNeonEndpoint({ backend, connectionString: databaseUrl });
+  const connectionString = `postgresql://linguamate:${randomUUID()}@localhost/linguamate`;
+  const endpoint = await startNeonEndpoint({ backend, connectionString });
   return {
     transport: {
-      connectionString: databaseUrl,
+      connectionString,
       fetch: postgresOverHttp({ timeoutMs, endpoint: endpoint.url }),
     },
     description: `PostgreSQL (${place})`,
-    isLocal: ["localhost", "127.0.0.1", "[::1]"].includes(hostname),
+    isLocal: /^(\/|localhost$|127\.0\.0\.1$|\[::1\]$)/.test(hostOf(databaseUrl)),
     async close() {
       await endpoint.close();
       await backend.close();

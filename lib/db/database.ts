@@ -7,6 +7,7 @@ import { platform } from "../platform/installed.js";
 import type { NeonFetch, Platform } from "../platform/platform.js";
 import type { AskingRequest } from "./asking-request.js";
 import { databaseUnavailable } from "./failures.js";
+import { withFixedForms } from "./fixed-forms.js";
 import { sendStatement } from "./send-statement.js";
 
 export type Database = ReturnType<typeof connect>;
@@ -30,7 +31,7 @@ export function databaseOf(request: AskingRequest): Database {
     transaction: (queries: Parameters<typeof transaction>[0], options: object) =>
       transaction(queries, { ...options, fetchOptions }),
   });
-  return drizzle(own as unknown as Client);
+  return withFixedForms(drizzle(own as unknown as Client));
 }
 
 /**
@@ -46,7 +47,7 @@ export function prepared<Q extends object>(build: (db: Database) => Q): (db: Dat
 
 /**
  * The same for a statement that is written as SQL. Its values are sent as they are, so each placeholder
- * stands in a cast; rows come with the column names of SQL, and moments as text.
+ * stands in a cast; rows come with the column names of SQL, and values in the forms that it gives them.
  */
 export function preparedSql<Row>(
   build: () => SQL,
@@ -66,7 +67,7 @@ function withoutIndentation({ sql, params }: Query): Query {
 type Client = NeonQueryFunction<false, false>;
 
 function connect({ postgres }: Platform) {
-  return drizzle(neon(postgres.connectionString));
+  return withFixedForms(drizzle(neon(postgres.connectionString)));
 }
 
 const connected = oncePer(connect);

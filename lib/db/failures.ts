@@ -26,8 +26,8 @@ export function isDatabaseUnavailable(error: unknown): boolean {
 }
 
 /**
- * Why Postgres serves nothing although it answers, in words of ours: a setting of ours, or to be mended by
- * us. Undefined where it says nothing of the kind.
+ * Why Postgres serves nothing although it answers, in words of ours: a setting of ours, or something that
+ * we have to repair. Undefined for every other error.
  */
 export function refusalOf(error: unknown): string | undefined {
   const state = sqlStateOf(error);
@@ -38,6 +38,7 @@ export function refusalOf(error: unknown): string | undefined {
 const refusals = [
   ["28", "DATABASE_URL is refused"],
   ["3D", "DATABASE_URL names no database"],
+  ["42P01", "not migrated: run db:migrate:up"],
   ["25006", "read-only: it takes no writes"],
   ["53100", "full: it takes no writes"],
   ["53300", "too many connections"],

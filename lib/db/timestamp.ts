@@ -7,4 +7,5 @@ export const timestamp = (moment: Date): SQL => sql`cast(${moment.toISOString()}
 export const timestampOfMs = (ms: number): SQL => timestamp(new Date(ms));
 
 /** A moment of a statement in whole ms since the epoch, which comes back as text. */
-export const msOf = (moment: SQL): SQL => sql`cast(extract(epoch from ${moment}) * 1000 as bigint)`;
+export const msOf = (moment: SQL): SQL =>
+  sql`cast(floor(extract(epoch from ${moment}) * 1000) as bigint)`;

@@ -15,9 +15,9 @@ const roundsMax = 5;
  */
 export async function pruneTelemetry({ db }: Context): Promise<Pruned> {
   const minutes = sql`delete from telemetry_minutes where ctid = any(array(
-    select ctid from telemetry_minutes where minute < now() - interval '35 days' limit ${rowsMax}))`;
+    select ctid from telemetry_minutes where minute < now() - interval '840 hours' limit ${rowsMax}))`;
   const batches = sql`delete from drained_batches where ctid = any(array(
-    select ctid from drained_batches where drained_at < now() - interval '2 days' limit ${rowsMax}))`;
+    select ctid from drained_batches where drained_at < now() - interval '48 hours' limit ${rowsMax}))`;
   const inSteps = async (step: typeof minutes) => {
     let deleted = 0;
     for (let round = 0; round < roundsMax; round++) {

@@ -35,7 +35,7 @@ export async function admitMail(
   const [hash] = hashes;
   const isBudgeted = sql`cast(${!unbudgeted.has(template)} as boolean)`;
   const lastDay = sql`array(
-    select at from unnest(budget.admitted_at) at where at > now() - interval '1 day')`;
+    select at from unnest(budget.admitted_at) at where at > now() - interval '24 hours')`;
   const lastHour = sql`array(
     select at from unnest(budget.admitted_at) at where at > now() - interval '1 hour')`;
   const suppressed = sql`exists (

@@ -100,16 +100,21 @@ async function timed(
   }
 }
 
-/** A database that answers and has no tables, or takes no writes, is of no use either. */
+/**
+ * A database that answers and has no tables, takes no writes or cannot hold every letter is of no use
+ * either. Locking no row is refused where writes are, so that the transport makes its connections anew.
+ */
 async function askPostgres({ db }: Context): Promise<undefined> {
   const asked = db.execute(sql`select to_regclass('users') is not null as migrated,
-    current_setting('transaction_read_only') = 'on' as read_only`);
+    current_setting('server_encoding') as encoding,
+    exists (select 1 from security_settings where false for update) as locked`);
   const { rows } = await asked.catch((error: unknown) => {
     const refusal = refusalOf(error);
     throw refusal ? new Unhealthy(refusal) : error;
   });
   if (!rows[0]?.migrated) throw new Unhealthy("not migrated: run db:migrate:up");
-  if (rows[0].read_only) throw new Unhealthy(takesNoWrites);
+  const { encoding } = rows[0];
+  if (encoding !== "UTF8") throw new Unhealthy(`the encoding is ${encoding}: it must be UTF8`);
 }
 
 const takesNoWrites = "read-only: it takes no writes";

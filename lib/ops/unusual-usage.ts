@@ -22,10 +22,10 @@ export async function detectUnusualUsage(ctx: Context): Promise<{ people: number
       where calls * 168 > ${sql.raw(String(timesMean))} * (
         select coalesce(sum(count * one_in), 0) from access_log as before
         where before.user_hash = busy.user_hash
-          and before.at > now() - interval '7 days 1 hour' and before.at <= now() - interval '1 hour')
+          and before.at > now() - interval '169 hours' and before.at <= now() - interval '1 hour')
     )
     insert into unusual_usage (user_hash, hour, calls)
-    select user_hash, date_trunc('hour', now()), calls from unusual
+    select user_hash, date_trunc('hour', now(), 'UTC'), calls from unusual
     where not exists (select 1 from unusual_usage as told
       where told.user_hash = unusual.user_hash and told.hour > now() - interval '1 hour')
     on conflict do nothing

@@ -1,3 +1,4 @@
+import { isSentOverHttps } from "../database-url.js";
 import { EnvironmentError, env } from "../env.js";
 import { oncePer } from "../once-per.js";
 import type { Platform } from "./platform.js";
@@ -26,11 +27,20 @@ export function platform(): Platform {
   return shared[slot] ?? overHttps(env());
 }
 
+/** Throws an `EnvironmentError` for a URL that can be reached over a socket alone. */
+export function requireOverHttps(databaseUrl: string): void {
+  if (isSentOverHttps(databaseUrl)) return;
+  throw new EnvironmentError(
+    "DATABASE_URL must name a user, a host and a database to go over HTTPS",
+  );
+}
+
 /** Postgres: the caller still has to answer within 3 s. Redis: every request waits for it. */
 export const storeTimeouts = { postgresMs: 2000, redisMs: 250 } as const;
 
 const overHttps = oncePer(({ stores }: ReturnType<typeof env>): Platform => {
   if (!stores.databaseUrl) throw new EnvironmentError("DATABASE_URL is required");
+  requireOverHttps(stores.databaseUrl);
   if (!stores.upstash) throw new EnvironmentError("UPSTASH_REDIS_REST_URL is required");
   return {
     postgres: {

@@ -118,11 +118,10 @@ describe("GET /api/health", () => {
   it("fails when Postgres takes no writes, and says so", async () => {
     const { postgres } = platform();
     // As a replica answers, or a provider's database whose disk is full.
-    const asReplica = (body: string) =>
-      body.replace("current_setting('transaction_read_only')", "'on'");
-    const fetch: typeof postgres.fetch = (url, init) =>
-      postgres.fetch(url, { ...init, body: asReplica(init.body) });
-    installPlatform({ ...platform(), postgres: { ...postgres, fetch } });
+    const message = "cannot execute SELECT FOR UPDATE in a read-only transaction";
+    const refusal = { message, code: "25006", severity: "ERROR" };
+    const reply = { ok: false, status: 400, json: async () => refusal, text: async () => "" };
+    installPlatform({ ...platform(), postgres: { ...postgres, fetch: async () => reply } });
     const { status, body } = await check();
     expect(status).toBe(503);
     expect(body.checks["postgres:responseTime"]).toMatchObject([
@@ -150,18 +149,36 @@ describe("GET /api/health", () => {
     }
   });
 
-  it("fails when nobody has migrated the database, and says so", async () => {
-    await stores.sql("alter table users rename to users_elsewhere");
-    try {
-      const { status, body } = await check();
-      expect(status).toBe(503);
-      expect(body.checks["postgres:responseTime"]).toMatchObject([
-        { status: "fail", output: "not migrated: run db:migrate:up" },
-      ]);
-    } finally {
-      await stores.sql("alter table users_elsewhere rename to users");
-    }
+  it("fails when the encoding of the database is not UTF-8, and says so", async () => {
+    const { postgres } = platform();
+    const fetch: typeof postgres.fetch = (url, init) =>
+      postgres.fetch(url, {
+        ...init,
+        body: init.body.replace("current_setting('server_encoding')", "'LATIN1'"),
+      });
+    installPlatform({ ...platform(), postgres: { ...postgres, fetch } });
+    const { status, body } = await check();
+    expect(status).toBe(503);
+    expect(body.checks["postgres:responseTime"]).toMatchObject([
+      { status: "fail", output: "the encoding is LATIN1: it must be UTF8" },
+    ]);
   });
+
+  it.each(["users", "security_settings"])(
+    "fails when there is no table %s, and says so",
+    async (table) => {
+      await stores.sql(`alter table ${table} rename to renamed`);
+      try {
+        const { status, body } = await check();
+        expect(status).toBe(503);
+        expect(body.checks["postgres:responseTime"]).toMatchObject([
+          { status: "fail", output: "not migrated: run db:migrate:up" },
+        ]);
+      } finally {
+        await stores.sql(`alter table renamed rename to ${table}`);
+      }
+    },
+  );
 
   it.each([
     ["refused", { kind: "refuse" }],

@@ -137,3 +137,31 @@ async function onServer(text: string): Promise<void> {
   await client.query(text);
   await client.end();
 }
+
+describe("the in-process transport after a failover", () => {
+  it("makes its connections anew at the first answer that nothing can be written", async () => {
+    const database = await createRealDatabase(serverUrl);
+    const name = new URL(database.connectionString).pathname.slice(1);
+    const transport = inProcessPostgres(database.connectionString, { deadlineMs: 5000 });
+    neonConfig.fetchFunction = transport.fetch;
+    const sql = neon(database.connectionString);
+    await sql`CREATE TABLE notes (id int)`;
+    await sql`DROP TABLE notes`;
+    await onServer(`ALTER DATABASE ${name} SET default_transaction_read_only = on`);
+    await onServer(
+      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '${name}'`,
+    );
+    await sleep(100);
+    // Twenty connections that lead to what was the primary, as far as they can tell.
+    const open = () => sql`SELECT pg_sleep(0.1)`;
+    await Promise.all(Array.from({ length: 20 }, open));
+    await onServer(`ALTER DATABASE ${name} RESET default_transaction_read_only`);
+    await expect(sql`CREATE TABLE notes (id int)`).rejects.toMatchObject({ code: "25006" });
+    await sql`CREATE TABLE notes (id int)`;
+    const write = () => sql`INSERT INTO notes SELECT 1 FROM pg_sleep(0.05)`;
+    await Promise.all(Array.from({ length: 20 }, write));
+    expect(await sql`SELECT count(*)::int AS n FROM notes`).toEqual([{ n: 20 }]);
+    await transport.close();
+    await database.drop();
+  });
+});

@@ -41,15 +41,19 @@ export interface Stores {
 /**
  * Give this test file its own stores: embedded ones, or its own corner of the real ones. `redisMs` is
  * how long a request waits for Redis: longer where a slow machine must not look like an outage.
+ * `reached` prepares a real database, and answers the URL by which it is reached.
  */
-export function useStores({ redisMs = storeTimeouts.redisMs as number } = {}): Stores {
+export function useStores({
+  redisMs = storeTimeouts.redisMs as number,
+  reached = async (databaseUrl: string) => databaseUrl,
+} = {}): Stores {
   let opened: Opened | undefined;
   const stores = () => {
     if (!opened) throw new Error("The stores are open only inside tests and hooks.");
     return opened;
   };
   beforeAll(async () => {
-    opened = await open(redisMs);
+    opened = await open(redisMs, reached);
   });
   afterEach(async () => {
     await settled();
@@ -82,10 +86,11 @@ export function useStores({ redisMs = storeTimeouts.redisMs as number } = {}): S
 }
 
 type Opened = Awaited<ReturnType<typeof open>>;
+type Reached = (databaseUrl: string) => Promise<string>;
 
-async function open(redisMs: number) {
+async function open(redisMs: number, reached: Reached) {
   const connectionString = "postgresql://test:test@127.0.0.1/test";
-  const database = await openDatabase();
+  const database = await openDatabase(reached);
   const cache = await openCache();
   const neonEndpoint = await startNeonEndpoint({ backend: database.backend, connectionString });
   const upstash = await startUpstashEndpoint({ backend: cache.backend, token: "test" });
@@ -136,13 +141,13 @@ interface Open<Backend> {
   close(): Promise<void>;
 }
 
-async function openDatabase(): Promise<Open<SqlBackend>> {
+async function openDatabase(reached: Reached): Promise<Open<SqlBackend>> {
   const migrated = inject("migrated");
   if ("snapshot" in migrated) {
     return openEmbeddedPostgres({ snapshot: await openAsBlob(migrated.snapshot) });
   }
   const database = await createDatabase(migrated);
-  const pool = postgresPool(database.url, { deadlineMs: storeTimeouts.postgresMs });
+  const pool = postgresPool(await reached(database.url), { deadlineMs: storeTimeouts.postgresMs });
   return {
     backend: pool,
     async close() {

@@ -49,10 +49,16 @@ interface Options {
   environment?: Record<string, string>;
   /** The Redis to use in place of the worker's, once it runs. */
   redisUrl?: () => string;
+  /** The URL by which the servers reach the database. */
+  reached?: (databaseUrl: string) => Promise<string>;
 }
 
 /** Start two servers for this test file. Nobody is limited by address. */
-export function useTwoProcesses({ environment = {}, redisUrl }: Options = {}): TwoProcesses {
+export function useTwoProcesses({
+  environment = {},
+  redisUrl,
+  reached = async (databaseUrl) => databaseUrl,
+}: Options = {}): TwoProcesses {
   let database: Awaited<ReturnType<typeof createDatabase>>;
   let pool: pg.Pool;
   let redis: RedisBackend | undefined;
@@ -127,7 +133,7 @@ export function useTwoProcesses({ environment = {}, redisUrl }: Options = {}): T
     processes.environment = {
       // Tokens that a test issues itself are of the same environment.
       NODE_ENV: "test",
-      DATABASE_URL: database.url,
+      DATABASE_URL: await reached(database.url),
       REDIS_URL: redisUrl?.() ?? workerRedisUrl(),
       JWT_SECRET: "a-secret-of-the-tests-of-32-bytes-or-more",
       LOG_LEVEL: "NOTICE",

@@ -58,7 +58,7 @@ async function findChange(ctx: Context, id: string) {
 }
 
 /** How long before a change whoever made it may have had the account already. */
-const distrusted = sql.raw("interval '7 days'");
+const distrusted = sql.raw("interval '168 hours'");
 
 /** The account is locked first, so that of two undoings at once the second sees what the first did. */
 function restore(ctx: Context, { id, userId }: { id: string; userId: string }) {

@@ -4,6 +4,7 @@ import * as z from "zod";
 import type { Context } from "../../context.js";
 import { preparedSql } from "../../db/database.js";
 import { sessions, users } from "../../db/schema/accounts.js";
+import { msOf } from "../../db/timestamp.js";
 import { AppError } from "../../errors.js";
 import { deliverLater, newMailId, queueNotice } from "../../mail/outbox.js";
 import { type SecurityEvent, securityEvent } from "../../observability/security-events.js";
@@ -81,8 +82,9 @@ export async function refresh(
       throw new AppError("session_revoked");
   }
   const authMethods = decision.auth_methods;
-  const createdAt = new Date(decision.created_at);
-  const expiresAt = decision.expires_at ? new Date(decision.expires_at) : null;
+  const moment = (ms: string) => new Date(Number(ms));
+  const createdAt = moment(decision.created_at);
+  const expiresAt = decision.expires_at === null ? null : moment(decision.expires_at);
   if (client.keyState === "lost") {
     const role = actingRole(user.role, authMethods);
     ctx.after(async () => {
@@ -94,9 +96,9 @@ export async function refresh(
   return issueTokenPair(ctx, user, {
     id: sessionId,
     refreshCounter: decision.refresh_counter,
-    authenticatedAt: new Date(decision.authenticated_at),
+    authenticatedAt: moment(decision.authenticated_at),
     authMethods,
-    idleExpiresAt: new Date(decision.idle_expires_at),
+    idleExpiresAt: moment(decision.idle_expires_at),
     expiresAt,
   });
 }
@@ -109,6 +111,7 @@ const events: Partial<Record<Outcome, SecurityEvent>> = {
   ahead: "refresh_ahead",
 };
 
+/** Moments are in ms. */
 interface Decision {
   outcome: Outcome;
   refresh_counter: number;
@@ -195,8 +198,10 @@ const decide = preparedSql<Decision>(() => {
       ${notice}
     )
     select d.outcome, coalesce(c.refresh_counter, d.refresh_counter) as refresh_counter,
-      d.auth_methods, d.authenticated_at, d.created_at, d.expires_at,
-      coalesce(c.idle_expires_at, d.idle_expires_at) as idle_expires_at, row_to_json(u) as user
+      d.auth_methods, ${msOf(sql`d.authenticated_at`)} as authenticated_at,
+      ${msOf(sql`d.created_at`)} as created_at, ${msOf(sql`d.expires_at`)} as expires_at,
+      ${msOf(sql`coalesce(c.idle_expires_at, d.idle_expires_at)`)} as idle_expires_at,
+      row_to_json(u) as user
     from decided d
     join ${users} u on u.id = d.user_id
     left join changed c on c.id = d.id`;

@@ -9,6 +9,7 @@ import {
   recordApplied,
   recordUndone,
   rejectChanged,
+  requireUtf8,
   type Sql,
 } from "./record.js";
 
@@ -28,14 +29,16 @@ export interface MigrationStatus {
 
 /**
  * Apply what is not applied yet, in order. Several runners may start at once: one applies a migration,
- * the others wait. One that holds no statement yet stays pending. Each is applied whole or not at all; one that fails stops the run and is a
- * MigrationError, as is an applied one whose file has changed.
+ * the others wait. One that holds no statement yet stays pending. Each is applied whole or not at all; one
+ * that fails stops the run and is a MigrationError, as is an applied one whose file has changed, and a
+ * database whose encoding cannot hold every letter.
  */
 export async function migrateUp(
   sql: Sql,
   migrations: Migration[],
   onApplied: (name: string) => void = () => {},
 ): Promise<MigrationStatus> {
+  await requireUtf8(sql);
   await prepareRecord(sql);
   const { pending } = await migrationStatus(sql, migrations);
   const written = migrations.filter(({ up }) => up.statements.length > 0);

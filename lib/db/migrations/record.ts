@@ -14,6 +14,15 @@ export function lockRecord(sql: Sql) {
   return sql`SELECT pg_advisory_xact_lock(7241996011)`;
 }
 
+/** Names are written in every script. Throws a MigrationError for an encoding that does not hold them all. */
+export async function requireUtf8(sql: Sql): Promise<void> {
+  const [row] = await sql`SELECT current_setting('server_encoding') AS encoding`;
+  if (row?.encoding === "UTF8") return;
+  throw new MigrationError(
+    `The encoding of the database is ${row?.encoding}, and must be UTF8: create it with ENCODING 'UTF8' TEMPLATE template0`,
+  );
+}
+
 /** Make the tables of the record where they are missing. */
 export async function prepareRecord(sql: Sql): Promise<void> {
   if (await hasRecord(sql)) return;

@@ -54,8 +54,8 @@ export const users = pgTable(
     /** When `timeZone` was last changed. */
     timeZoneChangedAt: at("time_zone_changed_at"),
     acceptedTermsAt: at("accepted_terms_at"),
-    createdAt: at("created_at").notNull().defaultNow(),
-    updatedAt: at("updated_at").notNull().defaultNow(),
+    createdAt: at("created_at").notNull().default(sql`now()`),
+    updatedAt: at("updated_at").notNull().default(sql`now()`),
   },
   (table) => [
     uniqueIndex("users_email_key").on(table.email),

@@ -1,4 +1,4 @@
-import { bigint, index, integer, pgTable, primaryKey, text, unique } from "drizzle-orm/pg-core";
+import { bigint, index, integer, pgTable, primaryKey, text } from "drizzle-orm/pg-core";
 import { at } from "./columns.js";
 
 /** How each alert stands that was ever wrong, under `environment:rule:label`. */
@@ -35,7 +35,7 @@ export const alertTransitions = pgTable(
     detail: text("detail").notNull(),
   },
   (table) => [
-    unique().on(table.key, table.minute),
+    primaryKey({ columns: [table.key, table.minute] }),
     index("alert_transitions_minute_idx").on(table.minute),
   ],
 );

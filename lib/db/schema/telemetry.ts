@@ -55,7 +55,7 @@ export const drainedBatches = pgTable(
     instance: text("instance").notNull(),
     seq: bigint("seq", { mode: "number" }).notNull(),
     events: integer("events").notNull(),
-    drainedAt: at("drained_at").notNull().defaultNow(),
+    drainedAt: at("drained_at").notNull().default(sql`now()`),
   },
   (table) => [
     primaryKey({ columns: [table.instance, table.seq] }),
@@ -68,7 +68,7 @@ export const accessLog = pgTable(
   "access_log",
   {
     id: bigint("id", { mode: "number" }).notNull().default(sql`nextval('access_log_id_seq')`),
-    insertedAt: at("inserted_at").notNull().defaultNow(),
+    insertedAt: at("inserted_at").notNull().default(sql`now()`),
     /** When the request ended; of several, the last. */
     at: at("at").notNull(),
     /** How many requests the row tells of. */
@@ -93,6 +93,7 @@ export const accessLog = pgTable(
     release: text("release").notNull(),
   },
   (table) => [
+    primaryKey({ columns: [table.insertedAt, table.id] }),
     index("access_log_at_idx").on(table.at.desc(), table.id.desc()),
     index("access_log_correlation_idx").on(table.correlationId),
     index("access_log_user_idx")

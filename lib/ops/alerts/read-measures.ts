@@ -46,8 +46,8 @@ export async function readMeasures(ctx: Context, probes: Probes): Promise<Readin
       .select({ rule: alertSilences.rule })
       .from(alertSilences)
       .where(sql`${alertSilences.until} > ${timestamp(ctx.now)}`),
-    ctx.db.execute<{ series: string; value: number }>(sql`
-      select series, floor(value) as value from ${telemetryGauges}
+    ctx.db.execute<{ series: string; value: string }>(sql`
+      select series, cast(floor(value) as numeric) as value from ${telemetryGauges}
       where split_part(series, '{', 1) = any(${textArray(readGauges)})`),
     ctx.db.execute<{ minute: string; series: string; value: string }>(sql`
       select ${msOf(sql`minute`)} as minute, series, value from ${alertSamples}

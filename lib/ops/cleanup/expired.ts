@@ -1,5 +1,6 @@
 import { type SQL, sql } from "drizzle-orm";
 import type { Context } from "../../context.js";
+import { msOf } from "../../db/timestamp.js";
 
 const rowsPerStatement = 1000;
 
@@ -13,16 +14,17 @@ interface Expired {
   only?: string;
 }
 
-const ago = (interval: string) => () => sql`now() - cast(${interval} as interval)`;
+/** In UTC, where every day has 24 hours. */
+const since = (age: SQL) => sql`(now() at time zone 'UTC' - ${age}) at time zone 'UTC'`;
+const ago = (interval: string) => () => since(sql`cast(${interval} as interval)`);
 /** Columns that hold milliseconds. */
-const msAgo = (interval: string) => () =>
-  sql`cast(extract(epoch from now() - cast(${interval} as interval)) * 1000 as bigint)`;
+const msAgo = (interval: string) => () => msOf(since(sql`cast(${interval} as interval)`));
 /** As long as the audit log names them. */
 const audited = ({ env }: Context) =>
-  sql`now() - make_interval(days => ${Math.max(30, env.audit.retentionDays)})`;
+  since(sql`make_interval(days => ${Math.max(30, env.audit.retentionDays)})`);
 /** As long as the audit log, with which they make the timeline of an incident. */
 const incidents = ({ env }: Context) =>
-  sql`now() - make_interval(days => ${Math.max(90, env.audit.retentionDays)})`;
+  since(sql`make_interval(days => ${Math.max(90, env.audit.retentionDays)})`);
 
 /**
  * How long rows stay after they have ended. The hour is for clocks that differ. A revoked session stays

@@ -34,7 +34,7 @@ async function prunePage(ctx: Context, after: string) {
       where id > ${after} order by id limit ${rowsPerPage}
     ), deleted as (
       delete from ${sessions} where id = any(array(
-        select id from page where ended_at < now() - make_interval(days => ${days})))
+        select id from page where ended_at < now() - make_interval(hours => ${24 * days})))
         -- A refresh may have prolonged it meanwhile.
         and idle_expires_at < now()
       returning 1

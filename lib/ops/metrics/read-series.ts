@@ -38,7 +38,7 @@ const recorded = preparedSql<{ series: string; value: string; age: string | null
   () => sql`
     select series, value::text, null as age from telemetry_totals
     union all
-    select series, value::text, extract(epoch from now() - measured_at)::text
+    select series, value::numeric::text, extract(epoch from now() - measured_at)::text
     from telemetry_gauges where series <> 'telemetry_drain_lag_seconds'
     union all
     select 'telemetry_drain_lag_seconds',

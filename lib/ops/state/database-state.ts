@@ -62,15 +62,15 @@ export async function slowStatements({ db }: Context): Promise<SlowStatements> {
     const { rows } = await db.execute<Counted>(sql`
       select left(regexp_replace(query, '[[:space:]]+', ' ', 'g'), ${length}) as statement,
         cast(calls as integer) as calls,
-        cast(mean_exec_time as double precision) as mean,
-        cast(total_exec_time / 1000 as double precision) as total
+        to_json(cast(mean_exec_time as numeric)) as mean,
+        to_json(cast(total_exec_time / 1000 as numeric)) as total
       from pg_stat_statements where dbid = (select oid from pg_database where datname = current_database())
       order by total_exec_time desc limit ${limit}`);
     return { source: "pg_stat_statements", items: rows.map(presented) };
   }
   const { rows } = await db.execute<Counted>(sql`
     select left(regexp_replace(query, '[[:space:]]+', ' ', 'g'), ${length}) as statement, null as calls,
-      null as mean, cast(extract(epoch from now() - query_start) as double precision) as total
+      null as mean, to_json(extract(epoch from now() - query_start)) as total
     from pg_stat_activity
     where datname = current_database() and state <> 'idle' and pid <> pg_backend_pid()
       and now() - query_start > interval '1 second'

@@ -105,7 +105,7 @@ async function skewFinding(ctx: Context): Promise<Finding> {
   const before = Date.now();
   const theirs = await oneValue<number>(
     ctx,
-    sql`select cast(extract(epoch from clock_timestamp()) * 1000 as double precision) as value`,
+    sql`select to_json(extract(epoch from clock_timestamp()) * 1000) as value`,
   );
   const after = Date.now();
   // Between the two looks at our own clock nobody can tell.

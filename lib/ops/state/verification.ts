@@ -19,7 +19,7 @@ const uniqueIndexes = {
   users_email_key: "one bound account for each address",
   idempotency_keys_pkey: "a write is done once",
   drained_batches_pkey: "a batch of events is counted once",
-  alert_transitions_key_minute_key: "an alert changes once a minute",
+  alert_transitions_pkey: "an alert changes once a minute",
   cron_runs_pkey: "a slot of a cron is one",
   blocks_standing_key: "one block stands for each network and person",
 } as const;
@@ -97,7 +97,7 @@ async function revokeAllFinding(ctx: Context): Promise<Finding> {
   const [recorded, gate] = await Promise.all([
     oneValue<number>(
       ctx,
-      sql`select cast(floor(extract(epoch from revoke_all_before) * 1000) as double precision) as value
+      sql`select to_json(floor(extract(epoch from revoke_all_before) * 1000)) as value
         from security_settings`,
     ),
     readGate(trip),
@@ -117,7 +117,7 @@ async function totalFinding(ctx: Context): Promise<Finding> {
     ctx,
     sql`select cast(count(*) as integer) as value from (
       select series, sum(value) as added from telemetry_minutes
-      where minute > now() - interval '1 day' group by series) as day
+      where minute > now() - interval '24 hours' group by series) as day
       left join telemetry_totals using (series) where added > coalesce(value, 0)`,
   );
   const detail = `${short} totals are below what the last day has added`;

@@ -26,7 +26,7 @@ export async function recentSeries(
   const rows = await db
     .select({
       series: telemetryMinutes.series,
-      value: sql<number>`sum(${telemetryMinutes.value})::float8`,
+      value: sql<string>`sum(${telemetryMinutes.value})`,
     })
     .from(telemetryMinutes)
     .where(and(gt(telemetryMinutes.minute, since), sql`starts_with(series, ${prefix})`))

@@ -1,17 +1,18 @@
 import net from "node:net";
 
 /**
- * Ask the server to stop what one of its processes is doing. Best effort: nothing tells whether it
- * worked. Source: PostgreSQL, "Canceling Requests in Progress".
+ * Ask the server to stop what one of its processes is doing, and resolve when it has read that, after 2 s
+ * at most. Best effort: nothing tells whether it worked, and it never rejects.
+ * Source: PostgreSQL, "Canceling Requests in Progress".
  */
 export function cancelStatement(session: {
   host: string;
   port: number;
   processID: number | null;
   secretKey: number | null;
-}): void {
+}): Promise<void> {
   const { host, port, processID, secretKey } = session;
-  if (processID === null || secretKey === null) return;
+  if (processID === null || secretKey === null) return Promise.resolve();
   const request = Buffer.alloc(16);
   request.writeInt32BE(16, 0);
   request.writeInt32BE(80_877_102, 4);
@@ -22,6 +23,8 @@ export function cancelStatement(session: {
     : net.connect(port, host);
   socket.on("error", () => {});
   socket.setTimeout(2000, () => socket.destroy());
-  socket.end(request);
+  // The server closes it; a pooler drops the request of a client that closes first.
+  socket.write(request);
   socket.resume();
+  return new Promise((resolve) => socket.once("close", () => resolve()));
 }

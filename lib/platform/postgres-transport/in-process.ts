@@ -3,6 +3,12 @@ import { handleSql } from "./neon-protocol.js";
 import { postgresPool } from "./pool.js";
 
 /**
+ * What Neon's driver is given in place of the URL, which it would not take in every form and shows in its
+ * errors. The transport needs none.
+ */
+export const inProcessUrl = "postgresql://user@in-process/database";
+
+/**
  * Neon's protocol without HTTP, over a pool of connections to any PostgreSQL.
  *
  * `fetch` rejects, like a network, when the server is away or takes longer than the deadline. The

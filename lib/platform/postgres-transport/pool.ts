@@ -1,9 +1,12 @@
-import { Pool } from "pg";
+import { userInfo } from "node:os";
+import { defaults, Pool } from "pg";
+import { parseDatabaseUrl, placeOf } from "../../database-url.js";
 import { cancelStatement } from "./cancel.js";
 import { beginStatement, isServerError, type SqlBackend } from "./neon-protocol.js";
 import {
   asSession,
   exchange,
+  findPooler,
   type PostgresSession,
   resetSession,
   runOne,
@@ -14,15 +17,19 @@ import { leavesSessionState, withoutLeadingComment } from "./session-state.js";
 /**
  * A `SqlBackend` over pooled connections to a real PostgreSQL, with the operations guide's figures.
  *
- * Single statements are prepared once per connection. What a statement leaves in its session is
- * discarded before the next use. `deadlineMs` bounds a call from its start to its answer; when it has
+ * Single statements are prepared once per connection, unless a pooler is found. What a statement leaves in
+ * its session is discarded before the next use. `deadlineMs` bounds a call from its start to its answer; when it has
  * passed, or the signal aborts, the server is asked to cancel and the connection is given up.
- * Connections are made anew by themselves after the server was away.
+ * Connections are made anew by themselves after the server was away, and after it refused a write as
+ * read-only: one that was made before a failover may still lead to the replica.
  */
 export function postgresPool(
   connectionString: string,
   { deadlineMs }: { deadlineMs?: number } = {},
 ): SqlBackend & { close(): Promise<void> } {
+  const { username, searchParams } = parseDatabaseUrl(connectionString);
+  // As libpq does; pg goes by the variable USER alone, which services lack.
+  if (!username && !searchParams.has("user")) defaults.user ||= userInfo().username;
   const pool = new Pool({
     connectionString,
     max: 20,
@@ -31,8 +38,21 @@ export function postgresPool(
   });
   // An idle connection that breaks has already left the pool, and one in use rejects its statement.
   pool.on("error", () => {});
-  pool.on("connect", (client) => asSession(client).on("error", () => {}));
+  let connectionsMade = 0;
+  let lastReadOnly = 0;
+  pool.on("connect", (client) => asSession(client, ++connectionsMade).on("error", () => {}));
   const place = placeOf(connectionString);
+
+  function take(
+    callback: (error: Error | undefined, session: PostgresSession | undefined) => void,
+  ) {
+    pool.connect((error, client) => {
+      const session = client as PostgresSession | undefined;
+      if (!session || session.number > lastReadOnly) return callback(error, session);
+      session.release(true);
+      take(callback);
+    });
+  }
 
   function withSession<T>(
     work: (session: PostgresSession) => Promise<T>,
@@ -49,9 +69,9 @@ export function postgresPool(
       const giveUp = (reason: unknown) => {
         settle();
         reject(reason);
-        if (!session) return;
-        cancelStatement(session);
-        session.release(true);
+        const givenUp = session;
+        // A pooler that sees its client go first forgets whose statement is to be cancelled.
+        if (givenUp) cancelStatement(givenUp).finally(() => givenUp.release(true));
       };
       const onAbort = () => giveUp(signal?.reason);
       const onDeadline = () => giveUp(timeoutError(place, deadlineMs));
@@ -59,33 +79,32 @@ export function postgresPool(
       if (signal?.aborted) return onAbort();
       signal?.addEventListener("abort", onAbort);
 
-      pool.connect((error, client, release) => {
-        if (isSettled) return client && release();
-        if (!client) {
+      take((error, used) => {
+        if (isSettled) return used?.release();
+        if (!used) {
           settle();
           return reject(isRefusal(error) ? error : unreachable(place, error));
         }
-        const used = client as PostgresSession;
         session = used;
-        work(used).then(
-          (result) => {
-            if (isSettled) return;
-            settle();
-            resolve(result);
-            giveBack(used);
-          },
-          (failure: unknown) => {
-            if (isSettled) return;
-            settle();
-            if (isRefusal(failure)) {
-              reject(failure);
+        findPooler(used)
+          .then(() => work(used))
+          .then(
+            (result) => {
+              if (isSettled) return;
+              settle();
+              resolve(result);
               giveBack(used);
-            } else {
-              reject(unreachable(place, failure));
-              used.release(true);
-            }
-          },
-        );
+            },
+            (failure: unknown) => {
+              if (isSettled) return;
+              settle();
+              reject(isRefusal(failure) ? failure : unreachable(place, failure));
+              const isReadOnly = isServerError(failure) && failure.code === "25006";
+              if (isReadOnly) lastReadOnly = Math.max(lastReadOnly, used.number);
+              if (isReadOnly || !isRefusal(failure)) used.release(true);
+              else giveBack(used);
+            },
+          );
       });
     });
   }
@@ -98,16 +117,17 @@ export function postgresPool(
         if (session.prepared.has(text) || !leavesSessionState(text)) {
           return runPrepared(session, { ...statement, text });
         }
-        session.needsReset = true;
+        session.needsDiscard = true;
         return runOne(session, statement);
       }, signal),
     batch: (statements, options, signal) =>
       withSession(async (session) => {
         const begin = { text: beginStatement(options), params: [] };
         const commit = { text: "COMMIT", params: [] };
-        session.needsReset = true;
+        session.needsRollback = true;
+        session.needsDiscard = statements.some(({ text }) => leavesSessionState(text));
         const results = await exchange(session, [begin, ...statements, commit]);
-        session.needsReset = statements.some(({ text }) => leavesSessionState(text));
+        session.needsRollback = false;
         return results.slice(1, -1);
       }, signal),
     close: () => pool.end(),
@@ -115,7 +135,7 @@ export function postgresPool(
 }
 
 function giveBack(session: PostgresSession): void {
-  if (session.needsReset) {
+  if (session.needsRollback || session.needsDiscard) {
     resetSession(session).then(
       () => session.release(),
       () => session.release(true),
@@ -139,9 +159,4 @@ function timeoutError(place: string, deadlineMs: number | undefined): Error {
   const error = new Error(`No answer from Postgres at ${place} within ${deadlineMs} ms`);
   error.name = "TimeoutError";
   return error;
-}
-
-/** Host and port, without the credentials. */
-function placeOf(connectionString: string): string {
-  return URL.canParse(connectionString) ? new URL(connectionString).host : "the given address";
 }

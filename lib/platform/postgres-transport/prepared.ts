@@ -1,13 +1,16 @@
+import { createHash } from "node:crypto";
 import type { WireStatement } from "./exchange.js";
 import type { SqlField, SqlStatement } from "./neon-protocol.js";
 
 const statementsMax = 256;
 
-/** The statements that are prepared on one connection, most recently used last. */
+/**
+ * The statements that are prepared on one connection, most recently used last. A name is the hash of the
+ * statement's text, so that no other statement can have it, whichever client has prepared it.
+ */
 export class PreparedStatements {
   readonly #byText = new Map<string, { name: string; fields: SqlField[] }>();
   #unneeded: string[] = [];
-  #count = 0;
 
   has(text: string): boolean {
     return this.#byText.has(text);
@@ -16,7 +19,7 @@ export class PreparedStatements {
   /** `statement` under its name; one without `fields` is new and has to be kept or dropped. */
   named(statement: SqlStatement): WireStatement {
     const known = this.#byText.get(statement.text);
-    if (!known) return { ...statement, name: `s${++this.#count}` };
+    if (!known) return { ...statement, name: nameOf(statement.text) };
     this.#byText.delete(statement.text);
     this.#byText.set(statement.text, known);
     return { ...statement, ...known };
@@ -52,3 +55,5 @@ export class PreparedStatements {
 }
 
 const none: string[] = [];
+
+const nameOf = (text: string) => createHash("sha256").update(text).digest("base64url");

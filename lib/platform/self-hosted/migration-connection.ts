@@ -1,8 +1,9 @@
 import { type NeonQueryFunction, neon, neonConfig } from "@neondatabase/serverless";
+import { isNeon } from "../../database-url.js";
+import { requireOverHttps } from "../installed.js";
 import type { NeonFetch } from "../platform.js";
-import { inProcessPostgres } from "../postgres-transport/in-process.js";
+import { inProcessPostgres, inProcessUrl } from "../postgres-transport/in-process.js";
 import { postgresOverHttp } from "../postgres-transport/over-http.js";
-import { isNeon } from "./stores.js";
 
 /** Migrations may rewrite a table; what bounds them is the platform's own limit of an HTTP query. */
 const timeoutMs = 15 * 60_000;
@@ -15,21 +16,22 @@ export function connectForMigrations(postgres: { connectionString: string; endpo
   sql: NeonQueryFunction<false, false>;
   close(): Promise<void>;
 } {
-  const { fetch, close } = transportTo(postgres);
+  const { url, fetch, close } = transportTo(postgres);
   neonConfig.fetchFunction = fetch;
-  return { sql: neon(postgres.connectionString), close };
+  return { sql: neon(url), close };
 }
 
 function transportTo({
-  connectionString,
+  connectionString: url,
   endpoint,
 }: {
   connectionString: string;
   endpoint?: string;
-}): { fetch: NeonFetch; close(): Promise<void> } {
-  if (endpoint !== undefined || isNeon(connectionString)) {
+}): { url: string; fetch: NeonFetch; close(): Promise<void> } {
+  if (endpoint !== undefined || isNeon(url)) {
+    requireOverHttps(url);
     const fetch = postgresOverHttp({ timeoutMs, ...(endpoint === undefined ? {} : { endpoint }) });
-    return { fetch, close: async () => {} };
+    return { url, fetch, close: async () => {} };
   }
-  return inProcessPostgres(connectionString, { deadlineMs: timeoutMs });
+  return { url: inProcessUrl, ...inProcessPostgres(url, { deadlineMs: timeoutMs }) };
 }

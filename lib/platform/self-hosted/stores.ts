@@ -1,7 +1,8 @@
+import { isNeon, placeOf } from "../../database-url.js";
 import { type Env, EnvironmentError } from "../../env.js";
-import { storeTimeouts } from "../installed.js";
+import { requireOverHttps, storeTimeouts } from "../installed.js";
 import type { Platform } from "../platform.js";
-import { inProcessPostgres } from "../postgres-transport/in-process.js";
+import { inProcessPostgres, inProcessUrl } from "../postgres-transport/in-process.js";
 import { postgresOverHttp } from "../postgres-transport/over-http.js";
 import { inProcessRedis } from "../redis-transport/in-process.js";
 import { redisOverHttp } from "../redis-transport/over-http.js";
@@ -46,11 +47,6 @@ export async function openSelfHostedStores(
   };
 }
 
-/** True when the connection string names Neon, which speaks its protocol over HTTPS itself. */
-export function isNeon(connectionString: string): boolean {
-  return new URL(connectionString).hostname.endsWith(".neon.tech");
-}
-
 /** Throws an `EnvironmentError` that names what is missing or contradicts itself. */
 export function requireStores(stores: Env["stores"], production: boolean): void {
   if (stores.redisUrl && stores.upstash) {
@@ -82,16 +78,17 @@ function openPostgres(
     const fetch = postgresOverHttp({ timeoutMs, endpoint });
     return { part: { connectionString, fetch }, description: "embedded Postgres", close };
   }
-  const connectionString = databaseUrl;
-  const { host } = new URL(connectionString);
-  if (isNeon(connectionString)) {
+  const place = placeOf(databaseUrl);
+  if (isNeon(databaseUrl)) {
+    requireOverHttps(databaseUrl);
     const fetch = postgresOverHttp({ timeoutMs });
-    return { part: { connectionString, fetch }, description: `Neon at ${host}`, close };
+    const part = { connectionString: databaseUrl, fetch };
+    return { part, description: `Neon at ${place}`, close };
   }
-  const transport = inProcessPostgres(connectionString, { deadlineMs: timeoutMs });
+  const transport = inProcessPostgres(databaseUrl, { deadlineMs: timeoutMs });
   return {
-    part: { connectionString, fetch: transport.fetch, preparesByText: true },
-    description: `PostgreSQL at ${host}`,
+    part: { connectionString: inProcessUrl, fetch: transport.fetch, preparesByText: true },
+    description: `PostgreSQL at ${place}`,
     close: transport.close,
   };
 }

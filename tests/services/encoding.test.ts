@@ -1,0 +1,44 @@
+import { randomBytes } from "node:crypto";
+import pg from "pg";
+import { describe, expect, it } from "vitest";
+import { migrateCommand } from "../../lib/db/migrations/command.js";
+import { connectForMigrations } from "../../lib/platform/self-hosted/migration-connection.js";
+
+const serverUrl = process.env.TEST_DATABASE_URL ?? "";
+
+describe("db:migrate", () => {
+  it.each(["LATIN1", "SQL_ASCII"])(
+    "refuses a database in %s, and changes nothing",
+    async (encoding) => {
+      const name = `test_${randomBytes(8).toString("hex")}`;
+      const connectionString = Object.assign(new URL(serverUrl), { pathname: name }).href;
+      await onServer(
+        serverUrl,
+        `CREATE DATABASE ${name} ENCODING '${encoding}' LOCALE 'C' TEMPLATE template0`,
+      );
+      const errors: string[] = [];
+      const code = await migrateCommand(
+        ["up"],
+        async () => connectForMigrations({ connectionString }),
+        { out: () => {}, error: (line) => errors.push(line) },
+      );
+      const tables = await onServer(
+        connectionString,
+        "SELECT FROM pg_class WHERE relname ~ '^schema_'",
+      );
+      await onServer(serverUrl, `DROP DATABASE ${name} WITH (FORCE)`);
+      expect(errors).toEqual([
+        `The encoding of the database is ${encoding}, and must be UTF8: create it with ENCODING 'UTF8' TEMPLATE template0`,
+      ]);
+      expect({ code, tables }).toEqual({ code: 1, tables: 0 });
+    },
+  );
+});
+
+async function onServer(connectionString: string, statement: string): Promise<number> {
+  const client = new pg.Client({ connectionString });
+  await client.connect();
+  const { rowCount } = await client.query(statement);
+  await client.end();
+  return rowCount ?? 0;
+}
