@@ -11,6 +11,7 @@ import { securityEvent } from "../observability/security-events.js";
 import { blockMembers, requireServed } from "../ops/gate/serve.js";
 import { rateLimitHeaders } from "../rate-limit/headers.js";
 import { type Count, countRequest } from "../rate-limit/limiter.js";
+import { countLocally } from "../rate-limit/local-counts.js";
 import { readBlocks } from "../redis/blocks.js";
 import { roundTrip } from "../redis/client.js";
 import { readGate } from "../redis/gate.js";
@@ -22,6 +23,7 @@ import {
   countRefused,
   giveBackLater,
   limitsFor,
+  limitUses,
   requireWithinLimits,
   settleCounts,
   subjectOf,
@@ -60,6 +62,7 @@ export async function askRedis(
     const nothing = { delayedUntil: null, session: null, keyState: "unknown" } as const;
     return { country, reserved, ...nothing, revokeAllBefore: 0 };
   }
+  const local = countLocally(limits, subject, ctx.now);
   const trip = roundTrip(ctx);
   // An address that is trusted cannot be shut out, not even by a network around it.
   const address = isTrusted(ctx.address, ctx.env) ? undefined : ctx.address;
@@ -73,16 +76,14 @@ export async function askRedis(
     trip.send(),
   ]);
   ctx.gate = gate.status === "fulfilled" ? gate.value : null;
-  const reserved = await settleCounts(ctx, counted, limits, subject);
+  const reserved = await settleCounts(ctx, counted, limits, subject, local);
   await requireServed(ctx, members, blocked.status === "fulfilled" ? blocked.value : null).catch(
     (refusal) => {
       giveBackLater(ctx, reserved);
       throw refusal;
     },
   );
-  for (const { limit, used, allowed } of reserved.counts) {
-    ctx.facts.limits.push({ policy: limit.policy, used, max: limit.max, refused: !allowed });
-  }
+  ctx.facts.limits.push(...limitUses(reserved));
   Object.assign(headers, rateLimitHeaders(callersOwn(reserved.counts), ctx.now));
   const delay = isShown ? accountDelay(ctx, reserved) : null;
   const deciding = reserved.counts.filter((count) => count !== delay);

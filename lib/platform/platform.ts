@@ -11,6 +11,9 @@ export type NeonFetch = (
   },
 ) => Promise<{ ok: boolean; status: number; json(): Promise<unknown>; text(): Promise<string> }>;
 
+/** A call of Redis. Without a deadline of its own it gets the transport's. */
+export type RedisCall = Parameters<Requester["request"]>[0] & { timeoutMs?: number };
+
 /**
  * What reaches the two stores from where this code runs: HTTPS on Vercel, the local endpoints in
  * development and tests, in-process drivers when self-hosted. The clients above it are the same.

@@ -77,9 +77,7 @@ export async function clear(
   now: Date,
 ): Promise<void> {
   const keys = applying(limits, subject).map(({ limit, value }) =>
-    limit.delaysMs
-      ? delayKey(limit, value)
-      : counterKey(limit, value, Math.floor(now.getTime() / limit.windowMs)),
+    limit.delaysMs ? delayKey(limit, value) : windowOf(limit, value, now).key,
   );
   await trip.command("DEL", ...keys);
 }
@@ -95,6 +93,21 @@ export function applying(limits: Limit[], subject: Subject): { limit: Limit; val
 /** `rate:<policy>:<kind>:<value>:<window>`, as `redis-cli KEYS rate:*` shows it. */
 export function counterKey(limit: Limit, value: string, window: number): string {
   return `rate:${limit.policy}:${identifier(limit, value)}:${window}`;
+}
+
+/** The counter of the present window, and when that ends. */
+export function windowOf(limit: Limit, value: string, now: Date) {
+  const window = Math.floor(now.getTime() / limit.windowMs);
+  return {
+    key: counterKey(limit, value, window),
+    resetsAtMs: (window + 1) * limit.windowMs,
+  };
+}
+
+/** What a counter of a fixed window says, this request included. */
+export function windowCount(limit: Limit, value: string, used: number, resetsAtMs: number): Count {
+  const remaining = Math.max(0, limit.max - used);
+  return { limit, value, allowed: used <= limit.max, used, remaining, resetsAtMs };
 }
 
 const identifier = (limit: Limit, value: string) => `${limit.kind}:${value}`;

@@ -30,8 +30,8 @@ export interface Limit {
   kind: LimitKind;
   max: number;
   windowMs: number;
-  /** `strict` counts in Postgres instead; `allow` lets the request pass, `deny` answers 503. */
-  whenRedisFails: "allow" | "strict" | "deny";
+  /** `strict` counts in Postgres instead; `local` by what this process has counted; `deny` answers 503. */
+  whenRedisFails: "local" | "strict" | "deny";
   /** What stays counted: every request, only those whose work was begun, or only attempts that failed. */
   keeps: "requests" | "work" | "failures";
   /**
@@ -62,7 +62,7 @@ export function limitsOf(env: Env): Record<PolicyName, Limit[]> {
     policy: "default",
     max: maxRequests,
     windowMs,
-    whenRedisFails: "allow",
+    whenRedisFails: "local",
     keeps: "requests",
   } as const;
   return {

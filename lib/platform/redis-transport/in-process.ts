@@ -1,23 +1,26 @@
 import { errors, type Requester } from "@upstash/redis";
 import { Redis } from "ioredis";
+import type { RedisCall } from "../platform.js";
 import { redisConnection } from "./connection.js";
 import { handleRedis, type RedisPath } from "./upstash-protocol.js";
 
 const commandTimeoutMs = 250;
+const openingMs = 1000;
+/** Longer than any call waits. */
+const silenceMs = 3500;
 
 /**
  * The client's transport to a Redis server without HTTP in between: `new Redis(requester)`.
  *
- * Each command is sent at most once. One that cannot be sent, or is not answered within 250 ms, rejects
- * with an error that is no `UpstashError`, and says why there is no connection; that is restored in the
- * background.
+ * Each command is sent at most once. A call that cannot be sent, or is not answered within 250 ms or the
+ * deadline of its own, rejects with an error that is no `UpstashError`, and says why there is no
+ * connection; that is restored in the background.
  */
 export function inProcessRedis(url: string): { requester: Requester; close(): Promise<void> } {
   const redis = new Redis(url, {
-    commandTimeout: commandTimeoutMs,
     connectTimeout: 2000,
     // A connection that has fallen silent without being closed is given up.
-    socketTimeout: 2000,
+    socketTimeout: silenceMs,
     enableOfflineQueue: false,
     maxRetriesPerRequest: 0,
     autoResendUnfulfilledCommands: false,
@@ -42,10 +45,11 @@ export function inProcessRedis(url: string): { requester: Requester; close(): Pr
     opening = null;
   });
 
-  const request = async ({ path, body }: Parameters<Requester["request"]>[0]) => {
+  const request = async ({ path, body, timeoutMs = commandTimeoutMs }: RedisCall) => {
     if (opening) await opening;
     if (misdirected) throw notConnected(host, misdirected);
-    const reply = await handleRedis(backend, (path?.[0] ?? "") as RedisPath, body).catch(
+    const answered = handleRedis(backend, (path?.[0] ?? "") as RedisPath, body);
+    const reply = await within(timeoutMs, answered).catch(
       // By itself the client says no more than that the stream is not writable.
       (error) => Promise.reject(broken ? notConnected(host, broken) : error),
     );
@@ -55,6 +59,17 @@ export function inProcessRedis(url: string): { requester: Requester; close(): Pr
   return { requester: { request } as Requester, close: () => backend.close() };
 }
 
+/** Rejects with a `TimeoutError` once the time is over. What Redis does with the call is then unknown. */
+function within<T>(timeoutMs: number, answered: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => {
+      const error = new Error(`No reply from Redis within ${timeoutMs} ms.`);
+      reject(Object.assign(error, { name: "TimeoutError" }));
+    }, timeoutMs);
+    answered.then(resolve, reject).finally(() => clearTimeout(timer));
+  });
+}
+
 /** `host` is without the credentials. */
 function notConnected(host: string, cause: Error & { code?: string }): Error {
   // A refused "localhost" is an AggregateError without a message.
@@ -62,14 +77,14 @@ function notConnected(host: string, cause: Error & { code?: string }): Error {
   return new Error(`No connection to Redis at ${host}: ${reason}`, { cause });
 }
 
-/** Settles when the first connection stands or has failed: a process may be called as it starts. */
+/** Settles when the first connection stands, has failed or takes long: a process may be called as it starts. */
 function firstAttempt(redis: Redis): Promise<void> {
   return new Promise((resolve) => {
     const settle = () => {
       clearTimeout(timer);
       resolve();
     };
-    const timer = setTimeout(settle, commandTimeoutMs);
+    const timer = setTimeout(settle, openingMs);
     redis.once("ready", settle);
     redis.once("close", settle);
   });

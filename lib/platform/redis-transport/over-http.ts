@@ -1,5 +1,6 @@
 import { errors, type Requester } from "@upstash/redis";
 import { post } from "../keep-alive-http.js";
+import type { RedisCall } from "../platform.js";
 
 interface Reply {
   result?: unknown;
@@ -26,11 +27,11 @@ export function redisOverHttp(options: {
   };
   const requester = { readYourWrites: true, upstashSyncToken: "", request };
 
-  async function request(call: Parameters<Requester["request"]>[0]) {
+  async function request(call: RedisCall) {
     const reply = await post(new URL([base, ...(call.path ?? [])].join("/")), {
       headers: { ...headers, "upstash-sync-token": requester.upstashSyncToken },
       body: JSON.stringify(call.body),
-      timeoutMs: options.timeoutMs,
+      timeoutMs: call.timeoutMs ?? options.timeoutMs,
       signal: call.signal,
     });
     const body = parse(reply.body);

@@ -1,0 +1,66 @@
+import { oncePer } from "../once-per.js";
+import { platform } from "../platform/installed.js";
+import type { Platform } from "../platform/platform.js";
+import { applying, type Count, type Subject, windowCount, windowOf } from "./limiter.js";
+import type { Limit } from "./policies.js";
+
+/** About 4 MB. */
+const countersMax = 20_000;
+
+/**
+ * What this process has counted in the windows that have not ended. At the bound the counter that began
+ * first gives way: an attacker with many addresses cannot make it grow, and its own counts are the newest.
+ */
+export class LocalCounts {
+  readonly #counters = new Map<string, { used: number; endsAtMs: number }>();
+  readonly #max: number;
+
+  constructor(max = countersMax) {
+    this.#max = max;
+  }
+
+  get size(): number {
+    return this.#counters.size;
+  }
+
+  /** How often it was counted in its window, this time included. */
+  count(key: string, endsAtMs: number, nowMs: number): number {
+    const counter = this.#counters.get(key) ?? this.#add(key, endsAtMs, nowMs);
+    counter.used += 1;
+    return counter.used;
+  }
+
+  giveBack(key: string): void {
+    const counter = this.#counters.get(key);
+    if (counter && counter.used > 0) counter.used -= 1;
+  }
+
+  #add(key: string, endsAtMs: number, nowMs: number) {
+    for (const [oldest, counter] of this.#counters) {
+      if (counter.endsAtMs > nowMs && this.#counters.size < this.#max) break;
+      this.#counters.delete(oldest);
+    }
+    const counter = { used: 0, endsAtMs };
+    this.#counters.set(key, counter);
+    return counter;
+  }
+}
+
+/** One for all functions of a self-hosted process; on Vercel each instance of a function has its own. */
+const ofPlatform = oncePer((_: Platform) => new LocalCounts());
+
+const localCounts = (): LocalCounts => ofPlatform(platform());
+
+/**
+ * Count a request in this process. Every request is, before it is known whether Redis will count it: an
+ * outage in the middle of a window finds what the window has used. Only this process' own requests are
+ * known here, so that each instance lets at most `max` of them pass.
+ */
+export function countLocally(limits: Limit[], subject: Subject, now: Date): Count[] {
+  const local = limits.filter(({ whenRedisFails }) => whenRedisFails === "local");
+  return applying(local, subject).map(({ limit, value }) => {
+    const { key, resetsAtMs } = windowOf(limit, value, now);
+    const used = localCounts().count(key, resetsAtMs, now.getTime());
+    return windowCount(limit, value, used, resetsAtMs);
+  });
+}
