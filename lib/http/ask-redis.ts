@@ -24,6 +24,7 @@ import {
   giveBackLater,
   limitsFor,
   limitUses,
+  mayMailUnproven,
   requireWithinLimits,
   settleCounts,
   subjectOf,
@@ -59,7 +60,12 @@ export async function askRedis(
   const needsSession = claims !== undefined && endpoint.auth !== "token";
   if (limits.length === 0 && !needsSession) {
     const reserved: Client["reserved"] = { counts: [], countedIn: "redis" };
-    const nothing = { delayedUntil: null, session: null, keyState: "unknown" } as const;
+    const nothing = {
+      mayMailUnproven: true,
+      delayedUntil: null,
+      session: null,
+      keyState: "unknown",
+    } as const;
     return { country, reserved, ...nothing, revokeAllBefore: 0 };
   }
   const local = countLocally(limits, subject, ctx.now);
@@ -91,6 +97,7 @@ export async function askRedis(
   const refundable = reserved.counts.filter(({ limit }) => limit.keeps !== "requests");
   return {
     country,
+    mayMailUnproven: mayMailUnproven(ctx, reserved),
     delayedUntil: delay && new Date(delay.resetsAtMs),
     reserved: { ...reserved, counts: refundable },
     session: needsSession ? sessionAnswer(ctx, session) : null,
@@ -108,8 +115,9 @@ function isCaller({ auth, subject }: Endpoint, claims: AccessClaims | ShownClaim
   return subject === undefined && "isExpired" in claims && !claims.isExpired;
 }
 
-/** What everybody uses up together is not told to each. */
-const callersOwn = (counts: Count[]) => counts.filter(({ limit }) => limit.kind !== "all");
+/** What everybody uses up together is not told to each, nor what mutes. */
+const callersOwn = (counts: Count[]) =>
+  counts.filter(({ limit }) => limit.kind !== "all" && !limit.mutes);
 
 /** Both or nothing: a session that is there says little without the moment that ends them all. */
 function sessionAnswer(

@@ -36,7 +36,7 @@ export function limitsFor(env: Env, names: PolicyName[]): Limit[] {
   return names.flatMap((name) => table[name]);
 }
 
-/** What a request is counted by: its session when it shows one, else its address. */
+/** What a request is counted by: its session when it shows one, else its address, and that in any case. */
 export function subjectOf(
   env: Env,
   address: string | undefined,
@@ -55,6 +55,7 @@ export function subjectOf(
   const account = known.account && limitedAccount(env, known.account);
   return {
     all: "all",
+    address: ip,
     ...(known.user === undefined ? {} : { user: known.user }),
     ...(known.isGuest ? { "guest-ip": ip } : {}),
     ...(known.session === undefined ? { ip } : { session: known.session }),
@@ -113,7 +114,7 @@ export function requireWithinLimits(
   address: string | undefined,
 ): void {
   const [longest] = counts
-    .filter((count) => !count.allowed)
+    .filter(({ limit, allowed }) => !allowed && !limit.mutes)
     .sort((one, other) => other.resetsAtMs - one.resetsAtMs);
   if (!longest || isTrusted(address, ctx.env)) return;
   giveBackLater(ctx, { counts, countedIn });
@@ -123,6 +124,15 @@ export function requireWithinLimits(
   if (kind === "all") throw new AppError("toolkit_unavailable", { retryAfterSeconds });
   securityEvent(ctx, "rate_limited", { data: { policy, reason: kind } });
   throw new AppError("rate_limited", { retryAfterSeconds });
+}
+
+/** Whether a mail may be sent to an e-mail address that was never proven. A caller sees no difference. */
+export function mayMailUnproven(ctx: Context, { counts }: Reservation): boolean {
+  const muting = counts.find(({ limit, allowed }) => limit.mutes && !allowed);
+  if (!muting || isTrusted(ctx.address, ctx.env)) return true;
+  const { policy, kind } = muting.limit;
+  securityEvent(ctx, "rate_limited", { data: { policy, reason: kind } });
+  return false;
 }
 
 /**

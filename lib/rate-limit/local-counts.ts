@@ -57,10 +57,13 @@ const localCounts = (): LocalCounts => ofPlatform(platform());
  * known here, so that each instance lets at most `max` of them pass.
  */
 export function countLocally(limits: Limit[], subject: Subject, now: Date): Count[] {
-  const local = limits.filter(({ whenRedisFails }) => whenRedisFails === "local");
-  return applying(local, subject).map(({ limit, value }) => {
+  const local = applying(limits, subject).filter(({ limit }) => limit.whenRedisFails === "local");
+  const count = ({ limit, value }: (typeof local)[number]) => {
     const { key, resetsAtMs } = windowOf(limit, value, now);
     const used = localCounts().count(key, resetsAtMs, now.getTime());
     return windowCount(limit, value, used, resetsAtMs);
-  });
+  };
+  const counts = local.filter(({ limit }) => !limit.isCeiling).map(count);
+  if (!counts.every(({ allowed }) => allowed)) return counts;
+  return [...counts, ...local.filter(({ limit }) => limit.isCeiling).map(count)];
 }
