@@ -6,6 +6,7 @@ import {
   type SessionAnswer,
 } from "../auth/session/live-session.js";
 import type { AccessClaims, ShownClaims } from "../auth/token/access-token.js";
+import { unprovenRefreshSession } from "../auth/token/refresh-token.js";
 import type { Context } from "../context.js";
 import { securityEvent } from "../observability/security-events.js";
 import { blockMembers, requireServed } from "../ops/gate/serve.js";
@@ -18,9 +19,9 @@ import { readGate } from "../redis/gate.js";
 import { isTrusted } from "./caller-address.js";
 import type { BodySubject, Client, Endpoint } from "./endpoint.js";
 import type { Exchange } from "./exchange.js";
+import { countForgedLater, requireFewForged } from "./forged-credentials.js";
 import {
   accountDelay,
-  countRefused,
   giveBackLater,
   limitsFor,
   limitUses,
@@ -133,8 +134,14 @@ function toldByBody(endpoint: Endpoint, ctx: Context, body: unknown): BodySubjec
   try {
     return endpoint.subject?.(body, ctx) ?? {};
   } catch (error) {
+    requireFewForged(ctx);
     securityEvent(ctx, "jwt_signature_invalid", { data: { reason: "refresh_token" } });
-    ctx.after(() => countRefused(ctx, ["default"], ctx.address));
+    countForgedLater(ctx, unprovenRefreshSession(ctx.env, shownRefreshToken(body)));
     throw error;
   }
+}
+
+function shownRefreshToken(body: unknown): string {
+  const { refreshToken } = body as { refreshToken?: unknown };
+  return typeof refreshToken === "string" ? refreshToken : "";
 }

@@ -25,14 +25,16 @@ export class LocalCounts {
 
   /** How often it was counted in its window, this time included. */
   count(key: string, endsAtMs: number, nowMs: number): number {
-    const counter = this.#counters.get(key) ?? this.#add(key, endsAtMs, nowMs);
+    const known = this.#counters.get(key);
+    const counter = known && known.endsAtMs > nowMs ? known : this.#add(key, endsAtMs, nowMs);
     counter.used += 1;
     return counter.used;
   }
 
-  giveBack(key: string): void {
-    const counter = this.#counters.get(key);
-    if (counter && counter.used > 0) counter.used -= 1;
+  /** When the window of a counter ends that has been counted in; null without one. */
+  endOf(key: string, nowMs: number): number | null {
+    const endsAtMs = this.#counters.get(key)?.endsAtMs ?? 0;
+    return endsAtMs > nowMs ? endsAtMs : null;
   }
 
   #add(key: string, endsAtMs: number, nowMs: number) {
@@ -40,6 +42,7 @@ export class LocalCounts {
       if (counter.endsAtMs > nowMs && this.#counters.size < this.#max) break;
       this.#counters.delete(oldest);
     }
+    this.#counters.delete(key);
     const counter = { used: 0, endsAtMs };
     this.#counters.set(key, counter);
     return counter;
@@ -49,7 +52,7 @@ export class LocalCounts {
 /** One for all functions of a self-hosted process; on Vercel each instance of a function has its own. */
 const ofPlatform = oncePer((_: Platform) => new LocalCounts());
 
-const localCounts = (): LocalCounts => ofPlatform(platform());
+export const localCounts = (): LocalCounts => ofPlatform(platform());
 
 /**
  * Count a request in this process. Every request is, before it is known whether Redis will count it: an

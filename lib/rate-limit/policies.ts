@@ -10,6 +10,7 @@ export type PolicyName =
   | "address-ceiling"
   | "registrations"
   | "unproven-mails"
+  | "bad-signatures"
   | "speech"
   | "toolkit";
 
@@ -151,6 +152,10 @@ export function limitsOf(env: Env): Record<PolicyName, Limit[]> {
     account: [
       { policy: "account", kind: "account", ...delayed },
       { policy: "account", kind: "account-session", ...delayed },
+    ],
+    // Counted after the reply; then only further bad tokens are refused.
+    "bad-signatures": [
+      { policy: "bad-signatures", kind: "ip", max: 100, windowMs: 5 * minutes, ...local },
     ],
     speech: [{ policy: "speech", kind: "user", max: 10, windowMs: minutes, ...denied }],
     // Each call of the toolkit costs money: nobody is let past a counter that does not answer.
