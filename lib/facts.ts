@@ -13,6 +13,8 @@ export interface LimitUse {
   used: number;
   max: number;
   refused: boolean;
+  /** While Redis does not answer, Postgres or the process by itself decides. */
+  decidedBy: "redis" | "postgres" | "local";
 }
 
 /** What is learnt of a request while it is answered, for the event that it ends in. */

@@ -7,7 +7,7 @@ import { route } from "../../lib/http/route.js";
 const POST = endpoint({
   summary: "Make an account, or of a guest's; the same 201 whether or not the address is in use.",
   auth: "optional",
-  limits: ["auth-calls"],
+  limits: ["auth-calls", "registrations", "unproven-mails"],
   body: Registration,
   subject: ({ device }) => ({ device: device?.id }),
   replies: { 201: TokenPair },

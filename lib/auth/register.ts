@@ -36,6 +36,11 @@ export const Registration = z.strictObject({
 });
 export type Registration = z.infer<typeof Registration>;
 
+interface RegisteringClient extends SignInClient {
+  /** False keeps the mail from being sent. */
+  mayMailUnproven: boolean;
+}
+
 /**
  * Make an account and sign it in. The address is only claimed, so the answer is the same whether or not
  * somebody has it already, and nothing of theirs changes. With a guest's bearer it is that account which
@@ -47,7 +52,7 @@ export type Registration = z.infer<typeof Registration>;
 export async function register(
   ctx: Context,
   input: Registration,
-  client: SignInClient,
+  client: RegisteringClient,
   bearer: ShownBearer,
 ): Promise<TokenPair> {
   const email = canonicalEmail(input.email);
@@ -88,13 +93,13 @@ async function create(
   ctx: Context,
   account: ClaimingAccount & { id: string },
   row: SessionRow,
-  client: SignInClient,
+  client: RegisteringClient,
 ): Promise<TokenPair> {
   const mailId = newMailId();
   const [[user]] = await writeOnce(ctx, row.id, [
     ctx.db.insert(users).values(account).returning(),
     ctx.db.insert(sessions).values(row),
-    issueVerification(ctx, row.userId, account.claimedEmail, mailId),
+    issueVerification(ctx, row.userId, account.claimedEmail, mailId, client),
   ]);
   if (!user) throw new Error("The inserted account was not returned.");
   deliverLater(ctx, mailId);
@@ -108,7 +113,7 @@ async function upgrade(
   account: ClaimingAccount,
   timeZone: string,
   row: SessionRow,
-  client: SignInClient,
+  client: RegisteringClient,
 ): Promise<TokenPair> {
   const mailId = newMailId();
   const moves = timeZone !== guest.timeZone && secondsUntilMove(ctx, guest.timeZoneChangedAt) <= 0;
@@ -121,7 +126,7 @@ async function upgrade(
         .update(users)
         .set({ ...account, ...(moves && zoneToStore(ctx, timeZone)) })
         .where(eq(users.id, guest.id)),
-      issueVerification(ctx, row.userId, account.claimedEmail, mailId),
+      issueVerification(ctx, row.userId, account.claimedEmail, mailId, client),
     ],
     ending: revokeSessions(ctx, { userId: guest.id, except: row.id }, "account_upgraded"),
   });
@@ -133,7 +138,13 @@ async function upgrade(
  * The code that binds the claim. Whoever the address is bound to is told instead, with a code that
  * matches nothing: the statement decides, so that both cost the same.
  */
-function issueVerification(ctx: Context, userId: string, email: string, mailId: string) {
+function issueVerification(
+  ctx: Context,
+  userId: string,
+  email: string,
+  mailId: string,
+  { mayMailUnproven }: RegisteringClient,
+) {
   const isTaken = sql`exists (select 1 from ${users} where email = ${email})`;
   return issueCode(ctx, {
     purpose: "verify_email",
@@ -141,7 +152,7 @@ function issueVerification(ctx: Context, userId: string, email: string, mailId: 
     userId: sql`case when ${isTaken} then null else cast(${userId} as uuid) end`,
     email,
     template: sql`case when ${isTaken} then 'address_taken' else 'verify_email' end`,
-    send: true,
+    send: mayMailUnproven,
     mailId,
   });
 }

@@ -38,8 +38,8 @@ export function countEvent(counters: Counters, event: RequestEvent): void {
   if (event.tokenFailure !== undefined) {
     add(minute, named("jwt_verification_failures_total", event.tokenFailure), 1);
   }
-  for (const { policy, used, max, refused } of event.limits) {
-    add(minute, named("rate_limit_calls_total", policy), 1);
+  for (const { policy, used, max, refused, decidedBy } of event.limits) {
+    add(minute, named("rate_limit_calls_total", policy, decidedBy), 1);
     if (used > 0.8 * max) add(minute, named("rate_limit_near_max_total", policy), 1);
     if (refused) add(minute, named("rate_limit_hits_total", policy, route), 1);
   }

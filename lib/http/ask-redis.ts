@@ -6,6 +6,7 @@ import {
   type SessionAnswer,
 } from "../auth/session/live-session.js";
 import type { AccessClaims, ShownClaims } from "../auth/token/access-token.js";
+import { unprovenRefreshSession } from "../auth/token/refresh-token.js";
 import type { Context } from "../context.js";
 import { redisRefusesWrites } from "../observability/log-lines/stores.js";
 import { securityEvent } from "../observability/security-events.js";
@@ -13,6 +14,7 @@ import { effectiveRevokeAll } from "../ops/gate/revoke-all.js";
 import { blockMembers, requireServed } from "../ops/gate/serve.js";
 import { rateLimitHeaders } from "../rate-limit/headers.js";
 import { type Count, countRequest } from "../rate-limit/limiter.js";
+import { countLocally } from "../rate-limit/local-counts.js";
 import { readBlocks } from "../redis/blocks.js";
 import { roundTrip } from "../redis/client.js";
 import { readGate } from "../redis/gate.js";
@@ -21,11 +23,13 @@ import { writeRefusal } from "../redis/refused-writes.js";
 import { isTrusted } from "./caller-address.js";
 import type { BodySubject, Client, Endpoint } from "./endpoint.js";
 import type { Exchange } from "./exchange.js";
+import { countForgedLater, requireFewForged } from "./forged-credentials.js";
 import {
   accountDelay,
-  countRefused,
   giveBackLater,
   limitsFor,
+  limitUses,
+  mayMailUnproven,
   requireWithinLimits,
   settleCounts,
   subjectOf,
@@ -61,9 +65,15 @@ export async function askRedis(
   const needsSession = claims !== undefined && endpoint.auth !== "token";
   if (limits.length === 0 && !needsSession) {
     const reserved: Client["reserved"] = { counts: [], countedIn: "redis" };
-    const nothing = { delayedUntil: null, session: null, keyState: "unknown" } as const;
+    const nothing = {
+      mayMailUnproven: true,
+      delayedUntil: null,
+      session: null,
+      keyState: "unknown",
+    } as const;
     return { country, reserved, ...nothing, revokeAllBefore: 0 };
   }
+  const local = countLocally(limits, subject, ctx.now);
   const trip = roundTrip(ctx);
   // An address that is trusted cannot be shut out, not even by a network around it.
   const address = isTrusted(ctx.address, ctx.env) ? undefined : ctx.address;
@@ -78,7 +88,7 @@ export async function askRedis(
   ]);
   const decides = doesRedisDecide(ctx, counted);
   ctx.gate = decides && gate.status === "fulfilled" ? gate.value : null;
-  const reserved = await settleCounts(ctx, counted, limits, subject);
+  const reserved = await settleCounts(ctx, counted, limits, subject, local);
   if (ctx.gate) {
     ctx.gate.revokeAllBefore = await effectiveRevokeAll(ctx, ctx.gate.revokeAllBefore);
   }
@@ -87,9 +97,7 @@ export async function askRedis(
     giveBackLater(ctx, reserved);
     throw refusal;
   });
-  for (const { limit, used, allowed } of reserved.counts) {
-    ctx.facts.limits.push({ policy: limit.policy, used, max: limit.max, refused: !allowed });
-  }
+  ctx.facts.limits.push(...limitUses(reserved));
   Object.assign(headers, rateLimitHeaders(callersOwn(reserved.counts), ctx.now));
   const delay = isShown ? accountDelay(ctx, reserved) : null;
   const deciding = reserved.counts.filter((count) => count !== delay);
@@ -97,6 +105,7 @@ export async function askRedis(
   const refundable = reserved.counts.filter(({ limit }) => limit.keeps !== "requests");
   return {
     country,
+    mayMailUnproven: mayMailUnproven(ctx, reserved),
     delayedUntil: delay && new Date(delay.resetsAtMs),
     reserved: { ...reserved, counts: refundable },
     session: needsSession ? sessionAnswer(ctx, session) : null,
@@ -128,8 +137,9 @@ function isCaller({ auth, subject }: Endpoint, claims: AccessClaims | ShownClaim
   return subject === undefined && "isExpired" in claims && !claims.isExpired;
 }
 
-/** What everybody uses up together is not told to each. */
-const callersOwn = (counts: Count[]) => counts.filter(({ limit }) => limit.kind !== "all");
+/** What everybody uses up together is not told to each, nor what mutes. */
+const callersOwn = (counts: Count[]) =>
+  counts.filter(({ limit }) => limit.kind !== "all" && !limit.mutes);
 
 /** Both or nothing: a session that is there says little without the moment that ends them all. */
 function sessionAnswer(
@@ -145,8 +155,14 @@ function toldByBody(endpoint: Endpoint, ctx: Context, body: unknown): BodySubjec
   try {
     return endpoint.subject?.(body, ctx) ?? {};
   } catch (error) {
+    requireFewForged(ctx);
     securityEvent(ctx, "jwt_signature_invalid", { data: { reason: "refresh_token" } });
-    ctx.after(() => countRefused(ctx, ["default"], ctx.address));
+    countForgedLater(ctx, unprovenRefreshSession(ctx.env, shownRefreshToken(body)));
     throw error;
   }
+}
+
+function shownRefreshToken(body: unknown): string {
+  const { refreshToken } = body as { refreshToken?: unknown };
+  return typeof refreshToken === "string" ? refreshToken : "";
 }

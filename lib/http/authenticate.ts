@@ -1,11 +1,16 @@
 import { errors } from "jose";
-import type { AccessClaims, ShownClaims } from "../auth/token/access-token.js";
+import {
+  type AccessClaims,
+  type ShownClaims,
+  unprovenSession,
+} from "../auth/token/access-token.js";
 import { AppError } from "../errors.js";
 import { securityEvent } from "../observability/security-events.js";
 import { equalSecrets } from "../secret.js";
 import { bearerClaims, bearerToken, shownClaims } from "./bearer.js";
 import type { Endpoint } from "./endpoint.js";
 import type { Exchange } from "./exchange.js";
+import { countForgedLater, requireFewForged } from "./forged-credentials.js";
 import { countRefused } from "./limits.js";
 
 const stepUpMinutes = 10;
@@ -30,12 +35,16 @@ export async function authenticate(
   } catch (error) {
     if (error instanceof AppError && error.code === "token_invalid") {
       ctx.facts.tokenFailure = reasonOf(error);
+      requireFewForged(ctx);
       securityEvent(ctx, "jwt_signature_invalid", { data: { reason: ctx.facts.tokenFailure } });
+      countForgedLater(ctx, unprovenSession(ctx.env, shownSecret(request)));
+      throw error;
     }
     if (error instanceof AppError && error.code === "token_expired") {
       ctx.facts.tokenFailure = "expired";
     }
-    if (limits.length > 0) ctx.after(() => countRefused(ctx, limits, ctx.address));
+    // Not in the route's own limits, for these may be those of sign-ins.
+    if (limits.length > 0) ctx.after(() => countRefused(ctx, ["default"], ctx.address));
     throw error;
   }
 }

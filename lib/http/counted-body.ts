@@ -26,8 +26,7 @@ export async function readCountedBody(
     return body && validBody(ctx, body, value, claims?.userId);
   } catch (error) {
     if (error instanceof AppError && catalogue[error.code].status >= 500) throw error;
-    // Without Redis the refusal stands uncounted: nothing was tried.
-    const counts = await countRefused(ctx, limits, ctx.address).catch(() => []);
+    const counts = await countRefused(ctx, limits, ctx.address);
     Object.assign(headers, rateLimitHeaders(counts, ctx.now));
     requireWithinLimits(ctx, { counts, countedIn: "redis" }, ctx.address);
     throw error;

@@ -30,6 +30,8 @@ export interface Client {
   country: string | undefined;
   /** Refundable counts, to be given back when the attempt succeeds. */
   reserved: Reservation;
+  /** False where the caller's address has had its mails to addresses that were never proven. */
+  mayMailUnproven: boolean;
   /** Until when the account that the body names is delayed for everybody but its own sessions. */
   delayedUntil: Date | null;
   /** What Redis said of the session of a bearer that was shown; null when it did not answer. */

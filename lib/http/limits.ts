@@ -1,6 +1,7 @@
 import type { Context } from "../context.js";
 import type { Env } from "../env.js";
 import { AppError } from "../errors.js";
+import type { LimitUse } from "../facts.js";
 import { limitedAddress } from "../ip-address.js";
 import { redisUnavailable } from "../observability/log-lines/stores.js";
 import { securityEvent } from "../observability/security-events.js";
@@ -17,6 +18,7 @@ import {
   type Subject,
   takeReserved,
 } from "../rate-limit/limiter.js";
+import { countLocally } from "../rate-limit/local-counts.js";
 import { type Limit, limitsOf, type PolicyName } from "../rate-limit/policies.js";
 import {
   clearInPostgres,
@@ -35,7 +37,7 @@ export function limitsFor(env: Env, names: PolicyName[]): Limit[] {
   return names.flatMap((name) => table[name]);
 }
 
-/** What a request is counted by: its session when it shows one, else its address. */
+/** What a request is counted by: its session when it shows one, else its address, and that in any case. */
 export function subjectOf(
   env: Env,
   address: string | undefined,
@@ -54,6 +56,7 @@ export function subjectOf(
   const account = known.account && limitedAccount(env, known.account);
   return {
     all: "all",
+    address: ip,
     ...(known.user === undefined ? {} : { user: known.user }),
     ...(known.isGuest ? { "guest-ip": ip } : {}),
     ...(known.session === undefined ? { ip } : { session: known.session }),
@@ -65,12 +68,16 @@ export function subjectOf(
   };
 }
 
-/** The counts of a request, from Redis or, where Redis failed, from Postgres for the strict limits. */
+/**
+ * The counts of a request, from Redis or, where Redis failed, from Postgres for the strict limits and from
+ * `local`, what this process has counted, for the others.
+ */
 export async function settleCounts(
   ctx: Context,
   inRedis: PromiseSettledResult<Count[]>,
   applying: Limit[],
   subject: Subject,
+  local: Count[],
 ): Promise<Reservation> {
   if (inRedis.status === "fulfilled") return { counts: inRedis.value, countedIn: "redis" };
   // Once in the two seconds that Redis is skipped, so that an outage does not flood the log; a refusal
@@ -83,7 +90,19 @@ export async function settleCounts(
       retryAfterSeconds: redisAwaySeconds,
     });
   }
-  return { counts: await countInPostgres(ctx, applying, subject), countedIn: "postgres" };
+  const strict = await countInPostgres(ctx, applying, subject);
+  return { counts: [...strict, ...local], countedIn: "postgres" };
+}
+
+/** What each policy counted of a request, for its event. */
+export function limitUses({ counts, countedIn }: Reservation): LimitUse[] {
+  return counts.map(({ limit, used, allowed }) => ({
+    policy: limit.policy,
+    used,
+    max: limit.max,
+    refused: !allowed,
+    decidedBy: countedIn === "redis" || limit.whenRedisFails === "strict" ? countedIn : "local",
+  }));
 }
 
 /**
@@ -98,7 +117,7 @@ export function requireWithinLimits(
   address: string | undefined,
 ): void {
   const [longest] = counts
-    .filter((count) => !count.allowed)
+    .filter(({ limit, allowed }) => !allowed && !limit.mutes)
     .sort((one, other) => other.resetsAtMs - one.resetsAtMs);
   if (!longest || isTrusted(address, ctx.env)) return;
   giveBackLater(ctx, { counts, countedIn });
@@ -108,6 +127,15 @@ export function requireWithinLimits(
   if (kind === "all") throw new AppError("toolkit_unavailable", { retryAfterSeconds });
   securityEvent(ctx, "rate_limited", { data: { policy, reason: kind } });
   throw new AppError("rate_limited", { retryAfterSeconds });
+}
+
+/** Whether a mail may be sent to an e-mail address that was never proven. A caller sees no difference. */
+export function mayMailUnproven(ctx: Context, { counts }: Reservation): boolean {
+  const muting = counts.find(({ limit, allowed }) => limit.mutes && !allowed);
+  if (!muting || isTrusted(ctx.address, ctx.env)) return true;
+  const { policy, kind } = muting.limit;
+  securityEvent(ctx, "rate_limited", { data: { policy, reason: kind } });
+  return false;
 }
 
 /**
@@ -153,7 +181,10 @@ export function forgetSignInFailuresLater(
   });
 }
 
-/** Count a request that is refused before it could be counted by anything but its address. */
+/**
+ * Count a request that is refused before it could be counted by anything but its address. Without Redis
+ * this process counts alone: the refusal is not worth a statement.
+ */
 export async function countRefused(
   ctx: Context,
   names: PolicyName[],
@@ -162,10 +193,12 @@ export async function countRefused(
   const byAddress = limitsFor(ctx.env, names).filter(
     (limit) => limit.kind === "ip" && limit.keeps === "requests",
   );
+  const subject = subjectOf(ctx.env, address, {});
+  const local = countLocally(byAddress, subject, ctx.now);
   const trip = roundTrip(ctx);
-  const counting = countRequest(trip, byAddress, subjectOf(ctx.env, address, {}), ctx.now);
-  const [counts] = await Promise.all([counting, trip.send()]);
-  return counts;
+  const counting = countRequest(trip, byAddress, subject, ctx.now);
+  const [inRedis] = await Promise.allSettled([counting, trip.send()]);
+  return inRedis.status === "fulfilled" ? inRedis.value : local;
 }
 
 async function giveBack(ctx: Context, { counts, countedIn }: Reservation): Promise<void> {

@@ -32,8 +32,8 @@ export const metrics = {
   },
   rate_limit_calls_total: {
     type: "counter",
-    help: "Requests that a policy has counted.",
-    labels: ["policy"],
+    help: "Requests that a policy has counted, by who decided: redis, postgres, or the process itself (local).",
+    labels: ["policy", "decided_by"],
   },
   rate_limit_near_max_total: {
     type: "counter",

@@ -4,6 +4,7 @@ import { oncePer } from "../once-per.js";
 import type { Platform } from "./platform.js";
 import { postgresOverHttp } from "./postgres-transport/over-http.js";
 import { withBreaker } from "./redis-transport/breaker.js";
+import { withFirstTrip } from "./redis-transport/first-trip.js";
 import { redisOverHttp } from "./redis-transport/over-http.js";
 
 const slot = Symbol.for("linguamate.platform");
@@ -35,8 +36,11 @@ export function requireOverHttps(databaseUrl: string): void {
   );
 }
 
-/** Postgres: the caller still has to answer within 3 s. Redis: every request waits for it. */
-export const storeTimeouts = { postgresMs: 2000, redisMs: 250 } as const;
+/**
+ * Postgres: the caller still has to answer within 3 s. Redis: every request waits for it; the first of a
+ * process longer, for it opens the connection.
+ */
+export const storeTimeouts = { postgresMs: 2000, redisMs: 250, redisFirstMs: 1000 } as const;
 
 const overHttps = oncePer(({ stores }: ReturnType<typeof env>): Platform => {
   if (!stores.databaseUrl) throw new EnvironmentError("DATABASE_URL is required");
@@ -47,6 +51,11 @@ const overHttps = oncePer(({ stores }: ReturnType<typeof env>): Platform => {
       connectionString: stores.databaseUrl,
       fetch: postgresOverHttp({ timeoutMs: storeTimeouts.postgresMs }),
     },
-    redis: withBreaker(redisOverHttp({ ...stores.upstash, timeoutMs: storeTimeouts.redisMs })),
+    redis: withBreaker(
+      withFirstTrip(
+        redisOverHttp({ ...stores.upstash, timeoutMs: storeTimeouts.redisMs }),
+        storeTimeouts.redisFirstMs,
+      ),
+    ),
   };
 });

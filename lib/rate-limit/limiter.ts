@@ -1,7 +1,7 @@
-import { Ratelimit } from "@upstash/ratelimit";
 import { type RoundTrip, script } from "../redis/round-trip.js";
 import { delayKey, forgetFailures, giveBackAttempt, reserveAttempt } from "./login-delay.js";
 import type { Limit, LimitKind } from "./policies.js";
+import { countInWindows } from "./windows-in-redis.js";
 
 /** The values that a request is counted by. */
 export type Subject = Partial<Record<LimitKind, string>>;
@@ -28,17 +28,24 @@ export interface Reservation {
  * Count a request in every limit that applies to it, within `trip`. Rejects when Redis cannot answer:
  * the caller then decides by each limit's `whenRedisFails`.
  */
-export function countRequest(
+export async function countRequest(
   trip: RoundTrip,
   limits: Limit[],
   subject: Subject,
   now: Date,
 ): Promise<Count[]> {
-  return Promise.all(
-    applying(limits, subject).map(({ limit, value }) =>
-      limit.delaysMs ? reserveAttempt(trip, limit, value, now) : countInWindow(trip, limit, value),
+  const counted = applying(limits, subject);
+  const windows = counted.filter(({ limit }) => !limit.delaysMs);
+  const delays = counted.filter(({ limit }) => limit.delaysMs);
+  const [uses, ...reserved] = await Promise.all([
+    countInWindows(
+      trip,
+      windows.map(({ limit, value }) => ({ limit, identifier: identifier(limit, value) })),
     ),
-  );
+    ...delays.map(({ limit, value }) => reserveAttempt(trip, limit, value, now)),
+  ]);
+  const counts = windows.flatMap((window, at) => (uses[at] ? [{ ...window, ...uses[at] }] : []));
+  return [...counts, ...reserved];
 }
 
 /** What was reserved, once: no second reason gives the same back again. */
@@ -77,9 +84,7 @@ export async function clear(
   now: Date,
 ): Promise<void> {
   const keys = applying(limits, subject).map(({ limit, value }) =>
-    limit.delaysMs
-      ? delayKey(limit, value)
-      : counterKey(limit, value, Math.floor(now.getTime() / limit.windowMs)),
+    limit.delaysMs ? delayKey(limit, value) : windowOf(limit, value, now).key,
   );
   await trip.command("DEL", ...keys);
 }
@@ -97,19 +102,22 @@ export function counterKey(limit: Limit, value: string, window: number): string 
   return `rate:${limit.policy}:${identifier(limit, value)}:${window}`;
 }
 
-const identifier = (limit: Limit, value: string) => `${limit.kind}:${value}`;
-
-async function countInWindow(trip: RoundTrip, limit: Limit, value: string): Promise<Count> {
-  const { success, remaining, reset } = await limiter(trip, limit).limit(identifier(limit, value));
+/** The counter of the present window, and when that ends. */
+export function windowOf(limit: Limit, value: string, now: Date) {
+  const window = Math.floor(now.getTime() / limit.windowMs);
   return {
-    limit,
-    value,
-    allowed: success,
-    used: limit.max - remaining,
-    remaining,
-    resetsAtMs: reset,
+    key: counterKey(limit, value, window),
+    resetsAtMs: (window + 1) * limit.windowMs,
   };
 }
+
+/** What a counter of a fixed window says, this request included. */
+export function windowCount(limit: Limit, value: string, used: number, resetsAtMs: number): Count {
+  const remaining = Math.max(0, limit.max - used);
+  return { limit, value, allowed: used <= limit.max, used, remaining, resetsAtMs };
+}
+
+const identifier = (limit: Limit, value: string) => `${limit.kind}:${value}`;
 
 /** In the window that counted it, which may be over; one that was lifted must not go below nothing. */
 async function uncount(trip: RoundTrip, { limit, value, resetsAtMs }: Count): Promise<void> {
@@ -120,25 +128,3 @@ async function uncount(trip: RoundTrip, { limit, value, resetsAtMs }: Count): Pr
 const giveBack = script(`
 local used = tonumber(redis.call("GET", KEYS[1]) or 0)
 if used > 0 then redis.call("DECR", KEYS[1]) end`);
-
-function limiter(trip: RoundTrip, limit: Limit): Ratelimit {
-  return new Ratelimit({
-    // The limiter only evaluates its script, which a round trip does within the request's pipeline.
-    redis: trip as unknown as ConstructorParameters<typeof Ratelimit>[0]["redis"],
-    limiter: fixedWindow(limit.max, limit.windowMs),
-    prefix: `rate:${limit.policy}`,
-    // A cache would go on blocking after `DEL rate:<key>`; the timeout would let everybody pass.
-    ephemeralCache: false,
-    timeout: 0,
-    analytics: false,
-  });
-}
-
-const windows = new Map<string, ReturnType<typeof Ratelimit.fixedWindow>>();
-
-function fixedWindow(max: number, windowMs: number) {
-  const name = `${max}/${windowMs}`;
-  const known = windows.get(name) ?? Ratelimit.fixedWindow(max, `${windowMs} ms`);
-  windows.set(name, known);
-  return known;
-}

@@ -1,7 +1,7 @@
 import { sql } from "drizzle-orm";
 import type { Context } from "../context.js";
 import { rateLimits } from "../db/schema/limits.js";
-import { applying, type Count, counterKey, type Subject } from "./limiter.js";
+import { applying, type Count, type Subject, windowCount, windowOf } from "./limiter.js";
 import {
   forgetFailuresInPostgres,
   giveBackAttemptInPostgres,
@@ -9,10 +9,7 @@ import {
 } from "./login-delay-in-postgres.js";
 import type { Limit } from "./policies.js";
 
-/**
- * Count in Postgres what Redis cannot: the limits that must hold even then. Limits that allow are not
- * counted at all.
- */
+/** Count in Postgres what Redis cannot, where the count of one process would not do. */
 export async function countInPostgres(
   ctx: Context,
   limits: Limit[],
@@ -81,14 +78,14 @@ async function countInWindows(
     returning key, used`);
   const used = new Map(rows.map((row) => [row.key, row.used]));
   return strict.map(({ limit, value, key, resetsAtMs }) => {
-    const count = used.get(key) ?? 0;
-    const remaining = Math.max(0, limit.max - count);
-    return { limit, value, allowed: count <= limit.max, used: count, remaining, resetsAtMs };
+    return windowCount(limit, value, used.get(key) ?? 0, resetsAtMs);
   });
 }
 
 async function uncountInWindows(ctx: Context, counts: Count[]): Promise<void> {
-  const windows = counts.filter(({ limit }) => !limit.delaysMs);
+  const windows = counts.filter(
+    ({ limit }) => limit.whenRedisFails === "strict" && !limit.delaysMs,
+  );
   if (windows.length === 0) return;
   const keys = windows.map(({ limit, value }) => windowOf(limit, value, ctx.now).key);
   await ctx.db.execute(sql`
@@ -98,12 +95,4 @@ async function uncountInWindows(ctx: Context, counts: Count[]): Promise<void> {
     )
     update ${rateLimits} set used = used - 1 from locked
     where ${rateLimits.key} = locked.key and used > 0`);
-}
-
-function windowOf(limit: Limit, value: string, now: Date) {
-  const window = Math.floor(now.getTime() / limit.windowMs);
-  return {
-    key: counterKey(limit, value, window),
-    resetsAtMs: (window + 1) * limit.windowMs,
-  };
 }

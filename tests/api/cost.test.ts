@@ -48,9 +48,9 @@ describe("the cost page", () => {
   it("adds up as it would by hand", () => {
     const month = (365.25 / 12) * 86_400;
     const bill = billOf(1000);
-    expect(bill.commandsPerSecond).toBeCloseTo(6100);
+    expect(bill.commandsPerSecond).toBeCloseTo(8100);
     // The clock's 20 commands a minute cost under two dollars, and the traffic is 2,630 GB.
-    const commands = ((1000 * month * 6.1) / 100_000) * 0.2;
+    const commands = ((1000 * month * 8.1) / 100_000) * 0.2;
     const traffic = (2629.8 - 200) * 0.03;
     expect(bill.redisPayAsYouGo - commands - traffic).toBeGreaterThan(0);
     expect(bill.redisPayAsYouGo - commands - traffic).toBeLessThan(2);

@@ -105,7 +105,7 @@ describe("a kill switch", () => {
     expect((await put("user", { enabled: false, dryRun: true })).body.undo).toBeNull();
     await stores.resetCalls();
     expect((await call(user, "GET", { token })).status).toBe(200);
-    expect(stores.calls()).toEqual({ redisTrips: 1, redisCommands: 6, postgresCalls: 1 });
+    expect(stores.calls()).toEqual({ redisTrips: 1, redisCommands: 8, postgresCalls: 1 });
   });
 
   it("is not undone by an older record that is written late", async () => {

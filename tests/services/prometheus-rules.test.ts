@@ -159,10 +159,14 @@ const countedRules = [
   "ErrorRateCritical",
   "LatencyP95Critical",
   "RateLimitNearMax",
+  "LimitsDecidedLocally",
   "ExternalApiDown",
   "ErrorRateWarning",
   "LatencyP95Warning",
 ] as const;
+
+const limitCalls = (policy: string, decided_by: string) =>
+  seriesName("rate_limit_calls_total", { policy, decided_by });
 
 function countedScenario(name: (typeof countedRules)[number], { phases, load }: Course): Scenario {
   const rule = ruleOf(name);
@@ -219,9 +223,15 @@ function seriesFor(name: (typeof countedRules)[number], part: number[], all: num
       };
     case "RateLimitNearMax":
       return {
-        [seriesName("rate_limit_calls_total", { policy: "auth" })]: whole,
+        [limitCalls("auth", "redis")]: whole,
         [seriesName("rate_limit_near_max_total", { policy: "auth" })]: part,
-        [seriesName("rate_limit_calls_total", { policy: "default" })]: noise,
+        [limitCalls("default", "redis")]: noise,
+      };
+    case "LimitsDecidedLocally":
+      return {
+        [limitCalls("auth", "redis")]: rest.map((good) => Math.floor(good / 2)),
+        [limitCalls("default", "postgres")]: rest.map((good) => Math.ceil(good / 2)),
+        [limitCalls("default", "local")]: part,
       };
     case "ExternalApiDown": {
       const calls = (service: string, outcome: string, operation = "transcribe") =>

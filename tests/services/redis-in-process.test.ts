@@ -79,7 +79,7 @@ describe("Redis in-process", () => {
   it("gives up a call that is not answered, and the connection with it", async () => {
     await redis.exec(["PING"]);
     wire.pause();
-    await expect(redis.exec(["PING"])).rejects.toThrow("timed out");
+    await expect(redis.exec(["PING"])).rejects.toMatchObject({ name: "TimeoutError" });
     wire.resume();
     await vi.waitFor(async () => expect(await redis.exec(["PING"])).toBe("PONG"), 5000);
   });

@@ -209,8 +209,9 @@ function isTelemetry({ body }: FaultCall): boolean {
   return /"events(:bytes)?"|drain_state/.test(JSON.stringify(body));
 }
 
-/** Upstash bills a script's own commands too: the limiter's run INCRBY and, once a window, PEXPIRE. */
+/** Upstash bills a script's own commands too: of a limit INCR and, once a window, PEXPIRE for each key. */
 function billed(command: unknown): number {
-  const [name] = command as string[];
-  return name?.toUpperCase().startsWith("EVAL") ? 3 : 1;
+  const [name, , keys] = command as string[];
+  if (name?.toUpperCase() === "EVALSHA") return 1 + 2 * Number(keys);
+  return name?.toUpperCase() === "EVAL" ? 3 : 1;
 }

@@ -6,11 +6,11 @@ const POST = endpoint({
   summary: "Mail a code to a new address. The same 202 whether or not it is in use.",
   auth: "user",
   stepUp: true,
-  limits: ["auth-calls"],
+  limits: ["auth-calls", "unproven-mails"],
   body: EmailChange,
   replies: { 202: null },
   errors: ["password_not_set", "validation_failed"],
-  handle: ({ ctx, actor, body }) => requestEmailChange(ctx, actor, body),
+  handle: ({ ctx, actor, body, client }) => requestEmailChange(ctx, actor, body, client),
   replay: async () => undefined,
 });
 

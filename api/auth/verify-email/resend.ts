@@ -5,10 +5,10 @@ import { route } from "../../../lib/http/route.js";
 const POST = endpoint({
   summary: "Mail the code for the claimed address again. 202, whatever there is to confirm.",
   auth: "user",
-  limits: ["auth-calls"],
+  limits: ["auth-calls", "unproven-mails"],
   replies: { 202: null },
   errors: [],
-  handle: ({ ctx, actor }) => resendVerification(ctx, actor),
+  handle: ({ ctx, actor, client }) => resendVerification(ctx, actor, client),
 });
 
 export default route("/api/auth/verify-email/resend", { POST });

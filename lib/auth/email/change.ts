@@ -44,6 +44,7 @@ export async function requestEmailChange(
   ctx: Context,
   { userId }: Actor,
   input: z.infer<typeof EmailChange>,
+  { mayMailUnproven }: { mayMailUnproven: boolean },
 ): Promise<void> {
   const email = canonicalEmail(input.email);
   if (email === null) {
@@ -56,14 +57,21 @@ export async function requestEmailChange(
   const mailId = newMailId();
   const actor = { kind: "user", id: userId } as const;
   await writeOnce(ctx, userId, [
-    user.email === null ? replaceClaim(ctx, user, email, mailId) : askNew(ctx, user, email, mailId),
+    user.email === null
+      ? replaceClaim(ctx, user, email, { mailId, send: mayMailUnproven })
+      : askNew(ctx, user, email, { mailId, send: mayMailUnproven }),
     auditRow(ctx, { actor, action: "email.change_requested", subjectId: userId }),
   ]);
   deliverLater(ctx, mailId);
 }
 
+interface CodeMail {
+  mailId: string;
+  send: boolean;
+}
+
 /** Nobody is told of an address that is the account's own already. */
-function askNew(ctx: Context, user: UserRow, email: string, mailId: string) {
+function askNew(ctx: Context, user: UserRow, email: string, { mailId, send }: CodeMail) {
   return issueCode(
     ctx,
     {
@@ -71,14 +79,14 @@ function askNew(ctx: Context, user: UserRow, email: string, mailId: string) {
       subject: user.id,
       email,
       ...unlessTaken(user.id, "confirm_new_email"),
-      send: sql`not exists (select 1 from taken where id = ${user.id})`,
+      send: sql`(${send} and not exists (select 1 from taken where id = ${user.id}))`,
       mailId,
     },
     [taken(email)],
   );
 }
 
-function replaceClaim(ctx: Context, user: UserRow, email: string, mailId: string) {
+function replaceClaim(ctx: Context, user: UserRow, email: string, { mailId, send }: CodeMail) {
   const claimed = sql`claimed as (
       update ${users} set claimed_email = ${email}, updated_at = ${timestamp(ctx.now)}
       where id = ${user.id} and email is null
@@ -90,7 +98,7 @@ function replaceClaim(ctx: Context, user: UserRow, email: string, mailId: string
       subject: user.id,
       email,
       ...unlessTaken(user.id, "verify_email"),
-      send: true,
+      send,
       mailId,
     },
     [taken(email), claimed],

@@ -67,7 +67,11 @@ async function bindClaim(ctx: Context, code: ShownCode): Promise<User> {
  * Mail the code for the claimed address again. Does the same whether the address is free, bound to
  * somebody (who is told so, by a mail whose code never matches) or not there at all (nothing is sent).
  */
-export async function resendVerification(ctx: Context, { userId }: Actor): Promise<void> {
+export async function resendVerification(
+  ctx: Context,
+  { userId }: Actor,
+  { mayMailUnproven }: { mayMailUnproven: boolean },
+): Promise<void> {
   const mailId = newMailId();
   const account = sql`account as (
       select id, claimed_email,
@@ -83,7 +87,7 @@ export async function resendVerification(ctx: Context, { userId }: Actor): Promi
       userId: sql`(select id from account where claimed_email is not null and not is_taken)`,
       email: sql`coalesce((select claimed_email from account), '')`,
       template: sql`(select case when is_taken then 'address_taken' else 'verify_email' end from account)`,
-      send: sql`(select claimed_email is not null from account)`,
+      send: sql`(select claimed_email is not null and ${mayMailUnproven} from account)`,
       mailId,
     },
     [account],

@@ -1,5 +1,5 @@
 import { createHmac, createSecretKey, randomUUID } from "node:crypto";
-import { errors, type JWTPayload, jwtVerify } from "jose";
+import { decodeJwt, decodeProtectedHeader, errors, type JWTPayload, jwtVerify } from "jose";
 import type { Env } from "../../env.js";
 import { AppError } from "../../errors.js";
 import { oncePer } from "../../once-per.js";
@@ -19,6 +19,12 @@ export interface AccessClaims {
 /** What a token of ours says that may have expired: it still tells which account it was issued for. */
 export interface ShownClaims extends AccessClaims {
   isExpired: boolean;
+}
+
+/** What a token claims that nobody has vouched for. A refresh token names no user. */
+export interface UnprovenSession {
+  sessionId: string;
+  userId?: string;
 }
 
 const leewaySeconds = 30;
@@ -78,6 +84,21 @@ export async function verifyAccessToken(env: Env, token: string, now: Date): Pro
     throw new AppError(cause instanceof errors.JWTExpired ? "token_expired" : "token_invalid", {
       cause,
     });
+  }
+}
+
+/**
+ * Whose session a token names that was signed by no secret of ours, perhaps by one that was retired. Nothing
+ * of it is proven. Null where the secret is known, or the token has no such form.
+ */
+export function unprovenSession(env: Env, token: string): UnprovenSession | null {
+  try {
+    const { kid = "" } = decodeProtectedHeader(token);
+    const { sid, sub } = decodeJwt(token);
+    const isKnown = [...env.jwt.previousSecrets, env.jwt.secret].some((one) => keyId(one) === kid);
+    return isKnown || !isId(sid) || !isId(sub) ? null : { sessionId: sid, userId: sub };
+  } catch {
+    return null;
   }
 }
 

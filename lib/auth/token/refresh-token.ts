@@ -3,6 +3,7 @@ import { type Env, env } from "../../env.js";
 import { AppError } from "../../errors.js";
 import { oncePer } from "../../once-per.js";
 import { deriveKey, keyId } from "../../secret.js";
+import type { UnprovenSession } from "./access-token.js";
 
 /** What a genuine refresh token names. */
 export interface RefreshClaims {
@@ -31,6 +32,12 @@ export function verifyRefreshToken(env: Env, token: string): RefreshClaims {
   const signed = token.slice(0, token.lastIndexOf("."));
   if (!key || !isMac(shown, key, signed)) throw new AppError("token_invalid");
   return { sessionId, counter: Number(counter) };
+}
+
+/** What `unprovenSession` says of an access token. */
+export function unprovenRefreshSession(env: Env, token: string): UnprovenSession | null {
+  const [, kid = "", sessionId] = form.exec(token) ?? [];
+  return sessionId === undefined || keys(env).byId.has(kid) ? null : { sessionId };
 }
 
 /** `shown` has the length of a mac, as its form says. */

@@ -137,6 +137,24 @@ export const rules = [
     channel: "investigate",
   },
   {
+    name: "LimitsDecidedLocally",
+    summary: "Over 5 % of limit calls are decided without Redis",
+    condition: {
+      kind: "ratio",
+      part: { metric: "rate_limit_calls_total", where: { decided_by: { matches: "local" } } },
+      of: { metric: "rate_limit_calls_total" },
+      compare: ">",
+      percent: 5,
+      countMin: 100,
+      windowMinutes: 5,
+    },
+    forMinutes: 5,
+    resolveMinutes: 10,
+    priority: "P2",
+    channel: "team",
+    inhibitedBy: ["RedisDown"],
+  },
+  {
     name: "ExternalApiDown",
     summary: "The service {label} fails",
     condition: {

@@ -5,6 +5,7 @@ import { redisConnection } from "./connection.js";
 import { handleRedis, type RedisPath } from "./upstash-protocol.js";
 
 const commandTimeoutMs = 250;
+const openingMs = 1000;
 /** Longer than any call waits. */
 const silenceMs = 3500;
 
@@ -76,14 +77,14 @@ function notConnected(host: string, cause: Error & { code?: string }): Error {
   return new Error(`No connection to Redis at ${host}: ${reason}`, { cause });
 }
 
-/** Settles when the first connection stands or has failed: a process may be called as it starts. */
+/** Settles when the first connection stands, has failed or takes long: a process may be called as it starts. */
 function firstAttempt(redis: Redis): Promise<void> {
   return new Promise((resolve) => {
     const settle = () => {
       clearTimeout(timer);
       resolve();
     };
-    const timer = setTimeout(settle, commandTimeoutMs);
+    const timer = setTimeout(settle, openingMs);
     redis.once("ready", settle);
     redis.once("close", settle);
   });

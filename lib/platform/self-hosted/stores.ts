@@ -4,6 +4,7 @@ import { requireOverHttps, storeTimeouts } from "../installed.js";
 import type { Platform } from "../platform.js";
 import { inProcessPostgres, inProcessUrl } from "../postgres-transport/in-process.js";
 import { postgresOverHttp } from "../postgres-transport/over-http.js";
+import { withFirstTrip } from "../redis-transport/first-trip.js";
 import { inProcessRedis } from "../redis-transport/in-process.js";
 import { redisOverHttp } from "../redis-transport/over-http.js";
 import { type AttachedStores, attachStores } from "./embedded-stores/attach.js";
@@ -97,14 +98,15 @@ function openRedis(
   { redisUrl, upstash }: Env["stores"],
   embedded: EmbeddedStores | undefined,
 ): Opened<Platform["redis"]> {
-  const timeoutMs = storeTimeouts.redisMs;
+  const { redisMs: timeoutMs, redisFirstMs } = storeTimeouts;
   if (redisUrl) {
     const { requester, close } = inProcessRedis(redisUrl);
-    return { part: requester, description: `Redis at ${new URL(redisUrl).host}`, close };
+    const part = withFirstTrip(requester, redisFirstMs);
+    return { part, description: `Redis at ${new URL(redisUrl).host}`, close };
   }
   const { url, token } = upstash ?? opened(embedded).redis;
   return {
-    part: redisOverHttp({ url, token, timeoutMs }),
+    part: withFirstTrip(redisOverHttp({ url, token, timeoutMs }), redisFirstMs),
     description: upstash ? `Upstash at ${new URL(url).host}` : "embedded Redis",
     close: () => {},
   };

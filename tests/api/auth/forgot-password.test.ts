@@ -143,7 +143,7 @@ describe("POST /api/auth/forgot-password", () => {
       body: {},
       headers: expect.arrayContaining(["x-correlation-id", "ratelimit"]),
       hashes: 0,
-      calls: { redisTrips: 1, redisCommands: 5, postgresCalls: 1 },
+      calls: { redisTrips: 1, redisCommands: 7, postgresCalls: 1 },
       rows: { codes: 1, mails: 1, audits: 0, sessions: 0, events: 0, users: 0 },
     });
   });

@@ -13,7 +13,7 @@ import { anOperator, type OperatorPerson, operate } from "../../support/operator
 import { aBoundUser, anAddress, aUser } from "../../support/people.js";
 import { useStores } from "../../support/stores.js";
 
-const stores = useStores();
+const stores = useStores({ redisMs: 2500 });
 const logs = useLogLines();
 useStillClock();
 useEnvironment({ RATE_LIMIT_MAX_REQUESTS: "30" });
@@ -78,6 +78,7 @@ describe("clearing limits by hand and by name", () => {
       ({ policy, kind }: Record<string, string>) => `${policy} ${kind}`,
     );
     expect(policies.sort()).toEqual([
+      "address-ceiling address",
       "auth-calls ip",
       "auth-failures ip",
       "auth-failures ip-account",

@@ -80,7 +80,7 @@ describe("GET /api/user/audit", () => {
     const person = await aUser();
     await stores.resetCalls();
     await list(person);
-    expect(stores.calls()).toEqual({ redisTrips: 1, redisCommands: 6, postgresCalls: 1 });
+    expect(stores.calls()).toEqual({ redisTrips: 1, redisCommands: 8, postgresCalls: 1 });
   });
 
   it("needs a token, and Postgres", async () => {

@@ -82,7 +82,7 @@ describe("GET /api/user/preferences", () => {
     const person = await aUser();
     await stores.resetCalls();
     await read(person);
-    expect(stores.calls()).toEqual({ redisTrips: 1, redisCommands: 6, postgresCalls: 1 });
+    expect(stores.calls()).toEqual({ redisTrips: 1, redisCommands: 8, postgresCalls: 1 });
   });
 
   it("needs a token, and Postgres", async () => {

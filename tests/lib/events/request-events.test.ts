@@ -101,10 +101,24 @@ describe("the event that a request ends in", () => {
     expect(answers.filter(({ status }) => status === 429)).toHaveLength(2);
     await drained(stores);
     expect(await totals(stores)).toMatchObject({
-      'rate_limit_calls_total{policy="default"}': 102,
+      'rate_limit_calls_total{policy="default",decided_by="redis"}': 102,
       'rate_limit_near_max_total{policy="default"}': 22,
       'rate_limit_hits_total{policy="default",route="/api/user"}': 2,
       'security_events_total{event="rate_limited"}': 2,
+    });
+  });
+
+  it("counts who decided a limit that Redis did not answer for", async () => {
+    const { accessToken: token } = await aUser();
+    await forgetEvents(stores);
+    const isOfRequest = (body: unknown) => JSON.stringify(body).includes("HMGET");
+    await stores.faults.redis.set({ kind: "reset", match: isOfRequest, times: 1 });
+    expect((await call(user, "GET", { token })).status).toBe(200);
+    await stores.faults.redis.set(null);
+    await drained(stores);
+    const counted = await totals(stores);
+    expect(counted).toMatchObject({
+      'rate_limit_calls_total{policy="default",decided_by="local"}': 1,
     });
   });
 

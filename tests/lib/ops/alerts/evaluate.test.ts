@@ -120,7 +120,7 @@ describe("an evaluation", () => {
 
   it("tells of policies apart", async () => {
     const used = (policy: string, near: number) => ({
-      [seriesName("rate_limit_calls_total", { policy })]: 100,
+      [seriesName("rate_limit_calls_total", { policy, decided_by: "redis" })]: 100,
       [seriesName("rate_limit_near_max_total", { policy })]: near,
     });
     for (let minute = 0; minute < 7; minute += 1) {

@@ -27,9 +27,12 @@ interface Scenario {
 }
 
 const nothing = () => {};
+const limitCalls = (decided_by: string, count: number) => ({
+  [seriesName("rate_limit_calls_total", { policy: "auth", decided_by })]: count,
+});
 const limit = (near: number): Counts => ({
   ...requests(100),
-  [seriesName("rate_limit_calls_total", { policy: "auth" })]: 100,
+  ...limitCalls("redis", 100),
   [seriesName("rate_limit_near_max_total", { policy: "auth" })]: near,
 });
 const calls = (ok: number, failed: number): Counts => ({
@@ -96,6 +99,16 @@ const scenarios: Scenario[] = [
     firesAfter: 5,
     resolvesAfter: 4 + 10,
     via: "investigate",
+  },
+  {
+    rule: "LimitsDecidedLocally",
+    breaks: nothing,
+    wrong: { ...requests(100), ...limitCalls("redis", 40), ...limitCalls("local", 60) },
+    mends: nothing,
+    right: { ...requests(100), ...limitCalls("redis", 100) },
+    firesAfter: 5,
+    resolvesAfter: 4 + 10,
+    via: "team",
   },
   {
     rule: "ExternalApiDown",

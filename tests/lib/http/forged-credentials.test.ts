@@ -1,0 +1,133 @@
+import { beforeEach, describe, expect, it } from "vitest";
+import changePassword from "../../../api/auth/change-password.js";
+import login from "../../../api/auth/login.js";
+import refresh from "../../../api/auth/refresh.js";
+import user from "../../../api/user/index.js";
+import { call } from "../../support/call.js";
+import { useStillClock } from "../../support/clock.js";
+import { setEnvironment, useEnvironment } from "../../support/environment.js";
+import { anAddress, aUser, type Person, password } from "../../support/people.js";
+import { useStores } from "../../support/stores.js";
+
+const [secret, next] = [
+  "the-secret-of-this-test-of-32-bytes",
+  "the-next-secret-of-this-test-of-32",
+];
+useEnvironment({ JWT_SECRET: secret });
+const stores = useStores({ redisMs: 2500 });
+const clock = useStillClock();
+let person: Person;
+let ip: string;
+beforeEach(async () => {
+  setEnvironment({ JWT_SECRET: secret });
+  person = await aUser();
+  ip = anAddress();
+});
+
+/** A token of this person whose signature does not fit. */
+const forged = () => `${person.accessToken.slice(0, -3)}AAA`;
+const read = (token: string, from = ip) => call(user, "GET", { token, ip: from });
+
+async function showForged(count: number): Promise<number[]> {
+  const answers = await Promise.all(Array.from({ length: count }, () => read(forged())));
+  await stores.settled();
+  return answers.map(({ status }) => status);
+}
+const counted = async () => {
+  const keys = (await stores.redis("KEYS", `rate:bad-signatures:ip:${ip}:*`)) as string[];
+  return keys[0] === undefined ? 0 : Number(await stores.redis("GET", keys[0]));
+};
+
+describe("an IP address that has shown a hundred bad tokens", () => {
+  beforeEach(async () => {
+    expect(new Set(await showForged(100))).toEqual(new Set([401]));
+  });
+
+  it("is refused further bad ones until the window ends, without any I/O before the reply", async () => {
+    // On a busy machine Redis may have missed a few.
+    const status = async () => (await read(forged())).status;
+    await expect.poll(status, { timeout: 20_000 }).toBe(429);
+    await stores.resetCalls();
+    const refused = await read(forged());
+    expect(stores.calls()).toEqual({ redisTrips: 0, redisCommands: 0, postgresCalls: 0 });
+    expect(refused).toMatchObject({ status: 429, code: "rate_limited" });
+    expect(Number(refused.headers.get("retry-after"))).toBeGreaterThan(0);
+    const refreshToken = `${person.refreshToken.slice(0, -3)}AAA`;
+    expect((await call(refresh, "POST", { body: { refreshToken }, ip })).status).toBe(429);
+    expect((await read(forged(), anAddress())).status).toBe(401);
+    clock.advance(5 * 60);
+    expect((await read(forged())).status).toBe(401);
+  });
+
+  it("is served with valid tokens, and may sign in", async () => {
+    expect((await read(person.accessToken)).status).toBe(200);
+    const { refreshToken, email } = person;
+    expect((await call(refresh, "POST", { body: { refreshToken }, ip })).status).toBe(200);
+    expect((await call(login, "POST", { body: { email, password }, ip })).status).toBe(200);
+  });
+
+  it("is told of an expired token, which needs only a refresh", async () => {
+    const { accessToken } = person;
+    clock.advance(86_400);
+    await showForged(100);
+    expect((await read(accessToken)).code).toBe("token_expired");
+  });
+
+  it("is refused none where it is trusted", async () => {
+    setEnvironment({ JWT_SECRET: secret, RATE_LIMIT_TRUSTED_IPS: ip });
+    expect((await read(forged())).status).toBe(401);
+  });
+});
+
+describe("what is no forgery", () => {
+  it("is an expired token: none counts", async () => {
+    const { accessToken } = person;
+    clock.advance(86_400);
+    for (let time = 0; time < 3; time++) {
+      expect((await read(accessToken)).code).toBe("token_expired");
+    }
+    await stores.settled();
+    expect(await counted()).toBe(0);
+  });
+
+  it("is a token of a live session that a retired secret signed, at some repetitions", async () => {
+    setEnvironment({ JWT_SECRET: next });
+    const { accessToken, refreshToken } = person;
+    for (let time = 0; time < 5; time++) {
+      expect((await read(accessToken)).code).toBe("token_invalid");
+      const renewed = await call(refresh, "POST", { body: { refreshToken }, ip });
+      expect(renewed.code).toBe("token_invalid");
+    }
+    await stores.settled();
+    expect(await counted()).toBe(0);
+    await read(accessToken);
+    await stores.settled();
+    expect(await counted()).toBe(1);
+  });
+
+  it("is not a token of a session that has ended, nor one that names another person's", async () => {
+    const other = await aUser();
+    await stores.sql("update sessions set revoked_at = now() where id = $1", person.sessionId);
+    setEnvironment({ JWT_SECRET: next });
+    await read(person.accessToken);
+    const [head = "", , mac = ""] = other.accessToken.split(".");
+    const claims = { sid: other.sessionId, sub: person.user.id };
+    await read(`${head}.${Buffer.from(JSON.stringify(claims)).toString("base64url")}.${mac}`);
+    await stores.settled();
+    expect(await counted()).toBe(2);
+  });
+});
+
+it("counts while Redis does not answer", async () => {
+  await stores.faults.redis.set({ kind: "refuse" });
+  expect(new Set(await showForged(100))).toEqual(new Set([401]));
+  expect((await read(forged())).status).toBe(429);
+});
+
+it("leaves the calls that sign-ins count in to them", async () => {
+  const body = { currentPassword: "x", newPassword: "y" };
+  await call(changePassword, "POST", { token: forged(), ip, body });
+  await stores.settled();
+  expect(await stores.redis("KEYS", `rate:auth-calls:ip:${ip}:*`)).toEqual([]);
+  expect(await counted()).toBe(1);
+});

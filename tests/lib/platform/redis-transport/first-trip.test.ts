@@ -1,0 +1,25 @@
+import type { Requester } from "@upstash/redis";
+import { expect, it } from "vitest";
+import type { RedisCall } from "../../../../lib/platform/platform.js";
+import { withFirstTrip } from "../../../../lib/platform/redis-transport/first-trip.js";
+
+const deadlines: (number | undefined)[] = [];
+const answers: (() => void)[] = [];
+const transport = {
+  request: ({ timeoutMs }: RedisCall) => {
+    deadlines.push(timeoutMs);
+    return new Promise((resolve) => answers.push(() => resolve({ result: "PONG" })));
+  },
+} as unknown as Requester;
+
+it("gives another deadline to the trips that begin before the first of a process has ended", async () => {
+  const redis = withFirstTrip(transport, 1000);
+  const first = redis.request({});
+  void redis.request({});
+  void redis.request({ timeoutMs: 3000 } as RedisCall);
+  expect(deadlines).toEqual([1000, 1000, 3000]);
+  answers[0]?.();
+  await first;
+  void redis.request({});
+  expect(deadlines.at(-1)).toBeUndefined();
+});
