@@ -46,6 +46,7 @@ export function subjectOf(
     shownSession?: string | undefined;
     user?: string | undefined;
     isGuest?: boolean | undefined;
+    isVerified?: boolean | undefined;
   },
 ): Subject {
   const ip = limitedAddress(address);
@@ -54,7 +55,10 @@ export function subjectOf(
   return {
     all: "all",
     ...(known.user === undefined ? {} : { user: known.user }),
-    ...(known.isGuest ? { "guest-ip": ip } : {}),
+    ...(known.user === undefined || known.isVerified
+      ? {}
+      : // A guest account costs nothing to make: those of one address are counted as one account.
+        { unverified: known.isGuest ? `guests/${ip}` : known.user, "unverified-ip": ip }),
     ...(known.session === undefined ? { ip } : { session: known.session }),
     ...(known.device === undefined ? {} : { device: known.device }),
     ...(account === undefined ? {} : { account, "ip-account": `${ip}/${account}` }),
