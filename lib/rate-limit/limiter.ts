@@ -1,6 +1,12 @@
 import { Ratelimit } from "@upstash/ratelimit";
 import { type RoundTrip, script } from "../redis/round-trip.js";
-import { delayKey, forgetFailures, giveBackAttempt, reserveAttempt } from "./login-delay.js";
+import {
+  type DelayPass,
+  forgetFailures,
+  giveBackAttempt,
+  grantPass,
+  reserveAttempt,
+} from "./login-delay.js";
 import type { Limit, LimitKind } from "./policies.js";
 
 /** The values that a request is counted by. */
@@ -16,6 +22,8 @@ export interface Count {
   remaining: number;
   /** When the window or the delay ends, in ms since the epoch. */
   resetsAtMs: number;
+  /** It was let past a delay by the pass of a reset, and is not counted. */
+  tookPass?: true;
 }
 
 /** What a request was counted in, and where: whatever is given back goes back there. */
@@ -36,7 +44,9 @@ export function countRequest(
 ): Promise<Count[]> {
   return Promise.all(
     applying(limits, subject).map(({ limit, value }) =>
-      limit.delaysMs ? reserveAttempt(trip, limit, value, now) : countInWindow(trip, limit, value),
+      limit.delaysMs
+        ? reserveAttempt(trip, limit, value, { ...subject, now })
+        : countInWindow(trip, limit, value),
     ),
   );
 }
@@ -69,19 +79,23 @@ export async function forgive(trip: RoundTrip, { counts, countedIn }: Reservatio
   await Promise.all(uncounting);
 }
 
-/** Forget what was counted of these: of windows, the present one. */
+/**
+ * Forget what was counted of these: of windows, the present one. A delay that begins later lets this
+ * caller pass once.
+ */
 export async function clear(
   trip: RoundTrip,
   limits: Limit[],
   subject: Subject,
-  now: Date,
+  { now, ...pass }: DelayPass & { now: Date },
 ): Promise<void> {
-  const keys = applying(limits, subject).map(({ limit, value }) =>
-    limit.delaysMs
-      ? delayKey(limit, value)
-      : counterKey(limit, value, Math.floor(now.getTime() / limit.windowMs)),
+  await Promise.all(
+    applying(limits, subject).map(({ limit, value }) =>
+      limit.delaysMs
+        ? grantPass(trip, limit, value, { ...pass, now })
+        : trip.command("DEL", counterKey(limit, value, Math.floor(now.getTime() / limit.windowMs))),
+    ),
   );
-  await trip.command("DEL", ...keys);
 }
 
 /** The limits that count this request, each with the value it counts by. */
