@@ -95,4 +95,4 @@ export function deliverUnnoticed(ctx: Context, id: string): void {
   });
 }
 
-const unnoticedMs = { min: 1000, max: 3000 } as const;
+const unnoticedMs = { min: 500, max: 2000 } as const;

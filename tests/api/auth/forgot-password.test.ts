@@ -246,7 +246,7 @@ describe("the mail of a forgotten password", () => {
     const asked = ask(email);
     await asked;
     await stores.resetCalls();
-    await new Promise((resolve) => setTimeout(resolve, 500));
+    await new Promise((resolve) => setTimeout(resolve, 300));
     const sent = JSON.stringify(stores.faults.postgres.calls);
     expect(sent).not.toContain("outbox");
     expect(await mailbox.to(email)).not.toEqual([]);
