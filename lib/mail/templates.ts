@@ -42,8 +42,7 @@ const contents: Record<MailTemplate, Content> = {
     subject: "You already have a Linguamate account",
     opening: [
       "This address has just been entered for another Linguamate account, but it belongs to one already.",
-      "If this was you, you already have an account. To get into it, sign out in the app, choose “Sign in”, and enter this address and the password of that account.",
-      "If you do not know the password, choose “Forgot password” on the sign-in screen: we mail you a code that sets a new one.",
+      "If this was you, you already have an account. To get into it, sign out in the app, then sign in with this address and the password of that account. If you do not know the password, choose “Forgot password” on the sign-in screen: we mail you a code to reset it.",
     ],
     closing: ["If this was not you, there is nothing to do: your account has not changed."],
   },
