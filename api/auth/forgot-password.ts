@@ -1,5 +1,7 @@
 import { forgetPassword, PasswordForgotten } from "../../lib/auth/password/reset.js";
+import { isTrusted } from "../../lib/http/caller-address.js";
 import { endpoint } from "../../lib/http/endpoint.js";
+import { deviceHeader } from "../../lib/http/rotation-headers.js";
 import { route } from "../../lib/http/route.js";
 
 const POST = endpoint({
@@ -9,7 +11,11 @@ const POST = endpoint({
   body: PasswordForgotten,
   replies: { 202: null },
   errors: [],
-  handle: ({ ctx, body }) => forgetPassword(ctx, body),
+  handle: ({ ctx, headers, body }) =>
+    forgetPassword(ctx, body, {
+      deviceId: body.device?.id ?? deviceHeader(headers),
+      isTrusted: isTrusted(ctx.address, ctx.env),
+    }),
 });
 
 export default route("/api/auth/forgot-password", { POST });

@@ -1,7 +1,8 @@
 import { canonicalEmail } from "../../lib/auth/email/address.js";
 import { PasswordReset, resetPassword } from "../../lib/auth/password/reset.js";
 import { endpoint } from "../../lib/http/endpoint.js";
-import { forgetSignInFailuresLater } from "../../lib/http/limits.js";
+import { endSignInDelay } from "../../lib/http/limits.js";
+import { deviceHeader } from "../../lib/http/rotation-headers.js";
 import { route } from "../../lib/http/route.js";
 
 const POST = endpoint({
@@ -13,9 +14,10 @@ const POST = endpoint({
   subject: (body) => ({ account: `reset ${accountOf(body)}` }),
   replies: { 204: null },
   errors: ["code_invalid", "validation_failed", "service_unavailable"],
-  async handle({ ctx, body, client }) {
-    await resetPassword(ctx, body);
-    forgetSignInFailuresLater(ctx, accountOf(body), client.reserved);
+  async handle({ ctx, headers, body, client }) {
+    const deviceId = body.device?.id ?? deviceHeader(headers);
+    await resetPassword(ctx, body, deviceId);
+    await endSignInDelay(ctx, accountOf(body), client.reserved, deviceId);
   },
   replay: async () => undefined,
 });

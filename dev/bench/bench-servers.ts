@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
+import { startResendEndpoint } from "../mailbox/resend-endpoint.js";
 import type { Servers } from "./cases.js";
 import type { CleanUp } from "./clean-up.js";
 import { type Person, registerPerson } from "./person.js";
@@ -13,6 +14,8 @@ export interface BenchServers extends Servers {
   person: Person;
   /** Start ours once more, to be asked for what needs both stores. */
   freshServer: ServerCommand;
+  /** Start ours with a provider that takes its mail. */
+  startWithMail(): Promise<ServedProcess>;
   /** Start ours and the bare one with the HTTP transports to other endpoints. */
   startOverHttp(endpoints: StoreEndpoints): Promise<{ ours: ServedProcess; bare: ServedProcess }>;
 }
@@ -78,6 +81,16 @@ export async function startServers(
     bareOverHttp: overHttp.bare,
     person,
     startOverHttp,
+    async startWithMail() {
+      const mail = await startResendEndpoint("re_of-the-bench");
+      cleanUp.later(mail.close);
+      return start(stage.ours, stage.ours.server, "/api/livez", {
+        ...environment,
+        ...stores.env,
+        RESEND_API_URL: mail.url,
+        RESEND_API_KEY: mail.apiKey,
+      });
+    },
     freshServer: {
       flags: stage.ours.flags,
       program: stage.ours.server,

@@ -10,16 +10,22 @@ export interface Likeness {
   isControl: boolean;
 }
 
-/** A call whose answer should not tell what it was about. */
-export interface Operation {
-  operation: string;
-  isControl: boolean;
+/** A call that is made about a subject. */
+interface Call {
   url: string;
   expectedStatus: number;
+  request(subject: string): { body: unknown; headers?: Record<string, string> };
+}
+
+/** A call whose answer should not tell what it was about. */
+export interface Operation extends Call {
+  operation: string;
+  isControl: boolean;
+  /** A call that comes right before it, about the same subject; its own time does not count. */
+  before?: Call;
   /** What is asked about: an address, or the token of somebody who has claimed one. */
   known: readonly string[];
   unknown: readonly string[];
-  request(subject: string): { body: unknown; headers?: Record<string, string> };
 }
 
 /**
@@ -27,7 +33,7 @@ export interface Operation {
  * call leaves for after its reply disturbs both kinds alike.
  */
 export async function measureLikeness(
-  { operation, isControl, ...call }: Operation,
+  { operation, isControl, before, ...call }: Operation,
   pairs: number,
 ): Promise<Likeness> {
   const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
@@ -35,6 +41,7 @@ export async function measureLikeness(
   for (const kind of shuffled(pairs)) {
     const subjects = call[kind];
     const subject = subjects[times[kind].length % subjects.length] ?? "";
+    if (before) await timed(agent, before, subject);
     times[kind].push(await timed(agent, call, subject));
   }
   agent.destroy();
@@ -52,7 +59,7 @@ function shuffled(pairs: number): ("known" | "unknown")[] {
 
 function timed(
   agent: http.Agent,
-  { url, expectedStatus, request }: Pick<Operation, "url" | "expectedStatus" | "request">,
+  { url, expectedStatus, request }: Call,
   subject: string,
 ): Promise<number> {
   const { body, headers } = request(subject);

@@ -44,7 +44,8 @@ export async function runBench(
   if (options.pairs > 0) {
     tell(`Timing ${options.pairs} pairs of known and unknown addresses`);
     const { sql, close } = connectForMigrations(stores.endpoints.postgres);
-    for (const operation of await likeOperations(servers, sql)) {
+    const mailing = await servers.startWithMail();
+    for (const operation of await likeOperations(servers, mailing, sql, options.pairs)) {
       tell(operation.operation);
       likeness.push(await measureLikeness(operation, options.pairs));
     }

@@ -39,6 +39,7 @@ export async function reauthenticate(
     .select({
       id: users.id,
       isGuest: users.isGuest,
+      email: users.email,
       passwordHash: users.passwordHash,
       sealedSecret: confirmedSecret,
       authMethods: sessions.authMethods,
@@ -52,7 +53,13 @@ export async function reauthenticate(
   const shown = account.isGuest ? [] : await requireShown(ctx, account, input);
   // What the session began with, not what the bearer says: its factor may have been removed since.
   const authMethods = [...new Set([...account.authMethods, ...shown])];
-  const token = { userId, sessionId, authenticatedAt: ctx.now, authMethods };
+  const token = {
+    userId,
+    sessionId,
+    authenticatedAt: ctx.now,
+    authMethods,
+    ...(account.email !== null && { emailVerified: true as const }),
+  };
   return {
     accessToken: await issueAccessToken(ctx.env, token, ctx.now),
     expiresIn: ctx.env.jwt.accessTtlSeconds,

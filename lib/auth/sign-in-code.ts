@@ -4,7 +4,7 @@ import type { Context } from "../context.js";
 import { users } from "../db/schema/accounts.js";
 import { xpEntries } from "../db/schema/user-data.js";
 import { AppError } from "../errors.js";
-import { deliverLater, newMailId } from "../mail/outbox.js";
+import { deliverUnnoticed, newMailId } from "../mail/outbox.js";
 import type { UserRow } from "../user/user.js";
 import { isAccountBlocked } from "./account-block.js";
 import {
@@ -38,7 +38,7 @@ export function mailSignInCode(ctx: Context, email: string, { send }: { send: bo
       send,
       mailId,
     });
-    deliverLater(ctx, mailId);
+    deliverUnnoticed(ctx, mailId);
   });
 }
 

@@ -1,2 +1,2 @@
 /** The newest migration that this release was written against. */
-export const migrationHead = "0019_add_missing_primary_keys";
+export const migrationHead = "0016_add_claimed_at";

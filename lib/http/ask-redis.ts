@@ -58,7 +58,11 @@ export async function askRedis(
     : subjectOf(ctx.env, ctx.address, {
         ...(claims && { [isShown ? "shownSession" : "session"]: claims.sessionId }),
         // Only a guest's session was begun without a credential.
-        ...(claims && { user: claims.userId, isGuest: claims.authMethods.length === 0 }),
+        ...(claims && {
+          user: claims.userId,
+          isGuest: claims.authMethods.length === 0,
+          isVerified: claims.emailVerified,
+        }),
         ...told,
       });
   const country = request.headers.get("x-vercel-ip-country") ?? undefined;

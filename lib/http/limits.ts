@@ -49,6 +49,7 @@ export function subjectOf(
     shownSession?: string | undefined;
     user?: string | undefined;
     isGuest?: boolean | undefined;
+    isVerified?: boolean | undefined;
   },
 ): Subject {
   const ip = limitedAddress(address);
@@ -58,7 +59,10 @@ export function subjectOf(
     all: "all",
     address: ip,
     ...(known.user === undefined ? {} : { user: known.user }),
-    ...(known.isGuest ? { "guest-ip": ip } : {}),
+    ...(known.user === undefined || known.isVerified
+      ? {}
+      : // A guest account costs nothing to make: those of one address are counted as one account.
+        { unverified: known.isGuest ? `guests/${ip}` : known.user, "unverified-ip": ip }),
     ...(known.session === undefined ? { ip } : { session: known.session }),
     ...(known.device === undefined ? {} : { device: known.device }),
     ...(account === undefined ? {} : { account, "ip-account": `${ip}/${account}` }),
@@ -164,21 +168,26 @@ export function giveBackAttemptLater(ctx: Context, reservation: Reservation): vo
 }
 
 /**
- * Forget, after the reply, the failed sign-ins that delay an account, and those from the caller's own
- * address: whoever has just shown that the account is theirs shall not wait for what strangers did.
+ * Forget the failed sign-ins that delay an account, and those from the caller's own IP address, and let
+ * one sign-in from this IP address or device past the next delay: whoever has just shown that the account
+ * is theirs must not wait for what strangers do. Never rejects.
  */
-export function forgetSignInFailuresLater(
+export async function endSignInDelay(
   ctx: Context,
   account: string,
   { countedIn }: Reservation,
-): void {
+  device: string | null,
+): Promise<void> {
   const ofAccount = limitsFor(ctx.env, ["account", "auth-failures"]);
-  const { ip: _, ...subject } = subjectOf(ctx.env, ctx.address, { account });
-  ctx.after(async () => {
-    if (countedIn === "postgres") return clearInPostgres(ctx, ofAccount, subject);
+  const { ip = null, ...subject } = subjectOf(ctx.env, ctx.address, { account });
+  const pass = { ip: ctx.address === undefined ? null : ip, device };
+  try {
+    if (countedIn === "postgres") return await clearInPostgres(ctx, ofAccount, subject, pass);
     const trip = roundTrip(ctx);
-    await Promise.all([clear(trip, ofAccount, subject, ctx.now), trip.send()]);
-  });
+    await Promise.all([clear(trip, ofAccount, subject, { ...pass, now: ctx.now }), trip.send()]);
+  } catch (error) {
+    redisUnavailable(ctx.correlationId, error);
+  }
 }
 
 /**

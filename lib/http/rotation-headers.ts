@@ -14,6 +14,11 @@ export function rotationHeaders(headers: Headers): Pick<RotationClient, "rotatio
   if (rotationId !== null && !rotationIdForm.test(rotationId)) {
     throw new AppError("rotation_id_invalid");
   }
+  return { rotationId, deviceId: deviceHeader(headers) };
+}
+
+/** `Device-Id`, or null. */
+export function deviceHeader(headers: Headers): string | null {
   const deviceId = DeviceId.safeParse(headers.get("device-id"));
-  return { rotationId, deviceId: deviceId.success ? deviceId.data : null };
+  return deviceId.success ? deviceId.data : null;
 }

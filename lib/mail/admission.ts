@@ -10,10 +10,12 @@ export type Admission = "admitted" | "budget" | "suppressed";
 const budget = { perHour: 3, perDay: 10 } as const;
 
 /**
- * Notices of what the account's holder did, or a thief. They are bound by what it takes to cause one,
- * and no stranger may use up the mails that would tell of a theft.
+ * Notices of what the account's holder did, or a thief: they are bound by what it takes to cause one, and
+ * no stranger may use up the mails that would tell of a theft. And resets, whose budget is counted when
+ * one is asked for.
  */
 const unbudgeted: ReadonlySet<MailTemplate> = new Set([
+  "reset_password",
   "password_changed",
   "email_changed",
   "email_change_undone",

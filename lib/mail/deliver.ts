@@ -105,6 +105,10 @@ function claim(ctx: Context, which: SQL) {
       /** The address that is bound to the mail's account now, where it names one. */
       boundEmail: sql<string | null>`(
         select email from ${users} where id = cast(payload -> 'to' ->> 'userId' as uuid))`,
+      /** Does an account have or claim the address that the mail names? */
+      hasAccount: sql<boolean>`exists (
+        select 1 from ${users}
+        where email = payload -> 'to' ->> 'email' or claimed_email = payload -> 'to' ->> 'email')`,
     });
 }
 
@@ -131,7 +135,8 @@ async function tryOnce(ctx: Context, mail: Claimed): Promise<Try> {
   const { id, payload, boundEmail, correlationId, attempt } = mail;
   const facts = { correlationId, template: payload.template, attempt };
   const to = "email" in payload.to ? payload.to.email : boundEmail;
-  if (to === null) return withhold(ctx, mail, "no_address");
+  const isForNoAccount = payload.template === "reset_password" && !mail.hasAccount;
+  if (to === null || isForNoAccount) return withhold(ctx, mail, "no_address");
   const admission = await admitMail(ctx, id, to, payload.template);
   if (admission !== "admitted") return withhold(ctx, mail, admission);
 

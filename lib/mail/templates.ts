@@ -41,10 +41,10 @@ const contents: Record<MailTemplate, Content> = {
   address_taken: {
     subject: "You already have a Linguamate account",
     opening: [
-      "Somebody has just tried to register with this address, and it already has an account.",
-      "If it was you, you already have an account: sign in with your password, or choose “Forgot password” in the app to reset it.",
+      "This address has just been entered for another Linguamate account, but it belongs to one already.",
+      "If this was you, you already have an account. To get into it, sign out in the app, then sign in with this address and the password of that account. If you do not know the password, choose “Forgot password” on the sign-in screen: we mail you a code to reset it.",
     ],
-    closing: ["If it was not you, there is nothing to do: your account has not changed."],
+    closing: ["If this was not you, there is nothing to do: your account has not changed."],
   },
   sign_in_code: {
     subject: "Your sign-in code",

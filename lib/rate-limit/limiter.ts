@@ -1,5 +1,11 @@
 import { type RoundTrip, script } from "../redis/round-trip.js";
-import { delayKey, forgetFailures, giveBackAttempt, reserveAttempt } from "./login-delay.js";
+import {
+  type DelayPass,
+  forgetFailures,
+  giveBackAttempt,
+  grantPass,
+  reserveAttempt,
+} from "./login-delay.js";
 import type { Limit, LimitKind } from "./policies.js";
 import { countInWindows } from "./windows-in-redis.js";
 
@@ -16,6 +22,8 @@ export interface Count {
   remaining: number;
   /** When the window or the delay ends, in ms since the epoch. */
   resetsAtMs: number;
+  /** It was let past a delay by the pass of a reset, and is not counted. */
+  tookPass?: true;
 }
 
 /** What a request was counted in, and where: whatever is given back goes back there. */
@@ -42,7 +50,7 @@ export async function countRequest(
       trip,
       windows.map(({ limit, value }) => ({ limit, identifier: identifier(limit, value) })),
     ),
-    ...delays.map(({ limit, value }) => reserveAttempt(trip, limit, value, now)),
+    ...delays.map(({ limit, value }) => reserveAttempt(trip, limit, value, { ...subject, now })),
   ]);
   const counts = windows.flatMap((window, at) => (uses[at] ? [{ ...window, ...uses[at] }] : []));
   return [...counts, ...reserved];
@@ -76,17 +84,23 @@ export async function forgive(trip: RoundTrip, { counts, countedIn }: Reservatio
   await Promise.all(uncounting);
 }
 
-/** Forget what was counted of these: of windows, the present one. */
+/**
+ * Forget what was counted of these: of windows, the present one. A delay that begins later lets this
+ * caller pass once.
+ */
 export async function clear(
   trip: RoundTrip,
   limits: Limit[],
   subject: Subject,
-  now: Date,
+  { now, ...pass }: DelayPass & { now: Date },
 ): Promise<void> {
-  const keys = applying(limits, subject).map(({ limit, value }) =>
-    limit.delaysMs ? delayKey(limit, value) : windowOf(limit, value, now).key,
+  await Promise.all(
+    applying(limits, subject).map(({ limit, value }) =>
+      limit.delaysMs
+        ? grantPass(trip, limit, value, { ...pass, now })
+        : trip.command("DEL", windowOf(limit, value, now).key),
+    ),
   );
-  await trip.command("DEL", ...keys);
 }
 
 /** The limits that count this request, each with the value it counts by. */

@@ -1,9 +1,9 @@
 import { randomUUID } from "node:crypto";
-import { inArray, type SQL, sql } from "drizzle-orm";
+import { eq, inArray, type SQL, sql } from "drizzle-orm";
 import type { Context } from "../context.js";
 import { loginDelays } from "../db/schema/limits.js";
-import type { Count } from "./limiter.js";
-import { delayCount, delayKey } from "./login-delay.js";
+import type { Count, Subject } from "./limiter.js";
+import { type DelayPass, delayCount, delayKey, passMs } from "./login-delay.js";
 import type { Limit } from "./policies.js";
 
 /**
@@ -14,6 +14,7 @@ export async function reserveAttemptInPostgres(
   ctx: Context,
   limit: Limit,
   value: string,
+  { ip = "", device = "" }: Pick<Subject, "ip" | "device">,
 ): Promise<Count> {
   const key = delayKey(limit, value);
   const reservation = randomUUID();
@@ -26,6 +27,9 @@ export async function reserveAttemptInPostgres(
   const failures = sql`(case when held.expires_at_ms <= ${now} then 1 else held.failures + 1 end)`;
   const unlessDelayed = (column: SQL, changed: SQL) =>
     sql`${column} = case when held.delayed_until_ms > ${now} then held.${column} else ${changed} end`;
+  const isPassing = sql`(held.delayed_until_ms > ${now} and held.pass_until_ms > ${now}
+    and held.pass_taken_by is null and (held.pass_ip = ${ip} or held.pass_device = ${device}))`;
+  const tookPass = sql`coalesce(pass_taken_by = ${reservation}, false)`;
   const { rows } = await ctx.db.execute<Reserved>(sql`
     with pruned as (
       delete from ${loginDelays} where key in (
@@ -40,21 +44,32 @@ export async function reserveAttemptInPostgres(
       ${unlessDelayed(sql`failures`, failures)},
       ${unlessDelayed(sql`delayed_until_ms`, delayedAfter(failures))},
       ${unlessDelayed(sql`expires_at_ms`, end)},
-      ${unlessDelayed(sql`last_reservation`, sql`excluded.last_reservation`)}
-    returning failures, delayed_until_ms, last_reservation = ${reservation} as allowed`);
+      ${unlessDelayed(sql`last_reservation`, sql`excluded.last_reservation`)},
+      pass_taken_by = case when ${isPassing} then excluded.last_reservation else held.pass_taken_by end
+    returning failures, delayed_until_ms, ${tookPass} as took_pass,
+      last_reservation = ${reservation} or ${tookPass} as allowed`);
   const [row] = rows;
   if (!row) throw new Error("The reserved attempt was not returned.");
   return delayCount(limit, value, ctx.now, {
     allowed: row.allowed,
     failures: row.failures,
     delayedUntilMs: Number(row.delayed_until_ms),
+    tookPass: row.took_pass,
   });
 }
 
 /** What `giveBackAttempt` does. */
 export async function giveBackAttemptInPostgres(ctx: Context, count: Count): Promise<void> {
-  const { limit, value, allowed, resetsAtMs } = count;
+  const { limit, value, allowed, resetsAtMs, tookPass } = count;
   if (!allowed) return;
+  if (tookPass) {
+    const { key } = loginDelays;
+    await ctx.db
+      .update(loginDelays)
+      .set({ passTakenBy: null })
+      .where(eq(key, delayKey(limit, value)));
+    return;
+  }
   await ctx.db.execute(sql`
     update ${loginDelays} set
       failures = failures - 1,
@@ -74,8 +89,33 @@ export async function forgetFailuresInPostgres(
   await ctx.db.delete(loginDelays).where(inArray(loginDelays.key, keys));
 }
 
+/** What `grantPass` does. */
+export async function grantPassInPostgres(
+  ctx: Context,
+  limit: Limit,
+  value: string,
+  { ip, device }: DelayPass,
+): Promise<void> {
+  const untilMs = ctx.now.getTime() + passMs;
+  const granted = {
+    failures: 0,
+    delayedUntilMs: 0,
+    expiresAtMs: untilMs,
+    lastReservation: randomUUID(),
+    passIp: ip,
+    passDevice: device,
+    passUntilMs: untilMs,
+    passTakenBy: null,
+  };
+  await ctx.db
+    .insert(loginDelays)
+    .values({ key: delayKey(limit, value), ...granted })
+    .onConflictDoUpdate({ target: loginDelays.key, set: granted });
+}
+
 interface Reserved extends Record<string, unknown> {
   failures: number;
   delayed_until_ms: string | number;
   allowed: boolean;
+  took_pass: boolean;
 }

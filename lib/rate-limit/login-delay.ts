@@ -1,5 +1,5 @@
 import { type RoundTrip, script } from "../redis/round-trip.js";
-import type { Count } from "./limiter.js";
+import type { Count, Subject } from "./limiter.js";
 import type { Limit } from "./policies.js";
 
 /** `rate:<policy>:<kind>:<value>`: one delay for each value, whatever the time. */
@@ -9,29 +9,56 @@ export function delayKey({ policy, kind }: Limit, value: string): string {
 
 /**
  * Count an attempt as failed before it is made, unless the value is in a delay: then nothing is counted
- * and `resetsAtMs` says how long it lasts. One script, so that no number of attempts at once gets more
- * than one of them through.
+ * and `resetsAtMs` says how long it lasts. A caller who holds the pass of a reset uses it up and is let
+ * through. One script, so that no number of attempts at once gets more than one of them through.
  */
 export async function reserveAttempt(
   trip: RoundTrip,
   limit: Limit,
   value: string,
-  now: Date,
+  { ip = "", device = "", now }: Pick<Subject, "ip" | "device"> & { now: Date },
 ): Promise<Count> {
   const { max, windowMs, delaysMs = [] } = limit;
-  const args = [now.getTime(), windowMs, max, ...delaysMs];
-  const [allowed, failures, delayedUntilMs] = await trip.script<[number, number, number]>(
+  const args = [now.getTime(), windowMs, max, ip, device, ...delaysMs];
+  const [allowed, failures, delayedUntilMs, pass] = await trip.script<number[]>(
     reserve,
     [delayKey(limit, value)],
     args,
   );
-  return delayCount(limit, value, now, { allowed: allowed === 1, failures, delayedUntilMs });
+  return delayCount(limit, value, now, {
+    allowed: allowed === 1,
+    failures: failures ?? 0,
+    delayedUntilMs: delayedUntilMs ?? 0,
+    tookPass: pass === 1,
+  });
 }
 
 /** The attempt was not made, or did not fail by the caller's doing: as if it had not been counted. */
 export async function giveBackAttempt(trip: RoundTrip, count: Count): Promise<void> {
-  const { limit, value, allowed, resetsAtMs } = count;
-  if (allowed) await trip.script(giveBack, [delayKey(limit, value)], [limit.max, resetsAtMs]);
+  const { limit, value, allowed, resetsAtMs, tookPass } = count;
+  const key = delayKey(limit, value);
+  if (tookPass) await trip.script(giveBackPass, [key], []);
+  else if (allowed) await trip.script(giveBack, [key], [limit.max, resetsAtMs]);
+}
+
+/** Who may pass a delay once: the IP address or the device that has reset the password. */
+export interface DelayPass {
+  /** Null where no trusted platform says it. */
+  ip: string | null;
+  device: string | null;
+}
+
+export const passMs = 10 * 60_000;
+
+/** Forget the failures of the value, and let one attempt of this caller past what delays it from now on. */
+export async function grantPass(
+  trip: RoundTrip,
+  limit: Limit,
+  value: string,
+  { ip, device, now }: DelayPass & { now: Date },
+): Promise<void> {
+  const args = [ip ?? "", device ?? "", now.getTime() + passMs, passMs];
+  await trip.script(grant, [delayKey(limit, value)], args);
 }
 
 export async function forgetFailures(trip: RoundTrip, { limit, value }: Count): Promise<void> {
@@ -42,9 +69,9 @@ export function delayCount(
   limit: Limit,
   value: string,
   now: Date,
-  state: { allowed: boolean; failures: number; delayedUntilMs: number },
+  state: { allowed: boolean; failures: number; delayedUntilMs: number; tookPass: boolean },
 ): Count {
-  const { allowed, failures, delayedUntilMs } = state;
+  const { allowed, failures, delayedUntilMs, tookPass } = state;
   return {
     limit,
     value,
@@ -52,6 +79,7 @@ export function delayCount(
     used: failures,
     remaining: Math.max(0, limit.max - failures),
     resetsAtMs: delayedUntilMs > 0 ? delayedUntilMs : now.getTime() + limit.windowMs,
+    ...(tookPass && { tookPass }),
   };
 }
 
@@ -59,21 +87,38 @@ const reserve = script(`
 local now, window, max = tonumber(ARGV[1]), ARGV[2], tonumber(ARGV[3])
 local failures = tonumber(redis.call("HGET", KEYS[1], "failures") or 0)
 local delayed = tonumber(redis.call("HGET", KEYS[1], "delayedUntilMs") or 0)
-if delayed > now then return {0, failures, delayed} end
+if delayed > now then
+  local pass = redis.call("HMGET", KEYS[1], "passUntilMs", "passTaken", "passIp", "passDevice")
+  local isCallers = ARGV[4] ~= "" and pass[3] == ARGV[4] or ARGV[5] ~= "" and pass[4] == ARGV[5]
+  if tonumber(pass[1] or 0) > now and not pass[2] and isCallers then
+    redis.call("HSET", KEYS[1], "passTaken", 1)
+    return {1, failures, delayed, 1}
+  end
+  return {0, failures, delayed, 0}
+end
 failures = failures + 1
 delayed = 0
-local step = math.min(failures - max + 1, #ARGV - 3)
-if step > 0 then delayed = now + tonumber(ARGV[3 + step]) end
+local step = math.min(failures - max + 1, #ARGV - 5)
+if step > 0 then delayed = now + tonumber(ARGV[5 + step]) end
 redis.call("HSET", KEYS[1], "failures", failures, "delayedUntilMs", string.format("%.0f", delayed))
 redis.call("PEXPIRE", KEYS[1], window)
-return {1, failures, delayed}`);
+return {1, failures, delayed, 0}`);
 
 /** The delay goes too where this attempt began it, or where it has no reason left. */
 const giveBack = script(`
 local failures = tonumber(redis.call("HGET", KEYS[1], "failures") or 0) - 1
-if failures < 1 then return redis.call("DEL", KEYS[1]) end
-redis.call("HSET", KEYS[1], "failures", failures)
+if failures < 1 and redis.call("HEXISTS", KEYS[1], "passUntilMs") == 0 then
+  return redis.call("DEL", KEYS[1])
+end
+redis.call("HSET", KEYS[1], "failures", math.max(failures, 0))
 local delayed = redis.call("HGET", KEYS[1], "delayedUntilMs")
 if failures < tonumber(ARGV[1]) or delayed == ARGV[2] then
   redis.call("HSET", KEYS[1], "delayedUntilMs", 0)
 end`);
+
+const giveBackPass = script(`redis.call("HDEL", KEYS[1], "passTaken")`);
+
+const grant = script(`
+redis.call("DEL", KEYS[1])
+redis.call("HSET", KEYS[1], "passIp", ARGV[1], "passDevice", ARGV[2], "passUntilMs", ARGV[3])
+redis.call("PEXPIRE", KEYS[1], ARGV[4])`);

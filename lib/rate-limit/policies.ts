@@ -26,8 +26,10 @@ export type LimitKind =
   | "account"
   | "account-session"
   | "user"
-  /** The address of a caller who is a guest. */
-  | "guest-ip"
+  /** An account without a verified e-mail address; the guests of one IP address together. */
+  | "unverified"
+  /** The IP address of a caller without a verified e-mail address. */
+  | "unverified-ip"
   /** Everybody together. */
   | "all";
 
@@ -59,6 +61,7 @@ const strict = { whenRedisFails: "strict", keeps: "requests" } as const;
 const denied = { whenRedisFails: "deny", keeps: "requests" } as const;
 
 const local = { whenRedisFails: "local", keeps: "requests" } as const;
+const toolkitDay = { policy: "toolkit", windowMs: 24 * hours, ...denied, keeps: "work" } as const;
 
 const delayed = {
   max: 5,
@@ -71,6 +74,7 @@ const delayed = {
 /** Every limit, on one page. The default one is set by the environment. */
 export function limitsOf(env: Env): Record<PolicyName, Limit[]> {
   const { windowMs, maxRequests } = env.rateLimit;
+  const { dailyCallsMax } = env.toolkit;
   const byDefault = {
     policy: "default",
     max: maxRequests,
@@ -160,15 +164,10 @@ export function limitsOf(env: Env): Record<PolicyName, Limit[]> {
     speech: [{ policy: "speech", kind: "user", max: 10, windowMs: minutes, ...denied }],
     // Each call of the toolkit costs money: nobody is let past a counter that does not answer.
     toolkit: [
-      { policy: "toolkit", kind: "guest-ip", max: 50, windowMs: 24 * hours, ...denied },
-      {
-        policy: "toolkit",
-        kind: "all",
-        max: env.toolkit.dailyCallsMax,
-        windowMs: 24 * hours,
-        ...denied,
-        keeps: "work",
-      },
+      { kind: "unverified", max: 50, ...toolkitDay },
+      // However many accounts one IP address registers, most of the day's calls are left to others.
+      { kind: "unverified-ip", max: Math.max(500, Math.floor(dailyCallsMax / 20)), ...toolkitDay },
+      { kind: "all", max: dailyCallsMax, ...toolkitDay },
     ],
   };
 }

@@ -2,9 +2,11 @@ import { sql } from "drizzle-orm";
 import type { Context } from "../context.js";
 import { rateLimits } from "../db/schema/limits.js";
 import { applying, type Count, type Subject, windowCount, windowOf } from "./limiter.js";
+import type { DelayPass } from "./login-delay.js";
 import {
   forgetFailuresInPostgres,
   giveBackAttemptInPostgres,
+  grantPassInPostgres,
   reserveAttemptInPostgres,
 } from "./login-delay-in-postgres.js";
 import type { Limit } from "./policies.js";
@@ -23,7 +25,7 @@ export async function countInPostgres(
     ),
     ...strict
       .filter(({ limit }) => limit.delaysMs)
-      .map(({ limit, value }) => reserveAttemptInPostgres(ctx, limit, value)),
+      .map(({ limit, value }) => reserveAttemptInPostgres(ctx, limit, value, subject)),
   ]);
   return [...windows, ...delays];
 }
@@ -43,14 +45,15 @@ export async function forgiveInPostgres(ctx: Context, counts: Count[]): Promise<
   await Promise.all([uncountInWindows(ctx, counts), forgetFailuresInPostgres(ctx, delays)]);
 }
 
-/** Forget the delays; of windows, which are short, nothing. */
+/** Forget the delays, with a pass for this caller; of windows, which are short, nothing. */
 export async function clearInPostgres(
   ctx: Context,
   limits: Limit[],
   subject: Subject,
+  pass: DelayPass,
 ): Promise<void> {
   const delays = applying(limits, subject).filter(({ limit }) => limit.delaysMs);
-  await forgetFailuresInPostgres(ctx, delays);
+  await Promise.all(delays.map(({ limit, value }) => grantPassInPostgres(ctx, limit, value, pass)));
 }
 
 /** One statement, which also removes a few counters that are over. */

@@ -14,7 +14,8 @@ export async function mailedCode(
   whom: string,
 ): Promise<string> {
   const [row] = await stores.sql(
-    `select id from mail_codes where purpose = $1 and $2 in (email, subject) and user_id is not null
+    `select id from mail_codes where purpose = $1 and $2 in (email, subject)
+       and (user_id is not null or purpose = 'reset_password')
      order by created_at desc limit 1`,
     purpose,
     whom,

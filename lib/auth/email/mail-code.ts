@@ -19,7 +19,7 @@ export const TypedCode = z.string().min(1).max(32);
 
 /** A code that is to be mailed, in terms that SQL can fill in. */
 export interface NewMailCode {
-  purpose: CodePurpose;
+  purpose: Exclude<CodePurpose, "reset_password">;
   /** Whom the code is for: a user id, or `addressSubject`. */
   subject: string;
   /** The account that the code acts on; SQL null where there is none: then it never matches. */
@@ -87,12 +87,22 @@ export function issueCode(ctx: Context, code: NewMailCode, withParts: SQL[] = []
     )`;
   return ctx.db.execute(sql`
     with ${sql.join([...withParts, issued], sql`, `)}
+    ${queueCodes(ctx, code)}`);
+}
+
+/** The end of a statement: queues the mail of the code that a part of it (`issued`) has made. */
+export function queueCodes(
+  ctx: Context,
+  { mailId, template, send }: Pick<NewMailCode, "mailId" | "template" | "send">,
+): SQL {
+  const now = timestamp(ctx.now);
+  return sql`
     insert into ${outbox} (id, kind, payload, send, correlation_id, created_at, expires_at, run_after)
-    select cast(${code.mailId} as uuid), 'mail',
-      jsonb_build_object('template', cast(${code.template} as text), 'codeId', id,
+    select cast(${mailId} as uuid), 'mail',
+      jsonb_build_object('template', cast(${template} as text), 'codeId', id,
         'to', jsonb_build_object('email', email)),
-      ${send}, cast(${ctx.correlationId} as text), ${at(0)}, expires_at, ${at(0)}
-    from issued`);
+      cast(${send} as boolean), cast(${ctx.correlationId} as text), ${now}, expires_at, ${now}
+    from issued`;
 }
 
 /**

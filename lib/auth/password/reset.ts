@@ -6,67 +6,42 @@ import { requiredRow } from "../../db/required-row.js";
 import { users } from "../../db/schema/accounts.js";
 import { mailCodes } from "../../db/schema/mail.js";
 import { secondFactors } from "../../db/schema/security.js";
-import { xpEntries } from "../../db/schema/user-data.js";
 import { timestamp } from "../../db/timestamp.js";
 import { writeOnce } from "../../db/write-once.js";
 import { AppError } from "../../errors.js";
-import { deliverLater, newMailId, queueMail } from "../../mail/outbox.js";
+import { deliverLater, deliverUnnoticed, newMailId, queueMail } from "../../mail/outbox.js";
 import { canonicalEmail } from "../email/address.js";
-import {
-  addressSubject,
-  addressSubjects,
-  consumed,
-  issueCode,
-  refuseLost,
-  requireCode,
-  type ShownCode,
-  TypedCode,
-} from "../email/mail-code.js";
+import { refuseLost, type ShownCode, TypedCode } from "../email/mail-code.js";
+import { Device } from "../session/device.js";
 import { revokeSessions } from "../session/session.js";
 import { deleteSessionKeys } from "../session/session-keys.js";
 import { hashPassword, passwordRefusal } from "./password.js";
+import { issueResetCode, type ResetRequester, requireResetCode } from "./reset-code.js";
 
-export const PasswordForgotten = z.strictObject({ email: z.string().max(254) });
+export const PasswordForgotten = z.strictObject({
+  email: z.string().max(254),
+  device: Device.optional(),
+});
 
 export const PasswordReset = z.strictObject({
   email: z.string().max(254),
   code: TypedCode,
   password: z.string().max(512),
+  device: Device.optional(),
 });
 
 /**
- * Mail a code that sets a new password: to the account that the address is bound to, else to the claim
- * with the most experience points, else the oldest. An address that nobody has, or that cannot exist,
- * costs the same. Safe to repeat.
+ * Mail a code that sets a new password to whoever reads the mail of this address, unless its budget is
+ * used up. Costs the same for every address, also for one that no account has or that cannot exist.
  */
 export async function forgetPassword(
   ctx: Context,
-  input: z.infer<typeof PasswordForgotten>,
+  { email }: z.infer<typeof PasswordForgotten>,
+  requester: ResetRequester,
 ): Promise<void> {
-  const email = canonicalEmail(input.email) ?? "";
   const mailId = newMailId();
-  const account = sql`account as (
-      select id from ${users}
-      where email = ${email} or (email is null and claimed_email = ${email})
-      order by email is null, (
-        select coalesce(sum(points), 0) from ${xpEntries} where user_id = ${users.id}
-      ) desc, created_at, id
-      limit 1
-    )`;
-  await issueCode(
-    ctx,
-    {
-      purpose: "reset_password",
-      subject: addressSubject(ctx.env, email),
-      userId: sql`(select id from account)`,
-      email,
-      template: "reset_password",
-      send: sql`exists (select 1 from account)`,
-      mailId,
-    },
-    [account],
-  );
-  deliverLater(ctx, mailId);
+  await issueResetCode(ctx, canonicalEmail(email) ?? "", requester, mailId);
+  deliverUnnoticed(ctx, mailId);
 }
 
 /**
@@ -77,12 +52,12 @@ export async function forgetPassword(
 export async function resetPassword(
   ctx: Context,
   input: z.infer<typeof PasswordReset>,
+  deviceId: string | null,
 ): Promise<void> {
   const email = canonicalEmail(input.email) ?? "";
   const refusal = passwordRefusal(input.password, email);
   if (refusal) throw new AppError("validation_failed", { fields: [refusal] });
-  const subjects = addressSubjects(ctx.env, email);
-  const code = await requireCode(ctx, "reset_password", subjects, input.code);
+  const code = await requireResetCode(ctx, email, input.code, deviceId);
   const passwordHash = await hashPassword(input.password);
 
   const { userId } = code;
@@ -102,8 +77,9 @@ export async function resetPassword(
 }
 
 /**
- * Consumes the code and voids the account's others. Whoever only claimed the address may have been a
- * stranger: what they set up as a second factor must not lock its owner out.
+ * Consumes the code and voids the others of the account and of the address. A claim may have been made by
+ * a stranger: the name and the picture that it chose must not stay, and its second factor must not lock
+ * the owner of the address out.
  */
 function setPassword(ctx: Context, code: ShownCode, passwordHash: string) {
   return ctx.db.execute(sql`
@@ -111,15 +87,22 @@ function setPassword(ctx: Context, code: ShownCode, passwordHash: string) {
       select id, email is null as is_claim, coalesce(email, claimed_email) as address from ${users}
       where id = ${code.userId}
       for no key update
-    ), ${consumed(code.id)}, changed as (
+    ), consumed as (
+      delete from ${mailCodes} where id = ${code.id} and exists (select 1 from account)
+      returning id
+    ), changed as (
       update ${users} set password_hash = ${passwordHash}, email = ${code.email},
         claimed_email = null, claim_device = null, email_undeliverable = false,
+        name = case when is_claim then '' else name end,
+        avatar_url = case when is_claim then null else avatar_url end,
         updated_at = ${timestamp(ctx.now)}
       from account, consumed
-      where ${users.id} = account.id and consumed.user_id = account.id and address = ${code.email}
+      where ${users.id} = account.id and address = ${code.email}
       returning account.id, is_claim
     ), voided as (
-      delete from ${mailCodes} where user_id in (select id from changed) and id <> ${code.id}
+      delete from ${mailCodes} using changed
+      where ${mailCodes.id} <> ${code.id} and (user_id = changed.id
+        or purpose = 'reset_password' and ${mailCodes.email} = ${code.email})
     ), unlocked as (
       delete from ${secondFactors} where user_id in (select id from changed where is_claim)
     )

@@ -14,6 +14,8 @@ export interface AccessClaims {
   authenticatedAt: Date;
   /** RFC 8176: `pwd`, `otp`. */
   authMethods: string[];
+  /** Present where the account had a verified e-mail address when the token was issued. */
+  emailVerified?: true | undefined;
 }
 
 /** What a token of ours says that may have expired: it still tells which account it was issued for. */
@@ -41,6 +43,7 @@ export function issueAccessToken(env: Env, token: AccessClaims, now: Date): stri
     sid: token.sessionId,
     amr: token.authMethods,
     auth_time: Math.floor(token.authenticatedAt.getTime() / 1000),
+    ...(token.emailVerified && { email_verified: true }),
     jti: randomUUID(),
     iat: issuedAt,
     exp: issuedAt + env.jwt.accessTtlSeconds,
@@ -113,6 +116,7 @@ function claimsOf(payload: JWTPayload, now: Date): AccessClaims {
     sessionId: sid,
     authenticatedAt: new Date(authTime * 1000),
     authMethods: amr,
+    ...(payload.email_verified === true && { emailVerified: true }),
   };
 }
 

@@ -34,7 +34,13 @@ export async function issueTokenPair(
   session: TokenSubject,
 ): Promise<TokenPair> {
   const { id: sessionId, authenticatedAt, authMethods, refreshCounter: counter } = session;
-  const claims = { userId: user.id, sessionId, authenticatedAt, authMethods };
+  const claims = {
+    userId: user.id,
+    sessionId,
+    authenticatedAt,
+    authMethods,
+    ...(user.email !== null && { emailVerified: true as const }),
+  };
   return {
     tokenType: "Bearer",
     accessToken: await issueAccessToken(ctx.env, claims, ctx.now),

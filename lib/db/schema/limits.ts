@@ -21,6 +21,12 @@ export const loginDelays = pgTable(
     expiresAtMs: bigint("expires_at_ms", { mode: "number" }).notNull(),
     /** Which attempt was let through last: how an attempt learns that it was. */
     lastReservation: uuid("last_reservation").notNull(),
+    /** The IP address and the device that may pass the delay once, after a reset. */
+    passIp: text("pass_ip"),
+    passDevice: text("pass_device"),
+    passUntilMs: bigint("pass_until_ms", { mode: "number" }).notNull().default(0),
+    /** The attempt that has used it. */
+    passTakenBy: uuid("pass_taken_by"),
   },
   (table) => [index("login_delays_expires_at_ms_idx").on(table.expiresAtMs)],
 );

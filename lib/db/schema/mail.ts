@@ -13,19 +13,24 @@ import { users } from "./accounts.js";
 import { at } from "./columns.js";
 
 /**
- * Codes that were mailed: one live row for each purpose and subject. The code itself is derived from
- * `id` and stands nowhere. A consumed code's row is gone.
+ * Codes that were mailed: one live row for each purpose and subject, and of reset codes one for each
+ * mail. The code itself is derived from `id` and stands nowhere. A consumed code's row is gone.
  */
 export const mailCodes = pgTable(
   "mail_codes",
   {
     purpose: text("purpose").notNull(),
-    /** Whom the code is for: a user id, or the keyed hash of an address. */
+    /** Whom the code is for: a user id, or the keyed hash of an address. Of a reset code, its own id. */
     subject: text("subject").notNull(),
     id: uuid("id").notNull().unique(),
-    /** Null where nobody has the address: such a code is never sent and never matches. */
+    /**
+     * Null where no account has the address: such a code is never sent and never matches. A reset code
+     * names none: its account is looked up when it is shown.
+     */
     userId: uuid("user_id").references(() => users.id, { onDelete: "cascade" }),
     email: text("email").notNull(),
+    /** The device that asked for a reset. */
+    deviceId: text("device_id"),
     attempts: smallint("attempts").notNull().default(0),
     createdAt: at("created_at").notNull(),
     expiresAt: at("expires_at").notNull(),
@@ -33,6 +38,7 @@ export const mailCodes = pgTable(
   (table) => [
     primaryKey({ columns: [table.purpose, table.subject] }),
     index("mail_codes_expires_at_idx").on(table.expiresAt),
+    index("mail_codes_reset_email_idx").on(table.email).where(sql`purpose = 'reset_password'`),
     index("mail_codes_user_idx").on(table.userId).where(sql`${table.userId} is not null`),
   ],
 );
@@ -56,7 +62,10 @@ export const emailChanges = pgTable(
   ],
 );
 
-/** When an address was sent its last mails, as many as a day allows. */
+/**
+ * When an address was sent its last mails, as many as a day allows; and when its last reset mails were
+ * asked for, by address and by the IP address that asked. `addressHash` tells which.
+ */
 export const mailBudgets = pgTable(
   "mail_budgets",
   {

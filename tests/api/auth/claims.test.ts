@@ -7,7 +7,7 @@ import resend from "../../../api/auth/verify-email/resend.js";
 import user from "../../../api/user/index.js";
 import { call } from "../../support/call.js";
 import { aConfirmedUser, mailedCode } from "../../support/mailed-codes.js";
-import { aUser, type Person, password } from "../../support/people.js";
+import { anAddress, aUser, type Person, password } from "../../support/people.js";
 import { useStores } from "../../support/stores.js";
 
 const stores = useStores();
@@ -32,7 +32,9 @@ describe("a stranger who registers somebody's address and tries everything with 
       expect((await call(verifyEmail, "POST", { token, body: { code: "ABCD2345" } })).status).toBe(
         422,
       );
-      expect((await call(forgotPassword, "POST", { body: { email } })).status).toBe(202);
+      expect(
+        (await call(forgotPassword, "POST", { body: { email }, ip: anAddress() })).status,
+      ).toBe(202);
       const guess = { email, code: "ABCD2345", password: strangersPassword };
       expect((await call(resetPassword, "POST", { body: guess })).status).toBe(422);
     }
@@ -60,7 +62,7 @@ describe("a stranger who registers somebody's address and tries everything with 
   it("gets no way in by a reset that the owner of the address makes", async () => {
     const stranger = await aUser({ password: strangersPassword });
     const { email } = stranger;
-    await call(forgotPassword, "POST", { body: { email } });
+    await call(forgotPassword, "POST", { body: { email }, ip: anAddress() });
     const code = await mailedCode(stores, "reset_password", email);
     const body = { email, code, password };
     expect((await call(resetPassword, "POST", { body })).status).toBe(204);

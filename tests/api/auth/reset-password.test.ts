@@ -1,5 +1,6 @@
 import { randomBytes, randomUUID } from "node:crypto";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
+import changeEmail from "../../../api/auth/change-email/index.js";
 import forgotPassword from "../../../api/auth/forgot-password.js";
 import login from "../../../api/auth/login.js";
 import refresh from "../../../api/auth/refresh.js";
@@ -8,7 +9,8 @@ import user from "../../../api/user/index.js";
 import { call } from "../../support/call.js";
 import { costOf } from "../../support/cost.js";
 import { aConfirmedUser, mailedCode, otherCode, queuedMail } from "../../support/mailed-codes.js";
-import { aUser, password } from "../../support/people.js";
+import { aUser, earn, type Person, password } from "../../support/people.js";
+import { enrol } from "../../support/second-factor.js";
 import { useStores } from "../../support/stores.js";
 
 const stores = useStores();
@@ -18,7 +20,8 @@ let lastAddress = 0;
 const anAddress = () => `203.0.113.${++lastAddress}`;
 
 async function codeFor(email: string): Promise<string> {
-  expect((await call(forgotPassword, "POST", { body: { email } })).status).toBe(202);
+  const asked = await call(forgotPassword, "POST", { body: { email }, ip: anAddress() });
+  expect(asked.status).toBe(202);
   return mailedCode(stores, "reset_password", email);
 }
 
@@ -81,9 +84,20 @@ describe("POST /api/auth/reset-password", () => {
     const code = await codeFor(first.email);
     expect((await reset({ email: first.email, code })).status).toBe(204);
     const { body } = await signIn(first.email, newPassword);
-    expect(body.user).toEqual({ ...first.user, emailVerified: true });
+    expect(body.user).toEqual({ ...first.user, emailVerified: true, name: "" });
     const other = await call(user, "GET", { token: second.accessToken });
     expect(other.body).toEqual(second.user);
+  });
+
+  it("takes name and picture away that stood on a claim, and leaves those of a bound account", async () => {
+    const [claim, bound] = [await aUser(), await aConfirmedUser(stores)];
+    const shown = async ({ email, user }: Person) => {
+      await stores.sql("update users set avatar_url = 'https://x/y.png' where id = $1", user.id);
+      expect((await reset({ email, code: await codeFor(email) })).status).toBe(204);
+      return stores.sql("select name, avatar_url from users where id = $1", user.id);
+    };
+    expect(await shown(claim)).toEqual([{ name: "", avatar_url: null }]);
+    expect(await shown(bound)).toEqual([{ name: "Ada", avatar_url: "https://x/y.png" }]);
   });
 
   it("takes a second factor away that stood on a claim, and leaves that of a bound account", async () => {
@@ -166,16 +180,49 @@ describe("POST /api/auth/reset-password", () => {
     expect((await reset({ email, code })).status).toBe(204);
   });
 
-  it("compares five codes and no more, and hashes nothing for a wrong one", async () => {
+  it("hashes nothing for a wrong code", async () => {
     const { email } = await aConfirmedUser(stores);
     const code = await codeFor(email);
-    for (let attempt = 0; attempt < 5; attempt++) {
-      // The second call is the security event, after the reply.
-      const cost = await costOf(stores, () => reset({ email, code: otherCode(code) }));
-      expect(cost).toMatchObject({ status: 422, hashes: 0, calls: { postgresCalls: 2 } });
+    // The second call is the security event, after the reply.
+    const cost = await costOf(stores, () => reset({ email, code: otherCode(code) }));
+    expect(cost).toMatchObject({ status: 422, hashes: 0, calls: { postgresCalls: 2 } });
+  });
+
+  it("takes a code that strangers have tried 99 times, and none that they have tried 100 times", async () => {
+    const tried = async (times: number) => {
+      const { email } = await aConfirmedUser(stores);
+      const code = await codeFor(email);
+      const codes =
+        "update mail_codes set attempts = 98 where purpose = 'reset_password' and email = $1";
+      await stores.sql(codes, email);
+      for (let turn = 98; turn < times; turn++) await reset({ email, code: otherCode(code) });
+      return reset({ email, code });
+    };
+    expect((await tried(99)).status).toBe(204);
+    expect(await tried(100)).toMatchObject({ status: 422, code: "code_invalid" });
+  });
+
+  it("takes the code whatever strangers do from four other IP addresses", async () => {
+    const { email } = await aConfirmedUser(stores);
+    const ownIp = anAddress();
+    const code = await codeFor(email);
+    for (let stranger = 0; stranger < 4; stranger++) {
+      const ip = anAddress();
+      await aUser({ email });
+      for (let turn = 0; turn < 6; turn++) {
+        await call(forgotPassword, "POST", { body: { email }, ip });
+        await reset({ email, code: otherCode(code) }, { ip });
+      }
     }
-    expect(await reset({ email, code })).toMatchObject({ status: 422, code: "code_invalid" });
-    expect((await signIn(email, password)).status).toBe(200);
+    expect((await reset({ email, code }, { ip: ownIp })).status).toBe(204);
+  });
+
+  it("voids the address's other reset codes", async () => {
+    const { email } = await aConfirmedUser(stores);
+    const [first, second] = [await codeFor(email), await codeFor(email)];
+    expect((await reset({ email, code: first })).status).toBe(204);
+    const again = await reset({ email, code: second, password: "yet another one" });
+    expect(again.code).toBe("code_invalid");
   });
 
   it("counts wrong codes by address, apart from wrong passwords", async () => {
@@ -219,11 +266,92 @@ describe("POST /api/auth/reset-password", () => {
     expect((await signInHere(newPassword)).status).toBe(200);
   });
 
+  describe.each<[string, () => Promise<void>]>([
+    ["with Redis", async () => {}],
+    ["while Redis refuses", () => stores.faults.redis.set({ kind: "refuse" })],
+  ])("lets a sign-in past the delay that strangers cause afterwards, %s", (_, begin) => {
+    const deviceId = "the-device-of-the-owner";
+    const logInFrom = (email: string, typed: string, { ip = anAddress(), device = {} } = {}) =>
+      call(login, "POST", { body: { email, password: typed, ...device }, ip });
+    const onDevice = { device: { device: { id: deviceId } } };
+    const strangersGuess = async (email: string) => {
+      for (let guess = 0; guess < 5; guess++) await logInFrom(email, "not the password");
+      expect((await logInFrom(email, newPassword)).status).toBe(429);
+    };
+
+    async function resetFrom(ip: string, headers: Record<string, string> = {}) {
+      const person = await aConfirmedUser(stores);
+      const { email } = person;
+      const code = await codeFor(email);
+      await begin();
+      const body = { email, code, password: newPassword };
+      expect((await call(resetPassword, "POST", { body, ip, headers })).status).toBe(204);
+      return person;
+    }
+
+    it("once, from the IP address that reset the password", async () => {
+      const ip = anAddress();
+      const { email } = await resetFrom(ip);
+      await strangersGuess(email);
+      expect((await logInFrom(email, newPassword, { ip })).status).toBe(200);
+      await stores.settled();
+      await strangersGuess(email);
+      expect((await logInFrom(email, newPassword, { ip })).status).toBe(429);
+    });
+
+    it("once, from the device, whatever its IP address", async () => {
+      const { email } = await resetFrom(anAddress(), { "device-id": deviceId });
+      await strangersGuess(email);
+      expect((await logInFrom(email, newPassword, onDevice)).status).toBe(200);
+      await stores.settled();
+      await strangersGuess(email);
+      expect((await logInFrom(email, newPassword, onDevice)).status).toBe(429);
+    });
+
+    it("not when its one attempt showed a wrong password", async () => {
+      const ip = anAddress();
+      const { email } = await resetFrom(ip);
+      await strangersGuess(email);
+      expect((await logInFrom(email, "not the password", { ip })).status).toBe(401);
+      expect((await logInFrom(email, newPassword, { ip })).status).toBe(429);
+    });
+
+    it("also when it is asked for the second factor first", async () => {
+      const person = await aUser();
+      const app = await enrol(stores, person);
+      const ip = anAddress();
+      const { email } = person;
+      const code = await codeFor(email);
+      await begin();
+      await call(resetPassword, "POST", { body: { email, code, password: newPassword }, ip });
+      await strangersGuess(email);
+      const asked = await logInFrom(email, newPassword, { ip });
+      expect(asked.code).toBe("otp_required");
+      await stores.settled();
+      expect((await logInFrom(email, newPassword)).status).toBe(429);
+      const device = { otp: app.recoveryCodes[0] };
+      expect((await logInFrom(email, newPassword, { ip, device })).status).toBe(200);
+    });
+
+    it("not after ten minutes", async () => {
+      const ip = anAddress();
+      const { email } = await resetFrom(ip);
+      await strangersGuess(email);
+      vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 10 * 60_000 });
+      try {
+        await logInFrom(email, "not the password");
+        expect((await logInFrom(email, newPassword, { ip })).status).toBe(429);
+      } finally {
+        vi.useRealTimers();
+      }
+    });
+  });
+
   it("answers an unknown address as a wrong code, at the same cost", async () => {
     const { email } = await aConfirmedUser(stores);
     const code = otherCode(await codeFor(email));
     const unknown = `nobody-${randomUUID()}@example.com`;
-    await call(forgotPassword, "POST", { body: { email: unknown } });
+    await call(forgotPassword, "POST", { body: { email: unknown }, ip: anAddress() });
     const known = await costOf(stores, () => reset({ email, code }));
     expect(known).toMatchObject({ status: 422, body: { code: "code_invalid" } });
     for (const stranger of [unknown, `nobody-${randomUUID()}@example.com`, "no address"]) {
@@ -233,8 +361,7 @@ describe("POST /api/auth/reset-password", () => {
 
   it("never matches a code of an address that nobody has", async () => {
     const email = `nobody-${randomUUID()}@example.com`;
-    await call(forgotPassword, "POST", { body: { email } });
-    await stores.sql("update mail_codes set user_id = null where email = $1", email);
+    await call(forgotPassword, "POST", { body: { email }, ip: anAddress() });
     const { mailCode } = await import("../../../lib/mail/codes.js");
     const { env } = await import("../../../lib/env.js");
     const [row] = await stores.sql("select id from mail_codes where email = $1", email);
@@ -255,7 +382,7 @@ describe("POST /api/auth/reset-password", () => {
     expect(row?.email).not.toBe(person.email);
   });
 
-  it("refuses the code of a claim whose address somebody else has confirmed since", async () => {
+  it("sets the password of the account that has confirmed the address since the code was mailed", async () => {
     const [first, rival] = [await aUser(), await aUser()];
     const code = await codeFor(first.email);
     await stores.sql(
@@ -263,8 +390,22 @@ describe("POST /api/auth/reset-password", () => {
       rival.user.id,
       first.email,
     );
-    expect((await reset({ email: first.email, code })).code).toBe("code_invalid");
+    expect((await reset({ email: first.email, code })).status).toBe(204);
     expect((await call(user, "GET", { token: first.accessToken })).status).toBe(200);
+    expect((await signIn(first.email, newPassword)).body.user.id).toBe(rival.user.id);
+  });
+
+  it("takes the code although the claim with the most points has moved to another address", async () => {
+    const owner = await aUser();
+    const { email } = owner;
+    const stranger = await aUser({ email });
+    await earn(stores, stranger, 1000);
+    const code = await codeFor(email);
+    const { accessToken: token } = stranger;
+    const moved = { email: `moved-${randomUUID()}@example.com` };
+    expect((await call(changeEmail, "POST", { token, body: moved })).status).toBe(202);
+    expect((await reset({ email, code })).status).toBe(204);
+    expect((await signIn(email, newPassword)).body.user.id).toBe(owner.user.id);
   });
 
   it("refuses a code after ten minutes", async () => {

@@ -1,12 +1,16 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import login from "../../../api/auth/login.js";
 import transcribe from "../../../api/stt/transcribe.js";
 import {
   startToolkitEndpoint,
   type ToolkitEndpoint,
 } from "../../../dev/toolkit/toolkit-endpoint.js";
+import { env } from "../../../lib/env.js";
+import { limitsOf } from "../../../lib/rate-limit/policies.js";
 import { call } from "../../support/call.js";
 import { setEnvironment, useEnvironment } from "../../support/environment.js";
 import { useLogLines } from "../../support/log-lines.js";
+import { aConfirmedUser } from "../../support/mailed-codes.js";
 import { aGuest, anAddress, aUser, type Person } from "../../support/people.js";
 import { aac, mp4InFragments, multipart, wav, webmOnTheFly } from "../../support/recordings.js";
 import { useStores } from "../../support/stores.js";
@@ -41,6 +45,9 @@ async function send(
 ) {
   return call(transcribe, "POST", { token, ip, ...(await multipart(audio, fields, type)) });
 }
+
+const counter = (subject: string) =>
+  `rate:toolkit:${subject}:${Math.floor(Date.now() / 86_400_000)}`;
 
 /** Send a multipart body as it is written here, with the boundary b. */
 function sendRaw(...parts: (string | Uint8Array)[]) {
@@ -211,6 +218,57 @@ describe("POST /api/stt/transcribe", () => {
     }
     expect(answers).toEqual([...Array(50).fill(200), 429]);
     expect((await send(wav(0.01), {}, { ip })).status).toBe(200);
+  });
+
+  it("takes fifty a day of an account without a verified address, from any IP address", async () => {
+    await stores.redis("SET", counter(`unverified:${person.user.id}`), "49");
+    expect((await send(wav(0.01))).status).toBe(200);
+    expect(await send(wav(0.01))).toMatchObject({ status: 429, code: "rate_limited" });
+    expect((await send(wav(0.01), {}, { token: (await aUser()).accessToken })).status).toBe(200);
+  });
+
+  it("does not count a call that is refused before the toolkit is asked", async () => {
+    await send(wav(0.01));
+    await send(new Uint8Array());
+    await stores.settled();
+    expect(await stores.redis("GET", counter(`unverified:${person.user.id}`))).toBe("1");
+  });
+
+  it("leaves the day's calls to others, however many accounts one IP address registers", async () => {
+    setEnvironment({
+      EXPO_PUBLIC_TOOLKIT_URL: toolkit.url,
+      TOOLKIT_API_KEY: "tk_test",
+      TOOLKIT_DAILY_CALLS: "12000",
+    });
+    const ip = anAddress();
+    await stores.redis("SET", counter(`unverified-ip:${ip}`), "599");
+    expect((await send(wav(0.01), {}, { ip })).status).toBe(200);
+    const refused = await send(wav(0.01), {}, { ip, token: (await aUser()).accessToken });
+    expect(refused).toMatchObject({ status: 429, code: "rate_limited" });
+    expect(Number(refused.headers.get("retry-after"))).toBeGreaterThan(0);
+    const { accessToken: guest } = await aGuest();
+    expect((await send(wav(0.01), {}, { ip, token: guest })).status).toBe(429);
+    expect((await send(wav(0.01))).status).toBe(200);
+  });
+
+  it("counts neither by account nor by IP address once the address is verified", async () => {
+    const { accessToken: token, email } = await aConfirmedUser(stores);
+    const body = { email, password: person.password };
+    const { accessToken: verified } = (await call(login, "POST", { body })).body;
+    const ip = anAddress();
+    await send(wav(0.01), {}, { token: verified, ip });
+    expect(await stores.redis("KEYS", `rate:toolkit:unverified*`)).toEqual([]);
+    // A token that was issued before says so until it is refreshed.
+    await send(wav(0.01), {}, { token, ip });
+    expect(await stores.redis("KEYS", `rate:toolkit:unverified*`)).toHaveLength(2);
+  });
+
+  it("leaves an address at least 500 calls a day", () => {
+    const [, ofAddress] = limitsOf({
+      ...env(),
+      toolkit: { ...env().toolkit, dailyCallsMax: 1000 },
+    }).toolkit;
+    expect(ofAddress).toMatchObject({ kind: "unverified-ip", max: 500 });
   });
 
   it("stops everybody when the day's calls are used up, and says until when", async () => {

@@ -75,9 +75,11 @@ describe("a mail with a code", () => {
 });
 
 describe("the single mails", () => {
-  it("address_taken says that there is an account, and what to do", () => {
+  it("address_taken says that there is an account, and how to get into it", () => {
     const { text } = rendered({ template: "address_taken" });
     expect(text).toContain("you already have an account");
+    expect(text).toContain("sign out in the app, then sign in with this address");
+    expect(text).toContain("choose “Forgot password” on the sign-in screen");
     expect(text).toMatch(/sign in .*reset/);
   });
 

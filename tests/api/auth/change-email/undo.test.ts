@@ -12,7 +12,7 @@ import { undoToken } from "../../../../lib/mail/undo-token.js";
 import { call } from "../../../support/call.js";
 import { setEnvironment, useEnvironment } from "../../../support/environment.js";
 import { aConfirmedUser, mailedCode, queuedMail } from "../../../support/mailed-codes.js";
-import { aUser, type Person, password } from "../../../support/people.js";
+import { anAddress, aUser, type Person, password } from "../../../support/people.js";
 import { enrol } from "../../../support/second-factor.js";
 import { useStores } from "../../../support/stores.js";
 
@@ -64,7 +64,7 @@ describe("POST /api/auth/change-email/undo", () => {
     await takeBack((await moved(person)).token);
     const { email } = person;
     expect((await call(login, "POST", { body: { email, password } })).status).toBe(401);
-    await call(forgotPassword, "POST", { body: { email } });
+    await call(forgotPassword, "POST", { body: { email }, ip: anAddress() });
     const code = await mailedCode(stores, "reset_password", email);
     const body = { email, code, password: "a battery that is new" };
     expect((await call(resetPassword, "POST", { body })).status).toBe(204);
@@ -75,7 +75,7 @@ describe("POST /api/auth/change-email/undo", () => {
   it("voids the codes that the new address was mailed", async () => {
     const person = await aConfirmedUser(stores);
     const { email, token } = await moved(person);
-    await call(forgotPassword, "POST", { body: { email } });
+    await call(forgotPassword, "POST", { body: { email }, ip: anAddress() });
     await takeBack(token);
     const left = await stores.sql("select 1 from mail_codes where user_id = $1", person.user.id);
     expect(left).toEqual([]);
@@ -151,7 +151,7 @@ describe("POST /api/auth/change-email/undo", () => {
     const answers: (string | undefined)[] = [];
     for (const person of [robbed, careful]) {
       expect((await takeBack((await moved(person)).token)).status).toBe(204);
-      await call(forgotPassword, "POST", { body: { email: person.email } });
+      await call(forgotPassword, "POST", { body: { email: person.email }, ip: anAddress() });
       const code = await mailedCode(stores, "reset_password", person.email);
       const body = { email: person.email, code, password: "a battery that is new" };
       expect((await call(resetPassword, "POST", { body })).status).toBe(204);

@@ -96,6 +96,16 @@ describe("an access token", () => {
     });
   });
 
+  it("says of a verified e-mail address that it is", async () => {
+    const claims = { ...session, authenticatedAt: new Date(), authMethods: ["pwd"] };
+    const verified = { ...claims, emailVerified: true } as const;
+    const issued = await issueAccessToken(env(), verified, new Date());
+    expect(parts(issued)[1]).toMatchObject({ email_verified: true });
+    expect(await verifyAccessToken(env(), issued, new Date())).toMatchObject({
+      emailVerified: true,
+    });
+  });
+
   it("has an id of its own", async () => {
     const [[, one], [, other]] = [parts(await issue(env())), parts(await issue(env()))];
     expect(one.jti).not.toBe(other.jti);

@@ -1,0 +1,84 @@
+import { randomUUID } from "node:crypto";
+import { sql } from "drizzle-orm";
+import type { Context } from "../../context.js";
+import { users } from "../../db/schema/accounts.js";
+import { mailCodes } from "../../db/schema/mail.js";
+import { xpEntries } from "../../db/schema/user-data.js";
+import { timestamp } from "../../db/timestamp.js";
+import { AppError } from "../../errors.js";
+import { isMailCode } from "../../mail/codes.js";
+import { admitResetMail } from "../../mail/reset-budget.js";
+import { queueCodes, type ShownCode } from "../email/mail-code.js";
+
+const lifeMs = 10 * 60_000;
+const triesMax = 100;
+
+/** Who asks for a code. */
+export interface ResetRequester {
+  deviceId: string | null;
+  /** Its IP address is never limited. */
+  isTrusted: boolean;
+}
+
+/**
+ * The statement that makes a reset code for an address and queues its mail, if the budget allows one more;
+ * else it changes nothing. It does not look up the account: it does the same for every address, and the
+ * mail is withheld at its delivery where there is no account.
+ */
+export function issueResetCode(
+  ctx: Context,
+  email: string,
+  { deviceId, isTrusted }: ResetRequester,
+  mailId: string,
+) {
+  const at = (ms: number) => timestamp(new Date(ctx.now.getTime() + ms));
+  const id = randomUUID();
+  // The subject is the code's own id: several live at once.
+  const issued = sql`issued as (
+      insert into ${mailCodes} (purpose, subject, id, email, device_id, created_at, expires_at)
+      select 'reset_password', cast(${id} as text), cast(${id} as uuid), cast(${email} as text),
+        cast(${deviceId} as text), ${at(0)}, ${at(lifeMs)}
+      from admitted
+      returning id, email, expires_at
+    )`;
+  return ctx.db.execute(sql`
+    with ${sql.join([...admitResetMail(ctx, email, { isTrusted }), issued], sql`, `)}
+    ${queueCodes(ctx, { template: "reset_password", send: true, mailId })}`);
+}
+
+/**
+ * The live code that was typed, with the account that it opens now: the one that the address is bound
+ * to; else the claim that was made on the caller's device, or on the one that asked for the code; else
+ * the claim with the most experience points; else the oldest. Each try is counted against every live code
+ * of the address before anything is compared. Throws `code_invalid`.
+ */
+export async function requireResetCode(
+  ctx: Context,
+  email: string,
+  typed: string,
+  deviceId: string | null,
+): Promise<ShownCode> {
+  const isClaimedHere = (device: unknown) => sql`coalesce(claim_device = ${device}, false) desc`;
+  const points = sql`(select coalesce(sum(points), 0) from ${xpEntries}
+    where ${xpEntries.userId} = ${users.id})`;
+  const { rows } = await ctx.db.execute<{ id: string; user_id: string | null }>(sql`
+    with live as (
+      select id from ${mailCodes}
+      where purpose = 'reset_password' and email = ${email} and attempts < ${triesMax}
+        and expires_at > ${timestamp(ctx.now)}
+      order by id for update
+    )
+    update ${mailCodes} set attempts = attempts + 1
+    from live
+    where ${mailCodes.id} = live.id
+    returning ${mailCodes.id}, (
+      select id from ${users}
+      where ${users.email} = ${email} or (${users.email} is null and claimed_email = ${email})
+      order by ${users.email} is null, ${isClaimedHere(sql`cast(${deviceId} as text)`)},
+        ${isClaimedHere(mailCodes.deviceId)}, ${points} desc, created_at, id
+      limit 1
+    ) as user_id`);
+  const row = rows.find(({ id }) => isMailCode(ctx.env, id, typed));
+  if (!row?.user_id) throw new AppError("code_invalid");
+  return { id: row.id, userId: row.user_id, email };
+}
