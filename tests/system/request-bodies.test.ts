@@ -8,6 +8,7 @@ import { buildSelfHosted } from "../../dev/build/self-hosted.js";
 import { builtServer, type ServerProcess, startServerProcess } from "../support/server-process.js";
 
 const megabyte = 1024 * 1024;
+const patient = { timeout: 20_000 };
 const files = {
   "api/index.ts": `
     import * as z from "zod";
@@ -100,12 +101,12 @@ describe("bodies that a built server is sent", () => {
   it("hold 32 MB at most while they are unfinished, and give it back", async () => {
     const first = beginUpload(4 * megabyte);
     finish(first);
-    await expect.poll(() => first.received).toContain(`{"bytes":${4 * megabyte}}`);
+    await expect.poll(() => first.received, patient).toContain(`{"bytes":${4 * megabyte}}`);
     first.socket.destroy();
     const before = await heldBytes();
     const uploads = Array.from({ length: 60 }, () => beginUpload(4 * megabyte - 1));
     const answered = () => uploads.filter(({ received }) => received !== "");
-    await expect.poll(() => answered().length, { timeout: 10_000 }).toBeGreaterThanOrEqual(52);
+    await expect.poll(() => answered().length, patient).toBeGreaterThanOrEqual(52);
     const held = (await heldBytes()) - before;
     expect(held).toBeGreaterThan(24 * megabyte);
     expect(held).toBeLessThan(34 * megabyte);
@@ -117,8 +118,9 @@ describe("bodies that a built server is sent", () => {
     for (const { socket } of uploads) socket.destroy();
     const after = Array.from({ length: 7 }, () => beginUpload(4 * megabyte - 1));
     for (const upload of after) finish(upload);
-    for (const upload of after) await expect.poll(() => upload.received).toContain('"bytes"');
+    for (const upload of after)
+      await expect.poll(() => upload.received, patient).toContain('"bytes"');
     for (const { socket } of after) socket.destroy();
-    await expect.poll(heldBytes).toBeLessThan(before + megabyte);
+    await expect.poll(heldBytes, patient).toBeLessThan(before + megabyte);
   });
 });

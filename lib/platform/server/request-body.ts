@@ -82,6 +82,7 @@ export function discardUnreadBody(
     const stop = () => {
       clearTimeout(silence);
       clearTimeout(arrival);
+      socket.off("close", stop);
       Reflect.deleteProperty(socket, "destroySoon");
     };
     incoming.once("end", stop);

@@ -8,21 +8,24 @@ import type { RunningServer } from "../../../../lib/platform/server/server.js";
 import { call, route, serve } from "./server-calls.js";
 
 const megabyte = 1024 * 1024;
-const limits = { ...bodyLimits, silenceMsMax: 300 };
+const patient = { timeout: 10_000 };
 
 /** A function that answers how much it read, or with the code of the refusal. */
-const reads = (bytesMax: number) => async (request: Request) => {
-  try {
-    return new Response(`${(await readBytes(request, bytesMax, limits)).length}`);
-  } catch (error) {
-    return new Response((error as { code: string }).code, { status: 400 });
-  }
-};
+const reads =
+  (bytesMax: number, limits = bodyLimits) =>
+  async (request: Request) => {
+    try {
+      return new Response(`${(await readBytes(request, bytesMax, limits)).length}`);
+    } catch (error) {
+      return new Response((error as { code: string }).code, { status: 400 });
+    }
+  };
 
 let server: RunningServer;
 beforeAll(async () => {
   server = await serve([
     route("/api/reads", reads(64 * 1024), 0.2),
+    route("/api/reads-in-haste", reads(1024, { ...bodyLimits, silenceMsMax: 300 }), 0.2),
     route("/api/reads-much", reads(4 * megabyte)),
     route("/api/refuses", () => new Response("refused", { status: 401 })),
     route(
@@ -78,7 +81,7 @@ describe("a body without a stated length", () => {
     await sleep(50);
     expect(state.received).toBe("");
     socket.write(chunkOf(1));
-    await expect.poll(() => state.received).toContain("payload_too_large");
+    await expect.poll(() => state.received, patient).toContain("payload_too_large");
     socket.destroy();
   });
 
@@ -86,7 +89,7 @@ describe("a body without a stated length", () => {
     const { socket, state } = connect("/api/reads", ["Transfer-Encoding: chunked"]);
     socket.write(chunkOf(1).repeat(20_000));
     socket.write("0\r\n\r\n");
-    await expect.poll(() => state.received).toMatch(/\r\n\r\n20000$/);
+    await expect.poll(() => state.received, patient).toMatch(/\r\n\r\n20000$/);
     socket.destroy();
   });
 });
@@ -98,7 +101,7 @@ describe("the time that a function has", () => {
       socket.write("x".repeat(20));
       await sleep(100);
     }
-    await expect.poll(() => state.received).toMatch(/\r\n\r\n100$/);
+    await expect.poll(() => state.received, patient).toMatch(/\r\n\r\n100$/);
     socket.destroy();
   });
 
@@ -108,8 +111,8 @@ describe("the time that a function has", () => {
   });
 
   it("does not end the wait for a body that stops: the body's own limit does", async () => {
-    const { socket, state } = connect("/api/reads", ["Content-Length: 100"]);
-    await expect.poll(() => state.received).toContain("body_timeout");
+    const { socket, state } = connect("/api/reads-in-haste", ["Content-Length: 100"]);
+    await expect.poll(() => state.received, patient).toContain("body_timeout");
     socket.destroy();
   });
 
@@ -143,12 +146,12 @@ describe("a reply before the body is in", () => {
       client.socket.write("0\r\n\r\n");
       expect(client.state.isReset).toBe(false);
       client.socket.resume();
-      await expect.poll(() => client.state.received).toMatch(/payload_too_large|refused/);
+      await expect.poll(() => client.state.received, patient).toMatch(/payload_too_large|refused/);
       if (connection === "close") {
-        await expect.poll(() => client.state.isEnded).toBe(true);
+        await expect.poll(() => client.state.isEnded, patient).toBe(true);
       } else {
         client.socket.write("POST /api/refuses HTTP/1.1\r\nHost: localhost\r\n\r\n");
-        await expect.poll(() => statuses(client.state)).toEqual([expect.any(Number), 401]);
+        await expect.poll(() => statuses(client.state), patient).toEqual([expect.any(Number), 401]);
       }
       expect(client.state.isReset).toBe(false);
       client.socket.destroy();
