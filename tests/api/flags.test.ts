@@ -12,6 +12,7 @@ import { mirrorGate } from "../../lib/ops/gate/mirror.js";
 import { call } from "../support/call.js";
 import { useStillClock } from "../support/clock.js";
 import { aContext } from "../support/context.js";
+import { drained } from "../support/drained.js";
 import { setEnvironment, useEnvironment } from "../support/environment.js";
 import { anOperator, breakGlassToken, type OperatorPerson } from "../support/operators.js";
 import { anAddress, aUser, someUsers } from "../support/people.js";
@@ -77,10 +78,31 @@ describe("a kill switch", () => {
     await put("user", { enabled: true });
   });
 
-  it("can be thrown by the break-glass token, which can switch nothing on", async () => {
-    expect((await put("stt", { enabled: false }, breakGlassToken)).status).toBe(200);
-    expect((await put("stt", { enabled: true }, breakGlassToken)).code).toBe("forbidden");
-    expect((await put("stt", { enabled: true })).status).toBe(200);
+  it("is switched off and on by the break-glass token", async () => {
+    const { accessToken: token } = await aUser();
+    expect((await put("user", { enabled: false }, breakGlassToken)).status).toBe(200);
+    expect((await call(user, "GET", { token })).code).toBe("feature_disabled");
+    expect((await put("user", { enabled: true }, breakGlassToken)).status).toBe(200);
+    expect((await call(user, "GET", { token })).status).toBe(200);
+  });
+
+  it("names in a dry run the routes and callers that it hits, with their recent requests", async () => {
+    const { accessToken: token } = await aUser();
+    for (let at = 0; at < 3; at += 1) await call(user, "GET", { token });
+    await drained(stores);
+    const { body } = await put("user", { enabled: false, dryRun: true });
+    expect(body.done).toMatch(/^Switch user off\. Every route under \/api\/user\/ answers 503/);
+    expect(body.done).toMatch(/in the last 15 minutes: \d+ \(.*\/api\/user \d+/);
+    const { requests } = body.detail.routes.find(
+      ({ route }: { route: string }) => route === "/api/user",
+    );
+    expect(requests).toBeGreaterThanOrEqual(3);
+    expect(JSON.stringify(body.detail.routes)).not.toContain("/api/auth");
+    const auth = await put("auth", { enabled: false, dryRun: true });
+    expect(auth.body.done).toContain("No route under /api/ops/ is hit");
+    await put("dry-feature", { enabled: true, percentage: 25, users: [randomUUID()] });
+    const feature = await put("dry-feature", { enabled: false, dryRun: true });
+    expect(feature.body.done).toContain("from 25 % of the users and 1 named users");
   });
 
   it("is not missed by a slip of the pen: what nobody has made cannot be switched off", async () => {

@@ -25,11 +25,16 @@ export interface SignIn extends Credentials {
 
 const renewBeforeMs = 30_000;
 
+/** No kill switch reaches these: who switched a group off can switch it on again. */
+const signIns = "/api/ops/sign-ins";
+const refreshes = "/api/ops/sign-ins/refreshes";
+const confirmations = "/api/ops/sign-ins/confirmations";
+const signOuts = "/api/ops/sign-outs";
+
 const Pair = z.object({
   accessToken: z.string(),
   refreshToken: z.string(),
   expiresIn: z.number(),
-  user: z.object({ role: z.string() }),
 });
 
 /** A token from the environment goes as it is. */
@@ -53,7 +58,7 @@ export function openSignIn(url: URL, file: SessionFile, terminal: Terminal): Sig
     // Before the call: when its reply is lost, the repetition must name the same rotation.
     file.write({ ...stored, rotationId });
     const headers = { "rotation-id": rotationId, "device-id": stored.deviceId };
-    const answer = await post("/api/auth/refresh", { refreshToken: stored.refreshToken }, headers);
+    const answer = await post(refreshes, { refreshToken: stored.refreshToken }, headers);
     if (answer.status === 401) {
       file.remove();
       return undefined;
@@ -70,7 +75,7 @@ export function openSignIn(url: URL, file: SessionFile, terminal: Terminal): Sig
   }
 
   async function end(accessToken: string): Promise<void> {
-    await post("/api/auth/logout", undefined, { authorization: `Bearer ${accessToken}` });
+    await post(signOuts, undefined, { authorization: `Bearer ${accessToken}` });
   }
 
   async function showFactor(): Promise<void> {
@@ -80,7 +85,7 @@ export function openSignIn(url: URL, file: SessionFile, terminal: Terminal): Sig
       throw new RefusedError("Nobody is signed in: npm run ops -- login");
     const otp = await terminal.ask("Code of the second factor", { hidden: true });
     const authorization = `Bearer ${accessToken}`;
-    const answer = await post("/api/auth/reauthenticate", { otp }, { authorization });
+    const answer = await post(confirmations, { otp }, { authorization });
     requireGood(answer);
     const fresh = z.object({ accessToken: z.string(), expiresIn: z.number() }).parse(answer.body);
     const expiresAt = Date.now() + fresh.expiresIn * 1000;
@@ -100,20 +105,18 @@ export function openSignIn(url: URL, file: SessionFile, terminal: Terminal): Sig
       const password = await terminal.ask("Password", { hidden: true });
       const deviceId = file.read()?.deviceId ?? randomUUID();
       const credentials = { email, password, device: { id: deviceId, name: "ops command line" } };
-      let answer = await post("/api/auth/login", credentials);
+      let answer = await post(signIns, credentials);
       if (answer.code === "otp_required") {
         const otp = await terminal.ask("Code of the second factor", { hidden: true });
-        answer = await post("/api/auth/login", { ...credentials, otp });
+        answer = await post(signIns, { ...credentials, otp });
       }
+      if (answer.code === "invalid_credentials") throw new RefusedError(notLetIn(answer));
       const pair = pairOf(answer);
       const { amr } = decodeJwt(pair.accessToken);
-      const hasShownFactor = Array.isArray(amr) && amr.includes("otp");
-      if (pair.user.role === "user" || !hasShownFactor) {
+      if (!Array.isArray(amr) || !amr.includes("otp")) {
         await end(pair.accessToken);
         throw new RefusedError(
-          pair.user.role === "user"
-            ? "This account is no operator's. An admin grants it: operator grant."
-            : "Operators need a second factor. Set it up in the app, then sign in here.",
+          "Operators need a second factor. Set it up in the app, then sign in here.",
         );
       }
       keep(deviceId, pair);
@@ -127,6 +130,11 @@ export function openSignIn(url: URL, file: SessionFile, terminal: Terminal): Sig
       return true;
     },
   };
+}
+
+/** The server does not say which of the two it is. */
+function notLetIn(answer: HttpAnswer): string {
+  return `${problemText(answer)}\nOr the account does not operate: an admin grants it (operator grant).`;
 }
 
 function pairOf(answer: HttpAnswer): z.infer<typeof Pair> {

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeEach, describe, expect, it } from "vitest";
 import operatorTokens from "../../../../api/ops/operator-tokens/index.js";
 import user from "../../../../api/user/index.js";
+import { routeGroups } from "../../../../lib/ops/flags/route-groups.js";
 import { call } from "../../../support/call.js";
 import { setDefaults } from "../../../support/environment.js";
 import {
@@ -126,7 +127,10 @@ describe("npm run ops", () => {
       ),
     );
     expect(outcomes).toMatchObject([
-      { status: 3, error: expect.stringContaining("no operator") },
+      {
+        status: 3,
+        error: expect.stringMatching(/invalid_credentials[\s\S]*the account does not operate/),
+      },
       { status: 3, error: expect.stringContaining("need a second factor") },
     ]);
     const wrong = await ops(["login"], { env: signedOut(), stdin: [learner.email, "wrong"] });
@@ -170,6 +174,34 @@ describe("npm run ops", () => {
     });
     expect((await call(user, "GET", { token: victim.accessToken })).code).toBe("session_revoked");
   }, 60_000);
+
+  it("signs in, renews, confirms and signs out while every group of routes is off, and switches them on", async () => {
+    const operator = await anOperator(stores);
+    await signIn(operator);
+    const env = signedOut();
+    const groups = Object.keys(routeGroups);
+    for (const name of groups) {
+      expect((await ops(["flag", "off", name, ...because], { env })).status).toBe(0);
+    }
+    const off = await ops(["selftest"], { env });
+    expect(off).toMatchObject({ status: 1, out: expect.stringContaining("503") });
+
+    // The access token is over: it is renewed.
+    const { path, session } = storedSession();
+    writeFileSync(path, JSON.stringify({ ...session, expiresAt: 0 }));
+    expect((await ops(["flag"], { env })).out).toMatch(/^auth +kill_switch +OFF/m);
+    expect(storedSession().session.refreshToken).not.toBe(session.refreshToken);
+    await letStepsPass(stores, operator);
+    expect((await ops(["confirm"], { env, stdin: [operator.app.code()] })).status).toBe(0);
+
+    // Nothing is left of the session: a new one is begun.
+    expect((await ops(["logout"], { env })).status).toBe(0);
+    expect((await signIn(operator)).status).toBe(0);
+    for (const name of groups) {
+      expect((await ops(["flag", "on", name, ...because], { env })).status).toBe(0);
+    }
+    expect((await ops(["selftest"], { env })).status).toBe(0);
+  }, 90_000);
 
   it("forgets a session that was ended elsewhere", async () => {
     const operator = await anOperator(stores);
