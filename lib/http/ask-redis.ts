@@ -7,6 +7,7 @@ import {
 } from "../auth/session/live-session.js";
 import type { AccessClaims, ShownClaims } from "../auth/token/access-token.js";
 import type { Context } from "../context.js";
+import { AppError } from "../errors.js";
 import { securityEvent } from "../observability/security-events.js";
 import { blockMembers, requireServed } from "../ops/gate/serve.js";
 import { rateLimitHeaders } from "../rate-limit/headers.js";
@@ -20,6 +21,7 @@ import type { Exchange } from "./exchange.js";
 import {
   accountDelay,
   countRefused,
+  giveBackAllLater,
   giveBackLater,
   limitsFor,
   requireWithinLimits,
@@ -61,8 +63,10 @@ export async function askRedis(
     return { country, reserved, ...nothing, revokeAllBefore: 0 };
   }
   const trip = roundTrip(ctx);
-  // An address that is trusted cannot be shut out, not even by a network around it.
-  const address = isTrusted(ctx.address, ctx.env) ? undefined : ctx.address;
+  // A trusted address cannot be shut out, not even by a network around it, and break-glass lifts blocks
+  // from anywhere.
+  const isUnblockable = isTrusted(ctx.address, ctx.env) || key?.kind === "break_glass";
+  const address = isUnblockable ? undefined : ctx.address;
   const members = blockMembers(address, claims?.userId);
   const [gate, blocked, counted, session, keyState] = await Promise.allSettled([
     readGate(trip),
@@ -76,7 +80,9 @@ export async function askRedis(
   const reserved = await settleCounts(ctx, counted, limits, subject);
   await requireServed(ctx, members, blocked.status === "fulfilled" ? blocked.value : null).catch(
     (refusal) => {
-      giveBackLater(ctx, reserved);
+      const isSwitchedOff = refusal instanceof AppError && refusal.code === "feature_disabled";
+      if (isSwitchedOff) giveBackAllLater(ctx, reserved);
+      else giveBackLater(ctx, reserved);
       throw refusal;
     },
   );

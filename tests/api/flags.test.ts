@@ -1,10 +1,12 @@
 import { randomUUID } from "node:crypto";
 import { beforeAll, describe, expect, it } from "vitest";
 import login from "../../api/auth/login.js";
+import refresh from "../../api/auth/refresh.js";
 import flags from "../../api/flags.js";
 import livez from "../../api/livez.js";
 import flag from "../../api/ops/flags/[name].js";
 import list from "../../api/ops/flags/index.js";
+import transcribe from "../../api/stt/transcribe.js";
 import user from "../../api/user/index.js";
 import preferences from "../../api/user/preferences.js";
 import { routeGroups } from "../../lib/ops/flags/route-groups.js";
@@ -15,7 +17,7 @@ import { aContext } from "../support/context.js";
 import { drained } from "../support/drained.js";
 import { setEnvironment, useEnvironment } from "../support/environment.js";
 import { anOperator, breakGlassToken, type OperatorPerson } from "../support/operators.js";
-import { anAddress, aUser, someUsers } from "../support/people.js";
+import { aGuest, anAddress, aUser, someUsers } from "../support/people.js";
 import { useStores } from "../support/stores.js";
 
 useEnvironment({ OPS_TOKEN: breakGlassToken });
@@ -129,6 +131,47 @@ describe("a kill switch", () => {
     expect((await call(user, "GET", { token })).status).toBe(200);
     expect(stores.calls()).toEqual({ redisTrips: 1, redisCommands: 6, postgresCalls: 1 });
   });
+
+  it("costs its callers nothing of their allowance", async () => {
+    const [guest, learner, ip] = [await aGuest(), await aUser(), anAddress()];
+    await put("stt", { enabled: false });
+    await put("auth", { enabled: false });
+    await put("user", { enabled: false });
+    await stores.settled();
+    await stores.liftLimits();
+    const body = { email: learner.email, password: "a guess", device: { id: learner.deviceId } };
+    const refused = [
+      ...(await Promise.all(
+        Array.from({ length: 55 }, () =>
+          call(transcribe, "POST", { token: guest.accessToken, ip, body: new Uint8Array(1) }),
+        ),
+      )),
+      await call(user, "GET", { token: learner.accessToken, ip }),
+      await call(login, "POST", { body, ip }),
+      await call(refresh, "POST", { body: { refreshToken: learner.refreshToken }, ip }),
+    ];
+    expect(new Set(refused.map(({ code }) => code))).toEqual(new Set(["feature_disabled"]));
+    await stores.settled();
+    expect(await countsLeft()).toEqual([]);
+
+    // In Postgres as well, where the strict limits are counted while Redis is away.
+    await stores.faults.redis.set({ kind: "refuse" });
+    expect((await call(login, "POST", { body, ip })).code).toBe("feature_disabled");
+    await stores.settled();
+    expect(await stores.sql("select key from rate_limits where used > 0")).toEqual([]);
+    await stores.faults.redis.set(null);
+    for (const name of ["stt", "auth", "user"]) await put(name, { enabled: true });
+  });
+
+  /** What limits have counted, but for the operator's own calls. */
+  async function countsLeft() {
+    const keys = (await stores.redis("KEYS", "rate:*")) as string[];
+    const others = keys.filter((key) => !key.includes(operator.sessionId));
+    const used = await Promise.all(
+      others.map(async (key) => [key, await stores.redis("GET", key).catch(() => "a delay")]),
+    );
+    return used.filter(([, count]) => count !== "0" && count !== 0);
+  }
 
   it("is not undone by an older record that is written late", async () => {
     await put("user", { enabled: true });
