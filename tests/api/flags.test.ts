@@ -16,12 +16,14 @@ import { useStillClock } from "../support/clock.js";
 import { aContext } from "../support/context.js";
 import { drained } from "../support/drained.js";
 import { setEnvironment, useEnvironment } from "../support/environment.js";
+import { useLogLines } from "../support/log-lines.js";
 import { anOperator, breakGlassToken, type OperatorPerson } from "../support/operators.js";
 import { aGuest, anAddress, aUser, someUsers } from "../support/people.js";
 import { useStores } from "../support/stores.js";
 
 useEnvironment({ OPS_TOKEN: breakGlassToken });
 const stores = useStores({ redisMs: 2500 });
+const logs = useLogLines();
 let operator: OperatorPerson;
 beforeAll(async () => {
   setEnvironment({ OPS_TOKEN: breakGlassToken });
@@ -47,6 +49,9 @@ describe("a kill switch", () => {
     const answer = await call(user, "GET", { token });
     expect(answer).toMatchObject({ status: 503, code: "feature_disabled" });
     expect(answer.headers.get("retry-after")).toBe("60");
+    const { level, data } = logs.read("http_request").at(-1);
+    // An operator has switched it off: no error of ours.
+    expect([level, data.status, data.code]).toEqual(["INFO", 503, "feature_disabled"]);
     const unread = new ReadableStream(
       { pull: () => expect.unreachable("the body was read") },
       { highWaterMark: 0 },
