@@ -66,6 +66,15 @@ export function openSignIn(url: URL, file: SessionFile, terminal: Terminal): Sig
     return keep(stored.deviceId, pairOf(answer)).accessToken;
   }
 
+  /** An old token of the account passes the delay that strangers' guesses have caused. */
+  async function postCredentials(credentials: object, known: StoredSession | null) {
+    if (!known) return post(signIns, credentials);
+    const authorization = `Bearer ${known.accessToken}`;
+    const answer = await post(signIns, credentials, { authorization });
+    // Signed by a secret that has been replaced since.
+    return answer.code === "token_invalid" ? post(signIns, credentials) : answer;
+  }
+
   function keep(deviceId: string, pair: z.infer<typeof Pair>): StoredSession {
     const { accessToken, refreshToken, expiresIn } = pair;
     const expiresAt = Date.now() + expiresIn * 1000;
@@ -103,12 +112,13 @@ export function openSignIn(url: URL, file: SessionFile, terminal: Terminal): Sig
     async logIn() {
       const email = await terminal.ask("E-mail");
       const password = await terminal.ask("Password", { hidden: true });
-      const deviceId = file.read()?.deviceId ?? randomUUID();
+      const known = file.read();
+      const deviceId = known?.deviceId ?? randomUUID();
       const credentials = { email, password, device: { id: deviceId, name: "ops command line" } };
-      let answer = await post(signIns, credentials);
+      let answer = await postCredentials(credentials, known);
       if (answer.code === "otp_required") {
         const otp = await terminal.ask("Code of the second factor", { hidden: true });
-        answer = await post(signIns, { ...credentials, otp });
+        answer = await postCredentials({ ...credentials, otp }, known);
       }
       if (answer.code === "invalid_credentials") throw new RefusedError(notLetIn(answer));
       const pair = pairOf(answer);

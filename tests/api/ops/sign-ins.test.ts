@@ -1,11 +1,12 @@
 import { randomUUID } from "node:crypto";
-import { beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it, vi } from "vitest";
 import login from "../../../api/auth/login.js";
 import logout from "../../../api/auth/logout.js";
 import reauthenticate from "../../../api/auth/reauthenticate.js";
 import refresh from "../../../api/auth/refresh.js";
 import flag from "../../../api/ops/flags/[name].js";
 import list from "../../../api/ops/flags/index.js";
+import revocations from "../../../api/ops/revocations.js";
 import confirmations from "../../../api/ops/sign-ins/confirmations.js";
 import signIns from "../../../api/ops/sign-ins/index.js";
 import refreshes from "../../../api/ops/sign-ins/refreshes.js";
@@ -153,6 +154,23 @@ describe("POST /api/ops/sign-ins", () => {
     expect((await call(signIns, "POST", elsewhere)).code).toBe("rate_limited");
   });
 
+  it("lets an operator pass the delay of strangers' guesses who shows a token of before", async () => {
+    const operator = await anOperator(stores);
+    await letStepsPass(stores, operator);
+    clock.advance(3600);
+    for (let guess = 0; guess < 5; guess += 1) {
+      const body = { email: operator.email, password: "a guess" };
+      await call(signIns, "POST", { body, ip: anAddress() });
+    }
+    expect((await signIn(operator)).code).toBe("rate_limited");
+    const body = { email: operator.email, password, otp: operator.app.code() };
+    const known = { body, ip: anAddress(), token: operator.accessToken };
+    expect((await call(signIns, "POST", known)).status).toBe(200);
+    const learner = await aUser();
+    const stranger = { body, ip: anAddress(), token: learner.accessToken };
+    expect((await call(signIns, "POST", stranger)).status).toBe(401);
+  });
+
   it("tells of failures and of attacks in its fields as the login does", async () => {
     const body = { email: "x' or 1=1 -- @example.com", password: "a guess" };
     expect((await call(signIns, "POST", { body, ip: anAddress() })).status).toBe(401);
@@ -278,5 +296,20 @@ describe("with every group of routes switched off", () => {
     expect(pages.length).toBe(groups.length);
     const { items } = (await flagsAs(breakGlassToken)).body;
     expect(items.every(({ enabled }: { enabled: boolean }) => enabled)).toBe(true);
+  });
+
+  it("operators sign in again after every session was ended", async () => {
+    // A moment ahead of Redis' clock would not count.
+    vi.useRealTimers();
+    const operator = await anOperator(stores);
+    for (const name of groups) await switchTo(name, false, operator.token);
+    const body = { everybody: true, reason: "a test" };
+    expect((await call(revocations, "POST", { token: operator.token, body })).status).toBe(200);
+    expect((await flagsAs(operator.token)).code).toBe("session_revoked");
+    const again = await signIn(operator);
+    expect(again.status).toBe(200);
+    for (const name of groups) {
+      expect((await switchTo(name, true, again.body.accessToken)).status).toBe(200);
+    }
   });
 });

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeEach, describe, expect, it } from "vitest";
 import operatorTokens from "../../../../api/ops/operator-tokens/index.js";
+import signIns from "../../../../api/ops/sign-ins/index.js";
 import user from "../../../../api/user/index.js";
 import { routeGroups } from "../../../../lib/ops/flags/route-groups.js";
 import { call } from "../../../support/call.js";
@@ -15,7 +16,7 @@ import {
   operate,
 } from "../../../support/operators.js";
 import { ops } from "../../../support/ops-command.js";
-import { aBoundUser, aUser, password } from "../../../support/people.js";
+import { aBoundUser, anAddress, aUser, password } from "../../../support/people.js";
 import { letStepsPass } from "../../../support/second-factor.js";
 import { useServedFunctions } from "../../../support/served-functions.js";
 import { useStores } from "../../../support/stores.js";
@@ -202,6 +203,20 @@ describe("npm run ops", () => {
     }
     expect((await ops(["selftest"], { env })).status).toBe(0);
   }, 90_000);
+
+  it("passes the delay of strangers' guesses by the token that it holds, or does without", async () => {
+    const operator = await anOperator(stores);
+    await signIn(operator);
+    for (let guess = 0; guess < 5; guess += 1) {
+      const body = { email: operator.email, password: "a guess" };
+      await call(signIns, "POST", { body, ip: anAddress() });
+    }
+    expect((await signIn(operator)).status).toBe(0);
+    const { path, session } = storedSession();
+    await stores.liftLimits();
+    writeFileSync(path, JSON.stringify({ ...session, accessToken: "of.another.secret" }));
+    expect((await signIn(operator)).status).toBe(0);
+  }, 60_000);
 
   it("forgets a session that was ended elsewhere", async () => {
     const operator = await anOperator(stores);
