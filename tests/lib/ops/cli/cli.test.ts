@@ -181,6 +181,11 @@ describe("npm run ops", () => {
     await signIn(operator);
     const env = signedOut();
     const groups = Object.keys(routeGroups);
+    const planned = await ops(["flag", "off", "auth", "--dry-run", ...because], { env });
+    expect(planned).toMatchObject({ status: 0, error: "" });
+    expect(planned.out).toMatch(
+      /^Would: Switch auth off\. Every route under \/api\/auth\/ answers 503/,
+    );
     for (const name of groups) {
       expect((await ops(["flag", "off", name, ...because], { env })).status).toBe(0);
     }
