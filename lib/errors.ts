@@ -214,6 +214,19 @@ export const catalogue = {
 
 export type ErrorCode = keyof typeof catalogue;
 
+/** 5xx by which we refuse what an operator has switched off: for callers an outage, for us no error. */
+const switchedOff: readonly ErrorCode[] = ["feature_disabled"];
+
+/** The codes that are errors of ours: alerts count them, and they are logged as ERROR. */
+export const serverErrorCodes = (Object.keys(catalogue) as ErrorCode[]).filter(
+  (code) => catalogue[code].status >= 500 && !switchedOff.includes(code),
+);
+
+/** Whether an answer is an error of ours. One without a code is judged by its status alone. */
+export function isServerError(status: number, code: string | null | undefined): boolean {
+  return status >= 500 && !switchedOff.some((known) => known === code);
+}
+
 /** One refused field: an RFC 6901 pointer into the body. */
 export interface FieldError {
   pointer: string;

@@ -43,23 +43,28 @@ export type Credentials = z.infer<typeof Credentials>;
  * the account. Throws `invalid_credentials`, after the same work, for an unknown address and for a wrong
  * password alike; after the right one `account_suspended`, `account_blocked`, `deletion_pending`, and
  * `otp_required` or `otp_invalid` where there is a second factor; `token_expired` for a guest who needs a refresh, whatever
- * the credentials.
+ * the credentials. With `operatorsOnly` every account that does not operate is as unknown as one that does not exist.
  */
 export async function logIn(
   ctx: Context,
   input: Credentials,
   client: SignInClient & DelayedClient,
   bearer: ShownBearer,
+  { operatorsOnly = false } = {},
 ): Promise<TokenPair> {
+  const isServed = (user: UserRow | null) =>
+    !operatorsOnly || (user !== null && user.role !== "user");
   // An address that cannot exist is looked up like any other, to cost the same.
   const email = canonicalEmail(input.email) ?? "";
-  const [found, guest] = await Promise.all([
+  const [account, guest] = await Promise.all([
     findAccount(ctx, email, input.device?.id ?? ""),
     findShownGuest(ctx, bearer),
   ]);
+  const found = isServed(account.user) ? account : unknown;
   requireUndelayed(ctx, client, bearer.claims, found.user);
   const proven = await prove(ctx, found.user, email, input);
-  if (!proven) {
+  // A mailed code may have proven a claim.
+  if (!proven || !isServed(proven.user)) {
     // Whoever typed a code has been mailed one.
     mailSignInCode(ctx, email, { send: found.isAmbiguous && input.otp === undefined });
     throw new AppError("invalid_credentials");
@@ -114,6 +119,8 @@ async function prove(
 
 type Account = UserRow & FactorOwner & { isBlocked: boolean };
 
+const unknown = { user: null, isAmbiguous: false };
+
 /**
  * The one account that this address and device may sign in to: the one it is bound to; else the claim
  * made on this device; else the only claim. `isAmbiguous` when several claims are left.
@@ -124,7 +131,7 @@ async function findAccount(
   device: string,
 ): Promise<{ user: Account | null; isAmbiguous: boolean }> {
   const [found] = await candidates(ctx.db).execute({ email, device });
-  if (!found) return { user: null, isAmbiguous: false };
+  if (!found) return unknown;
   const { user, sealedSecret, isBlocked, total } = found;
   const isBound = user.email === email;
   const isClaimedHere = device !== "" && user.claimDevice === device;

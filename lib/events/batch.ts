@@ -1,3 +1,4 @@
+import { isServerError } from "../errors.js";
 import { type Counters, countEvent } from "./counters.js";
 import type { RequestEvent } from "./request-event.js";
 
@@ -63,7 +64,7 @@ export function addEvent(batch: Batch, event: RequestEvent): void {
 /** Of every ten rows one is kept, and all that tell of a failure of ours or of security. */
 export function sampled(rows: Row[], isNext: () => boolean): Row[] {
   return rows.flatMap((row) => {
-    if (row.status >= 500 || row.security) return [row];
+    if (isServerError(row.status, row.code) || row.security) return [row];
     return isNext() ? [{ ...row, oneIn: 10 }] : [];
   });
 }

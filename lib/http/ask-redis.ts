@@ -8,6 +8,7 @@ import {
 import type { AccessClaims, ShownClaims } from "../auth/token/access-token.js";
 import { unprovenRefreshSession } from "../auth/token/refresh-token.js";
 import type { Context } from "../context.js";
+import { AppError } from "../errors.js";
 import { redisRefusesWrites } from "../observability/log-lines/stores.js";
 import { securityEvent } from "../observability/security-events.js";
 import { effectiveRevokeAll } from "../ops/gate/revoke-all.js";
@@ -26,6 +27,7 @@ import type { Exchange } from "./exchange.js";
 import { countForgedLater, requireFewForged } from "./forged-credentials.js";
 import {
   accountDelay,
+  giveBackAllLater,
   giveBackLater,
   limitsFor,
   limitUses,
@@ -79,8 +81,10 @@ export async function askRedis(
   }
   const local = countLocally(limits, subject, ctx.now);
   const trip = roundTrip(ctx);
-  // An address that is trusted cannot be shut out, not even by a network around it.
-  const address = isTrusted(ctx.address, ctx.env) ? undefined : ctx.address;
+  // A trusted address cannot be shut out, not even by a network around it, and break-glass lifts blocks
+  // from anywhere.
+  const isUnblockable = isTrusted(ctx.address, ctx.env) || key?.kind === "break_glass";
+  const address = isUnblockable ? undefined : ctx.address;
   const members = blockMembers(address, claims?.userId);
   const [gate, blocked, counted, session, keyState] = await Promise.allSettled([
     readGate(trip),
@@ -98,8 +102,9 @@ export async function askRedis(
   }
   const found = decides && blocked.status === "fulfilled" ? blocked.value : null;
   await requireServed(ctx, members, found).catch((refusal) => {
-    giveBackLater(ctx, reserved);
-    throw refusal;
+    const isSwitchedOff = refusal instanceof AppError && refusal.code === "feature_disabled";
+    if (isSwitchedOff) giveBackAllLater(ctx, reserved);
+    else giveBackLater(ctx, reserved);
   });
   ctx.facts.limits.push(...limitUses(reserved));
   Object.assign(headers, rateLimitHeaders(callersOwn(reserved.counts), ctx.now));

@@ -18,7 +18,7 @@ import {
   type Subject,
   takeReserved,
 } from "../rate-limit/limiter.js";
-import { countLocally } from "../rate-limit/local-counts.js";
+import { countLocally, uncountLocally } from "../rate-limit/local-counts.js";
 import { type Limit, limitsOf, type PolicyName } from "../rate-limit/policies.js";
 import {
   clearInPostgres,
@@ -111,9 +111,8 @@ export function limitUses({ counts, countedIn }: Reservation): LimitUse[] {
 
 /**
  * Refuse a request that is over a limit: throws `rate_limited` (`toolkit_unavailable` where it is
- * everybody's) with the honest time to wait. What was
- * reserved for it is given back after the reply, for nothing was tried. Trusted addresses are never
- * refused.
+ * everybody's) with the honest time to wait. What was reserved for it is given back after the reply, for
+ * nothing was tried; all of its counts where the limit is everybody's. Trusted addresses are never refused.
  */
 export function requireWithinLimits(
   ctx: Context,
@@ -124,11 +123,14 @@ export function requireWithinLimits(
     .filter(({ limit, allowed }) => !allowed && !limit.mutes)
     .sort((one, other) => other.resetsAtMs - one.resetsAtMs);
   if (!longest || isTrusted(address, ctx.env)) return;
-  giveBackLater(ctx, { counts, countedIn });
   const { policy, kind } = longest.limit;
   const retryAfterSeconds = secondsUntil(longest.resetsAtMs, ctx.now);
   // The day's budget is no doing of this caller's.
-  if (kind === "all") throw new AppError("toolkit_unavailable", { retryAfterSeconds });
+  if (kind === "all") {
+    giveBackAllLater(ctx, { counts, countedIn });
+    throw new AppError("toolkit_unavailable", { retryAfterSeconds });
+  }
+  giveBackLater(ctx, { counts, countedIn });
   securityEvent(ctx, "rate_limited", { data: { policy, reason: kind } });
   throw new AppError("rate_limited", { retryAfterSeconds });
 }
@@ -154,8 +156,16 @@ export function accountDelay(ctx: Context, { counts }: Reservation): Count | nul
 /** Give back, after the reply, what was reserved for a request that was refused before its work. */
 export function giveBackLater(ctx: Context, reservation: Reservation): void {
   const { counts, countedIn } = takeReserved(reservation);
-  const reserved = counts.filter(({ limit }) => limit.keeps !== "requests");
-  if (reserved.length > 0) ctx.after(() => giveBack(ctx, { counts: reserved, countedIn }));
+  giveBackAllLater(ctx, {
+    counts: counts.filter(({ limit }) => limit.keeps !== "requests"),
+    countedIn,
+  });
+}
+
+/** Give back all counts of a request that no caller would have been served: it costs no allowance. */
+export function giveBackAllLater(ctx: Context, reservation: Reservation): void {
+  const reserved = takeReserved(reservation);
+  if (reserved.counts.length > 0) ctx.after(() => giveBack(ctx, reserved));
 }
 
 /** The same of an attempt that succeeded: its work stays counted. */
@@ -211,6 +221,7 @@ export async function countRefused(
 }
 
 async function giveBack(ctx: Context, { counts, countedIn }: Reservation): Promise<void> {
+  uncountLocally(counts);
   if (countedIn === "postgres") return refundInPostgres(ctx, counts);
   const trip = roundTrip(ctx);
   await Promise.all([refund(trip, counts), trip.send()]);

@@ -17,7 +17,8 @@ const authFields = ["email", "name", "code", "otp", "token", "refreshToken"] as 
 
 /** Tell of an attack in the body of an auth route. Other bodies are a learner's own text. */
 export function watchAuthFields(ctx: Context, body: unknown): void {
-  if (!ctx.route.startsWith("/api/auth/") || typeof body !== "object" || body === null) return;
+  const isAuth = ctx.route.startsWith("/api/auth/") || ctx.route.startsWith("/api/ops/sign-ins");
+  if (!isAuth || typeof body !== "object" || body === null) return;
   for (const field of authFields) {
     const text = (body as Record<string, unknown>)[field];
     if (typeof text === "string") tellAttacks(ctx, text, field);

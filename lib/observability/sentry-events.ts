@@ -1,6 +1,7 @@
 import { defaultStackParser, type NodeClient } from "@sentry/serverless";
 // biome-ignore lint/correctness/useImportExtensions: JSON, not TypeScript
 import vercelJson from "../../vercel.json" with { type: "json" };
+import { type ErrorCode, isServerError } from "../errors.js";
 import type { Span } from "../trace.js";
 import { redactText } from "./redact.js";
 import type { RequestReport } from "./request-report.js";
@@ -9,7 +10,7 @@ type Event = Parameters<NodeClient["captureEvent"]>[0];
 
 /** The transaction of a request, with its spans. */
 export function transactionOf(report: RequestReport): Event {
-  const { trace, route, method, status, endedAtMs } = report;
+  const { trace, route, method, status, code, endedAtMs } = report;
   return {
     ...common(report),
     type: "transaction",
@@ -20,7 +21,7 @@ export function transactionOf(report: RequestReport): Event {
       trace: {
         ...traceContext(report),
         op: "http.server",
-        status: statusInWords(status),
+        status: statusInWords(status, code),
         data: {
           "http.method": method,
           "http.route": route,
@@ -108,8 +109,10 @@ export function scrubbed<E extends Event>(event: E): E {
 }
 
 /** Source: develop.sentry.dev/sdk/telemetry/traces/span-status. */
-function statusInWords(status: number): string {
+function statusInWords(status: number, code: ErrorCode | undefined): string {
   if (status < 400) return "ok";
+  // Sentry's failure rate leaves it out.
+  if (status >= 500 && !isServerError(status, code)) return "cancelled";
   const known: Record<number, string> = {
     401: "unauthenticated",
     403: "permission_denied",

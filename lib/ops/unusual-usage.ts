@@ -1,5 +1,6 @@
 import { sql } from "drizzle-orm";
 import type { Context } from "../context.js";
+import type { ErrorCode } from "../errors.js";
 import { securityEvent } from "../observability/security-events.js";
 
 /** In the last hour: so many calls at least, and so many times the mean hour of the week before. */
@@ -9,13 +10,15 @@ const timesMean = 10;
 /**
  * Tell of people whose app suddenly calls far more than it does: over 300 calls in the last hour, and
  * over ten times their own mean hour of the seven days before. Once for each person and hour, however
- * often it is asked. Who is new has no mean, and is told of by number alone.
+ * often it is asked. Who is new has no mean, and is told of by number alone. Calls of a group that is
+ * switched off do not count: an app repeats them by itself.
  */
 export async function detectUnusualUsage(ctx: Context): Promise<{ people: number }> {
   const { rows } = await ctx.db.execute<{ account: string; calls: number }>(sql`
     with busy as (
       select user_hash, sum(count * one_in) as calls from access_log
       where user_hash is not null and at > now() - interval '1 hour'
+        and code is distinct from ${"feature_disabled" satisfies ErrorCode}
       group by user_hash having sum(count * one_in) > ${sql.raw(String(callsMin))}
     ), unusual as (
       select user_hash, cast(calls as integer) as calls from busy

@@ -1,7 +1,14 @@
 import { oncePer } from "../once-per.js";
 import { platform } from "../platform/installed.js";
 import type { Platform } from "../platform/platform.js";
-import { applying, type Count, type Subject, windowCount, windowOf } from "./limiter.js";
+import {
+  applying,
+  type Count,
+  counterKey,
+  type Subject,
+  windowCount,
+  windowOf,
+} from "./limiter.js";
 import type { Limit } from "./policies.js";
 
 /** About 4 MB. */
@@ -29,6 +36,12 @@ export class LocalCounts {
     const counter = known && known.endsAtMs > nowMs ? known : this.#add(key, endsAtMs, nowMs);
     counter.used += 1;
     return counter.used;
+  }
+
+  /** As if it had not been counted. */
+  uncount(key: string): void {
+    const counter = this.#counters.get(key);
+    if (counter && counter.used > 0) counter.used -= 1;
   }
 
   /** When the window of a counter ends that has been counted in; null without one. */
@@ -69,4 +82,12 @@ export function countLocally(limits: Limit[], subject: Subject, now: Date): Coun
   const counts = local.filter(({ limit }) => !limit.isCeiling).map(count);
   if (!counts.every(({ allowed }) => allowed)) return counts;
   return [...counts, ...local.filter(({ limit }) => limit.isCeiling).map(count)];
+}
+
+/** Give back what `countLocally` counted. */
+export function uncountLocally(counts: Count[]): void {
+  for (const { limit, value, resetsAtMs } of counts) {
+    if (limit.whenRedisFails !== "local") continue;
+    localCounts().uncount(counterKey(limit, value, resetsAtMs / limit.windowMs - 1));
+  }
 }

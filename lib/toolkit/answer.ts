@@ -80,4 +80,5 @@ function keyOf(ctx: Context, { operation, body }: SharedCall<unknown>): string {
 }
 
 const isUnavailable = (error: unknown) =>
-  error instanceof AppError && error.code === "toolkit_unavailable";
+  error instanceof AppError &&
+  (error.code === "toolkit_unavailable" || error.code === "feature_disabled");

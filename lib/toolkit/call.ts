@@ -20,7 +20,7 @@ const leaseSpareMs = 5000;
 
 /**
  * Ask the toolkit, as often as the operation and the deadline allow. Throws `toolkit_unavailable` when it
- * fails or the breaker is open, or what `refusals` names.
+ * fails or the breaker is open, `feature_disabled` when an operator holds it open, or what `refusals` names.
  */
 export async function callToolkit<T>(ctx: Context, call: Call<T>): Promise<T> {
   const { totalMs, retriesMax } = operations[call.operation];

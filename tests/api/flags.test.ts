@@ -1,10 +1,12 @@
 import { randomUUID } from "node:crypto";
 import { beforeAll, describe, expect, it } from "vitest";
 import login from "../../api/auth/login.js";
+import refresh from "../../api/auth/refresh.js";
 import flags from "../../api/flags.js";
 import livez from "../../api/livez.js";
 import flag from "../../api/ops/flags/[name].js";
 import list from "../../api/ops/flags/index.js";
+import transcribe from "../../api/stt/transcribe.js";
 import user from "../../api/user/index.js";
 import preferences from "../../api/user/preferences.js";
 import { routeGroups } from "../../lib/ops/flags/route-groups.js";
@@ -12,13 +14,16 @@ import { mirrorGate } from "../../lib/ops/gate/mirror.js";
 import { call } from "../support/call.js";
 import { useStillClock } from "../support/clock.js";
 import { aContext } from "../support/context.js";
+import { drained } from "../support/drained.js";
 import { setEnvironment, useEnvironment } from "../support/environment.js";
+import { useLogLines } from "../support/log-lines.js";
 import { anOperator, breakGlassToken, type OperatorPerson } from "../support/operators.js";
-import { anAddress, aUser, someUsers } from "../support/people.js";
+import { aGuest, anAddress, aUser, someUsers } from "../support/people.js";
 import { useStores } from "../support/stores.js";
 
 useEnvironment({ OPS_TOKEN: breakGlassToken });
 const stores = useStores({ redisMs: 2500 });
+const logs = useLogLines();
 let operator: OperatorPerson;
 beforeAll(async () => {
   setEnvironment({ OPS_TOKEN: breakGlassToken });
@@ -44,6 +49,9 @@ describe("a kill switch", () => {
     const answer = await call(user, "GET", { token });
     expect(answer).toMatchObject({ status: 503, code: "feature_disabled" });
     expect(answer.headers.get("retry-after")).toBe("60");
+    const { level, data } = logs.read("http_request").at(-1);
+    // An operator has switched it off: no error of ours.
+    expect([level, data.status, data.code]).toEqual(["INFO", 503, "feature_disabled"]);
     const unread = new ReadableStream(
       { pull: () => expect.unreachable("the body was read") },
       { highWaterMark: 0 },
@@ -77,10 +85,31 @@ describe("a kill switch", () => {
     await put("user", { enabled: true });
   });
 
-  it("can be thrown by the break-glass token, which can switch nothing on", async () => {
-    expect((await put("stt", { enabled: false }, breakGlassToken)).status).toBe(200);
-    expect((await put("stt", { enabled: true }, breakGlassToken)).code).toBe("forbidden");
-    expect((await put("stt", { enabled: true })).status).toBe(200);
+  it("is switched off and on by the break-glass token", async () => {
+    const { accessToken: token } = await aUser();
+    expect((await put("user", { enabled: false }, breakGlassToken)).status).toBe(200);
+    expect((await call(user, "GET", { token })).code).toBe("feature_disabled");
+    expect((await put("user", { enabled: true }, breakGlassToken)).status).toBe(200);
+    expect((await call(user, "GET", { token })).status).toBe(200);
+  });
+
+  it("names in a dry run the routes and callers that it hits, with their recent requests", async () => {
+    const { accessToken: token } = await aUser();
+    for (let at = 0; at < 3; at += 1) await call(user, "GET", { token });
+    await drained(stores);
+    const { body } = await put("user", { enabled: false, dryRun: true });
+    expect(body.done).toMatch(/^Switch user off\. Every route under \/api\/user\/ answers 503/);
+    expect(body.done).toMatch(/in the last 15 minutes: \d+ \(.*\/api\/user \d+/);
+    const { requests } = body.detail.routes.find(
+      ({ route }: { route: string }) => route === "/api/user",
+    );
+    expect(requests).toBeGreaterThanOrEqual(3);
+    expect(JSON.stringify(body.detail.routes)).not.toContain("/api/auth");
+    const auth = await put("auth", { enabled: false, dryRun: true });
+    expect(auth.body.done).toContain("No route under /api/ops/ is hit");
+    await put("dry-feature", { enabled: true, percentage: 25, users: [randomUUID()] });
+    const feature = await put("dry-feature", { enabled: false, dryRun: true });
+    expect(feature.body.done).toContain("from 25 % of the users and 1 named users");
   });
 
   it("is not missed by a slip of the pen: what nobody has made cannot be switched off", async () => {
@@ -107,6 +136,47 @@ describe("a kill switch", () => {
     expect((await call(user, "GET", { token })).status).toBe(200);
     expect(stores.calls()).toEqual({ redisTrips: 1, redisCommands: 8, postgresCalls: 1 });
   });
+
+  it("costs its callers nothing of their allowance", async () => {
+    const [guest, learner, ip] = [await aGuest(), await aUser(), anAddress()];
+    await put("stt", { enabled: false });
+    await put("auth", { enabled: false });
+    await put("user", { enabled: false });
+    await stores.settled();
+    await stores.liftLimits();
+    const body = { email: learner.email, password: "a guess", device: { id: learner.deviceId } };
+    const refused = [
+      ...(await Promise.all(
+        Array.from({ length: 55 }, () =>
+          call(transcribe, "POST", { token: guest.accessToken, ip, body: new Uint8Array(1) }),
+        ),
+      )),
+      await call(user, "GET", { token: learner.accessToken, ip }),
+      await call(login, "POST", { body, ip }),
+      await call(refresh, "POST", { body: { refreshToken: learner.refreshToken }, ip }),
+    ];
+    expect(new Set(refused.map(({ code }) => code))).toEqual(new Set(["feature_disabled"]));
+    await stores.settled();
+    expect(await countsLeft()).toEqual([]);
+
+    // In Postgres as well, where the strict limits are counted while Redis is away.
+    await stores.faults.redis.set({ kind: "refuse" });
+    expect((await call(login, "POST", { body, ip })).code).toBe("feature_disabled");
+    await stores.settled();
+    expect(await stores.sql("select key from rate_limits where used > 0")).toEqual([]);
+    await stores.faults.redis.set(null);
+    for (const name of ["stt", "auth", "user"]) await put(name, { enabled: true });
+  });
+
+  /** What limits have counted, but for the operator's own calls. */
+  async function countsLeft() {
+    const keys = (await stores.redis("KEYS", "rate:*")) as string[];
+    const others = keys.filter((key) => !key.includes(operator.sessionId));
+    const used = await Promise.all(
+      others.map(async (key) => [key, await stores.redis("GET", key).catch(() => "a delay")]),
+    );
+    return used.filter(([, count]) => count !== "0" && count !== 0);
+  }
 
   it("is not undone by an older record that is written late", async () => {
     await put("user", { enabled: true });

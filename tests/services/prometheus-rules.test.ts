@@ -197,6 +197,7 @@ function seriesFor(name: (typeof countedRules)[number], part: number[], all: num
   const noise = part.map((_, minute) => (minute % 7) * 50);
   const request = (route: string, status: string) =>
     seriesName("http_requests_total", { route, method: "GET", status });
+  const failure = (route: string, code: string) => seriesName("http_errors_total", { route, code });
   const took = (route: string, le?: string) =>
     seriesName(
       "http_request_duration_seconds",
@@ -209,8 +210,15 @@ function seriesFor(name: (typeof countedRules)[number], part: number[], all: num
       return {
         [request("/api/user", "200")]: rest,
         [request("/api/user", "503")]: part,
+        [failure("/api/user", "service_unavailable")]: part.map((bad) => Math.floor(bad / 2)),
+        [failure("/api/user", "internal_error")]: part.map((bad) => Math.ceil(bad / 2)),
+        // Switched off by an operator, or refused: no error of ours.
+        [failure("/api/user", "feature_disabled")]: noise,
+        [failure("/api/user", "token_expired")]: noise,
         [request("/api/health", "503")]: noise,
+        [failure("/api/health", "service_unavailable")]: noise,
         [request("/api/cron/tick", "503")]: noise,
+        [failure("/api/cron/tick", "service_unavailable")]: noise,
       };
     case "LatencyP95Critical":
     case "LatencyP95Warning":
@@ -316,11 +324,16 @@ describe("the rules for Prometheus", () => {
     const minutes = 20;
     const request = (status: string) =>
       seriesName("http_requests_total", { route: "/api/user", method: "GET", status });
+    const failure = seriesName("http_errors_total", { route: "/api/user", code: "internal_error" });
     const from8 = Array.from({ length: minutes }, (_, minute) => (minute === 8 ? 40 : 0));
     const scenario: Scenario = {
       name: "a burst of a new status",
       rule: ruleOf("ErrorRateCritical"),
-      added: { [request("200")]: repeated(minutes, 10), [request("500")]: from8 },
+      added: {
+        [request("200")]: repeated(minutes, 10),
+        [request("500")]: from8,
+        [failure]: from8,
+      },
       minutes,
     };
     const text = promtoolTests([{ scenario, fires: firesInOurs(scenario), from: 0 }]);
@@ -340,10 +353,15 @@ describe("the rules for Prometheus", () => {
     const first = (count: number) => [count, ...repeated(minutes - 1, 0)];
     const request = (status: string) =>
       seriesName("http_requests_total", { route: "/api/user", method: "GET", status });
+    const failure = seriesName("http_errors_total", { route: "/api/user", code: "internal_error" });
     const scenario: Scenario = {
       name: "the first scrape",
       rule: ruleOf("ErrorRateCritical"),
-      added: { [request("200")]: first(9000), [request("500")]: first(9000) },
+      added: {
+        [request("200")]: first(9000),
+        [request("500")]: first(9000),
+        [failure]: first(9000),
+      },
       minutes,
     };
     const text = promtoolTests([{ scenario, fires: repeated(minutes, false), from: 0 }]);

@@ -148,10 +148,10 @@ export function useAlerts(stores: Stores, environment: Record<string, string> = 
   };
 }
 
-/** So many requests, of which some failed, or took over one second or two. */
+/** So many requests, of which some failed (with 503 and a code), or took over one second or two. */
 export function requests(
   all: number,
-  { failed = 0, over1s = 0, over2s = 0, route = "/api/user" } = {},
+  { failed = 0, code = "service_unavailable", over1s = 0, over2s = 0, route = "/api/user" } = {},
 ): Counts {
   const method = "GET";
   const bucket = (le: string) =>
@@ -159,6 +159,7 @@ export function requests(
   return {
     [seriesName("http_requests_total", { route, method, status: "200" })]: all - failed,
     [seriesName("http_requests_total", { route, method, status: "503" })]: failed,
+    [seriesName("http_errors_total", { route, code })]: failed,
     [seriesName("http_request_duration_seconds", { route }, "_count")]: all,
     [bucket("1")]: all - over1s - over2s,
     [bucket("2")]: all - over2s,

@@ -3,25 +3,27 @@ import { operatorChange } from "../../../lib/http/operation.js";
 import { route } from "../../../lib/http/route.js";
 import { FlagChange, FlagName, planFlag, setFlag } from "../../../lib/ops/flags/change.js";
 import type { FlagRow } from "../../../lib/ops/flags/flags.js";
+import { impactOfSwitchingOff } from "../../../lib/ops/flags/impact.js";
 
 const PUT = operatorChange({
   summary: "Switch a group of routes or a feature on or off, or say who has it.",
   scope: "flag",
-  // To switch off alone.
+  // On as well: a switched-off group must not depend on a sign-in to come back.
   breakGlass: true,
   body: FlagChange,
   errors: ["not_found"],
-  async change({ ctx, operator, params, body, dryRun, by }) {
+  async change({ ctx, params, body, dryRun, by }) {
     const { data: name } = FlagName.safeParse(params.name);
     if (!name) throw new AppError("not_found");
-    if (operator.kind === "break_glass" && body.enabled) throw new AppError("forbidden");
     const { before, after } = await planFlag(ctx, name, body);
     if (!dryRun) await setFlag(ctx, after, by);
     const share = after.percentage < 100 ? ` for ${after.percentage} %` : "";
+    const done = `Switch ${name} ${after.enabled ? `on${share}` : "off"}.`;
+    const hit = dryRun && !after.enabled ? await impactOfSwitchingOff(ctx, before) : null;
     return {
-      done: `Switch ${name} ${after.enabled ? `on${share}` : "off"}.`,
+      done: hit ? `${done} ${hit.text}` : done,
       undo: undoOf(before, after),
-      detail: { before, after },
+      detail: { before, after, ...(hit && { routes: hit.routes }) },
     };
   },
 });

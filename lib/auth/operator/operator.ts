@@ -32,14 +32,18 @@ export function requireOperator(
   claims: AccessClaims,
   operation: Operation,
 ): Operator {
-  if (actor.role === "user") {
-    securityEvent(ctx, "privilege_escalation_attempt", { userId: claims.userId });
-    throw new AppError("forbidden");
-  }
+  const role = requireOperating(ctx, actor);
   if (operation.kind === "change" && !claims.authMethods.includes("otp")) {
     throw new AppError("reauth_required");
   }
-  return { kind: "person", id: actor.userId, role: actor.role };
+  return { kind: "person", id: actor.userId, role };
+}
+
+/** The role in which a session operates: one that began with a second factor. Throws `forbidden`. */
+export function requireOperating(ctx: Context, { userId, role }: Actor): "operator" | "admin" {
+  if (role !== "user") return role;
+  securityEvent(ctx, "privilege_escalation_attempt", { userId });
+  throw new AppError("forbidden");
 }
 
 /** Only an admin decides who operates, and acts on those who do. Throws `forbidden`. */

@@ -30,6 +30,8 @@ export interface RotationClient {
   keyState: KeyState;
   /** What Redis said of the moment before which every session has ended, in ms. */
   revokeAllBefore: number;
+  /** True where the session of an account that does not operate is as unknown as one that does not exist. */
+  operatorsOnly?: boolean;
 }
 
 /** For clients that send no Rotation-Id. */
@@ -62,6 +64,7 @@ export async function refresh(
     device: client.deviceId,
     now: ctx.now.toISOString(),
     revokeAllBefore: new Date(client.revokeAllBefore).toISOString(),
+    operatorsOnly: client.operatorsOnly === true,
     noticeId,
     correlationId: ctx.correlationId,
   });
@@ -153,6 +156,7 @@ const decide = preparedSql<Decision>(() => {
       from input i
       join ${sessions} s on s.id = i.session_id
       join ${users} u on u.id = s.user_id
+        and (u.role <> 'user' or not cast(${sql.placeholder("operatorsOnly")} as boolean))
       for update of s
     ), judged as (
       select *, case

@@ -1,4 +1,4 @@
-import type { AppError, ErrorCode } from "../../errors.js";
+import { type AppError, type ErrorCode, isServerError } from "../../errors.js";
 import { isRedisSkipped } from "../../platform/redis-transport/breaker.js";
 import { errorFields, log } from "../logger.js";
 
@@ -17,7 +17,7 @@ export function requestCompleted(request: CompletedRequest): void {
   const { correlationId, method, path, ip, status, code } = request;
   const duration = Math.round(request.durationMs * 10) / 10;
   log(
-    status >= 500 ? "ERROR" : "INFO",
+    isServerError(status, code) ? "ERROR" : "INFO",
     {
       evt: "http_request",
       cat: "http",

@@ -1,12 +1,14 @@
+import { serverErrorCodes } from "../../errors.js";
 import type { SecurityEvent } from "../../observability/security-events.js";
 import type { Counted, Rule, Where } from "./rule.js";
 
 /** Probes and the clock ask often and are no learners: they must neither hide an outage nor be one. */
 const learners: Where = { route: { not: "/api/(health|livez|metrics|cron/.*)" } };
 const requests: Counted = { metric: "http_requests_total", where: learners };
+/** By code and not by status: the 503 of a group that an operator has switched off pages no one. */
 const serverErrors: Counted = {
-  metric: "http_requests_total",
-  where: { ...learners, status: { matches: "5.." } },
+  metric: "http_errors_total",
+  where: { ...learners, code: { matches: serverErrorCodes.join("|") } },
 };
 const timed: Counted = { metric: "http_request_duration_seconds", where: learners };
 const slowerThan = (seconds: number): Counted => ({ ...timed, slowerThanSeconds: seconds });
@@ -53,7 +55,7 @@ const probe = (names: string): Where => ({ probe: { matches: names } });
 export const rules = [
   {
     name: "ErrorRateCritical",
-    summary: "Over 5 % of requests fail with 5xx",
+    summary: "Over 5 % of requests fail with an error of ours",
     condition: {
       kind: "ratio",
       part: serverErrors,
@@ -189,7 +191,7 @@ export const rules = [
   },
   {
     name: "ErrorRateWarning",
-    summary: "Over 1 % of requests fail with 5xx",
+    summary: "Over 1 % of requests fail with an error of ours",
     condition: {
       kind: "ratio",
       part: serverErrors,

@@ -25,11 +25,16 @@ export interface SignIn extends Credentials {
 
 const renewBeforeMs = 30_000;
 
+/** No kill switch reaches these: who switched a group off can switch it on again. */
+const signIns = "/api/ops/sign-ins";
+const refreshes = "/api/ops/sign-ins/refreshes";
+const confirmations = "/api/ops/sign-ins/confirmations";
+const signOuts = "/api/ops/sign-outs";
+
 const Pair = z.object({
   accessToken: z.string(),
   refreshToken: z.string(),
   expiresIn: z.number(),
-  user: z.object({ role: z.string() }),
 });
 
 /** A token from the environment goes as it is. */
@@ -53,12 +58,21 @@ export function openSignIn(url: URL, file: SessionFile, terminal: Terminal): Sig
     // Before the call: when its reply is lost, the repetition must name the same rotation.
     file.write({ ...stored, rotationId });
     const headers = { "rotation-id": rotationId, "device-id": stored.deviceId };
-    const answer = await post("/api/auth/refresh", { refreshToken: stored.refreshToken }, headers);
+    const answer = await post(refreshes, { refreshToken: stored.refreshToken }, headers);
     if (answer.status === 401) {
       file.remove();
       return undefined;
     }
     return keep(stored.deviceId, pairOf(answer)).accessToken;
+  }
+
+  /** An old token of the account passes the delay that strangers' guesses have caused. */
+  async function postCredentials(credentials: object, known: StoredSession | null) {
+    if (!known) return post(signIns, credentials);
+    const authorization = `Bearer ${known.accessToken}`;
+    const answer = await post(signIns, credentials, { authorization });
+    // Signed by a secret that has been replaced since.
+    return answer.code === "token_invalid" ? post(signIns, credentials) : answer;
   }
 
   function keep(deviceId: string, pair: z.infer<typeof Pair>): StoredSession {
@@ -70,7 +84,7 @@ export function openSignIn(url: URL, file: SessionFile, terminal: Terminal): Sig
   }
 
   async function end(accessToken: string): Promise<void> {
-    await post("/api/auth/logout", undefined, { authorization: `Bearer ${accessToken}` });
+    await post(signOuts, undefined, { authorization: `Bearer ${accessToken}` });
   }
 
   async function showFactor(): Promise<void> {
@@ -80,7 +94,7 @@ export function openSignIn(url: URL, file: SessionFile, terminal: Terminal): Sig
       throw new RefusedError("Nobody is signed in: npm run ops -- login");
     const otp = await terminal.ask("Code of the second factor", { hidden: true });
     const authorization = `Bearer ${accessToken}`;
-    const answer = await post("/api/auth/reauthenticate", { otp }, { authorization });
+    const answer = await post(confirmations, { otp }, { authorization });
     requireGood(answer);
     const fresh = z.object({ accessToken: z.string(), expiresIn: z.number() }).parse(answer.body);
     const expiresAt = Date.now() + fresh.expiresIn * 1000;
@@ -98,22 +112,21 @@ export function openSignIn(url: URL, file: SessionFile, terminal: Terminal): Sig
     async logIn() {
       const email = await terminal.ask("E-mail");
       const password = await terminal.ask("Password", { hidden: true });
-      const deviceId = file.read()?.deviceId ?? randomUUID();
+      const known = file.read();
+      const deviceId = known?.deviceId ?? randomUUID();
       const credentials = { email, password, device: { id: deviceId, name: "ops command line" } };
-      let answer = await post("/api/auth/login", credentials);
+      let answer = await postCredentials(credentials, known);
       if (answer.code === "otp_required") {
         const otp = await terminal.ask("Code of the second factor", { hidden: true });
-        answer = await post("/api/auth/login", { ...credentials, otp });
+        answer = await postCredentials({ ...credentials, otp }, known);
       }
+      if (answer.code === "invalid_credentials") throw new RefusedError(notLetIn(answer));
       const pair = pairOf(answer);
       const { amr } = decodeJwt(pair.accessToken);
-      const hasShownFactor = Array.isArray(amr) && amr.includes("otp");
-      if (pair.user.role === "user" || !hasShownFactor) {
+      if (!Array.isArray(amr) || !amr.includes("otp")) {
         await end(pair.accessToken);
         throw new RefusedError(
-          pair.user.role === "user"
-            ? "This account is no operator's. An admin grants it: operator grant."
-            : "Operators need a second factor. Set it up in the app, then sign in here.",
+          "Operators need a second factor. Set it up in the app, then sign in here.",
         );
       }
       keep(deviceId, pair);
@@ -127,6 +140,11 @@ export function openSignIn(url: URL, file: SessionFile, terminal: Terminal): Sig
       return true;
     },
   };
+}
+
+/** The server does not say which of the two it is. */
+function notLetIn(answer: HttpAnswer): string {
+  return `${problemText(answer)}\nOr the account does not operate: an admin grants it (operator grant).`;
 }
 
 function pairOf(answer: HttpAnswer): z.infer<typeof Pair> {

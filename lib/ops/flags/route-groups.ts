@@ -1,10 +1,11 @@
 /**
  * The groups of routes that can be switched off, each with what goes with it. A group is the first
- * segment of a route's path after /api/, and its kill switch has the group's name.
+ * segment of a route's path after /api/, and its kill switch has the group's name. Operators call routes of
+ * no group: they sign in there, too, and so can switch each group on again.
  */
 export const routeGroups = {
-  auth: "registering, signing in and out, refreshing, mailed codes, second factors: nobody new gets in",
-  user: "profile, preferences, sessions, onboarding and audit trail of whoever is signed in",
+  auth: "registering, signing in and out, refreshing, mailed codes and second factors in the app, which works on only until its access token expires",
+  user: "profile, preferences, sessions, onboarding and audit trail in the app",
   stt: "speech to text",
 } as const;
 

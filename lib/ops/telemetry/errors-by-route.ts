@@ -1,6 +1,6 @@
 import * as z from "zod";
 import type { Context } from "../../context.js";
-import { catalogue, type ErrorCode } from "../../errors.js";
+import { catalogue, type ErrorCode, isServerError } from "../../errors.js";
 import { recentSeries } from "./recent-series.js";
 
 export const ErrorsByRoute = z.strictObject({
@@ -19,7 +19,7 @@ export type ErrorsByRoute = z.infer<typeof ErrorsByRoute>;
 
 const rowsMax = 100;
 
-/** Which codes the routes answered in the last minutes: those of ours (5xx) first, the most first. */
+/** Which codes the routes answered in the last minutes: errors of ours first, the most first. */
 export async function errorsByRoute(ctx: Context, minutes: number): Promise<ErrorsByRoute> {
   const series = await recentSeries(ctx, "http_errors_total{", minutes);
   const rows = series.map(({ labels: { route = "", code = "" }, value }) => ({
@@ -28,7 +28,8 @@ export async function errorsByRoute(ctx: Context, minutes: number): Promise<Erro
     status: code in catalogue ? catalogue[code as ErrorCode].status : null,
     count: value,
   }));
-  const isOurs = ({ status }: (typeof rows)[number]) => Number((status ?? 0) >= 500);
+  const isOurs = ({ status, code }: (typeof rows)[number]) =>
+    Number(isServerError(status ?? 0, code));
   rows.sort((one, other) => isOurs(other) - isOurs(one) || other.count - one.count);
   return { minutes, rows: rows.slice(0, rowsMax) };
 }

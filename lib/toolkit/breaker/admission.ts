@@ -18,6 +18,8 @@ export interface Admission {
 }
 
 const probeBusySeconds = 2;
+/** As of a group of routes that is switched off. */
+const heldSeconds = 60;
 const local = new LocalBreaker();
 /** Successes of this process are told along with its next failure, so that alone they cost nothing. */
 const untold = new UntoldCalls();
@@ -25,7 +27,8 @@ const untold = new UntoldCalls();
 /**
  * Ask the breaker, by what the gate said in the request's own trip: a closed one costs no call of Redis,
  * and neither does its success. Where Redis was not asked or is silent, this process' own breaker decides.
- * Throws `toolkit_unavailable` while it is open.
+ * Throws `toolkit_unavailable` while it is open, and `feature_disabled` while an operator holds it open: that
+ * is switched off, and no error of ours.
  */
 export async function admit(
   ctx: Context,
@@ -35,7 +38,7 @@ export async function admit(
   if (!ctx.gate) return admitLocally(ctx, operation);
   const { mode, generation, untilMs } = breakerState(ctx.gate.toolkitBreaker);
   if (mode === "forced_closed") return { isProbe: false, settle: countLocally };
-  if (mode === "forced_open") throw circuitOpen(ctx, operation, probeBusySeconds);
+  if (mode === "forced_open") throw circuitOpen(ctx, operation, heldSeconds, "feature_disabled");
   if (mode === "closed") {
     return {
       isProbe: false,
@@ -97,10 +100,15 @@ async function tell(ctx: Context, transition: Transition): Promise<void> {
 }
 
 /** The call that was not made is told like the others. */
-function circuitOpen(ctx: Context, operation: OperationName, retryAfterSeconds: number): AppError {
+function circuitOpen(
+  ctx: Context,
+  operation: OperationName,
+  retryAfterSeconds: number,
+  code: "toolkit_unavailable" | "feature_disabled" = "toolkit_unavailable",
+): AppError {
   const call = { service: "toolkit", operation, outcome: "circuit_open", durationMs: 0 };
   ctx.facts.externalCalls.push(call);
-  return new AppError("toolkit_unavailable", { retryAfterSeconds });
+  return new AppError(code, { retryAfterSeconds });
 }
 
 const longestPause = (attempts: Attempt<unknown>[]) =>

@@ -132,6 +132,23 @@ describe("a block of an address", () => {
     await liftIt(body.detail.id);
   });
 
+  it("never keeps out the break-glass token, which lifts it", async () => {
+    const ip = "203.0.113.80";
+    const { body } = await block("cidr", "203.0.113.0/24");
+    const { token } = operator;
+    expect((await call(blocks, "GET", { token, ip })).code).toBe("address_blocked");
+    const wrong = await call(blocks, "GET", { token: `${breakGlassToken}x`, ip });
+    expect(wrong.code).toBe("token_invalid");
+    const lifted = await call(lift, "POST", {
+      token: breakGlassToken,
+      ip,
+      url: `http://localhost:8080/api/ops/blocks/${body.detail.id}/lift`,
+      body: { reason: "a test" },
+    });
+    expect(lifted.status).toBe(200);
+    expect((await call(blocks, "GET", { token, ip })).status).toBe(200);
+  });
+
   it("is one of any number", async () => {
     await stores.sql(
       `insert into blocks (id, kind, value, reason, created_by, created_at, expires_at)

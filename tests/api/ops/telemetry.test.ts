@@ -45,6 +45,22 @@ describe("GET /api/ops/errors", () => {
     });
   });
 
+  it("puts what is switched off behind the errors of ours", async () => {
+    const counted = (code: string, count: string) =>
+      stores.sql(
+        "insert into telemetry_minutes values (now(), $1, $2)",
+        seriesName("http_errors_total", { route: "/api/x", code }),
+        count,
+      );
+    await counted("feature_disabled", "9");
+    await counted("internal_error", "1");
+    const { rows } = (await read(errors)).body;
+    expect(rows.map(({ code }: { code: string }) => code)).toEqual([
+      "internal_error",
+      "feature_disabled",
+    ]);
+  });
+
   it("looks no further back than it is asked to, nor than a day", async () => {
     const series = seriesName("http_errors_total", { route: "/api/x", code: "not_found" });
     const before = (minutes: number) => new Date(Date.now() - minutes * 60_000).toISOString();

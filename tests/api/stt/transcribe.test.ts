@@ -284,6 +284,28 @@ describe("POST /api/stt/transcribe", () => {
     expect(Number(answer.headers.get("retry-after"))).toBeGreaterThan(0);
   });
 
+  it("costs a guest none of the 50 calls a day when all calls of the day are used up", async () => {
+    const [guest, ip] = [await aGuest(), anAddress()];
+    const environment = { EXPO_PUBLIC_TOOLKIT_URL: toolkit.url, TOOLKIT_API_KEY: "tk_test" };
+    setEnvironment({ ...environment, TOOLKIT_DAILY_CALLS: "1" });
+    expect((await send(wav(0.1))).status).toBe(200);
+    for (let at = 0; at < 3; at += 1) {
+      const answer = await send(wav(0.1), {}, { token: guest.accessToken, ip });
+      expect(answer.code).toBe("toolkit_unavailable");
+    }
+    await stores.settled();
+    const [key = ""] = (await stores.redis("KEYS", `rate:toolkit:guest-ip:${ip}:*`)) as string[];
+    expect(await stores.redis("GET", key)).toBe("0");
+  });
+
+  it("answers feature_disabled while an operator holds the breaker open", async () => {
+    await stores.redis("HSET", "gate", "breaker:toolkit", "forced_open:3:0");
+    const answer = await send(wav(0.1));
+    expect(answer).toMatchObject({ status: 503, code: "feature_disabled" });
+    expect(answer.headers.get("retry-after")).toBe("60");
+    expect(toolkit.requests).toEqual([]);
+  });
+
   it.each([
     ["reset", { kind: "reset" }, 3],
     ["500", { kind: "status", status: 500 }, 3],

@@ -102,6 +102,14 @@ describe("a sampled request", () => {
     ]);
     expect(await sentry.told("event")).toEqual([]);
   });
+
+  it("does not fail in Sentry's words when an operator has switched its group off", async () => {
+    await call(failing(new AppError("feature_disabled")), "GET", { headers: asked(1) });
+    expect(await sentry.told("transaction")).toMatchObject([
+      { tags: { code: "feature_disabled" }, contexts: { trace: { status: "cancelled" } } },
+    ]);
+    expect(await sentry.told("event")).toEqual([]);
+  });
 });
 
 describe("nothing is told", () => {

@@ -27,13 +27,15 @@ const lines = useLogLines();
 const home = (search: string) => `http://localhost:8080/api/?q=${encodeURIComponent(search)}`;
 
 /** Calls in the access log, so many hours ago, of somebody. */
-const calls = (userId: string, count: number, hoursAgo: number) =>
+const calls = (userId: string, count: number, hoursAgo: number, code: string | null = null) =>
   stores.sql(
-    `insert into access_log (at, count, one_in, route, method, status, duration_ms, user_hash, release)
-     values (now() - make_interval(hours => $1::int, mins => 5), $2::int, 1, '/api/user', 'GET', 200, 1, $3, 'r')`,
+    `insert into access_log (at, count, one_in, route, method, status, code, duration_ms, user_hash, release)
+     values (now() - make_interval(hours => $1::int, mins => 5), $2::int, 1, '/api/user', 'GET',
+       case when $4::text is null then 200 else 503 end, $4, 1, $3, 'r')`,
     String(hoursAgo),
     String(count),
     userHash(env(), userId),
+    code,
   );
 
 /** Each of the kinds of event that the operations guide asks to watch, and what brings it about. */
@@ -101,6 +103,13 @@ describe("a kind of event that operators watch", () => {
 
 describe("unusual usage", () => {
   const told = () => lines.read("unusual_usage").length;
+
+  it("is none where an app repeats what an operator has switched off", async () => {
+    const { user: person } = await aUser();
+    await calls(person.id, 400, 0, "feature_disabled");
+    await detectUnusualUsage(aContext());
+    expect(told()).toBe(0);
+  });
 
   it("is told once an hour, however often it is looked for", async () => {
     const { user: person } = await aUser();

@@ -39,6 +39,8 @@ const off: Command = {
   args: ["NAME"],
   names: { what: "flag", shownBy: "flag" },
   summary: "switch it off: callers get 503 feature_disabled at once",
+  notes:
+    "--dry-run tells which routes and callers are hit. No kill switch reaches the operators' own routes.",
   changes: true,
   run: ({ api, args: [name] }) => api.change("PUT", at(name), { enabled: false }),
 };

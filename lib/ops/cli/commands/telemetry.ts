@@ -1,3 +1,4 @@
+import { isServerError } from "../../../errors.js";
 import { pageOf } from "../../../page.js";
 import { AccessLogRow } from "../../telemetry/access-log.js";
 import { DrainShown } from "../../telemetry/drain.js";
@@ -11,12 +12,12 @@ const minutes = { minutes: { type: "string", default: "15" } } as const;
 const errors: Command = {
   name: "errors",
   args: [],
-  summary: "which codes the routes answered of late, ours (5xx) first: --minutes 15",
+  summary: "which codes the routes answered of late, errors of ours first: --minutes 15",
   options: minutes,
   async run({ api, options }) {
     const query = { minutes: textOf(options.minutes) };
     const found = ErrorsByRoute.parse(await api.get("/api/ops/errors", query));
-    const isProblem = found.rows.some(({ status }) => (status ?? 0) >= 500);
+    const isProblem = found.rows.some(({ status, code }) => isServerError(status ?? 0, code));
     return { body: found, text: table(found.rows, "No errors."), isProblem };
   },
 };

@@ -88,6 +88,19 @@ describe("the share of errors and of slow requests", () => {
     expect(await passes(9, requests(10), requests(1, { over2s: 1, route: clock }))).toEqual([]);
   });
 
+  it("is not what an operator has switched off", async () => {
+    const off = requests(100, { failed: 90, code: "feature_disabled" });
+    expect(await passes(9, requests(10), off)).toEqual([]);
+    expect(world.pager.incidents()).toEqual([]);
+  });
+
+  it.each(["internal_error", "service_unavailable", "toolkit_unavailable"])(
+    "is what fails with %s",
+    async (code) => {
+      expect(await passes(5, requests(100, { failed: 20, code }))).toEqual(["ErrorRateCritical:"]);
+    },
+  );
+
   it("is not hidden by the clock's either", async () => {
     const many = requests(400, { route: clock });
     expect(await passes(5, requests(10, { failed: 2 }), many)).toEqual(["ErrorRateCritical:"]);

@@ -3,7 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeEach, describe, expect, it } from "vitest";
 import operatorTokens from "../../../../api/ops/operator-tokens/index.js";
+import signIns from "../../../../api/ops/sign-ins/index.js";
 import user from "../../../../api/user/index.js";
+import { routeGroups } from "../../../../lib/ops/flags/route-groups.js";
 import { call } from "../../../support/call.js";
 import { setDefaults } from "../../../support/environment.js";
 import {
@@ -14,7 +16,7 @@ import {
   operate,
 } from "../../../support/operators.js";
 import { ops } from "../../../support/ops-command.js";
-import { aBoundUser, aUser, password } from "../../../support/people.js";
+import { aBoundUser, anAddress, aUser, password } from "../../../support/people.js";
 import { letStepsPass } from "../../../support/second-factor.js";
 import { useServedFunctions } from "../../../support/served-functions.js";
 import { useStores } from "../../../support/stores.js";
@@ -126,7 +128,10 @@ describe("npm run ops", () => {
       ),
     );
     expect(outcomes).toMatchObject([
-      { status: 3, error: expect.stringContaining("no operator") },
+      {
+        status: 3,
+        error: expect.stringMatching(/invalid_credentials[\s\S]*the account does not operate/),
+      },
       { status: 3, error: expect.stringContaining("need a second factor") },
     ]);
     const wrong = await ops(["login"], { env: signedOut(), stdin: [learner.email, "wrong"] });
@@ -169,6 +174,53 @@ describe("npm run ops", () => {
       out: `End session ${victim.sessionId}.\n`,
     });
     expect((await call(user, "GET", { token: victim.accessToken })).code).toBe("session_revoked");
+  }, 60_000);
+
+  it("signs in, renews, confirms and signs out while every group of routes is off, and switches them on", async () => {
+    const operator = await anOperator(stores);
+    await signIn(operator);
+    const env = signedOut();
+    const groups = Object.keys(routeGroups);
+    const planned = await ops(["flag", "off", "auth", "--dry-run", ...because], { env });
+    expect(planned).toMatchObject({ status: 0, error: "" });
+    expect(planned.out).toMatch(
+      /^Would: Switch auth off\. Every route under \/api\/auth\/ answers 503/,
+    );
+    for (const name of groups) {
+      expect((await ops(["flag", "off", name, ...because], { env })).status).toBe(0);
+    }
+    const off = await ops(["selftest"], { env });
+    expect(off).toMatchObject({ status: 1, out: expect.stringContaining("503") });
+
+    // The access token is over: it is renewed.
+    const { path, session } = storedSession();
+    writeFileSync(path, JSON.stringify({ ...session, expiresAt: 0 }));
+    expect((await ops(["flag"], { env })).out).toMatch(/^auth +kill_switch +OFF/m);
+    expect(storedSession().session.refreshToken).not.toBe(session.refreshToken);
+    await letStepsPass(stores, operator);
+    expect((await ops(["confirm"], { env, stdin: [operator.app.code()] })).status).toBe(0);
+
+    // Nothing is left of the session: a new one is begun.
+    expect((await ops(["logout"], { env })).status).toBe(0);
+    expect((await signIn(operator)).status).toBe(0);
+    for (const name of groups) {
+      expect((await ops(["flag", "on", name, ...because], { env })).status).toBe(0);
+    }
+    expect((await ops(["selftest"], { env })).status).toBe(0);
+  }, 90_000);
+
+  it("passes the delay of strangers' guesses by the token that it holds, or does without", async () => {
+    const operator = await anOperator(stores);
+    await signIn(operator);
+    for (let guess = 0; guess < 5; guess += 1) {
+      const body = { email: operator.email, password: "a guess" };
+      await call(signIns, "POST", { body, ip: anAddress() });
+    }
+    expect((await signIn(operator)).status).toBe(0);
+    const { path, session } = storedSession();
+    await stores.liftLimits();
+    writeFileSync(path, JSON.stringify({ ...session, accessToken: "of.another.secret" }));
+    expect((await signIn(operator)).status).toBe(0);
   }, 60_000);
 
   it("forgets a session that was ended elsewhere", async () => {

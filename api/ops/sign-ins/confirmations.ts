@@ -1,0 +1,19 @@
+import * as z from "zod";
+import { confirmOperator } from "../../../lib/auth/operator/confirm-operator.js";
+import { FreshAccessToken } from "../../../lib/auth/reauthenticate.js";
+import { Otp } from "../../../lib/auth/second-factor/second-factor.js";
+import { endpoint } from "../../../lib/http/endpoint.js";
+import { route } from "../../../lib/http/route.js";
+
+const POST = endpoint({
+  summary:
+    "Show the second factor again: an access token with a fresh auth_time, which changes need.",
+  auth: "user",
+  limits: ["default", "auth-failures"],
+  body: z.strictObject({ otp: Otp }),
+  replies: { 200: FreshAccessToken },
+  errors: ["forbidden", "otp_required", "otp_invalid", "service_unavailable"],
+  handle: ({ ctx, actor, body }) => confirmOperator(ctx, actor, body.otp),
+});
+
+export default route("/api/ops/sign-ins/confirmations", { POST });

@@ -1,0 +1,33 @@
+import { canonicalEmail } from "../../../lib/auth/email/address.js";
+import { Credentials, logIn } from "../../../lib/auth/log-in.js";
+import { resumeSession } from "../../../lib/auth/session/resume-session.js";
+import { TokenPair } from "../../../lib/auth/token/token-pair.js";
+import { endpoint } from "../../../lib/http/endpoint.js";
+import { route } from "../../../lib/http/route.js";
+
+const POST = endpoint({
+  summary:
+    "Sign in as an operator, also while /api/auth is switched off. 401 invalid_credentials for any other account.",
+  // As at POST /api/auth/login: a token of the account's own passes the delay that strangers caused.
+  auth: "optional",
+  // The counters of POST /api/auth/login: guesses at both are counted together.
+  limits: ["auth-calls", "auth-failures", "account"],
+  body: Credentials,
+  subject: ({ email, device }) => ({ device: device?.id, account: canonicalEmail(email) ?? email }),
+  replies: { 200: TokenPair },
+  errors: [
+    "invalid_credentials",
+    "otp_required",
+    "otp_invalid",
+    "account_suspended",
+    "account_blocked",
+    "deletion_pending",
+    "token_expired",
+    "service_unavailable",
+  ],
+  handle: ({ ctx, body, client, claims }) =>
+    logIn(ctx, body, client, { claims, session: client.session }, { operatorsOnly: true }),
+  replay: ({ ctx, body, resultId }) => resumeSession(ctx, resultId, body.password),
+});
+
+export default route("/api/ops/sign-ins", { POST });

@@ -1,0 +1,14 @@
+import { revokeSession } from "../../lib/auth/session/session.js";
+import { endpoint } from "../../lib/http/endpoint.js";
+import { route } from "../../lib/http/route.js";
+
+const POST = endpoint({
+  summary: "End this session. 204, also when it has ended already.",
+  auth: "token",
+  limits: ["default"],
+  replies: { 204: null },
+  errors: [],
+  handle: ({ ctx, claims }) => revokeSession(ctx, claims.sessionId, "logged_out"),
+});
+
+export default route("/api/ops/sign-outs", { POST });
