@@ -184,5 +184,5 @@ describe("a journey through everything that is secret", () => {
     }
     expect(found(await tableText("users"), secrets.keys())).toEqual([]);
     expect(await stores.redis("KEYS", `*${email}*`)).toEqual([]);
-  });
+  }, 60_000);
 });
