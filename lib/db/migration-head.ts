@@ -1,2 +1,2 @@
 /** The newest migration that this release was written against. */
-export const migrationHead = "0013_create_operator_tokens";
+export const migrationHead = "0018_add_claimed_at";

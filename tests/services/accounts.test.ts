@@ -9,7 +9,15 @@ import { env } from "../../lib/env.js";
 import { mailCode } from "../../lib/mail/codes.js";
 import { type Answer, call } from "../support/call.js";
 import { useEnvironment } from "../support/environment.js";
-import { aGuest, anAddress, aUser, earn, type Person, password } from "../support/people.js";
+import {
+  aBoundUser,
+  aGuest,
+  anAddress,
+  aUser,
+  earn,
+  type Person,
+  password,
+} from "../support/people.js";
 import { useStores } from "../support/stores.js";
 
 const stores = useStores();
@@ -134,14 +142,17 @@ describe("many at once", () => {
   });
 
   it("leave one person ten sessions", async () => {
-    const person = await aUser();
+    const person = await aBoundUser(stores);
     // All of them are to write at one moment, however long their hashes wait for each other.
     const held = stores.sql(`do $$ begin
       perform from users where id = '${person.user.id}' for update;
       perform pg_sleep(0.7);
     end $$`);
     const answers = await times(20, () =>
-      call(login, "POST", { body: { email: person.email, password }, ip: anAddress() }),
+      call(login, "POST", {
+        body: { email: person.email, password, device: { id: randomUUID() } },
+        ip: anAddress(),
+      }),
     );
     await held;
     const begun = succeeded(answers);

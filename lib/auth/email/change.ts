@@ -4,7 +4,7 @@ import * as z from "zod";
 import { auditRow } from "../../audit/audit.js";
 import type { Actor, Context } from "../../context.js";
 import { requiredRow } from "../../db/required-row.js";
-import { users } from "../../db/schema/accounts.js";
+import { sessions, users } from "../../db/schema/accounts.js";
 import { emailChanges } from "../../db/schema/mail.js";
 import { timestamp } from "../../db/timestamp.js";
 import { writeOnce } from "../../db/write-once.js";
@@ -42,7 +42,7 @@ const undoDays = 7;
  */
 export async function requestEmailChange(
   ctx: Context,
-  { userId }: Actor,
+  { userId, sessionId }: Actor,
   input: z.infer<typeof EmailChange>,
 ): Promise<void> {
   const email = canonicalEmail(input.email);
@@ -56,7 +56,9 @@ export async function requestEmailChange(
   const mailId = newMailId();
   const actor = { kind: "user", id: userId } as const;
   await writeOnce(ctx, userId, [
-    user.email === null ? replaceClaim(ctx, user, email, mailId) : askNew(ctx, user, email, mailId),
+    user.email === null
+      ? replaceClaim(ctx, { userId, sessionId }, email, mailId)
+      : askNew(ctx, user, email, mailId),
     auditRow(ctx, { actor, action: "email.change_requested", subjectId: userId }),
   ]);
   deliverLater(ctx, mailId);
@@ -78,18 +80,26 @@ function askNew(ctx: Context, user: UserRow, email: string, mailId: string) {
   );
 }
 
-function replaceClaim(ctx: Context, user: UserRow, email: string, mailId: string) {
+/** A claim of now, by the session's device: it must not pass for as old as the account. */
+function replaceClaim(
+  ctx: Context,
+  { userId, sessionId }: Pick<Actor, "userId" | "sessionId">,
+  email: string,
+  mailId: string,
+) {
   const claimed = sql`claimed as (
-      update ${users} set claimed_email = ${email}, updated_at = ${timestamp(ctx.now)}
-      where id = ${user.id} and email is null
+      update ${users} set claimed_email = ${email}, claimed_at = ${timestamp(ctx.now)},
+        claim_device = (select device_id from ${sessions} where id = ${sessionId}),
+        updated_at = ${timestamp(ctx.now)}
+      where id = ${userId} and email is null and claimed_email is distinct from ${email}
     )`;
   return issueCode(
     ctx,
     {
       purpose: "verify_email",
-      subject: user.id,
+      subject: userId,
       email,
-      ...unlessTaken(user.id, "verify_email"),
+      ...unlessTaken(userId, "verify_email"),
       send: true,
       mailId,
     },
