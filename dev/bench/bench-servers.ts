@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
+import { connectForMigrations } from "../../lib/platform/self-hosted/migration-connection.js";
 import { startResendEndpoint } from "../mailbox/resend-endpoint.js";
 import type { Servers } from "./cases.js";
 import type { CleanUp } from "./clean-up.js";
@@ -54,7 +55,9 @@ export async function startServers(
     ...environment,
     ...stores.env,
   });
-  const person = await registerPerson(ours);
+  const { sql, close } = connectForMigrations(stores.endpoints.postgres);
+  const person = await registerPerson(ours, sql);
+  await close();
   const bareEnvironment = {
     ...environment,
     BENCH_USER_ID: person.userId,

@@ -1,24 +1,18 @@
-import { and, desc, eq, isNull, or, type SQL, sql } from "drizzle-orm";
+import { and, eq, type SQL } from "drizzle-orm";
 import * as z from "zod";
 import type { Context } from "../context.js";
-import { prepared } from "../db/database.js";
 import { violatesUnique } from "../db/failures.js";
 import { users } from "../db/schema/accounts.js";
 import { AppError } from "../errors.js";
-import type { UserRow } from "../user/user.js";
-import { isAccountBlocked } from "./account-block.js";
+import { attemptSucceeded } from "../rate-limit/attempt-events.js";
+import { takeReserved } from "../rate-limit/limiter.js";
 import { canonicalEmail } from "./email/address.js";
 import { mergeGuest } from "./guest/merge-guest.js";
 import { findShownGuest, type ShownBearer } from "./guest/shown-guest.js";
-import { type DelayedClient, requireUndelayed } from "./login-delay.js";
+import { type Candidates, findCandidates, type LoginAccount } from "./login-candidates.js";
+import { type DelayedClient, undelayedCandidates } from "./login-delay.js";
 import { hashPassword, isOutdated, passwordMatches } from "./password/password.js";
-import {
-  confirmedSecret,
-  type FactorOwner,
-  factorUnchanged,
-  Otp,
-  showSecondFactor,
-} from "./second-factor/second-factor.js";
+import { factorUnchanged, Otp, showSecondFactor } from "./second-factor/second-factor.js";
 import { Device } from "./session/device.js";
 import {
   beginSession,
@@ -33,17 +27,19 @@ export const Credentials = z.strictObject({
   email: z.string().max(254),
   password: z.string().min(1).max(512),
   device: Device.optional(),
-  /** A second factor's code, or the one that was mailed because several accounts claim the address. */
+  /** A second factor's code, or the mailed one that a claim needs from elsewhere. */
   otp: Otp.optional(),
 });
 export type Credentials = z.infer<typeof Credentials>;
 
 /**
- * Start a session for whoever knows the account's password; a guest whose bearer is shown is merged into
- * the account. Throws `invalid_credentials`, after the same work, for an unknown address and for a wrong
- * password alike; after the right one `account_suspended`, `account_blocked`, `deletion_pending`, and
- * `otp_required` or `otp_invalid` where there is a second factor; `token_expired` for a guest who needs a refresh, whatever
- * the credentials. With `operatorsOnly` every account that does not operate is as unknown as one that does not exist.
+ * Start a session on the account that the password opens: the one that the address is bound to, else the
+ * claim made on this device. From elsewhere a claim needs the code that a failed login mails. A guest
+ * whose bearer is shown is merged into the account. Throws `invalid_credentials`, after the same work,
+ * for an unknown address and for a wrong password alike; after the right one `account_suspended`,
+ * `account_blocked`, `deletion_pending`, and `otp_required` or `otp_invalid` where there is a second
+ * factor; `token_expired` for a guest who needs a refresh, whatever the credentials.
+ * With `operatorsOnly` an account that does not operate is as unknown as one that does not exist.
  */
 export async function logIn(
   ctx: Context,
@@ -52,24 +48,27 @@ export async function logIn(
   bearer: ShownBearer,
   { operatorsOnly = false } = {},
 ): Promise<TokenPair> {
-  const isServed = (user: UserRow | null) =>
-    !operatorsOnly || (user !== null && user.role !== "user");
   // An address that cannot exist is looked up like any other, to cost the same.
   const email = canonicalEmail(input.email) ?? "";
-  const [account, guest] = await Promise.all([
-    findAccount(ctx, email, input.device?.id ?? ""),
+  const [candidates, guest] = await Promise.all([
+    findCandidates(ctx, email, input.device?.id),
     findShownGuest(ctx, bearer),
   ]);
-  const found = isServed(account.user) ? account : unknown;
-  requireUndelayed(ctx, client, bearer.claims, found.user);
-  const proven = await prove(ctx, found.user, email, input);
-  // A mailed code may have proven a claim.
-  if (!proven || !isServed(proven.user)) {
-    // Whoever typed a code has been mailed one.
-    mailSignInCode(ctx, email, { send: found.isAmbiguous && input.otp === undefined });
+  const found = operatorsOnly ? operatorOf(candidates) : candidates;
+  const allowed = undelayedCandidates(ctx, client, bearer.claims, found);
+  const comparesClaim = input.device === undefined || found.claim !== null;
+  const proven =
+    (await proveByPassword(allowed, comparesClaim, input.password)) ??
+    // In a delay one candidate alone may be compared. A claim never operates.
+    (client.delayedUntil === null && !operatorsOnly ? await proveByCode(ctx, email, input) : null);
+  if (!proven) {
+    // A login with a code was mailed one before.
+    mailSignInCode(ctx, email, { send: found.needsCode && input.otp === undefined });
     throw new AppError("invalid_credentials");
   }
   const { user, passwordHash, codeId } = proven;
+  // It was a guess at the bound account too, if there is one: it stays counted, whatever comes of it.
+  const kept = proven.isClaim ? takeReserved(client.reserved) : null;
   if (user.suspendedAt) throw new AppError("account_suspended");
   if (user.isBlocked) throw new AppError("account_blocked");
   if (user.purgeAt) throw new AppError("deletion_pending");
@@ -80,9 +79,9 @@ export async function logIn(
   const binding = codeId === undefined ? null : bindByCode(ctx, user, email, codeId);
   const isMerging = guest !== null && guest !== "upgraded" && guest.id !== user.id;
   const merging = isMerging ? mergeGuest(ctx, guest.id, user.id) : null;
-  const bound = binding ? { ...user, email, claimedEmail: null } : user;
+  const signedIn = binding ? { ...user, email, claimedEmail: null } : user;
   try {
-    return await beginSession(ctx, bound, row, client, {
+    const pair = await beginSession(ctx, signedIn, row, client, {
       ...binding,
       ...merging,
       unchanged: and(
@@ -92,6 +91,8 @@ export async function logIn(
       ) as SQL,
       alongside: [...(binding?.alongside ?? []), ...(merging?.alongside ?? [])],
     } satisfies SignInWrite);
+    if (kept) attemptSucceeded(ctx, kept, user.id);
+    return pair;
   } catch (error) {
     // The address has just been bound to another account, which this password does not open.
     if (violatesUnique(error, "users_email_key")) throw new AppError("invalid_credentials");
@@ -99,69 +100,57 @@ export async function logIn(
   }
 }
 
-/** The account that the credentials prove, by the password alone or with the code that was mailed. */
-async function prove(
+/** The bound account where it operates. A claim never does, and no mailed code makes it. */
+const operatorOf = ({ bound }: Candidates) => ({
+  bound: bound?.role === "user" ? null : bound,
+  claim: null,
+  needsCode: false,
+});
+
+interface Proven {
+  user: LoginAccount;
+  passwordHash: string;
+  /** Opened by the password alone, and not bound. */
+  isClaim: boolean;
+  /** The mailed code that binds the address. */
+  codeId?: string;
+}
+
+/** Costs as many hashes as `comparesClaim` says, whatever accounts there are. */
+async function proveByPassword(
+  { bound, claim }: Candidates,
+  comparesClaim: boolean,
+  password: string,
+): Promise<Proven | null> {
+  const matches = async (account: LoginAccount | null, isClaim: boolean) => {
+    const passwordHash = account?.passwordHash ?? null;
+    const isRight = await passwordMatches(passwordHash, password);
+    return account && passwordHash !== null && isRight
+      ? { user: account, passwordHash, isClaim }
+      : null;
+  };
+  const [asBound, asClaim] = await Promise.all([
+    matches(bound, false),
+    comparesClaim ? matches(claim, true) : null,
+  ]);
+  return asBound ?? asClaim;
+}
+
+async function proveByCode(
   ctx: Context,
-  user: Account | null,
   email: string,
   { password, otp }: Credentials,
-): Promise<{ user: Account; passwordHash: string; codeId?: string } | null> {
-  const passwordHash = user?.passwordHash ?? null;
-  const matches = await passwordMatches(passwordHash, password);
-  if (user && passwordHash !== null && matches) return { user, passwordHash };
+): Promise<Proven | null> {
   if (otp === undefined) return null;
-  const claim = await findClaimByCode(ctx, email, { otp, password });
-  if (!claim?.user.passwordHash) return null;
+  const found = await findClaimByCode(ctx, email, { otp, password });
+  if (!found) return null;
+  const { user, codeId } = found;
+  const { passwordHash } = user;
+  if (passwordHash === null) return null;
   // Only an account with a confirmed address has a second factor, and this one has none yet.
-  const claimant = { ...claim.user, sealedSecret: null };
-  return { ...claim, user: claimant, passwordHash: claim.user.passwordHash };
+  const account = { ...user, sealedSecret: null };
+  return { user: account, passwordHash, isClaim: false, codeId };
 }
-
-type Account = UserRow & FactorOwner & { isBlocked: boolean };
-
-const unknown = { user: null, isAmbiguous: false };
-
-/**
- * The one account that this address and device may sign in to: the one it is bound to; else the claim
- * made on this device; else the only claim. `isAmbiguous` when several claims are left.
- */
-async function findAccount(
-  ctx: Context,
-  email: string,
-  device: string,
-): Promise<{ user: Account | null; isAmbiguous: boolean }> {
-  const [found] = await candidates(ctx.db).execute({ email, device });
-  if (!found) return unknown;
-  const { user, sealedSecret, isBlocked, total } = found;
-  const isBound = user.email === email;
-  const isClaimedHere = device !== "" && user.claimDevice === device;
-  const isAmbiguous = !isBound && !isClaimedHere && total > 1;
-  return { user: isAmbiguous ? null : { ...user, sealedSecret, isBlocked }, isAmbiguous };
-}
-
-const candidates = prepared((db) =>
-  db
-    .select({
-      user: users,
-      sealedSecret: confirmedSecret,
-      isBlocked: isAccountBlocked,
-      total: sql<number>`count(*) over ()::int`,
-    })
-    .from(users)
-    .where(
-      or(
-        eq(users.email, sql.placeholder("email")),
-        and(isNull(users.email), eq(users.claimedEmail, sql.placeholder("email"))),
-      ),
-    )
-    .orderBy(
-      sql`${users.email} is null`,
-      sql`${users.claimDevice} is distinct from ${sql.placeholder("device")}::text`,
-      desc(users.createdAt),
-    )
-    .limit(1)
-    .prepare("account_by_email"),
-);
 
 /** Changes nothing when the password has been changed in the meantime. */
 async function rehash(

@@ -71,6 +71,7 @@ export async function register(
   const account = {
     claimedEmail: email,
     claimDevice: input.device?.id ?? null,
+    claimedAt: ctx.now,
     passwordHash: await hashPassword(input.password),
     name: input.name,
     isGuest: false,

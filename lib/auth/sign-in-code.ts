@@ -20,8 +20,8 @@ import type { SignInWrite } from "./session/sign-in.js";
 const comparedMax = 5;
 
 /**
- * After the reply to a login that failed, mail a code that proves the address, where several accounts
- * claim it and none was made on this device (`send`). Every failed login writes the same.
+ * After the reply to a login that failed, mail a code that proves the address, where a claim needs one
+ * from here (`send`). Every failed login writes the same.
  */
 export function mailSignInCode(ctx: Context, email: string, { send }: { send: boolean }): void {
   const mailId = newMailId();
@@ -68,7 +68,7 @@ export function bindByCode(
 ): Required<Pick<SignInWrite, "unchanged" | "withParts" | "alongside">> {
   const bind = ctx.db
     .update(users)
-    .set({ email, claimedEmail: null, updatedAt: ctx.now })
+    .set({ email, claimedEmail: null, claimDevice: null, updatedAt: ctx.now })
     .where(eq(users.id, user.id));
   return {
     withParts: [consumed(codeId)],

@@ -146,7 +146,7 @@ export function mayMailUnproven(ctx: Context, { counts }: Reservation): boolean 
 
 /**
  * The delay of the account that the body names, or null. To who shows a token it is left open until the
- * account is looked up: `requireUndelayed` then decides whether the token is that account's own.
+ * account is looked up: `undelayedCandidates` then decides what may be compared for that token.
  */
 export function accountDelay(ctx: Context, { counts }: Reservation): Count | null {
   if (isTrusted(ctx.address, ctx.env)) return null;

@@ -3,7 +3,7 @@ import login from "../../api/auth/login.js";
 import user from "../../api/user/index.js";
 import { billOf, breakEvenPerSecond, uses } from "../../dev/cost/request-cost.js";
 import { call } from "../support/call.js";
-import { aUser, password } from "../support/people.js";
+import { aBoundUser, aUser, password } from "../support/people.js";
 import { useStores } from "../support/stores.js";
 
 const stores = useStores({ redisMs: 2500 });
@@ -33,7 +33,7 @@ describe("the cost page", () => {
   });
 
   it("states what a sign-in uses at most, its work after the reply included", async () => {
-    const { email } = await aUser();
+    const { email } = await aBoundUser(stores);
     await call(login, "POST", { body: { email, password } });
     await stores.resetCalls();
     expect(await call(login, "POST", { body: { email, password } })).toMatchObject({ status: 200 });

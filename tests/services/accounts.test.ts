@@ -9,7 +9,15 @@ import { env } from "../../lib/env.js";
 import { mailCode } from "../../lib/mail/codes.js";
 import { type Answer, call } from "../support/call.js";
 import { useEnvironment } from "../support/environment.js";
-import { aGuest, anAddress, aUser, earn, type Person, password } from "../support/people.js";
+import {
+  aBoundUser,
+  aGuest,
+  anAddress,
+  aUser,
+  earn,
+  type Person,
+  password,
+} from "../support/people.js";
 import { useStores } from "../support/stores.js";
 
 const stores = useStores();
@@ -24,9 +32,9 @@ const upgrade = (guest: TokenPair, email: string) =>
     token: guest.accessToken,
     ip: anAddress(),
   });
-const merge = (guest: TokenPair, { email }: Person) =>
+const merge = (guest: TokenPair, { email, deviceId }: Person) =>
   call(login, "POST", {
-    body: { email, password },
+    body: { email, password, device: { id: deviceId } },
     token: guest.accessToken,
     ip: anAddress(),
   });
@@ -71,7 +79,7 @@ describe("many at once", () => {
 
   it("give one guest to one of the accounts, and nothing is lost or doubled", async () => {
     for (let round = 0; round < 5; round++) {
-      const people = await times(4, () => aUser());
+      const people = await times(4, () => aBoundUser(stores));
       const guest = await aGuest();
       await earn(stores, guest, 10);
       const answers = await Promise.all(people.map((person) => merge(guest, person)));
@@ -85,7 +93,7 @@ describe("many at once", () => {
   });
 
   it("give one guest to one account once, however often it signs in", async () => {
-    const [person, guest] = [await aUser(), await aGuest()];
+    const [person, guest] = [await aBoundUser(stores), await aGuest()];
     await earn(stores, guest, 10);
     const answers = await times(4, () => merge(guest, person));
     expect(succeeded(answers)).toHaveLength(4);
@@ -96,7 +104,7 @@ describe("many at once", () => {
   it("either upgrade or merge a guest", async () => {
     const seen = new Set<string>();
     for (let round = 0; round < 10; round++) {
-      const [person, guest] = [await aUser(), await aGuest()];
+      const [person, guest] = [await aBoundUser(stores), await aGuest()];
       await earn(stores, guest, 10);
       const email = anEmail();
       const [upgraded, merged] = await Promise.all([upgrade(guest, email), merge(guest, person)]);
@@ -121,7 +129,7 @@ describe("many at once", () => {
   });
 
   it("move the points that are being earned at the moment of the merge", async () => {
-    const [person, guest] = [await aUser(), await aGuest()];
+    const [person, guest] = [await aBoundUser(stores), await aGuest()];
     const earning = stores.sql(`do $$ begin
       insert into xp_entries (source, source_id, user_id, points, earned_at)
         values ('test', gen_random_uuid(), '${guest.user.id}', 10, now());
@@ -134,14 +142,17 @@ describe("many at once", () => {
   });
 
   it("leave one person ten sessions", async () => {
-    const person = await aUser();
+    const person = await aBoundUser(stores);
     // All of them are to write at one moment, however long their hashes wait for each other.
     const held = stores.sql(`do $$ begin
       perform from users where id = '${person.user.id}' for update;
       perform pg_sleep(0.7);
     end $$`);
     const answers = await times(20, () =>
-      call(login, "POST", { body: { email: person.email, password }, ip: anAddress() }),
+      call(login, "POST", {
+        body: { email: person.email, password, device: { id: randomUUID() } },
+        ip: anAddress(),
+      }),
     );
     await held;
     const begun = succeeded(answers);

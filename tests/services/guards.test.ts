@@ -4,7 +4,7 @@ import login from "../../api/auth/login.js";
 import { call } from "../support/call.js";
 import { useStillClock } from "../support/clock.js";
 import { useHashCount } from "../support/hashes.js";
-import { aUser, password } from "../support/people.js";
+import { aBoundUser, password } from "../support/people.js";
 import { useStores } from "../support/stores.js";
 
 const stores = useStores({ redisMs: 5000 });
@@ -15,7 +15,8 @@ let lastNetwork = 0;
 const aNetwork = () => `10.88.${++lastNetwork}`;
 
 const attempt = (email: string, ip: string, given = "not the password") =>
-  call(login, "POST", { body: { email, password: given }, ip });
+  // A login that names a device computes one hash.
+  call(login, "POST", { body: { email, password: given, device: { id: randomUUID() } }, ip });
 
 async function tally(answers: Promise<{ status: number }>[]): Promise<Record<number, number>> {
   const counts: Record<number, number> = {};
@@ -82,7 +83,7 @@ describe.each<[string, () => Promise<void>]>([
 
   it("leave the account to its owner's own device", async () => {
     await stores.faults.redis.set(null);
-    const person = await aUser();
+    const person = await aBoundUser(stores);
     await begin();
     const network = aNetwork();
     const parallel = Array.from({ length: 60 }, (_, host) =>

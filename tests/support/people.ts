@@ -62,8 +62,11 @@ export async function bindEmail(stores: Stores, { user }: TokenPair): Promise<vo
 }
 
 /** Somebody new whose address is bound, without a mail. */
-export async function aBoundUser(stores: Stores): Promise<Person> {
-  const person = await aUser();
+export async function aBoundUser(
+  stores: Stores,
+  overrides: Record<string, unknown> = {},
+): Promise<Person> {
+  const person = await aUser(overrides);
   await bindEmail(stores, person);
   return person;
 }

@@ -4,7 +4,7 @@ import * as z from "zod";
 import { auditRow } from "../../audit/audit.js";
 import type { Actor, Context } from "../../context.js";
 import { requiredRow } from "../../db/required-row.js";
-import { users } from "../../db/schema/accounts.js";
+import { sessions, users } from "../../db/schema/accounts.js";
 import { emailChanges } from "../../db/schema/mail.js";
 import { timestamp } from "../../db/timestamp.js";
 import { writeOnce } from "../../db/write-once.js";
@@ -42,7 +42,7 @@ const undoDays = 7;
  */
 export async function requestEmailChange(
   ctx: Context,
-  { userId }: Actor,
+  { userId, sessionId }: Actor,
   input: z.infer<typeof EmailChange>,
   { mayMailUnproven }: { mayMailUnproven: boolean },
 ): Promise<void> {
@@ -58,7 +58,7 @@ export async function requestEmailChange(
   const actor = { kind: "user", id: userId } as const;
   await writeOnce(ctx, userId, [
     user.email === null
-      ? replaceClaim(ctx, user, email, { mailId, send: mayMailUnproven })
+      ? replaceClaim(ctx, { userId, sessionId }, email, { mailId, send: mayMailUnproven })
       : askNew(ctx, user, email, { mailId, send: mayMailUnproven }),
     auditRow(ctx, { actor, action: "email.change_requested", subjectId: userId }),
   ]);
@@ -86,18 +86,26 @@ function askNew(ctx: Context, user: UserRow, email: string, { mailId, send }: Co
   );
 }
 
-function replaceClaim(ctx: Context, user: UserRow, email: string, { mailId, send }: CodeMail) {
+/** A claim of now, by the session's device: it must not pass for as old as the account. */
+function replaceClaim(
+  ctx: Context,
+  { userId, sessionId }: Pick<Actor, "userId" | "sessionId">,
+  email: string,
+  { mailId, send }: CodeMail,
+) {
   const claimed = sql`claimed as (
-      update ${users} set claimed_email = ${email}, updated_at = ${timestamp(ctx.now)}
-      where id = ${user.id} and email is null
+      update ${users} set claimed_email = ${email}, claimed_at = ${timestamp(ctx.now)},
+        claim_device = (select device_id from ${sessions} where id = ${sessionId}),
+        updated_at = ${timestamp(ctx.now)}
+      where id = ${userId} and email is null and claimed_email is distinct from ${email}
     )`;
   return issueCode(
     ctx,
     {
       purpose: "verify_email",
-      subject: user.id,
+      subject: userId,
       email,
-      ...unlessTaken(user.id, "verify_email"),
+      ...unlessTaken(userId, "verify_email"),
       send,
       mailId,
     },

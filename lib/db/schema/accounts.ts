@@ -21,8 +21,10 @@ export const users = pgTable(
     id: uuid("id").primaryKey(),
     email: text("email"),
     claimedEmail: text("claimed_email"),
-    /** The device that made the claim: it may sign in although others claim the same address. */
+    /** The device that made the claim, which alone opens it by the password; null where none was named. */
     claimDevice: text("claim_device"),
+    /** When the address was claimed. Rows of before migration 0018 have none: read `createdAt` instead. */
+    claimedAt: at("claimed_at"),
     /** An account that was made without an address, until it registers or is merged into another. */
     isGuest: boolean("is_guest").notNull().default(false),
     emailUndeliverable: boolean("email_undeliverable").notNull().default(false),

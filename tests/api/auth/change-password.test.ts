@@ -7,7 +7,7 @@ import type { TokenPair } from "../../../lib/auth/token/token-pair.js";
 import { type CallOptions, call } from "../../support/call.js";
 import { costOf } from "../../support/cost.js";
 import { aConfirmedUser, queuedMail } from "../../support/mailed-codes.js";
-import { aUser, password } from "../../support/people.js";
+import { aBoundUser, aUser, password } from "../../support/people.js";
 import { useStores } from "../../support/stores.js";
 
 const stores = useStores();
@@ -56,7 +56,7 @@ describe("POST /api/auth/change-password", () => {
   });
 
   it("refuses a wrong current password after one hash, and changes nothing", async () => {
-    const person = await aUser();
+    const person = await aBoundUser(stores);
     const cost = await costOf(stores, () =>
       change(person, { currentPassword: "not the password", newPassword }),
     );

@@ -6,7 +6,7 @@ import { acting } from "../../support/acting.js";
 import { call } from "../../support/call.js";
 import { setEnvironment, useEnvironment } from "../../support/environment.js";
 import { useLogLines } from "../../support/log-lines.js";
-import { aUser, type Person } from "../../support/people.js";
+import { aBoundUser, type Person } from "../../support/people.js";
 import { enrol, letStepsPass } from "../../support/second-factor.js";
 import { useStores } from "../../support/stores.js";
 
@@ -21,7 +21,7 @@ const signIn = ({ email, password }: Person, otp?: string, ip = anAddress()) =>
 
 describe("POST /api/auth/login with a second factor", () => {
   it("asks for the code after the right password, and only then", async () => {
-    const person = await aUser();
+    const person = await aBoundUser(stores);
     await enrol(stores, person);
     const answer = await signIn(person);
     expect(answer).toMatchObject({ status: 401, code: "otp_required" });
@@ -31,7 +31,7 @@ describe("POST /api/auth/login with a second factor", () => {
   });
 
   it("takes a code of the authenticator app, and says so in the token and the record", async () => {
-    const person = await aUser();
+    const person = await aBoundUser(stores);
     const { code } = await enrol(stores, person);
     const { status, body } = await signIn(person, code());
     expect(status).toBe(200);
@@ -45,7 +45,7 @@ describe("POST /api/auth/login with a second factor", () => {
   });
 
   it("takes a code once, and none that is older than the last one used", async () => {
-    const person = await aUser();
+    const person = await aBoundUser(stores);
     const { code } = await enrol(stores, person);
     const [now, next] = [code(), code(1)];
     expect((await signIn(person, next)).status).toBe(200);
@@ -55,7 +55,7 @@ describe("POST /api/auth/login with a second factor", () => {
   });
 
   it("refuses what is no code of the account", async () => {
-    const person = await aUser();
+    const person = await aBoundUser(stores);
     const { code, wrongCode } = await enrol(stores, person);
     // More guesses than the account's delay lets through at once.
     setEnvironment({ RATE_LIMIT_TRUSTED_IPS: "198.51.100.0/24" });
@@ -68,7 +68,7 @@ describe("POST /api/auth/login with a second factor", () => {
   });
 
   it("does not look at a code where there is no second factor", async () => {
-    const person = await aUser();
+    const person = await aBoundUser(stores);
     const { status, body } = await signIn(person, "123456");
     expect(status).toBe(200);
     const claims = await verifyAccessToken(env(), body.accessToken, new Date());
@@ -76,7 +76,7 @@ describe("POST /api/auth/login with a second factor", () => {
   });
 
   it("counts wrong codes as failures, and does not count a missing one", async () => {
-    const person = await aUser();
+    const person = await aBoundUser(stores);
     const { wrongCode, code } = await enrol(stores, person);
     const ip = anAddress();
     for (let attempt = 0; attempt < 7; attempt++) {
@@ -90,14 +90,14 @@ describe("POST /api/auth/login with a second factor", () => {
   });
 
   it("costs one Postgres call more, and nothing for an account without a factor", async () => {
-    const person = await aUser();
+    const person = await aBoundUser(stores);
     const { code } = await enrol(stores, person);
     await signIn(person, code());
     await letStepsPass(stores, person);
     await stores.resetCalls();
     expect((await signIn(person, code())).status).toBe(200);
     expect(stores.calls().postgresCalls).toBe(3);
-    const other = await aUser();
+    const other = await aBoundUser(stores);
     await signIn(other);
     await stores.resetCalls();
     await signIn(other);
@@ -107,7 +107,7 @@ describe("POST /api/auth/login with a second factor", () => {
 
 describe("an operator or an admin", () => {
   it.each(["operator", "admin"])("acts as a user without a second factor: %s", async (role) => {
-    const person = await aUser();
+    const person = await aBoundUser(stores);
     await stores.sql("update users set role = $2 where id = $1", person.user.id, role);
     const { body } = await signIn(person);
     expect(await stores.redis("HGET", `session:${body.sessionId}`, "role")).toBe("user");
@@ -115,7 +115,7 @@ describe("an operator or an admin", () => {
   });
 
   it.each(["operator", "admin"])("acts as what they are with one: %s", async (role) => {
-    const person = await aUser();
+    const person = await aBoundUser(stores);
     await stores.sql("update users set role = $2 where id = $1", person.user.id, role);
     const { code } = await enrol(stores, person);
     const { body } = await signIn(person, code());

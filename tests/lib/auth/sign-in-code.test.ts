@@ -6,7 +6,7 @@ import { mailCode } from "../../../lib/mail/codes.js";
 import { keyedHash } from "../../../lib/secret.js";
 import { call } from "../../support/call.js";
 import { setEnvironment, useEnvironment } from "../../support/environment.js";
-import { aUser, type Person } from "../../support/people.js";
+import { aBoundUser, aUser, type Person } from "../../support/people.js";
 import { useStores } from "../../support/stores.js";
 
 const stores = useStores();
@@ -74,11 +74,12 @@ describe("an address that several accounts claim", () => {
       `{${first?.user.id},${second?.user.id}}`,
     );
     expect(audited).toEqual([{ actor_id: second?.user.id, subject_id: second?.user.id }]);
-    // From now on the address is one account's: no device of a claim changes that.
+    // From now on the address is one account's, and a claim opens on its own device alone.
     expect((await elsewhere(email, "the second one's")).status).toBe(200);
     const body = { email, password: "the first one's", device: { id: first?.deviceId } };
     const asFirst = await call(login, "POST", { body, ip: anAddress() });
-    expect(asFirst).toMatchObject({ status: 401, code: "invalid_credentials" });
+    expect(asFirst.body.user).toMatchObject({ id: first?.user.id, emailVerified: false });
+    expect((await elsewhere(email, "the first one's")).status).toBe(401);
   });
 
   it("is bound to the account with the most points, of those with the password", async () => {
@@ -144,7 +145,7 @@ describe("an address that several accounts claim", () => {
     expect((await elsewhere(email, "the first one's", next)).status).toBe(200);
   });
 
-  it("loses no code to a stranger's failures, which mail nothing when a code was typed", async () => {
+  it("loses no code to a stranger's failures: they mail the same one, and nothing when a code was typed", async () => {
     const [email, first] = await claims("the first one's", "the second one's");
     await elsewhere(email, "the first one's");
     const { code } = (await liveCode(email)) ?? {};
@@ -152,7 +153,9 @@ describe("an address that several accounts claim", () => {
     await call(login, "POST", { body, ip: anAddress() });
     await elsewhere(email, "not the password", "00000000");
     await stores.settled();
-    expect(await sent(email)).toHaveLength(1);
+    const mailed = (await sent(email)).map(({ payload }) => JSON.parse(payload ?? "").codeId);
+    expect(new Set(mailed).size).toBe(1);
+    expect(mailed).toHaveLength(2);
     expect((await elsewhere(email, "the first one's", code)).status).toBe(200);
   });
 
@@ -179,18 +182,39 @@ describe("an address that several accounts claim", () => {
   });
 });
 
-describe("an address that nobody or one account has", () => {
-  it("is mailed nothing by a login that fails", async () => {
-    const person = await aUser();
-    const nobody = `nobody-${randomUUID()}@example.com`;
-    for (const email of [person.email, nobody]) {
-      await elsewhere(email, "not the password");
-      await elsewhere(email, "not the password", "12345678");
-      await stores.settled();
-      expect(await sent(email)).toEqual([]);
-      const { code } = (await liveCode(email)) ?? {};
-      const answer = await elsewhere(email, "not the password", code);
-      expect(answer).toMatchObject({ status: 401, code: "invalid_credentials" });
-    }
+describe("an address that one account claims", () => {
+  it("is mailed a code that opens the claim from elsewhere, and binds it", async () => {
+    const [email, only] = await claims("the only one's");
+    const refused = await elsewhere(email, "the only one's");
+    expect(refused).toMatchObject({ status: 401, code: "invalid_credentials" });
+    const { code } = (await liveCode(email)) ?? {};
+    expect((await elsewhere(email, "not the password", code)).status).toBe(401);
+    const answer = await elsewhere(email, "the only one's", code);
+    expect(answer.body.user).toMatchObject({ id: only?.user.id, emailVerified: true });
+    expect((await elsewhere(email, "the only one's")).status).toBe(200);
+  });
+
+  it("is mailed nothing by a failure on the device of the claim", async () => {
+    const [email, only] = await claims("the only one's");
+    const body = { email, password: "not the password", device: { id: only?.deviceId } };
+    expect((await call(login, "POST", { body, ip: anAddress() })).status).toBe(401);
+    await stores.settled();
+    expect(await sent(email)).toEqual([]);
+  });
+});
+
+describe("an address that nobody claims", () => {
+  it.each<[string, () => Promise<Person>]>([
+    ["unknown", async () => ({ ...(await aUser()), email: `nobody-${randomUUID()}@example.com` })],
+    ["bound", () => aBoundUser(stores)],
+  ])("is mailed nothing by a login that fails: %s", async (_, someone) => {
+    const { email } = await someone();
+    await elsewhere(email, "not the password");
+    await elsewhere(email, "not the password", "12345678");
+    await stores.settled();
+    expect(await sent(email)).toEqual([]);
+    const { code } = (await liveCode(email)) ?? {};
+    const answer = await elsewhere(email, "not the password", code);
+    expect(answer).toMatchObject({ status: 401, code: "invalid_credentials" });
   });
 });

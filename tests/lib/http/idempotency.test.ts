@@ -8,7 +8,7 @@ import register from "../../../api/auth/register.js";
 import user from "../../../api/user/index.js";
 import session from "../../../api/user/sessions/[sessionId].js";
 import { call } from "../../support/call.js";
-import { anAddress, aUser, password } from "../../support/people.js";
+import { aBoundUser, anAddress, aUser, password } from "../../support/people.js";
 import { useStores } from "../../support/stores.js";
 
 const stores = useStores();
@@ -91,7 +91,7 @@ describe("an Idempotency-Key", () => {
   });
 
   it("gives a repetition's reserved failure back once, also where the repetition fails", async () => {
-    const { email } = await aUser();
+    const { email } = await aBoundUser(stores);
     const ip = anAddress();
     const headers = { "idempotency-key": randomUUID() };
     const send = (given: string, headers = {}) =>
@@ -115,7 +115,7 @@ describe("an Idempotency-Key", () => {
   });
 
   it("that repeats a sign-in whose session has ended is no failed sign-in", async () => {
-    const { email } = await aUser();
+    const { email } = await aBoundUser(stores);
     const ip = anAddress();
     const headers = { "idempotency-key": randomUUID() };
     const send = () => call(login, "POST", { body: { email, password }, headers, ip });
@@ -222,7 +222,7 @@ describe("an Idempotency-Key", () => {
   });
 
   it("leads to no session that outlived a change of its password, or of an account that is closed", async () => {
-    const person = await aUser();
+    const person = await aBoundUser(stores);
     const body = { email: person.email, password };
     const headers = { "idempotency-key": randomUUID() };
     const again = () => call(login, "POST", { body, headers });

@@ -27,7 +27,7 @@ import { call } from "../../support/call.js";
 import { useStillClock } from "../../support/clock.js";
 import { setEnvironment, useEnvironment } from "../../support/environment.js";
 import { useLogLines } from "../../support/log-lines.js";
-import { aUser, password } from "../../support/people.js";
+import { aBoundUser, aUser, password } from "../../support/people.js";
 import { useStores } from "../../support/stores.js";
 
 useEnvironment({ LOG_LEVEL: "info" });
@@ -150,7 +150,7 @@ describe("a security event", () => {
     [2, undefined],
     [3, 1],
   ])("after %i failures and a success is login_success_after_failures: %s", async (count, told) => {
-    const person = await aUser();
+    const person = await aBoundUser(stores);
     const ip = anAddress();
     for (let turn = 0; turn < count; turn++) await guess(person.email, ip);
     const body = { email: person.email, password, device: { id: person.deviceId } };

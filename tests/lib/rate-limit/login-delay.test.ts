@@ -7,16 +7,30 @@ import { type CallOptions, call } from "../../support/call.js";
 import { useStillClock } from "../../support/clock.js";
 import { setEnvironment } from "../../support/environment.js";
 import { useHashCount } from "../../support/hashes.js";
-import { anAddress, aUser, bindEmail, type Person, password } from "../../support/people.js";
+import {
+  aBoundUser,
+  anAddress,
+  aUser,
+  bindEmail,
+  type Person,
+  password,
+} from "../../support/people.js";
 import { useStores } from "../../support/stores.js";
 
 const stores = useStores({ redisMs: 2500 });
 const clock = useStillClock();
 const hashes = useHashCount();
 
-/** Failures are counted by address too: every attempt comes from another one. */
+/**
+ * Failures are counted by address too: every attempt comes from another one, and from another device, so
+ * that it costs one hash.
+ */
 const attempt = (email: string, given: string, options: CallOptions = {}) =>
-  call(login, "POST", { body: { email, password: given }, ip: anAddress(), ...options });
+  call(login, "POST", {
+    body: { email, password: given, device: { id: randomUUID() } },
+    ip: anAddress(),
+    ...options,
+  });
 const guess = (email: string, options?: CallOptions) => attempt(email, "not the password", options);
 const signIn = ({ email }: Person, options?: CallOptions) => attempt(email, password, options);
 
@@ -39,7 +53,7 @@ describe.each<[string, () => Promise<void>]>([
 ])("the delay of an account, %s", (_, begin) => {
   let person: Person;
   beforeEach(async () => {
-    person = await aUser();
+    person = await aBoundUser(stores);
     await begin();
   });
 
@@ -158,14 +172,14 @@ describe.each<[string, () => Promise<void>]>([
 
 describe("the delay of an account", () => {
   it("holds while Redis hangs", async () => {
-    const { email } = await aUser();
+    const { email } = await aBoundUser(stores);
     await stores.faults.redis.set({ kind: "hang" });
     await delay({ email });
     expect(await guesses(email, 2)).toEqual([429, 429]);
   }, 60_000);
 
   it("counts no attempt that failed for our own reasons", async () => {
-    const person = await aUser();
+    const person = await aBoundUser(stores);
     await stores.faults.postgres.set({ kind: "refuse" });
     for (let turn = 0; turn < 7; turn++) {
       expect((await signIn(person)).status).toBe(503);
@@ -183,7 +197,7 @@ describe("the delay of an account", () => {
   });
 
   it("ends with a success although Redis's replies were lost meanwhile", async () => {
-    const person = await aUser();
+    const person = await aBoundUser(stores);
     const isFirstTrip = (body: unknown) => JSON.stringify(body).includes("auth-calls");
     await stores.faults.redis.set({ kind: "lose-reply", match: isFirstTrip, times: 1 });
     expect((await signIn(person)).status).toBe(200);
@@ -193,7 +207,7 @@ describe("the delay of an account", () => {
   });
 
   it("is shown by KEYS rate:*, tells no address, ends in a day, and is lifted by DEL", async () => {
-    const person = await aUser();
+    const person = await aBoundUser(stores);
     const keys = async () => (await stores.redis("KEYS", "rate:account:*")) as string[];
     const before = await keys();
     await delay(person);
@@ -210,7 +224,7 @@ describe("the delay of an account", () => {
   });
 
   it("costs one Redis round trip, and no Postgres call before the reply", async () => {
-    const person = await aUser();
+    const person = await aBoundUser(stores);
     await delay(person);
     await stores.resetCalls();
     expect((await signIn(person)).status).toBe(429);
@@ -223,7 +237,7 @@ describe("the delay of an account", () => {
   });
 
   it("is no way around a token that is not ours", async () => {
-    const person = await aUser();
+    const person = await aBoundUser(stores);
     const answer = await signIn(person, { token: "eyJhbGciOiJub25lIn0.e30." });
     expect(answer).toMatchObject({ status: 401, code: "token_invalid" });
     expect(hashes()).toBe(1);

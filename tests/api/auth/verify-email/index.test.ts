@@ -87,7 +87,8 @@ describe("POST /api/auth/verify-email", () => {
     for (let attempt = 0; attempt < 5; attempt++) {
       expect((await verify(person, otherCode(code))).status).toBe(422);
     }
-    const { body } = await call(login, "POST", { body: { email: person.email, password } });
+    const credentials = { email: person.email, password, device: { id: person.deviceId } };
+    const { body } = await call(login, "POST", { body: credentials });
     expect(await verify(body, code)).toMatchObject({ status: 422, code: "code_invalid" });
     expect(await codeOf(person)).not.toBe(code);
   });

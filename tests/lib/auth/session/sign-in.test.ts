@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import login from "../../../../api/auth/login.js";
 import user from "../../../../api/user/index.js";
 import { call } from "../../../support/call.js";
-import { aUser, type Person, password } from "../../../support/people.js";
+import { aBoundUser, aUser, type Person, password } from "../../../support/people.js";
 import { useStores } from "../../../support/stores.js";
 
 const stores = useStores();
@@ -22,7 +22,7 @@ async function events(event: string, { user: { id } }: Person) {
 
 describe("one person's sessions", () => {
   it("are ten at most: the oldest gives way, with an event", async () => {
-    const person = await aUser();
+    const person = await aBoundUser(stores);
     const later = [];
     for (let session = 1; session < 10; session++) later.push(await logIn(person));
     expect((await read(person)).status).toBe(200);
@@ -55,7 +55,7 @@ describe("one person's sessions", () => {
         where user_id = $1 and id <> $2`,
     ],
   ])("do not give way to those that %s", async (_, ending) => {
-    const person = await aUser();
+    const person = await aBoundUser(stores);
     for (let session = 1; session < 10; session++) await logIn(person);
     await stores.sql(
       "update sessions set created_at = now() - interval '50 minutes' where id = $1",
@@ -69,7 +69,7 @@ describe("one person's sessions", () => {
   });
 
   it("do not give way to another person's", async () => {
-    const [person, other] = [await aUser(), await aUser()];
+    const [person, other] = [await aBoundUser(stores), await aBoundUser(stores)];
     for (let session = 0; session < 10; session++) await logIn(other);
     expect((await read(person)).status).toBe(200);
   });
@@ -77,7 +77,7 @@ describe("one person's sessions", () => {
 
 describe("a device that an account was never used on", () => {
   it("is told of, once, and not at registration", async () => {
-    const person = await aUser();
+    const person = await aBoundUser(stores);
     expect(await events("new_device", person)).toEqual([]);
     await logIn(person, person.deviceId);
     expect(await events("new_device", person)).toEqual([]);
@@ -102,7 +102,7 @@ describe("a sign-in to an account that changes meanwhile", () => {
     ["a suspension", "suspended_at = now()"],
     ["a request to delete it", "purge_at = now()"],
   ])("writes nothing and asks to be repeated: %s", async (_, change) => {
-    const person = await aUser();
+    const person = await aBoundUser(stores);
     let isChanged = false;
     // The login's second call to Postgres inserts the session.
     const changeBefore = async (body: unknown) => {
