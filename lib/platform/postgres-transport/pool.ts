@@ -39,7 +39,12 @@ export function postgresPool(
   // An idle connection that breaks has already left the pool, and one in use rejects its statement.
   pool.on("error", () => {});
   let connectionsMade = 0;
-  let lastReadOnly = 0;
+  let renewed = { upTo: 0, atMs: Number.NEGATIVE_INFINITY };
+  /** Once a second at most: where Postgres stays read-only, reads go on over what there is. */
+  function renewConnections() {
+    const nowMs = performance.now();
+    if (nowMs - renewed.atMs >= 1000) renewed = { upTo: connectionsMade, atMs: nowMs };
+  }
   pool.on("connect", (client) => asSession(client, ++connectionsMade).on("error", () => {}));
   const place = placeOf(connectionString);
 
@@ -48,7 +53,7 @@ export function postgresPool(
   ) {
     pool.connect((error, client) => {
       const session = client as PostgresSession | undefined;
-      if (!session || session.number > lastReadOnly) return callback(error, session);
+      if (!session || session.number > renewed.upTo) return callback(error, session);
       session.release(true);
       take(callback);
     });
@@ -100,7 +105,7 @@ export function postgresPool(
               settle();
               reject(isRefusal(failure) ? failure : unreachable(place, failure));
               const isReadOnly = isServerError(failure) && failure.code === "25006";
-              if (isReadOnly) lastReadOnly = Math.max(lastReadOnly, used.number);
+              if (isReadOnly) renewConnections();
               if (isReadOnly || !isRefusal(failure)) used.release(true);
               else giveBack(used);
             },
