@@ -23,7 +23,7 @@ export const users = pgTable(
     claimedEmail: text("claimed_email"),
     /** The device that made the claim, which alone opens it by the password; null where none was named. */
     claimDevice: text("claim_device"),
-    /** When the address was claimed. Rows of before migration 0018 have none: read `createdAt` instead. */
+    /** When the address was claimed. Rows of before that column have none: read `createdAt` instead. */
     claimedAt: at("claimed_at"),
     /** An account that was made without an address, until it registers or is merged into another. */
     isGuest: boolean("is_guest").notNull().default(false),
