@@ -105,6 +105,7 @@ export async function askRedis(
     const isSwitchedOff = refusal instanceof AppError && refusal.code === "feature_disabled";
     if (isSwitchedOff) giveBackAllLater(ctx, reserved);
     else giveBackLater(ctx, reserved);
+    throw refusal;
   });
   ctx.facts.limits.push(...limitUses(reserved));
   Object.assign(headers, rateLimitHeaders(callersOwn(reserved.counts), ctx.now));

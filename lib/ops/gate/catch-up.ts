@@ -33,7 +33,8 @@ export async function catchUp(ctx: Context): Promise<void> {
 }
 
 async function repeat(ctx: Context): Promise<void> {
-  while (doesRedisLag()) {
+  const stores = platform();
+  while (doesRedisLag() && platform() === stores) {
     const isRepaired = await repairLag(() => writeRecord({ ...ctx, now: new Date() })).then(
       () => true,
       () => false,

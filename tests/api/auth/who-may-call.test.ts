@@ -8,7 +8,7 @@ import totp from "../../../api/auth/totp/index.js";
 import verifyEmail from "../../../api/auth/verify-email/index.js";
 import user from "../../../api/user/index.js";
 import { call } from "../../support/call.js";
-import { aGuest, aUser, password } from "../../support/people.js";
+import { aBoundUser, aGuest, aUser, password } from "../../support/people.js";
 import { useStores } from "../../support/stores.js";
 
 const stores = useStores();
@@ -36,7 +36,7 @@ describe("a guest", () => {
 
 describe("a token of a session that has ended", () => {
   it("signs nobody out but itself, and brings nothing along to a sign-in", async () => {
-    const person = await aUser();
+    const person = await aBoundUser(stores);
     await call(logout, "POST", { token: person.accessToken });
     const body = { email: person.email, password };
     const signedIn = await call(login, "POST", { body, token: person.accessToken });

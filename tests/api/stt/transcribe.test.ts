@@ -294,7 +294,8 @@ describe("POST /api/stt/transcribe", () => {
       expect(answer.code).toBe("toolkit_unavailable");
     }
     await stores.settled();
-    const [key = ""] = (await stores.redis("KEYS", `rate:toolkit:guest-ip:${ip}:*`)) as string[];
+    const counters = `rate:toolkit:unverified:guests/${ip}:*`;
+    const [key = ""] = (await stores.redis("KEYS", counters)) as string[];
     expect(await stores.redis("GET", key)).toBe("0");
   });
 

@@ -6,6 +6,7 @@ import { userHash } from "../../../lib/events/request-event.js";
 import { endpoint } from "../../../lib/http/endpoint.js";
 import { route } from "../../../lib/http/route.js";
 import { call } from "../../support/call.js";
+import { useStillClock } from "../../support/clock.js";
 import { drained, forgetEvents, minutes, totals } from "../../support/drained.js";
 import { useEnvironment } from "../../support/environment.js";
 import { useLogLines } from "../../support/log-lines.js";
@@ -64,7 +65,10 @@ describe("the event that a request ends in", () => {
       release: env().release.sha,
       token_failure: null,
     });
-    expect(JSON.parse(row?.limits ?? "{}")).toEqual({ default: "1/100" });
+    expect(JSON.parse(row?.limits ?? "{}")).toEqual({
+      default: "1/100",
+      "address-ceiling": "1/1000",
+    });
     expect(Number(row?.duration_ms)).toBeGreaterThan(0);
     const everything = JSON.stringify(row);
     for (const secret of [person.user.id, person.email, person.accessToken, "198.51.100.7"]) {
@@ -93,18 +97,22 @@ describe("the event that a request ends in", () => {
     expect(Math.abs(micros - told.reduce((sum, us) => sum + us, 0))).toBeLessThan(200);
   });
 
-  it("counts a limit's use, its last fifth, and its refusals", async () => {
-    const [person, limited] = [await aUser(), anAddress()];
-    await forgetEvents(stores);
-    const asked = () => call(user, "GET", { token: person.accessToken, ip: limited });
-    const answers = await Promise.all(Array.from({ length: 102 }, asked));
-    expect(answers.filter(({ status }) => status === 429)).toHaveLength(2);
-    await drained(stores);
-    expect(await totals(stores)).toMatchObject({
-      'rate_limit_calls_total{policy="default",decided_by="redis"}': 102,
-      'rate_limit_near_max_total{policy="default"}': 22,
-      'rate_limit_hits_total{policy="default",route="/api/user"}': 2,
-      'security_events_total{event="rate_limited"}': 2,
+  describe("of a caller over a limit", () => {
+    useStillClock();
+
+    it("counts a limit's use, its last fifth, and its refusals", async () => {
+      const [person, limited] = [await aUser(), anAddress()];
+      await forgetEvents(stores);
+      const asked = () => call(user, "GET", { token: person.accessToken, ip: limited });
+      const answers = await Promise.all(Array.from({ length: 102 }, asked));
+      expect(answers.filter(({ status }) => status === 429)).toHaveLength(2);
+      await drained(stores);
+      expect(await totals(stores)).toMatchObject({
+        'rate_limit_calls_total{policy="default",decided_by="redis"}': 102,
+        'rate_limit_near_max_total{policy="default"}': 22,
+        'rate_limit_hits_total{policy="default",route="/api/user"}': 2,
+        'security_events_total{event="rate_limited"}': 2,
+      });
     });
   });
 

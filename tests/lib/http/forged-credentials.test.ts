@@ -6,7 +6,7 @@ import user from "../../../api/user/index.js";
 import { call } from "../../support/call.js";
 import { useStillClock } from "../../support/clock.js";
 import { setEnvironment, useEnvironment } from "../../support/environment.js";
-import { anAddress, aUser, type Person, password } from "../../support/people.js";
+import { aBoundUser, anAddress, type Person, password } from "../../support/people.js";
 import { useStores } from "../../support/stores.js";
 
 const [secret, next] = [
@@ -20,7 +20,7 @@ let person: Person;
 let ip: string;
 beforeEach(async () => {
   setEnvironment({ JWT_SECRET: secret });
-  person = await aUser();
+  person = await aBoundUser(stores);
   ip = anAddress();
 });
 
@@ -112,7 +112,7 @@ describe("what is no forgery", () => {
   });
 
   it("is not a token of a session that has ended, nor one that names another person's", async () => {
-    const other = await aUser();
+    const other = await aBoundUser(stores);
     await stores.sql("update sessions set revoked_at = now() where id = $1", person.sessionId);
     setEnvironment({ JWT_SECRET: next });
     await read(person.accessToken);

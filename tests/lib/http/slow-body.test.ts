@@ -4,7 +4,7 @@ import login from "../../../api/auth/login.js";
 import logout from "../../../api/auth/logout.js";
 import user from "../../../api/user/index.js";
 import { call } from "../../support/call.js";
-import { aUser } from "../../support/people.js";
+import { aBoundUser, aUser } from "../../support/people.js";
 import { useStores } from "../../support/stores.js";
 
 const stores = useStores();
@@ -55,7 +55,7 @@ describe("a body that takes minutes", () => {
 
   it("begins a session at the time at which it is in", async () => {
     vi.useFakeTimers({ toFake: ["Date"] });
-    const { email, password } = await aUser();
+    const { email, password } = await aBoundUser(stores);
     const credentials = { email, password, device: { id: "slow-device" } };
     const { status, body } = await call(login, "POST", { body: slowly(credentials, 4 * minutes) });
     expect(status).toBe(200);
