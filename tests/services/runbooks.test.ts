@@ -36,7 +36,7 @@ const ofTheGuide: Record<string, string> = {
 };
 /** What only a platform, or the machine of a self-hosted server, has: it stands in `console` blocks. */
 const elsewhere =
-  /^(vercel|railway|docker|docker-compose|TAG=|curl|ps|node|kill|lsof|echo|npm run|timedatectl|chronyc|pg_dump)\b/;
+  /^(vercel|railway|docker|docker-compose|TAG=|curl|ps|ss|node|kill|lsof|echo|npm run|timedatectl|chronyc|pg_dump)\b/;
 
 const blocks = (file: string, language: string) =>
   [...text(file).matchAll(new RegExp(`\`\`\`${language}\\n([\\s\\S]*?)\`\`\``, "g"))].flatMap(
