@@ -19,8 +19,15 @@ const services = {
 /** Over named stores only what asks them: the rest of the platform, and the terminal, ask functions at most. */
 const isNamed = process.env.TEST_DATABASE_URL !== undefined;
 const platform = isNamed
-  ? "tests/dev/{postgres,redis}/**/*.test.ts"
+  ? "tests/dev/{postgres,redis}/**/!(embedded-postgres).test.ts"
   : "tests/{dev,system}/**/*.test.ts";
+
+/** What asks no store, and the table of claims, which compares answers: each is slow, and alike anywhere. */
+const anywhere = [
+  "tests/lib/ops/cli/**",
+  "tests/lib/platform/self-hosted/**",
+  "tests/api/auth/login-claims.test.ts",
+];
 
 export default defineConfig({
   test: {
@@ -36,8 +43,7 @@ export default defineConfig({
         test: {
           name: "backend",
           include: ["tests/{api,lib}/**/*.test.ts"],
-          // The table of claims compares answers, which no store changes; it takes over a minute.
-          exclude: isNamed ? ["tests/lib/ops/cli/**", "tests/api/auth/login-claims.test.ts"] : [],
+          exclude: isNamed ? anywhere : [],
           globalSetup,
           setupFiles,
           ...patient,
