@@ -22,12 +22,16 @@ const platform = isNamed
   ? "tests/dev/{postgres,redis}/**/!(embedded-postgres).test.ts"
   : "tests/{dev,system}/**/*.test.ts";
 
-/** What asks no store, and the table of claims, which compares answers: each is slow, and alike anywhere. */
+/** Slow, and alike over any store: tests/services holds what they promise of real ones. */
 const anywhere = [
   "tests/lib/ops/cli/**",
+  "tests/lib/toolkit/**",
   "tests/lib/platform/self-hosted/**",
   "tests/api/auth/login-claims.test.ts",
 ];
+
+/** Tests over named stores wait for them: a third worker uses the time. Before the races, which need it. */
+const waiting = { exclude: anywhere, maxWorkers: 3, sequence: { groupOrder: -1 } };
 
 export default defineConfig({
   test: {
@@ -43,7 +47,7 @@ export default defineConfig({
         test: {
           name: "backend",
           include: ["tests/{api,lib}/**/*.test.ts"],
-          exclude: isNamed ? anywhere : [],
+          ...(isNamed ? waiting : {}),
           globalSetup,
           setupFiles,
           ...patient,

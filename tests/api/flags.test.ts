@@ -164,6 +164,9 @@ describe("a kill switch", () => {
     expect((await call(login, "POST", { body, ip })).code).toBe("feature_disabled");
     await stores.settled();
     expect(await stores.sql("select key from rate_limits where used > 0")).toEqual([]);
+    // And in the process, which then decides the others: this is the session's first call that counts.
+    const { headers } = await call(flags, "GET", { token: learner.accessToken, ip });
+    expect(headers.get("x-ratelimit-remaining")).toBe("99");
     await stores.faults.redis.set(null);
     for (const name of ["stt", "auth", "user"]) await put(name, { enabled: true });
   });

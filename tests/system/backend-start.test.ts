@@ -1,8 +1,10 @@
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { readdirSync, readFileSync } from "node:fs";
+import { connect } from "node:net";
 import process from "node:process";
 import type { Readable } from "node:stream";
+import { text } from "node:stream/consumers";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { buildOutput } from "../../dev/build/output.js";
@@ -38,6 +40,42 @@ describe("the built server", () => {
     expect(await server.stop()).toBe(0);
   }, 120_000);
 
+  it("answers liveness to a load balancer of HTTP/1.0, which names no host", async () => {
+    const server = await startServerProcess(project.root, startArguments, environment);
+    const { hostname, port } = new URL(server.url);
+    const socket = connect(Number(port), hostname);
+    socket.write("GET /api/livez HTTP/1.0\r\n\r\n");
+    expect(await text(socket)).toMatch(/^HTTP\/1\.[01] 200 OK\r\n/);
+    await server.stop();
+  }, 60_000);
+
+  it("limits a session by one count of all routes while Redis is away", async () => {
+    const max = 5;
+    const server = await startServerProcess(project.root, startArguments, {
+      ...environment,
+      REDIS_URL: "redis://127.0.0.1:1",
+      RATE_LIMIT_MAX_REQUESTS: String(max),
+      // No window ends within the test.
+      RATE_LIMIT_WINDOW_MS: String(10 * 365 * 86_400_000),
+    });
+    const created = await fetch(`${server.url}/api/auth/guest`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: "{}",
+    });
+    const { accessToken } = (await created.json()) as { accessToken: string };
+    const statuses: number[] = [];
+    while (statuses.length < max + 2) {
+      for (const path of ["/api/user", "/api/user/preferences"]) {
+        const headers = { authorization: `Bearer ${accessToken}` };
+        statuses.push((await fetch(server.url + path, { headers })).status);
+      }
+    }
+    expect(statuses.filter((status) => status === 200)).toHaveLength(max);
+    expect(statuses.filter((status) => status === 429)).toHaveLength(statuses.length - max);
+    await server.stop();
+  }, 60_000);
+
   it.each(["backend:start", "dev:server"])(
     "ends when npm run %s is told to",
     async (script) => {
@@ -57,12 +95,12 @@ describe("the built server", () => {
 });
 
 async function startLine(output: Readable): Promise<string> {
-  let text = "";
+  let printed = "";
   for await (const chunk of output.iterator({ destroyOnReturn: false })) {
-    text += chunk;
-    if (/localhost:\d+/.test(text)) return text;
+    printed += chunk;
+    if (/localhost:\d+/.test(printed)) return printed;
   }
-  throw new Error(`No start line:\n${text}`);
+  throw new Error(`No start line:\n${printed}`);
 }
 
 function residentMegabytes(pid: number): number {

@@ -48,8 +48,8 @@ export function issueResetCode(
 
 /**
  * The live code that was typed, with the account that it opens now: the one that the address is bound
- * to; else the claim that was made on the caller's device, or on the one that asked for the code; else
- * the claim with the most experience points; else the oldest. Each try is counted against every live code
+ * to; else the oldest claim that was made on the caller's device, or on the one that asked for the code;
+ * else the claim with the most experience points; else the oldest. Each try is counted against every live code
  * of the address before anything is compared. Throws `code_invalid`.
  */
 export async function requireResetCode(
@@ -58,7 +58,10 @@ export async function requireResetCode(
   typed: string,
   deviceId: string | null,
 ): Promise<ShownCode> {
-  const isClaimedHere = (device: unknown) => sql`coalesce(claim_device = ${device}, false) desc`;
+  const here = sql`cast(${deviceId} as text)`;
+  const isClaimedOn = (device: unknown) => sql`coalesce(claim_device = ${device}, false)`;
+  // An account may be older than its claim.
+  const claimedAt = sql`coalesce(claimed_at, created_at)`;
   const points = sql`(select coalesce(sum(points), 0) from ${xpEntries}
     where ${xpEntries.userId} = ${users.id})`;
   const { rows } = await ctx.db.execute<{ id: string; user_id: string | null }>(sql`
@@ -74,8 +77,10 @@ export async function requireResetCode(
     returning ${mailCodes.id}, (
       select id from ${users}
       where ${users.email} = ${email} or (${users.email} is null and claimed_email = ${email})
-      order by ${users.email} is null, ${isClaimedHere(sql`cast(${deviceId} as text)`)},
-        ${isClaimedHere(mailCodes.deviceId)}, ${points} desc, created_at, id
+      order by ${users.email} is null, ${isClaimedOn(here)} desc,
+        ${isClaimedOn(mailCodes.deviceId)} desc,
+        case when ${isClaimedOn(here)} or ${isClaimedOn(mailCodes.deviceId)} then ${claimedAt} end,
+        ${points} desc, ${claimedAt}, id
       limit 1
     ) as user_id`);
   const row = rows.find(({ id }) => isMailCode(ctx.env, id, typed));

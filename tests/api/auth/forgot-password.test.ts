@@ -109,7 +109,8 @@ describe("POST /api/auth/forgot-password", () => {
     const [id, device] = [randomUUID(), undefined];
     await aUser({ email, device });
     const here = await aUser({ email, device: { id } });
-    await aUser({ email, device: { id } });
+    const later = await aUser({ email, device: { id } });
+    await xp(later.user.id, 50);
     expect(await boundBy(email, ...devicesOf(id))).toBe(here.user.id);
   });
 
