@@ -30,9 +30,6 @@ const anywhere = [
   "tests/api/auth/login-claims.test.ts",
 ];
 
-/** Tests over named stores wait for them: a third worker uses the time. Before the races, which need it. */
-const waiting = { exclude: anywhere, maxWorkers: 3, sequence: { groupOrder: -1 } };
-
 export default defineConfig({
   test: {
     pool: "forks",
@@ -47,7 +44,7 @@ export default defineConfig({
         test: {
           name: "backend",
           include: ["tests/{api,lib}/**/*.test.ts"],
-          ...(isNamed ? waiting : {}),
+          exclude: isNamed ? anywhere : [],
           globalSetup,
           setupFiles,
           ...patient,

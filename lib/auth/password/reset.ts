@@ -79,13 +79,17 @@ export async function resetPassword(
 /**
  * Consumes the code and voids the others of the account and of the address. A claim may have been made by
  * a stranger: the name and the picture that it chose must not stay, and its second factor must not lock
- * the owner of the address out.
+ * the owner of the address out. All live codes are locked first and in one order, so that two that are
+ * shown at once do not deadlock.
  */
 function setPassword(ctx: Context, code: ShownCode, passwordHash: string) {
   return ctx.db.execute(sql`
-    with account as (
+    with live as (
+      select id from ${mailCodes} where purpose = 'reset_password' and email = ${code.email}
+      order by id for update
+    ), account as (
       select id, email is null as is_claim, coalesce(email, claimed_email) as address from ${users}
-      where id = ${code.userId}
+      where id = ${code.userId} and (select count(*) from live) > 0
       for no key update
     ), consumed as (
       delete from ${mailCodes} where id = ${code.id} and exists (select 1 from account)
