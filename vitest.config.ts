@@ -25,6 +25,8 @@ const platform = isNamed
 /** Slow, and alike over any store: tests/services holds what they promise of real ones. */
 const anywhere = [
   "tests/lib/ops/cli/**",
+  "tests/lib/observability/**",
+  "tests/lib/ops/alerts/**",
   "tests/lib/toolkit/**",
   "tests/lib/platform/self-hosted/**",
   "tests/api/auth/login-claims.test.ts",
