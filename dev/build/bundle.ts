@@ -11,7 +11,7 @@ const commonJsNames = [
 ].join(";");
 
 /**
- * How code is bundled, one ES module for each entry, with everything in it but `nativePackages`.
+ * How code is bundled: ES modules with everything in them but `nativePackages`.
  *
  * ES modules, because of 600 KB they load in 65 ms of CPU on Node.js 20 whoever imports them; a CommonJS
  * file takes 55 ms by `require` and 150 ms by `import`, which is the platform's choice and not ours.

@@ -1,7 +1,7 @@
 import { type BodyLimits, bodyLimits } from "../body-limits.js";
 import { AppError } from "../errors.js";
 
-/** Each function has its own module scope in a self-hosted process, so they count on `globalThis`. */
+/** The functions of `dev:server` have a module scope each, so they count on `globalThis`. */
 const slot = Symbol.for("linguamate.unfinishedBodies");
 const shared = globalThis as { [slot]?: { bytes: number } };
 

@@ -11,8 +11,8 @@ const slot = Symbol.for("linguamate.platform");
 const shared = globalThis as { [slot]?: Platform };
 
 /**
- * Put the transports in place that every function of this process uses. Each function bundle has its
- * own module scope, so they meet on `globalThis` and share one set of connections.
+ * Put the transports in place that every function of this process uses. The server is bundled apart from
+ * the functions, so they meet on `globalThis` and share one set of connections.
  */
 export function installPlatform(platform: Platform): void {
   shared[slot] = { ...platform, redis: withBreaker(platform.redis) };

@@ -3,7 +3,7 @@ import type { Platform } from "../platform/platform.js";
 
 /**
  * Whether Redis may lack what Postgres records as ended, blocked or switched off. One state for the whole
- * process, on `globalThis` because each function bundle has its own module scope.
+ * process, on `globalThis` because the functions of `dev:server` have a module scope each.
  */
 interface Lag {
   /** The stores of which it is true; null when Redis is up to date as far as this process knows. */
