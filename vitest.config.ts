@@ -1,16 +1,18 @@
+import { readdirSync, readFileSync } from "node:fs";
 import process from "node:process";
 import { defineConfig } from "vitest/config";
 
 const patient = { testTimeout: 20_000, hookTimeout: 60_000 };
 const globalSetup = "tests/support/global-setup.ts";
-const setupFiles = "tests/support/search-records.ts";
+const built = "tests/support/built-project.ts";
+const setupFiles = "tests/support/fresh-process.ts";
 
 /** Races can only be lost on real servers: these run where some are named. */
 const services = {
   test: {
     name: "services",
     include: ["tests/services/**/*.test.ts"],
-    globalSetup: [globalSetup, "tests/support/built-project.ts"],
+    globalSetup: [globalSetup, built],
     setupFiles,
     ...patient,
   },
@@ -22,8 +24,13 @@ const platform = isNamed
   ? "tests/dev/{postgres,redis}/**/!(embedded-postgres).test.ts"
   : "tests/{dev,system}/**/*.test.ts";
 
-/** Slow, and alike over any store: tests/services holds what they promise of real ones. */
+/** What asks no store, or is slow and alike over any: tests/services holds what that promises of real ones. */
 const anywhere = [
+  ...["tests/api", "tests/lib"]
+    .flatMap((folder) =>
+      readdirSync(folder, { recursive: true }).map((file) => `${folder}/${file}`),
+    )
+    .filter((file) => file.endsWith(".test.ts") && !/stores/i.test(readFileSync(file, "utf8"))),
   "tests/lib/ops/cli/**",
   "tests/lib/observability/**",
   "tests/lib/ops/alerts/**",
@@ -45,6 +52,7 @@ export default defineConfig({
       {
         test: {
           name: "backend",
+          isolate: false,
           include: ["tests/{api,lib}/**/*.test.ts"],
           exclude: isNamed ? anywhere : [],
           globalSetup,
@@ -53,7 +61,7 @@ export default defineConfig({
         },
       },
       ...(isNamed ? [services] : []),
-      { test: { name: "platform", include: [platform], ...patient } },
+      { test: { name: "platform", include: [platform], globalSetup: built, ...patient } },
     ],
   },
 });

@@ -2,7 +2,9 @@ import { sql } from "drizzle-orm";
 import * as z from "zod";
 import type { Context } from "../context.js";
 import { refusalOf } from "../db/failures.js";
+import type { Env } from "../env.js";
 import { safeErrors } from "../observability/safe-error.js";
+import { oncePer } from "../once-per.js";
 import { roundTrip } from "../redis/client.js";
 import { type WriteRefusal, writeRefusal } from "../redis/refused-writes.js";
 import { type RevokeAllHeld, readRevokeAll } from "../redis/revoke-all.js";
@@ -34,7 +36,7 @@ export type Health = z.infer<typeof Health>;
 const deadlineMs = 800;
 const memoMs = 5000;
 
-let memo: { until: number; state: Promise<Health> } | undefined;
+const memos = oncePer((_: Env): { until: number; state?: Promise<Health> } => ({ until: 0 }));
 
 /**
  * The state of the server and what it depends on, at most 5 s old and found within 800 ms, so that any
@@ -43,8 +45,11 @@ let memo: { until: number; state: Promise<Health> } | undefined;
  */
 export function health(ctx: Context): Promise<Health> {
   const nowMs = performance.now();
-  if (!memo || memo.until <= nowMs) memo = { until: nowMs + memoMs, state: examine(ctx) };
-  return memo.state;
+  const memo = memos(ctx.env);
+  if (memo.state && nowMs < memo.until) return memo.state;
+  const state = examine(ctx);
+  Object.assign(memo, { state, until: nowMs + memoMs });
+  return state;
 }
 
 /** The same, found now. */

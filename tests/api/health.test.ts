@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import type { Requester } from "@upstash/redis";
 import { beforeEach, describe, expect, it, vi } from "vitest";
-import type { Route } from "../../lib/http/route.js";
+import health from "../../api/health.js";
 import { installPlatform, platform } from "../../lib/platform/installed.js";
 import { call } from "../support/call.js";
 import { changeConnection } from "../support/changed-connection.js";
@@ -12,17 +12,13 @@ import { useToolkit } from "../support/toolkit.js";
 useEnvironment();
 const stores = useStores();
 const toolkit = useToolkit();
-let health: Route;
 
-// Each test gets a module with no memory of the one before.
 beforeEach(async () => {
   setEnvironment({
     EXPO_PUBLIC_TOOLKIT_URL: toolkit.url,
     TOOLKIT_API_KEY: "the-toolkit-key",
     GIT_COMMIT_SHA: "abc123",
   });
-  vi.resetModules();
-  ({ default: health } = await import("../../api/health.js"));
   await stores.resetCalls();
 });
 
@@ -134,14 +130,13 @@ describe("GET /api/health", () => {
     ["REDIS_URL", { REDIS_URL: "redis://127.0.0.1:9" }],
   ])("warns when Redis refuses %s, also while it is skipped", async (name, environment) => {
     const upstash = "UPSTASH_REDIS_REST_URL" in environment;
-    setEnvironment({ ...environment, ...(upstash && { UPSTASH_REDIS_REST_TOKEN: "changed" }) });
     const refused = new Error("WRONGPASS invalid username-password pair or user is disabled.");
     const redis: Requester = { request: () => Promise.reject(refused) };
     installPlatform({ ...platform(), redis });
     for (let time = 0; time < 3; time += 1) {
-      vi.resetModules();
-      const { default: anew } = await import("../../api/health.js");
-      const { status, body } = await call(anew, "GET");
+      // A new environment: the last answer is forgotten, that Redis is skipped is not.
+      setEnvironment({ ...environment, ...(upstash && { UPSTASH_REDIS_REST_TOKEN: "changed" }) });
+      const { status, body } = await check();
       expect(status).toBe(200);
       expect(body.checks["redis:responseTime"]).toMatchObject([
         { status: "warn", output: `${name} is refused` },

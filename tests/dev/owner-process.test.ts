@@ -4,13 +4,16 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { Redis } from "@upstash/redis";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { attachFromSource } from "../../dev/stores/attach-stores.js";
+import { afterEach, beforeEach, describe, expect, inject, it, vi } from "vitest";
 import { redisOverHttp } from "../../lib/platform/redis-transport/over-http.js";
-import type { AttachedStores } from "../../lib/platform/self-hosted/embedded-stores/attach.js";
+import {
+  type AttachedStores,
+  attachStores,
+} from "../../lib/platform/self-hosted/embedded-stores/attach.js";
 import { storesLock } from "../../lib/platform/self-hosted/embedded-stores/lock.js";
 import { connectForMigrations } from "../../lib/platform/self-hosted/migration-connection.js";
 
+const program = [join(inject("builtProject"), ".vercel/self-hosted/embedded-stores.mjs")];
 let directory: string;
 let attached: AttachedStores[];
 
@@ -24,7 +27,7 @@ afterEach(async () => {
 });
 
 async function attach(options: { fresh?: boolean } = {}): Promise<AttachedStores> {
-  const stores = await attachFromSource({ directory, ...options });
+  const stores = await attachStores({ directory, program, ...options });
   attached.push(stores);
   return stores;
 }

@@ -1,8 +1,6 @@
 import { randomUUID } from "node:crypto";
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
-import { buildOutput } from "../../dev/build/output.js";
-import { buildSelfHosted } from "../../dev/build/self-hosted.js";
 import { type ResendEndpoint, startResendEndpoint } from "../../dev/mailbox/resend-endpoint.js";
 import { addressHash } from "../../lib/mail/address-hash.js";
 import { deliver, deliverDue } from "../../lib/mail/deliver.js";
@@ -10,7 +8,7 @@ import { newMailId, queueMail } from "../../lib/mail/outbox.js";
 import type { RedisBackend } from "../../lib/platform/redis-transport/upstash-protocol.js";
 import { aContext } from "../support/context.js";
 import { useMailbox } from "../support/mailbox.js";
-import { copyProject } from "../support/project-copy.js";
+import { copyBuiltProject } from "../support/project-copy.js";
 import { createDatabase, openWorkerRedis, workerRedisUrl } from "../support/real-stores.js";
 import { builtServer, type ServerProcess, startServerProcess } from "../support/server-process.js";
 import { useStores } from "../support/stores.js";
@@ -57,7 +55,7 @@ describe("deliverers at once", () => {
 });
 
 describe("processes that are killed while they deliver", () => {
-  const project = copyProject();
+  const project = copyBuiltProject();
   const secret = "the-clock-secret-of-the-tests";
   const running = new Set<ServerProcess>();
   let database: Awaited<ReturnType<typeof createDatabase>>;
@@ -67,7 +65,6 @@ describe("processes that are killed while they deliver", () => {
 
   beforeAll(async () => {
     redis = await openWorkerRedis();
-    await Promise.all([buildOutput(project.root), buildSelfHosted(project.root)]);
     database = await createDatabase(inject("migrated"));
     client = new pg.Client({ connectionString: database.url });
     await client.connect();

@@ -9,6 +9,7 @@ import { startWebhookEndpoint } from "../../dev/webhook-endpoint.js";
 import { issueAccessToken } from "../../lib/auth/token/access-token.js";
 import { env } from "../../lib/env.js";
 import { ruleNames, runbookSlug } from "../../lib/ops/alerts/rules.js";
+import { opsBundle } from "../support/ops-command.js";
 import { workerRedisUrl } from "../support/real-stores.js";
 import { useTwoProcesses } from "../support/two-processes.js";
 
@@ -78,9 +79,11 @@ describe("every command of the runbooks", () => {
     },
   });
   let home = "";
+  let commandLine = "";
   let given: NodeJS.ProcessEnv = {};
   beforeAll(async () => {
     home = await mkdtemp(join(tmpdir(), "runbooks-"));
+    commandLine = await opsBundle();
     const operator = await processes.aRecordedLearner();
     await processes.sql("update users set role = 'admin' where id = $1", [operator.userId]);
     await processes.sql("update sessions set auth_methods = '{pwd,otp}' where id = $1", [
@@ -118,10 +121,12 @@ describe("every command of the runbooks", () => {
   });
   afterAll(() => rm(home, { recursive: true, force: true }));
 
+  /** The operators' command line is bundled once, and not by each `npm run ops`. */
   function run(line: string): Promise<{ status: number; out: string }> {
     return new Promise((resolve) => {
       const options = { env: given, timeout: 60_000 };
-      execFile("bash", ["-o", "pipefail", "-c", line], options, (error, stdout, stderr) => {
+      const bundled = line.replaceAll(/npm run (--silent )?ops --/g, `node ${commandLine}`);
+      execFile("bash", ["-o", "pipefail", "-c", bundled], options, (error, stdout, stderr) => {
         const status = typeof error?.code === "number" ? error.code : error ? 255 : 0;
         resolve({ status, out: status === 0 ? stdout : `${stdout}\n${stderr}` });
       });

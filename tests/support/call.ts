@@ -1,5 +1,4 @@
 import "./environment.js";
-import "./wait-until.js";
 import { expect } from "vitest";
 import type { ErrorCode } from "../../lib/errors.js";
 import { Problem } from "../../lib/http/problem.js";

@@ -4,7 +4,6 @@ import type { Context } from "../../lib/context.js";
 import { database } from "../../lib/db/database.js";
 import { env } from "../../lib/env.js";
 import { noFacts } from "../../lib/facts.js";
-import "./wait-until.js";
 
 /** What a request would hand to the domain, for tests of what no route calls by itself. */
 export function aContext(): Context {

@@ -3,7 +3,6 @@
  * IPC through the exported `fetch`, and stops itself (SIGSTOP) in the very turn in which everything that
  * was handed to `waitUntil` has settled.
  */
-import "./environment.js";
 import process from "node:process";
 import { endpoint } from "../../lib/http/endpoint.js";
 import { route } from "../../lib/http/route.js";
@@ -12,8 +11,11 @@ import { installPlatform } from "../../lib/platform/installed.js";
 import { inProcessPostgres } from "../../lib/platform/postgres-transport/in-process.js";
 import { inProcessRedis } from "../../lib/platform/redis-transport/in-process.js";
 import { getUser } from "../../lib/user/user.js";
-import { setDefaults } from "./environment.js";
-import { settled } from "./wait-until.js";
+import { resetEnvironment, setDefaults } from "./environment.js";
+import { installWaitUntil, settled } from "./wait-until.js";
+
+resetEnvironment();
+installWaitUntil();
 
 /** What the parent sends first. */
 export interface Setting {

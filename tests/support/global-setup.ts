@@ -10,6 +10,7 @@ import { postgresOverHttp } from "../../lib/platform/postgres-transport/over-htt
 import { postgresPool } from "../../lib/platform/postgres-transport/pool.js";
 import { startNeonEndpoint } from "../../lib/platform/self-hosted/embedded-stores/neon-endpoint.js";
 import { openEmbeddedPostgres } from "../../lib/platform/self-hosted/embedded-stores/postgres.js";
+import { emptyWorkerRedis } from "./real-stores.js";
 
 declare module "vitest" {
   export interface ProvidedContext {
@@ -48,9 +49,19 @@ async function onServer(project: TestProject, url: string) {
   await pool.close();
   project.provide("migrated", { template });
   return async () => {
-    await server.query(`drop database ${template} with (force)`);
+    await dropDatabases(server, template);
     await server.end();
+    await emptyWorkerRedis();
   };
+}
+
+/** Drop a run's template, and the copies of its workers. */
+async function dropDatabases(server: pg.Client, template: string): Promise<void> {
+  const { rows } = await server.query<{ datname: string }>(
+    "select datname from pg_database where starts_with(datname, $1)",
+    [template],
+  );
+  for (const { datname } of rows) await server.query(`drop database ${datname} with (force)`);
 }
 
 /** Drop the databases of runs that were killed. */

@@ -1,6 +1,9 @@
 import { spawn } from "node:child_process";
-import { resolve } from "node:path";
+import { mkdtempSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
 import process from "node:process";
+import { bundleOps } from "../../dev/ops-bundle.js";
 
 export interface CommandOutcome {
   status: number | null;
@@ -8,14 +11,38 @@ export interface CommandOutcome {
   error: string;
 }
 
-/** Run `npm run ops -- …` as a process of its own. `stdin` is piped into it, a line each. */
-export function ops(
-  args: string[],
-  { env, stdin = [] }: { env: Record<string, string>; stdin?: string[] },
-): Promise<CommandOutcome> {
-  const child = spawn(process.execPath, [resolve("dev/run.mjs"), "ops", ...args], {
-    env: { PATH: process.env.PATH, ...env },
-  });
+interface CommandInput {
+  env: Record<string, string>;
+  /** Lines that are piped into it. */
+  stdin?: string[];
+}
+
+/** What `npm run ops -- …` runs, as a process of its own. */
+export async function ops(args: string[], input: CommandInput): Promise<CommandOutcome> {
+  return run([await opsBundle(), ...args], input);
+}
+
+/** `npm run ops -- …` itself, which bundles the command line first. */
+export function bundledOps(args: string[], input: CommandInput): Promise<CommandOutcome> {
+  return run([resolve("dev/run.mjs"), "ops", ...args], input);
+}
+
+/** The file that `npm run ops` makes of the command line, made once for each worker. */
+export function opsBundle(): Promise<string> {
+  bundled ??= bundle();
+  return bundled;
+}
+
+let bundled: Promise<string> | undefined;
+
+async function bundle(): Promise<string> {
+  const file = join(mkdtempSync(join(tmpdir(), "linguamate-test-ops-")), "ops.mjs");
+  await bundleOps(file);
+  return file;
+}
+
+function run(args: string[], { env, stdin = [] }: CommandInput): Promise<CommandOutcome> {
+  const child = spawn(process.execPath, args, { env: { PATH: process.env.PATH, ...env } });
   const read = { out: "", error: "" };
   child.stdout.on("data", (text) => {
     read.out += text;

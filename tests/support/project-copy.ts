@@ -1,6 +1,7 @@
 import { cpSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { inject } from "vitest";
 
 const parts = [
   ".env.example",
@@ -15,9 +16,25 @@ const parts = [
 ];
 
 /** A copy of the project in a folder of its own, so that building and running leave no trace here. */
-export function copyProject(): { root: string; remove(): void } {
+export function copyProject(): ProjectCopy {
+  return copyFrom(".", parts);
+}
+
+/** The same with its build, which is made once for all test files. */
+export function copyBuiltProject(): ProjectCopy {
+  return copyFrom(inject("builtProject"), [...parts, ".vercel"]);
+}
+
+interface ProjectCopy {
+  root: string;
+  remove(): void;
+}
+
+function copyFrom(source: string, copied: string[]): ProjectCopy {
   const root = mkdtempSync(path.join(tmpdir(), "linguamate-"));
-  for (const part of parts) cpSync(part, path.join(root, part), { recursive: true });
+  for (const part of copied) {
+    cpSync(path.join(source, part), path.join(root, part), { recursive: true });
+  }
   symlinkSync(path.resolve("node_modules"), path.join(root, "node_modules"));
   return { root, remove: () => rmSync(root, { recursive: true, force: true, maxRetries: 5 }) };
 }

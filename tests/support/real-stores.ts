@@ -31,7 +31,7 @@ export async function openWorkerRedis(url = workerRedisUrl()): Promise<RedisBack
   const redis = await openRealRedis(url);
   // Beside it, for what a test flushes must stay known as the tests' own until it is emptied.
   const marks = await openRealRedis(Object.assign(new URL(url), { pathname: "/0" }).toString());
-  const mark = `linguamate:of-the-tests:${new URL(url).pathname.slice(1)}`;
+  const mark = `${markPrefix}${new URL(url).pathname.slice(1)}`;
   const close = () => Promise.all([redis.close(), marks.close()]);
   const [size, marked] = await Promise.all([redis.call(["DBSIZE"]), marks.call(["EXISTS", mark])]);
   if (size !== 0 && marked !== 1) {
@@ -49,6 +49,19 @@ export async function openWorkerRedis(url = workerRedisUrl()): Promise<RedisBack
     },
   };
 }
+
+/** Empty what the workers of a run have left in the real Redis. */
+export async function emptyWorkerRedis(): Promise<void> {
+  const url = new URL(process.env.TEST_REDIS_URL ?? "");
+  const marks = await openRealRedis(Object.assign(url, { pathname: "/0" }).toString());
+  for (const mark of (await marks.call(["KEYS", `${markPrefix}*`])) as string[]) {
+    const database = mark.slice(markPrefix.length);
+    await (await openWorkerRedis(Object.assign(url, { pathname: `/${database}` }).href)).close();
+  }
+  await marks.close();
+}
+
+const markPrefix = "linguamate:of-the-tests:";
 
 /** The database of the real Redis that belongs to this worker. */
 export function workerRedisUrl(): string {

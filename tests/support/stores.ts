@@ -13,6 +13,7 @@ import { openEmbeddedPostgres } from "../../lib/platform/self-hosted/embedded-st
 import { openEmbeddedRedis } from "../../lib/platform/self-hosted/embedded-stores/redis.js";
 import { startUpstashEndpoint } from "../../lib/platform/self-hosted/embedded-stores/upstash-endpoint.js";
 import { aContext } from "./context.js";
+import { databaseReset } from "./database-reset.js";
 import { createDatabase, openWorkerRedis } from "./real-stores.js";
 import { record } from "./secrets-seen.js";
 import { settled } from "./wait-until.js";
@@ -39,30 +40,46 @@ export interface Stores {
 }
 
 /**
- * Give this test file its own stores: embedded ones, or its own corner of the real ones. `redisMs` is
- * how long a request waits for Redis: longer where a slow machine must not look like an outage.
- * `reached` prepares a real database, and answers the URL by which it is reached.
+ * Give this test file empty stores: embedded ones, or a corner of the real ones, that are opened once for
+ * each worker. `redisMs` is how long a request waits for Redis: longer where a slow machine must not look
+ * like an outage. `reached` prepares a real database of this file's own, and answers the URL by which it
+ * is reached.
  */
 export function useStores({
   redisMs = storeTimeouts.redisMs as number,
-  reached = async (databaseUrl: string) => databaseUrl,
+  reached,
+}: {
+  redisMs?: number;
+  reached?: (databaseUrl: string) => Promise<string>;
 } = {}): Stores {
   let opened: Opened | undefined;
   const stores = () => {
     if (!opened) throw new Error("The stores are open only inside tests and hooks.");
     return opened;
   };
+  const heal = async () => {
+    await stores().faults.redis.set(null);
+    await stores().faults.postgres.set(null);
+    // The clients skip a store for a moment after failures; a new platform starts with no memory.
+    install(stores().faults, redisMs);
+  };
   beforeAll(async () => {
-    opened = await open(redisMs, reached);
+    opened = await (reached ? open(reached) : ofThisWorker());
+    await opened.empty();
+    await heal();
+    // As after a tick of the clock. On a busy machine the first calls take longer than a request waits.
+    await vi.waitFor(() => mirrorGate(aContext()), { timeout: 20_000, interval: 100 });
+    await stores().faults.redis.reset();
+    await stores().faults.postgres.reset();
+    install(opened.faults, redisMs);
   });
   afterEach(async () => {
     await settled();
-    // The clients skip a store for a moment after failures; a new platform starts with no memory.
-    await stores().heal();
+    await heal();
   });
   afterAll(async () => {
     if (opened) await recordRows(opened.postgres);
-    await opened?.close();
+    if (reached) await opened?.close();
   });
   return {
     redis: (...command) => stores().redis.call(command),
@@ -86,10 +103,16 @@ export function useStores({
 }
 
 type Opened = Awaited<ReturnType<typeof open>>;
-type Reached = (databaseUrl: string) => Promise<string>;
 
-async function open(redisMs: number, reached: Reached) {
-  const connectionString = "postgresql://test:test@127.0.0.1/test";
+const connectionString = "postgresql://test:test@127.0.0.1/test";
+let worker: Promise<Opened> | undefined;
+
+function ofThisWorker(): Promise<Opened> {
+  worker ??= open();
+  return worker;
+}
+
+async function open(reached = async (databaseUrl: string) => databaseUrl) {
   const database = await openDatabase(reached);
   const cache = await openCache();
   const neonEndpoint = await startNeonEndpoint({ backend: database.backend, connectionString });
@@ -98,35 +121,14 @@ async function open(redisMs: number, reached: Reached) {
     postgres: await startFaultProxy(new URL(neonEndpoint.url).origin),
     redis: await startFaultProxy(upstash.url),
   };
-  const install = () =>
-    installPlatform({
-      postgres: {
-        connectionString,
-        fetch: postgresOverHttp({
-          timeoutMs: storeTimeouts.postgresMs,
-          endpoint: `${faults.postgres.url}/sql`,
-        }),
-      },
-      redis: redisOverHttp({
-        url: faults.redis.url,
-        token: "test",
-        timeoutMs: redisMs,
-      }),
-    });
-  install();
-  // As after a tick of the clock. On a busy machine the first calls take longer than a request waits.
-  await vi.waitFor(() => mirrorGate(aContext()), { timeout: 20_000, interval: 100 });
-  await faults.redis.reset();
-  await faults.postgres.reset();
-  install();
+  const resetDatabase = await databaseReset(database.backend);
   return {
     faults,
     redis: cache.backend,
     postgres: database.backend,
-    async heal() {
-      await faults.redis.set(null);
-      await faults.postgres.set(null);
-      install();
+    async empty() {
+      await cache.backend.call(["FLUSHDB"]);
+      await resetDatabase();
     },
     async close() {
       for (const part of [faults.postgres, faults.redis, neonEndpoint, upstash]) await part.close();
@@ -136,12 +138,27 @@ async function open(redisMs: number, reached: Reached) {
   };
 }
 
+function install(faults: Opened["faults"], redisMs: number): void {
+  installPlatform({
+    postgres: {
+      connectionString,
+      fetch: postgresOverHttp({
+        timeoutMs: storeTimeouts.postgresMs,
+        endpoint: `${faults.postgres.url}/sql`,
+      }),
+    },
+    redis: redisOverHttp({ url: faults.redis.url, token: "test", timeoutMs: redisMs }),
+  });
+}
+
 interface Open<Backend> {
   backend: Backend;
   close(): Promise<void>;
 }
 
-async function openDatabase(reached: Reached): Promise<Open<SqlBackend>> {
+async function openDatabase(
+  reached: (databaseUrl: string) => Promise<string>,
+): Promise<Open<SqlBackend>> {
   const migrated = inject("migrated");
   if ("snapshot" in migrated) {
     return openEmbeddedPostgres({ snapshot: await openAsBlob(migrated.snapshot) });

@@ -16,7 +16,9 @@ import { installPlatform, platform, storeTimeouts } from "../../lib/platform/ins
 import { inProcessPostgres } from "../../lib/platform/postgres-transport/in-process.js";
 import { inProcessRedis } from "../../lib/platform/redis-transport/in-process.js";
 import { aContext } from "./context.js";
-import { settled } from "./wait-until.js";
+import { installWaitUntil, settled } from "./wait-until.js";
+
+installWaitUntil();
 
 /** A line about a batch: what was about to be sent, and what became of it. */
 export interface BatchLine {

@@ -1,16 +1,18 @@
 const pending = new Set<Promise<unknown>>();
 
-/** The platform's `waitUntil`, as @vercel/functions looks for it. */
-Object.assign(globalThis, {
-  [Symbol.for("@vercel/request-context")]: {
-    get: () => ({
-      waitUntil(work: Promise<unknown>) {
-        pending.add(work);
-        void work.finally(() => pending.delete(work));
-      },
-    }),
-  },
-});
+/** Put the platform's `waitUntil` in place, where @vercel/functions looks for it. */
+export function installWaitUntil(): void {
+  Object.assign(globalThis, {
+    [Symbol.for("@vercel/request-context")]: {
+      get: () => ({
+        waitUntil(work: Promise<unknown>) {
+          pending.add(work);
+          void work.finally(() => pending.delete(work));
+        },
+      }),
+    },
+  });
+}
 
 /** Resolves when everything that requests left for after their replies is done. */
 export async function settled(): Promise<void> {

@@ -6,11 +6,9 @@ import process from "node:process";
 import type { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { buildOutput } from "../../dev/build/output.js";
-import { buildSelfHosted } from "../../dev/build/self-hosted.js";
+import { afterAll, describe, expect, it } from "vitest";
 import { routesFromFiles } from "../../lib/platform/server/routes.js";
-import { copyProject } from "../support/project-copy.js";
+import { copyBuiltProject } from "../support/project-copy.js";
 import { startServerProcess } from "../support/server-process.js";
 
 const { scripts } = JSON.parse(readFileSync("package.json", "utf8"));
@@ -23,8 +21,7 @@ const paths = routesFromFiles(readdirSync("api", { recursive: true }).map((file)
   .map((path) => (path === "/api" ? "/api/" : path));
 
 describe("the built server", () => {
-  const project = copyProject();
-  beforeAll(() => Promise.all([buildOutput(project.root), buildSelfHosted(project.root)]));
+  const project = copyBuiltProject();
   afterAll(project.remove);
 
   it("answers every route, twice, within 200 MB of memory", async () => {

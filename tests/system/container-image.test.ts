@@ -2,9 +2,7 @@ import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { buildOutput } from "../../dev/build/output.js";
-import { buildSelfHosted } from "../../dev/build/self-hosted.js";
-import { copyProject } from "../support/project-copy.js";
+import { copyBuiltProject } from "../support/project-copy.js";
 import { startServerProcess } from "../support/server-process.js";
 
 const lines = readFileSync("Dockerfile", "utf8").split("\n");
@@ -14,11 +12,10 @@ const [, ...command]: string[] = JSON.parse(
 );
 
 describe("what the container image holds, in an empty folder", () => {
-  const project = copyProject();
+  const project = copyBuiltProject();
   const image = mkdtempSync(join(tmpdir(), "image-"));
 
-  beforeAll(async () => {
-    await Promise.all([buildOutput(project.root), buildSelfHosted(project.root)]);
+  beforeAll(() => {
     for (const path of copied) {
       mkdirSync(join(image, path, ".."), { recursive: true });
       cpSync(join(project.root, path), join(image, path), { recursive: true });

@@ -2,9 +2,7 @@ import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { promisify } from "node:util";
 import { afterAll, describe, expect, it } from "vitest";
-import { buildOutput } from "../../dev/build/output.js";
-import { buildSelfHosted } from "../../dev/build/self-hosted.js";
-import { copyProject } from "../support/project-copy.js";
+import { copyBuiltProject } from "../support/project-copy.js";
 import {
   builtServer,
   devServer,
@@ -35,7 +33,7 @@ function expectWalk(output: string): void {
 }
 
 describe("the README's walk", () => {
-  const project = copyProject();
+  const project = copyBuiltProject();
   const servers: ServerProcess[] = [];
   const start = async (...args: Parameters<typeof startServerProcess>) => {
     const server = await startServerProcess(...args);
@@ -63,7 +61,6 @@ describe("the README's walk", () => {
   }, 120_000);
 
   it("works on the build", async () => {
-    await Promise.all([buildOutput(project.root), buildSelfHosted(project.root)]);
     const server = await start(project.root, builtServer);
     expectWalk(await walk(server.url));
     expect(await server.stop()).toBe(0);

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, type MockInstance, vi } from "vitest";
 import { bodyLimits } from "../../../lib/body-limits.js";
 import { readBytes } from "../../../lib/http/body-bytes.js";
 
@@ -43,13 +43,33 @@ function outcomeOf(reading: Promise<Uint8Array>) {
   return outcome;
 }
 
+let timers: {
+  started: MockInstance<typeof setTimeout>;
+  cleared: MockInstance<typeof clearTimeout>;
+};
 beforeEach(() => {
-  vi.useFakeTimers();
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+  timers = {
+    started: vi.spyOn(globalThis, "setTimeout"),
+    cleared: vi.spyOn(globalThis, "clearTimeout"),
+  };
 });
 afterEach(() => {
-  expect(vi.getTimerCount()).toBe(0);
+  expect(timersLeft()).toEqual([]);
+  vi.restoreAllMocks();
   vi.useRealTimers();
 });
+
+/** Of a body; the embedded Redis of this process has timers too. */
+function timersLeft() {
+  const cleared = timers.cleared.mock.calls.map(([timer]) => timer);
+  const { calls, results } = timers.started.mock;
+  return results
+    .filter((_, index) => ofBodies.includes(calls[index]?.[1]))
+    .map(({ value }) => value)
+    .filter((timer) => !cleared.includes(timer));
+}
+const ofBodies: unknown[] = [bodyLimits.silenceMsMax, bodyLimits.arrivalMsMax];
 
 const passed = (ms: number) => vi.advanceTimersByTimeAsync(ms);
 

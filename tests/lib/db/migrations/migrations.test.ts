@@ -3,7 +3,7 @@ import { appendFile, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { neon } from "@neondatabase/serverless";
+import { neon, neonConfig } from "@neondatabase/serverless";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { migrateCommand } from "../../../../lib/db/migrations/command.js";
 import { type ServedDatabase, stores } from "../../../dev/postgres/served-database.js";
@@ -22,6 +22,15 @@ const concurrentIndex = {
     "-- no transaction\nCREATE INDEX CONCURRENTLY IF NOT EXISTS words_level ON words (level);",
   "0003_index_levels.down.sql": "-- no transaction\nDROP INDEX CONCURRENTLY IF EXISTS words_level;",
 };
+
+// The driver's own transport, in place of the one that functions use.
+const { fetchFunction } = neonConfig;
+beforeAll(() => {
+  neonConfig.fetchFunction = undefined;
+});
+afterAll(() => {
+  neonConfig.fetchFunction = fetchFunction;
+});
 
 let directory: string;
 beforeEach(async () => {

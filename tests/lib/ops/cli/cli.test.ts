@@ -15,7 +15,7 @@ import {
   type OperatorPerson,
   operate,
 } from "../../../support/operators.js";
-import { ops } from "../../../support/ops-command.js";
+import { bundledOps, ops } from "../../../support/ops-command.js";
 import { aBoundUser, anAddress, aUser, password } from "../../../support/people.js";
 import { letStepsPass } from "../../../support/second-factor.js";
 import { useServedFunctions } from "../../../support/served-functions.js";
@@ -54,7 +54,7 @@ describe("npm run ops", () => {
   it("explains itself: everything in a line each, a group, and a command", async () => {
     const env = signedOut();
     const [all, nothing, group, asked, one, wrong, unknown, bare, opn] = await Promise.all([
-      ops(["--help"], { env }),
+      bundledOps(["--help"], { env }),
       ops([], { env }),
       ops(["sessions"], { env }),
       ops(["sessions", "--help"], { env }),

@@ -1,0 +1,1 @@
+export function bundleOps(outfile: string, before?: string): Promise<void>;

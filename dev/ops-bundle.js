@@ -1,0 +1,24 @@
+import { join } from "node:path";
+import { build } from "esbuild";
+
+/** Bundle the operators' command line, begun with the statements `before` it, into one file. */
+export async function bundleOps(outfile, before = "") {
+  await build({
+    stdin: {
+      contents: `${before}\nawait import("./lib/ops/cli.js");`,
+      resolveDir: join(import.meta.dirname, ".."),
+    },
+    outfile,
+    bundle: true,
+    platform: "node",
+    target: "node20",
+    format: "esm",
+    sourcemap: "inline",
+    sourcesContent: false,
+    logLevel: "error",
+    banner: {
+      js: `import { createRequire as __createRequire } from "node:module";
+const require = __createRequire(${JSON.stringify(import.meta.url)});`,
+    },
+  });
+}
