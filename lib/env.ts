@@ -116,6 +116,7 @@ export const variables = z.object({
   DATABASE_URL: z.string().trim().refine(isDatabaseUrl, "a postgresql:// URL").optional(),
   REDIS_URL: z
     .url({ protocol: /^rediss?$/ })
+    .refine(isDecodable, "% is the begin of an encoded character, as %25")
     .refine(hasDatabaseNumber, "after the host stands the number of a database, as /0, or nothing")
     .optional(),
   UPSTASH_REDIS_REST_URL: httpUrl.optional(),
@@ -293,6 +294,16 @@ function secretWeakness(value: string, bytesMin = 32): string | undefined {
   if (Buffer.byteLength(value) < bytesMin) return `is shorter than ${bytesMin} bytes`;
   if (/change.?me|your.?secret|example|placeholder|^<.*>$/i.test(value)) return "is an example";
   return undefined;
+}
+
+/** The user name and the password are percent-encoded. */
+function isDecodable(url: string): boolean {
+  try {
+    decodeURIComponent(url);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** A path that is no number would be read as database 0. */

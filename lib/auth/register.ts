@@ -80,7 +80,15 @@ export async function register(
     acceptedTermsAt: ctx.now,
     updatedAt: ctx.now,
   };
-  if (guest) return upgrade(ctx, guest, account, input.timeZone ?? guest.timeZone, row, client);
+  if (guest) {
+    const timeZone = input.timeZone ?? guest.timeZone;
+    return upgrade(ctx, guest, account, timeZone, row, client).catch(async (error) => {
+      // Another registration of this guest came first.
+      const isOvertaken =
+        error instanceof AppError && (await findShownGuest(ctx, bearer)) === "upgraded";
+      throw isOvertaken ? new AppError("session_revoked") : error;
+    });
+  }
   const { timeZone = "UTC" } = input;
   return create(ctx, { id, createdAt: ctx.now, timeZone, ...account }, row, client);
 }

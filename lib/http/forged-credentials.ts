@@ -5,6 +5,7 @@ import { AppError } from "../errors.js";
 import { limitedAddress } from "../ip-address.js";
 import { securityEvent } from "../observability/security-events.js";
 import { secondsUntil } from "../rate-limit/headers.js";
+import type { Count } from "../rate-limit/limiter.js";
 import { localCounts } from "../rate-limit/local-counts.js";
 import type { PolicyName } from "../rate-limit/policies.js";
 import { isTrusted } from "./caller-address.js";
@@ -35,11 +36,13 @@ export function countForgedLater(ctx: Context, named: UnprovenSession | null): v
   ctx.after(async () => {
     const isExcusable = named !== null && (await isExcused(ctx, named));
     const names: PolicyName[] = isExcusable ? ["default"] : ["default", policy];
-    const counts = await countRefused(ctx, names, ctx.address);
-    const forged = counts.find(({ limit }) => limit.policy === policy);
-    if (forged?.remaining === 0) {
-      localCounts().count(refusalKey(ctx), forged.resetsAtMs, ctx.now.getTime());
-    }
+    const refuseAtMaximum = (counts: Count[]) => {
+      const forged = counts.find(({ limit }) => limit.policy === policy);
+      if (forged?.remaining === 0) {
+        localCounts().count(refusalKey(ctx), forged.resetsAtMs, ctx.now.getTime());
+      }
+    };
+    refuseAtMaximum(await countRefused(ctx, names, ctx.address, refuseAtMaximum));
   });
 }
 

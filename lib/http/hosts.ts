@@ -6,7 +6,8 @@ import type { Env } from "../env.js";
  */
 export function isHostAllowed(url: URL, { http }: Env): boolean {
   if (http.allowedHosts.length === 0) return true;
-  const host = url.hostname.toLowerCase();
+  // A dot at its end makes a name absolute (RFC 1034, section 3.1).
+  const host = url.hostname.toLowerCase().replace(/\.$/, "");
   if (isLoopback(host) || http.platformHosts.includes(host)) return true;
   return http.allowedHosts.some((allowed) => host === allowed || host.endsWith(`.${allowed}`));
 }

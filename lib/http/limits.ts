@@ -208,12 +208,14 @@ export async function countRefused(
   ctx: Context,
   names: PolicyName[],
   address: string | undefined,
+  beforeRedis: (local: Count[]) => void = () => {},
 ): Promise<Count[]> {
   const byAddress = limitsFor(ctx.env, names).filter(
     (limit) => limit.kind === "ip" && limit.keeps === "requests",
   );
   const subject = subjectOf(ctx.env, address, {});
   const local = countLocally(byAddress, subject, ctx.now);
+  beforeRedis(local);
   const trip = roundTrip(ctx);
   const counting = countRequest(trip, byAddress, subject, ctx.now);
   const [inRedis] = await Promise.allSettled([counting, trip.send()]);

@@ -132,6 +132,7 @@ describe("the environment", () => {
     ["REDIS_URL", "https://user:hunter2@host"],
     ["REDIS_URL", "redis://user:hunter2@host/abc"],
     ["REDIS_URL", "redis://user:hunter2@host/0/1"],
+    ["REDIS_URL", "redis://user:hunter2%zz@host"],
     ["REDIS_URL", "rediss://user:hunter2@host/-1"],
     ["EXPO_PUBLIC_TOOLKIT_URL", "ftp://toolkit.example"],
     ["EXPO_PUBLIC_TOOLKIT_URL", "javascript:alert(1)"],

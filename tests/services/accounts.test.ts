@@ -77,6 +77,15 @@ describe("many at once", () => {
     expect(read.status).toBe(200);
   });
 
+  it("say that the guest has registered to the second of two", async () => {
+    for (let round = 0; round < 5; round++) {
+      const guest = await aGuest();
+      const answers = await times(2, () => upgrade(guest, anEmail()));
+      const codes = answers.map(({ status, code }) => code ?? status);
+      expect(codes.toSorted()).toEqual([201, "session_revoked"]);
+    }
+  });
+
   it("give one guest to one of the accounts, and nothing is lost or doubled", async () => {
     for (let round = 0; round < 5; round++) {
       const people = await times(4, () => aBoundUser(stores));

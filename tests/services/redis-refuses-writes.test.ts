@@ -49,6 +49,10 @@ const block = (url: string, userId: string) =>
   operate(url, "blocks", { kind: "user", value: userId, ttlSeconds: 3600 });
 const isInForce = async (answer: Promise<Response>) =>
   ((await (await answer).json()) as { inForce: boolean }).inForce;
+const readAt = (url: string, { accessToken }: { accessToken: string }) =>
+  fetch(`${url}/api/user`, { headers: { authorization: `Bearer ${accessToken}` } });
+const logOutAt = (url: string, { accessToken }: { accessToken: string }) =>
+  post(`${url}/api/auth/logout`, {}, { authorization: `Bearer ${accessToken}` });
 const statusAt = async (turn: number, person: { accessToken: string }) =>
   (await read(turn, person)).status;
 const held = (...command: string[]) => redis.command(...command);
@@ -102,6 +106,25 @@ describe("a Redis that answers and refuses writes", () => {
     const moment = async () => Number(await held("HGET", "gate", "revokeAllBefore"));
     await expect.poll(moment, withinFiveSeconds).toBeGreaterThan(0);
     for (const turn of [0, 1]) expect(await statusAt(turn, person)).toBe(401);
+  });
+});
+
+describe("servers that were stopped while Redis refused writes", () => {
+  it("bring nobody back who logged out", async () => {
+    const [person, other] = [await aLearner(), await aLearner()];
+    const started = await processes.start();
+    expect((await readAt(started.url, person)).status).toBe(200);
+    await refuseWrites();
+    expect((await logOutAt(started.url, person)).status).toBe(204);
+    // All that know of it: the servers of the other tests have not been asked since.
+    await started.kill();
+    await takeWrites();
+    const next = await processes.start();
+    expect((await readAt(next.url, other)).status).toBe(200);
+    expect((await readAt(next.url, person)).status).toBe(401);
+    const isHeld = () => held("EXISTS", `session:${person.sessionId}`);
+    await expect.poll(isHeld, withinFiveSeconds).toBe(0);
+    expect((await readAt(next.url, person)).status).toBe(401);
   });
 });
 

@@ -11,7 +11,8 @@ import { admitResetMail } from "../../mail/reset-budget.js";
 import { queueCodes, type ShownCode } from "../email/mail-code.js";
 
 const lifeMs = 10 * 60_000;
-const triesMax = 100;
+/** So many that a stranger needs 2,000 IP addresses to use them up; a code has 40 random bits. */
+const triesMax = 10_000;
 
 /** Who asks for a code. */
 export interface ResetRequester {

@@ -4,6 +4,7 @@ import { migrateCommand } from "../../db/migrations/command.js";
 import { EnvironmentError, env } from "../../env.js";
 import { environmentRead } from "../../observability/log-lines/environment.js";
 import { errorFields, log } from "../../observability/logger.js";
+import { redisLags } from "../../redis/lag.js";
 import { loadEnvFile } from "../env-file.js";
 import { installPlatform } from "../installed.js";
 import { explainPortInUse } from "../server/port-in-use.js";
@@ -24,6 +25,8 @@ async function serve(): Promise<void> {
   environmentRead(environment);
   const stores = await openSelfHostedStores(environment);
   installPlatform(stores.platform);
+  // The process before may have stopped while Redis took no writes.
+  redisLags();
   await migrateEmbedded(stores);
   const [routes, crons] = await Promise.all([readBuiltFunctions(output), readBuiltCrons(output)]);
   const logFailure = (message: string, error: unknown) =>

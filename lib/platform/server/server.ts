@@ -42,13 +42,19 @@ export interface RunningServer {
 const hostUnknown = "unknown.invalid";
 const urlBytesMax = 14 * 1024;
 const headerBytesMax = 32 * 1024;
+/**
+ * Requests of one connection that wait for their replies. Clients and proxies send one at a time; a flood
+ * of 40 bytes each would hold 100 times its size in memory.
+ */
+const pipelinedMax = 16;
 
 /**
  * Serve functions and a public folder over HTTP as the platform does, its limits, headers and error
  * replies included. Rejects when the port cannot be had (`EADDRINUSE`).
  */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
-  const connections = new Set<Socket>();
+  /** How many requests of each wait for their replies. */
+  const connections = new Map<Socket, number>();
   const inFlight = new Set<ServerResponse>();
   const answer = createAnswer(options);
   const listener = getRequestListener((request, env) => answer(request, env as HttpBindings), {
@@ -70,8 +76,21 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       keepAliveTimeout: 65_000,
     },
     (incoming, outgoing) => {
+      const { socket } = incoming;
+      const waiting = connections.get(socket);
+      // What was read before the connection was cut still comes here.
+      if (waiting === undefined || socket.destroyed) return;
+      if (waiting === pipelinedMax) {
+        socket.destroy();
+        return;
+      }
+      connections.set(socket, waiting + 1);
       inFlight.add(outgoing);
-      outgoing.once("close", () => inFlight.delete(outgoing));
+      outgoing.once("close", () => {
+        inFlight.delete(outgoing);
+        const left = connections.get(socket);
+        if (left !== undefined) connections.set(socket, left - 1);
+      });
       if (isClosing) outgoing.shouldKeepAlive = false;
       compressReply(incoming, outgoing);
       discardUnreadBody(incoming, outgoing);
@@ -79,7 +98,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     },
   );
   server.on("connection", (socket) => {
-    connections.add(socket);
+    connections.set(socket, 0);
     socket.once("close", () => connections.delete(socket));
   });
   installWaitUntil((error) => options.log("Work after the reply failed.", error));
@@ -98,7 +117,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       // Node.js would wait for those that have not sent a request yet.
       const busy = new Set([...inFlight].map(({ req }) => req.socket));
-      for (const socket of connections) if (!busy.has(socket)) socket.destroy();
+      for (const socket of connections.keys()) if (!busy.has(socket)) socket.destroy();
       await closed;
       await pendingWorkDone();
     },

@@ -130,6 +130,16 @@ it("counts while Redis does not answer", async () => {
   expect((await read(forged())).status).toBe(429);
 });
 
+it("refuses at the hundredth while Redis hangs, but for those that came at once", async () => {
+  await stores.faults.redis.set({ kind: "hang" });
+  const statuses: number[] = [];
+  while (statuses.length < 200) {
+    const answers = await Promise.all(Array.from({ length: 20 }, () => read(forged())));
+    statuses.push(...answers.map(({ status }) => status));
+  }
+  expect(statuses.filter((status) => status === 401).length).toBeLessThanOrEqual(120);
+});
+
 it("leaves the calls that sign-ins count in to them", async () => {
   const body = { currentPassword: "x", newPassword: "y" };
   await call(changePassword, "POST", { token: forged(), ip, body });

@@ -45,6 +45,7 @@ describe("ALLOWED_HOSTS", () => {
     ["the deployment's own name", "linguamate-a1b2c3.vercel.app"],
     ["the branch's name", "linguamate-git-main.vercel.app"],
     ["the project's name", "linguamate.vercel.app"],
+    ["an entry as an absolute name", "linguamate.com."],
     ["localhost", "localhost:8080"],
     ["loopback", "127.0.0.1:8080"],
     ["all of loopback", "127.8.9.10"],

@@ -129,6 +129,28 @@ describe("limits", () => {
     await expect(call(server, "/api/streams-forever")).rejects.toThrow();
   });
 
+  it("answers 16 requests that a connection sends at once, and cuts one that sends more", async () => {
+    const sent = (count: number) => {
+      const socket = net.connect(server.port, "127.0.0.1");
+      const one = (at: number) => `GET /api/items/${at} HTTP/1.1\r\nHost: localhost\r\n\r\n`;
+      socket.write(Array.from({ length: count }, (_, at) => one(at)).join(""));
+      return socket;
+    };
+    const served = sent(16);
+    let received = "";
+    for await (const chunk of served) {
+      received += chunk;
+      if (received.includes("/api/items/15")) break;
+    }
+    expect(received.match(/\/api\/items\/\d+/g)).toEqual(
+      Array.from({ length: 16 }, (_, at) => `/api/items/${at}`),
+    );
+    const flood = sent(2000);
+    flood.on("error", () => {});
+    await new Promise((closed) => flood.once("close", closed));
+    expect((await call(server, "/api")).status).toBe(200);
+  });
+
   it("refuses a request whose host or target is not usable", async () => {
     expect((await call(server, "/api", { headers: { host: "a b" } })).status).toBe(400);
     expect((await call(server, "http://other.example/api")).status).toBe(400);
