@@ -42,8 +42,8 @@ export async function findCandidates(
 }
 
 const device = sql`cast(${sql.placeholder("device")} as text)`;
-/** Functions of an earlier deployment write none. */
-const claimedAt = sql`coalesce(${users.claimedAt}, ${users.createdAt})`;
+/** The age of a claim: its account may be older. Functions of an earlier deployment write none. */
+export const claimedAt = sql`coalesce(${users.claimedAt}, ${users.createdAt})`;
 
 const candidates = prepared((db) =>
   db

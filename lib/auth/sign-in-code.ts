@@ -14,6 +14,7 @@ import {
   issueCode,
   requireCode,
 } from "./email/mail-code.js";
+import { claimedAt } from "./login-candidates.js";
 import { passwordMatches } from "./password/password.js";
 import type { SignInWrite } from "./session/sign-in.js";
 
@@ -32,7 +33,7 @@ export function mailSignInCode(ctx: Context, email: string, { send }: { send: bo
       // Any of the claims: the code proves the address, the password then chooses among them.
       userId: sql`(select id from ${users}
         where cast(${send} as boolean) and claimed_email = ${email} and email is null
-        order by created_at, id limit 1)`,
+        order by ${claimedAt}, id limit 1)`,
       email,
       template: "sign_in_code",
       send,
@@ -106,6 +107,6 @@ function claimsOf(ctx: Context, email: string): Promise<Claimant[]> {
       sql`${eq(users.claimedEmail, email)} and ${isNull(users.email)}
         and not exists (select 1 from ${users} bound where bound.email = ${email})`,
     )
-    .orderBy(sql`${points} desc`, users.createdAt, users.id)
+    .orderBy(sql`${points} desc`, claimedAt, users.id)
     .limit(comparedMax);
 }

@@ -26,9 +26,9 @@ export async function afterReply(
   const isLate = late.externalCalls.length + late.securityEvents.length > 0;
   const toldAll = isLate ? Promise.all([told, toldLate(late)]) : told;
   await takeOverDrain(ctx);
-  if (doesRedisLag()) await catchUp(ctx);
   // After the other work, which is a part of the trace.
   if (report) await tellSentry(ctx.env, report);
+  if (doesRedisLag()) await catchUp(ctx);
   // Not awaited here: a hundred requests that wait for one batch would be kept in memory whole.
   return toldAll;
 }

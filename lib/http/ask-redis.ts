@@ -81,11 +81,7 @@ export async function askRedis(
   }
   const local = countLocally(limits, subject, ctx.now);
   const trip = roundTrip(ctx);
-  // A trusted address cannot be shut out, not even by a network around it, and break-glass lifts blocks
-  // from anywhere.
-  const isUnblockable = isTrusted(ctx.address, ctx.env) || key?.kind === "break_glass";
-  const address = isUnblockable ? undefined : ctx.address;
-  const members = blockMembers(address, claims?.userId);
+  const members = blockMembers(blockableAddress(ctx, key), claims?.userId);
   const [gate, blocked, counted, session, keyState] = await Promise.allSettled([
     readGate(trip),
     readBlocks(trip, members),
@@ -122,6 +118,17 @@ export async function askRedis(
     keyState: decides && keyState.status === "fulfilled" ? keyState.value : "unknown",
     revokeAllBefore: ctx.gate?.revokeAllBefore ?? 0,
   };
+}
+
+/**
+ * The address by which a caller may be blocked. A trusted one cannot be shut out, not even by a network
+ * around it, and break-glass lifts blocks from anywhere.
+ */
+export function blockableAddress(
+  { address, env }: Context,
+  key: OperatorKey | undefined,
+): string | undefined {
+  return isTrusted(address, env) || key?.kind === "break_glass" ? undefined : address;
 }
 
 /**

@@ -50,7 +50,8 @@ async function isExcused(ctx: Context, named: UnprovenSession): Promise<boolean>
   const nowMs = ctx.now.getTime();
   const shown = localCounts().count(`retired:${named.sessionId}`, nowMs + excusedForMs, nowMs);
   if (shown > excusedMax) return false;
-  return isNamedSessionLive(ctx, named);
+  // Whoever cannot be looked up is not excused: the hundred are counted also while Postgres is away.
+  return isNamedSessionLive(ctx, named).catch(() => false);
 }
 
 const refusalKey = ({ address }: Context) => `refused:${policy}:${limitedAddress(address)}`;

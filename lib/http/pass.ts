@@ -3,8 +3,9 @@ import { requireLiveSession } from "../auth/session/live-session.js";
 import type { AccessClaims, ShownClaims } from "../auth/token/access-token.js";
 import type { Context } from "../context.js";
 import { AppError, catalogue, type ErrorCode } from "../errors.js";
+import { blockMembers, requireServed } from "../ops/gate/serve.js";
 import { attemptFailed } from "../rate-limit/attempt-events.js";
-import { askRedis } from "./ask-redis.js";
+import { askRedis, blockableAddress } from "./ask-redis.js";
 import { authenticate, requireStepUp } from "./authenticate.js";
 import { readCountedBody } from "./counted-body.js";
 import { type AnyInput, bodyBytesMaxOf, type Client, type Endpoint } from "./endpoint.js";
@@ -113,12 +114,18 @@ async function callerOf(
   return { actor, operator };
 }
 
-/** The same, asked again without counting: during a body of minutes a session or a route group may have ended. */
+/**
+ * The same, asked again: during a body of minutes a session or a route group may have ended. Postgres is
+ * asked, for without a count to write nothing tells a Redis that takes no writes.
+ */
 async function askedAgain(endpoint: Endpoint, exchange: Exchange, asked: Asked): Promise<Asked> {
-  exchange.ctx.now = new Date();
+  const { ctx } = exchange;
+  ctx.now = new Date();
+  ctx.gate = null;
   const key = shownOperatorKey(endpoint, exchange);
-  const uncounted = { ...endpoint, limits: [] };
-  const client = await askRedis(uncounted, exchange, asked.claims, undefined, key);
+  const { claims } = asked;
+  await requireServed(ctx, blockMembers(blockableAddress(ctx, key), claims?.userId), null);
+  const client = { ...asked.client, session: null };
   const keyHolder = key && (await requireKey(endpoint, exchange, key, client));
   return { ...asked, client, keyHolder };
 }

@@ -9,6 +9,7 @@ import { AppError } from "../../errors.js";
 import { isMailCode } from "../../mail/codes.js";
 import { admitResetMail } from "../../mail/reset-budget.js";
 import { queueCodes, type ShownCode } from "../email/mail-code.js";
+import { claimedAt } from "../login-candidates.js";
 
 const lifeMs = 10 * 60_000;
 /** So many that a stranger needs 2,000 IP addresses to use them up; a code has 40 random bits. */
@@ -61,8 +62,6 @@ export async function requireResetCode(
 ): Promise<ShownCode> {
   const here = sql`cast(${deviceId} as text)`;
   const isClaimedOn = (device: unknown) => sql`coalesce(claim_device = ${device}, false)`;
-  // An account may be older than its claim.
-  const claimedAt = sql`coalesce(claimed_at, created_at)`;
   const points = sql`(select coalesce(sum(points), 0) from ${xpEntries}
     where ${xpEntries.userId} = ${users.id})`;
   const { rows } = await ctx.db.execute<{ id: string; user_id: string | null }>(sql`

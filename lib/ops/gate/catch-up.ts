@@ -14,9 +14,11 @@ const awakeMs = 50_000;
 
 interface Loop {
   running: Promise<void> | null;
+  /** A request waits for it, and so keeps the process awake. */
+  isAwaited: boolean;
 }
 
-const loops = oncePer((_: Platform): Loop => ({ running: null }));
+const loops = oncePer((_: Platform): Loop => ({ running: null, isAwaited: false }));
 
 /**
  * Write into Redis what it has refused or missed: the flags, the blocks, the moment that ends all
@@ -28,8 +30,13 @@ export async function catchUp(ctx: Context): Promise<void> {
   loop.running ??= repeat(ctx).finally(() => {
     loop.running = null;
   });
-  if (!isSelfHosted())
-    await Promise.race([loop.running, sleep(awakeMs, undefined, { ref: false })]);
+  if (isSelfHosted() || loop.isAwaited) return;
+  loop.isAwaited = true;
+  const slept = new AbortController();
+  const asleep = sleep(awakeMs, undefined, { ref: false, signal: slept.signal });
+  await Promise.race([loop.running, asleep]);
+  loop.isAwaited = false;
+  slept.abort();
 }
 
 async function repeat(ctx: Context): Promise<void> {

@@ -92,7 +92,10 @@ export function postgresPool(
         }
         session = used;
         findPooler(used)
-          .then(() => work(used))
+          .then(() => {
+            if (isSettled) throw new Error("The caller was told already that it failed.");
+            return work(used);
+          })
           .then(
             (result) => {
               if (isSettled) return;

@@ -72,7 +72,13 @@ export function discardUnreadBody(
     if (incoming.complete || incoming.destroyed) return;
     const { socket } = incoming;
     const destroy = () => socket.destroy();
-    const silence = setTimeout(destroy, silenceMsMax);
+    // Of a request that nobody reads Node.js discards the bytes without an event.
+    let { bytesRead } = socket;
+    const silence = setTimeout(() => {
+      if (socket.bytesRead === bytesRead) return destroy();
+      bytesRead = socket.bytesRead;
+      silence.refresh();
+    }, silenceMsMax);
     const arrival = setTimeout(destroy, arrivalMsMax);
     // Node.js calls it once the reply is sent, where the connection is not kept.
     socket.destroySoon = () => {
@@ -89,7 +95,6 @@ export function discardUnreadBody(
     socket.once("close", stop);
     outgoing.once("finish", () => {
       incoming.removeAllListeners("readable");
-      incoming.on("data", () => silence.refresh());
       incoming.resume();
     });
   });

@@ -53,9 +53,8 @@ const pipelinedMax = 16;
  * replies included. Rejects when the port cannot be had (`EADDRINUSE`).
  */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
-  /** How many requests of each wait for their replies. */
-  const connections = new Map<Socket, number>();
-  const inFlight = new Set<ServerResponse>();
+  /** The replies that each connection waits for. */
+  const connections = new Map<Socket, Set<ServerResponse>>();
   const answer = createAnswer(options);
   const listener = getRequestListener((request, env) => answer(request, env as HttpBindings), {
     errorHandler: () => errorReply("BAD_REQUEST", createRequestId()),
@@ -80,17 +79,12 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       const waiting = connections.get(socket);
       // What was read before the connection was cut still comes here.
       if (waiting === undefined || socket.destroyed) return;
-      if (waiting === pipelinedMax) {
+      if (waiting.size === pipelinedMax) {
         socket.destroy();
         return;
       }
-      connections.set(socket, waiting + 1);
-      inFlight.add(outgoing);
-      outgoing.once("close", () => {
-        inFlight.delete(outgoing);
-        const left = connections.get(socket);
-        if (left !== undefined) connections.set(socket, left - 1);
-      });
+      waiting.add(outgoing);
+      outgoing.once("close", () => waiting.delete(outgoing));
       if (isClosing) outgoing.shouldKeepAlive = false;
       compressReply(incoming, outgoing);
       discardUnreadBody(incoming, outgoing);
@@ -98,8 +92,15 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     },
   );
   server.on("connection", (socket) => {
-    connections.set(socket, 0);
-    socket.once("close", () => connections.delete(socket));
+    const waiting = new Set<ServerResponse>();
+    connections.set(socket, waiting);
+    socket.once("close", () => {
+      connections.delete(socket);
+      // Node.js tells it only to the first of them, and each holds timers until it knows.
+      setImmediate(() => {
+        for (const outgoing of waiting) outgoing.emit("close");
+      });
+    });
   });
   installWaitUntil((error) => options.log("Work after the reply failed.", error));
   await new Promise<void>((resolve, reject) => {
@@ -113,11 +114,12 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     port: (server.address() as AddressInfo).port,
     async close() {
       isClosing = true;
-      for (const outgoing of inFlight) outgoing.shouldKeepAlive = false;
+      for (const outgoing of [...connections.values()].flatMap((waiting) => [...waiting])) {
+        outgoing.shouldKeepAlive = false;
+      }
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       // Node.js would wait for those that have not sent a request yet.
-      const busy = new Set([...inFlight].map(({ req }) => req.socket));
-      for (const socket of connections.keys()) if (!busy.has(socket)) socket.destroy();
+      for (const [socket, waiting] of connections) if (waiting.size === 0) socket.destroy();
       await closed;
       await pendingWorkDone();
     },

@@ -138,6 +138,23 @@ describe("POST /api/auth/forgot-password", () => {
     expect((await reset(email, codes[0] ?? "")).status).toBe(204);
   });
 
+  it("mails ten times an hour to one address, and then whenever the last code has ended", async () => {
+    const { email } = await aUser();
+    for (let turn = 0; turn < 12; turn++) await ask(email);
+    expect(await codesOf(email)).toHaveLength(10);
+    const minutesPass = (minutes: number) =>
+      stores.sql(`update mail_budgets set
+        last_admitted_at = last_admitted_at - interval '${minutes} minutes',
+        admitted_at = array(select at - interval '${minutes} minutes' from unnest(admitted_at) at)`);
+    await minutesPass(9);
+    await ask(email);
+    expect(await codesOf(email)).toHaveLength(10);
+    await minutesPass(1);
+    await ask(email);
+    await ask(email);
+    expect(await codesOf(email)).toHaveLength(11);
+  });
+
   it.each(["a bound address", "a claimed address", "an unknown address"])(
     "mails three times an hour at the request of one IP address: %s",
     async (name) => {

@@ -158,6 +158,22 @@ describe("a reply before the body is in", () => {
     }
   });
 
+  it("reaches a client that sends for longer than a silence may last", async () => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    const { socket, state } = connect("/api/refuses", ["Content-Length: 1000"]);
+    while (!state.received.includes("refused")) await new Promise(setImmediate);
+    socket.setNoDelay();
+    for (let sent = 0; sent < 3; sent++) {
+      socket.write("x");
+      await sleep(50);
+      vi.advanceTimersByTime(bodyLimits.silenceMsMax - 1);
+    }
+    await sleep(50);
+    vi.useRealTimers();
+    expect(socket.destroyed).toBe(false);
+    socket.destroy();
+  });
+
   it("ends the connection once the rest of the body stops", async () => {
     vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
     const { socket, state } = connect("/api/refuses", ["Content-Length: 100"]);
