@@ -1,3 +1,4 @@
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import http from "node:http";
 import net from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -145,9 +146,16 @@ describe("limits", () => {
     expect(received.match(/\/api\/items\/\d+/g)).toEqual(
       Array.from({ length: 16 }, (_, at) => `/api/items/${at}`),
     );
-    const flood = sent(2000);
+    let parsed = 0;
+    const count = () => {
+      parsed += 1;
+    };
+    subscribe("http.server.request.start", count);
+    const flood = sent(1500);
     flood.on("error", () => {});
     await new Promise((closed) => flood.once("close", closed));
+    unsubscribe("http.server.request.start", count);
+    expect(parsed).toBe(17);
     expect((await call(server, "/api")).status).toBe(200);
   });
 
