@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, expect, it } from "vitest";
+import { afterAll, beforeAll, beforeEach, expect, it, vi } from "vitest";
 import { startToolkitEndpoint, type ToolkitEndpoint } from "../../dev/toolkit/toolkit-endpoint.js";
 import { multipart, wav } from "../support/recordings.js";
 import { times, useTwoProcesses } from "../support/two-processes.js";
@@ -16,6 +16,11 @@ afterAll(() => toolkit.close());
 const processes = useTwoProcesses({ environment });
 beforeAll(async () => {
   processes.servers.push(await processes.start());
+  // Until a new server has written the record into Redis it does not go by what Redis says.
+  for (const { url, output } of processes.servers) {
+    await fetch(`${url}/api/livez`);
+    await vi.waitFor(() => expect(output()).toContain("redis_caught_up"), { timeout: 10_000 });
+  }
 });
 
 beforeEach(async () => {

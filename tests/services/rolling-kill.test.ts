@@ -10,7 +10,7 @@ import {
 } from "../support/two-processes.js";
 
 const limit = 400;
-const durationMs = 30_000;
+const durationMs = 15_000;
 const paceMs = 1000;
 
 const processes = useTwoProcesses({
@@ -63,6 +63,7 @@ async function useUp(person: Tokens): Promise<void> {
 describe("servers that are killed about once a second under load", () => {
   it("lose no session, reset no limit, and refuse no refresh", async () => {
     let isOver = false;
+    let letPass = 0;
     const done = { reads: 0, refreshes: 0, logins: 0, refusals: 0 };
 
     async function keepReading(person: Tokens): Promise<void> {
@@ -102,14 +103,12 @@ describe("servers that are killed about once a second under load", () => {
       return begun;
     }
 
+    /** A new server that does not reach Redis in time goes by its own count, which is small at first. */
     async function keepAskingTooMuch(person: Tokens): Promise<void> {
       while (!isOver) {
-        const { status, headers } = await untilAnswered((at) => read(at, person));
-        // A server that could not reach Redis in time counts nothing, lets pass, and says no limit.
-        if (headers.has("x-ratelimit-limit")) {
-          expect(status).toBe(429);
-          done.refusals += 1;
-        }
+        const { status } = await untilAnswered((at) => read(at, person));
+        if (status === 429) done.refusals += 1;
+        else letPass += 1;
         await sleep(100);
       }
     }
@@ -140,6 +139,8 @@ describe("servers that are killed about once a second under load", () => {
     // Below, starting took so long that little was shown.
     expect(kills).toBeGreaterThanOrEqual(8);
     for (const count of Object.values(done)) expect(count).toBeGreaterThan(0);
+    expect(letPass).toBeLessThan(done.refusals / 10);
+    expect((await untilAnswered((at) => read(at, greedy))).status).toBe(429);
     for (const person of [...readers, ...refreshed]) {
       expect((await untilAnswered((at) => read(at, person))).status).toBe(200);
     }
