@@ -23,12 +23,14 @@ export function traceOf(headers: Headers, { sentry }: Env, route: string): Trace
 }
 
 /** An error that is ours comes at most so often a minute and function, a store's absence less often. */
-const isErrorTold = atMostPerMinute(60);
-const isOutageTold = atMostPerMinute(6);
+const allowances = oncePer((_: Env) => ({
+  isErrorTold: atMostPerMinute(60),
+  isOutageTold: atMostPerMinute(6),
+}));
 
 /** What Sentry is to be told of a request, now that its reply is ready; undefined when it is nothing. */
 export function reportOf(
-  { trace, route, correlationId, facts }: Context,
+  { env, trace, route, correlationId, facts }: Context,
   { method, status }: { method: string; status: number },
   error: AppError | undefined,
 ): RequestReport | undefined {
@@ -37,7 +39,7 @@ export function reportOf(
   const isClock = route.startsWith("/api/cron/") && status !== 401;
   const durationSeconds = (endedAtMs - trace.startedAtMs) / 1000;
   const checkIn = isClock ? { path: route, isOk: status < 400, durationSeconds } : undefined;
-  const isTold = error !== undefined && isErrorOfOurs(error);
+  const isTold = error !== undefined && isErrorOfOurs(env, error);
   if (!trace.isSampled && !isTold && !checkIn) return undefined;
   return {
     trace,
@@ -72,7 +74,8 @@ export async function tellSentry(env: Env, report: RequestReport): Promise<void>
   end.abort();
 }
 
-function isErrorOfOurs({ code }: AppError): boolean {
+function isErrorOfOurs(env: Env, { code }: AppError): boolean {
+  const { isErrorTold, isOutageTold } = allowances(env);
   if (code === "internal_error") return isErrorTold();
   return code === "service_unavailable" && isOutageTold();
 }
