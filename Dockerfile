@@ -11,7 +11,7 @@ ENV NODE_ENV=production PORT=8080 GIT_COMMIT_SHA=$GIT_COMMIT_SHA
 WORKDIR /app
 COPY --from=build /app/.vercel/output .vercel/output
 COPY --from=build /app/.vercel/self-hosted .vercel/self-hosted
-COPY --from=build /app/lib/platform/start.mjs lib/platform/start.mjs
+COPY --from=build /app/lib/self-hosted/start.mjs lib/self-hosted/start.mjs
 COPY --from=build /app/drizzle drizzle
 # EMBEDDED_STORES=true keeps its data here: mount a volume.
 RUN install --directory --owner=node --mode=700 .local
@@ -19,4 +19,4 @@ USER node
 EXPOSE 8080
 HEALTHCHECK --interval=10s --timeout=3s --start-period=10s --retries=3 \
   CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT}/api/livez`).then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
-CMD ["node", "--max-old-space-size=256", "lib/platform/start.mjs"]
+CMD ["node", "--max-old-space-size=256", "lib/self-hosted/start.mjs"]

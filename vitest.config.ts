@@ -31,11 +31,11 @@ const anywhere = [
       readdirSync(folder, { recursive: true }).map((file) => `${folder}/${file}`),
     )
     .filter((file) => file.endsWith(".test.ts") && !/stores/i.test(readFileSync(file, "utf8"))),
-  "tests/lib/ops/cli/**",
+  "tests/lib/cli/**",
   "tests/lib/observability/**",
-  "tests/lib/ops/alerts/**",
+  "tests/lib/alerts/**",
   "tests/lib/toolkit/**",
-  "tests/lib/platform/self-hosted/**",
+  "tests/lib/self-hosted/**",
   "tests/api/auth/login-claims.test.ts",
 ];
 

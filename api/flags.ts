@@ -1,8 +1,8 @@
+import { AppFlags, appFlags } from "../lib/admission/app-flags.js";
 import { endpoint } from "../lib/http/endpoint.js";
 import { digestOf, etagOf, isKnown } from "../lib/http/etag.js";
 import { Reply } from "../lib/http/reply.js";
 import { route } from "../lib/http/route.js";
-import { AppFlags, appFlags } from "../lib/ops/flags/app-flags.js";
 
 const GET = endpoint({
   summary: "Which features the caller has, signed in or not; 304 when If-None-Match names it.",

@@ -1,7 +1,7 @@
+import { Health, health } from "../lib/health/health.js";
 import { endpoint } from "../lib/http/endpoint.js";
 import { Reply } from "../lib/http/reply.js";
 import { route } from "../lib/http/route.js";
-import { Health, health } from "../lib/ops/health.js";
 
 const GET = endpoint({
   summary:

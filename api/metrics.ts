@@ -2,7 +2,7 @@ import * as z from "zod";
 import { endpoint } from "../lib/http/endpoint.js";
 import { Reply, TextBody } from "../lib/http/reply.js";
 import { route } from "../lib/http/route.js";
-import { metricsText, prometheusText } from "../lib/ops/metrics/metrics-text.js";
+import { metricsText, prometheusText } from "../lib/operations/metrics-text.js";
 
 const GET = endpoint({
   summary: "Tell a Prometheus what happened since the beginning and how things stand.",

@@ -1,7 +1,7 @@
 import process from "node:process";
 import type { NeonQueryFunction } from "@neondatabase/serverless";
 import { EnvironmentError } from "../lib/env.js";
-import { connectForMigrations } from "../lib/platform/self-hosted/migration-connection.js";
+import { connectForMigrations } from "../lib/self-hosted/migration-connection.js";
 import { attachFromSource } from "./stores/attach-stores.js";
 
 export interface CommandConnection {

@@ -1,11 +1,8 @@
 import type { Env } from "../lib/env.js";
 import { storeTimeouts } from "../lib/platform/installed.js";
 import type { Platform } from "../lib/platform/platform.js";
-import {
-  type AttachedStores,
-  StoresError,
-} from "../lib/platform/self-hosted/embedded-stores/attach.js";
-import { requireStores } from "../lib/platform/self-hosted/stores.js";
+import { type AttachedStores, StoresError } from "../lib/self-hosted/embedded-stores/attach.js";
+import { requireStores } from "../lib/self-hosted/stores.js";
 import { attachFromSource } from "./stores/attach-stores.js";
 import { type OpenPostgres, openPostgres } from "./stores/open-postgres.js";
 import { type OpenRedis, openRedis } from "./stores/open-redis.js";

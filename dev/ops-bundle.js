@@ -5,7 +5,7 @@ import { build } from "esbuild";
 export async function bundleOps(outfile, before = "") {
   await build({
     stdin: {
-      contents: `${before}\nawait import("./lib/ops/cli.js");`,
+      contents: `${before}\nawait import("./lib/cli/ops.js");`,
       resolveDir: join(import.meta.dirname, ".."),
     },
     outfile,

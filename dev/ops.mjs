@@ -11,7 +11,7 @@ const file = join(mkdtempSync(join(tmpdir(), "linguamate-ops-")), "ops.mjs");
 await bundleOps(
   file,
   `import { rmSync } from "node:fs";
-  import { loadEnvFile } from "./lib/platform/env-file.js";
+  import { loadEnvFile } from "./lib/self-hosted/env-file.js";
   // It is loaded whole: nothing is left behind, however the command ends.
   rmSync(import.meta.dirname, { recursive: true });
   loadEnvFile();`,

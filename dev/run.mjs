@@ -4,7 +4,7 @@ import process from "node:process";
 
 const commands = {
   server: "./server.js",
-  stores: "../lib/platform/self-hosted/embedded-stores/main.js",
+  stores: "../lib/self-hosted/embedded-stores/main.js",
   build: "./build.js",
   "check-vercel": "./check-vercel.js",
   test: "./test.js",
@@ -33,7 +33,7 @@ const isTranslated = name !== "ops";
 if (isTranslated && !process.versions.bun) (await import("tsx/esm/api")).register();
 // Tests make their own environment; a developer's .env must not change their outcome.
 if (isTranslated && name !== "test") {
-  const { createEnvFile, loadEnvFile } = await import("../lib/platform/env-file.js");
+  const { createEnvFile, loadEnvFile } = await import("../lib/self-hosted/env-file.js");
   if (name === "server" && createEnvFile()) console.log("Made .env from .env.example.");
   loadEnvFile();
 }

@@ -1,7 +1,7 @@
-import type { Database } from "./db/database.js";
+import type { NeonQueryFunction } from "@neondatabase/serverless";
+import type { NeonHttpDatabase } from "drizzle-orm/neon-http";
 import type { Env } from "./env.js";
-import type { Facts } from "./facts.js";
-import type { Gate } from "./redis/gate.js";
+import type { Facts } from "./request-metrics.js";
 import type { Trace } from "./trace.js";
 
 /** Who acts: the signed-in person and session, as the session's record says. */
@@ -19,6 +19,11 @@ export interface IdempotencyKey {
   key: string;
   bodyHash: string;
 }
+
+/** Drizzle over Neon's HTTP driver; `$client` sends plain SQL. */
+export type Database = NeonHttpDatabase<Record<string, never>> & {
+  $client: NeonQueryFunction<false, false>;
+};
 
 /** What a domain function gets instead of reading globals. */
 export interface Context {
@@ -41,4 +46,18 @@ export interface Context {
   idempotency?: IdempotencyKey;
   /** Do something after the reply, still within this invocation. A rejection is logged. */
   after(work: () => Promise<unknown>): void;
+}
+
+export interface Gate {
+  /**
+   * The moment before which every session has ended, in ms; null when Redis has lost it. Written by hand,
+   * too: `revoke-all.ts` tells whether it can be meant.
+   */
+  revokeAllBefore: number | null;
+  /** The mirror of the flags; null when Redis has lost it. */
+  flags: string | null;
+  /** The state of the toolkit's circuit breaker; null while it is closed and nothing has failed. */
+  toolkitBreaker: string | null;
+  /** When events were last drained, in ms; 0 when nobody has. */
+  lastDrainMs: number;
 }

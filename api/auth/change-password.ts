@@ -1,4 +1,4 @@
-import { changePassword, PasswordChange } from "../../lib/auth/password/change.js";
+import { changePassword, PasswordChange } from "../../lib/auth/password/change-password.js";
 import { endpoint } from "../../lib/http/endpoint.js";
 import { route } from "../../lib/http/route.js";
 

@@ -1,4 +1,4 @@
-import { forgetPassword, PasswordForgotten } from "../../lib/auth/password/reset.js";
+import { forgetPassword, PasswordForgotten } from "../../lib/auth/password/reset-password.js";
 import { isTrusted } from "../../lib/http/caller-address.js";
 import { endpoint } from "../../lib/http/endpoint.js";
 import { deviceHeader } from "../../lib/http/rotation-headers.js";

@@ -1,5 +1,5 @@
 import { createGuest, NewGuest } from "../../lib/auth/guest/guest.js";
-import { resumeSession } from "../../lib/auth/session/resume-session.js";
+import { resumeSession } from "../../lib/auth/resume-session.js";
 import { TokenPair } from "../../lib/auth/token/token-pair.js";
 import { endpoint } from "../../lib/http/endpoint.js";
 import { route } from "../../lib/http/route.js";

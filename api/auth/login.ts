@@ -1,9 +1,9 @@
-import { canonicalEmail } from "../../lib/auth/email/address.js";
 import { Credentials, logIn } from "../../lib/auth/log-in.js";
-import { resumeSession } from "../../lib/auth/session/resume-session.js";
+import { resumeSession } from "../../lib/auth/resume-session.js";
 import { TokenPair } from "../../lib/auth/token/token-pair.js";
 import { endpoint } from "../../lib/http/endpoint.js";
 import { route } from "../../lib/http/route.js";
+import { canonicalEmail } from "../../lib/user/email-address.js";
 
 const POST = endpoint({
   summary:

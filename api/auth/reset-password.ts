@@ -1,9 +1,9 @@
-import { canonicalEmail } from "../../lib/auth/email/address.js";
-import { PasswordReset, resetPassword } from "../../lib/auth/password/reset.js";
+import { PasswordReset, resetPassword } from "../../lib/auth/password/reset-password.js";
 import { endpoint } from "../../lib/http/endpoint.js";
 import { endSignInDelay } from "../../lib/http/limits.js";
 import { deviceHeader } from "../../lib/http/rotation-headers.js";
 import { route } from "../../lib/http/route.js";
+import { canonicalEmail } from "../../lib/user/email-address.js";
 
 const POST = endpoint({
   summary: "Set a new password by the code that was mailed; every session ends.",

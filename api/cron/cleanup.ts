@@ -1,7 +1,7 @@
 import { endpoint } from "../../lib/http/endpoint.js";
 import { route } from "../../lib/http/route.js";
-import { cleanUp } from "../../lib/ops/cleanup.js";
-import { CronReport } from "../../lib/ops/cron/cron.js";
+import { cleanUp } from "../../lib/schedule/cleanup.js";
+import { CronReport } from "../../lib/schedule/cron.js";
 
 const GET = endpoint({
   summary:

@@ -1,7 +1,7 @@
 import { endpoint } from "../../lib/http/endpoint.js";
 import { route } from "../../lib/http/route.js";
-import { CronReport } from "../../lib/ops/cron/cron.js";
-import { tick } from "../../lib/ops/tick.js";
+import { CronReport } from "../../lib/schedule/cron.js";
+import { tick } from "../../lib/schedule/tick.js";
 
 const GET = endpoint({
   summary: "Do what is due each minute, once a minute however often it is called.",

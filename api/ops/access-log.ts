@@ -1,6 +1,10 @@
 import { operatorRead } from "../../lib/http/operation.js";
 import { route } from "../../lib/http/route.js";
-import { AccessLogQuery, AccessLogRow, listAccessLog } from "../../lib/ops/telemetry/access-log.js";
+import {
+  AccessLogQuery,
+  AccessLogRow,
+  listAccessLog,
+} from "../../lib/operations/telemetry/access-log.js";
 import { pageOf } from "../../lib/page.js";
 
 const GET = operatorRead({

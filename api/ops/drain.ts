@@ -1,6 +1,6 @@
 import { operatorChange, operatorRead } from "../../lib/http/operation.js";
 import { route } from "../../lib/http/route.js";
-import { DrainShown, drainNow, showDrain } from "../../lib/ops/telemetry/drain.js";
+import { DrainShown, drainNow, showDrain } from "../../lib/operations/telemetry/drain-status.js";
 
 const GET = operatorRead({
   summary: "Where the drain of request events stands, what waits, and what was lost.",

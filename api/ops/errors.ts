@@ -1,7 +1,7 @@
 import { operatorRead } from "../../lib/http/operation.js";
 import { route } from "../../lib/http/route.js";
-import { ErrorsByRoute, errorsByRoute } from "../../lib/ops/telemetry/errors-by-route.js";
-import { Window } from "../../lib/ops/telemetry/recent-series.js";
+import { ErrorsByRoute, errorsByRoute } from "../../lib/operations/telemetry/errors-by-route.js";
+import { Window } from "../../lib/operations/telemetry/recent-series.js";
 
 const GET = operatorRead({
   summary: "Which codes the routes answered in the last minutes, 5xx first.",

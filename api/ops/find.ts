@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { endpoint } from "../../lib/http/endpoint.js";
 import { route } from "../../lib/http/route.js";
-import { Found, find } from "../../lib/ops/find.js";
+import { Found, find } from "../../lib/operations/find.js";
 
 const POST = endpoint({
   summary: "What is known of a correlation ID, a user, a session, an e-mail or IP address.",

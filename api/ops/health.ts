@@ -1,7 +1,7 @@
 import { operatorRead } from "../../lib/http/operation.js";
 import { route } from "../../lib/http/route.js";
-import { Findings } from "../../lib/ops/state/finding.js";
-import { fullHealth } from "../../lib/ops/state/full-health.js";
+import { Findings } from "../../lib/operations/state/finding.js";
+import { fullHealth } from "../../lib/operations/state/full-health.js";
 
 const GET = operatorRead({
   summary: "The health that anybody may ask for, and how the work behind the requests stands.",

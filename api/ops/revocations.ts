@@ -3,7 +3,7 @@ import { AccountName } from "../../lib/auth/operator/subject.js";
 import { AppError } from "../../lib/errors.js";
 import { operatorChange } from "../../lib/http/operation.js";
 import { route } from "../../lib/http/route.js";
-import { revokeEverybody, revokeOne, revokeUser } from "../../lib/ops/revocations.js";
+import { revokeEverybody, revokeOne, revokeUser } from "../../lib/operations/revocations.js";
 
 const POST = operatorChange({
   summary: "End one session, all of a user's, or everybody's: exactly one of the three is named.",

@@ -1,7 +1,7 @@
 import { operatorRead } from "../../lib/http/operation.js";
 import { route } from "../../lib/http/route.js";
-import { Window } from "../../lib/ops/telemetry/recent-series.js";
-import { SlowRoutes, slowRoutes } from "../../lib/ops/telemetry/slow-routes.js";
+import { Window } from "../../lib/operations/telemetry/recent-series.js";
+import { SlowRoutes, slowRoutes } from "../../lib/operations/telemetry/slow-routes.js";
 
 const GET = operatorRead({
   summary: "How long the routes took in the last minutes, the slowest first.",

@@ -1,7 +1,7 @@
 import { operatorRead } from "../../lib/http/operation.js";
 import { route } from "../../lib/http/route.js";
-import { Findings } from "../../lib/ops/state/finding.js";
-import { verification } from "../../lib/ops/state/verification.js";
+import { Findings } from "../../lib/operations/state/finding.js";
+import { verification } from "../../lib/operations/state/verification.js";
 
 const GET = operatorRead({
   summary: "Whether every invariant holds that can be looked at.",

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
-import { connectForMigrations } from "../../lib/platform/self-hosted/migration-connection.js";
+import { connectForMigrations } from "../../lib/self-hosted/migration-connection.js";
 import { startResendEndpoint } from "../mailbox/resend-endpoint.js";
 import type { Servers } from "./cases.js";
 import type { CleanUp } from "./clean-up.js";

@@ -3,7 +3,6 @@ import type { Likeness } from "./likeness.js";
 import type { Measured, Sample } from "./rounds.js";
 import { median, medianRatio } from "./statistics.js";
 import type { StoreCalls } from "./store-calls.js";
-import type { Verdict } from "./targets.js";
 
 /** Everything that a run found out, as it is written to the JSON file. */
 export interface BenchResult {
@@ -73,4 +72,11 @@ function ratioOf(ours: Measured, other: Measured): Ratio {
     perSecond: ratio((sample) => sample.perSecond),
     cpu: Number.isNaN(cpu) ? undefined : cpu,
   };
+}
+
+export interface Verdict {
+  target: string;
+  /** Undefined when this run did not measure it. */
+  measured: number | undefined;
+  outcome: "PASS" | "MISS" | "not measured";
 }

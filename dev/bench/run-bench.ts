@@ -1,6 +1,6 @@
 import { availableParallelism } from "node:os";
 import process from "node:process";
-import { connectForMigrations } from "../../lib/platform/self-hosted/migration-connection.js";
+import { connectForMigrations } from "../../lib/self-hosted/migration-connection.js";
 import { type BenchServers, startServers } from "./bench-servers.js";
 import { type Asks, asksOf, benchCases } from "./cases.js";
 import type { CleanUp } from "./clean-up.js";

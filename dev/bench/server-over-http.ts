@@ -2,9 +2,9 @@ import process from "node:process";
 import { installPlatform, storeTimeouts } from "../../lib/platform/installed.js";
 import { postgresOverHttp } from "../../lib/platform/postgres-transport/over-http.js";
 import { redisOverHttp } from "../../lib/platform/redis-transport/over-http.js";
-import { readBuiltFunctions } from "../../lib/platform/self-hosted/built-functions.js";
-import { startServer } from "../../lib/platform/server/server.js";
-import { closeOnSignal } from "../../lib/platform/server/shutdown.js";
+import { readBuiltFunctions } from "../../lib/self-hosted/built-functions.js";
+import { startServer } from "../../lib/self-hosted/server/server.js";
+import { closeOnSignal } from "../../lib/self-hosted/server/shutdown.js";
 import type { StoreEndpoints } from "./store-endpoints.js";
 
 /** Serves the build of its folder as functions on the platform run: both stores are reached over HTTP. */

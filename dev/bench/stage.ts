@@ -70,7 +70,7 @@ async function sourceWithoutEvents(root: string, folder: string): Promise<string
     await symlink(join(root, name), join(copy, name));
   }
   const standIns = join(root, "dev/bench/without-events");
-  await cp(join(standIns, "producer.ts"), join(copy, "lib/events/producer.ts"));
+  await cp(join(standIns, "producer.ts"), join(copy, "lib/telemetry/producer.ts"));
   await cp(join(standIns, "after-reply.ts"), join(copy, "lib/http/after-reply.ts"));
   return copy;
 }

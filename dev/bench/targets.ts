@@ -1,12 +1,5 @@
 import type { Likeness } from "./likeness.js";
-import type { BenchResult } from "./result.js";
-
-export interface Verdict {
-  target: string;
-  /** Undefined when this run did not measure it. */
-  measured: number | undefined;
-  outcome: "PASS" | "MISS" | "not measured";
-}
+import type { BenchResult, Verdict } from "./result.js";
 
 interface Target {
   target: string;

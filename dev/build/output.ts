@@ -1,6 +1,6 @@
 import { cp, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join, sep } from "node:path";
-import { routesFromFiles } from "../../lib/platform/server/routes.js";
+import { routesFromFiles } from "../../lib/self-hosted/server/routes.js";
 import { type FunctionOutput, writeFunctions } from "./function-output.js";
 import { platformConfig, readProjectSettings } from "./platform-config.js";
 

@@ -1,5 +1,5 @@
 import { parse } from "node:path";
-import type { Cron } from "../../lib/platform/self-hosted/clock.js";
+import type { Cron } from "../../lib/self-hosted/clock.js";
 
 /** The settings of vercel.json that the build carries over. */
 export interface ProjectSettings {

@@ -13,7 +13,7 @@ const postgresFiles = ["pglite.wasm", "pglite.data", "initdb.wasm"];
 export async function buildSelfHosted(root: string): Promise<void> {
   const outdir = join(root, ".vercel/self-hosted");
   await rm(outdir, { recursive: true, force: true });
-  const source = join(root, "lib/platform/self-hosted");
+  const source = join(root, "lib/self-hosted");
   const entries = [
     { in: join(source, "self-hosted.ts"), out: "server" },
     { in: join(source, "migrate.ts"), out: "migrate" },

@@ -1,5 +1,5 @@
-import type { Condition, Counted, Rule, Where } from "../../lib/ops/alerts/rule.js";
-import { rules, runbookSlug } from "../../lib/ops/alerts/rules.js";
+import type { Condition, Counted, Rule, Where } from "../../lib/alerts/rule.js";
+import { rules, runbookSlug } from "../../lib/alerts/rules.js";
 
 /** docs/alerts.md: what each alert means, in words. */
 export function alertsPage(): string {
@@ -15,7 +15,7 @@ export function alertsPage(): string {
   const head = ["alert", "says", "fires when", "for", "tells", "resolves after", "silent while"];
   return `# Alerts
 
-Made from \`lib/ops/alerts/rules.ts\` by \`npm run docs:write\`; a test holds the two equal. Minutes are closed ones, whole numbers are
+Made from \`lib/alerts/rules.ts\` by \`npm run docs:write\`; a test holds the two equal. Minutes are closed ones, whole numbers are
 compared, and a minute of which nothing is known is no data, never zero. \`page\` wakes somebody (\`PAGERDUTY_ROUTING_KEY\`), \`team\` is
 \`ALERT_WEBHOOK_URL\`, \`investigate\` \`ALERT_INVESTIGATE_WEBHOOK_URL\`. \`npm run ops -- alerts test RULE\` shows that a notice arrives.
 

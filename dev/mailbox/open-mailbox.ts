@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import process from "node:process";
-import type { Route } from "../../lib/platform/server/server.js";
+import type { Route } from "../../lib/self-hosted/server/server.js";
 import { mailboxPage, mailboxPath } from "./page.js";
 import { startResendEndpoint } from "./resend-endpoint.js";
 

@@ -1,4 +1,4 @@
-import { canonicalEmail } from "../../lib/auth/email/address.js";
+import { canonicalEmail } from "../../lib/user/email-address.js";
 import type { Mailbox } from "./mailbox.js";
 
 export interface ResendRequest {

@@ -1,11 +1,11 @@
 import { stringify } from "yaml";
+import type { Condition, Priority, Rule } from "../../lib/alerts/rule.js";
+import { rules, runbookSlug } from "../../lib/alerts/rules.js";
 import { variables } from "../../lib/env.js";
-import type { Condition, Priority, Rule } from "../../lib/ops/alerts/rule.js";
-import { rules, runbookSlug } from "../../lib/ops/alerts/rules.js";
 import { expressionOf, type RecordingRule, scraped, scrapedLabel } from "./expression.js";
 
 const made =
-  "# Made from lib/ops/alerts/rules.ts by `npm run docs:write`; a test holds the two equal.\n";
+  "# Made from lib/alerts/rules.ts by `npm run docs:write`; a test holds the two equal.\n";
 
 /** docs/prometheus/alerts.yml: the rules of our own evaluator, for a Prometheus. */
 export function alertFile(): string {

@@ -1,5 +1,5 @@
-import type { Condition, Rule } from "../../lib/ops/alerts/rule.js";
-import { rules } from "../../lib/ops/alerts/rules.js";
+import type { Condition, Rule } from "../../lib/alerts/rule.js";
+import { rules } from "../../lib/alerts/rules.js";
 import { labelOf } from "./alert-file.js";
 import { expressionOf, matchers, scrapedLabel } from "./expression.js";
 

@@ -1,5 +1,5 @@
-import type { Condition, Counted, Rule, Where } from "../../lib/ops/alerts/rule.js";
-import { runbookSlug } from "../../lib/ops/alerts/rules.js";
+import type { Condition, Counted, Rule, Where } from "../../lib/alerts/rule.js";
+import { runbookSlug } from "../../lib/alerts/rules.js";
 
 export interface RecordingRule {
   record: string;

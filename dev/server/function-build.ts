@@ -3,7 +3,7 @@ import { rm } from "node:fs/promises";
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { type BuildFailure, build, formatMessages } from "esbuild";
-import type { LoadedFunction } from "../../lib/platform/server/invocation.js";
+import type { LoadedFunction } from "../../lib/self-hosted/server/invocation.js";
 import { bundleOptions } from "../build/bundle.js";
 
 /** One function of `api/` as its source stood at one moment. */

@@ -1,9 +1,9 @@
 import { readdir } from "node:fs/promises";
 import { resolve, sep } from "node:path";
 import { watch } from "chokidar";
-import type { LoadedFunction } from "../../lib/platform/server/invocation.js";
-import { routesFromFiles } from "../../lib/platform/server/routes.js";
-import type { Route } from "../../lib/platform/server/server.js";
+import type { LoadedFunction } from "../../lib/self-hosted/server/invocation.js";
+import { routesFromFiles } from "../../lib/self-hosted/server/routes.js";
+import type { Route } from "../../lib/self-hosted/server/server.js";
 import { FunctionBuild } from "./function-build.js";
 
 export interface SourceFunctions {

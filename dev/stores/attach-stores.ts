@@ -1,8 +1,5 @@
 import { resolve } from "node:path";
-import {
-  type AttachedStores,
-  attachStores,
-} from "../../lib/platform/self-hosted/embedded-stores/attach.js";
+import { type AttachedStores, attachStores } from "../../lib/self-hosted/embedded-stores/attach.js";
 
 const program = [resolve("dev/run.mjs"), "stores"];
 

@@ -3,8 +3,8 @@ import { hostOf, isNeon, parseDatabaseUrl, placeOf } from "../../lib/database-ur
 import type { Platform } from "../../lib/platform/platform.js";
 import { postgresOverHttp } from "../../lib/platform/postgres-transport/over-http.js";
 import { postgresPool } from "../../lib/platform/postgres-transport/pool.js";
-import type { AttachedStores } from "../../lib/platform/self-hosted/embedded-stores/attach.js";
-import { startNeonEndpoint } from "../../lib/platform/self-hosted/embedded-stores/neon-endpoint.js";
+import type { AttachedStores } from "../../lib/self-hosted/embedded-stores/attach.js";
+import { startNeonEndpoint } from "../../lib/self-hosted/embedded-stores/neon-endpoint.js";
 
 export interface OpenPostgres {
   transport: Platform["postgres"];

@@ -2,8 +2,8 @@ import { randomBytes } from "node:crypto";
 import type { Requester } from "@upstash/redis";
 import type { Env } from "../../lib/env.js";
 import { redisOverHttp } from "../../lib/platform/redis-transport/over-http.js";
-import type { AttachedStores } from "../../lib/platform/self-hosted/embedded-stores/attach.js";
-import { startUpstashEndpoint } from "../../lib/platform/self-hosted/embedded-stores/upstash-endpoint.js";
+import type { AttachedStores } from "../../lib/self-hosted/embedded-stores/attach.js";
+import { startUpstashEndpoint } from "../../lib/self-hosted/embedded-stores/upstash-endpoint.js";
 import { openRealRedis } from "./real-redis.js";
 
 export interface OpenRedis {

@@ -1,10 +1,10 @@
 import { createHash, createHmac, timingSafeEqual } from "node:crypto";
 import { type SQL, sql } from "drizzle-orm";
 import type { Context } from "../context.js";
+import { dataKeys } from "../crypto/secret.js";
 import { auditLog, auditSeals } from "../db/schema/security.js";
 import type { Env } from "../env.js";
 import { auditSealed } from "../observability/log-lines/audit.js";
-import { dataKeys } from "../secret.js";
 
 /** Rows of the log that were made fast: nobody without the data key can change them unseen. */
 export interface Seal {

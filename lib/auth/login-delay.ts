@@ -1,6 +1,6 @@
+import { securityEvent } from "../audit/security-events.js";
 import type { Context } from "../context.js";
 import { AppError } from "../errors.js";
-import { securityEvent } from "../observability/security-events.js";
 import { secondsUntil } from "../rate-limit/headers.js";
 import type { Candidates } from "./login-candidates.js";
 

@@ -4,7 +4,8 @@ import type { Context } from "../context.js";
 import { users } from "../db/schema/accounts.js";
 import { xpEntries } from "../db/schema/user-data.js";
 import { AppError } from "../errors.js";
-import { deliverUnnoticed, newMailId } from "../mail/outbox.js";
+import { deliverUnnoticed } from "../mail/deliver-later.js";
+import { newMailId } from "../mail/outbox.js";
 import type { UserRow } from "../user/user.js";
 import { isAccountBlocked } from "./account-block.js";
 import {

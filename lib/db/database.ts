@@ -2,6 +2,7 @@ import { type NeonQueryFunction, neon, neonConfig } from "@neondatabase/serverle
 import { fillPlaceholders, type Query, type SQL } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/neon-http";
 import { PgDialect } from "drizzle-orm/pg-core";
+import type { Database } from "../context.js";
 import { oncePer } from "../once-per.js";
 import { platform } from "../platform/installed.js";
 import type { NeonFetch, Platform } from "../platform/platform.js";
@@ -9,8 +10,6 @@ import type { AskingRequest } from "./asking-request.js";
 import { databaseUnavailable } from "./failures.js";
 import { withFixedForms } from "./fixed-forms.js";
 import { sendStatement } from "./send-statement.js";
-
-export type Database = ReturnType<typeof connect>;
 
 /** Postgres through Neon's HTTP driver, over whichever transport the platform has. */
 export function database(): Database {
@@ -66,7 +65,7 @@ function withoutIndentation({ sql, params }: Query): Query {
 
 type Client = NeonQueryFunction<false, false>;
 
-function connect({ postgres }: Platform) {
+function connect({ postgres }: Platform): Database {
   return withFixedForms(drizzle(neon(postgres.connectionString)));
 }
 

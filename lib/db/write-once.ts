@@ -1,5 +1,7 @@
+import { and, eq } from "drizzle-orm";
 import type { BatchItem, BatchResponse } from "drizzle-orm/batch";
-import type { Context } from "../context.js";
+import type { Context, IdempotencyKey } from "../context.js";
+import { AppError } from "../errors.js";
 import { violatesUnique } from "./failures.js";
 import { idempotencyKeys } from "./schema/user-data.js";
 
@@ -34,3 +36,20 @@ export async function writeOnce<T extends Statements>(
 }
 
 type Statements = [BatchItem<"pg">, ...BatchItem<"pg">[]];
+
+/**
+ * The id of what was written under the key before, or null. Throws `idempotency_mismatch` when it was
+ * another request.
+ */
+export async function findWritten(
+  ctx: Context,
+  { scope, key, bodyHash }: IdempotencyKey,
+): Promise<string | null> {
+  const [written] = await ctx.db
+    .select()
+    .from(idempotencyKeys)
+    .where(and(eq(idempotencyKeys.scope, scope), eq(idempotencyKeys.key, key)));
+  if (!written) return null;
+  if (written.bodyHash !== bodyHash) throw new AppError("idempotency_mismatch");
+  return written.resultId;
+}

@@ -1,11 +1,11 @@
-import { requestEnded, toldLate } from "../events/producer.js";
-import { type Ended, requestEvent } from "../events/request-event.js";
-import { takeOverDrain } from "../events/take-over.js";
+import { catchUp } from "../admission/catch-up.js";
 import { workFailed } from "../observability/log-lines/http.js";
 import type { RequestReport } from "../observability/request-report.js";
 import { tellSentry } from "../observability/tell-sentry.js";
-import { catchUp } from "../ops/gate/catch-up.js";
 import { doesRedisLag } from "../redis/lag.js";
+import { requestEnded, toldLate } from "../telemetry/producer.js";
+import { type Ended, requestEvent } from "../telemetry/request-event.js";
+import { takeOverDrain } from "../telemetry/take-over.js";
 import type { Exchange, Work } from "./exchange.js";
 
 /** Begin on the next turn of the event loop, when the reply is on its way. */

@@ -1,3 +1,6 @@
+import { blockMembers, requireServed } from "../admission/admission.js";
+import { effectiveRevokeAll } from "../admission/revoke-all.js";
+import { securityEvent } from "../audit/security-events.js";
 import type { OperatorKey } from "../auth/operator/operator-key.js";
 import {
   type KeptSession,
@@ -10,11 +13,9 @@ import { unprovenRefreshSession } from "../auth/token/refresh-token.js";
 import type { Context } from "../context.js";
 import { AppError } from "../errors.js";
 import { redisRefusesWrites } from "../observability/log-lines/stores.js";
-import { securityEvent } from "../observability/security-events.js";
-import { effectiveRevokeAll } from "../ops/gate/revoke-all.js";
-import { blockMembers, requireServed } from "../ops/gate/serve.js";
+import type { Count } from "../rate-limit/count.js";
 import { rateLimitHeaders } from "../rate-limit/headers.js";
-import { type Count, countRequest } from "../rate-limit/limiter.js";
+import { countRequest } from "../rate-limit/limiter.js";
 import { countLocally } from "../rate-limit/local-counts.js";
 import { readBlocks } from "../redis/blocks.js";
 import { roundTrip } from "../redis/client.js";

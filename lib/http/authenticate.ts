@@ -1,12 +1,12 @@
 import { errors } from "jose";
+import { securityEvent } from "../audit/security-events.js";
 import {
   type AccessClaims,
   type ShownClaims,
   unprovenSession,
 } from "../auth/token/access-token.js";
+import { equalSecrets } from "../crypto/secret.js";
 import { AppError } from "../errors.js";
-import { securityEvent } from "../observability/security-events.js";
-import { equalSecrets } from "../secret.js";
 import { bearerClaims, bearerToken, shownClaims } from "./bearer.js";
 import type { Endpoint } from "./endpoint.js";
 import type { Exchange } from "./exchange.js";

@@ -4,7 +4,7 @@ import type { KeyState, SessionAnswer } from "../auth/session/live-session.js";
 import type { AccessClaims, ShownClaims } from "../auth/token/access-token.js";
 import type { Actor, Context } from "../context.js";
 import type { ErrorCode } from "../errors.js";
-import type { Reservation } from "../rate-limit/limiter.js";
+import type { Reservation } from "../rate-limit/count.js";
 import type { PolicyName } from "../rate-limit/policies.js";
 import type { Upload } from "./multipart-body.js";
 

@@ -1,11 +1,11 @@
+import { securityEvent } from "../audit/security-events.js";
 import { isNamedSessionLive } from "../auth/session/named-session.js";
 import type { UnprovenSession } from "../auth/token/access-token.js";
 import type { Context } from "../context.js";
 import { AppError } from "../errors.js";
 import { limitedAddress } from "../ip-address.js";
-import { securityEvent } from "../observability/security-events.js";
+import type { Count } from "../rate-limit/count.js";
 import { secondsUntil } from "../rate-limit/headers.js";
-import type { Count } from "../rate-limit/limiter.js";
 import { localCounts } from "../rate-limit/local-counts.js";
 import type { PolicyName } from "../rate-limit/policies.js";
 import { isTrusted } from "./caller-address.js";

@@ -1,7 +1,7 @@
-import { AlreadyWritten } from "../db/write-once.js";
+import { AlreadyWritten, findWritten } from "../db/write-once.js";
 import { AppError, catalogue } from "../errors.js";
 import type { AnyInput, Endpoint } from "./endpoint.js";
-import { findWritten, idempotencyKeyOf } from "./idempotency.js";
+import { idempotencyKeyOf } from "./idempotency.js";
 import { giveBackLater } from "./limits.js";
 import { Reply, replyOf } from "./reply.js";
 

@@ -1,9 +1,7 @@
 import { createHash } from "node:crypto";
-import { and, eq } from "drizzle-orm";
 import type { Context, IdempotencyKey } from "../context.js";
-import { idempotencyKeys } from "../db/schema/user-data.js";
+import { keyedHash } from "../crypto/secret.js";
 import { AppError } from "../errors.js";
-import { keyedHash } from "../secret.js";
 
 /**
  * Bare, or in quotes as a structured field's string (RFC 8941) is written: visible ASCII, but for what has
@@ -36,21 +34,4 @@ export function idempotencyKeyOf(
     key: createHash("sha256").update(key).digest("base64url"),
     bodyHash: keyedHash(ctx.env, "idempotent-body", sent),
   };
-}
-
-/**
- * The id of what was written under the key before, or null. Throws `idempotency_mismatch` when it was
- * another request.
- */
-export async function findWritten(
-  ctx: Context,
-  { scope, key, bodyHash }: IdempotencyKey,
-): Promise<string | null> {
-  const [written] = await ctx.db
-    .select()
-    .from(idempotencyKeys)
-    .where(and(eq(idempotencyKeys.scope, scope), eq(idempotencyKeys.key, key)));
-  if (!written) return null;
-  if (written.bodyHash !== bodyHash) throw new AppError("idempotency_mismatch");
-  return written.resultId;
 }

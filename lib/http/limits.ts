@@ -1,23 +1,16 @@
+import { securityEvent } from "../audit/security-events.js";
 import type { Context } from "../context.js";
 import type { Env } from "../env.js";
 import { AppError } from "../errors.js";
-import type { LimitUse } from "../facts.js";
 import { limitedAddress } from "../ip-address.js";
 import { redisUnavailable } from "../observability/log-lines/stores.js";
-import { securityEvent } from "../observability/security-events.js";
 import { oncePer } from "../once-per.js";
 import { isRedisSkipped } from "../platform/redis-transport/breaker.js";
+import type { Count, Reservation, Subject } from "../rate-limit/count.js";
+import { takeReserved } from "../rate-limit/count.js";
 import { secondsUntil } from "../rate-limit/headers.js";
 import { limitedAccount } from "../rate-limit/limited-account.js";
-import {
-  type Count,
-  clear,
-  countRequest,
-  type Reservation,
-  refund,
-  type Subject,
-  takeReserved,
-} from "../rate-limit/limiter.js";
+import { clear, countRequest, refund } from "../rate-limit/limiter.js";
 import { countLocally, uncountLocally } from "../rate-limit/local-counts.js";
 import { type Limit, limitsOf, type PolicyName } from "../rate-limit/policies.js";
 import {
@@ -27,6 +20,7 @@ import {
 } from "../rate-limit/strict-fallback.js";
 import { roundTrip } from "../redis/client.js";
 import { writeRefusal } from "../redis/refused-writes.js";
+import type { LimitUse } from "../request-metrics.js";
 import { isTrusted } from "./caller-address.js";
 
 const redisAwaySeconds = 5;

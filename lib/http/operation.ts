@@ -1,9 +1,9 @@
 import * as z from "zod";
 import type { OperatorAct } from "../audit/audit.js";
+import { securityEvent } from "../audit/security-events.js";
 import type { Operator } from "../auth/operator/operator.js";
 import type { Context } from "../context.js";
 import type { ErrorCode } from "../errors.js";
-import { securityEvent } from "../observability/security-events.js";
 import { type Endpoint, endpoint } from "./endpoint.js";
 
 /** What a change by an operator answers. */

@@ -7,7 +7,7 @@ import {
 import type { Env } from "../env.js";
 import { AppError } from "../errors.js";
 import { limitedAddress } from "../ip-address.js";
-import type { Subject } from "../rate-limit/limiter.js";
+import type { Subject } from "../rate-limit/count.js";
 import type { Limit, PolicyName } from "../rate-limit/policies.js";
 import { shownSecret } from "./authenticate.js";
 import type { Client, Endpoint } from "./endpoint.js";

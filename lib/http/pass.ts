@@ -1,9 +1,9 @@
+import { blockMembers, requireServed } from "../admission/admission.js";
 import { type Operator, requireOperator } from "../auth/operator/operator.js";
 import { requireLiveSession } from "../auth/session/live-session.js";
 import type { AccessClaims, ShownClaims } from "../auth/token/access-token.js";
 import type { Context } from "../context.js";
 import { AppError, catalogue, type ErrorCode } from "../errors.js";
-import { blockMembers, requireServed } from "../ops/gate/serve.js";
 import { attemptFailed } from "../rate-limit/attempt-events.js";
 import { askRedis, blockableAddress } from "./ask-redis.js";
 import { authenticate, requireStepUp } from "./authenticate.js";

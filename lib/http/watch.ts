@@ -1,7 +1,7 @@
+import { securityEvent } from "../audit/security-events.js";
 import type { Context } from "../context.js";
 import { type AppError, catalogue } from "../errors.js";
 import { attacksIn } from "../observability/attack-patterns.js";
-import { securityEvent } from "../observability/security-events.js";
 import { isOriginRefused } from "./cors.js";
 import type { Exchange } from "./exchange.js";
 

@@ -1,7 +1,7 @@
 import { Webhook } from "standardwebhooks";
+import { securityEvent } from "../audit/security-events.js";
 import type { Context } from "../context.js";
 import { AppError } from "../errors.js";
-import { securityEvent } from "../observability/security-events.js";
 
 /** A webhook's delivery: `id` stays the same when the sender repeats it. */
 export interface WebhookDelivery {

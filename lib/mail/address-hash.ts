@@ -1,5 +1,5 @@
+import { keyedHash, keyedHashes } from "../crypto/secret.js";
 import type { Env } from "../env.js";
-import { keyedHash, keyedHashes } from "../secret.js";
 
 /** What stands for a canonical address where mails are counted and suppressed. */
 export function addressHash(env: Env, email: string): string {

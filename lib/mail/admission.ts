@@ -2,7 +2,7 @@ import { inArray, sql } from "drizzle-orm";
 import type { Context } from "../context.js";
 import { mailBudgets, outbox, suppressedAddresses } from "../db/schema/mail.js";
 import { addressHashes } from "./address-hash.js";
-import type { MailTemplate } from "./outbox.js";
+import type { MailTemplate } from "./mail.js";
 
 export type Admission = "admitted" | "budget" | "suppressed";
 

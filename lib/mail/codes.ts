@@ -1,7 +1,7 @@
 import { createHmac } from "node:crypto";
-import { crockford, readCrockford } from "../crockford.js";
+import { crockford, readCrockford } from "../crypto/crockford.js";
+import { dataKey, dataKeys, equalSecrets } from "../crypto/secret.js";
 import type { Env } from "../env.js";
-import { dataKey, dataKeys, equalSecrets } from "../secret.js";
 
 const codeBytes = 5;
 

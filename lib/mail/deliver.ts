@@ -13,7 +13,7 @@ import {
   mailWithheld,
 } from "../observability/log-lines/mail.js";
 import { admitMail } from "./admission.js";
-import type { Mail } from "./outbox.js";
+import type { Mail } from "./mail.js";
 import { handToProvider, type Outcome } from "./provider.js";
 import { renderMail } from "./templates.js";
 

@@ -1,33 +1,9 @@
-import { randomInt, randomUUID } from "node:crypto";
-import { setTimeout as sleep } from "node:timers/promises";
+import { randomUUID } from "node:crypto";
 import { type Placeholder, type SQL, sql } from "drizzle-orm";
 import type { Context } from "../context.js";
 import { outbox } from "../db/schema/mail.js";
 import { timestamp } from "../db/timestamp.js";
-import { deliver } from "./deliver.js";
-
-/** What is to be told to whom. */
-export interface Mail {
-  template: MailTemplate;
-  /** An address, or the account whose bound address is looked up when the mail is sent. */
-  to: { email: string } | { userId: string };
-  /** The row of `mail_codes` whose code the mail tells. */
-  codeId?: string;
-  /** The change of e-mail that the mail tells how to undo. */
-  undoId?: string;
-}
-
-export type MailTemplate =
-  | "verify_email"
-  | "address_taken"
-  | "sign_in_code"
-  | "reset_password"
-  | "password_changed"
-  | "confirm_new_email"
-  | "email_changed"
-  | "email_change_undone"
-  | "token_reuse"
-  | "second_factor_changed";
+import type { Mail, MailTemplate } from "./mail.js";
 
 /** After this a mail is of no use any more. */
 const lifeMs = 24 * 3_600_000;
@@ -77,22 +53,3 @@ export function noticeOf(ctx: Context, id: string, template: MailTemplate): Noti
 }
 
 export const newMailId = () => randomUUID();
-
-/** Send what was queued after the reply. What cannot be sent now is repeated by the clock. */
-export function deliverLater(ctx: Context, ...ids: string[]): void {
-  if (ctx.env.mail.apiKey) ctx.after(() => deliver(ctx, ids));
-}
-
-/**
- * The same for a mail that is sent only where an account has the address, at a random moment within
- * seconds: its work must not slow down the caller's next call, whose time would tell.
- */
-export function deliverUnnoticed(ctx: Context, id: string): void {
-  if (!ctx.env.mail.apiKey) return;
-  ctx.after(async () => {
-    await sleep(randomInt(unnoticedMs.min, unnoticedMs.max));
-    await deliver(ctx, [id]);
-  });
-}
-
-const unnoticedMs = { min: 500, max: 2000 } as const;

@@ -2,7 +2,7 @@ import * as z from "zod";
 import type { Env } from "../env.js";
 import { correlationHeader } from "../observability/external-call.js";
 import { post } from "../platform/keep-alive-http.js";
-import type { Message } from "./templates.js";
+import type { Message } from "./mail.js";
 
 /** What became of a mail that was handed to the provider. `reason` is a word, never the provider's text. */
 export type Outcome =

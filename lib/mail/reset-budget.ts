@@ -1,8 +1,8 @@
 import { type SQL, sql } from "drizzle-orm";
 import type { Context } from "../context.js";
+import { keyedHash } from "../crypto/secret.js";
 import { mailBudgets } from "../db/schema/mail.js";
 import { limitedAddress } from "../ip-address.js";
-import { keyedHash } from "../secret.js";
 
 /**
  * In any hour; to an e-mail address also the first in ten minutes, which is how long a code lives: somebody

@@ -1,14 +1,7 @@
 import type { Env } from "../env.js";
 import { mailCode } from "./codes.js";
-import type { Mail, MailTemplate } from "./outbox.js";
+import type { Mail, MailTemplate, Message } from "./mail.js";
 import { undoToken } from "./undo-token.js";
-
-/** A mail as it is read. */
-export interface Message {
-  subject: string;
-  text: string;
-  html: string;
-}
 
 /** From when until when what a mail tells is of use. */
 export interface Validity {

@@ -1,6 +1,6 @@
 import { createHmac } from "node:crypto";
+import { dataKey, dataKeys, equalSecrets } from "../crypto/secret.js";
 import type { Env } from "../env.js";
-import { dataKey, dataKeys, equalSecrets } from "../secret.js";
 
 const form = /^ue1\.([\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12})\.([\w-]{43})$/;
 

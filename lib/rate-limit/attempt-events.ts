@@ -1,7 +1,7 @@
+import { securityEvent } from "../audit/security-events.js";
 import type { Context } from "../context.js";
-import { securityEvent } from "../observability/security-events.js";
+import type { Count, Reservation } from "./count.js";
 import { countFailure, failuresOfRun } from "./failure-run.js";
-import type { Count, Reservation } from "./limiter.js";
 import type { LimitKind } from "./policies.js";
 
 const suspiciousFailures = 3;

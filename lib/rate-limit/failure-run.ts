@@ -1,7 +1,7 @@
 import type { Context } from "../context.js";
 import { roundTrip } from "../redis/client.js";
 import { script } from "../redis/round-trip.js";
-import type { Count, Reservation } from "./limiter.js";
+import type { Count, Reservation } from "./count.js";
 import type { LimitKind } from "./policies.js";
 
 export const failuresOfRun = 10;

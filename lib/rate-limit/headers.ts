@@ -1,4 +1,4 @@
-import type { Count } from "./limiter.js";
+import type { Count } from "./count.js";
 
 /**
  * The limit that is nearest to being used up, in the `X-RateLimit-*` headers (reset in epoch seconds)

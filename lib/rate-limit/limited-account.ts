@@ -1,5 +1,5 @@
+import { keyedHash } from "../crypto/secret.js";
 import type { Env } from "../env.js";
-import { keyedHash } from "../secret.js";
 
 /** What an account is limited by, from the canonical form of its address: it shows in Redis keys. */
 export function limitedAccount(env: Env, email: string): string {

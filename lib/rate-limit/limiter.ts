@@ -1,4 +1,5 @@
 import { type RoundTrip, script } from "../redis/round-trip.js";
+import type { Count, Reservation, Subject } from "./count.js";
 import {
   type DelayPass,
   forgetFailures,
@@ -6,31 +7,8 @@ import {
   grantPass,
   reserveAttempt,
 } from "./login-delay.js";
-import type { Limit, LimitKind } from "./policies.js";
+import type { Limit } from "./policies.js";
 import { countInWindows } from "./windows-in-redis.js";
-
-/** The values that a request is counted by. */
-export type Subject = Partial<Record<LimitKind, string>>;
-
-/** One counter that this request has been counted in. */
-export interface Count {
-  limit: Limit;
-  value: string;
-  allowed: boolean;
-  /** This request included; of a fixed window never more than its `max`. */
-  used: number;
-  remaining: number;
-  /** When the window or the delay ends, in ms since the epoch. */
-  resetsAtMs: number;
-  /** It was let past a delay by the pass of a reset, and is not counted. */
-  tookPass?: true;
-}
-
-/** What a request was counted in, and where: whatever is given back goes back there. */
-export interface Reservation {
-  counts: Count[];
-  countedIn: "redis" | "postgres";
-}
 
 /**
  * Count a request in every limit that applies to it, within `trip`. Rejects when Redis cannot answer:
@@ -54,13 +32,6 @@ export async function countRequest(
   ]);
   const counts = windows.flatMap((window, at) => (uses[at] ? [{ ...window, ...uses[at] }] : []));
   return [...counts, ...reserved];
-}
-
-/** What was reserved, once: no second reason gives the same back again. */
-export function takeReserved(reservation: Reservation): Reservation {
-  const taken = { ...reservation };
-  reservation.counts = [];
-  return taken;
 }
 
 /** Give back what was counted: nothing was tried, for another limit refused it or we failed. */

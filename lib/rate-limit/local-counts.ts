@@ -1,14 +1,8 @@
 import { oncePer } from "../once-per.js";
 import { platform } from "../platform/installed.js";
 import type { Platform } from "../platform/platform.js";
-import {
-  applying,
-  type Count,
-  counterKey,
-  type Subject,
-  windowCount,
-  windowOf,
-} from "./limiter.js";
+import type { Count, Subject } from "./count.js";
+import { applying, counterKey, windowCount, windowOf } from "./limiter.js";
 import type { Limit } from "./policies.js";
 
 /** About 4 MB. */

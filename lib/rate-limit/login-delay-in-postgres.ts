@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { eq, inArray, type SQL, sql } from "drizzle-orm";
 import type { Context } from "../context.js";
 import { loginDelays } from "../db/schema/limits.js";
-import type { Count, Subject } from "./limiter.js";
+import type { Count, Subject } from "./count.js";
 import { type DelayPass, delayCount, delayKey, passMs } from "./login-delay.js";
 import type { Limit } from "./policies.js";
 

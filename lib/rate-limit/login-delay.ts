@@ -1,5 +1,5 @@
 import { type RoundTrip, script } from "../redis/round-trip.js";
-import type { Count, Subject } from "./limiter.js";
+import type { Count, Subject } from "./count.js";
 import type { Limit } from "./policies.js";
 
 /** `rate:<policy>:<kind>:<value>`: one delay for each value, whatever the time. */

@@ -1,7 +1,8 @@
 import { sql } from "drizzle-orm";
 import type { Context } from "../context.js";
 import { rateLimits } from "../db/schema/limits.js";
-import { applying, type Count, type Subject, windowCount, windowOf } from "./limiter.js";
+import type { Count, Subject } from "./count.js";
+import { applying, windowCount, windowOf } from "./limiter.js";
 import type { DelayPass } from "./login-delay.js";
 import {
   forgetFailuresInPostgres,

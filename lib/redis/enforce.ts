@@ -7,7 +7,7 @@ export const enforceTimeoutMs = 3000;
 /**
  * Run a write to Redis that puts into force what Postgres records. When Redis does not take it, the
  * request's facts say so, `onFailure` logs it, this process goes by the record, and the record is written
- * into Redis again each second (`lib/ops/gate/catch-up.ts`). Never rejects.
+ * into Redis again each second (`lib/admission/catch-up.ts`). Never rejects.
  */
 export async function enforce(
   { facts }: Pick<Context, "facts">,

@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import type { Context } from "../context.js";
+import { keyedHash } from "../crypto/secret.js";
 import { AppError } from "../errors.js";
 import { redis } from "../redis/client.js";
-import { keyedHash } from "../secret.js";
 import { type Call, callToolkit } from "./call.js";
 import { type Keeping, operations } from "./operations.js";
 

@@ -1,12 +1,12 @@
 import { inArray } from "drizzle-orm";
 import * as z from "zod";
-import { canonicalEmail } from "../auth/email/address.js";
 import type { Context } from "../context.js";
 import { violatesUnique } from "../db/failures.js";
 import { users } from "../db/schema/accounts.js";
 import { suppressedAddresses, webhookEvents } from "../db/schema/mail.js";
 import { addressHash } from "../mail/address-hash.js";
 import { addressSuppressed } from "../observability/log-lines/mail.js";
+import { canonicalEmail } from "./email-address.js";
 
 const to = z.array(z.string().max(512)).max(50);
 

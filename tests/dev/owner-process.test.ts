@@ -6,12 +6,9 @@ import process from "node:process";
 import { Redis } from "@upstash/redis";
 import { afterEach, beforeEach, describe, expect, inject, it, vi } from "vitest";
 import { redisOverHttp } from "../../lib/platform/redis-transport/over-http.js";
-import {
-  type AttachedStores,
-  attachStores,
-} from "../../lib/platform/self-hosted/embedded-stores/attach.js";
-import { storesLock } from "../../lib/platform/self-hosted/embedded-stores/lock.js";
-import { connectForMigrations } from "../../lib/platform/self-hosted/migration-connection.js";
+import { type AttachedStores, attachStores } from "../../lib/self-hosted/embedded-stores/attach.js";
+import { storesLock } from "../../lib/self-hosted/embedded-stores/lock.js";
+import { connectForMigrations } from "../../lib/self-hosted/migration-connection.js";
 
 const program = [join(inject("builtProject"), ".vercel/self-hosted/embedded-stores.mjs")];
 let directory: string;

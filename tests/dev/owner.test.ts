@@ -4,9 +4,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { attachStores } from "../../lib/platform/self-hosted/embedded-stores/attach.js";
-import { storesLock } from "../../lib/platform/self-hosted/embedded-stores/lock.js";
-import { ownStores } from "../../lib/platform/self-hosted/embedded-stores/owner.js";
+import { attachStores } from "../../lib/self-hosted/embedded-stores/attach.js";
+import { storesLock } from "../../lib/self-hosted/embedded-stores/lock.js";
+import { ownStores } from "../../lib/self-hosted/embedded-stores/owner.js";
 
 const state = {
   pid: process.pid,

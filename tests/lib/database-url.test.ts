@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { isDatabaseUrl, isSentOverHttps, placeOf } from "../../lib/database-url.js";
 import { readEnv } from "../../lib/env.js";
-import { connectForMigrations } from "../../lib/platform/self-hosted/migration-connection.js";
+import { connectForMigrations } from "../../lib/self-hosted/migration-connection.js";
 
 const folder = "/var/run/postgresql";
 

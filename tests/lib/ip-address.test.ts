@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
+import { overlap } from "../../lib/admission/block-members.js";
 import { canonicalAddress, inNetworks } from "../../lib/ip-address.js";
-import { overlap } from "../../lib/ops/blocks/members.js";
 
 describe("an address", () => {
   it.each(["fe80::1%eth0", "fe80::1%eth0.100", "fe80::1%br-0a1b2c", "fe80::1%en:1"])(

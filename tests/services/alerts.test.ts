@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { deliverNotices } from "../../lib/ops/alerts/deliver-notices.js";
-import { evaluateAlerts } from "../../lib/ops/alerts/evaluate.js";
+import { deliverNotices } from "../../lib/alerts/deliver-notices.js";
+import { evaluateAlerts } from "../../lib/alerts/evaluate.js";
 import { requests, useAlerts } from "../support/alerts.js";
 import { useStores } from "../support/stores.js";
 import { times } from "../support/two-processes.js";

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import pg from "pg";
 import { describe, expect, it } from "vitest";
 import { migrateCommand } from "../../lib/db/migrations/command.js";
-import { connectForMigrations } from "../../lib/platform/self-hosted/migration-connection.js";
+import { connectForMigrations } from "../../lib/self-hosted/migration-connection.js";
 
 const serverUrl = process.env.TEST_DATABASE_URL ?? "";
 

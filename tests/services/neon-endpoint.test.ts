@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { postgresPool } from "../../lib/platform/postgres-transport/pool.js";
-import { startNeonEndpoint } from "../../lib/platform/self-hosted/embedded-stores/neon-endpoint.js";
+import { startNeonEndpoint } from "../../lib/self-hosted/embedded-stores/neon-endpoint.js";
 
 const connectionString = "postgresql://tester:secret@127.0.0.1/test";
 const headers = {

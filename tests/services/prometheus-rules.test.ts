@@ -2,9 +2,9 @@ import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, it, vi } from "vitest";
 import { parse, stringify } from "yaml";
+import type { Rule } from "../../lib/alerts/rule.js";
+import { findRule, type RuleName, rules } from "../../lib/alerts/rules.js";
 import { seriesName } from "../../lib/observability/metrics.js";
-import type { Rule } from "../../lib/ops/alerts/rule.js";
-import { findRule, type RuleName, rules } from "../../lib/ops/alerts/rules.js";
 import { firesInOurs, promtoolTests, type Scenario } from "../support/alert-scenario.js";
 import { promtool } from "../support/promtool.js";
 

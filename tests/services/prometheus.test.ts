@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { parse, stringify } from "yaml";
+import { ruleNames } from "../../lib/alerts/rules.js";
 import { metrics, seriesName } from "../../lib/observability/metrics.js";
-import { ruleNames } from "../../lib/ops/alerts/rules.js";
 import { version } from "../../lib/release.js";
 import { type PrometheusProcess, startPrometheus } from "../support/prometheus-process.js";
 import { promtool } from "../support/promtool.js";

@@ -1,9 +1,9 @@
 import pg from "pg";
 import { describe, expect, inject, it } from "vitest";
 import { readEnv } from "../../lib/env.js";
-import { examine } from "../../lib/ops/health.js";
+import { examine } from "../../lib/health/health.js";
 import { installPlatform } from "../../lib/platform/installed.js";
-import { openSelfHostedStores } from "../../lib/platform/self-hosted/stores.js";
+import { openSelfHostedStores } from "../../lib/self-hosted/stores.js";
 import { aContext } from "../support/context.js";
 import { useEnvironment } from "../support/environment.js";
 import { createDatabase } from "../support/real-stores.js";

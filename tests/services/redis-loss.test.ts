@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { sweepSessionKeys } from "../../lib/auth/session/sweep.js";
 import { env } from "../../lib/env.js";
 import { installPlatform } from "../../lib/platform/installed.js";
-import { openSelfHostedStores } from "../../lib/platform/self-hosted/stores.js";
+import { openSelfHostedStores } from "../../lib/self-hosted/stores.js";
 import { aContext } from "../support/context.js";
 import { useRedisServer } from "../support/redis-server.js";
 import { rotation, type Tokens, times, useTwoProcesses } from "../support/two-processes.js";

@@ -11,8 +11,8 @@ import { database } from "../../lib/db/database.js";
 import { migrateCommand } from "../../lib/db/migrations/command.js";
 import { readEnv } from "../../lib/env.js";
 import { installPlatform } from "../../lib/platform/installed.js";
-import { connectForMigrations } from "../../lib/platform/self-hosted/migration-connection.js";
-import { openSelfHostedStores } from "../../lib/platform/self-hosted/stores.js";
+import { connectForMigrations } from "../../lib/self-hosted/migration-connection.js";
+import { openSelfHostedStores } from "../../lib/self-hosted/stores.js";
 import { createDatabase } from "../support/real-stores.js";
 
 const serverUrl = new URL(process.env.TEST_DATABASE_URL ?? "");

@@ -1,11 +1,12 @@
 import { stringify } from "yaml";
 import { labelOf, summaryOf } from "../../dev/prometheus/alert-file.js";
+import { countedId, type Measures, minuteMs } from "../../lib/alerts/measures.js";
+import type { Condition, Counted, Rule, Where } from "../../lib/alerts/rule.js";
+import { runbookSlug } from "../../lib/alerts/rules.js";
+import { type Alert, step } from "../../lib/alerts/state-machine.js";
+import { isCounted, meanId, verdict } from "../../lib/alerts/verdict.js";
 import { variables } from "../../lib/env.js";
-import { countedId, type Measures, minuteMs, parseSeries } from "../../lib/ops/alerts/measures.js";
-import type { Condition, Counted, Rule, Where } from "../../lib/ops/alerts/rule.js";
-import { runbookSlug } from "../../lib/ops/alerts/rules.js";
-import { type Alert, step } from "../../lib/ops/alerts/state-machine.js";
-import { isCounted, meanId, verdict } from "../../lib/ops/alerts/verdict.js";
+import { parseSeries } from "../../lib/telemetry/series.js";
 
 /** What happens in the minutes from 0 on, under the names of `seriesName`. */
 export interface Scenario {

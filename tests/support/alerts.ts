@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, beforeEach } from "vitest";
 import { type PagerDutyEndpoint, startPagerDutyEndpoint } from "../../dev/pagerduty-endpoint.js";
 import { startWebhookEndpoint, type WebhookEndpoint } from "../../dev/webhook-endpoint.js";
+import { forgetOutage } from "../../lib/alerts/database-down.js";
+import { deliverNotices } from "../../lib/alerts/deliver-notices.js";
+import { type Evaluated, evaluateAlerts } from "../../lib/alerts/evaluate.js";
 import type { Context } from "../../lib/context.js";
 import { seriesName } from "../../lib/observability/metrics.js";
-import { forgetOutage } from "../../lib/ops/alerts/database-down.js";
-import { deliverNotices } from "../../lib/ops/alerts/deliver-notices.js";
-import { type Evaluated, evaluateAlerts } from "../../lib/ops/alerts/evaluate.js";
 import { aContext } from "./context.js";
 import { setEnvironment } from "./environment.js";
 import type { Stores } from "./stores.js";

@@ -3,7 +3,7 @@ import { waitUntil } from "@vercel/functions";
 import type { Context } from "../../lib/context.js";
 import { database } from "../../lib/db/database.js";
 import { env } from "../../lib/env.js";
-import { noFacts } from "../../lib/facts.js";
+import { noFacts } from "../../lib/request-metrics.js";
 
 /** What a request would hand to the domain, for tests of what no route calls by itself. */
 export function aContext(): Context {

@@ -1,4 +1,4 @@
-import { drainEvents } from "../../lib/events/drain.js";
+import { drainEvents } from "../../lib/telemetry/drain.js";
 import { aContext } from "./context.js";
 import type { Stores } from "./stores.js";
 

@@ -8,8 +8,8 @@ import { migrateUp, readMigrations } from "../../lib/db/migrations/migrations.js
 import type { SqlBackend } from "../../lib/platform/postgres-transport/neon-protocol.js";
 import { postgresOverHttp } from "../../lib/platform/postgres-transport/over-http.js";
 import { postgresPool } from "../../lib/platform/postgres-transport/pool.js";
-import { startNeonEndpoint } from "../../lib/platform/self-hosted/embedded-stores/neon-endpoint.js";
-import { openEmbeddedPostgres } from "../../lib/platform/self-hosted/embedded-stores/postgres.js";
+import { startNeonEndpoint } from "../../lib/self-hosted/embedded-stores/neon-endpoint.js";
+import { openEmbeddedPostgres } from "../../lib/self-hosted/embedded-stores/postgres.js";
 import { emptyWorkerRedis } from "./real-stores.js";
 
 declare module "vitest" {

@@ -1,8 +1,8 @@
 import { resolve } from "node:path";
 import { afterAll, beforeAll } from "vitest";
-import { routesFromFiles } from "../../lib/platform/server/routes.js";
-import { startServer } from "../../lib/platform/server/server.js";
-import { sourceFiles } from "../system/source-files.js";
+import { routesFromFiles } from "../../lib/self-hosted/server/routes.js";
+import { startServer } from "../../lib/self-hosted/server/server.js";
+import { sourceFiles } from "./source-files.js";
 
 /** Serve this test file's own functions, with its stores and environment, on a port. */
 export function useServedFunctions(): { readonly url: string } {

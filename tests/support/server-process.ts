@@ -51,4 +51,4 @@ export async function startServerProcess(
 }
 
 export const devServer = ["dev/run.mjs", "server"];
-export const builtServer = ["lib/platform/start.mjs"];
+export const builtServer = ["lib/self-hosted/start.mjs"];

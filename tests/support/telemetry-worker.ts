@@ -8,13 +8,13 @@ import { writeSync } from "node:fs";
 import process from "node:process";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Requester } from "@upstash/redis";
-import { drainEvents } from "../../lib/events/drain.js";
-import type { Entry } from "../../lib/events/stream.js";
 import { endpoint } from "../../lib/http/endpoint.js";
 import { route } from "../../lib/http/route.js";
 import { installPlatform, platform, storeTimeouts } from "../../lib/platform/installed.js";
 import { inProcessPostgres } from "../../lib/platform/postgres-transport/in-process.js";
 import { inProcessRedis } from "../../lib/platform/redis-transport/in-process.js";
+import { drainEvents } from "../../lib/telemetry/drain.js";
+import type { Entry } from "../../lib/telemetry/stream.js";
 import { aContext } from "./context.js";
 import { installWaitUntil, settled } from "./wait-until.js";
 

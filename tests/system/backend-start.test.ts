@@ -7,7 +7,7 @@ import type { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, describe, expect, it } from "vitest";
-import { routesFromFiles } from "../../lib/platform/server/routes.js";
+import { routesFromFiles } from "../../lib/self-hosted/server/routes.js";
 import { copyBuiltProject } from "../support/project-copy.js";
 import { startServerProcess } from "../support/server-process.js";
 

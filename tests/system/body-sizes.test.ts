@@ -4,7 +4,7 @@ import * as z from "zod";
 import { bodyBytesMaxOf } from "../../lib/http/endpoint.js";
 import { membersMax } from "../../lib/http/json-body.js";
 import type { Route } from "../../lib/http/route.js";
-import { sourceFiles } from "./source-files.js";
+import { sourceFiles } from "../support/source-files.js";
 
 type Schema = z.core.JSONSchema.JSONSchema;
 

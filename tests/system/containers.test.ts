@@ -25,7 +25,7 @@ describe("the container image", () => {
     expect(copied).toEqual([
       ".vercel/output",
       ".vercel/self-hosted",
-      "lib/platform/start.mjs",
+      "lib/self-hosted/start.mjs",
       "drizzle",
     ]);
     expect(linesOf(image, "COPY").every((line) => line.includes("--from=build"))).toBe(true);

@@ -4,8 +4,8 @@ import { Cron } from "croner";
 import { describe, expect, it } from "vitest";
 import { platformConfig, readProjectSettings } from "../../dev/build/platform-config.js";
 import type { Route } from "../../lib/http/route.js";
-import { scheduledJobs } from "../../lib/ops/cron/scheduled-jobs.js";
-import { sourceFiles } from "./source-files.js";
+import { scheduledJobs } from "../../lib/schedule/scheduled-jobs.js";
+import { sourceFiles } from "../support/source-files.js";
 
 const settings = readProjectSettings(readFileSync("vercel.json", "utf8"));
 const files = sourceFiles("api/cron");

@@ -1,15 +1,15 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { sourceFiles } from "./source-files.js";
+import { sourceFiles } from "../support/source-files.js";
 
 const readers = [
   "lib/env.ts",
-  "lib/ops/cli.ts",
-  "lib/platform/env-file.ts",
+  "lib/cli/ops.ts",
+  "lib/self-hosted/env-file.ts",
   // A release migrates before any function runs, with DATABASE_URL and no other variable.
   "lib/db/migrations/command.ts",
-  "lib/platform/self-hosted/migrate.ts",
-  "lib/platform/self-hosted/cron-secret.ts",
+  "lib/self-hosted/migrate.ts",
+  "lib/self-hosted/cron-secret.ts",
 ];
 
 describe("the process's environment", () => {

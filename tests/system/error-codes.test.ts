@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { catalogue } from "../../lib/errors.js";
-import { sourceFiles } from "./source-files.js";
+import { sourceFiles } from "../support/source-files.js";
 
 describe("the catalogue of errors", () => {
   const code = sourceFiles("lib", "api")

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { platformConfig, readProjectSettings } from "../../dev/build/platform-config.js";
-import { routesFromFiles } from "../../lib/platform/server/routes.js";
+import { routesFromFiles } from "../../lib/self-hosted/server/routes.js";
 
 describe("the platform's configuration", () => {
   // What `vercel build` (60.1.3) wrote for these files.

@@ -1,9 +1,9 @@
 import { resolve } from "node:path";
 import { describe, expect, it } from "vitest";
+import { routeGroups } from "../../lib/admission/route-groups.js";
 import type { Route } from "../../lib/http/route.js";
-import { routeGroups } from "../../lib/ops/flags/route-groups.js";
-import { routesFromFiles } from "../../lib/platform/server/routes.js";
-import { sourceFiles } from "./source-files.js";
+import { routesFromFiles } from "../../lib/self-hosted/server/routes.js";
+import { sourceFiles } from "../support/source-files.js";
 
 const files = sourceFiles("api");
 

@@ -45,7 +45,7 @@ describe("the self-hosted server", () => {
   let stores: Record<string, string>;
 
   const run = (environment: Record<string, string>) => {
-    const child = spawn(process.execPath, ["lib/platform/start.mjs"], {
+    const child = spawn(process.execPath, ["lib/self-hosted/start.mjs"], {
       cwd: root,
       env: { PATH: process.env.PATH, ...environment },
     });

@@ -1,4 +1,7 @@
-import { confirmEmailChange, EmailChangeConfirmation } from "../../../lib/auth/email/change.js";
+import {
+  confirmEmailChange,
+  EmailChangeConfirmation,
+} from "../../../lib/auth/email/change-email.js";
 import { endpoint } from "../../../lib/http/endpoint.js";
 import { route } from "../../../lib/http/route.js";
 import { getUser, User } from "../../../lib/user/user.js";

@@ -1,4 +1,4 @@
-import { EmailChange, requestEmailChange } from "../../../lib/auth/email/change.js";
+import { EmailChange, requestEmailChange } from "../../../lib/auth/email/change-email.js";
 import { endpoint } from "../../../lib/http/endpoint.js";
 import { route } from "../../../lib/http/route.js";
 

@@ -1,4 +1,4 @@
-import { EmailChangeUndo, undoEmailChange } from "../../../lib/auth/email/change-undo.js";
+import { EmailChangeUndo, undoEmailChange } from "../../../lib/auth/email/undo-email-change.js";
 import { endpoint } from "../../../lib/http/endpoint.js";
 import { route } from "../../../lib/http/route.js";
 

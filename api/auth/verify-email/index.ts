@@ -1,4 +1,4 @@
-import { Verification, verifyEmail } from "../../../lib/auth/email/verification.js";
+import { Verification, verifyEmail } from "../../../lib/auth/email/verify-email.js";
 import { endpoint } from "../../../lib/http/endpoint.js";
 import { route } from "../../../lib/http/route.js";
 import { User } from "../../../lib/user/user.js";

@@ -1,4 +1,4 @@
-import { resendVerification } from "../../../lib/auth/email/verification.js";
+import { resendVerification } from "../../../lib/auth/email/verify-email.js";
 import { endpoint } from "../../../lib/http/endpoint.js";
 import { route } from "../../../lib/http/route.js";
 

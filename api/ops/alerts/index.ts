@@ -1,6 +1,6 @@
+import { Alerts, listAlerts } from "../../../lib/alerts/list-alerts.js";
 import { operatorRead } from "../../../lib/http/operation.js";
 import { route } from "../../../lib/http/route.js";
-import { Alerts, listAlerts } from "../../../lib/ops/alerts/list-alerts.js";
 
 const GET = operatorRead({
   summary: "How every alert stands, those that fire first.",

@@ -1,6 +1,6 @@
+import { listRules, Rules } from "../../../lib/alerts/list-rules.js";
 import { operatorRead } from "../../../lib/http/operation.js";
 import { route } from "../../../lib/http/route.js";
-import { listRules, Rules } from "../../../lib/ops/alerts/list-rules.js";
 
 const GET = operatorRead({
   summary: "What every rule says now, with the age of what it is judged by.",

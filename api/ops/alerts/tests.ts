@@ -1,8 +1,8 @@
+import { findRule } from "../../../lib/alerts/rules.js";
+import { channelOfTest, RuleName, testAlert } from "../../../lib/alerts/test-alert.js";
 import { AppError } from "../../../lib/errors.js";
 import { operatorChange } from "../../../lib/http/operation.js";
 import { route } from "../../../lib/http/route.js";
-import { channelOfTest, RuleName, testAlert } from "../../../lib/ops/alerts/operate.js";
-import { findRule } from "../../../lib/ops/alerts/rules.js";
 
 const POST = operatorChange({
   summary: "Send a marked notice of a rule end to end; it resolves by itself.",

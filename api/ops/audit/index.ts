@@ -1,6 +1,6 @@
 import { operatorRead } from "../../../lib/http/operation.js";
 import { route } from "../../../lib/http/route.js";
-import { AuditQuery, AuditRow, listAudit } from "../../../lib/ops/audit-log.js";
+import { AuditQuery, AuditRow, listAudit } from "../../../lib/operations/audit-log.js";
 import { pageOf } from "../../../lib/page.js";
 
 const GET = operatorRead({

@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { operatorRead } from "../../../lib/http/operation.js";
 import { route } from "../../../lib/http/route.js";
-import { AuditVerdict, verifyAuditNow } from "../../../lib/ops/audit-verification.js";
+import { AuditVerdict, verifyAuditNow } from "../../../lib/operations/audit-verification.js";
 
 const GET = operatorRead({
   summary: "Compare the audit log with its seals, and with one that was seen elsewhere.",

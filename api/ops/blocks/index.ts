@@ -1,13 +1,13 @@
 import * as z from "zod";
-import { operatorChange, operatorRead } from "../../../lib/http/operation.js";
-import { route } from "../../../lib/http/route.js";
 import {
   BlockShown,
   listBlocks,
   NewBlock,
   planBlock,
   setBlock,
-} from "../../../lib/ops/blocks/block.js";
+} from "../../../lib/admission/block.js";
+import { operatorChange, operatorRead } from "../../../lib/http/operation.js";
+import { route } from "../../../lib/http/route.js";
 
 const GET = operatorRead({
   summary: "Who is kept out, by whom, why and until when.",

@@ -1,6 +1,6 @@
 import { operatorChange } from "../../../lib/http/operation.js";
 import { route } from "../../../lib/http/route.js";
-import { BreakerSetting, changeBreaker } from "../../../lib/ops/breakers.js";
+import { BreakerSetting, changeBreaker } from "../../../lib/operations/breakers.js";
 
 const PUT = operatorChange({
   summary: "Hold a circuit breaker open or closed, or let it decide by itself again.",

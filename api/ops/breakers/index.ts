@@ -1,6 +1,6 @@
 import { operatorRead } from "../../../lib/http/operation.js";
 import { route } from "../../../lib/http/route.js";
-import { Breakers, listBreakers } from "../../../lib/ops/breakers.js";
+import { Breakers, listBreakers } from "../../../lib/operations/breakers.js";
 
 const GET = operatorRead({
   summary: "Where the circuit breakers stand, and whether somebody holds them.",

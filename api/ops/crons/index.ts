@@ -1,6 +1,6 @@
 import { operatorRead } from "../../../lib/http/operation.js";
 import { route } from "../../../lib/http/route.js";
-import { CronsShown, listCrons } from "../../../lib/ops/cron/operate.js";
+import { CronsShown, listCrons } from "../../../lib/schedule/cron-status.js";
 
 const GET = operatorRead({
   summary: "The jobs of the clock, what they missed, and their last runs.",

@@ -1,6 +1,6 @@
 import { operatorRead } from "../../../lib/http/operation.js";
 import { route } from "../../../lib/http/route.js";
-import { DatabaseState, databaseState } from "../../../lib/ops/state/database-state.js";
+import { DatabaseState, databaseState } from "../../../lib/operations/state/database-state.js";
 
 const GET = operatorRead({
   summary: "How full Postgres is, and who is connected.",

@@ -1,6 +1,6 @@
 import { operatorRead } from "../../../lib/http/operation.js";
 import { route } from "../../../lib/http/route.js";
-import { SlowStatements, slowStatements } from "../../../lib/ops/state/database-state.js";
+import { SlowStatements, slowStatements } from "../../../lib/operations/state/database-state.js";
 
 const GET = operatorRead({
   summary: "The statements that cost Postgres most, without values.",

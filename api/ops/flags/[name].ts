@@ -1,9 +1,9 @@
+import { FlagChange, FlagName, planFlag, setFlag } from "../../../lib/admission/change-flag.js";
+import type { FlagRow } from "../../../lib/admission/flags.js";
 import { AppError } from "../../../lib/errors.js";
 import { operatorChange } from "../../../lib/http/operation.js";
 import { route } from "../../../lib/http/route.js";
-import { FlagChange, FlagName, planFlag, setFlag } from "../../../lib/ops/flags/change.js";
-import type { FlagRow } from "../../../lib/ops/flags/flags.js";
-import { impactOfSwitchingOff } from "../../../lib/ops/flags/impact.js";
+import { impactOfSwitchingOff } from "../../../lib/operations/flag-impact.js";
 
 const PUT = operatorChange({
   summary: "Switch a group of routes or a feature on or off, or say who has it.",

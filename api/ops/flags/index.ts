@@ -1,7 +1,7 @@
 import * as z from "zod";
+import { FlagShown, listFlags } from "../../../lib/admission/change-flag.js";
 import { operatorRead } from "../../../lib/http/operation.js";
 import { route } from "../../../lib/http/route.js";
-import { FlagShown, listFlags } from "../../../lib/ops/flags/change.js";
 
 const GET = operatorRead({
   summary: "Every kill switch and feature flag.",

@@ -6,7 +6,7 @@ import {
   listIncidents,
   openIncident,
   Severity,
-} from "../../../lib/ops/incidents/incident.js";
+} from "../../../lib/operations/incidents/incident.js";
 
 const GET = operatorRead({
   summary: "The newest incidents.",

@@ -1,6 +1,6 @@
 import { operatorRead } from "../../../lib/http/operation.js";
 import { route } from "../../../lib/http/route.js";
-import { JobsShown, listJobs } from "../../../lib/ops/jobs.js";
+import { JobsShown, listJobs } from "../../../lib/operations/jobs.js";
 
 const GET = operatorRead({
   summary: "Jobs that were given up, and those that wait.",

@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { endpoint } from "../../../lib/http/endpoint.js";
 import { route } from "../../../lib/http/route.js";
-import { inspectToken, TokenInspected } from "../../../lib/ops/jwt.js";
+import { inspectToken, TokenInspected } from "../../../lib/operations/jwt.js";
 
 const POST = endpoint({
   summary:

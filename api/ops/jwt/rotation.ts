@@ -1,6 +1,6 @@
 import { operatorRead } from "../../../lib/http/operation.js";
 import { route } from "../../../lib/http/route.js";
-import { RotationState, rotationState } from "../../../lib/ops/jwt.js";
+import { RotationState, rotationState } from "../../../lib/operations/jwt.js";
 
 const GET = operatorRead({
   summary: "Which keys sign, verify and seal, by their public names, and what hangs on each.",

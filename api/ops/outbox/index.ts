@@ -1,6 +1,6 @@
 import { operatorRead } from "../../../lib/http/operation.js";
 import { route } from "../../../lib/http/route.js";
-import { OutboxShown, showOutbox } from "../../../lib/ops/outbox.js";
+import { OutboxShown, showOutbox } from "../../../lib/operations/outbox.js";
 
 const GET = operatorRead({
   summary: "Mails and notices that wait, and those that could not be sent.",

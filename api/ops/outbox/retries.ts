@@ -1,6 +1,6 @@
 import { operatorChange } from "../../../lib/http/operation.js";
 import { route } from "../../../lib/http/route.js";
-import { countFailed, retryFailed } from "../../../lib/ops/outbox.js";
+import { countFailed, retryFailed } from "../../../lib/operations/outbox.js";
 
 const POST = operatorChange({
   summary: "Have every mail and notice that failed tried again.",

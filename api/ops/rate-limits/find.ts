@@ -1,8 +1,8 @@
 import * as z from "zod";
 import { endpoint } from "../../../lib/http/endpoint.js";
 import { route } from "../../../lib/http/route.js";
-import { Counters, countersOf } from "../../../lib/ops/rate-limits/counters.js";
-import { Limited, limitedSubject } from "../../../lib/ops/rate-limits/subject.js";
+import { Counters, countersOf } from "../../../lib/operations/rate-limits/counters.js";
+import { Limited, limitedSubject } from "../../../lib/operations/rate-limits/subject.js";
 
 const POST = endpoint({
   summary: "What an IP address, a user, a session or an e-mail address was counted by.",

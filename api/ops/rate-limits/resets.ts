@@ -1,7 +1,7 @@
 import { operatorChange } from "../../../lib/http/operation.js";
 import { route } from "../../../lib/http/route.js";
-import { clearLimits } from "../../../lib/ops/rate-limits/clear.js";
-import { Limited } from "../../../lib/ops/rate-limits/subject.js";
+import { clearLimits } from "../../../lib/operations/rate-limits/clear.js";
+import { Limited } from "../../../lib/operations/rate-limits/subject.js";
 
 const POST = operatorChange({
   summary: "Forget what an IP address, a user, a session or an e-mail address was counted by.",

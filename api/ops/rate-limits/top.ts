@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { operatorRead } from "../../../lib/http/operation.js";
 import { route } from "../../../lib/http/route.js";
-import { By, TopLimited, topLimited } from "../../../lib/ops/rate-limits/top.js";
+import { By, TopLimited, topLimited } from "../../../lib/operations/rate-limits/top.js";
 
 const GET = operatorRead({
   summary: "Who or what limits refused most in the last hour.",

@@ -1,6 +1,6 @@
 import { operatorChange } from "../../../lib/http/operation.js";
 import { route } from "../../../lib/http/route.js";
-import { rebuildRedis } from "../../../lib/ops/state/rebuild-redis.js";
+import { rebuildRedis } from "../../../lib/operations/state/rebuild-redis.js";
 
 const POST = operatorChange({
   summary: "Write flags, blocks and the gate into Redis again. It signs nobody in or out.",

@@ -1,6 +1,6 @@
 import { operatorRead } from "../../../lib/http/operation.js";
 import { route } from "../../../lib/http/route.js";
-import { SessionShown, showSession } from "../../../lib/ops/sessions.js";
+import { SessionShown, showSession } from "../../../lib/operations/sessions.js";
 
 const GET = operatorRead({
   summary: "One session, as Postgres records it and Redis holds it. 404 for an unknown one.",

@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { operatorRead } from "../../../lib/http/operation.js";
 import { route } from "../../../lib/http/route.js";
-import { listSessionsOf, SessionSeen } from "../../../lib/ops/sessions.js";
+import { listSessionsOf, SessionSeen } from "../../../lib/operations/sessions.js";
 
 const GET = operatorRead({
   summary: "A user's sessions, newest first, those that have ended included.",

@@ -1,5 +1,5 @@
 /**
- * Stands in for lib/events/producer.ts in a build that tells nobody of its requests, beside which the
+ * Stands in for lib/telemetry/producer.ts in a build that tells nobody of its requests, beside which the
  * bench measures what telling costs.
  */
 export function requestBegan(): void {}

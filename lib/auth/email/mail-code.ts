@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { and, eq, gt, inArray, lt, type SQL, sql } from "drizzle-orm";
 import * as z from "zod";
 import type { Context } from "../../context.js";
+import { keyedHash, keyedHashes } from "../../crypto/secret.js";
 import { lacksRequiredRow, violatesUnique } from "../../db/failures.js";
 import { users } from "../../db/schema/accounts.js";
 import { mailCodes, outbox } from "../../db/schema/mail.js";
@@ -9,8 +10,7 @@ import { timestamp } from "../../db/timestamp.js";
 import type { Env } from "../../env.js";
 import { AppError } from "../../errors.js";
 import { isMailCode } from "../../mail/codes.js";
-import type { MailTemplate } from "../../mail/outbox.js";
-import { keyedHash, keyedHashes } from "../../secret.js";
+import type { MailTemplate } from "../../mail/mail.js";
 
 export type CodePurpose = "verify_email" | "sign_in" | "reset_password" | "change_email";
 

@@ -6,7 +6,7 @@ import { secondFactors } from "../../db/schema/security.js";
 import { timestamp } from "../../db/timestamp.js";
 import { AppError } from "../../errors.js";
 import { newMailId, noticeOf, queueNotice } from "../../mail/outbox.js";
-import { secondFactorChanged } from "../second-factor/change.js";
+import { secondFactorChanged } from "../second-factor/factor-change.js";
 import { lockAccount, type RevocationReason } from "../session/session.js";
 import { enforceEndsOf } from "../session/sweep.js";
 import { type Operator, requireAdmin } from "./operator.js";

@@ -1,11 +1,11 @@
 import { randomUUID } from "node:crypto";
+import { deliverNotices } from "../../alerts/deliver-notices.js";
+import { alertKey, noticeOf, queueNotice } from "../../alerts/notice.js";
 import { auditRow } from "../../audit/audit.js";
+import { securityEvent } from "../../audit/security-events.js";
 import type { Context } from "../../context.js";
 import { AppError } from "../../errors.js";
 import { breakGlassUnrecorded } from "../../observability/log-lines/security.js";
-import { securityEvent } from "../../observability/security-events.js";
-import { deliverNotices } from "../../ops/alerts/deliver-notices.js";
-import { alertKey, noticeOf, queueNotice } from "../../ops/alerts/notice.js";
 import type { Operation, Operator } from "./operator.js";
 
 /** Who operates by the break-glass token: nobody knows which person that is. */

@@ -1,8 +1,8 @@
+import { securityEvent } from "../../audit/security-events.js";
 import type { Context } from "../../context.js";
+import { equalSecrets } from "../../crypto/secret.js";
 import type { Env } from "../../env.js";
 import { AppError } from "../../errors.js";
-import { securityEvent } from "../../observability/security-events.js";
-import { equalSecrets } from "../../secret.js";
 import { breakGlass } from "./break-glass.js";
 import type { Operation, Operator } from "./operator.js";
 import { isInScope, readOperatorToken, verifyOperatorToken } from "./operator-token.js";

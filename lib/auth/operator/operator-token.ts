@@ -2,13 +2,13 @@ import { randomBytes } from "node:crypto";
 import { and, desc, eq, isNull, lt, or, sql } from "drizzle-orm";
 import * as z from "zod";
 import { auditIfAny, auditRow } from "../../audit/audit.js";
+import { securityEvent } from "../../audit/security-events.js";
 import type { Context } from "../../context.js";
+import { equalSecrets, namedHashes } from "../../crypto/secret.js";
 import { lacksRequiredRow, violatesUnique } from "../../db/failures.js";
 import { operatorTokens } from "../../db/schema/operators.js";
 import { timestamp } from "../../db/timestamp.js";
 import { AppError } from "../../errors.js";
-import { securityEvent } from "../../observability/security-events.js";
-import { equalSecrets, namedHashes } from "../../secret.js";
 import { type Operation, type Operator, requireAdmin } from "./operator.js";
 import { lockRoles, stillDecides } from "./role.js";
 

@@ -1,6 +1,6 @@
+import { securityEvent } from "../../audit/security-events.js";
 import type { Actor, Context } from "../../context.js";
 import { AppError } from "../../errors.js";
-import { securityEvent } from "../../observability/security-events.js";
 import type { AccessClaims } from "../token/access-token.js";
 
 /** What an endpoint of the operators is about: a scope of tokens is one of these, or all of a kind. */

@@ -3,7 +3,7 @@ import * as z from "zod";
 import type { Context, Role } from "../../context.js";
 import { users } from "../../db/schema/accounts.js";
 import { AppError } from "../../errors.js";
-import { canonicalEmail } from "../email/address.js";
+import { canonicalEmail } from "../../user/email-address.js";
 import { confirmedSecret } from "../second-factor/second-factor.js";
 
 /** An account as operators name it: its id, or its confirmed address, which goes in bodies only. */

@@ -2,17 +2,22 @@ import { randomUUID } from "node:crypto";
 import { and, eq, isNotNull, isNull, sql } from "drizzle-orm";
 import * as z from "zod";
 import type { Actor, Context, Role } from "../../context.js";
+import { seal, unseal } from "../../crypto/sealed.js";
 import { recoveryCodes, secondFactors } from "../../db/schema/security.js";
 import { timestamp } from "../../db/timestamp.js";
 import { writeOnce } from "../../db/write-once.js";
 import { AppError } from "../../errors.js";
 import { newMailId } from "../../mail/outbox.js";
 import { redisUnavailable } from "../../observability/log-lines/stores.js";
-import { seal, unseal } from "../../sealed.js";
 import { lockAccount } from "../session/session.js";
 import { changeSessionRole, deleteSessionKeys } from "../session/session-keys.js";
 import type { AccessClaims } from "../token/access-token.js";
-import { type Changed, consequencesOf, findFactorAccount, secondFactorChanged } from "./change.js";
+import {
+  type Changed,
+  consequencesOf,
+  findFactorAccount,
+  secondFactorChanged,
+} from "./factor-change.js";
 import { newRecoveryCodes, type RecoveryCodes, storeRecoveryCodes } from "./recovery-code-set.js";
 import { sealedFor } from "./second-factor.js";
 import { newTotpSecret, otpauthUrl, readTotpCode, totpStep } from "./totp.js";

@@ -8,7 +8,7 @@ import { timestamp } from "../../db/timestamp.js";
 import { writeOnce } from "../../db/write-once.js";
 import { AppError } from "../../errors.js";
 import { newMailId, noticeOf, queueNotice } from "../../mail/outbox.js";
-import { findFactorAccount, secondFactorChanged } from "./change.js";
+import { findFactorAccount, secondFactorChanged } from "./factor-change.js";
 import { recoveryCodeHash, recoveryCodesOf } from "./recovery-codes.js";
 
 export const RecoveryCodes = z.strictObject({ recoveryCodes: z.array(z.string()).length(10) });

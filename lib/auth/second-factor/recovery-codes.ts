@@ -1,7 +1,7 @@
 import { createHmac } from "node:crypto";
-import { crockford, readCrockford } from "../../crockford.js";
+import { crockford, readCrockford } from "../../crypto/crockford.js";
+import { dataKey, namedHashes } from "../../crypto/secret.js";
 import type { Env } from "../../env.js";
-import { dataKey, namedHashes } from "../../secret.js";
 
 const codesInSet = 10;
 /** 80 bits: beyond guessing, even for somebody who has the hashes and the key. */

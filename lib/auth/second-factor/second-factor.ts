@@ -1,14 +1,15 @@
 import { and, eq, isNotNull, lt, sql } from "drizzle-orm";
 import * as z from "zod";
 import { auditIfAny } from "../../audit/audit.js";
+import { securityEvent } from "../../audit/security-events.js";
 import type { Context } from "../../context.js";
+import { isSealedUnderCurrent, seal, unseal } from "../../crypto/sealed.js";
 import { users } from "../../db/schema/accounts.js";
 import { recoveryCodes, secondFactors } from "../../db/schema/security.js";
 import { timestamp } from "../../db/timestamp.js";
 import { AppError } from "../../errors.js";
-import { deliverLater, newMailId, noticeOf, queueNotice } from "../../mail/outbox.js";
-import { securityEvent } from "../../observability/security-events.js";
-import { isSealedUnderCurrent, seal, unseal } from "../../sealed.js";
+import { deliverLater } from "../../mail/deliver-later.js";
+import { newMailId, noticeOf, queueNotice } from "../../mail/outbox.js";
 import { byPassword } from "../session/sign-in.js";
 import { recoveryCodeHashes } from "./recovery-codes.js";
 import { readTotpCode, totpStep } from "./totp.js";

@@ -1,13 +1,14 @@
 import { createHash } from "node:crypto";
 import { sql } from "drizzle-orm";
 import * as z from "zod";
+import { type SecurityEvent, securityEvent } from "../../audit/security-events.js";
 import type { Context } from "../../context.js";
 import { preparedSql } from "../../db/database.js";
 import { sessions, users } from "../../db/schema/accounts.js";
 import { msOf } from "../../db/timestamp.js";
 import { AppError } from "../../errors.js";
-import { deliverLater, newMailId, queueNotice } from "../../mail/outbox.js";
-import { type SecurityEvent, securityEvent } from "../../observability/security-events.js";
+import { deliverLater } from "../../mail/deliver-later.js";
+import { newMailId, queueNotice } from "../../mail/outbox.js";
 import { roundTrip } from "../../redis/client.js";
 import { userFromJson } from "../../user/user.js";
 import type { RefreshClaims } from "../token/refresh-token.js";

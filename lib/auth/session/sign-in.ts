@@ -1,14 +1,16 @@
 import { and, eq, type SQL } from "drizzle-orm";
 import type { BatchItem } from "drizzle-orm/batch";
+import { securityEvent } from "../../audit/security-events.js";
 import type { Context } from "../../context.js";
 import { lacksRequiredRow } from "../../db/failures.js";
 import { users } from "../../db/schema/accounts.js";
 import { writeOnce } from "../../db/write-once.js";
 import { AppError } from "../../errors.js";
 import { sessionKeysUndeleted } from "../../observability/log-lines/sessions.js";
-import { securityEvent } from "../../observability/security-events.js";
 import { attemptSucceeded } from "../../rate-limit/attempt-events.js";
-import { forgive, type Reservation, takeReserved } from "../../rate-limit/limiter.js";
+import type { Reservation } from "../../rate-limit/count.js";
+import { takeReserved } from "../../rate-limit/count.js";
+import { forgive } from "../../rate-limit/limiter.js";
 import { forgiveInPostgres } from "../../rate-limit/strict-fallback.js";
 import { roundTrip } from "../../redis/client.js";
 import { enforce, enforceTimeoutMs } from "../../redis/enforce.js";

@@ -1,9 +1,9 @@
 import { createHmac, createSecretKey, randomUUID } from "node:crypto";
 import { decodeJwt, decodeProtectedHeader, errors, type JWTPayload, jwtVerify } from "jose";
+import { keyId } from "../../crypto/secret.js";
 import type { Env } from "../../env.js";
 import { AppError } from "../../errors.js";
 import { oncePer } from "../../once-per.js";
-import { keyId } from "../../secret.js";
 import { VerifiedTokens } from "./verified-tokens.js";
 
 /** What a verified access token says. It carries no role: that is read from the session. */

@@ -1,8 +1,8 @@
 import { createHmac, createSecretKey, type KeyObject, timingSafeEqual } from "node:crypto";
+import { deriveKey, keyId } from "../../crypto/secret.js";
 import { type Env, env } from "../../env.js";
 import { AppError } from "../../errors.js";
 import { oncePer } from "../../once-per.js";
-import { deriveKey, keyId } from "../../secret.js";
 import type { UnprovenSession } from "./access-token.js";
 
 /** What a genuine refresh token names. */

@@ -46,7 +46,7 @@ export const cronCursors = pgTable("cron_cursors", {
   position: text("position").notNull(),
 });
 
-/** Work that is to be done once, later: see `lib/jobs/`. */
+/** Work that is to be done once, later: see `lib/queue/`. */
 export const jobs = pgTable(
   "jobs",
   {

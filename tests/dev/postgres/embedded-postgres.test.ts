@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import {
   type EmbeddedPostgres,
   openEmbeddedPostgres,
-} from "../../../lib/platform/self-hosted/embedded-stores/postgres.js";
+} from "../../../lib/self-hosted/embedded-stores/postgres.js";
 
 const statement = (text: string) => ({ text, params: [] });
 const plain = { isolationLevel: undefined, readOnly: false, deferrable: false };

@@ -1,6 +1,6 @@
 // Writes numbered batches into the database of a directory, and each number to stdout once committed.
 import { writeSync } from "node:fs";
-import { openEmbeddedPostgres } from "../../../lib/platform/self-hosted/embedded-stores/postgres.js";
+import { openEmbeddedPostgres } from "../../../lib/self-hosted/embedded-stores/postgres.js";
 
 const { backend } = await openEmbeddedPostgres({ directory: process.argv[2] ?? "" });
 await backend.query({ text: "CREATE TABLE written (n int)", params: [] });

@@ -1,7 +1,7 @@
 import { neon } from "@neondatabase/serverless";
 import { afterEach, describe, expect, it } from "vitest";
 import type { SqlBackend } from "../../../lib/platform/postgres-transport/neon-protocol.js";
-import { startNeonEndpoint } from "../../../lib/platform/self-hosted/embedded-stores/neon-endpoint.js";
+import { startNeonEndpoint } from "../../../lib/self-hosted/embedded-stores/neon-endpoint.js";
 import "./served-database.js";
 
 const connectionString = "postgresql://tester:secret@127.0.0.1/test";

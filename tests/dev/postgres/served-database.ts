@@ -1,7 +1,7 @@
 import { neonConfig } from "@neondatabase/serverless";
 import { postgresPool } from "../../../lib/platform/postgres-transport/pool.js";
-import { startNeonEndpoint } from "../../../lib/platform/self-hosted/embedded-stores/neon-endpoint.js";
-import { openEmbeddedPostgres } from "../../../lib/platform/self-hosted/embedded-stores/postgres.js";
+import { startNeonEndpoint } from "../../../lib/self-hosted/embedded-stores/neon-endpoint.js";
+import { openEmbeddedPostgres } from "../../../lib/self-hosted/embedded-stores/postgres.js";
 import { createRealDatabase } from "./real-database.js";
 
 export interface ServedDatabase {

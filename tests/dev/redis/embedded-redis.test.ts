@@ -6,7 +6,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { RedisBackend } from "../../../lib/platform/redis-transport/upstash-protocol.js";
-import { openEmbeddedRedis } from "../../../lib/platform/self-hosted/embedded-stores/redis.js";
+import { openEmbeddedRedis } from "../../../lib/self-hosted/embedded-stores/redis.js";
 
 let directory: string;
 let file: string;

@@ -1,7 +1,7 @@
 import process from "node:process";
 import { openRealRedis } from "../../../dev/stores/real-redis.js";
-import { openEmbeddedRedis } from "../../../lib/platform/self-hosted/embedded-stores/redis.js";
-import { startUpstashEndpoint } from "../../../lib/platform/self-hosted/embedded-stores/upstash-endpoint.js";
+import { openEmbeddedRedis } from "../../../lib/self-hosted/embedded-stores/redis.js";
+import { startUpstashEndpoint } from "../../../lib/self-hosted/embedded-stores/upstash-endpoint.js";
 
 export const realUrl = process.env.TEST_REDIS_URL;
 

@@ -1,7 +1,7 @@
 import { type AddressInfo, createServer } from "node:net";
 import { describe, expect, it } from "vitest";
 import { openRealRedis } from "../../../dev/stores/real-redis.js";
-import { openEmbeddedRedis } from "../../../lib/platform/self-hosted/embedded-stores/redis.js";
+import { openEmbeddedRedis } from "../../../lib/self-hosted/embedded-stores/redis.js";
 
 describe("a real Redis server", () => {
   it("is used over its own protocol", async () => {

@@ -1,5 +1,5 @@
 // A process that owns a Redis file until it is killed.
-import { openEmbeddedRedis } from "../../../lib/platform/self-hosted/embedded-stores/redis.js";
+import { openEmbeddedRedis } from "../../../lib/self-hosted/embedded-stores/redis.js";
 
 const store = await openEmbeddedRedis({ file: process.argv[2] ?? "" });
 await store.backend.call(["SET", "first", "kept"]);

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import {
   type EmbeddedRedis,
   openEmbeddedRedis,
-} from "../../../lib/platform/self-hosted/embedded-stores/redis.js";
+} from "../../../lib/self-hosted/embedded-stores/redis.js";
 
 describe("the embedded Redis' own port", () => {
   const directory = mkdtempSync(join(tmpdir(), "resp-port-"));

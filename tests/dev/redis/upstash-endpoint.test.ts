@@ -2,7 +2,7 @@ import { Ratelimit } from "@upstash/ratelimit";
 import { Redis } from "@upstash/redis";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type FaultProxy, startFaultProxy } from "../../../dev/fault-proxy.js";
-import { startUpstashEndpoint } from "../../../lib/platform/self-hosted/embedded-stores/upstash-endpoint.js";
+import { startUpstashEndpoint } from "../../../lib/self-hosted/embedded-stores/upstash-endpoint.js";
 import { servers } from "./on-each-server.js";
 
 describe.each(servers)("the unmodified client on the %s server", (_name, start) => {

@@ -1,9 +1,9 @@
 import { randomUUID } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import login from "../../../api/auth/login.js";
+import { keyedHash } from "../../../lib/crypto/secret.js";
 import { env } from "../../../lib/env.js";
 import { mailCode } from "../../../lib/mail/codes.js";
-import { keyedHash } from "../../../lib/secret.js";
 import { call } from "../../support/call.js";
 import { setEnvironment, useEnvironment } from "../../support/environment.js";
 import { aBoundUser, aUser, type Person } from "../../support/people.js";

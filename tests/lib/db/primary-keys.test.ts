@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { ensurePartitions } from "../../../lib/events/partitions.js";
+import { ensurePartitions } from "../../../lib/telemetry/partitions.js";
 import { aContext } from "../../support/context.js";
 import { useEnvironment } from "../../support/environment.js";
 import { useStores } from "../../support/stores.js";

@@ -3,7 +3,7 @@ import { randomUUID } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import { env } from "../../../lib/env.js";
 import { mailCode } from "../../../lib/mail/codes.js";
-import type { Mail, MailTemplate } from "../../../lib/mail/outbox.js";
+import type { Mail, MailTemplate } from "../../../lib/mail/mail.js";
 import { renderMail } from "../../../lib/mail/templates.js";
 import { undoToken } from "../../../lib/mail/undo-token.js";
 

@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { beforeEach, describe, expect, it } from "vitest";
 import login from "../../../api/auth/login.js";
+import { keyedHash } from "../../../lib/crypto/secret.js";
 import { env } from "../../../lib/env.js";
-import { keyedHash } from "../../../lib/secret.js";
 import { type CallOptions, call } from "../../support/call.js";
 import { useStillClock } from "../../support/clock.js";
 import { setEnvironment } from "../../support/environment.js";

@@ -1,6 +1,6 @@
+import { liftBlock, planLift } from "../../../../lib/admission/block.js";
 import { operatorChange } from "../../../../lib/http/operation.js";
 import { route } from "../../../../lib/http/route.js";
-import { liftBlock, planLift } from "../../../../lib/ops/blocks/block.js";
 
 const POST = operatorChange({
   summary: "Let somebody in again who was blocked.",

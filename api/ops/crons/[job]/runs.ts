@@ -1,7 +1,7 @@
 import { AppError } from "../../../../lib/errors.js";
 import { operatorChange } from "../../../../lib/http/operation.js";
 import { route } from "../../../../lib/http/route.js";
-import { CronName, runNow } from "../../../../lib/ops/cron/operate.js";
+import { CronName, runNow } from "../../../../lib/schedule/cron-status.js";
 
 const POST = operatorChange({
   summary: "Run a job of the clock now, unless it is running. Its parts are harmless twice.",

@@ -1,6 +1,6 @@
 import { operatorChange } from "../../../../lib/http/operation.js";
 import { route } from "../../../../lib/http/route.js";
-import { closeIncident, getIncident } from "../../../../lib/ops/incidents/incident.js";
+import { closeIncident, getIncident } from "../../../../lib/operations/incidents/incident.js";
 
 const POST = operatorChange({
   summary: "Close an incident: its timeline ends.",

@@ -1,6 +1,6 @@
 import { operatorRead } from "../../../../lib/http/operation.js";
 import { route } from "../../../../lib/http/route.js";
-import { IncidentShown, showIncident } from "../../../../lib/ops/incidents/timeline.js";
+import { IncidentShown, showIncident } from "../../../../lib/operations/incidents/timeline.js";
 
 const GET = operatorRead({
   summary: "An incident with its timeline, and a post-mortem to fill in.",

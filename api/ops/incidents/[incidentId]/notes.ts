@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { operatorChange } from "../../../../lib/http/operation.js";
 import { route } from "../../../../lib/http/route.js";
-import { getIncident, noteIncident } from "../../../../lib/ops/incidents/incident.js";
+import { getIncident, noteIncident } from "../../../../lib/operations/incidents/incident.js";
 
 const POST = operatorChange({
   summary: "Write down what was seen or done.",

@@ -1,6 +1,6 @@
 import { operatorChange } from "../../../../lib/http/operation.js";
 import { route } from "../../../../lib/http/route.js";
-import { requireDeadJob, retryJob } from "../../../../lib/ops/jobs.js";
+import { requireDeadJob, retryJob } from "../../../../lib/operations/jobs.js";
 
 const POST = operatorChange({
   summary: "Give a job that was given up its tries anew.",

@@ -1,0 +1,50 @@
+import { isIPv4 } from "node:net";
+import ipaddr from "ipaddr.js";
+import { canonicalAddress, parseNetwork } from "../ip-address.js";
+
+/** The lengths of prefixes that can be blocked: a request asks for its own address with each of them. */
+const prefixLengths = { ipv4: [32, 24, 16, 8], ipv6: [128, 64, 48, 32] } as const;
+
+/** What blocks of networks hold an address. */
+export function networksOf(address: string): string[] {
+  const lengths = isIPv4(address) ? prefixLengths.ipv4 : prefixLengths.ipv6;
+  return lengths.map((length) => networkOf(address, length));
+}
+
+export const personOf = (userId: string) => `user:${userId}`;
+
+/** A network in the one way it is written, `203.0.113.0/24`; or why it cannot be blocked. */
+export function blockableNetwork(text: string): { network: string } | { problem: string } {
+  const [base = "", bits, ...more] = text.trim().split("/");
+  const address = canonicalAddress(base);
+  const isWritten = bits === undefined || /^\d{1,3}$/.test(bits);
+  if (address === undefined || !isWritten || more.length > 0) {
+    return { problem: "This is no IP address and no CIDR." };
+  }
+  const family = isIPv4(address) ? "ipv4" : "ipv6";
+  const lengths: readonly number[] = prefixLengths[family];
+  const length = bits === undefined ? Math.max(...lengths) : Number(bits);
+  if (!lengths.includes(length)) return { problem: lengthProblem(family, length) };
+  return { network: networkOf(address, length) };
+}
+
+/** Do two networks share an address? Each may be an address alone. */
+export function overlap(one: string, other: string): boolean {
+  const [[base, bits], [otherBase, otherBits]] = [parseNetwork(one), parseNetwork(other)];
+  return base.kind() === otherBase.kind() && base.match(otherBase, Math.min(bits, otherBits));
+}
+
+function lengthProblem(family: keyof typeof prefixLengths, length: number): string {
+  const lengths = [...prefixLengths[family]].sort((one, other) => one - other);
+  const names = lengths.map((bits) => `/${bits}`).join(", ");
+  const narrower = lengths.find((bits) => bits > length);
+  const split = narrower === undefined ? "" : ` Block the /${narrower} networks of it that matter.`;
+  return `Only ${names} can be blocked.${split}`;
+}
+
+function networkOf(address: string, length: number): string {
+  const network = isIPv4(address)
+    ? ipaddr.IPv4.networkAddressFromCIDR(`${address}/${length}`)
+    : ipaddr.IPv6.networkAddressFromCIDR(`${address}/${length}`);
+  return `${network}/${length}`;
+}

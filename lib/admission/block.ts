@@ -1,0 +1,200 @@
+import { randomUUID } from "node:crypto";
+import { and, desc, eq, gt, inArray, isNull, type SQL, sql } from "drizzle-orm";
+import * as z from "zod";
+import { auditRow, type OperatorAct } from "../audit/audit.js";
+import { type Operator, requireAdmin } from "../auth/operator/operator.js";
+import { endTokensOf, lockRoles, stillDecides } from "../auth/operator/role.js";
+import { getSubject } from "../auth/operator/subject.js";
+import { lockAccount, revokeSessions } from "../auth/session/session.js";
+import { enforceEndsOf } from "../auth/session/sweep.js";
+import type { Context } from "../context.js";
+import { lacksRequiredRow } from "../db/failures.js";
+import { users } from "../db/schema/accounts.js";
+import { blocks, mirrorVersions } from "../db/schema/gate.js";
+import { AppError } from "../errors.js";
+import { blockableNetwork, networksOf, overlap, personOf } from "./block-members.js";
+import { mirrorChange } from "./mirror.js";
+
+const daysMax = 30;
+
+/** Who is to be kept out, and for how long. */
+export const NewBlock = {
+  kind: z.enum(["ip", "cidr", "user"]),
+  value: z.string().trim().min(1).max(254),
+  ttlSeconds: z
+    .int()
+    .min(60)
+    .max(daysMax * 86_400),
+};
+export type NewBlock = z.infer<z.ZodObject<typeof NewBlock>>;
+
+export const BlockShown = z.strictObject({
+  id: z.uuid(),
+  kind: z.enum(["ip", "cidr", "user"]),
+  /** A network with its length, or `user:<id>`. */
+  value: z.string(),
+  reason: z.string(),
+  createdBy: z.string(),
+  createdAt: z.iso.datetime(),
+  expiresAt: z.iso.datetime(),
+});
+export type BlockShown = z.infer<typeof BlockShown>;
+
+/** The blocks that stand, the newest first. */
+export async function listBlocks(ctx: Context): Promise<BlockShown[]> {
+  return readStanding(ctx);
+}
+
+/** Those that stand and keep out an address, or one of these people; the newest first. */
+export async function findBlocks(
+  ctx: Context,
+  { address, userIds }: { address: string | undefined; userIds: string[] },
+): Promise<BlockShown[]> {
+  const values = [...(address ? networksOf(address) : []), ...userIds.map(personOf)];
+  return values.length > 0 ? readStanding(ctx, inArray(blocks.value, values)) : [];
+}
+
+async function readStanding({ db, now }: Context, which?: SQL): Promise<BlockShown[]> {
+  const rows = await db
+    .select()
+    .from(blocks)
+    .where(and(standing(now), which))
+    .orderBy(desc(blocks.createdAt));
+  return rows.map(({ endedAt: _, createdAt, expiresAt, ...row }) => ({
+    ...row,
+    createdAt: createdAt.toISOString(),
+    expiresAt: expiresAt.toISOString(),
+  }));
+}
+
+/** Of a block: it has neither been lifted nor expired. */
+export const standing = (now: Date) => and(isNull(blocks.endedAt), gt(blocks.expiresAt, now));
+
+/**
+ * What the block would stand under. Throws `validation_failed` for what is no network that can be
+ * blocked, `block_protected` for one that holds the operator or a trusted address, `not_found` for nobody,
+ * and `forbidden` where somebody operates whom an admin alone may block.
+ */
+export async function planBlock(
+  ctx: Context,
+  operator: Operator,
+  { kind, value }: NewBlock,
+): Promise<string> {
+  if (kind === "user") {
+    const subject = await getSubject(ctx, value);
+    if (subject.role !== "user") requireAdmin(ctx, operator);
+    if (subject.id === operator.id) throw new AppError("block_protected");
+    return personOf(subject.id);
+  }
+  const found = blockableNetwork(value);
+  if ("problem" in found) throw invalid(found.problem);
+  if (kind === "ip" && value.includes("/")) throw invalid("This is a network: block it as cidr.");
+  const kept = [...ctx.env.rateLimit.trustedIps, ...(ctx.address ? [ctx.address] : [])];
+  if (kept.some((address) => overlap(found.network, address))) {
+    throw new AppError("block_protected");
+  }
+  return found.network;
+}
+
+/**
+ * Keep somebody out, from the next request on (within three seconds while Redis is away), until it
+ * expires; a person's sessions end at once, and the tokens that they made. Who is blocked already is
+ * blocked anew. Throws `forbidden` where the operator's role, or the person's, has changed meanwhile.
+ */
+export async function setBlock(
+  ctx: Context,
+  operator: Operator,
+  { kind, ttlSeconds }: NewBlock,
+  value: string,
+  by: OperatorAct,
+): Promise<{ id: string; expiresAt: Date; sessionsEnded: number }> {
+  const expiresAt = new Date(ctx.now.getTime() + ttlSeconds * 1000);
+  const userId = personIn({ kind, value });
+  const set = { reason: by.reason, createdBy: by.actor.id, createdAt: ctx.now, expiresAt };
+  const insert = ctx.db
+    .insert(blocks)
+    .values({ id: randomUUID(), kind, value, ...set })
+    .onConflictDoUpdate({
+      target: blocks.value,
+      targetWhere: isNull(blocks.endedAt),
+      set,
+    })
+    .returning({ id: blocks.id });
+  // An address is personal, and the audit log holds ids only: the row of the block has it.
+  const blockId = sql<string>`(
+    select cast(id as text) from ${blocks} where value = ${value} and ended_at is null)`;
+  const audit = auditRow(ctx, { ...by, action: "block.set", subjectId: userId ?? blockId });
+  if (userId === undefined) {
+    const [, [row]] = await ctx.db.batch([raiseVersion(ctx), insert, audit]);
+    await mirrorChange(ctx);
+    return { id: row?.id ?? "", expiresAt, sessionsEnded: 0 };
+  }
+  const [, , , , [row], ended] = await ctx.db
+    .batch([
+      // Else two admins could block each other, and leave none.
+      lockRoles(ctx),
+      lockAccount(ctx, userId),
+      stillDecides(ctx, operator, userId),
+      raiseVersion(ctx),
+      insert,
+      revokeSessions(ctx, { userId }, "account_blocked"),
+      ctx.db.execute(endTokensOf(ctx, sql`${userId}`)),
+      audit,
+    ])
+    .catch((error) => {
+      throw lacksRequiredRow(error) ? new AppError("forbidden") : error;
+    });
+  await Promise.all([mirrorChange(ctx), enforceEndsOf(ctx, userId)]);
+  return { id: row?.id ?? "", expiresAt, sessionsEnded: ended.length };
+}
+
+/**
+ * The block that stands under an id and is to be lifted. Throws `not_found`, and `forbidden` where somebody
+ * operates whom an admin alone may let in; the break-glass token may, for nobody else may be left.
+ */
+export async function planLift(ctx: Context, operator: Operator, id: string): Promise<BlockShown> {
+  const found = (await listBlocks(ctx)).find((block) => block.id === id);
+  if (!found) throw new AppError("not_found");
+  const userId = personIn(found);
+  if (userId === undefined || operator.kind === "break_glass") return found;
+  const [person] = await ctx.db
+    .select({ role: users.role })
+    .from(users)
+    .where(eq(users.id, userId));
+  if (person && person.role !== "user") requireAdmin(ctx, operator);
+  return found;
+}
+
+/** Let somebody in again. Safe to repeat. */
+export async function liftBlock(
+  ctx: Context,
+  { id, kind, value }: BlockShown,
+  by: OperatorAct,
+): Promise<void> {
+  await ctx.db.batch([
+    raiseVersion(ctx),
+    ctx.db
+      .update(blocks)
+      .set({ endedAt: ctx.now, expiresAt: ctx.now })
+      .where(and(eq(blocks.id, id), isNull(blocks.endedAt))),
+    auditRow(ctx, { ...by, action: "block.lifted", subjectId: personIn({ kind, value }) ?? id }),
+  ]);
+  await mirrorChange(ctx);
+}
+
+const personIn = ({ kind, value }: Pick<BlockShown, "kind" | "value">) =>
+  kind === "user" ? value.slice("user:".length) : undefined;
+
+/** Before the change itself: whoever changes blocks waits here, so that a greater version is a newer record. */
+function raiseVersion(ctx: Context) {
+  return ctx.db
+    .update(mirrorVersions)
+    .set({ version: sql`${mirrorVersions.version} + 1` })
+    .where(sql`name = 'blocks'`);
+}
+
+function invalid(message: string): AppError {
+  return new AppError("validation_failed", {
+    fields: [{ pointer: "/value", code: "not_blockable", message }],
+  });
+}

@@ -1,0 +1,73 @@
+import type { Context } from "../context.js";
+import { mirrorUnwritten } from "../observability/log-lines/gate.js";
+import { blocksKeys, mirrorMark } from "../redis/blocks.js";
+import { roundTrip } from "../redis/client.js";
+import { enforce, enforceTimeoutMs } from "../redis/enforce.js";
+import { gateKey } from "../redis/gate.js";
+import { raiseRevokeAllLua } from "../redis/revoke-all.js";
+import { script } from "../redis/round-trip.js";
+import { flagsText } from "./flags.js";
+import { readRecorded } from "./recorded-rules.js";
+
+/**
+ * Written in one moment, and never over what a newer record has written meanwhile. A version that stood
+ * there before the record was read, and is newer, is of a record that is no more: Postgres was restored.
+ * Of the moment that ends all sessions the later counts, for one is set in Redis by hand, too.
+ * In parts, for a script can unpack some eight thousand values at once.
+ */
+const write = script(`${raiseRevokeAllLua}
+local function mayWrite(name, version, seen)
+  local held = redis.call("HGET", KEYS[3], name) or "0"
+  return tonumber(held) <= tonumber(version) or held == seen
+end
+if mayWrite("flags", ARGV[1], ARGV[2]) then
+  redis.call("HSET", KEYS[1], "flags", ARGV[3])
+  redis.call("HSET", KEYS[3], "flags", ARGV[1])
+end
+raiseRevokeAll(KEYS[1], ARGV[6])
+if mayWrite("blocks", ARGV[4], ARGV[5]) then
+  redis.call("DEL", KEYS[2])
+  for from = 7, #ARGV, 1000 do
+    redis.call("SADD", KEYS[2], unpack(ARGV, from, math.min(from + 999, #ARGV)))
+  end
+  redis.call("HSET", KEYS[3], "blocks", ARGV[4])
+end
+return 1`);
+
+/**
+ * Write the flags, the blocks that have not expired, and the moment that ends all sessions from Postgres
+ * into Redis. Harmless twice, at once and late. Rejects when one of the stores is away.
+ */
+export async function mirrorGate(ctx: Context): Promise<{ blocks: number }> {
+  // Before the record: what stands there now cannot be newer than what is read next.
+  const seen = await readVersions(ctx);
+  const { flags, blocks, revokeAllBeforeMs } = await readRecorded(ctx);
+  const trip = roundTrip(ctx);
+  const text = flagsText(flags.version, flags.rows);
+  const ofFlags = [flags.version, seen.flags, text];
+  const ofBlocks = [blocks.version, seen.blocks];
+  const args = [...ofFlags, ...ofBlocks, revokeAllBeforeMs, mirrorMark, ...blocks.values];
+  await Promise.all([
+    trip.script(write, [gateKey, ...blocksKeys], args),
+    trip.send({ timeoutMs: enforceTimeoutMs }),
+  ]);
+  return { blocks: blocks.values.length };
+}
+
+async function readVersions(ctx: Context): Promise<Record<"flags" | "blocks", string>> {
+  const trip = roundTrip(ctx);
+  const [[flags, blocks]] = await Promise.all([
+    trip.hashFields(blocksKeys[1], "flags", "blocks"),
+    trip.send({ timeoutMs: enforceTimeoutMs }),
+  ]);
+  return { flags: flags ?? "0", blocks: blocks ?? "0" };
+}
+
+/** The same right after a change. It is repeated until Redis has taken it. */
+export async function mirrorChange(ctx: Context): Promise<void> {
+  await enforce(
+    ctx,
+    () => mirrorGate(ctx),
+    (error) => mirrorUnwritten(ctx.correlationId, error),
+  );
+}

@@ -1,0 +1,72 @@
+import { desc, gt, sql } from "drizzle-orm";
+import * as z from "zod";
+import type { Context } from "../context.js";
+import { alertClock, alertSilences, alerts } from "../db/schema/alerts.js";
+import { outbox } from "../db/schema/mail.js";
+import { timestamp } from "../db/timestamp.js";
+import { isOwnKey } from "./notice.js";
+import { rules } from "./rules.js";
+import { runbookUrl } from "./send-notice.js";
+
+const AlertShown = z.strictObject({
+  rule: z.string(),
+  label: z.string(),
+  state: z.enum(["inactive", "pending", "firing"]),
+  since: z.iso.datetime(),
+  /** What was last measured, in words. */
+  detail: z.string(),
+  priority: z.string(),
+  /** How urgently somebody was told, or will be as soon as a way takes it; null while nobody is to be. */
+  toldPriority: z.string().nullable(),
+  silencedUntil: z.iso.datetime().nullable(),
+  runbook: z.string(),
+});
+
+export const Alerts = z.strictObject({
+  /** The newest minute of which the counters were evaluated. */
+  evaluatedUntil: z.iso.datetime(),
+  /** Every alert that was ever wrong, those that fire first. */
+  alerts: z.array(AlertShown),
+  silences: z.array(z.strictObject({ rule: z.string(), until: z.iso.datetime() })),
+  /** Notices that wait. */
+  unsent: z.int(),
+});
+export type Alerts = z.infer<typeof Alerts>;
+
+const urgency = { firing: 0, pending: 1, inactive: 2 } as const;
+
+/** How every alert stands. */
+export async function listAlerts(ctx: Context): Promise<Alerts> {
+  const { db, now, env } = ctx;
+  const [clock, standing, silences, [waiting]] = await db.batch([
+    db.select().from(alertClock),
+    db.select().from(alerts).where(isOwnKey(ctx, alerts.key)).orderBy(desc(alerts.since)),
+    db.select().from(alertSilences).where(gt(alertSilences.until, now)),
+    db
+      .select({ count: sql<number>`count(*)::int` })
+      .from(outbox)
+      .where(
+        sql`kind = 'notice' and send and failed_at is null and expires_at > ${timestamp(now)}`,
+      ),
+  ]);
+  const silenced = new Map(silences.map(({ rule, until }) => [rule, until.toISOString()]));
+  const priorities = new Map<string, string>(rules.map(({ name, priority }) => [name, priority]));
+  const shown = standing.map(({ rule, label, state, since, detail, toldPriority }) => ({
+    rule,
+    label,
+    state,
+    since: since.toISOString(),
+    detail,
+    priority: priorities.get(rule) ?? "",
+    toldPriority,
+    silencedUntil: silenced.get(rule) ?? null,
+    runbook: runbookUrl(env.alerts, { rule }),
+  }));
+  shown.sort((one, other) => urgency[one.state] - urgency[other.state]);
+  return {
+    evaluatedUntil: (clock[0]?.countedUntil ?? new Date(0)).toISOString(),
+    alerts: shown,
+    silences: [...silenced].map(([rule, until]) => ({ rule, until })),
+    unsent: waiting?.count ?? 0,
+  };
+}

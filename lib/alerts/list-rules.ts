@@ -1,0 +1,64 @@
+import * as z from "zod";
+import type { Context } from "../context.js";
+import { labelsIn } from "./evaluate.js";
+import { alertKey } from "./notice.js";
+import { probe } from "./probes.js";
+import { readMeasures } from "./read-measures.js";
+import type { Rule } from "./rule.js";
+import { rules } from "./rules.js";
+import { runbookUrl } from "./send-notice.js";
+import { isCounted, verdict } from "./verdict.js";
+
+const RuleShown = z.strictObject({
+  rule: z.string(),
+  priority: z.enum(["P1", "P2", "P3"]),
+  channel: z.string(),
+  forMinutes: z.int(),
+  resolveMinutes: z.int(),
+  runbook: z.string(),
+  /** The newest minute that can be judged, and how long ago it ended. */
+  minute: z.iso.datetime(),
+  ageSeconds: z.int(),
+  /** One for each label; none where nothing was ever measured. */
+  now: z.array(
+    z.strictObject({
+      label: z.string(),
+      is: z.enum(["bad", "good", "unknown"]),
+      /** What was measured, in words. */
+      detail: z.string(),
+      state: z.enum(["inactive", "pending", "firing"]),
+    }),
+  ),
+});
+
+export const Rules = z.strictObject({ rules: z.array(RuleShown) });
+export type Rules = z.infer<typeof Rules>;
+
+/** What every rule says of its newest minute, judged now; nothing is changed by it. */
+export async function listRules(ctx: Context): Promise<Rules> {
+  const { measures, now, alerts } = await readMeasures(ctx, await probe(ctx));
+  const standing = new Map(alerts.map((alert) => [alert.key, alert]));
+  const shown = (rules as readonly Rule[]).map((rule) => {
+    const { name, condition, priority, channel, forMinutes, resolveMinutes } = rule;
+    const counted = isCounted(condition);
+    const minute = counted ? measures.countedUntil : now.minute;
+    // A closed minute ended with the next one; a gauge was measured just now.
+    const endedMs = counted ? minute + 60_000 : ctx.now.getTime();
+    return {
+      rule: name,
+      priority,
+      channel,
+      forMinutes,
+      resolveMinutes,
+      runbook: runbookUrl(ctx.env.alerts, { rule: name }),
+      minute: new Date(minute).toISOString(),
+      ageSeconds: Math.max(0, Math.floor((ctx.now.getTime() - endedMs) / 1000)),
+      now: [...labelsIn(rule, measures, standing)].sort().map((label) => {
+        const { is, detail } = verdict(condition, label, minute, measures);
+        const state = standing.get(alertKey(ctx, name, label))?.state ?? ("inactive" as const);
+        return { label, is, detail, state };
+      }),
+    };
+  });
+  return { rules: shown };
+}

@@ -1,0 +1,91 @@
+import { parseSeries } from "../telemetry/series.js";
+import type { Condition, Counted, Rule } from "./rule.js";
+
+export const minuteMs = 60_000;
+
+/** One gauge in one minute. */
+export interface Sample {
+  series: string;
+  value: number;
+}
+
+/** What is known of some minutes, which are in ms. */
+export interface Measures {
+  /** The closed minutes of which the tables hold anything. */
+  countedMinutes: ReadonlySet<number>;
+  /** The newest closed minute. */
+  countedUntil: number;
+  /** By `countedId`, minute and label: what the minute added; nothing is 0 where the minute is known. */
+  counts: Map<string, Map<number, Map<string, number>>>;
+  /** By `countedId` and minute: what the hours before its end added. */
+  means: Map<string, Map<number, number>>;
+  samples: Map<number, Sample[]>;
+}
+
+export const countedId = (counted: Counted, by = "") => JSON.stringify([counted, by]);
+
+/** The sums of a range of closed minutes, by label. */
+export function sumOf(
+  measures: Measures,
+  { counted, by, label }: { counted: Counted; by?: string | undefined; label: string },
+  { until, minutes }: { until: number; minutes: number },
+): number {
+  const byMinute = measures.counts.get(countedId(counted, by));
+  let sum = 0;
+  for (let at = 0; at < minutes; at += 1) {
+    sum += byMinute?.get(until - at * minuteMs)?.get(label) ?? 0;
+  }
+  return sum;
+}
+
+/** The values of a gauge in a minute, with the label that tells them apart. */
+export function gaugesOf(
+  measures: Measures,
+  { metric, where = {}, by }: Pick<Condition & { kind: "gauge" }, "metric" | "where" | "by">,
+  minute: number,
+): { label: string; value: number }[] {
+  const found: { label: string; value: number }[] = [];
+  for (const { series, value } of measures.samples.get(minute) ?? []) {
+    const parsed = parseSeries(series);
+    const fits =
+      parsed.metric === metric &&
+      Object.entries(where).every(([name, match]) => {
+        const text = parsed.labels[name] ?? "";
+        return "matches" in match
+          ? new RegExp(`^(?:${match.matches})$`).test(text)
+          : !new RegExp(`^(?:${match.not})$`).test(text);
+      });
+    if (fits) found.push({ label: by === undefined ? "" : (parsed.labels[by] ?? ""), value });
+  }
+  return found;
+}
+
+/** The labels of which these minutes know anything, besides those of alerts that stand. */
+export function labelsOf({ condition }: Pick<Rule, "condition">, measures: Measures): Set<string> {
+  const labels = new Set<string>();
+  for (const part of partsOf(condition)) {
+    if (!("by" in part) || part.by === undefined) {
+      labels.add("");
+      continue;
+    }
+    if (part.kind === "ratio") {
+      for (const byLabel of measures.counts.get(countedId(part.of, part.by))?.values() ?? []) {
+        for (const label of byLabel.keys()) labels.add(label);
+      }
+    } else {
+      const gauges = part.kind === "age" ? [part, { ...part, metric: part.since }] : [part];
+      for (const minute of measures.samples.keys()) {
+        for (const gauge of gauges) {
+          for (const { label } of gaugesOf(measures, gauge, minute)) labels.add(label);
+        }
+      }
+    }
+  }
+  return labels;
+}
+
+type Part = Exclude<Condition, { kind: "any" }>;
+
+export function partsOf(condition: Condition): Part[] {
+  return condition.kind === "any" ? condition.of.flatMap(partsOf) : [condition];
+}

@@ -1,0 +1,90 @@
+import { type SQL, sql } from "drizzle-orm";
+import type { Context } from "../context.js";
+import { telemetryMinutes } from "../db/schema/telemetry.js";
+import { msOf, timestampOfMs } from "../db/timestamp.js";
+import { isSeriesOf, labelOf, signOf } from "./counted-sql.js";
+import { countedId, type Measures, minuteMs, partsOf } from "./measures.js";
+import type { Condition, Counted } from "./rule.js";
+import { rules } from "./rules.js";
+import { meanId } from "./verdict.js";
+
+/** The longest window of a rule, in minutes, besides the spike's mean. */
+const windowMinutesMax = 5;
+
+/**
+ * Everything that counters say of the minutes from `first` to `last`, both in ms, and of the windows that
+ * end in them. One call. Rejects when Postgres is away.
+ */
+export async function readCounts(
+  ctx: Context,
+  first: number,
+  last: number,
+): Promise<Pick<Measures, "countedMinutes" | "counts" | "means">> {
+  const asked = new Map<string, { counted: Counted; by: string | undefined }>();
+  const spikes = [];
+  for (const part of rules.flatMap(({ condition }) => partsOf(condition))) {
+    if (part.kind === "spike") spikes.push(part);
+    if (part.kind !== "ratio" && part.kind !== "spike") continue;
+    const by = "by" in part ? part.by : undefined;
+    for (const counted of part.kind === "ratio" ? [part.part, part.of] : [part.of]) {
+      asked.set(countedId(counted, by), { counted, by });
+    }
+  }
+  const name = sql`series`;
+  const sums = [...asked].map(
+    ([id, { counted, by }]) => sql`
+      select cast(${id} as text) as id, minute,
+        ${by === undefined ? sql`''` : sql`coalesce(${labelOf(name, by)}, '')`} as label,
+        sum(value * (${signOf(counted, name)})) as value
+      from recent where ${isSeriesOf(counted, name)} group by 2, 3`,
+  );
+  const means = spikes.map(
+    (spike) => sql`
+      select cast(${meanId(spike)} as text) as id, ended as minute, null as label,
+        (select coalesce(sum(value), 0) from (${minutesOf(spike, first, last)}) as each
+          where each.minute > ended - make_interval(hours => ${spike.meanHours})
+            and each.minute <= ended) as value
+      from generate_series(${timestampOfMs(first)}, ${timestampOfMs(last)}, interval '1 minute') as ended`,
+  );
+  const { rows } = await ctx.db.execute<{
+    id: string | null;
+    minute: string;
+    label: string | null;
+    value: string;
+  }>(sql`
+    with recent as (
+      select minute, series, value from ${telemetryMinutes}
+      where minute > ${timestampOfMs(first - windowMinutesMax * minuteMs)} and minute <= ${timestampOfMs(last)})
+    select id, ${msOf(sql`minute`)} as minute, label, value from (
+      ${sql.join([...sums, ...means], sql` union all `)}
+      union all select distinct null, minute, null, 0 from recent) as found`);
+
+  const countedMinutes = new Set<number>();
+  const counts: Measures["counts"] = new Map();
+  const meansById: Measures["means"] = new Map();
+  for (const { id, minute, label, value } of rows) {
+    const at = Number(minute);
+    if (id === null) countedMinutes.add(at);
+    else if (label === null) within(meansById, id).set(at, Number(value));
+    else within(within(counts, id), at).set(label, Number(value));
+  }
+  return { countedMinutes, counts, means: meansById };
+}
+
+/** What each minute of the hours before these counted. The name is a literal, as an index has it. */
+function minutesOf(spike: Condition & { kind: "spike" }, first: number, last: number): SQL {
+  return sql`
+    select minute, sum(value) as value from ${telemetryMinutes}
+    where starts_with(series, ${sql.raw(`'${spike.of.metric}'`)})
+      and ${isSeriesOf(spike.of, sql`series`)} and minute <= ${timestampOfMs(last)}
+      and minute > ${timestampOfMs(first)} - make_interval(hours => ${spike.meanHours})
+    group by minute`;
+}
+
+function within<K, L, V>(map: Map<K, Map<L, V>>, key: K): Map<L, V> {
+  const found = map.get(key);
+  if (found) return found;
+  const made = new Map<L, V>();
+  map.set(key, made);
+  return made;
+}

@@ -1,0 +1,140 @@
+import type { Context } from "../context.js";
+import type { Env } from "../env.js";
+import { correlationHeader, externalCall } from "../observability/external-call.js";
+import { type HttpReply, post } from "../platform/keep-alive-http.js";
+import type { Notice } from "./notice.js";
+import type { Channel, Priority } from "./rule.js";
+import { runbookSlug } from "./rules.js";
+
+export const routeNames = ["pagerduty", "team_webhook", "investigate_webhook"] as const;
+
+type Asking = Pick<Context, "env" | "correlationId">;
+
+/** A way to somebody. */
+export interface Route {
+  name: (typeof routeNames)[number];
+  send(ctx: Asking, notice: Notice, id: string): Promise<HttpReply>;
+}
+
+/** What became of a notice that was handed over. `reason` is a word, never the other side's text. */
+export type Outcome =
+  | { kind: "accepted" }
+  | { kind: "retryable"; reason: string; retryAfterSeconds?: number }
+  | { kind: "final"; reason: string };
+
+const deadlineMs = 5000;
+
+/** The ways that are set for a channel: its own first, then the one that stands in for it. */
+export function routesOf({ alerts }: Env, channel: Channel): Route[] {
+  const page = alerts.pagerDutyRoutingKey ? [pagerDuty] : [];
+  const team = alerts.webhookUrl ? [webhook("team_webhook", alerts.webhookUrl)] : [];
+  const other = alerts.investigateWebhookUrl;
+  const investigate = other ? [webhook("investigate_webhook", other)] : [];
+  // What can wait wakes nobody.
+  if (channel === "investigate") return [...investigate, ...team];
+  return channel === "page" ? [...page, ...team] : [...team, ...page];
+}
+
+/** Hand a notice over. Never rejects. Repeating it is safe: at worst the webhook shows it twice. */
+export function send(ctx: Context, route: Route, notice: Notice, id: string): Promise<Outcome> {
+  const hand = async (): Promise<Outcome> => {
+    try {
+      return outcomeOf(await route.send(ctx, notice, id));
+    } catch (error) {
+      const isLate = error instanceof Error && error.name === "TimeoutError";
+      return { kind: "retryable", reason: isLate ? "timeout" : "network" };
+    }
+  };
+  return externalCall(ctx, { service: route.name, operation: "notify" }, hand, (outcome) =>
+    outcome.kind === "accepted" ? "ok" : outcome.reason,
+  );
+}
+
+function outcomeOf({ status, headers }: HttpReply): Outcome {
+  if (status >= 200 && status < 300) return { kind: "accepted" };
+  const reason = `status_${status}`;
+  if (status !== 408 && status !== 429 && status < 500) return { kind: "final", reason };
+  const seconds = Number(headers["retry-after"]);
+  return seconds > 0
+    ? { kind: "retryable", reason, retryAfterSeconds: seconds }
+    : { kind: "retryable", reason };
+}
+
+/** PagerDuty, Events API v2 (developer.pagerduty.com/docs/events-api-v2/trigger-events). */
+const pagerDuty: Route = {
+  name: "pagerduty",
+  send(ctx, notice) {
+    const { alerts, release, jwt } = ctx.env;
+    const { event, key, rule, label, priority, detail, minute } = notice;
+    const body = {
+      routing_key: alerts.pagerDutyRoutingKey,
+      event_action: event,
+      dedup_key: key.slice(0, 255),
+      ...(event === "trigger" && {
+        client: "Linguamate backend",
+        client_url: runbookUrl(alerts, notice),
+        links: [{ href: runbookUrl(alerts, notice), text: "Runbook" }],
+        payload: {
+          summary: titleOf(notice).slice(0, 1024),
+          source: `linguamate-backend (${jwt.environment})`,
+          severity: severities[priority],
+          timestamp: minute,
+          component: label || "backend",
+          class: rule,
+          custom_details: { detail, priority, release: release.sha },
+        },
+      }),
+    };
+    return postJson(ctx, alerts.pagerDutyUrl, body);
+  },
+};
+
+const severities: Record<Priority, string> = { P1: "critical", P2: "error", P3: "warning" };
+
+/** A webhook as Slack has them, which Mattermost and Discord (`/slack`) understand as well. */
+function webhook(name: Route["name"], url: string): Route {
+  return {
+    name,
+    send(ctx, notice, id) {
+      const { alerts, jwt } = ctx.env;
+      const { event, priority, detail, minute } = notice;
+      const words = event === "trigger" ? `*${priority}* ` : "Resolved: ";
+      const text = [
+        `${words}${escaped(titleOf(notice))} (${escaped(jwt.environment)})`,
+        `${escaped(detail)} · ${minute}`,
+        `<${runbookUrl(alerts, notice)}|Runbook>`,
+      ];
+      return postJson(ctx, url, { text: text.join("\n") }, { "idempotency-key": id });
+    },
+  };
+}
+
+function titleOf({ rule, summary, isTest }: Notice): string {
+  return `${isTest ? "[TEST] " : ""}${rule}: ${summary}`;
+}
+
+export function runbookUrl({ runbookBaseUrl }: Env["alerts"], { rule }: { rule: string }): string {
+  return `${runbookBaseUrl.replace(/\/+$/, "")}/${runbookSlug(rule)}.md`;
+}
+
+/** Slack's own signs. */
+function escaped(text: string): string {
+  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
+}
+
+function postJson(
+  { correlationId }: Asking,
+  url: string,
+  body: object,
+  headers: Record<string, string> = {},
+) {
+  return post(new URL(url), {
+    headers: {
+      "content-type": "application/json",
+      ...correlationHeader(correlationId),
+      ...headers,
+    },
+    body: JSON.stringify(body),
+    timeoutMs: deadlineMs,
+  });
+}

@@ -1,0 +1,61 @@
+import type { Context } from "../context.js";
+import { log } from "../observability/logger.js";
+import { recordLater } from "./security-event-batch.js";
+
+/** What security-minded people want to know of, in the log at level SECURITY and in a table. */
+export type SecurityEvent =
+  | "login_failed"
+  | "login_bruteforce"
+  | "login_success_after_failures"
+  | "new_device"
+  | "session_displaced"
+  | "second_factor_failed"
+  | "second_factor_changed"
+  | "recovery_code_used"
+  | "token_reuse"
+  | "refresh_concurrent"
+  | "refresh_ahead"
+  | "jwt_signature_invalid"
+  | "authz_denied"
+  | "privilege_escalation_attempt"
+  | "sql_injection_attempt"
+  | "xss_attempt"
+  | "rate_limited"
+  | "host_rejected"
+  | "cors_rejected"
+  | "webhook_signature_invalid"
+  | "cron_secret_invalid"
+  | "metrics_token_invalid"
+  | "operator_token_invalid"
+  | "operator_token_used"
+  | "unusual_usage"
+  | "ip_blocked"
+  | "break_glass"
+  | "revoke_all_ignored"
+  | "admin_action";
+
+export interface SecurityDetails {
+  /** The account that it is about: of itself the one whose valid token was shown. */
+  userId?: string | undefined;
+  /** Only what may be logged: ids, codes, counts. */
+  data?: Record<string, string | number>;
+}
+
+/**
+ * Tell of a security event: a line at once, with the whole address; a row after the reply, of which
+ * there may be fewer than events (`security-event-batch.ts`). The request neither waits nor fails.
+ */
+export function securityEvent(
+  ctx: Context,
+  event: SecurityEvent,
+  { userId = ctx.facts.userId, data = {} }: SecurityDetails = {},
+): void {
+  const { address: ip, route, correlationId, now: at, facts } = ctx;
+  facts.securityEvents.push(event);
+  log(
+    "SECURITY",
+    { evt: event, cat: "security", correlationId, data: { route, ip, userId, ...data } },
+    `Security event ${event}`,
+  );
+  recordLater(ctx, { at, event, count: 1, userId, ip, route, correlationId, data });
+}

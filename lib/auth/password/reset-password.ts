@@ -1,0 +1,115 @@
+import { sql } from "drizzle-orm";
+import * as z from "zod";
+import { auditRow } from "../../audit/audit.js";
+import type { Context } from "../../context.js";
+import { requiredRow } from "../../db/required-row.js";
+import { users } from "../../db/schema/accounts.js";
+import { mailCodes } from "../../db/schema/mail.js";
+import { secondFactors } from "../../db/schema/security.js";
+import { timestamp } from "../../db/timestamp.js";
+import { writeOnce } from "../../db/write-once.js";
+import { AppError } from "../../errors.js";
+import { deliverLater, deliverUnnoticed } from "../../mail/deliver-later.js";
+import { newMailId, queueMail } from "../../mail/outbox.js";
+import { canonicalEmail } from "../../user/email-address.js";
+import { refuseLost, type ShownCode, TypedCode } from "../email/mail-code.js";
+import { Device } from "../session/device.js";
+import { revokeSessions } from "../session/session.js";
+import { deleteSessionKeys } from "../session/session-keys.js";
+import { hashPassword, passwordRefusal } from "./password.js";
+import { issueResetCode, type ResetRequester, requireResetCode } from "./reset-code.js";
+
+export const PasswordForgotten = z.strictObject({
+  email: z.string().max(254),
+  device: Device.optional(),
+});
+
+export const PasswordReset = z.strictObject({
+  email: z.string().max(254),
+  code: TypedCode,
+  password: z.string().max(512),
+  device: Device.optional(),
+});
+
+/**
+ * Mail a code that sets a new password to whoever reads the mail of this address, unless its budget is
+ * used up. Costs the same for every address, also for one that no account has or that cannot exist.
+ */
+export async function forgetPassword(
+  ctx: Context,
+  { email }: z.infer<typeof PasswordForgotten>,
+  requester: ResetRequester,
+): Promise<void> {
+  const mailId = newMailId();
+  await issueResetCode(ctx, canonicalEmail(email) ?? "", requester, mailId);
+  deliverUnnoticed(ctx, mailId);
+}
+
+/**
+ * Set a new password by the code that was mailed, end every session, and bind the address when it was
+ * only claimed, for reading the mail has shown whose it is. Throws `validation_failed` for a password
+ * that is not acceptable, before the code is tried, and `code_invalid`.
+ */
+export async function resetPassword(
+  ctx: Context,
+  input: z.infer<typeof PasswordReset>,
+  deviceId: string | null,
+): Promise<void> {
+  const email = canonicalEmail(input.email) ?? "";
+  const refusal = passwordRefusal(input.password, email);
+  if (refusal) throw new AppError("validation_failed", { fields: [refusal] });
+  const code = await requireResetCode(ctx, email, input.code, deviceId);
+  const passwordHash = await hashPassword(input.password);
+
+  const { userId } = code;
+  const mailId = newMailId();
+  const actor = { kind: "user", id: userId } as const;
+  const [, revoked] = await writeOnce(ctx, code.id, [
+    setPassword(ctx, code, passwordHash),
+    revokeSessions(ctx, { userId }, "password_reset"),
+    queueMail(ctx, mailId, { template: "password_changed", to: { userId } }, { send: true }),
+    auditRow(ctx, { actor, action: "password.reset", subjectId: userId }),
+  ]).catch(refuseLost);
+  await deleteSessionKeys(
+    ctx,
+    revoked.map(({ id }) => id),
+  );
+  deliverLater(ctx, mailId);
+}
+
+/**
+ * Consumes the code and voids the others of the account and of the address. A claim may have been made by
+ * a stranger: the name and the picture that it chose must not stay, and its second factor must not lock
+ * the owner of the address out. All live codes are locked first and in one order, so that two that are
+ * shown at once do not deadlock.
+ */
+function setPassword(ctx: Context, code: ShownCode, passwordHash: string) {
+  return ctx.db.execute(sql`
+    with live as (
+      select id from ${mailCodes} where purpose = 'reset_password' and email = ${code.email}
+      order by id for update
+    ), account as (
+      select id, email is null as is_claim, coalesce(email, claimed_email) as address from ${users}
+      where id = ${code.userId} and (select count(*) from live) > 0
+      for no key update
+    ), consumed as (
+      delete from ${mailCodes} where id = ${code.id} and exists (select 1 from account)
+      returning id
+    ), changed as (
+      update ${users} set password_hash = ${passwordHash}, email = ${code.email},
+        claimed_email = null, claim_device = null, email_undeliverable = false,
+        name = case when is_claim then '' else name end,
+        avatar_url = case when is_claim then null else avatar_url end,
+        updated_at = ${timestamp(ctx.now)}
+      from account, consumed
+      where ${users.id} = account.id and address = ${code.email}
+      returning account.id, is_claim
+    ), voided as (
+      delete from ${mailCodes} using changed
+      where ${mailCodes.id} <> ${code.id} and (user_id = changed.id
+        or purpose = 'reset_password' and ${mailCodes.email} = ${code.email})
+    ), unlocked as (
+      delete from ${secondFactors} where user_id in (select id from changed where is_claim)
+    )
+    select ${requiredRow(sql`changed`)}`);
+}

@@ -1,0 +1,65 @@
+import { eq, type SQL, sql } from "drizzle-orm";
+import { type AuditAction, auditIfAny } from "../../audit/audit.js";
+import { securityEvent } from "../../audit/security-events.js";
+import type { Actor, Context } from "../../context.js";
+import { sessions, users } from "../../db/schema/accounts.js";
+import { secondFactors } from "../../db/schema/security.js";
+import { timestamp } from "../../db/timestamp.js";
+import { AppError } from "../../errors.js";
+import { deliverLater } from "../../mail/deliver-later.js";
+import { noticeOf, queueNotice } from "../../mail/outbox.js";
+import type { RevocationReason } from "../session/session.js";
+
+/** The account with its second factor, confirmed or not; null when it has none. */
+export async function findFactorAccount(ctx: Context, userId: string) {
+  const [account] = await ctx.db
+    .select({ email: users.email, role: users.role, factor: secondFactors })
+    .from(users)
+    .leftJoin(secondFactors, eq(secondFactors.userId, users.id))
+    .where(eq(users.id, userId));
+  if (!account) throw new AppError("session_revoked");
+  return account;
+}
+
+export interface Changed extends Record<string, unknown> {
+  /** The sessions that ended. */
+  ended: string[];
+}
+
+/** What happens when the factor of the accounts in the part `change` was turned on or off. */
+export function consequencesOf(
+  ctx: Context,
+  { userId, sessionId }: Actor,
+  {
+    change,
+    action,
+    authMethods,
+    noticeId,
+  }: { change: SQL; action: AuditAction; authMethods: SQL; noticeId: string },
+): SQL {
+  const reason: RevocationReason = "second_factor_changed";
+  return sql`
+    kept as (
+      update ${sessions} set auth_methods = ${authMethods}
+      where id = ${sessionId} and user_id in (select user_id from ${change})
+    ), ended as (
+      update ${sessions} set revoked_at = ${timestamp(ctx.now)}, revoked_reason = ${reason}
+      where user_id in (select user_id from ${change}) and id <> ${sessionId} and revoked_at is null
+      returning id
+    ), noticed as (
+      ${queueNotice(noticeOf(ctx, noticeId, "second_factor_changed"), change)}
+    ), audited as (
+      ${auditIfAny(ctx, { actor: { kind: "user", id: userId }, action, subjectId: userId }, change)}
+    )`;
+}
+
+/** Tell of a change that has been committed. */
+export function secondFactorChanged(
+  ctx: Context,
+  userId: string,
+  action: AuditAction,
+  noticeId: string,
+): void {
+  securityEvent(ctx, "second_factor_changed", { userId, data: { operation: action } });
+  deliverLater(ctx, noticeId);
+}

@@ -1,0 +1,75 @@
+import { Alerts } from "../../alerts/list-alerts.js";
+import { Rules } from "../../alerts/list-rules.js";
+import type { Command } from "../command.js";
+import { UsageError } from "../failures.js";
+import { table } from "../text.js";
+
+const list: Command = {
+  name: "alerts",
+  args: [],
+  summary: "how every alert stands, those that fire first",
+  async run({ api }) {
+    const found = Alerts.parse(await api.get("/api/ops/alerts"));
+    const rows = found.alerts.map(({ rule, label, state, since, detail, runbook }) => ({
+      state,
+      rule: label ? `${rule} (${label})` : rule,
+      since,
+      detail,
+      runbook: state === "inactive" ? null : runbook,
+    }));
+    const silent = found.silences.map(({ rule, until }) => `\nSilenced: ${rule} until ${until}`);
+    const text = [
+      table(rows, "No alert was ever raised."),
+      ...silent,
+      `\nEvaluated until ${found.evaluatedUntil}; ${found.unsent} notices wait.`,
+    ].join("");
+    return { body: found, text, isProblem: found.alerts.some(({ state }) => state === "firing") };
+  },
+};
+
+const rules: Command = {
+  name: "alerts rules",
+  args: [],
+  summary: "what every rule says now, and how old its data is",
+  async run({ api }) {
+    const found = Rules.parse(await api.get("/api/ops/alerts/rules"));
+    const rows = found.rules.flatMap(({ rule, priority, ageSeconds, now }) => {
+      const known = now.length > 0 ? now : [{ label: "", is: "unknown", detail: "no data" }];
+      return known.map(({ label, is, detail }) => ({
+        rule: label ? `${rule} (${label})` : rule,
+        priority,
+        says: is,
+        measured: detail,
+        age: `${ageSeconds} s`,
+      }));
+    });
+    const isProblem = found.rules.some(({ now }) => now.some(({ is }) => is === "bad"));
+    return { body: found, text: table(rows), isProblem };
+  },
+};
+
+const test: Command = {
+  name: "alerts test",
+  args: ["RULE"],
+  summary: "send a marked notice of a rule, and say whether it was taken",
+  changes: true,
+  async run({ api, args: [rule] }) {
+    const result = await api.change("POST", "/api/ops/alerts/tests", { rule });
+    const { detail } = result.body as { detail: { isDelivered?: boolean } };
+    return { ...result, isProblem: detail.isDelivered === false };
+  },
+};
+
+const silence: Command = {
+  name: "alerts silence",
+  args: ["RULE"],
+  summary: "tell nobody of a rule for --minutes 60 (0 ends it)",
+  options: { minutes: { type: "string", default: "60" } },
+  changes: true,
+  run({ api, args: [rule], options: { minutes } }) {
+    if (!/^\d{1,5}$/.test(String(minutes))) throw new UsageError("--minutes takes a number.");
+    return api.change("POST", "/api/ops/alerts/silences", { rule, minutes: Number(minutes) });
+  },
+};
+
+export const alerts = [list, rules, test, silence];

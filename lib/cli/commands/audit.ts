@@ -1,0 +1,66 @@
+import type * as z from "zod";
+import { AuditRow } from "../../operations/audit-log.js";
+import { AuditVerdict } from "../../operations/audit-verification.js";
+import { pageOf } from "../../page.js";
+import { type Command, textOf } from "../command.js";
+import { table } from "../text.js";
+
+const filters = ["actor", "action", "subject", "since", "limit", "cursor"] as const;
+const texts = (names: readonly string[]) =>
+  Object.fromEntries(names.map((name) => [name, { type: "string" as const }]));
+
+const list: Command = {
+  name: "audit",
+  args: [],
+  summary: "who changed what, newest first; narrowed by its options",
+  options: texts(filters),
+  async run({ api, options }) {
+    const query = Object.fromEntries(filters.map((name) => [name, textOf(options[name])]));
+    const answer = await api.get("/api/ops/audit", query);
+    const { items, nextCursor } = pageOf(AuditRow).parse(answer);
+    const more = nextCursor ? `\nMore: --cursor ${nextCursor}` : "";
+    return { body: answer, text: auditTable(items) + more };
+  },
+};
+
+function auditTable(items: z.infer<typeof AuditRow>[]): string {
+  const rows = items.map(
+    ({ id, at, actorKind, actorId, action, subjectId, reason, correlationId, ipPrefix }) => ({
+      id,
+      at,
+      action,
+      by: actorKind,
+      reason,
+      actor: actorId,
+      subject: subjectId,
+      correlation: correlationId,
+      ip: ipPrefix,
+    }),
+  );
+  return table(rows, undefined, ["actor", "subject", "correlation", "ip"]);
+}
+
+const verify: Command = {
+  name: "audit verify",
+  args: [],
+  summary: "compare the audit log with its seals",
+  options: texts(["last-id", "hash"]),
+  notes:
+    "--last-id and --hash of an `audit_sealed` line in the shipped logs also show whether the end was cut off.",
+  async run({ api, options }) {
+    const found = AuditVerdict.parse(
+      await api.get("/api/ops/audit/verification", {
+        lastId: textOf(options["last-id"]),
+        hash: textOf(options.hash),
+      }),
+    );
+    const { findings, isIntact, seals, rows, isComplete, protectedBy } = found;
+    const verdict = isIntact ? "intact" : "BROKEN";
+    const rest = isComplete ? "" : " The time was over before the end: more is not compared.";
+    const text = `${verdict}: ${rows} rows under ${seals} seals, protected by ${protectedBy}.${rest}`;
+    const broken = findings.length > 0 ? `\n${table(findings)}` : "";
+    return { body: found, text: text + broken, isProblem: !isIntact };
+  },
+};
+
+export const audit = [list, verify];

@@ -1,0 +1,58 @@
+import * as z from "zod";
+import { BlockShown } from "../../admission/block.js";
+import { anAccount } from "../account.js";
+import type { Command } from "../command.js";
+import { secondsOf } from "../duration.js";
+import { table } from "../text.js";
+
+const blocking = (kind: "ip" | "cidr" | "user", what: string, summary: string): Command => ({
+  name: `block ${kind}`,
+  args: [what],
+  names: anAccount,
+  summary,
+  options: { ttl: { type: "string", default: "1h" } },
+  changes: true,
+  run: ({ api, args: [value], options: { ttl } }) =>
+    api.change("POST", "/api/ops/blocks", { kind, value, ttlSeconds: secondsOf(String(ttl)) }),
+});
+
+const list: Command = {
+  name: "block list",
+  args: [],
+  summary: "who is kept out, by whom, why and until when",
+  async run({ api }) {
+    const answer = await api.get("/api/ops/blocks");
+    const { items } = z.object({ items: z.array(BlockShown) }).parse(answer);
+    return { body: answer, text: blockTable(items, "Nobody is blocked.") };
+  },
+};
+
+export function blockTable(items: BlockShown[], none?: string): string {
+  const rows = items.map(({ id, kind, value, reason, createdBy, expiresAt }) => ({
+    kind,
+    value,
+    until: expiresAt,
+    reason,
+    id,
+    by: createdBy,
+  }));
+  return table(rows, none, ["id", "by"]);
+}
+
+const lift: Command = {
+  name: "block lift",
+  args: ["ID"],
+  names: { what: "standing block", shownBy: "block list" },
+  summary: "let somebody in again",
+  changes: true,
+  run: ({ api, args: [id = ""] }) =>
+    api.change("POST", `/api/ops/blocks/${encodeURIComponent(id)}/lift`),
+};
+
+export const block = [
+  blocking("ip", "ADDRESS", "keep an address out: --ttl 30m|1h|7d"),
+  blocking("cidr", "NETWORK", "keep a network out: /8, /16, /24, /32, or /32, /48, /64, /128"),
+  blocking("user", "USER", "keep a person (id or e-mail) out and end their sessions"),
+  list,
+  lift,
+];

@@ -1,0 +1,76 @@
+import * as z from "zod";
+import { FlagShown } from "../../admission/change-flag.js";
+import type { Command } from "../command.js";
+import { UsageError } from "../failures.js";
+import { table } from "../text.js";
+
+const at = (name = "") => `/api/ops/flags/${encodeURIComponent(name)}`;
+
+const list: Command = {
+  name: "flag",
+  args: [],
+  summary: "every kill switch and feature flag",
+  async run({ api }) {
+    const answer = await api.get("/api/ops/flags");
+    const { items } = z.object({ items: z.array(FlagShown) }).parse(answer);
+    const rows = items.map(({ name, kind, enabled, percentage, users, isPublic, covers }) => ({
+      name,
+      kind,
+      is: enabled ? "on" : "OFF",
+      for: kind === "feature" ? `${percentage} % and ${users.length} more` : "everybody",
+      signedOut: kind === "feature" ? isPublic : null,
+      covers,
+    }));
+    const isProblem = items.some(({ kind, enabled }) => kind === "kill_switch" && !enabled);
+    return { body: answer, text: table(rows), isProblem };
+  },
+};
+
+const on: Command = {
+  name: "flag on",
+  args: ["NAME"],
+  names: { what: "flag", shownBy: "flag" },
+  summary: "switch a group of routes or a feature on",
+  changes: true,
+  run: ({ api, args: [name] }) => api.change("PUT", at(name), { enabled: true }),
+};
+
+const off: Command = {
+  name: "flag off",
+  args: ["NAME"],
+  names: { what: "flag", shownBy: "flag" },
+  summary: "switch it off: callers get 503 feature_disabled at once",
+  notes:
+    "--dry-run tells which routes and callers are hit. No kill switch reaches the operators' own routes.",
+  changes: true,
+  run: ({ api, args: [name] }) => api.change("PUT", at(name), { enabled: false }),
+};
+
+const set: Command = {
+  name: "flag set",
+  args: ["NAME"],
+  names: { what: "flag", shownBy: "flag" },
+  summary: "say who has a feature: --percentage N, --users ID,ID, --public or --no-public",
+  options: {
+    percentage: { type: "string" },
+    users: { type: "string" },
+    public: { type: "boolean" },
+    "no-public": { type: "boolean" },
+  },
+  changes: true,
+  run({ api, args: [name], options }) {
+    const { percentage, users, public: isPublic, "no-public": isPrivate } = options;
+    if (percentage !== undefined && !/^\d{1,3}$/.test(String(percentage))) {
+      throw new UsageError("--percentage takes a number from 0 to 100.");
+    }
+    if (isPublic && isPrivate) throw new UsageError("Either --public or --no-public.");
+    return api.change("PUT", at(name), {
+      enabled: true,
+      ...(percentage === undefined ? {} : { percentage: Number(percentage) }),
+      ...(users === undefined ? {} : { users: String(users).split(",").filter(Boolean) }),
+      ...(isPublic || isPrivate ? { isPublic: isPublic === true } : {}),
+    });
+  },
+};
+
+export const flag = [list, on, off, set];

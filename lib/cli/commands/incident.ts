@@ -1,0 +1,59 @@
+import * as z from "zod";
+import { Incident } from "../../operations/incidents/incident.js";
+import { IncidentShown } from "../../operations/incidents/timeline.js";
+import type { Command } from "../command.js";
+import { table } from "../text.js";
+
+const at = (id = "") => `/api/ops/incidents/${encodeURIComponent(id)}`;
+
+const list: Command = {
+  name: "incident list",
+  args: [],
+  summary: "the newest incidents",
+  async run({ api }) {
+    const answer = await api.get("/api/ops/incidents");
+    const { items } = z.object({ items: z.array(Incident) }).parse(answer);
+    return { body: answer, text: table(items), isProblem: items.some(({ closedAt }) => !closedAt) };
+  },
+};
+
+const open: Command = {
+  name: "incident open",
+  args: ["TITLE"],
+  summary: "begin a timeline: --severity P1|P2|P3",
+  options: { severity: { type: "string", default: "P2" } },
+  changes: true,
+  run: ({ api, args: [title], options: { severity } }) =>
+    api.change("POST", "/api/ops/incidents", { title, severity }),
+};
+
+const note: Command = {
+  name: "incident note",
+  args: ["ID", "TEXT"],
+  names: { what: "incident", shownBy: "incident list" },
+  summary: "write down what was seen or done",
+  changes: true,
+  run: ({ api, args: [id, text] }) => api.change("POST", `${at(id)}/notes`, { text }),
+};
+
+const close: Command = {
+  name: "incident close",
+  args: ["ID"],
+  names: { what: "incident", shownBy: "incident list" },
+  summary: "end the timeline",
+  changes: true,
+  run: ({ api, args: [id] }) => api.change("POST", `${at(id)}/closure`),
+};
+
+const show: Command = {
+  name: "incident show",
+  args: ["ID"],
+  names: { what: "incident", shownBy: "incident list" },
+  summary: "the timeline of audit, alerts and notes, as a post-mortem to fill in",
+  async run({ api, args: [id] }) {
+    const found = IncidentShown.parse(await api.get(at(id)));
+    return { body: found, text: found.postMortem };
+  },
+};
+
+export const incident = [list, open, note, close, show];

@@ -1,0 +1,61 @@
+import * as z from "zod";
+import { SessionSeen, SessionShown } from "../../operations/sessions.js";
+import { accountId, anAccount } from "../account.js";
+import type { Command } from "../command.js";
+import { UsageError } from "../failures.js";
+import { table } from "../text.js";
+
+const list: Command = {
+  name: "sessions list",
+  args: ["USER"],
+  names: anAccount,
+  summary: "the sessions of a user (id or e-mail), those that ended included",
+  async run({ api, args: [user = ""] }) {
+    const answer = await api.get("/api/ops/sessions", { user: await accountId(api, user) });
+    const { items } = z.object({ items: z.array(SessionSeen) }).parse(answer);
+    const rows = items.map(
+      ({ id, state, revokedReason, role, deviceName, country, lastSeenAt }) => ({
+        id,
+        state: revokedReason ? `${state} (${revokedReason})` : state,
+        role,
+        device: deviceName,
+        country,
+        lastSeenAt,
+      }),
+    );
+    return { body: answer, text: table(rows) };
+  },
+};
+
+const show: Command = {
+  name: "sessions show",
+  args: ["ID"],
+  names: { what: "session", shownBy: "sessions list USER" },
+  summary: "one session, as Postgres records it and Redis holds it",
+  async run({ api, args: [id = ""] }) {
+    const session = SessionShown.parse(
+      await api.get(`/api/ops/sessions/${encodeURIComponent(id)}`),
+    );
+    const rows = Object.entries(session).map(([field, value]) => ({ field, value }));
+    return { body: session, text: table(rows), isProblem: session.state !== "live" };
+  },
+};
+
+const revoke: Command = {
+  name: "sessions revoke",
+  args: ["[ID]"],
+  names: { what: "session or account", shownBy: "find WHAT" },
+  summary: "end a session, or with --user all of a user's",
+  options: { user: { type: "string" } },
+  changes: true,
+  notes: "It does what `redis-cli DEL session:<id>` does, and records it.",
+  async run({ api, args: [session], options: { user } }) {
+    if ((session === undefined) === (user === undefined)) {
+      throw new UsageError("Name a session's ID, or a user by --user.");
+    }
+    const which = session === undefined ? { user } : { session };
+    return api.change("POST", "/api/ops/revocations", which);
+  },
+};
+
+export const sessions = [list, show, revoke];

@@ -1,0 +1,100 @@
+import { connect } from "node:tls";
+import { DatabaseState, SlowStatements } from "../../operations/state/database-state.js";
+import { type Finding, Findings } from "../../operations/state/finding.js";
+import type { Command } from "../command.js";
+import { table } from "../text.js";
+
+function told({ status, findings }: Findings): string {
+  const rows = findings.map(({ status: is, name, detail }) => ({ is, name, detail }));
+  return `${status}\n${table(rows)}`;
+}
+
+const status: Command = {
+  name: "status",
+  args: [],
+  summary: "one screen: the stores, the clock, the drain, alerts, jobs, mail",
+  async run({ api }) {
+    const found = Findings.parse(await api.get("/api/ops/health"));
+    return { body: found, text: told(found), isProblem: found.status !== "pass" };
+  },
+};
+
+const verify: Command = {
+  name: "verify",
+  args: [],
+  summary: "whether every invariant holds; of an https URL also TLS 1.3 and HSTS",
+  async run({ api }) {
+    const server = Findings.parse(await api.get("/api/ops/verification"));
+    const edge = api.url.protocol === "https:" ? await edgeFindings(api.url) : [];
+    const findings = [...server.findings, ...edge];
+    const isBad = findings.some(({ status: is }) => is === "fail");
+    const found = { status: isBad ? ("fail" as const) : server.status, findings };
+    return { body: found, text: told(found), isProblem: isBad };
+  },
+};
+
+/** What the way to the server is like, as seen from here. */
+async function edgeFindings(url: URL): Promise<Finding[]> {
+  const protocol = await tlsProtocol(url).catch(() => "none");
+  const response = await fetch(new URL("/api/livez", url)).catch(() => null);
+  const hsts = response?.headers.get("strict-transport-security") ?? null;
+  return [
+    { name: "TLS 1.3", status: protocol === "TLSv1.3" ? "pass" : "fail", detail: protocol },
+    { name: "HSTS", status: hsts ? "pass" : "fail", detail: hsts ?? "no header" },
+  ];
+}
+
+function tlsProtocol({ hostname, port }: URL): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(
+      { host: hostname, port: Number(port || 443), servername: hostname, timeout: 5000 },
+      () => {
+        resolve(socket.getProtocol() ?? "none");
+        socket.end();
+      },
+    );
+    socket.on("error", reject);
+    socket.on("timeout", () => socket.destroy(new Error("no answer")));
+  });
+}
+
+const databaseStatus: Command = {
+  name: "db status",
+  args: [],
+  summary: "how full Postgres is, and who is connected",
+  async run({ api }) {
+    const found = DatabaseState.parse(await api.get("/api/ops/db"));
+    const { version, megabytes, connectionsMax, connections, tables } = found;
+    const used = connections.reduce((sum, { count }) => sum + count, 0);
+    const text = [
+      `PostgreSQL ${version}, ${megabytes} MB, ${used} of ${connectionsMax} connections`,
+      table(connections),
+      table(tables),
+    ].join("\n\n");
+    return { body: found, text, isProblem: used > 0.8 * connectionsMax };
+  },
+};
+
+const databaseSlow: Command = {
+  name: "db slow",
+  args: [],
+  summary: "the statements that cost Postgres most",
+  async run({ api }) {
+    const found = SlowStatements.parse(await api.get("/api/ops/db/slow"));
+    const note =
+      found.source === "running"
+        ? "Nobody counts them (create extension pg_stat_statements): what has run for over 1 s now.\n"
+        : "";
+    return { body: found, text: note + table(found.items, "None.") };
+  },
+};
+
+const rebuild: Command = {
+  name: "redis rebuild",
+  args: [],
+  summary: "write flags, blocks and the gate into Redis again; signs nobody in or out",
+  changes: true,
+  run: ({ api }) => api.change("POST", "/api/ops/redis/rebuild"),
+};
+
+export const state = [status, verify, databaseStatus, databaseSlow, rebuild];

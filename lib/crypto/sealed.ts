@@ -1,0 +1,54 @@
+import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
+import type { Env } from "../env.js";
+import { dataKeys } from "./secret.js";
+
+/** What a value is for, and whose it is: a sealed value opens for nothing and nobody else. */
+export interface SealedFor {
+  purpose: string;
+  /** The id of whom it belongs to. */
+  owner: string;
+}
+
+const version = "s1";
+const cipher = "aes-256-gcm";
+const nonceBytes = 12;
+const tagBytes = 16;
+
+/**
+ * Encrypt what has to be read again: `s1.<key id>.<nonce, ciphertext and tag>`, AES-256-GCM under a key
+ * derived from the current data key for the purpose (NIST SP 800-38D; the nonce is random).
+ */
+export function seal(env: Env, { purpose, owner }: SealedFor, text: string): string {
+  const [current] = dataKeys(env, purpose);
+  if (!current) throw new Error("There is no data key.");
+  const nonce = randomBytes(nonceBytes);
+  const encryption = createCipheriv(cipher, current.key, nonce).setAAD(Buffer.from(owner));
+  const parts = [nonce, encryption.update(text, "utf8"), encryption.final()];
+  const sealed = Buffer.concat([...parts, encryption.getAuthTag()]).toString("base64url");
+  return `${version}.${current.id}.${sealed}`;
+}
+
+/**
+ * Decrypt what was sealed under any of the data keys. Throws when it was sealed under another, for
+ * another purpose or owner, or was altered: the environment or the row is wrong, not the caller.
+ */
+export function unseal(env: Env, { purpose, owner }: SealedFor, sealed: string): string {
+  const [form = "", id = "", content = ""] = sealed.split(".");
+  if (form !== version) throw new Error("A sealed value has an unknown form.");
+  const known = dataKeys(env, purpose).find((candidate) => candidate.id === id);
+  if (!known) throw new Error(`A value is sealed under the data key ${id}, which is not set.`);
+  const bytes = Buffer.from(content, "base64url");
+  if (bytes.length < nonceBytes + tagBytes) throw new Error("A sealed value is cut short.");
+  const decryption = createDecipheriv(cipher, known.key, bytes.subarray(0, nonceBytes), {
+    authTagLength: tagBytes,
+  })
+    .setAAD(Buffer.from(owner))
+    .setAuthTag(bytes.subarray(-tagBytes));
+  const text = decryption.update(bytes.subarray(nonceBytes, -tagBytes));
+  return Buffer.concat([text, decryption.final()]).toString("utf8");
+}
+
+/** Was it sealed under the current data key? Else it should be sealed again when it is next written. */
+export function isSealedUnderCurrent(env: Env, { purpose }: SealedFor, sealed: string): boolean {
+  return sealed.startsWith(`${version}.${dataKeys(env, purpose)[0]?.id}.`);
+}

@@ -1,0 +1,29 @@
+/** What is to be told to whom. */
+export interface Mail {
+  template: MailTemplate;
+  /** An address, or the account whose bound address is looked up when the mail is sent. */
+  to: { email: string } | { userId: string };
+  /** The row of `mail_codes` whose code the mail tells. */
+  codeId?: string;
+  /** The change of e-mail that the mail tells how to undo. */
+  undoId?: string;
+}
+
+export type MailTemplate =
+  | "verify_email"
+  | "address_taken"
+  | "sign_in_code"
+  | "reset_password"
+  | "password_changed"
+  | "confirm_new_email"
+  | "email_changed"
+  | "email_change_undone"
+  | "token_reuse"
+  | "second_factor_changed";
+
+/** A mail as it is read. */
+export interface Message {
+  subject: string;
+  text: string;
+  html: string;
+}

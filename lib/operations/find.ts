@@ -1,0 +1,215 @@
+import { desc, eq, or, type SQL, sql } from "drizzle-orm";
+import * as z from "zod";
+import { BlockShown, findBlocks, standing } from "../admission/block.js";
+import { personOf } from "../admission/block-members.js";
+import { maskedEmail } from "../auth/operator/subject.js";
+import { confirmedSecret } from "../auth/second-factor/second-factor.js";
+import { isLive } from "../auth/session/live-record.js";
+import type { Context } from "../context.js";
+import { sessions, users } from "../db/schema/accounts.js";
+import { blocks } from "../db/schema/gate.js";
+import { auditLog, securityEvents } from "../db/schema/security.js";
+import { AppError } from "../errors.js";
+import { canonicalAddress } from "../ip-address.js";
+import { canonicalEmail } from "../user/email-address.js";
+import { AccessLogRow, findRequests } from "./telemetry/access-log.js";
+
+const AccountFound = z.strictObject({
+  id: z.uuid(),
+  /** Masked. */
+  email: z.string().nullable(),
+  /** False where the address is only claimed. */
+  emailConfirmed: z.boolean(),
+  role: z.enum(["user", "operator", "admin"]),
+  state: z.enum(["active", "guest", "merged", "suspended", "blocked", "deletion_pending"]),
+  secondFactor: z.boolean(),
+  createdAt: z.iso.datetime(),
+  liveSessions: z.int(),
+});
+
+const EventFound = z.strictObject({
+  at: z.iso.datetime(),
+  event: z.string(),
+  count: z.int(),
+  userId: z.string().nullable(),
+  ip: z.string().nullable(),
+  route: z.string().nullable(),
+  correlationId: z.string(),
+  data: z.unknown(),
+});
+
+const AuditFound = z.strictObject({
+  at: z.iso.datetime(),
+  action: z.string(),
+  actor: z.string(),
+  subjectId: z.string().nullable(),
+  reason: z.string().nullable(),
+  correlationId: z.string(),
+});
+
+/** What is known of somebody or something, each list with its newest rows first. */
+export const Found = z.strictObject({
+  /** What the text was taken for; a UUID may be two things. */
+  lookedUpAs: z.array(z.enum(["correlationId", "userId", "sessionId", "email", "ip"])),
+  accounts: z.array(AccountFound),
+  /** Those that stand, of an address also the ones of networks that hold it. */
+  blocks: z.array(BlockShown),
+  securityEvents: z.array(EventFound),
+  audit: z.array(AuditFound),
+  /** Of the last week. */
+  requests: z.array(AccessLogRow),
+});
+export type Found = z.infer<typeof Found>;
+type Kind = Found["lookedUpAs"][number];
+
+const accountsMax = 20;
+const rowsMax = 50;
+
+/**
+ * Look up a correlation ID, a user's or session's id, an e-mail address or an IP address. An address
+ * finds the account it is bound to, and those that claim it. Throws `validation_failed` for what is none
+ * of these.
+ */
+export async function find(ctx: Context, text: string): Promise<Found> {
+  const kinds = kindsOf(text);
+  const is = (kind: Kind) => kinds.includes(kind);
+  const accounts = await findAccounts(ctx, text, is);
+  const ids = accounts.map(({ id }) => id);
+  const userIds = is("userId") && ids.length === 0 ? [text] : ids;
+  const address = is("ip") ? canonicalAddress(text) : undefined;
+  const correlation = is("correlationId") ? text : undefined;
+  const [blocksFound, events, audits, requests] = await Promise.all([
+    findBlocks(ctx, { address, userIds }),
+    findEvents(ctx, userIds, address, correlation),
+    findAudits(ctx, is("userId") || is("email") || is("sessionId") ? userIds : [], correlation),
+    findRequests(ctx, { users: userIds, ip: address, correlationId: correlation }, rowsMax),
+  ]);
+  return {
+    lookedUpAs: kinds,
+    accounts,
+    blocks: blocksFound,
+    securityEvents: events,
+    audit: audits,
+    requests,
+  };
+}
+
+function kindsOf(text: string): Kind[] {
+  const kinds: Kind[] = [];
+  if (canonicalAddress(text) !== undefined) return ["ip"];
+  if (text.includes("@")) {
+    if (canonicalEmail(text) === null) throw unknownForm();
+    return ["email"];
+  }
+  if (z.uuid().safeParse(text).success) kinds.push("userId");
+  if (/^[\w-]{22}$/.test(text)) kinds.push("sessionId");
+  if (/^[A-Za-z0-9._-]{1,64}$/.test(text)) kinds.push("correlationId");
+  if (kinds.length === 0) throw unknownForm();
+  return kinds;
+}
+
+function unknownForm(): AppError {
+  const message = "A correlation ID, a user's or session's id, an e-mail or IP address.";
+  return new AppError("validation_failed", {
+    fields: [{ pointer: "/q", code: "unknown_form", message }],
+  });
+}
+
+async function findAccounts(
+  ctx: Context,
+  text: string,
+  is: (kind: Kind) => boolean,
+): Promise<Found["accounts"]> {
+  const { db, now } = ctx;
+  const email = is("email") ? canonicalEmail(text) : null;
+  const conditions: SQL[] = [
+    ...(is("userId") ? [eq(users.id, text)] : []),
+    ...(email ? [eq(users.email, email), eq(users.claimedEmail, email)] : []),
+    ...(is("sessionId")
+      ? [sql`${users.id} = (select user_id from ${sessions} where ${sessions.id} = ${text})`]
+      : []),
+  ];
+  if (conditions.length === 0) return [];
+  const rows = await db
+    .select({
+      account: users,
+      sealedSecret: confirmedSecret,
+      isBlocked: sql<boolean>`exists(
+        select from ${blocks} where value = ${personOf("")} || ${users}.id and ${standing(now)})`,
+      liveSessions: sql<number>`(
+        select count(*)::int from ${sessions}
+        where user_id = ${users}.id and ${isLive(ctx)})`,
+    })
+    .from(users)
+    .where(or(...conditions))
+    .orderBy(sql`${users.email} is null`, desc(users.createdAt))
+    .limit(accountsMax);
+  return rows.map(({ account, sealedSecret, isBlocked, liveSessions }) => ({
+    id: account.id,
+    email: maskedEmail(account.email ?? account.claimedEmail),
+    emailConfirmed: account.email !== null,
+    role: account.role,
+    state: stateOf(account, isBlocked),
+    secondFactor: sealedSecret !== null,
+    createdAt: account.createdAt.toISOString(),
+    liveSessions,
+  }));
+}
+
+function stateOf(
+  account: typeof users.$inferSelect,
+  isBlocked: boolean,
+): Found["accounts"][number]["state"] {
+  if (account.mergedInto) return "merged";
+  if (account.purgeAt) return "deletion_pending";
+  if (account.suspendedAt) return "suspended";
+  if (isBlocked) return "blocked";
+  return account.isGuest ? "guest" : "active";
+}
+
+async function findEvents(
+  { db }: Context,
+  userIds: string[],
+  address: string | undefined,
+  correlationId: string | undefined,
+): Promise<Found["securityEvents"]> {
+  const conditions = [
+    ...userIds.map((id) => eq(securityEvents.userId, id)),
+    ...(address ? [eq(securityEvents.ip, address)] : []),
+    ...(correlationId ? [eq(securityEvents.correlationId, correlationId)] : []),
+  ];
+  if (conditions.length === 0) return [];
+  const rows = await db
+    .select()
+    .from(securityEvents)
+    .where(or(...conditions))
+    .orderBy(desc(securityEvents.at))
+    .limit(rowsMax);
+  return rows.map(({ id: _, at, ...event }) => ({ at: at.toISOString(), ...event }));
+}
+
+async function findAudits(
+  { db }: Context,
+  userIds: string[],
+  correlationId: string | undefined,
+): Promise<Found["audit"]> {
+  const conditions = [
+    ...userIds.flatMap((id) => [eq(auditLog.subjectId, id), eq(auditLog.actorId, id)]),
+    ...(correlationId ? [eq(auditLog.correlationId, correlationId)] : []),
+  ];
+  if (conditions.length === 0) return [];
+  const rows = await db
+    .select()
+    .from(auditLog)
+    .where(or(...conditions))
+    .orderBy(desc(auditLog.id))
+    .limit(rowsMax);
+  return rows.map(({ at, action, actorKind, actorId, subjectId, reason, correlationId }) => ({
+    at: at.toISOString(),
+    action,
+    actor: actorId === null ? actorKind : `${actorKind} ${actorId}`,
+    subjectId,
+    reason,
+    correlationId,
+  }));
+}

@@ -1,0 +1,83 @@
+import { and, asc, eq, gte, inArray, lte, not } from "drizzle-orm";
+import * as z from "zod";
+import type { Context } from "../../context.js";
+import { alertTransitions } from "../../db/schema/alerts.js";
+import { incidentNotes } from "../../db/schema/incidents.js";
+import { auditLog } from "../../db/schema/security.js";
+import { getIncident, Incident } from "./incident.js";
+import { postMortem } from "./post-mortem.js";
+import { Moment } from "./timeline-entry.js";
+
+export const IncidentShown = z.strictObject({
+  incident: Incident,
+  timeline: z.array(Moment),
+  /** Markdown, filled in as far as it is known. */
+  postMortem: z.string(),
+});
+export type IncidentShown = z.infer<typeof IncidentShown>;
+
+const momentsMax = 500;
+/** What led to it began before somebody opened it. */
+const beforeMs = 30 * 60_000;
+
+/**
+ * What happened around an incident, oldest first: alerts that fired and were resolved, what operators
+ * changed, and their notes, from half an hour before it was opened until it was closed. Throws
+ * `not_found`.
+ */
+export async function showIncident(ctx: Context, id: string): Promise<IncidentShown> {
+  const incident = await getIncident(ctx, id);
+  const { db } = ctx;
+  const from = new Date(Date.parse(incident.openedAt) - beforeMs);
+  const until = incident.closedAt ? new Date(incident.closedAt) : ctx.now;
+  const [transitions, changes, notes] = await db.batch([
+    db
+      .select()
+      .from(alertTransitions)
+      .where(and(gte(alertTransitions.minute, from), lte(alertTransitions.minute, until)))
+      .orderBy(asc(alertTransitions.minute))
+      .limit(momentsMax),
+    db
+      .select()
+      .from(auditLog)
+      .where(
+        and(
+          gte(auditLog.at, from),
+          lte(auditLog.at, until),
+          eq(auditLog.actorKind, "operator"),
+          // The note itself stands there already.
+          not(inArray(auditLog.action, ["incident.noted"])),
+        ),
+      )
+      .orderBy(asc(auditLog.at))
+      .limit(momentsMax),
+    db
+      .select()
+      .from(incidentNotes)
+      .where(eq(incidentNotes.incidentId, id))
+      .orderBy(asc(incidentNotes.at))
+      .limit(momentsMax),
+  ]);
+  const timeline: Moment[] = [
+    ...transitions.map(({ minute, rule, label, toState, detail }) => ({
+      at: minute.toISOString(),
+      kind: "alert" as const,
+      who: null,
+      what: `${rule}${label && ` (${label})`} is ${toState}: ${detail}`,
+    })),
+    ...changes.map(({ at, actorId, action, subjectId, reason }) => ({
+      at: at.toISOString(),
+      kind: "audit" as const,
+      who: actorId,
+      what: `${action} ${subjectId ?? ""}${reason ? `: ${reason}` : ""}`.trim(),
+    })),
+    ...notes.map(({ at, author, text }) => ({
+      at: at.toISOString(),
+      kind: "note" as const,
+      who: author,
+      what: text,
+    })),
+  ];
+  timeline.sort((one, other) => Date.parse(one.at) - Date.parse(other.at));
+  return { incident, timeline, postMortem: postMortem(incident, timeline) };
+}

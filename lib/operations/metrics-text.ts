@@ -1,0 +1,19 @@
+import type { Context } from "../context.js";
+import { scrapeUndrained } from "../observability/log-lines/telemetry.js";
+import { drainEvents } from "../telemetry/drain.js";
+import { exposition } from "../telemetry/metrics/exposition.js";
+import { readSeries } from "../telemetry/metrics/read-series.js";
+
+export const prometheusText = "text/plain; version=0.0.4; charset=utf-8";
+
+const drainMs = 3000;
+
+/**
+ * All metrics in Prometheus' text format, after what waits in Redis was drained. Throws
+ * `service_unavailable` when Postgres is away; without Redis the totals are those of the last drain.
+ */
+export async function metricsText(ctx: Context): Promise<string> {
+  const failed = (error: unknown) => scrapeUndrained(ctx.correlationId, error);
+  await drainEvents(ctx, { budgetMs: drainMs }).catch(failed);
+  return exposition(await readSeries(ctx));
+}

@@ -1,0 +1,62 @@
+import { and, eq, isNull } from "drizzle-orm";
+import * as z from "zod";
+import type { Context } from "../../context.js";
+import { sessions, users } from "../../db/schema/accounts.js";
+import { AppError } from "../../errors.js";
+import { addressPrefix, canonicalAddress, limitedAddress } from "../../ip-address.js";
+import { limitedAccount } from "../../rate-limit/limited-account.js";
+import { canonicalEmail } from "../../user/email-address.js";
+
+/** Whose limits operators ask for: an IP address, a user's or session's id, an e-mail address. */
+export const Limited = z.string().min(1).max(254);
+
+export interface LimitedSubject {
+  kind: "ip" | "user" | "session" | "email";
+  /** What it is counted by: parts of the names of counters. */
+  values: string[];
+  /** Its name in the audit log: never an address. */
+  auditedAs: string;
+}
+
+/**
+ * What somebody is counted by. An e-mail address needs no account, for failed sign-ins are counted without
+ * one. Throws `not_found` for an unknown user, and `validation_failed` for what is none of these.
+ */
+export async function limitedSubject(ctx: Context, text: string): Promise<LimitedSubject> {
+  const address = canonicalAddress(text);
+  if (address !== undefined) {
+    const auditedAs = `ip ${addressPrefix(address)}`;
+    return { kind: "ip", values: [limitedAddress(address)], auditedAs };
+  }
+  const email = text.includes("@") ? canonicalEmail(text) : null;
+  if (email !== null) {
+    const account = limitedAccount(ctx.env, email);
+    return { kind: "email", values: [account], auditedAs: `account ${account}` };
+  }
+  if (z.uuid().safeParse(text).success) {
+    return { kind: "user", values: await valuesOfUser(ctx, text), auditedAs: text };
+  }
+  if (/^(ops-[\da-f]{16}|[\w-]{22})$/.test(text)) {
+    return { kind: "session", values: [text], auditedAs: `session ${text}` };
+  }
+  const message = "An IP or e-mail address, or a user's or session's id.";
+  throw new AppError("validation_failed", {
+    fields: [{ pointer: "/of", code: "unknown_form", message }],
+  });
+}
+
+async function valuesOfUser({ db, env }: Context, userId: string): Promise<string[]> {
+  const [[user], live] = await Promise.all([
+    db
+      .select({ email: users.email, claimedEmail: users.claimedEmail })
+      .from(users)
+      .where(eq(users.id, userId)),
+    db
+      .select({ id: sessions.id })
+      .from(sessions)
+      .where(and(eq(sessions.userId, userId), isNull(sessions.revokedAt))),
+  ]);
+  if (!user) throw new AppError("not_found");
+  const email = user.email ?? user.claimedEmail;
+  return [...live.map(({ id }) => id), ...(email ? [limitedAccount(env, email)] : [])];
+}

@@ -1,0 +1,119 @@
+import { and, desc, eq, gt, inArray, lt, or } from "drizzle-orm";
+import * as z from "zod";
+import type { Context } from "../../context.js";
+import { accessLog } from "../../db/schema/telemetry.js";
+import { addressPrefix } from "../../ip-address.js";
+import { page, pageQuery } from "../../page.js";
+import { userHashes } from "../../telemetry/request-event.js";
+import { MomentMs, Since } from "../../timestamps.js";
+
+export const AccessLogRow = z.strictObject({
+  at: z.iso.datetime(),
+  /** How many requests it tells of; what they do not have in common is null. */
+  count: z.int(),
+  /** 10 where nine such rows were left out. */
+  oneIn: z.int(),
+  correlationId: z.string().nullable(),
+  route: z.string(),
+  method: z.string(),
+  status: z.int(),
+  code: z.string().nullable(),
+  durationMs: z.number(),
+  userHash: z.string().nullable(),
+  ipPrefix: z.string().nullable(),
+  limits: z.record(z.string(), z.string()).nullable(),
+  externalCalls: z.array(z.tuple([z.string(), z.string(), z.string(), z.number()])).nullable(),
+  tokenFailure: z.string().nullable(),
+  securityEvents: z.array(z.string()).nullable(),
+  appVersion: z.string().nullable(),
+  release: z.string(),
+});
+
+/** Where a page ended: a moment in ms, and the row's id. */
+const Position = z.tuple([MomentMs, z.int()]);
+
+export const AccessLogQuery = z.strictObject({
+  ...pageQuery(Position).shape,
+  since: Since.optional(),
+  route: z.string().max(200).optional(),
+  status: z
+    .string()
+    .regex(/^[1-5]\d\d$/)
+    .transform(Number)
+    .optional(),
+  code: z.string().max(64).optional(),
+  /** A user's id. */
+  user: z.uuid().optional(),
+  ip: z.union([z.ipv4(), z.ipv6()]).optional(),
+  correlationId: z.string().max(64).optional(),
+});
+
+const hoursByDefault = 24;
+
+/** What was asked, the newest first: by default of the last day. */
+export async function listAccessLog(ctx: Context, query: z.output<typeof AccessLogQuery>) {
+  const { since, route, status, code, user, ip, correlationId, cursor } = query;
+  const from = since ? new Date(since) : new Date(ctx.now.getTime() - hoursByDefault * 3_600_000);
+  const prefix = ip === undefined ? undefined : addressPrefix(ip);
+  const rows = await ctx.db
+    .select()
+    .from(accessLog)
+    .where(
+      and(
+        gt(accessLog.at, from),
+        route === undefined ? undefined : eq(accessLog.route, route),
+        status === undefined ? undefined : eq(accessLog.status, status),
+        code === undefined ? undefined : eq(accessLog.code, code),
+        user === undefined ? undefined : isOf(ctx, user),
+        prefix ? eq(accessLog.ipPrefix, prefix) : undefined,
+        correlationId === undefined ? undefined : eq(accessLog.correlationId, correlationId),
+        cursor && before(cursor),
+      ),
+    )
+    .orderBy(desc(accessLog.at), desc(accessLog.id))
+    .limit(query.limit + 1);
+  return page(rows, query, present, ({ at, id }) => [at.getTime(), id]);
+}
+
+const findDays = 7;
+
+/** The newest requests of somebody, of a network, or under a correlation ID, in the last week. */
+export async function findRequests(
+  ctx: Context,
+  {
+    users,
+    ip,
+    correlationId,
+  }: { users: string[]; ip: string | undefined; correlationId: string | undefined },
+  max: number,
+) {
+  const prefix = ip === undefined ? null : addressPrefix(ip);
+  const conditions = [
+    ...users.map((id) => isOf(ctx, id)),
+    ...(prefix ? [eq(accessLog.ipPrefix, prefix)] : []),
+    ...(correlationId ? [eq(accessLog.correlationId, correlationId)] : []),
+  ];
+  if (conditions.length === 0) return [];
+  const from = new Date(ctx.now.getTime() - findDays * 86_400_000);
+  const rows = await ctx.db
+    .select()
+    .from(accessLog)
+    .where(and(gt(accessLog.at, from), or(...conditions)))
+    .orderBy(desc(accessLog.at), desc(accessLog.id))
+    .limit(max);
+  return rows.map(present);
+}
+
+/** Of a row: somebody asked it, whichever data key hashed them. */
+const isOf = ({ env }: Context, userId: string) =>
+  inArray(accessLog.userHash, userHashes(env, userId));
+
+/** The clock of requests has milliseconds, so nothing is between two of them. */
+function before([ms, id]: z.output<typeof Position>) {
+  const at = new Date(ms);
+  return or(lt(accessLog.at, at), and(eq(accessLog.at, at), lt(accessLog.id, id)));
+}
+
+function present({ id: _, insertedAt: __, at, ...row }: typeof accessLog.$inferSelect) {
+  return { at: at.toISOString(), ...row };
+}

@@ -1,0 +1,66 @@
+import { sql } from "drizzle-orm";
+import * as z from "zod";
+import { auditRow, type OperatorAct } from "../../audit/audit.js";
+import type { Context } from "../../context.js";
+import { drainEvents } from "../../telemetry/drain.js";
+import { modeOf } from "../../telemetry/mode.js";
+import { measureStream } from "../../telemetry/stream.js";
+
+const modes = ["every row", "one row in ten", "counts alone"] as const;
+
+export const DrainShown = z.strictObject({
+  cursor: z.string(),
+  /** Everything that Redis took before it is in the tables. */
+  drainedUntil: z.iso.datetime(),
+  lagSeconds: z.int(),
+  /** What is kept of new events. */
+  keeps: z.enum(modes),
+  /** What waits in Redis; null when it does not answer. */
+  waiting: z.strictObject({ batches: z.int(), bytes: z.int(), bytesMax: z.int() }).nullable(),
+  /** Batches of the last two days that processes numbered and nobody drained. */
+  gaps: z.array(
+    z.strictObject({ instance: z.string(), missing: z.int(), lastSeenAt: z.iso.datetime() }),
+  ),
+});
+export type DrainShown = z.infer<typeof DrainShown>;
+
+const gapsMax = 20;
+
+/** Where the drain of request events stands, and what was lost. */
+export async function showDrain(ctx: Context): Promise<DrainShown> {
+  const [state, gaps, waiting] = await Promise.all([
+    ctx.db.execute<{ cursor: string; until: string }>(sql`
+      select cursor, ${iso(sql`drained_until`)} as until from drain_state where name = 'events'`),
+    ctx.db.execute<{ instance: string; missing: number; seen: string }>(sql`
+      select instance, cast(max(seq) - min(seq) + 1 - count(*) as integer) as missing,
+        ${iso(sql`max(drained_at)`)} as seen
+      from drained_batches group by instance
+      having max(seq) - min(seq) + 1 > count(*) order by max(drained_at) desc limit ${gapsMax}`),
+    measureStream().catch(() => null),
+  ]);
+  const { cursor = "", until = "" } = state.rows[0] ?? {};
+  const lagMs = Math.max(0, ctx.now.getTime() - Date.parse(until));
+  const bytesMax = ctx.env.telemetry.streamBytesMax;
+  const waitingMs = waiting?.length ? lagMs : 0;
+  return {
+    cursor,
+    drainedUntil: until,
+    lagSeconds: Math.round(lagMs / 1000),
+    keeps: modes[modeOf(waiting?.bytes ?? 0, bytesMax, waitingMs)],
+    waiting: waiting && { batches: waiting.length, bytes: waiting.bytes, bytesMax },
+    gaps: gaps.rows.map(({ instance, missing, seen }) => ({
+      instance,
+      missing,
+      lastSeenAt: seen,
+    })),
+  };
+}
+
+/** Drain now, at an operator's word. Harmless twice and at once. */
+export async function drainNow(ctx: Context, by: OperatorAct) {
+  await auditRow(ctx, { ...by, action: "events.drained", subjectId: "events" });
+  return drainEvents(ctx, { budgetMs: 8000 });
+}
+
+const iso = (of: ReturnType<typeof sql>) =>
+  sql`to_char(${of} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;

@@ -1,0 +1,38 @@
+import { and, gt, sql } from "drizzle-orm";
+import * as z from "zod";
+import type { Context } from "../../context.js";
+import { telemetryMinutes } from "../../db/schema/telemetry.js";
+import { parseSeries } from "../../telemetry/series.js";
+
+const minutesMax = 24 * 60;
+
+/** How far back a reading of roll-ups goes. */
+export const Window = z.strictObject({
+  minutes: z
+    .string()
+    .regex(/^\d{1,4}$/)
+    .transform(Number)
+    .pipe(z.int().min(1).max(minutesMax))
+    .default(15),
+});
+
+/** What the last minutes have added to the series whose names begin so, with their labels. */
+export async function recentSeries(
+  { db, now }: Context,
+  prefix: string,
+  minutes: number,
+): Promise<{ labels: Record<string, string>; suffix: string; value: number }[]> {
+  const since = new Date(now.getTime() - minutes * 60_000);
+  const rows = await db
+    .select({
+      series: telemetryMinutes.series,
+      value: sql<string>`sum(${telemetryMinutes.value})`,
+    })
+    .from(telemetryMinutes)
+    .where(and(gt(telemetryMinutes.minute, since), sql`starts_with(series, ${prefix})`))
+    .groupBy(telemetryMinutes.series);
+  return rows.map(({ series, value }) => {
+    const { metric, labels } = parseSeries(series);
+    return { labels, suffix: metric.slice(prefix.length), value: Number(value) };
+  });
+}

@@ -1,0 +1,34 @@
+import { retireAudit } from "../audit/retirement.js";
+import { sealAudit } from "../audit/seal.js";
+import type { Context } from "../context.js";
+import { dropOldPartitions, ensurePartitions } from "../telemetry/partitions.js";
+import { pruneTelemetry } from "../telemetry/prune.js";
+import { checkAudit } from "./cleanup/check-audit.js";
+import { pruneExpired } from "./cleanup/expired.js";
+import { pruneIdleSessions } from "./cleanup/idle-sessions.js";
+import { type Cron, type CronReport, runCron } from "./cron.js";
+
+/** What is to be done each hour, in this order. */
+export const cleanupCron: Cron = {
+  name: "cleanup",
+  period: "hour",
+  leaseSeconds: 180,
+  budgetSeconds: 150,
+  parts: [
+    ["seal_audit", (ctx, { endMs }) => sealAudit(ctx, endMs)],
+    ["check_audit", checkAudit, { budgetSeconds: 30 }],
+    ["retire_audit", (ctx, { endMs }) => retireAudit(ctx, endMs), { budgetSeconds: 15 }],
+    ["prune_expired", (ctx, { endMs }) => pruneExpired(ctx, endMs), { budgetSeconds: 40 }],
+    ["prune_idle_sessions", pruneIdleSessions, { budgetSeconds: 15 }],
+    ["ensure_partitions", async (ctx) => ({ made: await ensurePartitions(ctx) })],
+    ["drop_old_partitions", async (ctx) => ({ dropped: await dropOldPartitions(ctx) })],
+    ["prune_telemetry", pruneTelemetry, { budgetSeconds: 20 }],
+  ],
+};
+
+/** Do the hour's work, once. Throws the first failure, after everything else was done. */
+export async function cleanUp(ctx: Context): Promise<CronReport> {
+  const { report, failure } = await runCron(ctx, cleanupCron);
+  if (failure) throw failure;
+  return report;
+}

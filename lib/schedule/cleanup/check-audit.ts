@@ -1,0 +1,40 @@
+import { sql } from "drizzle-orm";
+import { verifyAudit } from "../../audit/verification.js";
+import type { Context } from "../../context.js";
+import { telemetryGauges } from "../../db/schema/telemetry.js";
+import { auditBroken } from "../../observability/log-lines/audit.js";
+import { seriesName } from "../../observability/metrics.js";
+import type { Run } from "../cron.js";
+import { moveCursor, readCursor } from "../cursor.js";
+
+const cursor = "audit_verification";
+/** What is left of the budget for writing down what was found. */
+const marginMs = 2000;
+
+/**
+ * Compare the audit log with its seals, for the alert. A log that is too long for one run is gone on with
+ * in the next; what is broken is looked at again each time, until it is not.
+ */
+export async function checkAudit(ctx: Context, { lease, endMs }: Run) {
+  const from = Number(await readCursor(ctx, cursor));
+  const { findings, ...found } = await verifyAudit(ctx, endMs - marginMs, { from });
+  for (const { kind, firstId, lastId } of findings) {
+    auditBroken(ctx.correlationId, { reason: kind, lastId, count: lastId - firstId + 1 });
+  }
+  if (findings.length > 0 || found.isComplete) await setGauge(ctx, findings.length > 0 ? 1 : 0);
+  if (findings.length === 0) {
+    await moveCursor(ctx, lease, cursor, found.isComplete ? "" : String(found.verifiedTo));
+  }
+  return { ...found, findings: findings.length };
+}
+
+async function setGauge(ctx: Context, value: number): Promise<void> {
+  const row = { series: seriesName("audit_chain_broken"), value, measuredAt: sql`now()` };
+  await ctx.db
+    .insert(telemetryGauges)
+    .values(row)
+    .onConflictDoUpdate({
+      target: telemetryGauges.series,
+      set: { value: row.value, measuredAt: row.measuredAt },
+    });
+}

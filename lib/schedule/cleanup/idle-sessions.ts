@@ -1,0 +1,47 @@
+import { sql } from "drizzle-orm";
+import type { Context } from "../../context.js";
+import { sessions } from "../../db/schema/accounts.js";
+import type { Run } from "../cron.js";
+import { moveCursor, readCursor } from "../cursor.js";
+
+const cursor = "idle_sessions";
+const rowsPerPage = 1000;
+const pagesMax = 50;
+
+/**
+ * Delete the sessions that ended by themselves, once the audit log does not name them any more. No index
+ * tells them, for a refresh would have to change it: so the table is walked in the order of its ids, a
+ * bounded part of it in each run, which goes on where the run before has stopped.
+ */
+export async function pruneIdleSessions(ctx: Context, { lease, endMs }: Run) {
+  const counts = { read: 0, deleted: 0 };
+  for (let page = 0; page < pagesMax && performance.now() < endMs; page += 1) {
+    const { last, read, deleted } = await prunePage(ctx, await readCursor(ctx, cursor));
+    counts.read += read;
+    counts.deleted += deleted;
+    const isEnd = read < rowsPerPage;
+    await moveCursor(ctx, lease, cursor, isEnd ? "" : last);
+    if (isEnd) break;
+  }
+  return counts;
+}
+
+async function prunePage(ctx: Context, after: string) {
+  const days = Math.max(30, ctx.env.audit.retentionDays);
+  const { rows } = await ctx.db.execute<{ last: string | null; read: number; deleted: number }>(sql`
+    with page as (
+      select id, least(idle_expires_at, expires_at) as ended_at from ${sessions}
+      where id > ${after} order by id limit ${rowsPerPage}
+    ), deleted as (
+      delete from ${sessions} where id = any(array(
+        select id from page where ended_at < now() - make_interval(hours => ${24 * days})))
+        -- A refresh may have prolonged it meanwhile.
+        and idle_expires_at < now()
+      returning 1
+    )
+    select max(id) as last, cast(count(*) as integer) as read,
+      cast((select count(*) from deleted) as integer) as deleted
+    from page`);
+  const { last = null, read = 0, deleted = 0 } = rows[0] ?? {};
+  return { last: last ?? "", read, deleted };
+}

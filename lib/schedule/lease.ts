@@ -1,0 +1,125 @@
+import { type SQL, sql } from "drizzle-orm";
+import type { Context } from "../context.js";
+import { requiredRow } from "../db/required-row.js";
+import { cronLeases, cronRuns } from "../db/schema/crons.js";
+import { telemetryGauges } from "../db/schema/telemetry.js";
+import { seriesName } from "../observability/metrics.js";
+import { scheduledJobs } from "./scheduled-jobs.js";
+
+/** The right to do the work of one slot of a job, until it runs out or somebody takes it over. */
+export interface Lease {
+  job: string;
+  /** ISO 8601, the minute or hour that is worked on. */
+  slot: string;
+  /** Greater than that of every holder before. */
+  token: number;
+}
+
+export interface Slots {
+  name: string;
+  period: "minute" | "hour";
+  /** After this long the next delivery takes over. */
+  leaseSeconds: number;
+}
+
+/** What a delivery was given: the lease, or why not. */
+export type Claim = { lease: Lease } | { slot: string; refused: "done" | "under_way" };
+
+interface ClaimOptions {
+  /** Run although the slot is done. */
+  again?: boolean;
+  /** What is to be written if the lease is given, from the row of that name. */
+  beside?: (lease: SQL) => SQL;
+}
+
+/**
+ * Ask for the slot that the database's clock is in, by one statement: of any number of deliveries, at
+ * once or late, one gets a slot that nobody has done, while nobody else holds the job. The first delivery
+ * of all writes down that every job is due from now on: one that never succeeds has no success to be late by.
+ */
+export async function claimSlot(
+  ctx: Context,
+  { name, period, leaseSeconds }: Slots,
+  { again = false, beside }: ClaimOptions = {},
+): Promise<Claim> {
+  const written = beside ? sql`, beside as (${beside(sql`lease`)})` : sql``;
+  const { rows } = await ctx.db.execute<Answer>(sql`
+    with due as (
+      select date_trunc(cast(${period} as text), now(), 'UTC') as slot
+    ), lease as (
+      insert into ${cronLeases} as held (job, token, slot, held_until)
+      select cast(${name} as text), 1, slot, now() + make_interval(secs => ${leaseSeconds}) from due
+      on conflict (job) do update
+        set token = held.token + 1, slot = excluded.slot, held_until = excluded.held_until
+        -- Read from the row alone, which is its newest version: whoever waited for it sees who was first.
+        where held.held_until <= now()
+          and (cast(${again} as boolean) or held.done_slot is null or held.done_slot < excluded.slot)
+      returning token, slot
+    ), run as (
+      insert into ${cronRuns} (job, slot, token, started_at)
+      select cast(${name} as text), slot, token, now() from lease
+      on conflict (job, slot) do update
+        set token = excluded.token, started_at = excluded.started_at, finished_at = null, failed_parts = '{}'
+    ), known as (
+      insert into ${telemetryGauges} (series, value, measured_at)
+      select series, extract(epoch from now()), now() from unnest(cast(${sql.param(firstDue)} as text[])) as series
+      on conflict do nothing
+    )${written}
+    select
+      to_char(due.slot at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') as slot,
+      lease.token,
+      (select done_slot >= due.slot from ${cronLeases} where job = ${name}) as is_done
+    from due left join lease on true`);
+  const { slot = "", token = null, is_done: isDone = null } = rows[0] ?? {};
+  if (token !== null) return { lease: { job: name, slot, token } };
+  return { slot, refused: isDone ? "done" : "under_way" };
+}
+
+const firstDue = scheduledJobs.map((job) =>
+  seriesName("cron_first_due_timestamp_seconds", { job }),
+);
+
+// As a type: the driver asks for a row that any column may be read from.
+type Answer = { slot: string; token: number | null; is_done: boolean | null };
+
+/**
+ * Give the lease back and write down what became of the slot. With failed parts the slot is not done,
+ * and a further delivery of it repeats them. False when somebody has taken over: nothing is written.
+ */
+export async function finishSlot(
+  ctx: Context,
+  { job, slot, token }: Lease,
+  failedParts: string[],
+): Promise<boolean> {
+  const isDone = failedParts.length === 0;
+  const series = seriesName("cron_last_success_timestamp_seconds", { job });
+  const { rows } = await ctx.db.execute(sql`
+    with lease as (
+      update ${cronLeases} set held_until = now(),
+        done_slot = case when cast(${isDone} as boolean) then greatest(done_slot, slot) else done_slot end
+      where job = ${job} and token = ${token} and slot = cast(${slot} as timestamptz)
+      returning job, slot
+    ), run as (
+      update ${cronRuns} set finished_at = now(), failed_parts = cast(${sql.param(failedParts)} as text[])
+      from lease where cron_runs.job = lease.job and cron_runs.slot = lease.slot
+    ), gauge as (
+      insert into ${telemetryGauges} (series, value, measured_at)
+      select cast(${series} as text), extract(epoch from now()), now() from lease
+      where cast(${isDone} as boolean)
+      on conflict (series) do update set value = excluded.value, measured_at = excluded.measured_at
+    )
+    select 1 from lease`);
+  return rows.length > 0;
+}
+
+/**
+ * A statement that fails its batch when somebody has taken the lease over (`lacksRequiredRow` knows the
+ * failure), and keeps others from doing so until the batch has committed.
+ */
+export function whileHeld(ctx: Context, { job, token }: Lease) {
+  return ctx.db.execute(sql`
+    with held as (
+      select 1 from ${cronLeases} where job = ${job} and token = ${token} for share
+    )
+    select ${requiredRow(sql`held`)}`);
+}

@@ -1,0 +1,57 @@
+import { mirrorGate } from "../admission/mirror.js";
+import { deliverNotices } from "../alerts/deliver-notices.js";
+import { evaluateAlerts } from "../alerts/evaluate.js";
+import { sweepSessionKeys } from "../auth/session/sweep.js";
+import type { Context } from "../context.js";
+import { deliverDue } from "../mail/deliver.js";
+import { runDueJobs } from "../queue/run-due.js";
+import { drainEvents } from "../telemetry/drain.js";
+import { measureGauges } from "../telemetry/metrics/measure-gauges.js";
+import { ensurePartitions } from "../telemetry/partitions.js";
+import { detectUnusualUsage } from "../telemetry/unusual-usage.js";
+import { recordBreakerGauge } from "../toolkit/breaker/gauge.js";
+import { probeQuietBreaker } from "../toolkit/breaker/quiet.js";
+import { type Cron, type CronReport, runCron } from "./cron.js";
+import { beat } from "./heartbeat.js";
+import { jobHandlers } from "./job-handlers.js";
+
+/** What a drain may take for the step that it is at when its time is over. */
+const marginMs = 3000;
+
+/** What is to be done each minute, in this order. The lease ends before the next minute begins. */
+export const tickCron: Cron = {
+  name: "tick",
+  period: "minute",
+  leaseSeconds: 55,
+  budgetSeconds: 50,
+  parts: [
+    [
+      "drain_events",
+      (ctx, { endMs }) => drainEvents(ctx, { budgetMs: endMs - performance.now() - marginMs }),
+      { budgetSeconds: 15 },
+    ],
+    ["measure_gauges", measureGauges],
+    ["record_breakers", recordBreakers],
+    ["evaluate_alerts", evaluateAlerts, { withoutDatabase: true }],
+    ["deliver_notices", deliverNotices],
+    ["ensure_partitions", async (ctx) => ({ made: await ensurePartitions(ctx) })],
+    ["mirror_gate", mirrorGate],
+    ["detect_unusual_usage", detectUnusualUsage],
+    ["sweep_session_keys", async (ctx) => ({ sessions: await sweepSessionKeys(ctx) })],
+    ["deliver_mail", deliverDue, { budgetSeconds: 22 }],
+    ["run_jobs", (ctx, { endMs }) => runDueJobs(ctx, jobHandlers, endMs), { budgetSeconds: 15 }],
+  ],
+};
+
+async function recordBreakers(ctx: Context): Promise<void> {
+  await probeQuietBreaker(ctx);
+  await recordBreakerGauge(ctx);
+}
+
+/** Do the minute's work, once. Throws the first failure, after everything else was done. */
+export async function tick(ctx: Context): Promise<CronReport> {
+  const { report, isGood, failure } = await runCron(ctx, tickCron);
+  if (isGood) await beat(ctx);
+  if (failure) throw failure;
+  return report;
+}

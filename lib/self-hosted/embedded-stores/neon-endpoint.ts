@@ -1,0 +1,139 @@
+import { createHash, timingSafeEqual } from "node:crypto";
+import http from "node:http";
+import type { AddressInfo } from "node:net";
+import {
+  handleSql,
+  type SqlBackend,
+  type SqlReply,
+} from "../../platform/postgres-transport/neon-protocol.js";
+
+const bodyBytesMax = 64 * 1024 * 1024;
+
+/**
+ * Serve Neon's `POST /sql` over `backend` to whoever brings the user, password and database of
+ * `connectionString`. A query is cancelled when its client goes away.
+ */
+export async function startNeonEndpoint(options: {
+  backend: SqlBackend;
+  connectionString: string;
+  port?: number;
+  host?: string;
+}): Promise<{ url: string; close(): Promise<void> }> {
+  const { backend, port = 0, host = "127.0.0.1" } = options;
+  const authorize = authorizer(options.connectionString);
+  const server = http.createServer((request, response) => {
+    answer(request, response).then(
+      (reply) => send(response, reply),
+      (error: Error) => send(response, { status: 503, body: { message: error.message } }),
+    );
+  });
+
+  async function answer(
+    request: http.IncomingMessage,
+    response: http.ServerResponse,
+  ): Promise<SqlReply> {
+    if (request.method !== "POST" || request.url !== "/sql") {
+      return { status: 404, body: { message: "Only POST /sql is served here" } };
+    }
+    const client = new AbortController();
+    response.on("close", () => client.abort());
+    const body = await readBody(request);
+    if (body === null) {
+      return {
+        status: 413,
+        body: { message: `request is too large (max is ${bodyBytesMax} bytes)` },
+      };
+    }
+    return (
+      authorize(request.headers["neon-connection-string"]) ??
+      handleSql(backend, request.headers, body, client.signal)
+    );
+  }
+
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(port, host, resolve);
+  });
+  const { port: actualPort } = server.address() as AddressInfo;
+  return {
+    url: `http://${host}:${actualPort}/sql`,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
+
+/** Returns the refusal of a connection string, or undefined for the right one. */
+function authorizer(
+  connectionString: string,
+): (given: string | string[] | undefined) => SqlReply | undefined {
+  const expected = new URL(connectionString);
+  let lastAccepted: string | undefined;
+  return (given) => {
+    if (given !== undefined && given === lastAccepted) return undefined;
+    if (typeof given !== "string" || !URL.canParse(given)) {
+      return refused("08P01", "Neon-Connection-String must be the URL of a database");
+    }
+    const { username, password, pathname } = new URL(given);
+    const user = decodeURIComponent(username);
+    if (username !== expected.username || !isSameSecret(password, expected.password)) {
+      return refused("28P01", `password authentication failed for user "${user}"`);
+    }
+    if (pathname !== expected.pathname) {
+      const database = decodeURIComponent(pathname.slice(1));
+      return refused("3D000", `database "${database}" does not exist`);
+    }
+    lastAccepted = given;
+    return undefined;
+  };
+}
+
+function refused(code: string, message: string): SqlReply {
+  return { status: 400, body: { message, code, severity: "FATAL" } };
+}
+
+function isSameSecret(given: string, expected: string): boolean {
+  const digest = (text: string) => createHash("sha256").update(text).digest();
+  return timingSafeEqual(digest(given), digest(expected));
+}
+
+/** Null when the body is too large; the rest of it is read and dropped, so that the reply arrives. */
+async function readBody(request: http.IncomingMessage): Promise<string | null> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of request) {
+    bytes += chunk.length;
+    if (bytes <= bodyBytesMax) chunks.push(chunk);
+  }
+  return bytes > bodyBytesMax ? null : Buffer.concat(chunks).toString("utf8");
+}
+
+function send(response: http.ServerResponse, reply: SqlReply): void {
+  if (response.destroyed) return;
+  let { status, headers } = reply;
+  let body = encoded(reply.body);
+  if (body === null) {
+    status = 507;
+    headers = {};
+    body = JSON.stringify({ message: `Response is too large (max is ${bodyBytesMax} bytes)` });
+  }
+  response.writeHead(status, {
+    ...headers,
+    "content-type": "application/json",
+    "content-length": Buffer.byteLength(body),
+  });
+  response.end(body);
+}
+
+function encoded(body: unknown): string | null {
+  try {
+    const text = JSON.stringify(body);
+    return Buffer.byteLength(text) > bodyBytesMax ? null : text;
+  } catch (error) {
+    // V8 has no string of more than 512 MB.
+    if (error instanceof RangeError) return null;
+    throw error;
+  }
+}

@@ -1,0 +1,85 @@
+import { join } from "node:path";
+import process from "node:process";
+import { migrateCommand } from "../db/migrations/command.js";
+import { EnvironmentError, env } from "../env.js";
+import { environmentRead } from "../observability/log-lines/environment.js";
+import { errorFields, log } from "../observability/logger.js";
+import { installPlatform } from "../platform/installed.js";
+import { redisLags } from "../redis/lag.js";
+import { readBuiltCrons, readBuiltFunctions } from "./built-functions.js";
+import { startClock } from "./clock.js";
+import { ensureCronSecret } from "./cron-secret.js";
+import { loadEnvFile } from "./env-file.js";
+import { connectForMigrations } from "./migration-connection.js";
+import { explainPortInUse } from "./server/port-in-use.js";
+import { startServer } from "./server/server.js";
+import { closeOnSignal } from "./server/shutdown.js";
+import { openSelfHostedStores, type SelfHostedStores } from "./stores.js";
+
+const output = ".vercel/output";
+
+/** Serve the built output in one process, over the stores that the environment names. */
+async function serve(): Promise<void> {
+  const environment = env();
+  const { port, http, cron } = environment;
+  environmentRead(environment);
+  const stores = await openSelfHostedStores(environment);
+  installPlatform(stores.platform);
+  // The process before may have stopped while Redis took no writes.
+  redisLags();
+  await migrateEmbedded(stores);
+  const [routes, crons] = await Promise.all([readBuiltFunctions(output), readBuiltCrons(output)]);
+  const logFailure = (message: string, error: unknown) =>
+    log("ERROR", { evt: "function_failed", cat: "server", data: errorFields(error) }, message);
+  const server = await startServer({
+    port,
+    routes: () => routes,
+    publicDirectory: join(output, "static"),
+    trustedProxies: http.trustedProxies,
+    log: logFailure,
+  });
+  const clock = startClock({ crons, port: server.port, secret: cron.secret, log: logFailure });
+  const close = async () => {
+    clock.stop();
+    await server.close();
+    await stores.close();
+  };
+  closeOnSignal(close);
+  exitOnUncaught(close);
+  const used = stores.descriptions.join(" and ");
+  log(
+    "NOTICE",
+    { evt: "server_started", cat: "server" },
+    `Serving ${routes.length} functions on http://localhost:${server.port} over ${used}`,
+  );
+}
+
+/** Nobody migrates the embedded Postgres before a release, as is done with a real one. */
+async function migrateEmbedded({ embeddedPostgres }: SelfHostedStores): Promise<void> {
+  if (!embeddedPostgres) return;
+  const quiet = { out: () => {}, error: console.error };
+  const connect = async () => connectForMigrations(embeddedPostgres);
+  if ((await migrateCommand(["up"], connect, quiet)) !== 0) process.exit(1);
+}
+
+/** After an error that nothing caught, the process's state is unknown: finish and let it be restarted. */
+function exitOnUncaught(close: () => Promise<void>): void {
+  process.on("unhandledRejection", (reason) => {
+    const fields = { evt: "unhandled_rejection", cat: "server", data: errorFields(reason) };
+    log("ERROR", fields, "A promise was rejected and nobody handled it.");
+  });
+  process.once("uncaughtException", (error) => {
+    const fields = { evt: "uncaught_exception", cat: "server", data: errorFields(error) };
+    log("FATAL", fields, "An error was not caught: the server stops.");
+    setTimeout(() => process.exit(1), 10_000).unref();
+    close().finally(() => process.exit(1));
+  });
+}
+
+loadEnvFile();
+ensureCronSecret();
+serve().catch((error) => {
+  const known = error instanceof EnvironmentError ? `Error: ${error.message}` : undefined;
+  console.error(explainPortInUse(error, () => env().port) ?? known ?? error);
+  process.exit(1);
+});

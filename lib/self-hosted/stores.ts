@@ -1,0 +1,118 @@
+import { isNeon, placeOf } from "../database-url.js";
+import { type Env, EnvironmentError } from "../env.js";
+import { requireOverHttps, storeTimeouts } from "../platform/installed.js";
+import type { Platform } from "../platform/platform.js";
+import { inProcessPostgres, inProcessUrl } from "../platform/postgres-transport/in-process.js";
+import { postgresOverHttp } from "../platform/postgres-transport/over-http.js";
+import { withFirstTrip } from "../platform/redis-transport/first-trip.js";
+import { inProcessRedis } from "../platform/redis-transport/in-process.js";
+import { redisOverHttp } from "../platform/redis-transport/over-http.js";
+import { type AttachedStores, attachStores } from "./embedded-stores/attach.js";
+
+export interface SelfHostedStores {
+  platform: Platform;
+  /** One phrase for each store, for the start line. */
+  descriptions: string[];
+  /** Set when Postgres is the embedded one. */
+  embeddedPostgres: AttachedStores["postgres"] | undefined;
+  close(): Promise<void>;
+}
+
+type EmbeddedStores = Pick<AttachedStores, "postgres" | "redis" | "detach">;
+
+type Opened<Part> = { part: Part; description: string; close(): Promise<void> | void };
+
+/**
+ * Open the stores that the environment names, each decided by itself; one that is not named is the
+ * embedded one. Throws an `EnvironmentError` for a set that cannot work.
+ *
+ * `attach` opens the embedded stores, in a process of their own.
+ */
+export async function openSelfHostedStores(
+  { stores, production }: Pick<Env, "stores" | "production">,
+  attach: () => Promise<EmbeddedStores> = attachStores,
+): Promise<SelfHostedStores> {
+  requireStores(stores, production);
+  const embedded =
+    stores.databaseUrl && (stores.redisUrl || stores.upstash) ? undefined : await attach();
+  const postgres = openPostgres(stores, embedded);
+  const redis = openRedis(stores, embedded);
+  return {
+    platform: { postgres: postgres.part, redis: redis.part },
+    descriptions: [postgres.description, redis.description],
+    embeddedPostgres: stores.databaseUrl ? undefined : embedded?.postgres,
+    async close() {
+      await Promise.all([postgres.close(), redis.close()]);
+      embedded?.detach();
+    },
+  };
+}
+
+/** Throws an `EnvironmentError` that names what is missing or contradicts itself. */
+export function requireStores(stores: Env["stores"], production: boolean): void {
+  if (stores.redisUrl && stores.upstash) {
+    throw new EnvironmentError(
+      "REDIS_URL and UPSTASH_REDIS_REST_URL are both set: keep the one of the Redis to use",
+    );
+  }
+  if (!production || stores.embedded) return;
+  const missing = [
+    ...(stores.databaseUrl ? [] : ["DATABASE_URL"]),
+    ...(stores.redisUrl || stores.upstash
+      ? []
+      : ["REDIS_URL (or UPSTASH_REDIS_REST_URL and UPSTASH_REDIS_REST_TOKEN)"]),
+  ];
+  if (missing.length === 0) return;
+  throw new EnvironmentError(
+    `${missing.join(" and ")} required in production (EMBEDDED_STORES=true runs it on embedded stores)`,
+  );
+}
+
+function openPostgres(
+  { databaseUrl }: Env["stores"],
+  embedded: EmbeddedStores | undefined,
+): Opened<Platform["postgres"]> {
+  const timeoutMs = storeTimeouts.postgresMs;
+  const close = () => {};
+  if (!databaseUrl) {
+    const { connectionString, endpoint } = opened(embedded).postgres;
+    const fetch = postgresOverHttp({ timeoutMs, endpoint });
+    return { part: { connectionString, fetch }, description: "embedded Postgres", close };
+  }
+  const place = placeOf(databaseUrl);
+  if (isNeon(databaseUrl)) {
+    requireOverHttps(databaseUrl);
+    const fetch = postgresOverHttp({ timeoutMs });
+    const part = { connectionString: databaseUrl, fetch };
+    return { part, description: `Neon at ${place}`, close };
+  }
+  const transport = inProcessPostgres(databaseUrl, { deadlineMs: timeoutMs });
+  return {
+    part: { connectionString: inProcessUrl, fetch: transport.fetch, preparesByText: true },
+    description: `PostgreSQL at ${place}`,
+    close: transport.close,
+  };
+}
+
+function openRedis(
+  { redisUrl, upstash }: Env["stores"],
+  embedded: EmbeddedStores | undefined,
+): Opened<Platform["redis"]> {
+  const { redisMs: timeoutMs, redisFirstMs } = storeTimeouts;
+  if (redisUrl) {
+    const { requester, close } = inProcessRedis(redisUrl);
+    const part = withFirstTrip(requester, redisFirstMs);
+    return { part, description: `Redis at ${new URL(redisUrl).host}`, close };
+  }
+  const { url, token } = upstash ?? opened(embedded).redis;
+  return {
+    part: withFirstTrip(redisOverHttp({ url, token, timeoutMs }), redisFirstMs),
+    description: upstash ? `Upstash at ${new URL(url).host}` : "embedded Redis",
+    close: () => {},
+  };
+}
+
+function opened(embedded: EmbeddedStores | undefined): EmbeddedStores {
+  if (!embedded) throw new Error("The embedded stores are not open.");
+  return embedded;
+}

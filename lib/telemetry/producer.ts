@@ -1,0 +1,146 @@
+import { randomBytes } from "node:crypto";
+import type { Context } from "../context.js";
+import { env } from "../env.js";
+import { batchDropped } from "../observability/log-lines/telemetry.js";
+import type { Facts } from "../request-metrics.js";
+import { addEvent, type Batch, emptyBatch, sampled } from "./batch.js";
+import { countLate, countLostBatches, seriesOf } from "./counters.js";
+import { type Mode, modeOf } from "./mode.js";
+import type { RequestEvent } from "./request-event.js";
+import { appendEntry, type Entry, streamBytes } from "./stream.js";
+
+/** The batch that takes events, and what is needed to send it. */
+interface OpenBatch extends Batch {
+  sent: Promise<void>;
+  /** Send it now, wherever it came from. */
+  close(): void;
+}
+
+/** What all functions of a process share. */
+interface Producer {
+  instance: string;
+  seq: number;
+  /** Requests that were not answered yet. */
+  inFlight: number;
+  open: OpenBatch | undefined;
+  /** Batches that Redis did not take and no batch has told of. */
+  lost: number;
+  /** As Redis last told. */
+  streamBytes: number;
+  /** The newest moment that the gate has named; 0 when there is none. */
+  lastDrainMs: number;
+  rowsSampled: number;
+}
+
+const gatherMs = 250;
+const eventsMax = 100;
+const slot = Symbol.for("linguamate.events");
+const shared = globalThis as { [slot]?: Producer };
+
+/** A request has come: a batch need not be sent before it is answered. */
+export function requestBegan(): void {
+  producer().inFlight++;
+}
+
+/**
+ * Tell the event of a request that was answered. Resolves when its batch has been sent or dropped, for
+ * which the request's invocation waits: at once when no other request is in flight, else after 250 ms or
+ * 100 events. Never rejects.
+ */
+export function requestEnded({ gate }: Context, event: RequestEvent): Promise<void> {
+  const state = producer();
+  state.inFlight--;
+  if (gate) state.lastDrainMs = Math.max(state.lastDrainMs, gate.lastDrainMs);
+  const batch = openBatch(state);
+  addEvent(batch, event);
+  return sentInTime(state, batch);
+}
+
+/** Count what became known after the event was told. Resolves and waits as `requestEnded`. */
+export function toldLate(late: Pick<Facts, "externalCalls" | "securityEvents">): Promise<void> {
+  const state = producer();
+  const batch = openBatch(state);
+  countLate(batch.counters, Date.now(), late);
+  return sentInTime(state, batch);
+}
+
+function sentInTime(state: Producer, batch: OpenBatch): Promise<void> {
+  if (state.inFlight === 0 || batch.events >= eventsMax) batch.close();
+  return batch.sent;
+}
+
+function openBatch(state: Producer): OpenBatch {
+  if (state.open) return state.open;
+  let finish: () => void = () => {};
+  const sent = new Promise<void>((resolve) => {
+    finish = resolve;
+  });
+  const batch: OpenBatch = Object.assign(emptyBatch(), {
+    sent,
+    close() {
+      clearTimeout(timer);
+      if (state.open === batch) state.open = undefined;
+      void send(state, batch).then(finish);
+    },
+  });
+  const timer = setTimeout(() => batch.close(), gatherMs);
+  state.open = batch;
+  return batch;
+}
+
+/** Never rejects. A batch that is dropped leaves a gap in the numbers, and is counted in the next. */
+async function send(state: Producer, batch: Batch): Promise<void> {
+  const { telemetry, release } = env();
+  const lost = state.lost;
+  state.lost = 0;
+  if (lost > 0) countLostBatches(batch.counters, Date.now(), lost);
+  const mode = modeNow(state, telemetry.streamBytesMax);
+  const entry: Entry = {
+    instance: state.instance,
+    seq: ++state.seq,
+    release: release.sha,
+    events: batch.events,
+    counters: seriesOf(batch.counters),
+    rows: rowsFor(state, batch, mode),
+    ...(mode > 0 && { mode }),
+  };
+  try {
+    await requireRoom(state, telemetry.streamBytesMax);
+    state.streamBytes = await appendEntry(entry);
+  } catch (error) {
+    state.lost += lost + 1;
+    batchDropped(batch.events, error);
+  }
+}
+
+/** A full stream is asked again before each batch, so that it is known as soon as it has been drained. */
+async function requireRoom(state: Producer, streamBytesMax: number): Promise<void> {
+  if (state.streamBytes < streamBytesMax) return;
+  state.streamBytes = await streamBytes();
+  if (state.streamBytes >= streamBytesMax) throw new Error("The stream of events is full.");
+}
+
+function modeNow({ streamBytes: bytes, lastDrainMs }: Producer, streamBytesMax: number): Mode {
+  const lagMs = lastDrainMs === 0 ? 0 : Date.now() - lastDrainMs;
+  return modeOf(bytes, streamBytesMax, lagMs);
+}
+
+function rowsFor(state: Producer, { rows }: Batch, mode: Mode) {
+  if (mode === 0) return rows;
+  return mode === 2 ? [] : sampled(rows, () => state.rowsSampled++ % 10 === 0);
+}
+
+/** Each bundle has its own module scope; on a self-hosted server they meet here. */
+function producer(): Producer {
+  shared[slot] ??= {
+    instance: `${Date.now().toString(36)}-${randomBytes(9).toString("base64url")}`,
+    seq: 0,
+    inFlight: 0,
+    open: undefined,
+    lost: 0,
+    streamBytes: 0,
+    lastDrainMs: 0,
+    rowsSampled: 0,
+  };
+  return shared[slot];
+}

@@ -1,0 +1,80 @@
+import { expect, it } from "vitest";
+import { seriesName } from "../../../lib/observability/metrics.js";
+import { cleanupCron } from "../../../lib/schedule/cleanup.js";
+import { runCron } from "../../../lib/schedule/cron.js";
+import { tickCron } from "../../../lib/schedule/tick.js";
+import { useAlerts } from "../../support/alerts.js";
+import { aContext } from "../../support/context.js";
+import { useStores } from "../../support/stores.js";
+
+const stores = useStores({ redisMs: 5000 });
+const world = useAlerts(stores);
+
+const failing = async () => {
+  throw new Error("It fails each time.");
+};
+const runs = (cron: typeof tickCron, work: () => Promise<unknown>) =>
+  runCron(aContext(), { ...cron, parts: [["only", work]] }, { again: true });
+const firstDue = async () => {
+  const rows = await stores.sql(
+    "select series, value from telemetry_gauges where series like 'cron_first_due%' order by series",
+  );
+  return Object.fromEntries(rows.map(({ series, value }) => [`${series}`, Number(value)]));
+};
+const cleanup = seriesName("cron_last_success_timestamp_seconds", { job: "cleanup" });
+const tick = seriesName("cron_last_success_timestamp_seconds", { job: "tick" });
+
+/** A day is long to walk through: what was first due is moved into the past instead. */
+const ago = (seconds: number) =>
+  stores.sql(
+    "update telemetry_gauges set value = value - $1 where series like 'cron_first_due%cleanup%'",
+    String(seconds),
+  );
+
+it("fires for a job that was never called or never succeeded, once two of its periods are over", async () => {
+  await runs(tickCron, async () => {});
+  await world.gauge(tick, Math.floor(Date.now() / 1000) + 3600);
+  await world.pass(0);
+  await world.pass(1);
+  expect(await world.firing()).toEqual([]);
+  await ago(2 * 3600 - 600);
+  await world.pass(2);
+  expect(await world.firing()).toEqual([]);
+  await ago(600);
+  await world.pass(3);
+  expect(await world.firing()).toEqual(["CronMissed:cleanup"]);
+  await runs(cleanupCron, failing);
+  await world.pass(4);
+  expect(await world.firing()).toEqual(["CronMissed:cleanup"]);
+  await runs(cleanupCron, async () => {});
+  expect(
+    (await stores.sql("select 1 from telemetry_gauges where series = $1", cleanup)).length,
+  ).toBe(1);
+  await world.pass(5);
+  await world.pass(6);
+  expect(await world.firing()).toEqual([]);
+});
+
+it("fires for a tick that never did all of its work, in its third minute", async () => {
+  await runs(tickCron, failing);
+  await world.pass(0);
+  await world.pass(1);
+  expect(await world.firing()).toEqual([]);
+  await world.pass(2);
+  await world.pass(3);
+  expect(await world.firing()).toEqual(["CronMissed:tick"]);
+});
+
+it("keeps the moment in which a job was first due, whatever becomes of the clock", async () => {
+  await runs(tickCron, failing);
+  const first = await firstDue();
+  expect(Object.keys(first)).toEqual([
+    'cron_first_due_timestamp_seconds{job="cleanup"}',
+    'cron_first_due_timestamp_seconds{job="tick"}',
+  ]);
+  await ago(500);
+  await runs(tickCron, async () => {});
+  await runs(cleanupCron, async () => {});
+  const [due] = Object.values(await firstDue());
+  expect(due).toBeCloseTo((Object.values(first)[0] ?? 0) - 500, 3);
+});

@@ -1,0 +1,214 @@
+import { describe, expect, it } from "vitest";
+import { deliverNotices } from "../../../lib/alerts/deliver-notices.js";
+import { evaluateAlerts } from "../../../lib/alerts/evaluate.js";
+import { seriesName } from "../../../lib/observability/metrics.js";
+import { requests, useAlerts } from "../../support/alerts.js";
+import { useLogLines } from "../../support/log-lines.js";
+import { useStores } from "../../support/stores.js";
+
+const stores = useStores({ redisMs: 5000 });
+const lines = useLogLines();
+const world = useAlerts(stores, { LOG_LEVEL: "info" });
+
+const failing = requests(100, { failed: 40 });
+const attacks = (count: number) => ({
+  ...requests(100),
+  [seriesName("security_events_total", { event: "login_failed" })]: count,
+});
+const chain = seriesName("audit_chain_broken");
+const breaker = seriesName("circuit_breaker_state", { service: "toolkit" });
+
+async function everything() {
+  const tables = ["alerts", "alert_transitions", "alert_samples", "alert_clock", "outbox"];
+  const rows = tables.map((table) => stores.sql(`select * from ${table} as t order by t::text`));
+  return JSON.stringify(await Promise.all(rows));
+}
+
+describe("an evaluation", () => {
+  it("changes nothing when it comes twice, late or out of order", async () => {
+    for (let minute = 0; minute < 4; minute += 1) await world.pass(minute, failing);
+    expect(await world.firing()).toEqual(["ErrorRateCritical:"]);
+    const before = await everything();
+    // Said of the past, and of a minute that is done.
+    await world.count(1, requests(5000));
+    for (const minute of [3, 0, 2, 1, 3]) {
+      const nothing = { minutes: 0, transitions: 0, notices: 0 };
+      expect(await evaluateAlerts(world.after(minute))).toEqual(nothing);
+    }
+    expect(await everything()).toBe(before);
+    expect(world.pager.incidents()).toHaveLength(1);
+  });
+
+  it("leaves alone what an environment of before has raised, and is not held up by it", async () => {
+    for (const rule of ["ErrorRateCritical", "ErrorRateWarning"]) {
+      await stores.sql(
+        `insert into alerts values ($1, $2, '', 'firing', 9, 0, now(), now(), 'P1', 'page', 'old')`,
+        `before:${rule}:`,
+        rule,
+      );
+    }
+    for (let minute = 0; minute < 8; minute += 1) {
+      await world.pass(minute, requests(200, { failed: 4 }));
+    }
+    expect(await world.firing()).toEqual([
+      "before:ErrorRateCritical:",
+      "before:ErrorRateWarning:",
+      "ErrorRateWarning:",
+    ]);
+    expect(world.investigate.messages()).toHaveLength(1);
+  });
+
+  it("makes up for minutes that the clock missed, each once and in its order", async () => {
+    for (let minute = 0; minute < 6; minute += 1) await world.count(minute, failing);
+    await world.pass(6, failing);
+    expect(await world.transitions("ErrorRateCritical")).toEqual([
+      "0 inactive→pending",
+      "2 pending→firing",
+    ]);
+    expect(world.pager.incidents()).toMatchObject([{ triggers: 1, status: "triggered" }]);
+  });
+
+  it("takes a missing minute for no data, never for zero", async () => {
+    for (let minute = 0; minute < 4; minute += 1) await world.pass(minute, failing);
+    // Nothing is known of an hour: no request, not even the clock's own.
+    for (let minute = 4; minute < 64; minute += 4) await world.pass(minute, {});
+    expect(await world.firing()).toContain("ErrorRateCritical:");
+    for (let minute = 64; minute < 70; minute += 1) await world.pass(minute);
+    expect(await world.firing()).toEqual([]);
+  });
+
+  it("sees no minute that is not drained", async () => {
+    for (let minute = 0; minute < 3; minute += 1) await world.pass(minute);
+    await stores.sql("update telemetry_minutes set value = value + 1000 where series like '%503%'");
+    await evaluateAlerts(world.after(4));
+    expect(await world.firing()).toEqual([]);
+  });
+
+  it("compares whole numbers: five of a hundred is not over 5 %", async () => {
+    for (let minute = 0; minute < 8; minute += 1) {
+      await world.pass(minute, requests(100, { failed: 5 }));
+    }
+    expect(await world.transitions("ErrorRateCritical")).toEqual([]);
+    for (let minute = 8; minute < 16; minute += 1) {
+      await world.pass(minute, requests(1000, { failed: 51 }));
+    }
+    expect(await world.firing()).toContain("ErrorRateCritical:");
+  });
+
+  it("neither raises nor ends an alert by too few requests", async () => {
+    for (let minute = 0; minute < 8; minute += 1) {
+      await world.pass(minute, requests(3, { failed: 3 }));
+    }
+    expect(await world.firing()).toEqual([]);
+    for (let minute = 8; minute < 14; minute += 1) await world.pass(minute, failing);
+    expect(await world.firing()).toEqual(["ErrorRateCritical:", "ErrorRateWarning:"]);
+    for (let minute = 14; minute < 30; minute += 1) {
+      await world.pass(minute, requests(3, { failed: 3 }));
+    }
+    expect(await world.firing()).toEqual(["ErrorRateCritical:", "ErrorRateWarning:"]);
+  });
+
+  it("does not let probes hide that learners' requests fail, nor be an outage themselves", async () => {
+    const probes = requests(100_000, { route: "/api/health" });
+    for (let minute = 0; minute < 4; minute += 1)
+      await world.pass(minute, { ...probes, ...failing });
+    expect(await world.firing()).toEqual(["ErrorRateCritical:"]);
+    await world.pass(4, requests(100_000, { route: "/api/health", failed: 100_000 }));
+    const [{ detail } = { detail: null }] = await stores.sql("select detail from alerts");
+    expect(detail).toBe("160 of 400 in 5 min");
+  });
+
+  it("tells of policies apart", async () => {
+    const used = (policy: string, near: number) => ({
+      [seriesName("rate_limit_calls_total", { policy, decided_by: "redis" })]: 100,
+      [seriesName("rate_limit_near_max_total", { policy })]: near,
+    });
+    for (let minute = 0; minute < 7; minute += 1) {
+      await world.pass(minute, { ...used("auth", 50), ...used("default", 1) });
+    }
+    expect(await world.firing()).toEqual(["RateLimitNearMax:auth"]);
+    expect(world.investigate.messages()).toHaveLength(1);
+    expect(world.investigate.messages()[0]).toContain("the limit auth");
+  });
+
+  it("keeps quiet of the warning while the critical alert fires, and tells of it when that ends", async () => {
+    for (let minute = 0; minute < 8; minute += 1) await world.pass(minute, failing);
+    expect(await world.firing()).toEqual(["ErrorRateCritical:", "ErrorRateWarning:"]);
+    expect(world.investigate.messages()).toEqual([]);
+    for (let minute = 8; minute < 20; minute += 1) {
+      await world.pass(minute, requests(100, { failed: 3 }));
+    }
+    expect(await world.firing()).toEqual(["ErrorRateWarning:"]);
+    expect(world.investigate.messages()).toHaveLength(1);
+    expect(world.pager.incidents()).toMatchObject([{ status: "resolved" }]);
+  });
+
+  it("raises a spike over the day's mean, and says louder when it grows", async () => {
+    const day = 24 * 60;
+    for (let hour = 1; hour <= 24; hour += 1) await world.count(-hour * 60 + 30, attacks(60));
+    await world.pass(0, attacks(15));
+    expect(await world.firing()).toEqual([]);
+    // 1,440 a day are 5 in five minutes: over three times that is a spike, over ten times a P2.
+    await world.pass(1, attacks(5));
+    expect(world.investigate.messages()).toHaveLength(1);
+    expect(world.team.messages()).toEqual([]);
+    await world.pass(2, attacks(60));
+    expect(world.team.messages()).toHaveLength(1);
+    expect(await world.transitions("SecurityEventsSpike")).toEqual(["1 inactive→firing"]);
+    for (let minute = 3; minute < 30; minute += 1) await world.pass(minute);
+    expect(world.team.messages().at(-1)).toMatch(/^Resolved: SecurityEventsSpike/);
+    expect(day).toBe(1440);
+  });
+
+  it("takes an open breaker, or three failed probes in a row, for a service that is down", async () => {
+    await world.gauge(breaker, 2);
+    for (let minute = 0; minute < 2; minute += 1) await world.pass(minute);
+    expect(await world.firing()).toEqual(["ExternalApiDown:toolkit"]);
+    await world.gauge(breaker, 0);
+    for (let minute = 2; minute < 8; minute += 1) await world.pass(minute);
+    expect(await world.firing()).toEqual([]);
+    world.toolkit.answer = 500;
+    for (let minute = 8; minute < 11; minute += 1) await world.pass(minute);
+    expect(await world.firing()).toEqual([]);
+    await world.pass(11);
+    expect(await world.firing()).toEqual(["ExternalApiDown:toolkit"]);
+  });
+
+  it("fires for a drain that has stalled, of which the counters cannot tell", async () => {
+    await world.pass(0);
+    await evaluateAlerts(world.after(2));
+    expect(await world.firing()).toEqual([]);
+    await evaluateAlerts(world.after(3));
+    expect(await world.firing()).toEqual(["DrainStalled:"]);
+    for (let minute = 4; minute < 6; minute += 1) await world.pass(minute);
+    expect(await world.firing()).toEqual([]);
+    expect(world.team.messages()).toHaveLength(2);
+  });
+
+  it("never fires for what was never measured", async () => {
+    for (let minute = 0; minute < 20; minute += 1) await world.pass(minute);
+    expect(await stores.sql("select * from alerts")).toEqual([]);
+  });
+
+  it("tells nobody of a rule that is silenced, until the silence ends", async () => {
+    const until = world.after(2).now.toISOString();
+    await stores.sql("insert into alert_silences values ('AuditChainBroken', $1)", until);
+    await world.gauge(chain, 1);
+    for (let minute = 0; minute < 2; minute += 1) await world.pass(minute);
+    expect(await world.firing()).toEqual(["AuditChainBroken:"]);
+    expect(world.pager.incidents()).toEqual([]);
+    for (let minute = 2; minute < 4; minute += 1) await world.pass(minute);
+    expect(world.pager.incidents()).toMatchObject([{ triggers: 1 }]);
+  });
+
+  it("writes a line of each alert that fires and is resolved", async () => {
+    await world.gauge(chain, 1);
+    await world.pass(0);
+    await world.gauge(chain, 0);
+    await world.pass(1);
+    const data = { rule: "AuditChainBroken", reason: "audit_chain_broken is 1" };
+    expect(lines.read("alert_firing")).toMatchObject([{ level: "NOTICE", data }]);
+    expect(lines.read("alert_resolved")).toMatchObject([{ level: "NOTICE" }]);
+    await deliverNotices(world.after(1));
+  });
+});

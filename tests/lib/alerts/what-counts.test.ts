@@ -1,0 +1,164 @@
+import { describe, expect, it } from "vitest";
+import { refusedAsSent } from "../../../lib/alerts/rules.js";
+import { examine } from "../../../lib/health/health.js";
+import { seriesName } from "../../../lib/observability/metrics.js";
+import { isFailure } from "../../../lib/toolkit/attempt.js";
+import { type Counts, requests, useAlerts } from "../../support/alerts.js";
+import { aContext } from "../../support/context.js";
+import { useStores } from "../../support/stores.js";
+
+const stores = useStores({ redisMs: 5000 });
+const world = useAlerts(stores);
+
+const called = (service: string, operation: string, outcome: string, count: number): Counts => ({
+  [seriesName("external_api_calls_total", { service, operation, outcome })]: count,
+});
+const clock = "/api/cron/tick";
+
+async function passes(minutes: number, ...counts: Counts[]): Promise<string[]> {
+  const sum: Counts = {};
+  for (const [series, count] of counts.flatMap(Object.entries<number>)) {
+    sum[series] = (sum[series] ?? 0) + count;
+  }
+  for (let minute = 0; minute < minutes; minute += 1) await world.pass(minute, sum);
+  return world.firing();
+}
+
+describe("ExternalApiDown", () => {
+  it.each([
+    ["toolkit", "transcribe", "status_400"],
+    ["toolkit", "transcribe", "status_413"],
+    ["toolkit", "transcribe", "status_415"],
+    ["toolkit", "transcribe", "status_422"],
+    ["mail", "send", "validation_error"],
+    ["mail", "send", "status_422"],
+  ])("does not hold against %s %s what it rightly refused: %s", async (...refused) => {
+    expect(await passes(6, requests(100), called(...refused, 10))).toEqual([]);
+  });
+
+  it.each([
+    ["toolkit", "text", "status_401"],
+    ["toolkit", "text", "status_402"],
+    ["toolkit", "text", "status_404"],
+    ["toolkit", "text", "status_429"],
+    ["toolkit", "text", "circuit_open"],
+    ["mail", "send", "invalid_api_key"],
+    ["mail", "send", "sender_not_verified"],
+    ["mail", "send", "daily_quota_exceeded"],
+  ])("fires when %s %s ends in what fails everybody: %s", async (...failed) => {
+    expect(await passes(6, requests(100), called(...failed, 10))).toEqual([
+      `ExternalApiDown:${failed[0]}`,
+    ]);
+  });
+
+  it("leaves out no outcome that the breaker takes for a failure", () => {
+    const leftOut = new RegExp(`^(?:${refusedAsSent})$`);
+    for (let status = 300; status < 600; status += 1) {
+      if (isFailure(`status_${status}`)) expect(`status_${status}`).not.toMatch(leftOut);
+    }
+    for (const outcome of ["timeout", "network", "invalid_reply"]) {
+      expect(outcome).not.toMatch(leftOut);
+    }
+  });
+
+  it("is not diluted by probes that pass, nor raised by probes that fail", async () => {
+    const probes = (outcome: string) => called("toolkit", "health", outcome, 12);
+    const failing = called("toolkit", "transcribe", "status_500", 4);
+    expect(await passes(6, requests(100), failing, probes("ok"))).toEqual([
+      "ExternalApiDown:toolkit",
+    ]);
+    await stores.sql("delete from alerts");
+    await stores.sql("delete from telemetry_minutes");
+    const well = called("toolkit", "transcribe", "ok", 4);
+    await stores.sql("update alert_clock set counted_until = $1", world.after(5).now.toISOString());
+    for (let minute = 7; minute < 13; minute += 1) {
+      await world.pass(minute, { ...requests(100), ...well, ...probes("timeout") });
+    }
+    expect(await world.firing()).toEqual([]);
+  });
+});
+
+describe("the share of errors and of slow requests", () => {
+  it("is not the clock's: its own failures have alerts of their own", async () => {
+    const failing = requests(1, { failed: 1, route: clock });
+    expect(await passes(9, requests(10), failing)).toEqual([]);
+  });
+
+  it("is not the clock's: its calls take long by design", async () => {
+    expect(await passes(9, requests(10), requests(1, { over2s: 1, route: clock }))).toEqual([]);
+  });
+
+  it("is not what an operator has switched off", async () => {
+    const off = requests(100, { failed: 90, code: "feature_disabled" });
+    expect(await passes(9, requests(10), off)).toEqual([]);
+    expect(world.pager.incidents()).toEqual([]);
+  });
+
+  it.each(["internal_error", "service_unavailable", "toolkit_unavailable"])(
+    "is what fails with %s",
+    async (code) => {
+      expect(await passes(5, requests(100, { failed: 20, code }))).toEqual(["ErrorRateCritical:"]);
+    },
+  );
+
+  it("is not hidden by the clock's either", async () => {
+    const many = requests(400, { route: clock });
+    expect(await passes(5, requests(10, { failed: 2 }), many)).toEqual(["ErrorRateCritical:"]);
+  });
+});
+
+describe("SecurityEventsSpike", () => {
+  const events = (event: string) => ({ [seriesName("security_events_total", { event })]: 40 });
+
+  it.each([
+    "admin_action",
+    "operator_token_used",
+    "break_glass",
+    "second_factor_changed",
+    "new_device",
+    "session_displaced",
+    "refresh_concurrent",
+    "refresh_ahead",
+  ])("is no matter of %s, which owners and operators cause rightfully", async (event) => {
+    expect(await passes(1, requests(100), events(event))).toEqual([]);
+  });
+
+  it.each(["login_failed", "authz_denied", "recovery_code_used", "a_kind_of_tomorrow"])(
+    "counts %s",
+    async (event) => {
+      expect(await passes(1, requests(100), events(event))).toEqual(["SecurityEventsSpike:"]);
+    },
+  );
+
+  it("sees an attack on a day full of operators' work", async () => {
+    const before = Array.from({ length: 100 }, (_, at) => at - 101);
+    for (const minute of before) await world.count(minute, events("admin_action"));
+    expect(await passes(1, requests(100), events("login_failed"))).toEqual([
+      "SecurityEventsSpike:",
+    ]);
+  });
+});
+
+describe("RedisDown", () => {
+  const policy = (name: string) => stores.redis("CONFIG", "SET", "maxmemory-policy", name);
+
+  it("pages for a Redis that does not answer, not for one that is set up wrongly", async () => {
+    await policy("allkeys-lru");
+    try {
+      expect(await passes(4, requests(100))).toEqual([]);
+      expect(world.pager.incidents()).toEqual([]);
+      const { checks, status } = await examine(aContext());
+      expect(status).toBe("warn");
+      expect(checks["redis:responseTime"]).toMatchObject([
+        {
+          status: "warn",
+          output: "maxmemory-policy is allkeys-lru: set noeviction",
+          observedValue: expect.any(Number),
+          observedUnit: "ms",
+        },
+      ]);
+    } finally {
+      await policy("noeviction");
+    }
+  });
+});

@@ -1,0 +1,346 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeEach, describe, expect, it } from "vitest";
+import operatorTokens from "../../../api/ops/operator-tokens/index.js";
+import signIns from "../../../api/ops/sign-ins/index.js";
+import user from "../../../api/user/index.js";
+import { routeGroups } from "../../../lib/admission/route-groups.js";
+import { call } from "../../support/call.js";
+import { setDefaults } from "../../support/environment.js";
+import {
+  anOperator,
+  breakGlassToken,
+  dismissOperators,
+  type OperatorPerson,
+  operate,
+} from "../../support/operators.js";
+import { bundledOps, ops } from "../../support/ops-command.js";
+import { aBoundUser, anAddress, aUser, password } from "../../support/people.js";
+import { letStepsPass } from "../../support/second-factor.js";
+import { useServedFunctions } from "../../support/served-functions.js";
+import { useStores } from "../../support/stores.js";
+
+const stores = useStores({ redisMs: 2500 });
+const served = useServedFunctions();
+setDefaults({ OPS_TOKEN: breakGlassToken, RATE_LIMIT_MAX_REQUESTS: "100000" });
+
+const config = mkdtempSync(join(tmpdir(), "linguamate-ops-"));
+afterAll(() => rmSync(config, { recursive: true, force: true }));
+
+const directory = join(config, "linguamate-ops");
+const signedOut = () => ({ HOME: config, XDG_CONFIG_HOME: config, OPS_URL: served.url });
+const because = ["--reason", "a test"];
+
+function storedSession(): { path: string; session: Record<string, unknown> } {
+  const [name = ""] = readdirSync(directory);
+  const path = join(directory, name);
+  return { path, session: JSON.parse(readFileSync(path, "utf8")) };
+}
+
+async function signIn(operator: OperatorPerson) {
+  await letStepsPass(stores, operator);
+  const stdin = [operator.email, password, operator.app.code()];
+  return ops(["login"], { env: signedOut(), stdin });
+}
+
+beforeEach(async () => {
+  rmSync(directory, { recursive: true, force: true });
+  await stores.liftLimits();
+  await dismissOperators(stores);
+});
+
+describe("npm run ops", () => {
+  it("explains itself: everything in a line each, a group, and a command", async () => {
+    const env = signedOut();
+    const [all, nothing, group, asked, one, wrong, unknown, bare, opn] = await Promise.all([
+      bundledOps(["--help"], { env }),
+      ops([], { env }),
+      ops(["sessions"], { env }),
+      ops(["sessions", "--help"], { env }),
+      ops(["revoke", "everybody", "--help"], { env }),
+      ops(["sessions", "kill"], { env }),
+      ops(["dance"], { env }),
+      ops(["flag", "--help"], { env }),
+      ops(["breaker", "opn", "toolkit", ...because], { env }),
+    ]);
+    expect(all).toMatchObject({ status: 0, error: "" });
+    expect(all.out).toMatch(/^ {2}sessions +list · show · revoke$/m);
+    expect(nothing).toMatchObject({ status: 2, out: "" });
+    expect(group.status).toBe(2);
+    expect(group.error).toMatch(/sessions list USER +the sessions of a user/);
+    expect(asked).toMatchObject({
+      status: 0,
+      out: expect.stringContaining("sessions revoke [ID]"),
+    });
+    expect(one.out).toMatch(/\[--confirm CONFIRM\] --reason TEXT \[--dry-run\]/);
+    expect(one.out).toMatch(/Guests cannot sign in again/);
+    expect(wrong).toMatchObject({
+      status: 2,
+      error: expect.stringContaining("no command sessions kill"),
+    });
+    expect(unknown).toMatchObject({
+      status: 2,
+      error: expect.stringContaining("no command dance"),
+    });
+    expect(bare).toMatchObject({ status: 0, out: expect.stringContaining("flag off NAME") });
+    expect(opn).toMatchObject({
+      status: 2,
+      error: expect.stringMatching(
+        /^There is no command breaker opn\.\n\n[\s\S]*breaker open SERVICE/,
+      ),
+    });
+  }, 60_000);
+
+  it("signs in from a pipe, keeps the session to its owner, and forgets it", async () => {
+    const operator = await anOperator(stores);
+    const signedIn = await signIn(operator);
+    expect(signedIn).toMatchObject({ status: 0, out: `Signed in at ${served.url}.\n` });
+    const { path, session } = storedSession();
+    expect(statSync(path).mode & 0o777).toBe(0o600);
+    expect(statSync(directory).mode & 0o777).toBe(0o700);
+    expect(JSON.stringify(session)).not.toContain(password);
+
+    const env = signedOut();
+    const found = await ops(["find", operator.email, "--json"], { env });
+    expect(found.status).toBe(0);
+    expect(JSON.parse(found.out).accounts).toMatchObject([{ id: operator.user.id }]);
+
+    const out = await ops(["logout"], { env });
+    expect(out).toMatchObject({ status: 0, out: `Signed out at ${served.url}.\n` });
+    expect(readdirSync(directory)).toEqual([]);
+    const ended = await call(user, "GET", { token: String(session.accessToken) });
+    expect(ended.code).toBe("session_revoked");
+    const refused = await ops(["find", operator.email], { env });
+    expect(refused).toMatchObject({
+      status: 3,
+      error: expect.stringMatching(/token_missing[\s\S]*login/),
+    });
+  }, 60_000);
+
+  it("keeps nobody signed in who operates nothing, or has shown no second factor", async () => {
+    const learner = await aBoundUser(stores);
+    const unarmed = await aBoundUser(stores);
+    await stores.sql("update users set role = 'operator' where id = $1", unarmed.user.id);
+    const outcomes = await Promise.all(
+      [learner.email, unarmed.email].map((email) =>
+        ops(["login"], { env: signedOut(), stdin: [email, password] }),
+      ),
+    );
+    expect(outcomes).toMatchObject([
+      {
+        status: 3,
+        error: expect.stringMatching(/invalid_credentials[\s\S]*the account does not operate/),
+      },
+      { status: 3, error: expect.stringContaining("need a second factor") },
+    ]);
+    const wrong = await ops(["login"], { env: signedOut(), stdin: [learner.email, "wrong"] });
+    expect(wrong).toMatchObject({
+      status: 3,
+      error: expect.stringContaining("invalid_credentials"),
+    });
+    const short = await ops(["login"], { env: signedOut(), stdin: [learner.email] });
+    expect(short).toMatchObject({ status: 2, error: expect.stringContaining("Password") });
+    const live = await stores.sql(
+      "select 1 from sessions where device_name = 'ops command line' and revoked_at is null",
+    );
+    expect(live).toEqual([]);
+  }, 60_000);
+
+  it("renews an old session by itself, and says what to do when the factor was shown long ago", async () => {
+    const operator = await anOperator(stores);
+    await signIn(operator);
+    const { path, session } = storedSession();
+    writeFileSync(path, JSON.stringify({ ...session, expiresAt: 0 }));
+    await stores.sql(
+      "update sessions set authenticated_at = now() - interval '20 minutes' where device_name = 'ops command line'",
+    );
+    const env = signedOut();
+    const victim = await aUser();
+    const change = ["sessions", "revoke", victim.sessionId, ...because];
+    const late = await ops(change, { env });
+    expect(late).toMatchObject({
+      status: 3,
+      error: expect.stringMatching(/reauth_required[\s\S]*confirm/),
+    });
+    expect(storedSession().session.refreshToken).not.toBe(session.refreshToken);
+    expect(storedSession().session.rotationId).toBeUndefined();
+
+    await letStepsPass(stores, operator);
+    const confirmed = await ops(["confirm"], { env, stdin: [operator.app.code()] });
+    expect(confirmed.status).toBe(0);
+    expect(await ops(change, { env })).toMatchObject({
+      status: 0,
+      out: `End session ${victim.sessionId}.\n`,
+    });
+    expect((await call(user, "GET", { token: victim.accessToken })).code).toBe("session_revoked");
+  }, 60_000);
+
+  it("signs in, renews, confirms and signs out while every group of routes is off, and switches them on", async () => {
+    const operator = await anOperator(stores);
+    await signIn(operator);
+    const env = signedOut();
+    const groups = Object.keys(routeGroups);
+    const planned = await ops(["flag", "off", "auth", "--dry-run", ...because], { env });
+    expect(planned).toMatchObject({ status: 0, error: "" });
+    expect(planned.out).toMatch(
+      /^Would: Switch auth off\. Every route under \/api\/auth\/ answers 503/,
+    );
+    for (const name of groups) {
+      expect((await ops(["flag", "off", name, ...because], { env })).status).toBe(0);
+    }
+    const off = await ops(["selftest"], { env });
+    expect(off).toMatchObject({ status: 1, out: expect.stringContaining("503") });
+
+    // The access token is over: it is renewed.
+    const { path, session } = storedSession();
+    writeFileSync(path, JSON.stringify({ ...session, expiresAt: 0 }));
+    expect((await ops(["flag"], { env })).out).toMatch(/^auth +kill_switch +OFF/m);
+    expect(storedSession().session.refreshToken).not.toBe(session.refreshToken);
+    await letStepsPass(stores, operator);
+    expect((await ops(["confirm"], { env, stdin: [operator.app.code()] })).status).toBe(0);
+
+    // Nothing is left of the session: a new one is begun.
+    expect((await ops(["logout"], { env })).status).toBe(0);
+    expect((await signIn(operator)).status).toBe(0);
+    for (const name of groups) {
+      expect((await ops(["flag", "on", name, ...because], { env })).status).toBe(0);
+    }
+    expect((await ops(["selftest"], { env })).status).toBe(0);
+  }, 90_000);
+
+  it("passes the delay of strangers' guesses by the token that it holds, or does without", async () => {
+    const operator = await anOperator(stores);
+    await signIn(operator);
+    for (let guess = 0; guess < 5; guess += 1) {
+      const body = { email: operator.email, password: "a guess" };
+      await call(signIns, "POST", { body, ip: anAddress() });
+    }
+    expect((await signIn(operator)).status).toBe(0);
+    const { path, session } = storedSession();
+    await stores.liftLimits();
+    writeFileSync(path, JSON.stringify({ ...session, accessToken: "of.another.secret" }));
+    expect((await signIn(operator)).status).toBe(0);
+  }, 60_000);
+
+  it("forgets a session that was ended elsewhere", async () => {
+    const operator = await anOperator(stores);
+    await signIn(operator);
+    const { path, session } = storedSession();
+    await stores.sql("update sessions set revoked_at = now() where user_id = $1", operator.user.id);
+    writeFileSync(path, JSON.stringify({ ...session, expiresAt: 0 }));
+    const refused = await ops(["operator", "list"], { env: signedOut() });
+    expect(refused).toMatchObject({
+      status: 3,
+      error: expect.stringContaining("npm run ops -- login"),
+    });
+    expect(readdirSync(directory)).toEqual([]);
+  }, 60_000);
+
+  it("takes OPS_TOKEN before a session: a machine's, within its scopes", async () => {
+    const admin = await anOperator(stores, "admin");
+    const given = {
+      name: `ci-${admin.user.id.slice(0, 8)}`,
+      scopes: ["sessions:read"],
+      ttlSeconds: 600,
+    };
+    const made = await operate(operatorTokens, "POST", admin.token, given);
+    const env = { ...signedOut(), OPS_TOKEN: made.body.detail.token };
+    const person = await aUser();
+    const shown = await ops(["sessions", "show", person.sessionId], { env });
+    expect(shown.status).toBe(0);
+    expect(shown.out).toMatch(/^state +live$/m);
+    await stores.redis("DEL", `session:${person.sessionId}`);
+    await call(user, "GET", { token: person.accessToken });
+    expect((await ops(["sessions", "show", person.sessionId], { env })).status).toBe(1);
+    const beyond = await ops(["jwt", "rotation"], { env });
+    expect(beyond).toMatchObject({ status: 3, error: expect.stringContaining("403 forbidden") });
+    for (const id of ["x".repeat(22), `-${"x".repeat(21)}`, `--${"x".repeat(20)}`]) {
+      const unknown = await ops(["sessions", "show", id], { env });
+      expect(unknown).toMatchObject({ status: 1, error: expect.stringContaining("404 not_found") });
+    }
+  }, 60_000);
+
+  it("makes the first admin by the break-glass token, with a reason, an undo, and a dry run", async () => {
+    const env = { ...signedOut(), OPS_TOKEN: breakGlassToken };
+    const person = await aBoundUser(stores);
+    const grant = ["operator", "grant", person.email];
+    const unreasoned = await ops(grant, { env });
+    expect(unreasoned).toMatchObject({ status: 2, error: expect.stringContaining("--reason") });
+    const dry = await ops([...grant, ...because, "--dry-run"], { env });
+    expect(dry).toMatchObject({ status: 0, out: expect.stringMatching(/^Would: Make .* admin/) });
+    expect(dry.out).not.toContain("Undo:");
+    const granted = await ops([...grant, ...because], { env });
+    expect(granted.out).toContain(`Undo: npm run ops -- operator revoke ${person.user.id}`);
+    expect((await ops([...grant, ...because], { env })).status).toBe(1);
+    const [row] = await stores.sql("select role from users where id = $1", person.user.id);
+    expect(row?.role).toBe("admin");
+    const curt = await ops([...grant, "--reason", "x"], { env });
+    expect(curt).toMatchObject({
+      status: 2,
+      error: expect.stringMatching(/^422 validation_failed: .*\n\nusage: .*operator grant/s),
+    });
+    const everybody = await ops(["revoke", "everybody", ...because], { env });
+    expect(everybody).toMatchObject({
+      status: 2,
+      error: expect.stringContaining("--confirm everybody"),
+    });
+  }, 60_000);
+
+  it("shows what would steer a terminal: a learner's name for a device is one", async () => {
+    const admin = await anOperator(stores, "admin");
+    const token = { name: `ci-${admin.user.id.slice(0, 8)}`, scopes: ["*:read"], ttlSeconds: 600 };
+    const made = await operate(operatorTokens, "POST", admin.token, token);
+    const env = { ...signedOut(), OPS_TOKEN: made.body.detail.token };
+    const name = "phone\u001b]0;owned\u0007\u009b2J\nanother row\u202e";
+    const appVersion = "\u001b[31m1.0";
+    const person = await aUser({ device: { id: "a-device-of-theirs", name, appVersion } });
+
+    const [list, show, asJson] = await Promise.all([
+      ops(["sessions", "list", person.user.id], { env }),
+      ops(["sessions", "show", person.sessionId], { env }),
+      ops(["sessions", "list", person.user.id, "--json"], { env }),
+    ]);
+    const shown = "phone\\u001b]0;owned\\u0007\\u009b2J\\u000aanother row\\u202e";
+    expect(list.out.trimEnd().split("\n")).toEqual([
+      expect.any(String),
+      expect.stringContaining(shown),
+    ]);
+    expect(show.out).toContain(`${shown}\n`);
+    expect(show.out).toMatch(/ \\u001b\[31m1\.0$/m);
+    for (const { status, out } of [list, show, asJson]) {
+      expect(status).toBe(0);
+      expect(out.replaceAll("\n", "")).not.toMatch(/[\p{Cc}\p{Cf}]/u);
+    }
+    expect(JSON.parse(asJson.out).items[0].deviceName).toBe(name);
+
+    const typed = await ops(["dance\u001b[2J"], { env });
+    expect(typed.error).toContain("no command dance\\u001b[2J.");
+  }, 60_000);
+
+  it("says what is not there", async () => {
+    const env = { ...signedOut(), OPS_TOKEN: breakGlassToken };
+    const [breaker, block] = await Promise.all([
+      ops(["breaker", "open", "tolkit", ...because], { env }),
+      ops(["block", "lift", "nope", ...because], { env }),
+    ]);
+    expect(breaker).toMatchObject({
+      status: 2,
+      error: expect.stringMatching(/^There is no breaker tolkit: name toolkit\.\n\nusage: /),
+    });
+    expect(block).toMatchObject({
+      status: 1,
+      error: expect.stringMatching(/^There is no standing block nope: `block list` shows/),
+    });
+  }, 60_000);
+
+  it("says when nothing answers, and leaves no file behind", async () => {
+    const temporary = mkdtempSync(join(config, "temporary-"));
+    const given = { OPS_URL: "http://127.0.0.1:9", OPS_TOKEN: "x", TMPDIR: temporary };
+    const env = { ...signedOut(), ...given };
+    const silent = await ops(["operator", "list"], { env });
+    expect(silent).toMatchObject({ status: 1, error: "http://127.0.0.1:9 does not answer.\n" });
+    expect((await ops(["operator", "list", "--url", "nowhere"], { env })).status).toBe(2);
+    expect(readdirSync(temporary)).toEqual([]);
+  }, 60_000);
+});

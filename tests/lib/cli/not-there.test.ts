@@ -1,0 +1,79 @@
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { openApi } from "../../../lib/cli/api.js";
+import { commandOf } from "../../../lib/cli/command-line.js";
+import { FailedError, UsageError } from "../../../lib/cli/failures.js";
+import { notThere } from "../../../lib/cli/not-there.js";
+import type { SignIn } from "../../../lib/cli/sign-in.js";
+
+/** A deployment that knows nothing of whatever it is asked. */
+const deployment = createServer((_, response) => {
+  response.writeHead(404, { "content-type": "application/problem+json" });
+  response.end(
+    JSON.stringify({ code: "not_found", detail: "There is nothing here.", correlationId: "c-1" }),
+  );
+});
+beforeAll(async () => {
+  await new Promise<void>((listening) => deployment.listen(0, "127.0.0.1", listening));
+});
+afterAll(() => deployment.close());
+
+async function failureOf(name: string, args: string[], options = {}): Promise<unknown> {
+  const command = commandOf(name.split(" "));
+  if (!command) throw new Error(`There is no command ${name}.`);
+  const api = openApi({
+    url: new URL(`http://127.0.0.1:${(deployment.address() as AddressInfo).port}`),
+    credentials: { token: async () => "x", confirm: async () => false },
+    reason: "a test",
+    dryRun: false,
+  });
+  const call = { args, options, api, signIn: {} as SignIn };
+  return command.run(call).catch((error) => notThere(command, call, error));
+}
+
+describe("what is not there", () => {
+  it.each([
+    ["cron run", "bogus", "There is no cron job bogus: name tick or cleanup."],
+    ["breaker open", "tolkit", "There is no breaker tolkit: name toolkit."],
+    ["breaker auto", "x\u001b[2J", "There is no breaker x\\u001b[2J: name toolkit."],
+  ])("is wrong usage of %s %s, for all names are known", async (name, typed, message) => {
+    const error = await failureOf(name, [typed]);
+    expect(error).toBeInstanceOf(UsageError);
+    expect(error).toMatchObject({ message });
+  });
+
+  it.each([
+    ["block lift", "nope", "There is no standing block nope: `block list` shows those there are."],
+    ["jobs retry", "nope", "There is no given-up job nope: `jobs` shows those there are."],
+    ["incident close", "nope", "There is no incident nope: `incident list` shows those there are."],
+    [
+      "sessions show",
+      "nope",
+      "There is no session nope: `sessions list USER` shows those there are.",
+    ],
+  ])(
+    "is told by %s %s with what shows the ids, and is found in the logs",
+    async (name, id, said) => {
+      const error = await failureOf(name, [id]);
+      expect(error).toBeInstanceOf(FailedError);
+      expect((error as Error).message).toBe(
+        `${said}\n404 not_found: There is nothing here. Correlation ID c-1.`,
+      );
+    },
+  );
+
+  it("is an account, where one was named", async () => {
+    for (const error of [
+      await failureOf("user suspend", ["ada"]),
+      await failureOf("sessions revoke", [], { user: "ada" }),
+    ]) {
+      expect((error as Error).message).toMatch(/^There is no .*account .*ada: `find WHAT` shows/);
+    }
+  });
+
+  it("is not said of a name that is known: then it is the deployment that lacks it", async () => {
+    const error = await failureOf("cron run", ["tick"]);
+    expect((error as Error).message).toMatch(/^404 not_found: /);
+  });
+});

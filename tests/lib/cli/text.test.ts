@@ -1,0 +1,69 @@
+import { describe, expect, it } from "vitest";
+import { json, lines, table, visible } from "../../../lib/cli/text.js";
+
+/** Everything that moves a cursor, colours, rings, or turns the direction of what follows. */
+const steering =
+  "a\u001b]0;owned\u0007b\u009b2Jc\u202ed\u2066e\nf\rg\u0000h\u007fi\u2028j\u{e0001}k";
+const shown =
+  "a\\u001b]0;owned\\u0007b\\u009b2Jc\\u202ed\\u2066e\\u000af\\u000dg\\u0000h\\u007fi\\u2028j\\udb40\\udc01k";
+
+describe("what is written to a terminal", () => {
+  it("shows what would steer it, and leaves every other text as it is", () => {
+    expect(visible(steering)).toBe(shown);
+    expect(visible("Ünï's 電話 📱 – “a\\b”")).toBe("Ünï's 電話 📱 – “a\\b”");
+  });
+
+  it("keeps the ends of the lines that a command made", () => {
+    expect(lines("one\ntwo\u001b[2J\n")).toBe("one\ntwo\\u001b[2J\n");
+  });
+
+  it("has a line for each row, whatever a cell says, with the columns in their place", () => {
+    const rows = [
+      { name: "phone\nsecond-row\u001b[31m", state: "live" },
+      { name: { kind: "\u009b" }, state: "\u0007" },
+      { name: ["a\nb"], state: null },
+    ];
+    const [headings = "", ...others] = table(rows).split("\n");
+    expect(others).toEqual([
+      "phone\\u000asecond-row\\u001b[31m  live",
+      '{"kind":"\\u009b"}                \\u0007',
+      '["a\\nb"]                         -',
+    ]);
+    expect(headings.indexOf("state")).toBe(others[0]?.indexOf("live"));
+  });
+
+  it("puts long columns below their row, and says moments to the second, to fit a terminal", () => {
+    const [one, other] = ["a".repeat(36), "b".repeat(36)];
+    const rows = [
+      {
+        at: "2026-01-31T08:00:00.123Z",
+        actor: one,
+        subject: other,
+        correlation: one,
+        reason: "why",
+      },
+      {
+        at: "2026-01-31T08:00:01.000Z",
+        actor: null,
+        subject: "x\ny",
+        correlation: null,
+        reason: null,
+      },
+    ];
+    expect(table(rows, "None.", ["actor", "subject", "correlation"]).split("\n")).toEqual([
+      "at                    reason",
+      "2026-01-31T08:00:00Z  why",
+      `    actor ${one}  subject ${other}`,
+      `    correlation ${one}`,
+      "2026-01-31T08:00:01Z  -",
+      "    subject x\\u000ay",
+    ]);
+    expect(table([], "Nobody.", ["actor"])).toBe("Nobody.");
+  });
+
+  it("is JSON that says the same, with --json", () => {
+    const body = { [steering]: [steering, "plain"] };
+    expect(JSON.parse(json(body))).toEqual(body);
+    expect(json(body)).not.toMatch(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u);
+  });
+});

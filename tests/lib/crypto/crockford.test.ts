@@ -1,0 +1,15 @@
+import { describe, expect, it } from "vitest";
+import { crockford, readCrockford } from "../../../lib/crypto/crockford.js";
+
+describe("Crockford's base 32", () => {
+  it("writes five bits a character", () => {
+    expect(crockford(new Uint8Array(5))).toBe("00000000");
+    expect(crockford(new Uint8Array(5).fill(255))).toBe("ZZZZZZZZ");
+    expect(crockford(Buffer.from("0000000001", "hex"))).toBe("00000001");
+    expect(crockford(Buffer.from("00443214c74254b635cf", "hex"))).toBe("0123456789ABCDEF");
+  });
+
+  it("reads it back from any writing", () => {
+    expect(readCrockford("o1il-23 ab")).toBe("011123AB");
+  });
+});

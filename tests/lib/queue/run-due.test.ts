@@ -1,0 +1,164 @@
+import { randomUUID } from "node:crypto";
+import { beforeEach, describe, expect, it } from "vitest";
+import * as z from "zod";
+import type { Context } from "../../../lib/context.js";
+import { lacksRequiredRow } from "../../../lib/db/failures.js";
+import { cronCursors } from "../../../lib/db/schema/crons.js";
+import { enqueueJob, type Job, jobDone, jobHandler, type NewJob } from "../../../lib/queue/job.js";
+import { attemptsMax, runDueJobs } from "../../../lib/queue/run-due.js";
+import { aContext } from "../../support/context.js";
+import { useEnvironment } from "../../support/environment.js";
+import { useLogLines } from "../../support/log-lines.js";
+import { useStores } from "../../support/stores.js";
+
+const stores = useStores();
+const lines = useLogLines();
+useEnvironment({ LOG_LEVEL: "info" });
+beforeEach(() => stores.sql("delete from jobs"));
+
+const kind = "greet";
+const aKey = () => `greet:${randomUUID()}`;
+const queue = (job: Partial<NewJob> = {}) =>
+  enqueueJob(aContext(), { kind, key: aKey(), payload: { name: "Ada" }, ...job });
+const run = (work: Work = async () => {}, ctx = aContext()) => {
+  const handlers = {
+    [kind]: jobHandler({ payload: z.strictObject({ name: z.string() }), run: work }),
+  };
+  return runDueJobs(ctx, handlers, performance.now() + 10_000);
+};
+type Work = (ctx: Context, payload: { name: string }, job: Job) => Promise<void>;
+const allJobs = () => stores.sql("select * from jobs order by created_at");
+/** As if every wait and every lease were over. */
+const timePasses = () => stores.sql("update jobs set run_after = now()");
+
+describe("a job", () => {
+  it("is done once, with its payload and the correlation ID of who asked for it", async () => {
+    const ctx = aContext();
+    await enqueueJob(ctx, { kind, key: "greet:1", payload: { name: "Ada" } });
+    const seen: unknown[] = [];
+    const work: Work = async ({ correlationId }, payload, { key, attempt }) =>
+      void seen.push({ correlationId, payload, key, attempt });
+    expect(await run(work)).toEqual({ done: 1, retried: 0, died: 0, dead: 0 });
+    expect(await run(work)).toMatchObject({ done: 0 });
+    const { correlationId } = ctx;
+    expect(seen).toEqual([{ correlationId, payload: { name: "Ada" }, key: "greet:1", attempt: 1 }]);
+    expect(await allJobs()).toMatchObject([{ attempts: "1", done_at: expect.any(String) }]);
+  });
+
+  it("is queued once under one key, also after it was done", async () => {
+    const key = aKey();
+    await queue({ key });
+    await queue({ key, payload: { name: "Grace" } });
+    await run();
+    await queue({ key });
+    expect(await run()).toMatchObject({ done: 0 });
+    expect(await allJobs()).toHaveLength(1);
+  });
+
+  it("is queued with the change that asks for it, or not at all", async () => {
+    const ctx = aContext();
+    const broken = ctx.db.execute("select 1 / 0");
+    await expect(ctx.db.batch([queue(), broken])).rejects.toThrow();
+    expect(await allJobs()).toEqual([]);
+  });
+
+  it("waits until it is due", async () => {
+    await queue({ runAfter: new Date(Date.now() + 3_600_000) });
+    expect(await run()).toMatchObject({ done: 0 });
+    await timePasses();
+    expect(await run()).toMatchObject({ done: 1 });
+  });
+
+  it("is left to a release that knows its kind", async () => {
+    await queue({ kind: "of_tomorrow" });
+    expect(await run()).toEqual({ done: 0, retried: 0, died: 0, dead: 0 });
+    expect(await allJobs()).toMatchObject([{ attempts: "0", dead_at: null }]);
+  });
+
+  it("that fails is tried again, later each time, and given up after the last try", async () => {
+    await queue();
+    const fails: Work = async () => {
+      throw new TypeError("ada@example.com cannot be greeted");
+    };
+    const waits: number[] = [];
+    for (let attempt = 1; attempt < attemptsMax; attempt += 1) {
+      expect(await run(fails)).toMatchObject({ retried: 1, died: 0 });
+      expect(await run(fails)).toMatchObject({ retried: 0 });
+      const [row] = await stores.sql(
+        "select extract(epoch from run_after - now()) as wait, leased_until from jobs",
+      );
+      expect(row?.leased_until).toBeNull();
+      waits.push(Number(row?.wait));
+      await timePasses();
+    }
+    const [first = 0, , third = 0] = waits;
+    expect(first).toBeGreaterThan(5);
+    expect(third).toBeGreaterThan(first);
+    expect(Math.max(...waits)).toBeLessThanOrEqual(45 * 60);
+    expect(await run(fails)).toEqual({ done: 0, retried: 0, died: 1, dead: 1 });
+    expect(await allJobs()).toMatchObject([
+      { attempts: String(attemptsMax), dead_at: expect.any(String), last_error: "TypeError" },
+    ]);
+    expect(lines.read("job_retried")).toHaveLength(attemptsMax - 1);
+    const [died] = lines.read("job_dead");
+    expect(died).toMatchObject({ level: "ERROR", data: { operation: kind, attempt: attemptsMax } });
+    expect(lines.written().join("")).not.toContain("ada@example.com");
+    await timePasses();
+    expect(await run()).toMatchObject({ done: 0 });
+  });
+
+  it("with a payload that nobody can read is given up at once, and stops no other", async () => {
+    await queue({ payload: { nick: "Ada" } });
+    await queue();
+    expect(await run()).toEqual({ done: 1, retried: 0, died: 1, dead: 1 });
+  });
+
+  it("that kills its process each time is given up", async () => {
+    await queue();
+    await stores.sql("update jobs set attempts = $1, run_after = now()", String(attemptsMax));
+    expect(await run()).toMatchObject({ died: 1, dead: 1 });
+    expect(lines.read("job_dead")).toMatchObject([{ data: { attempt: attemptsMax } }]);
+  });
+
+  it("is not taken from who is at it, and taken over once the lease has run out", async () => {
+    await queue();
+    const attempts: number[] = [];
+    const outer: Work = async (_, __, { attempt }) => {
+      attempts.push(attempt);
+      if (attempt > 1) return;
+      expect(await run(outer)).toMatchObject({ done: 0 });
+      await timePasses();
+      expect(await run(outer)).toMatchObject({ done: 1 });
+    };
+    await run(outer);
+    expect(attempts).toEqual([1, 2]);
+    expect(await allJobs()).toMatchObject([{ attempts: "2", last_error: null }]);
+  });
+
+  it("commits what it writes once, although it was taken over in the midst", async () => {
+    await queue();
+    const refusals: unknown[] = [];
+    const write = (ctx: Context, job: Job) =>
+      ctx.db.batch([
+        jobDone(ctx, job),
+        ctx.db.insert(cronCursors).values({ name: job.id, position: String(job.attempt) }),
+      ]);
+    const work: Work = async (ctx, _, job) => {
+      if (job.attempt === 1) {
+        await timePasses();
+        await run(work);
+      }
+      await write(ctx, job).catch((error) => {
+        refusals.push(error);
+        throw error;
+      });
+    };
+    await run(work);
+    expect(refusals.map(lacksRequiredRow)).toEqual([true]);
+    const [{ id = "" } = {}] = await allJobs();
+    expect(await stores.sql("select position from cron_cursors where name = $1", id)).toEqual([
+      { position: "2" },
+    ]);
+    expect(await allJobs()).toMatchObject([{ done_at: expect.any(String), dead_at: null }]);
+  });
+});

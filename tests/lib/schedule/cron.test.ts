@@ -1,0 +1,230 @@
+import { randomUUID } from "node:crypto";
+import { describe, expect, it } from "vitest";
+import { lacksRequiredRow } from "../../../lib/db/failures.js";
+import { type Cron, type Part, type Run, runCron } from "../../../lib/schedule/cron.js";
+import { moveCursor, readCursor } from "../../../lib/schedule/cursor.js";
+import { claimSlot, finishSlot, type Lease } from "../../../lib/schedule/lease.js";
+import { changeConnection } from "../../support/changed-connection.js";
+import { aContext } from "../../support/context.js";
+import { useEnvironment } from "../../support/environment.js";
+import { useLogLines } from "../../support/log-lines.js";
+import { useStores } from "../../support/stores.js";
+
+const stores = useStores();
+const lines = useLogLines();
+useEnvironment({ LOG_LEVEL: "info" });
+
+/** A job of its own for each test. */
+function aCron(...parts: Part[]): Cron {
+  const name = `test-${randomUUID()}`;
+  return { name, period: "hour", leaseSeconds: 50, budgetSeconds: 10, parts };
+}
+const run = (cron: Cron) => runCron(aContext(), cron);
+const runsOf = ({ name }: Cron) =>
+  stores.sql("select token, failed_parts, finished_at from cron_runs where job = $1", name);
+const leaseRunsOut = ({ name }: Cron) =>
+  stores.sql("update cron_leases set held_until = now() where job = $1", name);
+
+async function claimed(cron: Cron): Promise<Lease> {
+  const claim = await claimSlot(aContext(), cron);
+  if ("refused" in claim) throw new Error(`The slot was refused: ${claim.refused}`);
+  return claim.lease;
+}
+
+/** Work that goes on until it is told to end. */
+function endless() {
+  let end = () => {};
+  let begun = () => {};
+  const until = new Promise<void>((resolve) => {
+    end = resolve;
+  });
+  const started = new Promise<void>((resolve) => {
+    begun = resolve;
+  });
+  const work = async () => {
+    begun();
+    await until;
+    return "ended";
+  };
+  return { work, started, end: () => end() };
+}
+
+describe("a job of the clock", () => {
+  it("does its parts in their order, and tells of each", async () => {
+    const order: string[] = [];
+    const part = (name: string): Part => [name, async () => order.push(name)];
+    const { report, isGood } = await run(aCron(part("first"), part("second"), part("third")));
+    expect(order).toEqual(["first", "second", "third"]);
+    expect(isGood).toBe(true);
+    expect(report).toMatchObject({ ran: true, parts: { third: { outcome: "done", detail: 3 } } });
+  });
+
+  it("does a slot once", async () => {
+    let times = 0;
+    const cron = aCron(["count", async () => (times += 1)]);
+    const outcomes = await Promise.all(Array.from({ length: 8 }, () => run(cron)));
+    outcomes.push(await run(cron));
+    expect(times).toBe(1);
+    expect(outcomes.filter(({ report }) => report.ran)).toHaveLength(1);
+    expect(await runsOf(cron)).toMatchObject([{ token: "1", failed_parts: "{}" }]);
+  });
+
+  it("does nothing in the slot that follows while the one before is under way", async () => {
+    const { work, started, end } = endless();
+    const cron = aCron(["endless", work]);
+    const first = run(cron);
+    await started;
+    await stores.sql(
+      "update cron_leases set slot = slot - interval '1 hour' where job = $1",
+      cron.name,
+    );
+    expect((await run(cron)).report.ran).toBe(false);
+    end();
+    await first;
+  });
+
+  it("goes on after a part that fails, repeats the slot then, and names the failure", async () => {
+    let fails = true;
+    const done: string[] = [];
+    const cron = aCron(
+      [
+        "fickle",
+        async () => {
+          if (fails) throw new Error("not today");
+        },
+      ],
+      ["steady", async () => done.push("steady")],
+    );
+    const first = await run(cron);
+    expect(first).toMatchObject({
+      isGood: false,
+      failure: new Error("not today"),
+      report: { parts: { fickle: { outcome: "failed" }, steady: { outcome: "done" } } },
+    });
+    expect(done).toHaveLength(1);
+    expect(lines.read("tick_part_failed")).toMatchObject([
+      { level: "ERROR", data: { operation: "fickle", error: "Error: not today" } },
+    ]);
+    expect(await runsOf(cron)).toMatchObject([{ failed_parts: "{fickle}" }]);
+    fails = false;
+    expect((await run(cron)).isGood).toBe(true);
+    expect(await runsOf(cron)).toMatchObject([{ token: "2", failed_parts: "{}" }]);
+  });
+
+  it("leaves a part behind that hangs, and does not begin what there is no time for", async () => {
+    const { work, end } = endless();
+    const cron: Cron = {
+      ...aCron(
+        ["hangs", work, { budgetSeconds: 0.3 }],
+        ["quick", async () => "done"],
+        ["hangs_too", work],
+        ["late", async () => "never"],
+      ),
+      budgetSeconds: 1,
+    };
+    const { report, isGood } = await run(cron);
+    end();
+    expect(isGood).toBe(false);
+    expect(report.parts).toMatchObject({
+      hangs: { outcome: "overdue" },
+      quick: { outcome: "done" },
+      hangs_too: { outcome: "overdue" },
+      late: { outcome: "skipped" },
+    });
+    expect(await runsOf(cron)).toMatchObject([{ failed_parts: "{hangs,hangs_too,late}" }]);
+  });
+
+  it("does without Postgres what can be done without, and rejects", async () => {
+    const done: string[] = [];
+    const tokens: number[] = [];
+    const cron = aCron(
+      ["needs_it", async () => done.push("needs_it")],
+      [
+        "page",
+        async (_, { lease }) => {
+          done.push("page");
+          tokens.push(lease.token);
+        },
+        { withoutDatabase: true },
+      ],
+    );
+    await stores.faults.postgres.set({ kind: "refuse" });
+    await expect(run(cron)).rejects.toThrow();
+    expect(done).toEqual(["page"]);
+    expect(tokens).toEqual([0]);
+  });
+
+  it("does the same where Postgres answers that it will not serve", async () => {
+    const done: string[] = [];
+    const cron = aCron(["page", async () => done.push("page"), { withoutDatabase: true }]);
+    changeConnection({ password: "changed" });
+    await expect(run(cron)).rejects.toThrow();
+    expect(done).toEqual(["page"]);
+  });
+});
+
+describe("a lease", () => {
+  it("is taken over with a greater token once it has run out, and not before", async () => {
+    const cron = aCron();
+    const first = await claimed(cron);
+    expect(await claimSlot(aContext(), cron)).toEqual({ slot: first.slot, refused: "under_way" });
+    await leaseRunsOut(cron);
+    const second = await claimed(cron);
+    expect(second).toEqual({ ...first, token: first.token + 1 });
+  });
+
+  it("is refused once its slot is done, unless it is asked for again", async () => {
+    const cron = aCron();
+    const lease = await claimed(cron);
+    expect(await finishSlot(aContext(), lease, [])).toBe(true);
+    expect(await claimSlot(aContext(), cron)).toEqual({ slot: lease.slot, refused: "done" });
+    const again = await claimSlot(aContext(), cron, { again: true });
+    expect(again).toMatchObject({ lease: { token: 2 } });
+  });
+
+  it("is not given for a slot before one that is done", async () => {
+    const cron = aCron();
+    const lease = await claimed(cron);
+    await finishSlot(aContext(), lease, []);
+    await stores.sql(
+      "update cron_leases set done_slot = done_slot + interval '1 hour' where job = $1",
+      cron.name,
+    );
+    expect(await claimSlot(aContext(), cron)).toMatchObject({ refused: "done" });
+  });
+
+  it("that was taken over writes nothing any more", async () => {
+    const cron = aCron();
+    const [old, name] = [await claimed(cron), `cursor-${cron.name}`];
+    await moveCursor(aContext(), old, name, "by the old holder");
+    await leaseRunsOut(cron);
+    const current = await claimed(cron);
+    await moveCursor(aContext(), current, name, "by the new holder");
+    const refused = await moveCursor(aContext(), old, name, "late").catch((error) => error);
+    expect(lacksRequiredRow(refused)).toBe(true);
+    expect(await readCursor(aContext(), name)).toBe("by the new holder");
+    expect(await finishSlot(aContext(), old, [])).toBe(false);
+    expect(await claimSlot(aContext(), cron)).toMatchObject({ refused: "under_way" });
+    expect(await finishSlot(aContext(), current, [])).toBe(true);
+    expect(await runsOf(cron)).toMatchObject([{ token: String(current.token) }]);
+  });
+
+  it("lost in the midst of the work is told in the log, and is no success", async () => {
+    const runs: Run[] = [];
+    const cron: Cron = {
+      ...aCron([
+        "slow",
+        async (_, given) => {
+          runs.push(given);
+          await leaseRunsOut(cron);
+          await claimed(cron);
+        },
+      ]),
+    };
+    expect((await run(cron)).isGood).toBe(false);
+    expect(runs).toMatchObject([{ lease: { job: cron.name, token: 1 } }]);
+    expect(lines.read("cron_lease_lost")).toMatchObject([
+      { level: "WARN", data: { operation: cron.name } },
+    ]);
+  });
+});

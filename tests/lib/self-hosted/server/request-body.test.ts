@@ -1,0 +1,188 @@
+import http from "node:http";
+import net from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { bodyLimits } from "../../../../lib/body-limits.js";
+import { readBytes } from "../../../../lib/http/body-bytes.js";
+import type { RunningServer } from "../../../../lib/self-hosted/server/server.js";
+import { call, route, serve } from "./server-calls.js";
+
+const megabyte = 1024 * 1024;
+const patient = { timeout: 10_000 };
+
+/** A function that answers how much it read, or with the code of the refusal. */
+const reads =
+  (bytesMax: number, limits = bodyLimits) =>
+  async (request: Request) => {
+    try {
+      return new Response(`${(await readBytes(request, bytesMax, limits)).length}`);
+    } catch (error) {
+      return new Response((error as { code: string }).code, { status: 400 });
+    }
+  };
+
+let server: RunningServer;
+beforeAll(async () => {
+  server = await serve([
+    route("/api/reads", reads(64 * 1024), 0.2),
+    route("/api/reads-in-haste", reads(1024, { ...bodyLimits, silenceMsMax: 300 }), 0.2),
+    route("/api/reads-much", reads(4 * megabyte)),
+    route("/api/refuses", () => new Response("refused", { status: 401 })),
+    route(
+      "/api/reads-then-hangs",
+      async (request) => {
+        await readBytes(request, megabyte);
+        return new Promise<Response>(() => {});
+      },
+      0.1,
+    ),
+  ]);
+});
+afterAll(() => server.close());
+
+/** A connection on which the test writes what it likes; `received` is what came back on it. */
+function connect(path: string, headers: string[]) {
+  const socket = net.connect(server.port, "127.0.0.1");
+  const state = { received: "", isEnded: false, isReset: false };
+  socket.on("data", (bytes) => {
+    state.received += bytes;
+  });
+  socket.on("end", () => {
+    state.isEnded = true;
+  });
+  socket.on("error", () => {
+    state.isReset = true;
+  });
+  socket.write([`POST ${path} HTTP/1.1`, "Host: localhost", ...headers, "", ""].join("\r\n"));
+  return { socket, state };
+}
+
+const chunkOf = (bytes: number) => `${bytes.toString(16)}\r\n${"x".repeat(bytes)}\r\n`;
+const statuses = ({ received }: { received: string }) =>
+  [...received.matchAll(/HTTP\/1\.1 (\d+)/g)].map(([, status]) => Number(status));
+
+describe("a body without a stated length", () => {
+  const chunked = { "transfer-encoding": "chunked" };
+
+  it("may be as large as the route says", async () => {
+    const send = (bytes: number) =>
+      call(server, "/api/reads-much", {
+        method: "POST",
+        headers: chunked,
+        body: Buffer.alloc(bytes),
+      });
+    expect((await send(4 * megabyte)).text).toBe(String(4 * megabyte));
+    expect((await send(4 * megabyte + 1)).text).toBe("payload_too_large");
+  });
+
+  it("is refused as soon as it is larger, while it is still sent", async () => {
+    const { socket, state } = connect("/api/reads", ["Transfer-Encoding: chunked"]);
+    socket.write(chunkOf(64 * 1024));
+    await sleep(50);
+    expect(state.received).toBe("");
+    socket.write(chunkOf(1));
+    await expect.poll(() => state.received, patient).toContain("payload_too_large");
+    socket.destroy();
+  });
+
+  it("is one body, in however many pieces it comes", async () => {
+    const { socket, state } = connect("/api/reads", ["Transfer-Encoding: chunked"]);
+    socket.write(chunkOf(1).repeat(20_000));
+    socket.write("0\r\n\r\n");
+    await expect.poll(() => state.received, patient).toMatch(/\r\n\r\n20000$/);
+    socket.destroy();
+  });
+});
+
+describe("the time that a function has", () => {
+  it("begins when the body is in", async () => {
+    const { socket, state } = connect("/api/reads", ["Content-Length: 100"]);
+    for (let part = 0; part < 5; part++) {
+      socket.write("x".repeat(20));
+      await sleep(100);
+    }
+    await expect.poll(() => state.received, patient).toMatch(/\r\n\r\n100$/);
+    socket.destroy();
+  });
+
+  it("still ends for a function that hangs afterwards", async () => {
+    const reply = await call(server, "/api/reads-then-hangs", { method: "POST", body: "x" });
+    expect(reply.status).toBe(504);
+  });
+
+  it("does not end the wait for a body that stops: the body's own limit does", async () => {
+    const { socket, state } = connect("/api/reads-in-haste", ["Content-Length: 100"]);
+    await expect.poll(() => state.received, patient).toContain("body_timeout");
+    socket.destroy();
+  });
+
+  it("and the server's own are longer than a body may take", async () => {
+    const create = vi.spyOn(http, "createServer");
+    const other = await serve([]);
+    const [options] = create.mock.calls[0] as unknown as [http.ServerOptions];
+    create.mockRestore();
+    expect(options.requestTimeout).toBeGreaterThan(bodyLimits.arrivalMsMax);
+    await other.close();
+  });
+});
+
+describe("a reply before the body is in", () => {
+  const write = async ({ socket }: { socket: net.Socket }, chunks: number) => {
+    for (let sent = 0; sent < chunks; sent++) {
+      if (!socket.write(chunkOf(64 * 1024))) await sleep(1);
+      await sleep(1);
+    }
+  };
+
+  it.each([
+    ["that is kept", "keep-alive"],
+    ["that is closed after it", "close"],
+  ])("reaches a client that goes on sending, on a connection %s", async (_, connection) => {
+    const headers = ["Transfer-Encoding: chunked", `Connection: ${connection}`];
+    for (const path of ["/api/reads", "/api/refuses"]) {
+      const client = connect(path, headers);
+      client.socket.pause();
+      await write(client, 100);
+      client.socket.write("0\r\n\r\n");
+      expect(client.state.isReset).toBe(false);
+      client.socket.resume();
+      await expect.poll(() => client.state.received, patient).toMatch(/payload_too_large|refused/);
+      if (connection === "close") {
+        await expect.poll(() => client.state.isEnded, patient).toBe(true);
+      } else {
+        client.socket.write("POST /api/refuses HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        await expect.poll(() => statuses(client.state), patient).toEqual([expect.any(Number), 401]);
+      }
+      expect(client.state.isReset).toBe(false);
+      client.socket.destroy();
+    }
+  });
+
+  it("reaches a client that sends for longer than a silence may last", async () => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    const { socket, state } = connect("/api/refuses", ["Content-Length: 1000"]);
+    while (!state.received.includes("refused")) await new Promise(setImmediate);
+    socket.setNoDelay();
+    for (let sent = 0; sent < 3; sent++) {
+      socket.write("x");
+      await sleep(50);
+      vi.advanceTimersByTime(bodyLimits.silenceMsMax - 1);
+    }
+    await sleep(50);
+    vi.useRealTimers();
+    expect(socket.destroyed).toBe(false);
+    socket.destroy();
+  });
+
+  it("ends the connection once the rest of the body stops", async () => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    const { socket, state } = connect("/api/refuses", ["Content-Length: 100"]);
+    const isClosed = new Promise((resolve) => socket.once("close", resolve));
+    while (!state.received.includes("refused")) await new Promise(setImmediate);
+    vi.advanceTimersByTime(bodyLimits.silenceMsMax - 1);
+    expect(socket.destroyed).toBe(false);
+    vi.advanceTimersByTime(1);
+    await isClosed;
+    vi.useRealTimers();
+  });
+});
