@@ -1,7 +1,7 @@
 import type { NeonQueryFunction } from "@neondatabase/serverless";
 import type { NeonHttpDatabase } from "drizzle-orm/neon-http";
 import type { Env } from "./env.js";
-import type { Facts } from "./request-metrics.js";
+import type { RequestMetrics } from "./request-metrics.js";
 import type { Trace } from "./trace.js";
 
 /** Who acts: the signed-in person and session, as the session's record says. */
@@ -37,7 +37,7 @@ export interface Context {
   /** The caller's whole IP address; undefined where no trusted platform tells it. */
   address: string | undefined;
   /** What is learnt of the request, for the event that it ends in. */
-  facts: Facts;
+  requestMetrics: RequestMetrics;
   /** What the gate said in the request's own trip to Redis; null when it was not asked or silent. */
   gate: Gate | null;
   /** The trace that the request is a part of; absent where none are kept. */

@@ -18,7 +18,7 @@ export interface LimitUse {
 }
 
 /** What is learnt of a request while it is answered, for the event that it ends in. */
-export interface Facts {
+export interface RequestMetrics {
   /** Whose valid token was shown. */
   userId: string | undefined;
   /** Why a token was refused, in a word. */
@@ -31,7 +31,7 @@ export interface Facts {
   isPendingInRedis: boolean;
 }
 
-export function noFacts(): Facts {
+export function emptyRequestMetrics(): RequestMetrics {
   return {
     userId: undefined,
     tokenFailure: undefined,

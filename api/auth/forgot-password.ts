@@ -1,4 +1,4 @@
-import { forgetPassword, PasswordForgotten } from "../../lib/auth/password/reset-password.js";
+import { PasswordForgotten, requestPasswordReset } from "../../lib/auth/password/reset-password.js";
 import { isTrusted } from "../../lib/http/caller-address.js";
 import { endpoint } from "../../lib/http/endpoint.js";
 import { deviceHeader } from "../../lib/http/rotation-headers.js";
@@ -12,7 +12,7 @@ const POST = endpoint({
   replies: { 202: null },
   errors: [],
   handle: ({ ctx, headers, body }) =>
-    forgetPassword(ctx, body, {
+    requestPasswordReset(ctx, body, {
       deviceId: body.device?.id ?? deviceHeader(headers),
       isTrusted: isTrusted(ctx.address, ctx.env),
     }),

@@ -48,10 +48,10 @@ export interface SecurityDetails {
 export function securityEvent(
   ctx: Context,
   event: SecurityEvent,
-  { userId = ctx.facts.userId, data = {} }: SecurityDetails = {},
+  { userId = ctx.requestMetrics.userId, data = {} }: SecurityDetails = {},
 ): void {
-  const { address: ip, route, correlationId, now: at, facts } = ctx;
-  facts.securityEvents.push(event);
+  const { address: ip, route, correlationId, now: at, requestMetrics } = ctx;
+  requestMetrics.securityEvents.push(event);
   log(
     "SECURITY",
     { evt: event, cat: "security", correlationId, data: { route, ip, userId, ...data } },

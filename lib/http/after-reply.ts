@@ -15,7 +15,7 @@ export async function afterReply(
   report: RequestReport | undefined,
 ): Promise<unknown> {
   await new Promise((resolve) => setImmediate(resolve));
-  const { externalCalls, securityEvents } = ctx.facts;
+  const { externalCalls, securityEvents } = ctx.requestMetrics;
   const [calls, events] = [externalCalls.length, securityEvents.length];
   const told = requestEnded(ctx, requestEvent(ctx, ended));
   await doDeferred(deferred, ctx.correlationId);

@@ -104,7 +104,7 @@ export async function askRedis(
     else giveBackLater(ctx, reserved);
     throw refusal;
   });
-  ctx.facts.limits.push(...limitUses(reserved));
+  ctx.requestMetrics.limits.push(...limitUses(reserved));
   Object.assign(headers, rateLimitHeaders(callersOwn(reserved.counts), ctx.now));
   const delay = isShown ? accountDelay(ctx, reserved) : null;
   const deciding = reserved.counts.filter((count) => count !== delay);

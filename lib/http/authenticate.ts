@@ -30,18 +30,20 @@ export async function authenticate(
   try {
     const read = auth === "optional" ? shownClaims : bearerClaims;
     const claims = await read(request, ctx.env, ctx.now);
-    ctx.facts.userId = claims.userId;
+    ctx.requestMetrics.userId = claims.userId;
     return claims;
   } catch (error) {
     if (error instanceof AppError && error.code === "token_invalid") {
-      ctx.facts.tokenFailure = reasonOf(error);
+      ctx.requestMetrics.tokenFailure = reasonOf(error);
       requireFewForged(ctx);
-      securityEvent(ctx, "jwt_signature_invalid", { data: { reason: ctx.facts.tokenFailure } });
+      securityEvent(ctx, "jwt_signature_invalid", {
+        data: { reason: ctx.requestMetrics.tokenFailure },
+      });
       countForgedLater(ctx, unprovenSession(ctx.env, shownSecret(request)));
       throw error;
     }
     if (error instanceof AppError && error.code === "token_expired") {
-      ctx.facts.tokenFailure = "expired";
+      ctx.requestMetrics.tokenFailure = "expired";
     }
     // Not in the route's own limits, for these may be those of sign-ins.
     if (limits.length > 0) ctx.after(() => countRefused(ctx, ["default"], ctx.address));

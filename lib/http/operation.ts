@@ -96,7 +96,7 @@ export function operatorChange<S extends z.ZodRawShape>(spec: ChangeSpec<S>): En
       if (!dryRun) {
         securityEvent(ctx, "admin_action", { data: { operation: scope, account: operator.id } });
       }
-      const inForce = !ctx.facts.isPendingInRedis;
+      const inForce = !ctx.requestMetrics.isPendingInRedis;
       return { dryRun, done, inForce, undo: dryRun ? null : undo, detail };
     },
   });

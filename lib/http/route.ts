@@ -6,7 +6,7 @@ import { AppError } from "../errors.js";
 import { environmentRead } from "../observability/log-lines/environment.js";
 import { requestCompleted, unexpectedError } from "../observability/log-lines/http.js";
 import { reportOf, traceOf } from "../observability/tell-sentry.js";
-import { noFacts } from "../request-metrics.js";
+import { emptyRequestMetrics } from "../request-metrics.js";
 import { requestBegan } from "../telemetry/producer.js";
 import type { Ended } from "../telemetry/request-event.js";
 import { afterReply } from "./after-reply.js";
@@ -131,7 +131,7 @@ function open(request: Request, template: string, environment: Env): Exchange {
     correlationId,
     route: template,
     address: callerAddress(request, environment),
-    facts: noFacts(),
+    requestMetrics: emptyRequestMetrics(),
     gate: null,
     trace,
     after: (work) => deferred.push(work),

@@ -7,7 +7,7 @@ import { spanned, traceHeaders } from "../trace.js";
  * `ok`, or why it failed. Whatever `work` throws is `timeout` or `network`, and is thrown on.
  */
 export async function externalCall<T>(
-  { facts, trace }: Pick<Context, "facts" | "trace">,
+  { requestMetrics, trace }: Pick<Context, "requestMetrics" | "trace">,
   { service, operation }: { service: string; operation: string },
   work: () => Promise<T>,
   outcomeOf: (result: T) => string = () => "ok",
@@ -25,7 +25,7 @@ export async function externalCall<T>(
     throw error;
   } finally {
     const durationMs = performance.now() - startedAt;
-    facts.externalCalls.push({ service, operation, outcome, durationMs });
+    requestMetrics.externalCalls.push({ service, operation, outcome, durationMs });
   }
 }
 

@@ -30,7 +30,7 @@ const allowances = oncePer((_: Env) => ({
 
 /** What Sentry is to be told of a request, now that its reply is ready; undefined when it is nothing. */
 export function reportOf(
-  { env, trace, route, correlationId, facts }: Context,
+  { env, trace, route, correlationId, requestMetrics }: Context,
   { method, status }: { method: string; status: number },
   error: AppError | undefined,
 ): RequestReport | undefined {
@@ -48,7 +48,7 @@ export function reportOf(
     status,
     code: error?.code,
     correlationId,
-    userId: facts.userId,
+    userId: requestMetrics.userId,
     endedAtMs,
     errors: isTold ? safeErrors(error.cause ?? error) : [],
     checkIn,

@@ -10,14 +10,14 @@ export const enforceTimeoutMs = 3000;
  * into Redis again each second (`lib/admission/catch-up.ts`). Never rejects.
  */
 export async function enforce(
-  { facts }: Pick<Context, "facts">,
+  { requestMetrics }: Pick<Context, "requestMetrics">,
   write: () => Promise<unknown>,
   onFailure: (error: unknown) => void,
 ): Promise<void> {
   try {
     await write();
   } catch (error) {
-    facts.isPendingInRedis = true;
+    requestMetrics.isPendingInRedis = true;
     redisLags();
     onFailure(error);
   }

@@ -1,5 +1,5 @@
 import { type MetricName, metrics, seriesName } from "../observability/metrics.js";
-import type { ExternalCall, Facts } from "../request-metrics.js";
+import type { ExternalCall, RequestMetrics } from "../request-metrics.js";
 import type { RequestEvent } from "./request-event.js";
 
 /** What was counted in each minute: its beginning, in ms. */
@@ -50,7 +50,7 @@ export function countEvent(counters: Counters, event: RequestEvent): void {
 export function countLate(
   counters: Counters,
   atMs: number,
-  late: Pick<Facts, "externalCalls" | "securityEvents">,
+  late: Pick<RequestMetrics, "externalCalls" | "securityEvents">,
 ): void {
   countFacts(minuteOf(counters, atMs), late);
 }
@@ -61,7 +61,7 @@ export function countLostBatches(counters: Counters, atMs: number, count: number
 
 function countFacts(
   minute: Minute,
-  { externalCalls, securityEvents }: Pick<Facts, "externalCalls" | "securityEvents">,
+  { externalCalls, securityEvents }: Pick<RequestMetrics, "externalCalls" | "securityEvents">,
 ): void {
   for (const call of externalCalls) countExternal(minute, call);
   for (const event of securityEvents) add(minute, named("security_events_total", event), 1);

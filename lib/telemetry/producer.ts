@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import type { Context } from "../context.js";
 import { env } from "../env.js";
 import { batchDropped } from "../observability/log-lines/telemetry.js";
-import type { Facts } from "../request-metrics.js";
+import type { RequestMetrics } from "../request-metrics.js";
 import { addEvent, type Batch, emptyBatch, sampled } from "./batch.js";
 import { countLate, countLostBatches, seriesOf } from "./counters.js";
 import { type Mode, modeOf } from "./mode.js";
@@ -57,7 +57,9 @@ export function requestEnded({ gate }: Context, event: RequestEvent): Promise<vo
 }
 
 /** Count what became known after the event was told. Resolves and waits as `requestEnded`. */
-export function toldLate(late: Pick<Facts, "externalCalls" | "securityEvents">): Promise<void> {
+export function toldLate(
+  late: Pick<RequestMetrics, "externalCalls" | "securityEvents">,
+): Promise<void> {
   const state = producer();
   const batch = openBatch(state);
   countLate(batch.counters, Date.now(), late);

@@ -4,10 +4,10 @@ import type { Env } from "../env.js";
 import type { ErrorCode } from "../errors.js";
 import { addressPrefix } from "../ip-address.js";
 import { oncePer } from "../once-per.js";
-import type { Facts } from "../request-metrics.js";
+import type { RequestMetrics } from "../request-metrics.js";
 
 /** What every request ends in: the access log, the metrics and the alerts are made of it. */
-export interface RequestEvent extends Omit<Facts, "userId" | "isPendingInRedis"> {
+export interface RequestEvent extends Omit<RequestMetrics, "userId" | "isPendingInRedis"> {
   /** When the request ended, in ms. */
   atMs: number;
   correlationId: string;
@@ -33,7 +33,7 @@ export interface Ended {
 
 /** The event of a request that has been answered. */
 export function requestEvent(ctx: Context, ended: Ended): RequestEvent {
-  const { facts, address } = ctx;
+  const { requestMetrics, address } = ctx;
   const { status, durationMs, code } = ended;
   return {
     atMs: Date.now(),
@@ -44,13 +44,14 @@ export function requestEvent(ctx: Context, ended: Ended): RequestEvent {
     status,
     durationMs,
     code,
-    userHash: facts.userId === undefined ? undefined : userHash(ctx.env, facts.userId),
+    userHash:
+      requestMetrics.userId === undefined ? undefined : userHash(ctx.env, requestMetrics.userId),
     ipPrefix: address === undefined ? null : prefixOf(address),
     appVersion: version.exec(ended.appVersion ?? "")?.[0],
-    limits: facts.limits,
-    externalCalls: facts.externalCalls,
-    tokenFailure: facts.tokenFailure,
-    securityEvents: facts.securityEvents,
+    limits: requestMetrics.limits,
+    externalCalls: requestMetrics.externalCalls,
+    tokenFailure: requestMetrics.tokenFailure,
+    securityEvents: requestMetrics.securityEvents,
   };
 }
 

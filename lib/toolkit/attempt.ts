@@ -23,7 +23,7 @@ export interface Sent<T> {
 
 const replyBytesMax = 1024 * 1024;
 
-/** Ask the toolkit once, within `timeoutMs`. Never rejects; each attempt is told in `ctx.facts`. */
+/** Ask the toolkit once, within `timeoutMs`. Never rejects; each attempt is told in `ctx.requestMetrics`. */
 export async function attempt<T>(
   ctx: Context,
   operation: OperationName,

@@ -3,7 +3,7 @@ import { waitUntil } from "@vercel/functions";
 import type { Context } from "../../lib/context.js";
 import { database } from "../../lib/db/database.js";
 import { env } from "../../lib/env.js";
-import { noFacts } from "../../lib/request-metrics.js";
+import { emptyRequestMetrics } from "../../lib/request-metrics.js";
 
 /** What a request would hand to the domain, for tests of what no route calls by itself. */
 export function aContext(): Context {
@@ -14,7 +14,7 @@ export function aContext(): Context {
     correlationId: randomUUID(),
     route: "/api/test",
     address: "192.0.2.1",
-    facts: noFacts(),
+    requestMetrics: emptyRequestMetrics(),
     gate: null,
     after: (work) => waitUntil(work()),
   };

@@ -35,7 +35,7 @@ export const PasswordReset = z.strictObject({
  * Mail a code that sets a new password to whoever reads the mail of this address, unless its budget is
  * used up. Costs the same for every address, also for one that no account has or that cannot exist.
  */
-export async function forgetPassword(
+export async function requestPasswordReset(
   ctx: Context,
   { email }: z.infer<typeof PasswordForgotten>,
   requester: ResetRequester,

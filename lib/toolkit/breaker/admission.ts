@@ -107,7 +107,7 @@ function circuitOpen(
   code: "toolkit_unavailable" | "feature_disabled" = "toolkit_unavailable",
 ): AppError {
   const call = { service: "toolkit", operation, outcome: "circuit_open", durationMs: 0 };
-  ctx.facts.externalCalls.push(call);
+  ctx.requestMetrics.externalCalls.push(call);
   return new AppError(code, { retryAfterSeconds });
 }
 

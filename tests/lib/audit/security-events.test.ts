@@ -22,7 +22,7 @@ import { env } from "../../../lib/env.js";
 import { AppError } from "../../../lib/errors.js";
 import { endpoint } from "../../../lib/http/endpoint.js";
 import { type Route, route } from "../../../lib/http/route.js";
-import { noFacts } from "../../../lib/request-metrics.js";
+import { emptyRequestMetrics } from "../../../lib/request-metrics.js";
 import { call } from "../../support/call.js";
 import { useStillClock } from "../../support/clock.js";
 import { setEnvironment, useEnvironment } from "../../support/environment.js";
@@ -363,7 +363,7 @@ function aFlood() {
     correlationId: "a-flood",
     route: "/api/test",
     address: undefined,
-    facts: noFacts(),
+    requestMetrics: emptyRequestMetrics(),
     gate: null,
     after: (later) => work.push(later),
     ...changes,

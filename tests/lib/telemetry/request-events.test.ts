@@ -29,9 +29,9 @@ const told = route("/api/test/told", {
     errors: [],
     handle: async ({ ctx }) => {
       const outside = { service: "toolkit", operation: "chat", outcome: "ok", durationMs: 700 };
-      ctx.facts.externalCalls.push(outside);
+      ctx.requestMetrics.externalCalls.push(outside);
       ctx.after(async () => {
-        ctx.facts.externalCalls.push({ ...outside, outcome: "timeout", durationMs: 3000 });
+        ctx.requestMetrics.externalCalls.push({ ...outside, outcome: "timeout", durationMs: 3000 });
       });
       return {};
     },

@@ -98,7 +98,7 @@ describe.each(faults)("with the toolkit %s", (_, fault, outcome, attempts) => {
       expect(performance.now() - startedAt).toBeLessThan(deadlineMs + 2000);
       if (expected === "kept") {
         expect(answer).toMatchObject({ value: "Echo: hola", degraded: false });
-        expect(ctx.facts.externalCalls).toEqual([]);
+        expect(ctx.requestMetrics.externalCalls).toEqual([]);
       } else if (expected === "degraded") {
         const ageSeconds = Math.floor((ageMs ?? 0) / 1000);
         expect(answer).toMatchObject({ value: "Echo: hola", degraded: true, ageSeconds });
@@ -107,7 +107,7 @@ describe.each(faults)("with the toolkit %s", (_, fault, outcome, attempts) => {
         expect(answer).toMatchObject({ code: "toolkit_unavailable" });
         const retryAfterSeconds = outcome === "status_429" ? 60 : 1;
         expect(answer).toMatchObject({ retryAfterSeconds });
-        expect(ctx.facts.externalCalls.map((made) => made.outcome)).toEqual(
+        expect(ctx.requestMetrics.externalCalls.map((made) => made.outcome)).toEqual(
           Array(attempts).fill(outcome),
         );
         expect(lines.read("external_retry").map(({ data }) => [data.attempt, data.reason])).toEqual(
@@ -124,7 +124,7 @@ describe("asking the toolkit", () => {
     toolkit.fail({ kind: "status", status: 503, times: 2 });
     const ctx = aRequest();
     expect(await ask(ctx)).toMatchObject({ value: "Echo: hola", degraded: false, ageSeconds: 0 });
-    expect(ctx.facts.externalCalls.map(({ outcome }) => outcome)).toEqual([
+    expect(ctx.requestMetrics.externalCalls.map(({ outcome }) => outcome)).toEqual([
       "status_503",
       "status_503",
       "ok",
@@ -148,7 +148,7 @@ describe("asking the toolkit", () => {
     setEnvironment({ EXPO_PUBLIC_TOOLKIT_URL: toolkit.url, TOOLKIT_API_KEY: "another" });
     const ctx = aRequest();
     await expect(ask(ctx)).rejects.toMatchObject({ code: "toolkit_unavailable" });
-    expect(ctx.facts.externalCalls.map(({ outcome }) => outcome)).toEqual(["status_401"]);
+    expect(ctx.requestMetrics.externalCalls.map(({ outcome }) => outcome)).toEqual(["status_401"]);
   });
 
   it("gives a stale answer at once and a new one to the next", async () => {

@@ -12,7 +12,7 @@ import { env } from "../../../../lib/env.js";
 import { examine } from "../../../../lib/health/health.js";
 import { revokeEverybody } from "../../../../lib/operations/revocations.js";
 import { rebuildRedis } from "../../../../lib/operations/state/rebuild-redis.js";
-import { noFacts } from "../../../../lib/request-metrics.js";
+import { emptyRequestMetrics } from "../../../../lib/request-metrics.js";
 import { call } from "../../../support/call.js";
 import { aContext } from "../../../support/context.js";
 import { useLogLines } from "../../../support/log-lines.js";
@@ -30,7 +30,7 @@ const sweep = () =>
     correlationId: randomUUID(),
     route: "",
     address: undefined,
-    facts: noFacts(),
+    requestMetrics: emptyRequestMetrics(),
     gate: null,
     after: () => {},
   } satisfies Context);
