@@ -3,17 +3,19 @@ import { endpoint } from "../lib/http/endpoint.js";
 import { Reply } from "../lib/http/reply.js";
 import { route } from "../lib/http/route.js";
 
+/** Source: draft-inadarei-api-health-check. */
+const healthReply = { body: Health, contentType: "application/health+json" };
+
 const GET = endpoint({
   summary:
     "Tell the state of the server, Postgres, Redis and the toolkit. 503 when Postgres is down.",
   auth: "anonymous",
   limits: [],
-  replies: { 200: Health, 503: Health },
+  replies: { 200: healthReply, 503: healthReply },
   errors: [],
   handle: async ({ ctx }) => {
     const state = await health(ctx);
-    const status = state.status === "fail" ? 503 : 200;
-    return new Reply(status, state, { "Content-Type": "application/health+json" });
+    return state.status === "fail" ? new Reply(503, state) : new Reply(200, state);
   },
 });
 

@@ -1,6 +1,5 @@
 import * as z from "zod";
 import { endpoint } from "../lib/http/endpoint.js";
-import { Reply, TextBody } from "../lib/http/reply.js";
 import { route } from "../lib/http/route.js";
 import { metricsText, prometheusText } from "../lib/operations/metrics-text.js";
 
@@ -9,9 +8,9 @@ const GET = endpoint({
   auth: "metrics",
   limits: [],
   anyHost: true,
-  replies: { 200: z.string() },
-  errors: ["metrics_token_invalid"],
-  handle: async ({ ctx }) => new Reply(200, new TextBody(await metricsText(ctx), prometheusText)),
+  replies: { 200: { body: z.string(), contentType: prometheusText } },
+  errors: [],
+  handle: ({ ctx }) => metricsText(ctx),
 });
 
 export default route("/api/metrics", { GET });

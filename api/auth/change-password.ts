@@ -8,7 +8,7 @@ const POST = endpoint({
   limits: ["auth-calls", "auth-failures"],
   body: PasswordChange,
   replies: { 204: null },
-  errors: ["invalid_credentials", "password_not_set", "validation_failed", "service_unavailable"],
+  errors: ["invalid_credentials", "password_not_set"],
   handle: ({ ctx, actor, body }) => changePassword(ctx, actor, body),
   replay: async () => undefined,
 });

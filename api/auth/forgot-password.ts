@@ -1,5 +1,4 @@
 import { PasswordForgotten, requestPasswordReset } from "../../lib/auth/password/reset-password.js";
-import { isTrusted } from "../../lib/http/caller-address.js";
 import { endpoint } from "../../lib/http/endpoint.js";
 import { deviceHeader } from "../../lib/http/rotation-headers.js";
 import { route } from "../../lib/http/route.js";
@@ -12,10 +11,7 @@ const POST = endpoint({
   replies: { 202: null },
   errors: [],
   handle: ({ ctx, headers, body }) =>
-    requestPasswordReset(ctx, body, {
-      deviceId: body.device?.id ?? deviceHeader(headers),
-      isTrusted: isTrusted(ctx.address, ctx.env),
-    }),
+    requestPasswordReset(ctx, body, body.device?.id ?? deviceHeader(headers)),
 });
 
 export default route("/api/auth/forgot-password", { POST });

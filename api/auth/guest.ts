@@ -9,10 +9,10 @@ const POST = endpoint({
   auth: "anonymous",
   limits: ["auth-calls", "guest-accounts"],
   body: NewGuest,
-  subject: ({ device }) => ({ device: device?.id }),
+  identify: ({ device }) => ({ device: device?.id }),
   replies: { 201: TokenPair },
-  errors: ["service_unavailable"],
-  handle: ({ ctx, body, client }) => createGuest(ctx, body, client),
+  errors: [],
+  handle: ({ ctx, body, caller }) => createGuest(ctx, body, caller),
   replay: ({ ctx, resultId }) => resumeSession(ctx, resultId),
 });
 

@@ -11,20 +11,21 @@ const POST = endpoint({
   auth: "optional",
   limits: ["auth-calls", "auth-failures", "account"],
   body: Credentials,
-  subject: ({ email, device }) => ({ device: device?.id, account: canonicalEmail(email) ?? email }),
+  identify: ({ email, device }) => ({
+    device: device?.id,
+    account: canonicalEmail(email) ?? email,
+  }),
   replies: { 200: TokenPair },
   errors: [
     "invalid_credentials",
     "otp_required",
     "otp_invalid",
     "account_suspended",
-    "account_blocked",
     "deletion_pending",
     "token_expired",
-    "service_unavailable",
   ],
-  handle: ({ ctx, body, client, claims }) =>
-    logIn(ctx, body, client, { claims, session: client.session }),
+  handle: ({ ctx, body, caller, claims }) =>
+    logIn(ctx, body, caller, { claims, session: caller.session }),
   replay: ({ ctx, body, resultId }) => resumeSession(ctx, resultId, body.password),
 });
 

@@ -12,7 +12,7 @@ const POST = endpoint({
   limits: ["default", "auth-failures"],
   body: Reauthentication,
   replies: { 200: FreshAccessToken },
-  errors: ["invalid_credentials", "otp_required", "otp_invalid", "service_unavailable"],
+  errors: ["invalid_credentials", "otp_required", "otp_invalid"],
   handle: ({ ctx, actor, body }) => reauthenticate(ctx, actor, body),
 });
 

@@ -12,13 +12,7 @@ const POST = endpoint({
   stepUp: true,
   limits: ["default"],
   replies: { 200: RecoveryCodes },
-  errors: [
-    "reauth_required",
-    "second_factor_missing",
-    "second_factor_changed",
-    "idempotency_key_invalid",
-    "idempotency_mismatch",
-  ],
+  errors: ["second_factor_missing", "second_factor_changed"],
   handle: ({ ctx, actor }) => renewRecoveryCodes(ctx, actor.userId),
   replay: ({ ctx, actor, resultId }) => showRecoveryCodesAgain(ctx, actor.userId, resultId),
 });

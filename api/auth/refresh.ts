@@ -1,5 +1,5 @@
 import { RefreshRequest, refresh } from "../../lib/auth/session/refresh.js";
-import { refreshClaims } from "../../lib/auth/token/refresh-token.js";
+import { verifyRefreshToken } from "../../lib/auth/token/refresh-token.js";
 import { TokenPair } from "../../lib/auth/token/token-pair.js";
 import { endpoint } from "../../lib/http/endpoint.js";
 import { rotationHeaders } from "../../lib/http/rotation-headers.js";
@@ -10,14 +10,17 @@ const POST = endpoint({
   auth: "anonymous",
   limits: ["refresh"],
   body: RefreshRequest,
-  subject: (body) => ({ session: refreshClaims(body).sessionId }),
+  identify({ refreshToken }, env) {
+    const refreshClaims = verifyRefreshToken(env, refreshToken);
+    return { session: refreshClaims.sessionId, refreshClaims };
+  },
   replies: { 200: TokenPair },
   errors: ["rotation_id_invalid", "token_invalid", "session_revoked", "session_expired"],
-  handle: ({ ctx, body, headers, client }) =>
-    refresh(ctx, refreshClaims(body), {
+  handle: ({ ctx, identity, headers, caller }) =>
+    refresh(ctx, identity.refreshClaims, {
       ...rotationHeaders(headers),
-      keyState: client.keyState,
-      revokeAllBefore: client.revokeAllBefore,
+      keyState: caller.keyState,
+      revokeAllBefore: caller.revokeAllBefore,
     }),
 });
 

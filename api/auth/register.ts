@@ -9,11 +9,11 @@ const POST = endpoint({
   auth: "optional",
   limits: ["auth-calls", "registrations", "unproven-mails"],
   body: Registration,
-  subject: ({ device }) => ({ device: device?.id }),
+  identify: ({ device }) => ({ device: device?.id }),
   replies: { 201: TokenPair },
-  errors: ["validation_failed", "token_expired", "session_revoked", "service_unavailable"],
-  handle: ({ ctx, body, client, claims }) =>
-    register(ctx, body, client, { claims, session: client.session }),
+  errors: ["token_expired", "session_revoked"],
+  handle: ({ ctx, body, caller, claims }) =>
+    register(ctx, body, caller, { claims, session: caller.session }),
   replay: ({ ctx, body, resultId }) => resumeSession(ctx, resultId, body.password),
 });
 

@@ -1,6 +1,5 @@
 import { PasswordReset, resetPassword } from "../../lib/auth/password/reset-password.js";
 import { endpoint } from "../../lib/http/endpoint.js";
-import { endSignInDelay } from "../../lib/http/limits.js";
 import { deviceHeader } from "../../lib/http/rotation-headers.js";
 import { route } from "../../lib/http/route.js";
 import { canonicalEmail } from "../../lib/user/email-address.js";
@@ -11,19 +10,12 @@ const POST = endpoint({
   limits: ["auth-calls", "auth-failures"],
   body: PasswordReset,
   // Counted apart from wrong passwords: whoever used those up has come for this.
-  subject: (body) => ({ account: `reset ${accountOf(body)}` }),
+  identify: ({ email }) => ({ account: `reset ${canonicalEmail(email) ?? email}` }),
   replies: { 204: null },
-  errors: ["code_invalid", "validation_failed", "service_unavailable"],
-  async handle({ ctx, headers, body, client }) {
-    const deviceId = body.device?.id ?? deviceHeader(headers);
-    await resetPassword(ctx, body, deviceId);
-    await endSignInDelay(ctx, accountOf(body), client.reserved, deviceId);
-  },
+  errors: ["code_invalid"],
+  handle: ({ ctx, headers, body, caller: { reserved } }) =>
+    resetPassword(ctx, body, { deviceId: body.device?.id ?? deviceHeader(headers), reserved }),
   replay: async () => undefined,
 });
-
-function accountOf({ email }: { email: string }): string {
-  return canonicalEmail(email) ?? email;
-}
 
 export default route("/api/auth/reset-password", { POST });

@@ -10,7 +10,7 @@ const GET = endpoint({
   limits: [],
   anyHost: true,
   replies: { 200: CronReport },
-  errors: ["cron_secret_invalid"],
+  errors: [],
   handle: ({ ctx }) => cleanUp(ctx),
 });
 

@@ -9,7 +9,7 @@ const GET = endpoint({
   limits: [],
   anyHost: true,
   replies: { 200: CronReport },
-  errors: ["cron_secret_invalid"],
+  errors: [],
   handle: ({ ctx }) => tick(ctx),
 });
 

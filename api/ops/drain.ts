@@ -1,4 +1,4 @@
-import { operatorChange, operatorRead } from "../../lib/http/operation.js";
+import { operatorChange, operatorRead } from "../../lib/http/operator-endpoint.js";
 import { route } from "../../lib/http/route.js";
 import { DrainShown, drainNow, showDrain } from "../../lib/operations/telemetry/drain-status.js";
 

@@ -11,7 +11,7 @@ const POST = endpoint({
   // In a body, for addresses have no place in a URL, which platforms log.
   body: z.strictObject({ q: z.string().trim().min(1).max(254) }),
   replies: { 200: Found },
-  errors: ["forbidden", "operator_token_ended"],
+  errors: [],
   handle: ({ ctx, body }) => find(ctx, body.q),
 });
 

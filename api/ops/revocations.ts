@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { AccountName } from "../../lib/auth/operator/subject.js";
 import { AppError } from "../../lib/errors.js";
-import { operatorChange } from "../../lib/http/operation.js";
+import { operatorChange } from "../../lib/http/operator-endpoint.js";
 import { route } from "../../lib/http/route.js";
 import { revokeEverybody, revokeOne, revokeUser } from "../../lib/operations/revocations.js";
 

@@ -1,4 +1,4 @@
-import { operatorRead } from "../../lib/http/operation.js";
+import { operatorRead } from "../../lib/http/operator-endpoint.js";
 import { route } from "../../lib/http/route.js";
 import { Window } from "../../lib/operations/telemetry/recent-series.js";
 import { SlowRoutes, slowRoutes } from "../../lib/operations/telemetry/slow-routes.js";

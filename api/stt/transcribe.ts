@@ -11,8 +11,8 @@ const POST = endpoint({
   upload: { part: "audio", fileBytesMax: audioBytesMax },
   body: Wishes,
   replies: { 200: Transcript },
-  errors: ["multipart_needed", "audio_unsupported", "audio_too_long", "toolkit_unavailable"],
-  handle: ({ ctx, file = new Uint8Array(), body }) => transcribe(ctx, file, body),
+  errors: ["audio_unsupported", "audio_too_long"],
+  handle: ({ ctx, file, body }) => transcribe(ctx, file, body),
 });
 
 export default route("/api/stt/transcribe", { POST });

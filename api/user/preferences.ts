@@ -34,7 +34,7 @@ const PUT = endpoint({
   replay: async ({ ctx, actor }) => presented(await getPreferences(ctx, actor)),
 });
 
-function presented(current: VersionedPreferences): Reply {
+function presented(current: VersionedPreferences) {
   return new Reply(200, current.profile, headersOf(current));
 }
 

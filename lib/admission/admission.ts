@@ -17,25 +17,40 @@ export function blockMembers(address: string | undefined, userId: string | undef
   ];
 }
 
+/** What decides whether a caller is served, from Redis or else from Postgres. */
+export interface Admission {
+  /** The members that are blocked. */
+  blocked: string[];
+  flags: Flags | undefined;
+}
+
 /**
- * Refuse whoever is blocked, and what is switched off: `address_blocked`, `account_blocked`,
- * `feature_disabled`. `blocked` is what Redis said of `members`; null where it did not, or has lost it.
- * Then Postgres is asked, and Redis told again after the reply.
+ * `blocked` is the answer of Redis, or null when it has none: Postgres is then asked, and Redis is updated
+ * after the reply.
  */
-export async function requireServed(
+export async function findAdmission(
   ctx: Context,
   members: string[],
   blocked: string[] | null,
-): Promise<void> {
+): Promise<Admission> {
   const flags = ctx.gate?.flags ? parseFlags(ctx.gate.flags) : null;
   const recorded = flags && blocked ? null : await recorder(ctx);
-  const found = blocked ?? members.filter((member) => recorded?.blocked.has(member));
-  if (found.some((member) => member.startsWith("user:"))) throw new AppError("account_blocked");
-  if (found.length > 0) throw new AppError("address_blocked");
-  const group = routeGroupOf(ctx.route);
-  if (group && (flags ?? recorded?.flags)?.off.has(group)) {
-    throw new AppError("feature_disabled", { retryAfterSeconds });
-  }
+  return {
+    blocked: blocked ?? members.filter((member) => recorded?.blocked.has(member)),
+    flags: flags ?? recorded?.flags,
+  };
+}
+
+/** Throws `account_blocked` or `address_blocked`. */
+export function requireNotBlocked({ blocked }: Admission): void {
+  if (blocked.some((member) => member.startsWith("user:"))) throw new AppError("account_blocked");
+  if (blocked.length > 0) throw new AppError("address_blocked");
+}
+
+/** Throws `feature_disabled` for a route whose group is switched off. */
+export function requireSwitchedOn({ route }: Context, { flags }: Admission): void {
+  const group = routeGroupOf(route);
+  if (group && flags?.off.has(group)) throw new AppError("feature_disabled", { retryAfterSeconds });
 }
 
 async function recorder(ctx: Context): Promise<Rules> {

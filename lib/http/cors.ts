@@ -1,5 +1,5 @@
 import type { Env } from "../env.js";
-import { isHostAllowed } from "./hosts.js";
+import { isHostAllowed } from "./steps/hosts.js";
 
 const exposed = [
   "X-Correlation-ID",

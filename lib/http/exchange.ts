@@ -1,15 +1,22 @@
 import type { Context } from "../context.js";
+import type { Endpoint } from "./endpoint.js";
 
 export type Work = () => Promise<unknown>;
 
-/** What the route has made of a request before any endpoint is asked. */
+/** A request before an endpoint is chosen. */
 export interface Exchange {
   request: Request;
   url: URL;
   ctx: Context;
-  params: Record<string, string>;
-  /** Headers that the reply carries whether the pass succeeds or throws. */
+  /** Headers of the reply, also of an error. */
   headers: Record<string, string>;
-  /** What is to be done after the reply. */
+  /** Work for after the reply. */
   deferred: Work[];
+}
+
+/** A request with the endpoint that answers it. */
+export interface Call extends Exchange {
+  endpoint: Endpoint;
+  /** The values of the template's `:name` segments. */
+  params: Record<string, string>;
 }

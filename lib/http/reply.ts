@@ -1,24 +1,57 @@
-import type { Endpoint } from "./endpoint.js";
+import type * as z from "zod";
 
-/** What a handler answers when the status alone does not follow from the endpoint, or with headers. */
-export class Reply {
+/** The body of one declared reply: its schema, or null for none. */
+export type ReplyBody = z.ZodType | null;
+
+/** A declared reply that is not plain JSON, or that carries headers of its own. */
+export interface ReplyContract {
+  body: ReplyBody;
+  /** `text/…` sends the string that the handler returns. */
+  contentType?: string;
+  headers?: readonly string[];
+}
+
+/** What an endpoint may reply, by status. */
+export type Replies = Readonly<Record<number, ReplyBody | ReplyContract>>;
+
+type Sent<R> = R extends z.ZodType
+  ? z.output<R>
+  : R extends { body: infer B extends z.ZodType }
+    ? z.output<B>
+    : // biome-ignore lint/suspicious/noConfusingVoidType: a handler without a reply body returns nothing.
+      void | undefined;
+
+type IsUnion<T, U = T> = T extends unknown ? ([U] extends [T] ? false : true) : never;
+
+/** One of the declared statuses with its body. */
+export type ReplyOf<R extends Replies> = {
+  [S in keyof R & number]: Reply<S, Sent<R[S]>>;
+}[keyof R & number];
+
+/** What a handler returns: a declared reply, or the bare body where only one status is declared. */
+export type Result<R extends Replies> =
+  | ReplyOf<R>
+  | (IsUnion<keyof R> extends true ? never : Sent<R[keyof R]>);
+
+export class Reply<const S extends number = number, B = unknown> {
   constructor(
-    readonly status: number,
-    /** Sent as JSON, unless it is a `TextBody`; undefined sends no body. */
-    readonly body: unknown,
+    readonly status: S,
+    readonly body: B,
     readonly headers: Record<string, string> = {},
   ) {}
 }
 
-/** A body that is sent as it is. */
-export class TextBody {
-  constructor(
-    readonly text: string,
-    readonly contentType: string,
-  ) {}
+/** Every declared reply in its long form. */
+export function contractOf(reply: ReplyBody | ReplyContract): ReplyContract {
+  return reply !== null && "body" in reply ? reply : { body: reply };
 }
 
-/** What a handler resolved to, as a reply: a plain result is sent with the endpoint's first status. */
-export function replyOf({ replies }: Endpoint, result: unknown): Reply {
-  return result instanceof Reply ? result : new Reply(Number(Object.keys(replies)[0]), result);
+/** The reply to send: a bare body gets the first declared status, and each reply its content type. */
+export function replyOf(replies: Replies, result: unknown): Reply {
+  const reply =
+    result instanceof Reply ? result : new Reply(Number(Object.keys(replies)[0]), result);
+  const { contentType } = contractOf(replies[reply.status] ?? null);
+  return contentType === undefined
+    ? reply
+    : new Reply(reply.status, reply.body, { "Content-Type": contentType, ...reply.headers });
 }

@@ -10,28 +10,20 @@ import { emptyRequestMetrics } from "../request-metrics.js";
 import { requestBegan } from "../telemetry/producer.js";
 import type { Ended } from "../telemetry/request-event.js";
 import { afterReply } from "./after-reply.js";
-import { isOutdatedApp } from "./app-version.js";
 import { callerAddress } from "./caller-address.js";
 import { correlationIdOf } from "./correlation.js";
-import { corsHeaders, preflightHeaders } from "./cors.js";
-import type { Endpoint } from "./endpoint.js";
+import { corsHeaders } from "./cors.js";
 import type { Exchange, Work } from "./exchange.js";
-import { isHostAllowed } from "./hosts.js";
-import { pass } from "./pass.js";
-import { pathParams } from "./path.js";
+import { runPipeline } from "./pipeline.js";
 import { problemReply, toAppError } from "./problem.js";
-import { Reply, TextBody } from "./reply.js";
+import type { Reply } from "./reply.js";
+import type { Endpoints, Resource } from "./resource.js";
 import { securityHeaders } from "./security-headers.js";
 import { watchRefusal, watchRequest } from "./watch.js";
 
-export type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
-export type Endpoints = Partial<Record<Method, Endpoint>>;
-
 /** A deployed function: what the platform calls, and what tests call. */
-export interface Route {
+export interface Route extends Resource {
   fetch(request: Request): Promise<Response>;
-  readonly template: string;
-  readonly endpoints: Endpoints;
 }
 
 /**
@@ -39,25 +31,7 @@ export interface Route {
  * 405 with `Allow`. `template` repeats the file's path, as `/api/user/sessions/:sessionId`.
  */
 export function route(template: string, endpoints: Endpoints): Route {
-  const methods = Object.keys(endpoints);
-  const servesAnyHost = Object.values(endpoints).some(({ anyHost }) => anyHost);
-  const allow = [...methods, ...(endpoints.GET ? ["HEAD"] : []), "OPTIONS"].join(", ");
-
-  async function answer(exchange: Exchange): Promise<Reply> {
-    const { request, url, ctx } = exchange;
-    const method = request.method === "HEAD" ? "GET" : request.method;
-    const endpoint = isMethod(method) ? endpoints[method] : undefined;
-    // A load balancer's probe may be OPTIONS.
-    const anyHost = endpoint?.anyHost ?? (method === "OPTIONS" && servesAnyHost);
-    if (!anyHost && !isHostAllowed(url, ctx.env)) throw new AppError("host_not_allowed");
-    if (method === "OPTIONS") {
-      return new Reply(204, undefined, { Allow: allow, ...preflightHeaders(allow) });
-    }
-    if (!endpoint) throw new AppError("method_not_allowed", { headers: { Allow: allow } });
-    if (isOutdatedApp(request.headers, ctx.env)) throw new AppError("upgrade_required");
-    exchange.params = pathParams(template, url);
-    return pass(endpoint, exchange);
-  }
+  const resource: Resource = { template, endpoints };
 
   async function fetch(request: Request): Promise<Response> {
     let environment: Env;
@@ -86,7 +60,7 @@ export function route(template: string, endpoints: Endpoints): Route {
     watchRequest(exchange);
     requestBegan();
     try {
-      response = respond(await answer(exchange));
+      response = respond(await runPipeline(resource, exchange));
     } catch (thrown) {
       error = toAppError(thrown);
       watchRefusal(ctx, error);
@@ -112,7 +86,7 @@ export function route(template: string, endpoints: Endpoints): Route {
     return response;
   }
 
-  return { fetch, template, endpoints };
+  return { ...resource, fetch };
 }
 
 function open(request: Request, template: string, environment: Env): Exchange {
@@ -136,27 +110,24 @@ function open(request: Request, template: string, environment: Env): Exchange {
     trace,
     after: (work) => deferred.push(work),
   };
-  return { request, url: new URL(request.url), ctx, params: {}, headers: {}, deferred };
+  return { request, url: new URL(request.url), ctx, headers: {}, deferred };
 }
 
 function responseOf(reply: Reply, headers: Record<string, string>, headOnly: boolean): Response {
   if (reply.body === undefined || reply.body === null) {
     return new Response(null, { status: reply.status, headers: { ...headers, ...reply.headers } });
   }
-  const { text, contentType } = sent(reply.body);
+  const isText = reply.headers["Content-Type"]?.startsWith("text/");
+  const text = isText ? String(reply.body) : JSON.stringify(reply.body);
   return new Response(headOnly ? null : text, {
     status: reply.status,
     headers: {
-      "Content-Type": contentType,
+      "Content-Type": "application/json",
       "Content-Length": String(Buffer.byteLength(text)),
       ...headers,
       ...reply.headers,
     },
   });
-}
-
-function sent(body: unknown): TextBody {
-  return body instanceof TextBody ? body : new TextBody(JSON.stringify(body), "application/json");
 }
 
 /** Without an environment there is no logger and no policy: say so, and tell the caller nothing. */
@@ -171,8 +142,4 @@ function misconfigured(error: unknown, correlationId: string): Response {
     "X-Correlation-ID": correlationId,
   };
   return responseOf(reply, headers, false);
-}
-
-function isMethod(method: string): method is Method {
-  return ["GET", "POST", "PUT", "PATCH", "DELETE"].includes(method);
 }

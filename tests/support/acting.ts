@@ -1,3 +1,4 @@
+import * as z from "zod";
 import { endpoint } from "../../lib/http/endpoint.js";
 import { route } from "../../lib/http/route.js";
 
@@ -7,7 +8,7 @@ export const acting = route("/api/acting", {
     summary: "The caller's role.",
     auth: "user",
     limits: [],
-    replies: { 200: null },
+    replies: { 200: z.string() },
     errors: [],
     handle: async ({ actor }) => actor.role,
   }),

@@ -2,7 +2,10 @@ import "./environment.js";
 import { expect } from "vitest";
 import type { ErrorCode } from "../../lib/errors.js";
 import { Problem } from "../../lib/http/problem.js";
-import type { Method, Route } from "../../lib/http/route.js";
+import { contractOf } from "../../lib/http/reply.js";
+import type { Method } from "../../lib/http/resource.js";
+import type { Route } from "../../lib/http/route.js";
+import { errorsOf } from "../../lib/http/step-errors.js";
 import { rememberSecrets } from "./secrets-seen.js";
 
 export interface CallOptions {
@@ -53,34 +56,6 @@ export async function call(
   return { ...answer, code: keptContract(route, method, answer) };
 }
 
-/** Codes that the pipeline itself may answer on any route. */
-const universal: ErrorCode[] = [
-  "malformed_body",
-  "body_timeout",
-  "malformed_url",
-  "token_missing",
-  "token_invalid",
-  "token_expired",
-  "session_revoked",
-  "session_expired",
-  "reauth_required",
-  "method_not_allowed",
-  "payload_too_large",
-  "unsupported_media_type",
-  "host_not_allowed",
-  "validation_failed",
-  "upgrade_required",
-  "rate_limited",
-  "feature_disabled",
-  "address_blocked",
-  "account_blocked",
-  "internal_error",
-  "service_unavailable",
-];
-
-/** Codes about the Idempotency-Key. */
-const ofWritesDoneOnce: ErrorCode[] = ["idempotency_key_invalid", "idempotency_mismatch"];
-
 function keptContract(
   route: Route,
   method: string,
@@ -91,12 +66,11 @@ function keptContract(
     if (body === undefined) return undefined;
     const problem = Problem.parse(body);
     expect(problem.status).toBe(status);
-    const once = endpoint?.replay ? ofWritesDoneOnce : [];
-    expect([...universal, ...once, ...(endpoint?.errors ?? [])]).toContain(problem.code);
+    if (endpoint) expect([...errorsOf(endpoint)]).toContain(problem.code);
     return problem.code;
   }
   const declared = endpoint?.replies[status];
-  if (declared && body !== undefined) declared.parse(body);
+  if (declared && body !== undefined) contractOf(declared).body?.parse(body);
   else if (endpoint) expect(Object.keys(endpoint.replies)).toContain(String(status));
   return undefined;
 }

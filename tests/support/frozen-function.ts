@@ -3,7 +3,9 @@
  * IPC through the exported `fetch`, and stops itself (SIGSTOP) in the very turn in which everything that
  * was handed to `waitUntil` has settled.
  */
+
 import process from "node:process";
+import * as z from "zod";
 import { endpoint } from "../../lib/http/endpoint.js";
 import { route } from "../../lib/http/route.js";
 import { externalCall, onwardHeaders } from "../../lib/observability/external-call.js";
@@ -38,7 +40,7 @@ const account = route("/api/account", {
     summary: "The caller's account, and a word of the toolkit.",
     auth: "user",
     limits: [],
-    replies: { 200: null },
+    replies: { 200: z.unknown() },
     errors: [],
     handle: async ({ ctx, actor }) => {
       const [user] = await Promise.all([

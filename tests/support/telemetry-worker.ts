@@ -3,11 +3,13 @@
  * the code that is deployed, until it is told to end (SIGTERM) or is killed. What it writes to stdout is
  * what the log keeps, and what Redis said to each batch.
  */
+
 import { randomUUID } from "node:crypto";
 import { writeSync } from "node:fs";
 import process from "node:process";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Requester } from "@upstash/redis";
+import * as z from "zod";
 import { endpoint } from "../../lib/http/endpoint.js";
 import { route } from "../../lib/http/route.js";
 import { installPlatform, platform, storeTimeouts } from "../../lib/platform/installed.js";
@@ -54,7 +56,7 @@ async function produce(): Promise<void> {
       summary: "Answers after a moment, and fails now and then.",
       auth: "anonymous",
       limits: [],
-      replies: { 200: null },
+      replies: { 200: z.object({}) },
       errors: [],
       handle: async () => {
         await sleep(Math.random() * 20);

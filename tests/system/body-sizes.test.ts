@@ -1,9 +1,9 @@
 import { resolve } from "node:path";
 import { describe, expect, it } from "vitest";
 import * as z from "zod";
-import { bodyBytesMaxOf } from "../../lib/http/endpoint.js";
-import { membersMax } from "../../lib/http/json-body.js";
 import type { Route } from "../../lib/http/route.js";
+import { membersMax } from "../../lib/http/steps/json-body.js";
+import { bodyBytesMaxOf } from "../../lib/http/steps/read-body.js";
 import { sourceFiles } from "../support/source-files.js";
 
 type Schema = z.core.JSONSchema.JSONSchema;

@@ -1,6 +1,7 @@
 import { resolve } from "node:path";
 import { describe, expect, it } from "vitest";
-import type { Method, Route } from "../../lib/http/route.js";
+import type { Method } from "../../lib/http/resource.js";
+import type { Route } from "../../lib/http/route.js";
 import { sourceFiles } from "../support/source-files.js";
 
 /** Writes that need no Idempotency-Key, for sending them twice is as good as once. */

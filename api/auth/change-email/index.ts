@@ -9,8 +9,8 @@ const POST = endpoint({
   limits: ["auth-calls", "unproven-mails"],
   body: EmailChange,
   replies: { 202: null },
-  errors: ["password_not_set", "validation_failed"],
-  handle: ({ ctx, actor, body, client }) => requestEmailChange(ctx, actor, body, client),
+  errors: ["password_not_set"],
+  handle: ({ ctx, actor, body, caller }) => requestEmailChange(ctx, actor, body, caller),
   replay: async () => undefined,
 });
 

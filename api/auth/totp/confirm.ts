@@ -14,13 +14,10 @@ const POST = endpoint({
   body: TotpConfirmation,
   replies: { 200: RecoveryCodes },
   errors: [
-    "reauth_required",
     "code_invalid",
     "second_factor_missing",
     "second_factor_enrolled",
     "second_factor_changed",
-    "idempotency_key_invalid",
-    "idempotency_mismatch",
   ],
   handle: ({ ctx, actor, body }) => confirmEnrolment(ctx, actor, body.code),
   replay: ({ ctx, actor, resultId }) => showRecoveryCodesAgain(ctx, actor.userId, resultId),

@@ -24,14 +24,7 @@ const POST = endpoint({
   stepUp: true,
   limits: ["default"],
   replies: { 200: TotpEnrolment },
-  errors: [
-    "reauth_required",
-    "email_unverified",
-    "second_factor_enrolled",
-    "second_factor_changed",
-    "idempotency_key_invalid",
-    "idempotency_mismatch",
-  ],
+  errors: ["email_unverified", "second_factor_enrolled", "second_factor_changed"],
   handle: ({ ctx, actor }) => beginEnrolment(ctx, actor.userId),
   replay: ({ ctx, actor, resultId }) => showEnrolmentAgain(ctx, actor.userId, resultId),
 });
@@ -42,7 +35,7 @@ const DELETE = endpoint({
   stepUp: true,
   limits: ["default"],
   replies: { 204: null },
-  errors: ["reauth_required", "service_unavailable"],
+  errors: [],
   handle: ({ ctx, actor, claims }) => removeSecondFactor(ctx, actor, claims),
   replay: async () => undefined,
 });

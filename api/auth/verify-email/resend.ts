@@ -8,7 +8,7 @@ const POST = endpoint({
   limits: ["auth-calls", "unproven-mails"],
   replies: { 202: null },
   errors: [],
-  handle: ({ ctx, actor, client }) => resendVerification(ctx, actor, client),
+  handle: ({ ctx, actor, caller }) => resendVerification(ctx, actor, caller),
 });
 
 export default route("/api/auth/verify-email/resend", { POST });

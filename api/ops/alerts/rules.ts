@@ -1,5 +1,5 @@
 import { listRules, Rules } from "../../../lib/alerts/list-rules.js";
-import { operatorRead } from "../../../lib/http/operation.js";
+import { operatorRead } from "../../../lib/http/operator-endpoint.js";
 import { route } from "../../../lib/http/route.js";
 
 const GET = operatorRead({

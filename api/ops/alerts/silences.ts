@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { silence } from "../../../lib/alerts/silence.js";
 import { RuleName } from "../../../lib/alerts/test-alert.js";
-import { operatorChange } from "../../../lib/http/operation.js";
+import { operatorChange } from "../../../lib/http/operator-endpoint.js";
 import { route } from "../../../lib/http/route.js";
 
 const minutesMax = 7 * 24 * 60;

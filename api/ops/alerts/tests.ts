@@ -1,7 +1,7 @@
 import { findRule } from "../../../lib/alerts/rules.js";
 import { channelOfTest, RuleName, testAlert } from "../../../lib/alerts/test-alert.js";
 import { AppError } from "../../../lib/errors.js";
-import { operatorChange } from "../../../lib/http/operation.js";
+import { operatorChange } from "../../../lib/http/operator-endpoint.js";
 import { route } from "../../../lib/http/route.js";
 
 const POST = operatorChange({

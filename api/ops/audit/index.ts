@@ -1,4 +1,4 @@
-import { operatorRead } from "../../../lib/http/operation.js";
+import { operatorRead } from "../../../lib/http/operator-endpoint.js";
 import { route } from "../../../lib/http/route.js";
 import { AuditQuery, AuditRow, listAudit } from "../../../lib/operations/audit-log.js";
 import { pageOf } from "../../../lib/page.js";

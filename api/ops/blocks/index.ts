@@ -6,7 +6,7 @@ import {
   planBlock,
   setBlock,
 } from "../../../lib/admission/block.js";
-import { operatorChange, operatorRead } from "../../../lib/http/operation.js";
+import { operatorChange, operatorRead } from "../../../lib/http/operator-endpoint.js";
 import { route } from "../../../lib/http/route.js";
 
 const GET = operatorRead({

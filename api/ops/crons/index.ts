@@ -1,4 +1,4 @@
-import { operatorRead } from "../../../lib/http/operation.js";
+import { operatorRead } from "../../../lib/http/operator-endpoint.js";
 import { route } from "../../../lib/http/route.js";
 import { CronsShown, listCrons } from "../../../lib/schedule/cron-status.js";
 

@@ -1,7 +1,7 @@
 import { FlagChange, FlagName, planFlag, setFlag } from "../../../lib/admission/change-flag.js";
 import type { FlagRow } from "../../../lib/admission/flags.js";
 import { AppError } from "../../../lib/errors.js";
-import { operatorChange } from "../../../lib/http/operation.js";
+import { operatorChange } from "../../../lib/http/operator-endpoint.js";
 import { route } from "../../../lib/http/route.js";
 import { impactOfSwitchingOff } from "../../../lib/operations/flag-impact.js";
 

@@ -1,6 +1,6 @@
 import * as z from "zod";
 import { FlagShown, listFlags } from "../../../lib/admission/change-flag.js";
-import { operatorRead } from "../../../lib/http/operation.js";
+import { operatorRead } from "../../../lib/http/operator-endpoint.js";
 import { route } from "../../../lib/http/route.js";
 
 const GET = operatorRead({

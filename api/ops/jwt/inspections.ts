@@ -11,7 +11,7 @@ const POST = endpoint({
   limits: ["default"],
   body: z.strictObject({ token: z.string().trim().min(1).max(4096) }),
   replies: { 200: TokenInspected },
-  errors: ["forbidden", "operator_token_ended"],
+  errors: [],
   handle: ({ ctx, body }) => inspectToken(ctx, body.token),
 });
 

@@ -6,7 +6,7 @@ import {
   NewOperatorToken,
   OperatorToken,
 } from "../../../lib/auth/operator/operator-token.js";
-import { operatorChange, operatorRead } from "../../../lib/http/operation.js";
+import { operatorChange, operatorRead } from "../../../lib/http/operator-endpoint.js";
 import { route } from "../../../lib/http/route.js";
 
 const GET = operatorRead({

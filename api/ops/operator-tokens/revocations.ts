@@ -4,7 +4,7 @@ import {
   getOperatorToken,
   revokeOperatorToken,
 } from "../../../lib/auth/operator/operator-token.js";
-import { operatorChange } from "../../../lib/http/operation.js";
+import { operatorChange } from "../../../lib/http/operator-endpoint.js";
 import { route } from "../../../lib/http/route.js";
 
 const POST = operatorChange({

@@ -2,7 +2,7 @@ import * as z from "zod";
 import { changeRole, listOperators, OperatorAccount } from "../../../lib/auth/operator/role.js";
 import { AccountName, getSubject } from "../../../lib/auth/operator/subject.js";
 import { AppError } from "../../../lib/errors.js";
-import { operatorChange, operatorRead } from "../../../lib/http/operation.js";
+import { operatorChange, operatorRead } from "../../../lib/http/operator-endpoint.js";
 import { route } from "../../../lib/http/route.js";
 
 const GET = operatorRead({

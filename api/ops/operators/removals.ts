@@ -1,6 +1,6 @@
 import { changeRole } from "../../../lib/auth/operator/role.js";
 import { AccountName, getSubject } from "../../../lib/auth/operator/subject.js";
-import { operatorChange } from "../../../lib/http/operation.js";
+import { operatorChange } from "../../../lib/http/operator-endpoint.js";
 import { route } from "../../../lib/http/route.js";
 
 const POST = operatorChange({

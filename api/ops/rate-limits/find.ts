@@ -12,7 +12,7 @@ const POST = endpoint({
   // In a body, for addresses have no place in a URL, which platforms log.
   body: z.strictObject({ of: Limited }),
   replies: { 200: Counters },
-  errors: ["forbidden", "operator_token_ended", "not_found"],
+  errors: ["not_found"],
   handle: async ({ ctx, body }) => {
     const { values } = await limitedSubject(ctx, body.of);
     return countersOf(ctx, values);

@@ -1,4 +1,4 @@
-import { operatorChange } from "../../../lib/http/operation.js";
+import { operatorChange } from "../../../lib/http/operator-endpoint.js";
 import { route } from "../../../lib/http/route.js";
 import { clearLimits } from "../../../lib/operations/rate-limits/clear.js";
 import { Limited } from "../../../lib/operations/rate-limits/subject.js";

@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { operatorRead } from "../../../lib/http/operation.js";
+import { operatorRead } from "../../../lib/http/operator-endpoint.js";
 import { route } from "../../../lib/http/route.js";
 import { listSessionsOf, SessionSeen } from "../../../lib/operations/sessions.js";
 

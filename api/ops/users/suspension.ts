@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { suspend, unsuspend } from "../../../lib/auth/operator/account-state.js";
 import { AccountName, getSubject } from "../../../lib/auth/operator/subject.js";
-import { operatorChange } from "../../../lib/http/operation.js";
+import { operatorChange } from "../../../lib/http/operator-endpoint.js";
 import { route } from "../../../lib/http/route.js";
 
 const PUT = operatorChange({

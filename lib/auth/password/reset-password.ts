@@ -11,13 +11,16 @@ import { writeOnce } from "../../db/write-once.js";
 import { AppError } from "../../errors.js";
 import { deliverLater, deliverUnnoticed } from "../../mail/deliver-later.js";
 import { newMailId, queueMail } from "../../mail/outbox.js";
+import type { Reservation } from "../../rate-limit/count.js";
+import { endSignInDelay } from "../../rate-limit/end-sign-in-delay.js";
+import { isTrusted } from "../../rate-limit/trusted-address.js";
 import { canonicalEmail } from "../../user/email-address.js";
 import { refuseLost, type ShownCode, TypedCode } from "../email/mail-code.js";
 import { Device } from "../session/device.js";
 import { revokeSessions } from "../session/session.js";
 import { deleteSessionKeys } from "../session/session-keys.js";
 import { hashPassword, passwordRefusal } from "./password.js";
-import { issueResetCode, type ResetRequester, requireResetCode } from "./reset-code.js";
+import { issueResetCode, requireResetCode } from "./reset-code.js";
 
 export const PasswordForgotten = z.strictObject({
   email: z.string().max(254),
@@ -38,9 +41,10 @@ export const PasswordReset = z.strictObject({
 export async function requestPasswordReset(
   ctx: Context,
   { email }: z.infer<typeof PasswordForgotten>,
-  requester: ResetRequester,
+  deviceId: string | null,
 ): Promise<void> {
   const mailId = newMailId();
+  const requester = { deviceId, isTrusted: isTrusted(ctx.address, ctx.env) };
   await issueResetCode(ctx, canonicalEmail(email) ?? "", requester, mailId);
   deliverUnnoticed(ctx, mailId);
 }
@@ -53,7 +57,7 @@ export async function requestPasswordReset(
 export async function resetPassword(
   ctx: Context,
   input: z.infer<typeof PasswordReset>,
-  deviceId: string | null,
+  { deviceId, reserved }: { deviceId: string | null; reserved: Reservation },
 ): Promise<void> {
   const email = canonicalEmail(input.email) ?? "";
   const refusal = passwordRefusal(input.password, email);
@@ -75,6 +79,7 @@ export async function resetPassword(
     revoked.map(({ id }) => id),
   );
   deliverLater(ctx, mailId);
+  await endSignInDelay(ctx, email, reserved, deviceId);
 }
 
 /**

@@ -1,6 +1,6 @@
 import { createHmac, createSecretKey, type KeyObject, timingSafeEqual } from "node:crypto";
 import { deriveKey, keyId } from "../../crypto/secret.js";
-import { type Env, env } from "../../env.js";
+import type { Env } from "../../env.js";
 import { AppError } from "../../errors.js";
 import { oncePer } from "../../once-per.js";
 import type { UnprovenSession } from "./access-token.js";
@@ -43,11 +43,6 @@ export function unprovenRefreshSession(env: Env, token: string): UnprovenSession
 /** `shown` has the length of a mac, as its form says. */
 const isMac = (shown: string, key: KeyObject, signed: string) =>
   timingSafeEqual(Buffer.from(shown), Buffer.from(mac(key, signed)));
-
-/** The same for a request's body, which is asked twice: whom it counts, and what to do. */
-export const refreshClaims = oncePer(({ refreshToken }: { refreshToken: string }) =>
-  verifyRefreshToken(env(), refreshToken),
-);
 
 const mac = (key: KeyObject, text: string) =>
   createHmac("sha256", key).update(text).digest("base64url");

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, type MockInstance, vi } from "vitest";
 import { bodyLimits } from "../../../lib/body-limits.js";
-import { readBytes } from "../../../lib/http/body-bytes.js";
+import { readBytes } from "../../../lib/http/steps/body-bytes.js";
 
 const kilobyte = 1024;
 const megabyte = 1024 * kilobyte;

@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
 import * as z from "zod";
 import { env } from "../../../lib/env.js";
-import { isTrusted } from "../../../lib/http/caller-address.js";
 import { endpoint } from "../../../lib/http/endpoint.js";
 import { route } from "../../../lib/http/route.js";
 import { addressPrefix, limitedAddress } from "../../../lib/ip-address.js";
+import { isTrusted } from "../../../lib/rate-limit/trusted-address.js";
 import { setEnvironment, useEnvironment } from "../../support/environment.js";
 
 useEnvironment({ VERCEL: "1" });

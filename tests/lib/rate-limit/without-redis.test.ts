@@ -100,7 +100,7 @@ const counted = route("/api/counted", {
     summary: "Counted by what the body says.",
     auth: "anonymous",
     limits: ["default"],
-    subject: () => ({}),
+    identify: () => ({}),
     body: z.strictObject({}),
     replies: { 204: null },
     errors: [],

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from "vitest";
+import * as z from "zod";
 import livez from "../../../api/livez.js";
 import user from "../../../api/user/index.js";
 import { env } from "../../../lib/env.js";
@@ -25,7 +26,7 @@ const told = route("/api/test/told", {
     summary: "Calls a service, now and after the reply.",
     auth: "anonymous",
     limits: [],
-    replies: { 200: null },
+    replies: { 200: z.object({}) },
     errors: [],
     handle: async ({ ctx }) => {
       const outside = { service: "toolkit", operation: "chat", outcome: "ok", durationMs: 700 };
@@ -216,9 +217,9 @@ describe("sending events", () => {
         summary: "Ends when it is told to.",
         auth: "anonymous",
         limits: [],
-        replies: { 200: null },
+        replies: { 200: z.object({}) },
         errors: [],
-        handle: () => new Promise((resolve) => (finish = () => resolve({}))),
+        handle: () => new Promise<Record<string, never>>((resolve) => (finish = () => resolve({}))),
       }),
     });
     const pending = call(slow, "GET");

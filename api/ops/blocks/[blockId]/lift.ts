@@ -1,5 +1,5 @@
 import { liftBlock, planLift } from "../../../../lib/admission/block.js";
-import { operatorChange } from "../../../../lib/http/operation.js";
+import { operatorChange } from "../../../../lib/http/operator-endpoint.js";
 import { route } from "../../../../lib/http/route.js";
 
 const POST = operatorChange({

@@ -1,5 +1,5 @@
 import { AppError } from "../../../../lib/errors.js";
-import { operatorChange } from "../../../../lib/http/operation.js";
+import { operatorChange } from "../../../../lib/http/operator-endpoint.js";
 import { route } from "../../../../lib/http/route.js";
 import { CronName, runNow } from "../../../../lib/schedule/cron-status.js";
 

@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { operatorChange } from "../../../../lib/http/operation.js";
+import { operatorChange } from "../../../../lib/http/operator-endpoint.js";
 import { route } from "../../../../lib/http/route.js";
 import { getIncident, noteIncident } from "../../../../lib/operations/incidents/incident.js";
 

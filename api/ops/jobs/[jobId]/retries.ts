@@ -1,4 +1,4 @@
-import { operatorChange } from "../../../../lib/http/operation.js";
+import { operatorChange } from "../../../../lib/http/operator-endpoint.js";
 import { route } from "../../../../lib/http/route.js";
 import { requireDeadJob, retryJob } from "../../../../lib/operations/jobs.js";
 

@@ -3,7 +3,7 @@ import net from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { bodyLimits } from "../../../../lib/body-limits.js";
-import { readBytes } from "../../../../lib/http/body-bytes.js";
+import { readBytes } from "../../../../lib/http/steps/body-bytes.js";
 import type { RunningServer } from "../../../../lib/self-hosted/server/server.js";
 import { call, route, serve } from "./server-calls.js";
 

@@ -5,6 +5,7 @@ import type { Operator } from "../auth/operator/operator.js";
 import type { Context } from "../context.js";
 import type { ErrorCode } from "../errors.js";
 import { type Endpoint, endpoint } from "./endpoint.js";
+import type { Result } from "./reply.js";
 
 /** What a change by an operator answers. */
 export const Changed = z.strictObject({
@@ -18,24 +19,24 @@ export const Changed = z.strictObject({
   detail: z.record(z.string(), z.unknown()),
 });
 
-interface ReadSpec<Q extends z.ZodType | undefined> {
+interface ReadSpec<R extends z.ZodType, Q extends z.ZodType | undefined> {
   summary: string;
   scope: string;
   breakGlass?: boolean;
   query?: Q;
-  reply: z.ZodType;
+  reply: R;
   errors?: ErrorCode[];
   read(input: {
     ctx: Context;
     operator: Operator;
     query: Q extends z.ZodType ? z.output<Q> : undefined;
     params: Record<string, string>;
-  }): Promise<unknown>;
+  }): Promise<z.output<R>>;
 }
 
-/** Something that operators read. */
-export function operatorRead<Q extends z.ZodType | undefined = undefined>(
-  spec: ReadSpec<Q>,
+/** What operators read. */
+export function operatorRead<R extends z.ZodType, Q extends z.ZodType | undefined = undefined>(
+  spec: ReadSpec<R, Q>,
 ): Endpoint {
   const { summary, scope, breakGlass = false, query, reply, errors = [], read } = spec;
   return endpoint({
@@ -45,8 +46,10 @@ export function operatorRead<Q extends z.ZodType | undefined = undefined>(
     limits: ["default"],
     ...(query && { query }),
     replies: { 200: reply },
-    errors: ["forbidden", "operator_token_ended", ...errors],
-    handle: (input) => read(input as unknown as Parameters<typeof read>[0]),
+    errors,
+    // `auth` and `query` decide the input; a generic schema hides that from the compiler.
+    handle: (input) =>
+      read(input as unknown as Parameters<typeof read>[0]) as Promise<Result<{ 200: R }>>,
   });
 }
 
@@ -86,7 +89,7 @@ export function operatorChange<S extends z.ZodRawShape>(spec: ChangeSpec<S>): En
       dryRun: z.boolean().default(false),
     }),
     replies: { 200: Changed },
-    errors: ["forbidden", "operator_token_ended", "reauth_required", ...errors],
+    errors,
     handle: async ({ ctx, operator, body: given, params }) => {
       const { reason, dryRun, ...rest } = given as { reason: string; dryRun: boolean };
       const by: OperatorAct = { actor: { kind: "operator", id: operator.id }, reason };

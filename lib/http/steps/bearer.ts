@@ -3,9 +3,9 @@ import {
   type AccessClaims,
   type ShownClaims,
   verifyAccessToken,
-} from "../auth/token/access-token.js";
-import type { Env } from "../env.js";
-import { AppError } from "../errors.js";
+} from "../../auth/token/access-token.js";
+import type { Env } from "../../env.js";
+import { AppError } from "../../errors.js";
 
 const tokenLengthMax = 4096;
 
@@ -17,7 +17,7 @@ export async function bearerClaims(request: Request, env: Env, now: Date): Promi
   return verifyAccessToken(env, bearerToken(request), now);
 }
 
-/** The same of a token that may have expired. */
+/** The same, also of an expired token. */
 export async function shownClaims(request: Request, env: Env, now: Date): Promise<ShownClaims> {
   const token = bearerToken(request);
   try {
@@ -30,11 +30,20 @@ export async function shownClaims(request: Request, env: Env, now: Date): Promis
   }
 }
 
-/** The text of the request's bearer. Throws `token_missing` or `token_invalid`. */
-export function bearerToken(request: Request): string {
+/** The bearer token, or an empty string. */
+export function shownSecret(request: Request): string {
+  return tokenIn(request.headers.get("authorization") ?? "") ?? "";
+}
+
+function bearerToken(request: Request): string {
   const header = request.headers.get("authorization");
   if (header === null) throw new AppError("token_missing");
-  const [, token] = /^bearer +([\w.~+/=-]+)$/i.exec(header) ?? [];
-  if (token === undefined || token.length > tokenLengthMax) throw new AppError("token_invalid");
+  const token = tokenIn(header);
+  if (token === undefined) throw new AppError("token_invalid");
   return token;
+}
+
+function tokenIn(header: string): string | undefined {
+  const [, token] = /^bearer +([\w.~+/=-]+)$/i.exec(header) ?? [];
+  return token !== undefined && token.length <= tokenLengthMax ? token : undefined;
 }

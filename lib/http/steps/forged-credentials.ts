@@ -1,15 +1,15 @@
-import { securityEvent } from "../audit/security-events.js";
-import { isNamedSessionLive } from "../auth/session/named-session.js";
-import type { UnprovenSession } from "../auth/token/access-token.js";
-import type { Context } from "../context.js";
-import { AppError } from "../errors.js";
-import { limitedAddress } from "../ip-address.js";
-import type { Count } from "../rate-limit/count.js";
-import { secondsUntil } from "../rate-limit/headers.js";
-import { localCounts } from "../rate-limit/local-counts.js";
-import type { PolicyName } from "../rate-limit/policies.js";
-import { isTrusted } from "./caller-address.js";
-import { countRefused } from "./limits.js";
+import { securityEvent } from "../../audit/security-events.js";
+import { isNamedSessionLive } from "../../auth/session/named-session.js";
+import type { UnprovenSession } from "../../auth/token/access-token.js";
+import type { Context } from "../../context.js";
+import { AppError } from "../../errors.js";
+import { limitedAddress } from "../../ip-address.js";
+import type { Count } from "../../rate-limit/count.js";
+import { secondsUntil } from "../../rate-limit/headers.js";
+import { localCounts } from "../../rate-limit/local-counts.js";
+import type { PolicyName } from "../../rate-limit/policies.js";
+import { countRefused } from "../../rate-limit/refused-requests.js";
+import { isTrusted } from "../../rate-limit/trusted-address.js";
 
 const policy = "bad-signatures";
 /** An app that repeats a token of a retired secret; more of one session are an attack that names it. */
@@ -42,7 +42,7 @@ export function countForgedLater(ctx: Context, named: UnprovenSession | null): v
         localCounts().count(refusalKey(ctx), forged.resetsAtMs, ctx.now.getTime());
       }
     };
-    refuseAtMaximum(await countRefused(ctx, names, ctx.address, refuseAtMaximum));
+    refuseAtMaximum(await countRefused(ctx, names, refuseAtMaximum));
   });
 }
 

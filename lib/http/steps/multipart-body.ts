@@ -1,4 +1,4 @@
-import { AppError, type FieldError } from "../errors.js";
+import { AppError, type FieldError } from "../../errors.js";
 import { readBytes } from "./body-bytes.js";
 import { decodeUtf8, isStorable } from "./json-body.js";
 import { jsonPointer } from "./json-pointer.js";

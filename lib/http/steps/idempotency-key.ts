@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
-import type { Context, IdempotencyKey } from "../context.js";
-import { keyedHash } from "../crypto/secret.js";
-import { AppError } from "../errors.js";
+import type { Context, IdempotencyKey } from "../../context.js";
+import { keyedHash } from "../../crypto/secret.js";
+import { AppError } from "../../errors.js";
 
 /**
  * Bare, or in quotes as a structured field's string (RFC 8941) is written: visible ASCII, but for what has

@@ -1,4 +1,4 @@
-import { AppError } from "../errors.js";
+import { AppError } from "../../errors.js";
 
 /** A part of a multipart body. */
 export interface Part {

@@ -1,7 +1,7 @@
 import type * as z from "zod";
-import { securityEvent } from "../audit/security-events.js";
-import type { Context } from "../context.js";
-import { AppError } from "../errors.js";
+import { securityEvent } from "../../audit/security-events.js";
+import type { Context } from "../../context.js";
+import { AppError } from "../../errors.js";
 import { validated } from "./validation.js";
 
 /** Only the server decides these: who sends one where it is not asked for tries to rise, or to be another. */

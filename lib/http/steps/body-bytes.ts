@@ -1,5 +1,5 @@
-import { type BodyLimits, bodyLimits } from "../body-limits.js";
-import { AppError } from "../errors.js";
+import { type BodyLimits, bodyLimits } from "../../body-limits.js";
+import { AppError } from "../../errors.js";
 
 /** The functions of `dev:server` have a module scope each, so they count on `globalThis`. */
 const slot = Symbol.for("linguamate.unfinishedBodies");

@@ -1,5 +1,5 @@
 import type * as z from "zod";
-import { AppError, type FieldError } from "../errors.js";
+import { AppError, type FieldError } from "../../errors.js";
 import { jsonPointer } from "./json-pointer.js";
 
 /** More would tell the sender nothing new. */

@@ -1,0 +1,59 @@
+import type { ErrorCode } from "../errors.js";
+import type { Endpoint } from "./endpoint.js";
+
+type StepErrors = [step: string, codes: ErrorCode[], applies: (endpoint: Endpoint) => boolean];
+
+const always = () => true;
+const hasToken = ({ auth }: Endpoint) => ["optional", "token", "user", "operator"].includes(auth);
+const needsToken = ({ auth }: Endpoint) => ["token", "user", "operator"].includes(auth);
+const hasSession = ({ auth }: Endpoint) => auth === "user" || auth === "operator";
+const hasBody = ({ body, auth }: Endpoint) => body !== undefined || auth === "webhook";
+const hasJson = ({ body, upload }: Endpoint) => body !== undefined && upload === undefined;
+const asksRedis = (endpoint: Endpoint) => endpoint.limits.length > 0;
+
+/** The codes that the steps of the pipeline may answer, in the order of the steps. */
+export const stepErrors: readonly StepErrors[] = [
+  ["requireAllowedHost", ["host_not_allowed"], ({ anyHost }) => !anyHost],
+  ["requireEndpoint", ["method_not_allowed"], always],
+  ["requireSupportedApp", ["upgrade_required"], always],
+  ["pathParams", ["malformed_url"], always],
+  ["requireCredential", ["token_missing"], needsToken],
+  ["requireCredential", ["token_expired"], needsToken],
+  ["requireCredential", ["token_invalid"], hasToken],
+  ["requireCredential", ["cron_secret_invalid"], ({ auth }) => auth === "cron"],
+  ["requireCredential", ["metrics_token_invalid"], ({ auth }) => auth === "metrics"],
+  ["identify", ["rate_limited"], hasToken],
+  ["askRedis", ["service_unavailable"], asksRedis],
+  ["requireNotBlocked", ["account_blocked", "address_blocked"], asksRedis],
+  ["requireSwitchedOn", ["feature_disabled"], asksRedis],
+  ["requireWithinLimits", ["rate_limited"], asksRedis],
+  ["requireWithinLimits", ["toolkit_unavailable"], ({ limits }) => limits.includes("toolkit")],
+  ["requireCaller", ["session_revoked", "session_expired"], hasSession],
+  ["requireCaller", ["forbidden", "operator_token_ended"], ({ auth }) => auth === "operator"],
+  [
+    "requireStepUp",
+    ["reauth_required"],
+    ({ stepUp, operation }) => stepUp === true || operation?.kind === "change",
+  ],
+  ["validQuery", ["validation_failed"], ({ query }) => query !== undefined],
+  [
+    "readBody",
+    ["malformed_body", "payload_too_large", "body_timeout", "service_unavailable"],
+    hasBody,
+  ],
+  ["readBody", ["validation_failed"], ({ body }) => body !== undefined],
+  ["readBody", ["unsupported_media_type"], hasJson],
+  ["readBody", ["multipart_needed"], ({ upload }) => upload !== undefined],
+  [
+    "handle",
+    ["idempotency_key_invalid", "idempotency_mismatch"],
+    ({ replay }) => replay !== undefined,
+  ],
+  ["handle", ["internal_error", "service_unavailable"], always],
+];
+
+/** Every code that this endpoint may answer: those of its steps and those of its handler. */
+export function errorsOf(endpoint: Endpoint): Set<ErrorCode> {
+  const ofSteps = stepErrors.flatMap(([, codes, applies]) => (applies(endpoint) ? codes : []));
+  return new Set([...ofSteps, ...endpoint.errors]);
+}

@@ -1,0 +1,105 @@
+import { blockMembers } from "../../admission/admission.js";
+import { effectiveRevokeAll } from "../../admission/revoke-all.js";
+import type { OperatorKey } from "../../auth/operator/operator-key.js";
+import {
+  type KeptSession,
+  type KeyState,
+  readKeyState,
+  readSession,
+  type SessionAnswer,
+} from "../../auth/session/live-session.js";
+import type { Context } from "../../context.js";
+import { redisRefusesWrites } from "../../observability/log-lines/stores.js";
+import type { Count, Reservation } from "../../rate-limit/count.js";
+import { countRequest } from "../../rate-limit/limiter.js";
+import { countLocally } from "../../rate-limit/local-counts.js";
+import { reserve } from "../../rate-limit/reservation.js";
+import { isTrusted } from "../../rate-limit/trusted-address.js";
+import { readBlocks } from "../../redis/blocks.js";
+import { roundTrip } from "../../redis/client.js";
+import { readGate } from "../../redis/gate.js";
+import { doesRedisLag, redisLags } from "../../redis/lag.js";
+import { writeRefusal } from "../../redis/refused-writes.js";
+import type { Identity } from "../endpoint.js";
+import type { Call } from "../exchange.js";
+import type { Counting } from "./limits.js";
+import type { Credential } from "./require-credential.js";
+
+/** What Redis says about a request. */
+export interface RedisAnswer {
+  reserved: Reservation;
+  /** The names under which this caller may be blocked. */
+  members: string[];
+  /** Those that are blocked; null when Redis cannot say. */
+  blocked: string[] | null;
+  session: SessionAnswer | null;
+  keyState: KeyState;
+}
+
+/**
+ * The request's one Redis round trip: gate, blocks, limits, session. Null for an endpoint that needs
+ * nothing of it. Throws `service_unavailable` when a limit cannot be counted that must be.
+ */
+export async function askRedis(
+  { endpoint, ctx }: Call,
+  { claims, key }: Credential,
+  identity: Identity,
+  { limits, subject }: Counting,
+): Promise<RedisAnswer | null> {
+  const needsSession = claims !== undefined && endpoint.auth !== "token";
+  if (limits.length === 0 && !needsSession) return null;
+  const local = countLocally(limits, subject, ctx.now);
+  const trip = roundTrip(ctx);
+  const members = blockMembers(blockableAddress(ctx, key), claims?.userId);
+  const [gate, blocked, counted, session, keyState] = await Promise.allSettled([
+    readGate(trip),
+    readBlocks(trip, members),
+    countRequest(trip, limits, subject, ctx.now),
+    needsSession ? readSession(trip, claims.sessionId) : null,
+    identity.session === undefined ? ("unknown" as const) : readKeyState(trip, identity.session),
+    trip.send(),
+  ]);
+  const isCurrent = isRedisCurrent(ctx, counted);
+  ctx.gate = isCurrent && gate.status === "fulfilled" ? gate.value : null;
+  const reserved = await reserve(ctx, counted, limits, subject, local);
+  if (ctx.gate) {
+    ctx.gate.revokeAllBefore = await effectiveRevokeAll(ctx, ctx.gate.revokeAllBefore);
+  }
+  return {
+    reserved,
+    members,
+    blocked: isCurrent && blocked.status === "fulfilled" ? blocked.value : null,
+    session: needsSession ? sessionAnswer(ctx, session) : null,
+    keyState: isCurrent && keyState.status === "fulfilled" ? keyState.value : "unknown",
+  };
+}
+
+/** Trusted addresses are never blocked, and the break-glass token can lift blocks from anywhere. */
+export function blockableAddress(
+  { address, env }: Context,
+  key: OperatorKey | undefined,
+): string | undefined {
+  return isTrusted(address, env) || key?.kind === "break_glass" ? undefined : address;
+}
+
+/**
+ * Whether the answer of Redis may be used. A Redis that refused the count of this request takes no
+ * writes: a session may have ended since, and Postgres decides until Redis has caught up.
+ */
+function isRedisCurrent(ctx: Context, counted: PromiseSettledResult<Count[]>): boolean {
+  if (counted.status === "fulfilled") return !doesRedisLag();
+  if (writeRefusal(counted.reason)) {
+    if (!doesRedisLag()) redisRefusesWrites(ctx.correlationId, counted.reason);
+    redisLags();
+  }
+  return false;
+}
+
+/** A session's key means nothing without the time before which every session has ended. */
+function sessionAnswer(
+  { gate }: Context,
+  session: PromiseSettledResult<KeptSession | null>,
+): SessionAnswer | null {
+  if (!gate || session.status === "rejected") return null;
+  return { session: session.value, revokeAllBefore: gate.revokeAllBefore };
+}

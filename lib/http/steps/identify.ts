@@ -1,0 +1,22 @@
+import { securityEvent } from "../../audit/security-events.js";
+import { unprovenRefreshSession } from "../../auth/token/refresh-token.js";
+import type { Identity } from "../endpoint.js";
+import type { Call } from "../exchange.js";
+import { countForgedLater, requireFewForged } from "./forged-credentials.js";
+
+/** Who the body says is calling. A forged token in it counts as a forged bearer token does. */
+export function identify({ endpoint, ctx }: Call, body: unknown): Identity {
+  try {
+    return endpoint.identify?.(body, ctx.env) ?? {};
+  } catch (error) {
+    requireFewForged(ctx);
+    securityEvent(ctx, "jwt_signature_invalid", { data: { reason: "refresh_token" } });
+    countForgedLater(ctx, unprovenRefreshSession(ctx.env, refreshTokenIn(body)));
+    throw error;
+  }
+}
+
+function refreshTokenIn(body: unknown): string {
+  const { refreshToken } = body as { refreshToken?: unknown };
+  return typeof refreshToken === "string" ? refreshToken : "";
+}

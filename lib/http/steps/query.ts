@@ -1,0 +1,11 @@
+import type { Call } from "../exchange.js";
+import { requireStorable } from "./json-body.js";
+import { validated } from "./validation.js";
+
+/** The parsed query parameters, where the endpoint declares any. */
+export function validQuery({ endpoint: { query }, url }: Call): unknown {
+  if (!query) return undefined;
+  const given = Object.fromEntries(url.searchParams);
+  requireStorable(given);
+  return validated(query, given);
+}

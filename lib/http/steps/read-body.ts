@@ -1,0 +1,58 @@
+import { AppError, catalogue } from "../../errors.js";
+import { rateLimitHeaders } from "../../rate-limit/headers.js";
+import { countRefused } from "../../rate-limit/refused-requests.js";
+import type { Endpoint } from "../endpoint.js";
+import type { Call } from "../exchange.js";
+import { watchAuthFields } from "../watch.js";
+import { readJsonBody, readText } from "./json-body.js";
+import { refuseOverLimit } from "./limits.js";
+import { readMultipart } from "./multipart-body.js";
+import type { Credential } from "./require-credential.js";
+import { validBody } from "./valid-body.js";
+
+export interface Body {
+  body?: unknown;
+  file?: Uint8Array<ArrayBuffer>;
+  raw?: string;
+}
+
+/** A body that limits count by is read before the caller is known. */
+const bytesMaxByDefault = { identifying: 16 * 1024, other: 64 * 1024 };
+
+/** The greatest JSON or raw body of an endpoint, in bytes. */
+export function bodyBytesMaxOf({ bodyBytesMax, identify }: Endpoint): number {
+  return bodyBytesMax ?? bytesMaxByDefault[identify ? "identifying" : "other"];
+}
+
+/** Read and parse the body in the endpoint's form: JSON, multipart, raw text, or none. */
+export async function readBody(
+  { endpoint, ctx, request }: Call,
+  { claims }: Credential,
+): Promise<Body> {
+  const { auth, body: schema, upload } = endpoint;
+  const bytesMax = bodyBytesMaxOf(endpoint);
+  if (auth === "webhook") return { raw: await readText(request, bytesMax) };
+  const form = upload && (await readMultipart(request, upload));
+  const file = form && { file: form.file };
+  if (!schema) return { ...file };
+  const value = form ? form.fields : await readJsonBody(request, bytesMax);
+  if (!form) watchAuthFields(ctx, value);
+  return { ...file, body: validBody(ctx, schema, value, claims?.userId) };
+}
+
+/** The same before the limits. A refused body counts against its IP address. */
+export async function readBodyFirst(call: Call, credential: Credential): Promise<Body> {
+  const { endpoint, ctx, headers } = call;
+  try {
+    // A slow body must not use a code or a window of the past.
+    return await readBody(call, credential).finally(() => {
+      ctx.now = new Date();
+    });
+  } catch (error) {
+    if (error instanceof AppError && catalogue[error.code].status >= 500) throw error;
+    const counts = await countRefused(ctx, endpoint.limits);
+    Object.assign(headers, rateLimitHeaders(counts, ctx.now));
+    refuseOverLimit(ctx, counts);
+    throw error;
+  }
+}

@@ -1,0 +1,60 @@
+import {
+  blockMembers,
+  findAdmission,
+  requireNotBlocked,
+  requireSwitchedOn,
+} from "../../admission/admission.js";
+import { type Operator, requireOperator } from "../../auth/operator/operator.js";
+import { requireKeyHolder } from "../../auth/operator/operator-key.js";
+import { requireLiveSession, type SessionAnswer } from "../../auth/session/live-session.js";
+import type { Actor } from "../../context.js";
+import { AppError } from "../../errors.js";
+import type { Call } from "../exchange.js";
+import { blockableAddress } from "./ask-redis.js";
+import type { Credential } from "./require-credential.js";
+
+/** Who is calling. */
+export interface Caller {
+  actor?: Actor;
+  operator?: Operator;
+}
+
+/** The live session behind the token, or the operator who holds the key, if they may do this. */
+export async function requireCaller(
+  { endpoint, ctx }: Call,
+  { claims, key }: Credential,
+  session: SessionAnswer | null,
+): Promise<Caller> {
+  const { auth, operation } = endpoint;
+  if (key) {
+    if (!operation) throw new Error("An operators' endpoint needs an operation.");
+    return { operator: await requireKeyHolder(ctx, key, operation) };
+  }
+  if (!claims || (auth !== "user" && auth !== "operator")) return {};
+  const actor = await requireLiveSession(ctx, claims, session);
+  return operation
+    ? { actor, operator: requireOperator(ctx, actor, claims, operation) }
+    : { actor };
+}
+
+/** The same after a slow body: the session or the route group may have ended. Postgres decides. */
+export async function requireCallerStill(call: Call, credential: Credential): Promise<Caller> {
+  const { ctx } = call;
+  const { claims, key } = credential;
+  ctx.now = new Date();
+  ctx.gate = null;
+  const members = blockMembers(blockableAddress(ctx, key), claims?.userId);
+  const admission = await findAdmission(ctx, members, null);
+  requireNotBlocked(admission);
+  requireSwitchedOn(ctx, admission);
+  return requireCaller(call, credential, null);
+}
+
+const stepUpMs = 10 * 60_000;
+
+/** Throws `reauth_required` when the caller last showed a credential over ten minutes ago. */
+export function requireStepUp({ endpoint, ctx }: Call, { claims }: Credential): void {
+  if (!claims || !(endpoint.stepUp || endpoint.operation?.kind === "change")) return;
+  const ageMs = ctx.now.getTime() - claims.authenticatedAt.getTime();
+  if (ageMs > stepUpMs) throw new AppError("reauth_required");
+}

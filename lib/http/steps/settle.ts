@@ -1,0 +1,46 @@
+import type { Context } from "../../context.js";
+import { AppError, catalogue, type ErrorCode } from "../../errors.js";
+import { attemptFailed } from "../../rate-limit/attempt-events.js";
+import type { Count, Reservation } from "../../rate-limit/count.js";
+import { giveBackLater } from "../../rate-limit/reservation.js";
+
+/** How far a request came, for what it keeps of its reservation. */
+export interface Progress {
+  stage: "admission" | "caller" | "handler" | "replay";
+  /** An operator token or the break-glass token was sent. */
+  usesKey: boolean;
+  error?: unknown;
+}
+
+/** Decide once what stays counted, and give the rest back after the reply. */
+export function settle(ctx: Context, reserved: Reservation, progress: Progress): void {
+  const { stage, error } = progress;
+  if (stage === "handler" && !progress.usesKey && isFailedAttempt(error)) {
+    attemptFailed(ctx, reserved);
+    return;
+  }
+  giveBackLater(ctx, reserved, givenBack(progress));
+}
+
+function givenBack({ stage, usesKey, error }: Progress): (count: Count) => boolean {
+  const code = error instanceof AppError ? error.code : undefined;
+  if (stage === "admission") {
+    // Nothing that this caller did: the service is switched off, or its budget is used up.
+    const isOurs = code === "feature_disabled" || code === "toolkit_unavailable";
+    return ({ limit }) => isOurs || limit.keeps !== "requests";
+  }
+  if (usesKey) {
+    const kind = code === "token_invalid" ? "session" : "ip";
+    return ({ limit }) => limit.kind === kind;
+  }
+  if (stage === "handler" && error === undefined) return ({ limit }) => limit.keeps === "failures";
+  return ({ limit }) => limit.keeps !== "requests";
+}
+
+/** These ask for another credential: nothing was guessed. */
+const asksForMore: ErrorCode[] = ["otp_required", "token_expired"];
+
+function isFailedAttempt(error: unknown): boolean {
+  if (!(error instanceof AppError) || asksForMore.includes(error.code)) return false;
+  return error.code === "code_invalid" || catalogue[error.code].status === 401;
+}

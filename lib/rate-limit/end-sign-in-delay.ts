@@ -1,0 +1,30 @@
+import type { Context } from "../context.js";
+import { redisUnavailable } from "../observability/log-lines/stores.js";
+import { roundTrip } from "../redis/client.js";
+import type { Reservation } from "./count.js";
+import { clear } from "./limiter.js";
+import { clearInPostgres } from "./strict-fallback.js";
+import { limitsFor, subjectOf } from "./subject.js";
+
+/**
+ * Forget the failed sign-ins of an account, and those from the caller's IP address, and let one sign-in
+ * from this IP address or device pass the next delay: the caller has just proved to own the account.
+ * Never rejects.
+ */
+export async function endSignInDelay(
+  ctx: Context,
+  account: string,
+  { countedIn }: Reservation,
+  device: string | null,
+): Promise<void> {
+  const ofAccount = limitsFor(ctx.env, ["account", "auth-failures"]);
+  const { ip = null, ...subject } = subjectOf(ctx.env, ctx.address, { account });
+  const pass = { ip: ctx.address === undefined ? null : ip, device };
+  try {
+    if (countedIn === "postgres") return await clearInPostgres(ctx, ofAccount, subject, pass);
+    const trip = roundTrip(ctx);
+    await Promise.all([clear(trip, ofAccount, subject, { ...pass, now: ctx.now }), trip.send()]);
+  } catch (error) {
+    redisUnavailable(ctx.correlationId, error);
+  }
+}

@@ -1,0 +1,28 @@
+import type { Context } from "../context.js";
+import { roundTrip } from "../redis/client.js";
+import type { Count } from "./count.js";
+import { countRequest } from "./limiter.js";
+import { countLocally } from "./local-counts.js";
+import type { PolicyName } from "./policies.js";
+import { limitsFor, subjectOf } from "./subject.js";
+
+/**
+ * Count a request that was refused before its caller was known, by IP address alone. Without Redis it is
+ * counted in this process only.
+ */
+export async function countRefused(
+  ctx: Context,
+  names: PolicyName[],
+  beforeRedis: (local: Count[]) => void = () => {},
+): Promise<Count[]> {
+  const byAddress = limitsFor(ctx.env, names).filter(
+    (limit) => limit.kind === "ip" && limit.keeps === "requests",
+  );
+  const subject = subjectOf(ctx.env, ctx.address, {});
+  const local = countLocally(byAddress, subject, ctx.now);
+  beforeRedis(local);
+  const trip = roundTrip(ctx);
+  const counting = countRequest(trip, byAddress, subject, ctx.now);
+  const [inRedis] = await Promise.allSettled([counting, trip.send()]);
+  return inRedis.status === "fulfilled" ? inRedis.value : local;
+}

@@ -1,0 +1,68 @@
+import type { Context } from "../context.js";
+import { AppError } from "../errors.js";
+import { redisUnavailable } from "../observability/log-lines/stores.js";
+import { isRedisSkipped } from "../platform/redis-transport/breaker.js";
+import { roundTrip } from "../redis/client.js";
+import { writeRefusal } from "../redis/refused-writes.js";
+import type { LimitUse } from "../request-metrics.js";
+import { type Count, type Reservation, type Subject, takeReserved } from "./count.js";
+import { refund } from "./limiter.js";
+import { uncountLocally } from "./local-counts.js";
+import type { Limit } from "./policies.js";
+import { countInPostgres, refundInPostgres } from "./strict-fallback.js";
+
+const retryAfterSeconds = 5;
+
+/**
+ * The counts of a request: from Redis, or without Redis from Postgres for strict limits and from `local`,
+ * the counts of this process, for the others. Throws `service_unavailable` for a limit that denies.
+ */
+export async function reserve(
+  ctx: Context,
+  inRedis: PromiseSettledResult<Count[]>,
+  applying: Limit[],
+  subject: Subject,
+  local: Count[],
+): Promise<Reservation> {
+  if (inRedis.status === "fulfilled") return { counts: inRedis.value, countedIn: "redis" };
+  const { reason: cause } = inRedis;
+  // Logged once per two seconds of an outage; a refused write is logged where it is detected.
+  if (!isRedisSkipped(cause) && !writeRefusal(cause)) redisUnavailable(ctx.correlationId, cause);
+  if (applying.some(({ whenRedisFails }) => whenRedisFails === "deny")) {
+    throw new AppError("service_unavailable", { cause, retryAfterSeconds });
+  }
+  const strict = await countInPostgres(ctx, applying, subject);
+  return { counts: [...strict, ...local], countedIn: "postgres" };
+}
+
+/** What each policy counted, for the request's event. */
+export function limitUses({ counts, countedIn }: Reservation): LimitUse[] {
+  return counts.map(({ limit, used, allowed }) => ({
+    policy: limit.policy,
+    used,
+    max: limit.max,
+    refused: !allowed,
+    decidedBy: countedIn === "redis" || limit.whenRedisFails === "strict" ? countedIn : "local",
+  }));
+}
+
+/** The same reservation with only these of its counts. */
+export function only(reservation: Reservation, isKept: (count: Count) => boolean): Reservation {
+  return { ...reservation, counts: reservation.counts.filter(isKept) };
+}
+
+/** Decrease the counters of these counts after the reply. What was given back before is not given back again. */
+export function giveBackLater(
+  ctx: Context,
+  reservation: Reservation,
+  isGivenBack: (count: Count) => boolean,
+): void {
+  const { counts, countedIn } = only(takeReserved(reservation), isGivenBack);
+  if (counts.length === 0) return;
+  ctx.after(async () => {
+    uncountLocally(counts);
+    if (countedIn === "postgres") return refundInPostgres(ctx, counts);
+    const trip = roundTrip(ctx);
+    await Promise.all([refund(trip, counts), trip.send()]);
+  });
+}
