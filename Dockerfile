@@ -13,7 +13,7 @@ COPY --from=build /app/.vercel/output .vercel/output
 COPY --from=build /app/.vercel/self-hosted .vercel/self-hosted
 COPY --from=build /app/lib/self-hosted/start.mjs lib/self-hosted/start.mjs
 COPY --from=build /app/drizzle drizzle
-# EMBEDDED_STORES=true keeps its data here: mount a volume.
+# With EMBEDDED_STORES=true the data is here: mount a volume.
 RUN install --directory --owner=node --mode=700 .local
 USER node
 EXPOSE 8080

@@ -11,5 +11,5 @@ const seconds = ((performance.now() - started) / 1000).toFixed(1);
 console.log(`Built ${functions.length} functions into .vercel/output in ${seconds} s.`);
 console.log(`The largest is ${largest.file}: ${Math.ceil(largest.bytes / 1024)} KB.`);
 for (const architecture of missing) {
-  console.warn(`No binaries for ${architecture} could be had: this output runs on x64 only.`);
+  console.warn(`The binaries for ${architecture} are missing: this output runs only on x64.`);
 }

@@ -16,11 +16,10 @@ import process from "node:process";
 import { isDeepStrictEqual } from "node:util";
 import { buildOutput } from "./build/output.js";
 
-/** The platform's own builder. It is 388 MB and needed here alone, so it is no dependency. */
+/** Not a dependency, because it has 388 MB and is used only here. */
 const builder = "vercel@60.1.3";
 
-/** What of an output decides which URL is answered by what. */
-function facts(output: string) {
+function servedBy(output: string) {
   const { routes, crons = [] } = JSON.parse(readFileSync(join(output, "config.json"), "utf8"));
   const entries = readdirSync(output, { recursive: true, encoding: "utf8" }).sort();
   return {
@@ -50,7 +49,7 @@ function buildAsThePlatform(copy: string): void {
     });
   } catch (error) {
     const { stdout, stderr } = error as { stdout: Buffer; stderr: Buffer };
-    throw new Error(`vercel build refuses the project:\n${stdout}${stderr}`);
+    throw new Error(`vercel build failed:\n${stdout}${stderr}`);
   }
 }
 
@@ -61,10 +60,10 @@ try {
   buildAsThePlatform(copy);
   renameSync(output, theirs);
   await buildOutput(copy);
-  const [expected, actual] = [facts(theirs), facts(output)];
+  const [expected, actual] = [servedBy(theirs), servedBy(output)];
   for (const name of ["routes", "crons", "functions", "static"] as const) {
     if (isDeepStrictEqual(actual[name], expected[name])) continue;
-    console.error(`The ${name} differ from those of \`vercel build\`.`);
+    console.error(`The ${name} differ from the output of \`vercel build\`.`);
     console.error("Ours:", JSON.stringify(actual[name], null, 2));
     console.error("Theirs:", JSON.stringify(expected[name], null, 2));
     process.exitCode = 1;
@@ -72,12 +71,12 @@ try {
   const served = readdirSync("public", { recursive: true, encoding: "utf8" });
   const foreign = expected.static.filter((path) => !served.includes(path.slice("static/".length)));
   if (foreign.length > 0) {
-    console.error("The platform would serve files that are not in public/:", foreign.join(", "));
+    console.error("Vercel would serve files that are not in public/:", foreign.join(", "));
     process.exitCode = 1;
   }
   if (!process.exitCode) {
     console.log(
-      `vercel build yields the same ${expected.functions.length} functions, routes and crons.`,
+      `vercel build writes the same ${expected.functions.length} functions, routes and crons.`,
     );
   }
 } finally {

@@ -9,10 +9,7 @@ export interface CommandConnection {
   close(): Promise<void>;
 }
 
-/**
- * Connect a terminal command to the Postgres that DATABASE_URL names, else to the embedded one, without
- * the deadline that requests have. It needs no other variable, so that a release can run it alone.
- */
+/** Connect a command to DATABASE_URL, or else to the embedded Postgres. It needs no other variable. */
 export async function connectForCommand(): Promise<CommandConnection> {
   const { DATABASE_URL: connectionString, NODE_ENV, EMBEDDED_STORES } = process.env;
   if (connectionString) return connectForMigrations({ connectionString });

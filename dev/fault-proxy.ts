@@ -2,11 +2,7 @@ import http, { type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 
-/**
- * What befalls a call. `times` says how many are hit before the proxy heals, `match` which ones, and a
- * call goes no further before it has decided; a refused call never arrives, so it can neither be counted
- * nor looked at.
- */
+/** A fault for the next `times` calls that `match`. A refused call never arrives, so it cannot be matched. */
 export type Fault =
   | { kind: "refuse" }
   | ({ times?: number; match?: (body: unknown) => boolean | Promise<boolean> } & (
@@ -21,14 +17,14 @@ export interface FaultCall {
 
 export interface FaultProxy {
   url: string;
-  /** Everything that arrived since the last `reset`, in order. */
+  /** The calls since the last `reset`, in order. */
   calls: FaultCall[];
   reset(): Promise<void>;
   set(fault: Fault | null): Promise<void>;
   close(): Promise<void>;
 }
 
-/** A reverse proxy to a store's HTTP endpoint that counts what passes and fails as it is told to. */
+/** A reverse proxy to a store's HTTP endpoint that records calls and causes faults on request. */
 export async function startFaultProxy(target: string): Promise<FaultProxy> {
   const origin = new URL(target);
   const agent = new http.Agent({ keepAlive: true });
@@ -39,7 +35,7 @@ export async function startFaultProxy(target: string): Promise<FaultProxy> {
   const server = http.createServer((request, response) => {
     serve(request, response).catch(() => cut(response));
   });
-  // Longer than any client keeps an idle connection: only faults that were asked for shall happen.
+  // Longer than the idle timeout of any client, so that only requested faults happen.
   server.keepAliveTimeout = 120_000;
 
   async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -89,14 +85,13 @@ export async function startFaultProxy(target: string): Promise<FaultProxy> {
     });
   }
 
-  /** The port is closed at once, to new connections and to those that are kept alive. */
   async function stop(): Promise<void> {
     if (!server.listening) return;
     await new Promise((resolve) => {
       server.close(resolve);
       server.closeAllConnections();
     });
-    // Clients notice a moment later; until then they would reuse a connection that is no more.
+    // Clients need a moment to notice; until then they would reuse a closed connection.
     await sleep(10);
   }
 

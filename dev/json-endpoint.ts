@@ -1,12 +1,11 @@
 import { createServer, type IncomingMessage } from "node:http";
 import { faultsOnDemand, listenLocally } from "./stand-in.js";
 
-/** A request as a stand-in sees it. */
 export interface JsonRequest {
   method: string;
   path: string;
   headers: IncomingMessage["headers"];
-  /** Undefined where the body is no JSON. */
+  /** Undefined if the body is not JSON. */
   body: unknown;
 }
 
@@ -16,24 +15,23 @@ export interface JsonReply {
   headers?: Record<string, string>;
 }
 
-/** What befalls the next `times` requests (all of them when it is left out). */
+/** A fault for the next `times` requests (default: all). */
 export type JsonFault = { times?: number } & (
   | { kind: "error"; status: number }
   | { kind: "rate-limit"; retryAfterSeconds: number }
-  /** It is taken, but the sender is not told. */
+  /** The request is accepted, but the reply is lost. */
   | { kind: "lose-reply" }
   | { kind: "hang" }
 );
 
 export interface JsonEndpoint {
   url: string;
-  /** How many requests have arrived. */
   requests(): number;
   fail(fault: JsonFault | null): void;
   close(): Promise<void>;
 }
 
-/** Serve JSON over HTTP on a free port of this machine, with faults on demand. */
+/** Serve JSON over HTTP on a free local port, with faults on request. */
 export async function startJsonEndpoint(
   answer: (request: JsonRequest) => JsonReply,
 ): Promise<JsonEndpoint> {

@@ -11,12 +11,12 @@ export interface OpenPlatform {
   platform: Platform;
   postgres: OpenPostgres;
   redis: OpenRedis;
-  /** Settles when the embedded stores are gone although nobody closed them. */
+  /** Resolves when the embedded stores stopped unexpectedly. */
   lost: Promise<void>;
   close(): Promise<void>;
 }
 
-/** The stores of a development process, each decided by itself: the one that is named, else embedded. */
+/** The stores of a development process: each is the configured one, or else the embedded one. */
 export async function openPlatform(
   stores: Env["stores"],
   { fresh }: { fresh: boolean },

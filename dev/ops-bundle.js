@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { build } from "esbuild";
 
-/** Bundle the operators' command line, begun with the statements `before` it, into one file. */
+/** Bundle the operators' CLI into one file, which starts with the statements `before`. */
 export async function bundleOps(outfile, before = "") {
   await build({
     stdin: {

@@ -1,5 +1,4 @@
-// The operators' command line, bundled first: whoever waits for it waits for half as long as when its two
-// hundred files are translated one by one. Plain JavaScript, so that nothing needs translating before.
+// Bundles the operators' CLI, because that starts twice as fast as translating its two hundred files.
 import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -12,7 +11,6 @@ await bundleOps(
   file,
   `import { rmSync } from "node:fs";
   import { loadEnvFile } from "./lib/self-hosted/env-file.js";
-  // It is loaded whole: nothing is left behind, however the command ends.
   rmSync(import.meta.dirname, { recursive: true });
   loadEnvFile();`,
 );

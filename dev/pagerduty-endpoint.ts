@@ -1,11 +1,10 @@
 import * as z from "zod";
 import { type JsonEndpoint, type JsonReply, startJsonEndpoint } from "./json-endpoint.js";
 
-/** One incident: all triggers of one key until it is resolved. */
+/** All triggers of one key until it is resolved. */
 export interface PagedIncident {
   key: string;
   status: "triggered" | "resolved";
-  /** How many triggers it took. */
   triggers: number;
   summary: string;
   severity: string;
@@ -14,7 +13,7 @@ export interface PagedIncident {
 
 export interface PagerDutyEndpoint extends JsonEndpoint {
   routingKey: string;
-  /** In the order in which they began. */
+  /** Oldest first. */
   incidents(): readonly PagedIncident[];
   forget(): void;
 }
@@ -40,7 +39,7 @@ const Event = z.object({
     .optional(),
 });
 
-/** PagerDuty's Events API v2 (`POST /v2/enqueue`), over incidents in memory. */
+/** PagerDuty's Events API v2 (`POST /v2/enqueue`) with incidents in memory. */
 export async function startPagerDutyEndpoint(
   routingKey = "0123456789abcdef0123456789abcdef",
 ): Promise<PagerDutyEndpoint> {

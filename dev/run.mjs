@@ -1,5 +1,4 @@
-// Runs a TypeScript command on Node (through tsx) or on Bun (natively). Plain JavaScript, so that an
-// old Node.js reaches the version check instead of a syntax error.
+// Plain JavaScript, so that an old Node.js reaches the version check instead of a syntax error.
 import process from "node:process";
 
 const commands = {
@@ -28,10 +27,10 @@ if (!file) {
   process.exit(2);
 }
 
-// The operators' command line is not translated while it is loaded, and reads .env by itself.
+// The operators' CLI is bundled instead of translated, and reads .env itself.
 const isTranslated = name !== "ops";
 if (isTranslated && !process.versions.bun) (await import("tsx/esm/api")).register();
-// Tests make their own environment; a developer's .env must not change their outcome.
+// A developer's .env must not change the result of a test.
 if (isTranslated && name !== "test") {
   const { createEnvFile, loadEnvFile } = await import("../lib/self-hosted/env-file.js");
   if (name === "server" && createEnvFile()) console.log("Made .env from .env.example.");

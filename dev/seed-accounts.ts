@@ -7,13 +7,13 @@ export interface SeededAccount {
   role: "user" | "admin";
 }
 
-/** Sign-ins for development, bound and confirmed. Their passwords are public. */
+/** Development accounts with a confirmed address. Their passwords are public. */
 export const seededAccounts: SeededAccount[] = [
   { email: "learner@example.com", password: "learn-a-language", role: "user" },
   { email: "admin@example.com", password: "run-the-backend", role: "admin" },
 ];
 
-/** Make the accounts that are not there yet; running it again changes nothing. */
+/** Create the missing accounts. Safe to repeat. */
 export async function seedAccounts(sql: NeonQueryFunction<false, false>): Promise<void> {
   const emails = seededAccounts.map(({ email }) => email);
   const present = await sql`select email from users where email = any(${emails})`;

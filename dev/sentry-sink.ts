@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import { setTimeout as sleep } from "node:timers/promises";
 import { listenLocally } from "./stand-in.js";
 
-/** What befalls the envelopes until it is taken back: they arrive only where `latency` says so. */
+/** A fault until it is removed. Envelopes still arrive only with `latency`. */
 export type SentryFault =
   | { kind: "latency"; ms: number }
   | { kind: "rate-limit"; retryAfterSeconds: number }
@@ -11,24 +11,24 @@ export type SentryFault =
 
 export interface SentryItem {
   type: string;
-  // biome-ignore lint/suspicious/noExplicitAny: a test reads whatever it expects to be there
+  // biome-ignore lint/suspicious/noExplicitAny: a test knows the payload that it expects
   payload: any;
 }
 
 export interface SentryEnvelope {
   headers: Record<string, unknown>;
   items: SentryItem[];
-  /** As it came over the wire, its request's head included. */
+  /** The raw request with its headers. */
   text: string;
 }
 
 export interface SentrySink {
   dsn: string;
-  /** What was accepted, in order. */
+  /** The accepted envelopes, in order. */
   envelopes: SentryEnvelope[];
-  /** The payloads of one type of item: `transaction`, `event`, `check_in`. */
+  /** `type` is `transaction`, `event` or `check_in`. */
   payloads(type: string): SentryItem["payload"][];
-  /** How many requests have arrived, whatever became of them. */
+  /** The number of requests, including failed ones. */
   requests(): number;
   fail(fault: SentryFault | null): void;
   reset(): void;
@@ -37,10 +37,7 @@ export interface SentrySink {
 
 const projectId = "4507";
 
-/**
- * Serve Sentry's envelope endpoint on a free port of this machine. As the real one it refuses a wrong key
- * with 403 and what is no envelope with 400. Source: develop.sentry.dev/sdk/data-model/envelopes.
- */
+/** Serve Sentry's envelope endpoint (develop.sentry.dev/sdk/data-model/envelopes) on a free local port. */
 export async function startSentrySink(publicKey: string): Promise<SentrySink> {
   const envelopes: SentryEnvelope[] = [];
   let fault: SentryFault | null = null;
@@ -116,7 +113,7 @@ function shownKey({ headers }: IncomingMessage, url: URL): string | null {
   return /\bsentry_key=([^,\s]+)/.exec(header)?.[1] ?? url.searchParams.get("sentry_key");
 }
 
-/** The envelope, or what is wrong with it. */
+/** The envelope, or an error message. */
 function parsed(body: string, head: string): SentryEnvelope | string {
   let rest = Buffer.from(body);
   const takeLine = () => {
@@ -144,7 +141,7 @@ function parsed(body: string, head: string): SentryEnvelope | string {
   }
 }
 
-/** What makes the real one discard a transaction. */
+/** The reason for which Sentry would discard a transaction. */
 function problemOf({ start_timestamp, timestamp, contexts, spans = [] }: SentryItem["payload"]) {
   const isId = (id: unknown, length: number) =>
     typeof id === "string" && id.length === length && /^[\da-f]+$/.test(id);

@@ -22,7 +22,6 @@ import { prettyLog } from "./server/pretty-log.js";
 import { watchFunctions } from "./server/source-functions.js";
 import { openToolkit } from "./toolkit/open-toolkit.js";
 
-/** Serve `api/` from source over migrated and seeded stores. */
 async function serve({ fresh }: { fresh: boolean }): Promise<void> {
   ensureCronSecret();
   const mailbox = await openMailbox();
@@ -44,7 +43,7 @@ async function serve({ fresh }: { fresh: boolean }): Promise<void> {
     log: logFailure,
   });
   process.on("unhandledRejection", (reason) => {
-    logFailure("A promise was rejected and nobody handled it.", reason);
+    logFailure("A promise was rejected and not handled.", reason);
   });
   const { crons } = readProjectSettings(await readFile("vercel.json", "utf8"));
   const clock = startClock({ crons, port: server.port, secret: cron.secret, log: logFailure });
@@ -54,7 +53,7 @@ async function serve({ fresh }: { fresh: boolean }): Promise<void> {
     await Promise.all([open.close(), mailbox.close(), toolkit.close()]);
   });
   open.lost.then(() => {
-    console.error("The embedded stores have stopped (.local/stores.log says why).");
+    console.error("The embedded stores have stopped: see .local/stores.log.");
     process.exit(1);
   });
   console.log(
@@ -75,7 +74,9 @@ function startText(
   { postgres, redis }: OpenPlatform,
   { isMailboxUsed, toolkit }: { isMailboxUsed: boolean; toolkit: string },
 ): string {
-  const mail = isMailboxUsed ? `http://localhost:${port}${mailboxPath}` : "RESEND_API_KEY sends it";
+  const mail = isMailboxUsed
+    ? `http://localhost:${port}${mailboxPath}`
+    : "sent through Resend (RESEND_API_KEY)";
   const lines = [
     `Serving api/ on http://localhost:${port}/api/`,
     `  Postgres   ${postgres.description}`,
@@ -83,13 +84,15 @@ function startText(
     `  Mail       ${mail}`,
     `  Toolkit    ${toolkit}`,
   ];
-  if (redis.cliArguments) lines.push(`  Look in    redis-cli ${redis.cliArguments}`);
+  if (redis.cliArguments) lines.push(`  Redis CLI  redis-cli ${redis.cliArguments}`);
   if (postgres.isLocal) {
     for (const { email, password } of seededAccounts) {
       lines.push(`  Sign in    ${email}  ${password}`);
     }
   } else {
-    lines.push("  Migrate    npm run db:migrate:up (only a local database is migrated unasked)");
+    lines.push(
+      "  Migrate    npm run db:migrate:up (only a local database is migrated automatically)",
+    );
   }
   return `\n${lines.join("\n")}\n`;
 }

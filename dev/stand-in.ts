@@ -1,11 +1,10 @@
 import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
 
-/** What befalls the requests from now on that are asked for. */
 export interface Faults<Fault> {
-  /** The next `times` requests, or all of them when it is left out; null ends it. */
+  /** For the next `times` requests (default: all). Null removes the fault. */
   fail(fault: Fault | null): void;
-  /** What befalls the request that has just arrived. */
+  /** The fault of the request that has just arrived. */
   next(): Fault | null;
 }
 
@@ -24,11 +23,11 @@ export function faultsOnDemand<Fault extends { times?: number }>(): Faults<Fault
   };
 }
 
-/** Have a server listen on a free port of this machine. Closed, it refuses connections. */
+/** Listen on a free local port. After `close` it refuses connections. */
 export async function listenLocally(
   server: Server,
 ): Promise<{ url: string; close(): Promise<void> }> {
-  // Longer than any client keeps an idle connection: only faults that were asked for shall happen.
+  // Longer than the idle timeout of any client, so that only requested faults happen.
   server.keepAliveTimeout = 120_000;
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);

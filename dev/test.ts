@@ -6,15 +6,15 @@ import { parseArgs } from "node:util";
 import { Redis } from "ioredis";
 import pg from "pg";
 
-/** Run the tests: `npm test`, with the options below; anything else filters by path. */
+/** Positional arguments filter by path. */
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
-    /** `backend` is the suite of that name, any other value a part of a path. */
+    /** `backend` is the name of a suite. Any other value filters by path. */
     testPathPattern: { type: "string" },
     coverage: { type: "boolean" },
     watch: { type: "boolean" },
-    /** Over a real PostgreSQL and Redis (TEST_DATABASE_URL, TEST_REDIS_URL), which must be there. */
+    /** Use the real PostgreSQL and Redis of TEST_DATABASE_URL and TEST_REDIS_URL. */
     services: { type: "boolean" },
   },
 });
@@ -48,7 +48,7 @@ child.on("exit", (code, signal) => {
   process.exitCode = signal ? 1 : (code ?? 1);
 });
 
-/** The developer's own settings must not reach the tests, least of all the address of a store. */
+/** Tests must not see the developer's settings, above all not the address of a store. */
 function testEnvironment(): NodeJS.ProcessEnv {
   const kept = ["PATH", "HOME", "TMPDIR", "TEMP", "SystemRoot", "TERM", "LANG", "CI", "NO_COLOR"];
   const inherited = kept.flatMap((name) => {

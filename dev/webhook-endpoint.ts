@@ -2,14 +2,14 @@ import * as z from "zod";
 import { type JsonEndpoint, startJsonEndpoint } from "./json-endpoint.js";
 
 export interface WebhookEndpoint extends JsonEndpoint {
-  /** The texts that were posted, the oldest first. */
+  /** The posted texts, oldest first. */
   messages(): readonly string[];
   forget(): void;
 }
 
 const Message = z.object({ text: z.string().min(1).max(40_000) });
 
-/** An incoming webhook of Slack's: `{text}` is posted, anything else is refused in its words. */
+/** An incoming webhook of Slack. It accepts `{text}` and answers other bodies with Slack's errors. */
 export async function startWebhookEndpoint(): Promise<WebhookEndpoint> {
   const messages: string[] = [];
   const endpoint = await startJsonEndpoint(({ method, body }) => {

@@ -1,9 +1,9 @@
 import type { BuildOptions, Plugin } from "esbuild";
 
-/** Packages that load a compiled binary: they stay outside of bundles and are installed beside them. */
+/** Packages with a compiled binary. They are not bundled, but installed beside the bundle. */
 export const nativePackages = ["@node-rs/argon2"] as const;
 
-/** What bundled CommonJS packages expect to find, and ES modules do not have. */
+/** Names that bundled CommonJS packages need and ES modules do not have. */
 const commonJsNames = [
   'import{createRequire as __createRequire}from"node:module"',
   "const require=__createRequire(import.meta.url)",
@@ -11,10 +11,8 @@ const commonJsNames = [
 ].join(";");
 
 /**
- * How code is bundled: ES modules with everything in them but `nativePackages`.
- *
- * ES modules, because of 600 KB they load in 65 ms of CPU on Node.js 20 whoever imports them; a CommonJS
- * file takes 55 ms by `require` and 150 ms by `import`, which is the platform's choice and not ours.
+ * ES modules, because 600 KB load in 65 ms of CPU on Node.js 20. A CommonJS file takes 55 ms with `require`
+ * and 150 ms with `import`, and the platform decides which one is used.
  */
 export function bundleOptions(entries: { in: string; out: string }[], outdir: string) {
   return {
@@ -33,10 +31,7 @@ export function bundleOptions(entries: { in: string; out: string }[], outdir: st
   } satisfies BuildOptions;
 }
 
-/**
- * Native packages are CommonJS: an `import` of one from outside of the bundle has its exports found by
- * parsing, which takes 12 ms of CPU; `require` does not need to know them.
- */
+/** `import` of a native CommonJS package parses it for its exports, 12 ms of CPU. `require` does not. */
 const nativePackagesByRequire: Plugin = {
   name: "native-packages-by-require",
   setup(build) {

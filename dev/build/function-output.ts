@@ -6,7 +6,7 @@ import { collectNativePackage, installPackages } from "./native-packages.js";
 
 export interface FunctionOutput {
   file: string;
-  /** What is loaded before its first reply: the entry and the chunks that it imports statically. */
+  /** The entry and its statically imported chunks: the code loaded before the first reply. */
   bytes: number;
 }
 
@@ -16,11 +16,9 @@ const bundles = ".vercel/bundles";
 const bundledEntry = (index: number) => `${bundles}/entry-${index}.mjs`;
 
 /**
- * Bundle the function files together, and write each into a folder of the Build Output API: its entry,
- * a copy of every chunk that it needs, its settings, and the native packages that it requires.
- *
- * Chunks are named by their content, so that one process can load equal copies once. Source maps are
- * written apart, where nothing serves them.
+ * Write each function into a folder of the Build Output API: entry, copies of its chunks, settings, native
+ * packages. Chunk names are content hashes, so that one process can load equal copies once. Source maps go
+ * to another folder, which is not served.
  */
 export async function writeFunctions(
   root: string,
@@ -52,7 +50,6 @@ export async function writeFunctions(
   return { functions, missing: [...missing] };
 }
 
-/** All bundles side by side, for a chunk is imported by its path from the entry. */
 async function bundleTogether(root: string, files: readonly string[]): Promise<Outputs> {
   const entries = files.map((file, index) => ({ in: join(root, file), out: `entry-${index}` }));
   const { metafile } = await build({
@@ -67,7 +64,7 @@ async function bundleTogether(root: string, files: readonly string[]): Promise<O
   return metafile.outputs;
 }
 
-/** The chunks that an output imports, directly or not; `late` adds what it loads by `import()`. */
+/** The chunks that an output imports, directly or indirectly. `late` adds dynamic imports. */
 function importedBy(outputs: Outputs, output: string, { late }: { late: boolean }): string[] {
   const found = new Set([output]);
   for (const path of found) {
@@ -114,7 +111,7 @@ function functionSettings(source: string, file: string) {
   };
 }
 
-/** The platform reads a function's `config` without running it, so it has to be literal. */
+/** The platform reads `config` without running the function, so it must be a literal. */
 function maxDuration(source: string, file: string): { maxDuration?: number } {
   if (!/^\s*export const config\b/m.test(source)) return {};
   const seconds = /^\s*export const config = \{ maxDuration: (\d+) \}/m.exec(source)?.[1];

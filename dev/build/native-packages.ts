@@ -8,15 +8,13 @@ const targets = [
   { architecture: "arm64", suffix: "linux-arm64-gnu" },
 ] as const;
 
-/** Get a package that is not installed here into a folder; rejects when that cannot be done. */
+/** Downloads a package that is not installed here into a folder. */
 export type FetchPackage = (name: string, version: string, folder: string) => Promise<void>;
 
 /**
- * Collect a native package as it has to stand in a function's `node_modules`, whatever machine builds:
- * its loader and its binaries for Linux with glibc on x64 and arm64.
- *
- * Binaries of another machine come from npm once and are kept in `node_modules/.cache`. Resolves to
- * the architectures that could not be had; throws when x64, the platform's own, is one of them.
+ * Collect the loader of a native package and its binaries for Linux with glibc, on any build machine.
+ * Binaries for another machine are downloaded from npm once and cached in `node_modules/.cache`.
+ * Returns the architectures without a binary; throws if x64, which the platform uses, is missing.
  */
 export async function collectNativePackage(
   root: string,
@@ -41,7 +39,7 @@ export async function collectNativePackage(
   return { folders, missing };
 }
 
-/** Copy what runs of the collected packages: no documentation, no types. */
+/** Copy the packages without documentation and types. */
 export async function installPackages(
   folders: readonly { name: string; path: string }[],
   target: string,
@@ -87,7 +85,7 @@ async function readPackage(
 
 const fetchFromNpm: FetchPackage = async (name, version, folder) => {
   await writeFile(join(folder, "package.json"), "{}");
-  // `--force`: npm refuses a package for another machine without it.
+  // npm needs `--force` for a package for another machine.
   const options = ["--force", "--ignore-scripts", "--no-save", "--no-audit", "--no-fund"];
   await promisify(execFile)(
     "npm",

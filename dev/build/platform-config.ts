@@ -1,7 +1,6 @@
 import { parse } from "node:path";
 import type { Cron } from "../../lib/self-hosted/clock.js";
 
-/** The settings of vercel.json that the build carries over. */
 export interface ProjectSettings {
   crons: Cron[];
 }
@@ -14,22 +13,19 @@ interface PlatformRoute {
   check?: boolean;
 }
 
-const carried = new Set(["$schema", "buildCommand", "outputDirectory", "framework", "crons"]);
+const supported = new Set(["$schema", "buildCommand", "outputDirectory", "framework", "crons"]);
 
-/** Read vercel.json. Throws on a setting that this build would drop without a word. */
+/** Read vercel.json. Throws if it has a setting that this build does not support. */
 export function readProjectSettings(text: string): ProjectSettings {
   const settings: Record<string, unknown> = JSON.parse(text);
-  const unknown = Object.keys(settings).filter((name) => !carried.has(name));
+  const unknown = Object.keys(settings).filter((name) => !supported.has(name));
   if (unknown.length > 0) {
-    throw new Error(`The build does not carry over ${unknown.join(", ")} of vercel.json.`);
+    throw new Error(`The build does not support ${unknown.join(", ")} of vercel.json.`);
   }
   return { crons: (settings.crons as ProjectSettings["crons"] | undefined) ?? [] };
 }
 
-/**
- * The `config.json` of the Build Output API, as the platform's own builder writes it for function
- * files in the order of their precedence.
- */
+/** `config.json` of the Build Output API, as `vercel build` writes it. `files` are in order of precedence. */
 export function platformConfig(files: readonly string[], { crons }: ProjectSettings) {
   const rewrites = files.filter((file) => file.includes("[")).map(rewriteTo);
   const extensions = [...new Set(files.map((file) => parse(file).ext.slice(1)))];

@@ -3,13 +3,10 @@ import { join } from "node:path";
 import { build } from "esbuild";
 import { bundleOptions } from "./bundle.js";
 
-/** What PGlite reads from beside its own file. */
+/** PGlite reads these files from its own folder. */
 const postgresFiles = ["pglite.wasm", "pglite.data", "initdb.wasm"];
 
-/**
- * Bundle what runs beside the functions where there is no platform: the server, the migration command
- * and the embedded stores, with their drivers, so that a container needs no `node_modules`.
- */
+/** Bundle the self-hosted server, the migration command and the embedded stores, without `node_modules`. */
 export async function buildSelfHosted(root: string): Promise<void> {
   const outdir = join(root, ".vercel/self-hosted");
   await rm(outdir, { recursive: true, force: true });
@@ -22,7 +19,7 @@ export async function buildSelfHosted(root: string): Promise<void> {
   ];
   await build({
     ...bundleOptions(entries, outdir),
-    // pg asks for its optional native driver inside of a try block.
+    // An optional driver that pg requires in a try block.
     external: ["pg-native"],
     absWorkingDir: root,
   });

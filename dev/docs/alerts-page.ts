@@ -1,7 +1,7 @@
 import type { Condition, Counted, Rule, Where } from "../../lib/alerts/rule.js";
 import { rules, runbookSlug } from "../../lib/alerts/rules.js";
 
-/** docs/alerts.md: what each alert means, in words. */
+/** docs/alerts.md: the conditions of the alerts in words. */
 export function alertsPage(): string {
   const rows = rules.map((rule: Rule) => [
     `[${rule.name}](runbooks/${runbookSlug(rule.name)}.md)`,
@@ -52,7 +52,7 @@ function inWords(condition: Condition): string {
   }
 }
 
-/** `told` is what the sentence has said before. */
+/** `told` has the labels that the sentence has named before. */
 function named({ metric, where = {}, slowerThanSeconds }: Counted, told: Where = {}): string {
   const narrowed = Object.entries(where)
     .filter(([label, match]) => told[label] !== match)
@@ -64,7 +64,7 @@ function named({ metric, where = {}, slowerThanSeconds }: Counted, told: Where =
   return `\`${metric}\`${only && ` (${only})`}`;
 }
 
-/** Padded, as the formatter lays tables out. */
+/** With padded columns. */
 function table(head: string[], rows: string[][]): string {
   const cells = [head, ...rows].map((row) => row.map((cell) => cell.replaceAll("|", "\\|")));
   const widths = head.map((_, at) => Math.max(...cells.map((row) => row[at]?.length ?? 0)));

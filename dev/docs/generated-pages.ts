@@ -4,7 +4,7 @@ import { alertFile, inhibitFile } from "../prometheus/alert-file.js";
 import { dashboardFile } from "../prometheus/dashboard.js";
 import { alertsPage } from "./alerts-page.js";
 
-/** What the generated pages are to say, by path. */
+/** The texts of the generated pages by path. */
 export function generatedPages(): Record<string, string> {
   return {
     "docs/alerts.md": alertsPage(),
@@ -15,7 +15,7 @@ export function generatedPages(): Record<string, string> {
   };
 }
 
-/** A page with what stands between `<!-- name -->` and `<!-- /name -->` made anew. */
+/** Replace the text between `<!-- name -->` and `<!-- /name -->`. */
 function withTables(path: string, tables: Record<string, string>): string {
   let text = readFileSync(path, "utf8");
   for (const [name, table] of Object.entries(tables)) {

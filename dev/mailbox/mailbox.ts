@@ -1,6 +1,5 @@
 import { randomUUID } from "node:crypto";
 
-/** A mail as it was handed in. */
 export interface ReceivedMail {
   id: string;
   at: Date;
@@ -13,7 +12,7 @@ export interface ReceivedMail {
 
 const mailsMax = 500;
 
-/** The mails that were taken, in memory; of too many the oldest are forgotten. */
+/** The newest mails, in memory. */
 export class Mailbox {
   readonly #mails: ReceivedMail[] = [];
 
@@ -24,7 +23,7 @@ export class Mailbox {
     return received;
   }
 
-  /** The newest first. */
+  /** Newest first. */
   list(): readonly ReceivedMail[] {
     return this.#mails;
   }

@@ -5,17 +5,14 @@ import { mailboxPage, mailboxPath } from "./page.js";
 import { startResendEndpoint } from "./resend-endpoint.js";
 
 export interface OpenMailbox {
-  /** False where the environment names a key of the real provider. */
+  /** False if the environment has a key of the real provider. */
   isUsed: boolean;
-  /** The routes with the mailbox's own, which change only when those do. */
+  /** Adds the routes of the mailbox. The array changes only if `routes` does. */
   withPage(routes: () => readonly Route[]): () => readonly Route[];
   close(): Promise<void>;
 }
 
-/**
- * Point mail at a mailbox of this process, unless the environment names a key of the real provider. To
- * be called before the environment is read.
- */
+/** Use a local mailbox unless the environment has a key. Call this before the environment is read. */
 export async function openMailbox(): Promise<OpenMailbox> {
   if (process.env.RESEND_API_KEY?.trim()) {
     return { isUsed: false, withPage: (routes) => routes, close: async () => {} };

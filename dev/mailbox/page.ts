@@ -2,7 +2,7 @@ import type { Mailbox, ReceivedMail } from "./mailbox.js";
 
 export const mailboxPath = "/mailbox";
 
-/** The mailbox for a browser: `/mailbox` lists the mails, `/mailbox/<id>` shows one's HTML. */
+/** `/mailbox` lists the mails. `/mailbox/<id>` shows the HTML of one. */
 export function mailboxPage(mailbox: Mailbox): (request: Request) => Response {
   return (request) => {
     if (request.method !== "GET" && request.method !== "HEAD") {
@@ -11,8 +11,8 @@ export function mailboxPage(mailbox: Mailbox): (request: Request) => Response {
     const id = new URL(request.url).pathname.replace(/\/$/, "").slice(mailboxPath.length + 1);
     if (id === "") return page(200, listOf(mailbox.list()));
     const mail = mailbox.find(id);
-    // A mail's own HTML is shown as a reader would: no script, nothing from elsewhere.
-    return mail ? page(200, mail.html) : page(404, "<p>There is no such mail.</p>");
+    // As in a mail program, the HTML runs no script and loads nothing from other hosts.
+    return mail ? page(200, mail.html) : page(404, "<p>Mail not found.</p>");
   };
 }
 
@@ -46,7 +46,7 @@ function listOf(mails: readonly ReceivedMail[]): string {
 </head>
 <body>
 <h1>Mailbox</h1>
-<p>What this server would have sent, the newest first. Load the page again to see more.</p>
+<p>The mails that this server did not send, newest first. Reload the page to see new ones.</p>
 ${articles || "<p>There is no mail yet.</p>"}
 </body>
 </html>

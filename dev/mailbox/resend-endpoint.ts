@@ -4,12 +4,12 @@ import { faultsOnDemand, listenLocally } from "../stand-in.js";
 import { Mailbox } from "./mailbox.js";
 import { createResendProtocol, type ResendReply, resendError } from "./resend-protocol.js";
 
-/** What befalls the next `times` requests (all of them when it is left out). */
+/** A fault for the next `times` requests (default: all). */
 export type MailFault = { times?: number } & (
   | { kind: "rate-limit"; retryAfterSeconds: number }
   | { kind: "error"; status: number }
   | { kind: "latency"; ms: number }
-  /** The mail is taken, but the sender is not told. */
+  /** The mail is accepted, but the reply is lost. */
   | { kind: "lose-reply" }
   | { kind: "hang" }
 );
@@ -18,13 +18,12 @@ export interface ResendEndpoint {
   url: string;
   apiKey: string;
   mailbox: Mailbox;
-  /** How many requests have arrived. */
   requests(): number;
   fail(fault: MailFault | null): void;
   close(): Promise<void>;
 }
 
-/** Serve Resend's API over a mailbox, on a free port of this machine. */
+/** Serve Resend's API with a local mailbox on a free local port. */
 export async function startResendEndpoint(apiKey: string): Promise<ResendEndpoint> {
   const mailbox = new Mailbox();
   const answer = createResendProtocol(mailbox, apiKey);
@@ -49,7 +48,7 @@ export async function startResendEndpoint(apiKey: string): Promise<ResendEndpoin
         idempotencyKey: key === undefined ? undefined : String(key),
         body: await readText(request),
       },
-      () => befall(now),
+      () => faultReply(now),
     );
     if (now?.kind === "lose-reply") {
       response.socket?.resetAndDestroy();
@@ -68,7 +67,7 @@ export async function startResendEndpoint(apiKey: string): Promise<ResendEndpoin
   };
 }
 
-async function befall(fault: MailFault | null): Promise<ResendReply | undefined> {
+async function faultReply(fault: MailFault | null): Promise<ResendReply | undefined> {
   switch (fault?.kind) {
     case "latency":
       await sleep(fault.ms);

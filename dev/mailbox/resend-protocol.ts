@@ -17,7 +17,7 @@ export interface ResendReply {
 
 interface Sent {
   body: string;
-  /** Undefined while the first request is under way. */
+  /** Undefined while the first request is in progress. */
   id?: string;
 }
 
@@ -25,8 +25,8 @@ const keyCharactersMax = 256;
 const recipientsMax = 50;
 
 /**
- * Resend's `POST /emails`, its errors included (resend.com/docs/api-reference/errors), with a mailbox
- * in place of the post. `work` is what takes time or fails while a request is under way.
+ * Resend's `POST /emails` with its errors (resend.com/docs/api-reference/errors). `work` can delay a request
+ * or make it fail.
  */
 export function createResendProtocol(mailbox: Mailbox, apiKey: string) {
   const sentByKey = new Map<string, Sent>();
@@ -44,7 +44,7 @@ export function createResendProtocol(mailbox: Mailbox, apiKey: string) {
     if (key !== undefined) sentByKey.set(key, sent);
     const failed = await work();
     if (failed) {
-      // Nothing was sent, so that the same key may try again.
+      // No mail was sent, so the key can be used again.
       if (key !== undefined) sentByKey.delete(key);
       return failed;
     }

@@ -7,7 +7,7 @@ import { expressionOf, type RecordingRule, scraped, scrapedLabel } from "./expre
 const made =
   "# Made from lib/alerts/rules.ts by `npm run docs:write`; a test holds the two equal.\n";
 
-/** docs/prometheus/alerts.yml: the rules of our own evaluator, for a Prometheus. */
+/** docs/prometheus/alerts.yml: the rules of our evaluator in PromQL. */
 export function alertFile(): string {
   const group = { name: "linguamate", interval: "1m", rules: [scraped, ...rules.flatMap(rulesOf)] };
   return `${made}${stringify({ groups: [group] }, { lineWidth: 0 })}`;
@@ -30,12 +30,12 @@ interface AlertRule {
   expr: string;
   for: string;
   keep_firing_for: string;
-  /** `notify` is the channel; a label of that name is taken by what some alerts are about. */
+  /** `notify` is the channel: some alerts already have a label `channel`. */
   labels: { priority: Priority; notify: string };
   annotations: { summary: string; runbook_url: string };
 }
 
-/** What a rule counts, the rule, and one more where it escalates. */
+/** The recording rules of a rule, its alert, and the alert of its escalation. */
 function rulesOf(rule: Rule): (RecordingRule | AlertRule)[] {
   const { records } = expressionOf(rule);
   const { escalates } = rule;
@@ -58,13 +58,13 @@ function alertRule(rule: Rule, times?: number): AlertRule {
   };
 }
 
-/** The rule's sentence, with what stands for the value of its label. */
+/** `told` renders the value of the rule's label. */
 export function summaryOf({ summary, condition }: Rule, told: (label: string) => string): string {
   const [label] = labelOf(condition);
   return label ? summary.replace("{label}", told(label)) : summary;
 }
 
-/** The label that an alert has besides its job, as a Prometheus names it. */
+/** The label of an alert in addition to `job`, with its name in Prometheus. */
 export function labelOf(condition: Condition): string[] {
   if (condition.kind === "any") return labelOf(condition.of[0] as Condition);
   return "by" in condition && condition.by !== undefined ? [scrapedLabel(condition.by)] : [];

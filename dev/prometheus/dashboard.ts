@@ -3,7 +3,6 @@ import { rules } from "../../lib/alerts/rules.js";
 import { labelOf } from "./alert-file.js";
 import { expressionOf, matchers, scrapedLabel } from "./expression.js";
 
-/** What a panel draws, and the line above which its alert is. */
 interface Drawing {
   expr: string;
   legend: string;
@@ -11,7 +10,7 @@ interface Drawing {
   threshold: number;
 }
 
-/** docs/prometheus/dashboard.json: for a Grafana, how things go, and each rule with its threshold. */
+/** docs/prometheus/dashboard.json: a Grafana dashboard with an overview and a panel per rule. */
 export function dashboardFile(): string {
   const panels = [...overview, ...(rules as readonly Rule[]).map(rulePanel)].map(placed);
   const dashboard = {
@@ -102,7 +101,7 @@ function drawingsOf(rule: Rule, condition: Condition): Drawing[] {
   }
 }
 
-/** The names under which a rule's own counts of its window are recorded. */
+/** The recording rules with the counts of the rule's window. */
 function recorded(rule: Rule): string[] {
   const { records } = expressionOf(rule);
   return records.flatMap(({ record }) => (record.includes(":added") ? [record] : []));

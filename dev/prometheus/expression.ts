@@ -7,26 +7,25 @@ export interface RecordingRule {
 }
 
 export interface Expression {
-  /** What the expression counts, each under a name of its own. */
   records: RecordingRule[];
   expr: string;
 }
 
-/** Every sum is made for each job that scrapes apart: staging must not hide production. */
+/** Sums are per scrape job, so that staging does not hide production. */
 const jobLabel = "job";
 
-/** Prometheus has a label `job` of its own, and renames ours. */
+/** Prometheus renames our label `job`, because it has its own. */
 export function scrapedLabel(label: string): string {
   return label === jobLabel ? `exported_${label}` : label;
 }
 
-/** That there was a scrape. Without one before a window, all that it counts would look new. */
+/** Whether there was a scrape. Without one before a window, every count would look new. */
 export const scraped: RecordingRule = {
   record: "linguamate:scraped",
   expr: `count by (${jobLabel}) (telemetry_events_total)`,
 };
 
-/** A rule's condition in PromQL. `times` replaces a spike's own, for the rule that it escalates to. */
+/** A rule's condition in PromQL. `times` replaces the factor of a spike, for its escalation. */
 export function expressionOf({ name, condition }: Rule, times?: number): Expression {
   const records: RecordingRule[] = [];
   const counted: CountedAs = (as, of, minutes, by) => {
@@ -41,7 +40,7 @@ export function expressionOf({ name, condition }: Rule, times?: number): Express
   return { expr: expression(condition, counted, times), records };
 }
 
-/** Has something counted, and returns its name. */
+/** Adds recording rules and returns the name of the count. */
 type CountedAs = (as: string, of: Counted, minutes: number, by?: string) => string;
 
 type Of<Kind> = Extract<Condition, { kind: Kind }>;
@@ -80,7 +79,7 @@ function spike({ of, countMin, times, meanHours, windowMinutes }: Of<"spike">, c
 function gauge({ metric, where, compare, value, inARow = 1, by }: Of<"gauge">): string {
   const highest = `max by (${labels(by)}) (${metric}${matchers(where)})`;
   if (inARow === 1) return `${highest} ${compare} ${value}`;
-  // Just short of so many minutes: as many steps, whether or not the range's left end belongs to it.
+  // 1 s less than the minutes: the same number of steps whether the range includes its start or not.
   const range = `${highest}[${inARow * 60 - 1}s:1m]`;
   return `(min_over_time(${range}) ${compare} ${value} and count_over_time(${range}) >= ${inARow})`;
 }
@@ -98,10 +97,7 @@ function totalOf(of: Counted, by: string | undefined): string {
   return `${sum(series(of))} - ${sum(fast)}`;
 }
 
-/**
- * What a total grew by. It is kept in Postgres and never begins again, so the difference is exact, and
- * what is new counts from 0, which `increase` would not see.
- */
+/** Totals never restart, so the difference is exact. Unlike `increase`, it counts a new series from 0. */
 function addedTo(total: string, minutes: number): string {
   return `(${total} - (${total} offset ${minutes}m or 0 * ${total})) and on (${jobLabel}) ${scraped.record} offset ${minutes}m`;
 }
@@ -115,7 +111,6 @@ function labels(by: string | undefined): string {
   return by === undefined ? jobLabel : `${jobLabel}, ${scrapedLabel(by)}`;
 }
 
-/** The labels that a series must have, as a selector. */
 export function matchers(where: Where = {}, more?: string): string {
   const each = Object.entries(where).map(([label, value]) => {
     const [operator, pattern] = "not" in value ? ["!~", value.not] : ["=~", value.matches];

@@ -6,14 +6,14 @@ import { type BuildFailure, build, formatMessages } from "esbuild";
 import type { LoadedFunction } from "../../lib/self-hosted/server/invocation.js";
 import { bundleOptions } from "../build/bundle.js";
 
-/** One function of `api/` as its source stood at one moment. */
+/** One build of one function of `api/`. */
 export class FunctionBuild {
   readonly loaded: Promise<LoadedFunction>;
-  /** The absolute paths of the project's files that it was made of, once it is built. */
+  /** The absolute paths of the project's files in this build, once it is built. */
   inputs: readonly string[] = [];
   #isBroken = false;
 
-  /** Never rejects: a source that cannot be built or run is a function that answers so. */
+  /** Never rejects: a function that cannot be built or loaded answers 500 with the error. */
   constructor(
     private readonly root: string,
     private readonly file: string,
@@ -27,19 +27,19 @@ export class FunctionBuild {
     });
   }
 
-  /** Do these files make it stale? What a broken build misses is unknown: any file may be the one. */
+  /** Any file may repair a broken build, because its missing imports are unknown. */
   dependsOn(paths: ReadonlySet<string>): boolean {
     return this.#isBroken || this.inputs.some((input) => paths.has(input));
   }
 
   async #load(): Promise<LoadedFunction> {
-    // A new name each time: a module that was imported once stays what it was.
+    // A new name each time, because Node.js caches modules by URL.
     const name = randomUUID();
     const outdir = resolve(this.root, ".local/functions");
     const { metafile } = await build({
       ...bundleOptions([{ in: resolve(this.root, this.file), out: name }], outdir),
       absWorkingDir: this.root,
-      // Loaded once for all functions: with its packages in it, each bundle takes 50 MB.
+      // Packages are loaded once for all functions. Bundled, they take 50 MB per function.
       packages: "external",
       metafile: true,
       sourcemap: "inline",

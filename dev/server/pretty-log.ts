@@ -2,7 +2,6 @@ import process from "node:process";
 import pretty from "pino-pretty";
 import { logLevels } from "../../lib/env.js";
 
-/** Log lines for people, on stdout. */
 export function prettyLog(): { write(line: string): void } {
   return pretty({
     sync: true,

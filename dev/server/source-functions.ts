@@ -7,17 +7,12 @@ import type { Route } from "../../lib/self-hosted/server/server.js";
 import { FunctionBuild } from "./function-build.js";
 
 export interface SourceFunctions {
-  /** Another array after a file has come or gone. */
+  /** A new array after a file was added or removed. */
   routes(): readonly Route[];
   close(): Promise<void>;
 }
 
-/**
- * Serve the functions of a project's `api/` from their sources.
- *
- * Each is built when it is first asked for and again when something that it imports changes; new files
- * become routes. What goes wrong is printed, and answered by that one route.
- */
+/** Build each function of `api/` at its first request, and again when one of its imports changes. */
 export async function watchFunctions(
   root: string,
   print: (text: string) => void,

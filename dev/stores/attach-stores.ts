@@ -3,7 +3,7 @@ import { type AttachedStores, attachStores } from "../../lib/self-hosted/embedde
 
 const program = [resolve("dev/run.mjs"), "stores"];
 
-/** Hold the embedded stores of a directory, owned by a process that runs from source. */
+/** Attach to the embedded stores of a directory. Their process runs from source. */
 export function attachFromSource(
   options: { directory?: string; fresh?: boolean } = {},
 ): Promise<AttachedStores> {

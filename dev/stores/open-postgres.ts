@@ -8,17 +8,14 @@ import { startNeonEndpoint } from "../../lib/self-hosted/embedded-stores/neon-en
 
 export interface OpenPostgres {
   transport: Platform["postgres"];
-  /** For people: what and where, without the password. */
+  /** Shown at start. Without the password. */
   description: string;
-  /** On this machine, so that a development server may migrate and seed it unasked. */
+  /** True on this machine: a development server migrates and seeds it automatically. */
   isLocal: boolean;
   close(): Promise<void>;
 }
 
-/**
- * The Postgres that `databaseUrl` names, else the embedded one. Neon is spoken to directly, any other
- * through our own endpoint, so that the client and its transport are production's.
- */
+/** Any Postgres but Neon gets our endpoint in front, so that client and transport are those of production. */
 export async function openPostgres(
   databaseUrl: string | undefined,
   timeoutMs: number,

@@ -8,17 +8,14 @@ import { openRealRedis } from "./real-redis.js";
 
 export interface OpenRedis {
   transport: Requester;
-  /** For people: what and where, without the password. */
+  /** Shown at start. Without the password. */
   description: string;
-  /** The arguments with which `redis-cli` reaches it, where it can. */
+  /** For `redis-cli`, if it can connect. */
   cliArguments: string | undefined;
   close(): Promise<void>;
 }
 
-/**
- * The Redis that `REDIS_URL` names, else Upstash, else the embedded one. A server of one's own is
- * reached through our endpoint, so that the client and its transport are production's.
- */
+/** `REDIS_URL` gets our endpoint in front, so that client and transport are those of production. */
 export async function openRedis(
   { redisUrl, upstash }: Env["stores"],
   timeoutMs: number,

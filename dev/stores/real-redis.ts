@@ -2,7 +2,7 @@ import { Redis } from "ioredis";
 import { redisConnection } from "../../lib/platform/redis-transport/connection.js";
 import type { RedisBackend } from "../../lib/platform/redis-transport/upstash-protocol.js";
 
-/** A backend over any `redis://` or `rediss://` server. Rejects when it cannot be reached now. */
+/** Rejects if the server cannot be reached now. */
 export async function openRealRedis(url: string): Promise<RedisBackend> {
   const redis = new Redis(url, {
     lazyConnect: true,

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { faultsOnDemand, listenLocally } from "../stand-in.js";
 import { answerToolkit, type ToolkitReply, type ToolkitRequest } from "./toolkit-protocol.js";
 
-/** What befalls the next `times` requests (all of them when it is left out). */
+/** A fault for the next `times` requests (default: all). */
 export type ToolkitFault = { times?: number } & (
   | { kind: "status"; status: number; retryAfterSeconds?: number }
   | { kind: "latency"; ms: number }
@@ -13,13 +13,12 @@ export type ToolkitFault = { times?: number } & (
 export interface ToolkitEndpoint {
   url: string;
   apiKey: string;
-  /** What has arrived. */
   requests: ToolkitRequest[];
   fail(fault: ToolkitFault | null): void;
   close(): Promise<void>;
 }
 
-/** Serve a stand-in of the toolkit on a free port of this machine. Closed, it refuses connections. */
+/** Serve a stand-in for the toolkit on a free local port. After `close` it refuses connections. */
 export async function startToolkitEndpoint(apiKey: string): Promise<ToolkitEndpoint> {
   const answer = answerToolkit(apiKey);
   const requests: ToolkitRequest[] = [];

@@ -18,10 +18,7 @@ const audioBytesMax = 4 * 1024 * 1024;
 const secondsMax = 61;
 const audioTypes = /^audio\/(webm|ogg|mp4|mpeg|wav|aac|3gpp)$/;
 
-/**
- * The toolkit's calls: bearer, bodies and errors as the real one's, and answers that are made from what
- * was sent alone, so that the same question has the same answer.
- */
+/** The toolkit's protocol. The answers depend only on the request, so they can be repeated. */
 export function answerToolkit(apiKey: string) {
   return async (request: ToolkitRequest): Promise<ToolkitReply> => {
     const { method, path, headers } = request;
@@ -63,10 +60,10 @@ async function transcribe({ headers, body }: ToolkitRequest): Promise<ToolkitRep
   const seconds = await secondsOf(bytes, audio.type);
   if (seconds === null) return failure(415, "audio unreadable");
   if (seconds > secondsMax) return failure(422, "audio too long");
-  return { status: 200, body: heard(bytes, seconds, form) };
+  return { status: 200, body: transcriptOf(bytes, seconds, form) };
 }
 
-/** By the file's own headers; 0 where they do not say. */
+/** 0 if the headers of the file do not contain it. */
 async function secondsOf(bytes: Uint8Array, mimeType: string): Promise<number | null> {
   const fileInfo = { mimeType, size: bytes.byteLength };
   try {
@@ -77,8 +74,8 @@ async function secondsOf(bytes: Uint8Array, mimeType: string): Promise<number | 
   }
 }
 
-/** Words that stand for the sound's bytes: nothing is understood. */
-function heard(bytes: Uint8Array, seconds: number, form: FormData) {
+/** The words are made from a hash of the audio. */
+function transcriptOf(bytes: Uint8Array, seconds: number, form: FormData) {
   const digest = createHash("sha256").update(bytes).digest("hex");
   const words = [0, 1, 2].map((at) => `sound-${digest.slice(at * 4, at * 4 + 4)}`);
   const others = Number(form.get("alternatives") ?? 0);
@@ -112,7 +109,7 @@ function lastMessage(body: Record<string, unknown> | null): string | null {
   return isObject(last) && typeof last.content === "string" ? last.content : null;
 }
 
-/** The least that fits a JSON Schema, with what was said in place of texts. */
+/** A minimal value for a JSON Schema, with `said` as each string. */
 function example(schema: Record<string, unknown>, said: string): unknown {
   if (Array.isArray(schema.enum)) return schema.enum[0];
   if ("const" in schema) return schema.const;

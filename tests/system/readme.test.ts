@@ -1,38 +1,77 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
 
-const readme = () => readFileSync("README.md", "utf8");
 const { scripts } = JSON.parse(readFileSync("package.json", "utf8")) as {
   scripts: Record<string, string>;
 };
-/** What a run makes, and what a reader makes. */
+/** Made by a command or by the reader, so not in the repository. */
 const made = [".env", ".local", ".vercel", "node_modules", "coverage"];
+/** Stand for many names. */
+const placeholders = ["drizzle/NNNN_name.sql"];
+const docs = readdirSync("docs", { recursive: true, encoding: "utf8" })
+  .filter((file) => file.endsWith(".md"))
+  .map((file) => join("docs", file));
+const pages = ["README.md", ...docs];
+const read = (file: string) => readFileSync(file, "utf8");
 
 describe("README.md", () => {
+  it("can be read in ten minutes", () => {
+    expect(read("README.md").split("\n").length).toBeLessThanOrEqual(120);
+  });
+
+  it("names scripts and paths", () => {
+    expect(scriptsIn(read("README.md"))).not.toEqual([]);
+    expect(pathsIn("README.md")).not.toEqual([]);
+  });
+
+  it("leads to every page of docs/", () => {
+    const links = linksIn("README.md");
+    const linked = pages.filter((page) => links.includes(page) || links.includes(dirname(page)));
+    const indexes = linked.flatMap((page) => linksIn(page));
+    const missing = docs.filter((page) => !linked.includes(page) && !indexes.includes(page));
+    expect(missing).toEqual([]);
+  });
+});
+
+describe.each(pages)("%s", (page) => {
   it("names only scripts that exist", () => {
-    const named = [...readme().matchAll(/\b(?:npm|bun) run ([\w:-]+)/g)].map(([, name]) => name);
-    expect(named).not.toEqual([]);
-    expect(named.filter((name) => !(name && name in scripts))).toEqual([]);
+    expect(scriptsIn(read(page)).filter((name) => !(name in scripts))).toEqual([]);
   });
 
   it("names only files and folders that exist", () => {
-    const paths = pathsIn(readme());
-    expect(paths).not.toEqual([]);
-    expect(paths.filter((path) => !existsSync(path))).toEqual([]);
+    expect(pathsIn(page).filter((path) => !existsSync(path))).toEqual([]);
   });
 
+  it("links only to headings that exist", () => {
+    const missing = [...read(page).matchAll(/\]\((?!\w+:)([^)#\s]*)#([^)\s]+)\)/g)].filter(
+      ([, file, heading]) =>
+        !headingsOf(file ? join(dirname(page), file) : page).includes(heading ?? ""),
+    );
+    expect(missing.map(([link]) => link)).toEqual([]);
+  });
+});
+
+describe("docs/api.md", () => {
   it("has a line for every call of accounts, and for no other", () => {
-    const named = [...readme().matchAll(/^\| `([A-Z]+ \/api\/[^`]+)`/gm)].map(([, call]) => call);
-    expect(named.sort()).toEqual([...callsIn("api/auth"), ...callsIn("api/user")].sort());
+    const named = [...read("docs/api.md").matchAll(/^\| `([A-Z]+ \/api\/[^`]+)`/gm)];
+    const calls = named.map(([, call]) => call);
+    expect(calls.sort()).toEqual([...callsIn("api/auth"), ...callsIn("api/user")].sort());
   });
 });
 
 describe("docs/decisions/README.md", () => {
-  it("lists every decision", () => {
-    const index = readFileSync("docs/decisions/README.md", "utf8");
-    const listed = [...index.matchAll(/\]\((.+?)\)/g)].map(([, file]) => file);
-    const pages = readdirSync("docs/decisions").filter((file) => file !== "README.md");
-    expect(listed).toEqual(pages.sort());
+  it("lists every decision with its title", () => {
+    const index = read("docs/decisions/README.md").replaceAll("\n  ", " ");
+    const listed = [...index.matchAll(/^- \[(\d+)\]\((.+?)\) (.+)$/gm)].map(([, , file, title]) => [
+      file,
+      title,
+    ]);
+    const decisions = readdirSync("docs/decisions").filter((file) => file !== "README.md");
+    const titles = decisions
+      .sort()
+      .map((file) => [file, /^# (.+)/.exec(read(`docs/decisions/${file}`))?.[1]]);
+    expect(listed).toEqual(titles);
   });
 });
 
@@ -42,20 +81,46 @@ function callsIn(folder: string): string[] {
   return files
     .filter((file) => file.endsWith(".ts"))
     .flatMap((file) => {
-      const source = readFileSync(`${folder}/${file}`, "utf8");
+      const source = read(`${folder}/${file}`);
       const [, path, methods] = /route\("([^"]+)", \{ ([A-Z, ]+) \}\)/.exec(source) ?? [];
       return (methods ?? file).split(", ").map((method) => `${method} ${path}`);
     });
 }
 
-/** The targets of relative links, and code that looks like a path of the project or a file at its top. */
-function pathsIn(text: string): string[] {
-  const links = [...text.matchAll(/\]\((?!\w+:|#)([^)#\s]+)[^)]*\)/g)].map(([, target]) => target);
-  const code = [...text.matchAll(/`([^`\s]+)`/g)].map(([, words]) => words);
+function scriptsIn(text: string): string[] {
+  return [...text.matchAll(/\b(?:npm|bun) run (?:--silent )?([a-z][\w:-]*)/g)].map(
+    ([, name = ""]) => name,
+  );
+}
+
+/** The targets of a page's relative links, from the top of the project. */
+function linksIn(page: string): string[] {
+  return [...read(page).matchAll(/\]\((?!\w+:|#)([^)#\s]+)[^)]*\)/g)].map(([, target = ""]) =>
+    join(dirname(page), target),
+  );
+}
+
+/** The links of a page, and code that looks like a path of the project or a file at its top or beside the page. */
+function pathsIn(page: string): string[] {
+  const code = [...read(page).matchAll(/`([^`\s]+)`/g)].map(([, words = ""]) => words);
   const folders = "api|lib|drizzle|tests|dev|docs|public|\\.ci|\\.github";
-  const isPath = new RegExp(`^(\\./)?((${folders})/[\\w./\\[\\]*-]*|[\\w.-]+\\.(json|md|yml|ts))$`);
-  return [...links, ...code.filter((words) => words !== undefined && isPath.test(words))]
-    .filter((path) => path !== undefined)
+  const isPath = new RegExp(
+    `^(\\./)?((${folders})/[\\w./\\[\\]*-]*|[\\w.-]+\\.(json|md|ya?ml|ts))$`,
+  );
+  const named = code
+    .filter((words) => isPath.test(words))
     .map((path) => path.replace(/^\.\//, ""))
-    .filter((path) => !path.includes("*") && !made.some((name) => path.startsWith(name)));
+    .filter((path) => !path.includes("*") && !placeholders.includes(path))
+    .map((path) => (existsSync(join(dirname(page), path)) ? join(dirname(page), path) : path));
+  return [...linksIn(page), ...named].filter((path) => !made.some((name) => path.startsWith(name)));
+}
+
+/** The anchors of a page's headings, as GitHub makes them. */
+function headingsOf(page: string): string[] {
+  return [...read(page).matchAll(/^#+ (.+)$/gm)].map(([, heading = ""]) =>
+    heading
+      .toLowerCase()
+      .replace(/[^\w\s-]/g, "")
+      .replaceAll(" ", "-"),
+  );
 }
