@@ -8,7 +8,7 @@ import { type Ended, requestEvent } from "../telemetry/request-event.js";
 import { takeOverDrain } from "../telemetry/take-over.js";
 import type { Exchange, Work } from "./exchange.js";
 
-/** Begin on the next turn of the event loop, when the reply is on its way. */
+/** Work after the reply: it starts on the next turn of the event loop. */
 export async function afterReply(
   { ctx, deferred }: Exchange,
   ended: Ended,
@@ -26,15 +26,14 @@ export async function afterReply(
   const isLate = late.externalCalls.length + late.securityEvents.length > 0;
   const toldAll = isLate ? Promise.all([told, toldLate(late)]) : told;
   await takeOverDrain(ctx);
-  // After the other work, which is a part of the trace.
+  // Last, so that the trace includes the other work.
   if (report) await tellSentry(ctx.env, report);
   if (doesRedisLag()) await catchUp(ctx);
-  // Not awaited here: a hundred requests that wait for one batch would be kept in memory whole.
+  // Not awaited here: it would keep every request of a batch in memory.
   return toldAll;
 }
 
 async function doDeferred(deferred: Work[], correlationId: string): Promise<void> {
-  // Work may leave more work, which is another round.
   while (deferred.length > 0) {
     const round = deferred.splice(0).map((work) => work());
     for (const outcome of await Promise.allSettled(round)) {

@@ -23,16 +23,13 @@ const accepted = [
   "If-None-Match",
   "X-Correlation-ID",
   "X-App-Version",
-  // Of a page that is traced; Sentry sends its baggage along, and a preflight that lacks it fails the call.
+  // Sent by a traced page; a preflight that does not allow them fails the call.
   "Traceparent",
   "Sentry-Trace",
   "Baggage",
 ].join(", ");
 
-/**
- * The headers that let a browser's page read the answer: for an exact origin of `CORS_ORIGIN` or the
- * same origin, and for no other (never `*`, never `null`). They belong on error replies too.
- */
+/** CORS headers, also for error replies: only for an origin in `CORS_ORIGIN` and the same origin. */
 export function corsHeaders(request: Request, url: URL, env: Env): Record<string, string> {
   const origin = request.headers.get("origin");
   const always = { Vary: "Origin" };
@@ -44,13 +41,12 @@ export function corsHeaders(request: Request, url: URL, env: Env): Record<string
   };
 }
 
-/** Does the request come from a page of an origin that may not read the answer? */
+/** Whether the request has an `Origin` that may not read the reply. */
 export function isOriginRefused(request: Request, url: URL, env: Env): boolean {
   const origin = request.headers.get("origin");
   return origin !== null && !isAllowed(origin, url, env);
 }
 
-/** What a preflight is answered besides `corsHeaders`. */
 export function preflightHeaders(methods: string): Record<string, string> {
   return {
     "Access-Control-Allow-Methods": methods,
@@ -59,7 +55,7 @@ export function preflightHeaders(methods: string): Record<string, string> {
   };
 }
 
-/** Under a host that is not served, any page could pass for one of the same origin. */
+/** "Same origin" is only safe under a host that is served (DNS rebinding). */
 function isAllowed(origin: string, url: URL, env: Env): boolean {
   const isSameOrigin = origin === url.origin && isHostAllowed(url, env);
   return origin !== "null" && (env.http.corsOrigins.includes(origin) || isSameOrigin);

@@ -1,18 +1,14 @@
 import { createHash } from "node:crypto";
 import { AppError } from "../errors.js";
 
-/** The strong entity tag (RFC 9110, 8.8.3) of a document: its version's number, or a hash of it. */
+/** A strong entity tag (RFC 9110, section 8.8.3). */
 export const etagOf = (version: number | string) => `"${version}"`;
 
-/** The version of a document that has no count of its own: what is told to each caller differently. */
+/** The version of a document that differs per caller. */
 export const digestOf = (document: unknown): string =>
   createHash("sha256").update(JSON.stringify(document)).digest("base64url");
 
-/**
- * The versions that `If-Match` names; `any` for `*`. A weak tag and one that is not ours match nothing.
- * Throws `precondition_required` when there is none: who does not say what they replace might undo
- * what another device did.
- */
+/** The versions in `If-Match`, `any` for `*`; a weak tag matches nothing. Throws `precondition_required`. */
 export function requireIfMatch(headers: Headers): number[] | "any" {
   const given = headers.get("if-match");
   if (given === null) throw new AppError("precondition_required");
@@ -23,7 +19,7 @@ export function requireIfMatch(headers: Headers): number[] | "any" {
   });
 }
 
-/** Whether `If-None-Match` says that the caller has this version already. */
+/** Whether `If-None-Match` names this version. */
 export function isKnown(headers: Headers, version: number | string): boolean {
   const given = headers.get("if-none-match");
   if (given === null) return false;

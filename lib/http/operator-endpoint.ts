@@ -7,14 +7,13 @@ import type { ErrorCode } from "../errors.js";
 import { type Endpoint, endpoint } from "./endpoint.js";
 import type { Result } from "./reply.js";
 
-/** What a change by an operator answers. */
 export const Changed = z.strictObject({
   dryRun: z.boolean(),
-  /** What was done, or would be, in a sentence. */
+  /** A sentence about the change; in a dry run, about the change that would be made. */
   done: z.string(),
-  /** False while Redis has not taken it: then it is recorded, and other instances may not know yet. */
+  /** False while the change is in Postgres only: other instances do not apply it yet. */
   inForce: z.boolean(),
-  /** The command line that takes it back; null where nothing can. */
+  /** The command that undoes it; null when nothing can. */
   undo: z.string().nullable(),
   detail: z.record(z.string(), z.unknown()),
 });
@@ -34,7 +33,6 @@ interface ReadSpec<R extends z.ZodType, Q extends z.ZodType | undefined> {
   }): Promise<z.output<R>>;
 }
 
-/** What operators read. */
 export function operatorRead<R extends z.ZodType, Q extends z.ZodType | undefined = undefined>(
   spec: ReadSpec<R, Q>,
 ): Endpoint {
@@ -56,9 +54,8 @@ export function operatorRead<R extends z.ZodType, Q extends z.ZodType | undefine
 interface ChangeSpec<S extends z.ZodRawShape> {
   summary: string;
   scope: string;
-  /** True where the break-glass token may do it too. */
   breakGlass?: boolean;
-  /** The fields of the body, besides `reason` and `dryRun`. */
+  /** Besides `reason` and `dryRun`. */
   body: S;
   errors?: ErrorCode[];
   change(input: {
@@ -66,16 +63,12 @@ interface ChangeSpec<S extends z.ZodRawShape> {
     operator: Operator;
     body: z.output<z.ZodObject<S>>;
     params: Record<string, string>;
-    /** True where nothing may be changed: tell what would be. */
     dryRun: boolean;
     by: OperatorAct;
   }): Promise<{ done: string; undo: string | null; detail?: Record<string, unknown> }>;
 }
 
-/**
- * Something that operators change: it takes a reason and a dry run, needs a second factor shown within
- * ten minutes, and ends in a SECURITY line. The change itself writes the audit row, in its own batch.
- */
+/** A change by an operator: a reason, a dry run, a recent second factor. `change` writes the audit row itself. */
 export function operatorChange<S extends z.ZodRawShape>(spec: ChangeSpec<S>): Endpoint {
   const { summary, scope, breakGlass = false, body, errors = [], change } = spec;
   return endpoint({

@@ -1,6 +1,6 @@
 import { findAdmission, requireNotBlocked, requireSwitchedOn } from "../admission/admission.js";
 import type { Count, Reservation } from "../rate-limit/count.js";
-import { only } from "../rate-limit/reservation.js";
+import { filterCounts } from "../rate-limit/reservation.js";
 import type { CallerInfo } from "./endpoint.js";
 import type { Call, Exchange } from "./exchange.js";
 import type { Reply } from "./reply.js";
@@ -77,7 +77,7 @@ function callerInfo(
     country: request.headers.get("x-vercel-ip-country") ?? undefined,
     mayMailUnproven: mayMailUnproven(ctx, reserved),
     delayedUntil: delay && new Date(delay.resetsAtMs),
-    reserved: only(reserved, ({ limit }) => limit.keeps !== "requests"),
+    reserved: filterCounts(reserved, ({ limit }) => limit.keeps !== "requests"),
     session: answer?.session ?? null,
     keyState: answer?.keyState ?? "unknown",
     revokeAllBefore: (answer && ctx.gate?.revokeAllBefore) ?? 0,

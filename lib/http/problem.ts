@@ -4,7 +4,7 @@ import { databaseUnavailable, isDatabaseUnavailable } from "../db/failures.js";
 import { AppError, catalogue, type ErrorCode } from "../errors.js";
 import { Reply } from "./reply.js";
 
-/** An error's body: RFC 9457, with a stable `code` that clients switch on. */
+/** The body of an error (RFC 9457). Clients switch on `code`. */
 export const Problem = z.strictObject({
   type: z.string(),
   title: z.string(),
@@ -18,7 +18,7 @@ export const Problem = z.strictObject({
     .optional(),
 });
 
-/** Whatever was thrown, as an error that callers may see. Anything unexpected is a bare 500. */
+/** Any error as one that callers may see. An unexpected one becomes `internal_error`. */
 export function toAppError(error: unknown): AppError {
   if (error instanceof AppError) return error;
   if (isDatabaseUnavailable(error)) return databaseUnavailable(error);
@@ -47,7 +47,7 @@ export function problemReply(error: AppError, correlationId: string): Reply {
   });
 }
 
-/** What is missing or wrong is no token. */
+/** These do not concern a token. */
 const withoutToken: ErrorCode[] = [
   "token_missing",
   "invalid_credentials",
@@ -55,7 +55,7 @@ const withoutToken: ErrorCode[] = [
   "otp_invalid",
 ];
 
-/** RFC 6750, section 3: an error is named only to a caller who showed a token. */
+/** RFC 6750, section 3: the challenge names an error only when a token was sent. */
 function challenge(code: ErrorCode): string {
   return withoutToken.includes(code)
     ? 'Bearer realm="linguamate"'

@@ -1,9 +1,8 @@
 import type * as z from "zod";
 
-/** The body of one declared reply: its schema, or null for none. */
+/** The schema of a body, or null for none. */
 export type ReplyBody = z.ZodType | null;
 
-/** A declared reply that is not plain JSON, or that carries headers of its own. */
 export interface ReplyContract {
   body: ReplyBody;
   /** `text/…` sends the string that the handler returns. */
@@ -11,7 +10,6 @@ export interface ReplyContract {
   headers?: readonly string[];
 }
 
-/** What an endpoint may reply, by status. */
 export type Replies = Readonly<Record<number, ReplyBody | ReplyContract>>;
 
 type Sent<R> = R extends z.ZodType
@@ -23,12 +21,11 @@ type Sent<R> = R extends z.ZodType
 
 type IsUnion<T, U = T> = T extends unknown ? ([U] extends [T] ? false : true) : never;
 
-/** One of the declared statuses with its body. */
 export type ReplyOf<R extends Replies> = {
   [S in keyof R & number]: Reply<S, Sent<R[S]>>;
 }[keyof R & number];
 
-/** What a handler returns: a declared reply, or the bare body where only one status is declared. */
+/** A declared reply, or the bare body where only one status is declared. */
 export type Result<R extends Replies> =
   | ReplyOf<R>
   | (IsUnion<keyof R> extends true ? never : Sent<R[keyof R]>);
@@ -41,12 +38,11 @@ export class Reply<const S extends number = number, B = unknown> {
   ) {}
 }
 
-/** Every declared reply in its long form. */
 export function contractOf(reply: ReplyBody | ReplyContract): ReplyContract {
   return reply !== null && "body" in reply ? reply : { body: reply };
 }
 
-/** The reply to send: a bare body gets the first declared status, and each reply its content type. */
+/** A bare body gets the declared status, and every reply its declared content type. */
 export function replyOf(replies: Replies, result: unknown): Reply {
   const reply =
     result instanceof Reply ? result : new Reply(Number(Object.keys(replies)[0]), result);

@@ -4,7 +4,6 @@ const methods = ["GET", "POST", "PUT", "PATCH", "DELETE"] as const;
 export type Method = (typeof methods)[number];
 export type Endpoints = Partial<Record<Method, Endpoint>>;
 
-/** One URL with its methods. */
 export interface Resource {
   /** The path of its file, such as `/api/user/sessions/:sessionId`. */
   readonly template: string;

@@ -17,19 +17,16 @@ import type { Exchange, Work } from "./exchange.js";
 import { runPipeline } from "./pipeline.js";
 import { problemReply, toAppError } from "./problem.js";
 import type { Reply } from "./reply.js";
+import { reportRefusal, reportUrlAttack } from "./report-attacks.js";
 import type { Endpoints, Resource } from "./resource.js";
 import { securityHeaders } from "./security-headers.js";
-import { watchRefusal, watchRequest } from "./watch.js";
 
-/** A deployed function: what the platform calls, and what tests call. */
+/** A deployed function. */
 export interface Route extends Resource {
   fetch(request: Request): Promise<Response>;
 }
 
-/**
- * One URL with its methods. HEAD is GET without the body, OPTIONS answers by itself, anything else is
- * 405 with `Allow`. `template` repeats the file's path, as `/api/user/sessions/:sessionId`.
- */
+/** One URL with its methods. HEAD is GET without the body. `template` must match the path of the file. */
 export function route(template: string, endpoints: Endpoints): Route {
   const resource: Resource = { template, endpoints };
 
@@ -57,13 +54,13 @@ export function route(template: string, endpoints: Endpoints): Route {
       );
     let error: AppError | undefined;
     let response: Response;
-    watchRequest(exchange);
+    reportUrlAttack(exchange);
     requestBegan();
     try {
       response = respond(await runPipeline(resource, exchange));
     } catch (thrown) {
       error = toAppError(thrown);
-      watchRefusal(ctx, error);
+      reportRefusal(ctx, error);
       response = respond(problemReply(error, ctx.correlationId));
     }
     if (error?.code === "internal_error" || error?.code === "service_unavailable") {
@@ -96,7 +93,7 @@ function open(request: Request, template: string, environment: Env): Exchange {
   let db: Database | undefined;
   const ctx: Context = {
     env: environment,
-    // Reached for only where it is used: liveness must not depend on a store's address.
+    // Created on first use: liveness must not depend on the address of a store.
     get db() {
       db ??= databaseOf({ correlationId, trace });
       return db;
@@ -130,7 +127,7 @@ function responseOf(reply: Reply, headers: Record<string, string>, headOnly: boo
   });
 }
 
-/** Without an environment there is no logger and no policy: say so, and tell the caller nothing. */
+/** A request that cannot be served because the environment is invalid. */
 function misconfigured(error: unknown, correlationId: string): Response {
   const message =
     error instanceof EnvironmentError ? error.message : "The environment is unreadable";

@@ -1,7 +1,7 @@
 import type { Env } from "../env.js";
 import { oncePer } from "../once-per.js";
 
-/** On every reply; a reply that may be cached says so itself. OWASP ASVS 5.0, chapter 3.4. */
+/** On every reply; a cacheable reply overrides `Cache-Control`. Source: OWASP ASVS 5.0, 3.4. */
 export const securityHeaders = oncePer(
   (env: Env): Record<string, string> => ({
     "X-Content-Type-Options": "nosniff",

@@ -3,16 +3,15 @@ import { securityEvent } from "../audit/security-events.js";
 import type { Context } from "../context.js";
 import { AppError } from "../errors.js";
 
-/** A webhook's delivery: `id` stays the same when the sender repeats it. */
+/** `id` is the same for a repeated delivery. */
 export interface WebhookDelivery {
   id: string;
   event: unknown;
 }
 
 /**
- * The event in a body that was signed under `secret` at most five minutes ago (standardwebhooks.com,
- * whose headers Svix names `svix-…`). Throws `webhook_signature_invalid`, also while there is no
- * secret, or `malformed_body`.
+ * The event in a body that was signed with `secret` at most five minutes ago (standardwebhooks.com, Svix).
+ * Throws `webhook_signature_invalid`, also without a secret, and `malformed_body`.
  */
 export function verifiedDelivery(
   ctx: Context,
@@ -24,7 +23,7 @@ export function verifiedDelivery(
   const shown = (name: string) => headers.get(`${prefix}-${name}`) ?? "";
   const id = shown("id");
   try {
-    if (!secret) throw new Error("There is no secret.");
+    if (!secret) throw new Error("No webhook secret is set.");
     const signed = {
       "webhook-id": id,
       "webhook-timestamp": shown("timestamp"),

@@ -47,7 +47,10 @@ export function limitUses({ counts, countedIn }: Reservation): LimitUse[] {
 }
 
 /** The same reservation with only these of its counts. */
-export function only(reservation: Reservation, isKept: (count: Count) => boolean): Reservation {
+export function filterCounts(
+  reservation: Reservation,
+  isKept: (count: Count) => boolean,
+): Reservation {
   return { ...reservation, counts: reservation.counts.filter(isKept) };
 }
 
@@ -57,7 +60,7 @@ export function giveBackLater(
   reservation: Reservation,
   isGivenBack: (count: Count) => boolean,
 ): void {
-  const { counts, countedIn } = only(takeReserved(reservation), isGivenBack);
+  const { counts, countedIn } = filterCounts(takeReserved(reservation), isGivenBack);
   if (counts.length === 0) return;
   ctx.after(async () => {
     uncountLocally(counts);

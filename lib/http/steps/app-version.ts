@@ -1,10 +1,7 @@
 import { AppError } from "../../errors.js";
 import type { Exchange } from "../exchange.js";
 
-/**
- * Throws `upgrade_required` when `X-App-Version` is below `MIN_APP_VERSION`. A request without a version
- * passes.
- */
+/** Throws `upgrade_required` when `X-App-Version` is sent and below `MIN_APP_VERSION`. */
 export function requireSupportedApp({ request, ctx }: Exchange): void {
   const { minAppVersion } = ctx.env.http;
   if (minAppVersion === undefined) return;

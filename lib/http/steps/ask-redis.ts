@@ -25,10 +25,9 @@ import type { Call } from "../exchange.js";
 import type { Counting } from "./limits.js";
 import type { Credential } from "./require-credential.js";
 
-/** What Redis says about a request. */
 export interface RedisAnswer {
   reserved: Reservation;
-  /** The names under which this caller may be blocked. */
+  /** The names by which this caller can be blocked. */
   members: string[];
   /** Those that are blocked; null when Redis cannot say. */
   blocked: string[] | null;

@@ -9,10 +9,7 @@ import { AppError } from "../../errors.js";
 
 const tokenLengthMax = 4096;
 
-/**
- * The claims of the bearer token (RFC 6750), verified without I/O. Throws `token_missing`,
- * `token_invalid` or `token_expired`.
- */
+/** The claims of the bearer token (RFC 6750). Throws `token_missing`, `token_invalid`, `token_expired`. */
 export async function bearerClaims(request: Request, env: Env, now: Date): Promise<AccessClaims> {
   return verifyAccessToken(env, bearerToken(request), now);
 }

@@ -1,14 +1,13 @@
 import { type BodyLimits, bodyLimits } from "../../body-limits.js";
 import { AppError } from "../../errors.js";
 
-/** The functions of `dev:server` have a module scope each, so they count on `globalThis`. */
+/** On `globalThis`, because each function of `dev:server` has its own modules. */
 const slot = Symbol.for("linguamate.unfinishedBodies");
 const shared = globalThis as { [slot]?: { bytes: number } };
 
 /**
- * The bytes of a body, of at most `bytesMax`, counted as they come. Throws `payload_too_large`,
- * `body_timeout`, `service_unavailable` while unfinished bodies hold all the memory that they may, or
- * `malformed_body` where the sender stops half-way.
+ * Read a body of at most `bytesMax` bytes. Throws `payload_too_large`, `body_timeout`, `malformed_body` for
+ * an aborted one, and `service_unavailable` while unfinished bodies use all of their shared memory.
  */
 export async function readBytes(
   request: Request,
@@ -26,7 +25,7 @@ export async function readBytes(
   let length = 0;
   const hold = (next: Uint8Array) => {
     if (unfinished.bytes + next.length - bytes.length > unfinishedBytesMax) {
-      const cause = new Error("Unfinished bodies hold all the memory that they may.");
+      const cause = new Error("Unfinished request bodies use all of their memory budget.");
       const retryAfterSeconds = Math.ceil(silenceMsMax / 1000);
       throw new AppError("service_unavailable", { cause, retryAfterSeconds });
     }
@@ -36,7 +35,7 @@ export async function readBytes(
   let isLate = false;
   const expire = () => {
     isLate = true;
-    // It ends a read that waits.
+    // Ends the pending read.
     reader.cancel().catch(() => {});
   };
   const silence = setTimeout(expire, silenceMsMax);
@@ -51,7 +50,7 @@ export async function readBytes(
       silence.refresh();
       const total = length + value.length;
       if (total > bytesMax) throw new AppError("payload_too_large");
-      // One buffer that grows: thousands of chunks of a byte each would weigh far more than the body.
+      // One growing buffer: a list of one-byte chunks needs far more memory than the body.
       if (length === 0) hold(value);
       else if (total > bytes.length) hold(grown(bytes, Math.min(bytesMax, total * 2)));
       if (length > 0) bytes.set(value, length);

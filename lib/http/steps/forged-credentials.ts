@@ -12,14 +12,11 @@ import { countRefused } from "../../rate-limit/refused-requests.js";
 import { isTrusted } from "../../rate-limit/trusted-address.js";
 
 const policy = "bad-signatures";
-/** An app that repeats a token of a retired secret; more of one session are an attack that names it. */
+/** Repetitions by one app; more with one session ID are an attack. */
 const excusedMax = 10;
 const excusedForMs = 5 * 60_000;
 
-/**
- * Refuse a bad token from an address that has shown too many: throws `rate_limited`, without any I/O.
- * Valid tokens from there never come here.
- */
+/** Throws `rate_limited`, without I/O, for an invalid token from an address that has sent too many. */
 export function requireFewForged(ctx: Context): void {
   const untilMs = localCounts().endOf(refusalKey(ctx), ctx.now.getTime());
   if (untilMs === null || isTrusted(ctx.address, ctx.env)) return;
@@ -28,9 +25,8 @@ export function requireFewForged(ctx: Context): void {
 }
 
 /**
- * Count a bad token against its sender's address after the reply. At the maximum the process remembers the
- * address until the window ends. A token of a live session counts as one of a retired secret: after the
- * secret was changed, a school's apps all show such tokens.
+ * Count an invalid token against its IP address after the reply. A token that names a live session is not
+ * counted: after a change of the secret, every app behind one address sends such a token.
  */
 export function countForgedLater(ctx: Context, named: UnprovenSession | null): void {
   ctx.after(async () => {
@@ -50,7 +46,7 @@ async function isExcused(ctx: Context, named: UnprovenSession): Promise<boolean>
   const nowMs = ctx.now.getTime();
   const shown = localCounts().count(`retired:${named.sessionId}`, nowMs + excusedForMs, nowMs);
   if (shown > excusedMax) return false;
-  // Whoever cannot be looked up is not excused: the hundred are counted also while Postgres is away.
+  // Without Postgres every invalid token is counted.
   return isNamedSessionLive(ctx, named).catch(() => false);
 }
 

@@ -9,7 +9,6 @@ import type { Body } from "./read-body.js";
 import type { Caller } from "./require-caller.js";
 import type { Progress } from "./settle.js";
 
-/** What the steps before it found out. */
 interface Gathered extends Body, Caller {
   query: unknown;
   identity: Identity;

@@ -16,10 +16,7 @@ export function requireAllowedHost(
   if (!anyHost && !isHostAllowed(url, ctx.env)) throw new AppError("host_not_allowed");
 }
 
-/**
- * Whether this host is served: one of `ALLOWED_HOSTS` and its subdomains, the platform's names of the
- * deployment, or loopback. Without `ALLOWED_HOSTS` every host is.
- */
+/** Whether the host is in `ALLOWED_HOSTS` (or a subdomain), a name of the deployment, or loopback. */
 export function isHostAllowed(url: URL, { http }: Env): boolean {
   if (http.allowedHosts.length === 0) return true;
   // A dot at its end makes a name absolute (RFC 1034, section 3.1).

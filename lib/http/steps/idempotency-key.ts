@@ -3,18 +3,12 @@ import type { Context, IdempotencyKey } from "../../context.js";
 import { keyedHash } from "../../crypto/secret.js";
 import { AppError } from "../../errors.js";
 
-/**
- * Bare, or in quotes as a structured field's string (RFC 8941) is written: visible ASCII, but for what has
- * a meaning there (`"` and `\`) and the comma, which stands between two headers of one name.
- */
+/** Bare, or quoted as a string of RFC 8941: visible ASCII without `"`, `\` and the comma. */
 const form = /^("?)([!#-+\--[\]-~]{8,128})\1$/;
-/** Without an account around it a key must be beyond guessing: 128 bits are 22 characters of base64. */
+/** A key without an account must not be guessable: 128 bits are 22 characters of base64. */
 const anonymousLengthMin = 22;
 
-/**
- * The request's Idempotency-Key (draft-ietf-httpapi-idempotency-key-header), or undefined. Throws
- * `idempotency_key_invalid`.
- */
+/** Source: draft-ietf-httpapi-idempotency-key-header. Throws `idempotency_key_invalid`. */
 export function idempotencyKeyOf(
   ctx: Context,
   request: Request,
@@ -30,7 +24,7 @@ export function idempotencyKeyOf(
   const sent = `${request.method} ${pathname}${search}\n${JSON.stringify(body) ?? ""}`;
   return {
     scope: userId ?? "anonymous",
-    // A guest's key leads to the guest's tokens: in the table it must be of no use to whoever reads it.
+    // Hashed, because the key of a guest gives access to the guest's tokens.
     key: createHash("sha256").update(key).digest("base64url"),
     bodyHash: keyedHash(ctx.env, "idempotent-body", sent),
   };

@@ -5,13 +5,12 @@ import { fieldsMax } from "./validation.js";
 
 const depthMax = 32;
 
-/** More elements or names than any schema takes: what is longer is refused before it is looked through. */
+/** More members than any schema allows; a longer list is refused before it is inspected. */
 export const membersMax = 1000;
 
 /**
- * The JSON body of a request, of at most `bytesMax`. Throws what `readBytes` throws,
- * `unsupported_media_type`, `malformed_body` (UTF-8, JSON, depth, prototype keys) or `validation_failed`
- * (too many members; NUL and lone surrogates, which Postgres cannot hold).
+ * Throws what `readBytes` throws, `unsupported_media_type`, `malformed_body` (UTF-8, JSON, depth, prototype
+ * keys), and `validation_failed` (too many members; NUL and lone surrogates, which Postgres cannot store).
  */
 export async function readJsonBody(request: Request, bytesMax: number): Promise<unknown> {
   requireJson(request.headers);
@@ -26,19 +25,17 @@ export async function readJsonBody(request: Request, bytesMax: number): Promise<
   return value;
 }
 
-/** Throws `validation_failed` for text anywhere in `value` that cannot be stored. */
 export function requireStorable(value: unknown): void {
   const refused: FieldError[] = [];
   inspect(value, [], refused);
   if (refused.length > 0) throw new AppError("validation_failed", { fields: refused });
 }
 
-/** Text that UTF-8 and Postgres can hold: no NUL, no half of a surrogate pair. */
+/** Whether Postgres can store the text: no NUL, no lone surrogate. */
 export function isStorable(text: string): boolean {
   return !text.includes("\0") && text.isWellFormed();
 }
 
-/** A body as it was sent, of at most `bytesMax`. Throws what `readBytes` throws, or `malformed_body`. */
 export async function readText(request: Request, bytesMax: number): Promise<string> {
   return decodeUtf8(await readBytes(request, bytesMax));
 }
@@ -55,7 +52,6 @@ function requireJson(headers: Headers): void {
 
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 
-/** The text that bytes are. Throws `malformed_body` where they are no UTF-8. */
 export function decodeUtf8(bytes: Uint8Array): string {
   try {
     return utf8.decode(bytes);
@@ -83,7 +79,7 @@ function inspect(value: unknown, path: string[], refused: FieldError[]): void {
       refused.push(refusal(path, "invalid_text"));
       continue;
     }
-    // One path for the whole walk, so that an element costs no copy of it.
+    // One shared path: a copy per element would be slow.
     path.push(name);
     inspect((value as Record<string, unknown>)[name], path, refused);
     path.pop();

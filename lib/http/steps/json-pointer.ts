@@ -1,6 +1,6 @@
 const nameLengthMax = 64;
 
-/** A pointer (RFC 6901) to a part of a body. Long names, which the sender chose, are cut. */
+/** A JSON pointer (RFC 6901); long names are cut, because the sender chose them. */
 export function jsonPointer(path: readonly PropertyKey[]): string {
   return path.map((part) => `/${escaped(String(part).slice(0, nameLengthMax))}`).join("");
 }

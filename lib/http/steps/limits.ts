@@ -12,7 +12,6 @@ import type { Call } from "../exchange.js";
 import { limitsOfKey, subjectOfKey } from "./operator-key.js";
 import type { Credential } from "./require-credential.js";
 
-/** Which limits count this request, and by which values. */
 export interface Counting {
   limits: Limit[];
   subject: Subject;

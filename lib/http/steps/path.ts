@@ -1,10 +1,7 @@
 import { AppError } from "../../errors.js";
 import { isStorable } from "./json-body.js";
 
-/**
- * The values of a template's `:name` segments, from the path alone: a query parameter of the same name
- * could be anybody's. Throws `malformed_url` for what does not decode.
- */
+/** The values of the `:name` segments, never from the query. Throws `malformed_url`. */
 export function pathParams(template: string, url: URL): Record<string, string> {
   const params: Record<string, string> = {};
   if (!template.includes(":")) return params;

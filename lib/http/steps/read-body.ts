@@ -3,7 +3,7 @@ import { rateLimitHeaders } from "../../rate-limit/headers.js";
 import { countRefused } from "../../rate-limit/refused-requests.js";
 import type { Endpoint } from "../endpoint.js";
 import type { Call } from "../exchange.js";
-import { watchAuthFields } from "../watch.js";
+import { reportBodyAttack } from "../report-attacks.js";
 import { readJsonBody, readText } from "./json-body.js";
 import { refuseOverLimit } from "./limits.js";
 import { readMultipart } from "./multipart-body.js";
@@ -19,7 +19,6 @@ export interface Body {
 /** A body that limits count by is read before the caller is known. */
 const bytesMaxByDefault = { identifying: 16 * 1024, other: 64 * 1024 };
 
-/** The greatest JSON or raw body of an endpoint, in bytes. */
 export function bodyBytesMaxOf({ bodyBytesMax, identify }: Endpoint): number {
   return bodyBytesMax ?? bytesMaxByDefault[identify ? "identifying" : "other"];
 }
@@ -36,7 +35,7 @@ export async function readBody(
   const file = form && { file: form.file };
   if (!schema) return { ...file };
   const value = form ? form.fields : await readJsonBody(request, bytesMax);
-  if (!form) watchAuthFields(ctx, value);
+  if (!form) reportBodyAttack(ctx, value);
   return { ...file, body: validBody(ctx, schema, value, claims?.userId) };
 }
 

@@ -13,7 +13,6 @@ import type { Call } from "../exchange.js";
 import { blockableAddress } from "./ask-redis.js";
 import type { Credential } from "./require-credential.js";
 
-/** Who is calling. */
 export interface Caller {
   actor?: Actor;
   operator?: Operator;

@@ -67,7 +67,6 @@ function requireSecret(
   throw new AppError(code);
 }
 
-/** Why a token was refused, as a metric label. */
 function failureOf({ cause }: AppError): string {
   return (cause instanceof errors.JOSEError && failures[cause.code]) || "form";
 }

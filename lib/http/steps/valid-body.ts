@@ -4,10 +4,10 @@ import type { Context } from "../../context.js";
 import { AppError } from "../../errors.js";
 import { validated } from "./validation.js";
 
-/** Only the server decides these: who sends one where it is not asked for tries to rise, or to be another. */
+/** Fields that only the server sets. */
 const privileged = ["role", "isAdmin", "isPremium", "userId", "email", "emailVerified"];
 
-/** Parse a body, or throw `validation_failed`; tell of one that asks for what only the server grants. */
+/** Throws `validation_failed`. An unknown field that only the server sets is a security event. */
 export function validBody<S extends z.ZodType>(
   ctx: Context,
   schema: S,

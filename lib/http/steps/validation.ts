@@ -2,10 +2,9 @@ import type * as z from "zod";
 import { AppError, type FieldError } from "../../errors.js";
 import { jsonPointer } from "./json-pointer.js";
 
-/** More would tell the sender nothing new. */
 export const fieldsMax = 20;
 
-/** Parse what came from outside, or throw `validation_failed` with a pointer for each refused field. */
+/** Throws `validation_failed` with a pointer to each invalid field. */
 export function validated<S extends z.ZodType>(schema: S, value: unknown): z.output<S> {
   const result = schema.safeParse(value);
   if (result.success) return result.data;
@@ -18,7 +17,7 @@ function fieldErrors(issue: z.core.$ZodIssue): FieldError[] {
     return issue.keys.slice(0, fieldsMax).map((key) => ({
       pointer: jsonPointer([...issue.path, key]),
       code: issue.code,
-      message: "This field is not known here.",
+      message: "Unknown field.",
     }));
   }
   return [

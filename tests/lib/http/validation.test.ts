@@ -62,7 +62,7 @@ describe("a body that is not valid", () => {
       ["/words/0/x~1y", "/words/0/z", "/role"].map((pointer) => ({
         pointer,
         code: "unrecognized_keys",
-        message: "This field is not known here.",
+        message: "Unknown field.",
       })),
     );
   });
@@ -106,7 +106,7 @@ describe("signing in and up", () => {
     expect(answer.body.errors).toContainEqual({
       pointer: "/role",
       code: "unrecognized_keys",
-      message: "This field is not known here.",
+      message: "Unknown field.",
     });
     expect(postgresCalls).toBe(0);
   });

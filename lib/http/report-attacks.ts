@@ -5,35 +5,35 @@ import { attacksIn } from "../observability/attack-patterns.js";
 import { isOriginRefused } from "./cors.js";
 import type { Exchange } from "./exchange.js";
 
-/** Tell of a request whose address looks like an attack, or that a page of a foreign origin sent. */
-export function watchRequest({ request, url, ctx }: Exchange): void {
-  tellAttacks(ctx, decoded(`${url.pathname} ${url.search.replaceAll("+", " ")}`), "url");
+/** Report a URL that looks like an attack, and a request of a foreign origin. */
+export function reportUrlAttack({ request, url, ctx }: Exchange): void {
+  reportAttacks(ctx, decoded(`${url.pathname} ${url.search.replaceAll("+", " ")}`), "url");
   const isPreflight = request.method === "OPTIONS";
   if (!isPreflight && isOriginRefused(request, url, ctx.env)) securityEvent(ctx, "cors_rejected");
 }
 
-/** What people and apps show to be let in. Not the passwords: what those hold is nobody's business. */
+/** Without passwords, which are never inspected. */
 const authFields = ["email", "name", "code", "otp", "token", "refreshToken"] as const;
 
-/** Tell of an attack in the body of an auth route. Other bodies are a learner's own text. */
-export function watchAuthFields(ctx: Context, body: unknown): void {
+/** Report an attack in the body of an auth route. Other bodies are a learner's own text. */
+export function reportBodyAttack(ctx: Context, body: unknown): void {
   const isAuth = ctx.route.startsWith("/api/auth/") || ctx.route.startsWith("/api/ops/sign-ins");
   if (!isAuth || typeof body !== "object" || body === null) return;
   for (const field of authFields) {
     const text = (body as Record<string, unknown>)[field];
-    if (typeof text === "string") tellAttacks(ctx, text, field);
+    if (typeof text === "string") reportAttacks(ctx, text, field);
   }
 }
 
-/** Tell of a refusal that is itself an event. */
-export function watchRefusal(ctx: Context, { code }: AppError): void {
+/** Report a refusal that is a security event. */
+export function reportRefusal(ctx: Context, { code }: AppError): void {
   if (code === "host_not_allowed") securityEvent(ctx, "host_rejected");
   if (code === "address_blocked" || code === "account_blocked") {
     securityEvent(ctx, "ip_blocked", { data: { code } });
   } else if (catalogue[code].status === 403) securityEvent(ctx, "authz_denied", { data: { code } });
 }
 
-function tellAttacks(ctx: Context, text: string, reason: string): void {
+function reportAttacks(ctx: Context, text: string, reason: string): void {
   for (const event of attacksIn(text)) securityEvent(ctx, event, { data: { reason } });
 }
 
