@@ -5,16 +5,17 @@ import { Reply } from "../lib/http/reply.js";
 import { route } from "../lib/http/route.js";
 
 const GET = endpoint({
-  summary: "Which features the caller has, signed in or not; 304 when If-None-Match names it.",
+  summary:
+    "Read the feature flags of the caller, signed in or not. 304 for a matching If-None-Match.",
   auth: "optional",
   limits: ["default"],
   replies: { 200: AppFlags, 304: null },
   errors: [],
   async handle({ ctx, claims, headers }) {
-    // Who has signed out since then is told what everybody is.
+    // An expired token gets the flags of a signed-out caller.
     const userId = claims && !claims.isExpired ? claims.userId : undefined;
     const flags = await appFlags(ctx, userId);
-    // Of what is told: who signs in may have kept what others are told of the same record.
+    // A hash of the body, because callers with the same flag record get different flags.
     const version = digestOf(flags);
     const tag = { ETag: etagOf(version), Vary: "Origin, Authorization" };
     return isKnown(headers, version) ? new Reply(304, undefined, tag) : new Reply(200, flags, tag);

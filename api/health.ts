@@ -7,8 +7,7 @@ import { route } from "../lib/http/route.js";
 const healthReply = { body: Health, contentType: "application/health+json" };
 
 const GET = endpoint({
-  summary:
-    "Tell the state of the server, Postgres, Redis and the toolkit. 503 when Postgres is down.",
+  summary: "Check the server, Postgres, Redis and the toolkit. 503 when Postgres is down.",
   auth: "anonymous",
   limits: [],
   replies: { 200: healthReply, 503: healthReply },

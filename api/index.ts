@@ -11,7 +11,7 @@ const Greeting = z.strictObject({
 });
 
 const GET = endpoint({
-  summary: "Say that the API is running.",
+  summary: "Check that the API is running.",
   auth: "anonymous",
   limits: [],
   replies: { 200: Greeting },

@@ -3,7 +3,7 @@ import { endpoint } from "../lib/http/endpoint.js";
 import { route } from "../lib/http/route.js";
 
 const GET = endpoint({
-  summary: "Say that this process answers; nothing else is asked.",
+  summary: "Check that the process answers. No store is asked.",
   auth: "anonymous",
   limits: [],
   anyHost: true,

@@ -4,7 +4,7 @@ import { route } from "../lib/http/route.js";
 import { metricsText, prometheusText } from "../lib/operations/metrics-text.js";
 
 const GET = endpoint({
-  summary: "Tell a Prometheus what happened since the beginning and how things stand.",
+  summary: "Read the metrics in the text format of Prometheus.",
   auth: "metrics",
   limits: [],
   anyHost: true,

@@ -3,7 +3,7 @@ import { endpoint } from "../../lib/http/endpoint.js";
 import { route } from "../../lib/http/route.js";
 
 const POST = endpoint({
-  summary: "Replace the password by showing the current one; every other session ends.",
+  summary: "Change the password. Every other session ends.",
   auth: "user",
   limits: ["auth-calls", "auth-failures"],
   body: PasswordChange,

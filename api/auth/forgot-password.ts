@@ -4,7 +4,7 @@ import { deviceHeader } from "../../lib/http/rotation-headers.js";
 import { route } from "../../lib/http/route.js";
 
 const POST = endpoint({
-  summary: "Mail a code that sets a new password. The same 202 whether or not anybody is there.",
+  summary: "Mail a code for a new password. 202, also for an unknown address.",
   auth: "anonymous",
   limits: ["auth-calls"],
   body: PasswordForgotten,

@@ -5,7 +5,7 @@ import { endpoint } from "../../lib/http/endpoint.js";
 import { route } from "../../lib/http/route.js";
 
 const POST = endpoint({
-  summary: "Make an account without an address and sign it in; registering upgrades it later.",
+  summary: "Create a guest account and sign in. Registering upgrades it later.",
   auth: "anonymous",
   limits: ["auth-calls", "guest-accounts"],
   body: NewGuest,

@@ -6,8 +6,7 @@ import { route } from "../../lib/http/route.js";
 import { canonicalEmail } from "../../lib/user/email-address.js";
 
 const POST = endpoint({
-  summary:
-    "Start a session on this device, or 401 invalid_credentials. Takes over a guest's progress.",
+  summary: "Sign in. A guest's token merges the guest's progress into the account.",
   auth: "optional",
   limits: ["auth-calls", "auth-failures", "account"],
   body: Credentials,

@@ -7,7 +7,7 @@ import { endpoint } from "../../lib/http/endpoint.js";
 import { route } from "../../lib/http/route.js";
 
 const POST = endpoint({
-  summary: "An access token with a fresh auth_time, for whoever shows again who they are.",
+  summary: "Reauthenticate: get an access token with a new auth_time.",
   auth: "user",
   limits: ["default", "auth-failures"],
   body: Reauthentication,

@@ -7,7 +7,7 @@ import { endpoint } from "../../lib/http/endpoint.js";
 import { route } from "../../lib/http/route.js";
 
 const POST = endpoint({
-  summary: "Ten new recovery codes; the old ones are void.",
+  summary: "Create ten new recovery codes. The old ones become invalid.",
   auth: "user",
   stepUp: true,
   limits: ["default"],

@@ -6,7 +6,7 @@ import { rotationHeaders } from "../../lib/http/rotation-headers.js";
 import { route } from "../../lib/http/route.js";
 
 const POST = endpoint({
-  summary: "Exchange a refresh token for its successor; repeat with the same Rotation-Id.",
+  summary: "Refresh the tokens. Repeat a failed call with the same Rotation-Id.",
   auth: "anonymous",
   limits: ["refresh"],
   body: RefreshRequest,

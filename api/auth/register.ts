@@ -5,7 +5,8 @@ import { endpoint } from "../../lib/http/endpoint.js";
 import { route } from "../../lib/http/route.js";
 
 const POST = endpoint({
-  summary: "Make an account, or of a guest's; the same 201 whether or not the address is in use.",
+  summary:
+    "Create an account, or upgrade a guest account. 201, also for an address that is in use.",
   auth: "optional",
   limits: ["auth-calls", "registrations", "unproven-mails"],
   body: Registration,

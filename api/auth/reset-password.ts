@@ -5,11 +5,11 @@ import { route } from "../../lib/http/route.js";
 import { canonicalEmail } from "../../lib/user/email-address.js";
 
 const POST = endpoint({
-  summary: "Set a new password by the code that was mailed; every session ends.",
+  summary: "Set a new password with the mailed code. Every session ends.",
   auth: "anonymous",
   limits: ["auth-calls", "auth-failures"],
   body: PasswordReset,
-  // Counted apart from wrong passwords: whoever used those up has come for this.
+  // Counted apart from wrong passwords, which are the usual reason for a reset.
   identify: ({ email }) => ({ account: `reset ${canonicalEmail(email) ?? email}` }),
   replies: { 204: null },
   errors: ["code_invalid"],

@@ -4,8 +4,7 @@ import { cleanUp } from "../../lib/schedule/cleanup.js";
 import { CronReport } from "../../lib/schedule/cron.js";
 
 const GET = endpoint({
-  summary:
-    "Seal the audit log and delete what has expired, once an hour however often it is called.",
+  summary: "Run the hourly cleanup. Further calls within the hour do nothing.",
   auth: "cron",
   limits: [],
   anyHost: true,

@@ -4,7 +4,7 @@ import { CronReport } from "../../lib/schedule/cron.js";
 import { tick } from "../../lib/schedule/tick.js";
 
 const GET = endpoint({
-  summary: "Do what is due each minute, once a minute however often it is called.",
+  summary: "Run the tasks of the minute. Further calls within the minute do nothing.",
   auth: "cron",
   limits: [],
   anyHost: true,

@@ -8,7 +8,7 @@ import {
 import { pageOf } from "../../lib/page.js";
 
 const GET = operatorRead({
-  summary: "What was asked of late, by whom and how it ended, newest first.",
+  summary: "List recent requests, newest first.",
   scope: "access-log",
   query: AccessLogQuery,
   reply: pageOf(AccessLogRow),

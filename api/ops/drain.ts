@@ -3,7 +3,7 @@ import { route } from "../../lib/http/route.js";
 import { DrainShown, drainNow, showDrain } from "../../lib/operations/telemetry/drain-status.js";
 
 const GET = operatorRead({
-  summary: "Where the drain of request events stands, what waits, and what was lost.",
+  summary: "Read the state of the drain of request events: lag, backlog and lost batches.",
   scope: "drain",
   breakGlass: true,
   reply: DrainShown,
@@ -11,7 +11,7 @@ const GET = operatorRead({
 });
 
 const POST = operatorChange({
-  summary: "Drain request events now. Twice is harmless.",
+  summary: "Drain request events now. Safe to repeat.",
   scope: "drain",
   breakGlass: true,
   body: {},
@@ -21,7 +21,7 @@ const POST = operatorChange({
       return { done: `Drain ${waiting?.batches ?? "an unknown number of"} batches.`, undo: null };
     }
     const { events, isComplete } = await drainNow(ctx, by);
-    const rest = isComplete ? "" : " More wait: repeat it.";
+    const rest = isComplete ? "" : " More are waiting: run it again.";
     return {
       done: `Drained the events of ${events} requests.${rest}`,
       undo: null,

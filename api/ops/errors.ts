@@ -4,7 +4,7 @@ import { ErrorsByRoute, errorsByRoute } from "../../lib/operations/telemetry/err
 import { Window } from "../../lib/operations/telemetry/recent-series.js";
 
 const GET = operatorRead({
-  summary: "Which codes the routes answered in the last minutes, 5xx first.",
+  summary: "List the error codes of each route in the last minutes, 5xx first.",
   scope: "errors",
   query: Window,
   reply: ErrorsByRoute,

@@ -4,11 +4,11 @@ import { route } from "../../lib/http/route.js";
 import { Found, find } from "../../lib/operations/find.js";
 
 const POST = endpoint({
-  summary: "What is known of a correlation ID, a user, a session, an e-mail or IP address.",
+  summary: "Find a request, user, session, e-mail address or IP address.",
   auth: "operator",
   operation: { scope: "find", kind: "read" },
   limits: ["default"],
-  // In a body, for addresses have no place in a URL, which platforms log.
+  // In the body, because platforms log URLs.
   body: z.strictObject({ q: z.string().trim().min(1).max(254) }),
   replies: { 200: Found },
   errors: [],

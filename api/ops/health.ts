@@ -4,7 +4,7 @@ import { Findings } from "../../lib/operations/state/finding.js";
 import { fullHealth } from "../../lib/operations/state/full-health.js";
 
 const GET = operatorRead({
-  summary: "The health that anybody may ask for, and how the work behind the requests stands.",
+  summary: "Read the detailed health: stores, crons, drain, alerts and configuration.",
   scope: "health",
   breakGlass: true,
   reply: Findings,

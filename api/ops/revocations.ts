@@ -6,7 +6,7 @@ import { route } from "../../lib/http/route.js";
 import { revokeEverybody, revokeOne, revokeUser } from "../../lib/operations/revocations.js";
 
 const POST = operatorChange({
-  summary: "End one session, all of a user's, or everybody's: exactly one of the three is named.",
+  summary: "End one session, all sessions of a user, or all sessions: name exactly one.",
   scope: "revoke",
   breakGlass: true,
   body: {

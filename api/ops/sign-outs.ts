@@ -3,7 +3,7 @@ import { endpoint } from "../../lib/http/endpoint.js";
 import { route } from "../../lib/http/route.js";
 
 const POST = endpoint({
-  summary: "End this session. 204, also when it has ended already.",
+  summary: "Sign out: end this session. 204, also for a session that has ended.",
   auth: "token",
   limits: ["default"],
   replies: { 204: null },

@@ -4,7 +4,7 @@ import { Window } from "../../lib/operations/telemetry/recent-series.js";
 import { SlowRoutes, slowRoutes } from "../../lib/operations/telemetry/slow-routes.js";
 
 const GET = operatorRead({
-  summary: "How long the routes took in the last minutes, the slowest first.",
+  summary: "List the latency of each route in the last minutes, slowest first.",
   scope: "slow",
   query: Window,
   reply: SlowRoutes,

@@ -4,7 +4,7 @@ import { Findings } from "../../lib/operations/state/finding.js";
 import { verification } from "../../lib/operations/state/verification.js";
 
 const GET = operatorRead({
-  summary: "Whether every invariant holds that can be looked at.",
+  summary: "Check every invariant of the stores.",
   scope: "verify",
   reply: Findings,
   read: ({ ctx }) => verification(ctx),

@@ -5,7 +5,7 @@ import { audioBytesMax, Transcript, transcribe, Wishes } from "../../lib/tutor/t
 export const config = { maxDuration: 60 };
 
 const POST = endpoint({
-  summary: "Write down what is said in a recording of at most 60 s. Nothing of it is kept.",
+  summary: "Transcribe a recording of at most 60 s. It is not stored.",
   auth: "user",
   limits: ["default", "speech", "toolkit"],
   upload: { part: "audio", fileBytesMax: audioBytesMax },

@@ -4,7 +4,7 @@ import { pageOf, pageQuery } from "../../lib/page.js";
 import { AuditPosition, AuditTrailEntry, listAuditTrail } from "../../lib/user/audit-trail.js";
 
 const GET = endpoint({
-  summary: "What was changed on the signed-in person's account, by whom, newest first.",
+  summary: "List changes of the own account, newest first.",
   auth: "user",
   limits: ["default"],
   query: pageQuery(AuditPosition),

@@ -4,7 +4,7 @@ import { ProfileChanges, updateProfile } from "../../lib/user/profile.js";
 import { getUser, User } from "../../lib/user/user.js";
 
 const GET = endpoint({
-  summary: "The signed-in person's own account.",
+  summary: "Read the own account.",
   auth: "user",
   limits: ["default"],
   replies: { 200: User },
@@ -13,7 +13,7 @@ const GET = endpoint({
 });
 
 const PATCH = endpoint({
-  summary: "Change one's own profile. 409 for a second time zone within 20 hours.",
+  summary: "Change the own profile. 409 for a second change of the time zone within 20 hours.",
   auth: "user",
   limits: ["default"],
   body: ProfileChanges,

@@ -4,7 +4,7 @@ import { completeOnboarding, OnboardingAnswers } from "../../lib/user/profile.js
 import { getUser, User } from "../../lib/user/user.js";
 
 const POST = endpoint({
-  summary: "Take a new learner's answers; they may be given again.",
+  summary: "Save the answers of the onboarding. Can be repeated.",
   auth: "user",
   limits: ["default"],
   body: OnboardingAnswers,

@@ -10,7 +10,7 @@ import {
 } from "../../lib/user/preferences.js";
 
 const GET = endpoint({
-  summary: "How the person wants to learn, with its ETag; 304 when If-None-Match names it.",
+  summary: "Read the learning preferences with their ETag. 304 for a matching If-None-Match.",
   auth: "user",
   limits: ["default"],
   replies: { 200: PreferenceProfile, 304: null },
@@ -23,7 +23,7 @@ const GET = endpoint({
 });
 
 const PUT = endpoint({
-  summary: "Replace them, if they are still what If-Match says: else 412.",
+  summary: "Replace the learning preferences. 412 when If-Match does not match.",
   auth: "user",
   limits: ["default"],
   body: PreferenceProfile,
@@ -38,7 +38,7 @@ function presented(current: VersionedPreferences) {
   return new Reply(200, current.profile, headersOf(current));
 }
 
-/** Whoever compresses a reply must make its ETag weak, and a weak one never passes If-Match. */
+/** `no-transform`: compression makes an ETag weak, and a weak ETag never passes If-Match. */
 function headersOf({ version }: VersionedPreferences) {
   return { ETag: etagOf(version), "Cache-Control": "no-store, no-transform" };
 }

@@ -4,7 +4,7 @@ import { verifiedDelivery } from "../../lib/http/webhook.js";
 import { takeMailFeedback } from "../../lib/user/mail-feedback.js";
 
 const POST = endpoint({
-  summary: "Take the mail provider's word on bounces and complaints; other events change nothing.",
+  summary: "Receive bounces and complaints from the mail provider. Other events are ignored.",
   auth: "webhook",
   limits: [],
   anyHost: true,

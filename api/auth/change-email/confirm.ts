@@ -7,7 +7,7 @@ import { route } from "../../../lib/http/route.js";
 import { getUser, User } from "../../../lib/user/user.js";
 
 const POST = endpoint({
-  summary: "Move to the new address by the code that was mailed there; other sessions end.",
+  summary: "Confirm the new e-mail address with the mailed code. Other sessions end.",
   auth: "user",
   limits: ["auth-calls", "auth-failures"],
   body: EmailChangeConfirmation,

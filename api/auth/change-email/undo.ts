@@ -3,8 +3,8 @@ import { endpoint } from "../../../lib/http/endpoint.js";
 import { route } from "../../../lib/http/route.js";
 
 const POST = endpoint({
-  summary: "Give the account back to the old address, by the token that was mailed there.",
-  // Whoever has to undo a change may have lost the session with it.
+  summary: "Undo a change of e-mail with the token that was mailed to the old address.",
+  // The owner may have lost every session with the change.
   auth: "anonymous",
   limits: ["auth-calls"],
   body: EmailChangeUndo,

@@ -7,7 +7,7 @@ import { endpoint } from "../../../lib/http/endpoint.js";
 import { route } from "../../../lib/http/route.js";
 
 const POST = endpoint({
-  summary: "Turn the second factor on with its first code. 200 with ten recovery codes.",
+  summary: "Turn on the second factor with its first code. Returns ten recovery codes.",
   auth: "user",
   stepUp: true,
   limits: ["default"],

@@ -10,7 +10,7 @@ import { endpoint } from "../../../lib/http/endpoint.js";
 import { route } from "../../../lib/http/route.js";
 
 const GET = endpoint({
-  summary: "Whether the account has a second factor, since when, and how many recovery codes.",
+  summary: "Read the state of the second factor and the number of recovery codes.",
   auth: "user",
   limits: ["default"],
   replies: { 200: SecondFactorState },
@@ -19,7 +19,7 @@ const GET = endpoint({
 });
 
 const POST = endpoint({
-  summary: "The secret for an authenticator app; it counts once it is confirmed.",
+  summary: "Start the enrolment of an authenticator app. It is active after its confirmation.",
   auth: "user",
   stepUp: true,
   limits: ["default"],
@@ -30,7 +30,7 @@ const POST = endpoint({
 });
 
 const DELETE = endpoint({
-  summary: "Remove the second factor, after reauthenticating with it. 204, also without one.",
+  summary: "Remove the second factor. Requires a recent reauthentication with it.",
   auth: "user",
   stepUp: true,
   limits: ["default"],

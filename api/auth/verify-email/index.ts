@@ -4,7 +4,7 @@ import { route } from "../../../lib/http/route.js";
 import { User } from "../../../lib/user/user.js";
 
 const POST = endpoint({
-  summary: "Confirm the claimed address by the code that was mailed there, which binds it.",
+  summary: "Confirm the e-mail address with the mailed code.",
   auth: "user",
   limits: ["auth-calls", "auth-failures"],
   body: Verification,

@@ -3,7 +3,7 @@ import { endpoint } from "../../../lib/http/endpoint.js";
 import { route } from "../../../lib/http/route.js";
 
 const POST = endpoint({
-  summary: "Mail the code for the claimed address again. 202, whatever there is to confirm.",
+  summary: "Mail the confirmation code again. 202, also without an address to confirm.",
   auth: "user",
   limits: ["auth-calls", "unproven-mails"],
   replies: { 202: null },

@@ -3,7 +3,7 @@ import { operatorRead } from "../../../lib/http/operator-endpoint.js";
 import { route } from "../../../lib/http/route.js";
 
 const GET = operatorRead({
-  summary: "How every alert stands, those that fire first.",
+  summary: "List the alerts, firing ones first.",
   scope: "alerts",
   breakGlass: true,
   reply: Alerts,

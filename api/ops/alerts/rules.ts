@@ -3,7 +3,7 @@ import { operatorRead } from "../../../lib/http/operator-endpoint.js";
 import { route } from "../../../lib/http/route.js";
 
 const GET = operatorRead({
-  summary: "What every rule says now, with the age of what it is judged by.",
+  summary: "Evaluate every alert rule, with the age of its data.",
   scope: "alerts",
   breakGlass: true,
   reply: Rules,

@@ -7,7 +7,7 @@ import { route } from "../../../lib/http/route.js";
 const minutesMax = 7 * 24 * 60;
 
 const POST = operatorChange({
-  summary: "Tell nobody of a rule for so many minutes; 0 ends the silence.",
+  summary: "Silence an alert rule for some minutes; 0 ends the silence.",
   scope: "alerts",
   body: { rule: RuleName, minutes: z.int().min(0).max(minutesMax) },
   async change({ ctx, body: { rule, minutes }, dryRun, by }) {
@@ -15,7 +15,7 @@ const POST = operatorChange({
     if (!dryRun) await silence(ctx, rule, until, by);
     if (minutes === 0) return { done: `End the silence of ${rule}.`, undo: null };
     return {
-      done: `Tell nobody of ${rule} until ${until.toISOString()}.`,
+      done: `Silence ${rule} until ${until.toISOString()}.`,
       undo: `npm run ops -- alerts silence ${rule} --minutes 0 --reason "undo"`,
       detail: { until: until.toISOString() },
     };

@@ -4,7 +4,7 @@ import { AuditQuery, AuditRow, listAudit } from "../../../lib/operations/audit-l
 import { pageOf } from "../../../lib/page.js";
 
 const GET = operatorRead({
-  summary: "Who changed what, newest first.",
+  summary: "List the audit log, newest first.",
   scope: "audit",
   query: AuditQuery,
   reply: pageOf(AuditRow),

@@ -4,10 +4,10 @@ import { route } from "../../../lib/http/route.js";
 import { AuditVerdict, verifyAuditNow } from "../../../lib/operations/audit-verification.js";
 
 const GET = operatorRead({
-  summary: "Compare the audit log with its seals, and with one that was seen elsewhere.",
+  summary: "Verify the audit log against its seals, and against a seal from the shipped logs.",
   scope: "audit",
   query: z.strictObject({
-    /** Of an `audit_sealed` line in the shipped logs: what was cut off with its seals, it alone tells. */
+    /** From an `audit_sealed` line in the shipped logs: it reveals rows deleted together with their seal. */
     lastId: z
       .string()
       .regex(/^\d{1,15}$/)

@@ -10,7 +10,7 @@ import { operatorChange, operatorRead } from "../../../lib/http/operator-endpoin
 import { route } from "../../../lib/http/route.js";
 
 const GET = operatorRead({
-  summary: "Who is kept out, by whom, why and until when.",
+  summary: "List the blocks: who is blocked, by whom, why and until when.",
   scope: "block",
   breakGlass: true,
   reply: z.strictObject({ items: z.array(BlockShown) }),
@@ -18,7 +18,7 @@ const GET = operatorRead({
 });
 
 const POST = operatorChange({
-  summary: "Keep an address, a network or a person out for a while; a person's sessions end.",
+  summary: "Block an IP address, a network or a user. The user's sessions end.",
   scope: "block",
   breakGlass: true,
   body: NewBlock,

@@ -3,7 +3,7 @@ import { route } from "../../../lib/http/route.js";
 import { BreakerSetting, changeBreaker } from "../../../lib/operations/breakers.js";
 
 const PUT = operatorChange({
-  summary: "Hold a circuit breaker open or closed, or let it decide by itself again.",
+  summary: "Force a circuit breaker open or closed, or return it to automatic.",
   scope: "breaker",
   breakGlass: true,
   body: { state: BreakerSetting },

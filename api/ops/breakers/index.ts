@@ -3,7 +3,7 @@ import { route } from "../../../lib/http/route.js";
 import { Breakers, listBreakers } from "../../../lib/operations/breakers.js";
 
 const GET = operatorRead({
-  summary: "Where the circuit breakers stand, and whether somebody holds them.",
+  summary: "List the circuit breakers: state, and whether an operator has forced it.",
   scope: "breaker",
   breakGlass: true,
   reply: Breakers,

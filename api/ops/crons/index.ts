@@ -3,7 +3,7 @@ import { route } from "../../../lib/http/route.js";
 import { CronsShown, listCrons } from "../../../lib/schedule/cron-status.js";
 
 const GET = operatorRead({
-  summary: "The jobs of the clock, what they missed, and their last runs.",
+  summary: "List the crons, their missed periods and their last runs.",
   scope: "cron",
   reply: CronsShown,
   read: ({ ctx }) => listCrons(ctx),

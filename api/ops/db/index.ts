@@ -3,7 +3,7 @@ import { route } from "../../../lib/http/route.js";
 import { DatabaseState, databaseState } from "../../../lib/operations/state/database-state.js";
 
 const GET = operatorRead({
-  summary: "How full Postgres is, and who is connected.",
+  summary: "Read the size and the connections of Postgres.",
   scope: "db",
   reply: DatabaseState,
   read: ({ ctx }) => databaseState(ctx),

@@ -3,7 +3,7 @@ import { route } from "../../../lib/http/route.js";
 import { SlowStatements, slowStatements } from "../../../lib/operations/state/database-state.js";
 
 const GET = operatorRead({
-  summary: "The statements that cost Postgres most, without values.",
+  summary: "List the slowest SQL statements, without values.",
   scope: "db",
   reply: SlowStatements,
   read: ({ ctx }) => slowStatements(ctx),

@@ -6,9 +6,9 @@ import { route } from "../../../lib/http/route.js";
 import { impactOfSwitchingOff } from "../../../lib/operations/flag-impact.js";
 
 const PUT = operatorChange({
-  summary: "Switch a group of routes or a feature on or off, or say who has it.",
+  summary: "Switch a route group or a feature on or off, or change who has the feature.",
   scope: "flag",
-  // On as well: a switched-off group must not depend on a sign-in to come back.
+  // For switching on, too: it must not depend on a sign-in.
   breakGlass: true,
   body: FlagChange,
   errors: ["not_found"],
@@ -28,7 +28,7 @@ const PUT = operatorChange({
   },
 });
 
-/** A feature that was on is given back to whom it was for: only what the change has altered is named. */
+/** The command that restores the settings that were changed. */
 function undoOf(before: FlagRow, after: FlagRow): string {
   const { name, enabled, percentage, users, isPublic } = before;
   const altered = [

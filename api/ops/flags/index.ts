@@ -4,7 +4,7 @@ import { operatorRead } from "../../../lib/http/operator-endpoint.js";
 import { route } from "../../../lib/http/route.js";
 
 const GET = operatorRead({
-  summary: "Every kill switch and feature flag.",
+  summary: "List kill switches and feature flags.",
   scope: "flag",
   breakGlass: true,
   reply: z.strictObject({ items: z.array(FlagShown) }),

@@ -9,14 +9,14 @@ import {
 } from "../../../lib/operations/incidents/incident.js";
 
 const GET = operatorRead({
-  summary: "The newest incidents.",
+  summary: "List the newest incidents.",
   scope: "incident",
   reply: z.strictObject({ items: z.array(Incident) }),
   read: async ({ ctx }) => ({ items: await listIncidents(ctx) }),
 });
 
 const POST = operatorChange({
-  summary: "Open an incident: its timeline gathers what happens from now on.",
+  summary: "Open an incident. Its timeline records what happens from now on.",
   scope: "incident",
   body: { title: z.string().trim().min(3).max(200), severity: Severity },
   async change({ ctx, body, dryRun, by }) {

@@ -3,7 +3,7 @@ import { route } from "../../../lib/http/route.js";
 import { JobsShown, listJobs } from "../../../lib/operations/jobs.js";
 
 const GET = operatorRead({
-  summary: "Jobs that were given up, and those that wait.",
+  summary: "List dead and waiting jobs.",
   scope: "jobs",
   reply: JobsShown,
   read: ({ ctx }) => listJobs(ctx),

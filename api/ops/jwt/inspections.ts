@@ -5,7 +5,7 @@ import { inspectToken, TokenInspected } from "../../../lib/operations/jwt.js";
 
 const POST = endpoint({
   summary:
-    "What a token says, whether it would be taken, and why not. It is neither kept nor logged.",
+    "Inspect a token: its claims, whether we accept it, and the reason. It is not stored or logged.",
   auth: "operator",
   operation: { scope: "jwt", kind: "read" },
   limits: ["default"],

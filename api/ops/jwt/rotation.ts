@@ -3,7 +3,7 @@ import { route } from "../../../lib/http/route.js";
 import { RotationState, rotationState } from "../../../lib/operations/jwt.js";
 
 const GET = operatorRead({
-  summary: "Which keys sign, verify and seal, by their public names, and what hangs on each.",
+  summary: "List the signing, verifying and sealing keys by ID, and what depends on each.",
   scope: "jwt",
   reply: RotationState,
   read: ({ ctx }) => rotationState(ctx),

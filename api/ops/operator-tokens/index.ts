@@ -10,20 +10,20 @@ import { operatorChange, operatorRead } from "../../../lib/http/operator-endpoin
 import { route } from "../../../lib/http/route.js";
 
 const GET = operatorRead({
-  summary: "The tokens of machines, newest first, never their secrets.",
+  summary: "List operator tokens, newest first, without their secrets.",
   scope: "operator",
   reply: z.strictObject({ items: z.array(OperatorToken) }),
   read: async ({ ctx }) => ({ items: await listOperatorTokens(ctx) }),
 });
 
 const POST = operatorChange({
-  summary: "Make a token for a machine. Its text is in this reply and nowhere else.",
+  summary: "Create an operator token. Only this reply contains it.",
   scope: "operator",
   body: NewOperatorToken,
   errors: ["operator_token_exists"],
   async change({ ctx, operator, body, dryRun, by: { reason } }) {
     requireAdmin(ctx, operator);
-    const what = `Make the token ${body.name} for ${body.scopes.join(", ")}`;
+    const what = `Create the token ${body.name} for ${body.scopes.join(", ")}`;
     if (dryRun) return { done: `${what}.`, undo: null };
     const { id, token, expiresAt } = await createOperatorToken(ctx, operator, { ...body, reason });
     return {

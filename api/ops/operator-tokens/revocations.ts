@@ -8,7 +8,7 @@ import { operatorChange } from "../../../lib/http/operator-endpoint.js";
 import { route } from "../../../lib/http/route.js";
 
 const POST = operatorChange({
-  summary: "End a machine's token at once, by its id or name.",
+  summary: "Revoke an operator token by ID or name.",
   scope: "operator",
   body: { token: z.string().min(1).max(64) },
   errors: ["not_found"],
@@ -16,7 +16,7 @@ const POST = operatorChange({
     requireAdmin(ctx, operator);
     const { id, name } = await getOperatorToken(ctx, body.token);
     if (!dryRun) await revokeOperatorToken(ctx, operator, { id, reason });
-    return { done: `End the token ${name} (${id}).`, undo: null, detail: { id, name } };
+    return { done: `Revoke the token ${name} (${id}).`, undo: null, detail: { id, name } };
   },
 });
 

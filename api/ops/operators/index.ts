@@ -6,14 +6,14 @@ import { operatorChange, operatorRead } from "../../../lib/http/operator-endpoin
 import { route } from "../../../lib/http/route.js";
 
 const GET = operatorRead({
-  summary: "Who operates, admins first.",
+  summary: "List operators, admins first.",
   scope: "operator",
   reply: z.strictObject({ items: z.array(OperatorAccount) }),
   read: async ({ ctx }) => ({ items: await listOperators(ctx) }),
 });
 
 const POST = operatorChange({
-  summary: "Make an account an operator or admin. While there is none, break-glass makes an admin.",
+  summary: "Make an account an operator or admin. The break-glass token can make the first admin.",
   scope: "operator",
   breakGlass: true,
   body: { user: AccountName, role: z.enum(["operator", "admin"]).optional() },
@@ -21,7 +21,7 @@ const POST = operatorChange({
   async change({ ctx, operator, body, dryRun, by: { reason } }) {
     const isFirst = operator.kind === "break_glass";
     if (isFirst && body.role === "operator") {
-      const message = "The first one is an admin: nobody else could make another.";
+      const message = "The first operator must be an admin.";
       const field = { pointer: "/role", code: "first_is_admin", message };
       throw new AppError("validation_failed", { fields: [field] });
     }
@@ -29,7 +29,7 @@ const POST = operatorChange({
     const subject = await getSubject(ctx, body.user);
     const outcome = await changeRole(ctx, operator, subject, { role, reason, dryRun });
     if (!outcome.changed) {
-      return { done: `${subject.id} is ${role} already.`, undo: null };
+      return { done: `${subject.id} is already ${role}.`, undo: null };
     }
     const factor = subject.hasSecondFactor
       ? "They sign in again with their second factor."

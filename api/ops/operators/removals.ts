@@ -4,16 +4,16 @@ import { operatorChange } from "../../../lib/http/operator-endpoint.js";
 import { route } from "../../../lib/http/route.js";
 
 const POST = operatorChange({
-  summary: "Make an operator or admin a user again; 409 last_admin for the last admin.",
+  summary: "Remove an operator's role. 409 last_admin for the last admin.",
   scope: "operator",
   body: { user: AccountName },
   errors: ["not_found", "last_admin"],
   async change({ ctx, operator, body, dryRun, by: { reason } }) {
     const subject = await getSubject(ctx, body.user);
     const outcome = await changeRole(ctx, operator, subject, { role: "user", reason, dryRun });
-    if (!outcome.changed) return { done: `${subject.id} is no operator.`, undo: null };
+    if (!outcome.changed) return { done: `${subject.id} is not an operator.`, undo: null };
     return {
-      done: `Make ${subject.id} a user. Their sessions and the tokens that they made end.`,
+      done: `Make ${subject.id} a user. Their sessions and the operator tokens they created end.`,
       undo: `npm run ops -- operator grant ${subject.id} --role ${subject.role} --reason "undo"`,
       detail: { userId: subject.id, was: subject.role, ...outcome },
     };

@@ -3,7 +3,7 @@ import { route } from "../../../lib/http/route.js";
 import { OutboxShown, showOutbox } from "../../../lib/operations/outbox.js";
 
 const GET = operatorRead({
-  summary: "Mails and notices that wait, and those that could not be sent.",
+  summary: "List waiting and failed mails and alert notices.",
   scope: "outbox",
   reply: OutboxShown,
   read: ({ ctx }) => showOutbox(ctx),

@@ -3,12 +3,16 @@ import { route } from "../../../lib/http/route.js";
 import { countFailed, retryFailed } from "../../../lib/operations/outbox.js";
 
 const POST = operatorChange({
-  summary: "Have every mail and notice that failed tried again.",
+  summary: "Retry every failed mail and alert notice.",
   scope: "outbox",
   body: {},
   async change({ ctx, dryRun, by }) {
     const count = await (dryRun ? countFailed(ctx) : retryFailed(ctx, by));
-    return { done: `Try ${count} failed mails and notices again.`, undo: null, detail: { count } };
+    return {
+      done: `Retry ${count} failed mails and alert notices.`,
+      undo: null,
+      detail: { count },
+    };
   },
 });
 

@@ -5,11 +5,11 @@ import { Counters, countersOf } from "../../../lib/operations/rate-limits/counte
 import { Limited, limitedSubject } from "../../../lib/operations/rate-limits/subject.js";
 
 const POST = endpoint({
-  summary: "What an IP address, a user, a session or an e-mail address was counted by.",
+  summary: "Read the rate limits of an IP address, user, session or e-mail address.",
   auth: "operator",
   operation: { scope: "ratelimit", kind: "read" },
   limits: ["default"],
-  // In a body, for addresses have no place in a URL, which platforms log.
+  // In the body, because platforms log URLs.
   body: z.strictObject({ of: Limited }),
   replies: { 200: Counters },
   errors: ["not_found"],

@@ -4,7 +4,7 @@ import { clearLimits } from "../../../lib/operations/rate-limits/clear.js";
 import { Limited } from "../../../lib/operations/rate-limits/subject.js";
 
 const POST = operatorChange({
-  summary: "Forget what an IP address, a user, a session or an e-mail address was counted by.",
+  summary: "Clear the rate limits of an IP address, user, session or e-mail address.",
   scope: "ratelimit",
   body: { of: Limited },
   errors: ["not_found"],

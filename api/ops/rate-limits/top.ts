@@ -4,7 +4,7 @@ import { route } from "../../../lib/http/route.js";
 import { By, TopLimited, topLimited } from "../../../lib/operations/rate-limits/top.js";
 
 const GET = operatorRead({
-  summary: "Who or what limits refused most in the last hour.",
+  summary: "List the most refused callers of the last hour.",
   scope: "ratelimit",
   query: z.strictObject({ by: By.default("ip") }),
   reply: TopLimited,

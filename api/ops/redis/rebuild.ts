@@ -3,11 +3,11 @@ import { route } from "../../../lib/http/route.js";
 import { rebuildRedis } from "../../../lib/operations/state/rebuild-redis.js";
 
 const POST = operatorChange({
-  summary: "Write flags, blocks and the gate into Redis again. It signs nobody in or out.",
+  summary: "Rebuild flags, blocks and the gate in Redis from Postgres. No session changes.",
   scope: "redis",
   body: {},
   async change({ ctx, dryRun, by }) {
-    if (dryRun) return { done: "Write flags, blocks and the gate into Redis again.", undo: null };
+    if (dryRun) return { done: "Rebuild flags, blocks and the gate in Redis.", undo: null };
     const { blocks, endedSessions } = await rebuildRedis(ctx, by);
     return {
       done: `Wrote the flags, ${blocks} blocks and the gate; deleted the keys of ${endedSessions} ended sessions.`,

@@ -3,7 +3,7 @@ import { route } from "../../../lib/http/route.js";
 import { SessionShown, showSession } from "../../../lib/operations/sessions.js";
 
 const GET = operatorRead({
-  summary: "One session, as Postgres records it and Redis holds it. 404 for an unknown one.",
+  summary: "Read a session as Postgres and Redis have it.",
   scope: "sessions",
   reply: SessionShown,
   errors: ["not_found"],

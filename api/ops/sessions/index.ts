@@ -4,7 +4,7 @@ import { route } from "../../../lib/http/route.js";
 import { listSessionsOf, SessionSeen } from "../../../lib/operations/sessions.js";
 
 const GET = operatorRead({
-  summary: "A user's sessions, newest first, those that have ended included.",
+  summary: "List the sessions of a user, ended ones included, newest first.",
   scope: "sessions",
   query: z.strictObject({ user: z.uuid() }),
   reply: z.strictObject({ items: z.array(SessionSeen) }),

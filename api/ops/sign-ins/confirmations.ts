@@ -7,7 +7,7 @@ import { route } from "../../../lib/http/route.js";
 
 const POST = endpoint({
   summary:
-    "Show the second factor again: an access token with a fresh auth_time, which changes need.",
+    "Confirm the second factor: get an access token with a new auth_time, as changes require.",
   auth: "user",
   limits: ["default", "auth-failures"],
   body: z.strictObject({ otp: Otp }),

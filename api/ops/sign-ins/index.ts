@@ -7,10 +7,10 @@ import { canonicalEmail } from "../../../lib/user/email-address.js";
 
 const POST = endpoint({
   summary:
-    "Sign in as an operator, also while /api/auth is switched off. 401 invalid_credentials for any other account.",
-  // As at POST /api/auth/login: a token of the account's own passes the delay that strangers caused.
+    "Sign in as an operator, also while /api/auth is switched off. Other accounts get 401 invalid_credentials.",
+  // As for POST /api/auth/login: a token of the account passes a delay that others caused.
   auth: "optional",
-  // The counters of POST /api/auth/login: guesses at both are counted together.
+  // Shared with POST /api/auth/login, so that guesses at both count together.
   limits: ["auth-calls", "auth-failures", "account"],
   body: Credentials,
   identify: ({ email, device }) => ({

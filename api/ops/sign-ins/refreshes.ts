@@ -6,8 +6,7 @@ import { rotationHeaders } from "../../../lib/http/rotation-headers.js";
 import { route } from "../../../lib/http/route.js";
 
 const POST = endpoint({
-  summary:
-    "Exchange an operator's refresh token for its successor; repeat with the same Rotation-Id.",
+  summary: "Refresh an operator's tokens. Repeat a failed call with the same Rotation-Id.",
   auth: "anonymous",
   limits: ["refresh"],
   body: RefreshRequest,

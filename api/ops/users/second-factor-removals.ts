@@ -4,8 +4,7 @@ import { operatorChange } from "../../../lib/http/operator-endpoint.js";
 import { route } from "../../../lib/http/route.js";
 
 const POST = operatorChange({
-  summary:
-    "Remove a second factor that its owner has lost. All sessions end; the owner gets a mail.",
+  summary: "Remove the second factor of an account. Its sessions end, and its owner gets a mail.",
   scope: "user",
   body: { user: AccountName },
   errors: ["not_found"],
@@ -14,7 +13,7 @@ const POST = operatorChange({
     const outcome = await removeLostSecondFactor(ctx, operator, subject, { reason, dryRun });
     return {
       done: outcome.changed
-        ? `Remove the second factor of ${subject.id}. The password is still needed; they enrol again themselves.`
+        ? `Remove the second factor of ${subject.id}. The owner signs in with the password and can enrol again.`
         : `${subject.id} has no second factor.`,
       undo: null,
       detail: { userId: subject.id, ...outcome },

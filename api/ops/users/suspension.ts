@@ -5,7 +5,7 @@ import { operatorChange } from "../../../lib/http/operator-endpoint.js";
 import { route } from "../../../lib/http/route.js";
 
 const PUT = operatorChange({
-  summary: "Suspend an account, which ends its sessions, or let it sign in again.",
+  summary: "Suspend an account and end its sessions, or lift the suspension.",
   scope: "user",
   body: { user: AccountName, suspended: z.boolean() },
   errors: ["not_found", "last_admin"],

@@ -3,7 +3,8 @@ import { endpoint } from "../../../lib/http/endpoint.js";
 import { route } from "../../../lib/http/route.js";
 
 const DELETE = endpoint({
-  summary: "Sign out on one device. 204, also when it is signed out already; 404 for another's.",
+  summary:
+    "End one of the own sessions. 204, also for an ended one; 404 for the session of another account.",
   auth: "user",
   limits: ["default"],
   replies: { 204: null },

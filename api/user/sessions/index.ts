@@ -9,7 +9,7 @@ import { route } from "../../../lib/http/route.js";
 import { pageOf, pageQuery } from "../../../lib/page.js";
 
 const GET = endpoint({
-  summary: "The devices on which the signed-in person is signed in, newest first.",
+  summary: "List the own sessions, newest first.",
   auth: "user",
   limits: ["default"],
   query: pageQuery(SessionPosition),
@@ -19,7 +19,7 @@ const GET = endpoint({
 });
 
 const DELETE = endpoint({
-  summary: "Sign out on every other device. 204, also when there is none.",
+  summary: "End every other session. 204, also without one.",
   auth: "user",
   limits: ["default"],
   replies: { 204: null },

@@ -89,7 +89,7 @@ describe("POST /api/ops/alerts/tests", () => {
     });
     expect(status).toBe(200);
     expect(body).toMatchObject({
-      done: "Sent a test of ErrorRateCritical: pagerduty took it.",
+      done: "Sent a test notification of ErrorRateCritical: pagerduty accepted it.",
       detail: { isDelivered: true, way: "pagerduty", outcome: "accepted" },
     });
     const [incident] = world.pager.incidents();
@@ -112,14 +112,14 @@ describe("POST /api/ops/alerts/tests", () => {
     };
     world.pager.fail({ kind: "error", status: 503 });
     expect(await test()).toBe(
-      "Sent a test of ErrorRateCritical: pagerduty did not take it (status_503).",
+      "Sent a test notification of ErrorRateCritical: pagerduty refused it (status_503).",
     );
     world.pager.fail(null);
     setEnvironment({ PAGERDUTY_ROUTING_KEY: "f".repeat(32), PAGERDUTY_URL: world.pager.url });
-    expect(await test()).toContain("did not take it (status_400)");
+    expect(await test()).toContain("refused it (status_400)");
     setEnvironment({});
     expect(await test()).toBe(
-      "Nobody is told of ErrorRateCritical: no way is set for page, nor one that stands in for it.",
+      "ErrorRateCritical reaches nobody: no destination is configured for page or as its fallback.",
     );
     expect(await world.unsent()).toBe(0);
   });

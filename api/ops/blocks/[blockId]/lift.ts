@@ -3,7 +3,7 @@ import { operatorChange } from "../../../../lib/http/operator-endpoint.js";
 import { route } from "../../../../lib/http/route.js";
 
 const POST = operatorChange({
-  summary: "Let somebody in again who was blocked.",
+  summary: "Lift a block.",
   scope: "block",
   breakGlass: true,
   body: {},

@@ -4,7 +4,7 @@ import { route } from "../../../../lib/http/route.js";
 import { CronName, runNow } from "../../../../lib/schedule/cron-status.js";
 
 const POST = operatorChange({
-  summary: "Run a job of the clock now, unless it is running. Its parts are harmless twice.",
+  summary: "Run a cron now, unless it is running. Safe to repeat.",
   scope: "cron",
   body: {},
   errors: ["not_found"],
@@ -18,7 +18,7 @@ const POST = operatorChange({
     );
     const done = report.ran
       ? `Ran ${name} of ${report.slot}: ${outcomes.join(", ")}.`
-      : `${name} is running already.`;
+      : `${name} is already running.`;
     return { done, undo: null, detail: { ...report } };
   },
 });

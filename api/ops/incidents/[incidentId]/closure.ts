@@ -3,13 +3,13 @@ import { route } from "../../../../lib/http/route.js";
 import { closeIncident, getIncident } from "../../../../lib/operations/incidents/incident.js";
 
 const POST = operatorChange({
-  summary: "Close an incident: its timeline ends.",
+  summary: "Close an incident. Its timeline ends.",
   scope: "incident",
   body: {},
   errors: ["not_found"],
   async change({ ctx, params: { incidentId = "" }, dryRun, by }) {
     const { id, title, closedAt } = await getIncident(ctx, incidentId);
-    if (closedAt) return { done: `“${title}” is closed already.`, undo: null };
+    if (closedAt) return { done: `“${title}” is already closed.`, undo: null };
     if (!dryRun) await closeIncident(ctx, id, by);
     return { done: `Close “${title}”.`, undo: null };
   },

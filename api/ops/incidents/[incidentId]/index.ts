@@ -3,7 +3,7 @@ import { route } from "../../../../lib/http/route.js";
 import { IncidentShown, showIncident } from "../../../../lib/operations/incidents/timeline.js";
 
 const GET = operatorRead({
-  summary: "An incident with its timeline, and a post-mortem to fill in.",
+  summary: "Read an incident with its timeline and a post-mortem template.",
   scope: "incident",
   reply: IncidentShown,
   errors: ["not_found"],

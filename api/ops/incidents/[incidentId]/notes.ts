@@ -4,14 +4,14 @@ import { route } from "../../../../lib/http/route.js";
 import { getIncident, noteIncident } from "../../../../lib/operations/incidents/incident.js";
 
 const POST = operatorChange({
-  summary: "Write down what was seen or done.",
+  summary: "Add a note to an incident.",
   scope: "incident",
   body: { text: z.string().trim().min(1).max(2000) },
   errors: ["not_found"],
   async change({ ctx, params: { incidentId = "" }, body: { text }, dryRun, by }) {
     const { id, title } = await getIncident(ctx, incidentId);
     if (!dryRun) await noteIncident(ctx, id, text, by);
-    return { done: `Note it in “${title}”.`, undo: null };
+    return { done: `Add a note to “${title}”.`, undo: null };
   },
 });
 

@@ -3,14 +3,14 @@ import { route } from "../../../../lib/http/route.js";
 import { requireDeadJob, retryJob } from "../../../../lib/operations/jobs.js";
 
 const POST = operatorChange({
-  summary: "Give a job that was given up its tries anew.",
+  summary: "Retry a dead job.",
   scope: "jobs",
   body: {},
   errors: ["not_found"],
   async change({ ctx, params: { jobId = "" }, dryRun, by }) {
     const { kind } = await requireDeadJob(ctx, jobId);
     if (!dryRun) await retryJob(ctx, jobId, by);
-    return { done: `Try the ${kind} job ${jobId} again.`, undo: null };
+    return { done: `Retry the ${kind} job ${jobId}.`, undo: null };
   },
 });
 
