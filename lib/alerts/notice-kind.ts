@@ -57,10 +57,10 @@ export const alertNoticeKind = defineKind<AlertNotice>({
   now: (ctx) => timestamp(ctx.now),
   handle: deliver,
   log: {
-    retried: (ctx, entry, { reason }, delay) =>
-      noticeRetried({ ...factsOf(entry), channel: ownRoute(ctx, entry), reason, delay }),
-    died: (ctx, entry, { reason }) =>
-      noticeFailed({ ...factsOf(entry), channel: ownRoute(ctx, entry), reason }),
+    retried: (ctx, entry, { reason, error }, delay) =>
+      noticeRetried({ ...factsOf(entry), channel: ownRoute(ctx, entry), reason, error, delay }),
+    died: (ctx, entry, { reason, error }) =>
+      noticeFailed({ ...factsOf(entry), channel: ownRoute(ctx, entry), reason, error }),
     expired: noticesExpired,
   },
 });

@@ -50,8 +50,9 @@ export const mailKind = defineKind<Mail, Reads>({
   },
   handle: send,
   log: {
-    retried: (_, mail, { reason }, delay) => mailRetried({ ...factsOf(mail), reason, delay }),
-    died: (_, mail, { reason }) => mailFailed({ ...factsOf(mail), reason }),
+    retried: (_, mail, { reason, error }, delay) =>
+      mailRetried({ ...factsOf(mail), reason, error, delay }),
+    died: (_, mail, { reason, error }) => mailFailed({ ...factsOf(mail), reason, error }),
     expired: mailsExpired,
   },
 });
