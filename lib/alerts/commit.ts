@@ -1,11 +1,11 @@
 import { type SQL, sql } from "drizzle-orm";
 import type { Context } from "../context.js";
 import { alertClock, alertSamples, alerts, alertTransitions } from "../db/schema/alerts.js";
-import { outbox } from "../db/schema/mail.js";
 import { telemetryGauges } from "../db/schema/telemetry.js";
 import { timestamp } from "../db/timestamp.js";
 import { seriesName } from "../observability/metrics.js";
-import { noticeLifeMs, type QueuedNotice } from "./notice.js";
+import { enqueueFrom } from "../queue/enqueue.js";
+import { alertNoticeKindName, noticeLifeMs, type QueuedAlertNotice } from "./notice.js";
 import type { Readings } from "./read-measures.js";
 import type { Alert, Transition } from "./state-machine.js";
 
@@ -21,7 +21,7 @@ export interface Found {
   /** Every alert that was ever wrong. */
   active: Alert[];
   transitions: Changed[];
-  notices: QueuedNotice[];
+  notices: QueuedAlertNotice[];
 }
 
 const samplesKeptMs = 2 * 3_600_000;
@@ -47,6 +47,13 @@ export async function commitEvaluation(
       value: state === "firing" ? 1 : 0,
     })),
   ];
+  const noticeColumns = {
+    id: sql`id`,
+    payload: sql`payload`,
+    correlationId: sql`${ctx.correlationId}`,
+    now: timestamp(ctx.now),
+    expiresAt: moment(ctx.now.getTime() + noticeLifeMs),
+  };
   const { rows } = await ctx.db.execute<{ won: string }>(sql`
     with won as (
       update ${alertClock} set counted_until = ${moment(due.counted.at(-1) ?? clock.countedUntil)},
@@ -96,10 +103,7 @@ export async function commitEvaluation(
       )}
       on conflict (key, minute) do nothing),
     told as (
-      insert into ${outbox} (id, kind, payload, correlation_id, created_at, expires_at, run_after)
-      select id, 'notice', payload, ${ctx.correlationId}, ${timestamp(ctx.now)},
-        ${moment(ctx.now.getTime() + noticeLifeMs)}, ${timestamp(ctx.now)}
-      from won, ${rowsOf(notices, sql`id uuid, payload jsonb`)}),
+      ${enqueueFrom(alertNoticeKindName, noticeColumns, sql`won, ${rowsOf(notices, sql`id uuid, payload jsonb`)}`)}),
     sampled as (
       insert into ${alertSamples} (minute, series, value)
       select given.* from won, ${rowsOf(samples, sql`minute timestamptz, series text, value bigint`)}

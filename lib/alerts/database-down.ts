@@ -6,7 +6,7 @@ import { databaseDown } from "../observability/log-lines/alerts.js";
 import { seriesName } from "../observability/metrics.js";
 import { redis } from "../redis/client.js";
 import { minuteMs, type Sample } from "./measures.js";
-import { alertKey, type Notice, noticeOf } from "./notice.js";
+import { type AlertNotice, alertKey, alertNoticeOf } from "./notice.js";
 import type { Rule } from "./rule.js";
 import { rules } from "./rules.js";
 import { type Route, routeNames, routesOf, send } from "./send-notice.js";
@@ -55,7 +55,7 @@ export async function pageDatabaseDown(ctx: Context, failure: unknown): Promise<
     return;
   }
   const refusal = refusalOf(failure);
-  const { payload } = noticeOf(rule, {
+  const { payload } = alertNoticeOf(rule, {
     event: "trigger",
     key: alertKey(ctx, rule.name, "postgres"),
     label: "postgres",
@@ -80,7 +80,7 @@ function outcomeOf(tells: Told[]): Told | "unaddressed" {
   return tells.includes("told") ? "told" : "told_before";
 }
 
-async function tell(ctx: Context, route: Route, notice: Notice): Promise<Told> {
+async function tell(ctx: Context, route: Route, notice: AlertNotice): Promise<Told> {
   if (!(await isMine(ctx, route.name))) return "told_before";
   for (let attempt = 1; attempt <= triesMax; attempt += 1) {
     const { kind } = await send(ctx, route, notice, randomUUID());

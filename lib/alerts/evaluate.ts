@@ -4,7 +4,7 @@ import { type Changed, commitEvaluation, type Found } from "./commit.js";
 import { forgetOutage, type Outage, pageDatabaseDown, recallOutage } from "./database-down.js";
 import { deliverNotices } from "./deliver-notices.js";
 import { labelsOf, type Measures } from "./measures.js";
-import { alertKey, noticeOf, type QueuedNotice } from "./notice.js";
+import { alertKey, alertNoticeOf, type QueuedAlertNotice } from "./notice.js";
 import { probe } from "./probes.js";
 import { type Readings, readMeasures } from "./read-measures.js";
 import type { Channel, Rule } from "./rule.js";
@@ -63,7 +63,7 @@ function evaluate(ctx: Context, readings: Readings, outage: Outage): Found {
   const standing = new Map(readings.alerts.map((alert) => [alert.key, alert]));
   const touched = new Set<string>();
   const transitions: Changed[] = [];
-  const notices: QueuedNotice[] = [];
+  const notices: QueuedAlertNotice[] = [];
   const counted = new Set(due.counted);
   const sampled = new Set(due.sampled);
   const minutes = [...new Set([...due.counted, ...due.sampled])].sort((one, other) => one - other);
@@ -118,21 +118,21 @@ interface Move {
 function tell(
   rule: Rule,
   { before, after, found, minute, isMuted, wasTold }: Move,
-): { told: Alert["told"]; notice: QueuedNotice | null } {
+): { told: Alert["told"]; notice: QueuedAlertNotice | null } {
   const { key, label, detail, told } = after;
   const of = { key, label, detail, minute };
   if (after.state !== "firing") {
     const isOver = before?.state === "firing" && told !== null;
     return {
       told: null,
-      notice: isOver ? noticeOf(rule, { event: "resolve", ...told, ...of }) : null,
+      notice: isOver ? alertNoticeOf(rule, { event: "resolve", ...told, ...of }) : null,
     };
   }
   const urgency = urgencyOf(rule, label, found);
   if (wasTold && told === null) return { told: urgency, notice: null };
   const isNews = told === null || (found.is === "bad" && urgency.priority < told.priority);
   if (!isNews || isMuted) return { told, notice: null };
-  return { told: urgency, notice: noticeOf(rule, { event: "trigger", ...urgency, ...of }) };
+  return { told: urgency, notice: alertNoticeOf(rule, { event: "trigger", ...urgency, ...of }) };
 }
 
 function urgencyOf(rule: Rule, label: string, { times = 0 }: Verdict) {

@@ -2,9 +2,10 @@ import { desc, gt, sql } from "drizzle-orm";
 import * as z from "zod";
 import type { Context } from "../context.js";
 import { alertClock, alertSilences, alerts } from "../db/schema/alerts.js";
-import { outbox } from "../db/schema/mail.js";
+import { queueEntries } from "../db/schema/queue.js";
 import { timestamp } from "../db/timestamp.js";
-import { isOwnKey } from "./notice.js";
+import { isOpen } from "../queue/claim.js";
+import { alertNoticeKindName, isOwnKey } from "./notice.js";
 import { rules } from "./rules.js";
 import { runbookUrl } from "./send-notice.js";
 
@@ -44,10 +45,8 @@ export async function listAlerts(ctx: Context): Promise<Alerts> {
     db.select().from(alertSilences).where(gt(alertSilences.until, now)),
     db
       .select({ count: sql<number>`count(*)::int` })
-      .from(outbox)
-      .where(
-        sql`kind = 'notice' and send and failed_at is null and expires_at > ${timestamp(now)}`,
-      ),
+      .from(queueEntries)
+      .where(sql`kind = ${alertNoticeKindName} and ${isOpen} and expires_at > ${timestamp(now)}`),
   ]);
   const silenced = new Map(silences.map(({ rule, until }) => [rule, until.toISOString()]));
   const priorities = new Map<string, string>(rules.map(({ name, priority }) => [name, priority]));

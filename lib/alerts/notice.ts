@@ -1,11 +1,11 @@
 import { randomUUID } from "node:crypto";
 import { type SQLWrapper, sql } from "drizzle-orm";
 import type { Context } from "../context.js";
-import { outbox } from "../db/schema/mail.js";
+import { enqueue } from "../queue/enqueue.js";
 import type { Channel, Priority, Rule } from "./rule.js";
 
-/** What somebody is told: the payload of an outbox row of kind `notice`. */
-export interface Notice {
+/** What somebody is told: the payload of an entry of the queue. */
+export interface AlertNotice {
   event: "trigger" | "resolve";
   /** The alert's key, by which PagerDuty knows what is one and the same. */
   key: string;
@@ -25,11 +25,14 @@ export interface Notice {
   toldOtherwise?: boolean;
 }
 
-/** An outbox row that is yet to be written. */
-export interface QueuedNotice {
+/** An entry that is yet to be written. */
+export interface QueuedAlertNotice {
   id: string;
-  payload: Notice;
+  payload: AlertNotice;
 }
+
+/** The kind of alert notices in the queue. */
+export const alertNoticeKindName = "notice";
 
 /** After this a notice is of no use any more. */
 export const noticeLifeMs = 24 * 3_600_000;
@@ -46,13 +49,13 @@ export const isOwnKey = ({ env }: Context, key: SQLWrapper) =>
   sql`starts_with(${key}, ${`${env.jwt.environment}:`})`;
 
 /** A notice of a rule, to be queued in the statement that changes the alert. */
-export function noticeOf(
+export function alertNoticeOf(
   rule: Pick<Rule, "name" | "summary">,
-  of: Omit<Notice, "rule" | "summary" | "order" | "minute" | "isTest"> & {
+  of: Omit<AlertNotice, "rule" | "summary" | "order" | "minute" | "isTest"> & {
     minute: number;
     isTest?: boolean;
   },
-): QueuedNotice {
+): QueuedAlertNotice {
   const minute = new Date(of.minute).toISOString();
   return {
     id: randomUUID(),
@@ -68,14 +71,8 @@ export function noticeOf(
 }
 
 /** The statement that queues a notice by itself, not to be sent before `from`. */
-export function queueNotice(ctx: Context, { id, payload }: QueuedNotice, from: Date) {
-  return ctx.db.insert(outbox).values({
-    id,
-    kind: "notice",
-    payload,
-    correlationId: ctx.correlationId,
-    createdAt: from,
-    expiresAt: new Date(from.getTime() + noticeLifeMs),
-    runAfter: from,
-  });
+export function queueAlertNotice(ctx: Context, { id, payload }: QueuedAlertNotice, from: Date) {
+  const expiresAt = new Date(from.getTime() + noticeLifeMs);
+  const kind = alertNoticeKindName;
+  return enqueue(ctx, { id, kind, payload, createdAt: from, runAfter: from, expiresAt });
 }

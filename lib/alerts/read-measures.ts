@@ -1,13 +1,15 @@
 import { type SQL, sql } from "drizzle-orm";
 import type { Context } from "../context.js";
 import { alertClock, alertSamples, alertSilences, alerts } from "../db/schema/alerts.js";
-import { jobs } from "../db/schema/crons.js";
-import { outbox } from "../db/schema/mail.js";
+import { queueEntries } from "../db/schema/queue.js";
 import { drainState, telemetryGauges } from "../db/schema/telemetry.js";
 import { msOf, timestamp, timestampOfMs } from "../db/timestamp.js";
+import { mailKindName } from "../mail/queue-mail.js";
 import { type MetricName, seriesName } from "../observability/metrics.js";
+import { isOpen } from "../queue/claim.js";
+import { isDead, isJob } from "../queue/dead-letters.js";
 import { type Measures, minuteMs, partsOf, type Sample } from "./measures.js";
-import { isOwnKey } from "./notice.js";
+import { alertNoticeKindName, isOwnKey } from "./notice.js";
 import type { Probes } from "./probes.js";
 import { readCounts } from "./read-counts.js";
 import type { Channel } from "./rule.js";
@@ -55,16 +57,17 @@ export async function readMeasures(ctx: Context, probes: Probes): Promise<Readin
         and minute < ${timestampOfMs(minute)}`),
     ctx.db.execute<{ channel: Channel; oldest: string }>(sql`
       select payload ->> 'channel' as channel, ${msOf(sql`min(created_at)`)} as oldest
-      from ${outbox}
-      where kind = 'notice' and send and expires_at > ${timestamp(ctx.now)}
+      from ${queueEntries}
+      where kind = ${alertNoticeKindName} and (${isOpen} or ${isDead})
+        and expires_at > ${timestamp(ctx.now)}
         and payload ->> 'rule' <> 'PagerUndelivered'
       group by 1`),
     ctx.db.execute<{ queue: string; count: number }>(sql`
       select 'jobs' as queue, cast(count(*) as integer) as count
-      from ${jobs} where dead_at > ${dayBefore(ctx)}
+      from ${queueEntries} where ${isJob} and dead_at > ${dayBefore(ctx)}
       union all
       select 'mail', cast(count(*) as integer)
-      from ${outbox} where kind = 'mail' and failed_at > ${dayBefore(ctx)}`),
+      from ${queueEntries} where kind = ${mailKindName} and dead_at > ${dayBefore(ctx)}`),
   ]);
   const read = clocks.rows[0];
   if (!read) throw new Error("The clock of the alerts or the state of the drain is missing.");

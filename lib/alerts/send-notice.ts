@@ -2,7 +2,7 @@ import type { Context } from "../context.js";
 import type { Env } from "../env.js";
 import { correlationHeader, externalCall } from "../observability/external-call.js";
 import { type HttpReply, post } from "../platform/keep-alive-http.js";
-import type { Notice } from "./notice.js";
+import type { AlertNotice } from "./notice.js";
 import type { Channel, Priority } from "./rule.js";
 import { runbookSlug } from "./rules.js";
 
@@ -13,7 +13,7 @@ type Asking = Pick<Context, "env" | "correlationId">;
 /** A way to somebody. */
 export interface Route {
   name: (typeof routeNames)[number];
-  send(ctx: Asking, notice: Notice, id: string): Promise<HttpReply>;
+  send(ctx: Asking, notice: AlertNotice, id: string): Promise<HttpReply>;
 }
 
 /** What became of a notice that was handed over. `reason` is a word, never the other side's text. */
@@ -36,7 +36,12 @@ export function routesOf({ alerts }: Env, channel: Channel): Route[] {
 }
 
 /** Hand a notice over. Never rejects. Repeating it is safe: at worst the webhook shows it twice. */
-export function send(ctx: Context, route: Route, notice: Notice, id: string): Promise<Outcome> {
+export function send(
+  ctx: Context,
+  route: Route,
+  notice: AlertNotice,
+  id: string,
+): Promise<Outcome> {
   const hand = async (): Promise<Outcome> => {
     try {
       return outcomeOf(await route.send(ctx, notice, id));
@@ -109,7 +114,7 @@ function webhook(name: Route["name"], url: string): Route {
   };
 }
 
-function titleOf({ rule, summary, isTest }: Notice): string {
+function titleOf({ rule, summary, isTest }: AlertNotice): string {
   return `${isTest ? "[TEST] " : ""}${rule}: ${summary}`;
 }
 

@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { auditRow, type OperatorAct } from "../audit/audit.js";
 import type { Context } from "../context.js";
-import { alertKey, noticeOf } from "./notice.js";
+import { alertKey, alertNoticeOf } from "./notice.js";
 import type { Channel, Rule } from "./rule.js";
 import { ruleNames } from "./rules.js";
 import { routesOf, send } from "./send-notice.js";
@@ -35,7 +35,7 @@ export async function testAlert(ctx: Context, rule: Rule, by: OperatorAct): Prom
   const [way] = routesOf(ctx.env, channel);
   if (!way) return { way: null, outcome: "unaddressed" };
   for (const event of ["trigger", "resolve"] as const) {
-    const { id, payload } = noticeOf(rule, { event, ...of });
+    const { id, payload } = alertNoticeOf(rule, { event, ...of });
     const outcome = await send(ctx, way, payload, id);
     if (outcome.kind !== "accepted") return { way: way.name, outcome: outcome.reason };
   }

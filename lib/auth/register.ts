@@ -6,7 +6,7 @@ import { sessions, users } from "../db/schema/accounts.js";
 import { writeOnce } from "../db/write-once.js";
 import { AppError } from "../errors.js";
 import { deliverLater } from "../mail/deliver-later.js";
-import { newMailId } from "../mail/outbox.js";
+import { newMailId } from "../mail/queue-mail.js";
 import { canonicalEmail } from "../user/email-address.js";
 import { LanguageTag, TimeZone } from "../user/language-tag.js";
 import { secondsUntilMove, zoneToStore } from "../user/time-zone.js";

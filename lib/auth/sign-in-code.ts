@@ -5,7 +5,7 @@ import { users } from "../db/schema/accounts.js";
 import { xpEntries } from "../db/schema/user-data.js";
 import { AppError } from "../errors.js";
 import { deliverUnnoticed } from "../mail/deliver-later.js";
-import { newMailId } from "../mail/outbox.js";
+import { newMailId } from "../mail/queue-mail.js";
 import type { UserRow } from "../user/user.js";
 import { isAccountBlocked } from "./account-block.js";
 import {

@@ -1,2 +1,2 @@
 /** The newest migration that this release was written against. */
-export const migrationHead = "0016_add_claimed_at";
+export const migrationHead = "0017_create_queue_entries";

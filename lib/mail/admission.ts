@@ -1,6 +1,7 @@
 import { inArray, sql } from "drizzle-orm";
 import type { Context } from "../context.js";
-import { mailBudgets, outbox, suppressedAddresses } from "../db/schema/mail.js";
+import { mailBudgets, suppressedAddresses } from "../db/schema/mail.js";
+import { queueEntries } from "../db/schema/queue.js";
 import { addressHashes } from "./address-hash.js";
 import type { MailTemplate } from "./mail.js";
 
@@ -44,7 +45,7 @@ export async function admitMail(
     select 1 from ${suppressedAddresses} where ${inArray(suppressedAddresses.addressHash, hashes)})`;
   const { rows } = await ctx.db.execute<{ is_suppressed: boolean; is_admitted: boolean }>(sql`
     with mail as (
-      select id, admitted_at from ${outbox} where id = ${id} for update
+      select id, admitted_at from ${queueEntries} where id = ${id} for update
     ), counted as (
       insert into ${mailBudgets} as budget (address_hash, admitted_at, last_admitted_at)
       select ${hash}, array[now()], now() from mail
@@ -54,7 +55,7 @@ export async function admitMail(
       where cardinality(${lastHour}) < ${budget.perHour} and cardinality(${lastDay}) < ${budget.perDay}
       returning address_hash
     ), noted as (
-      update ${outbox} set admitted_at = now()
+      update ${queueEntries} set admitted_at = now()
       where id = ${id} and exists (select 1 from counted)
       returning id
     )

@@ -1,9 +1,10 @@
-import { and, desc, eq, isNotNull, isNull, sql } from "drizzle-orm";
+import { and, desc, eq, isNull, sql } from "drizzle-orm";
 import * as z from "zod";
 import { auditIfAny, type OperatorAct } from "../audit/audit.js";
 import type { Context } from "../context.js";
-import { jobs } from "../db/schema/crons.js";
+import { queueEntries } from "../db/schema/queue.js";
 import { AppError } from "../errors.js";
+import { isDead, isJob, retryDead } from "../queue/dead-letters.js";
 
 export const JobsShown = z.strictObject({
   waiting: z.int(),
@@ -28,18 +29,18 @@ const listedMax = 50;
 
 /** Jobs that were given up, and those that wait. */
 export async function listJobs({ db }: Context): Promise<JobsShown> {
-  const isOpen = and(isNull(jobs.doneAt), isNull(jobs.deadAt));
+  const isWaiting = and(isJob, isNull(queueEntries.doneAt), isNull(queueEntries.deadAt));
   const count = { count: sql<number>`count(*)::int` };
   const [dead, waiting, [deadCount], [waitingCount]] = await db.batch([
     db
       .select()
-      .from(jobs)
-      .where(isNotNull(jobs.deadAt))
-      .orderBy(desc(jobs.deadAt))
+      .from(queueEntries)
+      .where(and(isJob, isDead))
+      .orderBy(desc(queueEntries.deadAt))
       .limit(listedMax),
-    db.select().from(jobs).where(isOpen).orderBy(jobs.runAfter).limit(listedMax),
-    db.select(count).from(jobs).where(isNotNull(jobs.deadAt)),
-    db.select(count).from(jobs).where(isOpen),
+    db.select().from(queueEntries).where(isWaiting).orderBy(queueEntries.runAfter).limit(listedMax),
+    db.select(count).from(queueEntries).where(and(isJob, isDead)),
+    db.select(count).from(queueEntries).where(isWaiting),
   ]);
   return {
     waiting: waitingCount?.count ?? 0,
@@ -61,9 +62,9 @@ export async function listJobs({ db }: Context): Promise<JobsShown> {
 export async function requireDeadJob({ db }: Context, id: string): Promise<{ kind: string }> {
   const [job] = z.uuid().safeParse(id).success
     ? await db
-        .select({ kind: jobs.kind })
-        .from(jobs)
-        .where(and(eq(jobs.id, id), isNotNull(jobs.deadAt)))
+        .select({ kind: queueEntries.kind })
+        .from(queueEntries)
+        .where(and(eq(queueEntries.id, id), isJob, isDead))
     : [];
   if (!job) throw new AppError("not_found");
   return job;
@@ -73,9 +74,7 @@ export async function requireDeadJob({ db }: Context, id: string): Promise<{ kin
 export async function retryJob(ctx: Context, id: string, by: OperatorAct): Promise<void> {
   const entry = { ...by, action: "job.retried", subjectId: id } as const;
   await ctx.db.execute(sql`
-    with retried as (
-      update ${jobs} set dead_at = null, attempts = 0, run_after = now(), leased_until = null
-      where id = ${id} and dead_at is not null returning 1
+    with retried as (${retryDead(sql`${isJob} and id = ${id}`)}
     ), audited as (${auditIfAny(ctx, entry, sql`retried`)} returning 1)
     select count(*) from retried`);
 }

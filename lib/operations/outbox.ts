@@ -2,7 +2,8 @@ import { sql } from "drizzle-orm";
 import * as z from "zod";
 import { auditIfAny, type OperatorAct } from "../audit/audit.js";
 import type { Context } from "../context.js";
-import { outbox } from "../db/schema/mail.js";
+import { queueEntries } from "../db/schema/queue.js";
+import { isDead, isMessage, retryDead } from "../queue/dead-letters.js";
 
 const moment = z.iso.datetime().nullable();
 
@@ -37,10 +38,10 @@ export async function showOutbox({ db }: Context): Promise<OutboxShown> {
     sql`to_char(${of} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;
   const [kinds, failures] = await Promise.all([
     db.execute<{ kind: string; waiting: number; failed: number; oldest: string | null }>(sql`
-      select kind, cast(count(*) filter (where failed_at is null) as integer) as waiting,
-        cast(count(failed_at) as integer) as failed,
-        ${iso(sql`min(created_at) filter (where failed_at is null)`)} as oldest
-      from ${outbox} where send and expires_at > now() group by kind order by kind`),
+      select kind, cast(count(*) filter (where dead_at is null) as integer) as waiting,
+        cast(count(dead_at) as integer) as failed,
+        ${iso(sql`min(created_at) filter (where dead_at is null)`)} as oldest
+      from ${queueEntries} where ${isMessage} and send and expires_at > now() group by kind order by kind`),
     db.execute<{
       id: string;
       kind: string;
@@ -48,9 +49,9 @@ export async function showOutbox({ db }: Context): Promise<OutboxShown> {
       error: string | null;
       corr: string;
     }>(sql`
-      select id, kind, ${iso(sql`failed_at`)} as failed, last_error as error,
+      select id, kind, ${iso(sql`dead_at`)} as failed, last_error as error,
         correlation_id as corr
-      from ${outbox} where failed_at is not null order by failed_at desc limit ${failuresMax}`),
+      from ${queueEntries} where ${isMessage} and ${isDead} order by dead_at desc limit ${failuresMax}`),
   ]);
   return {
     kinds: kinds.rows.map(({ oldest, ...row }) => ({ ...row, oldestAt: oldest })),
@@ -67,8 +68,8 @@ export async function showOutbox({ db }: Context): Promise<OutboxShown> {
 /** How many failed ones could be tried again. */
 export async function countFailed({ db }: Context): Promise<number> {
   const { rows } = await db.execute<{ count: number }>(sql`
-    select cast(count(*) as integer) as count from ${outbox}
-    where failed_at is not null and expires_at > now()`);
+    select cast(count(*) as integer) as count from ${queueEntries}
+    where ${isMessage} and ${isDead} and expires_at > now()`);
   return rows[0]?.count ?? 0;
 }
 
@@ -76,9 +77,7 @@ export async function countFailed({ db }: Context): Promise<number> {
 export async function retryFailed(ctx: Context, by: OperatorAct): Promise<number> {
   const entry = { ...by, action: "outbox.retried", subjectId: "outbox" } as const;
   const { rows } = await ctx.db.execute<{ count: number }>(sql`
-    with retried as (
-      update ${outbox} set failed_at = null, attempts = 0, run_after = now()
-      where failed_at is not null and expires_at > now() returning 1
+    with retried as (${retryDead(sql`${isMessage} and expires_at > now()`)}
     ), audited as (${auditIfAny(ctx, entry, sql`retried`)} returning 1)
     select cast(count(*) as integer) as count from retried`);
   return rows[0]?.count ?? 0;

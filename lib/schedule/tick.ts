@@ -4,7 +4,6 @@ import { evaluateAlerts } from "../alerts/evaluate.js";
 import { sweepSessionKeys } from "../auth/session/sweep.js";
 import type { Context } from "../context.js";
 import { deliverDue } from "../mail/deliver.js";
-import { runDueJobs } from "../queue/run-due.js";
 import { drainEvents } from "../telemetry/drain.js";
 import { measureGauges } from "../telemetry/metrics/measure-gauges.js";
 import { ensurePartitions } from "../telemetry/partitions.js";
@@ -13,7 +12,8 @@ import { recordBreakerGauge } from "../toolkit/breaker/gauge.js";
 import { probeQuietBreaker } from "../toolkit/breaker/quiet.js";
 import { type Cron, type CronReport, runCron } from "./cron.js";
 import { beat } from "./heartbeat.js";
-import { jobHandlers } from "./job-handlers.js";
+import { jobKinds } from "./job-kinds.js";
+import { runJobs } from "./run-jobs.js";
 
 /** What a drain may take for the step that it is at when its time is over. */
 const marginMs = 3000;
@@ -39,7 +39,7 @@ export const tickCron: Cron = {
     ["detect_unusual_usage", detectUnusualUsage],
     ["sweep_session_keys", async (ctx) => ({ sessions: await sweepSessionKeys(ctx) })],
     ["deliver_mail", deliverDue, { budgetSeconds: 22 }],
-    ["run_jobs", (ctx, { endMs }) => runDueJobs(ctx, jobHandlers, endMs), { budgetSeconds: 15 }],
+    ["run_jobs", (ctx, { endMs }) => runJobs(ctx, jobKinds, endMs), { budgetSeconds: 15 }],
   ],
 };
 

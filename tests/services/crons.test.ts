@@ -6,8 +6,10 @@ import { retireAudit } from "../../lib/audit/retirement.js";
 import { sealAudit } from "../../lib/audit/seal.js";
 import { verifyAudit } from "../../lib/audit/verification.js";
 import { cronCursors } from "../../lib/db/schema/crons.js";
-import { enqueueJob, jobDone, jobHandler } from "../../lib/queue/job.js";
-import { runDueJobs } from "../../lib/queue/run-due.js";
+import { enqueue } from "../../lib/queue/enqueue.js";
+import { defineJob } from "../../lib/queue/job.js";
+import { runDue } from "../../lib/queue/run-due.js";
+import { entryDone } from "../../lib/queue/settle.js";
 import { type Cron, runCron } from "../../lib/schedule/cron.js";
 import { moveCursor, readCursor } from "../../lib/schedule/cursor.js";
 import { claimSlot, type Lease } from "../../lib/schedule/lease.js";
@@ -168,20 +170,20 @@ describe("rivals over a real Postgres", () => {
   it("do each of 40 jobs once, and commit once what a job writes", async () => {
     const keys = times(40, () => randomUUID());
     for (const key of keys) {
-      await enqueueJob(aContext(), { kind: "write", key, payload: {} });
+      await enqueue(aContext(), { kind: "write", key, payload: {} });
     }
-    const handlers = {
-      write: jobHandler({
-        payload: z.strictObject({}),
-        run: async (ctx, _, job) => {
-          await ctx.db.batch([
-            jobDone(ctx, job),
-            ctx.db.insert(cronCursors).values({ name: job.key, position: String(job.attempt) }),
-          ]);
-        },
-      }),
-    };
-    const counts = await Promise.all(times(6, () => runDueJobs(aContext(), handlers, soon())));
+    const write = defineJob({
+      name: "write",
+      payload: z.strictObject({}),
+      async handle(ctx, job) {
+        await ctx.db.batch([
+          entryDone(ctx, job),
+          ctx.db.insert(cronCursors).values({ name: job.key ?? "", position: String(job.attempt) }),
+        ]);
+        return { end: "done" };
+      },
+    });
+    const counts = await Promise.all(times(6, () => runDue(aContext(), write, soon())));
     expect(counts.reduce((sum, { done }) => sum + done, 0)).toBe(40);
     const written = await stores.sql(
       "select position from cron_cursors where name = any($1::text[])",

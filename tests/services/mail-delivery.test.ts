@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
 import { type ResendEndpoint, startResendEndpoint } from "../../dev/mailbox/resend-endpoint.js";
 import { addressHash } from "../../lib/mail/address-hash.js";
 import { deliver, deliverDue } from "../../lib/mail/deliver.js";
-import { newMailId, queueMail } from "../../lib/mail/outbox.js";
+import { newMailId, queueMail } from "../../lib/mail/queue-mail.js";
 import type { RedisBackend } from "../../lib/platform/redis-transport/upstash-protocol.js";
 import { aContext } from "../support/context.js";
 import { useMailbox } from "../support/mailbox.js";
@@ -24,7 +24,7 @@ describe("deliverers at once", () => {
     await queueMail(aContext(), id, { template: "address_taken", to: { email } }, { send: true });
     return { id, email };
   }
-  const rowsLeft = async () => (await stores.sql("select count(*) from outbox"))[0]?.count;
+  const rowsLeft = async () => (await stores.sql("select count(*) from queue_entries"))[0]?.count;
 
   it("send each mail exactly once, whoever gets it, in one request each", async () => {
     const mails = await Promise.all(Array.from({ length: 30 }, () => queued()));
@@ -95,15 +95,16 @@ describe("processes that are killed while they deliver", () => {
     fetch(`${url}/api/cron/tick`, { headers: { authorization: `Bearer ${secret}` } });
   /** Let the leases of the dead run out. */
   const timePasses = async () => {
-    await client.query("update outbox set run_after = now()");
+    await client.query("update queue_entries set run_after = now()");
     await client.query("update cron_leases set done_slot = null, held_until = now()");
   };
-  const rowsLeft = async () => Number((await client.query("select id from outbox")).rowCount);
+  const rowsLeft = async () =>
+    Number((await client.query("select id from queue_entries")).rowCount);
 
   it("lose no mail and send none twice", async () => {
     const emails = Array.from({ length: 60 }, anAddress);
     await client.query(
-      `insert into outbox (id, kind, payload, correlation_id, created_at, expires_at, run_after)
+      `insert into queue_entries (id, kind, payload, correlation_id, created_at, expires_at, run_after)
        select gen_random_uuid(), 'mail',
          jsonb_build_object('template', 'password_changed', 'to', jsonb_build_object('email', email)),
          'test', now(), now() + interval '1 day', now()

@@ -31,7 +31,7 @@ const countEvents = ({ userId }: Tokens, event: string) =>
     event,
   ]).then(([row]) => row?.sum ?? 0);
 const countNotices = ({ userId }: Tokens) =>
-  sql("select 1 from outbox where payload -> 'to' ->> 'userId' = $1", [userId]).then(
+  sql("select 1 from queue_entries where payload -> 'to' ->> 'userId' = $1", [userId]).then(
     (rows) => rows.length,
   );
 const successors = (answers: PairReply[]) =>

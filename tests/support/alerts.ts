@@ -66,7 +66,7 @@ export function useAlerts(stores: Stores, environment: Record<string, string> = 
     }
     await stores.sql("delete from telemetry_minutes");
     await stores.sql("delete from telemetry_gauges");
-    await stores.sql("delete from outbox");
+    await stores.sql("delete from queue_entries");
     await stores.sql(
       "update alert_clock set counted_until = $1, sampled_until = $1",
       new Date(begin - 60_000).toISOString(),
@@ -142,7 +142,7 @@ export function useAlerts(stores: Stores, environment: Record<string, string> = 
       return rows.map(({ key }) => (key ?? "").replace(/^test:/, ""));
     },
     async unsent() {
-      const [row] = await stores.sql("select count(*) from outbox where kind = 'notice'");
+      const [row] = await stores.sql("select count(*) from queue_entries where kind = 'notice'");
       return Number(row?.count);
     },
   };

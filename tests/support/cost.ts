@@ -24,7 +24,7 @@ export async function costOf(stores: Stores, send: () => Promise<Answer>) {
 
 async function rowsWritten(stores: Stores): Promise<Record<string, number>> {
   const [counts] = await stores.sql(
-    `select (select count(*) from mail_codes) as codes, (select count(*) from outbox) as mails,
+    `select (select count(*) from mail_codes) as codes, (select count(*) from queue_entries) as mails,
        (select count(*) from audit_log) as audits, (select count(*) from sessions) as sessions,
        (select count(*) from security_events) as events, (select count(*) from users) as users`,
   );

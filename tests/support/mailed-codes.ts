@@ -44,7 +44,7 @@ export async function aConfirmedUser(
 /** The mails that are queued for an address or an account. */
 export async function queuedMail(stores: Stores, to: { email: string } | { userId: string }) {
   const rows = await stores.sql(
-    "select payload, send from outbox where payload->'to' = $1::jsonb order by created_at",
+    "select payload, send from queue_entries where payload->'to' = $1::jsonb order by created_at",
     JSON.stringify(to),
   );
   return rows.map(({ payload, send }) => ({ ...JSON.parse(payload ?? "{}"), send: send === "t" }));

@@ -10,7 +10,7 @@ import { timestamp } from "../../db/timestamp.js";
 import { writeOnce } from "../../db/write-once.js";
 import { AppError } from "../../errors.js";
 import { deliverLater } from "../../mail/deliver-later.js";
-import { newMailId, queueMail } from "../../mail/outbox.js";
+import { newMailId, queueMail } from "../../mail/queue-mail.js";
 import { canonicalEmail } from "../../user/email-address.js";
 import {
   presentUser,

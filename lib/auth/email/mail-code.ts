@@ -5,12 +5,13 @@ import type { Context } from "../../context.js";
 import { keyedHash, keyedHashes } from "../../crypto/secret.js";
 import { lacksRequiredRow, violatesUnique } from "../../db/failures.js";
 import { users } from "../../db/schema/accounts.js";
-import { mailCodes, outbox } from "../../db/schema/mail.js";
+import { mailCodes } from "../../db/schema/mail.js";
 import { timestamp } from "../../db/timestamp.js";
 import type { Env } from "../../env.js";
 import { AppError } from "../../errors.js";
 import { isMailCode } from "../../mail/codes.js";
 import type { MailTemplate } from "../../mail/mail.js";
+import { queueCodeMail } from "../../mail/queue-mail.js";
 
 export type CodePurpose = "verify_email" | "sign_in" | "reset_password" | "change_email";
 
@@ -29,7 +30,7 @@ export interface NewMailCode {
   template: SQL | MailTemplate;
   /** False writes the same rows and sends nothing. */
   send: SQL | boolean;
-  /** The outbox row's id, for `deliverLater`. */
+  /** The queue entry's id, for `deliverLater`. */
   mailId: string;
 }
 
@@ -87,22 +88,7 @@ export function issueCode(ctx: Context, code: NewMailCode, withParts: SQL[] = []
     )`;
   return ctx.db.execute(sql`
     with ${sql.join([...withParts, issued], sql`, `)}
-    ${queueCodes(ctx, code)}`);
-}
-
-/** The end of a statement: queues the mail of the code that a part of it (`issued`) has made. */
-export function queueCodes(
-  ctx: Context,
-  { mailId, template, send }: Pick<NewMailCode, "mailId" | "template" | "send">,
-): SQL {
-  const now = timestamp(ctx.now);
-  return sql`
-    insert into ${outbox} (id, kind, payload, send, correlation_id, created_at, expires_at, run_after)
-    select cast(${mailId} as uuid), 'mail',
-      jsonb_build_object('template', cast(${template} as text), 'codeId', id,
-        'to', jsonb_build_object('email', email)),
-      cast(${send} as boolean), cast(${ctx.correlationId} as text), ${now}, expires_at, ${now}
-    from issued`;
+    ${queueCodeMail(ctx, { ...code, id: code.mailId }, sql`issued`)}`);
 }
 
 /**

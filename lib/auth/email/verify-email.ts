@@ -6,7 +6,7 @@ import { users } from "../../db/schema/accounts.js";
 import { timestamp } from "../../db/timestamp.js";
 import { AppError } from "../../errors.js";
 import { deliverLater } from "../../mail/deliver-later.js";
-import { newMailId } from "../../mail/outbox.js";
+import { newMailId } from "../../mail/queue-mail.js";
 import { presentUser, requireUser, type User, userFromJson } from "../../user/user.js";
 import {
   consumed,

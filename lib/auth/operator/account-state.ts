@@ -5,7 +5,7 @@ import { sessions, users } from "../../db/schema/accounts.js";
 import { secondFactors } from "../../db/schema/security.js";
 import { timestamp } from "../../db/timestamp.js";
 import { AppError } from "../../errors.js";
-import { newMailId, noticeOf, queueNotice } from "../../mail/outbox.js";
+import { accountMailOf, newMailId, queueAccountMail } from "../../mail/queue-mail.js";
 import { secondFactorChanged } from "../second-factor/factor-change.js";
 import { lockAccount, type RevocationReason } from "../session/session.js";
 import { enforceEndsOf } from "../session/sweep.js";
@@ -78,7 +78,7 @@ export async function removeLostSecondFactor(
   subject: SubjectAccount,
   act: Act,
 ): Promise<AccountChanged> {
-  const noticeId = newMailId();
+  const mailId = newMailId();
   const outcome = await change(ctx, operator, subject, act, {
     wouldChange: subject.hasSecondFactor,
     part: (isSame) => sql`
@@ -86,11 +86,11 @@ export async function removeLostSecondFactor(
     action: "totp.disabled",
     ending: "second_factor_changed",
     alongside: sql`noticed as (
-      ${queueNotice(noticeOf(ctx, noticeId, "second_factor_changed"), sql`changed`)}
+      ${queueAccountMail(accountMailOf(ctx, mailId, "second_factor_changed"), sql`changed`)}
     )`,
   });
   if (outcome.changed && !act.dryRun) {
-    secondFactorChanged(ctx, subject.id, "totp.disabled", noticeId);
+    secondFactorChanged(ctx, subject.id, "totp.disabled", mailId);
   }
   return outcome;
 }

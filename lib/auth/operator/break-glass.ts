@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { deliverNotices } from "../../alerts/deliver-notices.js";
-import { alertKey, noticeOf, queueNotice } from "../../alerts/notice.js";
+import { alertKey, alertNoticeOf, queueAlertNotice } from "../../alerts/notice.js";
 import { auditRow } from "../../audit/audit.js";
 import { securityEvent } from "../../audit/security-events.js";
 import type { Context } from "../../context.js";
@@ -29,7 +29,7 @@ export async function breakGlass(ctx: Context, operation: Operation): Promise<Op
         action: isAllowed ? "break_glass" : "break_glass.refused",
         subjectId: what,
       }),
-      queueNotice(ctx, isAllowed ? pageOfUse(ctx, what) : pageOfRefusal(ctx, what), ctx.now),
+      queueAlertNotice(ctx, isAllowed ? pageOfUse(ctx, what) : pageOfRefusal(ctx, what), ctx.now),
     ]);
     ctx.after(() => deliverNotices(ctx));
   } catch (error) {
@@ -57,7 +57,7 @@ function pageOfRefusal(ctx: Context, operation: string) {
 
 function pageOf(ctx: Context, label: string, what: string) {
   const rule = { name: "BreakGlassUsed", summary: "The break-glass token was used" };
-  return noticeOf(rule, {
+  return alertNoticeOf(rule, {
     event: "trigger",
     key: alertKey(ctx, rule.name, label),
     label: "",

@@ -9,7 +9,7 @@ import { timestamp } from "../../db/timestamp.js";
 import { writeOnce } from "../../db/write-once.js";
 import { AppError } from "../../errors.js";
 import { deliverLater } from "../../mail/deliver-later.js";
-import { newMailId, queueMail } from "../../mail/outbox.js";
+import { newMailId, queueMail } from "../../mail/queue-mail.js";
 import { requireUser } from "../../user/user.js";
 import { revokeSessions } from "../session/session.js";
 import { deleteSessionKeys } from "../session/session-keys.js";

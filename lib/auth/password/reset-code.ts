@@ -7,8 +7,9 @@ import { xpEntries } from "../../db/schema/user-data.js";
 import { timestamp } from "../../db/timestamp.js";
 import { AppError } from "../../errors.js";
 import { isMailCode } from "../../mail/codes.js";
+import { queueCodeMail } from "../../mail/queue-mail.js";
 import { admitResetMail } from "../../mail/reset-budget.js";
-import { queueCodes, type ShownCode } from "../email/mail-code.js";
+import type { ShownCode } from "../email/mail-code.js";
 import { claimedAt } from "../login-candidates.js";
 
 const lifeMs = 10 * 60_000;
@@ -45,7 +46,7 @@ export function issueResetCode(
     )`;
   return ctx.db.execute(sql`
     with ${sql.join([...admitResetMail(ctx, email, { isTrusted }), issued], sql`, `)}
-    ${queueCodes(ctx, { template: "reset_password", send: true, mailId })}`);
+    ${queueCodeMail(ctx, { id: mailId, template: "reset_password", send: true }, sql`issued`)}`);
 }
 
 /**

@@ -10,7 +10,7 @@ import { timestamp } from "../../db/timestamp.js";
 import { writeOnce } from "../../db/write-once.js";
 import { AppError } from "../../errors.js";
 import { deliverLater, deliverUnnoticed } from "../../mail/deliver-later.js";
-import { newMailId, queueMail } from "../../mail/outbox.js";
+import { newMailId, queueMail } from "../../mail/queue-mail.js";
 import type { Reservation } from "../../rate-limit/count.js";
 import { endSignInDelay } from "../../rate-limit/end-sign-in-delay.js";
 import { isTrusted } from "../../rate-limit/trusted-address.js";

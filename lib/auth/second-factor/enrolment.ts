@@ -7,7 +7,7 @@ import { recoveryCodes, secondFactors } from "../../db/schema/security.js";
 import { timestamp } from "../../db/timestamp.js";
 import { writeOnce } from "../../db/write-once.js";
 import { AppError } from "../../errors.js";
-import { newMailId } from "../../mail/outbox.js";
+import { newMailId } from "../../mail/queue-mail.js";
 import { redisUnavailable } from "../../observability/log-lines/stores.js";
 import { lockAccount } from "../session/session.js";
 import { changeSessionRole, deleteSessionKeys } from "../session/session-keys.js";
@@ -116,12 +116,12 @@ export async function confirmEnrolment(
   if (step === null) throw new AppError("code_invalid");
 
   const set = newRecoveryCodes(ctx);
-  const noticeId = newMailId();
+  const mailId = newMailId();
   const consequences = consequencesOf(ctx, actor, {
     change: sql`confirmed`,
     action: "totp.enabled",
     authMethods: sql`array_append(array_remove(auth_methods, 'otp'), 'otp')`,
-    noticeId,
+    mailId,
   });
   const [, { rows }] = await writeOnce(ctx, set.id, [
     // A sign-in that committed without the factor is seen, and ended; one that did not fails.
@@ -138,7 +138,7 @@ export async function confirmEnrolment(
   ]);
   const [changed] = rows;
   if (!changed) throw new AppError("second_factor_changed");
-  secondFactorChanged(ctx, userId, "totp.enabled", noticeId);
+  secondFactorChanged(ctx, userId, "totp.enabled", mailId);
   await deleteSessionKeys(ctx, changed.ended);
   if (role !== "user") await promote(ctx, sessionId, role);
   return { recoveryCodes: set.codes };
@@ -168,12 +168,12 @@ export async function removeSecondFactor(
   if (!authMethods.includes("otp")) throw new AppError("reauth_required");
   // Before the commit: no key may say operator of a session whose record does not.
   if (role !== "user") await demote(ctx, sessionId);
-  const noticeId = newMailId();
+  const mailId = newMailId();
   const consequences = consequencesOf(ctx, actor, {
     change: sql`removed`,
     action: "totp.disabled",
     authMethods: sql`array_remove(auth_methods, 'otp')`,
-    noticeId,
+    mailId,
   });
   const [, { rows }] = await writeOnce(ctx, factor.id, [
     lockAccount(ctx, userId),
@@ -188,7 +188,7 @@ export async function removeSecondFactor(
   const [changed] = rows;
   // Somebody was faster: it is gone.
   if (!changed) return;
-  secondFactorChanged(ctx, userId, "totp.disabled", noticeId);
+  secondFactorChanged(ctx, userId, "totp.disabled", mailId);
   await deleteSessionKeys(ctx, changed.ended);
 }
 

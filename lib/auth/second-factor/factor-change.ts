@@ -7,7 +7,7 @@ import { secondFactors } from "../../db/schema/security.js";
 import { timestamp } from "../../db/timestamp.js";
 import { AppError } from "../../errors.js";
 import { deliverLater } from "../../mail/deliver-later.js";
-import { noticeOf, queueNotice } from "../../mail/outbox.js";
+import { accountMailOf, queueAccountMail } from "../../mail/queue-mail.js";
 import type { RevocationReason } from "../session/session.js";
 
 /** The account with its second factor, confirmed or not; null when it has none. */
@@ -34,8 +34,8 @@ export function consequencesOf(
     change,
     action,
     authMethods,
-    noticeId,
-  }: { change: SQL; action: AuditAction; authMethods: SQL; noticeId: string },
+    mailId,
+  }: { change: SQL; action: AuditAction; authMethods: SQL; mailId: string },
 ): SQL {
   const reason: RevocationReason = "second_factor_changed";
   return sql`
@@ -47,7 +47,7 @@ export function consequencesOf(
       where user_id in (select user_id from ${change}) and id <> ${sessionId} and revoked_at is null
       returning id
     ), noticed as (
-      ${queueNotice(noticeOf(ctx, noticeId, "second_factor_changed"), change)}
+      ${queueAccountMail(accountMailOf(ctx, mailId, "second_factor_changed"), change)}
     ), audited as (
       ${auditIfAny(ctx, { actor: { kind: "user", id: userId }, action, subjectId: userId }, change)}
     )`;
@@ -58,8 +58,8 @@ export function secondFactorChanged(
   ctx: Context,
   userId: string,
   action: AuditAction,
-  noticeId: string,
+  mailId: string,
 ): void {
   securityEvent(ctx, "second_factor_changed", { userId, data: { operation: action } });
-  deliverLater(ctx, noticeId);
+  deliverLater(ctx, mailId);
 }

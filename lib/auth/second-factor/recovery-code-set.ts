@@ -7,7 +7,7 @@ import { recoveryCodes, secondFactors } from "../../db/schema/security.js";
 import { timestamp } from "../../db/timestamp.js";
 import { writeOnce } from "../../db/write-once.js";
 import { AppError } from "../../errors.js";
-import { newMailId, noticeOf, queueNotice } from "../../mail/outbox.js";
+import { accountMailOf, newMailId, queueAccountMail } from "../../mail/queue-mail.js";
 import { findFactorAccount, secondFactorChanged } from "./factor-change.js";
 import { recoveryCodeHash, recoveryCodesOf } from "./recovery-codes.js";
 
@@ -19,7 +19,7 @@ export async function renewRecoveryCodes(ctx: Context, userId: string): Promise<
   const { factor } = await findFactorAccount(ctx, userId);
   if (!factor?.confirmedAt) throw new AppError("second_factor_missing");
   const set = newRecoveryCodes(ctx);
-  const noticeId = newMailId();
+  const mailId = newMailId();
   const confirmed = and(eq(secondFactors.userId, userId), isNotNull(secondFactors.confirmedAt));
   const entry = {
     actor: { kind: "user", id: userId },
@@ -36,11 +36,11 @@ export async function renewRecoveryCodes(ctx: Context, userId: string): Promise<
       .for("update"),
     ctx.db.delete(recoveryCodes).where(eq(recoveryCodes.userId, userId)),
     ctx.db.execute(storeRecoveryCodes(ctx, set.hashes, owner)),
-    ctx.db.execute(queueNotice(noticeOf(ctx, noticeId, "second_factor_changed"), owner)),
+    ctx.db.execute(queueAccountMail(accountMailOf(ctx, mailId, "second_factor_changed"), owner)),
     ctx.db.execute(auditIfAny(ctx, entry, owner)),
   ]);
   if (locked.length === 0) throw new AppError("second_factor_changed");
-  secondFactorChanged(ctx, userId, entry.action, noticeId);
+  secondFactorChanged(ctx, userId, entry.action, mailId);
   return { recoveryCodes: set.codes };
 }
 

@@ -9,7 +9,7 @@ import { recoveryCodes, secondFactors } from "../../db/schema/security.js";
 import { timestamp } from "../../db/timestamp.js";
 import { AppError } from "../../errors.js";
 import { deliverLater } from "../../mail/deliver-later.js";
-import { newMailId, noticeOf, queueNotice } from "../../mail/outbox.js";
+import { accountMailOf, newMailId, queueAccountMail } from "../../mail/queue-mail.js";
 import { byPassword } from "../session/sign-in.js";
 import { recoveryCodeHashes } from "./recovery-codes.js";
 import { readTotpCode, totpStep } from "./totp.js";
@@ -103,7 +103,7 @@ async function consumeTotpCode(
 async function consumeRecoveryCode(ctx: Context, userId: string, typed: string): Promise<boolean> {
   const hashes = recoveryCodeHashes(ctx.env, typed);
   if (hashes.length === 0) return false;
-  const noticeId = newMailId();
+  const mailId = newMailId();
   const entry = {
     actor: { kind: "user", id: userId },
     action: "recovery_code.used",
@@ -115,13 +115,13 @@ async function consumeRecoveryCode(ctx: Context, userId: string, typed: string):
       where user_id = ${userId} and used_at is null and code_hash = any(${sql.param(hashes)}::text[])
       returning user_id
     ), noticed as (
-      ${queueNotice(noticeOf(ctx, noticeId, "second_factor_changed"), sql`used`)}
+      ${queueAccountMail(accountMailOf(ctx, mailId, "second_factor_changed"), sql`used`)}
     ), audited as (
       ${auditIfAny(ctx, entry, sql`used`)}
     )
     select user_id from used`);
   if (rows.length === 0) return false;
   securityEvent(ctx, "recovery_code_used", { userId });
-  deliverLater(ctx, noticeId);
+  deliverLater(ctx, mailId);
   return true;
 }

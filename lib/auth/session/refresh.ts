@@ -8,7 +8,7 @@ import { sessions, users } from "../../db/schema/accounts.js";
 import { msOf } from "../../db/timestamp.js";
 import { AppError } from "../../errors.js";
 import { deliverLater } from "../../mail/deliver-later.js";
-import { newMailId, queueNotice } from "../../mail/outbox.js";
+import { newMailId, queueAccountMail } from "../../mail/queue-mail.js";
 import { roundTrip } from "../../redis/client.js";
 import { userFromJson } from "../../user/user.js";
 import type { RefreshClaims } from "../token/refresh-token.js";
@@ -57,7 +57,7 @@ export async function refresh(
     await revokeSession(ctx, sessionId, "redis_key_deleted");
     throw new AppError("session_revoked");
   }
-  const noticeId = newMailId();
+  const mailId = newMailId();
   const [decision] = await decide(ctx.db, {
     sessionId,
     presented: claims.counter,
@@ -66,7 +66,7 @@ export async function refresh(
     now: ctx.now.toISOString(),
     revokeAllBefore: new Date(client.revokeAllBefore).toISOString(),
     operatorsOnly: client.operatorsOnly === true,
-    noticeId,
+    mailId,
     correlationId: ctx.correlationId,
   });
   if (!decision) throw new AppError("token_invalid");
@@ -78,7 +78,7 @@ export async function refresh(
       throw new AppError("session_expired");
     case "reused":
       await deleteSessionKeys(ctx, [sessionId]);
-      deliverLater(ctx, noticeId);
+      deliverLater(ctx, mailId);
       throw new AppError("session_revoked");
     case "revoked":
       // Its key is there when a delete failed, or when an older copy of Redis returned.
@@ -129,12 +129,12 @@ interface Decision {
 
 /**
  * One statement reads, decides and writes, and begins by locking the row: of two calls at once the
- * second decides on what the first has written. Reuse commits the revocation and its notice together.
+ * second decides on what the first has written. Reuse commits the revocation and its mail together.
  */
 const decide = preparedSql<Decision>(() => {
-  const notice = queueNotice(
+  const mail = queueAccountMail(
     {
-      id: sql.placeholder("noticeId"),
+      id: sql.placeholder("mailId"),
       correlationId: sql.placeholder("correlationId"),
       now: sql`now`,
       template: "token_reuse",
@@ -200,7 +200,7 @@ const decide = preparedSql<Decision>(() => {
         and (rotates or outcome in ('concurrent', 'reused') or outcome = 'repeated' and given is null)
       returning s.id, s.user_id, s.refresh_counter, s.idle_expires_at, d.outcome, d.now
     ), noticed as (
-      ${notice}
+      ${mail}
     )
     select d.outcome, coalesce(c.refresh_counter, d.refresh_counter) as refresh_counter,
       d.auth_methods, ${msOf(sql`d.authenticated_at`)} as authenticated_at,

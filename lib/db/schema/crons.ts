@@ -1,14 +1,5 @@
 import { sql } from "drizzle-orm";
-import {
-  index,
-  integer,
-  jsonb,
-  pgTable,
-  primaryKey,
-  smallint,
-  text,
-  uuid,
-} from "drizzle-orm/pg-core";
+import { index, integer, pgTable, primaryKey, text } from "drizzle-orm/pg-core";
 import { at } from "./columns.js";
 
 /** One row for each job of the clock: who holds it, and what was done last. */
@@ -45,32 +36,3 @@ export const cronCursors = pgTable("cron_cursors", {
   name: text("name").primaryKey(),
   position: text("position").notNull(),
 });
-
-/** Work that is to be done once, later: see `lib/queue/`. */
-export const jobs = pgTable(
-  "jobs",
-  {
-    id: uuid("id").primaryKey(),
-    kind: text("kind").notNull(),
-    /** Of several that were queued under one key, one is. */
-    key: text("key").notNull().unique(),
-    payload: jsonb("payload").notNull(),
-    correlationId: text("correlation_id").notNull(),
-    createdAt: at("created_at").notNull().default(sql`now()`),
-    runAfter: at("run_after").notNull().default(sql`now()`),
-    /** How often it was taken; also the token of whoever has it now. */
-    attempts: smallint("attempts").notNull().default(0),
-    leasedUntil: at("leased_until"),
-    doneAt: at("done_at"),
-    /** When it was given up. */
-    deadAt: at("dead_at"),
-    lastError: text("last_error"),
-  },
-  (table) => [
-    index("jobs_due_idx")
-      .on(table.runAfter)
-      .where(sql`${table.doneAt} is null and ${table.deadAt} is null`),
-    index("jobs_done_at_idx").on(table.doneAt).where(sql`${table.doneAt} is not null`),
-    index("jobs_dead_at_idx").on(table.deadAt).where(sql`${table.deadAt} is not null`),
-  ],
-);

@@ -1,14 +1,5 @@
 import { sql } from "drizzle-orm";
-import {
-  boolean,
-  index,
-  jsonb,
-  pgTable,
-  primaryKey,
-  smallint,
-  text,
-  uuid,
-} from "drizzle-orm/pg-core";
+import { index, pgTable, primaryKey, smallint, text, uuid } from "drizzle-orm/pg-core";
 import { users } from "./accounts.js";
 import { at } from "./columns.js";
 
@@ -74,39 +65,6 @@ export const mailBudgets = pgTable(
     lastAdmittedAt: at("last_admitted_at").notNull(),
   },
   (table) => [index("mail_budgets_last_admitted_at_idx").on(table.lastAdmittedAt)],
-);
-
-/**
- * What is to be sent because of a change, written with the change. A row is deleted when it was sent;
- * one that cannot be sent keeps `failedAt`. A row with `send` false is never sent: it is there so that
- * an unknown address costs what a known one costs.
- */
-export const outbox = pgTable(
-  "outbox",
-  {
-    id: uuid("id").primaryKey(),
-    kind: text("kind").notNull(),
-    payload: jsonb("payload").notNull(),
-    send: boolean("send").notNull().default(true),
-    correlationId: text("correlation_id").notNull(),
-    createdAt: at("created_at").notNull(),
-    /** After this it is of no use any more. */
-    expiresAt: at("expires_at").notNull(),
-    runAfter: at("run_after").notNull(),
-    attempts: smallint("attempts").notNull().default(0),
-    /** When the mail was counted in its address's budget: once, however often it is tried. */
-    admittedAt: at("admitted_at"),
-    failedAt: at("failed_at"),
-    lastError: text("last_error"),
-  },
-  (table) => [
-    index("outbox_due_idx")
-      .on(table.runAfter)
-      .where(sql`${table.send} and ${table.failedAt} is null`),
-    index("outbox_notices_idx").on(table.runAfter).where(sql`${table.kind} = 'notice'`),
-    index("outbox_expires_at_idx").on(table.expiresAt),
-    index("outbox_failed_at_idx").on(table.failedAt).where(sql`${table.failedAt} is not null`),
-  ],
 );
 
 /** Addresses that mail must not be sent to any more. */

@@ -1,4 +1,4 @@
-import { log } from "../logger.js";
+import { errorFields, log } from "../logger.js";
 
 /** An alert begins to fire, or ends. */
 export function alertChanged(
@@ -23,6 +23,12 @@ interface NoticeTry {
   attempt: number;
 }
 
+interface FailedTry extends NoticeTry {
+  reason: string;
+  /** What was thrown, where something was. */
+  error?: unknown;
+}
+
 export function noticeSent({ correlationId, ...data }: NoticeTry): void {
   log("INFO", { evt: "notice_sent", cat: "alerts", correlationId, data }, "Notice sent");
 }
@@ -30,8 +36,10 @@ export function noticeSent({ correlationId, ...data }: NoticeTry): void {
 /** A notice could not be sent now and is tried again in `delay` seconds. */
 export function noticeRetried({
   correlationId,
-  ...data
-}: NoticeTry & { reason: string; delay: number }): void {
+  error,
+  ...facts
+}: FailedTry & { delay: number }): void {
+  const data = { ...facts, ...(error === undefined ? {} : errorFields(error)) };
   log(
     "WARN",
     { evt: "notice_retried", cat: "alerts", correlationId, data },
@@ -40,7 +48,8 @@ export function noticeRetried({
 }
 
 /** A notice is refused for good: what it is sent to is set wrongly. */
-export function noticeFailed({ correlationId, ...data }: NoticeTry & { reason: string }): void {
+export function noticeFailed({ correlationId, error, ...facts }: FailedTry): void {
+  const data = { ...facts, ...(error === undefined ? {} : errorFields(error)) };
   log("ERROR", { evt: "notice_failed", cat: "alerts", correlationId, data }, "Notice is refused");
 }
 

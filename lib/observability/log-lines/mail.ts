@@ -1,10 +1,16 @@
-import { log } from "../logger.js";
+import { errorFields, log } from "../logger.js";
 
 /** One try to send a mail: never the address, nor what it says. */
 interface MailTry {
   correlationId: string;
   template: string;
   attempt: number;
+}
+
+interface FailedTry extends MailTry {
+  reason: string;
+  /** What was thrown, where something was. */
+  error?: unknown;
 }
 
 /** The provider has taken a mail. */
@@ -15,13 +21,16 @@ export function mailSent({ correlationId, ...data }: MailTry): void {
 /** A mail could not be sent now and is tried again in `delay` seconds. */
 export function mailRetried({
   correlationId,
-  ...data
-}: MailTry & { reason: string; delay: number }): void {
+  error,
+  ...facts
+}: FailedTry & { delay: number }): void {
+  const data = { ...facts, ...(error === undefined ? {} : errorFields(error)) };
   log("WARN", { evt: "mail_retried", cat: "mail", correlationId, data }, "Mail is tried again");
 }
 
 /** A mail will not be sent. */
-export function mailFailed({ correlationId, ...data }: MailTry & { reason: string }): void {
+export function mailFailed({ correlationId, error, ...facts }: FailedTry): void {
+  const data = { ...facts, ...(error === undefined ? {} : errorFields(error)) };
   log("ERROR", { evt: "mail_failed", cat: "mail", correlationId, data }, "Mail cannot be sent");
 }
 

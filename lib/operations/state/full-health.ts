@@ -3,7 +3,10 @@ import { isOwnKey } from "../../alerts/notice.js";
 import { failedMailsMin } from "../../alerts/rules.js";
 import type { Context } from "../../context.js";
 import { migrationHead } from "../../db/migration-head.js";
+import { queueEntries } from "../../db/schema/queue.js";
 import { health } from "../../health/health.js";
+import { isOpen } from "../../queue/claim.js";
+import { isDead, isJob, isMessage } from "../../queue/dead-letters.js";
 import { listCrons } from "../../schedule/cron-status.js";
 import { readBreaker } from "../../toolkit/breaker/shared-breaker.js";
 import { breakerState, positionOf } from "../../toolkit/breaker/state.js";
@@ -116,7 +119,7 @@ async function skewFinding(ctx: Context): Promise<Finding> {
 async function jobFinding(ctx: Context): Promise<Finding> {
   const dead = await oneValue<number>(
     ctx,
-    sql`select cast(count(*) as integer) as value from jobs where dead_at is not null`,
+    sql`select cast(count(*) as integer) as value from ${queueEntries} where ${isJob} and ${isDead}`,
   );
   return finding("jobs", dead === 0, `${dead} were given up`, "warn");
 }
@@ -125,11 +128,11 @@ async function outboxFinding(ctx: Context): Promise<Finding> {
   const waits = await oneValue<{ seconds: number | null; mails: number; notices: number }>(
     ctx,
     sql`select json_build_object(
-        'seconds', (select cast(extract(epoch from now() - min(run_after)) as integer) from outbox
-          where send and failed_at is null and run_after <= now() and expires_at > now()),
+        'seconds', (select cast(extract(epoch from now() - min(run_after)) as integer) from ${queueEntries}
+          where ${isMessage} and ${isOpen} and run_after <= now() and expires_at > now()),
         'mails', count(*) filter (where kind = 'mail'),
         'notices', count(*) filter (where kind = 'notice')) as value
-      from outbox where failed_at is not null and expires_at > now()`,
+      from ${queueEntries} where ${isMessage} and ${isDead} and expires_at > now()`,
   );
   const { seconds, mails, notices } = waits;
   const due = seconds === null ? "nothing is due" : `something has been due for ${seconds} s`;

@@ -38,7 +38,7 @@ const expired: readonly Expired[] = [
   { table: "rate_limits", column: "resets_at_ms", before: msAgo("1 hour") },
   { table: "login_delays", column: "expires_at_ms", before: msAgo("1 hour") },
   { table: "idempotency_keys", column: "created_at", before: ago("7 days") },
-  { table: "jobs", column: "done_at", before: ago("7 days"), only: "done_at is not null" },
+  { table: "queue_entries", column: "done_at", before: ago("7 days"), only: "done_at is not null" },
   { table: "webhook_events", column: "received_at", before: ago("30 days") },
   { table: "security_events", column: "at", before: ago("30 days") },
   { table: "blocks", column: "expires_at", before: ago("30 days") },

@@ -266,7 +266,7 @@ describe("the mail of a forgotten password", () => {
     await stores.resetCalls();
     await new Promise((resolve) => setTimeout(resolve, 300));
     const sent = JSON.stringify(stores.faults.postgres.calls);
-    expect(sent).not.toContain("outbox");
+    expect(sent).not.toContain("queue_entries");
     expect(await mailbox.to(email)).not.toEqual([]);
   });
 

@@ -43,7 +43,7 @@ describe("POST /api/auth/guest", () => {
     await stores.resetCalls();
     await create();
     expect(stores.calls()).toMatchObject({ redisTrips: 2, postgresCalls: 1 });
-    expect(await stores.sql("select from outbox")).toEqual([]);
+    expect(await stores.sql("select from queue_entries")).toEqual([]);
   });
 
   it.each([

@@ -90,7 +90,7 @@ async function outcome(send: (ip: string) => Promise<Answer>) {
     statements: stores.faults.postgres.calls.map(({ body }) => statementsIn(body)),
   };
 }
-const mails = async () => (await stores.sql("select from outbox")).length;
+const mails = async () => (await stores.sql("select from queue_entries")).length;
 const statementsIn = (body: unknown) => (body as { queries?: unknown[] }).queries?.length ?? 1;
 const keysOf = ({ user, ...pair }: Record<string, unknown>) => [
   Object.keys(pair),

@@ -131,7 +131,14 @@ async function outcome(send: () => Promise<Answer>) {
   };
 }
 const rows = async () => {
-  const tables = ["mail_codes", "outbox", "sessions", "security_events", "audit_log", "users"];
+  const tables = [
+    "mail_codes",
+    "queue_entries",
+    "sessions",
+    "security_events",
+    "audit_log",
+    "users",
+  ];
   const counts = tables.map((table) => `(select count(*) from ${table}) as ${table}`);
   return (await stores.sql(`select ${counts.join(", ")}`))[0] ?? {};
 };

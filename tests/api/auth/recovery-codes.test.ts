@@ -76,9 +76,9 @@ describe("POST /api/auth/recovery-codes", () => {
   it("tells the person by mail, the audit log and the security log", async () => {
     const person = await aUser();
     await enrol(stores, person);
-    await stores.sql("delete from outbox");
+    await stores.sql("delete from queue_entries");
     await renew(person);
-    const [mail] = await stores.sql("select payload from outbox");
+    const [mail] = await stores.sql("select payload from queue_entries");
     expect(JSON.parse(mail?.payload ?? "")).toEqual({
       template: "second_factor_changed",
       to: { userId: person.user.id },
@@ -101,10 +101,10 @@ describe("a recovery code", () => {
   it("signs in once, in any writing, and is told by mail and in the logs", async () => {
     const person = await aUser();
     const [code = ""] = (await enrol(stores, person)).recoveryCodes;
-    await stores.sql("delete from outbox");
+    await stores.sql("delete from queue_entries");
     const typed = code.toLowerCase().replace(/-/g, " ");
     expect((await signIn(person, typed)).status).toBe(200);
-    expect(await stores.sql("select id from outbox")).toHaveLength(1);
+    expect(await stores.sql("select id from queue_entries")).toHaveLength(1);
     expect(logs.read("recovery_code_used")).toMatchObject([{ data: { userId: person.user.id } }]);
     const again = await signIn(person, code);
     expect(again).toMatchObject({ status: 401, code: "otp_invalid" });

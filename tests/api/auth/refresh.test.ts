@@ -40,7 +40,7 @@ const eventsOf = ({ user: { id } }: Person, event: string) =>
   stores.sql("select * from security_events where user_id = $1 and event = $2", id, event);
 const noticesTo = ({ user: { id } }: Person) =>
   stores.sql(
-    `select * from outbox where payload ->> 'template' = 'token_reuse'
+    `select * from queue_entries where payload ->> 'template' = 'token_reuse'
     and payload -> 'to' ->> 'userId' = $1`,
     id,
   );

@@ -61,7 +61,7 @@ describe("POST /api/auth/register", () => {
         user_id: template === "verify_email" ? claimant.id : null,
       });
       const mails = await stores.sql(
-        "select * from outbox where payload->>'codeId' = $1",
+        "select * from queue_entries where payload->>'codeId' = $1",
         code?.id ?? null,
       );
       expect(mails).toMatchObject([{ kind: "mail", send: "t" }]);

@@ -179,7 +179,13 @@ describe("a journey through everything that is secret", () => {
       expect(text.length, table).toBeGreaterThan(2);
       expect(found(text, [...secrets.keys(), email, moved]), table).toEqual([]);
     }
-    for (const table of ["outbox", "mail_codes", "sessions", "second_factors", "recovery_codes"]) {
+    for (const table of [
+      "queue_entries",
+      "mail_codes",
+      "sessions",
+      "second_factors",
+      "recovery_codes",
+    ]) {
       expect(found(await tableText(table), secrets.keys()), table).toEqual([]);
     }
     expect(found(await tableText("users"), secrets.keys())).toEqual([]);

@@ -67,7 +67,7 @@ const kinds: [table: string, insert: string, young: string, old: string][] = [
   ],
   ["cron_runs", "values ($1, now() - $2::interval, 1, now())", "719 hours", "721 hours"],
   [
-    "jobs",
+    "queue_entries",
     "(id, kind, key, payload, correlation_id, done_at) values (gen_random_uuid(), 'k', $1, '{}', 'c', now() - $2::interval)",
     "167 hours",
     "169 hours",
@@ -108,13 +108,13 @@ describe("GET /api/cron/cleanup", () => {
   });
 
   it("keeps dead jobs and those that wait", async () => {
-    const insert = `insert into jobs (id, kind, key, payload, correlation_id, created_at, dead_at)
+    const insert = `insert into queue_entries (id, kind, key, payload, correlation_id, created_at, dead_at)
       values (gen_random_uuid(), 'k', $1, '{}', 'c', now() - interval '90 days', $2)`;
     await stores.sql(insert, "dead", "2020-01-01");
     await stores.sql(insert, "waiting", null);
     await run();
-    expect(await countOf("jobs", "dead")).toBe(1);
-    expect(await countOf("jobs", "waiting")).toBe(1);
+    expect(await countOf("queue_entries", "dead")).toBe(1);
+    expect(await countOf("queue_entries", "waiting")).toBe(1);
   });
 
   it("deletes sessions 90 days after they have ended, however they did", async () => {

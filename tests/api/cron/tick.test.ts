@@ -3,7 +3,7 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import tick from "../../../api/cron/tick.js";
-import { newMailId, queueMail } from "../../../lib/mail/outbox.js";
+import { newMailId, queueMail } from "../../../lib/mail/queue-mail.js";
 import { call } from "../../support/call.js";
 import { aContext } from "../../support/context.js";
 import { setEnvironment, useEnvironment } from "../../support/environment.js";
@@ -158,7 +158,7 @@ describe("GET /api/cron/tick", () => {
 
   it("deletes left-over keys although no mail can be read", async () => {
     const isThere = await aKeyLeftOver();
-    const isMail = (body: unknown) => JSON.stringify(body).includes("outbox");
+    const isMail = (body: unknown) => JSON.stringify(body).includes('"mail"');
     await stores.faults.postgres.set({ kind: "reset", match: isMail });
     await expect.poll(run, patient).toMatchObject({ status: 503, code: "service_unavailable" });
     expect(await isThere()).toBe(0);

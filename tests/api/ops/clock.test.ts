@@ -49,7 +49,7 @@ describe("/api/ops/jobs", () => {
   it("shows jobs that were given up, never what they are about, and has them tried again", async () => {
     const id = randomUUID();
     await stores.sql(
-      `insert into jobs (id, kind, key, payload, correlation_id, attempts, dead_at, last_error)
+      `insert into queue_entries (id, kind, key, payload, correlation_id, attempts, dead_at, last_error)
        values ($1, 'export', 'k', '{"secret": "payload"}', 'c', 8, now(), 'TypeError')`,
       id,
     );
@@ -77,10 +77,10 @@ describe("/api/ops/jobs", () => {
 
 describe("/api/ops/outbox", () => {
   it("shows what could not be sent, never to whom, and has it tried again", async () => {
-    await stores.sql("delete from outbox");
+    await stores.sql("delete from queue_entries");
     await stores.sql(
-      `insert into outbox (id, kind, payload, correlation_id, created_at, expires_at, run_after,
-         failed_at, last_error)
+      `insert into queue_entries (id, kind, payload, correlation_id, created_at, expires_at, run_after,
+         dead_at, last_error)
        values (gen_random_uuid(), 'mail', '{"to": {"email": "ada@example.com"}}', 'c', now(),
          now() + interval '1 day', now(), now(), 'status_422')`,
     );

@@ -287,12 +287,12 @@ describe("with every group of routes switched off", () => {
     const { token } = await anOperator(stores);
     for (const name of groups) await switchTo(name, false, token);
     clock.advance(86_400);
-    await stores.sql("delete from outbox where kind = 'notice'");
+    await stores.sql("delete from queue_entries where kind = 'notice'");
     const answers = [];
     for (const name of groups) answers.push(await switchTo(name, true, breakGlassToken));
     expect(answers.map(({ status }) => status)).toEqual(groups.map(() => 200));
     await stores.settled();
-    const pages = await stores.sql("select from outbox where kind = 'notice'");
+    const pages = await stores.sql("select from queue_entries where kind = 'notice'");
     expect(pages.length).toBe(groups.length);
     const { items } = (await flagsAs(breakGlassToken)).body;
     expect(items.every(({ enabled }: { enabled: boolean }) => enabled)).toBe(true);

@@ -64,18 +64,18 @@ describe("GET /api/ops/health", () => {
 
   it("names what is wrong", async () => {
     await stores.sql(
-      `insert into jobs (id, kind, key, payload, correlation_id, dead_at)
+      `insert into queue_entries (id, kind, key, payload, correlation_id, dead_at)
        values (gen_random_uuid(), 'x', 'x', '{}', 'c', now())`,
     );
     await stores.sql(
-      `insert into outbox (id, kind, payload, correlation_id, created_at, expires_at, run_after, failed_at)
+      `insert into queue_entries (id, kind, payload, correlation_id, created_at, expires_at, run_after, dead_at)
        values (gen_random_uuid(), 'mail', '{}', 'c', now(), now() + interval '1 day', now(), now())`,
     );
     expect((await told(health)).outbox).toMatchObject({
       status: "pass",
       detail: expect.stringContaining("1 could not be sent"),
     });
-    await stores.sql("update outbox set kind = 'notice'");
+    await stores.sql("update queue_entries set kind = 'notice'");
     await stores.sql("update drain_state set drained_until = now() - interval '10 minutes'");
     await stores.sql("update schema_migrations set name = 'x' where name = $1", migrationHead);
     await stores.sql(
@@ -87,8 +87,7 @@ describe("GET /api/ops/health", () => {
     expect(findings.drain).toMatchObject({ status: "fail" });
     expect(findings["audit log"]).toMatchObject({ status: "fail", detail: "BROKEN" });
     await stores.sql("update schema_migrations set name = $1 where name = 'x'", migrationHead);
-    await stores.sql("delete from jobs");
-    await stores.sql("delete from outbox");
+    await stores.sql("delete from queue_entries");
   });
 
   it("tells the true state of the toolkit's breaker, and since when", async () => {

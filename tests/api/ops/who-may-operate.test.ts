@@ -217,7 +217,7 @@ describe("the break-glass token", () => {
   const pages = async () => {
     await stores.settled();
     const rows = await stores.sql(
-      "select payload from outbox where kind = 'notice' order by payload ->> 'detail'",
+      "select payload from queue_entries where kind = 'notice' order by payload ->> 'detail'",
     );
     return rows.map(({ payload }) => JSON.parse(payload ?? "") as { key: string; detail: string });
   };
@@ -239,7 +239,7 @@ describe("the break-glass token", () => {
   });
 
   it("does nothing that is not for emergencies, which is audited and told as well", async () => {
-    await stores.sql("delete from outbox where kind = 'notice'");
+    await stores.sql("delete from queue_entries where kind = 'notice'");
     const answers = [
       await call(top, "GET", { token: breakGlassToken }),
       await call(operators, "GET", { token: breakGlassToken }),
@@ -276,7 +276,7 @@ describe("the break-glass token", () => {
   });
 
   it("pages for each use, whatever correlation ID its holder chooses", async () => {
-    await stores.sql("delete from outbox where kind = 'notice'");
+    await stores.sql("delete from queue_entries where kind = 'notice'");
     const headers = { "x-correlation-id": "one-and-the-same" };
     for (let use = 0; use < 2; use += 1) {
       await call(drain, "GET", { token: breakGlassToken, headers });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { deliverNotices } from "../../../lib/alerts/deliver-notices.js";
-import { alertKey, noticeOf, queueNotice } from "../../../lib/alerts/notice.js";
+import { alertKey, alertNoticeOf, queueAlertNotice } from "../../../lib/alerts/notice.js";
 import type { Rule } from "../../../lib/alerts/rule.js";
 import { findRule, type RuleName } from "../../../lib/alerts/rules.js";
 import { retryFailed } from "../../../lib/operations/outbox.js";
@@ -23,7 +23,7 @@ async function queue(
 ) {
   const ctx = world.after(minute);
   const rule = ruleOf(name);
-  const notice = noticeOf(rule, {
+  const notice = alertNoticeOf(rule, {
     event,
     key: alertKey(ctx, name, ""),
     label: "",
@@ -32,10 +32,10 @@ async function queue(
     detail: "1 < 2 & more",
     minute: ctx.now.getTime(),
   });
-  await queueNotice(ctx, notice, ctx.now);
+  await queueAlertNotice(ctx, notice, ctx.now);
 }
 const deliver = (minute: number) => deliverNotices(world.after(minute));
-const nothing = { sent: 0, retried: 0, failed: 0, unaddressed: 0 };
+const nothing = { sent: 0, retried: 0, failed: 0, unaddressed: 0, expired: 0 };
 
 describe("a notice", () => {
   it("goes through the channel of its rule, with its runbook", async () => {
@@ -146,9 +146,9 @@ describe("a notice", () => {
       { level: "ERROR", data: { reason: "status_400", channel: "pagerduty" } },
     ]);
     // It is kept: its own way was not gone, and nobody is told twice by the other.
-    const rows = await stores.sql("select last_error from outbox where failed_at is not null");
+    const rows = await stores.sql("select last_error from queue_entries where dead_at is not null");
     expect(rows).toEqual([{ last_error: "status_400" }]);
-    await stores.sql("update outbox set failed_at = null, run_after = now()");
+    await stores.sql("update queue_entries set dead_at = null, run_after = now()");
     expect(await deliver(1)).toEqual({ ...nothing, failed: 1 });
     expect(world.team.messages()).toHaveLength(1);
   });
@@ -162,7 +162,7 @@ describe("a notice", () => {
     setEnvironment({ ...key, PAGERDUTY_ROUTING_KEY: world.pager.routingKey });
     await queue(1, "resolve");
     expect(await deliver(1)).toEqual({ ...nothing, sent: 1 });
-    const left = await stores.sql("select payload ->> 'rule' as rule from outbox");
+    const left = await stores.sql("select payload ->> 'rule' as rule from queue_entries");
     expect(left).toEqual([{ rule: "HealthCheckFailing" }]);
   });
 
@@ -171,13 +171,14 @@ describe("a notice", () => {
     await queue(0);
     expect(await deliver(0)).toEqual({ ...nothing, failed: 1 });
     expect(await deliver(1)).toEqual(nothing);
-    const rows = await stores.sql("select last_error from outbox where failed_at is not null");
+    const rows = await stores.sql("select last_error from queue_entries where dead_at is not null");
     expect(rows).toEqual([{ last_error: "status_400" }]);
   });
 
   it("is dropped when it is of no use any more", async () => {
     await queue(0);
-    expect(await deliver(24 * 60 + 1)).toEqual(nothing);
+    expect(await deliver(24 * 60 + 1)).toEqual({ ...nothing, expired: 1 });
+    expect(await world.unsent()).toBe(0);
     expect(world.pager.incidents()).toEqual([]);
   });
 });

@@ -19,7 +19,7 @@ const chain = seriesName("audit_chain_broken");
 const breaker = seriesName("circuit_breaker_state", { service: "toolkit" });
 
 async function everything() {
-  const tables = ["alerts", "alert_transitions", "alert_samples", "alert_clock", "outbox"];
+  const tables = ["alerts", "alert_transitions", "alert_samples", "alert_clock", "queue_entries"];
   const rows = tables.map((table) => stores.sql(`select * from ${table} as t order by t::text`));
   return JSON.stringify(await Promise.all(rows));
 }

@@ -178,7 +178,7 @@ const scenarios: Scenario[] = [
     rule: "DeadLetters",
     label: "jobs",
     breaks: () => deadJobs(1),
-    mends: () => retried("jobs", "dead_at"),
+    mends: () => retried(),
     firesAfter: 0,
     resolvesAfter: 1,
     via: "investigate",
@@ -187,7 +187,7 @@ const scenarios: Scenario[] = [
     rule: "DeadLetters",
     label: "mail",
     breaks: () => failedMails(5),
-    mends: () => retried("outbox", "failed_at"),
+    mends: () => retried(),
     firesAfter: 0,
     resolvesAfter: 1,
     via: "investigate",
@@ -196,7 +196,7 @@ const scenarios: Scenario[] = [
 
 async function deadJobs(count: number) {
   await stores.sql(
-    `insert into jobs (id, kind, key, payload, correlation_id, dead_at)
+    `insert into queue_entries (id, kind, key, payload, correlation_id, dead_at)
      select gen_random_uuid(), 'k', 'dead ' || n, '{}', 'c', now() from generate_series(1, $1::int) n`,
     String(count),
   );
@@ -204,7 +204,7 @@ async function deadJobs(count: number) {
 
 async function failedMails(count: number) {
   await stores.sql(
-    `insert into outbox (id, kind, payload, correlation_id, created_at, expires_at, run_after, failed_at)
+    `insert into queue_entries (id, kind, payload, correlation_id, created_at, expires_at, run_after, dead_at)
      select gen_random_uuid(), 'mail', '{}', 'c', now(), now() + interval '1 day', now(), now()
      from generate_series(1, $1::int)`,
     String(count),
@@ -212,8 +212,8 @@ async function failedMails(count: number) {
 }
 
 /** As an operator has them tried again, with success. */
-async function retried(table: "jobs" | "outbox", column: string) {
-  await stores.sql(`delete from ${table} where ${column} is not null`);
+async function retried() {
+  await stores.sql("delete from queue_entries where dead_at is not null");
 }
 
 describe("every alert fires once and is resolved once, through a side that first fails twice", () => {
@@ -265,11 +265,11 @@ describe("every alert fires once and is resolved once, through a side that first
 
   it("is not raised by what was given up days ago, nor by a few addresses that are none", async () => {
     await deadJobs(1);
-    await stores.sql("update jobs set dead_at = now() - interval '25 hours'");
+    await stores.sql("update queue_entries set dead_at = now() - interval '25 hours'");
     await failedMails(4);
     for (let minute = 0; minute < 3; minute += 1) await world.pass(minute);
     expect(await world.firing()).toEqual([]);
-    await retried("jobs", "dead_at");
+    await retried();
   });
 
   it("is tried for every rule of the table, here or below", () => {

@@ -28,7 +28,7 @@ async function liveCode(email: string) {
 }
 const sent = async (email: string) =>
   stores.sql(
-    `select payload from outbox where send and payload->'to'->>'email' = $1
+    `select payload from queue_entries where send and payload->'to'->>'email' = $1
       and payload->>'template' = 'sign_in_code'`,
     email,
   );

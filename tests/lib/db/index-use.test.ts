@@ -43,8 +43,9 @@ const filled: Record<string, string> = {
   mail_codes: `(purpose, subject, id, user_id, email, created_at, expires_at)
     select 'sign_in', n, gen_random_uuid(), null, 'x', now(), now() + interval '1 day'`,
   mail_budgets: "select 'a' || n, array[now()], now()",
-  outbox: `(id, kind, payload, correlation_id, created_at, expires_at, run_after)
-    select gen_random_uuid(), 'mail', '{}', 'c', now(), now() + interval '1 day', now() + interval '1 day'`,
+  queue_entries: `(id, kind, key, payload, correlation_id, created_at, expires_at, run_after)
+    select gen_random_uuid(), case when n % 2 = 0 then 'mail' else 'job' end,
+      case when n % 2 = 1 then 'k' || n end, '{}', 'c', now(), now() + interval '1 day', now() + interval '1 day'`,
   suppressed_addresses: "select 'a' || n, 'bounced', now()",
   xp_entries: `(source, source_id, user_id, points, earned_at)
     select 'test', gen_random_uuid(), id, 1, now() from users, (select 1 as n) one`,
@@ -59,8 +60,6 @@ const filled: Record<string, string> = {
   login_delays: "select 'd' || n, 1, 0, (date_part('epoch', now()) + 60) * 1000, gen_random_uuid()",
   webhook_events: "select 'mail', n, now()",
   cron_runs: "select 'tick', now() - n * interval '1 minute', n, now()",
-  jobs: `(id, kind, key, payload, correlation_id, run_after)
-    select gen_random_uuid(), 'k', n, '{}', 'c', now() + interval '1 day'`,
 };
 
 beforeAll(async () => {

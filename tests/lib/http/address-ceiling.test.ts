@@ -94,7 +94,7 @@ async function count(policy: string, times: number): Promise<void> {
 }
 const mailsTo = async (email: string) => {
   const rows = await stores.sql(
-    `select send from outbox where payload -> 'to' ->> 'email' = $1 order by created_at`,
+    `select send from queue_entries where payload -> 'to' ->> 'email' = $1 order by created_at`,
     email,
   );
   return rows.map(({ send }) => send);

@@ -1,11 +1,12 @@
 import { randomUUID } from "node:crypto";
 import { describe, expect, it } from "vitest";
+import { deliverNotices } from "../../../lib/alerts/deliver-notices.js";
 import { addressHash } from "../../../lib/mail/address-hash.js";
 import { mailCode } from "../../../lib/mail/codes.js";
 import { deliver, deliverDue } from "../../../lib/mail/deliver.js";
 import { deliverLater } from "../../../lib/mail/deliver-later.js";
 import type { Mail } from "../../../lib/mail/mail.js";
-import { newMailId, queueMail } from "../../../lib/mail/outbox.js";
+import { newMailId, queueMail } from "../../../lib/mail/queue-mail.js";
 import { aContext } from "../../support/context.js";
 import { setEnvironment, useEnvironment } from "../../support/environment.js";
 import { useLogLines } from "../../support/log-lines.js";
@@ -29,15 +30,15 @@ async function queued(mail: Partial<Mail> = {}, send = true) {
   return { ctx, id, email };
 }
 const rowOf = async (id: string) =>
-  (await stores.sql("select * from outbox where id = $1", id))[0] ?? null;
+  (await stores.sql("select * from queue_entries where id = $1", id))[0] ?? null;
 /** Let the moment come at which a mail is tried again. */
 const becomeDue = (id: string) =>
-  stores.sql("update outbox set run_after = now() - interval '1 second' where id = $1", id);
+  stores.sql("update queue_entries set run_after = now() - interval '1 second' where id = $1", id);
 const secondsUntilDue = async (id: string) =>
   Number(
     (
       await stores.sql(
-        "select extract(epoch from run_after - now()) as s from outbox where id = $1",
+        "select extract(epoch from run_after - now()) as s from queue_entries where id = $1",
         id,
       )
     )[0]?.s,
@@ -84,7 +85,7 @@ describe("a mail that was queued", () => {
     await stores.settled();
     expect(stores.calls().postgresCalls).toBe(0);
     expect(await deliverDue(ctx)).toMatchObject({ sent: 0 });
-    expect(await rowOf(id)).toMatchObject({ attempts: "0", failed_at: null });
+    expect(await rowOf(id)).toMatchObject({ attempts: "0", dead_at: null });
     setEnvironment({});
     expect((await deliverDue(aContext())).sent).toBeGreaterThan(0);
     expect(await rowOf(id)).toBeNull();
@@ -242,7 +243,7 @@ describe("a mail that cannot be sent now", () => {
       expect(await rowOf(id)).toMatchObject({
         attempts: String(tried + 1),
         last_error: "application_error",
-        failed_at: null,
+        dead_at: null,
       });
     }
     mailbox.provider.fail({ kind: "rate-limit", retryAfterSeconds: 600 });
@@ -280,7 +281,7 @@ describe("a mail that cannot be sent now", () => {
     mailbox.provider.fail({ kind: "lose-reply", times: 1 });
     await deliver(ctx, [id]);
     await stores.sql(
-      `update outbox set payload = jsonb_set(payload, '{template}', '"email_changed"') where id = $1`,
+      `update queue_entries set payload = jsonb_set(payload, '{template}', '"email_changed"') where id = $1`,
       id,
     );
     await becomeDue(id);
@@ -294,7 +295,7 @@ describe("a mail that cannot be sent now", () => {
     mailbox.provider.fail({ kind: "error", status: 422 });
     await deliver(ctx, [id]);
     const row = await rowOf(id);
-    expect(row?.failed_at).not.toBeNull();
+    expect(row?.dead_at).not.toBeNull();
     await becomeDue(id);
     await deliver(ctx, [id]);
     await deliverDue(ctx);
@@ -308,14 +309,14 @@ describe("a mail that cannot be sent now", () => {
   it("fails when it has been tried often enough, or would come too late", async () => {
     const often = await queued();
     const late = await queued();
-    await stores.sql("update outbox set attempts = 11 where id = $1", often.id);
+    await stores.sql("update queue_entries set attempts = 11 where id = $1", often.id);
     await stores.sql(
-      "update outbox set expires_at = now() + interval '10 seconds' where id = $1",
+      "update queue_entries set expires_at = now() + interval '10 seconds' where id = $1",
       late.id,
     );
     mailbox.provider.fail({ kind: "error", status: 500 });
     await deliver(often.ctx, [often.id, late.id]);
-    for (const { id } of [often, late]) expect((await rowOf(id))?.failed_at).not.toBeNull();
+    for (const { id } of [often, late]) expect((await rowOf(id))?.dead_at).not.toBeNull();
   });
 
   it("fails when its template is none of this release's", async () => {
@@ -331,7 +332,7 @@ describe("a mail that cannot be sent now", () => {
     await stores.faults.postgres.set({ kind: "reset", match: isDelete });
     await expect(deliver(ctx, [id])).rejects.toThrow();
     await stores.faults.postgres.set(null);
-    expect(await rowOf(id)).toMatchObject({ attempts: "1", failed_at: null });
+    expect(await rowOf(id)).toMatchObject({ attempts: "1", dead_at: null });
     await becomeDue(id);
     await deliverDue(ctx);
     expect(await rowOf(id)).toBeNull();
@@ -363,9 +364,9 @@ describe("the clock's delivery", () => {
     await deliverDue(ctx);
     const [waiting, failed, never] = [await queued(), await queued(), await queued({}, false)];
     const ids = [waiting.id, failed.id, never.id];
-    await stores.sql("update outbox set failed_at = now() where id = $1", failed.id);
+    await stores.sql("update queue_entries set dead_at = now() where id = $1", failed.id);
     for (const id of ids) {
-      await stores.sql("update outbox set expires_at = now() where id = $1", id);
+      await stores.sql("update queue_entries set expires_at = now() where id = $1", id);
     }
     expect(await deliverDue(ctx)).toMatchObject({ sent: 0, expired: 3 });
     expect(await Promise.all(ids.map(rowOf))).toEqual([null, null, null]);
@@ -378,12 +379,13 @@ describe("the clock's delivery", () => {
     await deliverDue(ctx);
     const [mail, ...notices] = [await queued(), await queued(), await queued()];
     for (const { id } of notices) {
-      await stores.sql("update outbox set kind = 'notice' where id = $1", id);
+      await stores.sql("update queue_entries set kind = 'notice' where id = $1", id);
     }
     for (const { id } of [mail, ...notices]) {
-      await stores.sql("update outbox set expires_at = now() where id = $1", id);
+      await stores.sql("update queue_entries set expires_at = now() where id = $1", id);
     }
-    expect(await deliverDue(ctx)).toMatchObject({ expired: 3 });
+    expect(await deliverDue(ctx)).toMatchObject({ expired: 1 });
+    expect(await deliverNotices(aContext())).toMatchObject({ expired: 2 });
     expect(lines.read("mails_expired")).toMatchObject([{ level: "WARN", data: { count: 1 } }]);
     expect(lines.read("notices_expired")).toMatchObject([{ level: "ERROR", data: { count: 2 } }]);
   });

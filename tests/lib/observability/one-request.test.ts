@@ -7,7 +7,7 @@ import register from "../../../api/auth/register.js";
 import health from "../../../api/health.js";
 import sessions from "../../../api/user/sessions/index.js";
 import type { FaultCall } from "../../../dev/fault-proxy.js";
-import { noticeOf } from "../../../lib/alerts/notice.js";
+import { alertNoticeOf } from "../../../lib/alerts/notice.js";
 import { rules } from "../../../lib/alerts/rules.js";
 import { routesOf, send } from "../../../lib/alerts/send-notice.js";
 import { auditRow } from "../../../lib/audit/audit.js";
@@ -149,7 +149,7 @@ describe("one request's correlation ID", () => {
     const ctx = { ...aContext(), correlationId };
     const of = { key: "a key", label: "", detail: "", minute: 0 } as const;
     const told = { event: "trigger", priority: "P1", channel: "page", ...of } as const;
-    const { id, payload } = noticeOf(rules[0], told);
+    const { id, payload } = alertNoticeOf(rules[0], told);
     for (const way of routesOf(ctx.env, "page")) await send(ctx, way, payload, id);
     await beat(ctx);
     outside.close();

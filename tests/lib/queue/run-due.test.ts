@@ -4,8 +4,11 @@ import * as z from "zod";
 import type { Context } from "../../../lib/context.js";
 import { lacksRequiredRow } from "../../../lib/db/failures.js";
 import { cronCursors } from "../../../lib/db/schema/crons.js";
-import { enqueueJob, type Job, jobDone, jobHandler, type NewJob } from "../../../lib/queue/job.js";
-import { attemptsMax, runDueJobs } from "../../../lib/queue/run-due.js";
+import { enqueue, type NewEntry } from "../../../lib/queue/enqueue.js";
+import { defineJob } from "../../../lib/queue/job.js";
+import type { Entry } from "../../../lib/queue/kind.js";
+import { entryDone } from "../../../lib/queue/settle.js";
+import { runJobs } from "../../../lib/schedule/run-jobs.js";
 import { aContext } from "../../support/context.js";
 import { useEnvironment } from "../../support/environment.js";
 import { useLogLines } from "../../support/log-lines.js";
@@ -14,31 +17,38 @@ import { useStores } from "../../support/stores.js";
 const stores = useStores();
 const lines = useLogLines();
 useEnvironment({ LOG_LEVEL: "info" });
-beforeEach(() => stores.sql("delete from jobs"));
+beforeEach(() => stores.sql("delete from queue_entries"));
 
 const kind = "greet";
 const aKey = () => `greet:${randomUUID()}`;
-const queue = (job: Partial<NewJob> = {}) =>
-  enqueueJob(aContext(), { kind, key: aKey(), payload: { name: "Ada" }, ...job });
+const attemptsMax = 8;
+const queue = (job: Partial<NewEntry> = {}) =>
+  enqueue(aContext(), { kind, key: aKey(), payload: { name: "Ada" }, ...job });
 const run = (work: Work = async () => {}, ctx = aContext()) => {
-  const handlers = {
-    [kind]: jobHandler({ payload: z.strictObject({ name: z.string() }), run: work }),
-  };
-  return runDueJobs(ctx, handlers, performance.now() + 10_000);
+  const job = defineJob({
+    name: kind,
+    payload: z.strictObject({ name: z.string() }),
+    async handle(ctx, entry) {
+      await work(ctx, entry);
+      return { end: "done" };
+    },
+  });
+  return runJobs(ctx, [job], performance.now() + 10_000);
 };
-type Work = (ctx: Context, payload: { name: string }, job: Job) => Promise<void>;
-const allJobs = () => stores.sql("select * from jobs order by created_at");
+type Work = (ctx: Context, entry: Entry<{ name: string }>) => Promise<void>;
+const nothing = { done: 0, dropped: 0, retried: 0, died: 0, expired: 0, dead: 0 };
+const allJobs = () => stores.sql("select * from queue_entries order by created_at");
 /** As if every wait and every lease were over. */
-const timePasses = () => stores.sql("update jobs set run_after = now()");
+const timePasses = () => stores.sql("update queue_entries set run_after = now()");
 
 describe("a job", () => {
   it("is done once, with its payload and the correlation ID of who asked for it", async () => {
     const ctx = aContext();
-    await enqueueJob(ctx, { kind, key: "greet:1", payload: { name: "Ada" } });
+    await enqueue(ctx, { kind, key: "greet:1", payload: { name: "Ada" } });
     const seen: unknown[] = [];
-    const work: Work = async ({ correlationId }, payload, { key, attempt }) =>
+    const work: Work = async ({ correlationId }, { payload, key, attempt }) =>
       void seen.push({ correlationId, payload, key, attempt });
-    expect(await run(work)).toEqual({ done: 1, retried: 0, died: 0, dead: 0 });
+    expect(await run(work)).toEqual({ ...nothing, done: 1 });
     expect(await run(work)).toMatchObject({ done: 0 });
     const { correlationId } = ctx;
     expect(seen).toEqual([{ correlationId, payload: { name: "Ada" }, key: "greet:1", attempt: 1 }]);
@@ -71,7 +81,7 @@ describe("a job", () => {
 
   it("is left to a release that knows its kind", async () => {
     await queue({ kind: "of_tomorrow" });
-    expect(await run()).toEqual({ done: 0, retried: 0, died: 0, dead: 0 });
+    expect(await run()).toEqual(nothing);
     expect(await allJobs()).toMatchObject([{ attempts: "0", dead_at: null }]);
   });
 
@@ -85,7 +95,7 @@ describe("a job", () => {
       expect(await run(fails)).toMatchObject({ retried: 1, died: 0 });
       expect(await run(fails)).toMatchObject({ retried: 0 });
       const [row] = await stores.sql(
-        "select extract(epoch from run_after - now()) as wait, leased_until from jobs",
+        "select extract(epoch from run_after - now()) as wait, leased_until from queue_entries",
       );
       expect(row?.leased_until).toBeNull();
       waits.push(Number(row?.wait));
@@ -95,7 +105,7 @@ describe("a job", () => {
     expect(first).toBeGreaterThan(5);
     expect(third).toBeGreaterThan(first);
     expect(Math.max(...waits)).toBeLessThanOrEqual(45 * 60);
-    expect(await run(fails)).toEqual({ done: 0, retried: 0, died: 1, dead: 1 });
+    expect(await run(fails)).toEqual({ ...nothing, died: 1, dead: 1 });
     expect(await allJobs()).toMatchObject([
       { attempts: String(attemptsMax), dead_at: expect.any(String), last_error: "TypeError" },
     ]);
@@ -110,12 +120,15 @@ describe("a job", () => {
   it("with a payload that nobody can read is given up at once, and stops no other", async () => {
     await queue({ payload: { nick: "Ada" } });
     await queue();
-    expect(await run()).toEqual({ done: 1, retried: 0, died: 1, dead: 1 });
+    expect(await run()).toEqual({ ...nothing, done: 1, died: 1, dead: 1 });
   });
 
   it("that kills its process each time is given up", async () => {
     await queue();
-    await stores.sql("update jobs set attempts = $1, run_after = now()", String(attemptsMax));
+    await stores.sql(
+      "update queue_entries set attempts = $1, run_after = now()",
+      String(attemptsMax),
+    );
     expect(await run()).toMatchObject({ died: 1, dead: 1 });
     expect(lines.read("job_dead")).toMatchObject([{ data: { attempt: attemptsMax } }]);
   });
@@ -123,7 +136,7 @@ describe("a job", () => {
   it("is not taken from who is at it, and taken over once the lease has run out", async () => {
     await queue();
     const attempts: number[] = [];
-    const outer: Work = async (_, __, { attempt }) => {
+    const outer: Work = async (_, { attempt }) => {
       attempts.push(attempt);
       if (attempt > 1) return;
       expect(await run(outer)).toMatchObject({ done: 0 });
@@ -138,12 +151,12 @@ describe("a job", () => {
   it("commits what it writes once, although it was taken over in the midst", async () => {
     await queue();
     const refusals: unknown[] = [];
-    const write = (ctx: Context, job: Job) =>
+    const write = (ctx: Context, job: Entry) =>
       ctx.db.batch([
-        jobDone(ctx, job),
+        entryDone(ctx, job),
         ctx.db.insert(cronCursors).values({ name: job.id, position: String(job.attempt) }),
       ]);
-    const work: Work = async (ctx, _, job) => {
+    const work: Work = async (ctx, job) => {
       if (job.attempt === 1) {
         await timePasses();
         await run(work);

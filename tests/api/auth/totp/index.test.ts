@@ -249,9 +249,9 @@ describe("DELETE /api/auth/totp", () => {
     const person = await aUser();
     const { code } = await enrol(stores, person);
     const token = await freshToken(person, code());
-    await stores.sql("delete from outbox");
+    await stores.sql("delete from queue_entries");
     await call(totp, "DELETE", { token });
-    const mails = await stores.sql("select payload from outbox");
+    const mails = await stores.sql("select payload from queue_entries");
     expect(mails.map(({ payload }) => JSON.parse(payload ?? ""))).toEqual([
       { template: "second_factor_changed", to: { userId: person.user.id } },
     ]);

@@ -57,7 +57,9 @@ describe("POST /api/auth/verify-email/resend", () => {
   it("sends nothing to whoever has nothing to confirm", async () => {
     const person = await aConfirmedUser(stores);
     await send(person);
-    const [last] = await stores.sql("select send from outbox order by created_at desc limit 1");
+    const [last] = await stores.sql(
+      "select send from queue_entries order by created_at desc limit 1",
+    );
     expect(last?.send).toBe("f");
   });
 

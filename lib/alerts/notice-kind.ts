@@ -1,0 +1,103 @@
+import { sql } from "drizzle-orm";
+import * as z from "zod";
+import type { Context } from "../context.js";
+import { queueEntries } from "../db/schema/queue.js";
+import { timestamp } from "../db/timestamp.js";
+import {
+  noticeFailed,
+  noticeRetried,
+  noticeSent,
+  noticesExpired,
+  noticeUnaddressed,
+} from "../observability/log-lines/alerts.js";
+import { defineKind, type Entry, type Outcome } from "../queue/kind.js";
+import { type AlertNotice, alertNoticeKindName } from "./notice.js";
+import { routesOf, send } from "./send-notice.js";
+
+const NoticePayload = z.looseObject({
+  event: z.enum(["trigger", "resolve"]),
+  key: z.string(),
+  rule: z.string(),
+  label: z.string(),
+  priority: z.enum(["P1", "P2", "P3"]),
+  channel: z.enum(["page", "team", "investigate"]),
+  summary: z.string(),
+  detail: z.string(),
+  minute: z.string(),
+  isTest: z.boolean(),
+  order: z.string(),
+  toldOtherwise: z.boolean().exactOptional(),
+});
+
+const backoffSeconds = { first: 15, max: 5 * 60, jitter: 0 } as const;
+/** After so long a notice also goes out by the route that stands in for its own. */
+const otherRouteAfterMs = 5 * 60_000;
+
+/** At least once: PagerDuty knows a notice by its alert's key. */
+export const alertNoticeKind = defineKind<AlertNotice>({
+  name: alertNoticeKindName,
+  payload: NoticePayload,
+  // Longer than both routes of a notice take, one after the other.
+  leaseSeconds: 60,
+  attemptsMax: null,
+  backoffSeconds,
+  concurrency: 8,
+  budgetSeconds: 20,
+  // Those of one alert are sent in their order.
+  isReady: sql`not exists (
+    select 1 from ${queueEntries} as earlier
+    where earlier.kind = ${alertNoticeKindName}
+      and earlier.send and earlier.done_at is null and earlier.dead_at is null
+      and earlier.payload ->> 'key' = due.payload ->> 'key'
+      and earlier.payload ->> 'order' < due.payload ->> 'order')`,
+  // What was refused of an alert before would be old news.
+  supersedes: ({ key, order }) =>
+    sql`payload ->> 'key' = ${key} and payload ->> 'order' < ${order}`,
+  // The clock that alerts are evaluated by.
+  now: (ctx) => timestamp(ctx.now),
+  handle: deliver,
+  log: {
+    retried: (ctx, entry, { reason, error }, delay) =>
+      noticeRetried({ ...factsOf(entry), channel: ownRoute(ctx, entry), reason, error, delay }),
+    died: (ctx, entry, { reason, error }) =>
+      noticeFailed({ ...factsOf(entry), channel: ownRoute(ctx, entry), reason, error }),
+    expired: noticesExpired,
+  },
+});
+
+async function deliver(ctx: Context, entry: Entry<AlertNotice>): Promise<Outcome<AlertNotice>> {
+  const { id, payload: notice, createdAt } = entry;
+  const [own, other] = routesOf(ctx.env, notice.channel);
+  if (!own) {
+    noticeUnaddressed({ ...factsOf(entry), channel: notice.channel });
+    return { end: "dropped" };
+  }
+  const answer = await send(ctx, own, notice, id);
+  if (answer.kind === "accepted") {
+    noticeSent({ ...factsOf(entry), channel: own.name });
+    return { end: "done" };
+  }
+  const isLong = ctx.now.getTime() - createdAt.getTime() > otherRouteAfterMs;
+  let toldOtherwise = notice.toldOtherwise === true;
+  if (other && !toldOtherwise && (isLong || answer.kind === "final")) {
+    toldOtherwise = (await send(ctx, other, notice, id)).kind === "accepted";
+    if (toldOtherwise) noticeSent({ ...factsOf(entry), channel: other.name });
+  }
+  const { reason } = answer;
+  const payload = { ...notice, toldOtherwise };
+  if (answer.kind === "final") {
+    return { end: toldOtherwise || !other ? "dead" : "retry", reason, payload };
+  }
+  const afterSeconds = Math.min(answer.retryAfterSeconds ?? 0, backoffSeconds.max);
+  return { end: "retry", reason, payload, afterSeconds };
+}
+
+type NoticeEntry = Entry<AlertNotice | null>;
+
+function factsOf({ correlationId, attempt, payload }: NoticeEntry) {
+  const { rule = "", label = "", event = "", priority = "" } = payload ?? {};
+  return { correlationId, attempt, rule, label, event, priority };
+}
+
+const ownRoute = ({ env }: Context, { payload }: NoticeEntry) =>
+  (payload && routesOf(env, payload.channel)[0]?.name) ?? "";

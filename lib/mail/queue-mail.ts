@@ -1,0 +1,76 @@
+import { randomUUID } from "node:crypto";
+import { type Placeholder, type SQL, sql } from "drizzle-orm";
+import type { Context } from "../context.js";
+import { timestamp } from "../db/timestamp.js";
+import { enqueue, enqueueFrom } from "../queue/enqueue.js";
+import type { Mail, MailTemplate } from "./mail.js";
+
+/** The kind of mails in the queue. */
+export const mailKindName = "mail";
+
+/** After this a mail is of no use any more. */
+const lifeMs = 24 * 3_600_000;
+
+/**
+ * The statement that queues a mail, to be committed with the change that it is about. `send` false writes
+ * an entry that is never sent, so that an unknown address costs what a known one costs.
+ */
+export function queueMail(ctx: Context, id: string, mail: Mail, { send }: { send: boolean }) {
+  const { now } = ctx;
+  const kind = mailKindName;
+  const expiresAt = new Date(now.getTime() + lifeMs);
+  return enqueue(ctx, { id, kind, payload: mail, send, createdAt: now, runAfter: now, expiresAt });
+}
+
+/** A mail to an account, in terms that a prepared statement can fill in. */
+export interface AccountMail {
+  id: string | Placeholder;
+  template: MailTemplate;
+  correlationId: string | Placeholder;
+  now: SQL;
+}
+
+/** The same for the accounts (`user_id`) that a part of the statement returns. */
+export function queueAccountMail(
+  { id, template, correlationId, now }: AccountMail,
+  from: SQL,
+): SQL {
+  const payload = sql`jsonb_build_object('template', cast(${template} as text),
+    'to', jsonb_build_object('userId', user_id))`;
+  const expiresAt = sql`${now} + ${sql.raw(`interval '${lifeMs} milliseconds'`)}`;
+  const columns = { id: sql`${id}`, payload, correlationId: sql`${correlationId}`, now, expiresAt };
+  return enqueueFrom(mailKindName, columns, from);
+}
+
+/** What a request knows of such a mail. */
+export function accountMailOf(ctx: Context, id: string, template: MailTemplate): AccountMail {
+  const { correlationId } = ctx;
+  return { id, template, correlationId, now: timestamp(ctx.now) };
+}
+
+interface CodeMail {
+  id: string;
+  template: SQL | MailTemplate;
+  send: SQL | boolean;
+}
+
+/** The same for the codes (`id`, `email`, `expires_at`) that a part of the statement returns. */
+export function queueCodeMail(
+  { correlationId, now }: Context,
+  { id, template, send }: CodeMail,
+  from: SQL,
+): SQL {
+  const payload = sql`jsonb_build_object('template', cast(${template} as text), 'codeId', id,
+    'to', jsonb_build_object('email', email))`;
+  const columns = {
+    id: sql`${id}`,
+    payload,
+    send: sql`${send}`,
+    correlationId: sql`${correlationId}`,
+    now: timestamp(now),
+    expiresAt: sql`expires_at`,
+  };
+  return enqueueFrom(mailKindName, columns, from);
+}
+
+export const newMailId = () => randomUUID();
