@@ -27,19 +27,16 @@ export const Credentials = z.strictObject({
   email: z.string().max(254),
   password: z.string().min(1).max(512),
   device: Device.optional(),
-  /** A second factor's code, or the mailed one that a claim needs from elsewhere. */
+  /** A second-factor code, or the mailed sign-in code that a claim needs on another device. */
   otp: Otp.optional(),
 });
 export type Credentials = z.infer<typeof Credentials>;
 
 /**
- * Start a session on the account that the password opens: the one that the address is bound to, else the
- * claim made on this device. From elsewhere a claim needs the code that a failed login mails. A guest
- * whose bearer is shown is merged into the account. Throws `invalid_credentials`, after the same work,
- * for an unknown address and for a wrong password alike; after the right one `account_suspended`,
- * `account_blocked`, `deletion_pending`, and `otp_required` or `otp_invalid` where there is a second
- * factor; `token_expired` for a guest who needs a refresh, whatever the credentials.
- * With `operatorsOnly` an account that does not operate is as unknown as one that does not exist.
+ * Which account a login opens: docs/decisions/029. Unknown addresses and wrong passwords cost the same.
+ *
+ * Throws `invalid_credentials`; after the right password `account_suspended`, `account_blocked`,
+ * `deletion_pending`, `otp_required`, `otp_invalid`; `token_expired` when a guest's token needs a refresh.
  */
 export async function logIn(
   ctx: Context,
@@ -48,7 +45,7 @@ export async function logIn(
   bearer: ShownBearer,
   { operatorsOnly = false } = {},
 ): Promise<TokenPair> {
-  // An address that cannot exist is looked up like any other, to cost the same.
+  // An invalid address is looked up too: it must take the same time.
   const email = canonicalEmail(input.email) ?? "";
   const [candidates, guest] = await Promise.all([
     findCandidates(ctx, email, input.device?.id),
@@ -59,15 +56,14 @@ export async function logIn(
   const comparesClaim = input.device === undefined || found.claim !== null;
   const proven =
     (await proveByPassword(allowed, comparesClaim, input.password)) ??
-    // In a delay one candidate alone may be compared. A claim never operates.
+    // During a delay only one candidate may be compared; a claim is never an operator.
     (client.delayedUntil === null && !operatorsOnly ? await proveByCode(ctx, email, input) : null);
   if (!proven) {
-    // A login with a code was mailed one before.
     mailSignInCode(ctx, email, { send: found.needsCode && input.otp === undefined });
     throw new AppError("invalid_credentials");
   }
   const { user, passwordHash, codeId } = proven;
-  // It was a guess at the bound account too, if there is one: it stays counted, whatever comes of it.
+  // Also a guess at the verified account's password: it stays counted.
   const kept = proven.isClaim ? takeReserved(client.reserved) : null;
   if (user.suspendedAt) throw new AppError("account_suspended");
   if (user.isBlocked) throw new AppError("account_blocked");
@@ -94,13 +90,11 @@ export async function logIn(
     if (kept) attemptSucceeded(ctx, kept, user.id);
     return pair;
   } catch (error) {
-    // The address has just been bound to another account, which this password does not open.
     if (violatesUnique(error, "users_email_key")) throw new AppError("invalid_credentials");
     throw error;
   }
 }
 
-/** The bound account where it operates. A claim never does, and no mailed code makes it. */
 const operatorOf = ({ bound }: Candidates) => ({
   bound: bound?.role === "user" ? null : bound,
   claim: null,
@@ -110,13 +104,11 @@ const operatorOf = ({ bound }: Candidates) => ({
 interface Proven {
   user: LoginAccount;
   passwordHash: string;
-  /** Opened by the password alone, and not bound. */
   isClaim: boolean;
-  /** The mailed code that binds the address. */
   codeId?: string;
 }
 
-/** Costs as many hashes as `comparesClaim` says, whatever accounts there are. */
+/** The number of hashes must not depend on which accounts exist. */
 async function proveByPassword(
   { bound, claim }: Candidates,
   comparesClaim: boolean,
@@ -147,12 +139,11 @@ async function proveByCode(
   const { user, codeId } = found;
   const { passwordHash } = user;
   if (passwordHash === null) return null;
-  // Only an account with a confirmed address has a second factor, and this one has none yet.
+  // Only an account with a verified address can have a second factor.
   const account = { ...user, sealedSecret: null };
   return { user: account, passwordHash, isClaim: false, codeId };
 }
 
-/** Changes nothing when the password has been changed in the meantime. */
 async function rehash(
   ctx: Context,
   userId: string,

@@ -19,16 +19,12 @@ export const Reauthentication = z.strictObject({
 });
 export type Reauthentication = z.infer<typeof Reauthentication>;
 
-/** An access token alone, of the same session. The lifetime is in seconds. */
 export const FreshAccessToken = z.strictObject({ accessToken: z.string(), expiresIn: z.int() });
 export type FreshAccessToken = z.infer<typeof FreshAccessToken>;
 
 /**
- * An access token whose `auth_time` is now, for whoever shows again that the account is theirs: the
- * password, and the second factor where there is one, which also does alone; a guest has nothing to show.
- * Only the token says so: the session, and with it whatever a refresh gives, stays as it was. Throws
- * `invalid_credentials`, `otp_required`, `otp_invalid`, and `session_revoked` or `session_expired` where
- * the record says so, though the key be there still: it would renew itself. Source: OWASP ASVS 5.0, 7.5.1.
+ * Issue an access token with a new `auth_time`; the session does not change. OWASP ASVS 5.0, 7.5.1. Throws
+ * `invalid_credentials`, `otp_required`, `otp_invalid`, `session_revoked`, `session_expired`.
  */
 export async function reauthenticate(
   ctx: Context,
@@ -51,7 +47,7 @@ export async function reauthenticate(
   if (!account) throw new AppError("session_revoked");
   requireLive(ctx, account.liveness);
   const shown = account.isGuest ? [] : await requireShown(ctx, account, input);
-  // What the session began with, not what the bearer says: its factor may have been removed since.
+  // From the session's row, not the token: the factor may have been removed since.
   const authMethods = [...new Set([...account.authMethods, ...shown])];
   const token = {
     userId,

@@ -38,17 +38,12 @@ export const Registration = z.strictObject({
 export type Registration = z.infer<typeof Registration>;
 
 interface RegisteringClient extends SignInClient {
-  /** False keeps the mail from being sent. */
   mayMailUnproven: boolean;
 }
 
 /**
- * Make an account and sign it in. The address is only claimed, so the answer is the same whether or not
- * somebody has it already, and nothing of theirs changes. With a guest's bearer it is that account which
- * gets the address, and its other sessions end; its time zone moves by the rule of `PATCH /api/user`, and
- * stays where that would refuse. Not idempotent: each call is one account, but a guest is
- * upgraded once: `session_revoked` afterwards. Throws `validation_failed` for an address or a password
- * that is not acceptable, `token_expired` for a guest who needs a refresh.
+ * The address is only claimed (docs/decisions/006). A guest with a bearer token is upgraded. Not idempotent.
+ * Throws `validation_failed`, `token_expired`, and `session_revoked` when the guest was upgraded before.
  */
 export async function register(
   ctx: Context,
@@ -64,7 +59,7 @@ export async function register(
   const refusal = passwordRefusal(input.password, email);
   if (refusal) throw new AppError("validation_failed", { fields: [refusal] });
   const guest = await findShownGuest(ctx, bearer);
-  // A repetition: another account would hide the one that the guest has become.
+  // A retry: a second account would hide the upgraded guest.
   if (guest === "upgraded") throw new AppError("session_revoked");
 
   const id = guest?.id ?? randomUUID();
@@ -84,7 +79,7 @@ export async function register(
   if (guest) {
     const timeZone = input.timeZone ?? guest.timeZone;
     return upgrade(ctx, guest, account, timeZone, row, client).catch(async (error) => {
-      // Another registration of this guest came first.
+      // A concurrent registration upgraded this guest first.
       const isOvertaken =
         error instanceof AppError && (await findShownGuest(ctx, bearer)) === "upgraded";
       throw isOvertaken ? new AppError("session_revoked") : error;
@@ -116,7 +111,7 @@ async function create(
   return finishSignIn(ctx, user, row, client);
 }
 
-/** Decided by the lock on the guest that its new session takes: of several at once, one upgrades it. */
+/** The row lock that the new session takes serialises concurrent upgrades. */
 async function upgrade(
   ctx: Context,
   guest: UserRow,
@@ -144,10 +139,7 @@ async function upgrade(
   return pair;
 }
 
-/**
- * The code that binds the claim. Whoever the address is bound to is told instead, with a code that
- * matches nothing: the statement decides, so that both cost the same.
- */
+/** The owner of a taken address gets a mail with a code that never matches; SQL decides, at the same cost. */
 function issueVerification(
   ctx: Context,
   userId: string,

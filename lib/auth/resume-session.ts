@@ -6,12 +6,7 @@ import { passwordMatches } from "./password/password.js";
 import { liveness, requireLive } from "./session/live-record.js";
 import { issueTokenPair, type TokenPair } from "./token/token-pair.js";
 
-/**
- * The tokens of a session that an earlier call began, minted again at its present counter: the reply to
- * the repetition of a sign-in. Throws `session_revoked` or `session_expired` when it has ended since, and
- * `session_revoked` when the `password` that was sent with the call is not the account's any more: it
- * must not lead to the one session that outlived its change.
- */
+/** The reply to a retry. Throws `session_expired`, or `session_revoked`, also after a password change. */
 export async function resumeSession(
   ctx: Context,
   sessionId: string,

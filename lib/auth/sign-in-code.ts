@@ -21,17 +21,14 @@ import type { SignInWrite } from "./session/sign-in.js";
 
 const comparedMax = 5;
 
-/**
- * After the reply to a login that failed, mail a code that proves the address, where a claim needs one
- * from here (`send`). Every failed login writes the same.
- */
+/** Every failed login writes the same rows; `send` is true when a claim needs a code. */
 export function mailSignInCode(ctx: Context, email: string, { send }: { send: boolean }): void {
   const mailId = newMailId();
   ctx.after(async () => {
     await issueCode(ctx, {
       purpose: "sign_in",
       subject: addressSubject(ctx.env, email),
-      // Any of the claims: the code proves the address, the password then chooses among them.
+      // Any claim: the code proves the address, the password selects the account.
       userId: sql`(select id from ${users}
         where cast(${send} as boolean) and claimed_email = ${email} and email is null
         order by ${claimedAt}, id limit 1)`,
@@ -44,10 +41,6 @@ export function mailSignInCode(ctx: Context, email: string, { send }: { send: bo
   });
 }
 
-/**
- * The account that a mailed code and the password lead to, among those that claim the address: the one
- * with the most points, then the oldest. Null when either is wrong.
- */
 export async function findClaimByCode(
   ctx: Context,
   email: string,
@@ -61,7 +54,7 @@ export async function findClaimByCode(
   return null;
 }
 
-/** What binds the address to the account as its session begins: the code is consumed by one of several. */
+/** Of concurrent calls with one code, one consumes it and verifies the address. */
 export function bindByCode(
   ctx: Context,
   user: UserRow,

@@ -35,12 +35,7 @@ export const EmailChangeConfirmation = z.strictObject({ code: TypedCode });
 
 const undoDays = 7;
 
-/**
- * Mail a code to the address that the account is to move to. Does the same whether it is free or bound
- * to somebody, who is then told so. An address that is only claimed is replaced at once, and the code
- * is the one that confirms a claim. A repetition comes back to the address. Throws `validation_failed`
- * for what is no address, and `password_not_set` for a guest, who would have no way to sign in with it.
- */
+/** The reply does not reveal whether the address is taken. Throws `validation_failed`, `password_not_set`. */
 export async function requestEmailChange(
   ctx: Context,
   { userId, sessionId }: Actor,
@@ -71,7 +66,6 @@ interface CodeMail {
   send: boolean;
 }
 
-/** Nobody is told of an address that is the account's own already. */
 function askNew(ctx: Context, user: UserRow, email: string, { mailId, send }: CodeMail) {
   return issueCode(
     ctx,
@@ -87,7 +81,7 @@ function askNew(ctx: Context, user: UserRow, email: string, { mailId, send }: Co
   );
 }
 
-/** A claim of now, by the session's device: it must not pass for as old as the account. */
+/** `claimed_at` is now: the new claim must not count as old as the account. */
 function replaceClaim(
   ctx: Context,
   { userId, sessionId }: Pick<Actor, "userId" | "sessionId">,
@@ -123,11 +117,7 @@ const unlessTaken = (userId: string, template: string) => ({
     else cast(${template} as text) end`,
 });
 
-/**
- * Move the account to the address whose code is shown, end its other sessions, and tell the old address,
- * which can take the change back for seven days. Throws `code_invalid`, also when somebody else has
- * confirmed the address in the meantime.
- */
+/** Throws `code_invalid`, also when another account has verified the address since. */
 export async function confirmEmailChange(
   ctx: Context,
   { userId, sessionId }: Actor,

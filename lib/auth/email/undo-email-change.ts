@@ -19,12 +19,7 @@ import { refuseLost } from "./mail-code.js";
 export const EmailChangeUndo = z.strictObject({ token: z.string().min(1).max(256) });
 
 /**
- * Give an account back to the address that it had, by the token that was mailed there: all sessions and
- * codes end, and so does the password, for whoever changed the address knew it; the owner chooses a new
- * one by mail. A second factor or recovery codes that were made in the week before the change, or since,
- * go too, or a thief's would lock the owner out; older ones stay. Later changes are taken back along with
- * this one, and cannot be undone in their turn. Throws `code_invalid` for a token that is unknown, used or
- * too old, and when somebody else has confirmed the address since.
+ * Also voids the password, sessions, codes and recent factors (docs/decisions/012). Throws `code_invalid`.
  */
 export async function undoEmailChange(
   ctx: Context,
@@ -58,10 +53,9 @@ async function findChange(ctx: Context, id: string) {
   return found;
 }
 
-/** How long before a change whoever made it may have had the account already. */
+/** An attacker may have controlled the account this long before the change. */
 const distrusted = sql.raw("interval '168 hours'");
 
-/** The account is locked first, so that of two undoings at once the second sees what the first did. */
 function restore(ctx: Context, { id, userId }: { id: string; userId: string }) {
   const now = timestamp(ctx.now);
   return ctx.db.execute(sql`

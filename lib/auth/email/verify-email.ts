@@ -19,11 +19,7 @@ import {
 
 export const Verification = z.strictObject({ code: TypedCode });
 
-/**
- * Bind the address that the account claims, by the code that was mailed there. Of several accounts that
- * claim one address the first to confirm it gets it. Safe to repeat: an account whose address is bound
- * already is answered as it is. Throws `code_invalid`.
- */
+/** Of several claims of one address the first to verify gets it. Idempotent. Throws `code_invalid`. */
 export async function verifyEmail(
   ctx: Context,
   { userId }: Actor,
@@ -64,10 +60,7 @@ async function bindClaim(ctx: Context, code: ShownCode): Promise<User> {
   }
 }
 
-/**
- * Mail the code for the claimed address again. Does the same whether the address is free, bound to
- * somebody (who is told so, by a mail whose code never matches) or not there at all (nothing is sent).
- */
+/** A taken address gets a mail with a code that never matches; the reply is the same. */
 export async function resendVerification(
   ctx: Context,
   { userId }: Actor,

@@ -18,10 +18,7 @@ export type NewGuest = z.infer<typeof NewGuest>;
 
 const guestName = "Guest";
 
-/**
- * Make an account without an address, and sign it in: it can earn everything that others can, until it
- * registers or is merged into another. Nothing but its tokens leads to it. Each call is one account.
- */
+/** Only its tokens give access to a guest account. Not idempotent. */
 export async function createGuest(
   ctx: Context,
   input: NewGuest,

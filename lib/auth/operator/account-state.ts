@@ -19,15 +19,11 @@ interface Act {
 }
 
 export interface AccountChanged {
-  /** False when it was so already. */
   changed: boolean;
   sessionsEnded: number;
 }
 
-/**
- * Let nobody sign in to an account, and end its sessions and the tokens that it made. Who operates is
- * suspended by an admin, and never the last one: throws `forbidden`, `last_admin`. Safe to repeat.
- */
+/** Also revokes the account's operator tokens. Idempotent. Throws `forbidden`, `last_admin`. */
 export async function suspend(
   ctx: Context,
   operator: Operator,
@@ -50,7 +46,7 @@ export async function suspend(
   });
 }
 
-/** Let the account sign in again. Safe to repeat. Throws `forbidden`. */
+/** Idempotent. Throws `forbidden`. */
 export async function unsuspend(
   ctx: Context,
   operator: Operator,
@@ -67,11 +63,7 @@ export async function unsuspend(
   });
 }
 
-/**
- * Remove a second factor that its owner has lost, with its recovery codes; all sessions end, and the owner
- * is told by mail. The password is still needed to sign in: nobody here can set one. Safe to repeat.
- * Throws `forbidden`.
- */
+/** For an owner who lost the device; notifies the owner by mail. Idempotent. Throws `forbidden`. */
 export async function removeLostSecondFactor(
   ctx: Context,
   operator: Operator,
@@ -97,17 +89,12 @@ export async function removeLostSecondFactor(
 
 interface Change {
   wouldChange: boolean;
-  /**
-   * The part of the statement that changes the account, and returns its `user_id` if it did; only while
-   * the account's role is the one that was judged.
-   */
+  /** Returns the `user_id` of the changed account. `isSame`: the role has not changed. */
   part: (isSame: SQL) => SQL;
   action: AuditEntry["action"];
-  /** Why all sessions end; absent where none does. */
   ending?: RevocationReason;
-  /** One more part. */
   alongside?: SQL;
-  /** True where nothing may change, for nobody would be left to govern. */
+  /** True when the last admin would be lost. */
   isBlocked?: SQL;
 }
 
@@ -118,7 +105,7 @@ async function change(
   { reason, dryRun }: Act,
   { wouldChange, part, action, ending, alongside, isBlocked = sql`false` }: Change,
 ): Promise<AccountChanged> {
-  // Else an operator could take from an admin what keeps others out of that account.
+  // Otherwise an operator could remove an admin's second factor.
   if (subject.role !== "user") requireAdmin(ctx, operator);
   const actor = { kind: "operator", id: operator.id } as const;
   const entry = { actor, action, subjectId: subject.id, reason };

@@ -8,14 +8,11 @@ import { AppError } from "../../errors.js";
 import { breakGlassUnrecorded } from "../../observability/log-lines/security.js";
 import type { Operation, Operator } from "./operator.js";
 
-/** Who operates by the break-glass token: nobody knows which person that is. */
 const holder: Operator = { kind: "break_glass", id: "break_glass" };
 
 /**
- * The break-glass token is shown: tell of it in the log at once, and in the audit log before anything is
- * done; page whoever is on call. A change without its row is refused; a read goes on when Postgres is away,
- * for that is when it is needed most. Throws `forbidden` for what is not for emergencies, which is told as
- * well.
+ * Log and audit a use of the break-glass token and page the on-call operator. Without an audit row a change
+ * is refused; a read is allowed, because Postgres may be down. Throws `forbidden`.
  */
 export async function breakGlass(ctx: Context, operation: Operation): Promise<Operator> {
   const { scope, kind, breakGlass: isAllowed } = operation;
@@ -40,16 +37,12 @@ export async function breakGlass(ctx: Context, operation: Operation): Promise<Op
   return holder;
 }
 
-/** Whoever is on call is told of each use: one that nobody expects is an intrusion. */
 function pageOfUse(ctx: Context, operation: string) {
-  // Random: a correlation ID is the caller's choice, and a second page of one key wakes nobody.
+  // Random: a caller chooses its correlation ID, and a repeated key would not page again.
   return pageOf(ctx, randomUUID(), operation);
 }
 
-/**
- * Those of one minute are one page, with each in its log: an address has as many as the limit `default`
- * leaves it, and addresses are many.
- */
+/** One page a minute: an attacker must not be able to flood the pager. */
 function pageOfRefusal(ctx: Context, operation: string) {
   const minute = Math.floor(ctx.now.getTime() / 60_000);
   return pageOf(ctx, `refused-${minute}`, `${operation}, refused`);

@@ -12,7 +12,7 @@ import { AppError } from "../../errors.js";
 import { type Operation, type Operator, requireAdmin } from "./operator.js";
 import { lockRoles, stillDecides } from "./role.js";
 
-/** `flag:change`, `block:*`, `*:read`: a noun of the CLI or any, and what is done to it. */
+/** `NOUN:VERB`, such as `flag:change`, `block:*` or `*:read`. The nouns are those of the CLI. */
 export const Scope = z
   .string()
   .regex(/^(\*|[a-z][a-z0-9-]{0,39}):(\*|read|change)$/, "such as flag:change, block:* or *:read");
@@ -28,7 +28,6 @@ export const NewOperatorToken = {
     .max((365 * dayMs) / 1000),
 };
 
-/** A token as it is listed: never its secret. */
 export const OperatorToken = z.strictObject({
   id: z.string(),
   name: z.string(),
@@ -41,23 +40,17 @@ export const OperatorToken = z.strictObject({
 });
 export type OperatorToken = z.infer<typeof OperatorToken>;
 
-/** The id is 8 random bytes in hex, the secret 32 in base64url. */
 const form = /^ops_([\da-f]{16})_([\w-]{43})$/;
 const purpose = "operator-token";
 const listedMax = 200;
 const usedEveryMs = 60_000;
 
-/** The parts of a token's text, or undefined when it is none. */
 export function readOperatorToken(shown: string): { id: string; secret: string } | undefined {
   const [, id, secret] = form.exec(shown) ?? [];
   return id === undefined || secret === undefined ? undefined : { id, secret };
 }
 
-/**
- * The token that was given out with this secret. Throws `token_invalid` for any other, and only to who
- * knows the secret `operator_token_ended`. Postgres decides each time, so that a revoked one is of no use
- * at once.
- */
+/** Throws `token_invalid`; `operator_token_ended` only when the secret is right. */
 export async function verifyOperatorToken(
   ctx: Context,
   { id, secret }: { id: string; secret: string },
@@ -79,10 +72,7 @@ export async function verifyOperatorToken(
   return { id, scopes: token.scopes };
 }
 
-/**
- * Do the scopes of a token cover an operation? Who operates is decided by people: no token reaches that,
- * whatever it says.
- */
+/** No token may manage operators, whatever its scopes. */
 export function isInScope(scopes: string[], { scope, kind }: Operation): boolean {
   if (scope === "operator") return false;
   return scopes.some((given) => {
@@ -91,7 +81,7 @@ export function isInScope(scopes: string[], { scope, kind }: Operation): boolean
   });
 }
 
-/** Make a token, whose text is returned once. Throws `forbidden`, `operator_token_exists`. */
+/** The token is returned once; only a keyed hash is stored. Throws `forbidden`, `operator_token_exists`. */
 export async function createOperatorToken(
   ctx: Context,
   operator: Operator,
@@ -115,7 +105,7 @@ export async function createOperatorToken(
   try {
     await ctx.db.batch([
       lockRoles(ctx),
-      // The role may have been taken since the request began, and with it the tokens that stood then.
+      // The role may have been revoked since the request began.
       stillDecides(ctx, operator),
       ctx.db.insert(operatorTokens).values(row),
       auditRow(ctx, {
@@ -133,7 +123,6 @@ export async function createOperatorToken(
   return { id, token: `ops_${id}_${secret}`, expiresAt };
 }
 
-/** The newest tokens, those that have ended included. */
 export async function listOperatorTokens(ctx: Context): Promise<OperatorToken[]> {
   const rows = await ctx.db
     .select()
@@ -152,7 +141,6 @@ export async function listOperatorTokens(ctx: Context): Promise<OperatorToken[]>
   }));
 }
 
-/** The token of this id or name that was not revoked, expired or not. Throws `not_found`. */
 export async function getOperatorToken(
   ctx: Context,
   idOrName: string,
@@ -170,7 +158,7 @@ export async function getOperatorToken(
   return token;
 }
 
-/** End a token at once. Ending one that has ended changes nothing. Throws `forbidden`. */
+/** Idempotent. Throws `forbidden`. */
 export async function revokeOperatorToken(
   ctx: Context,
   operator: Operator,
@@ -199,7 +187,7 @@ function stateOf(
   return expiresAt <= now ? "expired" : "live";
 }
 
-/** Once a minute: a pipeline that calls a hundred times needs no hundred writes. */
+/** At most one write a minute. */
 async function markUsed({ db, now }: Context, id: string): Promise<void> {
   const before = new Date(now.getTime() - usedEveryMs);
   const isDue = or(isNull(operatorTokens.lastUsedAt), lt(operatorTokens.lastUsedAt, before));

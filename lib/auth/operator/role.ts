@@ -14,13 +14,12 @@ import { enforceEndsOf } from "../session/sweep.js";
 import { type Operator, requireAdmin } from "./operator.js";
 import { maskedEmail, type SubjectAccount } from "./subject.js";
 
-/** Somebody who operates. */
 export const OperatorAccount = z.strictObject({
   id: z.uuid(),
   email: z.string().nullable(),
   name: z.string(),
   role: z.enum(["operator", "admin"]),
-  /** Without one they act as a user. */
+  /** Without a second factor an operator acts as a user. */
   secondFactor: z.boolean(),
   suspended: z.boolean(),
 });
@@ -33,16 +32,13 @@ interface RoleChange {
 }
 
 export interface RoleChanged {
-  /** False when the account has the role already. */
   changed: boolean;
   sessionsEnded: number;
 }
 
 /**
- * Give an account a role, or take it away (`user`). All of its sessions end with the change, and those
- * tokens that it made as an admin: what acts in a role was begun in it. An admin decides; while there is no
- * operator at all, the break-glass token makes the first admin. Throws `forbidden`, `operators_exist`,
- * `account_unfit`, `last_admin`.
+ * Also revokes the account's sessions and operator tokens. The break-glass token may make the first admin.
+ * Throws `forbidden`, `operators_exist`, `account_unfit`, `last_admin`.
  */
 export async function changeRole(
   ctx: Context,
@@ -106,27 +102,22 @@ interface Facts extends Record<string, unknown> {
   ended: string[];
 }
 
-/**
- * The statement that lets one change of roles happen at a time: two admins who take each other's role
- * must not leave none.
- */
+/** Serialises role changes: two admins who revoke each other's role must not leave none. */
 export function lockRoles({ db }: Context) {
   return db.select({ id: securitySettings.id }).from(securitySettings).for("update");
 }
 
-/** Is another admin left who can act? */
 export const otherAdmin = (id: string): SQL => sql`exists (
   select 1 from ${users} as other
   where other.role = 'admin' and other.id <> ${id}
     and other.suspended_at is null and other.purge_at is null
     and not ${isPersonBlocked(sql`other.id`)})`;
 
-/** The statement that ends the tokens that these people made: else they would go on acting by them. */
 export const endTokensOf = (ctx: Context, makers: SQL): SQL => sql`
   update ${operatorTokens} set revoked_at = ${timestamp(ctx.now)}
   where created_by in (${makers}) and revoked_at is null`;
 
-/** Asked again in the statement, for a role may have been taken since the request began. */
+/** Checked inside the statement: a role may have been revoked since the request began. */
 function mayDecide({ kind, id }: Operator): SQL {
   return kind === "break_glass"
     ? sql`not exists (select 1 from ${users} as other where other.role <> 'user')`
@@ -138,10 +129,7 @@ const isActiveAdmin = (id: string): SQL => sql`exists (
   where decider.id = ${id} and decider.role = 'admin' and decider.suspended_at is null
     and not ${isPersonBlocked(sql`decider.id`)})`;
 
-/**
- * The statement that fails its batch unless the operator is an admin still, or the subject, where there is
- * one, is nobody who operates (`lacksRequiredRow` knows the failure). It follows `lockRoles`.
- */
+/** Fails its batch (`lacksRequiredRow`) unless the operator is an admin or the subject is no operator. */
 export function stillDecides({ db }: Context, { kind, id }: Operator, subjectId?: string) {
   const isAdmin = kind === "person" ? isActiveAdmin(id) : sql`false`;
   const isOfUser = subjectId
@@ -154,7 +142,6 @@ export function stillDecides({ db }: Context, { kind, id }: Operator, subjectId?
 
 const listedMax = 500;
 
-/** Who operates, admins first. */
 export async function listOperators({ db }: Context): Promise<OperatorAccount[]> {
   const rows = await db
     .select({

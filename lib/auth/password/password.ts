@@ -6,22 +6,19 @@ import { throughHashGate } from "./hash-gate.js";
 /** argon2id, the first choice of OWASP's Password Storage Cheat Sheet: 19 MiB, 2 passes, 1 lane. */
 const parameters = { memoryCost: 19_456, timeCost: 2, parallelism: 1 } as const;
 
-/** A hash of nothing anyone knows, made with the same parameters, for addresses without an account. */
+/** A hash of a random password with the same parameters, for unknown accounts. */
 const nobodysHash =
   "$argon2id$v=19$m=19456,t=2,p=1$8MDdU02GQTOxbnalEQ6MMQ$Qd/S3Ml/5zyNEze6tE9nvg845glmtjrimyU6vPsa7+U";
 
 const passwordLengthMin = 8;
 const passwordLengthMax = 128;
 
-/** The PHC string of a password. Throws `service_unavailable` when too many hashes are waiting. */
+/** A PHC string. Throws `service_unavailable` when too many hashes are waiting. */
 export function hashPassword(password: string): Promise<string> {
   return throughHashGate(() => hash(password.normalize("NFC"), parameters));
 }
 
-/**
- * Is this the account's password? Costs exactly one hash whether or not there is an account, so that
- * the time tells nothing. Throws `service_unavailable` when too many hashes are waiting.
- */
+/** Always computes one hash: the time must not reveal whether there is an account. */
 export async function passwordMatches(
   passwordHash: string | null,
   password: string,
@@ -32,7 +29,7 @@ export async function passwordMatches(
   return matches && passwordHash !== null;
 }
 
-/** True when the hash was made in another way than today's: hash again at the next login. */
+/** True when the parameters differ from today's: hash again at the next login. */
 export function isOutdated(passwordHash: string): boolean {
   const { memoryCost, timeCost, parallelism } = parseOptions(passwordHash);
   return (
@@ -43,10 +40,7 @@ export function isOutdated(passwordHash: string): boolean {
   );
 }
 
-/**
- * Why a new password is refused, or null. No composition rules (NIST SP 800-63B 3.1.1.2); `email` is
- * the canonical address of the account.
- */
+/** Null for an acceptable password. No composition rules (NIST SP 800-63B 3.1.1.2). `email` is canonical. */
 export function passwordRefusal(password: string, email: string): FieldError | null {
   const characters = [...password.normalize("NFC")].length;
   const plain = plainText(password);

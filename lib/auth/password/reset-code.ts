@@ -12,21 +12,16 @@ import { queueCodes, type ShownCode } from "../email/mail-code.js";
 import { claimedAt } from "../login-candidates.js";
 
 const lifeMs = 10 * 60_000;
-/** So many that a stranger needs 2,000 IP addresses to use them up; a code has 40 random bits. */
+/** An attacker needs 2,000 IP addresses to use them up; a code has 40 random bits. */
 const triesMax = 10_000;
 
-/** Who asks for a code. */
 export interface ResetRequester {
   deviceId: string | null;
-  /** Its IP address is never limited. */
+  /** A trusted IP address has no limit. */
   isTrusted: boolean;
 }
 
-/**
- * The statement that makes a reset code for an address and queues its mail, if the budget allows one more;
- * else it changes nothing. It does not look up the account: it does the same for every address, and the
- * mail is withheld at its delivery where there is no account.
- */
+/** Does not look up the account: every address takes the same time. Delivery withholds unneeded mail. */
 export function issueResetCode(
   ctx: Context,
   email: string,
@@ -35,7 +30,7 @@ export function issueResetCode(
 ) {
   const at = (ms: number) => timestamp(new Date(ctx.now.getTime() + ms));
   const id = randomUUID();
-  // The subject is the code's own id: several live at once.
+  // The subject is the code's own id, so that several can be valid at once.
   const issued = sql`issued as (
       insert into ${mailCodes} (purpose, subject, id, email, device_id, created_at, expires_at)
       select 'reset_password', cast(${id} as text), cast(${id} as uuid), cast(${email} as text),
@@ -48,12 +43,7 @@ export function issueResetCode(
     ${queueCodes(ctx, { template: "reset_password", send: true, mailId })}`);
 }
 
-/**
- * The live code that was typed, with the account that it opens now: the one that the address is bound
- * to; else the oldest claim that was made on the caller's device, or on the one that asked for the code;
- * else the claim with the most experience points; else the oldest. Each try is counted against every live code
- * of the address before anything is compared. Throws `code_invalid`.
- */
+/** Selects the account, too (docs/decisions/027). Throws `code_invalid`. */
 export async function requireResetCode(
   ctx: Context,
   email: string,

@@ -31,10 +31,7 @@ export const PasswordReset = z.strictObject({
   device: Device.optional(),
 });
 
-/**
- * Mail a code that sets a new password to whoever reads the mail of this address, unless its budget is
- * used up. Costs the same for every address, also for one that no account has or that cannot exist.
- */
+/** Takes the same time for every address, also for unknown and invalid ones. */
 export async function requestPasswordReset(
   ctx: Context,
   { email }: z.infer<typeof PasswordForgotten>,
@@ -45,11 +42,7 @@ export async function requestPasswordReset(
   deliverUnnoticed(ctx, mailId);
 }
 
-/**
- * Set a new password by the code that was mailed, end every session, and bind the address when it was
- * only claimed, for reading the mail has shown whose it is. Throws `validation_failed` for a password
- * that is not acceptable, before the code is tried, and `code_invalid`.
- */
+/** Also verifies a claimed address. Throws `code_invalid`, and `validation_failed` before trying the code. */
 export async function resetPassword(
   ctx: Context,
   input: z.infer<typeof PasswordReset>,
@@ -77,12 +70,7 @@ export async function resetPassword(
   deliverLater(ctx, mailId);
 }
 
-/**
- * Consumes the code and voids the others of the account and of the address. A claim may have been made by
- * a stranger: the name and the picture that it chose must not stay, and its second factor must not lock
- * the owner of the address out. All live codes are locked first and in one order, so that two that are
- * shown at once do not deadlock.
- */
+/** A claim may be an attacker's: its name, picture and second factor go. One lock order avoids deadlocks. */
 function setPassword(ctx: Context, code: ShownCode, passwordHash: string) {
   return ctx.db.execute(sql`
     with live as (

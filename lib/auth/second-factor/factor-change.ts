@@ -10,7 +10,7 @@ import { deliverLater } from "../../mail/deliver-later.js";
 import { noticeOf, queueNotice } from "../../mail/outbox.js";
 import type { RevocationReason } from "../session/session.js";
 
-/** The account with its second factor, confirmed or not; null when it has none. */
+/** The factor may be unconfirmed; null without one. */
 export async function findFactorAccount(ctx: Context, userId: string) {
   const [account] = await ctx.db
     .select({ email: users.email, role: users.role, factor: secondFactors })
@@ -22,11 +22,10 @@ export async function findFactorAccount(ctx: Context, userId: string) {
 }
 
 export interface Changed extends Record<string, unknown> {
-  /** The sessions that ended. */
   ended: string[];
 }
 
-/** What happens when the factor of the accounts in the part `change` was turned on or off. */
+/** CTEs that follow the CTE `change`: revoke the other sessions, queue the notice, write the audit row. */
 export function consequencesOf(
   ctx: Context,
   { userId, sessionId }: Actor,
@@ -53,7 +52,7 @@ export function consequencesOf(
     )`;
 }
 
-/** Tell of a change that has been committed. */
+/** Call it after the commit. */
 export function secondFactorChanged(
   ctx: Context,
   userId: string,

@@ -21,17 +21,14 @@ import { actingRole, deleteSessionKeys, writeSessionKey } from "./session-keys.j
 
 export const RefreshRequest = z.strictObject({ refreshToken: z.string().max(512) });
 
-/** What tells a repetition of a call from a theft of its token. */
 export interface RotationClient {
-  /** The header `Rotation-Id`: made by the client before the call, and kept until it has the reply. */
+  /** Created by the client before the call and kept until it has the reply. */
   rotationId: string | null;
-  /** The header `Device-Id`. */
   deviceId: string | null;
-  /** What Redis said of the session's keys. */
   keyState: KeyState;
-  /** What Redis said of the moment before which every session has ended, in ms. */
+  /** As read from Redis, in ms. */
   revokeAllBefore: number;
-  /** True where the session of an account that does not operate is as unknown as one that does not exist. */
+  /** Treat the session of a normal user as unknown. */
   operatorsOnly?: boolean;
 }
 
@@ -40,12 +37,8 @@ const blindRepetition = sql.raw("interval '120 seconds'");
 const concurrency = sql.raw("interval '10 seconds'");
 
 /**
- * Exchange a refresh token for its successor: rotation with reuse detection (RFC 9700, 4.14.2).
- *
- * Repeating a call whose reply was lost is safe: with the same Rotation-Id for as long as the session
- * lives, without one for two minutes. A token that was used before ends its session, for somebody else
- * has it: `session_revoked`, as for a session that has ended; `session_expired` for one that lay idle
- * too long; `token_invalid` for one that is unknown.
+ * Rotation with reuse detection (RFC 9700, 4.14.2; docs/decisions/013). Safe to retry with the same
+ * Rotation-Id, or within two minutes. Throws `session_revoked`, `session_expired`, `token_invalid`.
  */
 export async function refresh(
   ctx: Context,
@@ -81,7 +74,7 @@ export async function refresh(
       deliverLater(ctx, noticeId);
       throw new AppError("session_revoked");
     case "revoked":
-      // Its key is there when a delete failed, or when an older copy of Redis returned.
+      // A failed delete or a restored Redis snapshot left the key.
       if (client.keyState === "present") await deleteSessionKeys(ctx, [sessionId]);
       throw new AppError("session_revoked");
   }
@@ -115,7 +108,6 @@ const events: Partial<Record<Outcome, SecurityEvent>> = {
   ahead: "refresh_ahead",
 };
 
-/** Moments are in ms. */
 interface Decision {
   outcome: Outcome;
   refresh_counter: number;
@@ -127,10 +119,7 @@ interface Decision {
   user: unknown;
 }
 
-/**
- * One statement reads, decides and writes, and begins by locking the row: of two calls at once the
- * second decides on what the first has written. Reuse commits the revocation and its notice together.
- */
+/** One statement locks the row, decides and writes, so that concurrent calls see each other's result. */
 const decide = preparedSql<Decision>(() => {
   const notice = queueNotice(
     {
@@ -214,7 +203,7 @@ const decide = preparedSql<Decision>(() => {
 
 const interval = (ms: number) => sql.raw(`interval '${ms} milliseconds'`);
 
-/** Only its digest is kept: a Rotation-Id in the database is of no use to whoever reads it. */
+/** Only the digest is stored: the database must not contain usable Rotation-Ids. */
 function digest(rotationId: string): string {
   return createHash("sha256").update(rotationId).digest("base64url").slice(0, 22);
 }

@@ -10,7 +10,6 @@ import { absoluteEnd, idleMs } from "./lifetime.js";
 import { isLive } from "./live-record.js";
 import { deleteSessionKeys } from "./session-keys.js";
 
-/** One sign-in on one device. */
 export interface NewSession {
   id: string;
   userId: string;
@@ -20,15 +19,14 @@ export interface NewSession {
   authMethods: string[];
 }
 
-/** More live sessions than this make the oldest give way. */
+/** A new session beyond this revokes the oldest. */
 export const sessionsMax = 10;
 
-/** 128 random bits, base64url: 22 characters. */
+/** 128 random bits in base64url: 22 characters. */
 export function newSessionId(): string {
   return randomBytes(16).toString("base64url");
 }
 
-/** The session's record, to be inserted together with whatever else the sign-in changes. */
 export function sessionRow(ctx: Context, session: NewSession) {
   return {
     id: session.id,
@@ -51,10 +49,7 @@ export function sessionRow(ctx: Context, session: NewSession) {
 
 export type SessionRow = ReturnType<typeof sessionRow>;
 
-/**
- * The statement that locks an account, to come before those that decide by what stands in other tables:
- * they begin when the lock is held, and so see what whoever held it before has committed.
- */
+/** First in its batch: the later statements then see what the previous lock holder committed. */
 export function lockAccount(ctx: Context, userId: string) {
   return ctx.db
     .select({ id: users.id })
@@ -63,12 +58,7 @@ export function lockAccount(ctx: Context, userId: string) {
     .for("no key update");
 }
 
-/**
- * The statement that inserts a session of an existing account, unless the account has meanwhile been
- * suspended, blocked, closed, or changed in what the sign-in relied on (`unchanged`): then it fails, which
- * `lacksRequiredRow` knows. It follows `lockAccount` in its batch. `withParts` are parts of the statement
- * (`name as (…)`) that `unchanged` refers to.
- */
+/** Follows `lockAccount`. Fails (`lacksRequiredRow`) when the account is closed or not `unchanged`. */
 export function insertSession(
   ctx: Context,
   row: SessionRow,
@@ -101,7 +91,6 @@ export function insertSession(
       not exists (select 1 from ${sessions} where ${sessions.userId} = ${row.userId}) as is_first`);
 }
 
-/** The statement that makes the oldest live sessions give way; it returns their ids. */
 export function displaceSessions(ctx: Context, userId: string) {
   const beyond = ctx.db
     .select({ id: sessions.id })
@@ -133,11 +122,7 @@ export type RevocationReason =
   | "account_upgraded"
   | "account_merged";
 
-/**
- * The statement that ends one session (of `userId` only, where told), or all of a person's but one, and
- * returns the ids of those that were live. Their keys are to be deleted after the commit, by
- * `endSessionKeys`. It does nothing unless `onlyIf` holds.
- */
+/** Returns the ids of the sessions that were live, whose keys must be deleted after the commit. */
 export function revokeSessions(
   ctx: Context,
   which: { id: string; userId?: string } | { userId: string; except?: string },
@@ -161,7 +146,6 @@ export function revokeSessions(
     .returning({ id: sessions.id });
 }
 
-/** End one session: the record first, then the key. Ending one that has ended changes nothing. */
 export async function revokeSession(
   ctx: Context,
   id: string,

@@ -28,18 +28,16 @@ import {
 } from "./session.js";
 import { actingRole, endSessionKeys, writeSessionKey } from "./session-keys.js";
 
-/** What a sign-in knows of the request besides its body. */
 export interface SignInClient {
-  /** ISO 3166-1 alpha-2, where the platform tells it. */
+  /** ISO 3166-1 alpha-2. */
   country: string | undefined;
-  /** The failures that were counted in advance, given back on success. */
+  /** Failures counted in advance, given back on success. */
   reserved: Reservation;
 }
 
-/** A password sign-in's `amr` (RFC 8176). */
+/** `amr` of a password sign-in (RFC 8176). */
 export const byPassword = ["pwd"];
 
-/** The record of a session that somebody begins on a device. */
 export function newSession(
   ctx: Context,
   account: { id: string; isGuest: boolean },
@@ -51,26 +49,17 @@ export function newSession(
   return sessionRow(ctx, { id: newSessionId(), userId, isGuest, device, country, authMethods });
 }
 
-/** What a sign-in writes besides its session, and on what condition. */
 export interface SignInWrite {
-  /**
-   * What the sign-in rests on, such as the password's hash. That the account is neither suspended nor
-   * about to be deleted, and in the role that it was found in, need not be said.
-   */
+  /** Such as the same password hash. Role, suspension and deletion are always checked. */
   unchanged: SQL;
-  /** Parts of the session's statement (`name as (…)`) that `unchanged` refers to. */
+  /** CTEs that `unchanged` refers to. */
   withParts?: SQL[];
-  /** What commits with the session: without it, nothing. */
+  /** Further statements of the transaction. */
   alongside?: BatchItem<"pg">[];
-  /** Ends other sessions, in the same commit. */
   ending?: ReturnType<typeof revokeSessions>;
 }
 
-/**
- * Begin a session on an account that exists, once whoever asks has shown who they are. When the account
- * has changed meanwhile, nothing is written and `service_unavailable` is thrown: a repetition meets the
- * account as it is.
- */
+/** Throws `service_unavailable` (safe to retry) when the account has changed since it was read. */
 export async function beginSession(
   ctx: Context,
   user: UserRow,
@@ -108,11 +97,7 @@ function changedMeanwhile(error: unknown): never {
   throw new AppError("service_unavailable", { retryAfterSeconds: 1 });
 }
 
-/**
- * The second half of every sign-in, once the session's record is committed: write its key, end those of
- * the sessions that gave way, give back the reserved failures (one Redis round trip), mint the tokens.
- * A key that could not be written is written at the session's first request.
- */
+/** After the commit. A key that could not be written is written at the session's first request. */
 export async function finishSignIn(
   ctx: Context,
   user: UserRow,

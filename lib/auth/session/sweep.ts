@@ -11,22 +11,14 @@ import { endSessionKeys } from "./session-keys.js";
 const marginSeconds = 120;
 const sessionsPerTrip = 500;
 
-/**
- * Make Redis forget what has ended: delete again the keys of the sessions that were revoked within the
- * life of an access token. It repeats deletes that failed, and undoes the return of an older copy of
- * Redis. Keys of older revocations are harmless, for a refresh is decided by the record. Resolves
- * to how many sessions that were; rejects when a store is away. Running it twice changes nothing.
- */
+/** Repeats failed deletes and undoes a restored Redis snapshot. Idempotent. Rejects when a store is down. */
 export async function sweepSessionKeys(ctx: Context): Promise<number> {
   const count = await endRecent(ctx);
   await agreeOnRevokeAll(ctx);
   return count;
 }
 
-/**
- * The same of one account's sessions, after they were ended; also of those whose end Redis has missed
- * before, so that a repetition tells truly whether they have all ended. Never rejects.
- */
+/** The same for one account. Never rejects. */
 export async function enforceEndsOf(ctx: Context, userId: string): Promise<void> {
   await enforce(
     ctx,
@@ -56,10 +48,7 @@ async function endRecent(ctx: Context, userId?: string): Promise<number> {
   return revoked.length;
 }
 
-/**
- * The later of the two moments counts, so that `HSET gate revokeAllBefore <ms>` by hand stays. One that
- * cannot be meant never reaches Postgres, and gives way to the recorded one.
- */
+/** The later timestamp wins in both stores; an implausible one in Redis is replaced. */
 async function agreeOnRevokeAll(ctx: Context): Promise<void> {
   const trip = roundTrip(ctx);
   const [{ held, why }] = await Promise.all([readRevokeAll(trip), trip.send()]);

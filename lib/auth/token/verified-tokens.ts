@@ -1,16 +1,11 @@
 const tokensMax = 1000;
 
-/** From when until when a token is good whatever the leeway. */
 export interface Interval {
   fromMs: number;
   untilMs: number;
 }
 
-/**
- * The claims of tokens whose signature was found good, until each expires. A signature does not change
- * by looking at it again, and WebCrypto verifies on another thread, which costs a fifth of a request.
- * Whether the token's session still lives is asked at every request all the same.
- */
+/** Caches verified claims: WebCrypto's thread switch costs a fifth of a request (docs/decisions/007). */
 export class VerifiedTokens<Claims> {
   readonly #byToken = new Map<string, { claims: Claims; during: Interval }>();
 
