@@ -4,7 +4,7 @@ import { AppError } from "../errors.js";
 import { secondsUntil } from "../rate-limit/headers.js";
 import type { Candidates } from "./login-candidates.js";
 
-export interface DelayedClient {
+export interface LoginDelay {
   /** Null without a delay. Callers who hold a token of the account are exempt. */
   delayedUntil: Date | null;
 }
@@ -12,13 +12,13 @@ export interface DelayedClient {
 /** During a delay a caller may only guess the account whose token it holds. Throws `rate_limited`. */
 export function undelayedCandidates(
   ctx: Context,
-  { delayedUntil }: DelayedClient,
-  shown: { userId: string } | undefined,
+  { delayedUntil }: LoginDelay,
+  presentedClaims: { userId: string } | undefined,
   { bound, claim }: Candidates,
 ): Candidates {
   if (delayedUntil === null) return { bound, claim };
-  if (bound && bound.id === shown?.userId) return { bound, claim: null };
-  if (claim && claim.id === shown?.userId) return { bound: null, claim };
+  if (bound && bound.id === presentedClaims?.userId) return { bound, claim: null };
+  if (claim && claim.id === presentedClaims?.userId) return { bound: null, claim };
   securityEvent(ctx, "rate_limited", { data: { policy: "account", reason: "account" } });
   throw new AppError("rate_limited", {
     retryAfterSeconds: secondsUntil(delayedUntil.getTime(), ctx.now),

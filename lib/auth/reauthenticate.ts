@@ -10,7 +10,7 @@ import {
   type FactorOwner,
   Otp,
 } from "./second-factor/second-factor.js";
-import { liveness, requireLive } from "./session/live-record.js";
+import { requireLiveStatus, sessionStatusColumns } from "./session/live-record.js";
 import { issueAccessToken } from "./token/access-token.js";
 
 export const Reauthentication = z.strictObject({
@@ -39,16 +39,16 @@ export async function reauthenticate(
       passwordHash: users.passwordHash,
       sealedSecret: confirmedSecret,
       authMethods: sessions.authMethods,
-      liveness,
+      status: sessionStatusColumns,
     })
     .from(users)
     .innerJoin(sessions, and(eq(sessions.userId, users.id), eq(sessions.id, sessionId)))
     .where(eq(users.id, userId));
   if (!account) throw new AppError("session_revoked");
-  requireLive(ctx, account.liveness);
-  const shown = account.isGuest ? [] : await requireShown(ctx, account, input);
+  requireLiveStatus(ctx, account.status);
+  const provenMethods = account.isGuest ? [] : await verifyCredentials(ctx, account, input);
   // From the session's row, not the token: the factor may have been removed since.
-  const authMethods = [...new Set([...account.authMethods, ...shown])];
+  const authMethods = [...new Set([...account.authMethods, ...provenMethods])];
   const token = {
     userId,
     sessionId,
@@ -62,7 +62,7 @@ export async function reauthenticate(
   };
 }
 
-async function requireShown(
+async function verifyCredentials(
   ctx: Context,
   account: FactorOwner & { passwordHash: string | null },
   { password, otp }: Reauthentication,
@@ -71,14 +71,14 @@ async function requireShown(
     const field = { pointer: "", code: "required", message: "Send the password or a code." };
     throw new AppError("validation_failed", { fields: [field] });
   }
-  const shown: string[] = [];
+  const provenMethods: string[] = [];
   if (password !== undefined) {
     const matches = await passwordMatches(account.passwordHash, password);
     if (!matches) throw new AppError("invalid_credentials");
-    shown.push("pwd");
-    if (account.sealedSecret === null) return shown;
+    provenMethods.push("pwd");
+    if (account.sealedSecret === null) return provenMethods;
   }
   if (otp === undefined) throw new AppError("otp_required");
   await consumeOtp(ctx, account, otp);
-  return [...shown, "otp"];
+  return [...provenMethods, "otp"];
 }

@@ -12,15 +12,15 @@ import { LanguageTag, TimeZone } from "../user/language-tag.js";
 import { secondsUntilMove, zoneToStore } from "../user/time-zone.js";
 import type { UserRow } from "../user/user.js";
 import { issueCode } from "./email/mail-code.js";
-import { findShownGuest, type ShownBearer } from "./guest/shown-guest.js";
+import { findBearerGuest, type PresentedBearer } from "./guest/shown-guest.js";
 import { hashPassword, passwordRefusal } from "./password/password.js";
 import { Device } from "./session/device.js";
 import { revokeSessions, type SessionRow } from "./session/session.js";
 import {
-  beginSession,
   byPassword,
+  createSession,
   finishSignIn,
-  newSession,
+  newSessionRow,
   type SignInClient,
 } from "./session/sign-in.js";
 import type { TokenPair } from "./token/token-pair.js";
@@ -49,7 +49,7 @@ export async function register(
   ctx: Context,
   input: Registration,
   client: RegisteringClient,
-  bearer: ShownBearer,
+  bearer: PresentedBearer,
 ): Promise<TokenPair> {
   const email = canonicalEmail(input.email);
   if (email === null) {
@@ -58,12 +58,12 @@ export async function register(
   }
   const refusal = passwordRefusal(input.password, email);
   if (refusal) throw new AppError("validation_failed", { fields: [refusal] });
-  const guest = await findShownGuest(ctx, bearer);
+  const guest = await findBearerGuest(ctx, bearer);
   // A retry: a second account would hide the upgraded guest.
   if (guest === "upgraded") throw new AppError("session_revoked");
 
   const id = guest?.id ?? randomUUID();
-  const row = newSession(ctx, { id, isGuest: false }, input.device, client, byPassword);
+  const row = newSessionRow(ctx, { id, isGuest: false }, input.device, client, byPassword);
   const account = {
     claimedEmail: email,
     claimDevice: input.device?.id ?? null,
@@ -80,9 +80,9 @@ export async function register(
     const timeZone = input.timeZone ?? guest.timeZone;
     return upgrade(ctx, guest, account, timeZone, row, client).catch(async (error) => {
       // A concurrent registration upgraded this guest first.
-      const isOvertaken =
-        error instanceof AppError && (await findShownGuest(ctx, bearer)) === "upgraded";
-      throw isOvertaken ? new AppError("session_revoked") : error;
+      const isUpgradedNow =
+        error instanceof AppError && (await findBearerGuest(ctx, bearer)) === "upgraded";
+      throw isUpgradedNow ? new AppError("session_revoked") : error;
     });
   }
   const { timeZone = "UTC" } = input;
@@ -123,7 +123,7 @@ async function upgrade(
   const mailId = newMailId();
   const moves = timeZone !== guest.timeZone && secondsUntilMove(ctx, guest.timeZoneChangedAt) <= 0;
   const user = { ...guest, ...account, ...(moves && { timeZone }) };
-  const pair = await beginSession(ctx, user, row, client, {
+  const pair = await createSession(ctx, user, row, client, {
     unchanged: sql`${users.isGuest} and ${users.mergedInto} is null
       and ${eq(users.timeZone, guest.timeZone)}`,
     alongside: [

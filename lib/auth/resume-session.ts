@@ -3,7 +3,7 @@ import type { Context } from "../context.js";
 import { sessions, users } from "../db/schema/accounts.js";
 import { AppError } from "../errors.js";
 import { passwordMatches } from "./password/password.js";
-import { liveness, requireLive } from "./session/live-record.js";
+import { requireLiveStatus, sessionStatusColumns } from "./session/live-record.js";
 import { issueTokenPair, type TokenPair } from "./token/token-pair.js";
 
 /** The reply to a retry. Throws `session_expired`, or `session_revoked`, also after a password change. */
@@ -13,12 +13,12 @@ export async function resumeSession(
   password?: string,
 ): Promise<TokenPair> {
   const [found] = await ctx.db
-    .select({ session: sessions, user: users, liveness })
+    .select({ session: sessions, user: users, status: sessionStatusColumns })
     .from(sessions)
     .innerJoin(users, eq(users.id, sessions.userId))
     .where(eq(sessions.id, sessionId));
   if (!found) throw new AppError("session_revoked");
-  requireLive(ctx, found.liveness);
+  requireLiveStatus(ctx, found.status);
   const { session, user } = found;
   if (password !== undefined && !(await passwordMatches(user.passwordHash, password))) {
     throw new AppError("session_revoked");

@@ -11,7 +11,7 @@ import { isAccountBlocked } from "./account-block.js";
 import {
   addressSubject,
   addressSubjects,
-  consumed,
+  consumeCode,
   issueCode,
   requireCode,
 } from "./email/mail-code.js";
@@ -19,7 +19,7 @@ import { claimedAt } from "./login-candidates.js";
 import { passwordMatches } from "./password/password.js";
 import type { SignInWrite } from "./session/sign-in.js";
 
-const comparedMax = 5;
+const claimsComparedMax = 5;
 
 /** Every failed login writes the same rows; `send` is true when a claim needs a code. */
 export function mailSignInCode(ctx: Context, email: string, { send }: { send: boolean }): void {
@@ -48,7 +48,7 @@ export async function findClaimByCode(
 ): Promise<{ user: Claimant; codeId: string } | null> {
   const codeId = await findCode(ctx, email, otp);
   if (codeId === null) return null;
-  for (const user of await claimsOf(ctx, email)) {
+  for (const user of await listClaims(ctx, email)) {
     if (await passwordMatches(user.passwordHash, password)) return { user, codeId };
   }
   return null;
@@ -66,7 +66,7 @@ export function bindByCode(
     .set({ email, claimedEmail: null, claimDevice: null, updatedAt: ctx.now })
     .where(eq(users.id, user.id));
   return {
-    withParts: [consumed(codeId)],
+    withParts: [consumeCode(codeId)],
     unchanged: sql`exists (select 1 from consumed) and ${isNull(users.email)}
       and ${eq(users.claimedEmail, email)}`,
     alongside: [
@@ -91,7 +91,7 @@ async function findCode(ctx: Context, email: string, typed: string): Promise<str
 
 type Claimant = UserRow & { isBlocked: boolean };
 
-function claimsOf(ctx: Context, email: string): Promise<Claimant[]> {
+function listClaims(ctx: Context, email: string): Promise<Claimant[]> {
   const points = sql`(select coalesce(sum(points), 0) from ${xpEntries}
     where user_id = ${users.id})`;
   return ctx.db
@@ -102,5 +102,5 @@ function claimsOf(ctx: Context, email: string): Promise<Claimant[]> {
         and not exists (select 1 from ${users} bound where bound.email = ${email})`,
     )
     .orderBy(sql`${points} desc`, claimedAt, users.id)
-    .limit(comparedMax);
+    .limit(claimsComparedMax);
 }

@@ -2,10 +2,8 @@ import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
 import type { Env } from "../env.js";
 import { dataKeys } from "./secret.js";
 
-/** What a value is for, and whose it is: a sealed value opens for nothing and nobody else. */
 export interface SealedFor {
   purpose: string;
-  /** The id of whom it belongs to. */
   owner: string;
 }
 
@@ -14,10 +12,7 @@ const cipher = "aes-256-gcm";
 const nonceBytes = 12;
 const tagBytes = 16;
 
-/**
- * Encrypt what has to be read again: `s1.<key id>.<nonce, ciphertext and tag>`, AES-256-GCM under a key
- * derived from the current data key for the purpose (NIST SP 800-38D; the nonce is random).
- */
+/** AES-256-GCM with a random nonce (NIST SP 800-38D): `s1.<key id>.<nonce, ciphertext, tag>`. */
 export function seal(env: Env, { purpose, owner }: SealedFor, text: string): string {
   const [current] = dataKeys(env, purpose);
   if (!current) throw new Error("There is no data key.");
@@ -28,10 +23,7 @@ export function seal(env: Env, { purpose, owner }: SealedFor, text: string): str
   return `${version}.${current.id}.${sealed}`;
 }
 
-/**
- * Decrypt what was sealed under any of the data keys. Throws when it was sealed under another, for
- * another purpose or owner, or was altered: the environment or the row is wrong, not the caller.
- */
+/** Throws for an unknown key, another purpose or owner, and altered data. */
 export function unseal(env: Env, { purpose, owner }: SealedFor, sealed: string): string {
   const [form = "", id = "", content = ""] = sealed.split(".");
   if (form !== version) throw new Error("A sealed value has an unknown form.");
@@ -48,7 +40,6 @@ export function unseal(env: Env, { purpose, owner }: SealedFor, sealed: string):
   return Buffer.concat([text, decryption.final()]).toString("utf8");
 }
 
-/** Was it sealed under the current data key? Else it should be sealed again when it is next written. */
 export function isSealedUnderCurrent(env: Env, { purpose }: SealedFor, sealed: string): boolean {
   return sealed.startsWith(`${version}.${dataKeys(env, purpose)[0]?.id}.`);
 }

@@ -2,20 +2,17 @@ import { domainToASCII } from "node:url";
 
 const lengthMax = 254;
 const localPartMax = 64;
-/** Control characters, white space, halves of pairs, and what shows nothing (zero-width, bidi, …). */
+/** Control characters, white space, lone surrogates and invisible characters (zero-width, bidi). */
 const unseen = /[\p{Cc}\p{Cf}\p{Cs}\p{Z}\p{Default_Ignorable_Code_Point}]/u;
-/** RFC 5321's dot-string; each part may hold what is beyond ASCII (RFC 6531). */
+/** The dot-string of RFC 5321; RFC 6531 allows non-ASCII characters. */
 const localPartForm = /^[^\s@.<>()[\]\\,;:"]+(\.[^\s@.<>()[\]\\,;:"]+)*$/;
-/** The conversion to ASCII reads a whole URL's host: it decodes `%70` and drops what follows a `/`. */
+/** `domainToASCII` parses the host of a URL: it would decode `%70` and drop everything after a `/`. */
 const hostForm = /^[\p{L}\p{M}\p{N}.。-]+$/u;
 const label = "[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?";
-/** A last label of digits alone would be an IPv4 address. */
+/** An all-numeric last label would be an IPv4 address. */
 const domainForm = new RegExp(`^(?:${label}\\.)+(?!\\d+$)${label}$`);
 
-/**
- * The canonical form of an e-mail address, by which accounts are found: NFKC, trimmed, lower-case, the
- * domain in IDNA's ASCII form. Plus-tags are kept. Null when it is no address.
- */
+/** NFKC, trimmed, lower case, the domain in ASCII (IDNA). Plus-tags are kept. Null for an invalid address. */
 export function canonicalEmail(input: string): string | null {
   if (input.length > 2 * lengthMax) return null;
   const address = input.normalize("NFKC").trim().toLowerCase();

@@ -1,9 +1,9 @@
 import * as z from "zod";
 
-/** RFC 5646 has registered no language of more letters: what has them is a name, such as `Spanish`. */
+/** RFC 5646 has no registered language with more letters; longer words are names, such as `Spanish`. */
 const languageForm = /^[a-z]{2,3}(-|$)/;
 
-/** A BCP 47 tag, canonicalised: `en-us` becomes `en-US`. */
+/** BCP 47, canonicalised: `en-us` becomes `en-US`. */
 export const LanguageTag = z
   .string()
   .max(35)
@@ -12,13 +12,12 @@ export const LanguageTag = z
       const [canonical] = Intl.getCanonicalLocales(tag);
       if (canonical && languageForm.test(canonical)) return canonical;
     } catch {
-      // Intl refuses what is no tag by throwing.
     }
     context.addIssue({ code: "custom", message: "Not a BCP 47 language tag." });
     return z.NEVER;
   });
 
-/** An IANA time zone, such as `Europe/Madrid`; `europe/madrid` is the same one, and becomes it. */
+/** IANA, canonicalised: `europe/madrid` becomes `Europe/Madrid`. */
 export const TimeZone = z
   .string()
   .max(64)
@@ -30,11 +29,10 @@ export const TimeZone = z
   });
 
 function zoneNamed(name: string): string | null {
-  // What begins like this is an offset.
   if (/^[+-]/.test(name)) return null;
   try {
     const { timeZone } = new Intl.DateTimeFormat("en", { timeZone: name }).resolvedOptions();
-    // A zone of several names keeps the one that was given: which of them stands for all has changed.
+    // Keep an alias as given: which name is the primary one differs between releases of tzdata.
     return timeZone.toLowerCase() === name.toLowerCase() ? timeZone : name;
   } catch {
     return null;

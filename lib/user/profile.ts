@@ -11,7 +11,7 @@ import { LanguageTag, TimeZone } from "./language-tag.js";
 import { mayMove, secondsUntilMove, zoneToStore } from "./time-zone.js";
 import { presentUser, type User, userFromJson } from "./user.js";
 
-/** The app's words for levels, each with the levels of the Common European Framework that it covers. */
+/** Level names of the app and the levels of the CEFR (Common European Framework) that they cover. */
 const levelWords = {
   beginner: ["A1", "A2"],
   intermediate: ["B1", "B2"],
@@ -28,7 +28,7 @@ const Words = z
   .max(wordsMax)
   .transform((words) => [...new Set(words)]);
 
-/** Shown to others on the leaderboard: over TLS only, and with nobody's password in it. */
+/** Shown to other users: HTTPS only, without credentials. */
 const PictureUrl = z
   .url({ protocol: /^https$/, hostname: z.regexes.domain })
   .max(2048)
@@ -50,7 +50,7 @@ const answers = {
   timeZone: TimeZone,
 };
 
-/** What people may change about themselves. A null takes the picture or the reminder away. */
+/** Null removes the picture or the reminder. */
 export const ProfileChanges = z
   .strictObject({
     ...answers,
@@ -62,14 +62,13 @@ export const ProfileChanges = z
   .refine((changes) => Object.keys(changes).length > 0, { message: "Name a field to change." });
 export type ProfileChanges = z.infer<typeof ProfileChanges>;
 
-/** What the app asks a new learner. */
 export const OnboardingAnswers = z.strictObject({
   ...answers,
   reminderTime: ReminderTime.nullable().optional(),
 });
 export type OnboardingAnswers = z.infer<typeof OnboardingAnswers>;
 
-/** Change the person's profile. Throws `time_zone_changed_recently`. */
+/** Throws `time_zone_changed_recently`. */
 export async function updateProfile(
   ctx: Context,
   actor: Actor,
@@ -78,7 +77,7 @@ export async function updateProfile(
   return writeProfile(ctx, actor, "user.updated", changes);
 }
 
-/** Take the answers of the first start. They may be given again. Throws `time_zone_changed_recently`. */
+/** Safe to repeat. Throws `time_zone_changed_recently`. */
 export async function completeOnboarding(
   ctx: Context,
   actor: Actor,
@@ -117,7 +116,7 @@ async function writeProfile(
   }
 }
 
-/** A word leaves a level that it covers as it is, and else means the lower of its two. */
+/** A name keeps the current level if it covers it, else sets the lower of its two. */
 function levelToStore(level: Level): string | SQL {
   if (!isLevelWord(level)) return level;
   const [lower, upper] = levelWords[level];
@@ -126,7 +125,6 @@ function levelToStore(level: Level): string | SQL {
 
 const isLevelWord = (level: Level): level is LevelWord => level in levelWords;
 
-/** Why nothing was changed. */
 async function refusal(ctx: Context, userId: string): Promise<AppError> {
   const [user] = await ctx.db
     .select({ changedAt: users.timeZoneChangedAt })

@@ -22,16 +22,16 @@ import {
 import { revokeSessions } from "../session/session.js";
 import { deleteSessionKeys } from "../session/session-keys.js";
 import {
-  consumed,
+  consumeCode,
   issueCode,
-  refuseLost,
   requireCode,
-  type ShownCode,
-  TypedCode,
+  rethrowAsCodeInvalid,
+  SubmittedCode,
+  type VerifiedCode,
 } from "./mail-code.js";
 
 export const EmailChange = z.strictObject({ email: z.string().max(254) });
-export const EmailChangeConfirmation = z.strictObject({ code: TypedCode });
+export const EmailChangeConfirmation = z.strictObject({ code: SubmittedCode });
 
 const undoDays = 7;
 
@@ -55,7 +55,7 @@ export async function requestEmailChange(
   await writeOnce(ctx, userId, [
     user.email === null
       ? replaceClaim(ctx, { userId, sessionId }, email, { mailId, send: mayMailUnproven })
-      : askNew(ctx, user, email, { mailId, send: mayMailUnproven }),
+      : issueChangeCode(ctx, user, email, { mailId, send: mayMailUnproven }),
     auditRow(ctx, { actor, action: "email.change_requested", subjectId: userId }),
   ]);
   deliverLater(ctx, mailId);
@@ -66,7 +66,7 @@ interface CodeMail {
   send: boolean;
 }
 
-function askNew(ctx: Context, user: UserRow, email: string, { mailId, send }: CodeMail) {
+function issueChangeCode(ctx: Context, user: UserRow, email: string, { mailId, send }: CodeMail) {
   return issueCode(
     ctx,
     {
@@ -130,14 +130,14 @@ export async function confirmEmailChange(
   if (oldEmail === null) throw new AppError("code_invalid");
   const mailId = newMailId();
   const undoId = randomUUID();
-  const told = { template: "email_changed", to: { email: oldEmail }, undoId } as const;
+  const notice = { template: "email_changed", to: { email: oldEmail }, undoId } as const;
   const actor = { kind: "user", id: userId } as const;
   const [{ rows }, revoked] = await writeOnce(ctx, userId, [
-    bindNew(ctx, code, { undoId, oldEmail }),
+    applyChange(ctx, code, { undoId, oldEmail }),
     revokeSessions(ctx, { userId, except: sessionId }, "email_changed"),
-    queueMail(ctx, mailId, told, { send: true }),
+    queueMail(ctx, mailId, notice, { send: true }),
     auditRow(ctx, { actor, action: "email.changed", subjectId: userId }),
-  ]).catch(refuseLost);
+  ]).catch(rethrowAsCodeInvalid);
   await deleteSessionKeys(
     ctx,
     revoked.map(({ id }) => id),
@@ -146,14 +146,14 @@ export async function confirmEmailChange(
   return presentUser(userFromJson(rows[0]?.user));
 }
 
-function bindNew(
+function applyChange(
   ctx: Context,
-  code: ShownCode,
+  code: VerifiedCode,
   { undoId, oldEmail }: { undoId: string; oldEmail: string },
 ) {
   const at = (days: number) => timestamp(new Date(ctx.now.getTime() + days * 86_400_000));
   return ctx.db.execute<{ user: unknown }>(sql`
-    with ${consumed(code.id)}, changed as (
+    with ${consumeCode(code.id)}, changed as (
       update ${users} set email = ${code.email}, email_undeliverable = false, updated_at = ${at(0)}
       from consumed
       where ${users.id} = consumed.user_id and email = ${oldEmail}

@@ -14,7 +14,7 @@ import type { MailTemplate } from "../../mail/mail.js";
 
 export type CodePurpose = "verify_email" | "sign_in" | "reset_password" | "change_email";
 
-export const TypedCode = z.string().min(1).max(32);
+export const SubmittedCode = z.string().min(1).max(32);
 
 export interface NewMailCode {
   purpose: Exclude<CodePurpose, "reset_password">;
@@ -29,14 +29,14 @@ export interface NewMailCode {
   mailId: string;
 }
 
-export interface ShownCode {
+export interface VerifiedCode {
   id: string;
   userId: string;
   email: string;
 }
 
 const attemptsMax = 5;
-const lifeMs = 10 * 60_000;
+const ttlMs = 10 * 60_000;
 /** A code with more time left than this is mailed again, so that the earlier mail still works. */
 const reusableMs = 5 * 60_000;
 
@@ -56,7 +56,7 @@ export function issueCode(ctx: Context, code: NewMailCode, withParts: SQL[] = []
     and mail_codes.email = excluded.email
     and mail_codes.user_id is not distinct from excluded.user_id
     or not ${send} and mail_codes.expires_at > ${at(0)})`;
-  const kept = (column: SQL) =>
+  const keepOrReplace = (column: SQL) =>
     sql`${column} = case when ${isReusable} then mail_codes.${column} else excluded.${column} end`;
   const columns = [
     sql`id`,
@@ -71,16 +71,16 @@ export function issueCode(ctx: Context, code: NewMailCode, withParts: SQL[] = []
         (purpose, subject, id, user_id, email, attempts, created_at, expires_at)
       select cast(${code.purpose} as text), cast(${code.subject} as text),
         cast(${randomUUID()} as uuid), cast(${code.userId} as uuid), cast(${code.email} as text), 0,
-        ${at(0)}, ${at(lifeMs)}
-      on conflict (purpose, subject) do update set ${sql.join(columns.map(kept), sql`, `)}
+        ${at(0)}, ${at(ttlMs)}
+      on conflict (purpose, subject) do update set ${sql.join(columns.map(keepOrReplace), sql`, `)}
       returning id, email, expires_at
     )`;
   return ctx.db.execute(sql`
     with ${sql.join([...withParts, issued], sql`, `)}
-    ${queueCodes(ctx, code)}`);
+    ${queueCodeMail(ctx, code)}`);
 }
 
-export function queueCodes(
+export function queueCodeMail(
   ctx: Context,
   { mailId, template, send }: Pick<NewMailCode, "mailId" | "template" | "send">,
 ): SQL {
@@ -102,7 +102,7 @@ export async function requireCode(
   purpose: CodePurpose,
   subjects: string[],
   typed: string,
-): Promise<ShownCode> {
+): Promise<VerifiedCode> {
   const rows = await ctx.db
     .update(mailCodes)
     .set({ attempts: sql`${mailCodes.attempts} + 1` })
@@ -121,7 +121,7 @@ export async function requireCode(
 }
 
 /** A CTE: of concurrent calls one consumes the code. Locks the account first to avoid deadlocks. */
-export const consumed = (id: string) => sql`consumed as (
+export const consumeCode = (id: string) => sql`consumed as (
     delete from ${mailCodes} using (
       select id from ${users}
       where id = (select user_id from ${mailCodes} where id = ${id})
@@ -132,7 +132,7 @@ export const consumed = (id: string) => sql`consumed as (
   )`;
 
 /** Another call consumed the code or verified the address first. */
-export function refuseLost(error: unknown): never {
+export function rethrowAsCodeInvalid(error: unknown): never {
   const isLost = lacksRequiredRow(error) || violatesUnique(error, "users_email_key");
   throw isLost ? new AppError("code_invalid") : error;
 }

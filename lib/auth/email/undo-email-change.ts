@@ -14,7 +14,7 @@ import { newMailId, queueMail } from "../../mail/outbox.js";
 import { verifyUndoToken } from "../../mail/undo-token.js";
 import { revokeSessions } from "../session/session.js";
 import { deleteSessionKeys } from "../session/session-keys.js";
-import { refuseLost } from "./mail-code.js";
+import { rethrowAsCodeInvalid } from "./mail-code.js";
 
 export const EmailChangeUndo = z.strictObject({ token: z.string().min(1).max(256) });
 
@@ -36,7 +36,7 @@ export async function undoEmailChange(
     revokeSessions(ctx, { userId }, "email_changed"),
     queueMail(ctx, mailId, { template: "email_change_undone", to: { userId } }, { send: true }),
     auditRow(ctx, { actor, action: "email.change_undone", subjectId: userId }),
-  ]).catch(refuseLost);
+  ]).catch(rethrowAsCodeInvalid);
   await deleteSessionKeys(
     ctx,
     revoked.map(({ id }) => id),
@@ -54,7 +54,7 @@ async function findChange(ctx: Context, id: string) {
 }
 
 /** An attacker may have controlled the account this long before the change. */
-const distrusted = sql.raw("interval '168 hours'");
+const distrustPeriod = sql.raw("interval '168 hours'");
 
 function restore(ctx: Context, { id, userId }: { id: string; userId: string }) {
   const now = timestamp(ctx.now);
@@ -82,11 +82,11 @@ function restore(ctx: Context, { id, userId }: { id: string; userId: string }) {
     ), unlocked as (
       delete from ${secondFactors} using change
       where ${secondFactors.userId} = change.user_id
-        and coalesce(confirmed_at, ${secondFactors.createdAt}) >= change.created_at - ${distrusted}
+        and coalesce(confirmed_at, ${secondFactors.createdAt}) >= change.created_at - ${distrustPeriod}
     ), forgotten as (
       delete from ${recoveryCodes} using change
       where ${recoveryCodes.userId} = change.user_id
-        and ${recoveryCodes.createdAt} >= change.created_at - ${distrusted}
+        and ${recoveryCodes.createdAt} >= change.created_at - ${distrustPeriod}
     )
     select ${requiredRow(sql`restored`)}`);
 }

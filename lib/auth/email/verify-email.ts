@@ -9,15 +9,15 @@ import { deliverLater } from "../../mail/deliver-later.js";
 import { newMailId } from "../../mail/outbox.js";
 import { presentUser, requireUser, type User, userFromJson } from "../../user/user.js";
 import {
-  consumed,
+  consumeCode,
   issueCode,
-  refuseLost,
   requireCode,
-  type ShownCode,
-  TypedCode,
+  rethrowAsCodeInvalid,
+  SubmittedCode,
+  type VerifiedCode,
 } from "./mail-code.js";
 
-export const Verification = z.strictObject({ code: TypedCode });
+export const Verification = z.strictObject({ code: SubmittedCode });
 
 /** Of several claims of one address the first to verify gets it. Idempotent. Throws `code_invalid`. */
 export async function verifyEmail(
@@ -36,12 +36,12 @@ export async function verifyEmail(
   }
 }
 
-async function bindClaim(ctx: Context, code: ShownCode): Promise<User> {
+async function bindClaim(ctx: Context, code: VerifiedCode): Promise<User> {
   const { userId } = code;
   const audit = { actor: { kind: "user", id: userId }, action: "email.verified" } as const;
   try {
     const { rows } = await ctx.db.execute<{ user: unknown }>(sql`
-      with ${consumed(code.id)}, bound as (
+      with ${consumeCode(code.id)}, bound as (
         update ${users} set email = claimed_email, claimed_email = null, claim_device = null,
           email_undeliverable = false, updated_at = ${timestamp(ctx.now)}
         from consumed
@@ -56,7 +56,7 @@ async function bindClaim(ctx: Context, code: ShownCode): Promise<User> {
     if (!bound) throw new AppError("code_invalid");
     return presentUser(userFromJson(bound.user));
   } catch (error) {
-    return refuseLost(error);
+    return rethrowAsCodeInvalid(error);
   }
 }
 

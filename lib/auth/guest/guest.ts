@@ -5,7 +5,7 @@ import { sessions, users } from "../../db/schema/accounts.js";
 import { writeOnce } from "../../db/write-once.js";
 import { LanguageTag, TimeZone } from "../../user/language-tag.js";
 import { Device } from "../session/device.js";
-import { finishSignIn, newSession, type SignInClient } from "../session/sign-in.js";
+import { finishSignIn, newSessionRow, type SignInClient } from "../session/sign-in.js";
 import type { TokenPair } from "../token/token-pair.js";
 
 export const NewGuest = z.strictObject({
@@ -25,7 +25,7 @@ export async function createGuest(
   client: SignInClient,
 ): Promise<TokenPair> {
   const id = randomUUID();
-  const row = newSession(ctx, { id, isGuest: true }, input.device, client, []);
+  const row = newSessionRow(ctx, { id, isGuest: true }, input.device, client, []);
   const [[user]] = await writeOnce(ctx, row.id, [
     ctx.db
       .insert(users)

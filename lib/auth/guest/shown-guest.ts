@@ -8,7 +8,7 @@ import { requireLiveSession, type SessionAnswer } from "../session/live-session.
 import type { RevocationReason } from "../session/session.js";
 import type { ShownClaims } from "../token/access-token.js";
 
-export interface ShownBearer {
+export interface PresentedBearer {
   claims: ShownClaims | undefined;
   session: SessionAnswer | null;
 }
@@ -17,9 +17,9 @@ export interface ShownBearer {
  * `upgraded` when it has registered since; null when the token is no guest's or its session has ended.
  * Throws `token_expired` when the token needs a refresh: ignoring it would lose the guest's progress.
  */
-export async function findShownGuest(
+export async function findBearerGuest(
   ctx: Context,
-  { claims, session }: ShownBearer,
+  { claims, session }: PresentedBearer,
 ): Promise<UserRow | "upgraded" | null> {
   if (!claims) return null;
   const found = await findSession(ctx, claims.sessionId);

@@ -8,7 +8,7 @@ import { AppError } from "../../errors.js";
 import { breakGlassUnrecorded } from "../../observability/log-lines/security.js";
 import type { Operation, Operator } from "./operator.js";
 
-const holder: Operator = { kind: "break_glass", id: "break_glass" };
+const breakGlassOperator: Operator = { kind: "break_glass", id: "break_glass" };
 
 /**
  * Log and audit a use of the break-glass token and page the on-call operator. Without an audit row a change
@@ -16,17 +16,21 @@ const holder: Operator = { kind: "break_glass", id: "break_glass" };
  */
 export async function breakGlass(ctx: Context, operation: Operation): Promise<Operator> {
   const { scope, kind, breakGlass: isAllowed } = operation;
-  const what = `${scope}:${kind}`;
+  const operationName = `${scope}:${kind}`;
   const outcome = isAllowed ? "allowed" : "refused";
-  securityEvent(ctx, "break_glass", { data: { operation: what, outcome } });
+  securityEvent(ctx, "break_glass", { data: { operation: operationName, outcome } });
   try {
     await ctx.db.batch([
       auditRow(ctx, {
-        actor: { kind: "operator", id: holder.id },
+        actor: { kind: "operator", id: breakGlassOperator.id },
         action: isAllowed ? "break_glass" : "break_glass.refused",
-        subjectId: what,
+        subjectId: operationName,
       }),
-      queueNotice(ctx, isAllowed ? pageOfUse(ctx, what) : pageOfRefusal(ctx, what), ctx.now),
+      queueNotice(
+        ctx,
+        isAllowed ? noticeOfUse(ctx, operationName) : noticeOfRefusal(ctx, operationName),
+        ctx.now,
+      ),
     ]);
     ctx.after(() => deliverNotices(ctx));
   } catch (error) {
@@ -34,21 +38,21 @@ export async function breakGlass(ctx: Context, operation: Operation): Promise<Op
     breakGlassUnrecorded(ctx.correlationId, error);
   }
   if (!isAllowed) throw new AppError("forbidden");
-  return holder;
+  return breakGlassOperator;
 }
 
-function pageOfUse(ctx: Context, operation: string) {
+function noticeOfUse(ctx: Context, operation: string) {
   // Random: a caller chooses its correlation ID, and a repeated key would not page again.
-  return pageOf(ctx, randomUUID(), operation);
+  return pageNotice(ctx, randomUUID(), operation);
 }
 
 /** One page a minute: an attacker must not be able to flood the pager. */
-function pageOfRefusal(ctx: Context, operation: string) {
+function noticeOfRefusal(ctx: Context, operation: string) {
   const minute = Math.floor(ctx.now.getTime() / 60_000);
-  return pageOf(ctx, `refused-${minute}`, `${operation}, refused`);
+  return pageNotice(ctx, `refused-${minute}`, `${operation}, refused`);
 }
 
-function pageOf(ctx: Context, label: string, what: string) {
+function pageNotice(ctx: Context, label: string, operationName: string) {
   const rule = { name: "BreakGlassUsed", summary: "The break-glass token was used" };
   return noticeOf(rule, {
     event: "trigger",
@@ -56,7 +60,7 @@ function pageOf(ctx: Context, label: string, what: string) {
     label: "",
     priority: "P2",
     channel: "page",
-    detail: `${what}, correlation ID ${ctx.correlationId}`,
+    detail: `${operationName}, correlation ID ${ctx.correlationId}`,
     minute: ctx.now.getTime(),
   });
 }

@@ -1,6 +1,6 @@
 import type { Actor, Context } from "../../context.js";
 import { type FreshAccessToken, reauthenticate } from "../reauthenticate.js";
-import { requireOperating } from "./operator.js";
+import { requireOperatorRole } from "./operator.js";
 
 /** `reauthenticate` for an operator's session. Throws `forbidden` for any other. */
 export async function confirmOperator(
@@ -8,6 +8,6 @@ export async function confirmOperator(
   actor: Actor,
   otp: string,
 ): Promise<FreshAccessToken> {
-  requireOperating(ctx, actor);
+  requireOperatorRole(ctx, actor);
   return reauthenticate(ctx, actor, { otp });
 }

@@ -40,13 +40,13 @@ export const OperatorToken = z.strictObject({
 });
 export type OperatorToken = z.infer<typeof OperatorToken>;
 
-const form = /^ops_([\da-f]{16})_([\w-]{43})$/;
-const purpose = "operator-token";
-const listedMax = 200;
-const usedEveryMs = 60_000;
+const tokenPattern = /^ops_([\da-f]{16})_([\w-]{43})$/;
+const hashPurpose = "operator-token";
+const resultsMax = 200;
+const lastUsedResolutionMs = 60_000;
 
 export function readOperatorToken(shown: string): { id: string; secret: string } | undefined {
-  const [, id, secret] = form.exec(shown) ?? [];
+  const [, id, secret] = tokenPattern.exec(shown) ?? [];
   return id === undefined || secret === undefined ? undefined : { id, secret };
 }
 
@@ -56,7 +56,7 @@ export async function verifyOperatorToken(
   { id, secret }: { id: string; secret: string },
 ): Promise<{ id: string; scopes: string[] }> {
   const [token] = await ctx.db.select().from(operatorTokens).where(eq(operatorTokens.id, id));
-  const isGenuine = namedHashes(ctx.env, purpose, `${id}.${secret}`)
+  const isGenuine = namedHashes(ctx.env, hashPurpose, `${id}.${secret}`)
     .map((hash) => equalSecrets(hash, token?.secretHash))
     .includes(true);
   if (!token || !isGenuine) {
@@ -91,7 +91,7 @@ export async function createOperatorToken(
   const { name, scopes, ttlSeconds, reason } = given;
   const id = randomBytes(8).toString("hex");
   const secret = randomBytes(32).toString("base64url");
-  const [secretHash = ""] = namedHashes(ctx.env, purpose, `${id}.${secret}`);
+  const [secretHash = ""] = namedHashes(ctx.env, hashPurpose, `${id}.${secret}`);
   const expiresAt = new Date(ctx.now.getTime() + ttlSeconds * 1000);
   const row = {
     id,
@@ -128,7 +128,7 @@ export async function listOperatorTokens(ctx: Context): Promise<OperatorToken[]>
     .select()
     .from(operatorTokens)
     .orderBy(desc(operatorTokens.createdAt))
-    .limit(listedMax);
+    .limit(resultsMax);
   return rows.map((row) => ({
     id: row.id,
     name: row.name,
@@ -189,7 +189,7 @@ function stateOf(
 
 /** At most one write a minute. */
 async function markUsed({ db, now }: Context, id: string): Promise<void> {
-  const before = new Date(now.getTime() - usedEveryMs);
+  const before = new Date(now.getTime() - lastUsedResolutionMs);
   const isDue = or(isNull(operatorTokens.lastUsedAt), lt(operatorTokens.lastUsedAt, before));
   await db
     .update(operatorTokens)

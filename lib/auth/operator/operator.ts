@@ -25,7 +25,7 @@ export function requireOperator(
   claims: AccessClaims,
   operation: Operation,
 ): Operator {
-  const role = requireOperating(ctx, actor);
+  const role = requireOperatorRole(ctx, actor);
   if (operation.kind === "change" && !claims.authMethods.includes("otp")) {
     throw new AppError("reauth_required");
   }
@@ -33,7 +33,7 @@ export function requireOperator(
 }
 
 /** The role of a session that began with a second factor. Throws `forbidden`. */
-export function requireOperating(ctx: Context, { userId, role }: Actor): "operator" | "admin" {
+export function requireOperatorRole(ctx: Context, { userId, role }: Actor): "operator" | "admin" {
   if (role !== "user") return role;
   securityEvent(ctx, "privilege_escalation_attempt", { userId });
   throw new AppError("forbidden");

@@ -31,7 +31,7 @@ interface RoleChange {
   dryRun: boolean;
 }
 
-export interface RoleChanged {
+export interface RoleChangeResult {
   changed: boolean;
   sessionsEnded: number;
 }
@@ -45,7 +45,7 @@ export async function changeRole(
   operator: Operator,
   subject: SubjectAccount,
   { role, reason, dryRun }: RoleChange,
-): Promise<RoleChanged> {
+): Promise<RoleChangeResult> {
   if (operator.kind !== "break_glass") requireAdmin(ctx, operator);
   const { id } = subject;
   const entry = {
@@ -55,15 +55,15 @@ export async function changeRole(
     reason,
   } as const;
   const ending: RevocationReason = "role_changed";
-  const facts = sql`facts as (
-      select id, role, ${mayDecide(operator)} as may_decide,
+  const roleChecks = sql`role_checks as (
+      select id, role, ${isAuthorised(operator)} as may_decide,
         (${role} = 'user' or (email is not null and suspended_at is null and purge_at is null)) as is_fit,
-        (role <> 'admin' or ${role} = 'admin' or ${otherAdmin(id)}) as leaves_an_admin
+        (role <> 'admin' or ${role} = 'admin' or ${otherAdminExists(id)}) as leaves_an_admin
       from ${users} where id = ${id}
     )`;
   const changes = sql`changed as (
       update ${users} set role = ${role}, updated_at = ${timestamp(ctx.now)}
-      where id in (select id from facts where may_decide and is_fit and leaves_an_admin and role <> ${role})
+      where id in (select id from role_checks where may_decide and is_fit and leaves_an_admin and role <> ${role})
       returning id
     ), ended as (
       update ${sessions} set revoked_at = ${timestamp(ctx.now)}, revoked_reason = ${ending}
@@ -74,14 +74,14 @@ export async function changeRole(
     ), audited as (
       ${auditIfAny(ctx, entry, sql`changed`)}
     )`;
-  const nothing = sql`ended as (select id from ${sessions} where false)`;
+  const noChanges = sql`ended as (select id from ${sessions} where false)`;
   const [, , { rows }] = await ctx.db.batch([
     lockRoles(ctx),
     lockAccount(ctx, id),
-    ctx.db.execute<Facts>(sql`
-      with ${facts}, ${dryRun ? nothing : changes}
+    ctx.db.execute<RoleChecks>(sql`
+      with ${roleChecks}, ${dryRun ? noChanges : changes}
       select role, may_decide, is_fit, leaves_an_admin, array(select id from ended) as ended
-      from facts`),
+      from role_checks`),
   ]);
   const [found] = rows;
   if (!found) throw new AppError("not_found");
@@ -94,7 +94,7 @@ export async function changeRole(
   return { changed: found.role !== role, sessionsEnded: found.ended.length };
 }
 
-interface Facts extends Record<string, unknown> {
+interface RoleChecks extends Record<string, unknown> {
   role: Role;
   may_decide: boolean;
   is_fit: boolean;
@@ -107,7 +107,7 @@ export function lockRoles({ db }: Context) {
   return db.select({ id: securitySettings.id }).from(securitySettings).for("update");
 }
 
-export const otherAdmin = (id: string): SQL => sql`exists (
+export const otherAdminExists = (id: string): SQL => sql`exists (
   select 1 from ${users} as other
   where other.role = 'admin' and other.id <> ${id}
     and other.suspended_at is null and other.purge_at is null
@@ -118,7 +118,7 @@ export const endTokensOf = (ctx: Context, makers: SQL): SQL => sql`
   where created_by in (${makers}) and revoked_at is null`;
 
 /** Checked inside the statement: a role may have been revoked since the request began. */
-function mayDecide({ kind, id }: Operator): SQL {
+function isAuthorised({ kind, id }: Operator): SQL {
   return kind === "break_glass"
     ? sql`not exists (select 1 from ${users} as other where other.role <> 'user')`
     : isActiveAdmin(id);
@@ -140,7 +140,7 @@ export function stillDecides({ db }: Context, { kind, id }: Operator, subjectId?
     select ${requiredRow(sql`decider`)}`);
 }
 
-const listedMax = 500;
+const resultsMax = 500;
 
 export async function listOperators({ db }: Context): Promise<OperatorAccount[]> {
   const rows = await db
@@ -155,7 +155,7 @@ export async function listOperators({ db }: Context): Promise<OperatorAccount[]>
     .from(users)
     .where(ne(users.role, "user"))
     .orderBy(asc(users.role), asc(users.createdAt))
-    .limit(listedMax);
+    .limit(resultsMax);
   return rows.map(({ id, email, name, role, suspendedAt, sealedSecret }) => ({
     id,
     email: maskedEmail(email),

@@ -17,7 +17,7 @@ export function hashGate(runningMax: number): HashGate {
   const waiting = new Set<() => void>();
   let running = 0;
 
-  function turn(): Promise<void> {
+  function waitForSlot(): Promise<void> {
     return new Promise((resolve, reject) => {
       const begin = () => {
         clearTimeout(timer);
@@ -33,7 +33,7 @@ export function hashGate(runningMax: number): HashGate {
   }
 
   return async (hash) => {
-    if (running >= runningMax) await turn();
+    if (running >= runningMax) await waitForSlot();
     else running++;
     try {
       return await hash();

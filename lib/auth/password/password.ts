@@ -7,7 +7,7 @@ import { throughHashGate } from "./hash-gate.js";
 const parameters = { memoryCost: 19_456, timeCost: 2, parallelism: 1 } as const;
 
 /** A hash of a random password with the same parameters, for unknown accounts. */
-const nobodysHash =
+const dummyHash =
   "$argon2id$v=19$m=19456,t=2,p=1$8MDdU02GQTOxbnalEQ6MMQ$Qd/S3Ml/5zyNEze6tE9nvg845glmtjrimyU6vPsa7+U";
 
 const passwordLengthMin = 8;
@@ -24,7 +24,7 @@ export async function passwordMatches(
   password: string,
 ): Promise<boolean> {
   const matches = await throughHashGate(() =>
-    verify(passwordHash ?? nobodysHash, password.normalize("NFC")),
+    verify(passwordHash ?? dummyHash, password.normalize("NFC")),
   );
   return matches && passwordHash !== null;
 }
@@ -43,8 +43,8 @@ export function isOutdated(passwordHash: string): boolean {
 /** Null for an acceptable password. No composition rules (NIST SP 800-63B 3.1.1.2). `email` is canonical. */
 export function passwordRefusal(password: string, email: string): FieldError | null {
   const characters = [...password.normalize("NFC")].length;
-  const plain = plainText(password);
-  const [localPart = ""] = plainText(email).split("@");
+  const normalizedPassword = normalized(password);
+  const [localPart = ""] = normalized(email).split("@");
   if (characters < passwordLengthMin || characters > passwordLengthMax) {
     return refusal(
       "password_length",
@@ -54,15 +54,15 @@ export function passwordRefusal(password: string, email: string): FieldError | n
   if (isCommonPassword(password)) {
     return refusal("password_common", "This is one of the most common passwords. Choose another.");
   }
-  if (plain.includes("linguamate")) {
+  if (normalizedPassword.includes("linguamate")) {
     return refusal("password_app_name", "Do not use the app's name.");
   }
-  if (localPart.length >= 4 && plain.includes(localPart)) {
+  if (localPart.length >= 4 && normalizedPassword.includes(localPart)) {
     return refusal("password_email", "Do not use your e-mail address.");
   }
   return null;
 }
 
-const plainText = (text: string) => text.toLowerCase().normalize("NFC");
+const normalized = (text: string) => text.toLowerCase().normalize("NFC");
 
 const refusal = (code: string, message: string) => ({ pointer: "/password", code, message });

@@ -8,12 +8,12 @@ import { timestamp } from "../../db/timestamp.js";
 import { AppError } from "../../errors.js";
 import { isMailCode } from "../../mail/codes.js";
 import { admitResetMail } from "../../mail/reset-budget.js";
-import { queueCodes, type ShownCode } from "../email/mail-code.js";
+import { queueCodeMail, type VerifiedCode } from "../email/mail-code.js";
 import { claimedAt } from "../login-candidates.js";
 
-const lifeMs = 10 * 60_000;
+const ttlMs = 10 * 60_000;
 /** An attacker needs 2,000 IP addresses to use them up; a code has 40 random bits. */
-const triesMax = 10_000;
+const attemptsMax = 10_000;
 
 export interface ResetRequester {
   deviceId: string | null;
@@ -34,13 +34,13 @@ export function issueResetCode(
   const issued = sql`issued as (
       insert into ${mailCodes} (purpose, subject, id, email, device_id, created_at, expires_at)
       select 'reset_password', cast(${id} as text), cast(${id} as uuid), cast(${email} as text),
-        cast(${deviceId} as text), ${at(0)}, ${at(lifeMs)}
+        cast(${deviceId} as text), ${at(0)}, ${at(ttlMs)}
       from admitted
       returning id, email, expires_at
     )`;
   return ctx.db.execute(sql`
     with ${sql.join([...admitResetMail(ctx, email, { isTrusted }), issued], sql`, `)}
-    ${queueCodes(ctx, { template: "reset_password", send: true, mailId })}`);
+    ${queueCodeMail(ctx, { template: "reset_password", send: true, mailId })}`);
 }
 
 /** Selects the account, too (docs/decisions/027). Throws `code_invalid`. */
@@ -49,15 +49,15 @@ export async function requireResetCode(
   email: string,
   typed: string,
   deviceId: string | null,
-): Promise<ShownCode> {
-  const here = sql`cast(${deviceId} as text)`;
+): Promise<VerifiedCode> {
+  const callerDevice = sql`cast(${deviceId} as text)`;
   const isClaimedOn = (device: unknown) => sql`coalesce(claim_device = ${device}, false)`;
   const points = sql`(select coalesce(sum(points), 0) from ${xpEntries}
     where ${xpEntries.userId} = ${users.id})`;
   const { rows } = await ctx.db.execute<{ id: string; user_id: string | null }>(sql`
     with live as (
       select id from ${mailCodes}
-      where purpose = 'reset_password' and email = ${email} and attempts < ${triesMax}
+      where purpose = 'reset_password' and email = ${email} and attempts < ${attemptsMax}
         and expires_at > ${timestamp(ctx.now)}
       order by id for update
     )
@@ -67,9 +67,9 @@ export async function requireResetCode(
     returning ${mailCodes.id}, (
       select id from ${users}
       where ${users.email} = ${email} or (${users.email} is null and claimed_email = ${email})
-      order by ${users.email} is null, ${isClaimedOn(here)} desc,
+      order by ${users.email} is null, ${isClaimedOn(callerDevice)} desc,
         ${isClaimedOn(mailCodes.deviceId)} desc,
-        case when ${isClaimedOn(here)} or ${isClaimedOn(mailCodes.deviceId)} then ${claimedAt} end,
+        case when ${isClaimedOn(callerDevice)} or ${isClaimedOn(mailCodes.deviceId)} then ${claimedAt} end,
         ${points} desc, ${claimedAt}, id
       limit 1
     ) as user_id`);

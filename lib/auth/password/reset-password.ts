@@ -12,7 +12,7 @@ import { AppError } from "../../errors.js";
 import { deliverLater, deliverUnnoticed } from "../../mail/deliver-later.js";
 import { newMailId, queueMail } from "../../mail/outbox.js";
 import { canonicalEmail } from "../../user/email-address.js";
-import { refuseLost, type ShownCode, TypedCode } from "../email/mail-code.js";
+import { rethrowAsCodeInvalid, SubmittedCode, type VerifiedCode } from "../email/mail-code.js";
 import { Device } from "../session/device.js";
 import { revokeSessions } from "../session/session.js";
 import { deleteSessionKeys } from "../session/session-keys.js";
@@ -26,7 +26,7 @@ export const PasswordForgotten = z.strictObject({
 
 export const PasswordReset = z.strictObject({
   email: z.string().max(254),
-  code: TypedCode,
+  code: SubmittedCode,
   password: z.string().max(512),
   device: Device.optional(),
 });
@@ -62,7 +62,7 @@ export async function resetPassword(
     revokeSessions(ctx, { userId }, "password_reset"),
     queueMail(ctx, mailId, { template: "password_changed", to: { userId } }, { send: true }),
     auditRow(ctx, { actor, action: "password.reset", subjectId: userId }),
-  ]).catch(refuseLost);
+  ]).catch(rethrowAsCodeInvalid);
   await deleteSessionKeys(
     ctx,
     revoked.map(({ id }) => id),
@@ -71,7 +71,7 @@ export async function resetPassword(
 }
 
 /** A claim may be an attacker's: its name, picture and second factor go. One lock order avoids deadlocks. */
-function setPassword(ctx: Context, code: ShownCode, passwordHash: string) {
+function setPassword(ctx: Context, code: VerifiedCode, passwordHash: string) {
   return ctx.db.execute(sql`
     with live as (
       select id from ${mailCodes} where purpose = 'reset_password' and email = ${code.email}

@@ -13,13 +13,13 @@ import { lockAccount } from "../session/session.js";
 import { changeSessionRole, deleteSessionKeys } from "../session/session-keys.js";
 import type { AccessClaims } from "../token/access-token.js";
 import {
-  type Changed,
-  consequencesOf,
+  factorChangeParts,
   findFactorAccount,
+  type RevokedSessions,
   secondFactorChanged,
 } from "./factor-change.js";
 import { newRecoveryCodes, type RecoveryCodes, storeRecoveryCodes } from "./recovery-code-set.js";
-import { sealedFor } from "./second-factor.js";
+import { totpSecretContext } from "./second-factor.js";
 import { newTotpSecret, otpauthUrl, readTotpCode, totpStep } from "./totp.js";
 
 export const SecondFactorState = z.strictObject({
@@ -58,7 +58,7 @@ export async function beginEnrolment(ctx: Context, userId: string): Promise<Totp
   const secret = newTotpSecret();
   const row = {
     id: randomUUID(),
-    sealedSecret: seal(ctx.env, sealedFor(userId), secret),
+    sealedSecret: seal(ctx.env, totpSecretContext(userId), secret),
     createdAt: ctx.now,
   };
   const [begun] = await writeOnce(ctx, row.id, [
@@ -85,7 +85,7 @@ export async function showEnrolmentAgain(
   const { email, factor } = await findFactorAccount(ctx, userId);
   const isPending = factor?.id === enrolmentId && factor.confirmedAt === null;
   if (email === null || !isPending) throw new AppError("second_factor_changed");
-  const secret = unseal(ctx.env, sealedFor(userId), factor.sealedSecret);
+  const secret = unseal(ctx.env, totpSecretContext(userId), factor.sealedSecret);
   return { secret, otpauthUrl: otpauthUrl(secret, email) };
 }
 
@@ -99,14 +99,14 @@ export async function confirmEnrolment(
   const { role, factor } = await findFactorAccount(ctx, userId);
   if (!factor) throw new AppError("second_factor_missing");
   if (factor.confirmedAt) throw new AppError("second_factor_enrolled");
-  const secret = unseal(ctx.env, sealedFor(userId), factor.sealedSecret);
+  const secret = unseal(ctx.env, totpSecretContext(userId), factor.sealedSecret);
   const code = readTotpCode(typed);
   const step = code === null ? null : totpStep(secret, code, ctx.now);
   if (step === null) throw new AppError("code_invalid");
 
   const set = newRecoveryCodes(ctx);
   const noticeId = newMailId();
-  const consequences = consequencesOf(ctx, actor, {
+  const consequences = factorChangeParts(ctx, actor, {
     change: sql`confirmed`,
     action: "totp.enabled",
     authMethods: sql`array_append(array_remove(auth_methods, 'otp'), 'otp')`,
@@ -115,7 +115,7 @@ export async function confirmEnrolment(
   const [, { rows }] = await writeOnce(ctx, set.id, [
     // A concurrent sign-in without the factor is either revoked here or fails.
     lockAccount(ctx, userId),
-    ctx.db.execute<Changed>(sql`
+    ctx.db.execute<RevokedSessions>(sql`
       with confirmed as (
         update ${secondFactors} set confirmed_at = ${timestamp(ctx.now)}, last_used_step = ${step}
         where user_id = ${userId} and id = ${factor.id} and confirmed_at is null
@@ -154,7 +154,7 @@ export async function removeSecondFactor(
   // Before the commit: Redis must never show a role that the session's row does not have.
   if (role !== "user") await demote(ctx, sessionId);
   const noticeId = newMailId();
-  const consequences = consequencesOf(ctx, actor, {
+  const consequences = factorChangeParts(ctx, actor, {
     change: sql`removed`,
     action: "totp.disabled",
     authMethods: sql`array_remove(auth_methods, 'otp')`,
@@ -162,7 +162,7 @@ export async function removeSecondFactor(
   });
   const [, { rows }] = await writeOnce(ctx, factor.id, [
     lockAccount(ctx, userId),
-    ctx.db.execute<Changed>(sql`
+    ctx.db.execute<RevokedSessions>(sql`
       with removed as (
         delete from ${secondFactors}
         where user_id = ${userId} and id = ${factor.id}

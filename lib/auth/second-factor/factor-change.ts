@@ -21,12 +21,12 @@ export async function findFactorAccount(ctx: Context, userId: string) {
   return account;
 }
 
-export interface Changed extends Record<string, unknown> {
+export interface RevokedSessions extends Record<string, unknown> {
   ended: string[];
 }
 
 /** CTEs that follow the CTE `change`: revoke the other sessions, queue the notice, write the audit row. */
-export function consequencesOf(
+export function factorChangeParts(
   ctx: Context,
   { userId, sessionId }: Actor,
   {

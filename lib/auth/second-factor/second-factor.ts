@@ -32,7 +32,7 @@ export const factorUnchanged = (authMethods: string[]) => sql`(${confirmedSecret
   = cast(${authMethods.includes("otp")} as boolean)`;
 
 /** Returns the session's `amr` (RFC 8176). Throws `otp_required`, `otp_invalid`. */
-export async function showSecondFactor(
+export async function requireSecondFactor(
   ctx: Context,
   account: FactorOwner,
   otp: string | undefined,
@@ -50,17 +50,17 @@ export async function consumeOtp(
   otp: string,
 ): Promise<void> {
   const code = readTotpCode(otp);
-  const isTaken =
+  const isConsumed =
     sealedSecret !== null &&
     (code === null
       ? await consumeRecoveryCode(ctx, userId, otp)
       : await consumeTotpCode(ctx, userId, sealedSecret, code));
-  if (isTaken) return;
+  if (isConsumed) return;
   securityEvent(ctx, "second_factor_failed", { userId });
   throw new AppError("otp_invalid");
 }
 
-export const sealedFor = (userId: string) => ({ purpose: "totp-secret", owner: userId });
+export const totpSecretContext = (userId: string) => ({ purpose: "totp-secret", owner: userId });
 
 async function consumeTotpCode(
   ctx: Context,
@@ -68,16 +68,16 @@ async function consumeTotpCode(
   sealedSecret: string,
   code: string,
 ): Promise<boolean> {
-  const secret = unseal(ctx.env, sealedFor(userId), sealedSecret);
+  const secret = unseal(ctx.env, totpSecretContext(userId), sealedSecret);
   const step = totpStep(secret, code, ctx.now);
   if (step === null) return false;
-  const isCurrent = isSealedUnderCurrent(ctx.env, sealedFor(userId), sealedSecret);
+  const isCurrent = isSealedUnderCurrent(ctx.env, totpSecretContext(userId), sealedSecret);
   const taken = await ctx.db
     .update(secondFactors)
     .set({
       lastUsedStep: step,
       // Encrypt the secret again under the current data key after a rotation.
-      ...(isCurrent ? {} : { sealedSecret: seal(ctx.env, sealedFor(userId), secret) }),
+      ...(isCurrent ? {} : { sealedSecret: seal(ctx.env, totpSecretContext(userId), secret) }),
     })
     .where(
       and(

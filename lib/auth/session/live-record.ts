@@ -10,7 +10,7 @@ export const recordedRevokeAllBefore =
   );
 
 /** Columns for any query that joins `sessions` and `users`. */
-export const liveness = {
+export const sessionStatusColumns = {
   createdAt: sessions.createdAt,
   revokedAt: sessions.revokedAt,
   idleExpiresAt: sessions.idleExpiresAt,
@@ -19,7 +19,7 @@ export const liveness = {
   revokeAllBefore: recordedRevokeAllBefore,
 };
 
-export interface Liveness {
+export interface SessionStatus {
   createdAt: Date;
   revokedAt: Date | null;
   idleExpiresAt: Date;
@@ -30,7 +30,7 @@ export interface Liveness {
 }
 
 /** Throws `session_revoked`, `session_expired`. */
-export function requireLive({ now }: Context, session: Liveness): void {
+export function requireLiveStatus({ now }: Context, session: SessionStatus): void {
   const { createdAt, revokedAt, idleExpiresAt, expiresAt, isClosed, revokeAllBefore } = session;
   if (revokedAt || isClosed || createdAt < revokeAllBefore) throw new AppError("session_revoked");
   if (idleExpiresAt <= now || (expiresAt && expiresAt <= now)) {

@@ -6,7 +6,7 @@ import { AppError } from "../../errors.js";
 import { roundTrip } from "../../redis/client.js";
 import type { RoundTrip } from "../../redis/round-trip.js";
 import type { AccessClaims } from "../token/access-token.js";
-import { liveness, requireLive } from "./live-record.js";
+import { requireLiveStatus, sessionStatusColumns } from "./live-record.js";
 import { revokeSession } from "./session.js";
 import {
   actingRole,
@@ -107,7 +107,7 @@ async function recordOfLiveSession(ctx: Context, { userId, sessionId }: AccessCl
   if (!found || found.session.revokedAt) throw new AppError("session_revoked");
   const { session: record, role } = found;
   if (record.userId !== userId) throw new AppError("token_invalid");
-  requireLive(ctx, { ...record, ...found });
+  requireLiveStatus(ctx, { ...record, ...found });
   const actor: Actor = { userId, sessionId, role: actingRole(role, record.authMethods) };
   return { record, actor };
 }
@@ -119,8 +119,8 @@ const byId = prepared((db) =>
     .select({
       session: sessions,
       role: users.role,
-      isClosed: liveness.isClosed,
-      revokeAllBefore: liveness.revokeAllBefore,
+      isClosed: sessionStatusColumns.isClosed,
+      revokeAllBefore: sessionStatusColumns.revokeAllBefore,
     })
     .from(sessions)
     .innerJoin(users, eq(users.id, sessions.userId))

@@ -13,7 +13,7 @@ import { roundTrip } from "../../redis/client.js";
 import { userFromJson } from "../../user/user.js";
 import type { RefreshClaims } from "../token/refresh-token.js";
 import { issueTokenPair, type TokenPair } from "../token/token-pair.js";
-import { idleMs } from "./lifetime.js";
+import { idleTimeoutMs } from "./lifetime.js";
 import { recordedRevokeAllBefore } from "./live-record.js";
 import type { KeyState } from "./live-session.js";
 import { revokeSession } from "./session.js";
@@ -33,8 +33,8 @@ export interface RotationClient {
 }
 
 /** For clients that send no Rotation-Id. */
-const blindRepetition = sql.raw("interval '120 seconds'");
-const concurrency = sql.raw("interval '10 seconds'");
+const repetitionWindow = sql.raw("interval '120 seconds'");
+const concurrencyWindow = sql.raw("interval '10 seconds'");
 
 /**
  * Rotation with reuse detection (RFC 9700, 4.14.2; docs/decisions/013). Safe to retry with the same
@@ -64,7 +64,7 @@ export async function refresh(
   });
   if (!decision) throw new AppError("token_invalid");
   const user = userFromJson(decision.user);
-  const event = events[decision.outcome];
+  const event = outcomeEvents[decision.outcome];
   if (event) securityEvent(ctx, event, { userId: user.id, data: { sessionId } });
   switch (decision.outcome) {
     case "expired":
@@ -79,9 +79,9 @@ export async function refresh(
       throw new AppError("session_revoked");
   }
   const authMethods = decision.auth_methods;
-  const moment = (ms: string) => new Date(Number(ms));
-  const createdAt = moment(decision.created_at);
-  const expiresAt = decision.expires_at === null ? null : moment(decision.expires_at);
+  const toDate = (ms: string) => new Date(Number(ms));
+  const createdAt = toDate(decision.created_at);
+  const expiresAt = decision.expires_at === null ? null : toDate(decision.expires_at);
   if (client.keyState === "lost") {
     const role = actingRole(user.role, authMethods);
     ctx.after(async () => {
@@ -93,23 +93,30 @@ export async function refresh(
   return issueTokenPair(ctx, user, {
     id: sessionId,
     refreshCounter: decision.refresh_counter,
-    authenticatedAt: moment(decision.authenticated_at),
+    authenticatedAt: toDate(decision.authenticated_at),
     authMethods,
-    idleExpiresAt: moment(decision.idle_expires_at),
+    idleExpiresAt: toDate(decision.idle_expires_at),
     expiresAt,
   });
 }
 
-type Outcome = "rotated" | "repeated" | "concurrent" | "ahead" | "reused" | "expired" | "revoked";
+type RefreshOutcome =
+  | "rotated"
+  | "repeated"
+  | "concurrent"
+  | "ahead"
+  | "reused"
+  | "expired"
+  | "revoked";
 
-const events: Partial<Record<Outcome, SecurityEvent>> = {
+const outcomeEvents: Partial<Record<RefreshOutcome, SecurityEvent>> = {
   reused: "token_reuse",
   concurrent: "refresh_concurrent",
   ahead: "refresh_ahead",
 };
 
 interface Decision {
-  outcome: Outcome;
+  outcome: RefreshOutcome;
   refresh_counter: number;
   auth_methods: string[];
   authenticated_at: string;
@@ -156,17 +163,17 @@ const decide = preparedSql<Decision>(() => {
         when presented > refresh_counter then 'ahead'
         when presented < refresh_counter - 1 then 'reused'
         when given = rotation_hash or given = any(concurrent_hashes) then 'repeated'
-        when given is null and rotation_hash is null and rotated_at >= now - ${blindRepetition}
+        when given is null and rotation_hash is null and rotated_at >= now - ${repetitionWindow}
           and (repeated_counter = presented or repeated_at is null
-            or repeated_at < now - ${blindRepetition}) then 'repeated'
+            or repeated_at < now - ${repetitionWindow}) then 'repeated'
         when given is not null and device = rotated_device
-          and rotated_at >= now - ${concurrency} then 'concurrent'
+          and rotated_at >= now - ${concurrencyWindow} then 'concurrent'
         else 'reused'
       end as outcome
       from locked
     ), decided as (
       select *, outcome in ('rotated', 'ahead') as rotates,
-        case when is_guest then ${interval(idleMs(true))} else ${interval(idleMs(false))} end as idle
+        case when is_guest then ${interval(idleTimeoutMs(true))} else ${interval(idleTimeoutMs(false))} end as idle
       from judged
     ), changed as (
       update ${sessions} s set

@@ -3,7 +3,7 @@ import { sessionKeysUndeleted } from "../../observability/log-lines/sessions.js"
 import { roundTrip } from "../../redis/client.js";
 import { enforce, enforceTimeoutMs } from "../../redis/enforce.js";
 import { type RoundTrip, script } from "../../redis/round-trip.js";
-import { idleMs } from "./lifetime.js";
+import { idleTimeoutMs } from "./lifetime.js";
 
 /** A session is live while this key exists; `redis-cli DEL session:<id>` ends it. */
 export const sessionKey = (id: string) => `session:${id}`;
@@ -45,7 +45,7 @@ export async function writeSessionKey(
   { id, userId, role, createdAt, expiresAt }: SessionHash,
   now: Date,
 ): Promise<void> {
-  const end = expiresAt?.getTime() ?? now.getTime() + idleMs(true);
+  const end = expiresAt?.getTime() ?? now.getTime() + idleTimeoutMs(true);
   const fields = {
     user: userId,
     role,

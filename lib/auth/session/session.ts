@@ -6,7 +6,7 @@ import { sessions, users } from "../../db/schema/accounts.js";
 import { addressPrefix } from "../../ip-address.js";
 import { isAccountBlocked } from "../account-block.js";
 import type { Device } from "./device.js";
-import { absoluteEnd, idleMs } from "./lifetime.js";
+import { absoluteExpiry, idleTimeoutMs } from "./lifetime.js";
 import { isLive } from "./live-record.js";
 import { deleteSessionKeys } from "./session-keys.js";
 
@@ -42,8 +42,8 @@ export function sessionRow(ctx: Context, session: NewSession) {
     createdAt: ctx.now,
     lastSeenAt: ctx.now,
     refreshCounter: 0,
-    idleExpiresAt: new Date(ctx.now.getTime() + idleMs(session.isGuest)),
-    expiresAt: absoluteEnd(session.isGuest, ctx.now),
+    idleExpiresAt: new Date(ctx.now.getTime() + idleTimeoutMs(session.isGuest)),
+    expiresAt: absoluteExpiry(session.isGuest, ctx.now),
   } satisfies typeof sessions.$inferInsert;
 }
 
@@ -91,7 +91,7 @@ export function insertSession(
       not exists (select 1 from ${sessions} where ${sessions.userId} = ${row.userId}) as is_first`);
 }
 
-export function displaceSessions(ctx: Context, userId: string) {
+export function revokeExcessSessions(ctx: Context, userId: string) {
   const beyond = ctx.db
     .select({ id: sessions.id })
     .from(sessions)

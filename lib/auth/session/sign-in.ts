@@ -18,10 +18,10 @@ import type { UserRow } from "../../user/user.js";
 import { issueTokenPair, type TokenPair } from "../token/token-pair.js";
 import type { Device } from "./device.js";
 import {
-  displaceSessions,
   insertSession,
   lockAccount,
   newSessionId,
+  revokeExcessSessions,
   type revokeSessions,
   type SessionRow,
   sessionRow,
@@ -38,7 +38,7 @@ export interface SignInClient {
 /** `amr` of a password sign-in (RFC 8176). */
 export const byPassword = ["pwd"];
 
-export function newSession(
+export function newSessionRow(
   ctx: Context,
   account: { id: string; isGuest: boolean },
   device: Device | undefined,
@@ -60,7 +60,7 @@ export interface SignInWrite {
 }
 
 /** Throws `service_unavailable` (safe to retry) when the account has changed since it was read. */
-export async function beginSession(
+export async function createSession(
   ctx: Context,
   user: UserRow,
   row: SessionRow,
@@ -72,8 +72,8 @@ export async function beginSession(
     insertSession(ctx, row, and(eq(users.role, user.role), unchanged) as SQL, withParts),
     ...alongside,
     ...(ending ? [ending] : []),
-    displaceSessions(ctx, user.id),
-  ]).catch(changedMeanwhile);
+    revokeExcessSessions(ctx, user.id),
+  ]).catch(rethrowAsUnavailable);
   const [inserted] = rows;
   const displaced = others.at(-1) as { id: string }[];
   const ended = ending ? (others.at(-2) as { id: string }[]) : [];
@@ -92,7 +92,7 @@ export async function beginSession(
   );
 }
 
-function changedMeanwhile(error: unknown): never {
+function rethrowAsUnavailable(error: unknown): never {
   if (!lacksRequiredRow(error)) throw error;
   throw new AppError("service_unavailable", { retryAfterSeconds: 1 });
 }

@@ -13,8 +13,8 @@ const sessionsPerTrip = 500;
 
 /** Repeats failed deletes and undoes a restored Redis snapshot. Idempotent. Rejects when a store is down. */
 export async function sweepSessionKeys(ctx: Context): Promise<number> {
-  const count = await endRecent(ctx);
-  await agreeOnRevokeAll(ctx);
+  const count = await deleteRecentlyRevokedKeys(ctx);
+  await reconcileRevokeAll(ctx);
   return count;
 }
 
@@ -22,12 +22,12 @@ export async function sweepSessionKeys(ctx: Context): Promise<number> {
 export async function enforceEndsOf(ctx: Context, userId: string): Promise<void> {
   await enforce(
     ctx,
-    () => endRecent(ctx, userId),
+    () => deleteRecentlyRevokedKeys(ctx, userId),
     (error) => sessionKeysUndeleted(ctx.correlationId, undefined, error),
   );
 }
 
-async function endRecent(ctx: Context, userId?: string): Promise<number> {
+async function deleteRecentlyRevokedKeys(ctx: Context, userId?: string): Promise<number> {
   const lifeMs = (ctx.env.jwt.accessTtlSeconds + marginSeconds) * 1000;
   const since = new Date(ctx.now.getTime() - lifeMs);
   const revoked = await ctx.db
@@ -49,7 +49,7 @@ async function endRecent(ctx: Context, userId?: string): Promise<number> {
 }
 
 /** The later timestamp wins in both stores; an implausible one in Redis is replaced. */
-async function agreeOnRevokeAll(ctx: Context): Promise<void> {
+async function reconcileRevokeAll(ctx: Context): Promise<void> {
   const trip = roundTrip(ctx);
   const [{ held, why }] = await Promise.all([readRevokeAll(trip), trip.send()]);
   const inRedis = held === null || why !== null ? 0 : Number(held);
@@ -60,11 +60,11 @@ async function agreeOnRevokeAll(ctx: Context): Promise<void> {
     .update(securitySettings)
     .set({ revokeAllBefore: sql`greatest(${before}, to_timestamp(${inRedis / 1000}))` })
     .returning();
-  const agreed = settings?.revokeAllBefore.getTime() ?? 0;
-  if (held !== String(agreed)) await raise(ctx, agreed);
+  const reconciledMs = settings?.revokeAllBefore.getTime() ?? 0;
+  if (held !== String(reconciledMs)) await raiseInRedis(ctx, reconciledMs);
 }
 
-async function raise(ctx: Context, ms: number): Promise<void> {
+async function raiseInRedis(ctx: Context, ms: number): Promise<void> {
   const trip = roundTrip(ctx);
   await Promise.all([raiseRevokeAll(trip, ms), trip.send({ timeoutMs: enforceTimeoutMs })]);
 }

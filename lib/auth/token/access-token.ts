@@ -44,13 +44,13 @@ export function issueAccessToken(env: Env, token: AccessClaims, now: Date): stri
     iat: issuedAt,
     exp: issuedAt + env.jwt.accessTtlSeconds,
   };
-  const signed = `${signingHeader(env)}.${encoded(claims)}`;
+  const signed = `${signingHeader(env)}.${encodeJson(claims)}`;
   return `${signed}.${createHmac("sha256", signingKey(env)).update(signed).digest("base64url")}`;
 }
 
 /** No I/O. Throws `token_expired` when a refresh is enough, else `token_invalid`. */
 export async function verifyAccessToken(env: Env, token: string, now: Date): Promise<AccessClaims> {
-  const known = verified(env).find(token, now);
+  const known = verifiedTokens(env).find(token, now);
   if (known) return known;
   const keys = await verifyingKeys(env);
   const { iss: issuer, aud: audience } = issuerAndAudience(env);
@@ -74,7 +74,7 @@ export async function verifyAccessToken(env: Env, token: string, now: Date): Pro
     );
     const claims = claimsOf(payload, now);
     const { iat = 0, exp = 0 } = payload;
-    verified(env).remember(token, claims, { fromMs: iat * 1000, untilMs: exp * 1000 });
+    verifiedTokens(env).remember(token, claims, { fromMs: iat * 1000, untilMs: exp * 1000 });
     return claims;
   } catch (cause) {
     throw new AppError(cause instanceof errors.JWTExpired ? "token_expired" : "token_invalid", {
@@ -97,7 +97,7 @@ export function unprovenSession(env: Env, token: string): UnprovenSession | null
 
 function claimsOf(payload: JWTPayload, now: Date): AccessClaims {
   const { sub, sid, auth_time: authTime, amr, iat = 0 } = payload;
-  if (!isId(sub) || !isId(sid) || !isTime(authTime) || !areMethods(amr))
+  if (!isId(sub) || !isId(sid) || !isTime(authTime) || !isStringArray(amr))
     throw new errors.JWTInvalid("a claim is wrong");
   const isFuture = iat > now.getTime() / 1000 + leewaySeconds;
   if (isFuture) throw new errors.JWTInvalid("issued in the future");
@@ -119,11 +119,11 @@ function isTime(claim: unknown): claim is number {
   return typeof claim === "number" && !Number.isNaN(new Date(claim * 1000).getTime());
 }
 
-function areMethods(claim: unknown): claim is string[] {
+function isStringArray(claim: unknown): claim is string[] {
   return Array.isArray(claim) && claim.every((method) => typeof method === "string");
 }
 
-const verified = oncePer((_: Env) => new VerifiedTokens<AccessClaims>());
+const verifiedTokens = oncePer((_: Env) => new VerifiedTokens<AccessClaims>());
 
 /** A token of one deployment environment is invalid in another. */
 const issuerAndAudience = oncePer(({ jwt }: Env) => ({
@@ -131,10 +131,10 @@ const issuerAndAudience = oncePer(({ jwt }: Env) => ({
   aud: `linguamate-app/${jwt.environment}`,
 }));
 
-const encoded = (part: object) => Buffer.from(JSON.stringify(part)).toString("base64url");
+const encodeJson = (part: object) => Buffer.from(JSON.stringify(part)).toString("base64url");
 
 const signingHeader = oncePer(({ jwt }: Env) =>
-  encoded({ alg: "HS256", kid: keyId(jwt.secret), typ: "at+jwt" }),
+  encodeJson({ alg: "HS256", kid: keyId(jwt.secret), typ: "at+jwt" }),
 );
 
 const signingKey = oncePer(({ jwt }: Env) => createSecretKey(jwt.secret, "utf8"));

@@ -11,7 +11,7 @@ export interface RefreshClaims {
 }
 
 /** Nine digits fit into a Postgres integer. */
-const form = /^rt1\.([\w-]{8})\.([\w-]{22})\.(0|[1-9]\d{0,8})\.([\w-]{43})$/;
+const tokenPattern = /^rt1\.([\w-]{8})\.([\w-]{22})\.(0|[1-9]\d{0,8})\.([\w-]{43})$/;
 
 /** `rt1.<kid>.<sid>.<counter>.<mac>`. Computed, never stored: nothing in the database can be replayed. */
 export function issueRefreshToken(env: Env, { sessionId, counter }: RefreshClaims): string {
@@ -22,20 +22,21 @@ export function issueRefreshToken(env: Env, { sessionId, counter }: RefreshClaim
 
 /** No I/O. Throws `token_invalid`. */
 export function verifyRefreshToken(env: Env, token: string): RefreshClaims {
-  const [, kid = "", sessionId = "", counter = "", shown = ""] = form.exec(token) ?? [];
+  const [, kid = "", sessionId = "", counter = "", presentedMac = ""] =
+    tokenPattern.exec(token) ?? [];
   const key = keys(env).byId.get(kid);
   const signed = token.slice(0, token.lastIndexOf("."));
-  if (!key || !isMac(shown, key, signed)) throw new AppError("token_invalid");
+  if (!key || !isMac(presentedMac, key, signed)) throw new AppError("token_invalid");
   return { sessionId, counter: Number(counter) };
 }
 
 export function unprovenRefreshSession(env: Env, token: string): UnprovenSession | null {
-  const [, kid = "", sessionId] = form.exec(token) ?? [];
+  const [, kid = "", sessionId] = tokenPattern.exec(token) ?? [];
   return sessionId === undefined || keys(env).byId.has(kid) ? null : { sessionId };
 }
 
-const isMac = (shown: string, key: KeyObject, signed: string) =>
-  timingSafeEqual(Buffer.from(shown), Buffer.from(mac(key, signed)));
+const isMac = (presentedMac: string, key: KeyObject, signed: string) =>
+  timingSafeEqual(Buffer.from(presentedMac), Buffer.from(mac(key, signed)));
 
 /** Cached per request body: the limits and the handler both need it. */
 export const refreshClaims = oncePer(({ refreshToken }: { refreshToken: string }) =>

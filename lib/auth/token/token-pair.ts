@@ -16,7 +16,7 @@ export const TokenPair = z.strictObject({
 });
 export type TokenPair = z.infer<typeof TokenPair>;
 
-export interface TokenSubject {
+export interface TokenSession {
   id: string;
   refreshCounter: number;
   authenticatedAt: Date;
@@ -30,7 +30,7 @@ export interface TokenSubject {
 export async function issueTokenPair(
   ctx: Context,
   user: UserRow,
-  session: TokenSubject,
+  session: TokenSession,
 ): Promise<TokenPair> {
   const { id: sessionId, authenticatedAt, authMethods, refreshCounter: counter } = session;
   const claims = {
@@ -51,7 +51,7 @@ export async function issueTokenPair(
   };
 }
 
-function secondsLeft({ now }: Context, { idleExpiresAt, expiresAt }: TokenSubject): number {
+function secondsLeft({ now }: Context, { idleExpiresAt, expiresAt }: TokenSession): number {
   const end = Math.min(idleExpiresAt.getTime(), expiresAt?.getTime() ?? Number.POSITIVE_INFINITY);
   return Math.max(0, Math.floor((end - now.getTime()) / 1000));
 }

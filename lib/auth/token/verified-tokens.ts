@@ -1,13 +1,13 @@
 const tokensMax = 1000;
 
-export interface Interval {
+export interface ValidityInterval {
   fromMs: number;
   untilMs: number;
 }
 
 /** Caches verified claims: WebCrypto's thread switch costs a fifth of a request (docs/decisions/007). */
 export class VerifiedTokens<Claims> {
-  readonly #byToken = new Map<string, { claims: Claims; during: Interval }>();
+  readonly #byToken = new Map<string, { claims: Claims; during: ValidityInterval }>();
 
   find(token: string, now: Date): Claims | undefined {
     const known = this.#byToken.get(token);
@@ -16,7 +16,7 @@ export class VerifiedTokens<Claims> {
     return fromMs <= now.getTime() && now.getTime() < untilMs ? known.claims : undefined;
   }
 
-  remember(token: string, claims: Claims, during: Interval): void {
+  remember(token: string, claims: Claims, during: ValidityInterval): void {
     this.#byToken.set(token, { claims, during });
     if (this.#byToken.size <= tokensMax) return;
     const [oldest] = this.#byToken.keys();
