@@ -11,23 +11,20 @@ import {
 } from "drizzle-orm/pg-core";
 import { at } from "./columns.js";
 
-/** One row for each job of the clock: who holds it, and what was done last. */
 export const cronLeases = pgTable("cron_leases", {
   job: text("job").primaryKey(),
-  /** Grows with each holder: what is written under a smaller one is refused. */
+  /** A fencing token: writes with a smaller one are rejected. */
   token: integer("token").notNull(),
   slot: at("slot").notNull(),
   heldUntil: at("held_until").notNull(),
-  /** The newest slot of which all was done. */
   doneSlot: at("done_slot"),
 });
 
-/** What became of each slot, by the last of those who ran it. */
 export const cronRuns = pgTable(
   "cron_runs",
   {
     job: text("job").notNull(),
-    /** The minute or hour that it was due in, by the clock of the database. */
+    /** The minute or hour that the run was due, by the clock of the database. */
     slot: at("slot").notNull(),
     token: integer("token").notNull(),
     startedAt: at("started_at").notNull(),
@@ -40,29 +37,27 @@ export const cronRuns = pgTable(
   ],
 );
 
-/** Where work that is longer than one run goes on. */
+/** Where a job that needs several runs continues. */
 export const cronCursors = pgTable("cron_cursors", {
   name: text("name").primaryKey(),
   position: text("position").notNull(),
 });
 
-/** Work that is to be done once, later: see `lib/queue/`. */
+/** One-time jobs: see lib/queue. */
 export const jobs = pgTable(
   "jobs",
   {
     id: uuid("id").primaryKey(),
     kind: text("kind").notNull(),
-    /** Of several that were queued under one key, one is. */
     key: text("key").notNull().unique(),
     payload: jsonb("payload").notNull(),
     correlationId: text("correlation_id").notNull(),
     createdAt: at("created_at").notNull().default(sql`now()`),
     runAfter: at("run_after").notNull().default(sql`now()`),
-    /** How often it was taken; also the token of whoever has it now. */
+    /** Also the fencing token of the current worker. */
     attempts: smallint("attempts").notNull().default(0),
     leasedUntil: at("leased_until"),
     doneAt: at("done_at"),
-    /** When it was given up. */
     deadAt: at("dead_at"),
     lastError: text("last_error"),
   },

@@ -12,24 +12,17 @@ import {
 import { users } from "./accounts.js";
 import { at } from "./columns.js";
 
-/**
- * Codes that were mailed: one live row for each purpose and subject, and of reset codes one for each
- * mail. The code itself is derived from `id` and stands nowhere. A consumed code's row is gone.
- */
+/** The code is derived from `id`, never stored. The row of a consumed code is deleted. */
 export const mailCodes = pgTable(
   "mail_codes",
   {
     purpose: text("purpose").notNull(),
-    /** Whom the code is for: a user id, or the keyed hash of an address. Of a reset code, its own id. */
+    /** A user id or the keyed hash of an address; for a reset code its own id. */
     subject: text("subject").notNull(),
     id: uuid("id").notNull().unique(),
-    /**
-     * Null where no account has the address: such a code is never sent and never matches. A reset code
-     * names none: its account is looked up when it is shown.
-     */
+    /** Null without an account: never sent, never matches. Always null for a reset code. */
     userId: uuid("user_id").references(() => users.id, { onDelete: "cascade" }),
     email: text("email").notNull(),
-    /** The device that asked for a reset. */
     deviceId: text("device_id"),
     attempts: smallint("attempts").notNull().default(0),
     createdAt: at("created_at").notNull(),
@@ -43,7 +36,7 @@ export const mailCodes = pgTable(
   ],
 );
 
-/** Changes of a bound address, each of which the old address may take back until `expiresAt`. */
+/** Each can be undone by the old address until `expiresAt`. */
 export const emailChanges = pgTable(
   "email_changes",
   {
@@ -62,10 +55,7 @@ export const emailChanges = pgTable(
   ],
 );
 
-/**
- * When an address was sent its last mails, as many as a day allows; and when its last reset mails were
- * asked for, by address and by the IP address that asked. `addressHash` tells which.
- */
+/** Recent mails per address, and reset requests per address and per IP address. */
 export const mailBudgets = pgTable(
   "mail_budgets",
   {
@@ -76,11 +66,7 @@ export const mailBudgets = pgTable(
   (table) => [index("mail_budgets_last_admitted_at_idx").on(table.lastAdmittedAt)],
 );
 
-/**
- * What is to be sent because of a change, written with the change. A row is deleted when it was sent;
- * one that cannot be sent keeps `failedAt`. A row with `send` false is never sent: it is there so that
- * an unknown address costs what a known one costs.
- */
+/** `send` false is never sent: it makes unknown addresses cost the same. A sent row is deleted. */
 export const outbox = pgTable(
   "outbox",
   {
@@ -90,11 +76,10 @@ export const outbox = pgTable(
     send: boolean("send").notNull().default(true),
     correlationId: text("correlation_id").notNull(),
     createdAt: at("created_at").notNull(),
-    /** After this it is of no use any more. */
     expiresAt: at("expires_at").notNull(),
     runAfter: at("run_after").notNull(),
     attempts: smallint("attempts").notNull().default(0),
-    /** When the mail was counted in its address's budget: once, however often it is tried. */
+    /** Set once when the mail was counted in the address's budget, regardless of retries. */
     admittedAt: at("admitted_at"),
     failedAt: at("failed_at"),
     lastError: text("last_error"),
@@ -109,14 +94,12 @@ export const outbox = pgTable(
   ],
 );
 
-/** Addresses that mail must not be sent to any more. */
 export const suppressedAddresses = pgTable("suppressed_addresses", {
   addressHash: text("address_hash").primaryKey(),
   reason: text("reason", { enum: ["bounced", "complained"] }).notNull(),
   createdAt: at("created_at").notNull(),
 });
 
-/** Webhook deliveries that were taken, so that each is taken once. */
 export const webhookEvents = pgTable(
   "webhook_events",
   {
