@@ -7,7 +7,7 @@ export const catalogue = {
   idempotency_key_invalid: {
     status: 400,
     message:
-      'The Idempotency-Key must be 8 to 128 characters (22 or more when signed out), without spaces, ", \\ and commas.',
+      "The Idempotency-Key must have 8 to 128 characters (22 or more when signed out), without spaces, quotation marks, backslashes or commas.",
     retryable: false,
   },
   rotation_id_invalid: {

@@ -68,7 +68,7 @@ async function verifyCredentials(
   { password, otp }: Reauthentication,
 ): Promise<string[]> {
   if (password === undefined && otp === undefined) {
-    const field = { pointer: "", code: "required", message: "Send the password or a code." };
+    const field = { pointer: "", code: "required", message: "Send password or otp." };
     throw new AppError("validation_failed", { fields: [field] });
   }
   const provenMethods: string[] = [];

@@ -53,7 +53,11 @@ export async function register(
 ): Promise<TokenPair> {
   const email = canonicalEmail(input.email);
   if (email === null) {
-    const field = { pointer: "/email", code: "email_invalid", message: "Not an e-mail address." };
+    const field = {
+      pointer: "/email",
+      code: "email_invalid",
+      message: "Must be an e-mail address.",
+    };
     throw new AppError("validation_failed", { fields: [field] });
   }
   const refusal = passwordRefusal(input.password, email);

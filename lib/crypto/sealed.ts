@@ -15,7 +15,7 @@ const tagBytes = 16;
 /** AES-256-GCM with a random nonce (NIST SP 800-38D): `s1.<key id>.<nonce, ciphertext, tag>`. */
 export function seal(env: Env, { purpose, owner }: SealedFor, text: string): string {
   const [current] = dataKeys(env, purpose);
-  if (!current) throw new Error("There is no data key.");
+  if (!current) throw new Error("No data key is configured.");
   const nonce = randomBytes(nonceBytes);
   const encryption = createCipheriv(cipher, current.key, nonce).setAAD(Buffer.from(owner));
   const parts = [nonce, encryption.update(text, "utf8"), encryption.final()];
@@ -25,12 +25,13 @@ export function seal(env: Env, { purpose, owner }: SealedFor, text: string): str
 
 /** Throws for an unknown key, another purpose or owner, and altered data. */
 export function unseal(env: Env, { purpose, owner }: SealedFor, sealed: string): string {
-  const [form = "", id = "", content = ""] = sealed.split(".");
-  if (form !== version) throw new Error("A sealed value has an unknown form.");
+  const [format = "", id = "", content = ""] = sealed.split(".");
+  if (format !== version) throw new Error("The encrypted value has an unknown format.");
   const known = dataKeys(env, purpose).find((candidate) => candidate.id === id);
-  if (!known) throw new Error(`A value is sealed under the data key ${id}, which is not set.`);
+  if (!known)
+    throw new Error(`The value is encrypted with the data key ${id}, which is not configured.`);
   const bytes = Buffer.from(content, "base64url");
-  if (bytes.length < nonceBytes + tagBytes) throw new Error("A sealed value is cut short.");
+  if (bytes.length < nonceBytes + tagBytes) throw new Error("The encrypted value is truncated.");
   const decryption = createDecipheriv(cipher, known.key, bytes.subarray(0, nonceBytes), {
     authTagLength: tagBytes,
   })

@@ -31,7 +31,7 @@ export function dataKeys(env: Env, purpose: string): DataKey[] {
 
 export function dataKey(env: Env, purpose: string): Buffer {
   const [current] = dataKeys(env, purpose);
-  if (!current) throw new Error("There is no data key.");
+  if (!current) throw new Error("No data key is configured.");
   return current.key;
 }
 

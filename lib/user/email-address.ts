@@ -3,25 +3,25 @@ import { domainToASCII } from "node:url";
 const lengthMax = 254;
 const localPartMax = 64;
 /** Control characters, white space, lone surrogates and invisible characters (zero-width, bidi). */
-const unseen = /[\p{Cc}\p{Cf}\p{Cs}\p{Z}\p{Default_Ignorable_Code_Point}]/u;
+const invisible = /[\p{Cc}\p{Cf}\p{Cs}\p{Z}\p{Default_Ignorable_Code_Point}]/u;
 /** The dot-string of RFC 5321; RFC 6531 allows non-ASCII characters. */
-const localPartForm = /^[^\s@.<>()[\]\\,;:"]+(\.[^\s@.<>()[\]\\,;:"]+)*$/;
+const localPartPattern = /^[^\s@.<>()[\]\\,;:"]+(\.[^\s@.<>()[\]\\,;:"]+)*$/;
 /** `domainToASCII` parses the host of a URL: it would decode `%70` and drop everything after a `/`. */
-const hostForm = /^[\p{L}\p{M}\p{N}.。-]+$/u;
+const hostPattern = /^[\p{L}\p{M}\p{N}.。-]+$/u;
 const label = "[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?";
 /** An all-numeric last label would be an IPv4 address. */
-const domainForm = new RegExp(`^(?:${label}\\.)+(?!\\d+$)${label}$`);
+const domainPattern = new RegExp(`^(?:${label}\\.)+(?!\\d+$)${label}$`);
 
 /** NFKC, trimmed, lower case, the domain in ASCII (IDNA). Plus-tags are kept. Null for an invalid address. */
 export function canonicalEmail(input: string): string | null {
   if (input.length > 2 * lengthMax) return null;
   const address = input.normalize("NFKC").trim().toLowerCase();
-  if (unseen.test(address) || address.length > lengthMax) return null;
+  if (invisible.test(address) || address.length > lengthMax) return null;
   const parts = address.split("@");
   if (parts.length !== 2) return null;
   const [localPart = "", host = ""] = parts;
-  if (localPart.length > localPartMax || !localPartForm.test(localPart)) return null;
-  const domain = hostForm.test(host) ? domainToASCII(host) : "";
+  if (localPart.length > localPartMax || !localPartPattern.test(localPart)) return null;
+  const domain = hostPattern.test(host) ? domainToASCII(host) : "";
   const canonical = `${localPart}@${domain}`;
-  return domainForm.test(domain) && canonical.length <= lengthMax ? canonical : null;
+  return domainPattern.test(domain) && canonical.length <= lengthMax ? canonical : null;
 }

@@ -1,7 +1,7 @@
 import * as z from "zod";
 
 /** RFC 5646 has no registered language with more letters; longer words are names, such as `Spanish`. */
-const languageForm = /^[a-z]{2,3}(-|$)/;
+const languagePattern = /^[a-z]{2,3}(-|$)/;
 
 /** BCP 47, canonicalised: `en-us` becomes `en-US`. */
 export const LanguageTag = z
@@ -10,10 +10,9 @@ export const LanguageTag = z
   .transform((tag, context) => {
     try {
       const [canonical] = Intl.getCanonicalLocales(tag);
-      if (canonical && languageForm.test(canonical)) return canonical;
-    } catch {
-    }
-    context.addIssue({ code: "custom", message: "Not a BCP 47 language tag." });
+      if (canonical && languagePattern.test(canonical)) return canonical;
+    } catch {}
+    context.addIssue({ code: "custom", message: "Must be a BCP 47 language tag." });
     return z.NEVER;
   });
 
@@ -22,13 +21,13 @@ export const TimeZone = z
   .string()
   .max(64)
   .transform((zone, context) => {
-    const canonical = zoneNamed(zone);
+    const canonical = canonicalTimeZone(zone);
     if (canonical !== null) return canonical;
-    context.addIssue({ code: "custom", message: "Not an IANA time zone." });
+    context.addIssue({ code: "custom", message: "Must be an IANA time zone." });
     return z.NEVER;
   });
 
-function zoneNamed(name: string): string | null {
+function canonicalTimeZone(name: string): string | null {
   if (/^[+-]/.test(name)) return null;
   try {
     const { timeZone } = new Intl.DateTimeFormat("en", { timeZone: name }).resolvedOptions();

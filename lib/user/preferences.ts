@@ -23,10 +23,10 @@ const Composition = z
     vocab: Share,
   })
   .refine((shares) => Object.values(shares).some((share) => share > 0), {
-    message: "At least one skill must have a share.",
+    message: "At least one skill must be greater than 0.",
   });
 
-const Tag = z.string().regex(/^[\w-]{1,40}$/, "1 to 40 letters, digits, _ or -");
+const Tag = z.string().regex(/^[\w-]{1,40}$/, "Must be 1 to 40 letters, digits, _ or -.");
 
 export const PreferenceProfile = z.strictObject({
   version: z.literal(1),
@@ -61,7 +61,7 @@ export const PreferenceProfile = z.strictObject({
 });
 export type PreferenceProfile = z.infer<typeof PreferenceProfile>;
 
-const byDefault: PreferenceProfile = {
+const defaultPreferences: PreferenceProfile = {
   version: 1,
   personas: [],
   srs: { newPerDay: 15, reviewCap: 80, easeAdjPct: 0 },
@@ -92,7 +92,7 @@ export async function getPreferences(
   { userId }: Actor,
 ): Promise<VersionedPreferences> {
   const [stored] = await byUser(ctx.db).execute({ userId });
-  if (!stored) return { profile: byDefault, version: 0 };
+  if (!stored) return { profile: defaultPreferences, version: 0 };
   return { profile: stored.profile as PreferenceProfile, version: stored.version };
 }
 

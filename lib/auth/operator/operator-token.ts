@@ -15,12 +15,20 @@ import { lockRoles, stillDecides } from "./role.js";
 /** `NOUN:VERB`, such as `flag:change`, `block:*` or `*:read`. The nouns are those of the CLI. */
 export const Scope = z
   .string()
-  .regex(/^(\*|[a-z][a-z0-9-]{0,39}):(\*|read|change)$/, "such as flag:change, block:* or *:read");
+  .regex(
+    /^(\*|[a-z][a-z0-9-]{0,39}):(\*|read|change)$/,
+    "Must be NOUN:VERB, such as flag:change, block:* or *:read.",
+  );
 
 const dayMs = 86_400_000;
 
 export const NewOperatorToken = {
-  name: z.string().regex(/^[a-z0-9][a-z0-9._-]{0,62}$/, "a-z 0-9 . _ -, at most 63"),
+  name: z
+    .string()
+    .regex(
+      /^[a-z0-9][a-z0-9._-]{0,62}$/,
+      "Must be 1 to 63 of a-z 0-9 . _ -, starting with a letter or digit.",
+    ),
   scopes: z.array(Scope).min(1).max(20),
   ttlSeconds: z
     .int()

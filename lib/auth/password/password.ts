@@ -48,17 +48,17 @@ export function passwordRefusal(password: string, email: string): FieldError | n
   if (characters < passwordLengthMin || characters > passwordLengthMax) {
     return refusal(
       "password_length",
-      `Use ${passwordLengthMin} to ${passwordLengthMax} characters.`,
+      `The password must have ${passwordLengthMin} to ${passwordLengthMax} characters.`,
     );
   }
   if (isCommonPassword(password)) {
-    return refusal("password_common", "This is one of the most common passwords. Choose another.");
+    return refusal("password_common", "This password is too common. Choose another one.");
   }
   if (normalizedPassword.includes("linguamate")) {
-    return refusal("password_app_name", "Do not use the app's name.");
+    return refusal("password_app_name", "The password must not contain the name of the app.");
   }
   if (localPart.length >= 4 && normalizedPassword.includes(localPart)) {
-    return refusal("password_email", "Do not use your e-mail address.");
+    return refusal("password_email", "The password must not contain your e-mail address.");
   }
   return null;
 }

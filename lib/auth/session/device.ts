@@ -3,7 +3,7 @@ import * as z from "zod";
 /** The app creates it once and keeps it on the device. */
 export const DeviceId = z
   .string()
-  .regex(/^[A-Za-z0-9._-]{8,128}$/, "8 to 128 characters of A-Z a-z 0-9 . _ -");
+  .regex(/^[A-Za-z0-9._-]{8,128}$/, "Must be 8 to 128 characters of A-Z a-z 0-9 . _ -.");
 
 export const Device = z.strictObject({
   id: DeviceId,

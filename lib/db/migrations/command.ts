@@ -73,8 +73,8 @@ const commands: Record<string, (run: Run) => Promise<void>> = {
       count++;
       io.out(`Applied ${name}`);
     });
-    for (const name of pending) io.out(`Skipped ${name}: its file holds no statement yet`);
-    for (const name of unknown) io.out(`Left alone ${name}: it is from a newer release`);
+    for (const name of pending) io.out(`Skipped ${name}: its file contains no statement yet`);
+    for (const name of unknown) io.out(`Ignored ${name}: it is from a newer release`);
     if (count === 0) io.out("Nothing to apply: the database is up to date");
   },
 

@@ -88,7 +88,7 @@ function rejectWrongNames(files: string[], ups: string[]): void {
   const orphan = files.find(
     (file) => file.endsWith(".down.sql") && !ups.includes(file.replace(/\.down\.sql$/, ".sql")),
   );
-  if (orphan) throw new MigrationError(`${orphan} has no migration to undo`);
+  if (orphan) throw new MigrationError(`${orphan} has no matching migration`);
 }
 
 function parseScript(file: string, text: string): MigrationScript {
@@ -108,12 +108,12 @@ function problemInTransaction(statements: string[]): string | undefined {
   const own = statements.find((statement) =>
     /^(begin|start\s+transaction|commit|end|rollback|abort)\b/i.test(withoutComments(statement)),
   );
-  return own && "ends or begins a transaction: it runs in one already";
+  return own && "must not begin or end a transaction: it already runs in one";
 }
 
 function problemOutsideTransaction([statement, ...more]: string[]): string | undefined {
   if (!statement || more.length > 0) {
-    return `must hold exactly one statement, because it starts with "${outsideTransaction}"`;
+    return `must contain exactly one statement, because it starts with "${outsideTransaction}"`;
   }
   const sql = withoutComments(statement);
   if (/^(create|drop|alter)\b/i.test(sql) && !/\bif\s+(not\s+)?exists\b/i.test(sql)) {

@@ -60,20 +60,22 @@ export async function migrateDown(
   if (!last) return null;
   const migration = migrations.find(({ name }) => name === last.name);
   if (!migration) {
-    throw new MigrationError(`${last.name} is from a newer release, which has to undo it`);
+    throw new MigrationError(`${last.name} is from a newer release, which must undo it`);
   }
   if (!migration.down) {
     throw new MigrationError(`${migration.name}.down.sql is missing: nothing was undone`);
   }
   if (migration.down.statements.length === 0) {
-    throw new MigrationError(`${migration.name}.down.sql holds no statement: nothing was undone`);
+    throw new MigrationError(
+      `${migration.name}.down.sql contains no statement: nothing was undone`,
+    );
   }
   await prepareRecord(sql);
   const isFirst = await run(sql, migration.name, migration.down, {
     record: () => recordUndone(sql, migration),
     isDone: async () => !(await isApplied(sql, migration.name)),
   });
-  if (!isFirst) throw new MigrationError(`${migration.name} was undone by another run just now`);
+  if (!isFirst) throw new MigrationError(`${migration.name} was just undone by another run`);
   return migration.name;
 }
 

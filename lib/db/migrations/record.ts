@@ -18,7 +18,7 @@ export async function requireUtf8(sql: Sql): Promise<void> {
   const [row] = await sql`SELECT current_setting('server_encoding') AS encoding`;
   if (row?.encoding === "UTF8") return;
   throw new MigrationError(
-    `The encoding of the database is ${row?.encoding}, and must be UTF8: create it with ENCODING 'UTF8' TEMPLATE template0`,
+    `The database encoding is ${row?.encoding} but must be UTF8: create it with ENCODING 'UTF8' TEMPLATE template0`,
   );
 }
 
