@@ -3,7 +3,6 @@ export interface BodyLimits {
   silenceMsMax: number;
   /** For the whole body. */
   arrivalMsMax: number;
-  /** For all requests of this process. */
   unfinishedBytesMax: number;
 }
 

@@ -1,7 +1,4 @@
-/**
- * Accepts the URLs of libpq: also a Unix socket as `?host=/folder` or as an escaped host, and a user without
- * a host. The error never contains the URL, which holds a password.
- */
+/** Accepts the forms of libpq (Unix sockets, no host). The error never contains the URL with its password. */
 export function parseDatabaseUrl(text: string): URL {
   const complete = text.replace(/^(\w+:\/\/[^/?#]*@)(?=[/?#]|$)/, "$1localhost");
   if (!/^postgres(ql)?:\/\//.test(text) || !URL.canParse(complete)) {
@@ -18,7 +15,6 @@ export function isDatabaseUrl(text: string): boolean {
   }
 }
 
-/** The host name, or the directory of the Unix socket. */
 export function hostOf(text: string): string {
   const { hostname, searchParams } = parseDatabaseUrl(text);
   return searchParams.get("host") ?? (decodeURIComponent(hostname) || "localhost");

@@ -140,14 +140,16 @@ export type Env = Readonly<ReturnType<typeof readEnv>>;
 
 /** Empty values count as unset. Throws `EnvironmentError`; `warnings` are logged at start-up. */
 export function readEnv(source: Record<string, string | undefined>) {
-  const given = Object.fromEntries(Object.entries(source).filter(([, value]) => value?.trim()));
-  const parsed = variables.safeParse(given);
+  const nonEmpty = Object.fromEntries(Object.entries(source).filter(([, value]) => value?.trim()));
+  const parsed = variables.safeParse(nonEmpty);
   if (!parsed.success) {
     const problems = parsed.error.issues.map(
       (issue) => `${String(issue.path[0])}: ${issue.message}`,
     );
     const message = `Invalid environment: ${problems.join("; ")}`;
-    throw new EnvironmentError(given.JWT_SECRET ? message : `JWT_SECRET is required; ${message}`);
+    throw new EnvironmentError(
+      nonEmpty.JWT_SECRET ? message : `JWT_SECRET is required; ${message}`,
+    );
   }
   const value = parsed.data;
   const production = value.NODE_ENV === "production";
@@ -158,9 +160,9 @@ export function readEnv(source: Record<string, string | undefined>) {
   if (weakness && production) throw new EnvironmentError(`JWT_SECRET ${weakness}`);
   if (weakness) warnings.push(`JWT_SECRET ${weakness}: not allowed in production.`);
   for (const name of ["DATA_KEY", "OPS_TOKEN", "METRICS_TOKEN", "CRON_SECRET"] as const) {
-    const given = value[name];
+    const secret = value[name];
     // The length that Vercel recommends for CRON_SECRET.
-    const weak = given && secretWeakness(given, name === "CRON_SECRET" ? 16 : 32);
+    const weak = secret && secretWeakness(secret, name === "CRON_SECRET" ? 16 : 32);
     if (weak && production) throw new EnvironmentError(`${name} ${weak}`);
   }
   for (const name of ["JWT_SECRET_PREVIOUS", "DATA_KEY_PREVIOUS"] as const) {
@@ -209,8 +211,7 @@ export function readEnv(source: Record<string, string | undefined>) {
       environment: value.VERCEL_ENV ?? value.NODE_ENV,
     },
     /**
-     * The first key encrypts and signs data that must survive a change of JWT_SECRET; the others only
-     * decrypt and verify.
+     * The first encrypts and signs what must survive a change of JWT_SECRET; the others decrypt and verify.
      */
     dataKeys: [
       ...(value.DATA_KEY ? [value.DATA_KEY] : []),
@@ -279,7 +280,6 @@ export function readEnv(source: Record<string, string | undefined>) {
 const slot = Symbol.for("linguamate.env");
 const shared = globalThis as { [slot]?: Env };
 
-/** The environment of the process, read once and shared by all functions. */
 export function env(): Env {
   shared[slot] ??= readEnv(process.env);
   return shared[slot];
@@ -300,7 +300,6 @@ function secretWeakness(value: string, bytesMin = 32): string | undefined {
   return undefined;
 }
 
-/** The user name and password are percent-encoded. */
 function isDecodable(url: string): boolean {
   try {
     decodeURIComponent(url);

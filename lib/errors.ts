@@ -1,7 +1,4 @@
-/**
- * Every error code of the API. Codes never change their meaning; messages may be reworded. `retryable`: the
- * same request may succeed later.
- */
+/** Codes never change their meaning; messages may be reworded. `retryable`: a retry may succeed later. */
 export const catalogue = {
   malformed_body: { status: 400, message: "The request body is malformed.", retryable: false },
   idempotency_key_invalid: {
@@ -230,7 +227,6 @@ export const serverErrorCodes = (Object.keys(catalogue) as ErrorCode[]).filter(
   (code) => catalogue[code].status >= 500 && !switchedOff.includes(code),
 );
 
-/** A response without a code is judged by its status. */
 export function isServerError(status: number, code: string | null | undefined): boolean {
   return status >= 500 && !switchedOff.some((known) => known === code);
 }
@@ -243,14 +239,13 @@ export interface FieldError {
 }
 
 interface Details {
-  /** Never leaves the server. */
   cause?: unknown;
   fields?: FieldError[];
   retryAfterSeconds?: number;
   headers?: Record<string, string>;
 }
 
-/** An expected failure. lib/http maps the code to its status and message. */
+/** lib/http maps the code to its status and message. */
 export class AppError extends Error {
   override readonly name = "AppError";
   readonly fields: FieldError[];

@@ -9,7 +9,7 @@ export interface PageRequest<P> {
   cursor?: P | undefined;
 }
 
-/** The query parameters of a list. A cursor grants nothing: the list is filtered the same without it. */
+/** The query parameters of a list. A cursor is only a position, not an authorisation. */
 export function pageQuery<P extends z.ZodType>(position: P) {
   return z.strictObject({
     limit: z

@@ -18,7 +18,6 @@ export interface LimitUse {
 
 /** Collected during a request for its telemetry event. */
 export interface RequestMetrics {
-  /** The user of a valid token. */
   userId: string | undefined;
   tokenFailure: string | undefined;
   limits: LimitUse[];

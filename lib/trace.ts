@@ -1,7 +1,6 @@
 import { createHash, randomBytes } from "node:crypto";
 import { atMostPerMinute } from "./at-most.js";
 
-/** A call to another system. `op` is Sentry's name for its kind. */
 export interface Span {
   id: string;
   op: "db" | "db.redis" | "http.client";
@@ -29,10 +28,7 @@ const spansMax = 500;
 /** Callers can ask for sampling, but not without limit. */
 const isForcedSamplingAllowed = atMostPerMinute(60);
 
-/**
- * Continue the trace of `sentry-trace` or `traceparent`, or start one. The caller's sampling decision is
- * used, else the share `rate` of trace IDs; a rate of 0 samples nothing.
- */
+/** Uses the caller's sampling decision, else the share `rate` of trace IDs; a rate of 0 samples nothing. */
 export function openTrace(headers: Headers, rate: number): Trace {
   const parent = parentOf(headers);
   const traceId = parent?.traceId ?? randomBytes(16).toString("hex");
@@ -53,7 +49,6 @@ export function isInSample(traceId: string, rate: number): boolean {
   return hash / 2 ** 32 < rate;
 }
 
-/** Run `work` as a span, if the trace is sampled. */
 export function spanned<T>(
   trace: Trace | undefined,
   op: Span["op"],
@@ -74,7 +69,6 @@ export function spanned<T>(
   return runMeasured(trace, span, work, isOk);
 }
 
-/** Headers that let another service continue the trace. */
 export function traceHeaders(trace: Trace | undefined): Record<string, string> {
   if (!trace) return {};
   const { traceId, spanId, isSampled } = trace;

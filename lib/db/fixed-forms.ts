@@ -18,9 +18,12 @@ function withFixedForm({ path, field }: Field): Field {
   const decoder = decoderOf(field);
   const fixedForm = is(decoder, Column) ? fixedFormOf(decoder) : undefined;
   if (!fixedForm) return { path, field };
-  const given = field as Column | SQL;
+  const selected = field as Column | SQL;
   // An enclosing query refers to the column by its name.
-  return { path, field: is(given, Column) ? fixedForm(given).as(given.name) : fixedForm(given) };
+  return {
+    path,
+    field: is(selected, Column) ? fixedForm(selected).as(selected.name) : fixedForm(selected),
+  };
 }
 
 function decoderOf(field: unknown): unknown {

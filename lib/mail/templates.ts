@@ -33,7 +33,7 @@ const contents: Record<MailTemplate, Content> = {
   address_taken: {
     subject: "You already have a Linguamate account",
     opening: [
-      "Someone has just entered this e-mail address for a new Linguamate account, but it already belongs to an account.",
+      "Someone has just entered this e-mail address for a new Linguamate account, but you already have an account with it.",
       "If this was you: sign out in the app, then sign in with this e-mail address and the password of your existing account. If you do not know the password, choose “Forgot password” on the sign-in screen. We will send you a code to reset it.",
     ],
     closing: ["If this was not you, you do not need to do anything. Your account has not changed."],

@@ -85,9 +85,12 @@ export async function updateProfile(
 export async function completeOnboarding(
   ctx: Context,
   actor: Actor,
-  given: OnboardingAnswers,
+  onboardingAnswers: OnboardingAnswers,
 ): Promise<User> {
-  return writeProfile(ctx, actor, "user.onboarded", { ...given, onboardingCompleted: true });
+  return writeProfile(ctx, actor, "user.onboarded", {
+    ...onboardingAnswers,
+    onboardingCompleted: true,
+  });
 }
 
 async function writeProfile(

@@ -68,9 +68,9 @@ export function presentUser(row: UserRow): User {
 
 /** Parses `row_to_json(users)`. */
 export function userFromJson(json: unknown): UserRow {
-  const given = json as Record<string, unknown>;
+  const jsonRow = json as Record<string, unknown>;
   const fields = Object.entries(getTableColumns(users)).map(([name, column]) => {
-    const value = given[column.name];
+    const value = jsonRow[column.name];
     return [name, value === null ? null : column.mapFromDriverValue(value)];
   });
   return Object.fromEntries(fields);

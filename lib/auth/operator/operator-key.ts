@@ -9,9 +9,9 @@ import { isInScope, readOperatorToken, verifyOperatorToken } from "./operator-to
 
 export type OperatorKey = { kind: "break_glass" } | { kind: "token"; id: string; secret: string };
 
-export function readOperatorKey(env: Env, shown: string): OperatorKey | undefined {
-  if (equalSecrets(shown, env.ops.breakGlassToken)) return { kind: "break_glass" };
-  const token = readOperatorToken(shown);
+export function readOperatorKey(env: Env, text: string): OperatorKey | undefined {
+  if (equalSecrets(text, env.ops.breakGlassToken)) return { kind: "break_glass" };
+  const token = readOperatorToken(text);
   return token && { kind: "token", ...token };
 }
 

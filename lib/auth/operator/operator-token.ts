@@ -53,8 +53,8 @@ const hashPurpose = "operator-token";
 const resultsMax = 200;
 const lastUsedResolutionMs = 60_000;
 
-export function readOperatorToken(shown: string): { id: string; secret: string } | undefined {
-  const [, id, secret] = tokenPattern.exec(shown) ?? [];
+export function readOperatorToken(text: string): { id: string; secret: string } | undefined {
+  const [, id, secret] = tokenPattern.exec(text) ?? [];
   return id === undefined || secret === undefined ? undefined : { id, secret };
 }
 
@@ -83,8 +83,8 @@ export async function verifyOperatorToken(
 /** No token may manage operators, whatever its scopes. */
 export function isInScope(scopes: string[], { scope, kind }: Operation): boolean {
   if (scope === "operator") return false;
-  return scopes.some((given) => {
-    const [noun, verb] = given.split(":");
+  return scopes.some((tokenScope) => {
+    const [noun, verb] = tokenScope.split(":");
     return (noun === "*" || noun === scope) && (verb === "*" || verb === kind);
   });
 }
@@ -93,10 +93,10 @@ export function isInScope(scopes: string[], { scope, kind }: Operation): boolean
 export async function createOperatorToken(
   ctx: Context,
   operator: Operator,
-  given: { name: string; scopes: string[]; ttlSeconds: number; reason: string },
+  input: { name: string; scopes: string[]; ttlSeconds: number; reason: string },
 ): Promise<{ id: string; token: string; expiresAt: Date }> {
   requireAdmin(ctx, operator);
-  const { name, scopes, ttlSeconds, reason } = given;
+  const { name, scopes, ttlSeconds, reason } = input;
   const id = randomBytes(8).toString("hex");
   const secret = randomBytes(32).toString("base64url");
   const [secretHash = ""] = namedHashes(ctx.env, hashPurpose, `${id}.${secret}`);

@@ -54,7 +54,7 @@ export async function refresh(
   const [decision] = await decide(ctx.db, {
     sessionId,
     presented: claims.counter,
-    given: client.rotationId === null ? null : digest(client.rotationId),
+    rotationIdHash: client.rotationId === null ? null : digest(client.rotationId),
     device: client.deviceId,
     now: ctx.now.toISOString(),
     revokeAllBefore: new Date(client.revokeAllBefore).toISOString(),
@@ -141,7 +141,7 @@ const decide = preparedSql<Decision>(() => {
     with input as (
       select cast(${sql.placeholder("sessionId")} as text) as session_id,
         cast(${sql.placeholder("presented")} as integer) as presented,
-        cast(${sql.placeholder("given")} as text) as given,
+        cast(${sql.placeholder("rotationIdHash")} as text) as rotation_id_hash,
         cast(${sql.placeholder("device")} as text) as device,
         cast(${sql.placeholder("now")} as timestamptz) as now,
         cast(${sql.placeholder("revokeAllBefore")} as timestamptz) as redis_revoke_all_before
@@ -162,11 +162,11 @@ const decide = preparedSql<Decision>(() => {
         when presented = refresh_counter then 'rotated'
         when presented > refresh_counter then 'ahead'
         when presented < refresh_counter - 1 then 'reused'
-        when given = rotation_hash or given = any(concurrent_hashes) then 'repeated'
-        when given is null and rotation_hash is null and rotated_at >= now - ${repetitionWindow}
+        when rotation_id_hash = rotation_hash or rotation_id_hash = any(concurrent_hashes) then 'repeated'
+        when rotation_id_hash is null and rotation_hash is null and rotated_at >= now - ${repetitionWindow}
           and (repeated_counter = presented or repeated_at is null
             or repeated_at < now - ${repetitionWindow}) then 'repeated'
-        when given is not null and device = rotated_device
+        when rotation_id_hash is not null and device = rotated_device
           and rotated_at >= now - ${concurrencyWindow} then 'concurrent'
         else 'reused'
       end as outcome
@@ -178,13 +178,13 @@ const decide = preparedSql<Decision>(() => {
     ), changed as (
       update ${sessions} s set
         refresh_counter = case when rotates then presented + 1 else s.refresh_counter end,
-        rotation_hash = case when rotates then given else s.rotation_hash end,
+        rotation_hash = case when rotates then rotation_id_hash else s.rotation_hash end,
         rotated_device = case when rotates then device else s.rotated_device end,
         rotated_at = case when rotates then now else s.rotated_at end,
         last_seen_at = case when rotates then now else s.last_seen_at end,
         idle_expires_at = case when rotates then now + idle else s.idle_expires_at end,
         concurrent_hashes = case when rotates then null
-          when outcome = 'concurrent' then array_append(s.concurrent_hashes, given)
+          when outcome = 'concurrent' then array_append(s.concurrent_hashes, rotation_id_hash)
           else s.concurrent_hashes end,
         repeated_at = case when outcome = 'repeated' then now else s.repeated_at end,
         repeated_counter = case when outcome = 'repeated' then presented
@@ -193,7 +193,7 @@ const decide = preparedSql<Decision>(() => {
         revoked_reason = case when outcome = 'reused' then 'token_reuse' end
       from decided d
       where s.id = d.id
-        and (rotates or outcome in ('concurrent', 'reused') or outcome = 'repeated' and given is null)
+        and (rotates or outcome in ('concurrent', 'reused') or outcome = 'repeated' and rotation_id_hash is null)
       returning s.id, s.user_id, s.refresh_counter, s.idle_expires_at, d.outcome, d.now
     ), noticed as (
       ${notice}

@@ -19,7 +19,7 @@ export interface NewSession {
   authMethods: string[];
 }
 
-/** A new session beyond this revokes the oldest. */
+/** A new session over this limit revokes the oldest. */
 export const sessionsMax = 10;
 
 /** 128 random bits in base64url: 22 characters. */
@@ -66,8 +66,8 @@ export function insertSession(
   withParts: SQL[] = [],
 ) {
   const columns = Object.entries(getTableColumns(sessions)).map(([name, column]) => {
-    const given = sql.param((row as Record<string, unknown>)[name] ?? null, column);
-    const cast = sql`cast(${given} as ${sql.raw(column.getSQLType())})`;
+    const value = sql.param((row as Record<string, unknown>)[name] ?? null, column);
+    const cast = sql`cast(${value} as ${sql.raw(column.getSQLType())})`;
     return { name: sql.identifier(column.name), value: name === "userId" ? sql`account.id` : cast };
   });
   const names = columns.map(({ name }) => sql`${name}`);
@@ -92,7 +92,7 @@ export function insertSession(
 }
 
 export function revokeExcessSessions(ctx: Context, userId: string) {
-  const beyond = ctx.db
+  const excessSessions = ctx.db
     .select({ id: sessions.id })
     .from(sessions)
     .where(and(eq(sessions.userId, userId), isLive(ctx)))
@@ -101,7 +101,7 @@ export function revokeExcessSessions(ctx: Context, userId: string) {
   return ctx.db
     .update(sessions)
     .set({ revokedAt: ctx.now, revokedReason: "too_many_sessions" satisfies RevocationReason })
-    .where(and(inArray(sessions.id, beyond), isNull(sessions.revokedAt)))
+    .where(and(inArray(sessions.id, excessSessions), isNull(sessions.revokedAt)))
     .returning({ id: sessions.id });
 }
 

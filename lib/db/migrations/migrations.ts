@@ -63,11 +63,11 @@ export async function migrateDown(
     throw new MigrationError(`${last.name} is from a newer release, which must undo it`);
   }
   if (!migration.down) {
-    throw new MigrationError(`${migration.name}.down.sql is missing: nothing was undone`);
+    throw new MigrationError(`${migration.name}.down.sql is missing: nothing was changed`);
   }
   if (migration.down.statements.length === 0) {
     throw new MigrationError(
-      `${migration.name}.down.sql contains no statement: nothing was undone`,
+      `${migration.name}.down.sql contains no statement: nothing was changed`,
     );
   }
   await prepareRecord(sql);
@@ -112,7 +112,7 @@ async function run(sql: Sql, name: string, script: MigrationScript, step: Step):
   } catch (error) {
     if (!hasCode(error)) throw error;
     if (await step.isDone()) return false;
-    const extent = script.inTransaction ? ", and nothing of it was done" : "";
+    const extent = script.inTransaction ? " and was rolled back" : "";
     throw new MigrationError(`${name} failed${extent}: ${error.message}`, { cause: error });
   }
 }

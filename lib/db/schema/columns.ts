@@ -3,7 +3,7 @@ import { customType } from "drizzle-orm/pg-core";
 /** Selected as seconds since the epoch, see `withFixedForms`. */
 export const at = customType<{ data: Date; driverData: string | number }>({
   dataType: () => "timestamp with time zone",
-  toDriver: (moment) => moment.toISOString(),
+  toDriver: (date) => date.toISOString(),
   fromDriver: (value) =>
     isNumber.test(String(value)) ? fromEpoch(Number(value)) : new Date(value),
 });

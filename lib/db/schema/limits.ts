@@ -18,7 +18,7 @@ export const loginDelays = pgTable(
     failures: integer("failures").notNull(),
     delayedUntilMs: bigint("delayed_until_ms", { mode: "number" }).notNull(),
     expiresAtMs: bigint("expires_at_ms", { mode: "number" }).notNull(),
-    /** Tells an attempt whether it was the one that was allowed. */
+    /** The id of the attempt that was allowed last. */
     lastReservation: uuid("last_reservation").notNull(),
     passIp: text("pass_ip"),
     passDevice: text("pass_device"),

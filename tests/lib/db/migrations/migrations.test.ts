@@ -167,7 +167,7 @@ describe.each(stores)("migrations over $name", ({ serve }) => {
     expect(await migrate("up")).toEqual({
       code: 1,
       out: [`Applied ${first}`],
-      errors: [`${second} failed, and nothing of it was done: division by zero`],
+      errors: [`${second} failed and was rolled back: division by zero`],
     });
     expect(await columns()).toEqual(["id"]);
     expect(await recorded()).toEqual([first]);
@@ -192,7 +192,7 @@ describe.each(stores)("migrations over $name", ({ serve }) => {
     await rm(join(directory, `${second}.down.sql`));
     expect(await migrate("down")).toMatchObject({
       code: 1,
-      errors: [`${second}.down.sql is missing: nothing was undone`],
+      errors: [`${second}.down.sql is missing: nothing was changed`],
     });
     expect(await recorded()).toEqual([first, second]);
   });
@@ -300,7 +300,7 @@ describe("migration files", () => {
   );
 
   it.each([
-    ["0001_own.sql", "BEGIN;\n--> statement-breakpoint\nSELECT 1;", /begins a transaction/],
+    ["0001_own.sql", "BEGIN;\n--> statement-breakpoint\nSELECT 1;", /begin or end a transaction/],
     ["0001_two.sql", "-- no transaction\nA;\n--> statement-breakpoint\nB;", /exactly one/],
     ["0001_once.sql", "-- no transaction\nCREATE INDEX CONCURRENTLY i ON t (a);", /repeatable/],
     ["words.sql", "SELECT 1;", /is not named like/],
