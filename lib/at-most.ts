@@ -1,14 +1,14 @@
-/** A budget that is full again each minute: the function says whether there is some left, and takes it. */
+/** Returns a function that is true for the first `max` calls of each minute. */
 export function atMostPerMinute(max: number): () => boolean {
   let endsAtMs = 0;
-  let taken = 0;
+  let used = 0;
   return () => {
     const nowMs = performance.now();
     if (nowMs >= endsAtMs) {
       endsAtMs = nowMs + 60_000;
-      taken = 0;
+      used = 0;
     }
-    taken += 1;
-    return taken <= max;
+    used += 1;
+    return used <= max;
   };
 }

@@ -1,10 +1,8 @@
-/** How long the body of a request may take, and how much memory unfinished ones may hold. */
 export interface BodyLimits {
-  /** Without a byte. */
+  /** The longest pause between two chunks. */
   silenceMsMax: number;
-  /** In all. */
+  /** For the whole body. */
   arrivalMsMax: number;
-  /** In this process. */
   unfinishedBytesMax: number;
 }
 

@@ -1,8 +1,4 @@
-/**
- * The URL of a PostgreSQL database, in the forms that libpq takes: with a host, with the folder of a Unix
- * socket as `?host=/folder` or as an escaped host, and with a user and no host, which `new URL` refuses.
- * Throws without showing the text, for it holds a password.
- */
+/** Accepts the forms of libpq (Unix sockets, no host). The error never contains the URL with its password. */
 export function parseDatabaseUrl(text: string): URL {
   const complete = text.replace(/^(\w+:\/\/[^/?#]*@)(?=[/?#]|$)/, "$1localhost");
   if (!/^postgres(ql)?:\/\//.test(text) || !URL.canParse(complete)) {
@@ -19,25 +15,23 @@ export function isDatabaseUrl(text: string): boolean {
   }
 }
 
-/** The host, or the folder of the Unix socket. */
 export function hostOf(text: string): string {
   const { hostname, searchParams } = parseDatabaseUrl(text);
   return searchParams.get("host") ?? (decodeURIComponent(hostname) || "localhost");
 }
 
-/** The same with the port, where one is named; never the credentials. */
+/** Host and port, never the credentials. */
 export function placeOf(text: string): string {
   const { port, searchParams } = parseDatabaseUrl(text);
-  const named = searchParams.get("port") ?? port;
-  return named ? `${hostOf(text)}:${named}` : hostOf(text);
+  const portNumber = searchParams.get("port") ?? port;
+  return portNumber ? `${hostOf(text)}:${portNumber}` : hostOf(text);
 }
 
-/** True when it names Neon, which speaks its protocol over HTTPS itself. */
 export function isNeon(text: string): boolean {
   return parseDatabaseUrl(text).hostname.endsWith(".neon.tech");
 }
 
-/** True when Neon's driver can send to it; of one that it cannot use, its error shows the password. */
+/** False for URLs that Neon's driver rejects with an error that contains the password. */
 export function isSentOverHttps(text: string): boolean {
   const { username, pathname, searchParams } = parseDatabaseUrl(text);
   const asHttp = text.replace(/^postgres(ql)?:/, "http:");

@@ -15,7 +15,7 @@ export const logLevels = [
 ] as const;
 export type LogLevel = (typeof logLevels)[number];
 
-/** A setting that cannot work. The message names the variable and never shows its value. */
+/** The message names the variable and never contains its value. */
 export class EnvironmentError extends Error {
   override readonly name = "EnvironmentError";
 }
@@ -42,13 +42,14 @@ const positive = (fallback: number) => z.coerce.number().int().positive().defaul
 const share = (fallback: number) => z.coerce.number().min(0).max(1).default(fallback);
 const text = z.string().trim().min(1).optional();
 const httpUrl = z.url({ protocol: /^https?$/ });
-const origin = z.string().refine(isOrigin, "one exact origin: scheme, host and port alone");
+const origin = z.string().refine(isOrigin, "must be one exact origin (scheme, host and port)");
+const bearerRule = "must be 1 to 4096 letters, digits and - . _ ~ + / =";
 const host = z
   .string()
   .toLowerCase()
-  .regex(/^[\w-]+(\.[\w-]+)*$/, "a host name alone");
+  .regex(/^[\w-]+(\.[\w-]+)*$/, "must be a host name");
 
-/** Every variable that the code knows; `.env.example` explains each, and a test compares the two. */
+/** `.env.example` explains each variable; a test compares the two. */
 export const variables = z.object({
   NODE_ENV: z.enum(["development", "test", "production"]).default("development"),
   PORT: z.coerce.number().int().min(0).max(65_535).default(8080),
@@ -73,27 +74,28 @@ export const variables = z.object({
   ACCESS_TOKEN_TTL_SECONDS: positive(900),
   CORS_ORIGIN: list.pipe(z.array(origin)),
   ALLOWED_HOSTS: list.pipe(z.array(host)),
-  TRUSTED_PROXIES: list.pipe(z.array(z.string().refine(isCidr, "a CIDR or an address"))),
+  TRUSTED_PROXIES: list.pipe(
+    z.array(z.string().refine(isCidr, "must be a CIDR block or an IP address")),
+  ),
   MIN_APP_VERSION: z
     .string()
     .regex(/^\d+(\.\d+){0,2}$/)
     .optional(),
   RATE_LIMIT_WINDOW_MS: positive(60_000),
   RATE_LIMIT_MAX_REQUESTS: positive(100),
-  RATE_LIMIT_TRUSTED_IPS: list.pipe(z.array(z.string().refine(isCidr, "a CIDR or an address"))),
+  RATE_LIMIT_TRUSTED_IPS: list.pipe(
+    z.array(z.string().refine(isCidr, "must be a CIDR block or an IP address")),
+  ),
   RESEND_API_KEY: secret,
   RESEND_API_URL: httpUrl.default("https://api.resend.com"),
   MAIL_FROM: z.string().default("Linguamate <no-reply@linguamate.com>"),
   MAIL_WEBHOOK_SECRET: secret.refine(
     isWebhookSecret,
-    "whsec_ and base64, as the provider shows it; no other can be signed with",
+    "must be whsec_ followed by base64, as the provider shows it",
   ),
-  CRON_SECRET: secret.refine(
-    isBearer,
-    "letters, digits and - . _ ~ + / = alone; no other can be sent as a bearer",
-  ),
-  METRICS_TOKEN: secret.refine(isBearer, "letters, digits and - . _ ~ + / = alone"),
-  OPS_TOKEN: secret.refine(isBearer, "letters, digits and - . _ ~ + / = alone"),
+  CRON_SECRET: secret.refine(isBearer, bearerRule),
+  METRICS_TOKEN: secret.refine(isBearer, bearerRule),
+  OPS_TOKEN: secret.refine(isBearer, bearerRule),
   ACCESS_LOG_RETENTION_DAYS: positive(365),
   AUDIT_RETENTION_DAYS: positive(90),
   TELEMETRY_STREAM_BYTES_MAX: positive(32 * 1024 * 1024),
@@ -109,15 +111,18 @@ export const variables = z.object({
   TOOLKIT_API_KEY: secret,
   EXPO_PUBLIC_TOOLKIT_URL: httpUrl.default("https://toolkit.rork.com"),
   SENTRY_DSN: httpUrl
-    .regex(/^https?:\/\/\w+@[\w.:-]+\/(.+\/)?\d+$/, "https://KEY@HOST/PROJECT, as Sentry shows it")
+    .regex(
+      /^https?:\/\/\w+@[\w.:-]+\/(.+\/)?\d+$/,
+      "must be https://KEY@HOST/PROJECT, as Sentry shows it",
+    )
     .optional(),
   SENTRY_TRACES_SAMPLE_RATE: share(0.2),
   SENTRY_PROFILES_SAMPLE_RATE: share(0.1),
-  DATABASE_URL: z.string().trim().refine(isDatabaseUrl, "a postgresql:// URL").optional(),
+  DATABASE_URL: z.string().trim().refine(isDatabaseUrl, "must be a postgresql:// URL").optional(),
   REDIS_URL: z
     .url({ protocol: /^rediss?$/ })
-    .refine(isDecodable, "% is the begin of an encoded character, as %25")
-    .refine(hasDatabaseNumber, "after the host stands the number of a database, as /0, or nothing")
+    .refine(isDecodable, "must write % as %25")
+    .refine(hasDatabaseNumber, "must have no path except a database number, such as /0")
     .optional(),
   UPSTASH_REDIS_REST_URL: httpUrl.optional(),
   UPSTASH_REDIS_REST_TOKEN: secret,
@@ -133,19 +138,18 @@ export const variables = z.object({
 
 export type Env = Readonly<ReturnType<typeof readEnv>>;
 
-/**
- * Read the whole environment once, or throw an `EnvironmentError` that names what is wrong.
- * Empty values count as absent. `warnings` are for the log at start-up.
- */
+/** Empty values count as unset. Throws `EnvironmentError`; `warnings` are logged at start-up. */
 export function readEnv(source: Record<string, string | undefined>) {
-  const given = Object.fromEntries(Object.entries(source).filter(([, value]) => value?.trim()));
-  const parsed = variables.safeParse(given);
+  const nonEmpty = Object.fromEntries(Object.entries(source).filter(([, value]) => value?.trim()));
+  const parsed = variables.safeParse(nonEmpty);
   if (!parsed.success) {
     const problems = parsed.error.issues.map(
       (issue) => `${String(issue.path[0])}: ${issue.message}`,
     );
-    const told = `The environment is not valid. ${problems.join("; ")}`;
-    throw new EnvironmentError(given.JWT_SECRET ? told : `JWT_SECRET is required; ${told}`);
+    const message = `Invalid environment: ${problems.join("; ")}`;
+    throw new EnvironmentError(
+      nonEmpty.JWT_SECRET ? message : `JWT_SECRET is required; ${message}`,
+    );
   }
   const value = parsed.data;
   const production = value.NODE_ENV === "production";
@@ -154,61 +158,60 @@ export function readEnv(source: Record<string, string | undefined>) {
   if (!value.JWT_SECRET) throw new EnvironmentError("JWT_SECRET is required");
   const weakness = secretWeakness(value.JWT_SECRET);
   if (weakness && production) throw new EnvironmentError(`JWT_SECRET ${weakness}`);
-  if (weakness) warnings.push(`JWT_SECRET ${weakness}; production refuses it.`);
+  if (weakness) warnings.push(`JWT_SECRET ${weakness}: not allowed in production.`);
   for (const name of ["DATA_KEY", "OPS_TOKEN", "METRICS_TOKEN", "CRON_SECRET"] as const) {
-    const given = value[name];
-    // As long as Vercel advises for the one that it sends, which may have been set by that advice.
-    const weak = given && secretWeakness(given, name === "CRON_SECRET" ? 16 : 32);
+    const secret = value[name];
+    // The length that Vercel recommends for CRON_SECRET.
+    const weak = secret && secretWeakness(secret, name === "CRON_SECRET" ? 16 : 32);
     if (weak && production) throw new EnvironmentError(`${name} ${weak}`);
   }
   for (const name of ["JWT_SECRET_PREVIOUS", "DATA_KEY_PREVIOUS"] as const) {
-    // What only verifies opens as much as what signs.
+    // A secret that only verifies is as sensitive as one that signs.
     const [weak] = value[name]
       .map((one) => secretWeakness(one))
       .filter((found) => found !== undefined);
-    if (weak && production) throw new EnvironmentError(`${name} holds one that ${weak}`);
-    if (weak) warnings.push(`${name} holds one that ${weak}; production refuses it.`);
+    if (weak && production) throw new EnvironmentError(`${name} contains a secret that ${weak}`);
+    if (weak) warnings.push(`${name} contains a secret that ${weak}: not allowed in production.`);
   }
   if (!value.DATA_KEY && value.DATA_KEY_PREVIOUS.length > 0) {
-    throw new EnvironmentError("DATA_KEY is required: DATA_KEY_PREVIOUS is set");
+    throw new EnvironmentError("DATA_KEY is required when DATA_KEY_PREVIOUS is set");
   }
   if (!value.DATA_KEY && production) {
     warnings.push(
-      "DATA_KEY is not set: what is encrypted at rest hangs on JWT_SECRET and is lost when it changes.",
+      "DATA_KEY is not set: data encrypted at rest depends on JWT_SECRET and is lost when it changes.",
     );
   }
   if (!value.RESEND_API_KEY && production) {
-    warnings.push("RESEND_API_KEY is not set: no mail is sent, it waits until it expires.");
+    warnings.push("RESEND_API_KEY is not set: mail is queued but never sent.");
   }
   if (!value.CRON_SECRET && production) {
-    warnings.push("CRON_SECRET is not set: the cron routes refuse everybody.");
+    warnings.push("CRON_SECRET is not set: cron routes reject every request.");
   }
   if (value.LOG_SIGNING_KEY !== value.EXPO_PUBLIC_LOG_SIGNING_KEY) {
     warnings.push(
-      "EXPO_PUBLIC_LOG_SIGNING_KEY differs from LOG_SIGNING_KEY: the app's log batches will be refused.",
+      "EXPO_PUBLIC_LOG_SIGNING_KEY differs from LOG_SIGNING_KEY: log batches from the app will be rejected.",
     );
   }
-  const stated = value.LOG_LEVEL === "SILENT" ? "SECURITY" : value.LOG_LEVEL;
-  const tooVerbose = production && (stated === "TRACE" || stated === "DEBUG");
-  if (tooVerbose) warnings.push(`LOG_LEVEL ${stated} is raised to INFO in production.`);
+  const level = value.LOG_LEVEL === "SILENT" ? "SECURITY" : value.LOG_LEVEL;
+  const tooVerbose = production && (level === "TRACE" || level === "DEBUG");
+  if (tooVerbose) warnings.push(`LOG_LEVEL ${level} is raised to INFO in production.`);
 
   return {
     name: value.NODE_ENV,
     production,
     port: value.PORT,
     release: { sha: value.VERCEL_GIT_COMMIT_SHA ?? value.GIT_COMMIT_SHA ?? "development" },
-    log: { level: tooVerbose ? ("INFO" as const) : stated },
+    log: { level: tooVerbose ? ("INFO" as const) : level },
     jwt: {
       secret: value.JWT_SECRET,
-      /** Secrets that only verify: tokens made under them stay good. */
+      /** Verify tokens only, never sign. */
       previousSecrets: value.JWT_SECRET_PREVIOUS,
       accessTtlSeconds: value.ACCESS_TOKEN_TTL_SECONDS,
-      /** Tokens of one deployment environment mean nothing in another. */
+      /** A token of one deployment environment is invalid in another. */
       environment: value.VERCEL_ENV ?? value.NODE_ENV,
     },
     /**
-     * What must outlive a change of JWT_SECRET hangs on the first of these; the others only recognise
-     * what was made before DATA_KEY was set or changed.
+     * The first encrypts and signs what must survive a change of JWT_SECRET; the others decrypt and verify.
      */
     dataKeys: [
       ...(value.DATA_KEY ? [value.DATA_KEY] : []),
@@ -277,7 +280,6 @@ export function readEnv(source: Record<string, string | undefined>) {
 const slot = Symbol.for("linguamate.env");
 const shared = globalThis as { [slot]?: Env };
 
-/** The process's environment, read at first use and shared by every function in the process. */
 export function env(): Env {
   shared[slot] ??= readEnv(process.env);
   return shared[slot];
@@ -286,17 +288,18 @@ export function env(): Env {
 function upstash(restUrl: string | undefined, token: string | undefined) {
   if (restUrl && token) return { url: restUrl, token };
   if (!restUrl && !token) return undefined;
-  const missing = restUrl ? "UPSTASH_REDIS_REST_TOKEN" : "UPSTASH_REDIS_REST_URL";
-  throw new EnvironmentError(`${missing} is required: the other half of the pair is set`);
+  const names = ["UPSTASH_REDIS_REST_URL", "UPSTASH_REDIS_REST_TOKEN"] as const;
+  const [present, missing] = restUrl ? names : names.toReversed();
+  throw new EnvironmentError(`${missing} is required when ${present} is set`);
 }
 
 function secretWeakness(value: string, bytesMin = 32): string | undefined {
   if (Buffer.byteLength(value) < bytesMin) return `is shorter than ${bytesMin} bytes`;
-  if (/change.?me|your.?secret|example|placeholder|^<.*>$/i.test(value)) return "is an example";
+  if (/change.?me|your.?secret|example|placeholder|^<.*>$/i.test(value))
+    return "is an example value";
   return undefined;
 }
 
-/** The user name and the password are percent-encoded. */
 function isDecodable(url: string): boolean {
   try {
     decodeURIComponent(url);
@@ -306,17 +309,17 @@ function isDecodable(url: string): boolean {
   }
 }
 
-/** A path that is no number would be read as database 0. */
+/** Redis clients read a path that is not a number as database 0. */
 function hasDatabaseNumber(url: string): boolean {
   return !URL.canParse(url) || /^(\/\d*)?$/.test(new URL(url).pathname);
 }
 
-/** As browsers write it, for it is compared as text: lower-case, no default port, no path. */
+/** Compared as text, so exactly as browsers send it: lower case, no default port, no path. */
 function isOrigin(value: string): boolean {
   return /^https?:[^*]+$/.test(value) && URL.canParse(value) && new URL(value).origin === value;
 }
 
-/** RFC 6750's b64token, and no longer than one is read. */
+/** The b64token of RFC 6750. */
 function isBearer(value: string | undefined): boolean {
   return value === undefined || /^[\w.~+/=-]{1,4096}$/.test(value);
 }
@@ -326,7 +329,7 @@ function isWebhookSecret(value: string | undefined): boolean {
   return value === undefined || form.test(value);
 }
 
-/** Written in full: `10/8` would be read as 0.0.0.10/8. */
+/** Only complete addresses: `10/8` would mean 0.0.0.10/8. */
 function isCidr(value: string): boolean {
   const [address = ""] = value.split("/");
   return isIP(address) !== 0 && (address === value || ipaddr.isValidCIDR(value));

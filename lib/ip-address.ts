@@ -3,23 +3,20 @@ import ipaddr from "ipaddr.js";
 
 type Parsed = ipaddr.IPv4 | ipaddr.IPv6;
 
-/** Tells whether an address (in its canonical form) lies in a network. */
+/** `address` must be canonical. */
 export type NetworkTest = (address: string) => boolean;
 
-/** The one way an address is written: IPv4-mapped IPv6 as IPv4. Undefined for what is no address. */
+/** IPv4-mapped IPv6 becomes IPv4. Undefined for an invalid address. */
 export function canonicalAddress(text: string): string | undefined {
   const mapped = text.startsWith("::ffff:") ? text.slice("::ffff:".length) : text;
   if (isIPv4(mapped)) return mapped;
   if (isIP(text) === 0) return undefined;
-  // A zone names an interface of one machine: nothing of the caller's.
+  // The zone names a network interface, not an address.
   const [address = ""] = text.split("%");
   return ipaddr.process(address).toString();
 }
 
-/**
- * A CIDR block or a single address, as its base and its length; IPv4-mapped IPv6 as IPv4. Throws for what
- * is neither.
- */
+/** A CIDR block or a single address; IPv4-mapped IPv6 becomes IPv4. Throws for anything else. */
 export function parseNetwork(text: string): [base: Parsed, bits: number] {
   if (!text.includes("/")) {
     const address = ipaddr.process(text);
@@ -30,20 +27,18 @@ export function parseNetwork(text: string): [base: Parsed, bits: number] {
   return isMapped ? [base.toIPv4Address(), bits - 96] : [base, bits];
 }
 
-/** What an address is limited by: IPv4 by itself, IPv6 by its /64, which one customer owns whole. */
+/** The rate-limit key of an address: an IPv4 address, or the /64 of IPv6, which one customer has. */
 export function limitedAddress(address: string | undefined): string {
   if (address === undefined) return "unknown";
   return isIPv4(address) ? address : network(address, 24, 64);
 }
 
-/** The part of an address that may be kept: /24 of IPv4, /48 of IPv6. */
+/** The part that may be stored: /24 of IPv4, /48 of IPv6. */
 export function addressPrefix(address: string | undefined): string | null {
   return address === undefined ? null : network(address, 24, 48);
 }
 
-/**
- * Make the test for a list of CIDR blocks and single addresses. Throws for an entry that is neither.
- */
+/** Throws for an entry that is neither a CIDR block nor an address. */
 export function inNetworks(entries: readonly string[]): NetworkTest {
   const networks = entries.map(parseNetwork);
   if (networks.length === 0) return () => false;

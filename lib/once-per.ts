@@ -1,14 +1,11 @@
-/**
- * Remember what was made from an object (an environment, a platform) for as long as that object lives.
- * A new object, as after a reload, gets its own.
- */
+/** Memoize per object, such as an environment or platform, in a WeakMap. */
 export function oncePer<K extends object, V>(make: (key: K) => V): (key: K) => V {
-  const made = new WeakMap<K, V>();
+  const cache = new WeakMap<K, V>();
   return (key) => {
-    const known = made.get(key);
-    if (known !== undefined) return known;
+    const cached = cache.get(key);
+    if (cached !== undefined) return cached;
     const value = make(key);
-    made.set(key, value);
+    cache.set(key, value);
     return value;
   };
 }

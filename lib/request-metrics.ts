@@ -1,33 +1,29 @@
-/** One call of a service outside, for the metrics: `operation` and `outcome` are words of few values. */
+/** `operation` and `outcome` become metric labels: few distinct values. */
 export interface ExternalCall {
   service: string;
   operation: string;
-  /** `ok`, or why it failed: `status_500`, `timeout`, `network`, `invalid_reply`, `circuit_open`. */
+  /** `ok`, `status_500`, `timeout`, `network`, `invalid_reply` or `circuit_open`. */
   outcome: string;
   durationMs: number;
 }
 
-/** What one policy counted of a request. */
 export interface LimitUse {
   policy: string;
   used: number;
   max: number;
   refused: boolean;
-  /** While Redis does not answer, Postgres or the process by itself decides. */
+  /** Postgres or the process itself (`local`) decides while Redis does not answer. */
   decidedBy: "redis" | "postgres" | "local";
 }
 
-/** What is learnt of a request while it is answered, for the event that it ends in. */
+/** Collected during a request for its telemetry event. */
 export interface RequestMetrics {
-  /** Whose valid token was shown. */
   userId: string | undefined;
-  /** Why a token was refused, in a word. */
   tokenFailure: string | undefined;
   limits: LimitUse[];
   externalCalls: ExternalCall[];
-  /** The security events it caused, by name. */
   securityEvents: string[];
-  /** It ended, blocked or switched off what Redis has not taken yet. */
+  /** A revocation, block or flag change is not yet in Redis. */
   isPendingInRedis: boolean;
 }
 

@@ -1,39 +1,34 @@
 import { createHash, randomBytes } from "node:crypto";
 import { atMostPerMinute } from "./at-most.js";
 
-/** One call of something outside of this process. `op` is Sentry's word for its kind. */
 export interface Span {
   id: string;
   op: "db" | "db.redis" | "http.client";
-  /** What was asked, without any value. */
+  /** Without parameter values. */
   description: string;
   startedAtMs: number;
   endedAtMs: number;
   isOk: boolean;
 }
 
-/** A request as a part of a trace. Its spans are kept only when it is sampled. */
+/** Spans are recorded only when the trace is sampled. */
 export interface Trace {
   traceId: string;
   spanId: string;
   parentSpanId: string | undefined;
   isSampled: boolean;
-  /** Ms since 1970, with fractions; spans count from it by a clock that never jumps. */
+  /** In ms, with fractions; spans are measured from it with a monotonic clock. */
   startedAtMs: number;
   readonly clockAtStart: number;
   spans: Span[];
 }
 
-/** What lasts an hour must not fill the memory with spans. */
+/** Bounds the memory of a long request. */
 const spansMax = 500;
-/** A caller can ask to be sampled; not everybody, all the time. */
-const isCallerBelieved = atMostPerMinute(60);
+/** Callers can ask for sampling, but not without limit. */
+const isForcedSamplingAllowed = atMostPerMinute(60);
 
-/**
- * Begin a request's part of the trace that its `sentry-trace` or `traceparent` names, or a trace of its
- * own. Sampled is what the caller has decided, and else the share `rate` of all trace IDs; a rate of 0
- * samples nothing, whoever asks.
- */
+/** Uses the caller's sampling decision, else the share `rate` of trace IDs; a rate of 0 samples nothing. */
 export function openTrace(headers: Headers, rate: number): Trace {
   const parent = parentOf(headers);
   const traceId = parent?.traceId ?? randomBytes(16).toString("hex");
@@ -41,20 +36,19 @@ export function openTrace(headers: Headers, rate: number): Trace {
     traceId,
     spanId: newSpanId(),
     parentSpanId: parent?.spanId,
-    isSampled: rate > 0 && decide(traceId, parent?.isSampled, rate),
+    isSampled: rate > 0 && decideSampling(traceId, parent?.isSampled, rate),
     startedAtMs: Date.now(),
     clockAtStart: performance.now(),
     spans: [],
   };
 }
 
-/** The same answer for a trace ID in every process. */
+/** Deterministic: the same trace ID gives the same answer in every process. */
 export function isInSample(traceId: string, rate: number): boolean {
   const hash = createHash("sha256").update(traceId).digest().readUInt32BE(0);
   return hash / 2 ** 32 < rate;
 }
 
-/** Do `work` as a span of a trace. Without a sampled trace this is the call alone. */
 export function spanned<T>(
   trace: Trace | undefined,
   op: Span["op"],
@@ -72,10 +66,9 @@ export function spanned<T>(
     isOk: false,
   };
   trace.spans.push(span);
-  return measured(trace, span, work, isOk);
+  return runMeasured(trace, span, work, isOk);
 }
 
-/** What a call carries to a service that goes on with this trace. */
 export function traceHeaders(trace: Trace | undefined): Record<string, string> {
   if (!trace) return {};
   const { traceId, spanId, isSampled } = trace;
@@ -85,12 +78,11 @@ export function traceHeaders(trace: Trace | undefined): Record<string, string> {
   };
 }
 
-/** Now, in ms since 1970, by the trace's clock. */
 export function momentIn({ startedAtMs, clockAtStart }: Trace): number {
   return startedAtMs + performance.now() - clockAtStart;
 }
 
-async function measured<T>(
+async function runMeasured<T>(
   trace: Trace,
   span: Span,
   work: () => Promise<T>,
@@ -108,31 +100,31 @@ async function measured<T>(
 interface Parent {
   traceId: string;
   spanId: string;
-  /** Undefined where the caller leaves it to us. */
+  /** Undefined when the caller has not decided. */
   isSampled: boolean | undefined;
 }
 
-const sentryForm = /^([\da-f]{32})-([\da-f]{16})(?:-([01]))?$/;
-/** Source: w3.org/TR/trace-context. Versions after 00 may add fields, and ff is none. */
-const w3cForm = /^([\da-f]{2})-([\da-f]{32})-([\da-f]{16})-([\da-f]{2})(-.*)?$/;
+const sentryPattern = /^([\da-f]{32})-([\da-f]{16})(?:-([01]))?$/;
+/** Source: w3.org/TR/trace-context. Later versions may add fields; version ff is invalid. */
+const w3cPattern = /^([\da-f]{2})-([\da-f]{32})-([\da-f]{16})-([\da-f]{2})(-.*)?$/;
 
 function parentOf(headers: Headers): Parent | undefined {
-  const sentry = sentryForm.exec(headers.get("sentry-trace") ?? "");
+  const sentry = sentryPattern.exec(headers.get("sentry-trace") ?? "");
   if (sentry) {
     const [, traceId = "", spanId = "", decision] = sentry;
     return { traceId, spanId, isSampled: decision === undefined ? undefined : decision === "1" };
   }
-  const w3c = w3cForm.exec(headers.get("traceparent") ?? "");
+  const w3c = w3cPattern.exec(headers.get("traceparent") ?? "");
   if (!w3c) return undefined;
-  const [, version, traceId = "", spanId = "", flags = "", more] = w3c;
-  const isForm = version === "00" ? more === undefined : version !== "ff";
-  if (!isForm || /^0+$/.test(traceId) || /^0+$/.test(spanId)) return undefined;
+  const [, version, traceId = "", spanId = "", flags = "", rest] = w3c;
+  const isWellFormed = version === "00" ? rest === undefined : version !== "ff";
+  if (!isWellFormed || /^0+$/.test(traceId) || /^0+$/.test(spanId)) return undefined;
   return { traceId, spanId, isSampled: (Number.parseInt(flags, 16) & 1) === 1 };
 }
 
-function decide(traceId: string, asked: boolean | undefined, rate: number): boolean {
-  if (asked === false) return false;
-  return isInSample(traceId, rate) || (asked === true && isCallerBelieved());
+function decideSampling(traceId: string, requested: boolean | undefined, rate: number): boolean {
+  if (requested === false) return false;
+  return isInSample(traceId, rate) || (requested === true && isForcedSamplingAllowed());
 }
 
 function newSpanId(): string {

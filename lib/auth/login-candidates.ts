@@ -6,22 +6,16 @@ import type { UserRow } from "../user/user.js";
 import { isAccountBlocked } from "./account-block.js";
 import { confirmedSecret, type FactorOwner } from "./second-factor/second-factor.js";
 
-/** An account that a login may open. */
 export type LoginAccount = UserRow & FactorOwner & { isBlocked: boolean };
 
-/** The accounts that a password alone opens. */
 export interface Candidates {
-  /** The account that the address is bound to. */
+  /** The account with this verified address. */
   bound: LoginAccount | null;
   /** The claim made on the caller's device. */
   claim: LoginAccount | null;
 }
 
-/**
- * The accounts that a login for this address may open from this device (`undefined`: the login names
- * none): of several claims made on one device the oldest, without a device the newest made without one.
- * `needsCode` when there are claims that only a mailed code opens from here.
- */
+/** `needsCode` when the address has claims that this caller can open only with a mailed code. */
 export async function findCandidates(
   ctx: Context,
   email: string,
@@ -42,7 +36,7 @@ export async function findCandidates(
 }
 
 const device = sql`cast(${sql.placeholder("device")} as text)`;
-/** The age of a claim: its account may be older. Functions of an earlier deployment write none. */
+/** Older releases write no `claimed_at`. */
 export const claimedAt = sql`coalesce(${users.claimedAt}, ${users.createdAt})`;
 
 const candidates = prepared((db) =>
@@ -67,7 +61,6 @@ const candidates = prepared((db) =>
       sql`${claimedAt} desc`,
       users.id,
     )
-    // The bound account, and the first of the claims.
     .limit(2)
     .prepare("login_candidates"),
 );

@@ -10,7 +10,7 @@ import {
   type FactorOwner,
   Otp,
 } from "./second-factor/second-factor.js";
-import { liveness, requireLive } from "./session/live-record.js";
+import { requireLiveStatus, sessionStatusColumns } from "./session/live-record.js";
 import { issueAccessToken } from "./token/access-token.js";
 
 export const Reauthentication = z.strictObject({
@@ -19,16 +19,12 @@ export const Reauthentication = z.strictObject({
 });
 export type Reauthentication = z.infer<typeof Reauthentication>;
 
-/** An access token alone, of the same session. The lifetime is in seconds. */
 export const FreshAccessToken = z.strictObject({ accessToken: z.string(), expiresIn: z.int() });
 export type FreshAccessToken = z.infer<typeof FreshAccessToken>;
 
 /**
- * An access token whose `auth_time` is now, for whoever shows again that the account is theirs: the
- * password, and the second factor where there is one, which also does alone; a guest has nothing to show.
- * Only the token says so: the session, and with it whatever a refresh gives, stays as it was. Throws
- * `invalid_credentials`, `otp_required`, `otp_invalid`, and `session_revoked` or `session_expired` where
- * the record says so, though the key be there still: it would renew itself. Source: OWASP ASVS 5.0, 7.5.1.
+ * Issue an access token with a new `auth_time`; the session does not change. OWASP ASVS 5.0, 7.5.1. Throws
+ * `invalid_credentials`, `otp_required`, `otp_invalid`, `session_revoked`, `session_expired`.
  */
 export async function reauthenticate(
   ctx: Context,
@@ -43,16 +39,16 @@ export async function reauthenticate(
       passwordHash: users.passwordHash,
       sealedSecret: confirmedSecret,
       authMethods: sessions.authMethods,
-      liveness,
+      status: sessionStatusColumns,
     })
     .from(users)
     .innerJoin(sessions, and(eq(sessions.userId, users.id), eq(sessions.id, sessionId)))
     .where(eq(users.id, userId));
   if (!account) throw new AppError("session_revoked");
-  requireLive(ctx, account.liveness);
-  const shown = account.isGuest ? [] : await requireShown(ctx, account, input);
-  // What the session began with, not what the bearer says: its factor may have been removed since.
-  const authMethods = [...new Set([...account.authMethods, ...shown])];
+  requireLiveStatus(ctx, account.status);
+  const provenMethods = account.isGuest ? [] : await verifyCredentials(ctx, account, input);
+  // From the session's row, not the token: the factor may have been removed since.
+  const authMethods = [...new Set([...account.authMethods, ...provenMethods])];
   const token = {
     userId,
     sessionId,
@@ -66,23 +62,23 @@ export async function reauthenticate(
   };
 }
 
-async function requireShown(
+async function verifyCredentials(
   ctx: Context,
   account: FactorOwner & { passwordHash: string | null },
   { password, otp }: Reauthentication,
 ): Promise<string[]> {
   if (password === undefined && otp === undefined) {
-    const field = { pointer: "", code: "required", message: "Send the password or a code." };
+    const field = { pointer: "", code: "required", message: "Send password or otp." };
     throw new AppError("validation_failed", { fields: [field] });
   }
-  const shown: string[] = [];
+  const provenMethods: string[] = [];
   if (password !== undefined) {
     const matches = await passwordMatches(account.passwordHash, password);
     if (!matches) throw new AppError("invalid_credentials");
-    shown.push("pwd");
-    if (account.sealedSecret === null) return shown;
+    provenMethods.push("pwd");
+    if (account.sealedSecret === null) return provenMethods;
   }
   if (otp === undefined) throw new AppError("otp_required");
   await consumeOtp(ctx, account, otp);
-  return [...shown, "otp"];
+  return [...provenMethods, "otp"];
 }

@@ -12,15 +12,15 @@ import { LanguageTag, TimeZone } from "../user/language-tag.js";
 import { secondsUntilMove, zoneToStore } from "../user/time-zone.js";
 import type { UserRow } from "../user/user.js";
 import { issueCode } from "./email/mail-code.js";
-import { findShownGuest, type ShownBearer } from "./guest/shown-guest.js";
+import { findBearerGuest, type PresentedBearer } from "./guest/shown-guest.js";
 import { hashPassword, passwordRefusal } from "./password/password.js";
 import { Device } from "./session/device.js";
 import { revokeSessions, type SessionRow } from "./session/session.js";
 import {
-  beginSession,
   byPassword,
+  createSession,
   finishSignIn,
-  newSession,
+  newSessionRow,
   type SignInClient,
 } from "./session/sign-in.js";
 import type { TokenPair } from "./token/token-pair.js";
@@ -38,37 +38,36 @@ export const Registration = z.strictObject({
 export type Registration = z.infer<typeof Registration>;
 
 interface RegisteringClient extends SignInClient {
-  /** False keeps the mail from being sent. */
   mayMailUnproven: boolean;
 }
 
 /**
- * Make an account and sign it in. The address is only claimed, so the answer is the same whether or not
- * somebody has it already, and nothing of theirs changes. With a guest's bearer it is that account which
- * gets the address, and its other sessions end; its time zone moves by the rule of `PATCH /api/user`, and
- * stays where that would refuse. Not idempotent: each call is one account, but a guest is
- * upgraded once: `session_revoked` afterwards. Throws `validation_failed` for an address or a password
- * that is not acceptable, `token_expired` for a guest who needs a refresh.
+ * The address is only claimed (docs/decisions/006). A guest with a bearer token is upgraded. Not idempotent.
+ * Throws `validation_failed`, `token_expired`, and `session_revoked` when the guest was upgraded before.
  */
 export async function register(
   ctx: Context,
   input: Registration,
   client: RegisteringClient,
-  bearer: ShownBearer,
+  bearer: PresentedBearer,
 ): Promise<TokenPair> {
   const email = canonicalEmail(input.email);
   if (email === null) {
-    const field = { pointer: "/email", code: "email_invalid", message: "Not an e-mail address." };
+    const field = {
+      pointer: "/email",
+      code: "email_invalid",
+      message: "Must be an e-mail address.",
+    };
     throw new AppError("validation_failed", { fields: [field] });
   }
   const refusal = passwordRefusal(input.password, email);
   if (refusal) throw new AppError("validation_failed", { fields: [refusal] });
-  const guest = await findShownGuest(ctx, bearer);
-  // A repetition: another account would hide the one that the guest has become.
+  const guest = await findBearerGuest(ctx, bearer);
+  // A retry: a second account would hide the upgraded guest.
   if (guest === "upgraded") throw new AppError("session_revoked");
 
   const id = guest?.id ?? randomUUID();
-  const row = newSession(ctx, { id, isGuest: false }, input.device, client, byPassword);
+  const row = newSessionRow(ctx, { id, isGuest: false }, input.device, client, byPassword);
   const account = {
     claimedEmail: email,
     claimDevice: input.device?.id ?? null,
@@ -84,10 +83,10 @@ export async function register(
   if (guest) {
     const timeZone = input.timeZone ?? guest.timeZone;
     return upgrade(ctx, guest, account, timeZone, row, client).catch(async (error) => {
-      // Another registration of this guest came first.
-      const isOvertaken =
-        error instanceof AppError && (await findShownGuest(ctx, bearer)) === "upgraded";
-      throw isOvertaken ? new AppError("session_revoked") : error;
+      // A concurrent registration upgraded this guest first.
+      const isUpgradedNow =
+        error instanceof AppError && (await findBearerGuest(ctx, bearer)) === "upgraded";
+      throw isUpgradedNow ? new AppError("session_revoked") : error;
     });
   }
   const { timeZone = "UTC" } = input;
@@ -116,7 +115,7 @@ async function create(
   return finishSignIn(ctx, user, row, client);
 }
 
-/** Decided by the lock on the guest that its new session takes: of several at once, one upgrades it. */
+/** The row lock that the new session takes serialises concurrent upgrades. */
 async function upgrade(
   ctx: Context,
   guest: UserRow,
@@ -128,7 +127,7 @@ async function upgrade(
   const mailId = newMailId();
   const moves = timeZone !== guest.timeZone && secondsUntilMove(ctx, guest.timeZoneChangedAt) <= 0;
   const user = { ...guest, ...account, ...(moves && { timeZone }) };
-  const pair = await beginSession(ctx, user, row, client, {
+  const pair = await createSession(ctx, user, row, client, {
     unchanged: sql`${users.isGuest} and ${users.mergedInto} is null
       and ${eq(users.timeZone, guest.timeZone)}`,
     alongside: [
@@ -144,10 +143,7 @@ async function upgrade(
   return pair;
 }
 
-/**
- * The code that binds the claim. Whoever the address is bound to is told instead, with a code that
- * matches nothing: the statement decides, so that both cost the same.
- */
+/** The owner of a taken address gets a mail with a code that never matches; SQL decides, at the same cost. */
 function issueVerification(
   ctx: Context,
   userId: string,

@@ -11,7 +11,7 @@ import { isAccountBlocked } from "./account-block.js";
 import {
   addressSubject,
   addressSubjects,
-  consumed,
+  consumeCode,
   issueCode,
   requireCode,
 } from "./email/mail-code.js";
@@ -19,19 +19,16 @@ import { claimedAt } from "./login-candidates.js";
 import { passwordMatches } from "./password/password.js";
 import type { SignInWrite } from "./session/sign-in.js";
 
-const comparedMax = 5;
+const claimsComparedMax = 5;
 
-/**
- * After the reply to a login that failed, mail a code that proves the address, where a claim needs one
- * from here (`send`). Every failed login writes the same.
- */
+/** Every failed login writes the same rows; `send` is true when a claim needs a code. */
 export function mailSignInCode(ctx: Context, email: string, { send }: { send: boolean }): void {
   const mailId = newMailId();
   ctx.after(async () => {
     await issueCode(ctx, {
       purpose: "sign_in",
       subject: addressSubject(ctx.env, email),
-      // Any of the claims: the code proves the address, the password then chooses among them.
+      // Any claim: the code proves the address, the password selects the account.
       userId: sql`(select id from ${users}
         where cast(${send} as boolean) and claimed_email = ${email} and email is null
         order by ${claimedAt}, id limit 1)`,
@@ -44,10 +41,6 @@ export function mailSignInCode(ctx: Context, email: string, { send }: { send: bo
   });
 }
 
-/**
- * The account that a mailed code and the password lead to, among those that claim the address: the one
- * with the most points, then the oldest. Null when either is wrong.
- */
 export async function findClaimByCode(
   ctx: Context,
   email: string,
@@ -55,13 +48,13 @@ export async function findClaimByCode(
 ): Promise<{ user: Claimant; codeId: string } | null> {
   const codeId = await findCode(ctx, email, otp);
   if (codeId === null) return null;
-  for (const user of await claimsOf(ctx, email)) {
+  for (const user of await listClaims(ctx, email)) {
     if (await passwordMatches(user.passwordHash, password)) return { user, codeId };
   }
   return null;
 }
 
-/** What binds the address to the account as its session begins: the code is consumed by one of several. */
+/** Of concurrent calls with one code, one consumes it and verifies the address. */
 export function bindByCode(
   ctx: Context,
   user: UserRow,
@@ -73,7 +66,7 @@ export function bindByCode(
     .set({ email, claimedEmail: null, claimDevice: null, updatedAt: ctx.now })
     .where(eq(users.id, user.id));
   return {
-    withParts: [consumed(codeId)],
+    withParts: [consumeCode(codeId)],
     unchanged: sql`exists (select 1 from consumed) and ${isNull(users.email)}
       and ${eq(users.claimedEmail, email)}`,
     alongside: [
@@ -98,7 +91,7 @@ async function findCode(ctx: Context, email: string, typed: string): Promise<str
 
 type Claimant = UserRow & { isBlocked: boolean };
 
-function claimsOf(ctx: Context, email: string): Promise<Claimant[]> {
+function listClaims(ctx: Context, email: string): Promise<Claimant[]> {
   const points = sql`(select coalesce(sum(points), 0) from ${xpEntries}
     where user_id = ${users.id})`;
   return ctx.db
@@ -109,5 +102,5 @@ function claimsOf(ctx: Context, email: string): Promise<Claimant[]> {
         and not exists (select 1 from ${users} bound where bound.email = ${email})`,
     )
     .orderBy(sql`${points} desc`, claimedAt, users.id)
-    .limit(comparedMax);
+    .limit(claimsComparedMax);
 }

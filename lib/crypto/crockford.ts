@@ -1,7 +1,6 @@
-/** Crockford's base 32: no I, L, O or U, which are taken for others when they are typed. */
+/** Base 32 without I, L, O and U, which are easily misread. */
 const alphabet = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
-/** Bytes in Crockford's base 32, five bits a character; their number must be a multiple of five. */
 export function crockford(bytes: Uint8Array): string {
   let text = "";
   let bits = 0n;
@@ -14,7 +13,6 @@ export function crockford(bytes: Uint8Array): string {
   return text;
 }
 
-/** What somebody typed, as `crockford` writes it: case, spaces, hyphens and look-alikes do not matter. */
 export function readCrockford(typed: string): string {
   return typed.toUpperCase().replace(/[\s-]/g, "").replace(/O/g, "0").replace(/[IL]/g, "1");
 }

@@ -2,10 +2,8 @@ import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
 import type { Env } from "../env.js";
 import { dataKeys } from "./secret.js";
 
-/** What a value is for, and whose it is: a sealed value opens for nothing and nobody else. */
 export interface SealedFor {
   purpose: string;
-  /** The id of whom it belongs to. */
   owner: string;
 }
 
@@ -14,13 +12,10 @@ const cipher = "aes-256-gcm";
 const nonceBytes = 12;
 const tagBytes = 16;
 
-/**
- * Encrypt what has to be read again: `s1.<key id>.<nonce, ciphertext and tag>`, AES-256-GCM under a key
- * derived from the current data key for the purpose (NIST SP 800-38D; the nonce is random).
- */
+/** AES-256-GCM with a random nonce (NIST SP 800-38D): `s1.<key id>.<nonce, ciphertext, tag>`. */
 export function seal(env: Env, { purpose, owner }: SealedFor, text: string): string {
   const [current] = dataKeys(env, purpose);
-  if (!current) throw new Error("There is no data key.");
+  if (!current) throw new Error("No data key is configured.");
   const nonce = randomBytes(nonceBytes);
   const encryption = createCipheriv(cipher, current.key, nonce).setAAD(Buffer.from(owner));
   const parts = [nonce, encryption.update(text, "utf8"), encryption.final()];
@@ -28,17 +23,15 @@ export function seal(env: Env, { purpose, owner }: SealedFor, text: string): str
   return `${version}.${current.id}.${sealed}`;
 }
 
-/**
- * Decrypt what was sealed under any of the data keys. Throws when it was sealed under another, for
- * another purpose or owner, or was altered: the environment or the row is wrong, not the caller.
- */
+/** Throws for an unknown key, another purpose or owner, and altered data. */
 export function unseal(env: Env, { purpose, owner }: SealedFor, sealed: string): string {
-  const [form = "", id = "", content = ""] = sealed.split(".");
-  if (form !== version) throw new Error("A sealed value has an unknown form.");
+  const [format = "", id = "", content = ""] = sealed.split(".");
+  if (format !== version) throw new Error("The encrypted value has an unknown format.");
   const known = dataKeys(env, purpose).find((candidate) => candidate.id === id);
-  if (!known) throw new Error(`A value is sealed under the data key ${id}, which is not set.`);
+  if (!known)
+    throw new Error(`The value is encrypted with the data key ${id}, which is not configured.`);
   const bytes = Buffer.from(content, "base64url");
-  if (bytes.length < nonceBytes + tagBytes) throw new Error("A sealed value is cut short.");
+  if (bytes.length < nonceBytes + tagBytes) throw new Error("The encrypted value is truncated.");
   const decryption = createDecipheriv(cipher, known.key, bytes.subarray(0, nonceBytes), {
     authTagLength: tagBytes,
   })
@@ -48,7 +41,6 @@ export function unseal(env: Env, { purpose, owner }: SealedFor, sealed: string):
   return Buffer.concat([text, decryption.final()]).toString("utf8");
 }
 
-/** Was it sealed under the current data key? Else it should be sealed again when it is next written. */
 export function isSealedUnderCurrent(env: Env, { purpose }: SealedFor, sealed: string): boolean {
   return sealed.startsWith(`${version}.${dataKeys(env, purpose)[0]?.id}.`);
 }

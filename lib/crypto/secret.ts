@@ -2,29 +2,21 @@ import { createHmac, hkdfSync, timingSafeEqual } from "node:crypto";
 import type { Env } from "../env.js";
 import { oncePer } from "../once-per.js";
 
-/**
- * A key of 32 bytes derived from a secret for one purpose (RFC 5869, HKDF-SHA256), so that a value
- * made under one purpose never verifies under another.
- */
+/** HKDF-SHA256 (RFC 5869), 32 bytes; `purpose` separates the uses of one secret. */
 export function deriveKey(secret: string, purpose: string): Buffer {
   return Buffer.from(hkdfSync("sha256", secret, "", `linguamate:${purpose}`, 32));
 }
 
-/** A short public name of a secret, for `kid`: it tells secrets apart and reveals nothing of them. */
 export function keyId(secret: string): string {
   return deriveKey(secret, "kid").toString("base64url").slice(0, 8);
 }
 
-/** A key for one purpose, with the public name of the secret it was derived from. */
 export interface DataKey {
   id: string;
   key: Buffer;
 }
 
-/**
- * The keys for one purpose under the data keys, which outlive a change of JWT_SECRET: the first makes
- * what is new, the others recognise what was made before a rotation.
- */
+/** The first key is for new values, the others verify values from before a key rotation. */
 export function dataKeys(env: Env, purpose: string): DataKey[] {
   const derived = derivedDataKeys(env);
   const known = derived.get(purpose);
@@ -37,32 +29,28 @@ export function dataKeys(env: Env, purpose: string): DataKey[] {
   return keys;
 }
 
-/** The key for one purpose under the current data key. */
 export function dataKey(env: Env, purpose: string): Buffer {
   const [current] = dataKeys(env, purpose);
-  if (!current) throw new Error("There is no data key.");
+  if (!current) throw new Error("No data key is configured.");
   return current.key;
 }
 
-/** A value's hash that nobody can compute without the data key; 22 characters, base64url. */
 export function keyedHash(env: Env, purpose: string, value: string): string {
   return hashUnder(dataKey(env, purpose), value);
 }
 
-/** The value's hash under each data key: the first is what `keyedHash` makes now. */
 export function keyedHashes(env: Env, purpose: string, value: string): string[] {
   return dataKeys(env, purpose).map(({ key }) => hashUnder(key, value));
 }
 
-/** The value's hash under each data key, as `<key id>.<hash>`: the first is the one to store. */
+/** `<key id>.<hash>` for each data key; store the first. */
 export function namedHashes(env: Env, purpose: string, value: string): string[] {
   return dataKeys(env, purpose).map(({ id, key }) => `${id}.${hashUnder(key, value)}`);
 }
 
-/** Compare in a time that tells nothing. An unset expectation equals nothing. */
+/** Constant time. An unset expectation never matches. */
 export function equalSecrets(given: string, expected: string | undefined): boolean {
   if (!expected) return false;
-  // Digests have one length, which the comparison needs.
   return timingSafeEqual(digest(given), digest(expected));
 }
 

@@ -4,37 +4,36 @@ import { PgDialect, PgDoublePrecision } from "drizzle-orm/pg-core";
 type Field = { path: string[]; field: unknown };
 type BuildSelection = (fields: Field[], options?: object) => SQL;
 
-/**
- * Have what drizzle selects come in a form that no setting of the role, the database or the session
- * changes: moments depend on DateStyle and TimeZone, floats on extra_float_digits. A setting of our own
- * would not do: through a pooler it reaches the connections of others, and not all of ours.
- */
+/** The result must not depend on DateStyle, TimeZone or extra_float_digits (docs/decisions/025). */
 export function withFixedForms<Db extends object>(db: Db): Db {
   const { dialect } = db as unknown as { dialect: { buildSelection: BuildSelection } };
   dialect.buildSelection = (fields, options) =>
-    buildSelection.call(dialect, fields.map(inFixedForm), options);
+    buildSelection.call(dialect, fields.map(withFixedForm), options);
   return db;
 }
 
 const { buildSelection } = PgDialect.prototype as unknown as { buildSelection: BuildSelection };
 
-function inFixedForm({ path, field }: Field): Field {
+function withFixedForm({ path, field }: Field): Field {
   const decoder = decoderOf(field);
-  const form = is(decoder, Column) ? formOf(decoder) : undefined;
-  if (!form) return { path, field };
-  const given = field as Column | SQL;
-  // A statement around this one knows a column by its name.
-  return { path, field: is(given, Column) ? form(given).as(given.name) : form(given) };
+  const fixedForm = is(decoder, Column) ? fixedFormOf(decoder) : undefined;
+  if (!fixedForm) return { path, field };
+  const selected = field as Column | SQL;
+  // An enclosing query refers to the column by its name.
+  return {
+    path,
+    field: is(selected, Column) ? fixedForm(selected).as(selected.name) : fixedForm(selected),
+  };
 }
 
 function decoderOf(field: unknown): unknown {
   return is(field, SQL) ? (field as SQL & { decoder: unknown }).decoder : field;
 }
 
-function formOf(column: Column): ((value: Column | SQL) => SQL) | undefined {
-  if (column.getSQLType() === momentType) return (value) => sql`extract(epoch from ${value})`;
+function fixedFormOf(column: Column): ((value: Column | SQL) => SQL) | undefined {
+  if (column.getSQLType() === timestampType) return (value) => sql`extract(epoch from ${value})`;
   if (is(column, PgDoublePrecision)) return (value) => sql`cast(${value} as numeric)`;
   return undefined;
 }
 
-const momentType = "timestamp with time zone";
+const timestampType = "timestamp with time zone";

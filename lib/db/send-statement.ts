@@ -4,25 +4,21 @@ import type { NeonFetch } from "../platform/platform.js";
 import { spanned } from "../trace.js";
 import type { AskingRequest } from "./asking-request.js";
 
-/** Slower than this, a statement has a log line: half of what a whole request may take. */
 const slowMs = 250;
 const descriptionMax = 1000;
 
-/**
- * Send one call to Postgres. Where a request asks (`request`, which the driver hands over from its
- * `fetchOptions`), each statement begins with a comment that names it, unless it is prepared by its text,
- * and the call is a span of its
- * trace. Statements are told of by their text alone, never with values.
- */
+/** Adds the correlation ID as an SQL comment and records a span. Logs never contain parameter values. */
 export const sendStatement: NeonFetch = (url, init) => {
   const { request, method, headers, body, signal } = init as Parameters<NeonFetch>[1] & {
     request?: AskingRequest;
   };
   const startedAt = performance.now();
-  const isPrepared = platform().postgres.preparesByText && body.startsWith(beginning);
-  const isNamed = request && !isPrepared;
-  const sent = isNamed ? { method, headers, signal, body: named(body, request) } : init;
-  const tellIfSlow = () => {
+  const isPrepared = platform().postgres.preparesByText && body.startsWith(queryPrefix);
+  const hasCorrelationId = request && !isPrepared;
+  const sent = hasCorrelationId
+    ? { method, headers, signal, body: withCorrelationId(body, request) }
+    : init;
+  const logIfSlow = () => {
     const durationMs = performance.now() - startedAt;
     if (durationMs > slowMs) slowStatement(request?.correlationId, textOf(body), durationMs);
   };
@@ -32,25 +28,22 @@ export const sendStatement: NeonFetch = (url, init) => {
     () => textOf(body),
     () => platform().postgres.fetch(url, sent),
     ({ ok }) => ok,
-  ).finally(tellIfSlow);
+  ).finally(logIfSlow);
 };
 
-const beginning = '{"query":"';
+const queryPrefix = '{"query":"';
 
-/**
- * In front, where no server cuts it off; and into the JSON as it is, for parsing it costs more. In a
- * value such a beginning would have its quotes escaped.
- */
-function named(body: string, { correlationId }: AskingRequest): string {
-  if (!safe.test(correlationId)) return body;
-  const begun = `${beginning}/*correlation_id=${correlationId}*/ `;
-  return body.startsWith(beginning)
-    ? begun + body.slice(beginning.length)
-    : body.replaceAll(beginning, begun);
+// Inserted into the JSON text: parsing costs more, and inside a value the quotes would be escaped.
+function withCorrelationId(body: string, { correlationId }: AskingRequest): string {
+  if (!safeInComment.test(correlationId)) return body;
+  const replacement = `${queryPrefix}/*correlation_id=${correlationId}*/ `;
+  return body.startsWith(queryPrefix)
+    ? replacement + body.slice(queryPrefix.length)
+    : body.replaceAll(queryPrefix, replacement);
 }
 
-/** What cannot end a comment. */
-const safe = /^[\w.-]+$/;
+/** Cannot end an SQL comment. */
+const safeInComment = /^[\w.-]+$/;
 
 function textOf(body: string): string {
   const { query, queries } = JSON.parse(body) as {

@@ -5,15 +5,13 @@ import { AppError } from "../errors.js";
 import { violatesUnique } from "./failures.js";
 import { idempotencyKeys } from "./schema/user-data.js";
 
-/** The request's Idempotency-Key was used before: its write is done, and must not be done again. */
 export class AlreadyWritten extends Error {
   override readonly name = "AlreadyWritten";
 }
 
 /**
- * Run the statements of a write as one transaction, at most once for the request's Idempotency-Key.
- * `resultId` is what the reply to a repetition is made from. Of two at once, the second waits on the
- * key's row, changes nothing, and throws `AlreadyWritten`, which the request's pass answers.
+ * One transaction, at most once per Idempotency-Key; `resultId` identifies the result for a retry. Throws
+ * `AlreadyWritten` for a retry, which the request pipeline handles.
  */
 export async function writeOnce<T extends Statements>(
   ctx: Context,
@@ -37,19 +35,16 @@ export async function writeOnce<T extends Statements>(
 
 type Statements = [BatchItem<"pg">, ...BatchItem<"pg">[]];
 
-/**
- * The id of what was written under the key before, or null. Throws `idempotency_mismatch` when it was
- * another request.
- */
+/** Throws `idempotency_mismatch` when the key was used for another request. */
 export async function findWritten(
   ctx: Context,
   { scope, key, bodyHash }: IdempotencyKey,
 ): Promise<string | null> {
-  const [written] = await ctx.db
+  const [existing] = await ctx.db
     .select()
     .from(idempotencyKeys)
     .where(and(eq(idempotencyKeys.scope, scope), eq(idempotencyKeys.key, key)));
-  if (!written) return null;
-  if (written.bodyHash !== bodyHash) throw new AppError("idempotency_mismatch");
-  return written.resultId;
+  if (!existing) return null;
+  if (existing.bodyHash !== bodyHash) throw new AppError("idempotency_mismatch");
+  return existing.resultId;
 }

@@ -6,17 +6,13 @@ import type { Env } from "../env.js";
 const codeBytes = 5;
 
 /**
- * The code that is mailed for a row of `mail_codes`: 8 characters (40 bits), derived from the row's id
- * under the data key and never stored.
+ * 8 characters (40 bits), derived from the id of the `mail_codes` row under the data key and never stored.
  */
 export function mailCode(env: Env, id: string): string {
   return codeUnder(dataKey(env, "mail-code"), id);
 }
 
-/**
- * Is this what was mailed for that row? Case, spaces, hyphens and look-alikes do not matter. A code that
- * was mailed before the data key was changed counts too.
- */
+/** Ignores case, spaces, hyphens and look-alikes. Codes from before a key rotation match too. */
 export function isMailCode(env: Env, id: string, typed: string): boolean {
   const plain = readCrockford(typed);
   return dataKeys(env, "mail-code").some(({ key }) => equalSecrets(plain, codeUnder(key, id)));

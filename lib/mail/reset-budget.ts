@@ -5,17 +5,12 @@ import { mailBudgets } from "../db/schema/mail.js";
 import { limitedAddress } from "../ip-address.js";
 
 /**
- * In any hour; to an e-mail address also the first in ten minutes, which is how long a code lives: somebody
- * who has used up the budget has left a code that works, or the next one is mailed. Apart from the
- * budget of other mails, so that neither can use up the other's.
+ * Per hour. An address also gets the first mail in ten minutes: either its last code is valid, or the next
+ * one is mailed. Separate from the budget of other mails (docs/decisions/027).
  */
-const perHour = { ip: 3, email: 10 } as const;
+const mailsPerHourMax = { ip: 3, email: 10 } as const;
 
-/**
- * Parts of a statement, the last of which (`admitted`) has a row if one more mail for a reset may go to
- * this address at the request of this caller. It is counted for the IP address and for the e-mail
- * address, or for neither. An IP address that is trusted has no budget.
- */
+/** CTEs; `admitted` has a row if the budgets of both the address and the IP address allow one more mail. */
 export function admitResetMail(
   { env, address }: Pick<Context, "env" | "address">,
   email: string,
@@ -23,13 +18,13 @@ export function admitResetMail(
 ): SQL[] {
   const ofEmail = keyedHash(env, "reset-mails-email", email);
   const ofIp = keyedHash(env, "reset-mails-ip", limitedAddress(address));
-  const isAdmitted = sql`(${hasRoomFor(perHour.email)} or ${isFirstInTenMinutes})`;
+  const isAdmitted = sql`(${hasRoomFor(mailsPerHourMax.email)} or ${isFirstInTenMinutes})`;
   const hasRoom = sql`not exists (
     select 1 from ${mailBudgets} as budget
     where address_hash = ${ofEmail} and not ${isAdmitted})`;
   const ip = isTrusted
     ? sql`counted_ip as (select 1)`
-    : sql`counted_ip as (${count(ofIp, hasRoomFor(perHour.ip), sql`where ${hasRoom}`)})`;
+    : sql`counted_ip as (${count(ofIp, hasRoomFor(mailsPerHourMax.ip), sql`where ${hasRoom}`)})`;
   return [ip, sql`admitted as (${count(ofEmail, isAdmitted, sql`from counted_ip`)})`];
 }
 
@@ -40,7 +35,7 @@ const hasRoomFor = (max: number) => sql`cardinality(${lastHour}) < ${max}`;
 
 const isFirstInTenMinutes = sql`budget.last_admitted_at <= now() - interval '10 minutes'`;
 
-/** The conflict reads the row as the last caller left it: no number of calls at once gets more than it may. */
+/** The upsert sees the latest row, so that concurrent calls cannot exceed the budget. */
 const count = (hash: string, isAdmitted: SQL, condition: SQL) => sql`
   insert into ${mailBudgets} as budget (address_hash, admitted_at, last_admitted_at)
   select cast(${hash} as text), array[now()], now() ${condition}

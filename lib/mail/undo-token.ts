@@ -2,23 +2,19 @@ import { createHmac } from "node:crypto";
 import { dataKey, dataKeys, equalSecrets } from "../crypto/secret.js";
 import type { Env } from "../env.js";
 
-const form = /^ue1\.([\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12})\.([\w-]{43})$/;
+const tokenPattern = /^ue1\.([\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12})\.([\w-]{43})$/;
 
-/**
- * What takes a change of e-mail back: `ue1.<id>.<mac>`, mailed to the old address. `id` is that of the
- * change, which alone knows whether it can still be undone; the token is computed, never stored.
- */
+/** `ue1.<id of the change>.<mac>`. Computed, never stored. */
 export function undoToken(env: Env, id: string): string {
   return `ue1.${id}.${mac(dataKey(env, purpose), id)}`;
 }
 
 /**
- * The id of the change that a token undoes; null unless we made exactly this text, be it before the data
- * key was changed. No I/O.
+ * The id of the change, or null for an invalid token. Tokens from before a key rotation are valid. No I/O.
  */
 export function verifyUndoToken(env: Env, token: string): string | null {
-  const [, id = "", shown = ""] = form.exec(token) ?? [];
-  const isOurs = dataKeys(env, purpose).some(({ key }) => equalSecrets(shown, mac(key, id)));
+  const [, id = "", presentedMac = ""] = tokenPattern.exec(token) ?? [];
+  const isOurs = dataKeys(env, purpose).some(({ key }) => equalSecrets(presentedMac, mac(key, id)));
   return isOurs ? id : null;
 }
 

@@ -1,6 +1,6 @@
 import { desc, eq, getTableColumns } from "drizzle-orm";
 import * as z from "zod";
-import { liveness } from "../auth/session/live-record.js";
+import { sessionStatusColumns } from "../auth/session/live-record.js";
 import { readSession } from "../auth/session/live-session.js";
 import { actingRole } from "../auth/session/session-keys.js";
 import type { Context } from "../context.js";
@@ -68,8 +68,8 @@ function withAccount({ db }: Context) {
     .select({
       ...getTableColumns(sessions),
       role: users.role,
-      isClosed: liveness.isClosed,
-      revokeAllBefore: liveness.revokeAllBefore,
+      isClosed: sessionStatusColumns.isClosed,
+      revokeAllBefore: sessionStatusColumns.revokeAllBefore,
     })
     .from(sessions)
     .innerJoin(users, eq(users.id, sessions.userId));

@@ -6,10 +6,9 @@ import type { LimitKind } from "./policies.js";
 
 const suspiciousFailures = 3;
 
-/** Somebody showed wrong credentials; after the reply it is counted whether it was one of many. */
 export function attemptFailed(ctx: Context, reserved: Reservation): void {
   if (reserved.counts.length === 0) return;
-  const account = counted(reserved, "account");
+  const account = findCount(reserved, "account");
   const data = { ...(account && { account: account.value }) };
   securityEvent(ctx, "login_failed", { data });
   ctx.after(async () => {
@@ -19,15 +18,15 @@ export function attemptFailed(ctx: Context, reserved: Reservation): void {
   });
 }
 
-/** Somebody signed in: after failures it may be the owner who remembered, or a guess that was right. */
+/** After failures a success may be the owner who remembered the password, or a correct guess. */
 export function attemptSucceeded(ctx: Context, reserved: Reservation, userId: string): void {
-  const account = counted(reserved, "account");
-  // The attempt itself was counted in advance, unless the account's own token let it past the delay.
+  const account = findCount(reserved, "account");
+  // This attempt was counted in advance, unless a token of the account exempted it from the delay.
   const failures = account ? account.used - (account.allowed ? 1 : 0) : 0;
   if (failures < suspiciousFailures) return;
   securityEvent(ctx, "login_success_after_failures", { userId, data: { count: failures } });
 }
 
-function counted({ counts }: Reservation, kind: LimitKind): Count | undefined {
+function findCount({ counts }: Reservation, kind: LimitKind): Count | undefined {
   return counts.find(({ limit }) => limit.kind === kind);
 }

@@ -3,14 +3,11 @@ import type { Limit, PolicyName } from "./policies.js";
 export interface CounterName {
   limit: Limit;
   value: string;
-  /** Null where one delay stands for each value, whatever the time. */
+  /** Null for a delay, which has no window. */
   window: number | null;
 }
 
-/**
- * What the name of a counter says: `rate:<policy>:<kind>:<value>:<window>`, or without the window where
- * the limit is a delay. A value may hold colons. Null for what names no limit of ours.
- */
+/** Parses `rate:<policy>:<kind>:<value>[:<window>]`; a value may contain colons. Null for unknown keys. */
 export function readCounterKey(
   limits: Record<PolicyName, Limit[]>,
   key: string,

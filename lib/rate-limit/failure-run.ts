@@ -6,25 +6,22 @@ import type { LimitKind } from "./policies.js";
 
 export const failuresOfRun = 10;
 
-const minutes = 60_000;
+const minuteMs = 60_000;
 
-/** How long a run lasts from its first failure. */
-const runMs: Partial<Record<LimitKind, number>> = {
-  ip: 10 * minutes,
-  // The delays of an account let ten guesses through in a quarter of an hour, and never in ten minutes.
-  account: 20 * minutes,
+/** Counted from the first failure. */
+const runDurationMs: Partial<Record<LimitKind, number>> = {
+  ip: 10 * minuteMs,
+  // The delays allow ten guesses at an account in 15 minutes, never in ten.
+  account: 20 * minuteMs,
 };
 
-/**
- * By what a failed attempt was the tenth of a run: each run is told of once. Asked after the reply, when
- * it is certain which attempts failed. While Redis is away the windows of the limits stand for runs.
- */
+/** The kinds for which this was the tenth failure. Without Redis the windows of the limits are used. */
 export async function countFailure(ctx: Context, reserved: Reservation): Promise<LimitKind[]> {
-  const sources = reserved.counts.filter(({ limit }) => runMs[limit.kind] !== undefined);
+  const sources = reserved.counts.filter(({ limit }) => runDurationMs[limit.kind] !== undefined);
   if (sources.length === 0) return [];
   const isTenth = await (reserved.countedIn === "redis"
     ? countInRedis(ctx, sources)
-    : sources.map(isTenthCounted));
+    : sources.map(isTenthFailure));
   return sources.flatMap(({ limit }, index) => (isTenth[index] ? [limit.kind] : []));
 }
 
@@ -32,18 +29,18 @@ async function countInRedis(ctx: Context, sources: Count[]): Promise<boolean[]> 
   const trip = roundTrip(ctx);
   const counting = sources.map(({ limit: { kind }, value }) =>
     trip.script<number>(
-      count,
+      incrementScript,
       [`failures:${kind}:${value}`],
-      [ctx.now.getTime(), runMs[kind] ?? 0],
+      [ctx.now.getTime(), runDurationMs[kind] ?? 0],
     ),
   );
   const [failures] = await Promise.all([Promise.all(counting), trip.send()]);
   return failures.map((failed) => failed === failuresOfRun);
 }
 
-const isTenthCounted = ({ allowed, used }: Count) => allowed && used === failuresOfRun;
+const isTenthFailure = ({ allowed, used }: Count) => allowed && used === failuresOfRun;
 
-const count = script(`
+const incrementScript = script(`
 local now, lasts = tonumber(ARGV[1]), tonumber(ARGV[2])
 local began = tonumber(redis.call("HGET", KEYS[1], "beganMs") or 0)
 if now - began >= lasts then

@@ -1,11 +1,10 @@
 import type { Count } from "./count.js";
 
 /**
- * The limit that is nearest to being used up, in the `X-RateLimit-*` headers (reset in epoch seconds)
- * and in those of draft-ietf-httpapi-ratelimit-headers (reset in seconds from now).
+ * X-RateLimit-Reset is in epoch seconds; in draft-ietf-httpapi-ratelimit-headers it is in seconds from now.
  */
 export function rateLimitHeaders(counts: Count[], now: Date): Record<string, string> {
-  const [tightest] = [...counts].sort((a, b) => share(a) - share(b));
+  const [tightest] = [...counts].sort((a, b) => remainingShare(a) - remainingShare(b));
   if (!tightest) return {};
   const { limit, remaining, resetsAtMs } = tightest;
   const resetSeconds = secondsUntil(resetsAtMs, now);
@@ -19,9 +18,9 @@ export function rateLimitHeaders(counts: Count[], now: Date): Record<string, str
   };
 }
 
-/** Whole seconds until a moment, at least 1: what `Retry-After` says. */
+/** For `Retry-After`: at least 1. */
 export function secondsUntil(atMs: number, now: Date): number {
   return Math.max(1, Math.ceil((atMs - now.getTime()) / 1000));
 }
 
-const share = ({ remaining, limit }: Count) => remaining / limit.max;
+const remainingShare = ({ remaining, limit }: Count) => remaining / limit.max;

@@ -10,10 +10,7 @@ import {
 import type { Limit } from "./policies.js";
 import { countInWindows } from "./windows-in-redis.js";
 
-/**
- * Count a request in every limit that applies to it, within `trip`. Rejects when Redis cannot answer:
- * the caller then decides by each limit's `whenRedisFails`.
- */
+/** Rejects when Redis cannot answer: each limit's `whenRedisFails` then decides. */
 export async function countRequest(
   trip: RoundTrip,
   limits: Limit[],
@@ -34,7 +31,6 @@ export async function countRequest(
   return [...counts, ...reserved];
 }
 
-/** Give back what was counted: nothing was tried, for another limit refused it or we failed. */
 export async function refund(trip: RoundTrip, counts: Count[]): Promise<void> {
   await Promise.all(
     counts.map((count) =>
@@ -43,10 +39,7 @@ export async function refund(trip: RoundTrip, counts: Count[]): Promise<void> {
   );
 }
 
-/**
- * The attempt succeeded: give back what was counted, and forget the account's earlier failures, even
- * where Redis did not answer: it may have counted all the same.
- */
+/** Deletes earlier failures even if Redis did not answer the count: it may have counted them. */
 export async function forgive(trip: RoundTrip, { counts, countedIn }: Reservation): Promise<void> {
   const uncounting = counts.map((count) => {
     if (count.limit.delaysMs) return forgetFailures(trip, count);
@@ -55,10 +48,7 @@ export async function forgive(trip: RoundTrip, { counts, countedIn }: Reservatio
   await Promise.all(uncounting);
 }
 
-/**
- * Forget what was counted of these: of windows, the present one. A delay that begins later lets this
- * caller pass once.
- */
+/** Deletes the current windows; a later delay exempts this caller once. */
 export async function clear(
   trip: RoundTrip,
   limits: Limit[],
@@ -74,7 +64,6 @@ export async function clear(
   );
 }
 
-/** The limits that count this request, each with the value it counts by. */
 export function applying(limits: Limit[], subject: Subject): { limit: Limit; value: string }[] {
   return limits.flatMap((limit) => {
     const value = subject[limit.kind];
@@ -82,12 +71,10 @@ export function applying(limits: Limit[], subject: Subject): { limit: Limit; val
   });
 }
 
-/** `rate:<policy>:<kind>:<value>:<window>`, as `redis-cli KEYS rate:*` shows it. */
 export function counterKey(limit: Limit, value: string, window: number): string {
   return `rate:${limit.policy}:${identifier(limit, value)}:${window}`;
 }
 
-/** The counter of the present window, and when that ends. */
 export function windowOf(limit: Limit, value: string, now: Date) {
   const window = Math.floor(now.getTime() / limit.windowMs);
   return {
@@ -96,7 +83,6 @@ export function windowOf(limit: Limit, value: string, now: Date) {
   };
 }
 
-/** What a counter of a fixed window says, this request included. */
 export function windowCount(limit: Limit, value: string, used: number, resetsAtMs: number): Count {
   const remaining = Math.max(0, limit.max - used);
   return { limit, value, allowed: used <= limit.max, used, remaining, resetsAtMs };
@@ -104,12 +90,12 @@ export function windowCount(limit: Limit, value: string, used: number, resetsAtM
 
 const identifier = (limit: Limit, value: string) => `${limit.kind}:${value}`;
 
-/** In the window that counted it, which may be over; one that was lifted must not go below nothing. */
+/** In the window that counted it, which may have ended. A deleted counter must not become negative. */
 async function uncount(trip: RoundTrip, { limit, value, resetsAtMs }: Count): Promise<void> {
   const window = Math.floor(resetsAtMs / limit.windowMs) - 1;
-  await trip.script(giveBack, [counterKey(limit, value, window)], []);
+  await trip.script(decrementScript, [counterKey(limit, value, window)], []);
 }
 
-const giveBack = script(`
+const decrementScript = script(`
 local used = tonumber(redis.call("GET", KEYS[1]) or 0)
 if used > 0 then redis.call("DECR", KEYS[1]) end`);

@@ -8,10 +8,7 @@ import type { Limit } from "./policies.js";
 /** About 4 MB. */
 const countersMax = 20_000;
 
-/**
- * What this process has counted in the windows that have not ended. At the bound the counter that began
- * first gives way: an attacker with many addresses cannot make it grow, and its own counts are the newest.
- */
+/** Bounded: the oldest counter is evicted first, so that many addresses cannot exhaust the memory. */
 export class LocalCounts {
   readonly #counters = new Map<string, { used: number; endsAtMs: number }>();
   readonly #max: number;
@@ -24,7 +21,6 @@ export class LocalCounts {
     return this.#counters.size;
   }
 
-  /** How often it was counted in its window, this time included. */
   count(key: string, endsAtMs: number, nowMs: number): number {
     const known = this.#counters.get(key);
     const counter = known && known.endsAtMs > nowMs ? known : this.#add(key, endsAtMs, nowMs);
@@ -32,13 +28,11 @@ export class LocalCounts {
     return counter.used;
   }
 
-  /** As if it had not been counted. */
   uncount(key: string): void {
     const counter = this.#counters.get(key);
     if (counter && counter.used > 0) counter.used -= 1;
   }
 
-  /** When the window of a counter ends that has been counted in; null without one. */
   endOf(key: string, nowMs: number): number | null {
     const endsAtMs = this.#counters.get(key)?.endsAtMs ?? 0;
     return endsAtMs > nowMs ? endsAtMs : null;
@@ -56,16 +50,12 @@ export class LocalCounts {
   }
 }
 
-/** One for all functions of a self-hosted process; on Vercel each instance of a function has its own. */
-const ofPlatform = oncePer((_: Platform) => new LocalCounts());
+/** Per process when self-hosted, per function instance on Vercel. */
+const countsOfPlatform = oncePer((_: Platform) => new LocalCounts());
 
-export const localCounts = (): LocalCounts => ofPlatform(platform());
+export const localCounts = (): LocalCounts => countsOfPlatform(platform());
 
-/**
- * Count a request in this process. Every request is, before it is known whether Redis will count it: an
- * outage in the middle of a window finds what the window has used. Only this process' own requests are
- * known here, so that each instance lets at most `max` of them pass.
- */
+/** Counts every request, also while Redis works: an outage continues with the window's counts. */
 export function countLocally(limits: Limit[], subject: Subject, now: Date): Count[] {
   const local = applying(limits, subject).filter(({ limit }) => limit.whenRedisFails === "local");
   const count = ({ limit, value }: (typeof local)[number]) => {
@@ -78,7 +68,6 @@ export function countLocally(limits: Limit[], subject: Subject, now: Date): Coun
   return [...counts, ...local.filter(({ limit }) => limit.isCeiling).map(count)];
 }
 
-/** Give back what `countLocally` counted. */
 export function uncountLocally(counts: Count[]): void {
   for (const { limit, value, resetsAtMs } of counts) {
     if (limit.whenRedisFails !== "local") continue;

@@ -6,10 +6,7 @@ import type { Count, Subject } from "./count.js";
 import { type DelayPass, delayCount, delayKey, passMs } from "./login-delay.js";
 import type { Limit } from "./policies.js";
 
-/**
- * What `reserveAttempt` does, while Redis cannot. One statement, which also removes a few delays that
- * are over; of several at once each sees what the one before it has written.
- */
+/** `reserveAttempt` while Redis is down. The statement also deletes a few expired rows. */
 export async function reserveAttemptInPostgres(
   ctx: Context,
   limit: Limit,
@@ -30,7 +27,7 @@ export async function reserveAttemptInPostgres(
   const isPassing = sql`(held.delayed_until_ms > ${now} and held.pass_until_ms > ${now}
     and held.pass_taken_by is null and (held.pass_ip = ${ip} or held.pass_device = ${device}))`;
   const tookPass = sql`coalesce(pass_taken_by = ${reservation}, false)`;
-  const { rows } = await ctx.db.execute<Reserved>(sql`
+  const { rows } = await ctx.db.execute<ReservedRow>(sql`
     with pruned as (
       delete from ${loginDelays} where key in (
         select key from ${loginDelays} where expires_at_ms < ${now} and key <> ${key}
@@ -58,7 +55,6 @@ export async function reserveAttemptInPostgres(
   });
 }
 
-/** What `giveBackAttempt` does. */
 export async function giveBackAttemptInPostgres(ctx: Context, count: Count): Promise<void> {
   const { limit, value, allowed, resetsAtMs, tookPass } = count;
   if (!allowed) return;
@@ -89,7 +85,6 @@ export async function forgetFailuresInPostgres(
   await ctx.db.delete(loginDelays).where(inArray(loginDelays.key, keys));
 }
 
-/** What `grantPass` does. */
 export async function grantPassInPostgres(
   ctx: Context,
   limit: Limit,
@@ -113,7 +108,7 @@ export async function grantPassInPostgres(
     .onConflictDoUpdate({ target: loginDelays.key, set: granted });
 }
 
-interface Reserved extends Record<string, unknown> {
+interface ReservedRow extends Record<string, unknown> {
   failures: number;
   delayed_until_ms: string | number;
   allowed: boolean;

@@ -2,16 +2,11 @@ import { type RoundTrip, script } from "../redis/round-trip.js";
 import type { Count, Subject } from "./count.js";
 import type { Limit } from "./policies.js";
 
-/** `rate:<policy>:<kind>:<value>`: one delay for each value, whatever the time. */
 export function delayKey({ policy, kind }: Limit, value: string): string {
   return `rate:${policy}:${kind}:${value}`;
 }
 
-/**
- * Count an attempt as failed before it is made, unless the value is in a delay: then nothing is counted
- * and `resetsAtMs` says how long it lasts. A caller who holds the pass of a reset uses it up and is let
- * through. One script, so that no number of attempts at once gets more than one of them through.
- */
+/** Counted as failed in advance, in one script: concurrent attempts cannot both be allowed. */
 export async function reserveAttempt(
   trip: RoundTrip,
   limit: Limit,
@@ -21,7 +16,7 @@ export async function reserveAttempt(
   const { max, windowMs, delaysMs = [] } = limit;
   const args = [now.getTime(), windowMs, max, ip, device, ...delaysMs];
   const [allowed, failures, delayedUntilMs, pass] = await trip.script<number[]>(
-    reserve,
+    reserveScript,
     [delayKey(limit, value)],
     args,
   );
@@ -33,24 +28,23 @@ export async function reserveAttempt(
   });
 }
 
-/** The attempt was not made, or did not fail by the caller's doing: as if it had not been counted. */
+/** For an attempt that was not made or did not fail because of the caller. */
 export async function giveBackAttempt(trip: RoundTrip, count: Count): Promise<void> {
   const { limit, value, allowed, resetsAtMs, tookPass } = count;
   const key = delayKey(limit, value);
-  if (tookPass) await trip.script(giveBackPass, [key], []);
-  else if (allowed) await trip.script(giveBack, [key], [limit.max, resetsAtMs]);
+  if (tookPass) await trip.script(giveBackPassScript, [key], []);
+  else if (allowed) await trip.script(giveBackScript, [key], [limit.max, resetsAtMs]);
 }
 
-/** Who may pass a delay once: the IP address or the device that has reset the password. */
+/** Exempts the IP address or device that reset the password from a delay, once. */
 export interface DelayPass {
-  /** Null where no trusted platform says it. */
+  /** Null when the address is unknown. */
   ip: string | null;
   device: string | null;
 }
 
 export const passMs = 10 * 60_000;
 
-/** Forget the failures of the value, and let one attempt of this caller past what delays it from now on. */
 export async function grantPass(
   trip: RoundTrip,
   limit: Limit,
@@ -58,7 +52,7 @@ export async function grantPass(
   { ip, device, now }: DelayPass & { now: Date },
 ): Promise<void> {
   const args = [ip ?? "", device ?? "", now.getTime() + passMs, passMs];
-  await trip.script(grant, [delayKey(limit, value)], args);
+  await trip.script(grantScript, [delayKey(limit, value)], args);
 }
 
 export async function forgetFailures(trip: RoundTrip, { limit, value }: Count): Promise<void> {
@@ -83,7 +77,7 @@ export function delayCount(
   };
 }
 
-const reserve = script(`
+const reserveScript = script(`
 local now, window, max = tonumber(ARGV[1]), ARGV[2], tonumber(ARGV[3])
 local failures = tonumber(redis.call("HGET", KEYS[1], "failures") or 0)
 local delayed = tonumber(redis.call("HGET", KEYS[1], "delayedUntilMs") or 0)
@@ -104,8 +98,8 @@ redis.call("HSET", KEYS[1], "failures", failures, "delayedUntilMs", string.forma
 redis.call("PEXPIRE", KEYS[1], window)
 return {1, failures, delayed, 0}`);
 
-/** The delay goes too where this attempt began it, or where it has no reason left. */
-const giveBack = script(`
+/** Also ends the delay if this attempt started it. */
+const giveBackScript = script(`
 local failures = tonumber(redis.call("HGET", KEYS[1], "failures") or 0) - 1
 if failures < 1 and redis.call("HEXISTS", KEYS[1], "passUntilMs") == 0 then
   return redis.call("DEL", KEYS[1])
@@ -116,9 +110,9 @@ if failures < tonumber(ARGV[1]) or delayed == ARGV[2] then
   redis.call("HSET", KEYS[1], "delayedUntilMs", 0)
 end`);
 
-const giveBackPass = script(`redis.call("HDEL", KEYS[1], "passTaken")`);
+const giveBackPassScript = script(`redis.call("HDEL", KEYS[1], "passTaken")`);
 
-const grant = script(`
+const grantScript = script(`
 redis.call("DEL", KEYS[1])
 redis.call("HSET", KEYS[1], "passIp", ARGV[1], "passDevice", ARGV[2], "passUntilMs", ARGV[3])
 redis.call("PEXPIRE", KEYS[1], ARGV[4])`);

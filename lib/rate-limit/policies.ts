@@ -14,10 +14,10 @@ export type PolicyName =
   | "speech"
   | "toolkit";
 
-/** What one caller is counted by. A row whose value is unknown for a request does not count it. */
+/** The value that a request is counted by; a limit without a value does not count the request. */
 export type LimitKind =
   | "session"
-  /** The address of a caller who is signed out. */
+  /** The address of an unauthenticated caller. */
   | "ip"
   /** The address of any caller. */
   | "address"
@@ -26,62 +26,56 @@ export type LimitKind =
   | "account"
   | "account-session"
   | "user"
-  /** An account without a verified e-mail address; the guests of one IP address together. */
+  /** An account without a verified address; the guests of one IP address count as one. */
   | "unverified"
-  /** The IP address of a caller without a verified e-mail address. */
+  /** The IP address of a caller without a verified address. */
   | "unverified-ip"
-  /** Everybody together. */
   | "all";
 
-/** One counter: at most `max` in each fixed window, per value of its kind. */
 export interface Limit {
   policy: PolicyName;
   kind: LimitKind;
   max: number;
   windowMs: number;
-  /** `strict` counts in Postgres instead; `local` by what this process has counted; `deny` answers 503. */
+  /** `strict` counts in Postgres, `local` in this process, `deny` answers 503. */
   whenRedisFails: "local" | "strict" | "deny";
-  /** What stays counted: every request, only those whose work was begun, or only attempts that failed. */
+  /** Which counts are kept: all requests, those whose work began, or failed attempts. */
   keeps: "requests" | "work" | "failures";
-  /** Counts only what the request's other windows let pass: what they refuse uses nothing of it up. */
+  /** Counts only requests that the other windows allow. */
   isCeiling?: true;
-  /** Refuses nothing: over it the mail is not sent, and the reply is the same. */
+  /** Rejects nothing: over the limit the mail is not sent. */
   mutes?: true;
-  /**
-   * Makes the row a growing delay: the `max`th failure and each one after it is followed by the next of
-   * these, the last one for ever. The window then begins with each failure, and a success ends it.
-   */
+  /** A growing delay: failure `max` and each later one starts the next of these delays; the last repeats. */
   delaysMs?: readonly number[];
 }
 
-const minutes = 60_000;
-const hours = 60 * minutes;
+const minuteMs = 60_000;
+const hourMs = 60 * minuteMs;
 const strict = { whenRedisFails: "strict", keeps: "requests" } as const;
 
 const denied = { whenRedisFails: "deny", keeps: "requests" } as const;
 
 const local = { whenRedisFails: "local", keeps: "requests" } as const;
-const toolkitDay = { policy: "toolkit", windowMs: 24 * hours, ...denied, keeps: "work" } as const;
+const toolkitDay = { policy: "toolkit", windowMs: 24 * hourMs, ...denied, keeps: "work" } as const;
 
 const delayed = {
   max: 5,
-  windowMs: 24 * hours,
+  windowMs: 24 * hourMs,
   ...strict,
   keeps: "failures",
-  delaysMs: [0.5 * minutes, minutes, 2 * minutes, 4 * minutes, 8 * minutes, 15 * minutes],
+  delaysMs: [0.5 * minuteMs, minuteMs, 2 * minuteMs, 4 * minuteMs, 8 * minuteMs, 15 * minuteMs],
 } as const;
 
-/** Every limit, on one page. The default one is set by the environment. */
 export function limitsOf(env: Env): Record<PolicyName, Limit[]> {
   const { windowMs, maxRequests } = env.rateLimit;
   const { dailyCallsMax } = env.toolkit;
-  const byDefault = {
+  const defaultLimit = {
     policy: "default",
     max: maxRequests,
     windowMs,
     ...local,
   } as const;
-  // However many sessions an address has. By the same counter whatever is called.
+  // Independent of the number of sessions and of the route.
   const ceiling = {
     policy: "address-ceiling",
     kind: "address",
@@ -91,46 +85,43 @@ export function limitsOf(env: Env): Record<PolicyName, Limit[]> {
     isCeiling: true,
   } as const;
   return {
-    // Signed in, the session counts; signed out, the address does: the other value is not given.
-    default: [{ ...byDefault, kind: "session" }, { ...byDefault, kind: "ip" }, ceiling],
+    // One of the two counts: the session when signed in, else the address.
+    default: [{ ...defaultLimit, kind: "session" }, { ...defaultLimit, kind: "ip" }, ceiling],
     "address-ceiling": [ceiling],
     "auth-calls": [
-      { policy: "auth-calls", kind: "ip", max: 300, windowMs: 5 * minutes, ...strict },
-      { policy: "auth-calls", kind: "device", max: 30, windowMs: 5 * minutes, ...strict },
-      // Signed in, the session is the device.
-      { policy: "auth-calls", kind: "session", max: 30, windowMs: 5 * minutes, ...strict },
+      { policy: "auth-calls", kind: "ip", max: 300, windowMs: 5 * minuteMs, ...strict },
+      { policy: "auth-calls", kind: "device", max: 30, windowMs: 5 * minuteMs, ...strict },
+      { policy: "auth-calls", kind: "session", max: 30, windowMs: 5 * minuteMs, ...strict },
       ceiling,
     ],
-    // A class that begins together shares an address.
+    // A school class shares one address.
     registrations: [
-      { policy: "registrations", kind: "address", max: 60, windowMs: hours, ...local },
+      { policy: "registrations", kind: "address", max: 60, windowMs: hourMs, ...local },
     ],
-    // To e-mail addresses that nobody has proven to be theirs, whoever asks for them.
+    // Mails to unverified addresses.
     "unproven-mails": [
       {
         policy: "unproven-mails",
         kind: "address",
         max: 60,
-        windowMs: hours,
+        windowMs: hourMs,
         ...local,
         isCeiling: true,
         mutes: true,
       },
     ],
-    // Nobody needs many guests on one device.
     "guest-accounts": [
-      { policy: "guest-accounts", kind: "ip", max: 60, windowMs: hours, ...strict },
-      { policy: "guest-accounts", kind: "device", max: 10, windowMs: 24 * hours, ...strict },
+      { policy: "guest-accounts", kind: "ip", max: 60, windowMs: hourMs, ...strict },
+      { policy: "guest-accounts", kind: "device", max: 10, windowMs: 24 * hourMs, ...strict },
     ],
-    // Twice what fifty repetitions of one lost reply need; never by address, for schools share one.
-    refresh: [{ policy: "refresh", kind: "session", max: 60, windowMs: minutes, ...strict }],
+    // Allows fifty retries of one lost reply. Not by address, which a school shares.
+    refresh: [{ policy: "refresh", kind: "session", max: 60, windowMs: minuteMs, ...strict }],
     "auth-failures": [
-      // Signed in, whoever holds the session's token has as few guesses, from wherever.
       {
         policy: "auth-failures",
         kind: "session",
         max: 5,
-        windowMs: 15 * minutes,
+        windowMs: 15 * minuteMs,
         ...strict,
         keeps: "failures",
       },
@@ -138,7 +129,7 @@ export function limitsOf(env: Env): Record<PolicyName, Limit[]> {
         policy: "auth-failures",
         kind: "ip-account",
         max: 5,
-        windowMs: 15 * minutes,
+        windowMs: 15 * minuteMs,
         ...strict,
         keeps: "failures",
       },
@@ -146,26 +137,25 @@ export function limitsOf(env: Env): Record<PolicyName, Limit[]> {
         policy: "auth-failures",
         kind: "ip",
         max: 100,
-        windowMs: 15 * minutes,
+        windowMs: 15 * minuteMs,
         ...strict,
         keeps: "failures",
       },
     ],
-    // Whatever addresses the guesses come from. A caller who shows a token of the account's own is let
-    // past the first row, and counted by the second.
+    // Guesses from any address. A caller with a token of the account is counted by the second row.
     account: [
       { policy: "account", kind: "account", ...delayed },
       { policy: "account", kind: "account-session", ...delayed },
     ],
-    // Counted after the reply; then only further bad tokens are refused.
+    // Counted after the reply; over the limit only invalid tokens are rejected.
     "bad-signatures": [
-      { policy: "bad-signatures", kind: "ip", max: 100, windowMs: 5 * minutes, ...local },
+      { policy: "bad-signatures", kind: "ip", max: 100, windowMs: 5 * minuteMs, ...local },
     ],
-    speech: [{ policy: "speech", kind: "user", max: 10, windowMs: minutes, ...denied }],
-    // Each call of the toolkit costs money: nobody is let past a counter that does not answer.
+    speech: [{ policy: "speech", kind: "user", max: 10, windowMs: minuteMs, ...denied }],
+    // Each call costs money, so it is denied when the counter is unavailable.
     toolkit: [
       { kind: "unverified", max: 50, ...toolkitDay },
-      // However many accounts one IP address registers, most of the day's calls are left to others.
+      // Leaves most of the daily calls to others when one address registers many accounts.
       { kind: "unverified-ip", max: Math.max(500, Math.floor(dailyCallsMax / 20)), ...toolkitDay },
       { kind: "all", max: dailyCallsMax, ...toolkitDay },
     ],

@@ -12,7 +12,6 @@ import {
 } from "./login-delay-in-postgres.js";
 import type { Limit } from "./policies.js";
 
-/** Count in Postgres what Redis cannot, where the count of one process would not do. */
 export async function countInPostgres(
   ctx: Context,
   limits: Limit[],
@@ -31,7 +30,6 @@ export async function countInPostgres(
   return [...windows, ...delays];
 }
 
-/** Give back what `countInPostgres` counted. */
 export async function refundInPostgres(ctx: Context, counts: Count[]): Promise<void> {
   const delays = counts.filter(({ limit }) => limit.delaysMs);
   await Promise.all([
@@ -40,13 +38,12 @@ export async function refundInPostgres(ctx: Context, counts: Count[]): Promise<v
   ]);
 }
 
-/** The attempt succeeded: give back what was counted, and forget the account's earlier failures. */
 export async function forgiveInPostgres(ctx: Context, counts: Count[]): Promise<void> {
   const delays = counts.filter(({ limit }) => limit.delaysMs);
   await Promise.all([uncountInWindows(ctx, counts), forgetFailuresInPostgres(ctx, delays)]);
 }
 
-/** Forget the delays, with a pass for this caller; of windows, which are short, nothing. */
+/** Windows are short and are not cleared. */
 export async function clearInPostgres(
   ctx: Context,
   limits: Limit[],
@@ -57,14 +54,13 @@ export async function clearInPostgres(
   await Promise.all(delays.map(({ limit, value }) => grantPassInPostgres(ctx, limit, value, pass)));
 }
 
-/** One statement, which also removes a few counters that are over. */
 async function countInWindows(
   ctx: Context,
   entries: { limit: Limit; value: string }[],
 ): Promise<Count[]> {
   const strict = entries
     .map((entry) => ({ ...entry, ...windowOf(entry.limit, entry.value, ctx.now) }))
-    // One order for everybody, so that two requests never wait for each other's rows.
+    // A fixed order prevents deadlocks.
     .sort((a, b) => (a.key < b.key ? -1 : 1));
   if (strict.length === 0) return [];
   const keys = sql.param(strict.map(({ key }) => key));

@@ -6,20 +6,17 @@ import type { Trace } from "../trace.js";
 import { RoundTrip } from "./round-trip.js";
 import { traced } from "./traced.js";
 
-/** Whoever asks Redis for a request hands over the request's context, so that the call is a span. */
-type Asking = { trace?: Trace | undefined } | undefined;
+type TracedRequest = { trace?: Trace | undefined } | undefined;
 
-/** Redis through Upstash's client, over whichever transport the platform has. */
-export function redis(asking?: Asking): Redis {
-  const { trace } = asking ?? {};
-  return trace?.isSampled ? new Redis(traced(platform().redis, trace)) : connected(platform());
+export function redis(request?: TracedRequest): Redis {
+  const { trace } = request ?? {};
+  return trace?.isSampled ? new Redis(traced(platform().redis, trace)) : clientOf(platform());
 }
 
-/** A pipeline to the same Redis. */
-export function roundTrip(asking?: Asking): RoundTrip {
-  const { trace } = asking ?? {};
+export function roundTrip(request?: TracedRequest): RoundTrip {
+  const { trace } = request ?? {};
   const requester = platform().redis;
   return new RoundTrip(trace?.isSampled ? traced(requester, trace) : requester);
 }
 
-const connected = oncePer(({ redis: requester }: Platform) => new Redis(requester));
+const clientOf = oncePer(({ redis: requester }: Platform) => new Redis(requester));

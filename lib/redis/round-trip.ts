@@ -9,20 +9,9 @@ interface Waiting {
 type Command = (string | number)[];
 type Reply = { result?: unknown; error?: string };
 
-/**
- * A Lua script that names every key it touches. The flag keeps Upstash from locking the whole database
- * for it.
- */
+/** The flag avoids Upstash's database-wide lock; the script must declare every key that it uses. */
 export const script = (body: string) => `#!lua flags=allow-key-locking\n${body}`;
 
-/**
- * Commands of one request, collected and sent as one pipeline by `send`.
- *
- * It is also the `redis` that @upstash/ratelimit is given: the limiter's script joins the pipeline, and
- * after a NOSCRIPT only that script is sent again. Every promise settles with `send`; when Redis cannot
- * answer, all of them reject. It hands the commands to the client's transport itself, because the
- * client's own pipeline object makes two hundred closures for each request.
- */
 export class RoundTrip {
   readonly #redis: Requester;
   readonly #commands: Command[] = [];
@@ -32,7 +21,6 @@ export class RoundTrip {
     this.#redis = redis;
   }
 
-  /** The fields of a hash, each null when the hash has none of that name. */
   hashFields(key: string, ...fields: string[]): Promise<(string | null)[]> {
     return this.#add(["HMGET", key, ...fields]);
   }
@@ -47,22 +35,20 @@ export class RoundTrip {
     return result as Result;
   }
 
-  /** Run a script within the trip. Its text goes along, so that no Redis can miss it. */
+  /** Sends the source, so that Redis cannot answer NOSCRIPT. */
   script<Result>(source: string, keys: string[], args: Command): Promise<Result> {
     return this.#add(["EVAL", source, keys.length, ...keys, ...args]);
   }
 
-  /** How many of the keys are there, asked in one moment. */
   countPresent(...keys: string[]): Promise<number> {
     return this.#add(["EXISTS", ...keys]);
   }
 
-  /** Any other command. */
   command<Result>(...command: string[]): Promise<Result> {
     return this.#add(command);
   }
 
-  /** Send it; with `timeoutMs` it waits so long for Redis, also for one that is skipped as failing. */
+  /** Settles all promises. With `timeoutMs` it also tries a Redis that is skipped as failing. */
   async send({ timeoutMs }: { timeoutMs?: number } = {}): Promise<void> {
     if (this.#commands.length === 0) return;
     try {

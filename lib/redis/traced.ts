@@ -3,7 +3,7 @@ import { spanned, type Trace } from "../trace.js";
 
 const namesMax = 20;
 
-/** A way to Redis on which each trip is a span, told of by the names of its commands alone. */
+/** Span descriptions contain command names only. */
 export function traced(requester: Requester, trace: Trace): Requester {
   return Object.assign(Object.create(requester) as Requester, {
     request: <Result>(call: Parameters<Requester["request"]>[0]) =>
@@ -16,7 +16,6 @@ export function traced(requester: Requester, trace: Trace): Requester {
   });
 }
 
-/** Of one command, or of a pipeline. */
 function namesIn(body: unknown): string {
   if (!Array.isArray(body)) return "";
   const commands = Array.isArray(body[0]) ? (body as unknown[][]) : [body];

@@ -4,20 +4,18 @@ import type { Actor, Context } from "../context.js";
 import { auditLog } from "../db/schema/security.js";
 import { type PageRequest, page } from "../page.js";
 
-/** What the audit log tells somebody of a change to their account, or of one that they made. */
 export const AuditTrailEntry = z.strictObject({
   at: z.iso.datetime(),
   action: z.string(),
   actor: z.enum(["you", "operator", "system"]),
-  /** The network that it was done from; null for what others did. */
+  /** Null for the actions of others. */
   ipPrefix: z.string().nullable(),
 });
 export type AuditTrailEntry = z.infer<typeof AuditTrailEntry>;
 
-/** The id of the entry that a page ended with. */
 export const AuditPosition = z.int().min(1);
 
-/** The person's own entries, newest first: those about them, and those of what they did. */
+/** Entries about the user and entries of their own actions, newest first. */
 export async function listAuditTrail(
   ctx: Context,
   { userId }: Actor,
@@ -42,7 +40,7 @@ export async function listAuditTrail(
   );
 }
 
-/** Who else acted, and from where, is theirs. */
+/** The identity and network of another actor are not disclosed. */
 function presentEntry(row: typeof auditLog.$inferSelect, userId: string): AuditTrailEntry {
   const isOwn = row.actorId === userId;
   const other = row.actorKind === "operator" ? "operator" : "system";

@@ -10,20 +10,17 @@ import { canonicalEmail } from "./email-address.js";
 
 const to = z.array(z.string().max(512)).max(50);
 
-/** The events of Resend that concern us: resend.com/docs/webhooks/event-types. */
+/** Source: resend.com/docs/webhooks/event-types. */
 const Feedback = z.discriminatedUnion("type", [
   z.object({
     type: z.literal("email.bounced"),
-    // Others, such as a full mailbox, pass.
+    // Temporary bounces, such as a full mailbox, are ignored.
     data: z.object({ to, bounce: z.object({ type: z.literal("Permanent") }) }),
   }),
   z.object({ type: z.literal("email.complained"), data: z.object({ to }) }),
 ]);
 
-/**
- * Never write again to an address that does not exist or whose owner complained, and tell the account
- * that it is bound to. Any other event changes nothing; a repeated delivery is taken once.
- */
+/** Suppress addresses that bounced or complained. Other events are ignored; redelivery is harmless. */
 export async function takeMailFeedback(
   ctx: Context,
   { id, event }: { id: string; event: unknown },

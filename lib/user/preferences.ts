@@ -11,7 +11,7 @@ import { timestamp } from "../db/timestamp.js";
 import { writeOnce } from "../db/write-once.js";
 import { AppError } from "../errors.js";
 
-/** Each skill's part of a lesson, relative to the others: the parts need not add up to anything. */
+/** Relative weights; they need not add up to 100. */
 const Share = z.number().min(0).max(100);
 const Composition = z
   .strictObject({
@@ -23,12 +23,11 @@ const Composition = z
     vocab: Share,
   })
   .refine((shares) => Object.values(shares).some((share) => share > 0), {
-    message: "At least one skill must have a share.",
+    message: "At least one skill must be greater than 0.",
   });
 
-const Tag = z.string().regex(/^[\w-]{1,40}$/, "1 to 40 letters, digits, _ or -");
+const Tag = z.string().regex(/^[\w-]{1,40}$/, "Must be 1 to 40 letters, digits, _ or -.");
 
-/** How somebody wants to learn, whole: it is read and replaced as one document. */
 export const PreferenceProfile = z.strictObject({
   version: z.literal(1),
   personas: z.array(Tag).max(10),
@@ -57,14 +56,12 @@ export const PreferenceProfile = z.strictObject({
     highContrast: z.boolean(),
     reducedMotion: z.boolean(),
   }),
-  /** The writing system to learn in, such as `latin`. */
   script: Tag.optional(),
-  /** The variety of the language, such as `english_uk`. */
   dialect: Tag.optional(),
 });
 export type PreferenceProfile = z.infer<typeof PreferenceProfile>;
 
-const byDefault: PreferenceProfile = {
+const defaultPreferences: PreferenceProfile = {
   version: 1,
   personas: [],
   srs: { newPerDay: 15, reviewCap: 80, easeAdjPct: 0 },
@@ -84,27 +81,22 @@ const byDefault: PreferenceProfile = {
   accessibility: { theme: "system", fontScale: 1, highContrast: false, reducedMotion: false },
 };
 
-/** A profile and how many times it was replaced; 0 is what everybody begins with. */
+/** `version` counts the replacements; 0 means the defaults. */
 export interface VersionedPreferences {
   profile: PreferenceProfile;
   version: number;
 }
 
-/** The person's preferences; the defaults where nothing was chosen yet. */
 export async function getPreferences(
   ctx: Context,
   { userId }: Actor,
 ): Promise<VersionedPreferences> {
   const [stored] = await byUser(ctx.db).execute({ userId });
-  if (!stored) return { profile: byDefault, version: 0 };
+  if (!stored) return { profile: defaultPreferences, version: 0 };
   return { profile: stored.profile as PreferenceProfile, version: stored.version };
 }
 
-/**
- * Replace the preferences if they are at one of the `expected` versions, whatever they are at for
- * `any`. One statement decides: of two at once that expect the same version, one succeeds. Throws
- * `precondition_failed`.
- */
+/** Of concurrent calls that expect the same version, one succeeds. Throws `precondition_failed`. */
 export async function replacePreferences(
   ctx: Context,
   { userId }: Actor,

@@ -11,46 +11,48 @@ import { LanguageTag, TimeZone } from "./language-tag.js";
 import { mayMove, secondsUntilMove, zoneToStore } from "./time-zone.js";
 import { presentUser, type User, userFromJson } from "./user.js";
 
-/** The app's words for levels, each with the levels of the Common European Framework that it covers. */
-const levelWords = {
+/** Level names of the app and the levels of the CEFR (Common European Framework) that they cover. */
+const levelsByName = {
   beginner: ["A1", "A2"],
   intermediate: ["B1", "B2"],
   advanced: ["C1", "C2"],
 } as const;
-type LevelWord = keyof typeof levelWords;
+type LevelName = keyof typeof levelsByName;
 
 const Level = z.enum(["A1", "A2", "B1", "B2", "C1", "C2", "beginner", "intermediate", "advanced"]);
 type Level = z.infer<typeof Level>;
 
-const wordsMax = 20;
-const Words = z
+const listMax = 20;
+const TextList = z
   .array(z.string().trim().min(1).max(64))
-  .max(wordsMax)
+  .max(listMax)
   .transform((words) => [...new Set(words)]);
 
-/** Shown to others on the leaderboard: over TLS only, and with nobody's password in it. */
+/** Shown to other users: HTTPS only, without credentials. */
 const PictureUrl = z
   .url({ protocol: /^https$/, hostname: z.regexes.domain })
   .max(2048)
   .refine((text) => URL.canParse(text) && !hasCredentials(new URL(text)), {
-    message: "A URL without credentials is needed.",
+    message: "The URL must not contain credentials.",
   });
 const hasCredentials = ({ username, password }: URL) => username !== "" || password !== "";
 
-const ReminderTime = z.string().regex(/^([01]\d|2[0-3]):[0-5]\d$/, "HH:MM, 00:00 to 23:59");
+const ReminderTime = z
+  .string()
+  .regex(/^([01]\d|2[0-3]):[0-5]\d$/, "Must be HH:MM, from 00:00 to 23:59.");
 
 const answers = {
   nativeLanguage: LanguageTag,
   targetLanguage: LanguageTag,
   level: Level,
-  goals: Words,
-  interests: Words,
-  topics: Words,
+  goals: TextList,
+  interests: TextList,
+  topics: TextList,
   dailyGoalMinutes: z.int().min(1).max(240),
   timeZone: TimeZone,
 };
 
-/** What people may change about themselves. A null takes the picture or the reminder away. */
+/** Null removes the picture or the reminder. */
 export const ProfileChanges = z
   .strictObject({
     ...answers,
@@ -59,17 +61,18 @@ export const ProfileChanges = z
     reminderTime: ReminderTime.nullable(),
   })
   .partial()
-  .refine((changes) => Object.keys(changes).length > 0, { message: "Name a field to change." });
+  .refine((changes) => Object.keys(changes).length > 0, {
+    message: "At least one field is required.",
+  });
 export type ProfileChanges = z.infer<typeof ProfileChanges>;
 
-/** What the app asks a new learner. */
 export const OnboardingAnswers = z.strictObject({
   ...answers,
   reminderTime: ReminderTime.nullable().optional(),
 });
 export type OnboardingAnswers = z.infer<typeof OnboardingAnswers>;
 
-/** Change the person's profile. Throws `time_zone_changed_recently`. */
+/** Throws `time_zone_changed_recently`. */
 export async function updateProfile(
   ctx: Context,
   actor: Actor,
@@ -78,13 +81,16 @@ export async function updateProfile(
   return writeProfile(ctx, actor, "user.updated", changes);
 }
 
-/** Take the answers of the first start. They may be given again. Throws `time_zone_changed_recently`. */
+/** Safe to repeat. Throws `time_zone_changed_recently`. */
 export async function completeOnboarding(
   ctx: Context,
   actor: Actor,
-  given: OnboardingAnswers,
+  onboardingAnswers: OnboardingAnswers,
 ): Promise<User> {
-  return writeProfile(ctx, actor, "user.onboarded", { ...given, onboardingCompleted: true });
+  return writeProfile(ctx, actor, "user.onboarded", {
+    ...onboardingAnswers,
+    onboardingCompleted: true,
+  });
 }
 
 async function writeProfile(
@@ -113,21 +119,20 @@ async function writeProfile(
     return presentUser(userFromJson(rows[0]?.user));
   } catch (error) {
     if (!lacksRequiredRow(error)) throw error;
-    throw await refusal(ctx, userId);
+    throw await updateError(ctx, userId);
   }
 }
 
-/** A word leaves a level that it covers as it is, and else means the lower of its two. */
+/** A name keeps the current level if it covers it, else sets the lower of its two. */
 function levelToStore(level: Level): string | SQL {
-  if (!isLevelWord(level)) return level;
-  const [lower, upper] = levelWords[level];
+  if (!isLevelName(level)) return level;
+  const [lower, upper] = levelsByName[level];
   return sql`case when ${users.level} = ${upper} then ${users.level} else ${lower} end`;
 }
 
-const isLevelWord = (level: Level): level is LevelWord => level in levelWords;
+const isLevelName = (level: Level): level is LevelName => level in levelsByName;
 
-/** Why nothing was changed. */
-async function refusal(ctx: Context, userId: string): Promise<AppError> {
+async function updateError(ctx: Context, userId: string): Promise<AppError> {
   const [user] = await ctx.db
     .select({ changedAt: users.timeZoneChangedAt })
     .from(users)

@@ -5,7 +5,6 @@ import { prepared } from "../db/database.js";
 import { users } from "../db/schema/accounts.js";
 import { AppError } from "../errors.js";
 
-/** An account as its owner sees it. */
 export const User = z.strictObject({
   id: z.uuid(),
   email: z.string().nullable(),
@@ -31,19 +30,18 @@ export type User = z.infer<typeof User>;
 
 export type UserRow = typeof users.$inferSelect;
 
-/** The person's account. Throws `session_revoked` when it is gone, for then its sessions are too. */
+/** Throws `session_revoked` for a deleted account: its sessions are revoked too. */
 export async function getUser(ctx: Context, id: string): Promise<User> {
   return presentUser(await requireUser(ctx, id));
 }
 
-/** The account as it is stored, or `session_revoked`. */
 export async function requireUser(ctx: Context, id: string): Promise<UserRow> {
   const [row] = await byId(ctx.db).execute({ id });
   if (!row) throw new AppError("session_revoked");
   return row;
 }
 
-/** A claimed address is shown to the account that claims it, as not verified. */
+/** A claimed address is shown to its claimant as not verified. */
 export function presentUser(row: UserRow): User {
   return {
     id: row.id,
@@ -68,11 +66,11 @@ export function presentUser(row: UserRow): User {
   };
 }
 
-/** An account that a statement returned as JSON (`row_to_json`). */
+/** Parses `row_to_json(users)`. */
 export function userFromJson(json: unknown): UserRow {
-  const given = json as Record<string, unknown>;
+  const jsonRow = json as Record<string, unknown>;
   const fields = Object.entries(getTableColumns(users)).map(([name, column]) => {
-    const value = given[column.name];
+    const value = jsonRow[column.name];
     return [name, value === null ? null : column.mapFromDriverValue(value)];
   });
   return Object.fromEntries(fields);

@@ -41,7 +41,7 @@ describe("the environment", () => {
       http: { corsOrigins: ["http://localhost:8081", "http://localhost:19006"] },
       stores: { embedded: false },
     });
-    expect(env.warnings).toEqual(["JWT_SECRET is an example; production refuses it."]);
+    expect(env.warnings).toEqual(["JWT_SECRET is an example value: not allowed in production."]);
   });
 
   it("has a working value for everything but the secret", () => {
@@ -156,18 +156,18 @@ describe("the environment", () => {
     (name) => {
       const given = { DATA_KEY: strong, [name]: `${strong},short` };
       const message = refusal({ ...production, ...given });
-      expect(message).toBe(`${name} holds one that is shorter than 32 bytes`);
+      expect(message).toBe(`${name} contains a secret that is shorter than 32 bytes`);
       const [warning] = read(given).warnings;
-      expect(warning).toContain(`${name} holds one that is shorter than 32 bytes`);
+      expect(warning).toContain(`${name} contains a secret that is shorter than 32 bytes`);
     },
   );
 
   it.each([
     ["OPS_TOKEN", "ops", "is shorter than 32 bytes"],
-    ["OPS_TOKEN", "your-secret-your-secret-your-secret", "is an example"],
+    ["OPS_TOKEN", "your-secret-your-secret-your-secret", "is an example value"],
     ["METRICS_TOKEN", strong.slice(1), "is shorter than 32 bytes"],
     ["CRON_SECRET", "fifteen-letters", "is shorter than 16 bytes"],
-    ["CRON_SECRET", "change-me-change-me", "is an example"],
+    ["CRON_SECRET", "change-me-change-me", "is an example value"],
   ])("refuses in production a %s that can be guessed (%s)", (name, value, weakness) => {
     expect(refusal({ ...production, [name]: value })).toBe(`${name} ${weakness}`);
     expect(read({ [name]: value }).warnings).toEqual([]);
@@ -291,14 +291,14 @@ describe("JWT_SECRET", () => {
     ["your-secret-here", "is shorter than 32 bytes"],
     [strong.slice(1), "is shorter than 32 bytes"],
     [`${strong.slice(2)}\n\n\n`, "is shorter than 32 bytes"],
-    ["local-dev-secret-change-me-in-prod", "is an example"],
-    ["<strong-random-secret-64-bytes-long>", "is an example"],
-    ["CHANGEME-changeme-changeme-changeme", "is an example"],
+    ["local-dev-secret-change-me-in-prod", "is an example value"],
+    ["<strong-random-secret-64-bytes-long>", "is an example value"],
+    ["CHANGEME-changeme-changeme-changeme", "is an example value"],
   ])("%j is refused in production and warned about elsewhere", (JWT_SECRET, weakness) => {
     expect(refusal({ ...production, JWT_SECRET })).toBe(`JWT_SECRET ${weakness}`);
     for (const NODE_ENV of ["development", "test"]) {
       expect(read({ NODE_ENV, JWT_SECRET }).warnings).toEqual([
-        `JWT_SECRET ${weakness}; production refuses it.`,
+        `JWT_SECRET ${weakness}: not allowed in production.`,
       ]);
     }
   });
@@ -319,7 +319,7 @@ describe("DATA_KEY", () => {
 
   it("is required where a previous one is named", () => {
     expect(refusal({ DATA_KEY_PREVIOUS: old })).toBe(
-      "DATA_KEY is required: DATA_KEY_PREVIOUS is set",
+      "DATA_KEY is required when DATA_KEY_PREVIOUS is set",
     );
   });
 });
@@ -339,9 +339,9 @@ describe("LOG_SIGNING_KEY", () => {
 
 describe("production", () => {
   it.each([
-    ["DATA_KEY", "what is encrypted at rest hangs on JWT_SECRET"],
-    ["RESEND_API_KEY", "no mail is sent"],
-    ["CRON_SECRET", "the cron routes refuse everybody"],
+    ["DATA_KEY", "data encrypted at rest depends on JWT_SECRET"],
+    ["RESEND_API_KEY", "mail is queued but never sent"],
+    ["CRON_SECRET", "cron routes reject every request"],
   ])("warns where %s is missing", (name, consequence) => {
     const { warnings } = read({ ...production, [name]: "" });
     expect(warnings).toEqual([expect.stringContaining(`${name} is not set: ${consequence}`)]);

@@ -28,7 +28,7 @@ describe("db:migrate", () => {
       );
       await onServer(serverUrl, `DROP DATABASE ${name} WITH (FORCE)`);
       expect(errors).toEqual([
-        `The encoding of the database is ${encoding}, and must be UTF8: create it with ENCODING 'UTF8' TEMPLATE template0`,
+        `The database encoding is ${encoding} but must be UTF8: create it with ENCODING 'UTF8' TEMPLATE template0`,
       ]);
       expect({ code, tables }).toEqual({ code: 1, tables: 0 });
     },

@@ -28,7 +28,7 @@ describe(".env.example", () => {
   it("works as it is, with one warning about its secret", () => {
     const env = readEnv(parse(text));
     expect(env).toMatchObject({ name: "development", port: 8080, log: { level: "DEBUG" } });
-    expect(env.warnings).toEqual(["JWT_SECRET is an example; production refuses it."]);
+    expect(env.warnings).toEqual(["JWT_SECRET is an example value: not allowed in production."]);
   });
 
   it("states the value that a variable has when it is not set", () => {

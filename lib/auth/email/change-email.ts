@@ -22,25 +22,20 @@ import {
 import { revokeSessions } from "../session/session.js";
 import { deleteSessionKeys } from "../session/session-keys.js";
 import {
-  consumed,
+  consumeCode,
   issueCode,
-  refuseLost,
   requireCode,
-  type ShownCode,
-  TypedCode,
+  rethrowAsCodeInvalid,
+  SubmittedCode,
+  type VerifiedCode,
 } from "./mail-code.js";
 
 export const EmailChange = z.strictObject({ email: z.string().max(254) });
-export const EmailChangeConfirmation = z.strictObject({ code: TypedCode });
+export const EmailChangeConfirmation = z.strictObject({ code: SubmittedCode });
 
 const undoDays = 7;
 
-/**
- * Mail a code to the address that the account is to move to. Does the same whether it is free or bound
- * to somebody, who is then told so. An address that is only claimed is replaced at once, and the code
- * is the one that confirms a claim. A repetition comes back to the address. Throws `validation_failed`
- * for what is no address, and `password_not_set` for a guest, who would have no way to sign in with it.
- */
+/** The reply does not reveal whether the address is taken. Throws `validation_failed`, `password_not_set`. */
 export async function requestEmailChange(
   ctx: Context,
   { userId, sessionId }: Actor,
@@ -49,7 +44,11 @@ export async function requestEmailChange(
 ): Promise<void> {
   const email = canonicalEmail(input.email);
   if (email === null) {
-    const field = { pointer: "/email", code: "email_invalid", message: "Not an e-mail address." };
+    const field = {
+      pointer: "/email",
+      code: "email_invalid",
+      message: "Must be an e-mail address.",
+    };
     throw new AppError("validation_failed", { fields: [field] });
   }
   const user = await requireUser(ctx, userId);
@@ -60,7 +59,7 @@ export async function requestEmailChange(
   await writeOnce(ctx, userId, [
     user.email === null
       ? replaceClaim(ctx, { userId, sessionId }, email, { mailId, send: mayMailUnproven })
-      : askNew(ctx, user, email, { mailId, send: mayMailUnproven }),
+      : issueChangeCode(ctx, user, email, { mailId, send: mayMailUnproven }),
     auditRow(ctx, { actor, action: "email.change_requested", subjectId: userId }),
   ]);
   deliverLater(ctx, mailId);
@@ -71,8 +70,7 @@ interface CodeMail {
   send: boolean;
 }
 
-/** Nobody is told of an address that is the account's own already. */
-function askNew(ctx: Context, user: UserRow, email: string, { mailId, send }: CodeMail) {
+function issueChangeCode(ctx: Context, user: UserRow, email: string, { mailId, send }: CodeMail) {
   return issueCode(
     ctx,
     {
@@ -87,7 +85,7 @@ function askNew(ctx: Context, user: UserRow, email: string, { mailId, send }: Co
   );
 }
 
-/** A claim of now, by the session's device: it must not pass for as old as the account. */
+/** `claimed_at` is now: the new claim must not count as old as the account. */
 function replaceClaim(
   ctx: Context,
   { userId, sessionId }: Pick<Actor, "userId" | "sessionId">,
@@ -123,11 +121,7 @@ const unlessTaken = (userId: string, template: string) => ({
     else cast(${template} as text) end`,
 });
 
-/**
- * Move the account to the address whose code is shown, end its other sessions, and tell the old address,
- * which can take the change back for seven days. Throws `code_invalid`, also when somebody else has
- * confirmed the address in the meantime.
- */
+/** Throws `code_invalid`, also when another account has verified the address since. */
 export async function confirmEmailChange(
   ctx: Context,
   { userId, sessionId }: Actor,
@@ -140,14 +134,14 @@ export async function confirmEmailChange(
   if (oldEmail === null) throw new AppError("code_invalid");
   const mailId = newMailId();
   const undoId = randomUUID();
-  const told = { template: "email_changed", to: { email: oldEmail }, undoId } as const;
+  const notice = { template: "email_changed", to: { email: oldEmail }, undoId } as const;
   const actor = { kind: "user", id: userId } as const;
   const [{ rows }, revoked] = await writeOnce(ctx, userId, [
-    bindNew(ctx, code, { undoId, oldEmail }),
+    applyChange(ctx, code, { undoId, oldEmail }),
     revokeSessions(ctx, { userId, except: sessionId }, "email_changed"),
-    queueMail(ctx, mailId, told, { send: true }),
+    queueMail(ctx, mailId, notice, { send: true }),
     auditRow(ctx, { actor, action: "email.changed", subjectId: userId }),
-  ]).catch(refuseLost);
+  ]).catch(rethrowAsCodeInvalid);
   await deleteSessionKeys(
     ctx,
     revoked.map(({ id }) => id),
@@ -156,14 +150,14 @@ export async function confirmEmailChange(
   return presentUser(userFromJson(rows[0]?.user));
 }
 
-function bindNew(
+function applyChange(
   ctx: Context,
-  code: ShownCode,
+  code: VerifiedCode,
   { undoId, oldEmail }: { undoId: string; oldEmail: string },
 ) {
   const at = (days: number) => timestamp(new Date(ctx.now.getTime() + days * 86_400_000));
   return ctx.db.execute<{ user: unknown }>(sql`
-    with ${consumed(code.id)}, changed as (
+    with ${consumeCode(code.id)}, changed as (
       update ${users} set email = ${code.email}, email_undeliverable = false, updated_at = ${at(0)}
       from consumed
       where ${users.id} = consumed.user_id and email = ${oldEmail}

@@ -15,50 +15,40 @@ import { queueCodeMail } from "../../mail/queue-mail.js";
 
 export type CodePurpose = "verify_email" | "sign_in" | "reset_password" | "change_email";
 
-/** As it was typed; a code is 8 characters, with whatever a reader puts between them. */
-export const TypedCode = z.string().min(1).max(32);
+export const SubmittedCode = z.string().min(1).max(32);
 
-/** A code that is to be mailed, in terms that SQL can fill in. */
 export interface NewMailCode {
   purpose: Exclude<CodePurpose, "reset_password">;
-  /** Whom the code is for: a user id, or `addressSubject`. */
+  /** A user id, or `addressSubject`. */
   subject: string;
-  /** The account that the code acts on; SQL null where there is none: then it never matches. */
+  /** SQL null without an account: the code then never matches. */
   userId: SQL;
-  /** The canonical address that the code is mailed to. */
   email: SQL | string;
   template: SQL | MailTemplate;
   /** False writes the same rows and sends nothing. */
   send: SQL | boolean;
-  /** The queue entry's id, for `deliverLater`. */
   mailId: string;
 }
 
-/** A live code that was shown, and what it acts on. */
-export interface ShownCode {
+export interface VerifiedCode {
   id: string;
   userId: string;
   email: string;
 }
 
 const attemptsMax = 5;
-const lifeMs = 10 * 60_000;
-/** A code that still lives this long is mailed again instead of being replaced under its reader's hands. */
+const ttlMs = 10 * 60_000;
+/** A code with more time left than this is mailed again, so that the earlier mail still works. */
 const reusableMs = 5 * 60_000;
 
-/** Whom a code is for when only an address is known: its keyed hash, whether or not anybody has it. */
 export const addressSubject = (env: Env, email: string) => keyedHash(env, hashPurpose, email);
 
-/** The same under each data key: a code that was mailed before a rotation is still theirs. */
+/** One per data key: codes mailed before a key rotation still match. */
 export const addressSubjects = (env: Env, email: string) => keyedHashes(env, hashPurpose, email);
 
 const hashPurpose = "mail-subject";
 
-/**
- * The statement that makes a code and queues its mail. One code lives for each purpose and subject; a
- * fresh one that has attempts left is mailed again, and one that nobody will be mailed replaces no live
- * one. `withParts` are parts of the statement (`name as (…)`) that the code's terms refer to.
- */
+/** One code is valid per purpose and subject. `withParts` are CTEs that the code's SQL refers to. */
 export function issueCode(ctx: Context, code: NewMailCode, withParts: SQL[] = []) {
   const at = (ms: number) => timestamp(new Date(ctx.now.getTime() + ms));
   const send = sql`cast(${code.send} as boolean)`;
@@ -67,7 +57,7 @@ export function issueCode(ctx: Context, code: NewMailCode, withParts: SQL[] = []
     and mail_codes.email = excluded.email
     and mail_codes.user_id is not distinct from excluded.user_id
     or not ${send} and mail_codes.expires_at > ${at(0)})`;
-  const kept = (column: SQL) =>
+  const keepOrReplace = (column: SQL) =>
     sql`${column} = case when ${isReusable} then mail_codes.${column} else excluded.${column} end`;
   const columns = [
     sql`id`,
@@ -82,8 +72,8 @@ export function issueCode(ctx: Context, code: NewMailCode, withParts: SQL[] = []
         (purpose, subject, id, user_id, email, attempts, created_at, expires_at)
       select cast(${code.purpose} as text), cast(${code.subject} as text),
         cast(${randomUUID()} as uuid), cast(${code.userId} as uuid), cast(${code.email} as text), 0,
-        ${at(0)}, ${at(lifeMs)}
-      on conflict (purpose, subject) do update set ${sql.join(columns.map(kept), sql`, `)}
+        ${at(0)}, ${at(ttlMs)}
+      on conflict (purpose, subject) do update set ${sql.join(columns.map(keepOrReplace), sql`, `)}
       returning id, email, expires_at
     )`;
   return ctx.db.execute(sql`
@@ -92,16 +82,14 @@ export function issueCode(ctx: Context, code: NewMailCode, withParts: SQL[] = []
 }
 
 /**
- * The live code that was typed, or `code_invalid`. Each try is counted in a statement of its own before
- * anything is compared, so that no number of tries at once gets more than five. `subjects` all name the
- * same account or address.
+ * Counts the attempt before the comparison, so that concurrent attempts are limited. Throws `code_invalid`.
  */
 export async function requireCode(
   ctx: Context,
   purpose: CodePurpose,
   subjects: string[],
   typed: string,
-): Promise<ShownCode> {
+): Promise<VerifiedCode> {
   const rows = await ctx.db
     .update(mailCodes)
     .set({ attempts: sql`${mailCodes.attempts} + 1` })
@@ -119,12 +107,8 @@ export async function requireCode(
   return { id: row.id, userId: row.userId, email: row.email };
 }
 
-/**
- * The part of a statement that consumes a code (`consumed as (…)`, with its `user_id`): what is written
- * from it is written by one of several callers with the same code. The account is locked first, as by
- * everybody who changes both.
- */
-export const consumed = (id: string) => sql`consumed as (
+/** A CTE: of concurrent calls one consumes the code. Locks the account first to avoid deadlocks. */
+export const consumeCode = (id: string) => sql`consumed as (
     delete from ${mailCodes} using (
       select id from ${users}
       where id = (select user_id from ${mailCodes} where id = ${id})
@@ -134,11 +118,8 @@ export const consumed = (id: string) => sql`consumed as (
     returning ${mailCodes.userId}
   )`;
 
-/**
- * What a batch that needed a code, or an address that is free, rejects with when another call was
- * faster: `code_invalid`.
- */
-export function refuseLost(error: unknown): never {
+/** Another call consumed the code or verified the address first. */
+export function rethrowAsCodeInvalid(error: unknown): never {
   const isLost = lacksRequiredRow(error) || violatesUnique(error, "users_email_key");
   throw isLost ? new AppError("code_invalid") : error;
 }

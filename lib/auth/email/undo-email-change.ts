@@ -14,17 +14,12 @@ import { newMailId, queueMail } from "../../mail/queue-mail.js";
 import { verifyUndoToken } from "../../mail/undo-token.js";
 import { revokeSessions } from "../session/session.js";
 import { deleteSessionKeys } from "../session/session-keys.js";
-import { refuseLost } from "./mail-code.js";
+import { rethrowAsCodeInvalid } from "./mail-code.js";
 
 export const EmailChangeUndo = z.strictObject({ token: z.string().min(1).max(256) });
 
 /**
- * Give an account back to the address that it had, by the token that was mailed there: all sessions and
- * codes end, and so does the password, for whoever changed the address knew it; the owner chooses a new
- * one by mail. A second factor or recovery codes that were made in the week before the change, or since,
- * go too, or a thief's would lock the owner out; older ones stay. Later changes are taken back along with
- * this one, and cannot be undone in their turn. Throws `code_invalid` for a token that is unknown, used or
- * too old, and when somebody else has confirmed the address since.
+ * Also voids the password, sessions, codes and recent factors (docs/decisions/012). Throws `code_invalid`.
  */
 export async function undoEmailChange(
   ctx: Context,
@@ -41,7 +36,7 @@ export async function undoEmailChange(
     revokeSessions(ctx, { userId }, "email_changed"),
     queueMail(ctx, mailId, { template: "email_change_undone", to: { userId } }, { send: true }),
     auditRow(ctx, { actor, action: "email.change_undone", subjectId: userId }),
-  ]).catch(refuseLost);
+  ]).catch(rethrowAsCodeInvalid);
   await deleteSessionKeys(
     ctx,
     revoked.map(({ id }) => id),
@@ -58,10 +53,9 @@ async function findChange(ctx: Context, id: string) {
   return found;
 }
 
-/** How long before a change whoever made it may have had the account already. */
-const distrusted = sql.raw("interval '168 hours'");
+/** An attacker may have controlled the account this long before the change. */
+const distrustPeriod = sql.raw("interval '168 hours'");
 
-/** The account is locked first, so that of two undoings at once the second sees what the first did. */
 function restore(ctx: Context, { id, userId }: { id: string; userId: string }) {
   const now = timestamp(ctx.now);
   return ctx.db.execute(sql`
@@ -88,11 +82,11 @@ function restore(ctx: Context, { id, userId }: { id: string; userId: string }) {
     ), unlocked as (
       delete from ${secondFactors} using change
       where ${secondFactors.userId} = change.user_id
-        and coalesce(confirmed_at, ${secondFactors.createdAt}) >= change.created_at - ${distrusted}
+        and coalesce(confirmed_at, ${secondFactors.createdAt}) >= change.created_at - ${distrustPeriod}
     ), forgotten as (
       delete from ${recoveryCodes} using change
       where ${recoveryCodes.userId} = change.user_id
-        and ${recoveryCodes.createdAt} >= change.created_at - ${distrusted}
+        and ${recoveryCodes.createdAt} >= change.created_at - ${distrustPeriod}
     )
     select ${requiredRow(sql`restored`)}`);
 }

@@ -9,21 +9,17 @@ import { deliverLater } from "../../mail/deliver-later.js";
 import { newMailId } from "../../mail/queue-mail.js";
 import { presentUser, requireUser, type User, userFromJson } from "../../user/user.js";
 import {
-  consumed,
+  consumeCode,
   issueCode,
-  refuseLost,
   requireCode,
-  type ShownCode,
-  TypedCode,
+  rethrowAsCodeInvalid,
+  SubmittedCode,
+  type VerifiedCode,
 } from "./mail-code.js";
 
-export const Verification = z.strictObject({ code: TypedCode });
+export const Verification = z.strictObject({ code: SubmittedCode });
 
-/**
- * Bind the address that the account claims, by the code that was mailed there. Of several accounts that
- * claim one address the first to confirm it gets it. Safe to repeat: an account whose address is bound
- * already is answered as it is. Throws `code_invalid`.
- */
+/** Of several claims of one address the first to verify gets it. Idempotent. Throws `code_invalid`. */
 export async function verifyEmail(
   ctx: Context,
   { userId }: Actor,
@@ -40,12 +36,12 @@ export async function verifyEmail(
   }
 }
 
-async function bindClaim(ctx: Context, code: ShownCode): Promise<User> {
+async function bindClaim(ctx: Context, code: VerifiedCode): Promise<User> {
   const { userId } = code;
   const audit = { actor: { kind: "user", id: userId }, action: "email.verified" } as const;
   try {
     const { rows } = await ctx.db.execute<{ user: unknown }>(sql`
-      with ${consumed(code.id)}, bound as (
+      with ${consumeCode(code.id)}, bound as (
         update ${users} set email = claimed_email, claimed_email = null, claim_device = null,
           email_undeliverable = false, updated_at = ${timestamp(ctx.now)}
         from consumed
@@ -60,14 +56,11 @@ async function bindClaim(ctx: Context, code: ShownCode): Promise<User> {
     if (!bound) throw new AppError("code_invalid");
     return presentUser(userFromJson(bound.user));
   } catch (error) {
-    return refuseLost(error);
+    return rethrowAsCodeInvalid(error);
   }
 }
 
-/**
- * Mail the code for the claimed address again. Does the same whether the address is free, bound to
- * somebody (who is told so, by a mail whose code never matches) or not there at all (nothing is sent).
- */
+/** A taken address gets a mail with a code that never matches; the reply is the same. */
 export async function resendVerification(
   ctx: Context,
   { userId }: Actor,

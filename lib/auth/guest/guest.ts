@@ -5,7 +5,7 @@ import { sessions, users } from "../../db/schema/accounts.js";
 import { writeOnce } from "../../db/write-once.js";
 import { LanguageTag, TimeZone } from "../../user/language-tag.js";
 import { Device } from "../session/device.js";
-import { finishSignIn, newSession, type SignInClient } from "../session/sign-in.js";
+import { finishSignIn, newSessionRow, type SignInClient } from "../session/sign-in.js";
 import type { TokenPair } from "../token/token-pair.js";
 
 export const NewGuest = z.strictObject({
@@ -18,17 +18,14 @@ export type NewGuest = z.infer<typeof NewGuest>;
 
 const guestName = "Guest";
 
-/**
- * Make an account without an address, and sign it in: it can earn everything that others can, until it
- * registers or is merged into another. Nothing but its tokens leads to it. Each call is one account.
- */
+/** Only its tokens give access to a guest account. Not idempotent. */
 export async function createGuest(
   ctx: Context,
   input: NewGuest,
   client: SignInClient,
 ): Promise<TokenPair> {
   const id = randomUUID();
-  const row = newSession(ctx, { id, isGuest: true }, input.device, client, []);
+  const row = newSessionRow(ctx, { id, isGuest: true }, input.device, client, []);
   const [[user]] = await writeOnce(ctx, row.id, [
     ctx.db
       .insert(users)

@@ -7,11 +7,7 @@ import { timestamp } from "../../db/timestamp.js";
 import { revokeSessions } from "../session/session.js";
 import type { SignInWrite } from "../session/sign-in.js";
 
-/**
- * What moves a guest's progress to the account that signs in, to be committed with the session. Of two
- * sign-ins at once, or a sign-in and a registration, one gets the guest. Whatever tables hold progress,
- * what moves of them stands here.
- */
+/** New tables of progress belong here. Of concurrent sign-ins and registrations one gets the guest. */
 export function mergeGuest(
   ctx: Context,
   guestId: string,
@@ -28,7 +24,7 @@ export function mergeGuest(
   };
 }
 
-/** Locks the guest against what is being earned at this moment: the statements after it see it all. */
+/** Locks the guest's row: the statements after it see everything it has earned. */
 function markMerged(ctx: Context, guestId: string, accountId: string): BatchItem<"pg"> {
   return ctx.db.execute(sql`
     with guest as (
@@ -45,7 +41,6 @@ const movePoints = (guestId: string, accountId: string, isMerged: SQL) => sql`
   update ${xpEntries} set user_id = cast(${accountId} as uuid)
   where user_id = ${guestId} and ${isMerged}`;
 
-/** An account that has preferences of its own keeps them. */
 const movePreferences = (guestId: string, accountId: string, isMerged: SQL) => sql`
   with moved as (
     delete from ${preferences} where user_id = ${guestId} and ${isMerged} returning *

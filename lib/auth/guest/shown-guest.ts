@@ -8,20 +8,18 @@ import { requireLiveSession, type SessionAnswer } from "../session/live-session.
 import type { RevocationReason } from "../session/session.js";
 import type { ShownClaims } from "../token/access-token.js";
 
-/** A bearer that came with a registration or a login, and what Redis said of its session. */
-export interface ShownBearer {
+export interface PresentedBearer {
   claims: ShownClaims | undefined;
   session: SessionAnswer | null;
 }
 
 /**
- * The guest whose progress the caller brings along; `upgraded` when this session was a guest's that has
- * registered since. Null when the bearer is no guest's, or its session has ended otherwise: it then means
- * nothing. Throws `token_expired` for a guest who only needs a refresh, whose progress would be lost.
+ * `upgraded` when it has registered since; null when the token is no guest's or its session has ended.
+ * Throws `token_expired` when the token needs a refresh: ignoring it would lose the guest's progress.
  */
-export async function findShownGuest(
+export async function findBearerGuest(
   ctx: Context,
-  { claims, session }: ShownBearer,
+  { claims, session }: PresentedBearer,
 ): Promise<UserRow | "upgraded" | null> {
   if (!claims) return null;
   const found = await findSession(ctx, claims.sessionId);
@@ -31,7 +29,7 @@ export async function findShownGuest(
   const isOpen = !user.suspendedAt && !user.purgeAt && !user.mergedInto;
   if (!user.isGuest || !isOpen || revokedAt) return null;
   if (!(await isLive(ctx, claims, session))) {
-    // It was live a moment ago: another registration may have ended it since.
+    // A concurrent registration may have revoked it.
     return wasUpgraded(await findSession(ctx, claims.sessionId)) ? "upgraded" : null;
   }
   if (claims.isExpired) throw new AppError("token_expired");

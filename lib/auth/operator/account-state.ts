@@ -10,119 +10,106 @@ import { secondFactorChanged } from "../second-factor/factor-change.js";
 import { lockAccount, type RevocationReason } from "../session/session.js";
 import { enforceEndsOf } from "../session/sweep.js";
 import { type Operator, requireAdmin } from "./operator.js";
-import { endTokensOf, lockRoles, otherAdmin } from "./role.js";
+import { endTokensOf, lockRoles, otherAdminExists } from "./role.js";
 import type { SubjectAccount } from "./subject.js";
 
-interface Act {
+interface RequestedChange {
   reason: string;
   dryRun: boolean;
 }
 
-export interface AccountChanged {
-  /** False when it was so already. */
+export interface AccountChangeResult {
   changed: boolean;
   sessionsEnded: number;
 }
 
-/**
- * Let nobody sign in to an account, and end its sessions and the tokens that it made. Who operates is
- * suspended by an admin, and never the last one: throws `forbidden`, `last_admin`. Safe to repeat.
- */
+/** Also revokes the account's operator tokens. Idempotent. Throws `forbidden`, `last_admin`. */
 export async function suspend(
   ctx: Context,
   operator: Operator,
   subject: SubjectAccount,
-  act: Act,
-): Promise<AccountChanged> {
+  change: RequestedChange,
+): Promise<AccountChangeResult> {
   const now = timestamp(ctx.now);
-  return change(ctx, operator, subject, act, {
+  return changeAccount(ctx, operator, subject, change, {
     wouldChange: subject.suspendedAt === null,
-    part: (isSame) => sql`
+    part: (isRoleUnchanged) => sql`
       update ${users} set suspended_at = ${now}, updated_at = ${now}
-      where id = ${subject.id} and suspended_at is null and ${isSame}
-        and (role <> 'admin' or ${otherAdmin(subject.id)})
+      where id = ${subject.id} and suspended_at is null and ${isRoleUnchanged}
+        and (role <> 'admin' or ${otherAdminExists(subject.id)})
       returning id as user_id`,
     action: "user.suspended",
     ending: "suspended",
     alongside: sql`tokens as (${endTokensOf(ctx, sql`select user_id from changed`)})`,
-    isBlocked: sql`(select role = 'admin' and suspended_at is null and not ${otherAdmin(subject.id)}
+    isBlocked: sql`(select role = 'admin' and suspended_at is null and not ${otherAdminExists(subject.id)}
       from ${users} where id = ${subject.id})`,
   });
 }
 
-/** Let the account sign in again. Safe to repeat. Throws `forbidden`. */
+/** Idempotent. Throws `forbidden`. */
 export async function unsuspend(
   ctx: Context,
   operator: Operator,
   subject: SubjectAccount,
-  act: Act,
-): Promise<AccountChanged> {
-  return change(ctx, operator, subject, act, {
+  change: RequestedChange,
+): Promise<AccountChangeResult> {
+  return changeAccount(ctx, operator, subject, change, {
     wouldChange: subject.suspendedAt !== null,
-    part: (isSame) => sql`
+    part: (isRoleUnchanged) => sql`
       update ${users} set suspended_at = null, updated_at = ${timestamp(ctx.now)}
-      where id = ${subject.id} and suspended_at is not null and ${isSame}
+      where id = ${subject.id} and suspended_at is not null and ${isRoleUnchanged}
       returning id as user_id`,
     action: "user.unsuspended",
   });
 }
 
-/**
- * Remove a second factor that its owner has lost, with its recovery codes; all sessions end, and the owner
- * is told by mail. The password is still needed to sign in: nobody here can set one. Safe to repeat.
- * Throws `forbidden`.
- */
+/** For an owner who lost the device; notifies the owner by mail. Idempotent. Throws `forbidden`. */
 export async function removeLostSecondFactor(
   ctx: Context,
   operator: Operator,
   subject: SubjectAccount,
-  act: Act,
-): Promise<AccountChanged> {
+  change: RequestedChange,
+): Promise<AccountChangeResult> {
   const mailId = newMailId();
-  const outcome = await change(ctx, operator, subject, act, {
+  const outcome = await changeAccount(ctx, operator, subject, change, {
     wouldChange: subject.hasSecondFactor,
-    part: (isSame) => sql`
-      delete from ${secondFactors} where user_id = ${subject.id} and ${isSame} returning user_id`,
+    part: (isRoleUnchanged) => sql`
+      delete from ${secondFactors} where user_id = ${subject.id} and ${isRoleUnchanged} returning user_id`,
     action: "totp.disabled",
     ending: "second_factor_changed",
     alongside: sql`noticed as (
       ${queueAccountMail(accountMailOf(ctx, mailId, "second_factor_changed"), sql`changed`)}
     )`,
   });
-  if (outcome.changed && !act.dryRun) {
+  if (outcome.changed && !change.dryRun) {
     secondFactorChanged(ctx, subject.id, "totp.disabled", mailId);
   }
   return outcome;
 }
 
-interface Change {
+interface AccountChange {
   wouldChange: boolean;
-  /**
-   * The part of the statement that changes the account, and returns its `user_id` if it did; only while
-   * the account's role is the one that was judged.
-   */
-  part: (isSame: SQL) => SQL;
+  /** Returns the `user_id` of the changed account. `isSame`: the role has not changed. */
+  part: (isRoleUnchanged: SQL) => SQL;
   action: AuditEntry["action"];
-  /** Why all sessions end; absent where none does. */
   ending?: RevocationReason;
-  /** One more part. */
   alongside?: SQL;
-  /** True where nothing may change, for nobody would be left to govern. */
+  /** True when the last admin would be lost. */
   isBlocked?: SQL;
 }
 
-async function change(
+async function changeAccount(
   ctx: Context,
   operator: Operator,
   subject: SubjectAccount,
-  { reason, dryRun }: Act,
-  { wouldChange, part, action, ending, alongside, isBlocked = sql`false` }: Change,
-): Promise<AccountChanged> {
-  // Else an operator could take from an admin what keeps others out of that account.
+  { reason, dryRun }: RequestedChange,
+  { wouldChange, part, action, ending, alongside, isBlocked = sql`false` }: AccountChange,
+): Promise<AccountChangeResult> {
+  // Otherwise an operator could remove an admin's second factor.
   if (subject.role !== "user") requireAdmin(ctx, operator);
   const actor = { kind: "operator", id: operator.id } as const;
   const entry = { actor, action, subjectId: subject.id, reason };
-  const isSame = sql`exists (
+  const isRoleUnchanged = sql`exists (
     select 1 from ${users} as judged where judged.id = ${subject.id} and judged.role = ${subject.role})`;
   const endedParts = ending
     ? sql`
@@ -131,7 +118,7 @@ async function change(
       returning id`
     : sql`select id from ${sessions} where false`;
   const parts = [
-    sql`changed as (${dryRun ? sql`select id as user_id from ${users} where false` : part(isSame)})`,
+    sql`changed as (${dryRun ? sql`select id as user_id from ${users} where false` : part(isRoleUnchanged)})`,
     sql`ended as (${endedParts})`,
     sql`audited as (${auditIfAny(ctx, entry, sql`changed`)})`,
     ...(alongside ? [alongside] : []),

@@ -7,20 +7,15 @@ import { breakGlass } from "./break-glass.js";
 import type { Operation, Operator } from "./operator.js";
 import { isInScope, readOperatorToken, verifyOperatorToken } from "./operator-token.js";
 
-/** What is shown in place of a person's access token. */
 export type OperatorKey = { kind: "break_glass" } | { kind: "token"; id: string; secret: string };
 
-/** Read what was shown, without any I/O; undefined when it is neither kind of key. */
-export function readOperatorKey(env: Env, shown: string): OperatorKey | undefined {
-  if (equalSecrets(shown, env.ops.breakGlassToken)) return { kind: "break_glass" };
-  const token = readOperatorToken(shown);
+export function readOperatorKey(env: Env, text: string): OperatorKey | undefined {
+  if (equalSecrets(text, env.ops.breakGlassToken)) return { kind: "break_glass" };
+  const token = readOperatorToken(text);
   return token && { kind: "token", ...token };
 }
 
-/**
- * Who holds the key, if it may do this operation. Throws `token_invalid` for a token that nobody was
- * given, `operator_token_ended`, and `forbidden` for what is beyond the key.
- */
+/** Throws `token_invalid`, `operator_token_ended`, `forbidden`. */
 export async function requireKeyHolder(
   ctx: Context,
   key: OperatorKey,

@@ -12,15 +12,23 @@ import { AppError } from "../../errors.js";
 import { type Operation, type Operator, requireAdmin } from "./operator.js";
 import { lockRoles, stillDecides } from "./role.js";
 
-/** `flag:change`, `block:*`, `*:read`: a noun of the CLI or any, and what is done to it. */
+/** `NOUN:VERB`, such as `flag:change`, `block:*` or `*:read`. The nouns are those of the CLI. */
 export const Scope = z
   .string()
-  .regex(/^(\*|[a-z][a-z0-9-]{0,39}):(\*|read|change)$/, "such as flag:change, block:* or *:read");
+  .regex(
+    /^(\*|[a-z][a-z0-9-]{0,39}):(\*|read|change)$/,
+    "Must be NOUN:VERB, such as flag:change, block:* or *:read.",
+  );
 
 const dayMs = 86_400_000;
 
 export const NewOperatorToken = {
-  name: z.string().regex(/^[a-z0-9][a-z0-9._-]{0,62}$/, "a-z 0-9 . _ -, at most 63"),
+  name: z
+    .string()
+    .regex(
+      /^[a-z0-9][a-z0-9._-]{0,62}$/,
+      "Must be 1 to 63 of a-z 0-9 . _ -, starting with a letter or digit.",
+    ),
   scopes: z.array(Scope).min(1).max(20),
   ttlSeconds: z
     .int()
@@ -28,7 +36,6 @@ export const NewOperatorToken = {
     .max((365 * dayMs) / 1000),
 };
 
-/** A token as it is listed: never its secret. */
 export const OperatorToken = z.strictObject({
   id: z.string(),
   name: z.string(),
@@ -41,29 +48,23 @@ export const OperatorToken = z.strictObject({
 });
 export type OperatorToken = z.infer<typeof OperatorToken>;
 
-/** The id is 8 random bytes in hex, the secret 32 in base64url. */
-const form = /^ops_([\da-f]{16})_([\w-]{43})$/;
-const purpose = "operator-token";
-const listedMax = 200;
-const usedEveryMs = 60_000;
+const tokenPattern = /^ops_([\da-f]{16})_([\w-]{43})$/;
+const hashPurpose = "operator-token";
+const resultsMax = 200;
+const lastUsedResolutionMs = 60_000;
 
-/** The parts of a token's text, or undefined when it is none. */
-export function readOperatorToken(shown: string): { id: string; secret: string } | undefined {
-  const [, id, secret] = form.exec(shown) ?? [];
+export function readOperatorToken(text: string): { id: string; secret: string } | undefined {
+  const [, id, secret] = tokenPattern.exec(text) ?? [];
   return id === undefined || secret === undefined ? undefined : { id, secret };
 }
 
-/**
- * The token that was given out with this secret. Throws `token_invalid` for any other, and only to who
- * knows the secret `operator_token_ended`. Postgres decides each time, so that a revoked one is of no use
- * at once.
- */
+/** Throws `token_invalid`; `operator_token_ended` only when the secret is right. */
 export async function verifyOperatorToken(
   ctx: Context,
   { id, secret }: { id: string; secret: string },
 ): Promise<{ id: string; scopes: string[] }> {
   const [token] = await ctx.db.select().from(operatorTokens).where(eq(operatorTokens.id, id));
-  const isGenuine = namedHashes(ctx.env, purpose, `${id}.${secret}`)
+  const isGenuine = namedHashes(ctx.env, hashPurpose, `${id}.${secret}`)
     .map((hash) => equalSecrets(hash, token?.secretHash))
     .includes(true);
   if (!token || !isGenuine) {
@@ -79,29 +80,26 @@ export async function verifyOperatorToken(
   return { id, scopes: token.scopes };
 }
 
-/**
- * Do the scopes of a token cover an operation? Who operates is decided by people: no token reaches that,
- * whatever it says.
- */
+/** No token may manage operators, whatever its scopes. */
 export function isInScope(scopes: string[], { scope, kind }: Operation): boolean {
   if (scope === "operator") return false;
-  return scopes.some((given) => {
-    const [noun, verb] = given.split(":");
+  return scopes.some((tokenScope) => {
+    const [noun, verb] = tokenScope.split(":");
     return (noun === "*" || noun === scope) && (verb === "*" || verb === kind);
   });
 }
 
-/** Make a token, whose text is returned once. Throws `forbidden`, `operator_token_exists`. */
+/** The token is returned once; only a keyed hash is stored. Throws `forbidden`, `operator_token_exists`. */
 export async function createOperatorToken(
   ctx: Context,
   operator: Operator,
-  given: { name: string; scopes: string[]; ttlSeconds: number; reason: string },
+  input: { name: string; scopes: string[]; ttlSeconds: number; reason: string },
 ): Promise<{ id: string; token: string; expiresAt: Date }> {
   requireAdmin(ctx, operator);
-  const { name, scopes, ttlSeconds, reason } = given;
+  const { name, scopes, ttlSeconds, reason } = input;
   const id = randomBytes(8).toString("hex");
   const secret = randomBytes(32).toString("base64url");
-  const [secretHash = ""] = namedHashes(ctx.env, purpose, `${id}.${secret}`);
+  const [secretHash = ""] = namedHashes(ctx.env, hashPurpose, `${id}.${secret}`);
   const expiresAt = new Date(ctx.now.getTime() + ttlSeconds * 1000);
   const row = {
     id,
@@ -115,7 +113,7 @@ export async function createOperatorToken(
   try {
     await ctx.db.batch([
       lockRoles(ctx),
-      // The role may have been taken since the request began, and with it the tokens that stood then.
+      // The role may have been revoked since the request began.
       stillDecides(ctx, operator),
       ctx.db.insert(operatorTokens).values(row),
       auditRow(ctx, {
@@ -133,13 +131,12 @@ export async function createOperatorToken(
   return { id, token: `ops_${id}_${secret}`, expiresAt };
 }
 
-/** The newest tokens, those that have ended included. */
 export async function listOperatorTokens(ctx: Context): Promise<OperatorToken[]> {
   const rows = await ctx.db
     .select()
     .from(operatorTokens)
     .orderBy(desc(operatorTokens.createdAt))
-    .limit(listedMax);
+    .limit(resultsMax);
   return rows.map((row) => ({
     id: row.id,
     name: row.name,
@@ -152,7 +149,6 @@ export async function listOperatorTokens(ctx: Context): Promise<OperatorToken[]>
   }));
 }
 
-/** The token of this id or name that was not revoked, expired or not. Throws `not_found`. */
 export async function getOperatorToken(
   ctx: Context,
   idOrName: string,
@@ -170,7 +166,7 @@ export async function getOperatorToken(
   return token;
 }
 
-/** End a token at once. Ending one that has ended changes nothing. Throws `forbidden`. */
+/** Idempotent. Throws `forbidden`. */
 export async function revokeOperatorToken(
   ctx: Context,
   operator: Operator,
@@ -199,9 +195,9 @@ function stateOf(
   return expiresAt <= now ? "expired" : "live";
 }
 
-/** Once a minute: a pipeline that calls a hundred times needs no hundred writes. */
+/** At most one write a minute. */
 async function markUsed({ db, now }: Context, id: string): Promise<void> {
-  const before = new Date(now.getTime() - usedEveryMs);
+  const before = new Date(now.getTime() - lastUsedResolutionMs);
   const isDue = or(isNull(operatorTokens.lastUsedAt), lt(operatorTokens.lastUsedAt, before));
   await db
     .update(operatorTokens)

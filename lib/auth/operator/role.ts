@@ -14,13 +14,12 @@ import { enforceEndsOf } from "../session/sweep.js";
 import { type Operator, requireAdmin } from "./operator.js";
 import { maskedEmail, type SubjectAccount } from "./subject.js";
 
-/** Somebody who operates. */
 export const OperatorAccount = z.strictObject({
   id: z.uuid(),
   email: z.string().nullable(),
   name: z.string(),
   role: z.enum(["operator", "admin"]),
-  /** Without one they act as a user. */
+  /** Without a second factor an operator acts as a user. */
   secondFactor: z.boolean(),
   suspended: z.boolean(),
 });
@@ -32,24 +31,21 @@ interface RoleChange {
   dryRun: boolean;
 }
 
-export interface RoleChanged {
-  /** False when the account has the role already. */
+export interface RoleChangeResult {
   changed: boolean;
   sessionsEnded: number;
 }
 
 /**
- * Give an account a role, or take it away (`user`). All of its sessions end with the change, and those
- * tokens that it made as an admin: what acts in a role was begun in it. An admin decides; while there is no
- * operator at all, the break-glass token makes the first admin. Throws `forbidden`, `operators_exist`,
- * `account_unfit`, `last_admin`.
+ * Also revokes the account's sessions and operator tokens. The break-glass token may make the first admin.
+ * Throws `forbidden`, `operators_exist`, `account_unfit`, `last_admin`.
  */
 export async function changeRole(
   ctx: Context,
   operator: Operator,
   subject: SubjectAccount,
   { role, reason, dryRun }: RoleChange,
-): Promise<RoleChanged> {
+): Promise<RoleChangeResult> {
   if (operator.kind !== "break_glass") requireAdmin(ctx, operator);
   const { id } = subject;
   const entry = {
@@ -59,15 +55,15 @@ export async function changeRole(
     reason,
   } as const;
   const ending: RevocationReason = "role_changed";
-  const facts = sql`facts as (
-      select id, role, ${mayDecide(operator)} as may_decide,
+  const roleChecks = sql`role_checks as (
+      select id, role, ${isAuthorised(operator)} as may_decide,
         (${role} = 'user' or (email is not null and suspended_at is null and purge_at is null)) as is_fit,
-        (role <> 'admin' or ${role} = 'admin' or ${otherAdmin(id)}) as leaves_an_admin
+        (role <> 'admin' or ${role} = 'admin' or ${otherAdminExists(id)}) as leaves_an_admin
       from ${users} where id = ${id}
     )`;
   const changes = sql`changed as (
       update ${users} set role = ${role}, updated_at = ${timestamp(ctx.now)}
-      where id in (select id from facts where may_decide and is_fit and leaves_an_admin and role <> ${role})
+      where id in (select id from role_checks where may_decide and is_fit and leaves_an_admin and role <> ${role})
       returning id
     ), ended as (
       update ${sessions} set revoked_at = ${timestamp(ctx.now)}, revoked_reason = ${ending}
@@ -78,14 +74,14 @@ export async function changeRole(
     ), audited as (
       ${auditIfAny(ctx, entry, sql`changed`)}
     )`;
-  const nothing = sql`ended as (select id from ${sessions} where false)`;
+  const noChanges = sql`ended as (select id from ${sessions} where false)`;
   const [, , { rows }] = await ctx.db.batch([
     lockRoles(ctx),
     lockAccount(ctx, id),
-    ctx.db.execute<Facts>(sql`
-      with ${facts}, ${dryRun ? nothing : changes}
+    ctx.db.execute<RoleChecks>(sql`
+      with ${roleChecks}, ${dryRun ? noChanges : changes}
       select role, may_decide, is_fit, leaves_an_admin, array(select id from ended) as ended
-      from facts`),
+      from role_checks`),
   ]);
   const [found] = rows;
   if (!found) throw new AppError("not_found");
@@ -98,7 +94,7 @@ export async function changeRole(
   return { changed: found.role !== role, sessionsEnded: found.ended.length };
 }
 
-interface Facts extends Record<string, unknown> {
+interface RoleChecks extends Record<string, unknown> {
   role: Role;
   may_decide: boolean;
   is_fit: boolean;
@@ -106,28 +102,23 @@ interface Facts extends Record<string, unknown> {
   ended: string[];
 }
 
-/**
- * The statement that lets one change of roles happen at a time: two admins who take each other's role
- * must not leave none.
- */
+/** Serialises role changes: two admins who revoke each other's role must not leave none. */
 export function lockRoles({ db }: Context) {
   return db.select({ id: securitySettings.id }).from(securitySettings).for("update");
 }
 
-/** Is another admin left who can act? */
-export const otherAdmin = (id: string): SQL => sql`exists (
+export const otherAdminExists = (id: string): SQL => sql`exists (
   select 1 from ${users} as other
   where other.role = 'admin' and other.id <> ${id}
     and other.suspended_at is null and other.purge_at is null
     and not ${isPersonBlocked(sql`other.id`)})`;
 
-/** The statement that ends the tokens that these people made: else they would go on acting by them. */
 export const endTokensOf = (ctx: Context, makers: SQL): SQL => sql`
   update ${operatorTokens} set revoked_at = ${timestamp(ctx.now)}
   where created_by in (${makers}) and revoked_at is null`;
 
-/** Asked again in the statement, for a role may have been taken since the request began. */
-function mayDecide({ kind, id }: Operator): SQL {
+/** Checked inside the statement: a role may have been revoked since the request began. */
+function isAuthorised({ kind, id }: Operator): SQL {
   return kind === "break_glass"
     ? sql`not exists (select 1 from ${users} as other where other.role <> 'user')`
     : isActiveAdmin(id);
@@ -138,10 +129,7 @@ const isActiveAdmin = (id: string): SQL => sql`exists (
   where decider.id = ${id} and decider.role = 'admin' and decider.suspended_at is null
     and not ${isPersonBlocked(sql`decider.id`)})`;
 
-/**
- * The statement that fails its batch unless the operator is an admin still, or the subject, where there is
- * one, is nobody who operates (`lacksRequiredRow` knows the failure). It follows `lockRoles`.
- */
+/** Fails its batch (`lacksRequiredRow`) unless the operator is an admin or the subject is no operator. */
 export function stillDecides({ db }: Context, { kind, id }: Operator, subjectId?: string) {
   const isAdmin = kind === "person" ? isActiveAdmin(id) : sql`false`;
   const isOfUser = subjectId
@@ -152,9 +140,8 @@ export function stillDecides({ db }: Context, { kind, id }: Operator, subjectId?
     select ${requiredRow(sql`decider`)}`);
 }
 
-const listedMax = 500;
+const resultsMax = 500;
 
-/** Who operates, admins first. */
 export async function listOperators({ db }: Context): Promise<OperatorAccount[]> {
   const rows = await db
     .select({
@@ -168,7 +155,7 @@ export async function listOperators({ db }: Context): Promise<OperatorAccount[]>
     .from(users)
     .where(ne(users.role, "user"))
     .orderBy(asc(users.role), asc(users.createdAt))
-    .limit(listedMax);
+    .limit(resultsMax);
   return rows.map(({ id, email, name, role, suspendedAt, sealedSecret }) => ({
     id,
     email: maskedEmail(email),

@@ -6,13 +6,12 @@ import { AppError } from "../../errors.js";
 import { canonicalEmail } from "../../user/email-address.js";
 import { confirmedSecret } from "../second-factor/second-factor.js";
 
-/** An account as operators name it: its id, or its confirmed address, which goes in bodies only. */
+/** An account's id or verified address. Addresses go in bodies only, never in URLs. */
 export const AccountName = z.string().min(1).max(254);
 
 export interface SubjectAccount {
   id: string;
   role: Role;
-  /** Never the address itself. */
   email: string | null;
   isGuest: boolean;
   suspendedAt: Date | null;
@@ -20,7 +19,7 @@ export interface SubjectAccount {
   hasSecondFactor: boolean;
 }
 
-/** The account that an operator names. Throws `not_found`; a claimed address names nobody. */
+/** Throws `not_found`. A claimed address matches no account. */
 export async function getSubject(ctx: Context, name: string): Promise<SubjectAccount> {
   const isId = z.uuid().safeParse(name).success;
   const email = isId ? null : canonicalEmail(name);
@@ -44,7 +43,7 @@ export async function getSubject(ctx: Context, name: string): Promise<SubjectAcc
   return { ...account, email: maskedEmail(found.email), hasSecondFactor: sealedSecret !== null };
 }
 
-/** `a***@example.com`: enough to know one by who knows it, too little to write to. */
+/** `a***@example.com` */
 export function maskedEmail(email: string | null): string | null {
   return email === null ? null : email.replace(/^(.)[^@]*/u, "$1***");
 }

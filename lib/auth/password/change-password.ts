@@ -20,12 +20,7 @@ export const PasswordChange = z.strictObject({
   newPassword: z.string().max(512),
 });
 
-/**
- * Replace the password of whoever knows the current one, and end every session but this. Throws
- * `password_not_set` where there is none, `validation_failed` for a new one that is not acceptable,
- * `invalid_credentials` for a wrong current one, and `service_unavailable` when it was changed in the
- * same moment: a repetition meets the account as it is.
- */
+/** Throws `password_not_set`, `validation_failed`, `invalid_credentials`, `service_unavailable` (retry). */
 export async function changePassword(
   ctx: Context,
   { userId, sessionId }: Actor,

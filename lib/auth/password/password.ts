@@ -6,33 +6,30 @@ import { throughHashGate } from "./hash-gate.js";
 /** argon2id, the first choice of OWASP's Password Storage Cheat Sheet: 19 MiB, 2 passes, 1 lane. */
 const parameters = { memoryCost: 19_456, timeCost: 2, parallelism: 1 } as const;
 
-/** A hash of nothing anyone knows, made with the same parameters, for addresses without an account. */
-const nobodysHash =
+/** A hash of a random password with the same parameters, for unknown accounts. */
+const dummyHash =
   "$argon2id$v=19$m=19456,t=2,p=1$8MDdU02GQTOxbnalEQ6MMQ$Qd/S3Ml/5zyNEze6tE9nvg845glmtjrimyU6vPsa7+U";
 
 const passwordLengthMin = 8;
 const passwordLengthMax = 128;
 
-/** The PHC string of a password. Throws `service_unavailable` when too many hashes are waiting. */
+/** A PHC string. Throws `service_unavailable` when too many hashes are waiting. */
 export function hashPassword(password: string): Promise<string> {
   return throughHashGate(() => hash(password.normalize("NFC"), parameters));
 }
 
-/**
- * Is this the account's password? Costs exactly one hash whether or not there is an account, so that
- * the time tells nothing. Throws `service_unavailable` when too many hashes are waiting.
- */
+/** Always computes one hash: the time must not reveal whether there is an account. */
 export async function passwordMatches(
   passwordHash: string | null,
   password: string,
 ): Promise<boolean> {
   const matches = await throughHashGate(() =>
-    verify(passwordHash ?? nobodysHash, password.normalize("NFC")),
+    verify(passwordHash ?? dummyHash, password.normalize("NFC")),
   );
   return matches && passwordHash !== null;
 }
 
-/** True when the hash was made in another way than today's: hash again at the next login. */
+/** True when the parameters differ from today's: hash again at the next login. */
 export function isOutdated(passwordHash: string): boolean {
   const { memoryCost, timeCost, parallelism } = parseOptions(passwordHash);
   return (
@@ -43,32 +40,29 @@ export function isOutdated(passwordHash: string): boolean {
   );
 }
 
-/**
- * Why a new password is refused, or null. No composition rules (NIST SP 800-63B 3.1.1.2); `email` is
- * the canonical address of the account.
- */
+/** Null for an acceptable password. No composition rules (NIST SP 800-63B 3.1.1.2). `email` is canonical. */
 export function passwordRefusal(password: string, email: string): FieldError | null {
   const characters = [...password.normalize("NFC")].length;
-  const plain = plainText(password);
-  const [localPart = ""] = plainText(email).split("@");
+  const normalizedPassword = normalized(password);
+  const [localPart = ""] = normalized(email).split("@");
   if (characters < passwordLengthMin || characters > passwordLengthMax) {
     return refusal(
       "password_length",
-      `Use ${passwordLengthMin} to ${passwordLengthMax} characters.`,
+      `The password must have ${passwordLengthMin} to ${passwordLengthMax} characters.`,
     );
   }
   if (isCommonPassword(password)) {
-    return refusal("password_common", "This is one of the most common passwords. Choose another.");
+    return refusal("password_common", "This password is too common. Choose another one.");
   }
-  if (plain.includes("linguamate")) {
-    return refusal("password_app_name", "Do not use the app's name.");
+  if (normalizedPassword.includes("linguamate")) {
+    return refusal("password_app_name", "The password must not contain the name of the app.");
   }
-  if (localPart.length >= 4 && plain.includes(localPart)) {
-    return refusal("password_email", "Do not use your e-mail address.");
+  if (localPart.length >= 4 && normalizedPassword.includes(localPart)) {
+    return refusal("password_email", "The password must not contain your e-mail address.");
   }
   return null;
 }
 
-const plainText = (text: string) => text.toLowerCase().normalize("NFC");
+const normalized = (text: string) => text.toLowerCase().normalize("NFC");
 
 const refusal = (code: string, message: string) => ({ pointer: "/password", code, message });

@@ -9,25 +9,20 @@ import { AppError } from "../../errors.js";
 import { isMailCode } from "../../mail/codes.js";
 import { queueCodeMail } from "../../mail/queue-mail.js";
 import { admitResetMail } from "../../mail/reset-budget.js";
-import type { ShownCode } from "../email/mail-code.js";
+import type { VerifiedCode } from "../email/mail-code.js";
 import { claimedAt } from "../login-candidates.js";
 
-const lifeMs = 10 * 60_000;
-/** So many that a stranger needs 2,000 IP addresses to use them up; a code has 40 random bits. */
-const triesMax = 10_000;
+const ttlMs = 10 * 60_000;
+/** An attacker needs 2,000 IP addresses to use them up; a code has 40 random bits. */
+const attemptsMax = 10_000;
 
-/** Who asks for a code. */
 export interface ResetRequester {
   deviceId: string | null;
-  /** Its IP address is never limited. */
+  /** A trusted IP address has no limit. */
   isTrusted: boolean;
 }
 
-/**
- * The statement that makes a reset code for an address and queues its mail, if the budget allows one more;
- * else it changes nothing. It does not look up the account: it does the same for every address, and the
- * mail is withheld at its delivery where there is no account.
- */
+/** Does not look up the account: every address takes the same time. Delivery withholds unneeded mail. */
 export function issueResetCode(
   ctx: Context,
   email: string,
@@ -36,11 +31,11 @@ export function issueResetCode(
 ) {
   const at = (ms: number) => timestamp(new Date(ctx.now.getTime() + ms));
   const id = randomUUID();
-  // The subject is the code's own id: several live at once.
+  // The subject is the code's own id, so that several can be valid at once.
   const issued = sql`issued as (
       insert into ${mailCodes} (purpose, subject, id, email, device_id, created_at, expires_at)
       select 'reset_password', cast(${id} as text), cast(${id} as uuid), cast(${email} as text),
-        cast(${deviceId} as text), ${at(0)}, ${at(lifeMs)}
+        cast(${deviceId} as text), ${at(0)}, ${at(ttlMs)}
       from admitted
       returning id, email, expires_at
     )`;
@@ -49,26 +44,21 @@ export function issueResetCode(
     ${queueCodeMail(ctx, { id: mailId, template: "reset_password", send: true }, sql`issued`)}`);
 }
 
-/**
- * The live code that was typed, with the account that it opens now: the one that the address is bound
- * to; else the oldest claim that was made on the caller's device, or on the one that asked for the code;
- * else the claim with the most experience points; else the oldest. Each try is counted against every live code
- * of the address before anything is compared. Throws `code_invalid`.
- */
+/** Selects the account, too (docs/decisions/027). Throws `code_invalid`. */
 export async function requireResetCode(
   ctx: Context,
   email: string,
   typed: string,
   deviceId: string | null,
-): Promise<ShownCode> {
-  const here = sql`cast(${deviceId} as text)`;
+): Promise<VerifiedCode> {
+  const callerDevice = sql`cast(${deviceId} as text)`;
   const isClaimedOn = (device: unknown) => sql`coalesce(claim_device = ${device}, false)`;
   const points = sql`(select coalesce(sum(points), 0) from ${xpEntries}
     where ${xpEntries.userId} = ${users.id})`;
   const { rows } = await ctx.db.execute<{ id: string; user_id: string | null }>(sql`
     with live as (
       select id from ${mailCodes}
-      where purpose = 'reset_password' and email = ${email} and attempts < ${triesMax}
+      where purpose = 'reset_password' and email = ${email} and attempts < ${attemptsMax}
         and expires_at > ${timestamp(ctx.now)}
       order by id for update
     )
@@ -78,9 +68,9 @@ export async function requireResetCode(
     returning ${mailCodes.id}, (
       select id from ${users}
       where ${users.email} = ${email} or (${users.email} is null and claimed_email = ${email})
-      order by ${users.email} is null, ${isClaimedOn(here)} desc,
+      order by ${users.email} is null, ${isClaimedOn(callerDevice)} desc,
         ${isClaimedOn(mailCodes.deviceId)} desc,
-        case when ${isClaimedOn(here)} or ${isClaimedOn(mailCodes.deviceId)} then ${claimedAt} end,
+        case when ${isClaimedOn(callerDevice)} or ${isClaimedOn(mailCodes.deviceId)} then ${claimedAt} end,
         ${points} desc, ${claimedAt}, id
       limit 1
     ) as user_id`);

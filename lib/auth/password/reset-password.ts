@@ -15,7 +15,7 @@ import type { Reservation } from "../../rate-limit/count.js";
 import { endSignInDelay } from "../../rate-limit/end-sign-in-delay.js";
 import { isTrusted } from "../../rate-limit/trusted-address.js";
 import { canonicalEmail } from "../../user/email-address.js";
-import { refuseLost, type ShownCode, TypedCode } from "../email/mail-code.js";
+import { rethrowAsCodeInvalid, SubmittedCode, type VerifiedCode } from "../email/mail-code.js";
 import { Device } from "../session/device.js";
 import { revokeSessions } from "../session/session.js";
 import { deleteSessionKeys } from "../session/session-keys.js";
@@ -29,15 +29,12 @@ export const PasswordForgotten = z.strictObject({
 
 export const PasswordReset = z.strictObject({
   email: z.string().max(254),
-  code: TypedCode,
+  code: SubmittedCode,
   password: z.string().max(512),
   device: Device.optional(),
 });
 
-/**
- * Mail a code that sets a new password to whoever reads the mail of this address, unless its budget is
- * used up. Costs the same for every address, also for one that no account has or that cannot exist.
- */
+/** Takes the same time for every address, also for unknown and invalid ones. */
 export async function requestPasswordReset(
   ctx: Context,
   { email }: z.infer<typeof PasswordForgotten>,
@@ -49,11 +46,7 @@ export async function requestPasswordReset(
   deliverUnnoticed(ctx, mailId);
 }
 
-/**
- * Set a new password by the code that was mailed, end every session, and bind the address when it was
- * only claimed, for reading the mail has shown whose it is. Throws `validation_failed` for a password
- * that is not acceptable, before the code is tried, and `code_invalid`.
- */
+/** Also verifies a claimed address. Throws `code_invalid`, and `validation_failed` before trying the code. */
 export async function resetPassword(
   ctx: Context,
   input: z.infer<typeof PasswordReset>,
@@ -73,7 +66,7 @@ export async function resetPassword(
     revokeSessions(ctx, { userId }, "password_reset"),
     queueMail(ctx, mailId, { template: "password_changed", to: { userId } }, { send: true }),
     auditRow(ctx, { actor, action: "password.reset", subjectId: userId }),
-  ]).catch(refuseLost);
+  ]).catch(rethrowAsCodeInvalid);
   await deleteSessionKeys(
     ctx,
     revoked.map(({ id }) => id),
@@ -82,13 +75,8 @@ export async function resetPassword(
   await endSignInDelay(ctx, email, reserved, deviceId);
 }
 
-/**
- * Consumes the code and voids the others of the account and of the address. A claim may have been made by
- * a stranger: the name and the picture that it chose must not stay, and its second factor must not lock
- * the owner of the address out. All live codes are locked first and in one order, so that two that are
- * shown at once do not deadlock.
- */
-function setPassword(ctx: Context, code: ShownCode, passwordHash: string) {
+/** A claim may be an attacker's: its name, picture and second factor go. One lock order avoids deadlocks. */
+function setPassword(ctx: Context, code: VerifiedCode, passwordHash: string) {
   return ctx.db.execute(sql`
     with live as (
       select id from ${mailCodes} where purpose = 'reset_password' and email = ${code.email}

@@ -13,16 +13,15 @@ import { lockAccount } from "../session/session.js";
 import { changeSessionRole, deleteSessionKeys } from "../session/session-keys.js";
 import type { AccessClaims } from "../token/access-token.js";
 import {
-  type Changed,
-  consequencesOf,
+  factorChangeParts,
   findFactorAccount,
+  type RevokedSessions,
   secondFactorChanged,
 } from "./factor-change.js";
 import { newRecoveryCodes, type RecoveryCodes, storeRecoveryCodes } from "./recovery-code-set.js";
-import { sealedFor } from "./second-factor.js";
+import { totpSecretContext } from "./second-factor.js";
 import { newTotpSecret, otpauthUrl, readTotpCode, totpStep } from "./totp.js";
 
-/** Whether the account has a second factor, and since when. */
 export const SecondFactorState = z.strictObject({
   enabled: z.boolean(),
   since: z.iso.datetime().nullable(),
@@ -30,13 +29,11 @@ export const SecondFactorState = z.strictObject({
 });
 export type SecondFactorState = z.infer<typeof SecondFactorState>;
 
-/** What an authenticator app is set up with. */
 export const TotpEnrolment = z.strictObject({ secret: z.string(), otpauthUrl: z.string() });
 export type TotpEnrolment = z.infer<typeof TotpEnrolment>;
 
 export const TotpConfirmation = z.strictObject({ code: z.string().min(1).max(16) });
 
-/** The state that the settings show. */
 export async function readSecondFactor(ctx: Context, userId: string): Promise<SecondFactorState> {
   const [factor] = await ctx.db
     .select({
@@ -53,10 +50,7 @@ export async function readSecondFactor(ctx: Context, userId: string): Promise<Se
   };
 }
 
-/**
- * Make the secret of a second factor, which counts once it is confirmed; it replaces one that was not.
- * Throws `email_unverified` (whoever loses the device must be reachable) or `second_factor_enrolled`.
- */
+/** Throws `second_factor_enrolled`, and `email_unverified`: a lost device needs a way to reach the owner. */
 export async function beginEnrolment(ctx: Context, userId: string): Promise<TotpEnrolment> {
   const { email, factor } = await findFactorAccount(ctx, userId);
   if (email === null) throw new AppError("email_unverified");
@@ -64,7 +58,7 @@ export async function beginEnrolment(ctx: Context, userId: string): Promise<Totp
   const secret = newTotpSecret();
   const row = {
     id: randomUUID(),
-    sealedSecret: seal(ctx.env, sealedFor(userId), secret),
+    sealedSecret: seal(ctx.env, totpSecretContext(userId), secret),
     createdAt: ctx.now,
   };
   const [begun] = await writeOnce(ctx, row.id, [
@@ -82,7 +76,7 @@ export async function beginEnrolment(ctx: Context, userId: string): Promise<Totp
   return { secret, otpauthUrl: otpauthUrl(secret, email) };
 }
 
-/** The secret of an enrolment again, as long as it waits for its confirmation; else `second_factor_changed`. */
+/** For a retry. Throws `second_factor_changed` once the enrolment is confirmed or replaced. */
 export async function showEnrolmentAgain(
   ctx: Context,
   userId: string,
@@ -91,16 +85,11 @@ export async function showEnrolmentAgain(
   const { email, factor } = await findFactorAccount(ctx, userId);
   const isPending = factor?.id === enrolmentId && factor.confirmedAt === null;
   if (email === null || !isPending) throw new AppError("second_factor_changed");
-  const secret = unseal(ctx.env, sealedFor(userId), factor.sealedSecret);
+  const secret = unseal(ctx.env, totpSecretContext(userId), factor.sealedSecret);
   return { secret, otpauthUrl: otpauthUrl(secret, email) };
 }
 
-/**
- * Turn the second factor on for whoever shows its first code. The session that confirms counts as one
- * that showed it: an operator acts as one at once. The person's other sessions end. Throws `code_invalid`,
- * `second_factor_missing`, `second_factor_enrolled` or, when it was replaced meanwhile,
- * `second_factor_changed`.
- */
+/** Throws `code_invalid`, `second_factor_missing`, `second_factor_enrolled`, `second_factor_changed`. */
 export async function confirmEnrolment(
   ctx: Context,
   actor: Actor,
@@ -110,23 +99,23 @@ export async function confirmEnrolment(
   const { role, factor } = await findFactorAccount(ctx, userId);
   if (!factor) throw new AppError("second_factor_missing");
   if (factor.confirmedAt) throw new AppError("second_factor_enrolled");
-  const secret = unseal(ctx.env, sealedFor(userId), factor.sealedSecret);
+  const secret = unseal(ctx.env, totpSecretContext(userId), factor.sealedSecret);
   const code = readTotpCode(typed);
   const step = code === null ? null : totpStep(secret, code, ctx.now);
   if (step === null) throw new AppError("code_invalid");
 
   const set = newRecoveryCodes(ctx);
   const mailId = newMailId();
-  const consequences = consequencesOf(ctx, actor, {
+  const consequences = factorChangeParts(ctx, actor, {
     change: sql`confirmed`,
     action: "totp.enabled",
     authMethods: sql`array_append(array_remove(auth_methods, 'otp'), 'otp')`,
     mailId,
   });
   const [, { rows }] = await writeOnce(ctx, set.id, [
-    // A sign-in that committed without the factor is seen, and ended; one that did not fails.
+    // A concurrent sign-in without the factor is either revoked here or fails.
     lockAccount(ctx, userId),
-    ctx.db.execute<Changed>(sql`
+    ctx.db.execute<RevokedSessions>(sql`
       with confirmed as (
         update ${secondFactors} set confirmed_at = ${timestamp(ctx.now)}, last_used_step = ${step}
         where user_id = ${userId} and id = ${factor.id} and confirmed_at is null
@@ -144,11 +133,7 @@ export async function confirmEnrolment(
   return { recoveryCodes: set.codes };
 }
 
-/**
- * Remove the second factor with its recovery codes; the person's other sessions end, and this one is
- * again one that showed only a password. A confirmed one must have been shown within the step-up's ten
- * minutes: else `reauth_required`. Removing what is not there changes nothing.
- */
+/** Idempotent. Throws `reauth_required` unless the token proves the factor. */
 export async function removeSecondFactor(
   ctx: Context,
   actor: Actor,
@@ -164,12 +149,12 @@ export async function removeSecondFactor(
     ]);
     return;
   }
-  // With a factor enrolled, only showing it renews `auth_time`: an `otp` in a fresh token is as fresh.
+  // Once a factor is enrolled only the factor renews `auth_time`, so `otp` is as recent as the token.
   if (!authMethods.includes("otp")) throw new AppError("reauth_required");
-  // Before the commit: no key may say operator of a session whose record does not.
+  // Before the commit: Redis must never show a role that the session's row does not have.
   if (role !== "user") await demote(ctx, sessionId);
   const mailId = newMailId();
-  const consequences = consequencesOf(ctx, actor, {
+  const consequences = factorChangeParts(ctx, actor, {
     change: sql`removed`,
     action: "totp.disabled",
     authMethods: sql`array_remove(auth_methods, 'otp')`,
@@ -177,7 +162,7 @@ export async function removeSecondFactor(
   });
   const [, { rows }] = await writeOnce(ctx, factor.id, [
     lockAccount(ctx, userId),
-    ctx.db.execute<Changed>(sql`
+    ctx.db.execute<RevokedSessions>(sql`
       with removed as (
         delete from ${secondFactors}
         where user_id = ${userId} and id = ${factor.id}
@@ -186,13 +171,12 @@ export async function removeSecondFactor(
       select array(select id from ended) as ended from removed`),
   ]);
   const [changed] = rows;
-  // Somebody was faster: it is gone.
   if (!changed) return;
   secondFactorChanged(ctx, userId, "totp.disabled", mailId);
   await deleteSessionKeys(ctx, changed.ended);
 }
 
-/** When Redis cannot be told, an operator goes on as a user until the next sign-in. */
+/** If Redis does not answer, the operator acts as a user until the next sign-in. */
 async function promote(ctx: Context, sessionId: string, role: Role): Promise<void> {
   try {
     await changeSessionRole(ctx, sessionId, role);

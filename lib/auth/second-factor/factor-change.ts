@@ -10,7 +10,7 @@ import { deliverLater } from "../../mail/deliver-later.js";
 import { accountMailOf, queueAccountMail } from "../../mail/queue-mail.js";
 import type { RevocationReason } from "../session/session.js";
 
-/** The account with its second factor, confirmed or not; null when it has none. */
+/** The factor may be unconfirmed; null without one. */
 export async function findFactorAccount(ctx: Context, userId: string) {
   const [account] = await ctx.db
     .select({ email: users.email, role: users.role, factor: secondFactors })
@@ -21,13 +21,12 @@ export async function findFactorAccount(ctx: Context, userId: string) {
   return account;
 }
 
-export interface Changed extends Record<string, unknown> {
-  /** The sessions that ended. */
+export interface RevokedSessions extends Record<string, unknown> {
   ended: string[];
 }
 
-/** What happens when the factor of the accounts in the part `change` was turned on or off. */
-export function consequencesOf(
+/** CTEs that follow the CTE `change`: revoke the other sessions, queue the notice, write the audit row. */
+export function factorChangeParts(
   ctx: Context,
   { userId, sessionId }: Actor,
   {
@@ -53,7 +52,7 @@ export function consequencesOf(
     )`;
 }
 
-/** Tell of a change that has been committed. */
+/** Call it after the commit. */
 export function secondFactorChanged(
   ctx: Context,
   userId: string,

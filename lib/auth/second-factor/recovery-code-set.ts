@@ -14,7 +14,7 @@ import { recoveryCodeHash, recoveryCodesOf } from "./recovery-codes.js";
 export const RecoveryCodes = z.strictObject({ recoveryCodes: z.array(z.string()).length(10) });
 export type RecoveryCodes = z.infer<typeof RecoveryCodes>;
 
-/** Make ten new recovery codes; the old ones are void. Throws `second_factor_missing`. */
+/** Replaces the old codes. Throws `second_factor_missing`, `second_factor_changed`. */
 export async function renewRecoveryCodes(ctx: Context, userId: string): Promise<RecoveryCodes> {
   const { factor } = await findFactorAccount(ctx, userId);
   if (!factor?.confirmedAt) throw new AppError("second_factor_missing");
@@ -28,7 +28,7 @@ export async function renewRecoveryCodes(ctx: Context, userId: string): Promise<
   } as const;
   const owner = sql`(select user_id from ${secondFactors} where ${confirmed}) as owner`;
   const [locked] = await writeOnce(ctx, set.id, [
-    // Whoever renews them at the same time waits here, and then voids these: one set is left.
+    // The lock serialises concurrent calls, so that one set remains.
     ctx.db
       .select({ userId: secondFactors.userId })
       .from(secondFactors)
@@ -44,7 +44,7 @@ export async function renewRecoveryCodes(ctx: Context, userId: string): Promise<
   return { recoveryCodes: set.codes };
 }
 
-/** The codes of a set again, as long as they are the account's; else `second_factor_changed`. */
+/** For a retry. Throws `second_factor_changed` once the set is replaced. */
 export async function showRecoveryCodesAgain(
   ctx: Context,
   userId: string,
@@ -61,14 +61,12 @@ export async function showRecoveryCodesAgain(
   return { recoveryCodes: codes };
 }
 
-/** A set that nobody has yet; its id is what a repetition makes it from again. */
 export function newRecoveryCodes({ env }: Context) {
   const id = randomUUID();
   const codes = recoveryCodesOf(env, id);
   return { id, codes, hashes: codes.map((code) => recoveryCodeHash(env, code)) };
 }
 
-/** The part of a statement that stores a set for the accounts of another part. */
 export function storeRecoveryCodes(ctx: Context, hashes: string[], from: SQL): SQL {
   return sql`
     insert into ${recoveryCodes} (user_id, code_hash, created_at)

@@ -4,13 +4,10 @@ import { dataKey, namedHashes } from "../../crypto/secret.js";
 import type { Env } from "../../env.js";
 
 const codesInSet = 10;
-/** 80 bits: beyond guessing, even for somebody who has the hashes and the key. */
+/** 80 bits: cannot be guessed even with the hashes and the key. */
 const codeBytes = 10;
 
-/**
- * The ten recovery codes of a set: `XXXX-XXXX-XXXX-XXXX`, derived from the set's random id under the
- * data key. The id is kept nowhere but with an Idempotency-Key, by which a lost reply is made again.
- */
+/** Ten codes `XXXX-XXXX-XXXX-XXXX`, derived from a random id that is stored only with an Idempotency-Key. */
 export function recoveryCodesOf(env: Env, setId: string): string[] {
   const key = dataKey(env, "recovery-code-set");
   return Array.from({ length: codesInSet }, (_, index) => {
@@ -19,13 +16,12 @@ export function recoveryCodesOf(env: Env, setId: string): string[] {
   });
 }
 
-/** The hash that is stored of a code. */
 export function recoveryCodeHash(env: Env, code: string): string {
   const [current = ""] = recoveryCodeHashes(env, code);
   return current;
 }
 
-/** The hashes, one for each data key, that may be stored of what somebody typed; none when it is no code. */
+/** One per data key; empty for malformed input. */
 export function recoveryCodeHashes(env: Env, typed: string): string[] {
   const plain = readCrockford(typed);
   return /^[0-9A-Z]{16}$/.test(plain) ? namedHashes(env, "recovery-code", plain) : [];

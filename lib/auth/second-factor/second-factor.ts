@@ -14,30 +14,25 @@ import { byPassword } from "../session/sign-in.js";
 import { recoveryCodeHashes } from "./recovery-codes.js";
 import { readTotpCode, totpStep } from "./totp.js";
 
-/** A code of the authenticator app, or one of the recovery codes. */
 export const Otp = z.string().min(1).max(64);
 
-/** Whose second factor is asked for. */
 export interface FactorOwner {
   id: string;
-  /** The sealed secret of a confirmed second factor; null when the account has none. */
+  /** Null without a confirmed factor. */
   sealedSecret: string | null;
 }
 
-/** The column `sealedSecret` of any query over `users`, so that nobody without a factor costs a call. */
+/** A subquery for any query over `users`: accounts without a factor cost no extra call. */
 export const confirmedSecret = sql<string | null>`(
   select sealed_secret from ${secondFactors}
   where user_id = ${users}.id and confirmed_at is not null)`;
 
-/** The condition that the account still has a factor, or none, as it did when the factor was asked for. */
+/** A condition: the account still has a factor, or none, as when it signed in. */
 export const factorUnchanged = (authMethods: string[]) => sql`(${confirmedSecret} is not null)
   = cast(${authMethods.includes("otp")} as boolean)`;
 
-/**
- * The second half of a password sign-in, after the right password: the session's `amr` (RFC 8176). A
- * code that is taken is used up, whatever becomes of the sign-in. Throws `otp_required` or `otp_invalid`.
- */
-export async function showSecondFactor(
+/** Returns the session's `amr` (RFC 8176). Throws `otp_required`, `otp_invalid`. */
+export async function requireSecondFactor(
   ctx: Context,
   account: FactorOwner,
   otp: string | undefined,
@@ -48,28 +43,24 @@ export async function showSecondFactor(
   return [...byPassword, "otp"];
 }
 
-/**
- * Take a code of the authenticator app or a recovery code. Each is good once: of several calls with the
- * same one, one wins. Throws `otp_invalid`.
- */
+/** Single use: of concurrent calls with one code, one succeeds. Throws `otp_invalid`. */
 export async function consumeOtp(
   ctx: Context,
   { id: userId, sealedSecret }: FactorOwner,
   otp: string,
 ): Promise<void> {
   const code = readTotpCode(otp);
-  const isTaken =
+  const isConsumed =
     sealedSecret !== null &&
     (code === null
       ? await consumeRecoveryCode(ctx, userId, otp)
       : await consumeTotpCode(ctx, userId, sealedSecret, code));
-  if (isTaken) return;
+  if (isConsumed) return;
   securityEvent(ctx, "second_factor_failed", { userId });
   throw new AppError("otp_invalid");
 }
 
-/** What a second factor's secret is sealed for. */
-export const sealedFor = (userId: string) => ({ purpose: "totp-secret", owner: userId });
+export const totpSecretContext = (userId: string) => ({ purpose: "totp-secret", owner: userId });
 
 async function consumeTotpCode(
   ctx: Context,
@@ -77,16 +68,16 @@ async function consumeTotpCode(
   sealedSecret: string,
   code: string,
 ): Promise<boolean> {
-  const secret = unseal(ctx.env, sealedFor(userId), sealedSecret);
+  const secret = unseal(ctx.env, totpSecretContext(userId), sealedSecret);
   const step = totpStep(secret, code, ctx.now);
   if (step === null) return false;
-  const isCurrent = isSealedUnderCurrent(ctx.env, sealedFor(userId), sealedSecret);
+  const isCurrent = isSealedUnderCurrent(ctx.env, totpSecretContext(userId), sealedSecret);
   const taken = await ctx.db
     .update(secondFactors)
     .set({
       lastUsedStep: step,
-      // After a change of the data key each secret moves to the new one as it is used.
-      ...(isCurrent ? {} : { sealedSecret: seal(ctx.env, sealedFor(userId), secret) }),
+      // Encrypt the secret again under the current data key after a rotation.
+      ...(isCurrent ? {} : { sealedSecret: seal(ctx.env, totpSecretContext(userId), secret) }),
     })
     .where(
       and(

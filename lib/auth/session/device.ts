@@ -1,11 +1,10 @@
 import * as z from "zod";
 
-/** Made by the app once and kept on the device. */
+/** The app creates it once and keeps it on the device. */
 export const DeviceId = z
   .string()
-  .regex(/^[A-Za-z0-9._-]{8,128}$/, "8 to 128 characters of A-Z a-z 0-9 . _ -");
+  .regex(/^[A-Za-z0-9._-]{8,128}$/, "Must be 8 to 128 characters of A-Z a-z 0-9 . _ -.");
 
-/** What the app says of the device it runs on. */
 export const Device = z.strictObject({
   id: DeviceId,
   name: z.string().trim().min(1).max(100).optional(),

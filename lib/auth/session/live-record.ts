@@ -3,17 +3,14 @@ import type { Context } from "../../context.js";
 import { securitySettings, sessions, users } from "../../db/schema/accounts.js";
 import { AppError } from "../../errors.js";
 
-/**
- * The moment before which every session has ended, for any query. Not a join: the planner takes the one
- * row of that table for thousands, and then reads others whole.
- */
+/** A subquery, not a join: the planner expects thousands of rows in this one-row table. */
 export const recordedRevokeAllBefore =
   sql`(select ${securitySettings.revokeAllBefore} from ${securitySettings})`.mapWith(
     securitySettings.revokeAllBefore,
   );
 
-/** What tells whether a session lives, for any query that joins its account. */
-export const liveness = {
+/** Columns for any query that joins `sessions` and `users`. */
+export const sessionStatusColumns = {
   createdAt: sessions.createdAt,
   revokedAt: sessions.revokedAt,
   idleExpiresAt: sessions.idleExpiresAt,
@@ -22,18 +19,18 @@ export const liveness = {
   revokeAllBefore: recordedRevokeAllBefore,
 };
 
-export interface Liveness {
+export interface SessionStatus {
   createdAt: Date;
   revokedAt: Date | null;
   idleExpiresAt: Date;
   expiresAt: Date | null;
-  /** The account is suspended, or about to be deleted. */
+  /** Suspended or pending deletion. */
   isClosed: boolean;
   revokeAllBefore: Date;
 }
 
-/** Throws `session_revoked` or `session_expired` for a session that has ended. */
-export function requireLive({ now }: Context, session: Liveness): void {
+/** Throws `session_revoked`, `session_expired`. */
+export function requireLiveStatus({ now }: Context, session: SessionStatus): void {
   const { createdAt, revokedAt, idleExpiresAt, expiresAt, isClosed, revokeAllBefore } = session;
   if (revokedAt || isClosed || createdAt < revokeAllBefore) throw new AppError("session_revoked");
   if (idleExpiresAt <= now || (expiresAt && expiresAt <= now)) {
@@ -41,7 +38,7 @@ export function requireLive({ now }: Context, session: Liveness): void {
   }
 }
 
-/** The same of the sessions of an account that is open, as a condition. */
+/** The same as an SQL condition, without `isClosed`. */
 export function isLive({ now }: Context): SQL | undefined {
   return and(
     isNull(sessions.revokedAt),

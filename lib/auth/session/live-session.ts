@@ -6,7 +6,7 @@ import { AppError } from "../../errors.js";
 import { roundTrip } from "../../redis/client.js";
 import type { RoundTrip } from "../../redis/round-trip.js";
 import type { AccessClaims } from "../token/access-token.js";
-import { liveness, requireLive } from "./live-record.js";
+import { requireLiveStatus, sessionStatusColumns } from "./live-record.js";
 import { revokeSession } from "./session.js";
 import {
   actingRole,
@@ -16,7 +16,7 @@ import {
   writeSessionKey,
 } from "./session-keys.js";
 
-/** What a session's key holds, in ms where it is a moment. */
+/** Times are in ms. */
 export interface KeptSession {
   userId: string;
   role: Role;
@@ -24,13 +24,12 @@ export interface KeptSession {
   expiresAt: number | null;
 }
 
-/** What Redis says of a session; each null when Redis has none of it. */
 export interface SessionAnswer {
   session: KeptSession | null;
   revokeAllBefore: number | null;
 }
 
-/** Ask for a session within `trip`; null when it has no key. Rejects when Redis cannot answer. */
+/** Null when there is no key. Rejects when Redis cannot answer. */
 export async function readSession(trip: RoundTrip, id: string): Promise<KeptSession | null> {
   const fields = await trip.hashFields(sessionKey(id), "user", "role", "created", "expires");
   const [userId, role, created, expires] = fields;
@@ -39,12 +38,8 @@ export async function readSession(trip: RoundTrip, id: string): Promise<KeptSess
 }
 
 /**
- * Who is calling, or `session_revoked` / `session_expired`.
- *
- * A key that is there decides. One that is missing was deleted by somebody, which ends the session, or
- * was lost with Redis: then, and when Redis is away (`answer` null), the record in Postgres decides
- * alone, so that lost keys sign nobody out. So it does when Redis has lost the moment that ends all
- * sessions, so that this brings nobody back.
+ * Decided by the key in Redis, else by the row in Postgres (docs/decisions/004). `answer` is null when Redis
+ * is down. Throws `session_revoked`, `session_expired`, `token_invalid`.
  */
 export async function requireLiveSession(
   ctx: Context,
@@ -76,13 +71,9 @@ async function decideByRecord(ctx: Context, claims: AccessClaims): Promise<Actor
   return actor;
 }
 
-/** What Redis holds of a session's two keys; `unknown` when it does not answer. */
 export type KeyState = "present" | "deleted" | "lost" | "unknown";
 
-/**
- * Ask for it within `trip`. Both keys are written in one moment and expire in one: of one alone, the
- * other was deleted. Never rejects.
- */
+/** Both keys expire together: when only one exists, the other was deleted. Never rejects. */
 export async function readKeyState(trip: RoundTrip, id: string): Promise<KeyState> {
   try {
     const count = await trip.countPresent(sessionKey(id), knownSessionKey(id));
@@ -92,7 +83,7 @@ export async function readKeyState(trip: RoundTrip, id: string): Promise<KeyStat
   }
 }
 
-/** Throws `session_revoked` when the session was ended in between: the key must not outlive it. */
+/** Throws `session_revoked` when the session was revoked in the meantime. */
 async function writeBack(
   ctx: Context,
   claims: AccessClaims,
@@ -100,12 +91,12 @@ async function writeBack(
   { role }: Actor,
 ): Promise<void> {
   const trip = roundTrip(ctx);
-  // A write whose reply was lost may have happened: the record is asked once more in either case.
+  // Also after a failed write, which may have happened: check the row again.
   await Promise.allSettled([writeSessionKey(trip, { ...record, role }, ctx.now), trip.send()]);
   try {
     await recordOfLiveSession(ctx, claims);
   } catch (error) {
-    // Postgres being away says nothing of the session, and must not end it.
+    // An unavailable Postgres must not end the session.
     if (error instanceof AppError) await deleteSessionKeys(ctx, [record.id]);
     throw error;
   }
@@ -116,7 +107,7 @@ async function recordOfLiveSession(ctx: Context, { userId, sessionId }: AccessCl
   if (!found || found.session.revokedAt) throw new AppError("session_revoked");
   const { session: record, role } = found;
   if (record.userId !== userId) throw new AppError("token_invalid");
-  requireLive(ctx, { ...record, ...found });
+  requireLiveStatus(ctx, { ...record, ...found });
   const actor: Actor = { userId, sessionId, role: actingRole(role, record.authMethods) };
   return { record, actor };
 }
@@ -128,8 +119,8 @@ const byId = prepared((db) =>
     .select({
       session: sessions,
       role: users.role,
-      isClosed: liveness.isClosed,
-      revokeAllBefore: liveness.revokeAllBefore,
+      isClosed: sessionStatusColumns.isClosed,
+      revokeAllBefore: sessionStatusColumns.revokeAllBefore,
     })
     .from(sessions)
     .innerJoin(users, eq(users.id, sessions.userId))

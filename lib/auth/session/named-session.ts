@@ -4,7 +4,7 @@ import { sessions } from "../../db/schema/accounts.js";
 import type { UnprovenSession } from "../token/access-token.js";
 import { isLive } from "./live-record.js";
 
-/** Whether a session that a token merely names is one of ours and live, by the record. */
+/** For tokens whose signature is not verified. */
 export async function isNamedSessionLive(
   ctx: Context,
   { sessionId, userId }: UnprovenSession,

@@ -13,27 +13,24 @@ import { isLive } from "./live-record.js";
 import { revokeSessions } from "./session.js";
 import { deleteSessionKeys } from "./session-keys.js";
 
-/** A signed-in device as its owner sees it. */
 export const OwnSession = z.strictObject({
   id: z.string(),
   deviceName: z.string().nullable(),
   platform: z.string().nullable(),
   appVersion: z.string().nullable(),
-  /** The network only: /24 of IPv4, /48 of IPv6. */
+  /** /24 of IPv4, /48 of IPv6. */
   ipPrefix: z.string().nullable(),
   country: z.string().nullable(),
   createdAt: z.iso.datetime(),
-  /** When the app last refreshed its tokens. */
   lastSeenAt: z.iso.datetime(),
   current: z.boolean(),
 });
 export type OwnSession = z.infer<typeof OwnSession>;
 
-/** Where a page of sessions ended: when that session began, in ms since the epoch, and its id. */
+/** The last row of a page: `createdAt` in ms and the id. */
 export const SessionPosition = z.tuple([MomentMs, z.string().regex(/^[\w-]{1,64}$/)]);
 export type SessionPosition = z.infer<typeof SessionPosition>;
 
-/** The person's live sessions, newest first. */
 export async function listSessions(
   ctx: Context,
   actor: Actor,
@@ -77,10 +74,7 @@ function presentSession(row: SessionRecord, { sessionId }: Actor): OwnSession {
   };
 }
 
-/**
- * End one of the person's sessions, this one included. Safe to repeat: ending one that has ended
- * changes nothing. Throws `not_found` for another person's session as for an unknown one.
- */
+/** Idempotent. Throws `not_found` for unknown sessions and those of other accounts. */
 export async function endOwnSession(ctx: Context, actor: Actor, id: string): Promise<void> {
   const { userId } = actor;
   const { rows } = await ctx.db.execute<{ revoked: boolean }>(sql`
@@ -94,7 +88,7 @@ export async function endOwnSession(ctx: Context, actor: Actor, id: string): Pro
   await deleteSessionKeys(ctx, [id]);
 }
 
-/** End all of the person's sessions but the one that asks. A repetition ends what began since, too. */
+/** A retry also revokes sessions created since. */
 export async function endOtherSessions(ctx: Context, actor: Actor): Promise<void> {
   const { userId, sessionId: except } = actor;
   const write = ctx.db.execute<{ id: string }>(sql`

@@ -13,7 +13,7 @@ import { roundTrip } from "../../redis/client.js";
 import { userFromJson } from "../../user/user.js";
 import type { RefreshClaims } from "../token/refresh-token.js";
 import { issueTokenPair, type TokenPair } from "../token/token-pair.js";
-import { idleMs } from "./lifetime.js";
+import { idleTimeoutMs } from "./lifetime.js";
 import { recordedRevokeAllBefore } from "./live-record.js";
 import type { KeyState } from "./live-session.js";
 import { revokeSession } from "./session.js";
@@ -21,31 +21,24 @@ import { actingRole, deleteSessionKeys, writeSessionKey } from "./session-keys.j
 
 export const RefreshRequest = z.strictObject({ refreshToken: z.string().max(512) });
 
-/** What tells a repetition of a call from a theft of its token. */
 export interface RotationClient {
-  /** The header `Rotation-Id`: made by the client before the call, and kept until it has the reply. */
+  /** Created by the client before the call and kept until it has the reply. */
   rotationId: string | null;
-  /** The header `Device-Id`. */
   deviceId: string | null;
-  /** What Redis said of the session's keys. */
   keyState: KeyState;
-  /** What Redis said of the moment before which every session has ended, in ms. */
+  /** As read from Redis, in ms. */
   revokeAllBefore: number;
-  /** True where the session of an account that does not operate is as unknown as one that does not exist. */
+  /** Treat the session of a normal user as unknown. */
   operatorsOnly?: boolean;
 }
 
 /** For clients that send no Rotation-Id. */
-const blindRepetition = sql.raw("interval '120 seconds'");
-const concurrency = sql.raw("interval '10 seconds'");
+const repetitionWindow = sql.raw("interval '120 seconds'");
+const concurrencyWindow = sql.raw("interval '10 seconds'");
 
 /**
- * Exchange a refresh token for its successor: rotation with reuse detection (RFC 9700, 4.14.2).
- *
- * Repeating a call whose reply was lost is safe: with the same Rotation-Id for as long as the session
- * lives, without one for two minutes. A token that was used before ends its session, for somebody else
- * has it: `session_revoked`, as for a session that has ended; `session_expired` for one that lay idle
- * too long; `token_invalid` for one that is unknown.
+ * Rotation with reuse detection (RFC 9700, 4.14.2; docs/decisions/013). Safe to retry with the same
+ * Rotation-Id, or within two minutes. Throws `session_revoked`, `session_expired`, `token_invalid`.
  */
 export async function refresh(
   ctx: Context,
@@ -61,7 +54,7 @@ export async function refresh(
   const [decision] = await decide(ctx.db, {
     sessionId,
     presented: claims.counter,
-    given: client.rotationId === null ? null : digest(client.rotationId),
+    rotationIdHash: client.rotationId === null ? null : digest(client.rotationId),
     device: client.deviceId,
     now: ctx.now.toISOString(),
     revokeAllBefore: new Date(client.revokeAllBefore).toISOString(),
@@ -71,7 +64,7 @@ export async function refresh(
   });
   if (!decision) throw new AppError("token_invalid");
   const user = userFromJson(decision.user);
-  const event = events[decision.outcome];
+  const event = outcomeEvents[decision.outcome];
   if (event) securityEvent(ctx, event, { userId: user.id, data: { sessionId } });
   switch (decision.outcome) {
     case "expired":
@@ -81,14 +74,14 @@ export async function refresh(
       deliverLater(ctx, mailId);
       throw new AppError("session_revoked");
     case "revoked":
-      // Its key is there when a delete failed, or when an older copy of Redis returned.
+      // A failed delete or a restored Redis snapshot left the key.
       if (client.keyState === "present") await deleteSessionKeys(ctx, [sessionId]);
       throw new AppError("session_revoked");
   }
   const authMethods = decision.auth_methods;
-  const moment = (ms: string) => new Date(Number(ms));
-  const createdAt = moment(decision.created_at);
-  const expiresAt = decision.expires_at === null ? null : moment(decision.expires_at);
+  const toDate = (ms: string) => new Date(Number(ms));
+  const createdAt = toDate(decision.created_at);
+  const expiresAt = decision.expires_at === null ? null : toDate(decision.expires_at);
   if (client.keyState === "lost") {
     const role = actingRole(user.role, authMethods);
     ctx.after(async () => {
@@ -100,24 +93,30 @@ export async function refresh(
   return issueTokenPair(ctx, user, {
     id: sessionId,
     refreshCounter: decision.refresh_counter,
-    authenticatedAt: moment(decision.authenticated_at),
+    authenticatedAt: toDate(decision.authenticated_at),
     authMethods,
-    idleExpiresAt: moment(decision.idle_expires_at),
+    idleExpiresAt: toDate(decision.idle_expires_at),
     expiresAt,
   });
 }
 
-type Outcome = "rotated" | "repeated" | "concurrent" | "ahead" | "reused" | "expired" | "revoked";
+type RefreshOutcome =
+  | "rotated"
+  | "repeated"
+  | "concurrent"
+  | "ahead"
+  | "reused"
+  | "expired"
+  | "revoked";
 
-const events: Partial<Record<Outcome, SecurityEvent>> = {
+const outcomeEvents: Partial<Record<RefreshOutcome, SecurityEvent>> = {
   reused: "token_reuse",
   concurrent: "refresh_concurrent",
   ahead: "refresh_ahead",
 };
 
-/** Moments are in ms. */
 interface Decision {
-  outcome: Outcome;
+  outcome: RefreshOutcome;
   refresh_counter: number;
   auth_methods: string[];
   authenticated_at: string;
@@ -127,10 +126,7 @@ interface Decision {
   user: unknown;
 }
 
-/**
- * One statement reads, decides and writes, and begins by locking the row: of two calls at once the
- * second decides on what the first has written. Reuse commits the revocation and its mail together.
- */
+/** One statement locks the row, decides and writes, so that concurrent calls see each other's result. */
 const decide = preparedSql<Decision>(() => {
   const mail = queueAccountMail(
     {
@@ -145,7 +141,7 @@ const decide = preparedSql<Decision>(() => {
     with input as (
       select cast(${sql.placeholder("sessionId")} as text) as session_id,
         cast(${sql.placeholder("presented")} as integer) as presented,
-        cast(${sql.placeholder("given")} as text) as given,
+        cast(${sql.placeholder("rotationIdHash")} as text) as rotation_id_hash,
         cast(${sql.placeholder("device")} as text) as device,
         cast(${sql.placeholder("now")} as timestamptz) as now,
         cast(${sql.placeholder("revokeAllBefore")} as timestamptz) as redis_revoke_all_before
@@ -166,29 +162,29 @@ const decide = preparedSql<Decision>(() => {
         when presented = refresh_counter then 'rotated'
         when presented > refresh_counter then 'ahead'
         when presented < refresh_counter - 1 then 'reused'
-        when given = rotation_hash or given = any(concurrent_hashes) then 'repeated'
-        when given is null and rotation_hash is null and rotated_at >= now - ${blindRepetition}
+        when rotation_id_hash = rotation_hash or rotation_id_hash = any(concurrent_hashes) then 'repeated'
+        when rotation_id_hash is null and rotation_hash is null and rotated_at >= now - ${repetitionWindow}
           and (repeated_counter = presented or repeated_at is null
-            or repeated_at < now - ${blindRepetition}) then 'repeated'
-        when given is not null and device = rotated_device
-          and rotated_at >= now - ${concurrency} then 'concurrent'
+            or repeated_at < now - ${repetitionWindow}) then 'repeated'
+        when rotation_id_hash is not null and device = rotated_device
+          and rotated_at >= now - ${concurrencyWindow} then 'concurrent'
         else 'reused'
       end as outcome
       from locked
     ), decided as (
       select *, outcome in ('rotated', 'ahead') as rotates,
-        case when is_guest then ${interval(idleMs(true))} else ${interval(idleMs(false))} end as idle
+        case when is_guest then ${interval(idleTimeoutMs(true))} else ${interval(idleTimeoutMs(false))} end as idle
       from judged
     ), changed as (
       update ${sessions} s set
         refresh_counter = case when rotates then presented + 1 else s.refresh_counter end,
-        rotation_hash = case when rotates then given else s.rotation_hash end,
+        rotation_hash = case when rotates then rotation_id_hash else s.rotation_hash end,
         rotated_device = case when rotates then device else s.rotated_device end,
         rotated_at = case when rotates then now else s.rotated_at end,
         last_seen_at = case when rotates then now else s.last_seen_at end,
         idle_expires_at = case when rotates then now + idle else s.idle_expires_at end,
         concurrent_hashes = case when rotates then null
-          when outcome = 'concurrent' then array_append(s.concurrent_hashes, given)
+          when outcome = 'concurrent' then array_append(s.concurrent_hashes, rotation_id_hash)
           else s.concurrent_hashes end,
         repeated_at = case when outcome = 'repeated' then now else s.repeated_at end,
         repeated_counter = case when outcome = 'repeated' then presented
@@ -197,7 +193,7 @@ const decide = preparedSql<Decision>(() => {
         revoked_reason = case when outcome = 'reused' then 'token_reuse' end
       from decided d
       where s.id = d.id
-        and (rotates or outcome in ('concurrent', 'reused') or outcome = 'repeated' and given is null)
+        and (rotates or outcome in ('concurrent', 'reused') or outcome = 'repeated' and rotation_id_hash is null)
       returning s.id, s.user_id, s.refresh_counter, s.idle_expires_at, d.outcome, d.now
     ), noticed as (
       ${mail}
@@ -214,7 +210,7 @@ const decide = preparedSql<Decision>(() => {
 
 const interval = (ms: number) => sql.raw(`interval '${ms} milliseconds'`);
 
-/** Only its digest is kept: a Rotation-Id in the database is of no use to whoever reads it. */
+/** Only the digest is stored: the database must not contain usable Rotation-Ids. */
 function digest(rotationId: string): string {
   return createHash("sha256").update(rotationId).digest("base64url").slice(0, 22);
 }

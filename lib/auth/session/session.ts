@@ -6,11 +6,10 @@ import { sessions, users } from "../../db/schema/accounts.js";
 import { addressPrefix } from "../../ip-address.js";
 import { isAccountBlocked } from "../account-block.js";
 import type { Device } from "./device.js";
-import { absoluteEnd, idleMs } from "./lifetime.js";
+import { absoluteExpiry, idleTimeoutMs } from "./lifetime.js";
 import { isLive } from "./live-record.js";
 import { deleteSessionKeys } from "./session-keys.js";
 
-/** One sign-in on one device. */
 export interface NewSession {
   id: string;
   userId: string;
@@ -20,15 +19,14 @@ export interface NewSession {
   authMethods: string[];
 }
 
-/** More live sessions than this make the oldest give way. */
+/** A new session over this limit revokes the oldest. */
 export const sessionsMax = 10;
 
-/** 128 random bits, base64url: 22 characters. */
+/** 128 random bits in base64url: 22 characters. */
 export function newSessionId(): string {
   return randomBytes(16).toString("base64url");
 }
 
-/** The session's record, to be inserted together with whatever else the sign-in changes. */
 export function sessionRow(ctx: Context, session: NewSession) {
   return {
     id: session.id,
@@ -44,17 +42,14 @@ export function sessionRow(ctx: Context, session: NewSession) {
     createdAt: ctx.now,
     lastSeenAt: ctx.now,
     refreshCounter: 0,
-    idleExpiresAt: new Date(ctx.now.getTime() + idleMs(session.isGuest)),
-    expiresAt: absoluteEnd(session.isGuest, ctx.now),
+    idleExpiresAt: new Date(ctx.now.getTime() + idleTimeoutMs(session.isGuest)),
+    expiresAt: absoluteExpiry(session.isGuest, ctx.now),
   } satisfies typeof sessions.$inferInsert;
 }
 
 export type SessionRow = ReturnType<typeof sessionRow>;
 
-/**
- * The statement that locks an account, to come before those that decide by what stands in other tables:
- * they begin when the lock is held, and so see what whoever held it before has committed.
- */
+/** First in its batch: the later statements then see what the previous lock holder committed. */
 export function lockAccount(ctx: Context, userId: string) {
   return ctx.db
     .select({ id: users.id })
@@ -63,12 +58,7 @@ export function lockAccount(ctx: Context, userId: string) {
     .for("no key update");
 }
 
-/**
- * The statement that inserts a session of an existing account, unless the account has meanwhile been
- * suspended, blocked, closed, or changed in what the sign-in relied on (`unchanged`): then it fails, which
- * `lacksRequiredRow` knows. It follows `lockAccount` in its batch. `withParts` are parts of the statement
- * (`name as (…)`) that `unchanged` refers to.
- */
+/** Follows `lockAccount`. Fails (`lacksRequiredRow`) when the account is closed or not `unchanged`. */
 export function insertSession(
   ctx: Context,
   row: SessionRow,
@@ -76,8 +66,8 @@ export function insertSession(
   withParts: SQL[] = [],
 ) {
   const columns = Object.entries(getTableColumns(sessions)).map(([name, column]) => {
-    const given = sql.param((row as Record<string, unknown>)[name] ?? null, column);
-    const cast = sql`cast(${given} as ${sql.raw(column.getSQLType())})`;
+    const value = sql.param((row as Record<string, unknown>)[name] ?? null, column);
+    const cast = sql`cast(${value} as ${sql.raw(column.getSQLType())})`;
     return { name: sql.identifier(column.name), value: name === "userId" ? sql`account.id` : cast };
   });
   const names = columns.map(({ name }) => sql`${name}`);
@@ -101,9 +91,8 @@ export function insertSession(
       not exists (select 1 from ${sessions} where ${sessions.userId} = ${row.userId}) as is_first`);
 }
 
-/** The statement that makes the oldest live sessions give way; it returns their ids. */
-export function displaceSessions(ctx: Context, userId: string) {
-  const beyond = ctx.db
+export function revokeExcessSessions(ctx: Context, userId: string) {
+  const excessSessions = ctx.db
     .select({ id: sessions.id })
     .from(sessions)
     .where(and(eq(sessions.userId, userId), isLive(ctx)))
@@ -112,7 +101,7 @@ export function displaceSessions(ctx: Context, userId: string) {
   return ctx.db
     .update(sessions)
     .set({ revokedAt: ctx.now, revokedReason: "too_many_sessions" satisfies RevocationReason })
-    .where(and(inArray(sessions.id, beyond), isNull(sessions.revokedAt)))
+    .where(and(inArray(sessions.id, excessSessions), isNull(sessions.revokedAt)))
     .returning({ id: sessions.id });
 }
 
@@ -133,11 +122,7 @@ export type RevocationReason =
   | "account_upgraded"
   | "account_merged";
 
-/**
- * The statement that ends one session (of `userId` only, where told), or all of a person's but one, and
- * returns the ids of those that were live. Their keys are to be deleted after the commit, by
- * `endSessionKeys`. It does nothing unless `onlyIf` holds.
- */
+/** Returns the ids of the sessions that were live, whose keys must be deleted after the commit. */
 export function revokeSessions(
   ctx: Context,
   which: { id: string; userId?: string } | { userId: string; except?: string },
@@ -161,7 +146,6 @@ export function revokeSessions(
     .returning({ id: sessions.id });
 }
 
-/** End one session: the record first, then the key. Ending one that has ended changes nothing. */
 export async function revokeSession(
   ctx: Context,
   id: string,

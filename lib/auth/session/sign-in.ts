@@ -18,29 +18,27 @@ import type { UserRow } from "../../user/user.js";
 import { issueTokenPair, type TokenPair } from "../token/token-pair.js";
 import type { Device } from "./device.js";
 import {
-  displaceSessions,
   insertSession,
   lockAccount,
   newSessionId,
+  revokeExcessSessions,
   type revokeSessions,
   type SessionRow,
   sessionRow,
 } from "./session.js";
 import { actingRole, endSessionKeys, writeSessionKey } from "./session-keys.js";
 
-/** What a sign-in knows of the request besides its body. */
 export interface SignInClient {
-  /** ISO 3166-1 alpha-2, where the platform tells it. */
+  /** ISO 3166-1 alpha-2. */
   country: string | undefined;
-  /** The failures that were counted in advance, given back on success. */
+  /** Failures counted in advance, given back on success. */
   reserved: Reservation;
 }
 
-/** A password sign-in's `amr` (RFC 8176). */
+/** `amr` of a password sign-in (RFC 8176). */
 export const byPassword = ["pwd"];
 
-/** The record of a session that somebody begins on a device. */
-export function newSession(
+export function newSessionRow(
   ctx: Context,
   account: { id: string; isGuest: boolean },
   device: Device | undefined,
@@ -51,27 +49,18 @@ export function newSession(
   return sessionRow(ctx, { id: newSessionId(), userId, isGuest, device, country, authMethods });
 }
 
-/** What a sign-in writes besides its session, and on what condition. */
 export interface SignInWrite {
-  /**
-   * What the sign-in rests on, such as the password's hash. That the account is neither suspended nor
-   * about to be deleted, and in the role that it was found in, need not be said.
-   */
+  /** Such as the same password hash. Role, suspension and deletion are always checked. */
   unchanged: SQL;
-  /** Parts of the session's statement (`name as (…)`) that `unchanged` refers to. */
+  /** CTEs that `unchanged` refers to. */
   withParts?: SQL[];
-  /** What commits with the session: without it, nothing. */
+  /** Further statements of the transaction. */
   alongside?: BatchItem<"pg">[];
-  /** Ends other sessions, in the same commit. */
   ending?: ReturnType<typeof revokeSessions>;
 }
 
-/**
- * Begin a session on an account that exists, once whoever asks has shown who they are. When the account
- * has changed meanwhile, nothing is written and `service_unavailable` is thrown: a repetition meets the
- * account as it is.
- */
-export async function beginSession(
+/** Throws `service_unavailable` (safe to retry) when the account has changed since it was read. */
+export async function createSession(
   ctx: Context,
   user: UserRow,
   row: SessionRow,
@@ -83,8 +72,8 @@ export async function beginSession(
     insertSession(ctx, row, and(eq(users.role, user.role), unchanged) as SQL, withParts),
     ...alongside,
     ...(ending ? [ending] : []),
-    displaceSessions(ctx, user.id),
-  ]).catch(changedMeanwhile);
+    revokeExcessSessions(ctx, user.id),
+  ]).catch(rethrowAsUnavailable);
   const [inserted] = rows;
   const displaced = others.at(-1) as { id: string }[];
   const ended = ending ? (others.at(-2) as { id: string }[]) : [];
@@ -103,16 +92,12 @@ export async function beginSession(
   );
 }
 
-function changedMeanwhile(error: unknown): never {
+function rethrowAsUnavailable(error: unknown): never {
   if (!lacksRequiredRow(error)) throw error;
   throw new AppError("service_unavailable", { retryAfterSeconds: 1 });
 }
 
-/**
- * The second half of every sign-in, once the session's record is committed: write its key, end those of
- * the sessions that gave way, give back the reserved failures (one Redis round trip), mint the tokens.
- * A key that could not be written is written at the session's first request.
- */
+/** After the commit. A key that could not be written is written at the session's first request. */
 export async function finishSignIn(
   ctx: Context,
   user: UserRow,

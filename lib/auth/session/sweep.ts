@@ -11,31 +11,23 @@ import { endSessionKeys } from "./session-keys.js";
 const marginSeconds = 120;
 const sessionsPerTrip = 500;
 
-/**
- * Make Redis forget what has ended: delete again the keys of the sessions that were revoked within the
- * life of an access token. It repeats deletes that failed, and undoes the return of an older copy of
- * Redis. Keys of older revocations are harmless, for a refresh is decided by the record. Resolves
- * to how many sessions that were; rejects when a store is away. Running it twice changes nothing.
- */
+/** Repeats failed deletes and undoes a restored Redis snapshot. Idempotent. Rejects when a store is down. */
 export async function sweepSessionKeys(ctx: Context): Promise<number> {
-  const count = await endRecent(ctx);
-  await agreeOnRevokeAll(ctx);
+  const count = await deleteRecentlyRevokedKeys(ctx);
+  await reconcileRevokeAll(ctx);
   return count;
 }
 
-/**
- * The same of one account's sessions, after they were ended; also of those whose end Redis has missed
- * before, so that a repetition tells truly whether they have all ended. Never rejects.
- */
+/** The same for one account. Never rejects. */
 export async function enforceEndsOf(ctx: Context, userId: string): Promise<void> {
   await enforce(
     ctx,
-    () => endRecent(ctx, userId),
+    () => deleteRecentlyRevokedKeys(ctx, userId),
     (error) => sessionKeysUndeleted(ctx.correlationId, undefined, error),
   );
 }
 
-async function endRecent(ctx: Context, userId?: string): Promise<number> {
+async function deleteRecentlyRevokedKeys(ctx: Context, userId?: string): Promise<number> {
   const lifeMs = (ctx.env.jwt.accessTtlSeconds + marginSeconds) * 1000;
   const since = new Date(ctx.now.getTime() - lifeMs);
   const revoked = await ctx.db
@@ -56,11 +48,8 @@ async function endRecent(ctx: Context, userId?: string): Promise<number> {
   return revoked.length;
 }
 
-/**
- * The later of the two moments counts, so that `HSET gate revokeAllBefore <ms>` by hand stays. One that
- * cannot be meant never reaches Postgres, and gives way to the recorded one.
- */
-async function agreeOnRevokeAll(ctx: Context): Promise<void> {
+/** The later timestamp wins in both stores; an implausible one in Redis is replaced. */
+async function reconcileRevokeAll(ctx: Context): Promise<void> {
   const trip = roundTrip(ctx);
   const [{ held, why }] = await Promise.all([readRevokeAll(trip), trip.send()]);
   const inRedis = held === null || why !== null ? 0 : Number(held);
@@ -71,11 +60,11 @@ async function agreeOnRevokeAll(ctx: Context): Promise<void> {
     .update(securitySettings)
     .set({ revokeAllBefore: sql`greatest(${before}, to_timestamp(${inRedis / 1000}))` })
     .returning();
-  const agreed = settings?.revokeAllBefore.getTime() ?? 0;
-  if (held !== String(agreed)) await raise(ctx, agreed);
+  const reconciledMs = settings?.revokeAllBefore.getTime() ?? 0;
+  if (held !== String(reconciledMs)) await raiseInRedis(ctx, reconciledMs);
 }
 
-async function raise(ctx: Context, ms: number): Promise<void> {
+async function raiseInRedis(ctx: Context, ms: number): Promise<void> {
   const trip = roundTrip(ctx);
   await Promise.all([raiseRevokeAll(trip, ms), trip.send({ timeoutMs: enforceTimeoutMs })]);
 }

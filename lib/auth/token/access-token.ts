@@ -6,24 +6,23 @@ import { AppError } from "../../errors.js";
 import { oncePer } from "../../once-per.js";
 import { VerifiedTokens } from "./verified-tokens.js";
 
-/** What a verified access token says. It carries no role: that is read from the session. */
+/** It has no role: that is read from the session. */
 export interface AccessClaims {
   userId: string;
   sessionId: string;
-  /** When the caller last showed a credential; a refresh does not renew it. */
+  /** When the caller last proved who they are; a refresh does not renew it. */
   authenticatedAt: Date;
   /** RFC 8176: `pwd`, `otp`. */
   authMethods: string[];
-  /** Present where the account had a verified e-mail address when the token was issued. */
+  /** Set when the account had a verified address at the time of issue. */
   emailVerified?: true | undefined;
 }
 
-/** What a token of ours says that may have expired: it still tells which account it was issued for. */
 export interface ShownClaims extends AccessClaims {
   isExpired: boolean;
 }
 
-/** What a token claims that nobody has vouched for. A refresh token names no user. */
+/** Claims of a token whose signature is not verified. A refresh token has no user. */
 export interface UnprovenSession {
   sessionId: string;
   userId?: string;
@@ -31,10 +30,7 @@ export interface UnprovenSession {
 
 const leewaySeconds = 30;
 
-/**
- * A JWT (RFC 9068's `at+jwt`, HS256) for one session, good for `env.jwt.accessTtlSeconds`. Signed on this
- * thread: WebCrypto would wake another one for what takes a few microseconds.
- */
+/** A JWT (`at+jwt`, RFC 9068, HS256). Signed here: WebCrypto's thread switch costs more than the HMAC. */
 export function issueAccessToken(env: Env, token: AccessClaims, now: Date): string {
   const issuedAt = Math.floor(now.getTime() / 1000);
   const claims = {
@@ -48,16 +44,13 @@ export function issueAccessToken(env: Env, token: AccessClaims, now: Date): stri
     iat: issuedAt,
     exp: issuedAt + env.jwt.accessTtlSeconds,
   };
-  const signed = `${signingHeader(env)}.${encoded(claims)}`;
+  const signed = `${signingHeader(env)}.${encodeJson(claims)}`;
   return `${signed}.${createHmac("sha256", signingKey(env)).update(signed).digest("base64url")}`;
 }
 
-/**
- * Verify an access token without any I/O. Throws `token_expired` when it only needs a refresh, else
- * `token_invalid`. One algorithm, known keys only; a key in the token's header is never looked at.
- */
+/** No I/O. Throws `token_expired` when a refresh is enough, else `token_invalid`. */
 export async function verifyAccessToken(env: Env, token: string, now: Date): Promise<AccessClaims> {
-  const known = verified(env).find(token, now);
+  const known = verifiedTokens(env).find(token, now);
   if (known) return known;
   const keys = await verifyingKeys(env);
   const { iss: issuer, aud: audience } = issuerAndAudience(env);
@@ -81,7 +74,7 @@ export async function verifyAccessToken(env: Env, token: string, now: Date): Pro
     );
     const claims = claimsOf(payload, now);
     const { iat = 0, exp = 0 } = payload;
-    verified(env).remember(token, claims, { fromMs: iat * 1000, untilMs: exp * 1000 });
+    verifiedTokens(env).remember(token, claims, { fromMs: iat * 1000, untilMs: exp * 1000 });
     return claims;
   } catch (cause) {
     throw new AppError(cause instanceof errors.JWTExpired ? "token_expired" : "token_invalid", {
@@ -90,10 +83,7 @@ export async function verifyAccessToken(env: Env, token: string, now: Date): Pro
   }
 }
 
-/**
- * Whose session a token names that was signed by no secret of ours, perhaps by one that was retired. Nothing
- * of it is proven. Null where the secret is known, or the token has no such form.
- */
+/** Null when the signing secret is known or the token is malformed. Nothing is verified. */
 export function unprovenSession(env: Env, token: string): UnprovenSession | null {
   try {
     const { kid = "" } = decodeProtectedHeader(token);
@@ -107,7 +97,7 @@ export function unprovenSession(env: Env, token: string): UnprovenSession | null
 
 function claimsOf(payload: JWTPayload, now: Date): AccessClaims {
   const { sub, sid, auth_time: authTime, amr, iat = 0 } = payload;
-  if (!isId(sub) || !isId(sid) || !isTime(authTime) || !areMethods(amr))
+  if (!isId(sub) || !isId(sid) || !isTime(authTime) || !isStringArray(amr))
     throw new errors.JWTInvalid("a claim is wrong");
   const isFuture = iat > now.getTime() / 1000 + leewaySeconds;
   if (isFuture) throw new errors.JWTInvalid("issued in the future");
@@ -120,7 +110,7 @@ function claimsOf(payload: JWTPayload, now: Date): AccessClaims {
   };
 }
 
-/** Ids become keys of Redis and parameters of SQL. */
+/** The IDs are used in Redis keys and SQL parameters. */
 function isId(claim: unknown): claim is string {
   return typeof claim === "string" && /^[\w-]{1,64}$/.test(claim);
 }
@@ -129,27 +119,26 @@ function isTime(claim: unknown): claim is number {
   return typeof claim === "number" && !Number.isNaN(new Date(claim * 1000).getTime());
 }
 
-function areMethods(claim: unknown): claim is string[] {
+function isStringArray(claim: unknown): claim is string[] {
   return Array.isArray(claim) && claim.every((method) => typeof method === "string");
 }
 
-const verified = oncePer((_: Env) => new VerifiedTokens<AccessClaims>());
+const verifiedTokens = oncePer((_: Env) => new VerifiedTokens<AccessClaims>());
 
-/** Tokens of one deployment environment mean nothing in another. */
+/** A token of one deployment environment is invalid in another. */
 const issuerAndAudience = oncePer(({ jwt }: Env) => ({
   iss: `linguamate-api/${jwt.environment}`,
   aud: `linguamate-app/${jwt.environment}`,
 }));
 
-const encoded = (part: object) => Buffer.from(JSON.stringify(part)).toString("base64url");
+const encodeJson = (part: object) => Buffer.from(JSON.stringify(part)).toString("base64url");
 
 const signingHeader = oncePer(({ jwt }: Env) =>
-  encoded({ alg: "HS256", kid: keyId(jwt.secret), typ: "at+jwt" }),
+  encodeJson({ alg: "HS256", kid: keyId(jwt.secret), typ: "at+jwt" }),
 );
 
 const signingKey = oncePer(({ jwt }: Env) => createSecretKey(jwt.secret, "utf8"));
 
-/** Of the secret that signs and of those that only verify, by `kid`. */
 const verifyingKeys = oncePer(async ({ jwt }: Env) => {
   const keys = new Map<string, HmacKey>();
   for (const secret of [...jwt.previousSecrets, jwt.secret]) {

@@ -4,7 +4,7 @@ import { presentUser, User, type UserRow } from "../../user/user.js";
 import { issueAccessToken } from "./access-token.js";
 import { issueRefreshToken } from "./refresh-token.js";
 
-/** What a sign-in gives the app. Both lifetimes are in seconds. */
+/** Lifetimes are in seconds. */
 export const TokenPair = z.strictObject({
   tokenType: z.literal("Bearer"),
   accessToken: z.string(),
@@ -16,22 +16,21 @@ export const TokenPair = z.strictObject({
 });
 export type TokenPair = z.infer<typeof TokenPair>;
 
-/** What the tokens say of a session. */
-export interface TokenSubject {
+export interface TokenSession {
   id: string;
   refreshCounter: number;
   authenticatedAt: Date;
   authMethods: string[];
   idleExpiresAt: Date;
-  /** The absolute end; null for a guest's. */
+  /** The absolute expiry; null for guests. */
   expiresAt: Date | null;
 }
 
-/** The tokens of a live session at its counter. Making them again makes tokens that are as good. */
+/** Safe to repeat: tokens issued again for the same counter are equally valid. */
 export async function issueTokenPair(
   ctx: Context,
   user: UserRow,
-  session: TokenSubject,
+  session: TokenSession,
 ): Promise<TokenPair> {
   const { id: sessionId, authenticatedAt, authMethods, refreshCounter: counter } = session;
   const claims = {
@@ -52,7 +51,7 @@ export async function issueTokenPair(
   };
 }
 
-function secondsLeft({ now }: Context, { idleExpiresAt, expiresAt }: TokenSubject): number {
+function secondsLeft({ now }: Context, { idleExpiresAt, expiresAt }: TokenSession): number {
   const end = Math.min(idleExpiresAt.getTime(), expiresAt?.getTime() ?? Number.POSITIVE_INFINITY);
   return Math.max(0, Math.floor((end - now.getTime()) / 1000));
 }

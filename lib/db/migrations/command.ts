@@ -18,11 +18,7 @@ type Connect = () => Promise<{ sql: Sql; close(): Promise<void> }>;
 
 const usage = "Usage: migrate up | down [--force] | status | create NAME";
 
-/**
- * Run one command line of the migration tool. Returns the exit code: 0 done, 1 a problem, told in one
- * line, 2 wrong usage. Only `create` works without a database. The migrations are those of the working
- * directory, from the sources and from a bundle alike.
- */
+/** Returns the exit code: 0 success, 1 failure, 2 wrong usage. */
 export async function migrateCommand(
   args: string[],
   connect: Connect,
@@ -77,8 +73,8 @@ const commands: Record<string, (run: Run) => Promise<void>> = {
       count++;
       io.out(`Applied ${name}`);
     });
-    for (const name of pending) io.out(`Skipped ${name}: its file holds no statement yet`);
-    for (const name of unknown) io.out(`Left alone ${name}: it is from a newer release`);
+    for (const name of pending) io.out(`Skipped ${name}: its file contains no statement yet`);
+    for (const name of unknown) io.out(`Ignored ${name}: it is from a newer release`);
     if (count === 0) io.out("Nothing to apply: the database is up to date");
   },
 
@@ -98,7 +94,6 @@ const commands: Record<string, (run: Run) => Promise<void>> = {
   },
 };
 
-/** What is wrong, for a terminal: the host that is unreachable, or what the database said. */
 export function oneLine(error: unknown): string {
   const isUnreachable = error instanceof NeonDbError && error.code === undefined;
   const message = isUnreachable
@@ -107,10 +102,9 @@ export function oneLine(error: unknown): string {
   return message.replace(/\s*\n\s*/g, " ");
 }
 
-/** The innermost message, which is the one that names the host. */
 function rootMessage(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  // A refused "localhost" is one error for each of its addresses.
+  // A refused "localhost" has one error per address.
   if (error instanceof AggregateError && error.errors.length > 0)
     return rootMessage(error.errors[0]);
   const inner = error instanceof NeonDbError ? error.sourceError : error.cause;

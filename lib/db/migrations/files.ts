@@ -3,9 +3,8 @@ import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
 export interface Migration {
-  /** Number and name, as in `0001_create_users`. */
+  /** Such as `0001_create_users`. */
   name: string;
-  /** SHA-256 of the file that applies it, in hex. */
   checksum: string;
   up: MigrationScript;
   down: MigrationScript | null;
@@ -16,15 +15,9 @@ export interface MigrationScript {
   inTransaction: boolean;
 }
 
-/** A problem to show as it is: it names the migration and what to do. */
 export class MigrationError extends Error {}
 
-/**
- * The migrations of a directory in the order of their numbers.
- *
- * Throws MigrationError for a file that cannot be applied safely: a wrong name, a number used twice, its
- * own transaction, or an unrepeatable statement outside one. One that holds no statement yet passes.
- */
+/** Throws `MigrationError` for a file that cannot be applied safely. */
 export async function readMigrations(directory: string): Promise<Migration[]> {
   const files = (await readdir(directory)).filter((file) => file.endsWith(".sql")).sort();
   const ups = files.filter((file) => !file.endsWith(".down.sql"));
@@ -46,7 +39,6 @@ export async function readMigrations(directory: string): Promise<Migration[]> {
   );
 }
 
-/** Write the two files of a new migration, to be filled in. Returns their paths. */
 export async function createMigration(
   directory: string,
   name: string,
@@ -68,7 +60,7 @@ export async function createMigration(
 }
 
 const breakpoint = "--> statement-breakpoint";
-/** At the end of a line: a comment may speak of it. */
+/** Only at the end of a line, so that a comment may mention it. */
 const breakpoints = new RegExp(`${breakpoint}[ \\t]*$`, "m");
 const outsideTransaction = "-- no transaction";
 
@@ -80,7 +72,7 @@ const downTemplate = `-- Undo the migration of the same name.
 `;
 
 async function readText(path: string): Promise<string> {
-  // The checksum must not depend on how git checks files out.
+  // Git may check out files with CRLF.
   return (await readFile(path, "utf8")).replaceAll("\r\n", "\n");
 }
 
@@ -96,7 +88,7 @@ function rejectWrongNames(files: string[], ups: string[]): void {
   const orphan = files.find(
     (file) => file.endsWith(".down.sql") && !ups.includes(file.replace(/\.down\.sql$/, ".sql")),
   );
-  if (orphan) throw new MigrationError(`${orphan} has no migration to undo`);
+  if (orphan) throw new MigrationError(`${orphan} has no matching migration`);
 }
 
 function parseScript(file: string, text: string): MigrationScript {
@@ -116,12 +108,12 @@ function problemInTransaction(statements: string[]): string | undefined {
   const own = statements.find((statement) =>
     /^(begin|start\s+transaction|commit|end|rollback|abort)\b/i.test(withoutComments(statement)),
   );
-  return own && "ends or begins a transaction: it runs in one already";
+  return own && "must not begin or end a transaction: it already runs in one";
 }
 
 function problemOutsideTransaction([statement, ...more]: string[]): string | undefined {
   if (!statement || more.length > 0) {
-    return `must hold exactly one statement, because it starts with "${outsideTransaction}"`;
+    return `must contain exactly one statement, because it starts with "${outsideTransaction}"`;
   }
   const sql = withoutComments(statement);
   if (/^(create|drop|alter)\b/i.test(sql) && !/\bif\s+(not\s+)?exists\b/i.test(sql)) {

@@ -4,11 +4,7 @@ import type { Sql } from "./record.js";
 
 const leaseSeconds = 60;
 
-/**
- * Run `work` while no other runner holds the lease of this migration, for work that cannot hold a lock
- * because it is outside a transaction. Waits until it is free or `isDone`; false when `isDone`. The
- * lease of a runner that died is free after a minute.
- */
+/** For work outside a transaction, which cannot hold a lock. False when `isDone` before its turn. */
 export async function withLease(
   sql: Sql,
   name: string,
@@ -44,7 +40,5 @@ async function takeLease(sql: Sql, name: string, holder: string): Promise<boolea
 async function dropLease(sql: Sql, name: string, holder: string): Promise<void> {
   try {
     await sql`DELETE FROM schema_migration_leases WHERE name = ${name} AND holder = ${holder}`;
-  } catch {
-    // It expires by itself, and the outcome of the work must not be hidden.
-  }
+  } catch {}
 }

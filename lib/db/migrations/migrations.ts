@@ -23,16 +23,11 @@ export {
 export interface MigrationStatus {
   applied: { name: string; appliedAt: Date }[];
   pending: string[];
-  /** Applied, but not among the files: from a newer release. */
+  /** Applied by a newer release: there is no file. */
   unknown: string[];
 }
 
-/**
- * Apply what is not applied yet, in order. Several runners may start at once: one applies a migration,
- * the others wait. One that holds no statement yet stays pending. Each is applied whole or not at all; one
- * that fails stops the run and is a MigrationError, as is an applied one whose file has changed, and a
- * database whose encoding cannot hold every letter.
- */
+/** Safe to run concurrently. Each migration is applied completely or not at all. Throws `MigrationError`. */
 export async function migrateUp(
   sql: Sql,
   migrations: Migration[],
@@ -41,18 +36,18 @@ export async function migrateUp(
   await requireUtf8(sql);
   await prepareRecord(sql);
   const { pending } = await migrationStatus(sql, migrations);
-  const written = migrations.filter(({ up }) => up.statements.length > 0);
-  for (const migration of written.filter(({ name }) => pending.includes(name))) {
-    const isOurs = await run(sql, migration.name, migration.up, {
+  const nonEmpty = migrations.filter(({ up }) => up.statements.length > 0);
+  for (const migration of nonEmpty.filter(({ name }) => pending.includes(name))) {
+    const isFirst = await run(sql, migration.name, migration.up, {
       record: () => recordApplied(sql, migration),
       isDone: () => isApplied(sql, migration.name),
     });
-    if (isOurs) onApplied(migration.name);
+    if (isFirst) onApplied(migration.name);
   }
   return migrationStatus(sql, migrations);
 }
 
-/** Undo the migration applied last. Returns its name, or null when none is applied. */
+/** Returns its name, or null when none is applied. Throws `MigrationError`. */
 export async function migrateDown(
   sql: Sql,
   migrations: Migration[],
@@ -65,24 +60,26 @@ export async function migrateDown(
   if (!last) return null;
   const migration = migrations.find(({ name }) => name === last.name);
   if (!migration) {
-    throw new MigrationError(`${last.name} is from a newer release, which has to undo it`);
+    throw new MigrationError(`${last.name} is from a newer release, which must undo it`);
   }
   if (!migration.down) {
-    throw new MigrationError(`${migration.name}.down.sql is missing: nothing was undone`);
+    throw new MigrationError(`${migration.name}.down.sql is missing: nothing was changed`);
   }
   if (migration.down.statements.length === 0) {
-    throw new MigrationError(`${migration.name}.down.sql holds no statement: nothing was undone`);
+    throw new MigrationError(
+      `${migration.name}.down.sql contains no statement: nothing was changed`,
+    );
   }
   await prepareRecord(sql);
-  const isOurs = await run(sql, migration.name, migration.down, {
+  const isFirst = await run(sql, migration.name, migration.down, {
     record: () => recordUndone(sql, migration),
     isDone: async () => !(await isApplied(sql, migration.name)),
   });
-  if (!isOurs) throw new MigrationError(`${migration.name} was undone by another run just now`);
+  if (!isFirst) throw new MigrationError(`${migration.name} was just undone by another run`);
   return migration.name;
 }
 
-/** Compare files and database without changing either; throws for an applied file that has changed. */
+/** Read only. Throws `MigrationError` when an applied file has changed. */
 export async function migrationStatus(sql: Sql, migrations: Migration[]): Promise<MigrationStatus> {
   const applied = await listApplied(sql);
   rejectChanged(migrations, applied);
@@ -96,12 +93,11 @@ export async function migrationStatus(sql: Sql, migrations: Migration[]): Promis
 }
 
 interface Step {
-  /** The change of the record, which fails when another runner has made it. */
   record: () => ReturnType<typeof recordApplied>;
   isDone: () => Promise<boolean>;
 }
 
-/** False when another runner did it first. */
+/** False when another runner was first. */
 async function run(sql: Sql, name: string, script: MigrationScript, step: Step): Promise<boolean> {
   try {
     if (script.inTransaction) {
@@ -116,7 +112,7 @@ async function run(sql: Sql, name: string, script: MigrationScript, step: Step):
   } catch (error) {
     if (!hasCode(error)) throw error;
     if (await step.isDone()) return false;
-    const extent = script.inTransaction ? ", and nothing of it was done" : "";
+    const extent = script.inTransaction ? " and was rolled back" : "";
     throw new MigrationError(`${name} failed${extent}: ${error.message}`, { cause: error });
   }
 }

@@ -1,6 +1,5 @@
 import type { Sql } from "./record.js";
 
-/** Run a repeatable statement outside a transaction; a deadlock with other traffic is tried again. */
 export async function runAlone(sql: Sql, statement: string, attemptsLeft = 3): Promise<void> {
   await dropInvalidIndexes(sql, statement);
   try {
@@ -11,10 +10,7 @@ export async function runAlone(sql: Sql, statement: string, attemptsLeft = 3): P
   }
 }
 
-/**
- * An interrupted CREATE INDEX CONCURRENTLY leaves an index that is never used, and IF NOT EXISTS takes
- * it for the real one. Source: PostgreSQL, CREATE INDEX, "Building Indexes Concurrently".
- */
+/** IF NOT EXISTS accepts the invalid index of an interrupted CREATE INDEX CONCURRENTLY (PostgreSQL docs). */
 async function dropInvalidIndexes(sql: Sql, statement: string): Promise<void> {
   const rows = await sql`
     SELECT format('%I.%I', n.nspname, c.relname) AS name
@@ -25,7 +21,7 @@ async function dropInvalidIndexes(sql: Sql, statement: string): Promise<void> {
   for (const { name } of rows) await sql.query(`DROP INDEX CONCURRENTLY IF EXISTS ${name}`);
 }
 
-/** True for an error of the server, false for one on the way to it. */
+/** An error of the server, not of the connection. */
 export function hasCode(error: unknown): error is Error & { code: string } {
   return error instanceof Error && typeof (error as { code?: unknown }).code === "string";
 }

@@ -9,21 +9,19 @@ export interface AppliedMigration {
   appliedAt: Date;
 }
 
-/** Run in each transaction that changes the record, so that runners take turns. */
+/** Serialises the transactions of concurrent runners. */
 export function lockRecord(sql: Sql) {
   return sql`SELECT pg_advisory_xact_lock(7241996011)`;
 }
 
-/** Names are written in every script. Throws a MigrationError for an encoding that does not hold them all. */
 export async function requireUtf8(sql: Sql): Promise<void> {
   const [row] = await sql`SELECT current_setting('server_encoding') AS encoding`;
   if (row?.encoding === "UTF8") return;
   throw new MigrationError(
-    `The encoding of the database is ${row?.encoding}, and must be UTF8: create it with ENCODING 'UTF8' TEMPLATE template0`,
+    `The database encoding is ${row?.encoding} but must be UTF8: create it with ENCODING 'UTF8' TEMPLATE template0`,
   );
 }
 
-/** Make the tables of the record where they are missing. */
 export async function prepareRecord(sql: Sql): Promise<void> {
   if (await hasRecord(sql)) return;
   await sql.transaction([
@@ -41,13 +39,12 @@ export async function prepareRecord(sql: Sql): Promise<void> {
   ]);
 }
 
-/** What is applied, in order; nothing in a database that was never migrated. */
 export async function listApplied(sql: Sql): Promise<AppliedMigration[]> {
   if (!(await hasRecord(sql))) return [];
   const rows = await sql`
     SELECT name, checksum, extract(epoch FROM applied_at)::float8 AS seconds
     FROM schema_migrations ORDER BY name COLLATE "C"`;
-  // Not as a timestamp: drizzle replaces the client's parser of those.
+  // Not as a timestamp: drizzle replaces the client's parser.
   return rows.map(({ name, checksum, seconds }) => ({
     name,
     checksum,
@@ -59,7 +56,7 @@ export async function isApplied(sql: Sql, name: string): Promise<boolean> {
   return (await listApplied(sql)).some((applied) => applied.name === name);
 }
 
-/** Fails on its primary key when another runner was first. */
+/** Fails on the primary key when another runner was first. */
 export function recordApplied(sql: Sql, { name, checksum }: Migration) {
   return sql`INSERT INTO schema_migrations (name, checksum) VALUES (${name}, ${checksum})`;
 }

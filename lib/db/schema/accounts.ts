@@ -11,21 +11,17 @@ import {
 } from "drizzle-orm/pg-core";
 import { at } from "./columns.js";
 
-/**
- * People. `email` is a confirmed (bound) address, unique; `claimedEmail` is what someone typed at
- * registration, any number of accounts may claim the same one. Both hold the canonical form.
- */
+/** `email` is verified and unique; several accounts may claim the same `claimedEmail`. Both are canonical. */
 export const users = pgTable(
   "users",
   {
     id: uuid("id").primaryKey(),
     email: text("email"),
     claimedEmail: text("claimed_email"),
-    /** The device that made the claim, which alone opens it by the password; null where none was named. */
+    /** The device of the claim, where the password alone opens it; null when none was named. */
     claimDevice: text("claim_device"),
-    /** When the address was claimed. Rows of before that column have none: read `createdAt` instead. */
+    /** Null in older rows: use `createdAt`. */
     claimedAt: at("claimed_at"),
-    /** An account that was made without an address, until it registers or is merged into another. */
     isGuest: boolean("is_guest").notNull().default(false),
     emailUndeliverable: boolean("email_undeliverable").notNull().default(false),
     passwordHash: text("password_hash"),
@@ -46,14 +42,12 @@ export const users = pgTable(
     isPremium: boolean("is_premium").notNull().default(false),
     onboardingCompleted: boolean("onboarding_completed").notNull().default(false),
     suspendedAt: at("suspended_at"),
-    /** When the data will be erased; until then the deletion can be taken back. */
     purgeAt: at("purge_at"),
-    /** The account that took over what this guest had earned. */
+    /** The account that a guest was merged into. */
     mergedInto: uuid("merged_into"),
-    /** The zone in which days are counted until `timeZoneFrom`. */
+    /** In effect until `timeZoneFrom`. */
     previousTimeZone: text("previous_time_zone"),
     timeZoneFrom: at("time_zone_from"),
-    /** When `timeZone` was last changed. */
     timeZoneChangedAt: at("time_zone_changed_at"),
     acceptedTermsAt: at("accepted_terms_at"),
     createdAt: at("created_at").notNull().default(sql`now()`),
@@ -68,7 +62,7 @@ export const users = pgTable(
   ],
 );
 
-/** Signed-in devices: the record behind the Redis key `session:<id>`. */
+/** The durable record of `session:<id>` in Redis. */
 export const sessions = pgTable(
   "sessions",
   {
@@ -77,13 +71,12 @@ export const sessions = pgTable(
       .notNull()
       .references(() => users.id, { onDelete: "cascade" }),
     refreshCounter: integer("refresh_counter").notNull().default(0),
-    /** What came with the refresh that made the counter what it is. */
     rotationHash: text("rotation_hash"),
-    /** What came with others of the same device at the same time, whose replies may be lost as well. */
+    /** Rotation-Ids of concurrent refreshes on the same device: their replies may be lost, too. */
     concurrentHashes: text("concurrent_hashes").array(),
     rotatedAt: at("rotated_at"),
     rotatedDevice: text("rotated_device"),
-    /** When a client that sends no Rotation-Id was last given its successor again, and which. */
+    /** The last repeated reply for a client without a Rotation-Id. */
     repeatedAt: at("repeated_at"),
     repeatedCounter: integer("repeated_counter"),
     deviceId: text("device_id"),
@@ -91,27 +84,25 @@ export const sessions = pgTable(
     devicePlatform: text("device_platform"),
     appVersion: text("app_version"),
     ipPrefix: text("ip_prefix"),
-    /** ISO 3166-1 alpha-2, as the platform tells it. */
     country: text("country"),
     authMethods: text("auth_methods").array().notNull(),
     authenticatedAt: at("authenticated_at").notNull(),
     createdAt: at("created_at").notNull(),
     lastSeenAt: at("last_seen_at").notNull(),
     idleExpiresAt: at("idle_expires_at").notNull(),
-    /** Null for guests, whose sessions have no absolute end. */
+    /** Null for guests. */
     expiresAt: at("expires_at"),
     revokedAt: at("revoked_at"),
     revokedReason: text("revoked_reason"),
   },
   (table) => [
     index("sessions_live_by_user_idx").on(table.userId).where(sql`${table.revokedAt} is null`),
-    // Sign-ins ask whether the account knows the device, whatever became of the sessions there.
     index("sessions_user_device_idx").on(table.userId, table.deviceId),
     index("sessions_revoked_at_idx").on(table.revokedAt).where(sql`${table.revokedAt} is not null`),
   ],
 );
 
-/** One row. `revokeAllBefore` ends every session that was created before it. */
+/** One row. Sessions created before `revokeAllBefore` are revoked. */
 export const securitySettings = pgTable("security_settings", {
   id: boolean("id").primaryKey().default(true),
   revokeAllBefore: at("revoke_all_before").notNull(),

@@ -1,28 +1,23 @@
 import { bigint, index, integer, pgTable, primaryKey, text } from "drizzle-orm/pg-core";
 import { at } from "./columns.js";
 
-/** How each alert stands that was ever wrong, under `environment:rule:label`. */
+/** Key: `environment:rule:label`. */
 export const alerts = pgTable("alerts", {
   key: text("key").primaryKey(),
   rule: text("rule").notNull(),
-  /** Empty where a rule is one alert. */
   label: text("label").notNull(),
   state: text("state", { enum: ["inactive", "pending", "firing"] }).notNull(),
-  /** Minutes in a row that were wrong, of those of which something is known. */
+  /** Consecutive failing minutes, without minutes that have no data. */
   badMinutes: integer("bad_minutes").notNull(),
   goodMinutes: integer("good_minutes").notNull(),
-  /** The newest minute of which something is known. */
   knownMinute: at("known_minute").notNull(),
-  /** The minute of the last transition. */
   since: at("since").notNull(),
-  /** How urgent somebody was told that it is, and through what; null while nobody was told. */
+  /** Priority and channel of the last notification; null before the first. */
   toldPriority: text("told_priority"),
   toldChannel: text("told_channel"),
-  /** What was last measured, in words. */
   detail: text("detail").notNull(),
 });
 
-/** Every change of state with the minute that it is of. */
 export const alertTransitions = pgTable(
   "alert_transitions",
   {
@@ -40,7 +35,6 @@ export const alertTransitions = pgTable(
   ],
 );
 
-/** The gauges as they were in each of the last minutes; fractions are cut off. */
 export const alertSamples = pgTable(
   "alert_samples",
   {
@@ -51,14 +45,13 @@ export const alertSamples = pgTable(
   (table) => [primaryKey({ columns: [table.minute, table.series] })],
 );
 
-/** One row: the newest minutes that were evaluated, of the counters and of the samples. */
+/** One row: the newest evaluated minutes of counters and samples. */
 export const alertClock = pgTable("alert_clock", {
   name: text("name").primaryKey(),
   countedUntil: at("counted_until").notNull(),
   sampledUntil: at("sampled_until").notNull(),
 });
 
-/** Rules of which nobody is told until then. */
 export const alertSilences = pgTable("alert_silences", {
   rule: text("rule").primaryKey(),
   until: at("until").notNull(),

@@ -2,23 +2,20 @@ import { sql } from "drizzle-orm";
 import { index, integer, pgTable, primaryKey, text } from "drizzle-orm/pg-core";
 import { at } from "./columns.js";
 
-/** One row for each job of the clock: who holds it, and what was done last. */
 export const cronLeases = pgTable("cron_leases", {
   job: text("job").primaryKey(),
-  /** Grows with each holder: what is written under a smaller one is refused. */
+  /** A fencing token: writes with a smaller one are rejected. */
   token: integer("token").notNull(),
   slot: at("slot").notNull(),
   heldUntil: at("held_until").notNull(),
-  /** The newest slot of which all was done. */
   doneSlot: at("done_slot"),
 });
 
-/** What became of each slot, by the last of those who ran it. */
 export const cronRuns = pgTable(
   "cron_runs",
   {
     job: text("job").notNull(),
-    /** The minute or hour that it was due in, by the clock of the database. */
+    /** The minute or hour that the run was due, by the clock of the database. */
     slot: at("slot").notNull(),
     token: integer("token").notNull(),
     startedAt: at("started_at").notNull(),
@@ -31,7 +28,7 @@ export const cronRuns = pgTable(
   ],
 );
 
-/** Where work that is longer than one run goes on. */
+/** Where a job that needs several runs continues. */
 export const cronCursors = pgTable("cron_cursors", {
   name: text("name").primaryKey(),
   position: text("position").notNull(),

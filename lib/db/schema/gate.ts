@@ -12,34 +12,31 @@ import {
 } from "drizzle-orm/pg-core";
 import { at } from "./columns.js";
 
-/** How often what Redis mirrors has changed: `flags` and `blocks`. Every change locks its row first. */
+/** Versions of `flags` and `blocks`, which Redis mirrors. Every change locks its row first. */
 export const mirrorVersions = pgTable("mirror_versions", {
   name: text("name", { enum: ["flags", "blocks"] }).primaryKey(),
   version: bigint("version", { mode: "number" }).notNull(),
 });
 
-/** What operators switch: a kill switch for a group of routes, or a feature of the app. */
 export const flags = pgTable("flags", {
   name: text("name").primaryKey(),
   kind: text("kind", { enum: ["kill_switch", "feature"] }).notNull(),
   enabled: boolean("enabled").notNull(),
-  /** Told to who is not signed in, too. */
+  /** Also sent to unauthenticated callers. */
   isPublic: boolean("is_public").notNull().default(false),
   percentage: smallint("percentage").notNull().default(100),
-  /** Who has the feature whatever the percentage. */
   users: text("users").array().notNull().default(sql`'{}'`),
   version: integer("version").notNull().default(1),
   updatedBy: text("updated_by").notNull(),
   updatedAt: at("updated_at").notNull(),
 });
 
-/** Who is kept out. One that has ended stays for a while, to be looked at. */
 export const blocks = pgTable(
   "blocks",
   {
     id: uuid("id").primaryKey(),
     kind: text("kind", { enum: ["ip", "cidr", "user"] }).notNull(),
-    /** A network as `203.0.113.0/24`, an address as `203.0.113.7/32`, a person as `user:<id>`. */
+    /** `203.0.113.0/24`, `203.0.113.7/32` or `user:<id>`. */
     value: text("value").notNull(),
     reason: text("reason").notNull(),
     createdBy: text("created_by").notNull(),

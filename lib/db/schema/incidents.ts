@@ -1,7 +1,6 @@
 import { index, pgTable, text, uuid } from "drizzle-orm/pg-core";
 import { at } from "./columns.js";
 
-/** What went wrong, in operators' words. */
 export const incidents = pgTable(
   "incidents",
   {
@@ -23,7 +22,7 @@ export const incidentNotes = pgTable(
       .notNull()
       .references(() => incidents.id, { onDelete: "cascade" }),
     at: at("at").notNull(),
-    /** Who wrote it: a user id, or the id of a token. */
+    /** A user id or the id of an operator token. */
     author: text("author").notNull(),
     text: text("text").notNull(),
   },

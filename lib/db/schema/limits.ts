@@ -1,6 +1,6 @@
 import { bigint, index, integer, pgTable, text, uuid } from "drizzle-orm/pg-core";
 
-/** The strict limits' counters while Redis cannot answer; `key` names the window too. */
+/** Counters of strict limits while Redis is down; `key` includes the window. */
 export const rateLimits = pgTable(
   "rate_limits",
   {
@@ -11,7 +11,6 @@ export const rateLimits = pgTable(
   (table) => [index("rate_limits_resets_at_ms_idx").on(table.resetsAtMs)],
 );
 
-/** The growing delay of each account while Redis cannot answer. */
 export const loginDelays = pgTable(
   "login_delays",
   {
@@ -19,13 +18,11 @@ export const loginDelays = pgTable(
     failures: integer("failures").notNull(),
     delayedUntilMs: bigint("delayed_until_ms", { mode: "number" }).notNull(),
     expiresAtMs: bigint("expires_at_ms", { mode: "number" }).notNull(),
-    /** Which attempt was let through last: how an attempt learns that it was. */
+    /** The id of the attempt that was allowed last. */
     lastReservation: uuid("last_reservation").notNull(),
-    /** The IP address and the device that may pass the delay once, after a reset. */
     passIp: text("pass_ip"),
     passDevice: text("pass_device"),
     passUntilMs: bigint("pass_until_ms", { mode: "number" }).notNull().default(0),
-    /** The attempt that has used it. */
     passTakenBy: uuid("pass_taken_by"),
   },
   (table) => [index("login_delays_expires_at_ms_idx").on(table.expiresAtMs)],

@@ -3,24 +3,17 @@ import { index, pgTable, primaryKey, smallint, text, uuid } from "drizzle-orm/pg
 import { users } from "./accounts.js";
 import { at } from "./columns.js";
 
-/**
- * Codes that were mailed: one live row for each purpose and subject, and of reset codes one for each
- * mail. The code itself is derived from `id` and stands nowhere. A consumed code's row is gone.
- */
+/** The code is derived from `id`, never stored. The row of a consumed code is deleted. */
 export const mailCodes = pgTable(
   "mail_codes",
   {
     purpose: text("purpose").notNull(),
-    /** Whom the code is for: a user id, or the keyed hash of an address. Of a reset code, its own id. */
+    /** A user id or the keyed hash of an address; for a reset code its own id. */
     subject: text("subject").notNull(),
     id: uuid("id").notNull().unique(),
-    /**
-     * Null where no account has the address: such a code is never sent and never matches. A reset code
-     * names none: its account is looked up when it is shown.
-     */
+    /** Null without an account: never sent, never matches. Always null for a reset code. */
     userId: uuid("user_id").references(() => users.id, { onDelete: "cascade" }),
     email: text("email").notNull(),
-    /** The device that asked for a reset. */
     deviceId: text("device_id"),
     attempts: smallint("attempts").notNull().default(0),
     createdAt: at("created_at").notNull(),
@@ -34,7 +27,7 @@ export const mailCodes = pgTable(
   ],
 );
 
-/** Changes of a bound address, each of which the old address may take back until `expiresAt`. */
+/** Each can be undone by the old address until `expiresAt`. */
 export const emailChanges = pgTable(
   "email_changes",
   {
@@ -53,10 +46,7 @@ export const emailChanges = pgTable(
   ],
 );
 
-/**
- * When an address was sent its last mails, as many as a day allows; and when its last reset mails were
- * asked for, by address and by the IP address that asked. `addressHash` tells which.
- */
+/** Recent mails per address, and reset requests per address and per IP address. */
 export const mailBudgets = pgTable(
   "mail_budgets",
   {
@@ -67,14 +57,12 @@ export const mailBudgets = pgTable(
   (table) => [index("mail_budgets_last_admitted_at_idx").on(table.lastAdmittedAt)],
 );
 
-/** Addresses that mail must not be sent to any more. */
 export const suppressedAddresses = pgTable("suppressed_addresses", {
   addressHash: text("address_hash").primaryKey(),
   reason: text("reason", { enum: ["bounced", "complained"] }).notNull(),
   createdAt: at("created_at").notNull(),
 });
 
-/** Webhook deliveries that were taken, so that each is taken once. */
 export const webhookEvents = pgTable(
   "webhook_events",
   {

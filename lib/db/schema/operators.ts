@@ -3,22 +3,20 @@ import { index, pgTable, text, uniqueIndex, uuid } from "drizzle-orm/pg-core";
 import { users } from "./accounts.js";
 import { at } from "./columns.js";
 
-/** What machines operate with, under names. The secret half of a token stands nowhere. */
 export const operatorTokens = pgTable(
   "operator_tokens",
   {
     id: text("id").primaryKey(),
     name: text("name").notNull(),
-    /** Keyed, and with the name of the data key in front. */
+    /** `<data key id>.<keyed hash>`. */
     secretHash: text("secret_hash").notNull(),
-    /** `flag:change`, `block:*`, `*:read`. */
     scopes: text("scopes").array().notNull(),
     createdBy: uuid("created_by")
       .notNull()
       .references(() => users.id, { onDelete: "cascade" }),
     createdAt: at("created_at").notNull(),
     expiresAt: at("expires_at").notNull(),
-    /** To the minute. */
+    /** Updated at most once a minute. */
     lastUsedAt: at("last_used_at"),
     revokedAt: at("revoked_at"),
   },

@@ -12,29 +12,28 @@ import {
 import { users } from "./accounts.js";
 import { at } from "./columns.js";
 
-/** Authenticator apps (TOTP), at most one for each person; it counts once it is confirmed. */
+/** TOTP, at most one per user; active once confirmed. */
 export const secondFactors = pgTable("second_factors", {
   userId: uuid("user_id")
     .primaryKey()
     .references(() => users.id, { onDelete: "cascade" }),
-  /** Which of the person's enrolments this is, one after another. */
   id: uuid("id").notNull(),
   /** Encrypted under the data key. */
   sealedSecret: text("sealed_secret").notNull(),
   createdAt: at("created_at").notNull(),
   confirmedAt: at("confirmed_at"),
-  /** The newest time step whose code was taken: a code is good once. */
+  /** The newest time step used: a code is valid once. */
   lastUsedStep: bigint("last_used_step", { mode: "number" }).notNull().default(0),
 });
 
-/** They go with the second factor that they stand in for. */
+/** Deleted with the second factor. */
 export const recoveryCodes = pgTable(
   "recovery_codes",
   {
     userId: uuid("user_id")
       .notNull()
       .references(() => secondFactors.userId, { onDelete: "cascade" }),
-    /** Keyed: nobody computes it without the data key, which it names. */
+    /** `<data key id>.<keyed hash>`. */
     codeHash: text("code_hash").notNull(),
     createdAt: at("created_at").notNull(),
     usedAt: at("used_at"),
@@ -42,7 +41,7 @@ export const recoveryCodes = pgTable(
   (table) => [primaryKey({ columns: [table.userId, table.codeHash] })],
 );
 
-/** What security-minded people want to know of; `count` equal ones in one moment are one row. */
+/** `count` equal events are one row. */
 export const securityEvents = pgTable(
   "security_events",
   {
@@ -66,7 +65,7 @@ export const securityEvents = pgTable(
   ],
 );
 
-/** Who changed what, ids only. Triggers refuse every change to a row. */
+/** IDs only, no personal data. Triggers reject changes. */
 export const auditLog = pgTable(
   "audit_log",
   {
@@ -89,26 +88,23 @@ export const auditLog = pgTable(
   ],
 );
 
-/** Each seals the rows from `firstId` to `lastId`, and the seal before it. Triggers refuse changes. */
+/** Each covers the rows `firstId` to `lastId` and the previous seal. Triggers reject changes. */
 export const auditSeals = pgTable(
   "audit_seals",
   {
     firstId: bigint("first_id", { mode: "number" }).notNull(),
     lastId: bigint("last_id", { mode: "number" }).primaryKey(),
     rows: integer("rows").notNull(),
-    /** Of the rows and of `previous`. */
     hash: text("hash").notNull(),
-    /** The hash of the seal before; being unique, it lets one of two rivals seal. */
+    /** The hash of the previous seal; unique, so that of concurrent writers one succeeds. */
     previous: text("previous").notNull().unique(),
     hmac: text("hmac").notNull(),
-    /** The data key that the HMAC was made under. */
     keyId: text("key_id").notNull(),
     at: at("at").notNull(),
   },
   (table) => [index("audit_seals_at_idx").on(table.at)],
 );
 
-/** Up to where rows were dropped because of their age. */
 export const auditRetirements = pgTable("audit_retirements", {
   lastId: bigint("last_id", { mode: "number" }).primaryKey(),
   ageDays: integer("age_days").notNull(),

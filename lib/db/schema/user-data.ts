@@ -2,7 +2,6 @@ import { index, integer, jsonb, pgTable, primaryKey, text, uuid } from "drizzle-
 import { users } from "./accounts.js";
 import { at } from "./columns.js";
 
-/** A learner's preferences as one document; `version` is the ETag. */
 export const preferences = pgTable("preferences", {
   userId: uuid("user_id")
     .primaryKey()
@@ -12,7 +11,7 @@ export const preferences = pgTable("preferences", {
   updatedAt: at("updated_at").notNull(),
 });
 
-/** Experience points, each paid once for what earned it. */
+/** Experience points; unique by what earned them. */
 export const xpEntries = pgTable(
   "xp_entries",
   {
@@ -30,7 +29,7 @@ export const xpEntries = pgTable(
   ],
 );
 
-/** Writes that were done under an Idempotency-Key, kept for seven days. */
+/** Kept for seven days. */
 export const idempotencyKeys = pgTable(
   "idempotency_keys",
   {

@@ -54,7 +54,7 @@ describe("a common password", () => {
       {
         pointer: "/password",
         code: "password_common",
-        message: "This is one of the most common passwords. Choose another.",
+        message: "This password is too common. Choose another one.",
       },
     ]);
     expect(await stores.sql("select id from users")).toEqual([]);

@@ -128,7 +128,7 @@ describe("a new password", () => {
     expect(passwordRefusal("short", "ada@example.com")).toEqual({
       pointer: "/password",
       code: "password_length",
-      message: "Use 8 to 128 characters.",
+      message: "The password must have 8 to 128 characters.",
     });
   });
 });

@@ -85,7 +85,7 @@ describe.each(stores)("migrations over $name", ({ serve }) => {
 
   it("skips a file that is not written yet, and hinders nothing by it", async () => {
     await write({ ...files, "0003_later.sql": "-- soon\n", "0003_later.down.sql": "-- soon\n" });
-    const skipped = "Skipped 0003_later: its file holds no statement yet";
+    const skipped = "Skipped 0003_later: its file contains no statement yet";
     expect((await migrate("up")).out).toEqual([`Applied ${first}`, `Applied ${second}`, skipped]);
     expect((await migrate("status")).out.at(-1)).toBe("pending  0003_later");
     expect((await migrate("down")).out).toEqual([`Undid ${second}`]);
@@ -99,7 +99,7 @@ describe.each(stores)("migrations over $name", ({ serve }) => {
     await write(files);
     const name = "0003_add_users_table";
     await migrate("create", "add_users_table");
-    const skipped = `Skipped ${name}: its file holds no statement yet`;
+    const skipped = `Skipped ${name}: its file contains no statement yet`;
     expect((await migrate("up")).out).toEqual([`Applied ${first}`, `Applied ${second}`, skipped]);
     await appendFile(join(directory, `${name}.sql`), files[`${first}.sql`].replace(/words/g, "u"));
     await appendFile(join(directory, `${name}.down.sql`), "DROP TABLE u;");
@@ -148,7 +148,7 @@ describe.each(stores)("migrations over $name", ({ serve }) => {
     ]);
     expect((await migrate("up")).out).toEqual([
       "Applied 0003_later",
-      `Left alone ${second}: it is from a newer release`,
+      `Ignored ${second}: it is from a newer release`,
     ]);
   });
 
@@ -167,7 +167,7 @@ describe.each(stores)("migrations over $name", ({ serve }) => {
     expect(await migrate("up")).toEqual({
       code: 1,
       out: [`Applied ${first}`],
-      errors: [`${second} failed, and nothing of it was done: division by zero`],
+      errors: [`${second} failed and was rolled back: division by zero`],
     });
     expect(await columns()).toEqual(["id"]);
     expect(await recorded()).toEqual([first]);
@@ -192,7 +192,7 @@ describe.each(stores)("migrations over $name", ({ serve }) => {
     await rm(join(directory, `${second}.down.sql`));
     expect(await migrate("down")).toMatchObject({
       code: 1,
-      errors: [`${second}.down.sql is missing: nothing was undone`],
+      errors: [`${second}.down.sql is missing: nothing was changed`],
     });
     expect(await recorded()).toEqual([first, second]);
   });
@@ -300,11 +300,11 @@ describe("migration files", () => {
   );
 
   it.each([
-    ["0001_own.sql", "BEGIN;\n--> statement-breakpoint\nSELECT 1;", /begins a transaction/],
+    ["0001_own.sql", "BEGIN;\n--> statement-breakpoint\nSELECT 1;", /begin or end a transaction/],
     ["0001_two.sql", "-- no transaction\nA;\n--> statement-breakpoint\nB;", /exactly one/],
     ["0001_once.sql", "-- no transaction\nCREATE INDEX CONCURRENTLY i ON t (a);", /repeatable/],
     ["words.sql", "SELECT 1;", /is not named like/],
-    ["0001_a.down.sql", "SELECT 1;", /no migration to undo/],
+    ["0001_a.down.sql", "SELECT 1;", /no matching migration/],
   ])("are refused before anything is applied: %s", async (file, text, problem) => {
     await write({ [file]: text });
     const { code, errors } = await migrateOn(nowhere, ["up"]);
