@@ -8,7 +8,7 @@ import type { RedisBackend } from "../../lib/platform/redis-transport/upstash-pr
 export async function createDatabase(
   migrated: ProvidedContext["migrated"],
 ): Promise<{ url: string; drop(): Promise<void> }> {
-  if (!("template" in migrated)) throw new Error("This test needs a real PostgreSQL.");
+  if (!migrated.template) throw new Error("This test needs a real PostgreSQL.");
   const url = new URL(process.env.TEST_DATABASE_URL ?? "");
   const name = `${migrated.template}_${process.pid}_${Date.now().toString(36)}`;
   const server = new pg.Client({ connectionString: url.toString() });

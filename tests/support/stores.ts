@@ -1,4 +1,3 @@
-import { openAsBlob } from "node:fs";
 import { afterAll, afterEach, beforeAll, inject, vi } from "vitest";
 import { type FaultCall, type FaultProxy, startFaultProxy } from "../../dev/fault-proxy.js";
 import { mirrorGate } from "../../lib/admission/mirror.js";
@@ -16,6 +15,7 @@ import { aContext } from "./context.js";
 import { databaseReset } from "./database-reset.js";
 import { createDatabase, openWorkerRedis } from "./real-stores.js";
 import { record } from "./secrets-seen.js";
+import { snapshot } from "./snapshots.js";
 import { settled } from "./wait-until.js";
 
 /** The stores of one test file, as an operator's terminal and a saboteur reach them. */
@@ -160,9 +160,7 @@ async function openDatabase(
   reached: (databaseUrl: string) => Promise<string>,
 ): Promise<Open<SqlBackend>> {
   const migrated = inject("migrated");
-  if ("snapshot" in migrated) {
-    return openEmbeddedPostgres({ snapshot: await openAsBlob(migrated.snapshot) });
-  }
+  if (migrated.snapshots) return openEmbeddedPostgres({ snapshot: await snapshot("migrated") });
   const database = await createDatabase(migrated);
   const pool = postgresPool(await reached(database.url), { deadlineMs: storeTimeouts.postgresMs });
   return {
