@@ -1,5 +1,4 @@
 import { createHash, randomBytes } from "node:crypto";
-import { atMostPerMinute } from "./at-most.js";
 
 /** One call of something outside of this process. `op` is Sentry's word for its kind. */
 export interface Span {
@@ -26,22 +25,20 @@ export interface Trace {
 
 /** What lasts an hour must not fill the memory with spans. */
 const spansMax = 500;
-/** A caller can ask to be sampled; not everybody, all the time. */
-const isCallerBelieved = atMostPerMinute(60);
 
 /**
  * Begin a request's part of the trace that its `sentry-trace` or `traceparent` names, or a trace of its
- * own. Sampled is what the caller has decided, and else the share `rate` of all trace IDs; a rate of 0
- * samples nothing, whoever asks.
+ * own. Sampled is what the caller has decided where `isCallerBelieved`, and else the share `rate` of all
+ * trace IDs; a rate of 0 samples nothing.
  */
-export function openTrace(headers: Headers, rate: number): Trace {
+export function openTrace(headers: Headers, rate: number, isCallerBelieved: () => boolean): Trace {
   const parent = parentOf(headers);
   const traceId = parent?.traceId ?? randomBytes(16).toString("hex");
   return {
     traceId,
     spanId: newSpanId(),
     parentSpanId: parent?.spanId,
-    isSampled: rate > 0 && decide(traceId, parent?.isSampled, rate),
+    isSampled: rate > 0 && decide(traceId, parent?.isSampled, rate, isCallerBelieved),
     startedAtMs: Date.now(),
     clockAtStart: performance.now(),
     spans: [],
@@ -130,7 +127,12 @@ function parentOf(headers: Headers): Parent | undefined {
   return { traceId, spanId, isSampled: (Number.parseInt(flags, 16) & 1) === 1 };
 }
 
-function decide(traceId: string, asked: boolean | undefined, rate: number): boolean {
+function decide(
+  traceId: string,
+  asked: boolean | undefined,
+  rate: number,
+  isCallerBelieved: () => boolean,
+): boolean {
   if (asked === false) return false;
   return isInSample(traceId, rate) || (asked === true && isCallerBelieved());
 }
