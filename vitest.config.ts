@@ -1,28 +1,34 @@
 import { readdirSync, readFileSync } from "node:fs";
+import path from "node:path";
 import process from "node:process";
 import { defineConfig } from "vitest/config";
 
 const patient = { testTimeout: 20_000, hookTimeout: 60_000 };
-const globalSetup = "tests/support/global-setup.ts";
 const built = "tests/support/built-project.ts";
-const setupFiles = "tests/support/fresh-process.ts";
+
+/** Whose files run in one process each worker, over stores that are opened once. */
+const inOneProcess = {
+  isolate: false,
+  setupFiles: "tests/support/fresh-process.ts",
+  alias: { "@node-rs/argon2": path.resolve("tests/support/remembered-argon2.ts") },
+  ...patient,
+};
 
 /** Races can only be lost on real servers: these run where some are named. */
 const services = {
   test: {
     name: "services",
     include: ["tests/services/**/*.test.ts"],
-    globalSetup: [globalSetup, built],
-    setupFiles,
-    ...patient,
+    globalSetup: built,
+    ...inOneProcess,
   },
 };
 
 /** Over named stores only what asks them: the rest of the platform, and the terminal, ask functions at most. */
 const isNamed = process.env.TEST_DATABASE_URL !== undefined;
 const platform = isNamed
-  ? "tests/dev/{postgres,redis}/**/!(embedded-postgres).test.ts"
-  : "tests/{dev,system}/**/*.test.ts";
+  ? { include: ["tests/dev/{postgres,redis}/{parity,upstash-endpoint}.test.ts"] }
+  : { include: ["tests/{dev,system}/**/*.test.ts"], globalSetup: built };
 
 /** What asks no store, or is slow and alike over any: tests/services holds what that promises of real ones. */
 const anywhere = [
@@ -43,6 +49,7 @@ export default defineConfig({
   test: {
     pool: "forks",
     maxWorkers: "100%",
+    globalSetup: "tests/support/global-setup.ts",
     coverage: {
       provider: "v8",
       include: ["api/**/*.ts", "lib/**/*.ts"],
@@ -52,16 +59,13 @@ export default defineConfig({
       {
         test: {
           name: "backend",
-          isolate: false,
           include: ["tests/{api,lib}/**/*.test.ts"],
           exclude: isNamed ? anywhere : [],
-          globalSetup,
-          setupFiles,
-          ...patient,
+          ...inOneProcess,
         },
       },
       ...(isNamed ? [services] : []),
-      { test: { name: "platform", include: [platform], globalSetup: built, ...patient } },
+      { test: { name: "platform", ...platform, ...patient } },
     ],
   },
 });

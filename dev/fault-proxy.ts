@@ -1,5 +1,6 @@
 import http, { type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { Readable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 
 /** A fault for the next `times` calls that `match`. A refused call never arrives, so it cannot be matched. */
@@ -24,9 +25,11 @@ export interface FaultProxy {
   close(): Promise<void>;
 }
 
-/** A reverse proxy to a store's HTTP endpoint that records calls and causes faults on request. */
-export async function startFaultProxy(target: string): Promise<FaultProxy> {
-  const origin = new URL(target);
+/**
+ * A reverse proxy to a store's HTTP endpoint that records calls and causes faults on request. A listener of
+ * this process is called directly, without HTTP.
+ */
+export async function startFaultProxy(target: string | http.RequestListener): Promise<FaultProxy> {
   const agent = new http.Agent({ keepAlive: true });
   const calls: FaultCall[] = [];
   let fault: Fault | null = null;
@@ -39,10 +42,10 @@ export async function startFaultProxy(target: string): Promise<FaultProxy> {
   server.keepAliveTimeout = 120_000;
 
   async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const text = (await readBytes(request)).toString("utf8");
-    const call = { path: request.url ?? "/", body: parsed(text) };
+    const bytes = await readBytes(request);
+    const call = { path: request.url ?? "/", body: parsed(bytes.toString("utf8")) };
     calls.push(call);
-    await answer(await faultFor(call), request, response, text);
+    await answer(await faultFor(call), request, response, bytes);
   }
 
   async function faultFor({ body }: FaultCall): Promise<Fault | null> {
@@ -57,7 +60,7 @@ export async function startFaultProxy(target: string): Promise<FaultProxy> {
     now: Fault | null,
     request: IncomingMessage,
     response: ServerResponse,
-    text: string,
+    bytes: Buffer,
   ): Promise<void> {
     switch (now?.kind) {
       case "hang":
@@ -70,7 +73,11 @@ export async function startFaultProxy(target: string): Promise<FaultProxy> {
       case "latency":
         await sleep(now.ms);
     }
-    const reply = await forward(origin, agent, request, text);
+    if (typeof target === "function") {
+      if (now?.kind === "lose-reply") loseReply(response);
+      return target(again(request, bytes), response as Answering);
+    }
+    const reply = await forward(new URL(target), agent, request, bytes);
     if (now?.kind === "lose-reply") return cut(response);
     response.writeHead(reply.status, endToEnd(reply.headers)).end(reply.body);
   }
@@ -129,7 +136,7 @@ function forward(
   origin: URL,
   agent: http.Agent,
   request: IncomingMessage,
-  text: string,
+  bytes: Buffer,
 ): Promise<Reply> {
   return new Promise((resolve, reject) => {
     const outgoing = http.request(
@@ -148,8 +155,23 @@ function forward(
       },
     );
     outgoing.on("error", reject);
-    outgoing.end(text);
+    outgoing.end(bytes);
   });
+}
+
+type Answering = Parameters<http.RequestListener>[1];
+
+/** The request as it was before its body was read. */
+function again({ method, url, headers }: IncomingMessage, bytes: Buffer): IncomingMessage {
+  return Object.assign(Readable.from([bytes]), { method, url, headers }) as IncomingMessage;
+}
+
+function loseReply(response: ServerResponse): void {
+  response.writeHead = () => response;
+  response.end = () => {
+    cut(response);
+    return response;
+  };
 }
 
 function endToEnd(headers: http.IncomingHttpHeaders): http.OutgoingHttpHeaders {

@@ -1,5 +1,4 @@
 import { createHash, randomBytes } from "node:crypto";
-import { atMostPerMinute } from "./at-most.js";
 
 export interface Span {
   id: string;
@@ -25,18 +24,19 @@ export interface Trace {
 
 /** Bounds the memory of a long request. */
 const spansMax = 500;
-/** Callers can ask for sampling, but not without limit. */
-const isForcedSamplingAllowed = atMostPerMinute(60);
 
-/** Uses the caller's sampling decision, else the share `rate` of trace IDs; a rate of 0 samples nothing. */
-export function openTrace(headers: Headers, rate: number): Trace {
+/**
+ * Uses the caller's sampling decision where `mayForceSampling` allows it, else the share `rate` of trace
+ * IDs; a rate of 0 samples nothing.
+ */
+export function openTrace(headers: Headers, rate: number, mayForceSampling: () => boolean): Trace {
   const parent = parentOf(headers);
   const traceId = parent?.traceId ?? randomBytes(16).toString("hex");
   return {
     traceId,
     spanId: newSpanId(),
     parentSpanId: parent?.spanId,
-    isSampled: rate > 0 && decideSampling(traceId, parent?.isSampled, rate),
+    isSampled: rate > 0 && decideSampling(traceId, parent?.isSampled, rate, mayForceSampling),
     startedAtMs: Date.now(),
     clockAtStart: performance.now(),
     spans: [],
@@ -122,9 +122,14 @@ function parentOf(headers: Headers): Parent | undefined {
   return { traceId, spanId, isSampled: (Number.parseInt(flags, 16) & 1) === 1 };
 }
 
-function decideSampling(traceId: string, requested: boolean | undefined, rate: number): boolean {
+function decideSampling(
+  traceId: string,
+  requested: boolean | undefined,
+  rate: number,
+  mayForceSampling: () => boolean,
+): boolean {
   if (requested === false) return false;
-  return isInSample(traceId, rate) || (requested === true && isForcedSamplingAllowed());
+  return isInSample(traceId, rate) || (requested === true && mayForceSampling());
 }
 
 function newSpanId(): string {

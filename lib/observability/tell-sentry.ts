@@ -17,13 +17,16 @@ const tellMs = 2000;
 const untraced = new Set(["/api/health", "/api/livez", "/api/metrics"]);
 
 /** The trace that a request is a part of; undefined where SENTRY_DSN is not set. */
-export function traceOf(headers: Headers, { sentry }: Env, route: string): Trace | undefined {
+export function traceOf(headers: Headers, env: Env, route: string): Trace | undefined {
+  const { sentry } = env;
   if (sentry.dsn === undefined) return undefined;
-  return openTrace(headers, untraced.has(route) ? 0 : sentry.tracesSampleRate);
+  const rate = untraced.has(route) ? 0 : sentry.tracesSampleRate;
+  return openTrace(headers, rate, allowances(env).isCallerBelieved);
 }
 
-/** An error that is ours comes at most so often a minute and function, a store's absence less often. */
+/** So often a minute and function: an error that is ours, a store's absence, a caller that asks to be sampled. */
 const allowances = oncePer((_: Env) => ({
+  isCallerBelieved: atMostPerMinute(60),
   isErrorTold: atMostPerMinute(60),
   isOutageTold: atMostPerMinute(6),
 }));

@@ -1,10 +1,15 @@
-import { describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
+import { atMostPerMinute } from "../../lib/at-most.js";
 import { isInSample, openTrace, spanned, traceHeaders } from "../../lib/trace.js";
 
 const traceId = "4bf92f3577b34da6a3ce929d0e0e4736";
 const spanId = "00f067aa0ba902b7";
+let isCallerBelieved: () => boolean;
+beforeEach(() => {
+  isCallerBelieved = atMostPerMinute(60);
+});
 const opened = (headers: Record<string, string>, rate = 0.2) =>
-  openTrace(new Headers(headers), rate);
+  openTrace(new Headers(headers), rate, isCallerBelieved);
 
 describe("the sample", () => {
   const ids = Array.from({ length: 20_000 }, (_, n) => n.toString(16).padStart(32, "0"));

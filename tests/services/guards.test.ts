@@ -3,13 +3,14 @@ import { beforeEach, describe, expect, it } from "vitest";
 import login from "../../api/auth/login.js";
 import { call } from "../support/call.js";
 import { useStillClock } from "../support/clock.js";
-import { useHashCount } from "../support/hashes.js";
+import { useHashCount, useRealHashes } from "../support/hashes.js";
 import { aBoundUser, password } from "../support/people.js";
 import { useStores } from "../support/stores.js";
 
 const stores = useStores({ redisMs: 5000 });
 const clock = useStillClock();
 const hashes = useHashCount();
+useRealHashes();
 
 let lastNetwork = 0;
 const aNetwork = () => `10.88.${++lastNetwork}`;

@@ -1,23 +1,23 @@
 import { expect, it } from "vitest";
-import { openWorkerRedis } from "../support/real-stores.js";
+import { openMarkedRedis } from "../support/real-stores.js";
 import { useRedisServer } from "../support/redis-server.js";
 
 const server = useRedisServer();
 const database = () => `${server.url}/3`;
 
 it("is emptied after a run that was killed, whatever that flushed and wrote", async () => {
-  const killed = await openWorkerRedis(database());
+  const killed = await openMarkedRedis(database());
   await killed.call(["FLUSHDB"]);
   await killed.call(["SET", "left", "1"]);
-  const redis = await openWorkerRedis(database());
+  const redis = await openMarkedRedis(database());
   expect(await redis.call(["DBSIZE"])).toBe(0);
-  await redis.close();
+  await redis.giveBack();
   expect(await server.command("INFO", "keyspace")).not.toMatch(/db\d/);
 });
 
 it("is refused while it holds what somebody else wrote", async () => {
-  const redis = await openWorkerRedis(database());
-  await redis.close();
+  const redis = await openMarkedRedis(database());
+  await redis.giveBack();
   await server.command("EVAL", "redis.call('SELECT', 3) redis.call('SET', 'theirs', '1')", "0");
-  await expect(openWorkerRedis(database())).rejects.toThrow("not the tests' to empty");
+  await expect(openMarkedRedis(database())).rejects.toThrow("not the tests' to empty");
 });

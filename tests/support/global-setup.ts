@@ -14,12 +14,14 @@ import { emptyWorkerRedis } from "./real-stores.js";
 
 declare module "vitest" {
   export interface ProvidedContext {
-    /** A migrated database, as a dump of the embedded one or as a template on the real server. */
-    migrated: { snapshot: string } | { template: string };
+    /** A database of the real server that is migrated, or dumps of the embedded one before and after. */
+    migrated:
+      | { template: string; snapshots?: never }
+      | { template?: never; snapshots: { empty: string; migrated: string } };
   }
 }
 
-/** Migrate once; each test file starts from a copy. */
+/** Migrate once for all projects; each test file starts from a copy. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const real = process.env.TEST_DATABASE_URL;
   return real ? onServer(project, real) : embedded(project);
@@ -28,16 +30,21 @@ export default async function setup(project: TestProject): Promise<() => Promise
 async function embedded(project: TestProject) {
   const directory = await mkdtemp(path.join(tmpdir(), "linguamate-test-"));
   const postgres = await openEmbeddedPostgres({});
+  const dump = async (name: string) => {
+    const file = path.join(directory, name);
+    await writeFile(file, Buffer.from(await (await postgres.dump()).arrayBuffer()));
+    return file;
+  };
+  const empty = await dump("empty.tar");
   await migrate(postgres.backend);
-  const snapshot = path.join(directory, "migrated.tar");
-  await writeFile(snapshot, Buffer.from(await (await postgres.dump()).arrayBuffer()));
+  const migrated = await dump("migrated.tar");
   await postgres.close();
-  project.provide("migrated", { snapshot });
+  project.provide("migrated", { snapshots: { empty, migrated } });
   return () => rm(directory, { recursive: true, force: true });
 }
 
 async function onServer(project: TestProject, url: string) {
-  const template = `linguamate_test_${Date.now().toString(36)}_${process.pid}_${project.name}`;
+  const template = `linguamate_test_${Date.now().toString(36)}_${process.pid}`;
   // Connected for as long as the run lives, under the name by which others tell that it does.
   const server = new pg.Client({ connectionString: url, application_name: template });
   await server.connect();

@@ -1,5 +1,12 @@
-import { beforeEach } from "vitest";
+import { afterEach, beforeEach } from "vitest";
 import { type HashGate, hashGate } from "../../lib/auth/password/hash-gate.js";
+import { realHashes } from "./remembered-argon2.js";
+
+/** Compute every hash of these tests, although the same password was hashed before. */
+export function useRealHashes(): void {
+  beforeEach(() => void Object.assign(globalThis, { [realHashes]: true }));
+  afterEach(() => void Reflect.deleteProperty(globalThis, realHashes));
+}
 
 /** Count the password hashes of each test of this file, at the gate that all of them pass. */
 export function useHashCount(): () => number {

@@ -8,7 +8,7 @@ import type { RedisBackend } from "../../lib/platform/redis-transport/upstash-pr
 export async function createDatabase(
   migrated: ProvidedContext["migrated"],
 ): Promise<{ url: string; drop(): Promise<void> }> {
-  if (!("template" in migrated)) throw new Error("This test needs a real PostgreSQL.");
+  if (!migrated.template) throw new Error("This test needs a real PostgreSQL.");
   const url = new URL(process.env.TEST_DATABASE_URL ?? "");
   const name = `${migrated.template}_${process.pid}_${Date.now().toString(36)}`;
   const server = new pg.Client({ connectionString: url.toString() });
@@ -23,19 +23,27 @@ export async function createDatabase(
   };
 }
 
+/** The Redis database of this worker on the real server, empty. It stays the tests' own until the run is over. */
+export async function openWorkerRedis(): Promise<RedisBackend> {
+  const { giveBack: _, ...redis } = await openMarkedRedis(workerRedisUrl());
+  return redis;
+}
+
 /**
- * The Redis database of this worker on the real server, empty. One of a run that was killed is emptied.
- * Throws when it holds what is not the tests' own.
+ * A Redis database for tests, empty. One of a run that was killed is emptied; throws when it holds what
+ * is not the tests' own. `close` leaves it to the tests, `giveBack` to others.
  */
-export async function openWorkerRedis(url = workerRedisUrl()): Promise<RedisBackend> {
+export async function openMarkedRedis(
+  url: string,
+): Promise<RedisBackend & { giveBack(): Promise<void> }> {
   const redis = await openRealRedis(url);
   // Beside it, for what a test flushes must stay known as the tests' own until it is emptied.
   const marks = await openRealRedis(Object.assign(new URL(url), { pathname: "/0" }).toString());
   const mark = `${markPrefix}${new URL(url).pathname.slice(1)}`;
-  const close = () => Promise.all([redis.close(), marks.close()]);
+  const disconnect = () => Promise.all([redis.close(), marks.close()]);
   const [size, marked] = await Promise.all([redis.call(["DBSIZE"]), marks.call(["EXISTS", mark])]);
   if (size !== 0 && marked !== 1) {
-    await close();
+    await disconnect();
     throw new Error(`The Redis of ${url} is not empty, and not the tests' to empty.`);
   }
   await marks.call(["SET", mark, "1"]);
@@ -44,8 +52,12 @@ export async function openWorkerRedis(url = workerRedisUrl()): Promise<RedisBack
     ...redis,
     async close() {
       await redis.call(["FLUSHDB"]);
+      await disconnect();
+    },
+    async giveBack() {
+      await redis.call(["FLUSHDB"]);
       await marks.call(["DEL", mark]);
-      await close();
+      await disconnect();
     },
   };
 }
@@ -56,7 +68,7 @@ export async function emptyWorkerRedis(): Promise<void> {
   const marks = await openRealRedis(Object.assign(url, { pathname: "/0" }).toString());
   for (const mark of (await marks.call(["KEYS", `${markPrefix}*`])) as string[]) {
     const database = mark.slice(markPrefix.length);
-    await (await openWorkerRedis(Object.assign(url, { pathname: `/${database}` }).href)).close();
+    await (await openMarkedRedis(Object.assign(url, { pathname: `/${database}` }).href)).giveBack();
   }
   await marks.close();
 }

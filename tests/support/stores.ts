@@ -1,4 +1,3 @@
-import { openAsBlob } from "node:fs";
 import { afterAll, afterEach, beforeAll, inject, vi } from "vitest";
 import { type FaultCall, type FaultProxy, startFaultProxy } from "../../dev/fault-proxy.js";
 import { mirrorGate } from "../../lib/admission/mirror.js";
@@ -8,14 +7,15 @@ import { postgresOverHttp } from "../../lib/platform/postgres-transport/over-htt
 import { postgresPool } from "../../lib/platform/postgres-transport/pool.js";
 import { redisOverHttp } from "../../lib/platform/redis-transport/over-http.js";
 import type { RedisBackend } from "../../lib/platform/redis-transport/upstash-protocol.js";
-import { startNeonEndpoint } from "../../lib/self-hosted/embedded-stores/neon-endpoint.js";
+import { neonListener } from "../../lib/self-hosted/embedded-stores/neon-endpoint.js";
 import { openEmbeddedPostgres } from "../../lib/self-hosted/embedded-stores/postgres.js";
 import { openEmbeddedRedis } from "../../lib/self-hosted/embedded-stores/redis.js";
-import { startUpstashEndpoint } from "../../lib/self-hosted/embedded-stores/upstash-endpoint.js";
+import { upstashListener } from "../../lib/self-hosted/embedded-stores/upstash-endpoint.js";
 import { aContext } from "./context.js";
 import { databaseReset } from "./database-reset.js";
 import { createDatabase, openWorkerRedis } from "./real-stores.js";
 import { record } from "./secrets-seen.js";
+import { snapshot } from "./snapshots.js";
 import { settled } from "./wait-until.js";
 
 /** The stores of one test file, as an operator's terminal and a saboteur reach them. */
@@ -115,11 +115,9 @@ function ofThisWorker(): Promise<Opened> {
 async function open(reached = async (databaseUrl: string) => databaseUrl) {
   const database = await openDatabase(reached);
   const cache = await openCache();
-  const neonEndpoint = await startNeonEndpoint({ backend: database.backend, connectionString });
-  const upstash = await startUpstashEndpoint({ backend: cache.backend, token: "test" });
   const faults = {
-    postgres: await startFaultProxy(new URL(neonEndpoint.url).origin),
-    redis: await startFaultProxy(upstash.url),
+    postgres: await startFaultProxy(neonListener({ backend: database.backend, connectionString })),
+    redis: await startFaultProxy(upstashListener({ backend: cache.backend, token: "test" })),
   };
   const resetDatabase = await databaseReset(database.backend);
   return {
@@ -131,7 +129,7 @@ async function open(reached = async (databaseUrl: string) => databaseUrl) {
       await resetDatabase();
     },
     async close() {
-      for (const part of [faults.postgres, faults.redis, neonEndpoint, upstash]) await part.close();
+      for (const part of [faults.postgres, faults.redis]) await part.close();
       await cache.close();
       await database.close();
     },
@@ -160,9 +158,7 @@ async function openDatabase(
   reached: (databaseUrl: string) => Promise<string>,
 ): Promise<Open<SqlBackend>> {
   const migrated = inject("migrated");
-  if ("snapshot" in migrated) {
-    return openEmbeddedPostgres({ snapshot: await openAsBlob(migrated.snapshot) });
-  }
+  if (migrated.snapshots) return openEmbeddedPostgres({ snapshot: await snapshot("migrated") });
   const database = await createDatabase(migrated);
   const pool = postgresPool(await reached(database.url), { deadlineMs: storeTimeouts.postgresMs });
   return {

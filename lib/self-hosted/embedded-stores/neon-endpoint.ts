@@ -9,24 +9,42 @@ import {
 
 const bodyBytesMax = 64 * 1024 * 1024;
 
-/**
- * Serve Neon's `POST /sql` over `backend` to whoever brings the user, password and database of
- * `connectionString`. A query is cancelled when its client goes away.
- */
-export async function startNeonEndpoint(options: {
+interface NeonOptions {
   backend: SqlBackend;
   connectionString: string;
-  port?: number;
-  host?: string;
-}): Promise<{ url: string; close(): Promise<void> }> {
-  const { backend, port = 0, host = "127.0.0.1" } = options;
-  const authorize = authorizer(options.connectionString);
-  const server = http.createServer((request, response) => {
-    answer(request, response).then(
-      (reply) => send(response, reply),
-      (error: Error) => send(response, { status: 503, body: { message: error.message } }),
-    );
+}
+
+/**
+ * Serve Neon's `POST /sql` over `backend` to clients that bring the user, password and database of
+ * `connectionString`. A query is cancelled when its client goes away.
+ */
+export async function startNeonEndpoint({
+  port = 0,
+  host = "127.0.0.1",
+  ...options
+}: NeonOptions & { port?: number; host?: string }): Promise<{
+  url: string;
+  close(): Promise<void>;
+}> {
+  const server = http.createServer(neonListener(options));
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(port, host, resolve);
   });
+  const { port: actualPort } = server.address() as AddressInfo;
+  return {
+    url: `http://${host}:${actualPort}/sql`,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
+
+/** What the endpoint does with each request. */
+export function neonListener({ backend, connectionString }: NeonOptions): http.RequestListener {
+  const authorize = authorizer(connectionString);
 
   async function answer(
     request: http.IncomingMessage,
@@ -50,18 +68,11 @@ export async function startNeonEndpoint(options: {
     );
   }
 
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(port, host, resolve);
-  });
-  const { port: actualPort } = server.address() as AddressInfo;
-  return {
-    url: `http://${host}:${actualPort}/sql`,
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-      }),
+  return (request, response) => {
+    answer(request, response).then(
+      (reply) => send(response, reply),
+      (error: Error) => send(response, { status: 503, body: { message: error.message } }),
+    );
   };
 }
 

@@ -1,5 +1,10 @@
 import { createHash, timingSafeEqual } from "node:crypto";
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import {
+  createServer,
+  type IncomingMessage,
+  type RequestListener,
+  type ServerResponse,
+} from "node:http";
 import type { AddressInfo } from "node:net";
 import {
   handleRedis,
@@ -14,28 +19,23 @@ export interface UpstashEndpoint {
   close(): Promise<void>;
 }
 
+interface UpstashOptions {
+  backend: RedisBackend;
+  token: string;
+}
+
 const bodyBytesMax = 10 * 1024 * 1024;
 
 /**
  * Serve Upstash's REST protocol over any backend, faithfully enough for the unmodified client; beside
  * the client's three paths, `/set/key/value?EX=60` for use with curl. Port 0, the default, is any free one.
  */
-export async function startUpstashEndpoint(options: {
-  backend: RedisBackend;
-  token: string;
-  port?: number;
-  host?: string;
-}): Promise<UpstashEndpoint> {
-  const { backend, token, port = 0, host = "127.0.0.1" } = options;
-  if (token === "") throw new Error("The Upstash endpoint needs a token.");
-  let replies = 0;
-
-  const server = createServer(async (request, response) => {
-    const reply = await answer(backend, token, request).catch(unreachable);
-    const body = wantsBase64(request) ? encode(reply.body) : reply.body;
-    replies += 1;
-    send(response, reply.status, body, String(replies));
-  });
+export async function startUpstashEndpoint({
+  port = 0,
+  host = "127.0.0.1",
+  ...options
+}: UpstashOptions & { port?: number; host?: string }): Promise<UpstashEndpoint> {
+  const server = createServer(upstashListener(options));
   // Longer than any client keeps an idle connection, so that none is closed under a request on its way.
   server.keepAliveTimeout = 120_000;
 
@@ -46,12 +46,24 @@ export async function startUpstashEndpoint(options: {
   const address = server.address() as AddressInfo;
   return {
     url: `http://${host}:${address.port}`,
-    token,
+    token: options.token,
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());
         server.closeAllConnections();
       }),
+  };
+}
+
+/** What the endpoint does with each request. */
+export function upstashListener({ backend, token }: UpstashOptions): RequestListener {
+  if (token === "") throw new Error("The Upstash endpoint needs a token.");
+  let replies = 0;
+  return async (request, response) => {
+    const reply = await answer(backend, token, request).catch(unreachable);
+    const body = wantsBase64(request) ? encode(reply.body) : reply.body;
+    replies += 1;
+    send(response, reply.status, body, String(replies));
   };
 }
 

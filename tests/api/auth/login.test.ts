@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import login from "../../../api/auth/login.js";
 import user from "../../../api/user/index.js";
 import { call } from "../../support/call.js";
+import { useRealHashes } from "../../support/hashes.js";
 import {
   aBoundUser,
   anAddress,
@@ -195,14 +196,18 @@ describe("POST /api/auth/login", () => {
       expect((await call(login, "POST", { body: credentials(person), ip })).status).toBe(200);
     });
 
-    it("counts no attempt that it refused", async () => {
-      const person = await aBoundUser(stores);
-      const ip = anAddress();
-      const send = () => call(login, "POST", { body: credentials(person), ip });
-      const statuses = (await Promise.all(Array.from({ length: 12 }, send))).map((a) => a.status);
-      expect(statuses).toContain(429);
-      await stores.settled();
-      expect((await send()).status).toBe(200);
+    describe("while hashes take their time", () => {
+      useRealHashes();
+
+      it("counts no attempt that it refused", async () => {
+        const person = await aBoundUser(stores);
+        const ip = anAddress();
+        const send = () => call(login, "POST", { body: credentials(person), ip });
+        const statuses = (await Promise.all(Array.from({ length: 12 }, send))).map((a) => a.status);
+        expect(statuses).toContain(429);
+        await stores.settled();
+        expect((await send()).status).toBe(200);
+      });
     });
 
     it("counts the same without Redis", async () => {

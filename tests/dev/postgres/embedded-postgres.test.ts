@@ -8,6 +8,7 @@ import {
   type EmbeddedPostgres,
   openEmbeddedPostgres,
 } from "../../../lib/self-hosted/embedded-stores/postgres.js";
+import { snapshot as snapshotOf } from "../../support/snapshots.js";
 
 const statement = (text: string) => ({ text, params: [] });
 const plain = { isolationLevel: undefined, readOnly: false, deferrable: false };
@@ -15,11 +16,10 @@ const rowsOf = async ({ backend }: EmbeddedPostgres, text: string) =>
   (await backend.query(statement(text))).rows;
 
 let postgres: EmbeddedPostgres;
-/** A new database starts from it in a third of the time. */
 let snapshot: Blob;
 beforeAll(async () => {
-  postgres = await openEmbeddedPostgres({});
-  snapshot = await postgres.dump();
+  snapshot = await snapshotOf("empty");
+  postgres = await openEmbeddedPostgres({ snapshot });
 });
 afterAll(() => postgres.close());
 
@@ -85,6 +85,7 @@ describe("an embedded Postgres over its time limit", () => {
 describe("an embedded Postgres in a directory", () => {
   it("has all that was committed before a kill -9 during writes, and nothing else", async () => {
     const directory = await mkdtemp(join(tmpdir(), "embedded-postgres-"));
+    await (await openEmbeddedPostgres({ directory, snapshot })).close();
     const acknowledged = await killWhileWriting(directory);
     const reopened = await openEmbeddedPostgres({ directory });
     const found = await rowsOf(reopened, "SELECT n FROM written ORDER BY n");

@@ -2,6 +2,7 @@ import { neonConfig } from "@neondatabase/serverless";
 import { postgresPool } from "../../../lib/platform/postgres-transport/pool.js";
 import { startNeonEndpoint } from "../../../lib/self-hosted/embedded-stores/neon-endpoint.js";
 import { openEmbeddedPostgres } from "../../../lib/self-hosted/embedded-stores/postgres.js";
+import { snapshot } from "../../support/snapshots.js";
 import { createRealDatabase } from "./real-database.js";
 
 export interface ServedDatabase {
@@ -13,15 +14,15 @@ export interface ServedDatabase {
 // The client finds each endpoint of a test by the port in its connection string.
 neonConfig.fetchEndpoint = (host, port) => `http://${host}:${port}/sql`;
 
-/** The stores that the same tests run over: embedded, and a real server where one is named. */
-export const stores: { name: string; serve: () => Promise<ServedDatabase> }[] = [
-  { name: "embedded", serve: serveEmbedded },
-];
 const serverUrl = process.env.TEST_DATABASE_URL;
-if (serverUrl) stores.push({ name: "a real server", serve: () => serveReal(serverUrl) });
+
+/** The store that the tests run over: a real server where one is named, else the embedded one. */
+export const stores: { name: string; serve: () => Promise<ServedDatabase> }[] = serverUrl
+  ? [{ name: "a real server", serve: () => serveReal(serverUrl) }]
+  : [{ name: "embedded", serve: serveEmbedded }];
 
 async function serveEmbedded(): Promise<ServedDatabase> {
-  const postgres = await openEmbeddedPostgres({});
+  const postgres = await openEmbeddedPostgres({ snapshot: await snapshot("empty") });
   const endpoint = await serve(postgres.backend);
   return {
     connectionString: endpoint.connectionString,

@@ -33,8 +33,7 @@ export async function realEndpoint(url: string) {
   };
 }
 
-/** The endpoints that a promise is kept on: always the embedded one, the real one when it is there. */
-export const servers: [string, () => ReturnType<typeof embeddedEndpoint>][] = [
-  ["embedded", embeddedEndpoint],
-  ...(realUrl ? [["real", () => realEndpoint(realUrl)] as (typeof servers)[number]] : []),
-];
+/** The server that a promise is kept on: the real one where one is named, else the embedded one. */
+export const servers: [string, () => ReturnType<typeof embeddedEndpoint>][] = realUrl
+  ? [["real", () => realEndpoint(realUrl)]]
+  : [["embedded", embeddedEndpoint]];

@@ -6,6 +6,9 @@ import {
   passwordMatches,
   passwordRefusal,
 } from "../../../../lib/auth/password/password.js";
+import { useRealHashes } from "../../../support/hashes.js";
+
+useRealHashes();
 
 const refusal = (password: string, email = "ada.lovelace@example.com") =>
   passwordRefusal(password, email)?.code ?? null;

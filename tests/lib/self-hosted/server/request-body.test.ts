@@ -1,3 +1,4 @@
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import http from "node:http";
 import net from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -21,8 +22,13 @@ const reads =
     }
   };
 
+/** The server's ends of the connections. */
+const accepted: net.Socket[] = [];
+const accept = (message: unknown) => void accepted.push((message as { socket: net.Socket }).socket);
+
 let server: RunningServer;
 beforeAll(async () => {
+  subscribe("net.server.socket", accept);
   server = await serve([
     route("/api/reads", reads(64 * 1024), 0.2),
     route("/api/reads-in-haste", reads(1024, { ...bodyLimits, silenceMsMax: 300 }), 0.2),
@@ -38,7 +44,17 @@ beforeAll(async () => {
     ),
   ]);
 });
-afterAll(() => server.close());
+afterAll(async () => {
+  unsubscribe("net.server.socket", accept);
+  await server.close();
+});
+
+/** Resolves when the server has read and handled all that this client has sent. */
+async function isRead(socket: net.Socket): Promise<void> {
+  const end = () => accepted.find(({ remotePort }) => remotePort === socket.localPort);
+  while (end()?.bytesRead !== socket.bytesWritten) await new Promise(setImmediate);
+  await new Promise(setImmediate);
+}
 
 /** A connection on which the test writes what it likes; `received` is what came back on it. */
 function connect(path: string, headers: string[]) {
@@ -78,7 +94,7 @@ describe("a body without a stated length", () => {
   it("is refused as soon as it is larger, while it is still sent", async () => {
     const { socket, state } = connect("/api/reads", ["Transfer-Encoding: chunked"]);
     socket.write(chunkOf(64 * 1024));
-    await sleep(50);
+    await isRead(socket);
     expect(state.received).toBe("");
     socket.write(chunkOf(1));
     await expect.poll(() => state.received, patient).toContain("payload_too_large");
@@ -162,13 +178,13 @@ describe("a reply before the body is in", () => {
     vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
     const { socket, state } = connect("/api/refuses", ["Content-Length: 1000"]);
     while (!state.received.includes("refused")) await new Promise(setImmediate);
-    socket.setNoDelay();
     for (let sent = 0; sent < 3; sent++) {
       socket.write("x");
-      await sleep(50);
+      await isRead(socket);
       vi.advanceTimersByTime(bodyLimits.silenceMsMax - 1);
     }
-    await sleep(50);
+    socket.write("x");
+    await isRead(socket);
     vi.useRealTimers();
     expect(socket.destroyed).toBe(false);
     socket.destroy();
