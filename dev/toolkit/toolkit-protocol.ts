@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { parseBuffer } from "music-metadata";
+import { ALL_FORMATS, BufferSource, Input } from "mediabunny";
 
 export interface ToolkitRequest {
   method: string;
@@ -57,18 +57,16 @@ async function transcribe({ headers, body }: ToolkitRequest): Promise<ToolkitRep
   if (audio.size > audioBytesMax) return failure(413, "audio too large");
   if (!audioTypes.test(audio.type)) return failure(415, "audio type");
   const bytes = new Uint8Array(await audio.arrayBuffer());
-  const seconds = await secondsOf(bytes, audio.type);
+  const seconds = await secondsOf(bytes);
   if (seconds === null) return failure(415, "audio unreadable");
   if (seconds > secondsMax) return failure(422, "audio too long");
   return { status: 200, body: transcriptOf(bytes, seconds, form) };
 }
 
-/** 0 if the headers of the file do not contain it. */
-async function secondsOf(bytes: Uint8Array, mimeType: string): Promise<number | null> {
-  const fileInfo = { mimeType, size: bytes.byteLength };
+async function secondsOf(bytes: Uint8Array<ArrayBuffer>): Promise<number | null> {
   try {
-    const { format } = await parseBuffer(bytes, fileInfo, { duration: true });
-    return format.codec ? (format.duration ?? 0) : null;
+    const input = new Input({ source: new BufferSource(bytes), formats: ALL_FORMATS });
+    return (await (await input.getPrimaryAudioTrack())?.computeDuration()) ?? null;
   } catch {
     return null;
   }

@@ -38,7 +38,7 @@ export function aac(frames: number, bytes = 200): Uint8Array<ArrayBuffer> {
 export function ogg(seconds: number, comments = uint32(0, "LE")): Uint8Array<ArrayBuffer> {
   const head = joined("OpusHead", [1, 1, 0, 0], uint32(16_000, "LE"), [0, 0, 0]);
   const sound = Array.from({ length: seconds }, (_, at) =>
-    oggPage(0, (at + 1) * 48_000, Buffer.alloc(200)),
+    oggPage(0, (at + 1) * 48_000, ...Array<Uint8Array>(50).fill(opusPacket)),
   );
   return joined(
     oggPage(2, 0, head),
@@ -47,46 +47,65 @@ export function ogg(seconds: number, comments = uint32(0, "LE")): Uint8Array<Arr
   );
 }
 
-function oggPage(flags: number, samples: number, body: Uint8Array): Uint8Array {
+/** 20 ms. */
+const opusPacket = new Uint8Array([8, 0, 0, 0]);
+
+function oggPage(flags: number, samples: number, ...packets: Uint8Array[]): Uint8Array {
   const end = Buffer.alloc(8);
   end.writeBigInt64LE(BigInt(samples));
-  return joined("OggS", [0, flags], end, Buffer.alloc(12), [1, body.length], body);
+  const sizes = packets.map(({ length }) => length);
+  return joined("OggS", [0, flags], end, Buffer.alloc(12), [sizes.length, ...sizes], ...packets);
 }
 
-/** Opus in WebM; with null neither the header nor a block says when it ends. */
+/** Opus in WebM, of three packets a second; with null it has none and no length in its header. */
 export function webm(seconds: number | null, ...before: Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const length = Buffer.alloc(8);
-  length.writeDoubleBE((seconds ?? 0) * 1000);
-  const info = element("1549a966", ...(seconds === null ? [] : [element("4489", length)]));
-  const track = element("ae", element("83", [2]), element("86", "A_OPUS"), element("e1"));
-  const head = element("1a45dfa3", element("4282", "webm"));
-  const cluster = joined(openCluster, element("a3", Buffer.alloc(200)));
-  const segment = Buffer.from("1853806701ffffffffffffff", "hex");
-  return joined(head, segment, ...before, info, element("1654ae6b", track), cluster);
+  return joined(webmHead(seconds, ...before), ...webmClusters(seconds ?? 0, 0));
 }
 
-/** The same as a browser records it: only blocks tell of time, in clusters of a second without a length. */
-export function webmOnTheFly(seconds: number, beganMs = 0): Uint8Array<ArrayBuffer> {
-  const clusters = Array.from({ length: seconds }, (_, second) => {
-    const block = (ms: number) => joined([0x81, ms >> 8, ms & 255, 0x80], Buffer.alloc(60));
+/** The same as a browser records it: only packets tell of time. */
+export const webmOnTheFly = (seconds: number, beganMs = 0) =>
+  joined(webmHead(null), ...webmClusters(seconds, beganMs));
+
+export function webmHead(seconds: number | null, ...before: Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const info = element("1549a966", ...(seconds ? [element("4489", float64(seconds * 1000))] : []));
+  const audio = element("e1", element("b5", float64(48_000)), element("9f", [1]));
+  const ids = [element("d7", [1]), element("73c5", [1]), element("83", [2])];
+  const track = element("ae", ...ids, element("86", "A_OPUS"), audio);
+  const head = element("1a45dfa3", element("4282", "webm"));
+  return joined(head, openSegment, ...before, info, element("1654ae6b", track));
+}
+
+/** Clusters of a second, without a length. */
+function webmClusters(seconds: number, beganMs: number): Uint8Array[] {
+  return Array.from({ length: seconds }, (_, second) => {
+    const block = (ms: number) => joined([0x81, ms >> 8, ms & 255, 0x80], opusPacket);
     const time = element("e7", uint32(beganMs + second * 1000));
     const grouped = element("a0", element("a1", block(960)));
     return joined(openCluster, time, element("a3", block(0)), element("a3", block(480)), grouped);
   });
-  return joined(webm(null), ...clusters);
 }
 
-/** The beginning of a cluster of unknown length. */
+function float64(value: number): Uint8Array {
+  const bytes = Buffer.alloc(8);
+  bytes.writeDoubleBE(value);
+  return bytes;
+}
+
+/** The beginnings of a segment and of a cluster of unknown length. */
+const openSegment = Buffer.from("1853806701ffffffffffffff", "hex");
 const openCluster = Buffer.from("1f43b67501ffffffffffffff", "hex");
 
-function element(id: string, ...content: Part[]): Uint8Array {
+export function element(id: string, ...content: Part[]): Uint8Array {
   const body = joined(...content);
   return joined(Buffer.from(id, "hex"), uint32(0x10000000 | body.length), body);
 }
 
-/** AAC in MP4, with its length in the header of its one track. */
-export const mp4 = (seconds: number, brand = "M4A ") =>
-  joined(box("ftyp", brand, uint32(0), brand), movie(seconds), box("mdat", Buffer.alloc(500)));
+/** AAC in MP4, of samples of a byte. */
+export function mp4(seconds: number, brand = "M4A "): Uint8Array<ArrayBuffer> {
+  const samples = Math.round((seconds * 44_100) / 1024);
+  const type = box("ftyp", brand, uint32(0), brand);
+  return joined(type, movie(samples), box("mdat", Buffer.alloc(samples)));
+}
 
 /** The same in fragments, whose samples last 1024 units of 44,100 a second unless one says otherwise. */
 export function mp4InFragments(samplesOfEach: number[], flags = 0): Uint8Array<ArrayBuffer> {
@@ -99,12 +118,12 @@ export function mp4InFragments(samplesOfEach: number[], flags = 0): Uint8Array<A
   return joined(box("ftyp", "iso5", uint32(0)), movie(0, box("mvex", defaults)), ...fragments);
 }
 
-function movie(seconds: number, ...more: Uint8Array[]): Uint8Array {
+function movie(samples: number, ...more: Uint8Array[]): Uint8Array {
   const times = box(
     "mdhd",
     Buffer.alloc(12),
     uint32(44_100),
-    uint32(seconds * 44_100),
+    uint32(samples * 1024),
     Buffer.alloc(4),
   );
   const kind = box("hdlr", Buffer.alloc(8), "soun", Buffer.alloc(13));
@@ -118,16 +137,20 @@ function movie(seconds: number, ...more: Uint8Array[]): Uint8Array {
     Buffer.alloc(8),
   );
   const sample = box("stsd", uint32(0), uint32(1), uint32(entry.length + 4), entry);
-  const media = box(
-    "mdia",
-    times,
-    kind,
-    box("minf", box("stbl", sample, box("stsz", uint32(0), uint32(500), uint32(1)))),
-  );
+  const isEmpty = samples === 0;
+  const list = (name: string, ...entry: number[]) =>
+    box(name, uint32(0), uint32(isEmpty ? 0 : 1), ...(isEmpty ? [] : entry.map((n) => uint32(n))));
+  const tables = [
+    list("stts", samples, 1024),
+    list("stsc", 1, samples, 1),
+    box("stsz", uint32(0), uint32(1), uint32(samples)),
+    list("stco", 16),
+  ];
+  const media = box("mdia", times, kind, box("minf", box("stbl", sample, ...tables)));
   return box("moov", box("trak", head, media), ...more);
 }
 
-function box(name: string, ...content: Part[]): Uint8Array {
+export function box(name: string, ...content: Part[]): Uint8Array {
   const body = joined(...content);
   return joined(uint32(body.length + 8), name, body);
 }

@@ -1,8 +1,13 @@
+import { ContentDisposition } from "@remix-run/headers/content-disposition";
+import {
+  MaxFileSizeExceededError,
+  MultipartParser,
+  type MultipartPart,
+} from "@remix-run/multipart-parser";
 import { AppError, type FieldError } from "../../errors.js";
 import { readBytes } from "./body-bytes.js";
 import { decodeUtf8, isStorable } from "./json-body.js";
 import { jsonPointer } from "./json-pointer.js";
-import { partsOf } from "./multipart-parts.js";
 import { fieldsMax } from "./validation.js";
 
 /** What an endpoint takes that takes a file. */
@@ -21,12 +26,13 @@ export interface Multipart {
 /** Room for the other parts and their headers. */
 const fieldsBytesMax = 16 * 1024;
 
-/** More than any endpoint takes, and few enough to be told one by one. */
+/** More than any endpoint takes; errors name each part. */
 const partsMax = 32;
+const headersBytesMax = 4096;
 
 /**
  * A multipart body with one file. Throws what `readBytes` throws, `multipart_needed`, `malformed_body` or
- * `validation_failed` with a pointer to the part: it is missing, empty, there twice, or a file in place
+ * `validation_failed` with a pointer to the part: it is missing, empty, repeated, or a file in place
  * of a text.
  */
 export async function readMultipart(
@@ -42,8 +48,8 @@ export async function readMultipart(
   const bytes = await readBytes(request, fileBytesMax + fieldsBytesMax);
   const fields: Record<string, string> = Object.create(null);
   const refused: FieldError[] = [];
-  let file: Uint8Array | undefined;
-  for (const { name, isFile, content } of partsOf(bytes, boundary, partsMax)) {
+  let file: Uint8Array<ArrayBuffer> | undefined;
+  for (const { name, isFile, content } of partsOf(bytes, boundary, fileBytesMax)) {
     const isWanted = name === part;
     const text = isWanted || isFile ? null : decodeUtf8(content);
     if (isWanted ? file !== undefined : name in fields) refused.push(refusal(name, "repeated"));
@@ -51,16 +57,15 @@ export async function readMultipart(
     else if (text !== null && isStorable(text)) fields[name] = text;
     else refused.push(refusal(name, isWanted ? "file_needed" : "invalid_text"));
   }
-  if (!file && refused.length === 0) refused.push(refusal(part, "file_needed"));
   if (file?.byteLength === 0) refused.push(refusal(part, "empty"));
-  if (refused.length > 0) {
+  if (!file && refused.length === 0) refused.push(refusal(part, "file_needed"));
+  if (!file || refused.length > 0) {
     throw new AppError("validation_failed", { fields: refused.slice(0, fieldsMax) });
   }
-  if (!file || file.byteLength > fileBytesMax) throw new AppError("payload_too_large");
-  return { file: new Uint8Array(file), fields: { ...fields } };
+  return { file, fields: { ...fields } };
 }
 
-/** Only what RFC 2046 allows, said once. */
+/** Exactly one boundary, of the characters that RFC 2046 allows. */
 function boundaryOf(type: string): string {
   const said = [...type.matchAll(/;\s*boundary\s*=\s*([^;]*)/gi)].map(([, value = ""]) =>
     value.trim(),
@@ -70,6 +75,41 @@ function boundaryOf(type: string): string {
     throw new AppError("malformed_body");
   }
   return boundary;
+}
+
+/** The parts of a multipart/form-data body (RFC 7578). */
+function partsOf(bytes: Uint8Array, boundary: string, maxFileSize: number) {
+  const limits = { maxParts: partsMax, maxHeaderSize: headersBytesMax, maxFileSize };
+  const parser = new MultipartParser(boundary, limits);
+  try {
+    const parts = [...parser.write(withoutPreamble(bytes, boundary))].map(formPart);
+    parser.finish();
+    return parts;
+  } catch (cause) {
+    const isTooLarge = cause instanceof MaxFileSizeExceededError;
+    throw new AppError(isTooLarge ? "payload_too_large" : "malformed_body", { cause });
+  }
+}
+
+/** What stands before the first boundary means nothing (RFC 2046); the parser refuses it. */
+function withoutPreamble(bytes: Uint8Array, boundary: string): Uint8Array {
+  const body = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const first = `--${boundary}`;
+  if (body.toString("latin1", 0, first.length) === first) return body;
+  const lineBreakAt = body.indexOf(`\r\n${first}`, 0, "latin1");
+  return lineBreakAt === -1 ? body : body.subarray(lineBreakAt + 2);
+}
+
+function formPart(part: MultipartPart) {
+  // Not the part's own `filename`: it decodes the name and writes to the console where that fails.
+  const { type, name, filename, filenameSplat } = ContentDisposition.from(
+    part.headers["content-disposition"] ?? null,
+  );
+  if (type?.toLowerCase() !== "form-data" || name === undefined) {
+    throw new Error("A part is not a named form field.");
+  }
+  const isFile = filename !== undefined || filenameSplat !== undefined;
+  return { name, isFile, content: new Uint8Array(part.arrayBuffer) };
 }
 
 const messages = {

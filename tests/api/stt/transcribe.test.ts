@@ -100,7 +100,7 @@ describe("POST /api/stt/transcribe", () => {
     ["one that is only called WAV", wav(1).slice(0, 14), {}, 415, "audio_unsupported", []],
     ["one longer than a minute", wav(62), {}, 422, "audio_too_long", []],
     ["one of a browser that is longer", webmOnTheFly(62), {}, 422, "audio_too_long", []],
-    ["one of frames of next to no bytes", aac(10_000, 9), {}, 415, "audio_unsupported", []],
+    ["one of frames of next to no bytes", aac(10_000, 9), {}, 422, "audio_too_long", []],
     [
       "one that claims samples without end",
       mp4InFragments([2 ** 32 - 1]),
@@ -139,6 +139,7 @@ describe("POST /api/stt/transcribe", () => {
     [".NET", "form-data; name=audio; filename=a.wav; filename*=utf-8''a.wav"],
     ["curl, of a file with a quote in its name", 'form-data; name="audio"; filename="\\"a.wav"'],
     ["a client that saves spaces", 'form-data;name="audio";filename="a.wav"'],
+    ["one that names an unknown character set", "form-data; name=audio; filename*=none''a.wav"],
     ["one whose file has an odd name", 'form-data; filename="a; name=b.wav"; name="audio"'],
   ])("takes a recording as %s sends it", async (_, disposition) => {
     const language = '--b\r\ncontent-disposition: form-data; name="language"\r\n\r\nes\r\n';
@@ -165,6 +166,13 @@ describe("POST /api/stt/transcribe", () => {
     const answer = await sendRaw(part, wav(0.1), "\r\n--b--\r\n");
     expect(answer).toMatchObject({ status: 400, code: "malformed_body" });
     expect(toolkit.requests).toEqual([]);
+  });
+
+  it("refuses a body that is empty, or that has no line with the boundary", async () => {
+    const part = '--b\r\nContent-Disposition: form-data; name="audio"; filename="a"\r\n\r\n';
+    for (const body of [[], ["x", part, wav(0.1), "--b--"]]) {
+      expect(await sendRaw(...body)).toMatchObject({ status: 400, code: "malformed_body" });
+    }
   });
 
   it("refuses a text that is no UTF-8", async () => {

@@ -1,3 +1,5 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { audioSeconds } from "../../../lib/tutor/audio-length.js";
 import { audioTypeOf } from "../../../lib/tutor/audio-type.js";
@@ -8,12 +10,15 @@ import {
   mp4,
   mp4InFragments,
   ogg,
-  repeated,
   uint32,
   wav,
   webm,
+  webmHead,
   webmOnTheFly,
 } from "../../support/recordings.js";
+
+/** Of ffmpeg; those that are "piped" or in fragments have no length in a header, as browsers record. */
+const folder = join(import.meta.dirname, "recordings");
 
 const secondsOf = (file: Uint8Array<ArrayBuffer>) => audioSeconds(file, audioTypeOf(file) ?? "");
 
@@ -39,7 +44,7 @@ describe("the length of a recording", () => {
     ["WebM that begins late", webmOnTheFly(60, 100_000), 60],
     [
       "WebM whose header says less",
-      joined(webm(5), webmOnTheFly(60).subarray(webm(null).length)),
+      joined(webmHead(5), webmOnTheFly(60).subarray(webmHead(null).length)),
       60,
     ],
     ["MP4", mp4(60), 60],
@@ -50,6 +55,10 @@ describe("the length of a recording", () => {
     ["MP3 after two tags", joined(tag(3000), tag(200), mp3(2297)), 60],
   ])("is that of its sound: %s", async (_, file, seconds) => {
     expect(await secondsOf(file)).toBeCloseTo(seconds, 0);
+  });
+
+  it.each(readdirSync(folder))("is 2 s where an encoder made it: %s", async (name) => {
+    expect(await secondsOf(new Uint8Array(readFileSync(join(folder, name))))).toBeCloseTo(2, 0);
   });
 
   it("is not known where nothing in it tells", async () => {
@@ -64,32 +73,5 @@ describe("the length of a recording", () => {
     ["MP4", mp4(1).slice(0, 60)],
   ])("is not to be had of a %s file that is cut before its sound", async (_, file) => {
     await expect(secondsOf(file)).rejects.toThrow();
-  });
-
-  it.each([
-    ["AAC frames of next to no bytes", aac(10_000, 9)],
-    [
-      "MPEG frames without a bit rate",
-      joined(mp3(2), repeated(Buffer.from("fffbf000", "hex"), 20_000), mp3(9)),
-    ],
-    ["bytes that might begin a frame", joined([0xff, 0xfb], repeated(Buffer.from([0xff]), 40_000))],
-  ])("is given up after more frames than a minute has: %s", async (_, file) => {
-    await expect(secondsOf(file)).rejects.toThrow("too many frames");
-  });
-
-  it.each([
-    [
-      "four thousand million samples in a dozen bytes of MP4",
-      mp4InFragments([2 ** 32 - 1]),
-      (2 ** 32 * 1024) / 44_100,
-    ],
-    ["four thousand million comments in Ogg", ogg(5, uint32(2 ** 32 - 1, "LE")), 5],
-    [
-      "a million empty elements in WebM",
-      webm(5, repeated(Buffer.from([0xec, 0x80]), 1_000_000)),
-      5,
-    ],
-  ])("takes no longer for %s", async (_, file, seconds) => {
-    expect(await secondsOf(file)).toBeCloseTo(seconds, 0);
   });
 });

@@ -1,0 +1,21 @@
+/** Recorders write one. */
+const streamsMax = 16;
+
+/**
+ * The parts of an Ogg file whose streams follow each other (RFC 3533, chaining): the library reads only
+ * the first. Throws where there are more than anyone records.
+ */
+export function oggStreams(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer>[] {
+  const file = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const starts: number[] = [];
+  let isStart = false;
+  for (let at = 0; at + 27 <= file.length && file.toString("latin1", at, at + 4) === "OggS"; ) {
+    const wasStart = isStart;
+    isStart = (file.readUInt8(at + 5) & 2) !== 0;
+    if (isStart && !wasStart) starts.push(at);
+    const segments = file.subarray(at + 27, at + 27 + file.readUInt8(at + 26));
+    at += segments.reduce((size, segment) => size + segment, 27 + segments.length);
+  }
+  if (starts.length > streamsMax) throw new Error("It has too many streams.");
+  return starts.map((start, index) => bytes.subarray(start, starts[index + 1]));
+}

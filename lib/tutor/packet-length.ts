@@ -1,0 +1,67 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
+import {
+  ADTS,
+  BufferSource,
+  EncodedPacketSink,
+  Input,
+  type InputAudioTrack,
+  type InputFormat,
+  MP3,
+  OGG,
+  WAVE,
+} from "mediabunny";
+import { oggStreams } from "./ogg-streams.js";
+
+/** A minute of Opus in packets of 2.5 ms, which has the most of them, takes 24,000. */
+const packetsMax = 60_000;
+/** Packets that are walked before others have their turn: about 2 ms. */
+const packetsPerTurn = 200;
+/** What is longer is not walked to its end. */
+const secondsMax = 120;
+
+const formats: Record<string, InputFormat> = {
+  "audio/aac": ADTS,
+  "audio/mpeg": MP3,
+  "audio/ogg": OGG,
+  "audio/wav": WAVE,
+};
+
+/** As `audioSeconds`, for the formats that the library reads safely. */
+export async function packetSeconds(
+  bytes: Uint8Array<ArrayBuffer>,
+  contentType: string,
+): Promise<number | null> {
+  const format = formats[contentType];
+  if (!format) throw new Error(`There is no reader for "${contentType}".`);
+  const streams = format === OGG ? oggStreams(bytes) : [bytes];
+  const tracks = await Promise.all(streams.map((stream) => findAudioTrack(stream, format)));
+  const sounds = tracks.filter((track) => track !== null);
+  if (sounds.length === 0) throw new Error("There is no audio in it.");
+  let seconds = 0;
+  for (const track of sounds) seconds += await secondsOf(track);
+  return seconds || null;
+}
+
+function findAudioTrack(bytes: Uint8Array, format: InputFormat) {
+  const source = new BufferSource(bytes);
+  return new Input({ source, formats: [format] }).getPrimaryAudioTrack();
+}
+
+/** By timestamps, or by all packets where timestamps start again. */
+async function secondsOf(track: InputAudioTrack): Promise<number> {
+  const sink = new EncodedPacketSink(track);
+  let packets = 0;
+  let first = Number.POSITIVE_INFINITY;
+  let end = 0;
+  let total = 0;
+  for await (const packet of sink.packets(undefined, undefined, { metadataOnly: true })) {
+    packets += 1;
+    if (packets > packetsMax) throw new Error("It has too many packets.");
+    if (packets % packetsPerTurn === 0) await nextTurn();
+    first = Math.min(first, packet.timestamp);
+    end = Math.max(end, packet.timestamp + packet.duration);
+    total += packet.duration;
+    if (Math.max(end - first, total) > secondsMax) break;
+  }
+  return packets === 0 ? 0 : Math.max(end - first, total);
+}
