@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { refusedAsSent } from "../../../lib/alerts/rules.js";
+import { refusedAsSent } from "../../../lib/alerts/rules/dependency-rules.js";
 import { examine } from "../../../lib/health/health.js";
 import { seriesName } from "../../../lib/observability/metrics.js";
 import { isFailure } from "../../../lib/toolkit/attempt.js";
