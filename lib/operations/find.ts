@@ -1,6 +1,6 @@
 import { desc, eq, or, type SQL, sql } from "drizzle-orm";
 import * as z from "zod";
-import { BlockShown, findBlocks, standing } from "../admission/block.js";
+import { BlockShown, findBlocks, isActive } from "../admission/block.js";
 import { personOf } from "../admission/block-members.js";
 import { maskedEmail } from "../auth/operator/subject.js";
 import { confirmedSecret } from "../auth/second-factor/second-factor.js";
@@ -134,7 +134,7 @@ async function findAccounts(
       account: users,
       sealedSecret: confirmedSecret,
       isBlocked: sql<boolean>`exists(
-        select from ${blocks} where value = ${personOf("")} || ${users}.id and ${standing(now)})`,
+        select from ${blocks} where value = ${personOf("")} || ${users}.id and ${isActive(now)})`,
       liveSessions: sql<number>`(
         select count(*)::int from ${sessions}
         where user_id = ${users}.id and ${isLive(ctx)})`,

@@ -1,4 +1,4 @@
 import type { JobHandlers } from "../queue/job.js";
 
-/** What does each kind of job. A kind that is not here is left to a release that knows it. */
+/** One handler per kind of job. Unknown kinds stay queued for a release that has a handler. */
 export const jobHandlers: JobHandlers = {};
