@@ -1,5 +1,5 @@
 import type { Context } from "../context.js";
-import { examine } from "../health/health.js";
+import { runHealthChecks } from "../health/health.js";
 
 export interface Probes {
   stores: Record<"postgres" | "redis" | "self", boolean>;
@@ -8,7 +8,7 @@ export interface Probes {
 
 /** Probe the stores and services now. Never rejects. */
 export async function probe(ctx: Context): Promise<Probes> {
-  const { checks } = await examine(ctx);
+  const { checks } = await runHealthChecks(ctx);
   const failed = (name: string) => checks[name]?.some(({ status }) => status !== "pass") ?? true;
   const isSilent = (name: string) =>
     checks[name]?.some(({ observedValue }) => observedValue === undefined) ?? true;

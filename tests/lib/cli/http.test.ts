@@ -50,7 +50,7 @@ describe("a call of the command line", () => {
       response.writeHead(308, { location }).end();
     });
     const where = to === "itself" ? named.origin : location;
-    await expect(exchange(named, signIn)).rejects.toThrow(`a redirect to ${where}.`);
+    await expect(exchange(named, signIn)).rejects.toThrow(`redirects to ${where}.`);
   });
 
   it("tells a refusal in one line that steers no terminal", () => {

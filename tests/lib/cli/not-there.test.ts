@@ -76,7 +76,9 @@ describe("what is not there", () => {
       await failureOf("user suspend", ["ada"]),
       await failureOf("sessions revoke", [], { user: "ada" }),
     ]) {
-      expect((error as Error).message).toMatch(/^There is no .*account .*ada: `find WHAT` shows/);
+      expect((error as Error).message).toMatch(
+        /^There is no .*account .*ada\. List them with `npm run ops -- find WHAT`/,
+      );
     }
   });
 
