@@ -22,7 +22,7 @@ export function startClock({ crons, port, secret, log }: ClockOptions): { stop()
     await response.arrayBuffer();
   };
   const jobs = crons.map(({ path, schedule }) => {
-    const logFailure = (error: unknown) => log(`Cron call logFailure: ${path}`, error);
+    const logFailure = (error: unknown) => log(`Cron call failed: ${path}`, error);
     const options = { timezone: "UTC", protect: true, catch: logFailure };
     return new Job(schedule, options, () => call(path));
   });
