@@ -16,7 +16,7 @@ const commands = {
 
 const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
 if (!process.versions.bun && (major < 20 || (major === 20 && minor < 19))) {
-  console.error(`Node.js >= 20.19 is needed; this is ${process.versions.node}.`);
+  console.error(`Node.js >= 20.19 is required; this is ${process.versions.node}.`);
   process.exit(1);
 }
 

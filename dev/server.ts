@@ -43,7 +43,7 @@ async function serve({ fresh }: { fresh: boolean }): Promise<void> {
     log: logFailure,
   });
   process.on("unhandledRejection", (reason) => {
-    logFailure("A promise was rejected and not handled.", reason);
+    logFailure("Unhandled promise rejection", reason);
   });
   const { crons } = readProjectSettings(await readFile("vercel.json", "utf8"));
   const clock = startClock({ crons, port: server.port, secret: cron.secret, log: logFailure });

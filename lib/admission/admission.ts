@@ -6,10 +6,8 @@ import { mirrorChange } from "./mirror.js";
 import { type Rules, recordedRules } from "./recorded-rules.js";
 import { routeGroupOf } from "./route-groups.js";
 
-/** When a switched-off group is worth another try. */
 const retryAfterSeconds = 60;
 
-/** What a block of the caller would stand under: the networks around the address, and the person. */
 export function blockMembers(address: string | undefined, userId: string | undefined): string[] {
   return [
     ...(address === undefined ? [] : networksOf(address)),
@@ -34,7 +32,7 @@ export async function findAdmission(
   blocked: string[] | null,
 ): Promise<Admission> {
   const flags = ctx.gate?.flags ? parseFlags(ctx.gate.flags) : null;
-  const recorded = flags && blocked ? null : await recorder(ctx);
+  const recorded = flags && blocked ? null : await rulesFromPostgres(ctx);
   return {
     blocked: blocked ?? members.filter((member) => recorded?.blocked.has(member)),
     flags: flags ?? recorded?.flags,
@@ -53,15 +51,14 @@ export function requireSwitchedOn({ route }: Context, { flags }: Admission): voi
   if (group && flags?.off.has(group)) throw new AppError("feature_disabled", { retryAfterSeconds });
 }
 
-async function recorder(ctx: Context): Promise<Rules> {
+async function rulesFromPostgres(ctx: Context): Promise<Rules> {
   const { rules, isRead } = await recordedRules(ctx);
-  // Redis answers and has lost it: whoever has read the record puts it back.
+  // Redis answers but lost its data: the process that read Postgres restores it.
   if (isRead && ctx.gate) ctx.after(() => mirrorChange(ctx));
   return rules;
 }
 
-/** The flags as this request was told them. */
 export async function flagsOf(ctx: Context): Promise<Flags> {
   const mirrored = ctx.gate?.flags ? parseFlags(ctx.gate.flags) : null;
-  return mirrored ?? (await recorder(ctx)).flags;
+  return mirrored ?? (await rulesFromPostgres(ctx)).flags;
 }

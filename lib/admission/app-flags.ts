@@ -3,21 +3,19 @@ import type { Context } from "../context.js";
 import { flagsOf } from "./admission.js";
 import { isOn } from "./flags.js";
 
-/** What the app is told. */
 export const AppFlags = z.strictObject({
-  /** Which features the caller has. */
   features: z.record(z.string(), z.boolean()),
-  /** Groups of routes that answer `feature_disabled` now: the app hides what needs them. */
+  /** Route groups that answer `feature_disabled`, so that the app can hide them. */
   switchedOff: z.array(z.string()),
 });
 export type AppFlags = z.infer<typeof AppFlags>;
 
-/** The flags as they are for somebody, and for who is not signed in. What is equal is written alike. */
+/** The flags for a user, or for an anonymous caller. Sorted, so that equal flags have the same ETag. */
 export async function appFlags(ctx: Context, userId: string | undefined): Promise<AppFlags> {
   const { features, off } = await flagsOf(ctx);
-  const told = Object.entries(features).filter(
+  const visible = Object.entries(features).filter(
     ([, { public: all }]) => all || userId !== undefined,
   );
-  const entries = told.map(([name, feature]) => [name, isOn(name, feature, userId)] as const);
+  const entries = visible.map(([name, feature]) => [name, isOn(name, feature, userId)] as const);
   return { features: Object.fromEntries(entries), switchedOff: [...off].sort() };
 }

@@ -2,10 +2,9 @@ import { isIPv4 } from "node:net";
 import ipaddr from "ipaddr.js";
 import { canonicalAddress, parseNetwork } from "../ip-address.js";
 
-/** The lengths of prefixes that can be blocked: a request asks for its own address with each of them. */
+/** The prefix lengths that can be blocked: every request looks up its address with each of them. */
 const prefixLengths = { ipv4: [32, 24, 16, 8], ipv6: [128, 64, 48, 32] } as const;
 
-/** What blocks of networks hold an address. */
 export function networksOf(address: string): string[] {
   const lengths = isIPv4(address) ? prefixLengths.ipv4 : prefixLengths.ipv6;
   return lengths.map((length) => networkOf(address, length));
@@ -13,13 +12,13 @@ export function networksOf(address: string): string[] {
 
 export const personOf = (userId: string) => `user:${userId}`;
 
-/** A network in the one way it is written, `203.0.113.0/24`; or why it cannot be blocked. */
+/** The canonical form `203.0.113.0/24`, or the reason why it cannot be blocked. */
 export function blockableNetwork(text: string): { network: string } | { problem: string } {
   const [base = "", bits, ...more] = text.trim().split("/");
   const address = canonicalAddress(base);
   const isWritten = bits === undefined || /^\d{1,3}$/.test(bits);
   if (address === undefined || !isWritten || more.length > 0) {
-    return { problem: "This is no IP address and no CIDR." };
+    return { problem: "Not an IP address or CIDR network." };
   }
   const family = isIPv4(address) ? "ipv4" : "ipv6";
   const lengths: readonly number[] = prefixLengths[family];
@@ -28,7 +27,6 @@ export function blockableNetwork(text: string): { network: string } | { problem:
   return { network: networkOf(address, length) };
 }
 
-/** Do two networks share an address? Each may be an address alone. */
 export function overlap(one: string, other: string): boolean {
   const [[base, bits], [otherBase, otherBits]] = [parseNetwork(one), parseNetwork(other)];
   return base.kind() === otherBase.kind() && base.match(otherBase, Math.min(bits, otherBits));
@@ -38,7 +36,7 @@ function lengthProblem(family: keyof typeof prefixLengths, length: number): stri
   const lengths = [...prefixLengths[family]].sort((one, other) => one - other);
   const names = lengths.map((bits) => `/${bits}`).join(", ");
   const narrower = lengths.find((bits) => bits > length);
-  const split = narrower === undefined ? "" : ` Block the /${narrower} networks of it that matter.`;
+  const split = narrower === undefined ? "" : ` Block its /${narrower} networks instead.`;
   return `Only ${names} can be blocked.${split}`;
 }
 

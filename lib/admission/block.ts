@@ -17,7 +17,6 @@ import { mirrorChange } from "./mirror.js";
 
 const daysMax = 30;
 
-/** Who is to be kept out, and for how long. */
 export const NewBlock = {
   kind: z.enum(["ip", "cidr", "user"]),
   value: z.string().trim().min(1).max(254),
@@ -31,7 +30,7 @@ export type NewBlock = z.infer<z.ZodObject<typeof NewBlock>>;
 export const BlockShown = z.strictObject({
   id: z.uuid(),
   kind: z.enum(["ip", "cidr", "user"]),
-  /** A network with its length, or `user:<id>`. */
+  /** A network such as `203.0.113.0/24`, or `user:<id>`. */
   value: z.string(),
   reason: z.string(),
   createdBy: z.string(),
@@ -40,12 +39,10 @@ export const BlockShown = z.strictObject({
 });
 export type BlockShown = z.infer<typeof BlockShown>;
 
-/** The blocks that stand, the newest first. */
 export async function listBlocks(ctx: Context): Promise<BlockShown[]> {
   return readStanding(ctx);
 }
 
-/** Those that stand and keep out an address, or one of these people; the newest first. */
 export async function findBlocks(
   ctx: Context,
   { address, userIds }: { address: string | undefined; userIds: string[] },
@@ -58,7 +55,7 @@ async function readStanding({ db, now }: Context, which?: SQL): Promise<BlockSho
   const rows = await db
     .select()
     .from(blocks)
-    .where(and(standing(now), which))
+    .where(and(isActive(now), which))
     .orderBy(desc(blocks.createdAt));
   return rows.map(({ endedAt: _, createdAt, expiresAt, ...row }) => ({
     ...row,
@@ -67,14 +64,9 @@ async function readStanding({ db, now }: Context, which?: SQL): Promise<BlockSho
   }));
 }
 
-/** Of a block: it has neither been lifted nor expired. */
-export const standing = (now: Date) => and(isNull(blocks.endedAt), gt(blocks.expiresAt, now));
+export const isActive = (now: Date) => and(isNull(blocks.endedAt), gt(blocks.expiresAt, now));
 
-/**
- * What the block would stand under. Throws `validation_failed` for what is no network that can be
- * blocked, `block_protected` for one that holds the operator or a trusted address, `not_found` for nobody,
- * and `forbidden` where somebody operates whom an admin alone may block.
- */
+/** The value to block. Throws `validation_failed`, `block_protected` (own or trusted address), `not_found`, `forbidden`. */
 export async function planBlock(
   ctx: Context,
   operator: Operator,
@@ -88,19 +80,18 @@ export async function planBlock(
   }
   const found = blockableNetwork(value);
   if ("problem" in found) throw invalid(found.problem);
-  if (kind === "ip" && value.includes("/")) throw invalid("This is a network: block it as cidr.");
-  const kept = [...ctx.env.rateLimit.trustedIps, ...(ctx.address ? [ctx.address] : [])];
-  if (kept.some((address) => overlap(found.network, address))) {
+  if (kind === "ip" && value.includes("/")) throw invalid("This is a network. Use the kind cidr.");
+  const protectedAddresses = [
+    ...ctx.env.rateLimit.trustedIps,
+    ...(ctx.address ? [ctx.address] : []),
+  ];
+  if (protectedAddresses.some((address) => overlap(found.network, address))) {
     throw new AppError("block_protected");
   }
   return found.network;
 }
 
-/**
- * Keep somebody out, from the next request on (within three seconds while Redis is away), until it
- * expires; a person's sessions end at once, and the tokens that they made. Who is blocked already is
- * blocked anew. Throws `forbidden` where the operator's role, or the person's, has changed meanwhile.
- */
+/** Blocks within 3 s, and revokes a user's sessions and tokens. Replaces an older block. Throws `forbidden` if a role changed. */
 export async function setBlock(
   ctx: Context,
   operator: Operator,
@@ -120,7 +111,7 @@ export async function setBlock(
       set,
     })
     .returning({ id: blocks.id });
-  // An address is personal, and the audit log holds ids only: the row of the block has it.
+  // The audit log holds IDs only: an IP address is personal data, so the block's ID stands for it.
   const blockId = sql<string>`(
     select cast(id as text) from ${blocks} where value = ${value} and ended_at is null)`;
   const audit = auditRow(ctx, { ...by, action: "block.set", subjectId: userId ?? blockId });
@@ -131,7 +122,7 @@ export async function setBlock(
   }
   const [, , , , [row], ended] = await ctx.db
     .batch([
-      // Else two admins could block each other, and leave none.
+      // Otherwise two admins could block each other at the same time.
       lockRoles(ctx),
       lockAccount(ctx, userId),
       stillDecides(ctx, operator, userId),
@@ -148,10 +139,7 @@ export async function setBlock(
   return { id: row?.id ?? "", expiresAt, sessionsEnded: ended.length };
 }
 
-/**
- * The block that stands under an id and is to be lifted. Throws `not_found`, and `forbidden` where somebody
- * operates whom an admin alone may let in; the break-glass token may, for nobody else may be left.
- */
+/** Throws `not_found`, and `forbidden` for an operator's block. The break-glass token may lift it: no admin may be left. */
 export async function planLift(ctx: Context, operator: Operator, id: string): Promise<BlockShown> {
   const found = (await listBlocks(ctx)).find((block) => block.id === id);
   if (!found) throw new AppError("not_found");
@@ -165,7 +153,7 @@ export async function planLift(ctx: Context, operator: Operator, id: string): Pr
   return found;
 }
 
-/** Let somebody in again. Safe to repeat. */
+/** Safe to repeat. */
 export async function liftBlock(
   ctx: Context,
   { id, kind, value }: BlockShown,
@@ -185,7 +173,7 @@ export async function liftBlock(
 const personIn = ({ kind, value }: Pick<BlockShown, "kind" | "value">) =>
   kind === "user" ? value.slice("user:".length) : undefined;
 
-/** Before the change itself: whoever changes blocks waits here, so that a greater version is a newer record. */
+/** Goes first in the batch: its row lock serializes changes, so that a higher version is a newer record. */
 function raiseVersion(ctx: Context) {
   return ctx.db
     .update(mirrorVersions)

@@ -9,22 +9,17 @@ import { doesRedisLag, repairLag } from "../redis/lag.js";
 import { mirrorGate } from "./mirror.js";
 
 const pauseMs = 1000;
-/** On Vercel a process is kept awake for it; afterwards the next request goes on, or the clock. */
+/** On Vercel, how long one request keeps the process awake for it; then the next request or cron continues. */
 const awakeMs = 50_000;
 
 interface Loop {
   running: Promise<void> | null;
-  /** A request waits for it, and so keeps the process awake. */
   isAwaited: boolean;
 }
 
 const loops = oncePer((_: Platform): Loop => ({ running: null, isAwaited: false }));
 
-/**
- * Write into Redis what it has refused or missed: the flags, the blocks, the moment that ends all
- * sessions, and the ends of sessions, each second until it takes them. One loop in a process, in the
- * background of a server of ours. Never rejects.
- */
+/** Retry every second to write to Redis what it refused or missed. One loop per process. Never rejects. */
 export async function catchUp(ctx: Context): Promise<void> {
   const loop = loops(platform());
   loop.running ??= repeat(ctx).finally(() => {
@@ -32,11 +27,11 @@ export async function catchUp(ctx: Context): Promise<void> {
   });
   if (isSelfHosted() || loop.isAwaited) return;
   loop.isAwaited = true;
-  const slept = new AbortController();
-  const asleep = sleep(awakeMs, undefined, { ref: false, signal: slept.signal });
-  await Promise.race([loop.running, asleep]);
+  const waiting = new AbortController();
+  const deadline = sleep(awakeMs, undefined, { ref: false, signal: waiting.signal });
+  await Promise.race([loop.running, deadline]);
   loop.isAwaited = false;
-  slept.abort();
+  waiting.abort();
 }
 
 async function repeat(ctx: Context): Promise<void> {

@@ -15,16 +15,15 @@ export const FlagShown = z.strictObject({
   name: z.string(),
   kind: z.enum(["kill_switch", "feature"]),
   enabled: z.boolean(),
-  /** Of a feature: told to who is not signed in, too. */
+  /** Features only: also visible to anonymous callers. */
   isPublic: z.boolean(),
   percentage: z.int(),
   users: z.array(z.string()),
-  /** What goes with a kill switch. */
+  /** Kill switches only: what they turn off. */
   covers: z.string().nullable(),
 });
 export type FlagShown = z.infer<typeof FlagShown>;
 
-/** What may be said of a flag; what is left out stays as it is. */
 export const FlagChange = {
   enabled: z.boolean(),
   isPublic: z.boolean().optional(),
@@ -33,28 +32,23 @@ export const FlagChange = {
 };
 export type FlagChange = z.infer<z.ZodObject<typeof FlagChange>>;
 
-/** Every flag: the kill switches of all groups, and the features that somebody has made. */
 export async function listFlags(ctx: Context): Promise<FlagShown[]> {
   const { rows } = (await readRecorded(ctx)).flags;
   const switches = Object.entries(routeGroups).map(([name, covers]) => ({
-    ...(rows.find((row) => row.name === name) ?? unset(name)),
+    ...(rows.find((row) => row.name === name) ?? defaultFlag(name)),
     covers,
   }));
   const features = rows.filter(({ kind }) => kind === "feature");
   return [...switches, ...features.map((row) => ({ ...row, covers: null }))];
 }
 
-/** A flag that nobody has set: a kill switch is on, a feature is for nobody. */
-export function unset(name: string): FlagRow {
+export function defaultFlag(name: string): FlagRow {
   const isSwitch = isRouteGroup(name);
   const kind = isSwitch ? ("kill_switch" as const) : ("feature" as const);
   return { name, kind, enabled: isSwitch, isPublic: false, percentage: 100, users: [] };
 }
 
-/**
- * What the flag would be after the change. Throws `validation_failed` for what a kill switch cannot be,
- * and for switching off what nobody has made, which is a slip of the pen.
- */
+/** The flag before and after. Throws `validation_failed`, also for turning off a flag that does not exist (a typo). */
 export async function planFlag(
   ctx: Context,
   name: string,
@@ -65,13 +59,13 @@ export async function planFlag(
   if (!known && !change.enabled && !isRouteGroup(name)) {
     const names = new Set([...Object.keys(routeGroups), ...rows.map((row) => row.name)]);
     const choices = [...names].join(", ");
-    throw refused("/enabled", `There is nothing of that name to switch off: ${choices}.`);
+    throw validationError("/enabled", `There is no flag with this name. Flags: ${choices}.`);
   }
-  const before = known ?? unset(name);
+  const before = known ?? defaultFlag(name);
   const { enabled, isPublic, percentage, users } = change;
   const targets = isPublic !== undefined || percentage !== undefined || users !== undefined;
   if (before.kind === "kill_switch" && targets) {
-    throw refused("/percentage", "A kill switch is on or off, for everybody.");
+    throw validationError("/percentage", "A kill switch can only be on or off for all callers.");
   }
   const after = {
     ...before,
@@ -82,15 +76,15 @@ export async function planFlag(
   };
   const others = rows.filter((row) => row.name !== name);
   if (Buffer.byteLength(flagsText(version, [...others, after])) > mirrorBytesMax) {
-    throw refused("/users", "All flags together would weigh too much on every request.");
+    throw validationError(
+      "/users",
+      "The flags would be too large: every request reads all of them.",
+    );
   }
   return { before, after };
 }
 
-/**
- * Set a flag, from the next request on; while Redis is away, within three seconds of its instances'
- * own reading. Setting it twice is harmless.
- */
+/** Takes effect with the next request; while Redis is down within 3 s. Safe to repeat. */
 export async function setFlag(
   ctx: Context,
   { name, kind, enabled, isPublic, percentage, users }: FlagRow,
@@ -118,7 +112,7 @@ export async function setFlag(
   await mirrorChange(ctx);
 }
 
-function refused(pointer: string, message: string): AppError {
+function validationError(pointer: string, message: string): AppError {
   return new AppError("validation_failed", {
     fields: [{ pointer, code: "not_possible", message }],
   });

@@ -2,7 +2,6 @@ import { createHash } from "node:crypto";
 import * as z from "zod";
 import { isRouteGroup, type RouteGroup } from "./route-groups.js";
 
-/** A feature of the app. */
 const Feature = z.strictObject({
   on: z.boolean(),
   public: z.boolean(),
@@ -13,12 +12,10 @@ export type Feature = z.infer<typeof Feature>;
 
 const Mirrored = z.strictObject({
   version: z.int(),
-  /** The groups of routes that are switched off. */
   off: z.array(z.string()),
   features: z.record(z.string(), Feature),
 });
 
-/** Every flag, as far as it decides anything. */
 export interface Flags {
   off: ReadonlySet<RouteGroup>;
   features: Readonly<Record<string, Feature>>;
@@ -26,7 +23,6 @@ export interface Flags {
 
 export const noFlags: Flags = { off: new Set(), features: {} };
 
-/** A row of the table, as far as it decides anything. */
 export interface FlagRow {
   name: string;
   kind: "kill_switch" | "feature";
@@ -36,10 +32,9 @@ export interface FlagRow {
   users: string[];
 }
 
-/** More would weigh on every request, which reads the whole text. */
+/** Every request reads the whole text. */
 export const mirrorBytesMax = 8192;
 
-/** The text that Redis holds of the flags: the same rows always make the same text. */
 export function flagsText(version: number, rows: FlagRow[]): string {
   const sorted = rows.toSorted((one, other) => (one.name < other.name ? -1 : 1));
   const off = sorted.filter(({ kind, enabled }) => kind === "kill_switch" && !enabled);
@@ -58,14 +53,13 @@ export function flagsText(version: number, rows: FlagRow[]): string {
 
 let latest: { text: string; flags: Flags | null } | undefined;
 
-/** The flags of such a text; null for what is none, as when somebody wrote it by hand. */
+/** Null for invalid text, such as a manual edit. */
 export function parseFlags(text: string): Flags | null {
-  // Every request brings the same text until somebody changes a flag.
-  if (latest?.text !== text) latest = { text, flags: read(text) };
+  if (latest?.text !== text) latest = { text, flags: parseText(text) };
   return latest.flags;
 }
 
-function read(text: string): Flags | null {
+function parseText(text: string): Flags | null {
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -76,17 +70,14 @@ function read(text: string): Flags | null {
   return data ? { off: new Set(data.off.filter(isRouteGroup)), features: data.features } : null;
 }
 
-/**
- * Whether somebody has a feature. Who has it at one percentage has it at each higher one. Who is not
- * signed in has only what is public and on for everybody.
- */
+/** Whether the user has the feature. Raising the percentage never removes it. Anonymous callers need `public` and 100 %. */
 export function isOn(name: string, feature: Feature, userId: string | undefined): boolean {
   if (!feature.on) return false;
   if (userId === undefined) return feature.public && feature.percentage === 100;
   return feature.users.includes(userId) || shareOf(name, userId) < feature.percentage;
 }
 
-/** Where somebody stands between 0 and 100, differently for each flag and always the same. */
+/** A stable number in [0, 100) per flag and user. */
 function shareOf(name: string, userId: string): number {
   const digest = createHash("sha256").update(`${name}:${userId}`).digest();
   return (digest.readUInt32BE(0) / 2 ** 32) * 100;

@@ -10,10 +10,9 @@ import { flagsText } from "./flags.js";
 import { readRecorded } from "./recorded-rules.js";
 
 /**
- * Written in one moment, and never over what a newer record has written meanwhile. A version that stood
- * there before the record was read, and is newer, is of a record that is no more: Postgres was restored.
- * Of the moment that ends all sessions the later counts, for one is set in Redis by hand, too.
- * In parts, for a script can unpack some eight thousand values at once.
+ * Atomic. Writes only over an older version, or over the version `seen` before Postgres was read: that one is newer
+ * only if Postgres was restored from a backup. The later revoke-all cutoff wins, because operators can set it in
+ * Redis directly. SADD in chunks: Lua's unpack fails at about 8000 values.
  */
 const write = script(`${raiseRevokeAllLua}
 local function mayWrite(name, version, seen)
@@ -34,12 +33,9 @@ if mayWrite("blocks", ARGV[4], ARGV[5]) then
 end
 return 1`);
 
-/**
- * Write the flags, the blocks that have not expired, and the moment that ends all sessions from Postgres
- * into Redis. Harmless twice, at once and late. Rejects when one of the stores is away.
- */
+/** Safe to repeat or run late. Rejects when a store is down. */
 export async function mirrorGate(ctx: Context): Promise<{ blocks: number }> {
-  // Before the record: what stands there now cannot be newer than what is read next.
+  // Read first: what Redis has now cannot be newer than what is read from Postgres next.
   const seen = await readVersions(ctx);
   const { flags, blocks, revokeAllBeforeMs } = await readRecorded(ctx);
   const trip = roundTrip(ctx);
@@ -63,7 +59,7 @@ async function readVersions(ctx: Context): Promise<Record<"flags" | "blocks", st
   return { flags: flags ?? "0", blocks: blocks ?? "0" };
 }
 
-/** The same right after a change. It is repeated until Redis has taken it. */
+/** Like `mirrorGate`, right after a change; retried until Redis accepts it. */
 export async function mirrorChange(ctx: Context): Promise<void> {
   await enforce(
     ctx,

@@ -10,14 +10,13 @@ import { platform } from "../platform/installed.js";
 import type { Platform } from "../platform/platform.js";
 import { type FlagRow, type Flags, flagsText, noFlags, parseFlags } from "./flags.js";
 
-/** The flags, the blocks and the moment that ends all sessions, as Postgres records them. */
 export interface Recorded {
   flags: { version: number; rows: FlagRow[] };
   blocks: { version: number; values: string[] };
   revokeAllBeforeMs: number;
 }
 
-/** All in one statement, so that they are of one moment. Rejects when Postgres is away. */
+/** One statement, so that all values are consistent. Rejects when Postgres is down. */
 export async function readRecorded(ctx: Context): Promise<Recorded> {
   const { rows } = await ctx.db.execute<
     Record<"versions" | "flags" | "blocks" | "revoke_all_before_ms", string>
@@ -32,7 +31,7 @@ export async function readRecorded(ctx: Context): Promise<Recorded> {
       (select floor(extract(epoch from revoke_all_before) * 1000)::bigint
         from ${securitySettings})::text as revoke_all_before_ms`);
   const [row] = rows;
-  if (!row) throw new Error("The flags and blocks were not returned.");
+  if (!row) throw new Error("The query for flags and blocks returned no row.");
   const versions = JSON.parse(row.versions) as Record<"flags" | "blocks", number>;
   return {
     flags: { version: versions.flags, rows: JSON.parse(row.flags) },
@@ -44,13 +43,11 @@ export async function readRecorded(ctx: Context): Promise<Recorded> {
 export interface Rules {
   flags: Flags;
   blocked: ReadonlySet<string>;
-  /** The moment before which every session has ended; null before it was first read. */
   revokeAllBeforeMs: number | null;
 }
 
-/** How long a process goes by what it has read: a change made meanwhile takes as long to be felt. */
+/** How long a process uses what it read; a change takes effect after at most this time. */
 const memoMs = 3000;
-/** How long a request waits for it. */
 const waitMs = 500;
 
 interface Memory {
@@ -60,9 +57,8 @@ interface Memory {
 }
 
 /**
- * The rules for requests that Redis cannot tell: at most one statement each 3 s in a process. When
- * Postgres does not answer soon either, what the process has last known holds: at first, that everything
- * is on and nobody is blocked. `isRead` tells the one that has asked. Never rejects.
+ * At most one query in 3 s per process; without an answer the last known rules hold, at first none. `isRead` is true
+ * for the caller that ran the query. Never rejects.
  */
 export async function recordedRules(ctx: Context): Promise<{ rules: Rules; isRead: boolean }> {
   const memory = memories(platform());
@@ -78,9 +74,9 @@ export async function recordedRules(ctx: Context): Promise<{ rules: Rules; isRea
 
 async function read(ctx: Context, memory: Memory): Promise<Rules> {
   try {
-    const { flags: recorded, blocks: standing, revokeAllBeforeMs } = await readRecorded(ctx);
+    const { flags: recorded, blocks: active, revokeAllBeforeMs } = await readRecorded(ctx);
     const parsed = parseFlags(flagsText(recorded.version, recorded.rows));
-    const blocked = new Set(standing.values);
+    const blocked = new Set(active.values);
     memory.known = { flags: parsed ?? noFlags, blocked, revokeAllBeforeMs };
   } catch (error) {
     rulesUnreadable(ctx.correlationId, error);

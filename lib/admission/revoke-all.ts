@@ -8,59 +8,61 @@ import { implausibility, readClock } from "../redis/revoke-all.js";
 import { recordedRules } from "./recorded-rules.js";
 
 const dayMs = 86_400_000;
-/** How long a moment is held to be implausible before Redis' clock is asked again. */
+/** How long a cutoff is rejected before the clock of Redis is read again. */
 const ignoredMs = 60_000;
 
 interface Judgement {
   ms: number;
-  /** Resolves to why it is ignored; null where it counts. */
-  why: Promise<string | null>;
+  reason: Promise<string | null>;
   untilMs: number;
 }
 
 const judgements = oncePer((_: Platform): { latest: Judgement | null } => ({ latest: null }));
 
 /**
- * The moment before which every session has ended, given the one that Redis holds: the recorded one in
- * place of one that cannot be meant, which is told as a security event once a minute and process. Null
- * where the record of each session has to decide. Redis' clock is asked only for a moment of the last day
- * that this process has not seen yet, or of the future.
+ * Replaces an implausible cutoff of Redis by the one in Postgres, and reports it once a minute per process. Null means
+ * to check each session's record. The clock of Redis is read only for a new cutoff of the last 24 h or in the future.
  */
 export async function effectiveRevokeAll(ctx: Context, ms: number | null): Promise<number | null> {
   if (ms === null || ms === 0) return ms;
   const nowMs = ctx.now.getTime();
   if (implausibility(ms, nowMs) === null && ms < nowMs - dayMs) return ms;
   try {
-    if ((await judged(ctx, ms)) === null) return ms;
+    if ((await cachedJudgement(ctx, ms)) === null) return ms;
   } catch {
     return null;
   }
   return (await recordedRules(ctx)).rules.revokeAllBeforeMs;
 }
 
-function judged(ctx: Context, ms: number): Promise<string | null> {
+function cachedJudgement(ctx: Context, ms: number): Promise<string | null> {
   const memory = judgements(platform());
   const { latest } = memory;
-  // NaN is equal to itself here.
-  if (latest && Object.is(latest.ms, ms) && performance.now() < latest.untilMs) return latest.why;
-  const judgement: Judgement = { ms, why: judge(ctx, ms), untilMs: performance.now() + ignoredMs };
+  // Object.is: NaN equals NaN.
+  if (latest && Object.is(latest.ms, ms) && performance.now() < latest.untilMs)
+    return latest.reason;
+  const judgement: Judgement = {
+    ms,
+    reason: judge(ctx, ms),
+    untilMs: performance.now() + ignoredMs,
+  };
   memory.latest = judgement;
-  judgement.why.then(
-    (why) => {
-      // A moment that has passed has passed for good.
-      if (why === null) judgement.untilMs = Number.POSITIVE_INFINITY;
+  judgement.reason.then(
+    (reason) => {
+      if (reason === null) judgement.untilMs = Number.POSITIVE_INFINITY;
     },
     () => {
       judgement.untilMs = 0;
     },
   );
-  return judgement.why;
+  return judgement.reason;
 }
 
 async function judge(ctx: Context, ms: number): Promise<string | null> {
   const trip = roundTrip(ctx);
   const [redisNowMs] = await Promise.all([readClock(trip), trip.send()]);
-  const why = implausibility(ms, redisNowMs);
-  if (why !== null) securityEvent(ctx, "revoke_all_ignored", { data: { reason: `${ms}: ${why}` } });
-  return why;
+  const reason = implausibility(ms, redisNowMs);
+  if (reason !== null)
+    securityEvent(ctx, "revoke_all_ignored", { data: { reason: `${ms}: ${reason}` } });
+  return reason;
 }

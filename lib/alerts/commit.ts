@@ -9,39 +9,33 @@ import { alertNoticeKindName, noticeLifeMs, type QueuedAlertNotice } from "./not
 import type { Readings } from "./read-measures.js";
 import type { Alert, Transition } from "./state-machine.js";
 
-/** A change of state with the alert that it makes. */
-export interface Changed extends Transition {
+export interface AlertTransition extends Transition {
   alert: Alert;
 }
 
-/** What an evaluation found. */
-export interface Found {
-  /** The alerts that are not as they were. */
+export interface EvaluationResult {
   alerts: Alert[];
-  /** Every alert that was ever wrong. */
+  /** Every alert ever raised, inactive ones included. */
   active: Alert[];
-  transitions: Changed[];
+  transitions: AlertTransition[];
   notices: QueuedAlertNotice[];
 }
 
 const samplesKeptMs = 2 * 3_600_000;
 
-/**
- * Move the clock, the alerts, their transitions, what is to be told, samples and gauges: one statement,
- * which does nothing where another evaluation has moved the clock since it was read (false).
- */
+/** Write the result in one statement; false, and nothing written, when a concurrent evaluation moved the clock. */
 export async function commitEvaluation(
   ctx: Context,
   { clock, due, measures, now }: Readings,
-  { alerts: changed, active, transitions, notices }: Found,
+  { alerts: changed, active, transitions, notices }: EvaluationResult,
 ): Promise<boolean> {
-  const moment = (at: number) => timestamp(new Date(at));
+  const timestampAt = (at: number) => timestamp(new Date(at));
   const iso = (at: number) => new Date(at).toISOString();
   const samples = due.sampled.flatMap((minute) =>
     (measures.samples.get(minute) ?? []).map((sample) => ({ minute: iso(minute), ...sample })),
   );
   const gauges = [
-    ...now.samples.filter(({ series }) => isOurs.test(series)),
+    ...now.samples.filter(({ series }) => ownGauges.test(series)),
     ...active.map(({ rule, label, state }) => ({
       series: seriesName("alert_active", { rule, label }),
       value: state === "firing" ? 1 : 0,
@@ -52,20 +46,20 @@ export async function commitEvaluation(
     payload: sql`payload`,
     correlationId: sql`${ctx.correlationId}`,
     now: timestamp(ctx.now),
-    expiresAt: moment(ctx.now.getTime() + noticeLifeMs),
+    expiresAt: timestampAt(ctx.now.getTime() + noticeLifeMs),
   };
   const { rows } = await ctx.db.execute<{ won: string }>(sql`
     with won as (
-      update ${alertClock} set counted_until = ${moment(due.counted.at(-1) ?? clock.countedUntil)},
-        sampled_until = ${moment(due.sampled.at(-1) ?? clock.sampledUntil)}
-      where name = 'evaluator' and counted_until = ${moment(clock.countedUntil)}
-        and sampled_until = ${moment(clock.sampledUntil)}
+      update ${alertClock} set counted_until = ${timestampAt(due.counted.at(-1) ?? clock.countedUntil)},
+        sampled_until = ${timestampAt(due.sampled.at(-1) ?? clock.sampledUntil)}
+      where name = 'evaluator' and counted_until = ${timestampAt(clock.countedUntil)}
+        and sampled_until = ${timestampAt(clock.sampledUntil)}
       returning name),
     moved as (
       insert into ${alerts} (key, rule, label, state, bad_minutes, good_minutes, known_minute, since,
         told_priority, told_channel, detail)
       select given.* from won, ${rowsOf(
-        changed.map(({ told, ...alert }) => ({
+        changed.map(({ notifiedAs, ...alert }) => ({
           key: alert.key,
           rule: alert.rule,
           label: alert.label,
@@ -74,8 +68,8 @@ export async function commitEvaluation(
           good_minutes: alert.goodMinutes,
           known_minute: iso(alert.knownMinute),
           since: iso(alert.since),
-          told_priority: told?.priority ?? null,
-          told_channel: told?.channel ?? null,
+          told_priority: notifiedAs?.priority ?? null,
+          told_channel: notifiedAs?.channel ?? null,
           detail: alert.detail,
         })),
         sql`key text, rule text, label text, state text, bad_minutes integer, good_minutes integer,
@@ -102,7 +96,7 @@ export async function commitEvaluation(
           detail text`,
       )}
       on conflict (key, minute) do nothing),
-    told as (
+    queued as (
       ${enqueueFrom(alertNoticeKindName, noticeColumns, sql`won, ${rowsOf(notices, sql`id uuid, payload jsonb`)}`)}),
     sampled as (
       insert into ${alertSamples} (minute, series, value)
@@ -115,15 +109,14 @@ export async function commitEvaluation(
       on conflict (series) do update set value = excluded.value, measured_at = excluded.measured_at),
     pruned as (
       delete from ${alertSamples} using won
-      where minute < ${moment(ctx.now.getTime() - samplesKeptMs)})
+      where minute < ${timestampAt(ctx.now.getTime() - samplesKeptMs)})
     select count(*) as won from won`);
   return Number(rows[0]?.won) === 1;
 }
 
-/** The gauges that the evaluator measures for everybody; the drain writes its own. */
-const isOurs = /^(probe_failed|external_probe_failed|notice_unsent_seconds|dead_letters)\{/;
+/** Gauges written by the evaluator; the drain writes the others. */
+const ownGauges = /^(probe_failed|external_probe_failed|notice_unsent_seconds|dead_letters)\{/;
 
-/** Rows as one parameter. */
 function rowsOf(rows: object[], columns: SQL): SQL {
   return sql`jsonb_to_recordset(cast(${JSON.stringify(rows)} as jsonb)) as given (${columns})`;
 }

@@ -2,7 +2,7 @@ import { type SQL, sql } from "drizzle-orm";
 import { metrics } from "../observability/metrics.js";
 import type { Counted } from "./rule.js";
 
-/** Which rows of `telemetry_minutes` a `Counted` sums, as a condition on the series' name. */
+/** SQL condition: the rows of `telemetry_minutes` that `counted` sums. */
 export function isSeriesOf(counted: Counted, name: SQL): SQL {
   const { metric, where = {}, slowerThanSeconds } = counted;
   const labels = Object.entries(where).map(([label, match]) => {
@@ -19,13 +19,13 @@ export function isSeriesOf(counted: Counted, name: SQL): SQL {
   return sql.join([series, ...labels], sql` and `);
 }
 
-/** A row's share of the sum: what took longer is all, less what is in the bucket. */
+/** SQL factor of a row: slower requests = `_count` minus the bucket. */
 export function signOf({ metric, slowerThanSeconds }: Counted, name: SQL): SQL {
   if (slowerThanSeconds === undefined) return sql`1`;
   return sql`case when ${isOfMetric(name, `${metric}_bucket`)} then -1 else 1 end`;
 }
 
-/** The value of a label in a series' name, as it is written there. */
+/** SQL: the escaped value of a label in a series name. */
 export function labelOf(name: SQL, label: string): SQL {
   return sql`substring(${name} from ${`[{,]${label}="((?:[^"\\\\]|\\\\.)*)"`})`;
 }
@@ -34,7 +34,7 @@ function isHistogram({ metric }: Counted): boolean {
   return metrics[metric].type === "histogram";
 }
 
-/** The names come from a table of ours: as literals, they let Postgres see that an index fits. */
+/** As literals, so that Postgres can use the index; the names come from our own table. */
 function isOfMetric(name: SQL, metric: string): SQL {
   return sql`(${name} = ${sql.raw(`'${metric}'`)} or starts_with(${name}, ${sql.raw(`'${metric}{'`)}))`;
 }

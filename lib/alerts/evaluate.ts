@@ -1,6 +1,6 @@
 import type { Context } from "../context.js";
 import { alertChanged } from "../observability/log-lines/alerts.js";
-import { type Changed, commitEvaluation, type Found } from "./commit.js";
+import { type AlertTransition, commitEvaluation, type EvaluationResult } from "./commit.js";
 import { forgetOutage, type Outage, pageDatabaseDown, recallOutage } from "./database-down.js";
 import { deliverNotices } from "./deliver-notices.js";
 import { labelsOf, type Measures } from "./measures.js";
@@ -12,42 +12,41 @@ import { rules } from "./rules.js";
 import { type Alert, step } from "./state-machine.js";
 import { isCounted, type Verdict, verdict } from "./verdict.js";
 
-/** What an evaluation changed; nothing where another one was first. */
-export interface Evaluated {
+/** All 0 when a concurrent evaluation was first. */
+export interface EvaluationCounts {
   minutes: number;
   transitions: number;
   notices: number;
 }
 
 /**
- * Evaluate every rule in each minute that was not evaluated yet, and tell whoever is to be told. Twice,
- * at once or late it changes nothing more: one statement moves the clock and all that follows from it.
- * Where Postgres does not serve it, it pages past it, and rejects.
+ * Evaluate every rule for each minute not evaluated yet, and queue the notices. Safe to repeat, concurrently or
+ * late: one statement moves the clock and writes the result. When Postgres fails, pages without it and rejects.
  */
-export async function evaluateAlerts(ctx: Context): Promise<Evaluated> {
+export async function evaluateAlerts(ctx: Context): Promise<EvaluationCounts> {
   const probes = await probe(ctx);
   const readings = await orPage(ctx, () => readMeasures(ctx, probes));
   const outage = await recallOutage(readings.clock.sampledUntil, readings.due.sampled);
   addOutage(readings, outage);
-  const found = evaluate(ctx, readings, outage);
+  const result = evaluate(ctx, readings, outage);
   const { due } = readings;
   const minutes = due.counted.length + due.sampled.length;
   if (minutes === 0) return { minutes, transitions: 0, notices: 0 };
-  const isFirst = await orPage(ctx, () => commitEvaluation(ctx, readings, found));
+  const isFirst = await orPage(ctx, () => commitEvaluation(ctx, readings, result));
   if (!isFirst) return { minutes: 0, transitions: 0, notices: 0 };
   if (outage.minutes.length > 0) await forgetOutage();
-  for (const { alert, from, to } of found.transitions) {
+  for (const { alert, from, to } of result.transitions) {
     const { rule, label, detail: reason } = alert;
     if (to === "firing") alertChanged(ctx.correlationId, { rule, label, state: to, reason });
     if (from === "firing") {
       alertChanged(ctx.correlationId, { rule, label, state: "resolved", reason });
     }
   }
-  if (found.notices.length > 0) ctx.after(() => deliverNotices(ctx));
-  return { minutes, transitions: found.transitions.length, notices: found.notices.length };
+  if (result.notices.length > 0) ctx.after(() => deliverNotices(ctx));
+  return { minutes, transitions: result.transitions.length, notices: result.notices.length };
 }
 
-/** Away, a password that was changed, a full disk: whatever it is, no alert can be told through Postgres. */
+/** On any failure of Postgres (down, wrong password, disk full) alerts cannot be stored: page directly. */
 async function orPage<Result>(ctx: Context, ask: () => Promise<Result>): Promise<Result> {
   try {
     return await ask();
@@ -57,12 +56,12 @@ async function orPage<Result>(ctx: Context, ask: () => Promise<Result>): Promise
   }
 }
 
-/** Walk through the minutes in their order: first every alert moves, then it is told what is to be. */
-function evaluate(ctx: Context, readings: Readings, outage: Outage): Found {
+/** Minute by minute: first move every alert, then decide notices, because inhibition needs all states. */
+function evaluate(ctx: Context, readings: Readings, outage: Outage): EvaluationResult {
   const { measures, due, silenced } = readings;
   const standing = new Map(readings.alerts.map((alert) => [alert.key, alert]));
   const touched = new Set<string>();
-  const transitions: Changed[] = [];
+  const transitions: AlertTransition[] = [];
   const notices: QueuedAlertNotice[] = [];
   const counted = new Set(due.counted);
   const sampled = new Set(due.sampled);
@@ -70,32 +69,39 @@ function evaluate(ctx: Context, readings: Readings, outage: Outage): Found {
   const outageKey = alertKey(ctx, "HealthCheckFailing", "postgres");
   const labels = new Map(rules.map((rule) => [rule.name, labelsIn(rule, measures, standing)]));
   for (const minute of minutes) {
-    const moved: { rule: Rule; before: Alert | undefined; after: Alert; found: Verdict }[] = [];
+    const steps: { rule: Rule; before: Alert | undefined; after: Alert; result: Verdict }[] = [];
     for (const rule of rules as readonly Rule[]) {
       if (!(isCounted(rule.condition) ? counted : sampled).has(minute)) continue;
       for (const label of labels.get(rule.name as never) ?? []) {
         const key = alertKey(ctx, rule.name, label);
         const before = standing.get(key);
-        const found = verdict(rule.condition, label, minute, measures);
-        const calm = !before || before.state === "inactive";
-        if (found.is === "unknown" || (found.is === "good" && !before)) continue;
+        const result = verdict(rule.condition, label, minute, measures);
+        const wasInactive = !before || before.state === "inactive";
+        if (result.is === "unknown" || (result.is === "good" && !before)) continue;
         const { alert, transition } = step(
           key === outageKey && isPaged(outage, minute) ? { ...rule, forMinutes: 0 } : rule,
           before ?? newAlert(key, rule.name, label, minute),
           minute,
-          found,
+          result,
         );
-        if (!(calm && alert.state === "inactive")) touched.add(key);
+        if (!(wasInactive && alert.state === "inactive")) touched.add(key);
         if (transition) transitions.push({ ...transition, alert });
         standing.set(key, alert);
-        moved.push({ rule, before, after: alert, found });
+        steps.push({ rule, before, after: alert, result });
       }
     }
-    for (const { rule, before, after, found } of moved) {
+    for (const { rule, before, after, result } of steps) {
       const isMuted = silenced.has(rule.name) || isInhibited(rule, after, standing);
-      const wasTold = after.key === outageKey && isPaged(outage, minute);
-      const { told, notice } = tell(rule, { before, after, found, minute, isMuted, wasTold });
-      standing.set(after.key, { ...after, told });
+      const wasPaged = after.key === outageKey && isPaged(outage, minute);
+      const { notifiedAs, notice } = decideNotice(rule, {
+        before,
+        after,
+        result,
+        minute,
+        isMuted,
+        wasPaged,
+      });
+      standing.set(after.key, { ...after, notifiedAs });
       if (notice) notices.push(notice);
     }
   }
@@ -103,46 +109,49 @@ function evaluate(ctx: Context, readings: Readings, outage: Outage): Found {
   return { alerts: changed, active: [...standing.values()], transitions, notices };
 }
 
-interface Move {
+interface AlertStep {
   before: Alert | undefined;
   after: Alert;
-  found: Verdict;
+  result: Verdict;
   minute: number;
-  /** Nobody is to be told now: it waits until it may be told, if it still fires then. */
+  /** Silenced or inhibited. The notice follows when this ends, if the alert still fires. */
   isMuted: boolean;
-  /** The page of a database that is down went past it. */
-  wasTold: boolean;
+  wasPaged: boolean;
 }
 
-/** Who is to be told of it now. What was told is taken back when it ends, muted or not. */
-function tell(
+/** The notice to send, if any. A notified alert is always resolved, even when muted. */
+function decideNotice(
   rule: Rule,
-  { before, after, found, minute, isMuted, wasTold }: Move,
-): { told: Alert["told"]; notice: QueuedAlertNotice | null } {
-  const { key, label, detail, told } = after;
+  { before, after, result, minute, isMuted, wasPaged }: AlertStep,
+): { notifiedAs: Alert["notifiedAs"]; notice: QueuedAlertNotice | null } {
+  const { key, label, detail, notifiedAs } = after;
   const of = { key, label, detail, minute };
   if (after.state !== "firing") {
-    const isOver = before?.state === "firing" && told !== null;
+    const isOver = before?.state === "firing" && notifiedAs !== null;
     return {
-      told: null,
-      notice: isOver ? alertNoticeOf(rule, { event: "resolve", ...told, ...of }) : null,
+      notifiedAs: null,
+      notice: isOver ? alertNoticeOf(rule, { event: "resolve", ...notifiedAs, ...of }) : null,
     };
   }
-  const urgency = urgencyOf(rule, label, found);
-  if (wasTold && told === null) return { told: urgency, notice: null };
-  const isNews = told === null || (found.is === "bad" && urgency.priority < told.priority);
-  if (!isNews || isMuted) return { told, notice: null };
-  return { told: urgency, notice: alertNoticeOf(rule, { event: "trigger", ...urgency, ...of }) };
+  const urgency = urgencyOf(rule, label, result);
+  if (wasPaged && notifiedAs === null) return { notifiedAs: urgency, notice: null };
+  const isNew =
+    notifiedAs === null || (result.is === "bad" && urgency.priority < notifiedAs.priority);
+  if (!isNew || isMuted) return { notifiedAs, notice: null };
+  return {
+    notifiedAs: urgency,
+    notice: alertNoticeOf(rule, { event: "trigger", ...urgency, ...of }),
+  };
 }
 
 function urgencyOf(rule: Rule, label: string, { times = 0 }: Verdict) {
   const { escalates } = rule;
   const { priority, channel } = escalates && times >= escalates.times ? escalates : rule;
-  return { priority, channel: channel === "other" ? otherThan(label) : channel };
+  return { priority, channel: channel === "other" ? fallbackOf(label) : channel };
 }
 
-/** What can wait wakes nobody, even when its way is blocked. */
-const otherThan = (channel: string): Channel => (channel === "team" ? "page" : "team");
+/** Non-urgent notices must not page anyone, even when their own channel fails. */
+const fallbackOf = (channel: string): Channel => (channel === "team" ? "page" : "team");
 
 function isInhibited(
   { inhibitedBy = [] }: Rule,
@@ -157,7 +166,6 @@ function isInhibited(
   );
 }
 
-/** What there is to evaluate of a rule: what was measured, and alerts that stand. */
 export function labelsIn(rule: Rule, measures: Measures, standing: ReadonlyMap<string, Alert>) {
   const labels = labelsOf(rule, measures);
   for (const alert of standing.values()) if (alert.rule === rule.name) labels.add(alert.label);
@@ -174,19 +182,18 @@ function newAlert(key: string, rule: string, label: string, minute: number): Ale
     goodMinutes: 0,
     knownMinute: minute,
     since: minute,
-    told: null,
+    notifiedAs: null,
     detail: "",
   };
 }
 
-/** Postgres could not write then that it was away: the minutes are known now. */
 function addOutage({ measures }: Readings, outage: Outage): void {
   for (const minute of outage.minutes) {
     measures.samples.set(minute, [...(measures.samples.get(minute) ?? []), ...outage.samples]);
   }
 }
 
-/** Somebody was told of this minute past the database: the alert fires, however short it was. */
+/** A paged minute fires the alert at once, so that it can be resolved. */
 function isPaged({ minutes, pagedFrom }: Outage, minute: number): boolean {
   return pagedFrom !== null && minute >= pagedFrom && minutes.includes(minute);
 }

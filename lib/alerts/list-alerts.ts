@@ -14,29 +14,26 @@ const AlertShown = z.strictObject({
   label: z.string(),
   state: z.enum(["inactive", "pending", "firing"]),
   since: z.iso.datetime(),
-  /** What was last measured, in words. */
   detail: z.string(),
   priority: z.string(),
-  /** How urgently somebody was told, or will be as soon as a way takes it; null while nobody is to be. */
+  /** The priority of the notice sent or queued; null when there is none. */
   toldPriority: z.string().nullable(),
   silencedUntil: z.iso.datetime().nullable(),
   runbook: z.string(),
 });
 
 export const Alerts = z.strictObject({
-  /** The newest minute of which the counters were evaluated. */
+  /** The last evaluated minute of counters. */
   evaluatedUntil: z.iso.datetime(),
-  /** Every alert that was ever wrong, those that fire first. */
+  /** Every alert ever raised, firing ones first. */
   alerts: z.array(AlertShown),
   silences: z.array(z.strictObject({ rule: z.string(), until: z.iso.datetime() })),
-  /** Notices that wait. */
   unsent: z.int(),
 });
 export type Alerts = z.infer<typeof Alerts>;
 
 const urgency = { firing: 0, pending: 1, inactive: 2 } as const;
 
-/** How every alert stands. */
 export async function listAlerts(ctx: Context): Promise<Alerts> {
   const { db, now, env } = ctx;
   const [clock, standing, silences, [waiting]] = await db.batch([

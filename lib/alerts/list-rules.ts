@@ -16,15 +16,13 @@ const RuleShown = z.strictObject({
   forMinutes: z.int(),
   resolveMinutes: z.int(),
   runbook: z.string(),
-  /** The newest minute that can be judged, and how long ago it ended. */
+  /** The last minute that can be judged, and how long ago it ended. */
   minute: z.iso.datetime(),
   ageSeconds: z.int(),
-  /** One for each label; none where nothing was ever measured. */
   now: z.array(
     z.strictObject({
       label: z.string(),
       is: z.enum(["bad", "good", "unknown"]),
-      /** What was measured, in words. */
       detail: z.string(),
       state: z.enum(["inactive", "pending", "firing"]),
     }),
@@ -34,10 +32,10 @@ const RuleShown = z.strictObject({
 export const Rules = z.strictObject({ rules: z.array(RuleShown) });
 export type Rules = z.infer<typeof Rules>;
 
-/** What every rule says of its newest minute, judged now; nothing is changed by it. */
+/** Every rule's verdict on its last minute. Changes nothing. */
 export async function listRules(ctx: Context): Promise<Rules> {
   const { measures, now, alerts } = await readMeasures(ctx, await probe(ctx));
-  const standing = new Map(alerts.map((alert) => [alert.key, alert]));
+  const alertsByKey = new Map(alerts.map((alert) => [alert.key, alert]));
   const shown = (rules as readonly Rule[]).map((rule) => {
     const { name, condition, priority, channel, forMinutes, resolveMinutes } = rule;
     const counted = isCounted(condition);
@@ -53,9 +51,9 @@ export async function listRules(ctx: Context): Promise<Rules> {
       runbook: runbookUrl(ctx.env.alerts, { rule: name }),
       minute: new Date(minute).toISOString(),
       ageSeconds: Math.max(0, Math.floor((ctx.now.getTime() - endedMs) / 1000)),
-      now: [...labelsIn(rule, measures, standing)].sort().map((label) => {
+      now: [...labelsIn(rule, measures, alertsByKey)].sort().map((label) => {
         const { is, detail } = verdict(condition, label, minute, measures);
-        const state = standing.get(alertKey(ctx, name, label))?.state ?? ("inactive" as const);
+        const state = alertsByKey.get(alertKey(ctx, name, label))?.state ?? ("inactive" as const);
         return { label, is, detail, state };
       }),
     };

@@ -3,28 +3,26 @@ import type { Condition, Counted, Rule } from "./rule.js";
 
 export const minuteMs = 60_000;
 
-/** One gauge in one minute. */
 export interface Sample {
   series: string;
   value: number;
 }
 
-/** What is known of some minutes, which are in ms. */
+/** Minutes are in ms. */
 export interface Measures {
-  /** The closed minutes of which the tables hold anything. */
+  /** Closed minutes with data. */
   countedMinutes: ReadonlySet<number>;
-  /** The newest closed minute. */
+  /** The last closed minute. */
   countedUntil: number;
-  /** By `countedId`, minute and label: what the minute added; nothing is 0 where the minute is known. */
+  /** By `countedId`, minute and label: the increase; a missing value is 0 when the minute has data. */
   counts: Map<string, Map<number, Map<string, number>>>;
-  /** By `countedId` and minute: what the hours before its end added. */
+  /** By `countedId` and minute: the increase over the mean's hours. */
   means: Map<string, Map<number, number>>;
   samples: Map<number, Sample[]>;
 }
 
 export const countedId = (counted: Counted, by = "") => JSON.stringify([counted, by]);
 
-/** The sums of a range of closed minutes, by label. */
 export function sumOf(
   measures: Measures,
   { counted, by, label }: { counted: Counted; by?: string | undefined; label: string },
@@ -38,7 +36,6 @@ export function sumOf(
   return sum;
 }
 
-/** The values of a gauge in a minute, with the label that tells them apart. */
 export function gaugesOf(
   measures: Measures,
   { metric, where = {}, by }: Pick<Condition & { kind: "gauge" }, "metric" | "where" | "by">,
@@ -60,7 +57,7 @@ export function gaugesOf(
   return found;
 }
 
-/** The labels of which these minutes know anything, besides those of alerts that stand. */
+/** The labels with data; those of existing alerts may be more. */
 export function labelsOf({ condition }: Pick<Rule, "condition">, measures: Measures): Set<string> {
   const labels = new Set<string>();
   for (const part of partsOf(condition)) {

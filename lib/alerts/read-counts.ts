@@ -8,30 +8,27 @@ import type { Condition, Counted } from "./rule.js";
 import { rules } from "./rules.js";
 import { meanId } from "./verdict.js";
 
-/** The longest window of a rule, in minutes, besides the spike's mean. */
+/** The longest window of any rule except spikes. */
 const windowMinutesMax = 5;
 
-/**
- * Everything that counters say of the minutes from `first` to `last`, both in ms, and of the windows that
- * end in them. One call. Rejects when Postgres is away.
- */
+/** The counters from `first` to `last` (ms), and of the windows that end there, in one query. */
 export async function readCounts(
   ctx: Context,
   first: number,
   last: number,
 ): Promise<Pick<Measures, "countedMinutes" | "counts" | "means">> {
-  const asked = new Map<string, { counted: Counted; by: string | undefined }>();
+  const queries = new Map<string, { counted: Counted; by: string | undefined }>();
   const spikes = [];
   for (const part of rules.flatMap(({ condition }) => partsOf(condition))) {
     if (part.kind === "spike") spikes.push(part);
     if (part.kind !== "ratio" && part.kind !== "spike") continue;
     const by = "by" in part ? part.by : undefined;
     for (const counted of part.kind === "ratio" ? [part.part, part.of] : [part.of]) {
-      asked.set(countedId(counted, by), { counted, by });
+      queries.set(countedId(counted, by), { counted, by });
     }
   }
   const name = sql`series`;
-  const sums = [...asked].map(
+  const sums = [...queries].map(
     ([id, { counted, by }]) => sql`
       select cast(${id} as text) as id, minute,
         ${by === undefined ? sql`''` : sql`coalesce(${labelOf(name, by)}, '')`} as label,
@@ -71,7 +68,7 @@ export async function readCounts(
   return { countedMinutes, counts, means: meansById };
 }
 
-/** What each minute of the hours before these counted. The name is a literal, as an index has it. */
+/** The spike's counter per minute. The metric name is a literal, so that Postgres can use the index. */
 function minutesOf(spike: Condition & { kind: "spike" }, first: number, last: number): SQL {
   return sql`
     select minute, sum(value) as value from ${telemetryMinutes}
@@ -84,7 +81,7 @@ function minutesOf(spike: Condition & { kind: "spike" }, first: number, last: nu
 function within<K, L, V>(map: Map<K, Map<L, V>>, key: K): Map<L, V> {
   const found = map.get(key);
   if (found) return found;
-  const made = new Map<L, V>();
-  map.set(key, made);
-  return made;
+  const created = new Map<L, V>();
+  map.set(key, created);
+  return created;
 }

@@ -16,25 +16,22 @@ import type { Channel } from "./rule.js";
 import { rules } from "./rules.js";
 import type { Alert, State } from "./state-machine.js";
 
-/** Minutes that nobody evaluated are made up for, but no more than these. */
+/** Missed minutes are evaluated late, at most this many. */
 const catchUpMinutes = 15;
 
-/** What the evaluator stands on. Minutes are in ms. */
+/** Minutes are in ms. */
 export interface Readings {
   measures: Measures;
-  /** The minutes that are still to be evaluated, in their order. */
   due: { counted: number[]; sampled: number[] };
-  /** The clock as it was read, which nobody may have moved since. */
+  /** The evaluator's clock as read; the commit fails if it has moved. */
   clock: { countedUntil: number; sampledUntil: number };
-  /** What the gauges say in this minute. */
   now: { minute: number; samples: Sample[] };
   alerts: Alert[];
   silenced: ReadonlySet<string>;
-  /** Until when everything that Redis took was drained. */
+  /** Everything added to the stream before this time is in the tables. */
   drainedUntil: number;
 }
 
-/** Read all that the rules ask for, in two calls. Rejects when Postgres is away. */
 export async function readMeasures(ctx: Context, probes: Probes): Promise<Readings> {
   const minute = Math.floor(ctx.now.getTime() / minuteMs) * minuteMs;
   const [clocks, states, silences, gauges, before, unsent, dead] = await ctx.db.batch([
@@ -70,7 +67,7 @@ export async function readMeasures(ctx: Context, probes: Probes): Promise<Readin
       from ${queueEntries} where kind = ${mailKindName} and dead_at > ${dayBefore(ctx)}`),
   ]);
   const read = clocks.rows[0];
-  if (!read) throw new Error("The clock of the alerts or the state of the drain is missing.");
+  if (!read) throw new Error("Missing row in alert_clock or drain_state.");
   const drainedUntil = Number(read.drained);
   const clock = { countedUntil: Number(read.counted), sampledUntil: Number(read.sampled) };
   const closed = Math.min(Math.floor(drainedUntil / minuteMs), minute / minuteMs) * minuteMs;
@@ -112,8 +109,8 @@ export async function readMeasures(ctx: Context, probes: Probes): Promise<Readin
   };
 }
 
-/** The gauges that the evaluator measures itself, in every minute. */
-const own: ReadonlySet<MetricName> = new Set([
+/** Gauges that the evaluator measures itself. */
+const ownMetrics: ReadonlySet<MetricName> = new Set([
   "probe_failed",
   "external_probe_failed",
   "telemetry_drain_lag_seconds",
@@ -121,7 +118,6 @@ const own: ReadonlySet<MetricName> = new Set([
   "dead_letters",
 ]);
 
-/** The others that rules ask for. */
 const readGauges = [
   ...new Set(
     rules.flatMap(({ condition }) =>
@@ -131,7 +127,7 @@ const readGauges = [
       ]),
     ),
   ),
-].filter((metric) => !own.has(metric));
+].filter((metric) => !ownMetrics.has(metric));
 
 function ownGauges(
   ctx: Context,
@@ -171,9 +167,9 @@ function alertOf(row: typeof alerts.$inferSelect): Alert {
     state: state as State,
     knownMinute: knownMinute.getTime(),
     since: since.getTime(),
-    told:
+    notifiedAs:
       toldPriority && toldChannel
-        ? ({ priority: toldPriority, channel: toldChannel } as Alert["told"])
+        ? ({ priority: toldPriority, channel: toldChannel } as Alert["notifiedAs"])
         : null,
   };
 }

@@ -1,22 +1,22 @@
 import type { MetricName } from "../observability/metrics.js";
 
-/** Labels that a series must have: whole values, as regular expressions that Postgres and RE2 share. */
+/** Label matchers: regular expressions for the whole value, in the syntax shared by Postgres and RE2. */
 export type Where = Record<string, { matches: string } | { not: string }>;
 
-/** What a minute, or a range of them, adds to the counters of a metric. */
+/** The increase of a counter per minute. */
 export interface Counted {
   metric: MetricName;
   where?: Where;
-  /** Of a histogram: only what took longer than this bound of its buckets; else its `_count`. */
+  /** Histograms only: count the observations above this bucket bound; without it all (`_count`). */
   slowerThanSeconds?: number;
 }
 
 /**
- * What is wrong. Minutes are closed ones, and whole numbers are compared. `by` is the label whose every
- * value is an alert of its own; without it all series are summed (gauges: the highest counts).
+ * When a minute is bad. Only closed minutes are judged, and integers are compared. Each value of the label `by`
+ * is an alert of its own; without `by` all series are summed (for gauges the maximum is used).
  */
 export type Condition =
-  /** `part` is over (or at least) so many percent of `of`, where `of` is at least `countMin`. */
+  /** `part` is above (`>=`: at least) `percent` of `of`, and `of` is at least `countMin`. */
   | {
       kind: "ratio";
       part: Counted;
@@ -27,7 +27,7 @@ export type Condition =
       windowMinutes: number;
       by?: string;
     }
-  /** At least `countMin`, and over `times` the mean of such windows in the last `meanHours`. */
+  /** At least `countMin`, and more than `times` the mean of such windows in the last `meanHours`. */
   | {
       kind: "spike";
       of: Counted;
@@ -36,7 +36,7 @@ export type Condition =
       meanHours: number;
       windowMinutes: number;
     }
-  /** The gauge compared so in each of the last `inARow` minutes (1 where it is left out). */
+  /** The comparison holds in each of the last `inARow` minutes (default 1). */
   | {
       kind: "gauge";
       metric: MetricName;
@@ -46,10 +46,7 @@ export type Condition =
       inARow?: number;
       by?: string;
     }
-  /**
-   * The gauge is a moment in seconds, and further back than `periods` of the period of its `by`. `since`
-   * is the gauge that stands in for it as long as nobody has written it.
-   */
+  /** The gauge, a Unix time in seconds, is older than `periods` periods of its label. `since` is used until it exists. */
   | {
       kind: "age";
       metric: MetricName;
@@ -58,28 +55,28 @@ export type Condition =
       periods: number;
       periodSeconds: Record<string, number>;
     }
-  /** One of these, each by the same label. */
+  /** At least one holds; each has the same `by`. */
   | { kind: "any"; of: readonly Condition[] };
 
 export type Priority = "P1" | "P2" | "P3";
 
-/** `page` wakes somebody, `team` is read by day, `investigate` when there is time. */
+/** `page` wakes the on-call engineer, `team` is read in working hours, `investigate` has no deadline. */
 export type Channel = "page" | "team" | "investigate";
 
 export interface Rule {
   name: string;
-  /** One sentence for whoever is called; `{label}` is the label's value. */
+  /** One sentence for the on-call engineer; `{label}` is replaced by the label's value. */
   summary: string;
   condition: Condition;
-  /** How long it must hold, from the first minute to the last: 0 is one minute, 1 is two in a row. */
+  /** How long the condition must hold before the alert fires: 0 is one minute, 1 is two minutes in a row. */
   forMinutes: number;
-  /** How long it must be well again, counted alike. */
+  /** How long the condition must be false before the alert is resolved, counted in the same way. */
   resolveMinutes: number;
   priority: Priority;
-  /** `other`: whichever way works when the one that `{label}` names does not. */
+  /** `other`: a channel that works when the channel `{label}` does not. */
   channel: Channel | "other";
-  /** The rules that make this one silent while they fire. Where both have a label, it must be equal. */
+  /** The rules that inhibit this one while they fire. If both alerts have a label, the labels must be equal. */
   inhibitedBy?: readonly string[];
-  /** A spike of so many times the mean is more urgent. */
+  /** Used for a spike of at least `times` the mean. */
   escalates?: { times: number; priority: Priority; channel: Channel };
 }

@@ -3,7 +3,7 @@ import { auditRow, type OperatorAct } from "../audit/audit.js";
 import type { Context } from "../context.js";
 import { alertSilences } from "../db/schema/alerts.js";
 
-/** Tell nobody of a rule until then; a moment that has passed ends the silence. */
+/** Silence a rule's alerts until then; a time in the past ends the silence. */
 export async function silence(
   ctx: Context,
   rule: string,

@@ -3,7 +3,7 @@ import type { Verdict } from "./verdict.js";
 
 export type State = "inactive" | "pending" | "firing";
 
-/** How one alert stands. Minutes are in ms. */
+/** Minutes are in ms. */
 export interface Alert {
   key: string;
   rule: string;
@@ -13,7 +13,7 @@ export interface Alert {
   goodMinutes: number;
   knownMinute: number;
   since: number;
-  told: { priority: Priority; channel: Channel } | null;
+  notifiedAs: { priority: Priority; channel: Channel } | null;
   detail: string;
 }
 
@@ -23,12 +23,12 @@ export interface Transition {
   to: State;
 }
 
-/** So long after the last thing that was known, what was about to fire has to begin anew. */
+/** A pending alert starts again when there was no data for this long. */
 const pendingMsMax = 15 * 60_000;
 
 /**
- * The alert after one more minute, and the change of state that this makes. What is not known changes
- * nothing: a missing minute neither proves an alert nor ends it. Minutes have to come in their order.
+ * The alert after one more minute, and the transition, if any. Call with minutes in ascending order. An unknown
+ * minute changes nothing: missing data neither raises nor resolves an alert.
  */
 export function step(
   { forMinutes, resolveMinutes }: Pick<Rule, "forMinutes" | "resolveMinutes">,
@@ -37,8 +37,8 @@ export function step(
   { is, detail }: Verdict,
 ): { alert: Alert; transition: Transition | null } {
   if (is === "unknown") return { alert, transition: null };
-  const isForgotten = alert.state === "pending" && minute - alert.knownMinute > pendingMsMax;
-  const bad = is === "bad" ? (isForgotten ? 0 : alert.badMinutes) + 1 : 0;
+  const isStale = alert.state === "pending" && minute - alert.knownMinute > pendingMsMax;
+  const bad = is === "bad" ? (isStale ? 0 : alert.badMinutes) + 1 : 0;
   const good = is === "good" ? alert.goodMinutes + 1 : 0;
   const to = next(alert.state, { bad, good, forMinutes, resolveMinutes });
   const isChange = to !== alert.state;
@@ -63,7 +63,7 @@ interface Run {
   resolveMinutes: number;
 }
 
-/** A duration of n minutes lies between n + 1 of them. */
+/** A duration of n minutes spans n + 1 minutes. */
 function next(state: State, { bad, good, forMinutes, resolveMinutes }: Run): State {
   if (bad > 0) return state === "firing" || bad > forMinutes ? "firing" : "pending";
   return state === "firing" && good <= resolveMinutes ? "firing" : "inactive";

@@ -8,24 +8,24 @@ import { routesOf, send } from "./send-notice.js";
 
 export const RuleName = z.enum(ruleNames);
 
-/** What became of a test: `way` is null where nobody is set to be told. */
-export interface Tested {
+/** `way` is the route used; null when no route is configured. */
+export interface TestAlertResult {
   way: string | null;
-  /** `accepted`, or a word of why it was not. */
+  /** `accepted`, `unaddressed` or an error code. */
   outcome: string;
 }
 
-/**
- * Send a marked notice of a rule through its channel, and take it back in the same breath: nobody has to
- * close it. Under a key of its own, so that a real alert is not resolved by it. It is sent at once, not
- * queued, and through no other way where its own does not take it: that is what is asked.
- */
-export async function testAlert(ctx: Context, rule: Rule, by: OperatorAct): Promise<Tested> {
+/** Trigger a marked test notice through the rule's channel, without fallback, and resolve it. Its key is its own. */
+export async function testAlert(
+  ctx: Context,
+  rule: Rule,
+  by: OperatorAct,
+): Promise<TestAlertResult> {
   const channel = channelOfTest(rule);
   const of = {
     key: `${alertKey(ctx, rule.name, "")}test`,
     label: "",
-    detail: "An operator asks whether this arrives.",
+    detail: "Test of this alert by an operator. No action is needed.",
     minute: Math.floor(ctx.now.getTime() / 60_000) * 60_000,
     priority: rule.priority,
     channel,
@@ -42,6 +42,6 @@ export async function testAlert(ctx: Context, rule: Rule, by: OperatorAct): Prom
   return { way: way.name, outcome: "accepted" };
 }
 
-/** A rule about the channels is tested on the one that matters most. */
+/** A rule about the channels is tested on the most important one. */
 export const channelOfTest = ({ channel }: Rule): Channel =>
   channel === "other" ? "page" : channel;

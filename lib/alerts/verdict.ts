@@ -1,20 +1,17 @@
 import { gaugesOf, type Measures, minuteMs, sumOf } from "./measures.js";
 import type { Condition } from "./rule.js";
 
-/** What a minute says of a condition, and in words what was measured. */
+/** The judgement of one minute; `detail` is the measurement, as text. */
 export interface Verdict {
   is: "bad" | "good" | "unknown";
   detail: string;
-  /** Of a spike: how many times the mean it surely is. */
+  /** Spikes only: how many times the mean, rounded down. */
   times?: number;
 }
 
 const unknown: Verdict = { is: "unknown", detail: "no data" };
 
-/**
- * Whether a condition held in a minute, for one label. Whole numbers are compared. What is over the
- * threshold by too few to count is unknown: it neither raises an alert nor ends one.
- */
+/** Judge a condition for one minute and label. Over the threshold with fewer than `countMin` is unknown. */
 export function verdict(
   condition: Condition,
   label: string,
@@ -39,13 +36,12 @@ export function verdict(
   }
 }
 
-/** Whether it is told by counters alone, whose minutes are known later than a gauge's. */
 export function isCounted(condition: Condition): boolean {
   if (condition.kind === "any") return condition.of.every(isCounted);
   return condition.kind === "ratio" || condition.kind === "spike";
 }
 
-/** The newest closed minute before this one. Of one that is too long ago nothing is known. */
+/** The last closed minute before this one; NaN when that is too long ago. */
 function closedBefore(minute: number, { countedUntil }: Measures): number {
   const newest = Math.min(minute - minuteMs, countedUntil);
   return minute - newest > lateMsMax ? Number.NaN : newest;
@@ -59,13 +55,14 @@ function ratio(rule: Of<"ratio">, label: string, minute: number, measures: Measu
   if (!measures.countedMinutes.has(minute)) return unknown;
   const { part, of, by, windowMinutes, percent, compare, countMin } = rule;
   const window = { until: minute, minutes: windowMinutes };
-  const some = sumOf(measures, { counted: part, by, label }, window);
-  const all = sumOf(measures, { counted: of, by, label }, window);
+  const partCount = sumOf(measures, { counted: part, by, label }, window);
+  const ofCount = sumOf(measures, { counted: of, by, label }, window);
   const isOver =
-    some > 0 && (compare === ">" ? some * 100 > all * percent : some * 100 >= all * percent);
-  const detail = `${some} of ${all} in ${windowMinutes} min`;
+    partCount > 0 &&
+    (compare === ">" ? partCount * 100 > ofCount * percent : partCount * 100 >= ofCount * percent);
+  const detail = `${partCount} of ${ofCount} in ${windowMinutes} min`;
   if (!isOver) return { is: "good", detail };
-  return all >= countMin ? { is: "bad", detail } : { is: "unknown", detail };
+  return ofCount >= countMin ? { is: "bad", detail } : { is: "unknown", detail };
 }
 
 function spike(rule: Of<"spike">, minute: number, measures: Measures): Verdict {
@@ -75,11 +72,11 @@ function spike(rule: Of<"spike">, minute: number, measures: Measures): Verdict {
   const count = sumOf(measures, { counted: of, label }, { until: minute, minutes: windowMinutes });
   const total = measures.means.get(meanId(rule))?.get(minute) ?? 0;
   const windows = (meanHours * 60) / windowMinutes;
-  // count > times × total / windows, without a fraction.
+  // Without division: count > times × total / windows.
   const isOver = count * windows > times * total;
-  const sure = total === 0 ? 0 : Math.ceil((count * windows) / total) - 1;
+  const timesMean = total === 0 ? 0 : Math.ceil((count * windows) / total) - 1;
   const detail = `${count} in ${windowMinutes} min, ${total} in ${meanHours} h`;
-  return { is: count >= countMin && isOver ? "bad" : "good", detail, times: sure };
+  return { is: count >= countMin && isOver ? "bad" : "good", detail, times: timesMean };
 }
 
 export const meanId = ({ of, meanHours }: Of<"spike">) => JSON.stringify([of, meanHours]);
@@ -105,10 +102,10 @@ function gauge(rule: Of<"gauge">, label: string, minute: number, measures: Measu
 function age(rule: Of<"age">, label: string, minute: number, measures: Measures): Verdict {
   const period = rule.periodSeconds[label];
   const { metric, since, by } = rule;
-  const momentOf = (gauge: typeof metric) =>
+  const gaugeValue = (gauge: typeof metric) =>
     gaugesOf(measures, { metric: gauge, by }, minute).find((each) => each.label === label)?.value;
-  const last = momentOf(metric);
-  const from = last ?? momentOf(since);
+  const last = gaugeValue(metric);
+  const from = last ?? gaugeValue(since);
   if (period === undefined || from === undefined) return unknown;
   const seconds = Math.max(0, minute / 1000 - from);
   const isOver = seconds > rule.periods * period;

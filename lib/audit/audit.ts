@@ -3,7 +3,6 @@ import type { Context } from "../context.js";
 import { auditLog } from "../db/schema/security.js";
 import { addressPrefix } from "../ip-address.js";
 
-/** Everything that is audited, named for what was changed and how. */
 export type AuditAction =
   | "user.updated"
   | "user.onboarded"
@@ -46,33 +45,25 @@ export type AuditAction =
   | "breaker.set";
 
 export interface AuditEntry {
-  /** Who changed it. An operator is one who acts on others; on their own things they are a user. */
+  /** `operator`: acts on others; acting on their own data they are a `user`. */
   actor: { kind: "user" | "operator"; id: string } | { kind: "system" };
   action: AuditAction;
-  /**
-   * The account that the changed data is about; else what else was changed, never an address. As SQL, what
-   * the batch itself has made.
-   */
+  /** The account that the change is about, else the changed thing; never an e-mail or IP address. SQL for an ID made in the batch. */
   subjectId: string | SQL<string>;
-  /** An operator's words for why. */
   reason?: string;
 }
 
-/** Who operates and why: spread into the entry that is committed with the change. */
 export interface OperatorAct {
   actor: { kind: "operator"; id: string };
   reason: string;
 }
 
-/**
- * The statement that records a change in the audit log, to be committed in one batch with the change.
- * Ids only: never an address, a name or a token.
- */
+/** Add it to the batch of the change. IDs only: never an address, a name or a token. */
 export function auditRow(ctx: Context, entry: AuditEntry) {
   return ctx.db.insert(auditLog).values(rowOf(ctx, entry));
 }
 
-/** The same within a statement, once if the part `from` returned a row: a change that may not happen. */
+/** The same as part of a statement: inserted once if the CTE `from` returned a row. */
 export function auditIfAny(ctx: Context, entry: AuditEntry, from: SQL): SQL {
   const { actorKind, actorId, action, subjectId, reason, correlationId, ipPrefix } = rowOf(
     ctx,

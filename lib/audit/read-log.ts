@@ -5,10 +5,9 @@ import type { Retirement } from "./retirement.js";
 import { digest, type Seal, utc } from "./seal.js";
 
 export const sealsPerPage = 500;
-/** A row is five minutes old when it may be sealed, and seals are made each hour. */
+/** Rows are sealed 5 minutes after they are written, once an hour. */
 const unsealedAfter = sql`interval '2 hours'`;
 
-/** How far the log goes, and what keeps it from being changed by the role that asks. */
 export async function readLog(ctx: Context) {
   const { rows } = await ctx.db.execute<{ newest: string; may_change: boolean }>(sql`
     select cast(coalesce(max(id), 0) as text) as newest,
@@ -29,7 +28,6 @@ const sealColumns = {
   at: sql<string>`${utc(sql`${auditSeals.at}`)}`,
 };
 
-/** The next page of seals behind a row. */
 export function sealsAfter(ctx: Context, lastId: number): Promise<Seal[]> {
   return ctx.db
     .select(sealColumns)
@@ -39,7 +37,6 @@ export function sealsAfter(ctx: Context, lastId: number): Promise<Seal[]> {
     .limit(sealsPerPage);
 }
 
-/** The last seal of rows up to this one. */
 export async function sealBefore(ctx: Context, id: number): Promise<Seal | undefined> {
   if (id === 0) return undefined;
   const [seal] = await ctx.db
@@ -51,7 +48,6 @@ export async function sealBefore(ctx: Context, id: number): Promise<Seal | undef
   return seal;
 }
 
-/** What was dropped last because of its age, as it is written: nobody has checked it. */
 export async function lastRetirement(ctx: Context): Promise<Retirement | undefined> {
   const [last] = await ctx.db
     .select({
@@ -67,7 +63,6 @@ export async function lastRetirement(ctx: Context): Promise<Retirement | undefin
   return last;
 }
 
-/** What the log holds where each seal says that its rows are. */
 export async function rowsOf(ctx: Context, seals: Seal[]) {
   if (seals.length === 0) return new Map<number, { count: number; rowsDigest: string }>();
   const [firsts, lasts] = [seals.map(({ firstId }) => firstId), seals.map(({ lastId }) => lastId)];
@@ -83,7 +78,7 @@ export async function rowsOf(ctx: Context, seals: Seal[]) {
   );
 }
 
-/** Where rows are that should have been sealed, or are from the future and never will be. */
+/** Rows that should have a seal, and rows with a time in the future, which never get one. */
 export async function unsealedRange(ctx: Context, sealedTo: number) {
   const { rows } = await ctx.db.execute<{ first: string | null; last: string | null }>(sql`
     select cast(min(id) as text) as first, cast(max(id) as text) as last

@@ -4,7 +4,6 @@ import { auditRetirements, auditSeals } from "../db/schema/security.js";
 import type { Env } from "../env.js";
 import { checkSigned, sign, utc } from "./seal.js";
 
-/** The word of somebody with the data key that the rows up to `lastId` went because of their age. */
 export interface Retirement {
   lastId: number;
   ageDays: number;
@@ -13,13 +12,10 @@ export interface Retirement {
   at: string;
 }
 
-/** The database drops no younger rows, whoever asks. */
+/** The database function enforces the same minimum. */
 const ageDaysMin = 30;
 
-/**
- * Drop the rows of seals that are older than the log is kept, a seal at a time, until `endMs` (by
- * `performance.now()`). The seals stay. Running it twice or at once changes nothing more.
- */
+/** Delete rows older than the retention, one seal at a time, until `endMs` (by `performance.now()`). The seals stay. Safe to repeat. */
 export async function retireAudit(ctx: Context, endMs: number) {
   const ageDays = Math.max(ageDaysMin, ctx.env.audit.retentionDays);
   const counts = { seals: 0, rows: 0 };
@@ -35,7 +31,7 @@ const sealsPerRun = 100;
 
 async function dueSeals(ctx: Context, ageDays: number): Promise<number[]> {
   const retired = sql`coalesce((select max(last_id) from ${auditRetirements}), 0)`;
-  // In the database's time zone days may have 23 hours or 25; verification counts by 24. Both have passed.
+  // Days can have 23 or 25 hours in the time zone of the database; verification counts 24. Require both.
   const before = sql`least(now() - make_interval(days => ${ageDays}),
     now() - make_interval(hours => ${24 * ageDays}))`;
   const rows = await ctx.db
@@ -62,8 +58,7 @@ async function retire(ctx: Context, lastId: number, ageDays: number): Promise<nu
   return Number(dropped.rows[0]?.dropped ?? 0);
 }
 
-/** Whether rows up to a seal of this moment may be gone because of this. */
-export function isRightful(env: Env, retirement: Retirement, sealedAt: string): boolean {
+export function isValidRetirement(env: Env, retirement: Retirement, sealedAt: string): boolean {
   const { lastId, ageDays, at } = retirement;
   const ageMs = new Date(at).getTime() - new Date(sealedAt).getTime();
   const isOldEnough = ageDays >= ageDaysMin && ageMs >= ageDays * 86_400_000;

@@ -6,30 +6,28 @@ import { auditLog, auditSeals } from "../db/schema/security.js";
 import type { Env } from "../env.js";
 import { auditSealed } from "../observability/log-lines/audit.js";
 
-/** Rows of the log that were made fast: nobody without the data key can change them unseen. */
+/** Audit rows covered by a seal: without the data key, a change to them is detected. */
 export interface Seal {
   firstId: number;
   lastId: number;
   rows: number;
-  /** SHA-256 of the seal before and of the rows, in hex. */
+  /** SHA-256 in hex, of the previous hash and the rows. */
   hash: string;
   previous: string;
   hmac: string;
   keyId: string;
-  /** ISO 8601 with microseconds, by the clock of the database. */
+  /** ISO 8601 with microseconds, by the clock of Postgres. */
   at: string;
 }
 
-/** What stands for the seal before the first one. */
 export const genesis = "genesis";
-/** So few that a statement hashes them well within its deadline. */
+/** Few enough to be hashed in one statement. */
 export const rowsPerSealMax = 10_000;
 const purpose = "audit-seal";
 
 /**
- * Seal the rows that are older than five minutes by the clock of the database, until `endMs` (by
- * `performance.now()`). No transaction lives so long, so none can still add a row among them. Of rivals
- * one seals. Each seal is also a SECURITY line, which stands where the database's owner cannot reach.
+ * Seal rows older than 5 minutes: no transaction is that old, so no row can still be added between them. Runs until
+ * `endMs` (by `performance.now()`). Each seal is also logged, out of reach of the owner of the database.
  */
 export async function sealAudit(ctx: Context, endMs: number) {
   const counts = { seals: 0, rows: 0 };
@@ -74,7 +72,6 @@ async function sealNext(ctx: Context): Promise<Seal | undefined> {
     values (${firstId}, ${lastId}, ${rows}, ${hash}, ${previous}, ${signed.hmac}, ${signed.keyId},
       cast(${at} as timestamptz))
     on conflict do nothing`);
-  // A rival was first.
   if (rowCount === 0) return undefined;
   auditSealed(ctx.correlationId, { lastId, count: rows, hash });
   return { firstId, lastId, rows, hash, previous, ...signed, at };
@@ -89,10 +86,7 @@ type Unsealed = {
   at: string;
 };
 
-/**
- * SHA-256 of rows of the log, as an expression over `from`: each row is a JSON array, in which nothing can
- * pass for something else.
- */
+/** SQL: SHA-256 of rows as JSON arrays, so that the encoding is unambiguous. */
 export function digest(from: SQL): SQL {
   const row = sql`cast(jsonb_build_array(${from}.id, extract(epoch from ${from}.at), ${from}.actor_kind,
     ${from}.actor_id, ${from}.action, ${from}.subject_id, ${from}.reason, ${from}.correlation_id,
@@ -100,15 +94,12 @@ export function digest(from: SQL): SQL {
   return sql`encode(sha256(convert_to(string_agg(${row}, chr(10) order by ${from}.id), 'UTF8')), 'hex')`;
 }
 
-/** A moment as text that loses nothing of it. */
 export const utc = (moment: SQL): SQL =>
   sql`to_char(${moment} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`;
 
-/** The hash of a seal, from that of the seal before and of the rows. */
 export const chained = (previous: string, rowsDigest: string): string =>
   createHash("sha256").update(`${previous}\n${rowsDigest}`).digest("hex");
 
-/** What the HMAC of a seal is made over. */
 export function sealText(seal: Omit<Seal, "hmac" | "keyId">): string {
   const { firstId, lastId, rows, hash, previous, at } = seal;
   return JSON.stringify(["audit-seal-v1", firstId, lastId, rows, hash, previous, at]);
@@ -116,11 +107,11 @@ export function sealText(seal: Omit<Seal, "hmac" | "keyId">): string {
 
 export function sign(env: Env, text: string): { hmac: string; keyId: string } {
   const [current] = dataKeys(env, purpose);
-  if (!current) throw new Error("There is no data key.");
+  if (!current) throw new Error("No data key is set.");
   return { hmac: hmacOf(current.key, text).toString("base64url"), keyId: current.id };
 }
 
-/** Whether an HMAC fits; `unknown_key` where the key it names is not among the data keys. */
+/** `unknown_key`: the data key was removed. */
 export function checkSigned(
   env: Env,
   text: string,

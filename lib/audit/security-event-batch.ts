@@ -8,20 +8,16 @@ type Row = typeof securityEvents.$inferInsert & {
   data: Record<string, string | number>;
 };
 
-/** The events that are written by one statement. */
 interface Batch {
   rows: Row[];
-  /** How often an event came to a route, and the row that counts it beyond the tenth time. */
+  /** Per event and route: the count, and from the 11th on the row that counts the rest. */
   kinds: Map<string, { seen: number; rest?: Row }>;
-  /** Events for which there was no room. */
   dropped: number;
   written?: Promise<void>;
 }
 
 interface Batches {
-  /** The one that takes events. */
   open: Batch;
-  /** The one before it. */
   writing: Promise<void>;
 }
 
@@ -33,11 +29,9 @@ const slot = Symbol.for("linguamate.securityEvents");
 const shared = globalThis as { [slot]?: Batches };
 
 /**
- * Write an event's row after the reply, together with those of other requests of this process. Every
- * request whose event is in a batch waits for it after its reply, so that none is left to a process that
- * is frozen. Events that happen while one batch is written gather in the next: a flood is two statements
- * under way at most, and a bounded number of rows. When Postgres is away the batch is lost; the log
- * lines stay.
+ * Write the row after the reply, batched with those of other requests. Every request waits for its batch after its
+ * reply, because the process may be frozen. Rows and statements stay bounded during a flood. Without Postgres the
+ * batch is lost; the log lines remain.
  */
 export function recordLater(ctx: Context, row: Row): void {
   shared[slot] ??= { open: emptyBatch(), writing: Promise.resolve() };
@@ -54,7 +48,7 @@ function add(batch: Batch, row: Row): void {
   const name = `${row.event} ${row.route}`;
   const kind = batch.kinds.get(name) ?? { seen: 0 };
   if (kind.rest) {
-    join(kind.rest, row);
+    mergeInto(kind.rest, row);
     return;
   }
   if (batch.rows.length === rowsMax) {
@@ -67,8 +61,8 @@ function add(batch: Batch, row: Row): void {
   batch.kinds.set(name, kind);
 }
 
-/** One row for many events tells what all of them have in common. */
-function join(rest: Row, { ip, userId, data }: Row): void {
+/** Values that differ become null or are removed. */
+function mergeInto(rest: Row, { ip, userId, data }: Row): void {
   rest.count++;
   if (rest.ip !== ip) rest.ip = null;
   if (rest.userId !== userId) rest.userId = null;
@@ -83,7 +77,7 @@ async function write(ctx: Context, batches: Batches, batch: Batch): Promise<void
   await batches.writing;
 }
 
-/** Never rejects: nothing would be repeated, and each waiting request would tell of it. */
+/** Never rejects: a retry is not useful, and each waiting request would log the error. */
 async function insert(ctx: Context, { rows, dropped }: Batch): Promise<void> {
   try {
     await ctx.db.insert(securityEvents).values(rows);

@@ -2,7 +2,6 @@ import type { Context } from "../context.js";
 import { log } from "../observability/logger.js";
 import { recordLater } from "./security-event-batch.js";
 
-/** What security-minded people want to know of, in the log at level SECURITY and in a table. */
 export type SecurityEvent =
   | "login_failed"
   | "login_bruteforce"
@@ -35,16 +34,13 @@ export type SecurityEvent =
   | "admin_action";
 
 export interface SecurityDetails {
-  /** The account that it is about: of itself the one whose valid token was shown. */
+  /** The account it is about; default: the account of the valid access token. */
   userId?: string | undefined;
-  /** Only what may be logged: ids, codes, counts. */
+  /** IDs, codes and counts only. */
   data?: Record<string, string | number>;
 }
 
-/**
- * Tell of a security event: a line at once, with the whole address; a row after the reply, of which
- * there may be fewer than events (`security-event-batch.ts`). The request neither waits nor fails.
- */
+/** Logs at once, with the full IP address, and inserts a row after the reply. A flood is merged into fewer rows. */
 export function securityEvent(
   ctx: Context,
   event: SecurityEvent,

@@ -9,13 +9,12 @@ import {
   sealsPerPage,
   unsealedRange,
 } from "./read-log.js";
-import { isRightful, type Retirement } from "./retirement.js";
+import { isValidRetirement, type Retirement } from "./retirement.js";
 import { chained, checkSigned, genesis, rowsPerSealMax, type Seal, sealText } from "./seal.js";
 
 /**
- * What is wrong. `altered`: rows or a seal say something else than was sealed, or there are more of them.
- * `deleted`: some are missing. `truncated`: all are missing up to the end. `unsealed`: rows that should
- * have been sealed were not. `unknown_key`: the seal's data key is not set, so nobody can tell.
+ * `altered`: rows or seal differ, or there are more rows. `deleted`: rows are missing. `truncated`: all rows to the end
+ * are missing. `unsealed`: rows without a seal. `unknown_key`: the seal's data key is not set.
  */
 export const Finding = z.strictObject({
   kind: z.enum(["altered", "deleted", "truncated", "unsealed", "unknown_key"]),
@@ -27,39 +26,34 @@ export type Finding = z.infer<typeof Finding>;
 
 export const AuditVerification = z.strictObject({
   isIntact: z.boolean(),
-  /** At most a hundred of them. */
   findings: z.array(Finding),
   seals: z.int(),
   rows: z.int(),
-  /** The id up to which everything was compared; the next run may begin there. */
+  /** Verified up to this ID; the next run can start here. */
   verifiedTo: z.int(),
-  /** False when the time was over before the end was reached. */
+  /** False when the time limit was reached first. */
   isComplete: z.boolean(),
-  /** The rows up to this one were dropped because of their age. */
+  /** Rows up to this ID were deleted because of their age. */
   retiredTo: z.int(),
-  /** Whether the role that asked may only add rows, or is merely kept by triggers from more. */
+  /** What prevents changes by our database role: missing privileges, or only triggers. */
   protectedBy: z.enum(["grants", "triggers"]),
 });
 export type AuditVerification = z.infer<typeof AuditVerification>;
 
-/** The last seal that somebody saw elsewhere: in the SECURITY lines. */
+/** A seal from the log lines: the only way to detect truncation together with the seals. */
 export interface Anchor {
   lastId: number;
   hash: string;
 }
 
 interface Options {
-  /** Begin after the seal of this row. */
   from?: number;
   anchor?: Anchor | undefined;
 }
 
 const findingsMax = 100;
 
-/**
- * Compare the log with its seals, until `endMs` (by `performance.now()`). It reads only. What was cut off
- * together with its seals, an anchor alone can tell.
- */
+/** Verify the log against its seals until `endMs` (by `performance.now()`). Reads only. */
 export async function verifyAudit(
   ctx: Context,
   endMs: number,
@@ -72,11 +66,11 @@ export async function verifyAudit(
     lastRetirement(ctx),
     sealBefore(ctx, from),
   ]);
-  let retiredTo = await rightfullyRetiredTo(ctx, retirement);
+  let retiredTo = await validRetiredTo(ctx, retirement);
   let previous = before;
   let isComplete = false;
   const missing: Finding[] = [];
-  let isAnyThere = false;
+  let hasRows = false;
   while (!isComplete && performance.now() < endMs) {
     const page = await sealsAfter(ctx, previous?.lastId ?? 0);
     isComplete = page.length < sealsPerPage;
@@ -95,18 +89,18 @@ export async function verifyAudit(
       for (const seal of live) {
         const { count, rowsDigest } = found.get(seal.lastId) ?? { count: 0, rowsDigest: "" };
         sum.rows += count;
-        isAnyThere ||= count > 0;
+        hasRows ||= count > 0;
         const finding = checkRows(seal, count, rowsDigest, newestId);
         if (finding && finding.kind !== "altered") missing.push(finding);
         else if (finding) findings.push(finding);
       }
     }
   }
-  // What is missing may have been retired while it was being compared.
-  if (missing.length > 0) retiredTo = await rightfullyRetiredTo(ctx, await lastRetirement(ctx));
+  // Rows can be retired during the verification.
+  if (missing.length > 0) retiredTo = await validRetiredTo(ctx, await lastRetirement(ctx));
   const lost = missing.filter(({ lastId }) => lastId > retiredTo);
-  // Rows that came after do not hide that the whole of the sealed log is gone.
-  findings.push(...(isAnyThere ? lost : lost.map(truncated)));
+  // If all sealed rows are gone, it is a truncation, even if newer rows exist.
+  findings.push(...(hasRows ? lost : lost.map(truncated)));
   if (isComplete) {
     const unsealed = await unsealedRange(ctx, previous?.lastId ?? 0);
     if (unsealed) findings.push({ kind: "unsealed", what: "rows", ...unsealed });
@@ -123,19 +117,15 @@ export async function verifyAudit(
   };
 }
 
-/** A retirement that somebody made up, or of a seal that was not old, excuses nothing. */
-async function rightfullyRetiredTo(
-  ctx: Context,
-  retirement: Retirement | undefined,
-): Promise<number> {
+/** A forged retirement, or one of a young seal, is ignored. */
+async function validRetiredTo(ctx: Context, retirement: Retirement | undefined): Promise<number> {
   if (!retirement) return 0;
   const seal = await sealBefore(ctx, retirement.lastId);
   if (seal?.lastId !== retirement.lastId) return 0;
   const isGenuine = checkSigned(ctx.env, sealText(seal), seal) === "fits";
-  return isGenuine && isRightful(ctx.env, retirement, seal.at) ? retirement.lastId : 0;
+  return isGenuine && isValidRetirement(ctx.env, retirement, seal.at) ? retirement.lastId : 0;
 }
 
-/** Consecutive seals, of so many rows together that a statement hashes them well within its deadline. */
 function groupsOf(seals: Seal[]): Seal[][] {
   const groups: Seal[][] = [];
   let rows = Number.POSITIVE_INFINITY;
@@ -186,7 +176,6 @@ async function checkAnchor(ctx: Context, { lastId, hash }: Anchor): Promise<Find
   return [{ kind, what: "seal", firstId: lastId, lastId }];
 }
 
-/** Neighbours of one kind as one. */
 function merged(findings: Finding[]): Finding[] {
   const all: Finding[] = [];
   for (const finding of findings) {

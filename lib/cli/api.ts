@@ -8,11 +8,11 @@ import { visible } from "./text.js";
 export interface Api {
   url: URL;
   get(path: string, query?: Record<string, string | undefined>): Promise<unknown>;
-  /** Read what is asked for in a body: an address has no place in a URL. */
+  /** A read with a body, for values that must not be in a URL. */
   look(path: string, body: object): Promise<unknown>;
-  /** Ask for a change; --reason and --dry-run go along. */
+  /** A change; --reason and --dry-run are added. */
   change(method: "POST" | "PUT" | "DELETE", path: string, body?: object): Promise<Result>;
-  /** Any call, without a word about its status. */
+  /** Does not throw on an error status. */
   send(method: string, path: string, body?: unknown): Promise<{ status: number; body: unknown }>;
 }
 
@@ -23,16 +23,15 @@ interface Options {
   dryRun: boolean;
 }
 
-/** What to do about a refusal. */
 const advice: Record<string, string> = {
   token_missing: "Sign in with `npm run ops -- login`, or set OPS_TOKEN.",
-  token_expired: "Sign in again: `npm run ops -- login`.",
-  session_revoked: "Sign in again: `npm run ops -- login`.",
-  session_expired: "Sign in again: `npm run ops -- login`.",
-  reauth_required: "Show your second factor again: `npm run ops -- confirm`.",
+  token_expired: "Your session has ended. Sign in again: `npm run ops -- login`.",
+  session_revoked: "Your session has ended. Sign in again: `npm run ops -- login`.",
+  session_expired: "Your session has ended. Sign in again: `npm run ops -- login`.",
+  reauth_required: "Enter your second factor again: `npm run ops -- confirm`.",
 };
 
-/** Of an older release there is no `inForce`. */
+/** An older release does not send `inForce`. */
 const Changed = z.object({
   done: z.string(),
   undo: z.string().nullable(),
@@ -40,9 +39,8 @@ const Changed = z.object({
 });
 
 const pending =
-  "Redis has not taken it. It is written again each second; run the command again to see whether it is in force.";
+  "The change is stored in Postgres, but Redis did not accept it. The server retries every second. Run the command again to check.";
 
-/** The operators' API of one deployment, over HTTP. */
 export function openApi({ url, credentials, reason, dryRun }: Options): Api {
   async function send(method: string, path: string, body?: unknown): Promise<HttpAnswer> {
     const token = await credentials.token();
@@ -78,9 +76,9 @@ export function openApi({ url, credentials, reason, dryRun }: Options): Api {
     async change(method, path, body = {}) {
       const answer = await ask(method, path, { ...body, reason, dryRun });
       const { done, undo, inForce } = Changed.parse(answer);
-      const what = dryRun ? `Would: ${done}` : done;
+      const what = dryRun ? `Dry run, nothing changed. Would do: ${done}` : done;
       const lines = [
-        ...(inForce ? [what] : [`Recorded, not yet in force: ${what}`, pending]),
+        ...(inForce ? [what] : [`Recorded, not active yet: ${what}`, pending]),
         ...(undo ? [`Undo: ${undo}`] : []),
       ];
       return { body: answer, text: lines.map(visible).join("\n"), isProblem: !inForce };

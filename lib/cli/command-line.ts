@@ -2,7 +2,7 @@ import type { Command } from "./command.js";
 import { commands } from "./commands.js";
 import { groupUsage, usage } from "./help.js";
 
-/** The command with the longest name that the line begins with; none where the word after a group's names nothing. */
+/** The command with the longest matching name; undefined when the word after a group name is unknown. */
 export function commandOf(args: string[]): Command | undefined {
   const [found] = commands
     .filter(({ name }) => name.split(" ").every((word, at) => args[at] === word))
@@ -14,7 +14,7 @@ export function commandOf(args: string[]): Command | undefined {
   return isMistyped ? undefined : found;
 }
 
-/** What to type, where no command was: of everything, or of the group that was begun. */
+/** The help for arguments that name no command. */
 export function help(args: string[]): { isAsked: boolean; text: string } {
   const words = args.filter((arg) => arg !== "--help" && arg !== "help");
   const isAsked = words.length < args.length;
@@ -25,12 +25,11 @@ export function help(args: string[]): { isAsked: boolean; text: string } {
     return { isAsked, text: isAsked ? usage() : `Which command?\n\n${usage()}` };
   }
   const group = groupUsage(first);
-  if (group === null)
-    return { isAsked: false, text: `There is no command ${first}.\n\n${usage()}` };
+  if (group === null) return { isAsked: false, text: `Unknown command: ${first}\n\n${usage()}` };
   if (isAsked) return { isAsked, text: group };
   const unknown = typed.findIndex((_, at) => !isBegun(typed.slice(0, at + 1)));
   const complaint =
-    unknown < 0 ? "Which one?" : `There is no command ${typed.slice(0, unknown + 1).join(" ")}.`;
+    unknown < 0 ? "Which command?" : `Unknown command: ${typed.slice(0, unknown + 1).join(" ")}`;
   return { isAsked, text: `${complaint}\n\n${group}` };
 }
 

@@ -19,7 +19,7 @@ import { state } from "./commands/state.js";
 import { telemetry } from "./commands/telemetry.js";
 import { user } from "./commands/user.js";
 
-/** Every command, in the order in which the help shows them. */
+/** In the order of the help. */
 export const commands: readonly Command[] = [
   ...state,
   health,

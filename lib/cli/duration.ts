@@ -2,9 +2,10 @@ import { UsageError } from "./failures.js";
 
 const seconds: Record<string, number> = { s: 1, m: 60, h: 3600, d: 86_400 };
 
-/** The seconds of what people type: `30m`, `12h`, `90d`, and of what an undo says in seconds. */
+/** Parses `30m`, `12h`, `90d`; seconds (`90s`) occur in undo commands. */
 export function secondsOf(typed: string): number {
   const [, count, unit = ""] = /^(\d{1,8})([smhd])$/.exec(typed) ?? [];
-  if (count === undefined) throw new UsageError(`Not a duration: ${typed} (30m, 12h, 90d)`);
+  if (count === undefined)
+    throw new UsageError(`Invalid duration: ${typed}. Examples: 30m, 12h, 90d`);
   return Number(count) * (seconds[unit] ?? 0);
 }

@@ -1,17 +1,16 @@
-/** The server refused: who asks may not, or has not shown enough. */
+/** 401 or 403. */
 export class RefusedError extends Error {
   override readonly name = "RefusedError";
 }
 
-/** The server did not do it, or did not answer. */
+/** Any other error status, or no answer. */
 export class FailedError extends Error {
   override readonly name = "FailedError";
 }
 
-/** The server has nothing under what was named. */
 export class NotFoundError extends FailedError {}
 
-/** Wrong usage: the message is for the person who typed it. */
+/** Wrong usage; exit status 2. */
 export class UsageError extends Error {
   override readonly name = "UsageError";
 }

@@ -1,7 +1,7 @@
 import type { Command } from "./command.js";
 import { commands } from "./commands.js";
 
-/** Every group of commands in a line: what to type first when it is dark. */
+/** One line per group of commands. */
 export function usage(): string {
   const lines = groups().map(([name, members]) => {
     const [only] = members;
@@ -15,34 +15,34 @@ export function usage(): string {
 
 ${lines.join("\n")}
 
-  npm run ops -- GROUP --help    what a group can do
-  npm run ops -- COMMAND --help  how a command is typed
+  npm run ops -- GROUP --help    list the commands of a group
+  npm run ops -- COMMAND --help  how to use a command
 
-  --url       the deployment to ask (default: $OPS_URL, else http://localhost:$PORT)
-  --json      print the answer as it came
-  --reason    why: every change takes it, and keeps it
-  --dry-run   what a change would do, without doing it
+  --url       the deployment to call (default: $OPS_URL, else http://localhost:$PORT)
+  --json      print the response as JSON
+  --reason    why you make the change; required for changes and stored in the audit log
+  --dry-run   show what a change would do, without doing it
 
 Sign in with \`login\`, or set OPS_TOKEN to a token of \`operator token create\` or, in an emergency, to the
-break-glass token. Piped, \`login\` reads the e-mail, the password and the code from stdin, a line each.
+break-glass token. Without a terminal, \`login\` reads the e-mail, the password and the code from stdin, one per line.
 
-exit status: 0 all is well, 1 a problem was found, 2 wrong usage, 3 refused`;
+exit status: 0 success, 1 a problem was found, 2 wrong usage, 3 permission denied`;
 }
 
-/** How a command is typed, and of one whose name begins others also what those are. */
+/** For a command that is also a group: the help of both. */
 export function helpOf(command: Command): string {
   const isGroup = commands.some(({ name }) => name.startsWith(`${command.name} `));
   return (isGroup ? groupUsage(command.name) : null) ?? usageOf(command);
 }
 
-/** The commands that begin with a word; null when none does. */
+/** Null when there is no such group. */
 export function groupUsage(word: string): string | null {
   const members = commands.filter(({ name }) => name.split(" ")[0] === word);
   if (members.length === 0) return null;
   const width = Math.max(...members.map((member) => lineOf(member).length));
   const lines = members.map((member) => `  ${lineOf(member).padEnd(width)}  ${member.summary}`);
   const changing = members.some(({ changes }) => changes)
-    ? "\n\nChanges take --reason TEXT and --dry-run."
+    ? "\n\nCommands that change something take --reason TEXT and --dry-run."
     : "";
   const bare = members.find(({ name }) => name === word);
   const heading = bare ? usageOf(bare) : `usage: npm run ops -- ${word} …`;
@@ -63,7 +63,7 @@ export function lineOf({ name, args }: Command): string {
   return [name, ...args].join(" ");
 }
 
-/** By their first words, in the order in which they are listed. */
+/** By first word, in listing order. */
 function groups(): [string, Command[]][] {
   const byWord = new Map<string, Command[]>();
   for (const command of commands) {

@@ -5,7 +5,7 @@ import { visible } from "./text.js";
 export interface HttpAnswer {
   status: number;
   body: unknown;
-  /** Of a problem body. */
+  /** The code of a problem+json body. */
   code: string | undefined;
 }
 
@@ -17,7 +17,7 @@ interface HttpCall {
 }
 
 const timeoutMs = 15_000;
-
+/** Throws `FailedError` when the deployment does not answer or redirects. */
 /** One call of the deployment. Throws `FailedError` when it does not answer, or points elsewhere. */
 export async function exchange(url: URL, call: HttpCall): Promise<HttpAnswer> {
   const { status, location, text } = await send(url, call).catch(() => {
@@ -26,7 +26,7 @@ export async function exchange(url: URL, call: HttpCall): Promise<HttpAnswer> {
   if (location !== null && status >= 300 && status < 400) {
     const other = URL.canParse(location, url.href) ? new URL(location, url).origin : location;
     throw new FailedError(
-      `${url.origin} answers with a redirect to ${other}. If that is the deployment, name it in --url.`,
+      `${url.origin} redirects to ${other}. If that is the deployment, set it with --url.`,
     );
   }
   const body = parsed(text);
@@ -37,7 +37,7 @@ export async function exchange(url: URL, call: HttpCall): Promise<HttpAnswer> {
 async function send(url: URL, { method, path, body, headers }: HttpCall) {
   const response = await fetch(new URL(path, url), {
     method,
-    // A password, a code or a token is sent to the address that was named and to no other.
+    // Credentials must not follow a redirect to another host.
     redirect: "manual",
     headers: {
       "x-correlation-id": randomUUID(),
@@ -51,15 +51,15 @@ async function send(url: URL, { method, path, body, headers }: HttpCall) {
   return { status: response.status, location, text: await response.text() };
 }
 
-/** A refusal in a line: what was said, which field was meant, and by what to find it in the logs. */
+/** Status, code, message, invalid fields and correlation ID, on one line. */
 export function problemText({ status, body, code }: HttpAnswer): string {
   const { detail, title, correlationId, errors } = (body ?? {}) as Record<string, unknown>;
   const fields = Array.isArray(errors)
     ? errors.map((field) => `${field.pointer || "the body"}: ${field.message}`).join("; ")
     : "";
-  const said = `${status} ${code ?? ""}: ${detail ?? title ?? "no reason given"}`;
-  const found = correlationId ? ` Correlation ID ${correlationId}.` : "";
-  return visible(`${said}${fields && ` (${fields})`}${found}`);
+  const summary = `${status} ${code ?? ""}: ${detail ?? title ?? "no reason given"}`;
+  const correlation = correlationId ? ` Correlation ID ${correlationId}.` : "";
+  return visible(`${summary}${fields && ` (${fields})`}${correlation}`);
 }
 
 function parsed(text: string): unknown {

@@ -2,23 +2,20 @@ import { type Call, type Command, textOf } from "./command.js";
 import { FailedError, NotFoundError, UsageError } from "./failures.js";
 import { visible } from "./text.js";
 
-/**
- * What to tell of a failure: where the server knows nothing of what the command names, that, and which
- * names there are. Every other failure is as it was.
- */
-export function notThere(
+/** For a not_found error: an error that names the missing thing and the valid values. Other errors are returned as they are. */
+export function explainNotFound(
   { names }: Command,
   { args: [first], options }: Pick<Call, "args" | "options">,
   error: unknown,
 ): unknown {
   const typed = first ?? textOf(options.user);
   if (!(error instanceof NotFoundError) || !names || typed === undefined) return error;
-  const said = `There is no ${names.what} ${visible(typed)}`;
+  const message = `There is no ${names.what} ${visible(typed)}`;
   if ("shownBy" in names) {
     return new FailedError(
-      `${said}: \`${names.shownBy}\` shows those there are.\n${error.message}`,
+      `${message}. List them with \`npm run ops -- ${names.shownBy}\`.\n${error.message}`,
     );
   }
   if (names.oneOf.includes(typed)) return error;
-  return new UsageError(`${said}: name ${names.oneOf.join(" or ")}.`);
+  return new UsageError(`${message}. Use ${names.oneOf.join(" or ")}.`);
 }

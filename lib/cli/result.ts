@@ -1,7 +1,7 @@
-/** What a command tells: `body` with --json, else `text`. */
+/** Printed: `body` with --json, else `text`. */
 export interface Result {
   body: unknown;
   text: string;
-  /** True when a problem was found: the exit status is then 1. */
+  /** True sets exit status 1. */
   isProblem?: boolean;
 }

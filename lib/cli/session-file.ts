@@ -7,17 +7,17 @@ const StoredSession = z.strictObject({
   deviceId: z.string(),
   accessToken: z.string(),
   refreshToken: z.string(),
-  /** By this machine's clock, in ms. */
+  /** In ms, by this machine's clock. */
   expiresAt: z.number(),
-  /** Of a refresh whose reply has not come yet: it is repeated with the same one. */
+  /** Set during a refresh; a refresh without a reply is repeated with the same ID. */
   rotationId: z.string().optional(),
 });
 export type StoredSession = z.infer<typeof StoredSession>;
 
-/** Where the session on one deployment is kept: one file for each, for its owner alone. */
+/** The stored session, one file per deployment. */
 export interface SessionFile {
   path: string;
-  /** Null when there is none, or what is there is not ours. */
+  /** Null when the file is missing or invalid. */
   read(): StoredSession | null;
   write(session: StoredSession): void;
   remove(): void;
@@ -36,7 +36,7 @@ export function sessionFile(directory: string, url: URL): SessionFile {
     },
     write(session) {
       mkdirSync(directory, { recursive: true, mode: 0o700 });
-      // Whole or not at all: another command may be reading it.
+      // Written to a temporary file and renamed: another command may be reading it.
       const next = `${path}.${process.pid}`;
       writeFileSync(next, JSON.stringify(session), { mode: 0o600 });
       chmodSync(next, 0o600);

@@ -6,26 +6,24 @@ import { exchange, type HttpAnswer, problemText } from "./http.js";
 import type { SessionFile, StoredSession } from "./session-file.js";
 import type { Terminal } from "./terminal.js";
 
-/** What a command shows of who runs it. */
 export interface Credentials {
-  /** The bearer, renewed where it is about to expire; undefined when there is none. */
+  /** The bearer token, refreshed before it expires; undefined without a session. */
   token(): Promise<string | undefined>;
-  /** The server wants the second factor to be shown again: true when it was. */
+  /** Ask for the second factor again; false without a terminal. */
   confirm(): Promise<boolean>;
 }
 
-/** The session of a person on one deployment. */
 export interface SignIn extends Credentials {
   logIn(): Promise<void>;
-  /** False when nobody was signed in. */
+  /** False when there was no session. */
   logOut(): Promise<boolean>;
-  /** Show the second factor again, whoever asks. */
+  /** Ask for the second factor again, also without a terminal. */
   showFactor(): Promise<void>;
 }
 
 const renewBeforeMs = 30_000;
 
-/** No kill switch reaches these: who switched a group off can switch it on again. */
+/** Kill switches do not affect these routes, so operators can always sign in. */
 const signIns = "/api/ops/sign-ins";
 const refreshes = "/api/ops/sign-ins/refreshes";
 const confirmations = "/api/ops/sign-ins/confirmations";
@@ -37,12 +35,12 @@ const Pair = z.object({
   expiresIn: z.number(),
 });
 
-/** A token from the environment goes as it is. */
+/** For OPS_TOKEN. */
 export function fixedCredentials(token: string): Credentials {
   return { token: async () => token, confirm: async () => false };
 }
 
-/** The session that is kept in `file`, begun and renewed over HTTP. */
+/** The session stored in `file`. */
 export function openSignIn(url: URL, file: SessionFile, terminal: Terminal): SignIn {
   const post = (path: string, body: unknown, headers: Record<string, string> = {}) =>
     exchange(url, { method: "POST", path, body, headers });
@@ -55,7 +53,7 @@ export function openSignIn(url: URL, file: SessionFile, terminal: Terminal): Sig
 
   async function renew(stored: StoredSession): Promise<string | undefined> {
     const rotationId = stored.rotationId ?? randomUUID();
-    // Before the call: when its reply is lost, the repetition must name the same rotation.
+    // Stored before the call: if the reply is lost, the retry must use the same rotation ID.
     file.write({ ...stored, rotationId });
     const headers = { "rotation-id": rotationId, "device-id": stored.deviceId };
     const answer = await post(refreshes, { refreshToken: stored.refreshToken }, headers);
@@ -66,12 +64,12 @@ export function openSignIn(url: URL, file: SessionFile, terminal: Terminal): Sig
     return keep(stored.deviceId, pairOf(answer)).accessToken;
   }
 
-  /** An old token of the account passes the delay that strangers' guesses have caused. */
+  /** A token of the account, even an expired one, bypasses the login delay caused by others' failed attempts. */
   async function postCredentials(credentials: object, known: StoredSession | null) {
     if (!known) return post(signIns, credentials);
     const authorization = `Bearer ${known.accessToken}`;
     const answer = await post(signIns, credentials, { authorization });
-    // Signed by a secret that has been replaced since.
+    // The JWT secret was rotated.
     return answer.code === "token_invalid" ? post(signIns, credentials) : answer;
   }
 
@@ -91,11 +89,11 @@ export function openSignIn(url: URL, file: SessionFile, terminal: Terminal): Sig
     const accessToken = await token();
     const stored = file.read();
     if (!accessToken || !stored)
-      throw new RefusedError("Nobody is signed in: npm run ops -- login");
-    const otp = await terminal.ask("Code of the second factor", { hidden: true });
+      throw new RefusedError("Not signed in. Sign in with `npm run ops -- login`.");
+    const otp = await terminal.ask("Second factor code", { hidden: true });
     const authorization = `Bearer ${accessToken}`;
     const answer = await post(confirmations, { otp }, { authorization });
-    requireGood(answer);
+    requireSuccess(answer);
     const fresh = z.object({ accessToken: z.string(), expiresIn: z.number() }).parse(answer.body);
     const expiresAt = Date.now() + fresh.expiresIn * 1000;
     file.write({ ...stored, accessToken: fresh.accessToken, expiresAt });
@@ -117,16 +115,16 @@ export function openSignIn(url: URL, file: SessionFile, terminal: Terminal): Sig
       const credentials = { email, password, device: { id: deviceId, name: "ops command line" } };
       let answer = await postCredentials(credentials, known);
       if (answer.code === "otp_required") {
-        const otp = await terminal.ask("Code of the second factor", { hidden: true });
+        const otp = await terminal.ask("Second factor code", { hidden: true });
         answer = await postCredentials({ ...credentials, otp }, known);
       }
-      if (answer.code === "invalid_credentials") throw new RefusedError(notLetIn(answer));
+      if (answer.code === "invalid_credentials") throw new RefusedError(refusalText(answer));
       const pair = pairOf(answer);
       const { amr } = decodeJwt(pair.accessToken);
       if (!Array.isArray(amr) || !amr.includes("otp")) {
         await end(pair.accessToken);
         throw new RefusedError(
-          "Operators need a second factor. Set it up in the app, then sign in here.",
+          "Operators must use a second factor. Set it up in the app, then sign in again.",
         );
       }
       keep(deviceId, pair);
@@ -142,17 +140,17 @@ export function openSignIn(url: URL, file: SessionFile, terminal: Terminal): Sig
   };
 }
 
-/** The server does not say which of the two it is. */
-function notLetIn(answer: HttpAnswer): string {
-  return `${problemText(answer)}\nOr the account does not operate: an admin grants it (operator grant).`;
+/** The server answers both cases alike. */
+function refusalText(answer: HttpAnswer): string {
+  return `${problemText(answer)}\nIf the credentials are correct, the account is not an operator. An admin can grant it: npm run ops -- operator grant USER`;
 }
 
 function pairOf(answer: HttpAnswer): z.infer<typeof Pair> {
-  requireGood(answer);
+  requireSuccess(answer);
   return Pair.parse(answer.body);
 }
 
-function requireGood(answer: HttpAnswer): void {
+function requireSuccess(answer: HttpAnswer): void {
   if (answer.status < 300) return;
   const isRefused = answer.status === 401 || answer.status === 403;
   throw isRefused ? new RefusedError(problemText(answer)) : new FailedError(problemText(answer));

@@ -3,37 +3,36 @@ import { createInterface } from "node:readline";
 import { Writable } from "node:stream";
 import { UsageError } from "./failures.js";
 
-/** Whoever sits before the command line, or what is piped into it. */
 export interface Terminal {
-  /** True when somebody can be asked. */
+  /** False when stdin is piped. */
   isInteractive: boolean;
-  /** Ask for a line; what is typed to `hidden` is not shown. Piped, the next line is the answer. */
+  /** Prompt for a line; `hidden` turns echo off. Without a terminal, reads the next line of stdin. */
   ask(question: string, options?: { hidden?: boolean }): Promise<string>;
 }
 
-/** Questions go to stderr, so that stdout holds the answer of the command alone. */
+/** Prompts go to stderr, so that stdout has only the command's output. */
 export function openTerminal(): Terminal {
   let lines: AsyncIterator<string> | undefined;
   return {
     isInteractive: process.stdin.isTTY === true,
     async ask(question, { hidden = false } = {}) {
-      if (process.stdin.isTTY) return typed(question, hidden);
+      if (process.stdin.isTTY) return readLine(question, hidden);
       lines ??= createInterface({ input: process.stdin })[Symbol.asyncIterator]();
       const { value, done } = await lines.next();
-      if (done || value === "") throw new UsageError(`stdin ended before this: ${question}`);
+      if (done || value === "") throw new UsageError(`stdin ended before: ${question}`);
       return value;
     },
   };
 }
 
-function typed(question: string, hidden: boolean): Promise<string> {
+function readLine(question: string, hidden: boolean): Promise<string> {
   const output = new Writable({
     write(chunk, _encoding, done) {
       if (!hidden) process.stderr.write(chunk);
       done();
     },
   });
-  // First of all, for it turns the terminal's own echo off.
+  // Created first: it turns off the terminal's own echo.
   const reader = createInterface({ input: process.stdin, output, terminal: true });
   process.stderr.write(`${question}: `);
   return new Promise((resolve, reject) => {
@@ -44,7 +43,7 @@ function typed(question: string, hidden: boolean): Promise<string> {
     });
     reader.once("SIGINT", () => {
       reader.close();
-      reject(new UsageError("Given up."));
+      reject(new UsageError("Cancelled."));
     });
   });
 }

@@ -1,9 +1,6 @@
 const columnsMax = 100;
 
-/**
- * Rows under their headings, each column as wide as its widest cell; a line of words where there are none.
- * What is too wide for a column, such as ids, goes `below` its row.
- */
+/** Rows as aligned columns, or `none`. The columns of `below` are printed under their row. */
 export function table(
   rows: Record<string, unknown>[],
   none = "None.",
@@ -25,7 +22,7 @@ export function table(
     .join("\n");
 }
 
-/** Each with its name, as many to a line as fit; what is unknown is left out. */
+/** `name value` pairs, several per line; missing values are left out. */
 function linesBelow(row: Record<string, unknown>, names: readonly string[]): string[] {
   const lines: string[] = [];
   for (const name of names) {
@@ -40,31 +37,30 @@ function linesBelow(row: Record<string, unknown>, names: readonly string[]): str
 }
 
 /**
- * Text from elsewhere, in one line: a learner names a device, and must not move the cursor, colour, end a
- * line or turn the direction in an operator's terminal. What could is written as JSON writes it.
+ * Escape control and formatting characters, as JSON does: text from users, such as a device name, must not send
+ * escape sequences to an operator's terminal.
  */
 export function visible(text: string): string {
   return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (sign) =>
-    // By code unit, as JSON has it.
+    // By UTF-16 code unit, as in JSON.
     sign.replace(/[\s\S]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`),
   );
 }
 
-/** All that is printed goes through this or `json`; where a line ends, the command has decided. */
+/** Everything printed goes through this or `json`. */
 export function lines(text: string): string {
   return text.split("\n").map(visible).join("\n");
 }
 
-/** JSON in one line, in which nothing steers a terminal: JSON.stringify escapes a part of it only. */
+/** JSON on one line; JSON.stringify alone does not escape all control characters. */
 export function json(value: unknown): string {
   return visible(JSON.stringify(value));
 }
 
-/** As JSON has it, to the millisecond; a column is read to the second. */
-const isMoment = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
+const timestampPattern = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
 
 function cell(value: unknown): string {
   if (value === null || value === undefined) return "-";
-  if (typeof value === "string" && isMoment.test(value)) return `${value.slice(0, 19)}Z`;
+  if (typeof value === "string" && timestampPattern.test(value)) return `${value.slice(0, 19)}Z`;
   return visible(typeof value === "object" ? JSON.stringify(value) : String(value));
 }

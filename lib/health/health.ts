@@ -23,7 +23,7 @@ const Check = z.strictObject({
 });
 type Check = z.infer<typeof Check>;
 
-/** draft-inadarei-api-health-check: one overall verdict, one entry for each thing we depend on. */
+/** Format: draft-inadarei-api-health-check. */
 export const Health = z.strictObject({
   status: Status,
   version: z.string(),
@@ -39,25 +39,23 @@ const memoMs = 5000;
 const memos = oncePer((_: Env): { until: number; state?: Promise<Health> } => ({ until: 0 }));
 
 /**
- * The state of the server and what it depends on, at most 5 s old and found within 800 ms, so that any
- * number of probes costs one ping each 5 s. Postgres down is `fail`; Redis or the toolkit down is
- * `warn`, for learning goes on without them.
+ * Cached for 5 s and bounded to 800 ms, so that frequent probes are cheap. Postgres down is `fail`; Redis or the
+ * toolkit down is `warn`, because learners can continue without them.
  */
 export function health(ctx: Context): Promise<Health> {
   const nowMs = performance.now();
   const memo = memos(ctx.env);
   if (memo.state && nowMs < memo.until) return memo.state;
-  const state = examine(ctx);
+  const state = runHealthChecks(ctx);
   Object.assign(memo, { state, until: nowMs + memoMs });
   return state;
 }
 
-/** The same, found now. */
-export async function examine(ctx: Context): Promise<Health> {
+export async function runHealthChecks(ctx: Context): Promise<Health> {
   const [postgres, redisCheck, toolkit] = await Promise.all([
-    timed("datastore", "fail", () => askPostgres(ctx)),
-    timed("datastore", "warn", () => askRedis(ctx)),
-    timed("component", "warn", (signal) => askToolkit(ctx, signal)),
+    timed("datastore", "fail", () => checkPostgres(ctx)),
+    timed("datastore", "warn", () => checkRedis(ctx)),
+    timed("component", "warn", (signal) => checkToolkit(ctx, signal)),
   ]);
   const time = new Date().toISOString();
   const uptime = { observedValue: Math.round(process.uptime()), observedUnit: "s" };
@@ -75,10 +73,7 @@ export async function examine(ctx: Context): Promise<Health> {
   };
 }
 
-/**
- * Run one check within the deadline; whatever goes wrong makes it `failure`, with a word of why. What
- * answered and has something wrong with it resolves to that word, and keeps its time.
- */
+/** A check that throws gets the status `failure`. A check may also return a problem: then its response time is kept. */
 async function timed(
   componentType: Check["componentType"],
   failure: "warn" | "fail",
@@ -105,15 +100,12 @@ async function timed(
   }
 }
 
-/**
- * A database that answers and has no tables, takes no writes or cannot hold every letter is of no use
- * either. Locking no row is refused where writes are, so that the transport makes its connections anew.
- */
-async function askPostgres({ db }: Context): Promise<undefined> {
-  const asked = db.execute(sql`select to_regclass('users') is not null as migrated,
+/** Also fails for an empty, read-only or non-UTF8 database. `for update` on no row fails when writes are refused. */
+async function checkPostgres({ db }: Context): Promise<undefined> {
+  const commands = db.execute(sql`select to_regclass('users') is not null as migrated,
     current_setting('server_encoding') as encoding,
     exists (select 1 from security_settings where false for update) as locked`);
-  const { rows } = await asked.catch((error: unknown) => {
+  const { rows } = await commands.catch((error: unknown) => {
     const refusal = refusalOf(error);
     throw refusal ? new Unhealthy(refusal) : error;
   });
@@ -124,22 +116,19 @@ async function askPostgres({ db }: Context): Promise<undefined> {
 
 const takesNoWrites = "read-only: it takes no writes";
 
-/**
- * A Redis that evicts would end sessions and lift limits. Upstash has no CONFIG: there it is a switch. One
- * that is full still answers PING, and neither limits nor events are kept: so it is asked to write.
- */
-async function askRedis(ctx: Context): Promise<string | undefined> {
+/** An evicting Redis would lose sessions and limits. A full Redis answers PING, so we write. Upstash has no CONFIG. */
+async function checkRedis(ctx: Context): Promise<string | undefined> {
   const trip = roundTrip(ctx);
   const setting = trip.command<string[]>("CONFIG", "GET", "maxmemory-policy").catch(() => []);
   const writing = trip.command("SET", "health", "1", "EX", "60").catch((error: unknown) => {
     throw redisProblem(ctx, error);
   });
-  const moment = readRevokeAll(trip).catch(() => null);
-  const asked = [writing, setting, moment, trip.send()] as const;
-  const [, [, policy = "noeviction"], revokeAll] = await Promise.all(asked);
+  const readingCutoff = readRevokeAll(trip).catch(() => null);
+  const commands = [writing, setting, readingCutoff, trip.send()] as const;
+  const [, [, policy = "noeviction"], revokeAll] = await Promise.all(commands);
   const problems = [
     ...(policy === "noeviction" ? [] : [`maxmemory-policy is ${policy}: set noeviction`]),
-    ...(revokeAll ? momentProblems(revokeAll) : []),
+    ...(revokeAll ? revokeAllProblems(revokeAll) : []),
   ];
   return problems.join("; ") || undefined;
 }
@@ -151,30 +140,30 @@ const refusedWrites: Record<Exclude<WriteRefusal, "NOPERM">, string> = {
   MISCONF: "it cannot save to disk: it takes no writes",
 };
 
-/** Whatever Redis answers, it is not unreachable. */
+/** An error reply means that Redis is reachable. */
 function redisProblem({ env }: Context, error: unknown): unknown {
   const refusal = writeRefusal(error);
   if (refusal && refusal !== "NOPERM") return new Unhealthy(refusedWrites[refusal]);
-  const said = safeErrors(error)
+  const messages = safeErrors(error)
     .map(({ message }) => message)
     .join(" ");
   const key = env.stores.upstash ? "UPSTASH_REDIS_REST_TOKEN" : "REDIS_URL";
-  if (/\b(WRONGPASS|NOAUTH|NOPERM)\b/.test(said)) return new Unhealthy(`${key} is refused`);
-  if (/\bDB index is out of range\b/.test(said)) return new Unhealthy(`${key} names no database`);
-  const answer = /^[A-Z]{4,}(?= )/.exec(said)?.[0];
+  if (/\b(WRONGPASS|NOAUTH|NOPERM)\b/.test(messages)) return new Unhealthy(`${key} is refused`);
+  if (/\bDB index is out of range\b/.test(messages))
+    return new Unhealthy(`${key} names no database`);
+  const answer = /^[A-Z]{4,}(?= )/.exec(messages)?.[0];
   return answer ? new Unhealthy(`it answers ${answer}`) : error;
 }
 
-/** Anybody may ask: of what was written by hand, numbers alone are shown. */
-function momentProblems({ held, ignored, why }: RevokeAllHeld): string[] {
+/** This route is public: show only numbers of a value that was set by hand. */
+function revokeAllProblems({ held, ignored, why }: RevokeAllHeld): string[] {
   const shown = (text: string | null) => (text && /^-?\d{1,20}$/.test(text) ? ` ${text}` : "");
   if (why !== null) return [`revokeAllBefore${shown(held)} is ignored: ${why}`];
   if (ignored === null) return [];
   return [`revokeAllBefore${shown(ignored)} was ignored and ended no session`];
 }
 
-/** A refused key is a setting of ours; an outage is theirs. */
-async function askToolkit(ctx: Context, signal: AbortSignal): Promise<undefined> {
+async function checkToolkit(ctx: Context, signal: AbortSignal): Promise<undefined> {
   const { outcome } = await askHealth(ctx, signal);
   if (outcome === "status_401" || outcome === "status_403") {
     throw new Unhealthy("TOOLKIT_API_KEY is refused");
@@ -184,7 +173,7 @@ async function askToolkit(ctx: Context, signal: AbortSignal): Promise<undefined>
   if (outcome !== "ok") throw new Unhealthy("unreachable");
 }
 
-/** A failed check whose message may be shown to anybody. */
+/** Its message is public. */
 class Unhealthy extends Error {}
 
 function worst(checks: Check[]): Health["status"] {

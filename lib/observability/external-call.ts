@@ -2,9 +2,8 @@ import type { Context } from "../context.js";
 import { spanned, traceHeaders } from "../trace.js";
 
 /**
- * Call a service outside, which is measured, counted among the request's facts, and a span of its trace.
- * `service` and `operation` are words of few values, and so is what `outcomeOf` makes of a result:
- * `ok`, or why it failed. Whatever `work` throws is `timeout` or `network`, and is thrown on.
+ * Call an external service, recorded in the request's metrics and trace. `service`, `operation` and the outcome (`ok` or
+ * an error code) are metric labels, so few values. An exception counts as `timeout` or `network` and is rethrown.
  */
 export async function externalCall<T>(
   { requestMetrics, trace }: Pick<Context, "requestMetrics" | "trace">,
@@ -29,10 +28,10 @@ export async function externalCall<T>(
   }
 }
 
-/** What goes along to every service outside, so that its records can be found by ours. */
+/** Sent to every external service. */
 export const correlationHeader = (correlationId: string) => ({ "X-Correlation-ID": correlationId });
 
-/** What goes along to a service of our own house: its traces meet ours, too. */
+/** Sent to our own services: also continues the trace. */
 export function onwardHeaders({
   correlationId,
   trace,

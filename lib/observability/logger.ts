@@ -4,34 +4,28 @@ import { oncePer } from "../once-per.js";
 import { redactData, redactText } from "./redact.js";
 import { type SafeError, safeErrors } from "./safe-error.js";
 
-/** What one line tells besides its message: the fields of the operations guide, in its order. */
 export interface LogFields {
-  /** What happened, snake_case: `http_request`. */
   evt: string;
-  /** The part of the system: `http`, `auth`, `db`, … */
   cat: string;
   correlationId?: string | undefined;
   req?: { method: string; path: string; ip: string | undefined } | undefined;
-  /** Only the fields that redact.ts allows are written. */
+  /** Only the fields allowed in redact.ts are written. */
   data?: Record<string, unknown> | undefined;
 }
 
-/** The levels that pino does not have. */
+/** In addition to pino's levels. */
 const ownLevels = { notice: 35, security: 70 } as const;
 
 const lineBytesMax = 16 * 1024;
 const slot = Symbol.for("linguamate.log");
 const shared = globalThis as { [slot]?: { write(line: string): void } };
 
-/** Send log lines elsewhere than stdout: readable in development, to an array in tests. */
+/** Replace stdout, for readable logs in development and for tests. */
 export function installLogStream(stream: { write(line: string): void }): void {
   shared[slot] = stream;
 }
 
-/**
- * Write one line. SECURITY is written whatever `LOG_LEVEL` says. Synchronous: a function may be frozen
- * as soon as it has answered.
- */
+/** SECURITY is written at any `LOG_LEVEL`. Synchronous: a function can be frozen right after its reply. */
 export function log(level: LogLevel, fields: LogFields, message: string): void {
   const logger = loggerFor(env());
   const method = level.toLowerCase() as Lowercase<LogLevel>;
@@ -71,17 +65,17 @@ function bounded(line: string): string {
   return `${Buffer.byteLength(kept) <= lineBytesMax ? kept : JSON.stringify({ ...cut, req: undefined, msg: "" })}\n`;
 }
 
-/** The loggable facts of an error: its name, message, stack and causes, redacted like everything else. */
+/** Name, message, stack and causes, redacted. */
 export function errorFields(error: unknown): Record<string, unknown> {
   const [outer, ...causes] = safeErrors(error);
   if (!outer || !(error instanceof Error)) return { error: String(error) };
   return {
-    error: inWords(outer),
+    error: textOf(outer),
     stack: outer.frames,
-    ...(causes.length > 0 ? { causes: causes.map(inWords).join(" <- ") } : {}),
+    ...(causes.length > 0 ? { causes: causes.map(textOf).join(" <- ") } : {}),
   };
 }
 
-function inWords({ name, message }: SafeError): string {
+function textOf({ name, message }: SafeError): string {
   return `${name}: ${message}`;
 }

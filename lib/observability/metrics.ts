@@ -1,152 +1,150 @@
-/** One metric, as Prometheus knows it. */
 export interface Metric {
   type: "counter" | "gauge" | "histogram";
   help: string;
   labels: readonly string[];
-  /** Of a histogram: the upper bounds of its buckets, in seconds. */
+  /** Upper bounds in seconds. */
   buckets?: readonly number[];
 }
 
 const secondsBuckets = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10] as const;
 
-/**
- * Every metric, on one page. Counters and histograms are summed from request events, gauges are written
- * by whoever knows them. A label has few values: never an address, a user or a correlation ID.
- */
+/** Counters and histograms are summed from request events. Labels have few values: never an address, a user or an ID. */
 export const metrics = {
   http_requests_total: {
     type: "counter",
-    help: "Requests that were answered.",
+    help: "Completed requests.",
     labels: ["route", "method", "status"],
   },
   http_request_duration_seconds: {
     type: "histogram",
-    help: "How long requests took.",
+    help: "Request duration.",
     labels: ["route"],
     buckets: secondsBuckets,
   },
   http_errors_total: {
     type: "counter",
-    help: "Requests that were refused or failed, by problem code.",
+    help: "Requests with an error reply, by error code.",
     labels: ["route", "code"],
   },
   rate_limit_calls_total: {
     type: "counter",
-    help: "Requests that a policy has counted, by who decided: redis, postgres, or the process itself (local).",
+    help: "Requests counted by a rate limit policy, by the counter used: redis, postgres or local (in the process).",
     labels: ["policy", "decided_by"],
   },
   rate_limit_near_max_total: {
     type: "counter",
-    help: "Requests that found over 80 % of a policy's maximum used.",
+    help: "Requests above 80 % of the maximum of a rate limit policy.",
     labels: ["policy"],
   },
   rate_limit_hits_total: {
     type: "counter",
-    help: "Requests that a policy refused.",
+    help: "Requests rejected by a rate limit policy.",
     labels: ["policy", "route"],
   },
   external_api_calls_total: {
     type: "counter",
-    help: "Calls of services outside.",
+    help: "Calls to external services.",
     labels: ["service", "operation", "outcome"],
   },
   external_api_duration_seconds: {
     type: "histogram",
-    help: "How long calls of services outside took.",
+    help: "Duration of calls to external services.",
     labels: ["service", "operation"],
     buckets: secondsBuckets,
   },
   jwt_verification_failures_total: {
     type: "counter",
-    help: "Tokens that were refused.",
+    help: "Rejected tokens, by reason.",
     labels: ["reason"],
   },
   security_events_total: {
     type: "counter",
-    help: "Security events.",
+    help: "Security events, by kind.",
     labels: ["event"],
   },
   telemetry_lost_batches_total: {
     type: "counter",
-    help: "Batches of events that Redis did not take.",
+    help: "Batches of request events that could not be written to Redis.",
     labels: [],
   },
   telemetry_events_total: {
     type: "counter",
-    help: "Requests whose event was drained.",
+    help: "Request events drained to Postgres.",
     labels: [],
   },
-  active_sessions: { type: "gauge", help: "Sessions that are live.", labels: [] },
+  active_sessions: { type: "gauge", help: "Live sessions.", labels: [] },
   circuit_breaker_state: {
     type: "gauge",
-    help: "0 closed, 1 half-open, 2 open.",
+    help: "State of the circuit breaker: 0 closed, 1 half-open, 2 open.",
     labels: ["service"],
   },
   cron_last_success_timestamp_seconds: {
     type: "gauge",
-    help: "When a job last did all of its work.",
+    help: "Unix time of the last successful run of a cron job.",
     labels: ["job"],
   },
   dead_letters: {
     type: "gauge",
-    help: "Jobs and mails that were given up within a day and not tried again.",
+    help: "Jobs and mails that failed permanently in the last 24 h and were not retried.",
     labels: ["queue"],
   },
   cron_first_due_timestamp_seconds: {
     type: "gauge",
-    help: "When a job was first known to be due.",
+    help: "Unix time at which a cron job was first due.",
     labels: ["job"],
   },
   audit_chain_broken: {
     type: "gauge",
-    help: "1 while the audit log is not what was sealed, or is not sealed in time.",
+    help: "1 while the audit log does not match its seals, or is not sealed in time.",
     labels: [],
   },
   telemetry_drain_lag_seconds: {
     type: "gauge",
-    help: "How old the oldest event is that was not drained.",
+    help: "Age of the oldest event that was not drained.",
     labels: [],
   },
   telemetry_mode: {
     type: "gauge",
-    help: "What the last events were kept as: 0 every row, 1 one row in ten, 2 aggregates only.",
+    help: "Sampling of the last access log rows: 0 every row, 1 one row in ten, 2 no rows (counters only).",
     labels: [],
   },
   alert_active: {
     type: "gauge",
-    help: "1 while an alert fires.",
+    help: "1 while the alert is firing.",
     labels: ["rule", "label"],
   },
   probe_failed: {
     type: "gauge",
-    help: "1 while what the server stands on fails when it is asked.",
+    help: "1 while the health check of a store or of the server fails.",
     labels: ["probe"],
   },
   external_probe_failed: {
     type: "gauge",
-    help: "1 while a service outside fails when it is asked.",
+    help: "1 while the health check of an external service fails.",
     labels: ["service"],
   },
   backup_unsafe: {
     type: "gauge",
-    help: "1 while the backups do not keep what they promise.",
+    help: "1 while a backup is missing or failed its check.",
     labels: [],
   },
   notice_unsent_seconds: {
     type: "gauge",
-    help: "How long the oldest notice of a channel has waited.",
+    help: "Age of the oldest undelivered notice of a channel.",
     labels: ["channel"],
   },
-  build_info: { type: "gauge", help: "What runs.", labels: ["version", "sha"] },
+  build_info: {
+    type: "gauge",
+    help: "Version and commit of the running release.",
+    labels: ["version", "sha"],
+  },
 } as const satisfies Record<string, Metric>;
 
 export type MetricName = keyof typeof metrics;
 
 /**
- * The name of one series in Prometheus' text format, its labels in the table's order:
- * `http_errors_total{route="/api/user",code="not_found"}`. Totals and roll-ups are kept under it.
- * `suffix` is `_bucket` (with the label `le`), `_sum` or `_count` of a histogram. Sums are kept in
- * microseconds, so that every value is a whole number.
+ * The series name in the Prometheus text format: `http_errors_total{route="/api/user",code="not_found"}`. Also the key
+ * of totals and roll-ups. Histogram sums are stored in µs, so that every value is an integer.
  */
 export function seriesName(
   name: MetricName,

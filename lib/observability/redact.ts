@@ -1,7 +1,4 @@
-/**
- * The fields that may stand under `data` in a log line. Everything else is dropped there, so that a
- * new field reaches the logs only by being named here.
- */
+/** Allowlist of log fields: a new field must be added here to be logged. */
 const allowed = new Set([
   "status",
   "duration",
@@ -47,9 +44,9 @@ const secrets: [RegExp, string][] = [
   [/\b(rt|ue)1\.[\w.-]+/g, "[token]"],
   [/ops_[\da-f]{16}_[\w-]+/gi, "[token]"],
   [/\b(bearer|basic)\s+[\w.~+/=-]+/gi, "$1 [token]"],
-  // Up to the last @ of the word, for a password may hold any sign.
+  // Up to the last @ of the word: a password may contain any character.
   [/(?<![a-z\d+.-])((?!file:)[a-z][a-z\d+.-]*:\/\/)[^\s"'<>]*@/gi, "$1[credentials]@"],
-  // Looking behind keeps the time linear: a word is tried once, from its beginning.
+  // The lookbehind keeps the time linear: each word is tried once.
   [
     /(?<![\p{L}\p{N}_.+%-])[\p{L}\p{N}_.+%-]+(@|%(25)*40)[\p{L}\p{N}_-]+(\.[\p{L}\p{N}_-]+)+/giu,
     "[email]",
@@ -63,19 +60,17 @@ const secrets: [RegExp, string][] = [
 
 const textMax = 4096;
 
-/** Free text with everything that looks like a token, a password or an e-mail taken out. */
 export function redactText(text: string): string {
   let redacted = text.length > textMax ? `${wholeWords(text.slice(0, textMax))}…` : text;
   for (const [pattern, replacement] of secrets) redacted = redacted.replace(pattern, replacement);
   return redacted;
 }
 
-/** Half a secret would not be recognised. */
+/** A truncated secret would not match the patterns. */
 function wholeWords(cut: string): string {
   return cut.slice(0, Math.max(cut.lastIndexOf(" "), cut.lastIndexOf("\n")) + 1);
 }
 
-/** The part of `data` that may be logged. */
 export function redactData(data: Record<string, unknown>): Record<string, unknown> {
   const kept: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(data)) {
@@ -89,7 +84,7 @@ function redactValue(value: unknown): unknown {
   return redactText(typeof value === "string" ? value : asText(value));
 }
 
-/** JSON where there is one: a line about a failure must not fail itself. */
+/** Must not throw, because it logs failures. */
 function asText(value: unknown): string {
   try {
     return JSON.stringify(value) ?? String(value);

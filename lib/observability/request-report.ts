@@ -2,7 +2,7 @@ import type { ErrorCode } from "../errors.js";
 import type { Trace } from "../trace.js";
 import type { SafeError } from "./safe-error.js";
 
-/** What is told of a request that has ended: all of it may leave the house. */
+/** Leaves our systems: nothing personal except the user ID. */
 export interface RequestReport {
   trace: Trace;
   route: string;
@@ -11,10 +11,9 @@ export interface RequestReport {
   code: ErrorCode | undefined;
   correlationId: string;
   userId: string | undefined;
-  /** When its reply was ready, in ms since 1970. */
+  /** When the reply was ready, in ms since 1970. */
   endedAtMs: number;
-  /** What went wrong, the outermost first; empty where nothing did that is ours. */
+  /** Outermost first; empty if the request had no server error. */
   errors: SafeError[];
-  /** Where the clock called. */
   checkIn: { path: string; isOk: boolean; durationSeconds: number } | undefined;
 }

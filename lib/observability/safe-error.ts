@@ -1,14 +1,14 @@
-/** An error as records may hold it: without the values that some messages repeat. Not yet redacted. */
+/** An error without the values that some messages contain. Not yet redacted. */
 export interface SafeError {
   name: string;
   message: string;
-  /** The frames of its stack alone: the message begins a stack and may have many lines. */
+  /** Without the message, which can have several lines. */
   frames: string | undefined;
 }
 
 const causesMax = 5;
 
-/** An error and what caused it, the outermost first. */
+/** An error and its causes, outermost first. */
 export function safeErrors(error: unknown): SafeError[] {
   if (!(error instanceof Error)) return [{ name: "", message: String(error), frames: undefined }];
   const found: SafeError[] = [];
@@ -22,15 +22,12 @@ export function safeErrors(error: unknown): SafeError[] {
   return found;
 }
 
-/** Neon's driver keeps the failure of its transport under a name of its own. */
+/** Neon's driver stores the cause as `sourceError`. */
 export function causeOf(error: Error): unknown {
   return error.cause ?? (error as { sourceError?: unknown }).sourceError;
 }
 
-/**
- * People's data is in the messages of failed queries: drizzle puts the statement and its parameters
- * there, and Postgres the value that it refused.
- */
+/** drizzle puts the statement with its parameters into the message, and Postgres the rejected value: personal data. */
 function withoutValues({ name, message }: Error): string {
   if (message.startsWith("Failed query:")) return "a query failed";
   return name === "NeonDbError" ? message.replace(/: ".*"$/s, "") : message;

@@ -8,7 +8,6 @@ import type { RequestReport } from "./request-report.js";
 
 type Event = Parameters<NodeClient["captureEvent"]>[0];
 
-/** The transaction of a request, with its spans. */
 export function transactionOf(report: RequestReport): Event {
   const { trace, route, method, status, code, endedAtMs } = report;
   return {
@@ -21,7 +20,7 @@ export function transactionOf(report: RequestReport): Event {
       trace: {
         ...traceContext(report),
         op: "http.server",
-        status: statusInWords(status, code),
+        status: spanStatus(status, code),
         data: {
           "http.method": method,
           "http.route": route,
@@ -30,7 +29,7 @@ export function transactionOf(report: RequestReport): Event {
         },
       },
     },
-    // The SDK's type is that of its own live spans; what is sent is their JSON.
+    // The SDK's type describes its live spans; the JSON of spans is sent.
     spans: trace.spans.map((span) => spanOf(span, report)) as unknown as NonNullable<
       Event["spans"]
     >,
@@ -46,7 +45,7 @@ function spanOf(span: Span, { trace, correlationId, endedAtMs }: RequestReport) 
     op,
     description,
     start_timestamp: startedAtMs / 1000,
-    // A span that nobody waited for may still be under way.
+    // A span may still be open after the reply.
     timestamp: Math.max(span.endedAtMs, startedAtMs) / 1000,
     status: isOk ? "ok" : "unknown_error",
     data: {
@@ -56,7 +55,6 @@ function spanOf(span: Span, { trace, correlationId, endedAtMs }: RequestReport) 
   };
 }
 
-/** What went wrong in a request, with its causes. */
 export function errorOf(report: RequestReport): Event {
   const { errors, code } = report;
   return {
@@ -65,7 +63,7 @@ export function errorOf(report: RequestReport): Event {
     ...(code ? { fingerprint: ["{{ default }}", code] } : {}),
     contexts: { trace: traceContext(report) },
     exception: {
-      // Sentry shows the last one first: the outermost.
+      // Sentry expects the outermost error last.
       values: errors.toReversed().map(({ name, message, frames }) => ({
         type: name || "Error",
         value: message,
@@ -97,11 +95,8 @@ function traceContext({ trace }: RequestReport) {
   };
 }
 
-/**
- * The last look at what is sent: no request, no breadcrumbs, of a person the ID alone, and free text
- * without what looks like a token, a password or an e-mail.
- */
-export function scrubbed<E extends Event>(event: E): E {
+/** Removes request, breadcrumbs and all user data except the ID, and redacts free text. */
+export function scrub<E extends Event>(event: E): E {
   const { request, breadcrumbs, extra, user, ...kept }: Event = event;
   for (const value of kept.exception?.values ?? []) value.value = redactText(value.value ?? "");
   for (const span of kept.spans ?? []) span.description = redactText(span.description ?? "");
@@ -109,9 +104,9 @@ export function scrubbed<E extends Event>(event: E): E {
 }
 
 /** Source: develop.sentry.dev/sdk/telemetry/traces/span-status. */
-function statusInWords(status: number, code: ErrorCode | undefined): string {
+function spanStatus(status: number, code: ErrorCode | undefined): string {
   if (status < 400) return "ok";
-  // Sentry's failure rate leaves it out.
+  // Excluded from Sentry's failure rate.
   if (status >= 500 && !isServerError(status, code)) return "cancelled";
   const known: Record<number, string> = {
     401: "unauthenticated",
@@ -126,12 +121,11 @@ function statusInWords(status: number, code: ErrorCode | undefined): string {
   return known[status] ?? (status < 500 ? "invalid_argument" : "internal_error");
 }
 
-/** `/api/cron/tick` is the monitor `api-cron-tick`: a slug has no slash. */
+/** `/api/cron/tick` becomes `api-cron-tick`: a slug cannot contain a slash. */
 export function slugOf(path: string): string {
   return path.replace(/^\//, "").replace(/[^a-z\d_-]+/gi, "-");
 }
 
-/** Sentry makes the monitor by itself from the schedule. Minutes. */
 export function monitorOf(path: string) {
   const schedule = vercelJson.crons.find((cron) => cron.path === path)?.schedule;
   if (schedule === undefined) return undefined;

@@ -1,17 +1,13 @@
 import { createTransport, defaultStackParser, NodeClient } from "@sentry/serverless";
 import { post } from "../platform/keep-alive-http.js";
 import type { RequestReport } from "./request-report.js";
-import { errorOf, monitorOf, scrubbed, slugOf, transactionOf } from "./sentry-events.js";
+import { errorOf, monitorOf, scrub, slugOf, transactionOf } from "./sentry-events.js";
 
-/**
- * Sentry's SDK, which nothing else knows but the form of its events beside it. It is loaded only where
- * there is something to tell, so it is built as a file beside each function, and imports nothing of the
- * function's own.
- */
+/** The only file that uses Sentry's SDK. Loaded on first use, so it is built as a separate file without our own imports. */
 export interface Sentry {
-  /** Queue what there is to tell of a request. Never throws for what Sentry does with it. */
+  /** Queue a report. Never throws. */
   tell(report: RequestReport): void;
-  /** Resolves when everything queued was sent or given up, `timeoutMs` later at most. */
+  /** Resolves when the queue was sent or dropped, after `timeoutMs` at the latest. */
   flush(timeoutMs: number): Promise<void>;
 }
 
@@ -20,9 +16,9 @@ export interface SentrySettings {
   release: string;
   environment: string;
   sampleRate: number;
-  /** The origin that goes on with our traces. */
+  /** Traces are continued to this origin only. */
   toolkitUrl: string;
-  /** Told for each thing that Sentry did not take, with a word of why. */
+  /** Called with an error code for each failed delivery. */
   onFailure(reason: string): void;
 }
 
@@ -30,7 +26,7 @@ type Options = ConstructorParameters<typeof NodeClient>[0];
 
 const sendMs = 2000;
 const waitingMax = 256;
-/** While Sentry is down nothing is sent: each request would wait for it after its reply. */
+/** Nothing is sent for this time after a failure, since each request would wait for it. */
 const restMs = 10_000;
 
 export function openSentry(settings: SentrySettings): Sentry {
@@ -42,7 +38,7 @@ export function openSentry(settings: SentrySettings): Sentry {
     release,
     environment,
     serverName: "linguamate-backend",
-    // Nothing is patched and nothing is gathered by itself: what is told stands in the reports.
+    // No automatic instrumentation or data collection: only our reports are sent.
     integrations: [],
     autoSessionTracking: false,
     sendClientReports: false,
@@ -55,8 +51,8 @@ export function openSentry(settings: SentrySettings): Sentry {
         const text = typeof body === "string" ? body : Buffer.from(body).toString();
         return send(given.url, text);
       }),
-    beforeSend: scrubbed,
-    beforeSendTransaction: scrubbed,
+    beforeSend: scrub,
+    beforeSendTransaction: scrub,
   };
   const client = new NodeClient(options);
 

@@ -10,28 +10,28 @@ import type { RequestReport } from "./request-report.js";
 import { safeErrors } from "./safe-error.js";
 import type { Sentry } from "./sentry.js";
 
-/** How long an invocation may last for Sentry's sake, after its reply. */
-const tellMs = 2000;
+/** The maximum time an invocation is kept alive for Sentry after its reply. */
+const reportTimeoutMs = 2000;
 
-/** Asked all the time by machines: never traced, whoever wants it. */
+/** Polled by machines: never traced. */
 const untraced = new Set(["/api/health", "/api/livez", "/api/metrics"]);
 
-/** The trace that a request is a part of; undefined where SENTRY_DSN is not set. */
+/** Undefined without SENTRY_DSN. */
 export function traceOf(headers: Headers, env: Env, route: string): Trace | undefined {
   const { sentry } = env;
   if (sentry.dsn === undefined) return undefined;
   const rate = untraced.has(route) ? 0 : sentry.tracesSampleRate;
-  return openTrace(headers, rate, allowances(env).isCallerBelieved);
+  return openTrace(headers, rate, allowances(env).mayForceSampling);
 }
 
-/** So often a minute and function: an error that is ours, a store's absence, a caller that asks to be sampled. */
+/** Per minute and function. */
 const allowances = oncePer((_: Env) => ({
-  isCallerBelieved: atMostPerMinute(60),
-  isErrorTold: atMostPerMinute(60),
-  isOutageTold: atMostPerMinute(6),
+  mayForceSampling: atMostPerMinute(60),
+  mayReportError: atMostPerMinute(60),
+  mayReportOutage: atMostPerMinute(6),
 }));
 
-/** What Sentry is to be told of a request, now that its reply is ready; undefined when it is nothing. */
+/** Undefined if there is nothing to report. */
 export function reportOf(
   { env, trace, route, correlationId, requestMetrics }: Context,
   { method, status }: { method: string; status: number },
@@ -39,11 +39,11 @@ export function reportOf(
 ): RequestReport | undefined {
   if (!trace) return undefined;
   const endedAtMs = momentIn(trace);
-  const isClock = route.startsWith("/api/cron/") && status !== 401;
+  const isCron = route.startsWith("/api/cron/") && status !== 401;
   const durationSeconds = (endedAtMs - trace.startedAtMs) / 1000;
-  const checkIn = isClock ? { path: route, isOk: status < 400, durationSeconds } : undefined;
-  const isTold = error !== undefined && isErrorOfOurs(env, error);
-  if (!trace.isSampled && !isTold && !checkIn) return undefined;
+  const checkIn = isCron ? { path: route, isOk: status < 400, durationSeconds } : undefined;
+  const isReported = error !== undefined && isReportable(env, error);
+  if (!trace.isSampled && !isReported && !checkIn) return undefined;
   return {
     trace,
     route,
@@ -53,47 +53,47 @@ export function reportOf(
     correlationId,
     userId: requestMetrics.userId,
     endedAtMs,
-    errors: isTold ? safeErrors(error.cause ?? error) : [],
+    errors: isReported ? safeErrors(error.cause ?? error) : [],
     checkIn,
   };
 }
 
-/**
- * Tell Sentry, which is loaded when there is something to tell for the first time. Belongs after the
- * reply. Never rejects, and resolves within 2 s: what was not sent by then is lost.
- */
+/** Call after the reply. Never rejects; reports not sent within 2 s are lost. */
 export async function tellSentry(env: Env, report: RequestReport): Promise<void> {
   const end = new AbortController();
-  const told = async () => {
+  const sendReport = async () => {
     try {
-      const sentry = await loaded(env);
+      const sentry = await loadOnce(env);
       sentry.tell(report);
-      await sentry.flush(tellMs);
+      await sentry.flush(reportTimeoutMs);
     } catch {
-      failed("not_loaded");
+      logFailure("not_loaded");
     }
   };
-  await Promise.race([told(), sleep(tellMs, undefined, { signal: end.signal }).catch(() => {})]);
+  await Promise.race([
+    sendReport(),
+    sleep(reportTimeoutMs, undefined, { signal: end.signal }).catch(() => {}),
+  ]);
   end.abort();
 }
 
-function isErrorOfOurs(env: Env, { code }: AppError): boolean {
-  const { isErrorTold, isOutageTold } = allowances(env);
-  if (code === "internal_error") return isErrorTold();
-  return code === "service_unavailable" && isOutageTold();
+function isReportable(env: Env, { code }: AppError): boolean {
+  const { mayReportError, mayReportOutage } = allowances(env);
+  if (code === "internal_error") return mayReportError();
+  return code === "service_unavailable" && mayReportOutage();
 }
 
 const slot = Symbol.for("linguamate.sentry");
 const shared = globalThis as { [slot]?: (env: Env) => Promise<Sentry> };
 
-/** One for all functions of a process, each of which has the file beside it. */
-function loaded(env: Env): Promise<Sentry> {
+/** Shared by all functions of a process. */
+function loadOnce(env: Env): Promise<Sentry> {
   shared[slot] ??= oncePer(load);
   return shared[slot](env);
 }
 
 async function load({ sentry, release, jwt, toolkit }: Env): Promise<Sentry> {
-  // Built as a file of its own: dev/build/late-files.ts.
+  // A separate file: dev/build/late-files.ts.
   const { openSentry } = await import("./sentry.js");
   if (sentry.profilesSampleRate > 0) profilesUnavailable();
   return openSentry({
@@ -102,12 +102,12 @@ async function load({ sentry, release, jwt, toolkit }: Env): Promise<Sentry> {
     environment: jwt.environment,
     sampleRate: sentry.tracesSampleRate,
     toolkitUrl: toolkit.url,
-    onFailure: failed,
+    onFailure: logFailure,
   });
 }
 
-const isFailureTold = atMostPerMinute(1);
+const mayLogFailure = atMostPerMinute(1);
 
-function failed(reason: string): void {
-  if (isFailureTold()) sentryUnavailable(reason);
+function logFailure(reason: string): void {
+  if (mayLogFailure()) sentryUnavailable(reason);
 }

@@ -25,7 +25,6 @@ export const AuditQuery = z.strictObject({
   since: Since.optional(),
 });
 
-/** Who changed what, newest first. */
 export async function listAudit(ctx: Context, query: z.output<typeof AuditQuery>) {
   const { actor, action, subject, since, cursor } = query;
   const rows = await ctx.db

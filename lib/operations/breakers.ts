@@ -6,15 +6,14 @@ import { recordBreakerGauge } from "../toolkit/breaker/gauge.js";
 import { readBreaker, setBreaker } from "../toolkit/breaker/shared-breaker.js";
 import { type BreakerMode, breakerState, positionOf } from "../toolkit/breaker/state.js";
 
-/** The services that have a breaker. */
 export const breakerServices = ["toolkit"] as const;
 
 export const Breaker = z.strictObject({
   service: z.enum(breakerServices),
   state: z.enum(["closed", "half_open", "open"]),
-  /** `auto` where it decides by itself. */
+  /** `auto`: the breaker opens and closes by itself. */
   setTo: z.enum(["auto", "open", "closed"]),
-  /** When it lets a probe through; null unless it opened by itself. */
+  /** When it becomes half-open; null unless it opened by itself. */
   opensUntil: z.iso.datetime().nullable(),
   openingsInARow: z.number().int(),
   failuresInWindow: z.number().int(),
@@ -26,7 +25,7 @@ export const Breakers = z.strictObject({ items: z.array(Breaker) });
 export const BreakerSetting = z.enum(["open", "closed", "auto"]);
 export type BreakerSetting = z.infer<typeof BreakerSetting>;
 
-/** Where every breaker stands. Throws `service_unavailable` when Redis is away. */
+/** The state of every breaker. Throws `service_unavailable` when Redis does not answer. */
 export async function listBreakers(): Promise<z.infer<typeof Breakers>> {
   const { field, openings, failures } = await orUnavailable(readBreaker());
   const state = breakerState(field);
@@ -53,8 +52,8 @@ interface BreakerChange {
 }
 
 /**
- * Hold a breaker open or closed, or let it decide again. The audit row is written first: Redis cannot
- * commit with it, and a row without its change is harmless where a change without its row is not.
+ * Force a breaker open or closed, or return it to automatic. Redis cannot commit together with the audit row,
+ * so the audit row is written first: a row without its change is harmless, the reverse is not.
  */
 export async function changeBreaker(
   ctx: Context,
@@ -80,9 +79,9 @@ function settingOf(mode: BreakerMode): BreakerSetting {
   return mode === "forced_closed" ? "closed" : "auto";
 }
 
-async function orUnavailable<T>(asked: Promise<T>): Promise<T> {
+async function orUnavailable<T>(reading: Promise<T>): Promise<T> {
   try {
-    return await asked;
+    return await reading;
   } catch (cause) {
     throw new AppError("service_unavailable", { cause, retryAfterSeconds: 5 });
   }

@@ -1,6 +1,6 @@
 import { desc, eq, or, type SQL, sql } from "drizzle-orm";
 import * as z from "zod";
-import { BlockShown, findBlocks, standing } from "../admission/block.js";
+import { BlockShown, findBlocks, isActive } from "../admission/block.js";
 import { personOf } from "../admission/block-members.js";
 import { maskedEmail } from "../auth/operator/subject.js";
 import { confirmedSecret } from "../auth/second-factor/second-factor.js";
@@ -18,7 +18,6 @@ const AccountFound = z.strictObject({
   id: z.uuid(),
   /** Masked. */
   email: z.string().nullable(),
-  /** False where the address is only claimed. */
   emailConfirmed: z.boolean(),
   role: z.enum(["user", "operator", "admin"]),
   state: z.enum(["active", "guest", "merged", "suspended", "blocked", "deletion_pending"]),
@@ -47,16 +46,16 @@ const AuditFound = z.strictObject({
   correlationId: z.string(),
 });
 
-/** What is known of somebody or something, each list with its newest rows first. */
+/** Everything stored about the subject; each list is sorted newest first. */
 export const Found = z.strictObject({
-  /** What the text was taken for; a UUID may be two things. */
+  /** How the query was interpreted; a UUID can be a correlation ID and a user ID. */
   lookedUpAs: z.array(z.enum(["correlationId", "userId", "sessionId", "email", "ip"])),
   accounts: z.array(AccountFound),
-  /** Those that stand, of an address also the ones of networks that hold it. */
+  /** Active blocks; for an IP address also the blocks of networks that contain it. */
   blocks: z.array(BlockShown),
   securityEvents: z.array(EventFound),
   audit: z.array(AuditFound),
-  /** Of the last week. */
+  /** Of the last 7 days. */
   requests: z.array(AccessLogRow),
 });
 export type Found = z.infer<typeof Found>;
@@ -66,9 +65,8 @@ const accountsMax = 20;
 const rowsMax = 50;
 
 /**
- * Look up a correlation ID, a user's or session's id, an e-mail address or an IP address. An address
- * finds the account it is bound to, and those that claim it. Throws `validation_failed` for what is none
- * of these.
+ * Look up a correlation ID, a user or session ID, an e-mail address or an IP address. An e-mail address finds
+ * the account that owns it and the accounts that claim it. Throws `validation_failed` for any other form.
  */
 export async function find(ctx: Context, text: string): Promise<Found> {
   const kinds = kindsOf(text);
@@ -81,7 +79,7 @@ export async function find(ctx: Context, text: string): Promise<Found> {
   const [blocksFound, events, audits, requests] = await Promise.all([
     findBlocks(ctx, { address, userIds }),
     findEvents(ctx, userIds, address, correlation),
-    findAudits(ctx, is("userId") || is("email") || is("sessionId") ? userIds : [], correlation),
+    findAuditRows(ctx, is("userId") || is("email") || is("sessionId") ? userIds : [], correlation),
     findRequests(ctx, { users: userIds, ip: address, correlationId: correlation }, rowsMax),
   ]);
   return {
@@ -98,18 +96,19 @@ function kindsOf(text: string): Kind[] {
   const kinds: Kind[] = [];
   if (canonicalAddress(text) !== undefined) return ["ip"];
   if (text.includes("@")) {
-    if (canonicalEmail(text) === null) throw unknownForm();
+    if (canonicalEmail(text) === null) throw unknownFormError();
     return ["email"];
   }
   if (z.uuid().safeParse(text).success) kinds.push("userId");
   if (/^[\w-]{22}$/.test(text)) kinds.push("sessionId");
   if (/^[A-Za-z0-9._-]{1,64}$/.test(text)) kinds.push("correlationId");
-  if (kinds.length === 0) throw unknownForm();
+  if (kinds.length === 0) throw unknownFormError();
   return kinds;
 }
 
-function unknownForm(): AppError {
-  const message = "A correlation ID, a user's or session's id, an e-mail or IP address.";
+function unknownFormError(): AppError {
+  const message =
+    "Must be a correlation ID, a user ID, a session ID, an e-mail address or an IP address.";
   return new AppError("validation_failed", {
     fields: [{ pointer: "/q", code: "unknown_form", message }],
   });
@@ -135,7 +134,7 @@ async function findAccounts(
       account: users,
       sealedSecret: confirmedSecret,
       isBlocked: sql<boolean>`exists(
-        select from ${blocks} where value = ${personOf("")} || ${users}.id and ${standing(now)})`,
+        select from ${blocks} where value = ${personOf("")} || ${users}.id and ${isActive(now)})`,
       liveSessions: sql<number>`(
         select count(*)::int from ${sessions}
         where user_id = ${users}.id and ${isLive(ctx)})`,
@@ -188,7 +187,7 @@ async function findEvents(
   return rows.map(({ id: _, at, ...event }) => ({ at: at.toISOString(), ...event }));
 }
 
-async function findAudits(
+async function findAuditRows(
   { db }: Context,
   userIds: string[],
   correlationId: string | undefined,

@@ -6,15 +6,15 @@ import { recentSeries } from "./telemetry/recent-series.js";
 const minutes = 15;
 const routesNamedMax = 5;
 
-/** Which routes and callers are hit when a flag is switched off: a sentence, and the recent requests by route. */
+/** Which routes and callers are affected when a flag is switched off, as a sentence, and the recent requests per route. */
 export async function impactOfSwitchingOff(
   ctx: Context,
   { name, percentage, users }: FlagRow,
 ): Promise<{ text: string; routes: { route: string; requests: number }[] }> {
   if (!isRouteGroup(name)) {
-    const share = percentage === 100 ? "everybody" : `${percentage} % of the users`;
+    const share = percentage === 100 ? "all users" : `${percentage} % of users`;
     const named = users.length > 0 ? ` and ${users.length} named users` : "";
-    return { text: `The app takes the feature from ${share}${named}.`, routes: [] };
+    return { text: `The app turns the feature off for ${share}${named}.`, routes: [] };
   }
   const routes = await recentRoutes(ctx, name);
   const total = routes.reduce((sum, { requests }) => sum + requests, 0);
@@ -23,14 +23,14 @@ export async function impactOfSwitchingOff(
     .map(({ route, requests }) => `${route} ${requests}`);
   const recent = total === 0 ? "none" : `${total} (${named.join(", ")})`;
   const text = [
-    `Every route under /api/${name}/ answers 503 feature_disabled to every caller: ${routeGroups[name]}.`,
+    `Every route under /api/${name}/ answers 503 feature_disabled to all callers. Affected: ${routeGroups[name]}.`,
     `Requests to them in the last ${minutes} minutes: ${recent}.`,
-    "No route under /api/ops/ is hit: operators can sign in and switch it on again.",
+    "Routes under /api/ops/ are not affected: operators can sign in and switch it on again.",
   ];
   return { text: text.join(" "), routes };
 }
 
-/** The most asked first. */
+/** Sorted by number of requests, highest first. */
 async function recentRoutes(ctx: Context, group: string) {
   const counts = new Map<string, number>();
   for (const { labels, value } of await recentSeries(ctx, "http_requests_total{", minutes)) {

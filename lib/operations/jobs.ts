@@ -9,7 +9,7 @@ import { isDead, isJob, retryDead } from "../queue/dead-letters.js";
 export const JobsShown = z.strictObject({
   waiting: z.int(),
   dead: z.int(),
-  /** The dead ones first, then what waits longest; never what a job is about. */
+  /** Dead jobs first, then pending jobs, the longest waiting first. Never includes the payload. */
   items: z.array(
     z.strictObject({
       id: z.uuid(),
@@ -27,7 +27,6 @@ export type JobsShown = z.infer<typeof JobsShown>;
 
 const listedMax = 50;
 
-/** Jobs that were given up, and those that wait. */
 export async function listJobs({ db }: Context): Promise<JobsShown> {
   const isWaiting = and(isJob, isNull(queueEntries.doneAt), isNull(queueEntries.deadAt));
   const count = { count: sql<number>`count(*)::int` };
@@ -58,7 +57,7 @@ export async function listJobs({ db }: Context): Promise<JobsShown> {
   };
 }
 
-/** Throws `not_found` for a job that was not given up. */
+/** Throws `not_found` unless the job is in the dead letters. */
 export async function requireDeadJob({ db }: Context, id: string): Promise<{ kind: string }> {
   const [job] = z.uuid().safeParse(id).success
     ? await db
@@ -70,7 +69,7 @@ export async function requireDeadJob({ db }: Context, id: string): Promise<{ kin
   return job;
 }
 
-/** Give a job that was given up its tries anew. Twice is harmless. */
+/** Return a job from the dead letters to the queue with its attempts reset. Safe to repeat. */
 export async function retryJob(ctx: Context, id: string, by: OperatorAct): Promise<void> {
   const entry = { ...by, action: "job.retried", subjectId: id } as const;
   await ctx.db.execute(sql`

@@ -11,11 +11,11 @@ import { AppError } from "../errors.js";
 import { MomentMs } from "../timestamps.js";
 import { SessionShown, showSession } from "./sessions.js";
 
-/** What a token says, and what we say of it. Neither the token nor its signature is repeated. */
+/** Neither the token nor its signature is included. */
 export const TokenInspected = z.strictObject({
   kind: z.enum(["access", "refresh", "unknown"]),
   verdict: z.enum(["good", "expired", "refused"]),
-  /** The key that it names, and what that key is here. */
+  /** The key ID in the token, and the role of that key in this deployment. */
   keyId: z.string().nullable(),
   key: z.enum(["signs", "verifies", "unknown"]),
   userId: z.string().nullable(),
@@ -25,21 +25,21 @@ export const TokenInspected = z.strictObject({
   authenticatedAt: z.iso.datetime().nullable(),
   expiresAt: z.iso.datetime().nullable(),
   serverTime: z.iso.datetime(),
-  /** How far the time of issue lies ahead of this server's clock. */
+  /** How far the time of issue is ahead of this server's clock. */
   aheadSeconds: z.int().nullable(),
   session: SessionShown.nullable(),
-  /** What to make of it, in sentences. */
+  /** Explanations, as sentences. */
   findings: z.array(z.string()),
 });
 export type TokenInspected = z.infer<typeof TokenInspected>;
 
-/** Which keys are in use, by their public names. */
+/** The key IDs in use; never the keys. */
 export const RotationState = z.strictObject({
   jwt: z.strictObject({ signs: z.string(), verifies: z.array(z.string()) }),
   data: z.strictObject({
     current: z.string(),
     recognised: z.array(z.string()),
-    /** What hangs on which data key; one that is not recognised cannot be read. */
+    /** How many rows depend on each data key; a row whose key is not recognised cannot be read. */
     uses: z.array(z.strictObject({ what: z.string(), keyId: z.string(), count: z.int() })),
   }),
 });
@@ -49,10 +49,10 @@ const leewaySeconds = 30;
 
 type Read = Omit<TokenInspected, "session" | "findings" | "serverTime" | "key">;
 
-/** Say of a token what it is, whether we would take it, and why not. */
+/** Inspect a token: its claims, whether we accept it, and the reason. */
 export async function inspectToken(ctx: Context, token: string): Promise<TokenInspected> {
   const read = token.startsWith("rt1.") ? readRefresh(ctx, token) : await readAccess(ctx, token);
-  const key = standingOf(ctx, read.keyId);
+  const key = keyRoleOf(ctx, read.keyId);
   const session = await sessionOf(ctx, read.sessionId);
   const inspected = { ...read, key, serverTime: ctx.now.toISOString(), session };
   return { ...inspected, findings: findingsOf(inspected) };
@@ -75,11 +75,11 @@ async function readAccess(ctx: Context, token: string): Promise<Read> {
     userId: shortText(sub),
     sessionId: shortText(sid),
     authMethods: Array.isArray(amr) ? amr.slice(0, 10).map(String) : [],
-    issuedAt: moment(iat),
-    authenticatedAt: moment(authTime),
-    expiresAt: moment(exp),
+    issuedAt: isoOf(iat),
+    authenticatedAt: isoOf(authTime),
+    expiresAt: isoOf(exp),
     aheadSeconds:
-      typeof iat === "number" && moment(iat) ? Math.round(iat - ctx.now.getTime() / 1000) : null,
+      typeof iat === "number" && isoOf(iat) ? Math.round(iat - ctx.now.getTime() / 1000) : null,
   };
 }
 
@@ -122,17 +122,17 @@ const unreadable: Read = {
   aheadSeconds: null,
 };
 
-/** What a stranger wrote may be anything. */
+/** The token is untrusted input. */
 const shortText = (value: unknown) =>
   typeof value === "string" && /^[\w-]{1,64}$/.test(value) ? value : null;
 
-function moment(seconds: unknown): string | null {
+function isoOf(seconds: unknown): string | null {
   if (typeof seconds !== "number") return null;
   const { data: ms } = MomentMs.safeParse(Math.round(seconds * 1000));
   return ms === undefined ? null : new Date(ms).toISOString();
 }
 
-function standingOf({ env }: Context, kid: string | null): TokenInspected["key"] {
+function keyRoleOf({ env }: Context, kid: string | null): TokenInspected["key"] {
   if (kid === null) return "unknown";
   if (kid === keyId(env.jwt.secret)) return "signs";
   return env.jwt.previousSecrets.map(keyId).includes(kid) ? "verifies" : "unknown";
@@ -151,25 +151,27 @@ async function sessionOf(ctx: Context, id: string | null): Promise<SessionShown 
 function findingsOf(token: Omit<TokenInspected, "findings">): string[] {
   const { kind, verdict, key, session, aheadSeconds } = token;
   const found = [
-    kind === "unknown" && "This is neither an access nor a refresh token of ours.",
+    kind === "unknown" && "This is neither an access token nor a refresh token of this backend.",
     kind !== "unknown" &&
       key === "unknown" &&
-      "No secret of this deployment has that key id: another environment's token, or one from before a rotation.",
-    key === "verifies" && "It was signed before the last change of JWT_SECRET.",
-    verdict === "refused" && key !== "unknown" && "Signature or claims do not fit: it was altered.",
-    verdict === "expired" && "It has expired: the app has to refresh it.",
+      "No secret of this deployment has this key ID: the token is from another environment, or from before a key rotation.",
+    key === "verifies" && "The token was signed before the last rotation of JWT_SECRET.",
+    verdict === "refused" &&
+      key !== "unknown" &&
+      "The signature or the claims are invalid: the token was altered.",
+    verdict === "expired" && "The token has expired: the app must refresh it.",
     aheadSeconds !== null &&
       aheadSeconds > leewaySeconds &&
-      "It was issued in the future: the clock of the server that issued it is ahead, or this one's is behind.",
-    kind !== "unknown" && !session && "Its session is unknown here.",
+      "The token was issued in the future: the clock of the server that issued it is fast, or this server's clock is slow.",
+    kind !== "unknown" && !session && "Its session does not exist in this database.",
     session && session.state !== "live" && `Its session is ${session.state}.`,
-    session?.state === "live" && session.key === "missing" && "Redis has no key of the session.",
-    session?.state === "live" && verdict === "good" && "It is good.",
+    session?.state === "live" && session.key === "missing" && "Redis has no key for the session.",
+    session?.state === "live" && verdict === "good" && "The token is valid.",
   ];
   return found.filter((sentence) => typeof sentence === "string");
 }
 
-/** Where a rotation of JWT_SECRET or DATA_KEY stands (docs/runbooks/rotate-keys.md). */
+/** Progress of a rotation of JWT_SECRET or DATA_KEY (docs/runbooks/rotate-keys.md). */
 export async function rotationState({ env, db }: Context): Promise<RotationState> {
   const [current, ...recognised] = [...new Set(dataKeys(env, "kid").map(({ id }) => id))];
   const { rows } = await db.execute<{ what: string; key: string; count: number }>(sql`

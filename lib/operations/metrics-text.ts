@@ -9,11 +9,11 @@ export const prometheusText = "text/plain; version=0.0.4; charset=utf-8";
 const drainMs = 3000;
 
 /**
- * All metrics in Prometheus' text format, after what waits in Redis was drained. Throws
- * `service_unavailable` when Postgres is away; without Redis the totals are those of the last drain.
+ * All metrics in the Prometheus text format. Drains the backlog in Redis first; without Redis the totals are
+ * those of the last drain. Throws `service_unavailable` when Postgres does not answer.
  */
 export async function metricsText(ctx: Context): Promise<string> {
-  const failed = (error: unknown) => scrapeUndrained(ctx.correlationId, error);
-  await drainEvents(ctx, { budgetMs: drainMs }).catch(failed);
+  const logFailure = (error: unknown) => scrapeUndrained(ctx.correlationId, error);
+  await drainEvents(ctx, { budgetMs: drainMs }).catch(logFailure);
   return exposition(await readSeries(ctx));
 }

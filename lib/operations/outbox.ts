@@ -5,7 +5,7 @@ import type { Context } from "../context.js";
 import { queueEntries } from "../db/schema/queue.js";
 import { isDead, isMessage, retryDead } from "../queue/dead-letters.js";
 
-const moment = z.iso.datetime().nullable();
+const nullableTimestamp = z.iso.datetime().nullable();
 
 export const OutboxShown = z.strictObject({
   kinds: z.array(
@@ -13,11 +13,11 @@ export const OutboxShown = z.strictObject({
       kind: z.string(),
       waiting: z.int(),
       failed: z.int(),
-      /** When the oldest of those that wait was queued. */
-      oldestAt: moment,
+      /** When the oldest pending row was queued. */
+      oldestAt: nullableTimestamp,
     }),
   ),
-  /** Why the newest failed, in a word; never to whom. */
+  /** The newest failures, each with an error code; never the recipient. */
   failures: z.array(
     z.strictObject({
       id: z.uuid(),
@@ -32,7 +32,6 @@ export type OutboxShown = z.infer<typeof OutboxShown>;
 
 const failuresMax = 20;
 
-/** Mails and notices that wait, and those that could not be sent. */
 export async function showOutbox({ db }: Context): Promise<OutboxShown> {
   const iso = (of: ReturnType<typeof sql>) =>
     sql`to_char(${of} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;
@@ -65,7 +64,7 @@ export async function showOutbox({ db }: Context): Promise<OutboxShown> {
   };
 }
 
-/** How many failed ones could be tried again. */
+/** Failed rows that have not expired. */
 export async function countFailed({ db }: Context): Promise<number> {
   const { rows } = await db.execute<{ count: number }>(sql`
     select cast(count(*) as integer) as count from ${queueEntries}
@@ -73,7 +72,7 @@ export async function countFailed({ db }: Context): Promise<number> {
   return rows[0]?.count ?? 0;
 }
 
-/** Have everything that failed tried again with the next tick. Twice is harmless. */
+/** Retry all failed rows with the next tick. Safe to repeat. */
 export async function retryFailed(ctx: Context, by: OperatorAct): Promise<number> {
   const entry = { ...by, action: "outbox.retried", subjectId: "outbox" } as const;
   const { rows } = await ctx.db.execute<{ count: number }>(sql`

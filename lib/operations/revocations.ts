@@ -25,7 +25,7 @@ export interface Revoked {
   detail: Record<string, unknown>;
 }
 
-/** End one session. Ending one that has ended changes nothing. Throws `not_found`. */
+/** Revoke one session. Revoking a revoked session changes nothing. Throws `not_found`. */
 export async function revokeOne(ctx: Context, id: string, { by, dryRun }: Act): Promise<Revoked> {
   const [session] = await ctx.db
     .select({ userId: sessions.userId, revokedAt: sessions.revokedAt })
@@ -38,14 +38,14 @@ export async function revokeOne(ctx: Context, id: string, { by, dryRun }: Act): 
       with revoked as ${revokeSessions(ctx, { id }, "revoked_by_operator")},
       audited as (${auditIfAny(ctx, entry, sql`revoked`)})
       select id from revoked`);
-    // In any case: a key may have been left when the record was closed.
+    // Always: the Redis key can outlive the record.
     await deleteSessionKeys(ctx, [id]);
   }
-  const done = session.revokedAt ? `Session ${id} had ended already.` : `End session ${id}.`;
+  const done = session.revokedAt ? `Session ${id} was already revoked.` : `Revoke session ${id}.`;
   return { done, undo: null, detail: { sessionId: id, userId: session.userId } };
 }
 
-/** End all sessions of one account. Throws `not_found`. */
+/** Revoke all sessions of one account. Throws `not_found`. */
 export async function revokeUser(
   ctx: Context,
   name: string,
@@ -53,15 +53,21 @@ export async function revokeUser(
 ): Promise<Revoked> {
   const { id: userId } = await getSubject(ctx, name);
   const entry = { ...by, action: "sessions.revoked", subjectId: userId } as const;
-  const ids = dryRun ? await liveSessionsOf(ctx, userId) : await end(ctx, userId, entry);
+  const ids = dryRun
+    ? await liveSessionsOf(ctx, userId)
+    : await revokeLiveSessions(ctx, userId, entry);
   return {
-    done: `End ${ids.length} ${ids.length === 1 ? "session" : "sessions"} of ${userId}.`,
+    done: `Revoke ${ids.length} ${ids.length === 1 ? "session" : "sessions"} of ${userId}.`,
     undo: null,
     detail: { userId, sessions: ids.length },
   };
 }
 
-async function end(ctx: Context, userId: string, entry: AuditEntry): Promise<string[]> {
+async function revokeLiveSessions(
+  ctx: Context,
+  userId: string,
+  entry: AuditEntry,
+): Promise<string[]> {
   const { rows } = await ctx.db.execute<{ id: string }>(sql`
     with revoked as ${revokeSessions(ctx, { userId }, "revoked_by_operator")},
     audited as (${auditIfAny(ctx, entry, sql`revoked`)})
@@ -77,12 +83,13 @@ async function liveSessionsOf({ db }: Context, userId: string): Promise<string[]
 }
 
 /**
- * End every session that began before now, the caller's included: one row in Postgres, then the gate,
- * which each request reads. In both the later moment counts, for instances' clocks differ. Guests cannot sign in again: they lose their accounts.
+ * Revoke every session created before now, including the caller's: one row in Postgres, then the Redis hash that
+ * each request reads. The later time wins in both, because clocks differ. Guests cannot sign in again, so they
+ * lose their accounts.
  */
 export async function revokeEverybody(ctx: Context, { by, dryRun }: Act): Promise<Revoked> {
   const detail = await countLive(ctx);
-  const done = `End every session: ${detail.sessions} are live, ${detail.guests} of them of guests, who cannot sign in again.`;
+  const done = `Revoke all sessions: ${detail.sessions} live, ${detail.guests} of them guest sessions. Guests cannot sign in again.`;
   if (dryRun) return { done, undo: null, detail };
   const before = securitySettings.revokeAllBefore;
   const [[settings]] = await ctx.db.batch([

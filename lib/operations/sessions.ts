@@ -8,7 +8,7 @@ import { sessions, users } from "../db/schema/accounts.js";
 import { AppError } from "../errors.js";
 import { roundTrip } from "../redis/client.js";
 
-/** A session as operators see it: never token material, nor a whole address. */
+/** A session without token material and without the full IP address. */
 export const SessionSeen = z.strictObject({
   id: z.string(),
   userId: z.string(),
@@ -29,7 +29,7 @@ export type SessionSeen = z.infer<typeof SessionSeen>;
 
 export const SessionShown = z.strictObject({
   ...SessionSeen.shape,
-  /** What Redis holds of it: the key decides while it is there, and the record where it is not. */
+  /** The session's key in Redis: the key decides while it exists, the Postgres record when it does not. */
   key: z.enum(["present", "missing", "unknown"]),
   keyRole: z.string().nullable(),
 });
@@ -37,20 +37,20 @@ export type SessionShown = z.infer<typeof SessionShown>;
 
 const listedMax = 50;
 
-/** An account's sessions, the newest first, those that have ended included. */
+/** An account's sessions, newest first, ended sessions included. */
 export async function listSessionsOf(ctx: Context, userId: string): Promise<SessionSeen[]> {
   const rows = await withAccount(ctx)
     .where(eq(sessions.userId, userId))
     .orderBy(desc(sessions.createdAt), desc(sessions.id))
     .limit(listedMax);
-  return rows.map((row) => seen(row, ctx.now));
+  return rows.map((row) => presentSession(row, ctx.now));
 }
 
-/** One session, with what Redis says of it. Throws `not_found`. */
+/** Throws `not_found`. */
 export async function showSession(ctx: Context, id: string): Promise<SessionShown> {
   const [[row], key] = await Promise.all([withAccount(ctx).where(eq(sessions.id, id)), keyOf(id)]);
   if (!row) throw new AppError("not_found");
-  return { ...seen(row, ctx.now), ...key };
+  return { ...presentSession(row, ctx.now), ...key };
 }
 
 async function keyOf(id: string): Promise<Pick<SessionShown, "key" | "keyRole">> {
@@ -77,7 +77,7 @@ function withAccount({ db }: Context) {
 
 type Row = Awaited<ReturnType<typeof withAccount>>[number];
 
-function seen(row: Row, now: Date): SessionSeen {
+function presentSession(row: Row, now: Date): SessionSeen {
   return {
     id: row.id,
     userId: row.userId,

@@ -10,36 +10,29 @@ import { redisOverHttp } from "./redis-transport/over-http.js";
 const slot = Symbol.for("linguamate.platform");
 const shared = globalThis as { [slot]?: Platform };
 
-/**
- * Put the transports in place that every function of this process uses. The server is bundled apart from
- * the functions, so they meet on `globalThis` and share one set of connections.
- */
+/** On globalThis: server and functions are separate bundles but share one set of connections. */
 export function installPlatform(platform: Platform): void {
   shared[slot] = { ...platform, redis: withBreaker(platform.redis) };
 }
 
-/** True where our own server runs the functions, which also sets the platform's request headers. */
+/** True on our own server, which also sets the platform's request headers. */
 export function isSelfHosted(): boolean {
   return shared[slot] !== undefined;
 }
 
-/** The installed platform, or, on Vercel, HTTPS to the stores that the environment names. */
 export function platform(): Platform {
   return shared[slot] ?? overHttps(env());
 }
 
-/** Throws an `EnvironmentError` for a URL that can be reached over a socket alone. */
+/** Throws an `EnvironmentError` for a URL that works only over a socket. */
 export function requireOverHttps(databaseUrl: string): void {
   if (isSentOverHttps(databaseUrl)) return;
   throw new EnvironmentError(
-    "DATABASE_URL must name a user, a host and a database to go over HTTPS",
+    "DATABASE_URL must contain a user, a host and a database to be used over HTTPS",
   );
 }
 
-/**
- * Postgres: the caller still has to answer within 3 s. Redis: every request waits for it; the first of a
- * process longer, for it opens the connection.
- */
+/** Postgres: leaves time for a reply within 3 s. Redis: every request waits for it; the first call opens the connection. */
 export const storeTimeouts = { postgresMs: 2000, redisMs: 250, redisFirstMs: 1000 } as const;
 
 const overHttps = oncePer(({ stores }: ReturnType<typeof env>): Platform => {

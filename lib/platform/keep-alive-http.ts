@@ -14,8 +14,7 @@ export interface HttpCall {
   signal?: AbortSignal | undefined;
 }
 
-// Shorter than servers keep a silent connection (Node.js: 5 s): a request sent into one that is being
-// closed is lost, and it may not be repeated.
+// Shorter than a server's keep-alive timeout (Node.js: 5 s): a request on a closing connection is lost, and is not retried.
 const idleMsMax = 4000;
 
 const agents = {
@@ -25,11 +24,8 @@ const agents = {
 let lastCallAtMs = 0;
 
 /**
- * POST a text body over a kept-alive connection.
- *
- * Rejects on a refused or cut connection and after `timeoutMs` (an error named `TimeoutError`); sends
- * once and never retries, because a lost reply may belong to a write that happened. node:http costs a
- * quarter of the CPU of the global fetch here (docs/decisions/002-transports.md).
+ * POST over a keep-alive connection. Rejects on connection errors and after `timeoutMs` (`TimeoutError`). Never retries:
+ * the lost reply may be of a completed write. node:http needs a quarter of the CPU of fetch (docs/decisions/002).
  */
 export function post(url: URL, call: HttpCall): Promise<HttpReply> {
   dropConnectionsOfAFrozenProcess();
@@ -72,14 +68,13 @@ export function post(url: URL, call: HttpCall): Promise<HttpReply> {
   });
 }
 
-/** While a function is frozen between requests, no timer of the agents runs, and the servers hang up. */
+/** A frozen function runs no timers, and in that time servers close the connections. */
 function dropConnectionsOfAFrozenProcess(): void {
   const now = Date.now();
   if (now - lastCallAtMs > idleMsMax) dropIdleConnections();
   lastCallAtMs = now;
 }
 
-/** Make the next calls connect anew. */
 export function dropIdleConnections(): void {
   for (const { freeSockets } of Object.values(agents)) {
     for (const sockets of Object.values(freeSockets)) {

@@ -1,6 +1,5 @@
 import type { Requester } from "@upstash/redis";
 
-/** The part of `fetch` that Neon's driver uses, so that a transport need not build Response objects. */
 export type NeonFetch = (
   url: string | URL,
   init: {
@@ -11,18 +10,14 @@ export type NeonFetch = (
   },
 ) => Promise<{ ok: boolean; status: number; json(): Promise<unknown>; text(): Promise<string> }>;
 
-/** A call of Redis. Without a deadline of its own it gets the transport's. */
 export type RedisCall = Parameters<Requester["request"]>[0] & { timeoutMs?: number };
 
-/**
- * What reaches the two stores from where this code runs: HTTPS on Vercel, the local endpoints in
- * development and tests, in-process drivers when self-hosted. The clients above it are the same.
- */
+/** Transports: HTTPS on Vercel, local endpoints in development and tests, in-process drivers when self-hosted. */
 export interface Platform {
   postgres: {
     connectionString: string;
     fetch: NeonFetch;
-    /** True where single statements are prepared by their text: a comment would only be taken off again. */
+    /** Statements are prepared by their text, so comments in them are removed. */
     preparesByText?: true;
   };
   redis: Requester;

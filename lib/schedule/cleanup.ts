@@ -8,7 +8,6 @@ import { pruneExpired } from "./cleanup/expired.js";
 import { pruneIdleSessions } from "./cleanup/idle-sessions.js";
 import { type Cron, type CronReport, runCron } from "./cron.js";
 
-/** What is to be done each hour, in this order. */
 export const cleanupCron: Cron = {
   name: "cleanup",
   period: "hour",
@@ -26,7 +25,6 @@ export const cleanupCron: Cron = {
   ],
 };
 
-/** Do the hour's work, once. Throws the first failure, after everything else was done. */
 export async function cleanUp(ctx: Context): Promise<CronReport> {
   const { report, failure } = await runCron(ctx, cleanupCron);
   if (failure) throw failure;

@@ -10,7 +10,7 @@ import { tickCron } from "./tick.js";
 
 const crons: readonly Cron[] = [tickCron, cleanupCron];
 const periodMs = { minute: 60_000, hour: 3_600_000 } as const;
-/** What an operator's call waits for: less than a terminal does. */
+/** Below the timeout of the CLI. */
 const budgetSeconds = 10;
 
 export const CronsShown = z.strictObject({
@@ -18,9 +18,8 @@ export const CronsShown = z.strictObject({
     z.strictObject({
       job: z.string(),
       period: z.enum(["minute", "hour"]),
-      /** The newest slot of which everything was done; null when none was. */
       doneSlot: z.iso.datetime().nullable(),
-      /** Whole periods since then, less the one that is running. */
+      /** Completed periods since then, without the current one. */
       missedSlots: z.int().nullable(),
       isRunning: z.boolean(),
     }),
@@ -39,7 +38,6 @@ export type CronsShown = z.infer<typeof CronsShown>;
 
 const runsMax = 20;
 
-/** The jobs of the clock, and their last runs. */
 export async function listCrons({ db, now }: Context): Promise<CronsShown> {
   const [leases, runs] = await db.batch([
     db.select().from(cronLeases),
@@ -70,13 +68,10 @@ export async function listCrons({ db, now }: Context): Promise<CronsShown> {
 
 export const CronName = z.enum(scheduledJobs);
 
-/**
- * Run a job's present slot again, at an operator's word, unless somebody is at it. What was not done
- * within 10 s is left to the clock.
- */
+/** Run the current slot of a job again, unless it is running. Parts not finished after 10 s are left to the next cron call. */
 export async function runNow(ctx: Context, name: string, by: OperatorAct): Promise<CronReport> {
   const cron = crons.find((candidate) => candidate.name === name);
-  if (!cron) throw new Error(`There is no job ${name}.`);
+  if (!cron) throw new Error(`Unknown cron job: ${name}`);
   const entry = { ...by, action: "cron.run", subjectId: name } as const;
   const { report } = await runCron(ctx, cron, {
     again: true,

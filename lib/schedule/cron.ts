@@ -4,46 +4,40 @@ import type { Context } from "../context.js";
 import { cronLeaseLost, cronPartFailed } from "../observability/log-lines/cron.js";
 import { claimSlot, finishSlot, type Lease, type Slots } from "./lease.js";
 
-/** What a part is given besides the context. */
 export interface Run {
-  /** What it writes under `whileHeld` is refused once somebody has taken over. */
+  /** For `whileHeld`, which fails once another run has taken the lease over. */
   lease: Lease;
-  /** When its budget ends, by `performance.now()`: long work stops before, and goes on from a cursor. */
+  /** End of its budget, by `performance.now()`: long work must stop before it and continue from a cursor. */
   endMs: number;
 }
 
-/**
- * One thing that is to be done in each slot. It is harmless when it is done twice or at once, for a
- * lease may run out under somebody who is only slow. What it resolves to is shown to operators.
- */
+/** A step of a job. It must be safe to repeat and to run concurrently, because a lease can expire during a slow run. */
 export type Part = readonly [
   name: string,
   work: (ctx: Context, run: Run) => Promise<unknown>,
   options?: {
     budgetSeconds?: number;
-    /** True for what has to be done although Postgres, and with it the lease, is away. */
+    /** Also runs when Postgres, and with it the lease, is unavailable. */
     withoutDatabase?: boolean;
   },
 ];
 
-/** A job of the clock: parts that are done in their order, under one lease. */
 export interface Cron extends Slots {
   budgetSeconds: number;
   parts: readonly Part[];
 }
 
 const PartReport = z.strictObject({
-  /** `overdue`: it was left behind at the end of its budget. `skipped`: no time was left for it. */
+  /** `overdue`: still running at the end of its budget. `skipped`: not started, no time was left. */
   outcome: z.enum(["done", "failed", "overdue", "skipped"]),
   durationMs: z.int().min(0),
-  /** What it did. */
   detail: z.unknown(),
 });
 type PartReport = z.infer<typeof PartReport>;
 
 export const CronReport = z.strictObject({
   slot: z.string(),
-  /** False when the slot is done, or somebody is at it. */
+  /** False when the slot is done or another run holds the lease. */
   ran: z.boolean(),
   parts: z.record(z.string(), PartReport),
 });
@@ -51,27 +45,22 @@ export type CronReport = z.infer<typeof CronReport>;
 
 export interface CronOutcome {
   report: CronReport;
-  /** True when every part was done now. */
   isGood: boolean;
-  /** Why the first part failed that did. */
   failure?: unknown;
 }
 
 interface RunOptions {
   again?: boolean;
   beside?: (lease: SQL) => SQL;
-  /** In place of the job's own budget. */
   budgetSeconds?: number;
 }
 
 const partSeconds = 8;
-/** With less than this a part is not begun. */
 const leastMs = 250;
 
 /**
- * Do the work of the slot that the database's clock is in, unless somebody did or does. A part that
- * fails or hangs stops no other. Rejects when Postgres gives no answer about the slot, for whatever
- * reason, after the parts that do without it.
+ * Run the parts of the current slot (by the clock of Postgres) unless it is done or running; a failed part does not
+ * stop the others. Without Postgres, runs the parts with `withoutDatabase`, then rejects.
  */
 export async function runCron(
   ctx: Context,
@@ -101,19 +90,19 @@ export async function runCron(
   };
 }
 
-/** Under a lease that nobody gave: whatever it would guard is refused. */
+/** With an invalid lease, so that `whileHeld` fails. */
 async function runWithoutDatabase(ctx: Context, { name, parts }: Cron, endMs: number) {
   const able = parts.filter(([, , options]) => options?.withoutDatabase);
   await runParts(ctx, able, { lease: { job: name, slot: "", token: 0 }, endMs });
 }
 
-interface Done extends PartReport {
+interface PartResult extends PartReport {
   name: string;
   failure?: unknown;
 }
 
-async function runParts(ctx: Context, parts: readonly Part[], run: Run): Promise<Done[]> {
-  const done: Done[] = [];
+async function runParts(ctx: Context, parts: readonly Part[], run: Run): Promise<PartResult[]> {
+  const done: PartResult[] = [];
   for (const part of parts) done.push(await runPart(ctx, part, run));
   return done;
 }
@@ -126,14 +115,14 @@ async function runPart(
   ctx: Context,
   [name, work, { budgetSeconds = partSeconds } = {}]: Part,
   { lease, endMs }: Run,
-): Promise<Done> {
+): Promise<PartResult> {
   const startedMs = performance.now();
   const budgetMs = Math.min(budgetSeconds * 1000, endMs - startedMs);
   const durationMs = () => Math.round(performance.now() - startedMs);
   if (budgetMs < leastMs) return { name, outcome: "skipped", durationMs: 0, detail: null };
   let timer: NodeJS.Timeout | undefined;
   const deadline = new Promise<never>((_, reject) => {
-    const late = () => reject(new Overdue(`Its budget of ${Math.round(budgetMs)} ms is over.`));
+    const late = () => reject(new Overdue(`The budget of ${Math.round(budgetMs)} ms is used up.`));
     timer = setTimeout(late, budgetMs);
   });
   try {
@@ -149,7 +138,7 @@ async function runPart(
   }
 }
 
-function reportOf(done: Done[]): CronReport["parts"] {
+function reportOf(done: PartResult[]): CronReport["parts"] {
   return Object.fromEntries(
     done.map(({ name, outcome, durationMs, detail }) => [name, { outcome, durationMs, detail }]),
   );

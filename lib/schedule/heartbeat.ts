@@ -4,8 +4,8 @@ import { heartbeatFailed } from "../observability/log-lines/cron.js";
 
 const deadlineMs = 2000;
 
-/** Tell the service that watches the clock from outside. Never rejects: it only warns. */
-export async function beat(ctx: Context): Promise<void> {
+/** Ping the external cron monitor. Never rejects; a failure is only logged. */
+export async function sendHeartbeat(ctx: Context): Promise<void> {
   const { heartbeatUrl } = ctx.env.cron;
   if (!heartbeatUrl) return;
   const call = { service: "heartbeat", operation: "beat" };

@@ -6,37 +6,29 @@ import { telemetryGauges } from "../db/schema/telemetry.js";
 import { seriesName } from "../observability/metrics.js";
 import { scheduledJobs } from "./scheduled-jobs.js";
 
-/** The right to do the work of one slot of a job, until it runs out or somebody takes it over. */
 export interface Lease {
   job: string;
-  /** ISO 8601, the minute or hour that is worked on. */
+  /** ISO 8601; the minute or hour of the run. */
   slot: string;
-  /** Greater than that of every holder before. */
+  /** Fencing token: greater than that of every holder before. */
   token: number;
 }
 
 export interface Slots {
   name: string;
   period: "minute" | "hour";
-  /** After this long the next delivery takes over. */
   leaseSeconds: number;
 }
 
-/** What a delivery was given: the lease, or why not. */
 export type Claim = { lease: Lease } | { slot: string; refused: "done" | "under_way" };
 
 interface ClaimOptions {
-  /** Run although the slot is done. */
   again?: boolean;
-  /** What is to be written if the lease is given, from the row of that name. */
+  /** SQL that also runs if the lease is acquired; its argument is the CTE with the lease's row. */
   beside?: (lease: SQL) => SQL;
 }
 
-/**
- * Ask for the slot that the database's clock is in, by one statement: of any number of deliveries, at
- * once or late, one gets a slot that nobody has done, while nobody else holds the job. The first delivery
- * of all writes down that every job is due from now on: one that never succeeds has no success to be late by.
- */
+/** One of several concurrent cron calls gets the lease. The first call ever also records that every job is due. */
 export async function claimSlot(
   ctx: Context,
   { name, period, leaseSeconds }: Slots,
@@ -51,7 +43,7 @@ export async function claimSlot(
       select cast(${name} as text), 1, slot, now() + make_interval(secs => ${leaseSeconds}) from due
       on conflict (job) do update
         set token = held.token + 1, slot = excluded.slot, held_until = excluded.held_until
-        -- Read from the row alone, which is its newest version: whoever waited for it sees who was first.
+        -- Reads only this row, in its newest version: a call that waited for the row lock sees who was first.
         where held.held_until <= now()
           and (cast(${again} as boolean) or held.done_slot is null or held.done_slot < excluded.slot)
       returning token, slot
@@ -79,13 +71,10 @@ const firstDue = scheduledJobs.map((job) =>
   seriesName("cron_first_due_timestamp_seconds", { job }),
 );
 
-// As a type: the driver asks for a row that any column may be read from.
+// A type, not an interface: `db.execute` needs an index signature.
 type Answer = { slot: string; token: number | null; is_done: boolean | null };
 
-/**
- * Give the lease back and write down what became of the slot. With failed parts the slot is not done,
- * and a further delivery of it repeats them. False when somebody has taken over: nothing is written.
- */
+/** With failed parts the slot can run again. False when another run took the lease over. */
 export async function finishSlot(
   ctx: Context,
   { job, slot, token }: Lease,
@@ -112,10 +101,7 @@ export async function finishSlot(
   return rows.length > 0;
 }
 
-/**
- * A statement that fails its batch when somebody has taken the lease over (`lacksRequiredRow` knows the
- * failure), and keeps others from doing so until the batch has committed.
- */
+/** A statement that fails its batch (see `lacksRequiredRow`) if another run took the lease over, and locks it until commit. */
 export function whileHeld(ctx: Context, { job, token }: Lease) {
   return ctx.db.execute(sql`
     with held as (

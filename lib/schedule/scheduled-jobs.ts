@@ -1,2 +1,2 @@
-/** The jobs that the platform's clock calls; a test holds them equal to vercel.json. */
+/** Must match vercel.json; a test compares them. */
 export const scheduledJobs = ["tick", "cleanup"] as const;

@@ -11,14 +11,13 @@ import { detectUnusualUsage } from "../telemetry/unusual-usage.js";
 import { recordBreakerGauge } from "../toolkit/breaker/gauge.js";
 import { probeQuietBreaker } from "../toolkit/breaker/quiet.js";
 import { type Cron, type CronReport, runCron } from "./cron.js";
-import { beat } from "./heartbeat.js";
+import { sendHeartbeat } from "./heartbeat.js";
 import { jobKinds } from "./job-kinds.js";
 import { runJobs } from "./run-jobs.js";
 
-/** What a drain may take for the step that it is at when its time is over. */
 const marginMs = 3000;
 
-/** What is to be done each minute, in this order. The lease ends before the next minute begins. */
+/** The lease ends before the next minute. */
 export const tickCron: Cron = {
   name: "tick",
   period: "minute",
@@ -48,10 +47,9 @@ async function recordBreakers(ctx: Context): Promise<void> {
   await recordBreakerGauge(ctx);
 }
 
-/** Do the minute's work, once. Throws the first failure, after everything else was done. */
 export async function tick(ctx: Context): Promise<CronReport> {
   const { report, isGood, failure } = await runCron(ctx, tickCron);
-  if (isGood) await beat(ctx);
+  if (isGood) await sendHeartbeat(ctx);
   if (failure) throw failure;
   return report;
 }

@@ -7,10 +7,7 @@ import type { LoadedFunction } from "./server/invocation.js";
 import { routesFromFiles } from "./server/routes.js";
 import type { Route } from "./server/server.js";
 
-/**
- * The routes of a built output. Each function is loaded at its first request, from its own folder;
- * a chunk that several functions have a copy of is loaded once.
- */
+/** Functions are loaded on first request; identical chunks are loaded once. */
 export async function readBuiltFunctions(output: string): Promise<Route[]> {
   register("./shared-chunks.mjs", import.meta.url);
   const functions = join(output, "functions");
@@ -31,7 +28,6 @@ export async function readBuiltFunctions(output: string): Promise<Route[]> {
   });
 }
 
-/** The schedule of a built output. */
 export async function readBuiltCrons(output: string): Promise<Cron[]> {
   const config = JSON.parse(await readFile(join(output, "config.json"), "utf8"));
   return config.crons ?? [];

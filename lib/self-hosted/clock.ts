@@ -1,6 +1,6 @@
 import { Cron as Job } from "croner";
 
-/** An entry of `crons` in vercel.json: a route, and when it is called, in UTC. */
+/** As `crons` in vercel.json; times in UTC. */
 export interface Cron {
   path: string;
   schedule: string;
@@ -8,16 +8,13 @@ export interface Cron {
 
 interface ClockOptions {
   crons: readonly Cron[];
-  /** Where this process's own server listens. */
+  /** Of this process's own server. */
   port: number;
   secret: string | undefined;
   log: (message: string, error: unknown) => void;
 }
 
-/**
- * Call the cron routes on their schedule, as the platform's clock does: a GET with the secret, never
- * repeated. A call that falls due while the one before is still under way is left out.
- */
+/** Calls the cron routes as the platform does: GET with the secret, never retried. A call is skipped while the previous one runs. */
 export function startClock({ crons, port, secret, log }: ClockOptions): { stop(): void } {
   const call = async (path: string) => {
     const headers = { authorization: `Bearer ${secret}` };
@@ -25,8 +22,8 @@ export function startClock({ crons, port, secret, log }: ClockOptions): { stop()
     await response.arrayBuffer();
   };
   const jobs = crons.map(({ path, schedule }) => {
-    const failed = (error: unknown) => log(`The clock could not call ${path}.`, error);
-    const options = { timezone: "UTC", protect: true, catch: failed };
+    const logFailure = (error: unknown) => log(`Cron call failed: ${path}`, error);
+    const options = { timezone: "UTC", protect: true, catch: logFailure };
     return new Job(schedule, options, () => call(path));
   });
   return {

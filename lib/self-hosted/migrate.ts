@@ -4,7 +4,7 @@ import { EnvironmentError } from "../env.js";
 import { loadEnvFile } from "./env-file.js";
 import { connectForMigrations } from "./migration-connection.js";
 
-/** The migration command of a release, which has no development tools: it needs DATABASE_URL alone. */
+/** The migration command of a build, without development tools; needs only DATABASE_URL. */
 async function connect() {
   const connectionString = process.env.DATABASE_URL;
   if (!connectionString) throw new EnvironmentError("DATABASE_URL is required");

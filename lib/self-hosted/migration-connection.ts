@@ -5,13 +5,10 @@ import type { NeonFetch } from "../platform/platform.js";
 import { inProcessPostgres, inProcessUrl } from "../platform/postgres-transport/in-process.js";
 import { postgresOverHttp } from "../platform/postgres-transport/over-http.js";
 
-/** Migrations may rewrite a table; what bounds them is the platform's own limit of an HTTP query. */
+/** Long, because a migration may rewrite a table. */
 const timeoutMs = 15 * 60_000;
 
-/**
- * A connection for a command, without the deadline that requests have: to Neon or `endpoint` over HTTP,
- * to any other server directly. The whole process uses it, for the client's transport is a global.
- */
+/** Without the deadline of requests. Sets the driver's transport for the whole process. */
 export function connectForMigrations(postgres: { connectionString: string; endpoint?: string }): {
   sql: NeonQueryFunction<false, false>;
   close(): Promise<void>;

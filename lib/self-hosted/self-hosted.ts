@@ -18,14 +18,13 @@ import { openSelfHostedStores, type SelfHostedStores } from "./stores.js";
 
 const output = ".vercel/output";
 
-/** Serve the built output in one process, over the stores that the environment names. */
 async function serve(): Promise<void> {
   const environment = env();
   const { port, http, cron } = environment;
   environmentRead(environment);
   const stores = await openSelfHostedStores(environment);
   installPlatform(stores.platform);
-  // The process before may have stopped while Redis took no writes.
+  // The previous process may have stopped while Redis refused writes.
   redisLags();
   await migrateEmbedded(stores);
   const [routes, crons] = await Promise.all([readBuiltFunctions(output), readBuiltCrons(output)]);
@@ -54,7 +53,6 @@ async function serve(): Promise<void> {
   );
 }
 
-/** Nobody migrates the embedded Postgres before a release, as is done with a real one. */
 async function migrateEmbedded({ embeddedPostgres }: SelfHostedStores): Promise<void> {
   if (!embeddedPostgres) return;
   const quiet = { out: () => {}, error: console.error };
@@ -62,15 +60,15 @@ async function migrateEmbedded({ embeddedPostgres }: SelfHostedStores): Promise<
   if ((await migrateCommand(["up"], connect, quiet)) !== 0) process.exit(1);
 }
 
-/** After an error that nothing caught, the process's state is unknown: finish and let it be restarted. */
+/** After an uncaught error the state is unknown: stop and let the supervisor restart the process. */
 function exitOnUncaught(close: () => Promise<void>): void {
   process.on("unhandledRejection", (reason) => {
     const fields = { evt: "unhandled_rejection", cat: "server", data: errorFields(reason) };
-    log("ERROR", fields, "A promise was rejected and nobody handled it.");
+    log("ERROR", fields, "Unhandled promise rejection");
   });
   process.once("uncaughtException", (error) => {
     const fields = { evt: "uncaught_exception", cat: "server", data: errorFields(error) };
-    log("FATAL", fields, "An error was not caught: the server stops.");
+    log("FATAL", fields, "Uncaught exception, shutting down");
     setTimeout(() => process.exit(1), 10_000).unref();
     close().finally(() => process.exit(1));
   });

@@ -1,5 +1,4 @@
-// Runs in the thread of Node.js' module loader, which knows no TypeScript. Chunks are named by their
-// content: of equal copies in several functions, the first that was found is loaded for all.
+// Runs in Node's module loader thread, without TypeScript. Chunks are named by content: load each name once.
 const chunks = new Map();
 
 export async function resolve(specifier, context, nextResolve) {

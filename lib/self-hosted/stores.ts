@@ -11,9 +11,9 @@ import { type AttachedStores, attachStores } from "./embedded-stores/attach.js";
 
 export interface SelfHostedStores {
   platform: Platform;
-  /** One phrase for each store, for the start line. */
+  /** For the log line at startup. */
   descriptions: string[];
-  /** Set when Postgres is the embedded one. */
+  /** Undefined for a real server. */
   embeddedPostgres: AttachedStores["postgres"] | undefined;
   close(): Promise<void>;
 }
@@ -22,12 +22,7 @@ type EmbeddedStores = Pick<AttachedStores, "postgres" | "redis" | "detach">;
 
 type Opened<Part> = { part: Part; description: string; close(): Promise<void> | void };
 
-/**
- * Open the stores that the environment names, each decided by itself; one that is not named is the
- * embedded one. Throws an `EnvironmentError` for a set that cannot work.
- *
- * `attach` opens the embedded stores, in a process of their own.
- */
+/** Each store that the environment does not name is embedded. Throws an `EnvironmentError` for invalid settings. */
 export async function openSelfHostedStores(
   { stores, production }: Pick<Env, "stores" | "production">,
   attach: () => Promise<EmbeddedStores> = attachStores,
@@ -48,11 +43,11 @@ export async function openSelfHostedStores(
   };
 }
 
-/** Throws an `EnvironmentError` that names what is missing or contradicts itself. */
+/** Throws an `EnvironmentError` that names missing or contradicting settings. */
 export function requireStores(stores: Env["stores"], production: boolean): void {
   if (stores.redisUrl && stores.upstash) {
     throw new EnvironmentError(
-      "REDIS_URL and UPSTASH_REDIS_REST_URL are both set: keep the one of the Redis to use",
+      "REDIS_URL and UPSTASH_REDIS_REST_URL are both set: set only one of them",
     );
   }
   if (!production || stores.embedded) return;

@@ -2,12 +2,11 @@ import { isServerError } from "../errors.js";
 import { type Counters, countEvent } from "./counters.js";
 import type { RequestEvent } from "./request-event.js";
 
-/** One row of the access log, as it travels: short names, and nothing that is empty. */
+/** An access log row with short keys and without empty values, to save space in the stream. */
 export interface Row {
   at: number;
-  /** How many requests it stands for; `ms` is then their mean. */
+  /** How many requests the row stands for; `ms` is their mean. */
   n: number;
-  /** Absent in a row that tells of several requests. */
   id?: string | undefined;
   route: string;
   method: string;
@@ -16,34 +15,32 @@ export interface Row {
   ms: number;
   user?: string | undefined;
   ip?: string | undefined;
-  /** Each policy with what was used of its maximum: `12/100`. */
+  /** Used and maximum per policy: `12/100`. */
   limits?: Record<string, string> | undefined;
   calls?: [service: string, operation: string, outcome: string, ms: number][] | undefined;
   token?: string | undefined;
   security?: string[] | undefined;
   app?: string | undefined;
-  /** Present in a row that stands for so many like it, which were left out. */
+  /** Set when sampling left out similar rows: the row stands for this many. */
   oneIn?: number | undefined;
 }
 
-/** The events that are sent together. */
 export interface Batch {
   events: number;
-  /** Of all events, whatever becomes of their rows. */
   counters: Counters;
   rows: Row[];
   kinds: Map<string, { seen: number; rest?: Row }>;
 }
 
 const equalRowsMax = 10;
-/** Asked by machines many times a second: more than one row at a time would tell nothing. */
+/** Polled many times a second: their requests always share a row. */
 const probes = new Set(["/api/livez", "/api/health", "/api/metrics"]);
 
 export function emptyBatch(): Batch {
   return { events: 0, counters: new Map(), rows: [], kinds: new Map() };
 }
 
-/** Count an event, and give it a row: beyond the tenth, equal ones share one that counts them. */
+/** Count an event and add its row. From the 11th equal event on, events share a row. */
 export function addEvent(batch: Batch, event: RequestEvent): void {
   batch.events++;
   countEvent(batch.counters, event);
@@ -51,7 +48,7 @@ export function addEvent(batch: Batch, event: RequestEvent): void {
   const name = `${route} ${status} ${code} ${ipPrefix}`;
   const kind = batch.kinds.get(name) ?? { seen: 0 };
   if (kind.rest) {
-    join(kind.rest, event);
+    mergeInto(kind.rest, event);
     return;
   }
   const row = rowOf(event);
@@ -61,7 +58,7 @@ export function addEvent(batch: Batch, event: RequestEvent): void {
   batch.kinds.set(name, kind);
 }
 
-/** Of every ten rows one is kept, and all that tell of a failure of ours or of security. */
+/** Keeps one row in ten, and all rows with server errors or security events. */
 export function sampled(rows: Row[], isNext: () => boolean): Row[] {
   return rows.flatMap((row) => {
     if (isServerError(row.status, row.code) || row.security) return [row];
@@ -101,8 +98,8 @@ function rowOf(event: RequestEvent): Row {
   };
 }
 
-/** One row for many requests tells what all of them have in common, and each security event. */
-function join(rest: Row, event: RequestEvent): void {
+/** Values that differ between the requests become undefined. */
+function mergeInto(rest: Row, event: RequestEvent): void {
   rest.ms = tenths((rest.ms * rest.n + event.durationMs) / (rest.n + 1));
   rest.n++;
   rest.at = event.atMs;

@@ -2,22 +2,19 @@ import { type MetricName, metrics, seriesName } from "../observability/metrics.j
 import type { ExternalCall, RequestMetrics } from "../request-metrics.js";
 import type { RequestEvent } from "./request-event.js";
 
-/** What was counted in each minute: its beginning, in ms. */
+/** By minute: its start in ms. */
 export type Counters = Map<number, Minute>;
 
 interface Minute {
-  /** Under the names of `seriesName`. */
   counts: Map<string, number>;
   observed: Map<Histogram, Observations>;
 }
 
 interface Observations {
-  /** How many fell into each bucket and into none before it. */
   inBucket: number[];
   sumUs: number;
 }
 
-/** The series of each minute, for a batch to carry. */
 export function seriesOf(counters: Counters): Record<string, Record<string, number>> {
   return Object.fromEntries(
     [...counters].map(([beginsMs, { counts, observed }]) => [
@@ -27,7 +24,6 @@ export function seriesOf(counters: Counters): Record<string, Record<string, numb
   );
 }
 
-/** Count an event in the minute in which its request ended. */
 export function countEvent(counters: Counters, event: RequestEvent): void {
   const minute = minuteOf(counters, event.atMs);
   const { route, method, status, code } = event;
@@ -43,23 +39,23 @@ export function countEvent(counters: Counters, event: RequestEvent): void {
     if (used > 0.8 * max) add(minute, named("rate_limit_near_max_total", policy), 1);
     if (refused) add(minute, named("rate_limit_hits_total", policy, route), 1);
   }
-  countFacts(minute, event);
+  countCallsAndSecurityEvents(minute, event);
 }
 
-/** Count what became known after the event was told: in work that was left for after the reply. */
-export function countLate(
+/** Count what happened after the request's event was recorded, in work after the reply. */
+export function countLateEvents(
   counters: Counters,
   atMs: number,
-  late: Pick<RequestMetrics, "externalCalls" | "securityEvents">,
+  events: Pick<RequestMetrics, "externalCalls" | "securityEvents">,
 ): void {
-  countFacts(minuteOf(counters, atMs), late);
+  countCallsAndSecurityEvents(minuteOf(counters, atMs), events);
 }
 
 export function countLostBatches(counters: Counters, atMs: number, count: number): void {
   add(minuteOf(counters, atMs), seriesName("telemetry_lost_batches_total"), count);
 }
 
-function countFacts(
+function countCallsAndSecurityEvents(
   minute: Minute,
   { externalCalls, securityEvents }: Pick<RequestMetrics, "externalCalls" | "securityEvents">,
 ): void {
@@ -88,7 +84,7 @@ function add({ counts }: Minute, series: string, count: number): void {
 }
 
 interface Histogram {
-  /** The upper bounds in ms, the last of which nothing exceeds, each with the series of the bucket. */
+  /** By upper bound in ms, ascending; the last is infinite. */
   buckets: { maxMs: number; series: string }[];
   sum: string;
   count: string;
@@ -106,7 +102,7 @@ function observe({ observed }: Minute, histogram: Histogram, ms: number): void {
   seen.sumUs += Math.round(ms * 1000);
 }
 
-/** Buckets are cumulative, as Prometheus has them: a request counts in all that are wide enough. */
+/** Makes the buckets cumulative, as in Prometheus. */
 function histogramSeries([histogram, { inBucket, sumUs }]: [Histogram, Observations]) {
   const series: [string, number][] = [];
   let count = 0;
@@ -122,7 +118,7 @@ const events = seriesName("telemetry_events_total");
 const names = new Map<string, string>();
 const histograms = new Map<string, Histogram>();
 
-/** The name of a series, made once: it costs more than to count. */
+/** Cached: building a series name costs more than counting. */
 function named(metric: MetricName, ...values: string[]): string {
   const key = `${metric} ${values.join(" ")}`;
   let name = names.get(key);
@@ -145,7 +141,7 @@ function histogram(
     maxMs,
     series: seriesName(metric, { ...labels, le }, "_bucket"),
   });
-  const made = {
+  const created = {
     buckets: [
       ...metrics[metric].buckets.map((seconds) => bucket(seconds * 1000, String(seconds))),
       bucket(Number.POSITIVE_INFINITY, "+Inf"),
@@ -153,8 +149,8 @@ function histogram(
     sum: seriesName(metric, labels, "_sum"),
     count: seriesName(metric, labels, "_count"),
   };
-  histograms.set(key, made);
-  return made;
+  histograms.set(key, created);
+  return created;
 }
 
 function labelsOf(metric: MetricName, values: string[]): Record<string, string> {

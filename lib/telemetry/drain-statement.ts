@@ -2,24 +2,18 @@ import { sql } from "drizzle-orm";
 import { preparedSql } from "../db/database.js";
 
 interface Moved {
-  /** 0 when a rival has moved the cursor since it was read: then nothing was written. */
+  /** 0 when a concurrent drain has moved the cursor: nothing was written. */
   moved: number;
   events: number;
 }
 
-/** Series in the totals; 40 more are left for those that count the rest under `other`. */
+/** Maximum of series in the totals; 40 more are reserved for the `other` series. */
 const seriesMax = 4960;
 
 /**
- * The one statement of the drain: it moves the cursor from `cursor` to `next`, and writes what the
- * entries in between hold. Whoever loses the row of the cursor to a rival writes nothing; an entry whose
- * instance and number were drained before is left out. `until` is null where more is left to read.
- *
- * A series that is new is admitted while there is room; else its counts go to the one whose labels are
- * all `other`. A histogram comes in whole, and room is held for all of its thirteen series.
- *
- * The mode is the one in which what was drained had been written. It stays for 90 s unless it gets worse,
- * so that whoever looks once a minute sees it, for a look drains as well.
+ * Moves the cursor and writes the entries between, or nothing when a concurrent drain was first. Entries drained
+ * before are skipped. `until` is null when the stream has more entries. A new series beyond the maximum is counted
+ * as `other`; a histogram counts as thirteen series. The mode is kept for 90 s, so that a scrape per minute sees it.
  */
 export const moveCursor = preparedSql<Moved>(
   () => sql`

@@ -4,48 +4,42 @@ import { env } from "../env.js";
 import { batchDropped } from "../observability/log-lines/telemetry.js";
 import type { RequestMetrics } from "../request-metrics.js";
 import { addEvent, type Batch, emptyBatch, sampled } from "./batch.js";
-import { countLate, countLostBatches, seriesOf } from "./counters.js";
+import { countLateEvents, countLostBatches, seriesOf } from "./counters.js";
 import { type Mode, modeOf } from "./mode.js";
 import type { RequestEvent } from "./request-event.js";
 import { appendEntry, type Entry, streamBytes } from "./stream.js";
 
-/** The batch that takes events, and what is needed to send it. */
 interface OpenBatch extends Batch {
   sent: Promise<void>;
-  /** Send it now, wherever it came from. */
   close(): void;
 }
 
-/** What all functions of a process share. */
+/** Per process, shared by all functions. */
 interface Producer {
   instance: string;
   seq: number;
-  /** Requests that were not answered yet. */
   inFlight: number;
   open: OpenBatch | undefined;
-  /** Batches that Redis did not take and no batch has told of. */
+  /** Dropped batches that no sent batch has reported yet. */
   lost: number;
-  /** As Redis last told. */
   streamBytes: number;
-  /** The newest moment that the gate has named; 0 when there is none. */
+  /** Time of the last drain, as last read from Redis; 0 when unknown. */
   lastDrainMs: number;
   rowsSampled: number;
 }
 
-const gatherMs = 250;
+const batchWindowMs = 250;
 const eventsMax = 100;
 const slot = Symbol.for("linguamate.events");
 const shared = globalThis as { [slot]?: Producer };
 
-/** A request has come: a batch need not be sent before it is answered. */
 export function requestBegan(): void {
   producer().inFlight++;
 }
 
 /**
- * Tell the event of a request that was answered. Resolves when its batch has been sent or dropped, for
- * which the request's invocation waits: at once when no other request is in flight, else after 250 ms or
- * 100 events. Never rejects.
+ * Add the event of a finished request. Resolves when its batch was sent or dropped: at once when no request is in
+ * flight, else after 250 ms or 100 events. Never rejects.
  */
 export function requestEnded({ gate }: Context, event: RequestEvent): Promise<void> {
   const state = producer();
@@ -56,13 +50,12 @@ export function requestEnded({ gate }: Context, event: RequestEvent): Promise<vo
   return sentInTime(state, batch);
 }
 
-/** Count what became known after the event was told. Resolves and waits as `requestEnded`. */
 export function toldLate(
-  late: Pick<RequestMetrics, "externalCalls" | "securityEvents">,
+  events: Pick<RequestMetrics, "externalCalls" | "securityEvents">,
 ): Promise<void> {
   const state = producer();
   const batch = openBatch(state);
-  countLate(batch.counters, Date.now(), late);
+  countLateEvents(batch.counters, Date.now(), events);
   return sentInTime(state, batch);
 }
 
@@ -85,12 +78,12 @@ function openBatch(state: Producer): OpenBatch {
       void send(state, batch).then(finish);
     },
   });
-  const timer = setTimeout(() => batch.close(), gatherMs);
+  const timer = setTimeout(() => batch.close(), batchWindowMs);
   state.open = batch;
   return batch;
 }
 
-/** Never rejects. A batch that is dropped leaves a gap in the numbers, and is counted in the next. */
+/** Never rejects. A dropped batch leaves a gap in the sequence numbers, and the next batch counts it. */
 async function send(state: Producer, batch: Batch): Promise<void> {
   const { telemetry, release } = env();
   const lost = state.lost;
@@ -115,11 +108,11 @@ async function send(state: Producer, batch: Batch): Promise<void> {
   }
 }
 
-/** A full stream is asked again before each batch, so that it is known as soon as it has been drained. */
+/** A full stream is measured again before each batch, to notice when it was drained. */
 async function requireRoom(state: Producer, streamBytesMax: number): Promise<void> {
   if (state.streamBytes < streamBytesMax) return;
   state.streamBytes = await streamBytes();
-  if (state.streamBytes >= streamBytesMax) throw new Error("The stream of events is full.");
+  if (state.streamBytes >= streamBytesMax) throw new Error("The event stream is full.");
 }
 
 function modeNow({ streamBytes: bytes, lastDrainMs }: Producer, streamBytesMax: number): Mode {
@@ -132,7 +125,7 @@ function rowsFor(state: Producer, { rows }: Batch, mode: Mode) {
   return mode === 2 ? [] : sampled(rows, () => state.rowsSampled++ % 10 === 0);
 }
 
-/** Each bundle has its own module scope; on a self-hosted server they meet here. */
+/** On globalThis: each bundle has its own module scope, but a self-hosted process has one producer. */
 function producer(): Producer {
   shared[slot] ??= {
     instance: `${Date.now().toString(36)}-${randomBytes(9).toString("base64url")}`,

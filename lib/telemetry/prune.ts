@@ -1,7 +1,7 @@
 import { sql } from "drizzle-orm";
 import type { Context } from "../context.js";
 
-export interface Pruned {
+export interface PruneCounts {
   minutes: number;
   batches: number;
 }
@@ -9,11 +9,7 @@ export interface Pruned {
 const rowsMax = 10_000;
 const roundsMax = 5;
 
-/**
- * Delete the roll-ups of minutes 35 days ago, and the numbers of batches that were drained two days ago:
- * in steps, so that no statement takes long. What is left waits for the next run.
- */
-export async function pruneTelemetry({ db }: Context): Promise<Pruned> {
+export async function pruneTelemetry({ db }: Context): Promise<PruneCounts> {
   const minutes = sql`delete from telemetry_minutes where ctid = any(array(
     select ctid from telemetry_minutes where minute < now() - interval '840 hours' limit ${rowsMax}))`;
   const batches = sql`delete from drained_batches where ctid = any(array(

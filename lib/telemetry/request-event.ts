@@ -6,9 +6,8 @@ import { addressPrefix } from "../ip-address.js";
 import { oncePer } from "../once-per.js";
 import type { RequestMetrics } from "../request-metrics.js";
 
-/** What every request ends in: the access log, the metrics and the alerts are made of it. */
+/** One per request: the source of the access log, the metrics and the alerts. */
 export interface RequestEvent extends Omit<RequestMetrics, "userId" | "isPendingInRedis"> {
-  /** When the request ended, in ms. */
   atMs: number;
   correlationId: string;
   route: string;
@@ -16,7 +15,7 @@ export interface RequestEvent extends Omit<RequestMetrics, "userId" | "isPending
   status: number;
   durationMs: number;
   code: ErrorCode | undefined;
-  /** Keyed: nobody reads the person's id from it. */
+  /** A keyed hash, not reversible without the data key. */
   userHash: string | undefined;
   ipPrefix: string | null;
   appVersion: string | undefined;
@@ -27,11 +26,9 @@ export interface Ended {
   status: number;
   durationMs: number;
   code: ErrorCode | undefined;
-  /** What the client says of itself, as it came. */
   appVersion: string | null;
 }
 
-/** The event of a request that has been answered. */
 export function requestEvent(ctx: Context, ended: Ended): RequestEvent {
   const { requestMetrics, address } = ctx;
   const { status, durationMs, code } = ended;
@@ -39,7 +36,7 @@ export function requestEvent(ctx: Context, ended: Ended): RequestEvent {
     atMs: Date.now(),
     correlationId: ctx.correlationId,
     route: ctx.route,
-    // Anybody can invent a method: what is counted by it has few values.
+    // Clients can send any method: limit the number of label values.
     method: methods.has(ended.method) ? ended.method : "other",
     status,
     durationMs,
@@ -55,12 +52,11 @@ export function requestEvent(ctx: Context, ended: Ended): RequestEvent {
   };
 }
 
-/** How the access log names a person. */
 export function userHash(env: Env, userId: string): string {
   return hashes(env)(userId);
 }
 
-/** How it may have named them: by each data key, the present one first. */
+/** The hash under every data key, the current one first. */
 export const userHashes = (env: Env, userId: string) => keyedHashes(env, purpose, userId);
 
 const methods = new Set(["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"]);
@@ -72,15 +68,15 @@ const hashes = oncePer((env: Env) =>
 );
 const prefixOf = remembered(addressPrefix);
 
-/** The same people come again and again: hashing would be a tenth of what an event costs. */
+/** Cached: hashing would be a tenth of the cost of an event. */
 function remembered<V>(make: (key: string) => V): (key: string) => V {
   const known = new Map<string, V>();
   return (key) => {
     const found = known.get(key);
     if (found !== undefined) return found;
     if (known.size === 2000) known.clear();
-    const made = make(key);
-    known.set(key, made);
-    return made;
+    const created = make(key);
+    known.set(key, created);
+    return created;
   };
 }

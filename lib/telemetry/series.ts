@@ -1,4 +1,4 @@
-/** A name as `seriesName` writes it. */
+/** The inverse of `seriesName`. */
 export function parseSeries(series: string): { metric: string; labels: Record<string, string> } {
   const brace = series.indexOf("{");
   if (brace < 0) return { metric: series, labels: {} };

@@ -3,34 +3,29 @@ import { script } from "../redis/round-trip.js";
 import type { Row } from "./batch.js";
 import type { Mode } from "./mode.js";
 
-/** The stream that batches wait in until they are drained, and the number of its bytes. */
 const keys = { stream: "events", bytes: "events:bytes", gate: "gate" } as const;
 
-/** One batch, as it waits in the stream. */
 export interface Entry {
-  /** The process that made it, and which of its batches this is, from 1. */
+  /** The process, and the sequence number of the batch in it, from 1. */
   instance: string;
   seq: number;
   release: string;
   events: number;
-  /** By minute (ms) and series. */
   counters: Record<string, Record<string, number>>;
   rows: Row[];
-  /** What the rows are of all that there were; every row where it is left out. */
+  /** Default 0. */
   mode?: Mode;
 }
 
 export interface StoredEntry {
-  /** The id that Redis gave it: `<ms>-<number>`. */
+  /** Assigned by Redis: `<ms>-<number>`. */
   id: string;
-  /** JSON of an `Entry`. */
   text: string;
 }
 
-/** What an entry costs Redis besides its text. */
 const overheadBytes = 64;
 
-/** Add a batch in one trip. Resolves with the bytes in the stream; rejects when Redis has not said that it took it. */
+/** Resolves to the bytes in the stream. Rejects unless Redis confirmed the entry. */
 export async function appendEntry(entry: Entry): Promise<number> {
   const text = JSON.stringify(entry);
   const trip = roundTrip();
@@ -49,7 +44,6 @@ export async function streamBytes(): Promise<number> {
   return Number(bytes ?? 0);
 }
 
-/** The length of the stream and its bytes. */
 export async function measureStream(): Promise<{ length: number; bytes: number }> {
   const trip = roundTrip();
   const [length, bytes] = await Promise.all([
@@ -60,7 +54,6 @@ export async function measureStream(): Promise<{ length: number; bytes: number }
   return { length: Number(length), bytes: Number(bytes ?? 0) };
 }
 
-/** The oldest entries after `cursor`, at most `max`. */
 export async function readEntries(cursor: string, max: number): Promise<StoredEntry[]> {
   const trip = roundTrip();
   const [found] = await Promise.all([
@@ -77,11 +70,7 @@ export async function readEntries(cursor: string, max: number): Promise<StoredEn
   return found.map(([id, [, text = ""]]) => ({ id, text }));
 }
 
-/**
- * Remove what has been drained, up to `cursor`, of which `bytes` were this drain's; tell the gate when
- * everything before `drainedAtMs` is. Repeating it is harmless but for the bytes, which are right again
- * when the stream is empty.
- */
+/** Delete entries up to `cursor`. Safe to repeat, but the byte count is then too low until the stream is empty. */
 export async function trimEntries(
   cursor: string,
   bytes: number,
@@ -105,8 +94,8 @@ return 1`);
 
 export const sizeOf = (text: string) => Buffer.byteLength(text) + overheadBytes;
 
-/** When Redis took an entry, in ms by its clock. */
-export const takenMs = (id: string) => Number(id.split("-")[0]);
+/** When Redis added the entry, in ms by its clock. */
+export const addedAtMs = (id: string) => Number(id.split("-")[0]);
 
 function idAfter(id: string): string {
   const [ms = "0", number = "0"] = id.split("-");

@@ -3,16 +3,11 @@ import { securityEvent } from "../audit/security-events.js";
 import type { Context } from "../context.js";
 import type { ErrorCode } from "../errors.js";
 
-/** In the last hour: so many calls at least, and so many times the mean hour of the week before. */
+/** Thresholds: calls in the last hour, and the factor over the user's hourly mean of the week before. */
 const callsMin = 300;
 const timesMean = 10;
 
-/**
- * Tell of people whose app suddenly calls far more than it does: over 300 calls in the last hour, and
- * over ten times their own mean hour of the seven days before. Once for each person and hour, however
- * often it is asked. Who is new has no mean, and is told of by number alone. Calls of a group that is
- * switched off do not count: an app repeats them by itself.
- */
+/** Once per user and hour. New users have no mean; calls to a disabled route group are retries and do not count. */
 export async function detectUnusualUsage(ctx: Context): Promise<{ people: number }> {
   const { rows } = await ctx.db.execute<{ account: string; calls: number }>(sql`
     with busy as (

@@ -6,30 +6,25 @@ import { redis } from "../redis/client.js";
 import { type Call, callToolkit } from "./call.js";
 import { type Keeping, operations } from "./operations.js";
 
-/** What the toolkit says now, or has said to the same question. */
 export interface Answer<T> {
   value: T;
-  /** How long ago it was said; 0 for what is said now. */
   ageSeconds: number;
-  /** True where it is older than it should be. */
   degraded: boolean;
 }
 
-/** A call whose answer anybody may be given who asks the same. */
+/** A call whose answer may be cached and given to any user with the same request. */
 export interface SharedCall<T> extends Call<T> {
   body: string;
 }
 
-interface Kept {
+interface CacheEntry {
   atMs: number;
   value: unknown;
 }
 
 /**
- * Answer from what is kept while that is fresh; while it is stale give it and ask anew after the reply;
- * when it is older ask, and fall back to it where the toolkit fails. Never for what is personal: the
- * answer is kept under a keyed hash of the question, in plain text. Throws as `callToolkit` where
- * nothing is kept.
+ * Cached (stale-while-revalidate, stale-if-error). Never for personal requests: the answer is stored in plain text,
+ * under a keyed hash of the request. Throws as `callToolkit` when nothing is cached.
  */
 export async function sharedAnswer<T>(ctx: Context, call: SharedCall<T>): Promise<Answer<T>> {
   const { keeping } = operations[call.operation];
@@ -39,18 +34,18 @@ export async function sharedAnswer<T>(ctx: Context, call: SharedCall<T>): Promis
   const found = await find(key);
   const ageSeconds = found ? Math.max(0, Math.floor((ctx.now.getTime() - found.atMs) / 1000)) : 0;
   const isUseful = ageSeconds < freshSeconds + revalidateSeconds + errorSeconds;
-  const kept = isUseful ? found : null;
-  const isFresh = kept !== null && ageSeconds < freshSeconds;
-  if (isFresh) return { value: kept.value as T, ageSeconds, degraded: false };
-  if (kept && ageSeconds < freshSeconds + revalidateSeconds) {
+  const cached = isUseful ? found : null;
+  const isFresh = cached !== null && ageSeconds < freshSeconds;
+  if (isFresh) return { value: cached.value as T, ageSeconds, degraded: false };
+  if (cached && ageSeconds < freshSeconds + revalidateSeconds) {
     ctx.after(() => ask(ctx, call, key, keeping));
-    return { value: kept.value as T, ageSeconds, degraded: true };
+    return { value: cached.value as T, ageSeconds, degraded: true };
   }
   try {
     return { value: await ask(ctx, call, key, keeping), ageSeconds: 0, degraded: false };
   } catch (error) {
-    if (!kept || !isUnavailable(error)) throw error;
-    return { value: kept.value as T, ageSeconds, degraded: true };
+    if (!cached || !isUnavailable(error)) throw error;
+    return { value: cached.value as T, ageSeconds, degraded: true };
   }
 }
 
@@ -61,16 +56,15 @@ async function ask<T>(
   { freshSeconds, revalidateSeconds, errorSeconds }: Keeping,
 ): Promise<T> {
   const value = await callToolkit(ctx, call);
-  const kept: Kept = { atMs: ctx.now.getTime(), value };
+  const cached: CacheEntry = { atMs: ctx.now.getTime(), value };
   const ex = freshSeconds + revalidateSeconds + errorSeconds;
-  ctx.after(() => redis().set(key, JSON.stringify(kept), { ex }));
+  ctx.after(() => redis().set(key, JSON.stringify(cached), { ex }));
   return value;
 }
 
-/** Without Redis nothing is kept. */
-async function find(key: string): Promise<Kept | null> {
+async function find(key: string): Promise<CacheEntry | null> {
   return redis()
-    .get<Kept>(key)
+    .get<CacheEntry>(key)
     .catch(() => null);
 }
 

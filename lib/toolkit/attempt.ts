@@ -2,28 +2,25 @@ import type { Context } from "../context.js";
 import { externalCall, onwardHeaders } from "../observability/external-call.js";
 import { type OperationName, operations } from "./operations.js";
 
-/** How an attempt ended, in a word of few values: it labels a metric. */
 export type Outcome = "ok" | "timeout" | "network" | "invalid_reply" | `status_${number}`;
 
 export interface Attempt<T> {
   outcome: Outcome;
-  /** What the reply said; undefined unless `outcome` is `ok`. */
   value: T | undefined;
-  /** How long the toolkit wants to be left alone. */
+  /** From Retry-After. */
   retryAfterMs: number;
 }
 
-/** What is sent. A body that is a string is JSON. */
 export interface Sent<T> {
   body?: string | FormData;
-  /** What a 2xx reply's text says. Throws where it is not what was promised. */
+  /** Parses the body of a 2xx reply. Throws if it is invalid. */
   read(text: string): T;
   signal?: AbortSignal;
 }
 
 const replyBytesMax = 1024 * 1024;
 
-/** Ask the toolkit once, within `timeoutMs`. Never rejects; each attempt is told in `ctx.requestMetrics`. */
+/** One call within `timeoutMs`. Never rejects; recorded in `ctx.requestMetrics`. */
 export async function attempt<T>(
   ctx: Context,
   operation: OperationName,
@@ -37,7 +34,7 @@ export async function attempt<T>(
     try {
       const response = await fetch(`${url.replace(/\/+$/, "")}${path}`, {
         method,
-        // A key is sent to the address it belongs to and to no other.
+        // The API key must not follow a redirect to another host.
         redirect: "manual",
         signal: signal ? AbortSignal.any([deadline, signal]) : deadline,
         headers: {
@@ -55,7 +52,7 @@ export async function attempt<T>(
   return externalCall(ctx, { service: "toolkit", operation }, ask, ({ outcome }) => outcome);
 }
 
-/** True where the toolkit did not do its part; a refusal of what was sent is no failure of its. */
+/** A 4xx caused by our request is not a failure of the toolkit. */
 export function isFailure(outcome: string): boolean {
   return outcome !== "ok" && !/^status_4(?!01|03|08|29)/.test(outcome);
 }
@@ -75,7 +72,6 @@ async function readReply<T>(response: Response, read: (text: string) => T): Prom
   }
 }
 
-/** Null where it is longer than any reply that was promised. */
 async function boundedText(response: Response): Promise<string | null> {
   const chunks: Uint8Array[] = [];
   let bytes = 0;

@@ -8,20 +8,15 @@ import { type OperationName, operations } from "./operations.js";
 
 export interface Call<T> extends Omit<Sent<T>, "signal"> {
   operation: OperationName;
-  /** How long the caller waits at most; the operation's own bound where it is shorter. */
   deadlineMs?: number | undefined;
-  /** What it means when the toolkit refuses what was sent, by status. */
+  /** The error to throw when the toolkit rejects the request, by status. */
   refusals?: Partial<Record<number, ErrorCode>>;
 }
 
 const pauseMs = 250;
-/** A lease of a probe outlives the probe. */
 const leaseSpareMs = 5000;
 
-/**
- * Ask the toolkit, as often as the operation and the deadline allow. Throws `toolkit_unavailable` when it
- * fails or the breaker is open, `feature_disabled` when an operator holds it open, or what `refusals` names.
- */
+/** Calls with retries. Throws `toolkit_unavailable`, `feature_disabled` (forced open), or a code of `refusals`. */
 export async function callToolkit<T>(ctx: Context, call: Call<T>): Promise<T> {
   const { totalMs, retriesMax } = operations[call.operation];
   const endsAtMs = performance.now() + Math.min(call.deadlineMs ?? totalMs, totalMs);
@@ -57,16 +52,16 @@ async function tryUntil<T>(
   const { operation } = call;
   for (;;) {
     const leftMs = endsAtMs - performance.now();
-    const tried = await attempt(
+    const result = await attempt(
       ctx,
       operation,
       call,
       Math.min(operations[operation].attemptMs, leftMs),
     );
-    attempts.push(tried);
-    if (!isPassing(tried.outcome) || attempts.length > retriesMax) return;
-    const delayMs = delayFor(attempts.length, tried.retryAfterMs);
-    // What cannot be waited for is left to the caller, who is told how long.
+    attempts.push(result);
+    if (!isTransient(result.outcome) || attempts.length > retriesMax) return;
+    const delayMs = delayFor(attempts.length, result.retryAfterMs);
+    // No time for another attempt: the caller gets Retry-After.
     if (performance.now() + delayMs >= endsAtMs) return;
     externalRetry({
       correlationId: ctx.correlationId,
@@ -74,18 +69,18 @@ async function tryUntil<T>(
       operation,
       attempt: attempts.length,
       delay: delayMs,
-      reason: tried.outcome,
+      reason: result.outcome,
     });
     await sleep(delayMs);
   }
 }
 
-/** May be over in a moment. A timeout has used up the time that another attempt would need. */
-function isPassing(outcome: Outcome): boolean {
+/** Transient errors. Not timeouts: they have used the time of another attempt. */
+function isTransient(outcome: Outcome): boolean {
   return outcome === "network" || outcome === "status_429" || /^status_5/.test(outcome);
 }
 
-/** Doubling, at random from half of it to all of it, and never before the toolkit allows. */
+/** Exponential backoff with jitter, at least Retry-After. */
 function delayFor(attemptsMade: number, retryAfterMs: number): number {
   const doubled = pauseMs * 2 ** (attemptsMade - 1);
   return Math.round(Math.max(doubled * (0.5 + Math.random() / 2), retryAfterMs));

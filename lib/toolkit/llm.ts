@@ -10,15 +10,13 @@ export interface Message {
 
 interface Ask<S extends z.ZodType> {
   messages: Message[];
-  /** What the answer has to be; one that is not counts as a failure of the toolkit. */
   answer: S;
-  /** Ms that the caller waits at most. */
   deadlineMs?: number;
-  /** True only where anybody who asks the same may be given the same: then it is kept. */
+  /** True only if any user with the same request may get the same answer: then it is cached. */
   isShared: boolean;
 }
 
-/** Text of the model: as it is for a string, else the JSON that it holds. */
+/** The completion as text, or the JSON in it if the schema is not a string. */
 export function askForText<S extends z.ZodType>(
   ctx: Context,
   { messages, answer, deadlineMs, isShared }: Ask<S>,
@@ -34,7 +32,6 @@ export function askForText<S extends z.ZodType>(
   });
 }
 
-/** An object that fits the schema, which the toolkit is sent as JSON Schema. */
 export function askForObject<S extends z.ZodType>(
   ctx: Context,
   { messages, answer, deadlineMs, isShared }: Ask<S>,
@@ -47,19 +44,16 @@ export function askForObject<S extends z.ZodType>(
   });
 }
 
-/** The answer in a model's words, fenced or among prose. Throws where there is none. */
+/** The first valid JSON in a completion that may have fences or prose. Throws if there is none. */
 function jsonIn<S extends z.ZodType>(completion: string, answer: S): z.output<S> {
   for (const text of candidates(completion)) {
     try {
       return answer.parse(JSON.parse(text));
-    } catch {
-      // Brackets and fences stand in prose as well: the next candidate may be it.
-    }
+    } catch {}
   }
-  throw new Error("The answer is not in it.");
+  throw new Error("The completion contains no valid answer.");
 }
 
-/** Where JSON may stand: alone, in a fence, or from the first bracket of its kind to the last. */
 function* candidates(completion: string): Generator<string> {
   yield* completion.split(/^[ \t]*```.*$/m);
   yield completion.slice(completion.indexOf("{"), completion.lastIndexOf("}") + 1);

@@ -1,23 +1,19 @@
-/** How long answers of an operation are kept, each span after the one before. */
+/** Cache times of an operation; each span follows the previous one. */
 export interface Keeping {
-  /** An answer this old is as good as new. */
   freshSeconds: number;
-  /** One this old is given at once, and asked for anew after the reply. */
+  /** stale-while-revalidate */
   revalidateSeconds: number;
-  /** One this old is given where the toolkit fails. */
+  /** stale-if-error */
   errorSeconds: number;
 }
 
 export interface Operation {
   method: "GET" | "POST";
   path: string;
-  /** How long one attempt may take. */
   attemptMs: number;
-  /** How long all attempts and the pauses between them may take. */
   totalMs: number;
-  /** None of the operations changes anything at the toolkit, so that repeating one is safe. */
+  /** Retries are safe: no operation changes anything at the toolkit. */
   retriesMax: number;
-  /** Null where nothing is kept. */
   keeping: Keeping | null;
 }
 
@@ -25,7 +21,7 @@ const hours = 3600;
 const days = 24 * hours;
 const kept: Keeping = { freshSeconds: hours, revalidateSeconds: days, errorSeconds: 7 * days };
 
-/** What the toolkit can do. Speech is never kept: neither audio nor what somebody has said. */
+/** Speech is personal and never cached. */
 export const operations: Record<"text" | "object" | "transcribe" | "health", Operation> = {
   text: {
     method: "POST",

@@ -2,7 +2,6 @@ import * as z from "zod";
 import type { Context } from "../context.js";
 import { callToolkit } from "./call.js";
 
-/** What the toolkit heard. */
 export const Heard = z.object({
   text: z.string(),
   language: z.string(),
@@ -10,7 +9,6 @@ export const Heard = z.object({
   alternatives: z
     .array(z.object({ text: z.string(), confidence: z.number().min(0).max(1).nullish() }))
     .nullish(),
-  /** Seconds from the beginning. */
   timestamps: z
     .array(z.object({ text: z.string(), start: z.number().min(0), end: z.number().min(0) }))
     .nullish(),
@@ -23,7 +21,7 @@ export interface Speech {
   fields: Record<string, string>;
 }
 
-/** Have speech written down. Nothing of it is kept here. Throws as `callToolkit`, or what it refuses. */
+/** Nothing is stored. Throws as `callToolkit`, or for invalid audio. */
 export function hear(ctx: Context, { audio, contentType, fields }: Speech): Promise<Heard> {
   const body = new FormData();
   body.set("audio", new Blob([audio], { type: contentType }), "audio");

@@ -62,11 +62,11 @@ describe("GET /api/metrics", () => {
     expect(headers.get("cache-control")).toBe("no-store");
     expect(body).toContain(
       [
-        "# HELP http_requests_total Requests that were answered.",
+        "# HELP http_requests_total Completed requests.",
         "# TYPE http_requests_total counter",
         'http_requests_total{route="/api/user",method="GET",status="200"} 7',
         'http_requests_total{route="/api/user",method="GET",status="401"} 2',
-        "# HELP http_request_duration_seconds How long requests took.",
+        "# HELP http_request_duration_seconds Request duration.",
         "# TYPE http_request_duration_seconds histogram",
         'http_request_duration_seconds_bucket{route="/api/user",le="0.01"} 0',
       ].join("\n"),
@@ -85,7 +85,7 @@ describe("GET /api/metrics", () => {
       ].join("\n"),
     );
     expect(body).toContain(
-      "# HELP active_sessions Sessions that are live.\n# TYPE active_sessions gauge\nactive_sessions 12\n",
+      "# HELP active_sessions Live sessions.\n# TYPE active_sessions gauge\nactive_sessions 12\n",
     );
     expect(body).toMatch(/[^\n]\n$/);
   });

@@ -45,7 +45,7 @@ describe("the URL of a database", () => {
   it("of Neon that lacks a part is refused before the driver shows it", () => {
     const connectionString = "postgresql://app:secret@ep-cool.eu.aws.neon.tech";
     expect(messageOf(() => connectForMigrations({ connectionString }))).toBe(
-      "DATABASE_URL must name a user, a host and a database to go over HTTPS",
+      "DATABASE_URL must contain a user, a host and a database to be used over HTTPS",
     );
   });
 });

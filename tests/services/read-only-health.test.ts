@@ -1,7 +1,7 @@
 import pg from "pg";
 import { describe, expect, inject, it } from "vitest";
 import { readEnv } from "../../lib/env.js";
-import { examine } from "../../lib/health/health.js";
+import { runHealthChecks } from "../../lib/health/health.js";
 import { installPlatform } from "../../lib/platform/installed.js";
 import { openSelfHostedStores } from "../../lib/self-hosted/stores.js";
 import { aContext } from "../support/context.js";
@@ -25,7 +25,8 @@ describe("health of a server that was started while Postgres was read-only", () 
       }),
     );
     installPlatform(stores.platform);
-    const check = async () => (await examine(aContext())).checks["postgres:responseTime"]?.[0];
+    const check = async () =>
+      (await runHealthChecks(aContext())).checks["postgres:responseTime"]?.[0];
     const refused = { status: "fail", output: "read-only: it takes no writes" };
     expect(await check()).toMatchObject(refused);
     expect(await check()).toMatchObject(refused);

@@ -81,7 +81,7 @@ describe("a Redis that answers and refuses writes", () => {
     const env = { OPS_TOKEN: breakGlassToken };
     const first = await ops([...line, "--url", processes.at(0)], { env });
     expect(first.status).toBe(1);
-    expect(first.out).toMatch(/^Recorded, not yet in force: /);
+    expect(first.out).toMatch(/^Recorded, not active yet: /);
     for (const turn of [0, 1]) {
       await expect.poll(() => statusAt(turn, person), withinFiveSeconds).toBe(403);
     }

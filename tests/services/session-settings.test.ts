@@ -8,7 +8,7 @@ import sessions from "../../api/user/sessions/index.js";
 import { listAlerts } from "../../lib/alerts/list-alerts.js";
 import { sealAudit } from "../../lib/audit/seal.js";
 import { verifyAudit } from "../../lib/audit/verification.js";
-import { examine } from "../../lib/health/health.js";
+import { runHealthChecks } from "../../lib/health/health.js";
 import { fullHealth } from "../../lib/operations/state/full-health.js";
 import { readSeries } from "../../lib/telemetry/metrics/read-series.js";
 import { ensurePartitions } from "../../lib/telemetry/partitions.js";
@@ -133,7 +133,7 @@ describe.each(["direct", "transaction", "session"] as const)(
     });
 
     it("is healthy, and knows the time of the database", async () => {
-      const { checks } = await examine(aContext());
+      const { checks } = await runHealthChecks(aContext());
       expect(checks["postgres:responseTime"]).toMatchObject([{ status: "pass" }]);
       const { findings } = await fullHealth(aContext());
       const skew = findings.find(({ name }) => name === "clock skew to the database");

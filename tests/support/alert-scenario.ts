@@ -35,7 +35,7 @@ export function firesInOurs({ rule, label = "", minutes, ...data }: Scenario): b
     goodMinutes: 0,
     knownMinute: 0,
     since: 0,
-    told: null,
+    notifiedAs: null,
     detail: "",
   };
   return Array.from({ length: minutes }, (_, index) => {

@@ -3,7 +3,7 @@ import { type PagerDutyEndpoint, startPagerDutyEndpoint } from "../../dev/pagerd
 import { startWebhookEndpoint, type WebhookEndpoint } from "../../dev/webhook-endpoint.js";
 import { forgetOutage } from "../../lib/alerts/database-down.js";
 import { deliverNotices } from "../../lib/alerts/deliver-notices.js";
-import { type Evaluated, evaluateAlerts } from "../../lib/alerts/evaluate.js";
+import { type EvaluationCounts, evaluateAlerts } from "../../lib/alerts/evaluate.js";
 import type { Context } from "../../lib/context.js";
 import { seriesName } from "../../lib/observability/metrics.js";
 import { aContext } from "./context.js";
@@ -26,7 +26,7 @@ export interface AlertWorld {
   count(minute: number, counts: Counts): Promise<void>;
   gauge(series: string, value: number): Promise<void>;
   /** Let a minute end: what it counted is drained, then the clock ticks. */
-  pass(minute: number, counts?: Counts): Promise<Evaluated>;
+  pass(minute: number, counts?: Counts): Promise<EvaluationCounts>;
   /** The changes of state of a rule, oldest first, as `minute from→to`. */
   transitions(rule: string): Promise<string[]>;
   firing(): Promise<string[]>;

@@ -100,7 +100,7 @@ describe("the self-hosted server", () => {
   it("asks for a build when there is none", async () => {
     const { exited, output } = run(stores);
     expect(await exited).toBe(1);
-    expect(output()).toBe("There is no build: run `npm run backend:build` first.\n");
+    expect(output()).toBe("No build found. Run `npm run backend:build` first.\n");
   });
 
   describe("once built", () => {

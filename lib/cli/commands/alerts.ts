@@ -7,7 +7,7 @@ import { table } from "../text.js";
 const list: Command = {
   name: "alerts",
   args: [],
-  summary: "how every alert stands, those that fire first",
+  summary: "the state of every alert, firing ones first",
   async run({ api }) {
     const found = Alerts.parse(await api.get("/api/ops/alerts"));
     const rows = found.alerts.map(({ rule, label, state, since, detail, runbook }) => ({
@@ -17,11 +17,11 @@ const list: Command = {
       detail,
       runbook: state === "inactive" ? null : runbook,
     }));
-    const silent = found.silences.map(({ rule, until }) => `\nSilenced: ${rule} until ${until}`);
+    const silences = found.silences.map(({ rule, until }) => `\nSilenced: ${rule} until ${until}`);
     const text = [
-      table(rows, "No alert was ever raised."),
-      ...silent,
-      `\nEvaluated until ${found.evaluatedUntil}; ${found.unsent} notices wait.`,
+      table(rows, "No alerts yet."),
+      ...silences,
+      `\nEvaluated until ${found.evaluatedUntil}. Undelivered notices: ${found.unsent}.`,
     ].join("");
     return { body: found, text, isProblem: found.alerts.some(({ state }) => state === "firing") };
   },
@@ -30,7 +30,7 @@ const list: Command = {
 const rules: Command = {
   name: "alerts rules",
   args: [],
-  summary: "what every rule says now, and how old its data is",
+  summary: "the current result of every rule, and the age of its data",
   async run({ api }) {
     const found = Rules.parse(await api.get("/api/ops/alerts/rules"));
     const rows = found.rules.flatMap(({ rule, priority, ageSeconds, now }) => {
@@ -51,7 +51,7 @@ const rules: Command = {
 const test: Command = {
   name: "alerts test",
   args: ["RULE"],
-  summary: "send a marked notice of a rule, and say whether it was taken",
+  summary: "send a test notice of a rule and show whether it was delivered",
   changes: true,
   async run({ api, args: [rule] }) {
     const result = await api.change("POST", "/api/ops/alerts/tests", { rule });
@@ -63,11 +63,11 @@ const test: Command = {
 const silence: Command = {
   name: "alerts silence",
   args: ["RULE"],
-  summary: "tell nobody of a rule for --minutes 60 (0 ends it)",
+  summary: "silence the alerts of a rule for --minutes 60 (0 ends the silence)",
   options: { minutes: { type: "string", default: "60" } },
   changes: true,
   run({ api, args: [rule], options: { minutes } }) {
-    if (!/^\d{1,5}$/.test(String(minutes))) throw new UsageError("--minutes takes a number.");
+    if (!/^\d{1,5}$/.test(String(minutes))) throw new UsageError("--minutes must be a number.");
     return api.change("POST", "/api/ops/alerts/silences", { rule, minutes: Number(minutes) });
   },
 };

@@ -12,7 +12,7 @@ const texts = (names: readonly string[]) =>
 const list: Command = {
   name: "audit",
   args: [],
-  summary: "who changed what, newest first; narrowed by its options",
+  summary: "audit log, newest first; filter with the options",
   options: texts(filters),
   async run({ api, options }) {
     const query = Object.fromEntries(filters.map((name) => [name, textOf(options[name])]));
@@ -43,10 +43,10 @@ function auditTable(items: z.infer<typeof AuditRow>[]): string {
 const verify: Command = {
   name: "audit verify",
   args: [],
-  summary: "compare the audit log with its seals",
+  summary: "verify the audit log against its seals",
   options: texts(["last-id", "hash"]),
   notes:
-    "--last-id and --hash of an `audit_sealed` line in the shipped logs also show whether the end was cut off.",
+    "Pass --last-id and --hash from an `audit_sealed` log line to also detect a truncated audit log.",
   async run({ api, options }) {
     const found = AuditVerdict.parse(
       await api.get("/api/ops/audit/verification", {
@@ -56,8 +56,8 @@ const verify: Command = {
     );
     const { findings, isIntact, seals, rows, isComplete, protectedBy } = found;
     const verdict = isIntact ? "intact" : "BROKEN";
-    const rest = isComplete ? "" : " The time was over before the end: more is not compared.";
-    const text = `${verdict}: ${rows} rows under ${seals} seals, protected by ${protectedBy}.${rest}`;
+    const rest = isComplete ? "" : " Time limit reached: later rows were not verified.";
+    const text = `${verdict}: ${rows} rows with ${seals} seals, protected by ${protectedBy}.${rest}`;
     const broken = findings.length > 0 ? `\n${table(findings)}` : "";
     return { body: found, text: text + broken, isProblem: !isIntact };
   },

@@ -19,11 +19,11 @@ const blocking = (kind: "ip" | "cidr" | "user", what: string, summary: string): 
 const list: Command = {
   name: "block list",
   args: [],
-  summary: "who is kept out, by whom, why and until when",
+  summary: "active blocks: value, creator, reason and expiry",
   async run({ api }) {
     const answer = await api.get("/api/ops/blocks");
     const { items } = z.object({ items: z.array(BlockShown) }).parse(answer);
-    return { body: answer, text: blockTable(items, "Nobody is blocked.") };
+    return { body: answer, text: blockTable(items, "No active blocks.") };
   },
 };
 
@@ -42,17 +42,17 @@ export function blockTable(items: BlockShown[], none?: string): string {
 const lift: Command = {
   name: "block lift",
   args: ["ID"],
-  names: { what: "standing block", shownBy: "block list" },
-  summary: "let somebody in again",
+  names: { what: "active block", shownBy: "block list" },
+  summary: "remove a block",
   changes: true,
   run: ({ api, args: [id = ""] }) =>
     api.change("POST", `/api/ops/blocks/${encodeURIComponent(id)}/lift`),
 };
 
 export const block = [
-  blocking("ip", "ADDRESS", "keep an address out: --ttl 30m|1h|7d"),
-  blocking("cidr", "NETWORK", "keep a network out: /8, /16, /24, /32, or /32, /48, /64, /128"),
-  blocking("user", "USER", "keep a person (id or e-mail) out and end their sessions"),
+  blocking("ip", "ADDRESS", "block an IP address: --ttl 30m|1h|7d"),
+  blocking("cidr", "NETWORK", "block a network: /8, /16, /24, /32, or /32, /48, /64, /128"),
+  blocking("user", "USER", "block a user (ID or e-mail) and revoke their sessions"),
   list,
   lift,
 ];

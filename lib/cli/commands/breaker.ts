@@ -6,7 +6,7 @@ import { table } from "../text.js";
 const show: Command = {
   name: "breaker",
   args: [],
-  summary: "where the circuit breakers stand",
+  summary: "the state of the circuit breakers",
   async run({ api }) {
     const body = Breakers.parse(await api.get("/api/ops/breakers"));
     return {
@@ -19,9 +19,9 @@ const show: Command = {
 
 export const breakerCommands: readonly Command[] = [
   show,
-  setting("open", "open", "stop all calls of a service"),
-  setting("close", "closed", "let all calls of a service through, whatever fails"),
-  setting("auto", "auto", "let a breaker decide by itself again"),
+  setting("open", "open", "block all calls to a service"),
+  setting("close", "closed", "allow all calls to a service, even if they fail"),
+  setting("auto", "auto", "let a breaker open and close automatically again"),
 ];
 
 function setting(verb: string, state: string, summary: string): Command {
@@ -32,7 +32,7 @@ function setting(verb: string, state: string, summary: string): Command {
     summary,
     changes: true,
     async run({ api, args: [service] }) {
-      if (!service) throw new UsageError("Name the service, such as toolkit.");
+      if (!service) throw new UsageError("SERVICE is required, for example toolkit.");
       return api.change("PUT", `/api/ops/breakers/${encodeURIComponent(service)}`, { state });
     },
   };

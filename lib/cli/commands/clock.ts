@@ -7,14 +7,14 @@ import { table } from "../text.js";
 const cron: Command = {
   name: "cron",
   args: [],
-  summary: "the jobs of the clock, what they missed, and their last runs",
+  summary: "the cron jobs, their missed slots, and their last runs",
   async run({ api }) {
     const found = CronsShown.parse(await api.get("/api/ops/crons"));
     const runs = found.runs.map(({ failedParts, ...run }) => ({
       ...run,
       failed: failedParts.join(", ") || null,
     }));
-    const text = `${table(found.crons)}\n\n${table(runs, "Nothing has run yet.")}`;
+    const text = `${table(found.crons)}\n\n${table(runs, "No runs yet.")}`;
     return {
       body: found,
       text,
@@ -27,7 +27,7 @@ const run: Command = {
   name: "cron run",
   args: ["JOB"],
   names: { what: "cron job", oneOf: CronName.options },
-  summary: "run a job of the clock now: tick or cleanup; twice is harmless",
+  summary: "run a cron job now: tick or cleanup; safe to repeat",
   changes: true,
   run: ({ api, args: [job = ""] }) =>
     api.change("POST", `/api/ops/crons/${encodeURIComponent(job)}/runs`),
@@ -36,10 +36,10 @@ const run: Command = {
 const jobs: Command = {
   name: "jobs",
   args: [],
-  summary: "jobs that were given up, and those that wait",
+  summary: "the job queue: dead letters and pending jobs",
   async run({ api }) {
     const found = JobsShown.parse(await api.get("/api/ops/jobs"));
-    const text = `${found.waiting} wait, ${found.dead} were given up.\n${table(found.items)}`;
+    const text = `Pending: ${found.waiting}. Dead letters: ${found.dead}.\n${table(found.items)}`;
     return { body: found, text, isProblem: found.dead > 0 };
   },
 };
@@ -47,8 +47,8 @@ const jobs: Command = {
 const retryJob: Command = {
   name: "jobs retry",
   args: ["ID"],
-  names: { what: "given-up job", shownBy: "jobs" },
-  summary: "give a job that was given up its tries anew",
+  names: { what: "dead job", shownBy: "jobs" },
+  summary: "retry a dead job; its attempts are reset",
   changes: true,
   run: ({ api, args: [id = ""] }) =>
     api.change("POST", `/api/ops/jobs/${encodeURIComponent(id)}/retries`),
@@ -57,13 +57,13 @@ const retryJob: Command = {
 const outbox: Command = {
   name: "outbox",
   args: [],
-  summary: "mails and notices that wait, and those that could not be sent",
+  summary: "pending mails and notices, and failed ones",
   async run({ api }) {
     const found = OutboxShown.parse(await api.get("/api/ops/outbox"));
     const failures = found.failures.length > 0 ? `\n\n${table(found.failures)}` : "";
     return {
       body: found,
-      text: table(found.kinds, "Nothing waits.") + failures,
+      text: table(found.kinds, "The outbox is empty.") + failures,
       isProblem: found.failures.length > 0,
     };
   },
@@ -72,7 +72,7 @@ const outbox: Command = {
 const retryOutbox: Command = {
   name: "outbox retry",
   args: [],
-  summary: "have every mail and notice that failed tried again",
+  summary: "retry every failed mail and notice",
   changes: true,
   run: ({ api }) => api.change("POST", "/api/ops/outbox/retries"),
 };

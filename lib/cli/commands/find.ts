@@ -6,17 +6,18 @@ import { blockTable } from "./block.js";
 export const find: Command = {
   name: "find",
   args: ["WHAT"],
-  summary: "what is known of a correlation ID, a user or session id, an e-mail or IP address",
+  summary: "look up a correlation ID, user ID, session ID, e-mail address or IP address",
   async run({ api, args: [q = ""] }) {
     const found = Found.parse(await api.look("/api/ops/find", { q }));
     const { accounts, blocks, securityEvents, audit, requests } = found;
     const parts = [
       `Looked up as ${found.lookedUpAs.join(", ")}.`,
       `Accounts\n${accountTable(accounts)}`,
-      `Blocks that stand\n${blockTable(blocks)}`,
+      `Active blocks\n${blockTable(blocks)}`,
       `Security events\n${table(securityEvents, undefined, ["ip", "userId", "correlationId", "data"])}`,
-      `Audit\n${table(audit, undefined, ["actor", "subjectId", "correlationId"])}`,
-      `Requests of the last week\n${requestTable(requests)}`,
+      `Audit log\
+${table(audit, undefined, ["actor", "subjectId", "correlationId"])}`,
+      `Requests of the last 7 days\n${requestTable(requests)}`,
     ];
     return { body: found, text: parts.join("\n\n") };
   },

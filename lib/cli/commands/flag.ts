@@ -17,7 +17,7 @@ const list: Command = {
       name,
       kind,
       is: enabled ? "on" : "OFF",
-      for: kind === "feature" ? `${percentage} % and ${users.length} more` : "everybody",
+      for: kind === "feature" ? `${percentage} % and ${users.length} named users` : "all",
       signedOut: kind === "feature" ? isPublic : null,
       covers,
     }));
@@ -30,7 +30,7 @@ const on: Command = {
   name: "flag on",
   args: ["NAME"],
   names: { what: "flag", shownBy: "flag" },
-  summary: "switch a group of routes or a feature on",
+  summary: "turn a route group or a feature on",
   changes: true,
   run: ({ api, args: [name] }) => api.change("PUT", at(name), { enabled: true }),
 };
@@ -39,9 +39,9 @@ const off: Command = {
   name: "flag off",
   args: ["NAME"],
   names: { what: "flag", shownBy: "flag" },
-  summary: "switch it off: callers get 503 feature_disabled at once",
+  summary: "turn it off; the routes of a group answer 503 feature_disabled at once",
   notes:
-    "--dry-run tells which routes and callers are hit. No kill switch reaches the operators' own routes.",
+    "--dry-run shows which routes and callers are affected. Kill switches never affect the operators' routes.",
   changes: true,
   run: ({ api, args: [name] }) => api.change("PUT", at(name), { enabled: false }),
 };
@@ -50,7 +50,7 @@ const set: Command = {
   name: "flag set",
   args: ["NAME"],
   names: { what: "flag", shownBy: "flag" },
-  summary: "say who has a feature: --percentage N, --users ID,ID, --public or --no-public",
+  summary: "choose who has a feature: --percentage N, --users ID,ID, --public or --no-public",
   options: {
     percentage: { type: "string" },
     users: { type: "string" },
@@ -61,9 +61,9 @@ const set: Command = {
   run({ api, args: [name], options }) {
     const { percentage, users, public: isPublic, "no-public": isPrivate } = options;
     if (percentage !== undefined && !/^\d{1,3}$/.test(String(percentage))) {
-      throw new UsageError("--percentage takes a number from 0 to 100.");
+      throw new UsageError("--percentage must be a number from 0 to 100.");
     }
-    if (isPublic && isPrivate) throw new UsageError("Either --public or --no-public.");
+    if (isPublic && isPrivate) throw new UsageError("Use --public or --no-public, not both.");
     return api.change("PUT", at(name), {
       enabled: true,
       ...(percentage === undefined ? {} : { percentage: Number(percentage) }),

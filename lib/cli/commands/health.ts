@@ -5,12 +5,12 @@ import { FailedError } from "../failures.js";
 export const health: Command = {
   name: "health",
   args: [],
-  summary: "the state of the server and what it depends on",
+  summary: "health of the server and its dependencies",
   async run({ api }) {
     const { body } = await api.send("GET", "/api/health");
     const read = Health.safeParse(body);
     if (!read.success) {
-      throw new FailedError(`${api.url.origin}/api/health does not answer as this backend does.`);
+      throw new FailedError(`${api.url.origin}/api/health did not return a valid health response.`);
     }
     const { status, version, releaseId, checks } = read.data;
     const lines = Object.entries(checks).map(([name, [check]]) => {

@@ -9,7 +9,7 @@ const at = (id = "") => `/api/ops/incidents/${encodeURIComponent(id)}`;
 const list: Command = {
   name: "incident list",
   args: [],
-  summary: "the newest incidents",
+  summary: "the latest incidents",
   async run({ api }) {
     const answer = await api.get("/api/ops/incidents");
     const { items } = z.object({ items: z.array(Incident) }).parse(answer);
@@ -20,7 +20,7 @@ const list: Command = {
 const open: Command = {
   name: "incident open",
   args: ["TITLE"],
-  summary: "begin a timeline: --severity P1|P2|P3",
+  summary: "open an incident: --severity P1|P2|P3",
   options: { severity: { type: "string", default: "P2" } },
   changes: true,
   run: ({ api, args: [title], options: { severity } }) =>
@@ -31,7 +31,7 @@ const note: Command = {
   name: "incident note",
   args: ["ID", "TEXT"],
   names: { what: "incident", shownBy: "incident list" },
-  summary: "write down what was seen or done",
+  summary: "add a note to the timeline",
   changes: true,
   run: ({ api, args: [id, text] }) => api.change("POST", `${at(id)}/notes`, { text }),
 };
@@ -40,7 +40,7 @@ const close: Command = {
   name: "incident close",
   args: ["ID"],
   names: { what: "incident", shownBy: "incident list" },
-  summary: "end the timeline",
+  summary: "close an incident",
   changes: true,
   run: ({ api, args: [id] }) => api.change("POST", `${at(id)}/closure`),
 };
@@ -49,7 +49,7 @@ const show: Command = {
   name: "incident show",
   args: ["ID"],
   names: { what: "incident", shownBy: "incident list" },
-  summary: "the timeline of audit, alerts and notes, as a post-mortem to fill in",
+  summary: "a post-mortem template with the timeline of alerts, operator actions and notes",
   async run({ api, args: [id] }) {
     const found = IncidentShown.parse(await api.get(at(id)));
     return { body: found, text: found.postMortem };

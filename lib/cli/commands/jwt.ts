@@ -5,8 +5,8 @@ import { table } from "../text.js";
 const inspect: Command = {
   name: "jwt inspect",
   args: ["TOKEN"],
-  summary: "what a token says, whether it would be taken, and why not",
-  notes: "The token goes in a body and is neither kept nor logged.",
+  summary: "inspect a token: its claims, whether it is accepted, and the reason",
+  notes: "The token is sent in the request body; it is not stored or logged.",
   async run({ api, args: [token] }) {
     const inspected = TokenInspected.parse(await api.look("/api/ops/jwt/inspections", { token }));
     const { findings, session, ...facts } = inspected;
@@ -23,18 +23,20 @@ const inspect: Command = {
 const rotation: Command = {
   name: "jwt rotation",
   args: [],
-  summary: "which keys sign, verify and seal, and what hangs on each",
-  notes: "docs/runbooks/rotate-keys.md says how to change them.",
+  summary: "which keys sign, verify and encrypt, and how many rows use each",
+  notes: "See docs/runbooks/rotate-keys.md for how to rotate them.",
   async run({ api }) {
     const state = RotationState.parse(await api.get("/api/ops/jwt/rotation"));
     const { jwt, data } = state;
     const known = [data.current, ...data.recognised];
     const lost = data.uses.filter(({ keyId }) => !known.includes(keyId));
     const lines = [
-      `JWT_SECRET  signs ${jwt.signs}, also verifies ${jwt.verifies.join(", ") || "none"}`,
-      `DATA_KEY    makes ${data.current}, also recognises ${data.recognised.join(", ") || "none"}`,
-      table(data.uses, "Nothing hangs on a data key yet."),
-      ...lost.map(({ what, keyId }) => `Lost: a ${what} hangs on ${keyId}, which is not set.`),
+      `JWT_SECRET  signs with ${jwt.signs}, also verifies ${jwt.verifies.join(", ") || "none"}`,
+      `DATA_KEY    encrypts with ${data.current}, also decrypts ${data.recognised.join(", ") || "none"}`,
+      table(data.uses, "No rows use a data key yet."),
+      ...lost.map(
+        ({ what, keyId }) => `Missing key: a ${what} needs ${keyId}, which is not configured.`,
+      ),
     ];
     return { body: state, text: lines.join("\n"), isProblem: lost.length > 0 };
   },

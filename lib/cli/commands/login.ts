@@ -5,7 +5,8 @@ export const login: Command = {
   args: [],
   summary: "sign in as an operator, with a second factor",
   notes:
-    "The session is kept in a file of your own under $XDG_CONFIG_HOME, and renewed by itself. Piped, it reads\nthe e-mail, the password and the code from stdin, a line each.",
+    "The session is stored in a private file under $XDG_CONFIG_HOME and renewed automatically. Without a terminal,\
+login reads the e-mail, the password and the code from stdin, one per line.",
   async run({ api, signIn }) {
     await signIn.logIn();
     return { body: { signedIn: true }, text: `Signed in at ${api.url.origin}.` };
@@ -15,10 +16,10 @@ export const login: Command = {
 export const logout: Command = {
   name: "logout",
   args: [],
-  summary: "end the session of this terminal",
+  summary: "sign out on this machine",
   async run({ api, signIn }) {
     const wasSignedIn = await signIn.logOut();
-    const text = wasSignedIn ? `Signed out at ${api.url.origin}.` : "Nobody was signed in.";
+    const text = wasSignedIn ? `Signed out at ${api.url.origin}.` : "Not signed in.";
     return { body: { signedOut: wasSignedIn }, text };
   },
 };
@@ -26,9 +27,9 @@ export const logout: Command = {
 export const confirm: Command = {
   name: "confirm",
   args: [],
-  summary: "show the second factor again: changes need it within ten minutes",
+  summary: "enter the second factor again; changes need it within the last 10 minutes",
   async run({ signIn }) {
     await signIn.showFactor();
-    return { body: { confirmed: true }, text: "Confirmed, for ten minutes." };
+    return { body: { confirmed: true }, text: "Confirmed for 10 minutes." };
   },
 };

@@ -10,11 +10,17 @@ import { table } from "../text.js";
 const list: Command = {
   name: "operator list",
   args: [],
-  summary: "who operates",
+  summary: "accounts of operators and admins",
   async run({ api }) {
     const answer = await api.get("/api/ops/operators");
     const { items } = z.object({ items: z.array(OperatorAccount) }).parse(answer);
-    return { body: answer, text: table(items, "Nobody: the first is made with OPS_TOKEN set.") };
+    return {
+      body: answer,
+      text: table(
+        items,
+        "No operators. Create the first one with the break-glass token in OPS_TOKEN.",
+      ),
+    };
   },
 };
 
@@ -22,14 +28,14 @@ const grant: Command = {
   name: "operator grant",
   args: ["USER"],
   names: anAccount,
-  summary: "make a user (id or e-mail) an operator, or an admin with --role admin",
+  summary: "make a user (ID or e-mail) an operator, or an admin with --role admin",
   options: { role: { type: "string" } },
   changes: true,
   notes:
-    "Admins grant. While nobody operates, it works with the break-glass token in OPS_TOKEN, and makes an admin.",
+    "Only admins can grant. While there are no operators, the break-glass token in OPS_TOKEN can grant; the role is then admin.",
   async run({ api, args: [user], options: { role } }) {
     if (role !== undefined && role !== "operator" && role !== "admin") {
-      throw new UsageError("--role takes operator or admin.");
+      throw new UsageError("--role must be operator or admin.");
     }
     return api.change("POST", "/api/ops/operators", { user, role });
   },
@@ -39,7 +45,7 @@ const revoke: Command = {
   name: "operator revoke",
   args: ["USER"],
   names: anAccount,
-  summary: "make an operator or admin a user again; their sessions and tokens end",
+  summary: "remove the operator or admin role; revokes their sessions and tokens",
   changes: true,
   run: ({ api, args: [user] }) => api.change("POST", "/api/ops/operators/removals", { user }),
 };
@@ -47,7 +53,7 @@ const revoke: Command = {
 const tokenList: Command = {
   name: "operator token list",
   args: [],
-  summary: "the tokens of machines, and when each was last used",
+  summary: "API tokens, and when each was last used",
   async run({ api }) {
     const answer = await api.get("/api/ops/operator-tokens");
     const { items } = z.object({ items: z.array(OperatorToken) }).parse(answer);
@@ -66,26 +72,27 @@ const tokenList: Command = {
 const tokenCreate: Command = {
   name: "operator token create",
   args: ["NAME"],
-  summary: "make a token for a machine; its text is shown once",
+  summary: "create an API token; it is tokenText only once",
   options: { scopes: { type: "string" }, ttl: { type: "string", default: "90d" } },
   changes: true,
   notes:
-    "--scopes is a comma list of NOUN:read, NOUN:change, NOUN:* and *:…, such as flag:change,*:read.\n--ttl is a number of m, h or d, at most 365d. No token decides who operates.",
+    "--scopes is a comma-separated list of NOUN:read, NOUN:change, NOUN:* and *:…, for example flag:change,*:read.\
+--ttl is a number of m, h or d, at most 365d. A token cannot grant or revoke operators.",
   async run({ api, args: [name], options: { scopes, ttl } }) {
-    if (typeof scopes !== "string") throw new UsageError("Say what it may do, in --scopes.");
+    if (typeof scopes !== "string") throw new UsageError("--scopes is required.");
     const body = { name, scopes: scopes.split(","), ttlSeconds: secondsOf(String(ttl)) };
-    const made = await api.change("POST", "/api/ops/operator-tokens", body);
-    const { detail } = made.body as { detail: { token?: string } };
-    const shown = detail.token ? `\nThe token, shown this once:\n${detail.token}` : "";
-    return { ...made, text: made.text + shown };
+    const created = await api.change("POST", "/api/ops/operator-tokens", body);
+    const { detail } = created.body as { detail: { token?: string } };
+    const tokenText = detail.token ? `\nThe token, tokenText only once:\n${detail.token}` : "";
+    return { ...created, text: created.text + tokenText };
   },
 };
 
 const tokenRevoke: Command = {
   name: "operator token revoke",
   args: ["TOKEN"],
-  names: { what: "token of a machine", shownBy: "operator token list" },
-  summary: "end a machine's token, by its id or name",
+  names: { what: "API token", shownBy: "operator token list" },
+  summary: "revoke an API token, by its ID or name",
   changes: true,
   run: ({ api, args: [token] }) =>
     api.change("POST", "/api/ops/operator-tokens/revocations", { token }),

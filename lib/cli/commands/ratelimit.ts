@@ -9,7 +9,7 @@ const show: Command = {
   name: "ratelimit show",
   args: ["WHO"],
   names: anAccount,
-  summary: "what an IP or e-mail address, a user or session (ids) was counted by",
+  summary: "the rate limit counters of an IP address, e-mail address, user ID or session ID",
   async run({ api, args: [of = ""] }) {
     const found = Counters.parse(await api.look("/api/ops/rate-limits/find", { of }));
     const rows = found.counters.map(({ key, used, max, until, refuses, countedIn }) => ({
@@ -19,9 +19,11 @@ const show: Command = {
       in: countedIn,
       key,
     }));
-    const silent = found.redisAnswered ? "" : "\nRedis did not answer: these are Postgres's alone.";
+    const warning = found.redisAnswered
+      ? ""
+      : "\nRedis did not answer: only the counters in Postgres are shown.";
     const isProblem = !found.redisAnswered || found.counters.some(({ refuses }) => refuses);
-    return { body: found, text: table(rows) + silent, isProblem };
+    return { body: found, text: table(rows) + warning, isProblem };
   },
 };
 
@@ -29,7 +31,7 @@ const clear: Command = {
   name: "ratelimit clear",
   args: ["WHO"],
   names: anAccount,
-  summary: "forget it: what `redis-cli DEL rate:<key>` does for each of those keys",
+  summary: "delete these counters, as `redis-cli DEL rate:<key>` does for one key",
   changes: true,
   run: ({ api, args: [of] }) => api.change("POST", "/api/ops/rate-limits/resets", { of }),
 };
@@ -37,14 +39,14 @@ const clear: Command = {
 const top: Command = {
   name: "ratelimit top",
   args: [],
-  summary: "who or what was refused most in the last hour: --by ip|route|user",
+  summary: "most rate limit hits in the last hour: --by ip|route|user",
   options: { by: { type: "string", default: "ip" } },
   async run({ api, options: { by } }) {
     if (by !== "ip" && by !== "route" && by !== "user") {
-      throw new UsageError("--by takes ip, route or user.");
+      throw new UsageError("--by must be ip, route or user.");
     }
     const found = TopLimited.parse(await api.get("/api/ops/rate-limits/top", { by }));
-    return { body: found, text: table(found.rows, "Nobody was refused.") };
+    return { body: found, text: table(found.rows, "No rate limit hits.") };
   },
 };
 

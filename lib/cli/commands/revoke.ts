@@ -6,7 +6,7 @@ const user: Command = {
   name: "revoke user",
   args: ["USER"],
   names: anAccount,
-  summary: "end all sessions of a user (id or e-mail)",
+  summary: "revoke all sessions of a user (ID or e-mail)",
   changes: true,
   run: ({ api, args: [name] }) => api.change("POST", "/api/ops/revocations", { user: name }),
 };
@@ -14,14 +14,15 @@ const user: Command = {
 const everybody: Command = {
   name: "revoke everybody",
   args: [],
-  summary: "end every session there is, this one too",
+  summary: "revoke all sessions of all users, including yours",
   options: { confirm: { type: "string" } },
   changes: true,
   notes:
-    "It takes --confirm everybody. Guests cannot sign in again: they lose their accounts. See first how many\nthat is, with --dry-run. Nothing takes it back.",
+    "Requires --confirm everybody. Guests cannot sign in again, so they lose their accounts: --dry-run shows how\
+many. This cannot be undone.",
   async run({ api, options }) {
     if (options.confirm !== "everybody" && !options["dry-run"]) {
-      throw new UsageError("Say that you mean it: --confirm everybody");
+      throw new UsageError("To confirm, add: --confirm everybody");
     }
     return api.change("POST", "/api/ops/revocations", { everybody: true });
   },

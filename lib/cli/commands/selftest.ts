@@ -7,13 +7,13 @@ interface Pair {
   refreshToken: string;
 }
 
-/** Each step of a learner who comes for the first time, with the status that it must get. */
+/** The steps of a new user, with the expected status. */
 const steps: [
   name: string,
   status: number,
   call: (pair: Pair) => Parameters<typeof exchange>[1],
 ][] = [
-  ["begin as a guest", 201, () => ({ method: "POST", path: "/api/auth/guest", body: {} })],
+  ["create a guest account", 201, () => ({ method: "POST", path: "/api/auth/guest", body: {} })],
   ["read the account", 200, (pair) => get("/api/user", pair)],
   ["read the preferences", 200, (pair) => get("/api/user/preferences", pair)],
   ["read the flags", 200, (pair) => get("/api/flags", pair)],
@@ -28,7 +28,7 @@ const steps: [
   ],
   ["list the sessions", 200, (pair) => get("/api/user/sessions", pair)],
   ["sign out", 204, (pair) => ({ ...get("/api/auth/logout", pair), method: "POST" })],
-  ["be signed out", 401, (pair) => get("/api/user", pair)],
+  ["reject the revoked token", 401, (pair) => get("/api/user", pair)],
 ];
 
 const get = (path: string, { accessToken }: Pair) => ({
@@ -40,8 +40,8 @@ const get = (path: string, { accessToken }: Pair) => ({
 export const selftest: Command = {
   name: "selftest",
   args: [],
-  summary: "walk through the app as a new guest would, step by step",
-  notes: "It leaves one guest account behind, signed out and without data.",
+  summary: "smoke test: call the app's main endpoints as a new guest",
+  notes: "Creates one guest account, signed out and without data, and does not delete it.",
   async run({ api }) {
     let pair: Pair = { accessToken: "", refreshToken: "" };
     const rows: { step: string; is: "pass" | "FAIL"; status: number | null; ms: number }[] = [];

@@ -9,7 +9,7 @@ const list: Command = {
   name: "sessions list",
   args: ["USER"],
   names: anAccount,
-  summary: "the sessions of a user (id or e-mail), those that ended included",
+  summary: "the sessions of a user (ID or e-mail), including ended ones",
   async run({ api, args: [user = ""] }) {
     const answer = await api.get("/api/ops/sessions", { user: await accountId(api, user) });
     const { items } = z.object({ items: z.array(SessionSeen) }).parse(answer);
@@ -31,7 +31,7 @@ const show: Command = {
   name: "sessions show",
   args: ["ID"],
   names: { what: "session", shownBy: "sessions list USER" },
-  summary: "one session, as Postgres records it and Redis holds it",
+  summary: "one session, as stored in Postgres and in Redis",
   async run({ api, args: [id = ""] }) {
     const session = SessionShown.parse(
       await api.get(`/api/ops/sessions/${encodeURIComponent(id)}`),
@@ -45,13 +45,13 @@ const revoke: Command = {
   name: "sessions revoke",
   args: ["[ID]"],
   names: { what: "session or account", shownBy: "find WHAT" },
-  summary: "end a session, or with --user all of a user's",
+  summary: "revoke a session, or all sessions of a user with --user",
   options: { user: { type: "string" } },
   changes: true,
-  notes: "It does what `redis-cli DEL session:<id>` does, and records it.",
+  notes: "Like `redis-cli DEL session:<id>`, but also recorded in Postgres and in the audit log.",
   async run({ api, args: [session], options: { user } }) {
     if ((session === undefined) === (user === undefined)) {
-      throw new UsageError("Name a session's ID, or a user by --user.");
+      throw new UsageError("Give either a session ID or --user USER.");
     }
     const which = session === undefined ? { user } : { session };
     return api.change("POST", "/api/ops/revocations", which);

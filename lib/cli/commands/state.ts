@@ -4,7 +4,7 @@ import { type Finding, Findings } from "../../operations/state/finding.js";
 import type { Command } from "../command.js";
 import { table } from "../text.js";
 
-function told({ status, findings }: Findings): string {
+function findingsText({ status, findings }: Findings): string {
   const rows = findings.map(({ status: is, name, detail }) => ({ is, name, detail }));
   return `${status}\n${table(rows)}`;
 }
@@ -12,28 +12,28 @@ function told({ status, findings }: Findings): string {
 const status: Command = {
   name: "status",
   args: [],
-  summary: "one screen: the stores, the clock, the drain, alerts, jobs, mail",
+  summary: "overview: stores, cron jobs, event drain, alerts, job queue, mail",
   async run({ api }) {
     const found = Findings.parse(await api.get("/api/ops/health"));
-    return { body: found, text: told(found), isProblem: found.status !== "pass" };
+    return { body: found, text: findingsText(found), isProblem: found.status !== "pass" };
   },
 };
 
 const verify: Command = {
   name: "verify",
   args: [],
-  summary: "whether every invariant holds; of an https URL also TLS 1.3 and HSTS",
+  summary: "check every invariant; for an https URL also TLS 1.3 and HSTS",
   async run({ api }) {
     const server = Findings.parse(await api.get("/api/ops/verification"));
     const edge = api.url.protocol === "https:" ? await edgeFindings(api.url) : [];
     const findings = [...server.findings, ...edge];
     const isBad = findings.some(({ status: is }) => is === "fail");
     const found = { status: isBad ? ("fail" as const) : server.status, findings };
-    return { body: found, text: told(found), isProblem: isBad };
+    return { body: found, text: findingsText(found), isProblem: isBad };
   },
 };
 
-/** What the way to the server is like, as seen from here. */
+/** TLS and headers as seen from this machine. */
 async function edgeFindings(url: URL): Promise<Finding[]> {
   const protocol = await tlsProtocol(url).catch(() => "none");
   const response = await fetch(new URL("/api/livez", url)).catch(() => null);
@@ -61,7 +61,7 @@ function tlsProtocol({ hostname, port }: URL): Promise<string> {
 const databaseStatus: Command = {
   name: "db status",
   args: [],
-  summary: "how full Postgres is, and who is connected",
+  summary: "size and connections of Postgres",
   async run({ api }) {
     const found = DatabaseState.parse(await api.get("/api/ops/db"));
     const { version, megabytes, connectionsMax, connections, tables } = found;
@@ -78,12 +78,13 @@ const databaseStatus: Command = {
 const databaseSlow: Command = {
   name: "db slow",
   args: [],
-  summary: "the statements that cost Postgres most",
+  summary: "the slowest SQL statements",
   async run({ api }) {
     const found = SlowStatements.parse(await api.get("/api/ops/db/slow"));
     const note =
       found.source === "running"
-        ? "Nobody counts them (create extension pg_stat_statements): what has run for over 1 s now.\n"
+        ? "The extension pg_stat_statements is not installed: showing statements that have been running for over 1 s.\
+"
         : "";
     return { body: found, text: note + table(found.items, "None.") };
   },
@@ -92,7 +93,7 @@ const databaseSlow: Command = {
 const rebuild: Command = {
   name: "redis rebuild",
   args: [],
-  summary: "write flags, blocks and the gate into Redis again; signs nobody in or out",
+  summary: "rebuild the flags, blocks and revocations in Redis; does not sign anyone in or out",
   changes: true,
   run: ({ api }) => api.change("POST", "/api/ops/redis/rebuild"),
 };

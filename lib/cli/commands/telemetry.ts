@@ -12,7 +12,7 @@ const minutes = { minutes: { type: "string", default: "15" } } as const;
 const errors: Command = {
   name: "errors",
   args: [],
-  summary: "which codes the routes answered of late, errors of ours first: --minutes 15",
+  summary: "error codes per route, server errors first: --minutes 15",
   options: minutes,
   async run({ api, options }) {
     const query = { minutes: textOf(options.minutes) };
@@ -25,7 +25,7 @@ const errors: Command = {
 const slow: Command = {
   name: "slow",
   args: [],
-  summary: "how long the routes took of late, the slowest first: --minutes 15",
+  summary: "latency per route, slowest first: --minutes 15",
   options: minutes,
   async run({ api, options }) {
     const query = { minutes: textOf(options.minutes) };
@@ -38,12 +38,12 @@ const slow: Command = {
 const drain: Command = {
   name: "drain",
   args: [],
-  summary: "where the drain of request events stands, what waits and what was lost",
+  summary: "the event drain: lag, backlog and lost batches",
   async run({ api }) {
     const found = DrainShown.parse(await api.get("/api/ops/drain"));
     const { gaps, waiting, ...state } = found;
     const rows = Object.entries({ ...state, ...waiting }).map(([what, value]) => ({ what, value }));
-    const lost = gaps.length > 0 ? `\n\nBatches that never came:\n${table(gaps)}` : "";
+    const lost = gaps.length > 0 ? `\n\nLost batches:\n${table(gaps)}` : "";
     const isProblem = found.lagSeconds > 180 || found.keeps !== "every row";
     return { body: found, text: table(rows) + lost, isProblem };
   },
@@ -52,7 +52,7 @@ const drain: Command = {
 const drainNow: Command = {
   name: "drain now",
   args: [],
-  summary: "drain what waits; twice is harmless",
+  summary: "drain the backlog now; safe to repeat",
   changes: true,
   run: ({ api }) => api.change("POST", "/api/ops/drain"),
 };
@@ -62,12 +62,12 @@ const filters = ["status", "route", "code", "user", "ip", "since", "limit", "cur
 const accessLog: Command = {
   name: "access-log",
   args: [],
-  summary: "what was asked in the last day, newest first; narrowed by its options",
+  summary: "requests of the last 24 h, newest first; filter with the options",
   options: {
     ...Object.fromEntries(filters.map((name) => [name, { type: "string" as const }])),
     correlation: { type: "string" },
   },
-  notes: "--since takes a moment as 2026-01-31T08:00:00Z, --user a user's id, --ip an address.",
+  notes: "--since takes a time such as 2026-01-31T08:00:00Z, --user a user ID, --ip an IP address.",
   async run({ api, options }) {
     const query = Object.fromEntries(filters.map((name) => [name, textOf(options[name])]));
     const answer = await api.get("/api/ops/access-log", {

@@ -5,7 +5,7 @@ const suspend: Command = {
   name: "user suspend",
   args: ["USER"],
   names: anAccount,
-  summary: "let a user (id or e-mail) sign in no more, and end their sessions",
+  summary: "block sign-in for a user (ID or e-mail) and revoke their sessions",
   changes: true,
   run: ({ api, args: [user] }) =>
     api.change("PUT", "/api/ops/users/suspension", { user, suspended: true }),
@@ -15,7 +15,7 @@ const unsuspend: Command = {
   name: "user unsuspend",
   args: ["USER"],
   names: anAccount,
-  summary: "let them sign in again",
+  summary: "allow the user to sign in again",
   changes: true,
   run: ({ api, args: [user] }) =>
     api.change("PUT", "/api/ops/users/suspension", { user, suspended: false }),
@@ -25,10 +25,12 @@ const removeSecondFactor: Command = {
   name: "user remove-second-factor",
   args: ["USER"],
   names: anAccount,
-  summary: "for who lost the device and the recovery codes; the owner gets a mail",
+  summary:
+    "remove the second factor of a user who lost it and the recovery codes; the user gets a mail",
   changes: true,
   notes:
-    "Be sure who asks: with this, the password alone signs in. Operators' are removed by admins only.",
+    "Verify the identity of the user first: afterwards the password alone is enough to sign in. Only admins can remove\
+an operator's second factor.",
   run: ({ api, args: [user] }) =>
     api.change("POST", "/api/ops/users/second-factor-removals", { user }),
 };

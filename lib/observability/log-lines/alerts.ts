@@ -1,6 +1,5 @@
 import { errorFields, log } from "../logger.js";
 
-/** An alert begins to fire, or ends. */
 export function alertChanged(
   correlationId: string,
   data: { rule: string; label: string; state: "firing" | "resolved"; reason: string },
@@ -8,11 +7,10 @@ export function alertChanged(
   log(
     "NOTICE",
     { evt: `alert_${data.state}`, cat: "alerts", correlationId, data },
-    data.state === "firing" ? "An alert fires" : "An alert is resolved",
+    data.state === "firing" ? "Alert firing" : "Alert resolved",
   );
 }
 
-/** One try to tell somebody of an alert. */
 interface NoticeTry {
   correlationId: string;
   rule: string;
@@ -33,7 +31,7 @@ export function noticeSent({ correlationId, ...data }: NoticeTry): void {
   log("INFO", { evt: "notice_sent", cat: "alerts", correlationId, data }, "Notice sent");
 }
 
-/** A notice could not be sent now and is tried again in `delay` seconds. */
+/** Retried in `delay` seconds. */
 export function noticeRetried({
   correlationId,
   error,
@@ -43,17 +41,20 @@ export function noticeRetried({
   log(
     "WARN",
     { evt: "notice_retried", cat: "alerts", correlationId, data },
-    "Notice is tried again",
+    "Notice failed, will be retried",
   );
 }
 
-/** A notice is refused for good: what it is sent to is set wrongly. */
+/** Rejected permanently: the channel is misconfigured. */
 export function noticeFailed({ correlationId, error, ...facts }: FailedTry): void {
   const data = { ...facts, ...(error === undefined ? {} : errorFields(error)) };
-  log("ERROR", { evt: "notice_failed", cat: "alerts", correlationId, data }, "Notice is refused");
+  log(
+    "ERROR",
+    { evt: "notice_failed", cat: "alerts", correlationId, data },
+    "Notice rejected by the channel",
+  );
 }
 
-/** Notices were dropped that had reached nobody when it was too late to tell. */
 export function noticesExpired(correlationId: string, count: number): void {
   log(
     "ERROR",
@@ -62,20 +63,19 @@ export function noticesExpired(correlationId: string, count: number): void {
   );
 }
 
-/** Nobody is set to be told: this line is all there is. */
+/** No channel is configured, so this log line is the only notification. */
 export function noticeUnaddressed({ correlationId, ...data }: NoticeTry): void {
   log(
     "NOTICE",
     { evt: "notice_unaddressed", cat: "alerts", correlationId, data },
-    "Nobody is set to be told of an alert",
+    "No channel is configured for this alert",
   );
 }
 
-/** Alerts cannot be evaluated, for Postgres does not serve us: told past it. */
 export function databaseDown(correlationId: string, outcome: string, count: number): void {
   log(
     "ERROR",
     { evt: "database_down", cat: "alerts", correlationId, data: { outcome, count } },
-    "Postgres does not serve us; alerts are blind",
+    "Postgres is unavailable; alerts cannot be evaluated",
   );
 }

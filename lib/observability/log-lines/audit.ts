@@ -1,6 +1,6 @@
 import { log } from "../logger.js";
 
-/** Rows of the audit log were sealed: this line is the anchor outside of the database. */
+/** The anchor outside the database, for `audit verify`. */
 export function auditSealed(
   correlationId: string,
   { lastId, count, hash }: { lastId: number; count: number; hash: string },
@@ -8,11 +8,10 @@ export function auditSealed(
   log(
     "SECURITY",
     { evt: "audit_sealed", cat: "audit", correlationId, data: { lastId, count, hash } },
-    "The audit log was sealed",
+    "Audit log sealed",
   );
 }
 
-/** The audit log is not what was sealed. */
 export function auditBroken(
   correlationId: string,
   finding: { reason: string; lastId: number; count: number },
@@ -20,6 +19,6 @@ export function auditBroken(
   log(
     "SECURITY",
     { evt: "audit_chain_broken", cat: "audit", correlationId, data: finding },
-    "The audit log is not what was sealed",
+    "Audit log does not match its seals",
   );
 }

@@ -1,34 +1,32 @@
 import { log } from "../logger.js";
 
-/** One call of a service outside. */
 interface ExternalTry {
   correlationId: string;
   service: string;
   operation: string;
-  /** Attempts made so far. */
+  /** Attempts so far. */
   attempt: number;
   reason: string;
 }
 
-/** A service outside is asked again in `delay` ms. */
+/** `delay` in ms. */
 export function externalRetry({ correlationId, ...data }: ExternalTry & { delay: number }): void {
   log(
     "WARN",
     { evt: "external_retry", cat: "external", correlationId, data },
-    "A service outside is asked again",
+    "Retrying a call to an external service",
   );
 }
 
-/** A service outside was asked as often as it may be, and did not do it. */
+/** All attempts failed. */
 export function externalCallFailed({ correlationId, ...data }: ExternalTry): void {
   log(
     "WARN",
     { evt: "external_call_failed", cat: "external", correlationId, data },
-    "A service outside failed",
+    "Call to an external service failed",
   );
 }
 
-/** A circuit breaker opened or closed by itself. */
 export function circuitBreakerChanged(
   correlationId: string,
   service: string,
@@ -37,6 +35,6 @@ export function circuitBreakerChanged(
   log(
     outcome === "opened" ? "WARN" : "NOTICE",
     { evt: "circuit_breaker_changed", cat: "external", correlationId, data: { service, outcome } },
-    `The circuit breaker of ${service} has ${outcome}`,
+    `Circuit breaker of ${service} ${outcome}`,
   );
 }

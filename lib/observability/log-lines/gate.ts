@@ -1,28 +1,26 @@
 import { errorFields, log } from "../logger.js";
 
-/** Neither Redis nor Postgres tells the flags and blocks: the process goes by what it knew. */
 export function rulesUnreadable(correlationId: string, error: unknown): void {
   log(
     "WARN",
     { evt: "rules_unreadable", cat: "ops", correlationId, data: errorFields(error) },
-    "Flags and blocks cannot be read; what was last known holds",
+    "Cannot read flags and blocks; using the last known ones",
   );
 }
 
-/** A change of flags or blocks stands in Postgres and not in Redis yet: the clock repeats it. */
+/** Retried each second and by the tick. */
 export function mirrorUnwritten(correlationId: string, error: unknown): void {
   log(
     "WARN",
     { evt: "mirror_unwritten", cat: "ops", correlationId, data: errorFields(error) },
-    "Redis does not hold the newest flags and blocks yet",
+    "Flags and blocks in Redis are out of date; will be retried",
   );
 }
 
-/** Redis has taken what it refused or missed before, and decides again. */
 export function redisCaughtUp(correlationId: string): void {
   log(
     "NOTICE",
     { evt: "redis_caught_up", cat: "ops", correlationId },
-    "Redis holds everything again that was ended, blocked or switched off",
+    "Redis is up to date again: revocations, blocks and flags",
   );
 }

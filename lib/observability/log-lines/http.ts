@@ -12,7 +12,6 @@ export interface CompletedRequest {
   code: ErrorCode | undefined;
 }
 
-/** The one line that every request ends in. */
 export function requestCompleted(request: CompletedRequest): void {
   const { correlationId, method, path, ip, status, code } = request;
   const duration = Math.round(request.durationMs * 10) / 10;
@@ -29,7 +28,7 @@ export function requestCompleted(request: CompletedRequest): void {
   );
 }
 
-/** A request failed for a reason that is ours or a store's: the detail that the caller must not see. */
+/** Details that the caller must not see. */
 export function unexpectedError(correlationId: string, route: string, error: AppError): void {
   log(
     "ERROR",
@@ -43,10 +42,7 @@ export function unexpectedError(correlationId: string, route: string, error: App
   );
 }
 
-/**
- * Work that a request left for after its reply failed. Silent while Redis is skipped, so that an outage
- * does not flood the log.
- */
+/** Not logged while Redis is skipped, so that an outage does not flood the log. */
 export function workFailed(correlationId: string, error: unknown): void {
   if (isRedisSkipped(error)) return;
   log(

@@ -1,6 +1,6 @@
 import { errorFields, log } from "../logger.js";
 
-/** One try of a job: never its payload. */
+/** Never the payload. */
 interface JobTry {
   id: string;
   kind: string;
@@ -8,18 +8,24 @@ interface JobTry {
   correlationId: string;
 }
 
-/** A job failed and is tried again in `delay` seconds. */
 export function jobRetried(job: JobTry, delay: number, error: unknown): void {
-  const data = { ...factsOf(job), delay, ...errorFields(error) };
+  const data = { ...fieldsOf(job), delay, ...errorFields(error) };
   const { correlationId } = job;
-  log("WARN", { evt: "job_retried", cat: "job", correlationId, data }, "A job is tried again");
+  log(
+    "WARN",
+    { evt: "job_retried", cat: "job", correlationId, data },
+    "Job failed, will be retried",
+  );
 }
 
-/** A job is given up: it waits for an operator. */
 export function jobDied(job: JobTry, error: unknown): void {
-  const data = { ...factsOf(job), ...errorFields(error) };
+  const data = { ...fieldsOf(job), ...errorFields(error) };
   const { correlationId } = job;
-  log("ERROR", { evt: "job_dead", cat: "job", correlationId, data }, "A job was given up");
+  log(
+    "ERROR",
+    { evt: "job_dead", cat: "job", correlationId, data },
+    "Job failed permanently, moved to dead letters",
+  );
 }
 
-const factsOf = ({ id, kind, attempt }: JobTry) => ({ jobId: id, operation: kind, attempt });
+const fieldsOf = ({ id, kind, attempt }: JobTry) => ({ jobId: id, operation: kind, attempt });

@@ -1,6 +1,5 @@
 import { errorFields, log } from "../logger.js";
 
-/** Security events have no row in the table; their lines are in the log all the same. */
 export function securityEventsDropped(correlationId: string, count: number, error: unknown): void {
   log(
     "WARN",
@@ -10,15 +9,15 @@ export function securityEventsDropped(correlationId: string, count: number, erro
       correlationId,
       data: { count, ...errorFields(error) },
     },
-    "Security events were not written to the table",
+    "Security events were not written to Postgres",
   );
 }
 
-/** A read or a refused use of break-glass that Postgres has no row of: this line is the record. */
+/** This line is then the only record. */
 export function breakGlassUnrecorded(correlationId: string, error: unknown): void {
   log(
     "ERROR",
     { evt: "break_glass_unrecorded", cat: "security", correlationId, data: errorFields(error) },
-    "A use of the break-glass token is not in the audit log",
+    "Break-glass use could not be recorded in the audit log",
   );
 }

@@ -1,17 +1,16 @@
 import { errorFields, log } from "../logger.js";
 
-/** Somebody ended sessions of their own. */
 export function sessionsRevoked(correlationId: string, userId: string, ids: string[]): void {
   for (const sessionId of ids) {
     log(
       "INFO",
       { evt: "session_revoked", cat: "auth", correlationId, data: { userId, sessionId } },
-      "A session was ended by its owner",
+      "Session revoked by its user",
     );
   }
 }
 
-/** Sessions have ended whose keys Redis could not delete: it is repeated each second. `count`: if known. */
+/** Retried each second. `count` if known. */
 export function sessionKeysUndeleted(
   correlationId: string,
   count: number | undefined,
@@ -25,6 +24,6 @@ export function sessionKeysUndeleted(
       correlationId,
       data: { count, ...errorFields(error) },
     },
-    "The keys of revoked sessions could not be deleted yet",
+    "Redis keys of revoked sessions not deleted yet; will be retried",
   );
 }

@@ -1,15 +1,14 @@
 import { errorFields, log } from "../logger.js";
 
-/** Redis did not answer a request, which went on without it. */
 export function redisUnavailable(correlationId: string, error: unknown): void {
   log(
     "WARN",
     { evt: "redis_unavailable", cat: "redis", correlationId, data: errorFields(error) },
-    "Redis does not answer; the request goes on without it",
+    "Redis does not answer; continuing without it",
   );
 }
 
-/** Redis answers and takes no writes. Logged once, until it has taken what it refused. */
+/** Logged once until writes succeed again. */
 export function redisRefusesWrites(correlationId: string, error: unknown): void {
   log(
     "WARN",
@@ -18,7 +17,7 @@ export function redisRefusesWrites(correlationId: string, error: unknown): void 
   );
 }
 
-/** A call of Postgres took long. `statement` is its text, in which no value stands. */
+/** `statement` contains no values. */
 export function slowStatement(
   correlationId: string | undefined,
   statement: string,
@@ -32,6 +31,6 @@ export function slowStatement(
       correlationId,
       data: { duration: Math.round(durationMs), statement },
     },
-    "A statement was slow",
+    "Slow SQL statement",
   );
 }

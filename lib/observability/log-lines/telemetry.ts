@@ -1,20 +1,16 @@
 import { isRedisSkipped } from "../../platform/redis-transport/breaker.js";
 import { errorFields, log } from "../logger.js";
 
-/**
- * A batch of request events was not taken by Redis: their own lines are in the log all the same. Silent
- * while Redis is skipped, so that an outage does not flood the log.
- */
+/** Not logged while Redis is skipped, so that an outage does not flood the log. */
 export function batchDropped(count: number, error: unknown): void {
   if (isRedisSkipped(error)) return;
   log(
     "WARN",
     { evt: "telemetry_batch_dropped", cat: "telemetry", data: { count, ...errorFields(error) } },
-    "Request events were not taken by Redis",
+    "Request events could not be written to Redis",
   );
 }
 
-/** Something in the stream of events is no batch of ours; it was left out. */
 export function entriesUnreadable(correlationId: string, count: number, error: unknown): void {
   log(
     "WARN",
@@ -24,24 +20,23 @@ export function entriesUnreadable(correlationId: string, count: number, error: u
       correlationId,
       data: { count, ...errorFields(error) },
     },
-    "Entries of the stream of events are unreadable",
+    "Skipped invalid entries in the event stream",
   );
 }
 
-/** A request could not drain the events in the clock's place. */
 export function takeOverFailed(correlationId: string, error: unknown): void {
   log(
     "WARN",
     { evt: "drain_take_over_failed", cat: "telemetry", correlationId, data: errorFields(error) },
-    "Events could not be drained after a reply",
+    "Take-over drain after a reply failed",
   );
 }
 
-/** A scrape could not drain first: what it tells is as old as the last drain. */
+/** The scraped totals are then those of the last drain. */
 export function scrapeUndrained(correlationId: string, error: unknown): void {
   log(
     "WARN",
     { evt: "scrape_undrained", cat: "telemetry", correlationId, data: errorFields(error) },
-    "Events could not be drained before a scrape",
+    "Drain before the scrape failed",
   );
 }

@@ -20,7 +20,6 @@ export type Incident = z.infer<typeof Incident>;
 
 const listedMax = 50;
 
-/** The newest incidents, open ones and closed. */
 export async function listIncidents({ db }: Context): Promise<Incident[]> {
   const rows = await db.select().from(incidents).orderBy(desc(incidents.openedAt)).limit(listedMax);
   return rows.map(presentIncident);
@@ -35,7 +34,6 @@ export async function getIncident({ db }: Context, id: string): Promise<Incident
   return presentIncident(row);
 }
 
-/** Open an incident; its timeline begins now. */
 export async function openIncident(
   ctx: Context,
   { title, severity }: { title: string; severity: Incident["severity"] },
@@ -50,7 +48,7 @@ export async function openIncident(
   return id;
 }
 
-/** Write down what was seen or done. A closed incident takes notes, too: reviews come later. */
+/** Add a note. A closed incident accepts notes too, for the review. */
 export async function noteIncident(
   ctx: Context,
   incidentId: string,
@@ -64,7 +62,7 @@ export async function noteIncident(
   ]);
 }
 
-/** Closing one that is closed changes nothing. */
+/** Closing a closed incident changes nothing. */
 export async function closeIncident(
   ctx: Context,
   incidentId: string,

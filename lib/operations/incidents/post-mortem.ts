@@ -1,7 +1,7 @@
 import type { Incident } from "./incident.js";
 import type { Moment } from "./timeline-entry.js";
 
-/** What a review writes down, in Markdown: what is known is filled in, what people know is asked for. */
+/** The post-mortem template in Markdown, filled in with the data of the incident. */
 export function postMortem(incident: Incident, timeline: readonly Moment[]): string {
   const { id, title, severity, openedAt, closedAt } = incident;
   const minutes = closedAt && Math.round((Date.parse(closedAt) - Date.parse(openedAt)) / 60_000);
@@ -10,9 +10,9 @@ export function postMortem(incident: Incident, timeline: readonly Moment[]): str
 
 ${severity}, opened ${openedAt}, ${closedAt ? `closed ${closedAt} (${minutes} minutes)` : "still open"}. Incident ${id}.
 
-## What people noticed
+## Impact
 
-_Who could not do what, since when, and how many?_
+_What did not work, for whom, since when, and for how many users?_
 
 ## Timeline
 
@@ -20,20 +20,20 @@ _Who could not do what, since when, and how many?_
 | --- | --- | --- |
 ${rows.join("\n")}
 
-## Why it happened
+## Root cause
 
-_Ask why until the answer is something that can be changed. It is never a person._
+_Ask "why" until the answer is something we can change. The cause is never a person._
 
-## What went well, what did not, where we were lucky
+## What went well, what went wrong, where we were lucky
 
-## What we change
+## Action items
 
-| change | who | until |
+| action | owner | due |
 | --- | --- | --- |
 
 ## Was personal data at risk?
 
-_If so: which, whose, and was it reported within 72 hours (GDPR, article 33)?_
+_If so: which data, of which users, and was it reported within 72 hours (GDPR, article 33)?_
 `;
 }
 

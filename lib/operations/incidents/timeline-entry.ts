@@ -3,7 +3,7 @@ import * as z from "zod";
 export const Moment = z.strictObject({
   at: z.iso.datetime(),
   kind: z.enum(["alert", "audit", "note"]),
-  /** An operator's id; null for what nobody did by hand. */
+  /** An operator's ID; null for automatic events. */
   who: z.string().nullable(),
   what: z.string(),
 });

@@ -11,19 +11,18 @@ import { Moment } from "./timeline-entry.js";
 export const IncidentShown = z.strictObject({
   incident: Incident,
   timeline: z.array(Moment),
-  /** Markdown, filled in as far as it is known. */
+  /** Markdown. */
   postMortem: z.string(),
 });
 export type IncidentShown = z.infer<typeof IncidentShown>;
 
-const momentsMax = 500;
-/** What led to it began before somebody opened it. */
+const entriesMax = 500;
+/** The cause usually starts before the incident is opened. */
 const beforeMs = 30 * 60_000;
 
 /**
- * What happened around an incident, oldest first: alerts that fired and were resolved, what operators
- * changed, and their notes, from half an hour before it was opened until it was closed. Throws
- * `not_found`.
+ * The timeline of an incident, oldest first: alert transitions, operator actions and notes, from 30 minutes
+ * before it was opened until it was closed. Throws `not_found`.
  */
 export async function showIncident(ctx: Context, id: string): Promise<IncidentShown> {
   const incident = await getIncident(ctx, id);
@@ -36,7 +35,7 @@ export async function showIncident(ctx: Context, id: string): Promise<IncidentSh
       .from(alertTransitions)
       .where(and(gte(alertTransitions.minute, from), lte(alertTransitions.minute, until)))
       .orderBy(asc(alertTransitions.minute))
-      .limit(momentsMax),
+      .limit(entriesMax),
     db
       .select()
       .from(auditLog)
@@ -45,18 +44,18 @@ export async function showIncident(ctx: Context, id: string): Promise<IncidentSh
           gte(auditLog.at, from),
           lte(auditLog.at, until),
           eq(auditLog.actorKind, "operator"),
-          // The note itself stands there already.
+          // The note itself is already in the timeline.
           not(inArray(auditLog.action, ["incident.noted"])),
         ),
       )
       .orderBy(asc(auditLog.at))
-      .limit(momentsMax),
+      .limit(entriesMax),
     db
       .select()
       .from(incidentNotes)
       .where(eq(incidentNotes.incidentId, id))
       .orderBy(asc(incidentNotes.at))
-      .limit(momentsMax),
+      .limit(entriesMax),
   ]);
   const timeline: Moment[] = [
     ...transitions.map(({ minute, rule, label, toState, detail }) => ({

@@ -11,10 +11,10 @@ import { type Counter, type Counters, countersOf } from "./counters.js";
 import { limitedSubject } from "./subject.js";
 
 /**
- * Forget what somebody was counted by: what `redis-cli DEL rate:<key>` does for each of the counters, in
- * Redis and in Postgres. Resolves to them. Safe to repeat, which is what to do when it throws
- * `service_unavailable`; while Redis is away, Postgres forgets alone. Throws `forbidden` for the account of
- * somebody who operates, unless an admin asks: its delay is what slows who guesses at its password.
+ * Delete a subject's counters in Redis and in Postgres, as `redis-cli DEL rate:<key>` does for one of them.
+ * Safe to repeat; repeat it when it throws `service_unavailable`. While Redis is down, only the counters in
+ * Postgres are deleted. Throws `forbidden` for an operator's account unless an admin asks: the login delay
+ * protects that account against password guessing.
  */
 export async function clearLimits(
   ctx: Context,
@@ -23,8 +23,8 @@ export async function clearLimits(
   { by, dryRun }: { by: Pick<AuditEntry, "actor" | "reason">; dryRun: boolean },
 ): Promise<Counters> {
   const { values, auditedAs } = await limitedSubject(ctx, of);
-  const guarded = await valuesOfOperators(ctx);
-  if (values.some((value) => guarded.has(value))) requireAdmin(ctx, operator);
+  const operatorValues = await valuesOfOperators(ctx);
+  if (values.some((value) => operatorValues.has(value))) requireAdmin(ctx, operator);
   const found = await countersOf(ctx, values);
   const { counters } = found;
   if (dryRun || counters.length === 0) return found;
@@ -41,10 +41,7 @@ export async function clearLimits(
   return found;
 }
 
-/**
- * What those who operate are counted by as an account and by session. Asked whatever form the name has, for
- * the hash of an account is one, too, and shown in the names of counters.
- */
+/** The counter values of operators' accounts and sessions; an account is counted by a hash, which counter names show. */
 async function valuesOfOperators({ db, env }: Context): Promise<Set<string>> {
   const rows = await db
     .select({

@@ -7,12 +7,12 @@ import { readCounterKey } from "../../rate-limit/counter-key.js";
 import { type Limit, limitsOf } from "../../rate-limit/policies.js";
 import { roundTrip } from "../../redis/client.js";
 
-/** One counter. `key` is its name, as `redis-cli KEYS rate:*` shows it. */
+/** `key` is the Redis key, as `redis-cli KEYS rate:*` shows it. */
 export const Counter = z.strictObject({
   key: z.string(),
   policy: z.string(),
   kind: z.string(),
-  /** Postgres counts the strict limits while Redis cannot. */
+  /** Strict limits are counted in Postgres while Redis is down. */
   countedIn: z.enum(["redis", "postgres"]),
   used: z.int(),
   max: z.int().nullable(),
@@ -27,15 +27,12 @@ const scansMax = 1000;
 
 export const Counters = z.strictObject({
   counters: z.array(Counter),
-  /** False when only Postgres could be asked. */
+  /** False when Redis did not answer: only the counters in Postgres are listed. */
   redisAnswered: z.boolean(),
 });
 export type Counters = z.infer<typeof Counters>;
 
-/**
- * The counters whose value is one of these, or is joined with one. It goes through all of Redis's keys as
- * `KEYS rate:*` does, in steps that block nobody: for people who look, never for a request.
- */
+/** The counters of any of these values. SCANs all keys of Redis: not blocking but slow, so for operators only. */
 export async function countersOf(ctx: Context, values: string[]): Promise<Counters> {
   if (values.length === 0) return { counters: [], redisAnswered: true };
   const [inRedis, inPostgres] = await Promise.all([
@@ -75,7 +72,7 @@ async function scan(values: string[]): Promise<string[]> {
     cursor = String(next);
     if (cursor === "0") return [...found];
   }
-  throw new Error("There are too many keys to go through.");
+  throw new Error("Redis has too many keys to scan.");
 }
 
 function isOf(ctx: Context, key: string, values: string[]): boolean {
@@ -90,15 +87,15 @@ async function readOne(
   trip: ReturnType<typeof roundTrip>,
   key: string,
 ): Promise<Counter | null> {
-  const read = readCounterKey(limitsOf(ctx.env), key);
-  if (!read) return null;
-  if (read.limit.delaysMs) {
+  const parsed = readCounterKey(limitsOf(ctx.env), key);
+  if (!parsed) return null;
+  if (parsed.limit.delaysMs) {
     const [failures, until] = await trip.hashFields(key, "failures", "delayedUntilMs");
-    return presented(ctx, key, read, "redis", Number(failures ?? 0), Number(until ?? 0));
+    return present(ctx, key, parsed, "redis", Number(failures ?? 0), Number(until ?? 0));
   }
   const used = await trip.command<string | number | null>("GET", key);
   if (used === null) return null;
-  return presented(ctx, key, read, "redis", Number(used), windowEnd(read));
+  return present(ctx, key, parsed, "redis", Number(used), windowEnd(parsed));
 }
 
 async function readPostgres(ctx: Context, values: string[]): Promise<Counter[]> {
@@ -109,24 +106,24 @@ async function readPostgres(ctx: Context, values: string[]): Promise<Counter[]> 
     union all
     select key, failures, delayed_until_ms from ${loginDelays} where ${among}`);
   return rows.flatMap(({ key, used, until }) => {
-    const read = readCounterKey(limitsOf(ctx.env), key);
-    if (!read || !isOf(ctx, key, values)) return [];
-    return [presented(ctx, key, read, "postgres", used, Number(until))];
+    const parsed = readCounterKey(limitsOf(ctx.env), key);
+    if (!parsed || !isOf(ctx, key, values)) return [];
+    return [present(ctx, key, parsed, "postgres", used, Number(until))];
   });
 }
 
-interface Read {
+interface ParsedKey {
   limit: Limit;
   value: string;
   window: number | null;
 }
 
-const windowEnd = ({ limit, window }: Read) => ((window ?? 0) + 1) * limit.windowMs;
+const windowEnd = ({ limit, window }: ParsedKey) => ((window ?? 0) + 1) * limit.windowMs;
 
-function presented(
+function present(
   { now }: Context,
   key: string,
-  { limit }: Read,
+  { limit }: ParsedKey,
   countedIn: Counter["countedIn"],
   used: number,
   untilMs: number,

@@ -7,20 +7,20 @@ import { addressPrefix, canonicalAddress, limitedAddress } from "../../ip-addres
 import { limitedAccount } from "../../rate-limit/limited-account.js";
 import { canonicalEmail } from "../../user/email-address.js";
 
-/** Whose limits operators ask for: an IP address, a user's or session's id, an e-mail address. */
+/** An IP address, a user ID, a session ID or an e-mail address. */
 export const Limited = z.string().min(1).max(254);
 
 export interface LimitedSubject {
   kind: "ip" | "user" | "session" | "email";
-  /** What it is counted by: parts of the names of counters. */
+  /** The values it is counted by, as they occur in counter keys. */
   values: string[];
-  /** Its name in the audit log: never an address. */
+  /** Its ID in the audit log: never an e-mail address or a whole IP address. */
   auditedAs: string;
 }
 
 /**
- * What somebody is counted by. An e-mail address needs no account, for failed sign-ins are counted without
- * one. Throws `not_found` for an unknown user, and `validation_failed` for what is none of these.
+ * The values a subject is counted by. An e-mail address needs no account: failed logins are counted without
+ * one. Throws `not_found` for an unknown user and `validation_failed` for any other form.
  */
 export async function limitedSubject(ctx: Context, text: string): Promise<LimitedSubject> {
   const address = canonicalAddress(text);
@@ -39,7 +39,7 @@ export async function limitedSubject(ctx: Context, text: string): Promise<Limite
   if (/^(ops-[\da-f]{16}|[\w-]{22})$/.test(text)) {
     return { kind: "session", values: [text], auditedAs: `session ${text}` };
   }
-  const message = "An IP or e-mail address, or a user's or session's id.";
+  const message = "Must be an IP address, an e-mail address, a user ID or a session ID.";
   throw new AppError("validation_failed", {
     fields: [{ pointer: "/of", code: "unknown_form", message }],
   });

@@ -7,7 +7,6 @@ import { recentSeries } from "../telemetry/recent-series.js";
 export const By = z.enum(["ip", "route", "user"]);
 export type By = z.infer<typeof By>;
 
-/** Who or what was refused most in the last hour. */
 export const TopLimited = z.strictObject({
   by: By,
   since: z.iso.datetime(),
@@ -18,11 +17,11 @@ export const TopLimited = z.strictObject({
 export type TopLimited = z.infer<typeof TopLimited>;
 
 const hourMs = 3_600_000;
-const shownMax = 20;
+const rowsMax = 20;
 
 /**
- * The callers or routes that limits refused most in the last hour: addresses and users from the security
- * events, of which a flood keeps few; routes from the minute's counts, which are exact.
+ * The callers or routes with the most rate limit hits in the last hour. IP addresses and users come from security
+ * events, which are sampled during a flood; routes come from the per-minute roll-ups, which are exact.
  */
 export async function topLimited(ctx: Context, by: By): Promise<TopLimited> {
   const since = new Date(ctx.now.getTime() - hourMs);
@@ -46,7 +45,7 @@ async function topCallers({ db }: Context, since: Date, by: "ip" | "user") {
     )
     .groupBy(sql`1`, sql`2`)
     .orderBy(desc(sql`3`), sql`1`)
-    .limit(shownMax);
+    .limit(rowsMax);
 }
 
 async function topRoutes(ctx: Context): Promise<TopLimited["rows"]> {
@@ -58,5 +57,5 @@ async function topRoutes(ctx: Context): Promise<TopLimited["rows"]> {
       hits: value,
     }))
     .sort((one, other) => other.hits - one.hits || one.value.localeCompare(other.value))
-    .slice(0, shownMax);
+    .slice(0, rowsMax);
 }

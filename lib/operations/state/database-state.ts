@@ -7,14 +7,14 @@ export const DatabaseState = z.strictObject({
   megabytes: z.int(),
   connectionsMax: z.int(),
   connections: z.array(z.strictObject({ state: z.string(), count: z.int() })),
-  /** The largest, with their indexes. */
+  /** The largest tables, sizes with indexes. */
   tables: z.array(z.strictObject({ name: z.string(), megabytes: z.number(), rowsAbout: z.int() })),
 });
 export type DatabaseState = z.infer<typeof DatabaseState>;
 
 const tablesMax = 10;
 
-/** How full Postgres is, and who is connected. Over HTTP there are no connections of our own to count. */
+/** Size and connections of Postgres. Our own connections are not counted: queries go over HTTP. */
 export async function databaseState({ db }: Context): Promise<DatabaseState> {
   const { rows } = await db.execute<{ value: DatabaseState }>(sql`
     select json_build_object(
@@ -34,11 +34,11 @@ export async function databaseState({ db }: Context): Promise<DatabaseState> {
 }
 
 export const SlowStatements = z.strictObject({
-  /** Since when they are counted: `pg_stat_statements` where it is installed, else what runs right now. */
+  /** `running`: the statements that run now, when `pg_stat_statements` is not installed. */
   source: z.enum(["pg_stat_statements", "running"]),
   items: z.array(
     z.strictObject({
-      /** Without values. */
+      /** Without parameter values. */
       statement: z.string(),
       calls: z.int().nullable(),
       meanMs: z.number().nullable(),
@@ -51,7 +51,7 @@ export type SlowStatements = z.infer<typeof SlowStatements>;
 const listedMax = 20;
 const lengthMax = 200;
 
-/** The statements that cost most; where nobody counts them, those that have run for over a second. */
+/** The most expensive statements; without `pg_stat_statements`, those running for over a second. */
 export async function slowStatements({ db }: Context): Promise<SlowStatements> {
   const { rows: installed } = await db.execute(
     sql`select 1 from pg_extension where extname = 'pg_stat_statements'`,
@@ -78,7 +78,7 @@ export async function slowStatements({ db }: Context): Promise<SlowStatements> {
   return { source: "running", items: rows.map(presented) };
 }
 
-// As a type: the driver asks for a row that any column may be read from.
+// A type, not an interface: `db.execute` needs an index signature.
 type Counted = { statement: string; calls: number | null; mean: number | null; total: number };
 
 function presented({ statement, calls, mean, total }: Counted) {

@@ -1,10 +1,9 @@
 import * as z from "zod";
 
-/** One thing that was looked at, and what was found. */
 export const Finding = z.strictObject({
   name: z.string(),
   status: z.enum(["pass", "warn", "fail"]),
-  /** What was found, in words for people. */
+  /** For people, not for programs. */
   detail: z.string(),
 });
 export type Finding = z.infer<typeof Finding>;
@@ -29,11 +28,11 @@ export function finding(
   return { name, status: isGood ? ("pass" as const) : otherwise, detail };
 }
 
-/** What cannot be looked at now is told, and hides nothing else. */
+/** A check that fails to run becomes a warning, so it does not hide the other checks. */
 export async function looked(name: string, look: () => Promise<Finding>): Promise<Finding> {
   try {
     return await look();
   } catch {
-    return { name, status: "warn", detail: "could not be told: a store did not answer in time" };
+    return { name, status: "warn", detail: "unknown: a store did not answer in time" };
   }
 }

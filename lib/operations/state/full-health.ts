@@ -1,6 +1,6 @@
 import { sql } from "drizzle-orm";
 import { isOwnKey } from "../../alerts/notice.js";
-import { failedMailsMin } from "../../alerts/rules.js";
+import { failedMailsMin } from "../../alerts/rules/background-rules.js";
 import type { Context } from "../../context.js";
 import { migrationHead } from "../../db/migration-head.js";
 import { queueEntries } from "../../db/schema/queue.js";
@@ -17,18 +17,15 @@ import { oneValue } from "./one-value.js";
 const lagSecondsMax = 180;
 const partitionsAheadMin = 7;
 const skewMsMax = 2000;
-const waitingSecondsMax = 300;
+const backlogSecondsMax = 300;
 
-/**
- * The health that anybody may ask for, and what only operators are told: how the work behind the requests
- * stands. Each part is looked at by itself, so that one store that is away does not hide the others.
- */
+/** The public health check plus the state of background work. Each check runs alone, so one store that is down does not hide the others. */
 export async function fullHealth(ctx: Context): Promise<Findings> {
   const [basic, ...rest] = await Promise.all([
     health(ctx),
     looked("toolkit breaker", () => breakerFinding(ctx)),
     looked("drain", () => drainFinding(ctx)),
-    looked("clock", () => cronFinding(ctx)),
+    looked("cron jobs", () => cronFinding(ctx)),
     looked("migrations", () => migrationFinding(ctx)),
     looked("partitions ahead", () => partitionFinding(ctx)),
     looked("clock skew to the database", () => skewFinding(ctx)),
@@ -54,34 +51,38 @@ export async function fullHealth(ctx: Context): Promise<Findings> {
 async function breakerFinding({ gate, now }: Context): Promise<Finding> {
   if (!gate) throw new Error("Redis was not read.");
   const state = breakerState(gate.toolkitBreaker);
-  const told = (detail: string) =>
+  const result = (detail: string) =>
     finding("toolkit breaker", state.mode === "closed", detail, "warn");
-  if (state.mode === "closed") return told("closed");
-  if (state.mode !== "open") return told(`held ${held[state.mode]} by an operator`);
+  if (state.mode === "closed") return result("closed");
+  if (state.mode !== "open") return result(`forced ${forced[state.mode]} by an operator`);
   const { openedAtMs } = await readBreaker();
   const isHalfOpen = positionOf(state, now.getTime()) === "half_open";
   const position = isHalfOpen ? `half-open since ${isoOf(state.untilMs)}` : "open";
-  return told(openedAtMs ? `${position}, not closed since ${isoOf(openedAtMs)}` : position);
+  return result(openedAtMs ? `${position}, first opened at ${isoOf(openedAtMs)}` : position);
 }
 
-const held = { forced_open: "open", forced_closed: "closed" } as const;
+const forced = { forced_open: "open", forced_closed: "closed" } as const;
 const isoOf = (ms: number) => new Date(ms).toISOString();
 
 async function drainFinding(ctx: Context): Promise<Finding> {
   const { lagSeconds, keeps, gaps } = await showDrain(ctx);
   const isGood = lagSeconds <= lagSecondsMax && keeps === "every row";
   const lost = gaps.reduce((sum, { missing }) => sum + missing, 0);
-  const detail = `${lagSeconds} s behind, keeps ${keeps}, ${lost} batches missing of two days`;
+  const detail = `lag ${lagSeconds} s, keeps ${keeps}, ${lost} batches lost in the last two days`;
   return finding("drain", isGood, detail);
 }
 
 async function cronFinding(ctx: Context): Promise<Finding> {
   const { crons } = await listCrons(ctx);
   const late = crons.filter(({ missedSlots }) => missedSlots === null || missedSlots > 1);
-  const told = late.map(({ job, missedSlots }) =>
+  const descriptions = late.map(({ job, missedSlots }) =>
     missedSlots === null ? `${job} never ran` : `${job} missed ${missedSlots} slots`,
   );
-  return finding("clock", late.length === 0, told.join(", ") || "every job ran in time");
+  return finding(
+    "cron jobs",
+    late.length === 0,
+    descriptions.join(", ") || "every job ran on time",
+  );
 }
 
 async function migrationFinding(ctx: Context): Promise<Finding> {
@@ -111,7 +112,7 @@ async function skewFinding(ctx: Context): Promise<Finding> {
     sql`select to_json(extract(epoch from clock_timestamp()) * 1000) as value`,
   );
   const after = Date.now();
-  // Between the two looks at our own clock nobody can tell.
+  // The query ran at some time between the two local readings.
   const skewMs = Math.round(Math.max(before - theirs, theirs - after, 0));
   return finding("clock skew to the database", skewMs <= skewMsMax, `${skewMs} ms`, "warn");
 }
@@ -121,11 +122,11 @@ async function jobFinding(ctx: Context): Promise<Finding> {
     ctx,
     sql`select cast(count(*) as integer) as value from ${queueEntries} where ${isJob} and ${isDead}`,
   );
-  return finding("jobs", dead === 0, `${dead} were given up`, "warn");
+  return finding("jobs", dead === 0, `dead letters: ${dead}`, "warn");
 }
 
 async function outboxFinding(ctx: Context): Promise<Finding> {
-  const waits = await oneValue<{ seconds: number | null; mails: number; notices: number }>(
+  const counts = await oneValue<{ seconds: number | null; mails: number; notices: number }>(
     ctx,
     sql`select json_build_object(
         'seconds', (select cast(extract(epoch from now() - min(run_after)) as integer) from ${queueEntries}
@@ -134,12 +135,12 @@ async function outboxFinding(ctx: Context): Promise<Finding> {
         'notices', count(*) filter (where kind = 'notice')) as value
       from ${queueEntries} where ${isMessage} and ${isDead} and expires_at > now()`,
   );
-  const { seconds, mails, notices } = waits;
-  const due = seconds === null ? "nothing is due" : `something has been due for ${seconds} s`;
+  const { seconds, mails, notices } = counts;
+  const due = seconds === null ? "no backlog" : `the oldest entry has been due for ${seconds} s`;
   const failed = mails + notices;
-  const isWell = (seconds ?? 0) <= waitingSecondsMax && mails < failedMailsMin && notices === 0;
-  const detail = failed > 0 ? `${due}; ${failed} could not be sent` : due;
-  return finding("outbox", isWell, detail, "warn");
+  const isGood = (seconds ?? 0) <= backlogSecondsMax && mails < failedMailsMin && notices === 0;
+  const detail = failed > 0 ? `${due}; failed: ${failed}` : due;
+  return finding("outbox", isGood, detail, "warn");
 }
 
 async function auditFinding(ctx: Context): Promise<Finding> {
@@ -147,7 +148,7 @@ async function auditFinding(ctx: Context): Promise<Finding> {
     ctx,
     sql`select (select value from telemetry_gauges where series = 'audit_chain_broken') as value`,
   );
-  const detail = broken === null ? "not compared with its seals yet" : broken ? "BROKEN" : "intact";
+  const detail = broken === null ? "not verified yet" : broken ? "BROKEN" : "intact";
   return finding("audit log", broken !== 1, detail);
 }
 
@@ -157,5 +158,5 @@ async function alertFinding(ctx: Context): Promise<Finding> {
     sql`select coalesce(json_agg(rule || case label when '' then '' else ' (' || label || ')' end), '[]')
       as value from alerts where state = 'firing' and ${isOwnKey(ctx, sql`key`)}`,
   );
-  return finding("alerts", names.length === 0, names.join(", ") || "none fires", "warn");
+  return finding("alerts", names.length === 0, names.join(", ") || "none firing", "warn");
 }

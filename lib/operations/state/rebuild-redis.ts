@@ -7,10 +7,9 @@ import { forgetIgnored } from "../../redis/revoke-all.js";
 import { drainEvents } from "../../telemetry/drain.js";
 
 /**
- * Write into Redis at once what each minute's tick writes: the flags and blocks, the moment that ends all
- * sessions, no key of a session that has ended, the moment of the last drain. Keys of live sessions
- * return with their next request (docs/decisions/004), so nothing here can sign anybody in or out. Safe
- * to repeat; rejects while one of the stores is away.
+ * Write to Redis at once what the tick writes every minute: flags, blocks, the revoke-all cutoff, the drain
+ * time; and delete the keys of ended sessions. Keys of live sessions come back with their next request
+ * (docs/decisions/004), so this cannot sign anyone in or out. Safe to repeat; rejects while a store is down.
  */
 export async function rebuildRedis(
   ctx: Context,

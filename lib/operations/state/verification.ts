@@ -14,29 +14,29 @@ import { oneValue } from "./one-value.js";
 
 const auditBudgetMs = 3000;
 
-/** What must be unique for promises to hold, and the index that holds it. */
+/** Unique indexes that the code relies on, and the invariant each one enforces. */
 const uniqueIndexes = {
-  users_email_key: "one bound account for each address",
-  idempotency_keys_pkey: "a write is done once",
-  drained_batches_pkey: "a batch of events is counted once",
-  alert_transitions_pkey: "an alert changes once a minute",
-  cron_runs_pkey: "a slot of a cron is one",
-  blocks_standing_key: "one block stands for each network and person",
+  users_email_key: "one confirmed account per e-mail address",
+  idempotency_keys_pkey: "one write per idempotency key",
+  drained_batches_pkey: "each event batch is counted once",
+  alert_transitions_pkey: "one alert transition per minute",
+  cron_runs_pkey: "one run per cron slot",
+  blocks_standing_key: "one active block per network and user",
 } as const;
 
-/** Every invariant that can be looked at. Reads only; for operators, not for every request. */
+/** Check every invariant. Reads only, but too slow to run on every request. */
 export async function verification(ctx: Context): Promise<Findings> {
   const findings = await Promise.all([
     ...Object.entries(uniqueIndexes).map(([index, promise]) =>
       looked(promise, () => uniqueFinding(ctx, index, promise)),
     ),
-    looked("sessions of one person", () => sessionFinding(ctx)),
+    looked("sessions per user", () => sessionFinding(ctx)),
     looked("flags in Redis", () => flagFinding(ctx)),
     looked("blocks in Redis", () => blockFinding(ctx)),
-    looked("the moment that ends all sessions", () => revokeAllFinding(ctx)),
-    looked("totals and roll-ups", () => totalFinding(ctx)),
+    looked("revoke-all cutoff", () => revokeAllFinding(ctx)),
+    looked("metric totals", () => totalFinding(ctx)),
     looked("audit log", () => auditFinding(ctx)),
-    looked("who may change the audit log", () => auditRoleFinding(ctx)),
+    looked("audit log permissions", () => auditRoleFinding(ctx)),
   ]);
   return found(findings);
 }
@@ -47,7 +47,11 @@ async function uniqueFinding(ctx: Context, index: string, promise: string): Prom
     sql`select exists (select 1 from pg_index join pg_class on pg_class.oid = indexrelid
       where relname = ${index} and indisunique and indisvalid and indisready) as value`,
   );
-  return finding(promise, isThere, isThere ? `held by ${index}` : `${index} is missing or invalid`);
+  return finding(
+    promise,
+    isThere,
+    isThere ? `enforced by ${index}` : `${index} is missing or invalid`,
+  );
 }
 
 async function sessionFinding(ctx: Context): Promise<Finding> {
@@ -57,12 +61,12 @@ async function sessionFinding(ctx: Context): Promise<Finding> {
     .where(isLive(ctx))
     .groupBy(sessions.userId)
     .having(gt(count(), sessionsMax));
-  const people = await oneValue<number>(
+  const users = await oneValue<number>(
     ctx,
     sql`select cast(count(*) as integer) as value from ${beyond} as beyond`,
   );
-  const detail = `${people} people have more than ${sessionsMax} live ones`;
-  return finding("sessions of one person", people === 0, detail);
+  const detail = `users with more than ${sessionsMax} live sessions: ${users}`;
+  return finding("sessions per user", users === 0, detail);
 }
 
 async function flagFinding(ctx: Context): Promise<Finding> {
@@ -71,8 +75,8 @@ async function flagFinding(ctx: Context): Promise<Finding> {
   const { version, rows } = recorded.flags;
   const isSame = gate.flags === flagsText(version, rows);
   const detail = isSame
-    ? "as recorded"
-    : "differ: the clock, or `redis rebuild`, writes them again";
+    ? "same as in Postgres"
+    : "differ from Postgres: the next tick or `redis rebuild` repairs them";
   return finding("flags in Redis", isSame, detail);
 }
 
@@ -87,8 +91,8 @@ async function blockFinding(ctx: Context): Promise<Finding> {
   const expected = [...recorded.blocks.values].sort();
   const isSame = members.includes(mirrorMark) && held.join() === expected.join();
   const detail = isSame
-    ? `${held.length}, as recorded`
-    : `${held.length} of ${expected.length}: the clock, or \`redis rebuild\`, writes them again`;
+    ? `${held.length}, same as in Postgres`
+    : `${held.length} of ${expected.length}: the next tick or \`redis rebuild\` repairs them`;
   return finding("blocks in Redis", isSame, detail);
 }
 
@@ -106,12 +110,12 @@ async function revokeAllFinding(ctx: Context): Promise<Finding> {
   const { revokeAllBefore: held } = gate;
   const isSame = held !== null && Math.abs(recorded - held) < 1;
   const detail = isSame
-    ? "the same in both stores"
-    : "differs: the clock makes the later one count";
-  return finding("the moment that ends all sessions", isSame, detail);
+    ? "same as in Postgres"
+    : "differs from Postgres: the next tick sets both to the later time";
+  return finding("revoke-all cutoff", isSame, detail);
 }
 
-/** A total is at least what the minutes that are still kept have added to it. */
+/** A total must be at least the sum of the roll-ups that are still kept. */
 async function totalFinding(ctx: Context): Promise<Finding> {
   const short = await oneValue<number>(
     ctx,
@@ -120,8 +124,8 @@ async function totalFinding(ctx: Context): Promise<Finding> {
       where minute > now() - interval '24 hours' group by series) as day
       left join telemetry_totals using (series) where added > coalesce(value, 0)`,
   );
-  const detail = `${short} totals are below what the last day has added`;
-  return finding("totals and roll-ups", short === 0, detail);
+  const detail = `totals below the sum of their roll-ups of the last 24 h: ${short}`;
+  return finding("metric totals", short === 0, detail);
 }
 
 async function auditFinding(ctx: Context): Promise<Finding> {
@@ -130,7 +134,7 @@ async function auditFinding(ctx: Context): Promise<Finding> {
     performance.now() + auditBudgetMs,
   );
   const broken = findings.map(({ kind, firstId, lastId }) => `${kind} ${firstId}–${lastId}`);
-  const detail = isIntact ? `${rows} rows fit ${seals} seals` : broken.join(", ");
+  const detail = isIntact ? `${rows} rows match ${seals} seals` : broken.join(", ");
   return finding("audit log", isIntact, detail);
 }
 
@@ -140,7 +144,7 @@ async function auditRoleFinding(ctx: Context): Promise<Finding> {
     sql`select has_table_privilege('audit_log', 'UPDATE, DELETE, TRUNCATE') as value`,
   );
   const detail = mayChange
-    ? "triggers alone keep this role from it: run the app under a role that may only add rows"
-    : "this role may add rows only";
-  return finding("who may change the audit log", !mayChange, detail, "warn");
+    ? "only triggers protect the audit log: run the app under a role that may INSERT but not UPDATE, DELETE or TRUNCATE"
+    : "this role may only INSERT";
+  return finding("audit log permissions", !mayChange, detail, "warn");
 }

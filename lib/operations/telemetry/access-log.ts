@@ -9,9 +9,9 @@ import { MomentMs, Since } from "../../timestamps.js";
 
 export const AccessLogRow = z.strictObject({
   at: z.iso.datetime(),
-  /** How many requests it tells of; what they do not have in common is null. */
+  /** How many requests the row stands for; fields in which they differ are null. */
   count: z.int(),
-  /** 10 where nine such rows were left out. */
+  /** 10 when sampling kept one row in ten. */
   oneIn: z.int(),
   correlationId: z.string().nullable(),
   route: z.string(),
@@ -29,7 +29,7 @@ export const AccessLogRow = z.strictObject({
   release: z.string(),
 });
 
-/** Where a page ended: a moment in ms, and the row's id. */
+/** End of a page: time in ms and row ID. */
 const Position = z.tuple([MomentMs, z.int()]);
 
 export const AccessLogQuery = z.strictObject({
@@ -42,7 +42,7 @@ export const AccessLogQuery = z.strictObject({
     .transform(Number)
     .optional(),
   code: z.string().max(64).optional(),
-  /** A user's id. */
+  /** A user ID. */
   user: z.uuid().optional(),
   ip: z.union([z.ipv4(), z.ipv6()]).optional(),
   correlationId: z.string().max(64).optional(),
@@ -50,7 +50,7 @@ export const AccessLogQuery = z.strictObject({
 
 const hoursByDefault = 24;
 
-/** What was asked, the newest first: by default of the last day. */
+/** Requests, newest first; the last 24 h by default. */
 export async function listAccessLog(ctx: Context, query: z.output<typeof AccessLogQuery>) {
   const { since, route, status, code, user, ip, correlationId, cursor } = query;
   const from = since ? new Date(since) : new Date(ctx.now.getTime() - hoursByDefault * 3_600_000);
@@ -77,7 +77,7 @@ export async function listAccessLog(ctx: Context, query: z.output<typeof AccessL
 
 const findDays = 7;
 
-/** The newest requests of somebody, of a network, or under a correlation ID, in the last week. */
+/** The newest requests of the users, the network or the correlation ID, in the last 7 days. */
 export async function findRequests(
   ctx: Context,
   {
@@ -104,11 +104,11 @@ export async function findRequests(
   return rows.map(present);
 }
 
-/** Of a row: somebody asked it, whichever data key hashed them. */
+/** Matches the user's hash under every data key. */
 const isOf = ({ env }: Context, userId: string) =>
   inArray(accessLog.userHash, userHashes(env, userId));
 
-/** The clock of requests has milliseconds, so nothing is between two of them. */
+/** Request times are whole milliseconds, so the comparison is exact. */
 function before([ms, id]: z.output<typeof Position>) {
   const at = new Date(ms);
   return or(lt(accessLog.at, at), and(eq(accessLog.at, at), lt(accessLog.id, id)));

@@ -10,14 +10,13 @@ const modes = ["every row", "one row in ten", "counts alone"] as const;
 
 export const DrainShown = z.strictObject({
   cursor: z.string(),
-  /** Everything that Redis took before it is in the tables. */
+  /** Everything added to the stream before this time is in the tables. */
   drainedUntil: z.iso.datetime(),
   lagSeconds: z.int(),
-  /** What is kept of new events. */
   keeps: z.enum(modes),
-  /** What waits in Redis; null when it does not answer. */
+  /** The backlog in Redis; null when Redis does not answer. */
   waiting: z.strictObject({ batches: z.int(), bytes: z.int(), bytesMax: z.int() }).nullable(),
-  /** Batches of the last two days that processes numbered and nobody drained. */
+  /** Lost batches of the last two days: sequence numbers that no drain has seen. */
   gaps: z.array(
     z.strictObject({ instance: z.string(), missing: z.int(), lastSeenAt: z.iso.datetime() }),
   ),
@@ -26,7 +25,6 @@ export type DrainShown = z.infer<typeof DrainShown>;
 
 const gapsMax = 20;
 
-/** Where the drain of request events stands, and what was lost. */
 export async function showDrain(ctx: Context): Promise<DrainShown> {
   const [state, gaps, waiting] = await Promise.all([
     ctx.db.execute<{ cursor: string; until: string }>(sql`
@@ -56,7 +54,7 @@ export async function showDrain(ctx: Context): Promise<DrainShown> {
   };
 }
 
-/** Drain now, at an operator's word. Harmless twice and at once. */
+/** Safe to repeat and to run concurrently. */
 export async function drainNow(ctx: Context, by: OperatorAct) {
   await auditRow(ctx, { ...by, action: "events.drained", subjectId: "events" });
   return drainEvents(ctx, { budgetMs: 8000 });

@@ -9,7 +9,7 @@ export const ErrorsByRoute = z.strictObject({
     z.strictObject({
       route: z.string(),
       code: z.string(),
-      /** Null for a code that this release does not know. */
+      /** Null for a code unknown to this release. */
       status: z.int().nullable(),
       count: z.int(),
     }),
@@ -19,7 +19,7 @@ export type ErrorsByRoute = z.infer<typeof ErrorsByRoute>;
 
 const rowsMax = 100;
 
-/** Which codes the routes answered in the last minutes: errors of ours first, the most first. */
+/** Error codes per route in the last `minutes`: server errors first, then by count. */
 export async function errorsByRoute(ctx: Context, minutes: number): Promise<ErrorsByRoute> {
   const series = await recentSeries(ctx, "http_errors_total{", minutes);
   const rows = series.map(({ labels: { route = "", code = "" }, value }) => ({

@@ -6,7 +6,7 @@ import { parseSeries } from "../../telemetry/series.js";
 
 const minutesMax = 24 * 60;
 
-/** How far back a reading of roll-ups goes. */
+/** How far back roll-ups are summed. */
 export const Window = z.strictObject({
   minutes: z
     .string()
@@ -16,7 +16,7 @@ export const Window = z.strictObject({
     .default(15),
 });
 
-/** What the last minutes have added to the series whose names begin so, with their labels. */
+/** Increase of each series in the last `minutes`, for series whose name starts with `prefix`. */
 export async function recentSeries(
   { db, now }: Context,
   prefix: string,

@@ -11,11 +11,11 @@ export const SlowRoutes = z.strictObject({
       route: z.string(),
       count: z.int(),
       meanSeconds: z.number(),
-      /** Within a bucket of the histogram it is an estimate; null where it is beyond the last one. */
+      /** Interpolated within a histogram bucket; null beyond the last bucket. */
       p50: seconds,
       p95: seconds,
       p99: seconds,
-      /** How many took longer than 1 and 2 s, exactly. */
+      /** Exact counts, not interpolated. */
       over1s: z.int(),
       over2s: z.int(),
     }),
@@ -24,13 +24,13 @@ export const SlowRoutes = z.strictObject({
 export type SlowRoutes = z.infer<typeof SlowRoutes>;
 
 interface Histogram {
-  /** How many took at most so many seconds. */
+  /** Cumulative counts by upper bound in seconds. */
   atMost: Map<number, number>;
   sumMicroseconds: number;
   count: number;
 }
 
-/** How long the routes took in the last minutes, the slowest P95 first. */
+/** Latency per route in the last `minutes`, slowest P95 first. */
 export async function slowRoutes(ctx: Context, minutes: number): Promise<SlowRoutes> {
   const series = await recentSeries(ctx, "http_request_duration_seconds", minutes);
   const routes = new Map<string, Histogram>();
@@ -63,7 +63,7 @@ function summary(histogram: Histogram) {
   };
 }
 
-/** As Prometheus' histogram_quantile: evenly spread within a bucket. */
+/** Linear interpolation within a bucket, as Prometheus' histogram_quantile. */
 function quantile({ atMost, count }: Histogram, share: number): number | null {
   const rank = share * count;
   let [from, before] = [0, 0];

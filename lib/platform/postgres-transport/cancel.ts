@@ -1,10 +1,6 @@
 import net from "node:net";
 
-/**
- * Ask the server to stop what one of its processes is doing, and resolve when it has read that, after 2 s
- * at most. Best effort: nothing tells whether it worked, and it never rejects.
- * Source: PostgreSQL, "Canceling Requests in Progress".
- */
+/** Best effort, 2 s at most. Never rejects. Source: PostgreSQL, "Canceling Requests in Progress". */
 export function cancelStatement(session: {
   host: string;
   port: number;
@@ -23,7 +19,7 @@ export function cancelStatement(session: {
     : net.connect(port, host);
   socket.on("error", () => {});
   socket.setTimeout(2000, () => socket.destroy());
-  // The server closes it; a pooler drops the request of a client that closes first.
+  // Wait for the server to close: a pooler drops the request if the client closes first.
   socket.write(request);
   socket.resume();
   return new Promise((resolve) => socket.once("close", () => resolve()));

@@ -6,17 +6,13 @@ import {
   type SqlStatement,
 } from "./neon-protocol.js";
 
-/** A statement that pg sends, prepared under `name` or, without one, parsed each time. */
+/** Prepared under `name`; without a name it is parsed each time. */
 export interface WireStatement extends SqlStatement {
   name?: string;
-  /** Known when the named statement is prepared already: it is neither parsed nor described again. */
   fields?: SqlField[] | undefined;
 }
 
-/**
- * Some statements in one round trip over a connection of pg. With one Sync at the end, the first error
- * skips the rest. Rows stay as they arrive, which is half the work of pg's own Query.
- */
+/** Statements in one round trip, with one Sync: an error skips the rest. Rows are not converted, unlike in pg's Query. */
 export class PostgresExchange implements Submittable {
   readonly #results: SqlResult[] = [];
   #fields: SqlField[] = [];
@@ -61,7 +57,7 @@ export class PostgresExchange implements Submittable {
 
   handleCopyInResponse(connection: Connection & { sendCopyFail(reason: string): void }): void {
     connection.sendCopyFail("COPY FROM STDIN is not supported over this protocol");
-    // While it waits for COPY data the server ignores the Sync that was sent with the statement.
+    // While waiting for COPY data, the server ignores the earlier Sync.
     connection.sync();
   }
 

@@ -2,17 +2,12 @@ import type { NeonFetch } from "../platform.js";
 import { handleSql } from "./neon-protocol.js";
 import { postgresPool } from "./pool.js";
 
-/**
- * What Neon's driver is given in place of the URL, which it would not take in every form and shows in its
- * errors. The transport needs none.
- */
+/** A placeholder for Neon's driver, which rejects some URLs and shows them in errors. */
 export const inProcessUrl = "postgresql://user@in-process/database";
 
 /**
- * Neon's protocol without HTTP, over a pool of connections to any PostgreSQL.
- *
- * `fetch` rejects, like a network, when the server is away or takes longer than the deadline. The
- * server's own errors are replies. Aborting its signal cancels the statement.
+ * Neon's protocol without HTTP, over a connection pool. `fetch` rejects when the server is unreachable or the deadline
+ * has passed; errors of the server are replies. Aborting the signal cancels the statement.
  */
 export function inProcessPostgres(
   connectionString: string,

@@ -1,9 +1,5 @@
-/**
- * What Neon's HTTP endpoint does with a request, without HTTP: the in-process transport and the local
- * endpoint share it. Source: neondatabase/neon, proxy/src/serverless.
- */
+/** Neon's HTTP endpoint without HTTP. Source: neondatabase/neon, proxy/src/serverless. */
 
-/** One statement of the extended protocol; parameters are in Postgres' text form. */
 export interface SqlStatement {
   text: string;
   params: (string | null)[];
@@ -19,7 +15,7 @@ export interface SqlField {
   format: string;
 }
 
-/** Values are in Postgres' text form; the client parses them. */
+/** Values in the text format of Postgres. */
 export interface SqlResult {
   fields: SqlField[];
   rows: (string | null)[][];
@@ -33,13 +29,9 @@ export interface BatchOptions {
   deferrable: boolean;
 }
 
-/**
- * Runs SQL somewhere. Rejects with the server's own error (`isServerError`), or with any other error
- * when the server cannot be reached, is too slow or `signal` aborts.
- */
+/** Rejects with a `ServerError`, or with another error when the server is unreachable, too slow or aborted. */
 export interface SqlBackend {
   query(statement: SqlStatement, signal?: AbortSignal): Promise<SqlResult>;
-  /** All statements in one transaction, rolled back at the first error. */
   batch(
     statements: SqlStatement[],
     options: BatchOptions,
@@ -53,15 +45,10 @@ export interface SqlReply {
   body: unknown;
 }
 
-/** Header names in lower case (node:http) or as Neon's client writes them. */
+/** Names in lower case (node:http) or as Neon's client writes them. */
 export type SqlHeaders = Record<string, string | string[] | undefined>;
 
-/**
- * Answer the body of one `POST /sql`: 200 with results, or 400 with the server's error.
- *
- * Serves requests for raw text only, which is all that Neon's client sends. Rejects when `backend`
- * fails with anything but an error of the server.
- */
+/** Handles `POST /sql`: 200, or 400 with the server's error. Raw text output only. Rejects on other errors of `backend`. */
 export async function handleSql(
   backend: SqlBackend,
   headers: SqlHeaders,
@@ -99,13 +86,11 @@ export async function handleSql(
   }
 }
 
-/** The statement that opens a batch's transaction. */
 export function beginStatement({ isolationLevel, readOnly, deferrable }: BatchOptions): string {
   const isolation = isolationLevel ? ` ISOLATION LEVEL ${isolationLevel}` : "";
   return `BEGIN${isolation}${readOnly ? " READ ONLY" : ""}${deferrable ? " DEFERRABLE" : ""}`;
 }
 
-/** A Postgres ErrorResponse, whichever driver received it. */
 export interface ServerError extends Error {
   code: string;
   severity: string;
@@ -119,7 +104,7 @@ export function isServerError(error: unknown): error is ServerError {
   );
 }
 
-/** The name and row count in a CommandComplete tag such as `INSERT 0 1`. */
+/** Parses a CommandComplete tag such as `INSERT 0 1`. */
 export function parseCommandTag(tag: string): { command: string; rowCount: number | null } {
   const words = tag.split(" ");
   const count = Number(words[0] === "INSERT" ? words[2] : words[1]);
@@ -173,7 +158,6 @@ function echoed(headers: SqlHeaders): Record<string, string> {
   return reply;
 }
 
-/** The statements of a body, or what is wrong with it. */
 function parseBody(body: string): SqlStatement | { queries: SqlStatement[] } | string {
   let parsed: unknown;
   try {

@@ -1,12 +1,7 @@
 import { post } from "../keep-alive-http.js";
 import type { NeonFetch } from "../platform.js";
 
-/**
- * Neon's protocol over HTTP: to Neon itself, or to `endpoint` where another server speaks it.
- *
- * Rejects on a refused or cut connection and after `timeoutMs`; never retries, because a lost reply
- * may belong to a write that happened.
- */
+/** To Neon, or to `endpoint`. Rejects on connection errors and timeouts. Never retries: a write may have completed. */
 export function postgresOverHttp(options: { timeoutMs: number; endpoint?: string }): NeonFetch {
   const { timeoutMs } = options;
   const endpoint = options.endpoint === undefined ? undefined : new URL(options.endpoint);

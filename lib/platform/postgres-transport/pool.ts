@@ -15,20 +15,16 @@ import {
 import { leavesSessionState, withoutLeadingComment } from "./session-state.js";
 
 /**
- * A `SqlBackend` over pooled connections to a real PostgreSQL, with the operations guide's figures.
- *
- * Single statements are prepared once per connection, unless a pooler is found. What a statement leaves in
- * its session is discarded before the next use. `deadlineMs` bounds a call from its start to its answer; when it has
- * passed, or the signal aborts, the server is asked to cancel and the connection is given up.
- * Connections are made anew by themselves after the server was away, and after it refused a write as
- * read-only: one that was made before a failover may still lead to the replica.
+ * Statements are prepared once per connection, except behind a pooler. Session state is discarded before reuse. After
+ * `deadlineMs` or an abort, the statement is cancelled and the connection closed. Connections are replaced after an
+ * outage, and after a read-only error: after a failover an old connection may still lead to the replica.
  */
 export function postgresPool(
   connectionString: string,
   { deadlineMs }: { deadlineMs?: number } = {},
 ): SqlBackend & { close(): Promise<void> } {
   const { username, searchParams } = parseDatabaseUrl(connectionString);
-  // As libpq does; pg goes by the variable USER alone, which services lack.
+  // As libpq does; pg uses only the variable USER, which services may lack.
   if (!username && !searchParams.has("user")) defaults.user ||= userInfo().username;
   const pool = new Pool({
     connectionString,
@@ -36,11 +32,11 @@ export function postgresPool(
     idleTimeoutMillis: 30_000,
     connectionTimeoutMillis: 2000,
   });
-  // An idle connection that breaks has already left the pool, and one in use rejects its statement.
+  // Broken idle connections are already removed, and statements in progress reject.
   pool.on("error", () => {});
   let connectionsMade = 0;
   let renewed = { upTo: 0, atMs: Number.NEGATIVE_INFINITY };
-  /** Once a second at most: where Postgres stays read-only, reads go on over what there is. */
+  /** At most once a second: while Postgres stays read-only, reads keep their connections. */
   function renewConnections() {
     const nowMs = performance.now();
     if (nowMs - renewed.atMs >= 1000) renewed = { upTo: connectionsMade, atMs: nowMs };
@@ -48,14 +44,14 @@ export function postgresPool(
   pool.on("connect", (client) => asSession(client, ++connectionsMade).on("error", () => {}));
   const place = placeOf(connectionString);
 
-  function take(
+  function acquire(
     callback: (error: Error | undefined, session: PostgresSession | undefined) => void,
   ) {
     pool.connect((error, client) => {
       const session = client as PostgresSession | undefined;
       if (!session || session.number > renewed.upTo) return callback(error, session);
       session.release(true);
-      take(callback);
+      acquire(callback);
     });
   }
 
@@ -75,7 +71,7 @@ export function postgresPool(
         settle();
         reject(reason);
         const givenUp = session;
-        // A pooler that sees its client go first forgets whose statement is to be cancelled.
+        // Cancel first: a pooler forgets the statement of a disconnected client.
         if (givenUp) cancelStatement(givenUp).finally(() => givenUp.release(true));
       };
       const onAbort = () => giveUp(signal?.reason);
@@ -84,7 +80,7 @@ export function postgresPool(
       if (signal?.aborted) return onAbort();
       signal?.addEventListener("abort", onAbort);
 
-      take((error, used) => {
+      acquire((error, used) => {
         if (isSettled) return used?.release();
         if (!used) {
           settle();
@@ -93,7 +89,7 @@ export function postgresPool(
         session = used;
         findPooler(used)
           .then(() => {
-            if (isSettled) throw new Error("The caller was told already that it failed.");
+            if (isSettled) throw new Error("The call was already rejected.");
             return work(used);
           })
           .then(
@@ -101,7 +97,7 @@ export function postgresPool(
               if (isSettled) return;
               settle();
               resolve(result);
-              giveBack(used);
+              releaseSession(used);
             },
             (failure: unknown) => {
               if (isSettled) return;
@@ -110,7 +106,7 @@ export function postgresPool(
               const isReadOnly = isServerError(failure) && failure.code === "25006";
               if (isReadOnly) renewConnections();
               if (isReadOnly || !isRefusal(failure)) used.release(true);
-              else giveBack(used);
+              else releaseSession(used);
             },
           );
       });
@@ -120,7 +116,7 @@ export function postgresPool(
   return {
     query: (statement, signal) =>
       withSession((session) => {
-        // Prepared once, a statement would keep the comment of whoever was first.
+        // A prepared statement would keep the comment of its first caller.
         const text = withoutLeadingComment(statement.text);
         if (session.prepared.has(text) || !leavesSessionState(text)) {
           return runPrepared(session, { ...statement, text });
@@ -142,7 +138,7 @@ export function postgresPool(
   };
 }
 
-function giveBack(session: PostgresSession): void {
+function releaseSession(session: PostgresSession): void {
   if (session.needsRollback || session.needsDiscard) {
     resetSession(session).then(
       () => session.release(),
@@ -151,7 +147,7 @@ function giveBack(session: PostgresSession): void {
   } else session.release();
 }
 
-/** True when the server answered with an error and goes on serving. */
+/** The server replied with an error and the connection stays usable. */
 function isRefusal(error: unknown): boolean {
   return isServerError(error) && !/^(57P0|08|53300)/.test(error.code);
 }

@@ -4,10 +4,7 @@ import type { SqlField, SqlStatement } from "./neon-protocol.js";
 
 const statementsMax = 256;
 
-/**
- * The statements that are prepared on one connection, most recently used last. A name is the hash of the
- * statement's text, so that no other statement can have it, whichever client has prepared it.
- */
+/** LRU of the statements prepared on one connection. Names are hashes of the text, so clients cannot collide. */
 export class PreparedStatements {
   readonly #byText = new Map<string, { name: string; fields: SqlField[] }>();
   #unneeded: string[] = [];
@@ -16,7 +13,7 @@ export class PreparedStatements {
     return this.#byText.has(text);
   }
 
-  /** `statement` under its name; one without `fields` is new and has to be kept or dropped. */
+  /** Without `fields` it is new: call `keep` or `drop` afterwards. */
   named(statement: SqlStatement): WireStatement {
     const known = this.#byText.get(statement.text);
     if (!known) return { ...statement, name: nameOf(statement.text) };
@@ -40,9 +37,8 @@ export class PreparedStatements {
     this.#unneeded.push(name);
   }
 
-  /** Names that the next exchange has to close on the server. */
   takeUnneeded(): string[] {
-    if (this.#unneeded.length === 0) return none;
+    if (this.#unneeded.length === 0) return noNames;
     const names = this.#unneeded;
     this.#unneeded = [];
     return names;
@@ -54,6 +50,6 @@ export class PreparedStatements {
   }
 }
 
-const none: string[] = [];
+const noNames: string[] = [];
 
 const nameOf = (text: string) => createHash("sha256").update(text).digest("base64url");

@@ -1,20 +1,14 @@
-/**
- * Whether a statement may leave something in its session that the next user of the connection would
- * see: settings, locks, temporary tables, prepared statements, an open transaction.
- *
- * Errs towards true: only plain reads and writes without a call known to change the session are false.
- */
+/** Whether a statement may change session state (settings, locks, temporary tables, transactions). When unsure, true. */
 export function leavesSessionState(text: string): boolean {
   const statement = withoutLeadingComment(text);
   return !plain.test(statement) || sessionCalls.test(statement);
 }
 
-/** A statement without the one comment that may say whose it is. */
 export function withoutLeadingComment(text: string): string {
   return text.startsWith("/*") ? text.replace(leadingComment, "") : text;
 }
 
-/** Comments nest in Postgres: one that holds another is left as it is. */
+/** Postgres comments can nest; nested ones are left in. */
 const leadingComment = /^\/\*[^*/]*\*\/\s*/;
 const plain = /^\s*(select|insert|update|delete|with|merge|values|table)\b/i;
 const sessionCalls =

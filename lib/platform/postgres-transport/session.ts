@@ -3,18 +3,15 @@ import { PostgresExchange, type WireStatement } from "./exchange.js";
 import { isServerError, type SqlResult, type SqlStatement } from "./neon-protocol.js";
 import { PreparedStatements } from "./prepared.js";
 
-/** One connection of the pool: what pg's types do not say of it, and what its user has left in it. */
 export type PostgresSession = PoolClient & {
-  /** Connections of a pool are numbered as they are made. */
   number: number;
   processID: number | null;
   secretKey: number | null;
   prepared: PreparedStatements;
-  /** True where a pooler gives the server's connection to other clients too; undefined until it is asked. */
+  /** True behind a pooler in transaction mode; undefined until checked. */
   isShared: boolean | undefined;
-  /** A transaction may be open that failed. */
   needsRollback: boolean;
-  /** A statement may have left settings, locks, temporary tables or the like. */
+  /** Settings, locks or temporary tables may be left. */
   needsDiscard: boolean;
 };
 
@@ -28,17 +25,13 @@ export function asSession(client: PoolClient, number: number): PostgresSession {
   });
 }
 
-/**
- * Find out whether the session goes through a pooler. To cancel, a pooler has to give each client a key
- * of its own, and so not the process ID of the server's process.
- */
+/** A pooler gives each client a cancel key of its own, so the process ID then differs from the server's. */
 export async function findPooler(session: PostgresSession): Promise<void> {
   if (session.isShared !== undefined) return;
   const { rows } = await runOne(session, { text: "SELECT pg_backend_pid()", params: [] });
   session.isShared = Number(rows[0]?.[0]) !== session.processID;
 }
 
-/** Run statements in one round trip; rejects with the first error, after which the rest was skipped. */
 export function exchange(
   session: PostgresSession,
   statements: WireStatement[],
@@ -59,14 +52,11 @@ export async function runOne(
   statement: WireStatement,
 ): Promise<SqlResult> {
   const [result] = await exchange(session, [statement]);
-  if (!result) throw new Error("The server completed no statement.");
+  if (!result) throw new Error("The server returned no result.");
   return result;
 }
 
-/**
- * Run a statement that is prepared at its first use. Through a pooler it is not: the next statement may
- * come to a connection on which others have prepared, perhaps before a migration changed its columns.
- */
+/** Prepares on first use. Not behind a pooler: the server connection may differ each time. */
 export async function runPrepared(
   session: PostgresSession,
   statement: SqlStatement,
@@ -91,7 +81,6 @@ export async function runPrepared(
   }
 }
 
-/** Leave the session as a new one. */
 export async function resetSession(session: PostgresSession): Promise<void> {
   await exchange(session, [{ text: "ROLLBACK", params: [] }]);
   session.needsRollback = false;
@@ -101,15 +90,12 @@ export async function resetSession(session: PostgresSession): Promise<void> {
   session.needsDiscard = false;
 }
 
-/**
- * True when the name of a statement is taken already, or is gone, on a connection of which we know what
- * is prepared there. The server refuses before it runs anything, so repeating it is safe.
- */
+/** The name is taken or unknown, so another client uses the connection. Nothing ran: a retry is safe. */
 function showsOtherClient(error: unknown): boolean {
   return isServerError(error) && (error.code === "42P05" || error.code === "26000");
 }
 
-/** True for a prepared statement that a migration has made unusable, which is refused as well. */
+/** A migration invalidated the prepared statement. Nothing ran. */
 function isStale(error: unknown): boolean {
   if (!isServerError(error)) return false;
   const { routine } = error as { routine?: unknown };

@@ -4,7 +4,6 @@ import type { RedisCall } from "../platform.js";
 const failuresToOpen = 2;
 const openMs = 2000;
 
-/** Redis was not asked: it has just failed to answer twice. */
 class RedisSkippedError extends Error {
   override readonly name = "RedisSkippedError";
 
@@ -13,17 +12,15 @@ class RedisSkippedError extends Error {
   }
 }
 
-/** By name: on a self-hosted server the error was made in another bundle, by another class. */
+/** By name: the error can be of another bundle's class. */
 export function isRedisSkipped(error: unknown): boolean {
   const name: RedisSkippedError["name"] = "RedisSkippedError";
   return error instanceof Error && error.name === name;
 }
 
 /**
- * Stop asking a Redis that does not answer: after two failures in a row every call fails at once for
- * 2 s, so that requests wait for a dead Redis at most once in that time. A command that Redis itself
- * refuses is an answer and counts as health. A call with a deadline of its own is always sent: it is
- * worth the wait.
+ * After two failures in a row, calls fail at once for 2 s. An error reply of Redis is not a failure. Calls with their own
+ * `timeoutMs` are always sent.
  */
 export function withBreaker(requester: Requester): Requester {
   let failures = 0;

@@ -2,15 +2,12 @@ import type { Redis } from "ioredis";
 import { isReplicaAnswer } from "./replica-answer.js";
 import type { RedisBackend } from "./upstash-protocol.js";
 
-/** Where every address leads to a replica, a new connection each time would be of no use. */
+/** Minimum time between reconnects, in case every address is a replica. */
 const renewMs = 1000;
 
-/**
- * One ioredis connection as a backend. What is called in one turn of the event loop goes out in one write.
- * A connection that answers as a replica is replaced at once, and then at most once a second.
- */
+/** Calls of one event loop turn are written together. A connection to a replica is replaced, once a second at most. */
 export function redisConnection(redis: Redis): RedisBackend {
-  // Failures reach whoever called; without a listener ioredis would print each attempt to reconnect.
+  // Callers get the errors; without a listener ioredis prints each reconnect.
   redis.on("error", () => {});
   let corked = false;
 
@@ -19,7 +16,6 @@ export function redisConnection(redis: Redis): RedisBackend {
     if (corked || !stream) return;
     corked = true;
     stream.cork();
-    // A write to a socket costs more than a command: one serves all requests of this turn of the loop.
     setImmediate(() => {
       corked = false;
       stream.uncork();

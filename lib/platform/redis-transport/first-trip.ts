@@ -1,10 +1,7 @@
 import type { Requester } from "@upstash/redis";
 import type { RedisCall } from "../platform.js";
 
-/**
- * Give the first trip of a process, which opens the connection, a deadline of its own. All that begin
- * before one of them has ended are first.
- */
+/** A longer timeout for the calls that open the connection: all calls until the first has finished. */
 export function withFirstTrip(requester: Requester, timeoutMs: number): Requester {
   let isFirst = true;
   return Object.assign(Object.create(requester) as Requester, {

@@ -9,11 +9,8 @@ interface Reply {
 }
 
 /**
- * Upstash's REST protocol for the client `new Redis(requester)`, as the client's own HTTP transport
- * speaks it, at a quarter of the cost.
- *
- * A request is sent once. It rejects with `UpstashError` when the server refuses it, and with the error
- * of the connection (`TimeoutError`, `ECONNREFUSED`…) otherwise; then a write may have happened or not.
+ * Upstash's REST protocol at a quarter of the cost of the client's own transport. Never retries. Rejects with
+ * `UpstashError` for an error reply, else with the connection error; then a write may have happened.
  */
 export function redisOverHttp(options: {
   url: string;
@@ -37,7 +34,7 @@ export function redisOverHttp(options: {
     });
     const body = parse(reply.body);
     renewIfReplica([body].flat() as Reply[]);
-    // The client's own transport adds the whole command here; with it, session data would be logged.
+    // The client's own transport adds the whole command, and session data would be logged.
     if (reply.status !== 200) throw new errors.UpstashError(String((body as Reply).error));
 
     requester.upstashSyncToken = String(reply.headers["upstash-sync-token"] ?? "");
@@ -47,7 +44,6 @@ export function redisOverHttp(options: {
   return requester as Requester;
 }
 
-/** The connection that was used has been idle since the reply. */
 function renewIfReplica(replies: Reply[]): void {
   const isReplica = replies.some(({ error }) => error !== undefined && isReplicaAnswer(error));
   if (isReplica) dropIdleConnections();

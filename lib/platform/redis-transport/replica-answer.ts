@@ -1,7 +1,4 @@
-/**
- * Does Redis answer as a replica? After a failover its address leads new connections to the new primary,
- * and an old one stays where it is. In an error of a script, before Redis 7, the name stands within.
- */
+/** An old connection stays on the old primary after a failover. Scripts before Redis 7 wrap the error code. */
 export function isReplicaAnswer(error: string): boolean {
   return /(^|[-\s])(READONLY|MASTERDOWN)\b/.test(error);
 }

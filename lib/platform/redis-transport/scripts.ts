@@ -1,15 +1,8 @@
 import { createHash } from "node:crypto";
 
-// A pure function's results, so one table serves every backend of this process.
 const backendShas = new Map<string, string>();
 
-/**
- * Rewrite a script command for a server that does not know Upstash's `allow-key-locking` flag.
- *
- * Redis refuses a script with an unknown flag, so the flag is taken off, which changes the script's
- * SHA-1: the client's SHA is translated wherever it names a script. One whose text has not been seen
- * here passes unchanged and is answered NOSCRIPT, upon which clients send the text.
- */
+/** Removes Upstash's `allow-key-locking` flag, which Redis rejects, and maps the script's SHA-1. Unknown SHAs get NOSCRIPT. */
 export function toBackend(command: string[]): string[] {
   const [name, first = "", ...rest] = command;
   switch (name) {
@@ -27,7 +20,6 @@ export function toBackend(command: string[]): string[] {
   }
 }
 
-/** The reply that the client expects to its `command`, given what the backend said to the rewritten one. */
 export function toClient(command: string[], result: unknown): unknown {
   return isScriptLoad(command) && typeof result === "string" ? sha1(command[2] ?? "") : result;
 }
@@ -43,7 +35,7 @@ function withoutLockFlag(script: string): string {
   const kept = flags.filter((flag) => flag !== "allow-key-locking");
   if (kept.length === flags.length) return script;
 
-  // The line's end stays, so that line numbers in error messages stay those of the client's text.
+  // The line break stays, so that line numbers in errors match.
   const firstLine = kept.length > 0 ? `#!lua flags=${kept.join(",")}` : "";
   const rewritten = firstLine + script.slice(shebang[0].length);
   backendShas.set(sha1(script), sha1(rewritten));

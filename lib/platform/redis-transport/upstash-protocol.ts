@@ -1,11 +1,8 @@
 import { toBackend, toClient } from "./scripts.js";
 
 /**
- * A Redis server behind one connection. Calls made in one tick reach it together and in order.
- *
- * An error of the server is an Error named `ReplyError` whose message is the server's text (`WRONGTYPE
- * …`); `call` rejects with it, `multi` has it as an entry and rejects only when nothing was executed.
- * Any other rejection means that the server was not reached, or that its reply was lost.
+ * Calls of one tick are sent together, in order. An error reply is an Error named `ReplyError` with the server's text: a
+ * rejection of `call`, an entry of `multi`. Any other rejection is a connection error.
  */
 export interface RedisBackend {
   call(command: string[]): Promise<unknown>;
@@ -20,11 +17,7 @@ export interface RedisReply {
   body: unknown;
 }
 
-/**
- * Answer one request of Upstash's REST protocol; `body` is the parsed JSON, strings in the reply are
- * plain. Rejects only when the backend cannot be reached.
- * Source: https://upstash.com/docs/redis/features/restapi
- */
+/** `body` is parsed JSON. Rejects only on connection errors. Source: https://upstash.com/docs/redis/features/restapi */
 export async function handleRedis(
   backend: RedisBackend,
   path: RedisPath,
@@ -48,12 +41,12 @@ export async function handleRedis(
 }
 
 async function call(backend: RedisBackend, command: string[]): Promise<unknown> {
-  refuse(command);
+  requireAllowed(command);
   return toClient(command, await backend.call(toBackend(command)));
 }
 
 async function execute(backend: RedisBackend, commands: string[][]): Promise<unknown[]> {
-  for (const command of commands) refuse(command, "EXECABORT ");
+  for (const command of commands) requireAllowed(command, "EXECABORT ");
   const results = await backend.multi(commands.map(toBackend));
   return commands.map((command, index) => {
     const result = results[index];
@@ -69,7 +62,7 @@ function parseCommands(body: unknown): string[][] {
 function parseCommand(body: unknown): string[] {
   if (!Array.isArray(body) || body.length === 0) throw replyError("ERR failed to parse command");
   const command = body.map(parseArgument);
-  // ioredis reshapes the replies of commands that it knows, and it knows them in lower case.
+  // ioredis transforms the replies of commands in lower case.
   command[0] = command[0]?.toUpperCase() ?? "";
   return command;
 }
@@ -80,14 +73,14 @@ function parseArgument(value: unknown): string {
   throw replyError("ERR failed to parse command");
 }
 
-function refuse(command: string[], prefix = "ERR "): void {
+function requireAllowed(command: string[], prefix = "ERR "): void {
   const name = command[0] ?? "";
   if (connectionCommands.has(name) || (streamReads.has(name) && isBlocking(command))) {
     throw replyError(`${prefix}Command is not available: '${name}'`);
   }
 }
 
-// One connection serves everybody: a command that changes its state or blocks it belongs to nobody.
+// The connection is shared: no commands that block it or change its state.
 const connectionCommands = new Set(
   `ASKING AUTH BLMOVE BLMPOP BLPOP BRPOP BRPOPLPUSH BZMPOP BZPOPMAX BZPOPMIN CLIENT DEBUG DISCARD EXEC
   FAILOVER HELLO MIGRATE MONITOR MULTI PSUBSCRIBE PSYNC PUNSUBSCRIBE QUIT READONLY READWRITE REPLCONF

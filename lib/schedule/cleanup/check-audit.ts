@@ -8,13 +8,9 @@ import type { Run } from "../cron.js";
 import { moveCursor, readCursor } from "../cursor.js";
 
 const cursor = "audit_verification";
-/** What is left of the budget for writing down what was found. */
 const marginMs = 2000;
 
-/**
- * Compare the audit log with its seals, for the alert. A log that is too long for one run is gone on with
- * in the next; what is broken is looked at again each time, until it is not.
- */
+/** Verify the audit log for the alert, continuing where the last run stopped. A broken part is verified again in each run. */
 export async function checkAudit(ctx: Context, { lease, endMs }: Run) {
   const from = Number(await readCursor(ctx, cursor));
   const { findings, ...found } = await verifyAudit(ctx, endMs - marginMs, { from });

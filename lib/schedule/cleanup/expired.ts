@@ -4,33 +4,25 @@ import { msOf } from "../../db/timestamp.js";
 
 const rowsPerStatement = 1000;
 
-/** Rows of one table that are of no use any more, by a column that has an index. */
 interface Expired {
   table: string;
   column: string;
-  /** They go when the column is before this. */
   before: (ctx: Context) => SQL;
-  /** As the index says it, where it does not hold every row. */
+  /** The condition of a partial index. */
   only?: string;
 }
 
-/** In UTC, where every day has 24 hours. */
+/** In UTC, because a day in the time zone of the database can have 23 or 25 hours. */
 const since = (age: SQL) => sql`(now() at time zone 'UTC' - ${age}) at time zone 'UTC'`;
 const ago = (interval: string) => () => since(sql`cast(${interval} as interval)`);
-/** Columns that hold milliseconds. */
 const msAgo = (interval: string) => () => msOf(since(sql`cast(${interval} as interval)`));
-/** As long as the audit log names them. */
-const audited = ({ env }: Context) =>
+const auditRetention = ({ env }: Context) =>
   since(sql`make_interval(days => ${Math.max(30, env.audit.retentionDays)})`);
-/** As long as the audit log, with which they make the timeline of an incident. */
-const incidents = ({ env }: Context) =>
+/** As long as the audit log: together they are the timeline of an incident. */
+const incidentRetention = ({ env }: Context) =>
   since(sql`make_interval(days => ${Math.max(90, env.audit.retentionDays)})`);
 
-/**
- * How long rows stay after they have ended. The hour is for clocks that differ. A revoked session stays
- * as long as the audit log, which names it, and as its device is known by it; security events hold whole
- * addresses, and go sooner.
- */
+/** Kept after expiry: 1 hour for clock skew; security events hold full IP addresses, so they are deleted early. */
 const expired: readonly Expired[] = [
   { table: "mail_codes", column: "expires_at", before: ago("1 hour") },
   { table: "email_changes", column: "expires_at", before: ago("1 hour") },
@@ -43,16 +35,17 @@ const expired: readonly Expired[] = [
   { table: "security_events", column: "at", before: ago("30 days") },
   { table: "blocks", column: "expires_at", before: ago("30 days") },
   { table: "unusual_usage", column: "hour", before: ago("30 days") },
-  { table: "alert_transitions", column: "minute", before: incidents },
+  { table: "alert_transitions", column: "minute", before: incidentRetention },
   { table: "cron_runs", column: "slot", before: ago("30 days") },
-  { table: "sessions", column: "revoked_at", before: audited, only: "revoked_at is not null" },
+  {
+    table: "sessions",
+    column: "revoked_at",
+    before: auditRetention,
+    only: "revoked_at is not null",
+  },
 ];
 
-/**
- * Delete what has expired, the oldest first, a thousand rows a statement, until `endMs` (by
- * `performance.now()`). Resolves to how many rows of each table went. Running it at once or twice is
- * harmless: each row goes once. A table that fails keeps no other from its turn; the failure is thrown.
- */
+/** Returns the count per table. Safe to repeat and to run concurrently. Throws the first error after all tables. */
 export async function pruneExpired(ctx: Context, endMs: number): Promise<Record<string, number>> {
   const counts: Record<string, number> = {};
   const failures: unknown[] = [];

@@ -8,11 +8,7 @@ const cursor = "idle_sessions";
 const rowsPerPage = 1000;
 const pagesMax = 50;
 
-/**
- * Delete the sessions that ended by themselves, once the audit log does not name them any more. No index
- * tells them, for a refresh would have to change it: so the table is walked in the order of its ids, a
- * bounded part of it in each run, which goes on where the run before has stopped.
- */
+/** Without an index on the expiry, which every refresh would have to update: each run scans part of the table by ID. */
 export async function pruneIdleSessions(ctx: Context, { lease, endMs }: Run) {
   const counts = { read: 0, deleted: 0 };
   for (let page = 0; page < pagesMax && performance.now() < endMs; page += 1) {
@@ -35,7 +31,7 @@ async function prunePage(ctx: Context, after: string) {
     ), deleted as (
       delete from ${sessions} where id = any(array(
         select id from page where ended_at < now() - make_interval(hours => ${24 * days})))
-        -- A refresh may have prolonged it meanwhile.
+        -- A concurrent refresh may have extended it.
         and idle_expires_at < now()
       returning 1
     )

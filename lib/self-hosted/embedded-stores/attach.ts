@@ -6,37 +6,32 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { type StoresLock, storesLock } from "./lock.js";
 
-/** Where the embedded stores of a directory answer. Secret: `stores.json` holds it with mode 600. */
+/** Contains secrets: `stores.json` has mode 600. */
 export interface StoresState {
-  /** The owner's process. */
   pid: number;
   postgres: { connectionString: string; endpoint: string };
   redis: { url: string; token: string };
   respPort: number;
-  /** False when the last owner was killed: Redis may then be a fraction of a second old. */
+  /** False after a kill: Redis may have lost its last writes. */
   redisWasClean: boolean;
 }
 
 export interface AttachedStores extends StoresState {
-  /** Settles when the owner is gone although nobody detached. */
+  /** Settles when the owner process ends without `detach()`. */
   lost: Promise<void>;
   detach(): void;
 }
 
-/** The embedded stores cannot be had. The message is for people and says what to do. */
+/** The message is shown to the user. */
 export class StoresError extends Error {
   override readonly name = "StoresError";
 }
 
-/** Beside the built server. */
 const builtProgram = [fileURLToPath(new URL("./embedded-stores.mjs", import.meta.url))];
 
 /**
- * Hold the embedded stores of a directory open, starting their owner process when none runs.
- *
- * The hold is an open connection: it ends with `detach()` or with this process, and the owner closes
- * its files when the last hold is gone. `fresh` empties the stores first, and is refused while
- * another process holds them. `program` is the script that owns them, with its first arguments.
+ * Start the owner process if needed and hold the stores open with a connection, until `detach()` or the end of this
+ * process. The owner closes with the last connection. `fresh` deletes all data; it fails while another process is attached.
  */
 export async function attachStores({
   directory = ".local",
@@ -55,12 +50,12 @@ export async function attachStores({
     if (socket) return attached(lock, socket);
     owner.start();
     if (Date.now() > deadline)
-      throw new StoresError(`The embedded stores did not open: ${owner.said()}`);
+      throw new StoresError(`The embedded stores failed to open: ${owner.lastLogLines()}`);
     await sleep(50);
   }
 }
 
-/** The connection that holds the stores, or null when no owner is there to give one. */
+/** Null when there is no owner process. */
 async function hold(lock: StoresLock, fresh: boolean): Promise<Socket | null> {
   const socket = connect(lock.port, "127.0.0.1");
   socket.on("error", () => socket.destroy());
@@ -72,7 +67,7 @@ async function hold(lock: StoresLock, fresh: boolean): Promise<Socket | null> {
   if (greeting !== lock.greeting) {
     socket.destroy();
     throw new StoresError(
-      `Port ${lock.port}, which guards ${lock.directory}, is used by another program. See: lsof -i :${lock.port}`,
+      `Port ${lock.port}, the lock of ${lock.directory}, is used by another program. Find it with: lsof -i :${lock.port}`,
     );
   }
   socket.write(fresh ? "fresh\n" : "open\n");
@@ -83,7 +78,7 @@ async function hold(lock: StoresLock, fresh: boolean): Promise<Socket | null> {
   throw new StoresError(answer);
 }
 
-/** Null when the connection was refused or ended before a whole line. */
+/** Null when the connection was refused or closed. */
 async function nextLine(lines: AsyncIterator<string>): Promise<string | null> {
   try {
     const { done, value } = await lines.next();
@@ -121,13 +116,13 @@ class OwnerProcess {
     private readonly program: readonly string[],
   ) {}
 
-  /** Start an owner unless the one started here is still on its way. Throws when that one failed. */
+  /** Does nothing while one is starting. Throws if that one failed. */
   start(): void {
     if (this.#failed) throw this.#failed;
     if (this.#isStarting) return;
     this.#isStarting = true;
     const log = openSync(this.lock.logFile, "a", 0o600);
-    // Detached, so that neither Ctrl-C nor a killed process group takes the stores along.
+    // Detached, so that Ctrl-C does not stop the stores.
     const child = spawn(process.execPath, [...this.program, this.lock.directory], {
       detached: true,
       stdio: ["ignore", log, log],
@@ -140,12 +135,14 @@ class OwnerProcess {
     child.once("exit", (code) => {
       this.#isStarting = false;
       if (code !== 0) {
-        this.#failed = new StoresError(`The owner of the embedded stores stopped: ${this.said()}`);
+        this.#failed = new StoresError(
+          `The process of the embedded stores exited: ${this.lastLogLines()}`,
+        );
       }
     });
   }
 
-  said(): string {
+  lastLogLines(): string {
     const lines = readFileSync(this.lock.logFile, "utf8").trimEnd().split("\n");
     return `${lines.slice(-20).join("\n")}\n(${this.lock.logFile})`;
   }

@@ -4,21 +4,15 @@ import { join } from "node:path";
 
 export interface StoresLock {
   directory: string;
-  /** Listening here is owning the directory. */
+  /** The process that listens on it owns the directory. */
   port: number;
-  /** The first line an owner says, so that a foreign program on the port is told apart. */
+  /** Sent first, to detect another program on the port. */
   greeting: string;
   stateFile: string;
   logFile: string;
 }
 
-/**
- * The lock of one directory of embedded stores: a loopback port that follows from its path.
- *
- * The kernel lets one process listen on a port and frees it when that process dies, however it dies;
- * so there is no stale lock to break, and of two starters exactly one binds. The range lies below the
- * ephemeral ports of Linux, macOS and Windows.
- */
+/** A port derived from the path is the lock: the kernel frees it when the process dies. Below all ephemeral port ranges. */
 export function storesLock(path: string): StoresLock {
   mkdirSync(path, { recursive: true, mode: 0o700 });
   const directory = realpathSync(path);

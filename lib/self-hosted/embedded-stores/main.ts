@@ -18,7 +18,6 @@ if (owner) {
 }
 process.exit(0);
 
-/** The embedded PostgreSQL and Redis of a directory, each behind its HTTP endpoint on loopback. */
 async function openStores(directory: string, { fresh }: { fresh: boolean }): Promise<OpenStores> {
   const files = { postgres: join(directory, "postgres"), redis: join(directory, "redis.json") };
   if (fresh)
@@ -28,7 +27,7 @@ async function openStores(directory: string, { fresh }: { fresh: boolean }): Pro
     openEmbeddedPostgres({ directory: files.postgres }),
     openEmbeddedRedis({ file: files.redis }),
   ]);
-  if (!redis.wasClean) await forgetSessions(redis);
+  if (!redis.wasClean) await deleteSessionKeys(redis);
 
   const connectionString = `postgresql://linguamate:${secret()}@localhost/linguamate`;
   const [neon, upstash, resp] = await Promise.all([
@@ -51,11 +50,8 @@ async function openStores(directory: string, { fresh }: { fresh: boolean }): Pro
   };
 }
 
-/**
- * Leave the decision about every session to its Postgres row: after a kill the copy of Redis may be
- * older than Postgres, and an old copy could revive a session that was revoked.
- */
-async function forgetSessions({ backend }: EmbeddedRedis): Promise<void> {
+/** After a kill, Redis may be older than Postgres and would revive revoked sessions: Postgres must decide. */
+async function deleteSessionKeys({ backend }: EmbeddedRedis): Promise<void> {
   let cursor = "0";
   const keys = ["gate"];
   do {

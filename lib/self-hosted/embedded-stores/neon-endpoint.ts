@@ -14,10 +14,7 @@ interface NeonOptions {
   connectionString: string;
 }
 
-/**
- * Serve Neon's `POST /sql` over `backend` to clients that bring the user, password and database of
- * `connectionString`. A query is cancelled when its client goes away.
- */
+/** Serves `POST /sql` for the credentials of `connectionString`. A closed client connection cancels its query. */
 export async function startNeonEndpoint({
   port = 0,
   host = "127.0.0.1",
@@ -42,7 +39,6 @@ export async function startNeonEndpoint({
   };
 }
 
-/** What the endpoint does with each request. */
 export function neonListener({ backend, connectionString }: NeonOptions): http.RequestListener {
   const authorize = authorizer(connectionString);
 
@@ -51,7 +47,7 @@ export function neonListener({ backend, connectionString }: NeonOptions): http.R
     response: http.ServerResponse,
   ): Promise<SqlReply> {
     if (request.method !== "POST" || request.url !== "/sql") {
-      return { status: 404, body: { message: "Only POST /sql is served here" } };
+      return { status: 404, body: { message: "Not found: only POST /sql is available" } };
     }
     const client = new AbortController();
     response.on("close", () => client.abort());
@@ -76,7 +72,7 @@ export function neonListener({ backend, connectionString }: NeonOptions): http.R
   };
 }
 
-/** Returns the refusal of a connection string, or undefined for the right one. */
+/** Returns an error reply, or undefined if the connection string is right. */
 function authorizer(
   connectionString: string,
 ): (given: string | string[] | undefined) => SqlReply | undefined {
@@ -110,7 +106,7 @@ function isSameSecret(given: string, expected: string): boolean {
   return timingSafeEqual(digest(given), digest(expected));
 }
 
-/** Null when the body is too large; the rest of it is read and dropped, so that the reply arrives. */
+/** Null when the body is too large; it is still read, so that the client gets the reply. */
 async function readBody(request: http.IncomingMessage): Promise<string | null> {
   const chunks: Buffer[] = [];
   let bytes = 0;
@@ -143,7 +139,7 @@ function encoded(body: unknown): string | null {
     const text = JSON.stringify(body);
     return Buffer.byteLength(text) > bodyBytesMax ? null : text;
   } catch (error) {
-    // V8 has no string of more than 512 MB.
+    // The maximum string length of V8 is 512 MB.
     if (error instanceof RangeError) return null;
     throw error;
   }

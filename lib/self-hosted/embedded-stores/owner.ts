@@ -12,12 +12,7 @@ export interface OpenStores {
 
 export type StoresOpener = (directory: string, options: { fresh: boolean }) => Promise<OpenStores>;
 
-/**
- * Own a directory of stores for as long as somebody holds them, or null when another process does.
- *
- * They are opened for the first holder and closed after the last; only then is the lock given up. An
- * owner whom nobody comes to hold gives up after `patienceMs`.
- */
+/** Null when another process owns the directory. Closes after the last holder, or after `patienceMs` without one. */
 export async function ownStores(
   path: string,
   open: StoresOpener,
@@ -30,7 +25,6 @@ export async function ownStores(
 }
 
 class StoresOwner {
-  /** Settles when the stores are closed and the directory is free. */
   readonly closed: Promise<unknown>;
   readonly #holders = new Set<Socket>();
   readonly #impatience: NodeJS.Timeout;
@@ -75,7 +69,7 @@ class StoresOwner {
   async #hold(socket: Socket, fresh: boolean): Promise<string> {
     const { directory } = this.lock;
     if (fresh && this.#opening) {
-      return `The stores in ${directory} are in use and cannot be emptied: stop the other process first.`;
+      return `The stores in ${directory} are in use, so --fresh is not possible. Stop the other process first.`;
     }
     clearTimeout(this.#impatience);
     this.#holders.add(socket);
@@ -84,7 +78,7 @@ class StoresOwner {
       await this.#opening;
       return "ready";
     } catch (error) {
-      return `The stores in ${directory} did not open: ${error}`;
+      return `The stores in ${directory} failed to open: ${error}`;
     }
   }
 

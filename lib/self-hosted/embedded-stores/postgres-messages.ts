@@ -7,16 +7,14 @@ import {
 
 const { serialize, Parser } = protocol;
 
-/**
- * The wire messages that run these statements with one Sync at the end: the first error skips the rest.
- */
+/** One Sync at the end: an error skips the rest. */
 export function requestMessages(statements: SqlStatement[]): Uint8Array {
   const messages = statements.flatMap(({ text, params }) => [
     serialize.parse({ text }),
     serialize.bind({ values: params }),
     serialize.describe({ type: "P" }),
     serialize.execute({}),
-    // Without it, COPY FROM STDIN would wait for data for ever; any other statement ignores it.
+    // Ends COPY FROM STDIN, which would wait forever; other statements ignore it.
     serialize.copyFail("COPY FROM STDIN is not supported over this protocol"),
   ]);
   return Buffer.concat([...messages, serialize.sync()]);
@@ -25,7 +23,6 @@ export function requestMessages(statements: SqlStatement[]): Uint8Array {
 export interface Reply {
   results: SqlResult[];
   error: Error | undefined;
-  /** False when a transaction is left open. */
   isIdle: boolean;
 }
 

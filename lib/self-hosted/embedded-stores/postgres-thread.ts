@@ -2,11 +2,11 @@ import { Worker } from "node:worker_threads";
 
 export interface PostgresThread {
   run(task: "exchange" | "dump" | "close", input?: Uint8Array): Promise<Uint8Array>;
-  /** End it like `kill -9`: the only way to stop a statement of PGlite. */
+  /** Like `kill -9`: PGlite has no other way to stop a statement. */
   kill(): Promise<void>;
 }
 
-/** A PGlite in a thread of its own. One task at a time: the caller queues. */
+/** One task at a time: the caller must queue. */
 export async function startPostgresThread(data: {
   directory: string | undefined;
   snapshot: ArrayBuffer | undefined;

@@ -1,5 +1,4 @@
-// PGlite blocks its thread while a statement runs, so it has one of its own. Plain JavaScript, because
-// a worker does not inherit the loader that runs TypeScript.
+// PGlite blocks its thread. JavaScript, because a worker does not inherit the TypeScript loader.
 import { parentPort, workerData } from "node:worker_threads";
 import { PGlite } from "@electric-sql/pglite";
 

@@ -11,17 +11,14 @@ import { type PostgresThread, startPostgresThread } from "./postgres-thread.js";
 
 export interface EmbeddedPostgres {
   backend: SqlBackend;
-  /** All data as a tar, for `snapshot`. */
+  /** A tar, for `snapshot`. */
   dump(): Promise<Blob>;
   close(): Promise<void>;
 }
 
 /**
- * A Postgres from npm, in memory or in `directory`, which one process at a time may have open.
- *
- * It has one session: statements and whole batches run one after another, so races cannot be tested on
- * it. After a statement over `timeLimitMs`, or a crash, that statement fails and the database is opened
- * anew from its directory; one in memory is lost by that, and every later call says so.
+ * PGlite in memory or in `directory` (one process at a time). One session: statements run one after another. After a
+ * timeout or crash the statement fails and the database is reopened; one in memory is lost.
  */
 export async function openEmbeddedPostgres(options: {
   directory?: string;
@@ -48,7 +45,7 @@ export async function openEmbeddedPostgres(options: {
       const reply = thread.run("exchange", messages);
       return parseReply(await Promise.race([reply, limit.passed]));
     } catch (error) {
-      // Errors of SQL are in the reply: this is a thread that is stuck, or whose wasm has crashed.
+      // Not an SQL error: the thread hangs or its WebAssembly crashed.
       await restart();
       throw error;
     } finally {
@@ -104,14 +101,14 @@ function inTransaction(statements: SqlStatement[], options: BatchOptions): SqlSt
 }
 
 function onlyResult([result]: SqlResult[]): SqlResult {
-  if (!result) throw new Error("The embedded Postgres gave no result.");
+  if (!result) throw new Error("The embedded Postgres returned no result.");
   return result;
 }
 
 const lostThread: PostgresThread = {
   async run(task) {
     if (task === "close") return new Uint8Array();
-    throw new Error("The embedded Postgres was stopped, and its data in memory is lost.");
+    throw new Error("The embedded Postgres stopped; its in-memory data is lost.");
   },
   async kill() {},
 };

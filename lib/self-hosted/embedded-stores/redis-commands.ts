@@ -9,10 +9,9 @@ import {
 
 type Definition = (typeof redisCommandDefinitions)[number];
 
-/** The Redis version that the embedded server acts as. */
 export const compatibility = "redis-7.0";
 
-/** Its commands, with js-redis-server's differences to the real server mended. */
+/** Fixes differences between js-redis-server and Redis. */
 export function embeddedRedisCommands(): CommandExecutor {
   const profile = resolveCompatibilityProfile(compatibility);
   const registry = createRedisCommandRegistry([], profile);
@@ -31,7 +30,7 @@ function definitionOf(name: string): Definition {
   return found;
 }
 
-/** `MAXLEN = n` and `MINID = id`, which is what the client sends, mean the same without the sign. */
+/** Removes `=` from `MAXLEN = n` and `MINID = id`, which js-redis-server rejects. */
 function withExactTrim(definition: Definition): Definition {
   const { schema } = definition;
   return {
@@ -53,7 +52,7 @@ function exactSignAt(input: readonly Buffer[]): number {
   return isTrim && String(input[strategy + 1]) === "=" ? strategy + 1 : -1;
 }
 
-/** Any password is right: the port listens on this machine only, and redis-cli is often given one. */
+/** Any password is accepted: the port is local. */
 function withOpenAuth(definition: Definition): Definition {
   const { execute } = definition;
   return {

@@ -7,7 +7,6 @@ import {
 
 type Connector = NonNullable<Redis["options"]["Connector"]>;
 
-/** An ioredis connector to a server in this process: the real client and protocol, without a socket. */
 export function embeddedConnector(state: RedisServerState, executor: CommandExecutor): Connector {
   return class extends AbstractConnector {
     constructor() {
@@ -15,7 +14,7 @@ export function embeddedConnector(state: RedisServerState, executor: CommandExec
     }
 
     async connect() {
-      // ioredis uses no more of a socket than js-redis-server's stand-in has.
+      // ioredis uses only the socket features that the virtual connection has.
       this.stream = createVirtualConnection({ state, executor }).clientSocket as never;
       return this.stream;
     }

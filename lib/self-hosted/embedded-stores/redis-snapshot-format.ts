@@ -2,11 +2,7 @@ import type { RedisDatabase } from "js-redis-server/core";
 
 export type RedisEntry = ReturnType<RedisDatabase["entriesSnapshot"]>[number];
 
-/**
- * JSON for everything that a Redis value is made of. Bytes that are text stay readable.
- *
- * Not `v8.serialize`, whose format Node.js and Bun do not share.
- */
+/** JSON, because the format of `v8.serialize` differs between Node.js and Bun. */
 export function encodeSnapshot(contents: unknown): string {
   return JSON.stringify(plain(contents));
 }
@@ -30,7 +26,7 @@ function plainBytes(bytes: Buffer): unknown {
   return Buffer.from(text).equals(bytes) ? { $text: text } : { $base64: bytes.toString("base64") };
 }
 
-// JSON.parse revives from the inside out: what a tag holds is already whole.
+// JSON.parse revives from the inside out.
 function revived(value: unknown): unknown {
   if (typeof value !== "object" || value === null) return value;
   const tagged = value as Record<string, string> & { $map?: [string, unknown][] };

@@ -15,11 +15,7 @@ interface Contents {
 
 const debounceMs = 200;
 
-/**
- * Load a file's keys into an empty server, and from then on keep the file up with it.
- *
- * The file is always a whole snapshot: a new one is written beside it and renamed over it.
- */
+/** Load the file and keep it up to date. Written to a temporary file and renamed, so it is always complete. */
 export async function openRedisSnapshot(
   state: RedisServerState,
   file: string,
@@ -44,11 +40,10 @@ export async function openRedisSnapshot(
     timer ??= setTimeout(saveNow, debounceMs);
   }
 
-  // The next one waits for this one, however long it takes.
   function saveNow(): void {
     isStale = false;
     saving = save(false)
-      .catch((error) => console.error(`The embedded Redis was not saved to ${file}: ${error}`))
+      .catch((error) => console.error(`Could not save the embedded Redis to ${file}: ${error}`))
       .finally(() => {
         timer = undefined;
         if (isStale) schedule();
@@ -78,7 +73,7 @@ async function read(file: string): Promise<Contents> {
     return decodeSnapshot(text) as Contents;
   } catch (error) {
     await rename(file, `${file}.unreadable`);
-    console.error(`${file} cannot be read and was set aside as ${file}.unreadable: ${error}`);
+    console.error(`${file} is unreadable and was renamed to ${file}.unreadable: ${error}`);
     return { wasClosed: false, databases: [] };
   }
 }

@@ -9,19 +9,14 @@ import { listenResp, type RespPort } from "./resp-port.js";
 
 export interface EmbeddedRedis {
   backend: RedisBackend;
-  /** False when the file's last owner did not close it: its last writes may be missing. */
+  /** False after a kill: the last writes may be missing. */
   wasClean: boolean;
-  /** Serve the same data to `redis-cli` and other clients; port 0 is any free one. */
+  /** For `redis-cli`; port 0 is any free port. */
   listenResp(port: number, host?: string): Promise<RespPort>;
   close(): Promise<void>;
 }
 
-/**
- * A Redis inside this process, kept in `file` or, without one, in memory only.
- *
- * A write is in the file a moment later, so a killed process loses the last fraction of a second. One
- * process at a time may own a file; nothing here enforces it.
- */
+/** Saved to `file` with a short delay. Only one process may use a file; this is not checked. */
 export async function openEmbeddedRedis(options: { file?: string }): Promise<EmbeddedRedis> {
   const state = new RedisServerState({ databaseCount: 16, compatibility });
   const snapshot = options.file === undefined ? null : await openRedisSnapshot(state, options.file);

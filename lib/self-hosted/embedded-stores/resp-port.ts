@@ -11,7 +11,6 @@ export interface RespPort {
   close(): Promise<void>;
 }
 
-/** Serve Redis' own protocol over TCP on an embedded server's data. */
 export async function listenResp(options: {
   state: RedisServerState;
   executor: CommandExecutor;
@@ -21,7 +20,7 @@ export async function listenResp(options: {
   const { state, executor, port, host } = options;
   const sockets = new Set<Socket>();
 
-  // Without noDelay each pipeline would wait some 40 ms for a delayed acknowledgement.
+  // Without noDelay, pipelines wait 40 ms for a delayed ACK.
   const server = createServer({ noDelay: true }, (socket) => {
     sockets.add(socket);
     socket.once("close", () => sockets.delete(socket));

@@ -26,17 +26,14 @@ interface UpstashOptions {
 
 const bodyBytesMax = 10 * 1024 * 1024;
 
-/**
- * Serve Upstash's REST protocol over any backend, faithfully enough for the unmodified client; beside
- * the client's three paths, `/set/key/value?EX=60` for use with curl. Port 0, the default, is any free one.
- */
+/** Works with the unmodified client; also serves `/set/key/value?EX=60` for curl. Port 0 is any free port. */
 export async function startUpstashEndpoint({
   port = 0,
   host = "127.0.0.1",
   ...options
 }: UpstashOptions & { port?: number; host?: string }): Promise<UpstashEndpoint> {
   const server = createServer(upstashListener(options));
-  // Longer than any client keeps an idle connection, so that none is closed under a request on its way.
+  // Longer than clients keep idle connections.
   server.keepAliveTimeout = 120_000;
 
   await new Promise<void>((resolve, reject) => {
@@ -99,7 +96,7 @@ function parse(json: string): unknown {
   }
 }
 
-/** A command spelled in the URL: the body and then the query are further arguments. */
+/** A command in the URL; body and query are further arguments. */
 function commandOf(path: string, query: URLSearchParams, body: string): string[] | undefined {
   const options = [...query]
     .filter(([name]) => name !== "_token")
@@ -112,13 +109,12 @@ function commandOf(path: string, query: URLSearchParams, body: string): string[]
   }
 }
 
-/** The whole body, or null when it is larger than is served. */
 async function readBody(request: IncomingMessage): Promise<string | null> {
   const chunks: Buffer[] = [];
   let bytes = 0;
   for await (const chunk of request as AsyncIterable<Buffer>) {
     bytes += chunk.length;
-    // Read on, so that the client gets the answer rather than a cut connection.
+    // Read the rest, so that the client gets the reply.
     if (bytes <= bodyBytesMax) chunks.push(chunk);
   }
   return bytes > bodyBytesMax ? null : Buffer.concat(chunks).toString("utf8");
@@ -128,7 +124,6 @@ function wantsBase64(request: IncomingMessage): boolean {
   return request.headers["upstash-encoding"] === "base64";
 }
 
-/** Strings of results in base64, at every depth; errors, numbers and null as they are. */
 function encode(body: unknown): unknown {
   if (Array.isArray(body)) return body.map(encode);
   const reply = body as { result?: unknown; error?: string };

@@ -5,7 +5,6 @@ export interface Client {
   protocol: "http" | "https";
 }
 
-/** What the connection and its last hop say about where a request comes from. */
 export interface Hop {
   socketAddress: string;
   forwardedFor: string | undefined;
@@ -13,10 +12,8 @@ export interface Hop {
 }
 
 /**
- * Make the function that says who sent a request: the socket's address, or, when that is a trusted
- * proxy's, the right-most address of `X-Forwarded-For` that is not. IPv4-mapped IPv6 is written as IPv4.
- *
- * `trustedProxies` are CIDR blocks or single addresses; throws an error that names a malformed one.
+ * The client is the socket's address or, behind trusted proxies, the right-most untrusted address of X-Forwarded-For.
+ * Throws for an invalid entry (address or CIDR) of `trustedProxies`.
  */
 export function createClientReader(trustedProxies: readonly string[]): (hop: Hop) => Client {
   const isTrusted = testFor(trustedProxies);
@@ -40,7 +37,7 @@ function testFor(trustedProxies: readonly string[]): NetworkTest {
       inNetworks([entry]);
     } catch {
       throw new Error(
-        `TRUSTED_PROXIES holds "${entry}", which is neither an address nor a CIDR block.`,
+        `Invalid entry "${entry}" in TRUSTED_PROXIES: must be an IP address or CIDR block.`,
       );
     }
   }

@@ -11,7 +11,7 @@ const errors = {
 
 export type PlatformError = keyof typeof errors;
 
-/** The platform's own plain-text reply, for what no function answered. */
+/** The platform's plain-text error. */
 export function errorReply(code: PlatformError, requestId: string): Response {
   const [status, message] = errors[code];
   return new Response(`${message}\n\n${code}\n\n${requestId}\n`, {

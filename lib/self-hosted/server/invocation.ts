@@ -3,7 +3,7 @@ import { bodyLimits } from "../../body-limits.js";
 import { errorReply } from "./error-reply.js";
 import { isBodyAwaited } from "./request-body.js";
 
-/** A function as its file exports it, and for how many seconds it may run. */
+/** `maxDuration` in seconds. */
 export interface LoadedFunction {
   fetch(request: Request): Response | Promise<Response>;
   maxDuration?: number | undefined;
@@ -15,14 +15,10 @@ interface Invocation {
   log: (message: string, error: unknown) => void;
 }
 
-/** The platform's default of `maxDuration`. */
+/** The platform's default. */
 const secondsMax = 300;
 
-/**
- * Run a function as the platform does: 500 without detail when it throws or gives no Response, 504
- * when `maxDuration` ends before its reply began; a reply that is still streaming then is cut. The time
- * begins when the body is in.
- */
+/** As the platform: 500 on an exception, 504 after `maxDuration` from the end of the body; a started reply is cut. */
 export async function invoke(
   route: { path: string; load(): Promise<LoadedFunction> },
   request: Request,
@@ -38,12 +34,11 @@ export async function invoke(
     outgoing.once("close", stopTimer);
     return adapted(await Promise.race([loaded.fetch(request), expired]));
   } catch (error) {
-    log(`The function of ${route.path} failed.`, error);
+    log(`Function failed: ${route.path}`, error);
     return errorReply("FUNCTION_INVOCATION_FAILED", requestId);
   }
 }
 
-/** Call `expire` when `ms` have passed during which no body was waited for. Returns what prevents it. */
 function afterBody(incoming: IncomingMessage, ms: number, expire: () => void): () => void {
   const startedAt = performance.now();
   const isWaiting = () =>
@@ -53,10 +48,7 @@ function afterBody(incoming: IncomingMessage, ms: number, expire: () => void): (
   return () => clearTimeout(timer);
 }
 
-/**
- * The adapter reads ahead in a Response that was made before it replaced the global class (by a
- * `fetch`, say), and puts the message of an early failure into the body; one of its own it streams.
- */
+/** The adapter buffers Responses of the original global class and would expose early errors; its own class is streamed. */
 function adapted(response: Response): Response {
   if (response instanceof Response) return response;
   const { body, status, statusText, headers } = response as Response;

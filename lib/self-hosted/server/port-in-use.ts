@@ -1,4 +1,4 @@
-/** What to tell when the port is taken, in the words of the operations guide; undefined for other errors. */
+/** Undefined for other errors. */
 export function explainPortInUse(error: unknown, portOf: () => number): string | undefined {
   const { code, address } = error as NodeJS.ErrnoException & { address?: string };
   if (code !== "EADDRINUSE") return undefined;

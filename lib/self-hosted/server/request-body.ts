@@ -1,17 +1,14 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { type BodyLimits, bodyLimits } from "../../body-limits.js";
 
-/** The platform's limit for a body whose length is stated; any other is counted by the function that reads it. */
+/** The platform's limit for Content-Length; other bodies are limited by their reader. */
 const bodyBytesMax = 4.5 * 1024 * 1024;
 
 export function isBodyTooLarge({ headers }: IncomingMessage): boolean {
   return Number(headers["content-length"] ?? 0) > bodyBytesMax;
 }
 
-/**
- * Give a request a body that is read from the connection only when the function asks for more, and that
- * can be cancelled without an end to the connection. The adapter's own does neither.
- */
+/** Read on demand, and cancellable without closing the connection, unlike the adapter's body. */
 export function streamBody(request: Request, incoming: IncomingMessage): void {
   if (request.method === "GET" || request.method === "HEAD") return;
   let body: ReadableStream<Uint8Array> | undefined;
@@ -33,7 +30,7 @@ function bodyOf(incoming: IncomingMessage): ReadableStream<Uint8Array> {
           settle();
         };
         const onReadable = () => {
-          // All that has come in, as one chunk, however many the sender made of it.
+          // All received bytes as one chunk.
           const bytes: Buffer | null = incoming.read();
           if (bytes !== null) finish(() => controller.enqueue(bytes));
         };
@@ -53,15 +50,14 @@ function bodyOf(incoming: IncomingMessage): ReadableStream<Uint8Array> {
   );
 }
 
-/** Whether a function reads a body that is still coming in. */
+/** A function is waiting for more of the body. */
 export function isBodyAwaited(incoming: IncomingMessage): boolean {
   return !incoming.complete && incoming.listenerCount("readable") > 0;
 }
 
 /**
- * Where a reply is sent before the body is in, read on and discard the rest within the limits, then
- * close: a client that is still sending could not read its reply from a connection that is reset
- * (RFC 9112, section 9.6).
+ * After an early reply, read and discard the rest of the body within the limits: on a reset connection the client could
+ * not read the reply (RFC 9112, section 9.6).
  */
 export function discardUnreadBody(
   incoming: IncomingMessage,
@@ -72,7 +68,7 @@ export function discardUnreadBody(
     if (incoming.complete || incoming.destroyed) return;
     const { socket } = incoming;
     const destroy = () => socket.destroy();
-    // Of a request that nobody reads Node.js discards the bytes without an event.
+    // Node.js discards unread bytes without an event.
     let { bytesRead } = socket;
     const silence = setTimeout(() => {
       if (socket.bytesRead === bytesRead) return destroy();
@@ -80,7 +76,7 @@ export function discardUnreadBody(
       silence.refresh();
     }, silenceMsMax);
     const arrival = setTimeout(destroy, arrivalMsMax);
-    // Node.js calls it once the reply is sent, where the connection is not kept.
+    // Called by Node.js after the reply if the connection is not kept alive.
     socket.destroySoon = () => {
       socket.end();
       incoming.once("end", destroy);

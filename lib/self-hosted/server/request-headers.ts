@@ -2,10 +2,9 @@ import { randomBytes } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import type { Client } from "./client.js";
 
-/** Headers that only the platform may set; what a client sent under these names is removed. */
+/** Removed from client requests. */
 const platformHeader = /^(x-vercel-.*|x-forwarded-.*|forwarded|x-real-ip)$/i;
 
-/** Put the platform's headers on a request, in place of any that the client forged. */
 export function setPlatformHeaders(
   incoming: IncomingMessage,
   client: Client,
@@ -36,7 +35,7 @@ export function setPlatformHeaders(
 const instance = randomBytes(3).toString("hex").slice(0, 5);
 let sequence = 0;
 
-/** An id in the platform's form: `self1::8f3c1-1700000000000-0000000000a1`. */
+/** As on the platform: `self1::8f3c1-1700000000000-0000000000a1`. */
 export function createRequestId(): string {
   sequence += 1;
   return `self1::${instance}-${Date.now()}-${sequence.toString(16).padStart(12, "0")}`;

@@ -1,16 +1,10 @@
-/** A file of `api/` and the URL it answers, e.g. `api/user/[id].ts` and `/api/user/[id]`. */
+/** `api/user/[id].ts` and `/api/user/[id]`. */
 export interface FileRoute {
   file: string;
   path: string;
 }
 
-/**
- * The routes of function files, in the order in which the platform tries those with dynamic segments:
- * more path segments in the file's name first, then fewer dynamic ones, then by name.
- *
- * `files` are relative to the project (`api/auth/login.ts`) and in any order. Names that begin with
- * `_` or `.` and declaration files are no functions, as on the platform.
- */
+/** In the platform's order: more segments, fewer dynamic ones, name. Names starting with `_` or `.` are not functions. */
 export function routesFromFiles(files: readonly string[]): FileRoute[] {
   return files
     .filter(isFunctionFile)
@@ -18,11 +12,7 @@ export function routesFromFiles(files: readonly string[]): FileRoute[] {
     .map((file) => ({ file, path: pathOf(file) }));
 }
 
-/**
- * Find the route of a URL's path: a static one first, else the first dynamic one that fits.
- *
- * A trailing slash changes nothing. Segments are compared as they were sent, without decoding.
- */
+/** Static routes first, then the first matching dynamic one. A trailing slash is ignored; segments are not decoded. */
 export function createRouter<Route extends { path: string }>(
   routes: readonly Route[],
 ): (pathname: string) => Route | undefined {
@@ -67,7 +57,6 @@ function byPrecedence(a: string, b: string): number {
   );
 }
 
-/** The platform counts the dynamic segments that stand last, with no static one after them. */
 function dynamicSegments(file: string): number {
   return file
     .split("/")

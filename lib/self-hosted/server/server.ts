@@ -12,80 +12,74 @@ import { createRouter } from "./routes.js";
 import { findStaticFile } from "./static-files.js";
 import { installWaitUntil, pendingWorkDone } from "./wait-until.js";
 
-/** A URL path and the function behind it. `load` is called for each request: it keeps what it loaded. */
+/** `load` is called for each request and must cache. */
 export interface Route {
   path: string;
   load(): Promise<LoadedFunction>;
 }
 
-/** Where the server tells of a failure that a client sees only as a bare status. */
+/** For failures of which clients see only the status. */
 export type ServerLog = (message: string, error: unknown) => void;
 
 export interface ServerOptions {
   port: number;
   host?: string;
-  /** Asked at each request; another array replaces the routes. */
+  /** Read on each request; a new array replaces the routes. */
   routes: () => readonly Route[];
   publicDirectory: string;
-  /** CIDR blocks or addresses whose `X-Forwarded-For` is believed. */
+  /** Addresses or CIDR blocks whose `X-Forwarded-For` is trusted. */
   trustedProxies: readonly string[];
   log: ServerLog;
 }
 
 export interface RunningServer {
   port: number;
-  /** Stop accepting, finish the requests in flight and the work handed to `waitUntil`. */
+  /** Finishes requests in flight and `waitUntil` work. */
   close(): Promise<void>;
 }
 
-/** The host of a request of HTTP/1.0 that names none, as load balancers ask for health. Never a real one (RFC 6761). */
+/** For HTTP/1.0 health checks without Host; never a real host (RFC 6761). */
 const hostUnknown = "unknown.invalid";
 const urlBytesMax = 14 * 1024;
 const headerBytesMax = 32 * 1024;
-/**
- * Requests of one connection that wait for their replies. Clients and proxies send one at a time; a flood
- * of 40 bytes each would hold 100 times its size in memory.
- */
+/** Pipelined requests per connection. A flood of small requests would need 100 times their size in memory. */
 const pipelinedMax = 16;
 
-/**
- * Serve functions and a public folder over HTTP as the platform does, its limits, headers and error
- * replies included. Rejects when the port cannot be had (`EADDRINUSE`).
- */
+/** With the platform's limits, headers and error replies. Rejects if the port is in use (`EADDRINUSE`). */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
-  /** The replies that each connection waits for. */
+  /** Open replies per connection. */
   const connections = new Map<Socket, Set<ServerResponse>>();
   const answer = createAnswer(options);
   const listener = getRequestListener((request, env) => answer(request, env as HttpBindings), {
     errorHandler: () => errorReply("BAD_REQUEST", createRequestId()),
-    // What was not read of a body is discarded here.
+    // Done by discardUnreadBody.
     autoCleanupIncoming: false,
     hostname: hostUnknown,
   });
   let isClosing = false;
   const server = http.createServer(
     {
-      // Room for a URL and headers that are each too long, so that each gets its own status.
+      // Large enough that an oversized URL or header gets its own status.
       maxHeaderSize: urlBytesMax + headerBytesMax + 2048,
       headersTimeout: 15_000,
-      // Beyond what a body may take: who reads it, or discards it, decides.
+      // Longer than bodyLimits, which apply first.
       requestTimeout: bodyLimits.arrivalMsMax + 60_000,
       connectionsCheckingInterval: 5_000,
-      // Longer than the idle time of common load balancers (60 s), which then close first.
+      // Longer than the idle timeout of common load balancers (60 s), so that they close first.
       keepAliveTimeout: 65_000,
     },
     (incoming, outgoing) => {
       const { socket } = incoming;
-      const waiting = connections.get(socket);
-      // What was read before the connection was cut still comes here.
-      if (waiting === undefined || socket.destroyed) return;
-      if (waiting.size === pipelinedMax) {
+      const openReplies = connections.get(socket);
+      // Node.js still emits requests that it read before the socket was destroyed.
+      if (openReplies === undefined || socket.destroyed) return;
+      if (openReplies.size === pipelinedMax) {
         stopParsing(socket);
         socket.destroy();
         return;
       }
-      waiting.add(outgoing);
-      outgoing.once("close", () => waiting.delete(outgoing));
+      openReplies.add(outgoing);
+      outgoing.once("close", () => openReplies.delete(outgoing));
       if (isClosing) outgoing.shouldKeepAlive = false;
       compressReply(incoming, outgoing);
       discardUnreadBody(incoming, outgoing);
@@ -93,13 +87,13 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     },
   );
   server.on("connection", (socket) => {
-    const waiting = new Set<ServerResponse>();
-    connections.set(socket, waiting);
+    const openReplies = new Set<ServerResponse>();
+    connections.set(socket, openReplies);
     socket.once("close", () => {
       connections.delete(socket);
-      // Node.js tells it only to the first of them, and each holds timers until it knows.
+      // Node.js emits "close" only on the first reply, but each has timers to clear.
       setImmediate(() => {
-        for (const outgoing of waiting) outgoing.emit("close");
+        for (const outgoing of openReplies) outgoing.emit("close");
       });
     });
   });
@@ -115,22 +109,19 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     port: (server.address() as AddressInfo).port,
     async close() {
       isClosing = true;
-      for (const outgoing of [...connections.values()].flatMap((waiting) => [...waiting])) {
+      for (const outgoing of [...connections.values()].flatMap((openReplies) => [...openReplies])) {
         outgoing.shouldKeepAlive = false;
       }
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-      // Node.js would wait for those that have not sent a request yet.
-      for (const [socket, waiting] of connections) if (waiting.size === 0) socket.destroy();
+      // server.close() would wait for connections without a request.
+      for (const [socket, openReplies] of connections) if (openReplies.size === 0) socket.destroy();
       await closed;
       await pendingWorkDone();
     },
   };
 }
 
-/**
- * Stop Node.js from making objects of every request in the 64 KB that it has read. It has no public way:
- * 2 tells its parser that what follows is not HTTP.
- */
+/** Stop the parser, which would create objects for every request in its 64 KB buffer. 2 means "not HTTP"; no public API. */
 function stopParsing(socket: Socket): void {
   const { parser } = socket as { parser?: { onIncoming?: () => number } | null };
   if (parser) parser.onIncoming = () => 2;
@@ -143,7 +134,7 @@ function createAnswer(options: ServerOptions) {
   return async (request: Request, { incoming, outgoing }: HttpBindings): Promise<Response> => {
     const requestId = createRequestId();
     const target = incoming.url ?? "";
-    // The absolute form is for proxies; here its host could contradict the Host header.
+    // An absolute URL is for proxies; its host could differ from the Host header.
     if (!target.startsWith("/") || !hasUsableHost(incoming)) {
       return errorReply("BAD_REQUEST", requestId);
     }
@@ -191,7 +182,7 @@ function joined(header: string | string[] | undefined): string | undefined {
   return header === undefined ? undefined : String(header);
 }
 
-/** RFC 9112, section 3.2: one host, and none only in HTTP/1.0. */
+/** RFC 9112, section 3.2: exactly one Host; optional only in HTTP/1.0. */
 function hasUsableHost({ rawHeaders, headers, httpVersion }: IncomingMessage): boolean {
   const hosts = rawHeaders.filter((text, index) => index % 2 === 0 && /^host$/i.test(text)).length;
   return hosts === 1 ? headers.host !== "" : hosts === 0 && httpVersion === "1.0";

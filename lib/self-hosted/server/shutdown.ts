@@ -1,12 +1,9 @@
 import process from "node:process";
 
-/** The time that a container is given between SIGTERM and SIGKILL, at the least. */
+/** The usual minimum between SIGTERM and SIGKILL. */
 const drainMs = 10_000;
 
-/**
- * Close and exit on SIGTERM or SIGINT: with 0 when everything was closed in time, with 1 after 10 s or
- * at a second signal.
- */
+/** Exits with 0 when everything is closed, with 1 after 10 s or on a second signal. */
 export function closeOnSignal(close: () => Promise<void>): void {
   let isClosing = false;
   const shutDown = () => {

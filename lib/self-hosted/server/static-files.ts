@@ -13,10 +13,7 @@ const contentTypes: Record<string, string> = {
   ".webp": "image/webp",
 };
 
-/**
- * Answer with a file of the public folder, a folder's `index.html` included; undefined when there is
- * none. Hidden files, paths out of the folder and links that lead out of it count as absent.
- */
+/** Undefined if there is no such file, or it is hidden or outside the folder. */
 export async function findStaticFile(
   publicDirectory: string,
   pathname: string,

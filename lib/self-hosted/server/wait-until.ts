@@ -1,6 +1,6 @@
 const pending = new Set<Promise<unknown>>();
 
-/** Offer functions the platform's `waitUntil` (`@vercel/functions` looks it up under this symbol). */
+/** `@vercel/functions` looks `waitUntil` up under this symbol. */
 export function installWaitUntil(onError: (error: unknown) => void): void {
   const context = {
     waitUntil(promise: Promise<unknown>) {
@@ -13,7 +13,7 @@ export function installWaitUntil(onError: (error: unknown) => void): void {
   Object.assign(globalThis, { [Symbol.for("@vercel/request-context")]: { get: () => context } });
 }
 
-/** Resolves when all work handed to `waitUntil` has ended, including what that work added. */
+/** Including work added by that work. */
 export async function pendingWorkDone(): Promise<void> {
   while (pending.size > 0) await Promise.all(pending);
 }

@@ -1,43 +1,35 @@
 import { type Metric, type MetricName, metrics, seriesName } from "../../observability/metrics.js";
 
-/** A scrape holds no more series than this; what is beyond is summed up with every label `other`. */
+/** The maximum per scrape; further series are summed as `other`. */
 export const seriesMax = 5000;
 
-/**
- * Series under their names in Prometheus' text format, grouped below the HELP and TYPE of their metric.
- * Sums of histograms come in microseconds and leave in seconds. What no metric of the table has, as the
- * release before or after this one may count, is left out; counters without labels begin at 0.
- */
+/** Series in the Prometheus text format. Histogram sums are stored in µs and exposed in s. Unknown metrics are left out. */
 export function exposition(series: ReadonlyMap<string, number>): string {
   const found = childrenOf(series);
   const families = (Object.keys(metrics) as MetricName[]).flatMap((name) => {
-    const children = found.get(name) ?? (isAlwaysThere(name) ? [neverCounted] : []);
+    const children = found.get(name) ?? (hasNoLabels(name) ? [zeroChild] : []);
     return children.length > 0 ? [{ name, children }] : [];
   });
-  return withinMax(families).map(text).join("");
+  return limitSeries(families).map(text).join("");
 }
 
-/** A metric and what there is of it. */
 interface Family {
   name: MetricName;
   children: Child[];
 }
 
-/** One combination of labels. */
 interface Child {
-  /** What stands within the braces, without `le`; empty where there are no labels. */
   labels: string;
-  /** The value under ""; of a histogram under `_sum`, `_count`, and the `le` of each bucket. */
+  /** Key "" for a plain value; for histograms `_sum`, `_count`, and the `le` of each bucket. */
   values: Map<string, number>;
 }
 
-const neverCounted: Child = { labels: "", values: new Map([["", 0]]) };
+const zeroChild: Child = { labels: "", values: new Map([["", 0]]) };
 
-function isAlwaysThere(name: MetricName): boolean {
+function hasNoLabels(name: MetricName): boolean {
   return metrics[name].type === "counter" && metrics[name].labels.length === 0;
 }
 
-/** A name, then the labels, each quoted as the format wants it. */
 const label = String.raw`[a-z_]+="(?:[^"\\\n]|\\["\\n])*"`;
 const form = new RegExp(
   String.raw`^([a-z_]+?)(_bucket|_sum|_count)?(?:\{(${label}(?:,${label})*)\})?$`,
@@ -68,23 +60,24 @@ function partsOf(series: string): { name: MetricName; labels: string; key: strin
   return bound && { name, labels: bound[1] ?? "", key: bound[2] ?? "" };
 }
 
-/** The small families whole; the largest share what is left, so that none can crowd out the others. */
-function withinMax(families: Family[]): Family[] {
+/** Small families are kept whole; the largest share the rest, so that none crowds out the others. */
+function limitSeries(families: Family[]): Family[] {
   const bySize = families.map((family) => ({ family, size: sizeOf(family) }));
   bySize.sort((one, other) => one.size - other.size);
   let left = seriesMax;
   const cut = new Map<MetricName, Family>();
   for (const [index, { family, size }] of bySize.entries()) {
     const share = Math.floor(left / (bySize.length - index));
-    const kept = size <= share ? family : folded(family, Math.floor(share / eachSize(family.name)));
+    const kept =
+      size <= share ? family : foldRest(family, Math.floor(share / eachSize(family.name)));
     left -= sizeOf(kept);
     cut.set(family.name, kept);
   }
   return families.map((family) => cut.get(family.name) ?? family);
 }
 
-/** The first of the children, and the sum of all others, among them what was counted as `other` before. */
-function folded({ name, children }: Family, childrenMax: number): Family {
+/** Keep the first children and sum the rest, including an existing `other`. */
+function foldRest({ name, children }: Family, childrenMax: number): Family {
   const others = Object.fromEntries(metrics[name].labels.map((known) => [known, "other"]));
   const labels = /\{(.*)\}/.exec(seriesName(name, others))?.[1] ?? "";
   const named = children.filter((child) => child.labels !== labels);
@@ -101,7 +94,7 @@ function sizeOf({ name, children }: Family): number {
   return children.length * eachSize(name);
 }
 
-/** How many series one combination of labels is: of a histogram the buckets, `+Inf`, sum and count. */
+/** Series per label combination: for a histogram its buckets, `+Inf`, sum and count. */
 function eachSize(name: MetricName): number {
   const { buckets }: Metric = metrics[name];
   return buckets ? buckets.length + 3 : 1;
@@ -121,7 +114,6 @@ function samplesOf(name: MetricName, { labels, values }: Child): string[] {
   const bucket = (le: string, value: number) =>
     `${name}_bucket{${labels && `${labels},`}le="${le}"} ${value}`;
   return [
-    // A bucket that nothing fell into has no row.
     ...buckets.map((bound) => bucket(String(bound), values.get(String(bound)) ?? 0)),
     bucket("+Inf", count),
     `${name}_sum${plain} ${(values.get("_sum") ?? 0) / 1e6}`,

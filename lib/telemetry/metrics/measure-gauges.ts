@@ -2,15 +2,10 @@ import { sql } from "drizzle-orm";
 import type { Context } from "../../context.js";
 import { preparedSql } from "../../db/database.js";
 
-/** Up to so many sessions are counted one by one; of more, that many are looked at. */
+/** Up to this many sessions are counted exactly; more are estimated from a sample of this size. */
 const sampledMax = 100_000;
 
-/**
- * Measure what can only be looked up: how many sessions are live. It costs the same however many there
- * are: from a hundred thousand on, Postgres counts a part of the table's pages, the same each time, and
- * the result is right to a few percent. Sessions of suspended accounts count until they end. Running it twice or at once
- * is harmless; rejects when Postgres is away.
- */
+/** Bounded cost: a large table is sampled by page, which is right to a few percent. Safe to repeat. Rejects without Postgres. */
 export async function measureGauges({ db, now }: Context): Promise<void> {
   await activeSessions(db, { now: now.toISOString() });
 }

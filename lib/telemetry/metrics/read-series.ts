@@ -7,10 +7,7 @@ import { readGate } from "../../redis/gate.js";
 import { version } from "../../release.js";
 import { breakerState, positionGauge, positionOf } from "../../toolkit/breaker/state.js";
 
-/**
- * Every series with its value, as the tables and the gate tell: one Postgres call, one Redis command. What
- * is true of this moment goes before what was last written down of it.
- */
+/** All series: one Postgres query and one Redis command. Live values of Redis replace stored ones. */
 export async function readSeries(ctx: Context): Promise<Map<string, number>> {
   const trip = roundTrip();
   const [rows, gate] = await Promise.all([
@@ -33,7 +30,6 @@ export async function readSeries(ctx: Context): Promise<Map<string, number>> {
   return series;
 }
 
-/** Ages are in seconds, and null where a value cannot grow old. */
 const recorded = preparedSql<{ series: string; value: string; age: string | null }>(
   () => sql`
     select series, value::text, null as age from telemetry_totals
@@ -46,7 +42,7 @@ const recorded = preparedSql<{ series: string; value: string; age: string | null
     from drain_state where name = 'events'`,
 );
 
-/** Measured each minute. An older one would draw a line where nothing is known. */
+/** An older value is left out, so that a graph shows a gap instead of a stale line. */
 const measuredEachMinute: readonly string[] = [
   "active_sessions",
   "alert_active",

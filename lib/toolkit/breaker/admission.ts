@@ -8,27 +8,24 @@ import { recordBreakerGauge } from "./gauge.js";
 import { LocalBreaker } from "./local-breaker.js";
 import { acquireProbe, reportFailures, settleProbe, type Transition } from "./shared-breaker.js";
 import { breakerState } from "./state.js";
-import { UntoldCalls } from "./untold-calls.js";
+import { UnreportedCalls } from "./unreported-calls.js";
 
-/** Leave to call the toolkit; `settle` has to be told how it went. */
+/** Permission for one call; `settle` must be called with the result. */
 export interface Admission {
-  /** A probe is one attempt, whatever it finds. */
   isProbe: boolean;
   settle(attempts: Attempt<unknown>[]): void;
 }
 
 const probeBusySeconds = 2;
-/** As of a group of routes that is switched off. */
+/** The same as for a disabled route group. */
 const heldSeconds = 60;
 const local = new LocalBreaker();
-/** Successes of this process are told along with its next failure, so that alone they cost nothing. */
-const untold = new UntoldCalls();
+/** Successes are reported together with the next failure, so that they need no Redis call. */
+const unreported = new UnreportedCalls();
 
 /**
- * Ask the breaker, by what the gate said in the request's own trip: a closed one costs no call of Redis,
- * and neither does its success. Where Redis was not asked or is silent, this process' own breaker decides.
- * Throws `toolkit_unavailable` while it is open, and `feature_disabled` while an operator holds it open: that
- * is switched off, and no error of ours.
+ * Check the breaker, as read by the request's own Redis round trip: a closed breaker costs no extra call. Without Redis,
+ * the breaker of this process decides. Throws `toolkit_unavailable`, or `feature_disabled` while it is forced open.
  */
 export async function admit(
   ctx: Context,
@@ -44,12 +41,12 @@ export async function admit(
       isProbe: false,
       settle(attempts) {
         countLocally(attempts);
-        untold.add(Date.now(), attempts.length);
+        unreported.add(Date.now(), attempts.length);
         const failures = attempts.filter(({ outcome }) => isFailure(outcome)).length;
         if (failures === 0) return;
-        const calls = untold.take(Date.now());
+        const calls = unreported.take(Date.now());
         const seen = { generation, failures, calls, retryAfterMs: longestPause(attempts) };
-        ctx.after(async () => tell(ctx, await reportFailures(new Date(), seen)));
+        ctx.after(async () => recordTransition(ctx, await reportFailures(new Date(), seen)));
       },
     };
   }
@@ -65,7 +62,7 @@ export async function admit(
       countLocally(attempts);
       const isHealthy = attempts.some(({ outcome }) => !isFailure(outcome));
       const found = { generation, holder, isHealthy, retryAfterMs: longestPause(attempts) };
-      ctx.after(async () => tell(ctx, await settleProbe(new Date(), found)));
+      ctx.after(async () => recordTransition(ctx, await settleProbe(new Date(), found)));
     },
   };
 }
@@ -87,19 +84,17 @@ function admitLocally(ctx: Context, operation: OperationName): Admission {
   };
 }
 
-/** What this process has seen, so that it knows something when Redis goes away. */
 function countLocally(attempts: Attempt<unknown>[]): void {
   const failures = attempts.filter(({ outcome }) => isFailure(outcome)).length;
   local.count(Date.now(), { calls: attempts.length, failures });
 }
 
-async function tell(ctx: Context, transition: Transition): Promise<void> {
+async function recordTransition(ctx: Context, transition: Transition): Promise<void> {
   if (transition === "none") return;
   circuitBreakerChanged(ctx.correlationId, "toolkit", transition);
   await recordBreakerGauge(ctx);
 }
 
-/** The call that was not made is told like the others. */
 function circuitOpen(
   ctx: Context,
   operation: OperationName,

@@ -5,10 +5,7 @@ import { seriesName } from "../../observability/metrics.js";
 import { readBreaker } from "./shared-breaker.js";
 import { breakerState, positionGauge, positionOf } from "./state.js";
 
-/**
- * Write where the breaker stands into its gauge. Done at each change and each minute, for an open one
- * becomes half-open without anybody's doing. Rejects, having written nothing, when Redis is away.
- */
+/** Runs on each change and each minute, because open becomes half-open by time. Rejects when a store is down. */
 export async function recordBreakerGauge(ctx: Context): Promise<void> {
   const { field } = await readBreaker();
   const position = positionOf(breakerState(field), Date.now());

@@ -1,9 +1,6 @@
 import { openMsFor, thresholds } from "./state.js";
 
-/**
- * The breaker of one process, for when Redis is away. It opens by the same thresholds, on what this
- * process has seen alone.
- */
+/** Used while Redis is down: the same thresholds, for the calls of this process. */
 export class LocalBreaker {
   #windowBeganMs = 0;
   #calls = 0;
@@ -12,7 +9,6 @@ export class LocalBreaker {
   #openUntilMs = 0;
   #isProbing = false;
 
-  /** `probe` for the one caller who may look whether it is well again. */
   admit(nowMs: number): "closed" | "probe" | "open" {
     if (this.#openings === 0) return "closed";
     if (this.#isProbing || nowMs < this.#openUntilMs) return "open";
@@ -44,7 +40,6 @@ export class LocalBreaker {
     this.#failures = 0;
   }
 
-  /** When a probe may be sent, in ms. */
   get openUntilMs(): number {
     return this.#openUntilMs;
   }

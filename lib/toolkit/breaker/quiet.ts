@@ -8,14 +8,9 @@ import { breakerState } from "./state.js";
 
 const quietMs = 5 * 60_000;
 const { totalMs } = operations.health;
-/** A lease outlives its probe. */
 const leaseMs = totalMs + 5000;
 
-/**
- * Close a breaker that nobody has called through for five minutes since it may let a probe through, if
- * the toolkit says that it is well; open it again if not. A caller's own call proves more, and has until
- * then to be the probe. At once or twice is harmless. Rejects when Redis is away.
- */
+/** Until 5 minutes have passed, a real call may be the probe: it proves more. Rejects when Redis is down. */
 export async function probeQuietBreaker(ctx: Context): Promise<void> {
   const { mode, generation, untilMs } = breakerState((await readBreaker()).field);
   if (mode !== "open" || Date.now() - untilMs < quietMs) return;

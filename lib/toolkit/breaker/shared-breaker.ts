@@ -2,17 +2,13 @@ import { redis } from "../../redis/client.js";
 import { script } from "../../redis/round-trip.js";
 import { type BreakerMode, thresholds } from "./state.js";
 
-/** What is counted beside the gate's field, which alone every request reads. */
+/** Only the field in `gate` is read by every request; the counters have a key of their own. */
 const breakerKey = "breaker:toolkit";
 const keys = ["gate", breakerKey];
 
 export type Transition = "opened" | "closed" | "none";
 
-/**
- * Count failed attempts of a caller who saw the breaker closed in `generation`, and the attempts that
- * its process has made since it last told. Opens it when enough of the window's attempts have failed;
- * counts that belong to a state before are dropped.
- */
+/** Opens the breaker when enough attempts in the window failed. Reports for an older generation are dropped. */
 export async function reportFailures(
   now: Date,
   seen: { generation: number; failures: number; calls: number; retryAfterMs: number },
@@ -35,7 +31,7 @@ export async function reportFailures(
   return opened === 1 ? "opened" : "none";
 }
 
-/** Become the one who probes, for at most `leaseMs`. False while somebody else is, or it is too early. */
+/** Lease of the probe. False when another process has it, or it is too early. */
 export async function acquireProbe(
   now: Date,
   { generation, holder, leaseMs }: { generation: number; holder: string; leaseMs: number },
@@ -49,7 +45,7 @@ export async function acquireProbe(
   return acquired === 1;
 }
 
-/** Tell what the probe found. Changes nothing where its lease has gone to another. */
+/** No effect when the lease was lost. */
 export async function settleProbe(
   now: Date,
   probe: { generation: number; holder: string; isHealthy: boolean; retryAfterMs: number },
@@ -69,20 +65,17 @@ export async function settleProbe(
   return (["none", "opened", "closed"] as const)[settled] ?? "none";
 }
 
-/** Hold it open or closed, or with `closed` let it decide by itself again, with nothing counted. */
+/** `closed`: automatic again, with the counters reset. */
 export async function setBreaker(mode: Exclude<BreakerMode, "open">): Promise<void> {
   await redis().eval(set, keys, [mode]);
 }
 
 export interface BreakerRecord {
   field: string | null;
-  /** Openings in a row. */
   openings: number;
-  /** When the first of them was, in ms; 0 when there is none. */
+  /** The first of them, in ms; 0 for none. */
   openedAtMs: number;
-  /** Failed attempts in the present window. */
   failures: number;
-  /** Until when somebody probes, in ms; 0 when nobody does. */
   probeUntilMs: number;
 }
 
@@ -101,7 +94,7 @@ export async function readBreaker(): Promise<BreakerRecord> {
   };
 }
 
-/** Whole numbers in full: Lua would write a moment as 1.7e+12. */
+/** `whole`: Lua would format a time as 1.7e+12. */
 const shared = `
 local whole = function (number) return string.format("%.0f", number) end
 local field = redis.call("HGET", KEYS[1], KEYS[2]) or "closed:0:0"

@@ -40,7 +40,7 @@ describe("GET /api/ops/alerts", () => {
     expect((await read()).body.alerts).toEqual([]);
     const { body } = await call(health, "GET", { token: operator.token });
     const told = body.findings.find(({ name }: { name: string }) => name === "alerts");
-    expect(told).toMatchObject({ status: "pass", detail: "none fires" });
+    expect(told).toMatchObject({ status: "pass", detail: "none firing" });
   });
 });
 

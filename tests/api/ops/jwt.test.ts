@@ -40,7 +40,7 @@ describe("POST /api/ops/jwt/inspections", () => {
       authMethods: ["pwd"],
       aheadSeconds: 0,
       session: { state: "live", key: "present" },
-      findings: ["It is good."],
+      findings: ["The token is valid."],
     });
   });
 
@@ -74,7 +74,7 @@ describe("POST /api/ops/jwt/inspections", () => {
     expect((await inspect(accessToken)).body).toMatchObject({
       verdict: "refused",
       key: "unknown",
-      findings: [expect.stringMatching(/No secret of this deployment has that key id/)],
+      findings: [expect.stringMatching(/No secret of this deployment has this key ID/)],
     });
   });
 

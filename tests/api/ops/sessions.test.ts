@@ -73,7 +73,7 @@ describe("POST /api/ops/revocations", () => {
     const revoked = await operate(revocations, "POST", operator.token, {
       session: byName.sessionId,
     });
-    expect(revoked.body).toMatchObject({ done: `End session ${byName.sessionId}.`, undo: null });
+    expect(revoked.body).toMatchObject({ done: `Revoke session ${byName.sessionId}.`, undo: null });
     expect(await stores.redis("KEYS", `session:${byName.sessionId}`)).toEqual([]);
     expect(await stores.redis("KEYS", "session:*")).toContain(`session:${byHand.sessionId}`);
     await stores.redis("DEL", `session:${byHand.sessionId}`);
@@ -83,7 +83,7 @@ describe("POST /api/ops/revocations", () => {
     const unknown = await operate(revocations, "POST", operator.token, { session: "nothing" });
     expect(unknown).toMatchObject({ status: 404, code: "not_found" });
     const again = await operate(revocations, "POST", operator.token, { session: byName.sessionId });
-    expect(again.body.done).toMatch(/had ended already/);
+    expect(again.body.done).toMatch(/was already revoked/);
   });
 
   it("ends all of a user's, and only counts them in a dry run", async () => {
@@ -118,7 +118,7 @@ describe("POST /api/ops/revocations", () => {
       const token = await freshToken(operator, operator.app.code(1));
       const dry = await operate(revocations, "POST", token, { everybody: true, dryRun: true });
       expect(dry.body.done).toMatch(
-        /are live, [1-9]\d* of them of guests, who cannot sign in again/,
+        /live, [1-9]\d* of them guest sessions\. Guests cannot sign in again/,
       );
     });
 

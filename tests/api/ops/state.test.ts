@@ -47,7 +47,7 @@ async function told(route: Parameters<typeof call>[0], token = operator.token) {
 describe("GET /api/ops/health", () => {
   it("tells how the work behind the requests stands, also to the break-glass token", async () => {
     const before = await told(health, breakGlassToken);
-    expect(before.clock).toMatchObject({
+    expect(before["cron jobs"]).toMatchObject({
       status: "fail",
       detail: expect.stringContaining("tick never ran"),
     });
@@ -56,7 +56,7 @@ describe("GET /api/ops/health", () => {
       expect((await call(route, "GET", { token: cronSecret })).status).toBe(200);
     }
     const after = await told(health);
-    for (const name of ["clock", "drain", "migrations", "partitions ahead", "jobs", "outbox"]) {
+    for (const name of ["cron jobs", "drain", "migrations", "partitions ahead", "jobs", "outbox"]) {
       expect(after[name], name).toMatchObject({ status: "pass" });
     }
     expect(after["postgres:responseTime"]).toMatchObject({ status: "pass" });
@@ -73,7 +73,7 @@ describe("GET /api/ops/health", () => {
     );
     expect((await told(health)).outbox).toMatchObject({
       status: "pass",
-      detail: expect.stringContaining("1 could not be sent"),
+      detail: expect.stringContaining("failed: 1"),
     });
     await stores.sql("update queue_entries set kind = 'notice'");
     await stores.sql("update drain_state set drained_until = now() - interval '10 minutes'");
@@ -82,7 +82,7 @@ describe("GET /api/ops/health", () => {
       "insert into telemetry_gauges values ('audit_chain_broken', 1, now()) on conflict (series) do update set value = 1",
     );
     const findings = await told(health);
-    expect(findings.jobs).toMatchObject({ status: "warn", detail: "1 were given up" });
+    expect(findings.jobs).toMatchObject({ status: "warn", detail: "dead letters: 1" });
     expect(findings.outbox).toMatchObject({ status: "warn" });
     expect(findings.drain).toMatchObject({ status: "fail" });
     expect(findings["audit log"]).toMatchObject({ status: "fail", detail: "BROKEN" });
@@ -103,12 +103,12 @@ describe("GET /api/ops/health", () => {
     await stores.redis("HSET", "breaker:toolkit", "openedAt", String(now - 30_000));
     expect(await breaker()).toMatchObject({
       status: "warn",
-      detail: `open, not closed since ${at(now - 30_000)}`,
+      detail: `open, first opened at ${at(now - 30_000)}`,
     });
     await set(`open:3:${now - 5000}`);
     expect(await breaker()).toMatchObject({
       status: "warn",
-      detail: `half-open since ${at(now - 5000)}, not closed since ${at(now - 30_000)}`,
+      detail: `half-open since ${at(now - 5000)}, first opened at ${at(now - 30_000)}`,
     });
     await stores.redis("DEL", "breaker:toolkit");
     expect(await breaker()).toMatchObject({
@@ -118,12 +118,12 @@ describe("GET /api/ops/health", () => {
     await set("forced_open:4:0");
     expect(await breaker()).toMatchObject({
       status: "warn",
-      detail: "held open by an operator",
+      detail: "forced open by an operator",
     });
     await set("forced_closed:5:0");
     expect(await breaker()).toMatchObject({
       status: "warn",
-      detail: "held closed by an operator",
+      detail: "forced closed by an operator",
     });
     await stores.redis("HDEL", "gate", "breaker:toolkit");
   });
@@ -133,7 +133,7 @@ describe("GET /api/ops/health", () => {
     const findings = await told(health, breakGlassToken);
     expect(findings["toolkit breaker"]).toMatchObject({
       status: "warn",
-      detail: expect.stringContaining("could not be told"),
+      detail: expect.stringContaining("store did not answer"),
     });
   });
 
@@ -173,7 +173,7 @@ describe("GET /api/ops/verification", () => {
       "insert into telemetry_minutes values (now(), 'telemetry_events_total', 1000000)",
     );
     const broken = await told(verification);
-    for (const name of ["blocks in Redis", "flags in Redis", "totals and roll-ups"]) {
+    for (const name of ["blocks in Redis", "flags in Redis", "metric totals"]) {
       expect(broken[name], name).toMatchObject({ status: "fail" });
     }
     await stores.sql("delete from telemetry_minutes where value = 1000000");
@@ -181,7 +181,7 @@ describe("GET /api/ops/verification", () => {
 
   it("counts of a person's sessions those that are live", async () => {
     const person = await aUser();
-    const name = "sessions of one person";
+    const name = "sessions per user";
     const before = (column: string) => `s.${column} - interval '100 years'`;
     // Those that ended by lying idle, by their age, and with all others: no statement marked them.
     for (const ended of ["idle_expires_at", "expires_at", "created_at"]) {
@@ -191,7 +191,7 @@ describe("GET /api/ops/verification", () => {
     await copySession(person.sessionId, 11, {});
     expect((await told(verification))[name]).toMatchObject({
       status: "fail",
-      detail: "1 people have more than 10 live ones",
+      detail: "users with more than 10 live sessions: 1",
     });
     await stores.sql("delete from sessions where id like 'copy-%'");
   });
@@ -200,7 +200,7 @@ describe("GET /api/ops/verification", () => {
     await stores.faults.redis.set({ kind: "refuse" });
     const found = await told(verification);
     expect(found["flags in Redis"]).toMatchObject({ status: "warn" });
-    expect(found["one bound account for each address"]).toMatchObject({ status: "pass" });
+    expect(found["one confirmed account per e-mail address"]).toMatchObject({ status: "pass" });
   });
 });
 

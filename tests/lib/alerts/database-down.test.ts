@@ -66,7 +66,7 @@ describe("alerts while Postgres is away", () => {
     for (const minute of [1, 2]) await blindly(minute, why);
     expect(outcomes()).toEqual(["noted", "told"]);
     expect(world.pager.incidents()).toMatchObject([{ key, status: "triggered" }]);
-    expect(JSON.stringify(world.team.messages())).toContain(`Postgres does not serve us: ${told};`);
+    expect(JSON.stringify(world.team.messages())).toContain(`Postgres is unavailable: ${told};`);
   });
 
   it("page where Postgres reads and takes nothing that is written", async () => {

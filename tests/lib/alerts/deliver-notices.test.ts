@@ -197,7 +197,7 @@ describe("PagerUndelivered", () => {
     for (let minute = 9; minute < 20; minute += 1) await world.pass(minute);
     expect(await world.firing()).toEqual([]);
     expect(about()).toEqual([
-      expect.stringContaining("*P2* PagerUndelivered: Notices through page"),
+      expect.stringContaining("*P2* PagerUndelivered: Notices of the channel page"),
       expect.stringContaining("Resolved: PagerUndelivered"),
     ]);
     expect(world.pager.incidents()).toMatchObject([{ status: "triggered", triggers: 1 }]);
@@ -217,7 +217,7 @@ describe("PagerUndelivered", () => {
     expect(await world.firing()).toEqual(["PagerUndelivered:page"]);
     expect(world.team.messages()).toEqual([
       expect.stringContaining("AuditChainBroken"),
-      expect.stringContaining("*P2* PagerUndelivered: Notices through page"),
+      expect.stringContaining("*P2* PagerUndelivered: Notices of the channel page"),
     ]);
     setEnvironment({ ...wrong, PAGERDUTY_ROUTING_KEY: world.pager.routingKey });
     await retryFailed(world.after(8), {
@@ -247,6 +247,6 @@ describe("PagerUndelivered", () => {
     for (let minute = 0; minute < 9; minute += 1) await world.pass(minute);
     expect(await world.firing()).toEqual(["PagerUndelivered:investigate"]);
     expect(world.pager.incidents()).toEqual([]);
-    expect(world.team.messages().join()).toContain("Notices through investigate");
+    expect(world.team.messages().join()).toContain("Notices of the channel investigate");
   });
 });

@@ -128,7 +128,7 @@ describe("an evaluation", () => {
     }
     expect(await world.firing()).toEqual(["RateLimitNearMax:auth"]);
     expect(world.investigate.messages()).toHaveLength(1);
-    expect(world.investigate.messages()[0]).toContain("the limit auth");
+    expect(world.investigate.messages()[0]).toContain("the rate limit auth");
   });
 
   it("keeps quiet of the warning while the critical alert fires, and tells of it when that ends", async () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { refusedAsSent } from "../../../lib/alerts/rules.js";
-import { examine } from "../../../lib/health/health.js";
+import { refusedAsSent } from "../../../lib/alerts/rules/dependency-rules.js";
+import { runHealthChecks } from "../../../lib/health/health.js";
 import { seriesName } from "../../../lib/observability/metrics.js";
 import { isFailure } from "../../../lib/toolkit/attempt.js";
 import { type Counts, requests, useAlerts } from "../../support/alerts.js";
@@ -147,7 +147,7 @@ describe("RedisDown", () => {
     try {
       expect(await passes(4, requests(100))).toEqual([]);
       expect(world.pager.incidents()).toEqual([]);
-      const { checks, status } = await examine(aContext());
+      const { checks, status } = await runHealthChecks(aContext());
       expect(status).toBe("warn");
       expect(checks["redis:responseTime"]).toMatchObject([
         {

@@ -77,18 +77,16 @@ describe("npm run ops", () => {
     expect(one.out).toMatch(/Guests cannot sign in again/);
     expect(wrong).toMatchObject({
       status: 2,
-      error: expect.stringContaining("no command sessions kill"),
+      error: expect.stringContaining("Unknown command: sessions kill"),
     });
     expect(unknown).toMatchObject({
       status: 2,
-      error: expect.stringContaining("no command dance"),
+      error: expect.stringContaining("Unknown command: dance"),
     });
     expect(bare).toMatchObject({ status: 0, out: expect.stringContaining("flag off NAME") });
     expect(opn).toMatchObject({
       status: 2,
-      error: expect.stringMatching(
-        /^There is no command breaker opn\.\n\n[\s\S]*breaker open SERVICE/,
-      ),
+      error: expect.stringMatching(/^Unknown command: breaker opn\n\n[\s\S]*breaker open SERVICE/),
     });
   }, 60_000);
 
@@ -130,9 +128,9 @@ describe("npm run ops", () => {
     expect(outcomes).toMatchObject([
       {
         status: 3,
-        error: expect.stringMatching(/invalid_credentials[\s\S]*the account does not operate/),
+        error: expect.stringMatching(/invalid_credentials[\s\S]*the account is not an operator/),
       },
-      { status: 3, error: expect.stringContaining("need a second factor") },
+      { status: 3, error: expect.stringContaining("must use a second factor") },
     ]);
     const wrong = await ops(["login"], { env: signedOut(), stdin: [learner.email, "wrong"] });
     expect(wrong).toMatchObject({
@@ -171,7 +169,7 @@ describe("npm run ops", () => {
     expect(confirmed.status).toBe(0);
     expect(await ops(change, { env })).toMatchObject({
       status: 0,
-      out: `End session ${victim.sessionId}.\n`,
+      out: `Revoke session ${victim.sessionId}.\n`,
     });
     expect((await call(user, "GET", { token: victim.accessToken })).code).toBe("session_revoked");
   }, 60_000);
@@ -184,7 +182,7 @@ describe("npm run ops", () => {
     const planned = await ops(["flag", "off", "auth", "--dry-run", ...because], { env });
     expect(planned).toMatchObject({ status: 0, error: "" });
     expect(planned.out).toMatch(
-      /^Would: Switch auth off\. Every route under \/api\/auth\/ answers 503/,
+      /^Dry run, nothing changed\. Would do: Switch auth off\. Every route under \/api\/auth\/ answers 503/,
     );
     for (const name of groups) {
       expect((await ops(["flag", "off", name, ...because], { env })).status).toBe(0);
@@ -268,7 +266,10 @@ describe("npm run ops", () => {
     const unreasoned = await ops(grant, { env });
     expect(unreasoned).toMatchObject({ status: 2, error: expect.stringContaining("--reason") });
     const dry = await ops([...grant, ...because, "--dry-run"], { env });
-    expect(dry).toMatchObject({ status: 0, out: expect.stringMatching(/^Would: Make .* admin/) });
+    expect(dry).toMatchObject({
+      status: 0,
+      out: expect.stringMatching(/^Dry run, nothing changed\. Would do: Make .* admin/),
+    });
     expect(dry.out).not.toContain("Undo:");
     const granted = await ops([...grant, ...because], { env });
     expect(granted.out).toContain(`Undo: npm run ops -- operator revoke ${person.user.id}`);
@@ -315,7 +316,7 @@ describe("npm run ops", () => {
     expect(JSON.parse(asJson.out).items[0].deviceName).toBe(name);
 
     const typed = await ops(["dance\u001b[2J"], { env });
-    expect(typed.error).toContain("no command dance\\u001b[2J.");
+    expect(typed.error).toContain("Unknown command: dance\\u001b[2J");
   }, 60_000);
 
   it("says what is not there", async () => {
@@ -326,11 +327,13 @@ describe("npm run ops", () => {
     ]);
     expect(breaker).toMatchObject({
       status: 2,
-      error: expect.stringMatching(/^There is no breaker tolkit: name toolkit\.\n\nusage: /),
+      error: expect.stringMatching(/^There is no breaker tolkit\. Use toolkit\.\n\nusage: /),
     });
     expect(block).toMatchObject({
       status: 1,
-      error: expect.stringMatching(/^There is no standing block nope: `block list` shows/),
+      error: expect.stringMatching(
+        /^There is no active block nope\. List them with `npm run ops -- block list`/,
+      ),
     });
   }, 60_000);
 

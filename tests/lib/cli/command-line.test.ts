@@ -20,12 +20,12 @@ describe("a line of the operators", () => {
   });
 
   it.each([
-    ["breaker opn toolkit --reason x", "There is no command breaker opn."],
-    ["cron rnu tick --reason x", "There is no command cron rnu."],
-    ["sessions kill --user x", "There is no command sessions kill."],
-    ["operator token make ci", "There is no command operator token make."],
-    ["sessions --json", "Which one?"],
-    ["operator token", "Which one?"],
+    ["breaker opn toolkit --reason x", "Unknown command: breaker opn"],
+    ["cron rnu tick --reason x", "Unknown command: cron rnu"],
+    ["sessions kill --user x", "Unknown command: sessions kill"],
+    ["operator token make ci", "Unknown command: operator token make"],
+    ["sessions --json", "Which command?"],
+    ["operator token", "Which command?"],
   ])("that is mistyped is told so, and shown the group: %s", (line, complaint) => {
     expect(nameOf(line)).toBeUndefined();
     const [group = ""] = typed(line);

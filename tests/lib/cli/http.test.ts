@@ -36,7 +36,7 @@ describe("a call of the command line", () => {
       });
       await expect(exchange(named, signIn)).rejects.toMatchObject({
         name: "FailedError",
-        message: `${named.origin} answers with a redirect to ${other.origin}. If that is the deployment, name it in --url.`,
+        message: `${named.origin} redirects to ${other.origin}. If that is the deployment, set it with --url.`,
       });
       expect(seen).toEqual([]);
     },
@@ -50,7 +50,7 @@ describe("a call of the command line", () => {
       response.writeHead(308, { location }).end();
     });
     const where = to === "itself" ? named.origin : location;
-    await expect(exchange(named, signIn)).rejects.toThrow(`a redirect to ${where}.`);
+    await expect(exchange(named, signIn)).rejects.toThrow(`redirects to ${where}.`);
   });
 
   it("tells a refusal in one line that steers no terminal", () => {

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openApi } from "../../../lib/cli/api.js";
 import { commandOf } from "../../../lib/cli/command-line.js";
 import { FailedError, UsageError } from "../../../lib/cli/failures.js";
-import { notThere } from "../../../lib/cli/not-there.js";
+import { explainNotFound } from "../../../lib/cli/not-there.js";
 import type { SignIn } from "../../../lib/cli/sign-in.js";
 
 /** A deployment that knows nothing of whatever it is asked. */
@@ -29,14 +29,14 @@ async function failureOf(name: string, args: string[], options = {}): Promise<un
     dryRun: false,
   });
   const call = { args, options, api, signIn: {} as SignIn };
-  return command.run(call).catch((error) => notThere(command, call, error));
+  return command.run(call).catch((error) => explainNotFound(command, call, error));
 }
 
 describe("what is not there", () => {
   it.each([
-    ["cron run", "bogus", "There is no cron job bogus: name tick or cleanup."],
-    ["breaker open", "tolkit", "There is no breaker tolkit: name toolkit."],
-    ["breaker auto", "x\u001b[2J", "There is no breaker x\\u001b[2J: name toolkit."],
+    ["cron run", "bogus", "There is no cron job bogus. Use tick or cleanup."],
+    ["breaker open", "tolkit", "There is no breaker tolkit. Use toolkit."],
+    ["breaker auto", "x\u001b[2J", "There is no breaker x\\u001b[2J. Use toolkit."],
   ])("is wrong usage of %s %s, for all names are known", async (name, typed, message) => {
     const error = await failureOf(name, [typed]);
     expect(error).toBeInstanceOf(UsageError);
@@ -44,13 +44,21 @@ describe("what is not there", () => {
   });
 
   it.each([
-    ["block lift", "nope", "There is no standing block nope: `block list` shows those there are."],
-    ["jobs retry", "nope", "There is no given-up job nope: `jobs` shows those there are."],
-    ["incident close", "nope", "There is no incident nope: `incident list` shows those there are."],
+    [
+      "block lift",
+      "nope",
+      "There is no active block nope. List them with `npm run ops -- block list`.",
+    ],
+    ["jobs retry", "nope", "There is no dead job nope. List them with `npm run ops -- jobs`."],
+    [
+      "incident close",
+      "nope",
+      "There is no incident nope. List them with `npm run ops -- incident list`.",
+    ],
     [
       "sessions show",
       "nope",
-      "There is no session nope: `sessions list USER` shows those there are.",
+      "There is no session nope. List them with `npm run ops -- sessions list USER`.",
     ],
   ])(
     "is told by %s %s with what shows the ids, and is found in the logs",
@@ -68,7 +76,9 @@ describe("what is not there", () => {
       await failureOf("user suspend", ["ada"]),
       await failureOf("sessions revoke", [], { user: "ada" }),
     ]) {
-      expect((error as Error).message).toMatch(/^There is no .*account .*ada: `find WHAT` shows/);
+      expect((error as Error).message).toMatch(
+        /^There is no .*account .*ada\. List them with `npm run ops -- find WHAT`/,
+      );
     }
   });
 

@@ -14,7 +14,7 @@ import { auditRow } from "../../../lib/audit/audit.js";
 import { endpoint } from "../../../lib/http/endpoint.js";
 import { route } from "../../../lib/http/route.js";
 import { externalCall, onwardHeaders } from "../../../lib/observability/external-call.js";
-import { beat } from "../../../lib/schedule/heartbeat.js";
+import { sendHeartbeat } from "../../../lib/schedule/heartbeat.js";
 import { call } from "../../support/call.js";
 import { aContext } from "../../support/context.js";
 import { drained } from "../../support/drained.js";
@@ -151,7 +151,7 @@ describe("one request's correlation ID", () => {
     const told = { event: "trigger", priority: "P1", channel: "page", ...of } as const;
     const { id, payload } = alertNoticeOf(rules[0], told);
     for (const way of routesOf(ctx.env, "page")) await send(ctx, way, payload, id);
-    await beat(ctx);
+    await sendHeartbeat(ctx);
     outside.close();
     expect(seen).toEqual({
       "/emails": correlationId,

@@ -88,7 +88,7 @@ describe("the clock of a self-hosted server", () => {
     answer = (_, response) => response.destroy();
     start({ path: "/broken", schedule: eachSecond });
     await expect.poll(() => failures.length, patient).toBeGreaterThan(1);
-    expect(failures[0]).toBe("The clock could not call /broken.");
+    expect(failures[0]).toBe("Cron call failed: /broken");
   });
 
   it("is silent once it is stopped", async () => {

@@ -62,7 +62,7 @@ describe("who sent a request", () => {
 
   it("cannot be said with a malformed list", () => {
     expect(() => createClientReader(["10.0.0.0/8", "proxy"])).toThrow(
-      'TRUSTED_PROXIES holds "proxy"',
+      'Invalid entry "proxy" in TRUSTED_PROXIES',
     );
   });
 });

@@ -1,7 +1,7 @@
 import { thresholds } from "./state.js";
 
-/** The attempts of one process that the shared breaker has not been told of, within one window. */
-export class UntoldCalls {
+/** Attempts of this process not yet reported to the shared breaker, within one window. */
+export class UnreportedCalls {
   #beganMs = 0;
   #calls = 0;
 
@@ -13,7 +13,6 @@ export class UntoldCalls {
     this.#calls += calls;
   }
 
-  /** How many there are; from now on they are told. */
   take(nowMs: number): number {
     this.add(nowMs, 0);
     const calls = this.#calls;
