@@ -4,7 +4,7 @@ import type { Env } from "./env.js";
 import type { RequestMetrics } from "./request-metrics.js";
 import type { Trace } from "./trace.js";
 
-/** Who acts: the signed-in person and session, as the session's record says. */
+/** The signed-in user, as the session's record says. */
 export interface Actor {
   userId: string;
   sessionId: string;
@@ -13,7 +13,6 @@ export interface Actor {
 
 export type Role = "user" | "operator" | "admin";
 
-/** The request's Idempotency-Key, whose it is and what it was sent with. */
 export interface IdempotencyKey {
   scope: string;
   key: string;
@@ -25,39 +24,34 @@ export type Database = NeonHttpDatabase<Record<string, never>> & {
   $client: NeonQueryFunction<false, false>;
 };
 
-/** What a domain function gets instead of reading globals. */
+/** Passed to every domain function, which reads no globals. */
 export interface Context {
   env: Env;
   db: Database;
-  /** The time of this request; a handler sees one time. It is set anew after a slow body. */
+  /** The time of this request; set again after a slow body. */
   now: Date;
   correlationId: string;
-  /** The route's template, such as `/api/user/sessions/:sessionId`. */
+  /** The template, such as `/api/user/sessions/:sessionId`. */
   route: string;
-  /** The caller's whole IP address; undefined where no trusted platform tells it. */
+  /** The caller's IP address; undefined without a trusted platform. */
   address: string | undefined;
-  /** What is learnt of the request, for the event that it ends in. */
+  /** Collected for the request event. */
   requestMetrics: RequestMetrics;
-  /** What the gate said in the request's own trip to Redis; null when it was not asked or silent. */
+  /** The gate as read in the request's Redis round trip; null when not asked or not answered. */
   gate: Gate | null;
-  /** The trace that the request is a part of; absent where none are kept. */
   trace?: Trace | undefined;
-  /** Present when the caller wants the write done once. */
   idempotency?: IdempotencyKey;
-  /** Do something after the reply, still within this invocation. A rejection is logged. */
+  /** Run `work` after the reply, within this invocation. A rejection is logged. */
   after(work: () => Promise<unknown>): void;
 }
 
 export interface Gate {
-  /**
-   * The moment before which every session has ended, in ms; null when Redis has lost it. Written by hand,
-   * too: `revoke-all.ts` tells whether it can be meant.
-   */
+  /** Sessions created before this time (ms) have ended; null when Redis has lost it. */
   revokeAllBefore: number | null;
-  /** The mirror of the flags; null when Redis has lost it. */
+  /** The copy of the flags; null when Redis has lost it. */
   flags: string | null;
-  /** The state of the toolkit's circuit breaker; null while it is closed and nothing has failed. */
+  /** The state of the toolkit's circuit breaker; null while closed without failures. */
   toolkitBreaker: string | null;
-  /** When events were last drained, in ms; 0 when nobody has. */
+  /** The last drain of events, in ms; 0 before the first. */
   lastDrainMs: number;
 }
