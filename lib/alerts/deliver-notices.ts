@@ -2,7 +2,7 @@ import type { Context } from "../context.js";
 import { runDue } from "../queue/run-due.js";
 import { alertNoticeKind } from "./notice-kind.js";
 
-/** What became of notices: for `unaddressed` ones no route is set, and only the log has them. */
+/** `unaddressed`: no route is configured, so only the log has the notice. */
 export interface NoticeCounts {
   sent: number;
   retried: number;
@@ -11,7 +11,7 @@ export interface NoticeCounts {
   expired: number;
 }
 
-/** Send the notices that are due, those of one alert in their order. Twice or at once is safe. */
+/** Send due notices, those of one alert in order. Safe to repeat and to run concurrently. */
 export async function deliverNotices(ctx: Context): Promise<NoticeCounts> {
   const tally = await runDue(ctx, alertNoticeKind);
   const { done: sent, dropped: unaddressed, retried, died: failed, expired } = tally;

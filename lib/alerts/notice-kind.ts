@@ -30,30 +30,30 @@ const NoticePayload = z.looseObject({
 });
 
 const backoffSeconds = { first: 15, max: 5 * 60, jitter: 0 } as const;
-/** After so long a notice also goes out by the route that stands in for its own. */
+/** After this the fallback route is used, too. */
 const otherRouteAfterMs = 5 * 60_000;
 
-/** At least once: PagerDuty knows a notice by its alert's key. */
+/** At least once: PagerDuty deduplicates by the alert's key. */
 export const alertNoticeKind = defineKind<AlertNotice>({
   name: alertNoticeKindName,
   payload: NoticePayload,
-  // Longer than both routes of a notice take, one after the other.
+  // Longer than an attempt on both routes in sequence.
   leaseSeconds: 60,
   attemptsMax: null,
   backoffSeconds,
   concurrency: 8,
   budgetSeconds: 20,
-  // Those of one alert are sent in their order.
+  // Notices of one alert are sent in order.
   isReady: sql`not exists (
     select 1 from ${queueEntries} as earlier
     where earlier.kind = ${alertNoticeKindName}
       and earlier.send and earlier.done_at is null and earlier.dead_at is null
       and earlier.payload ->> 'key' = due.payload ->> 'key'
       and earlier.payload ->> 'order' < due.payload ->> 'order')`,
-  // What was refused of an alert before would be old news.
+  // A later notice makes the failed ones of the alert obsolete.
   supersedes: ({ key, order }) =>
     sql`payload ->> 'key' = ${key} and payload ->> 'order' < ${order}`,
-  // The clock that alerts are evaluated by.
+  // The same clock as the evaluation.
   now: (ctx) => timestamp(ctx.now),
   handle: deliver,
   log: {

@@ -4,10 +4,10 @@ import type { Context } from "../context.js";
 import { enqueue } from "../queue/enqueue.js";
 import type { Channel, Priority, Rule } from "./rule.js";
 
-/** What somebody is told: the payload of an entry of the queue. */
+/** The payload of a queue entry. */
 export interface AlertNotice {
   event: "trigger" | "resolve";
-  /** The alert's key, by which PagerDuty knows what is one and the same. */
+  /** The alert's key, PagerDuty's `dedup_key`. */
   key: string;
   rule: string;
   label: string;
@@ -15,40 +15,33 @@ export interface AlertNotice {
   channel: Channel;
   summary: string;
   detail: string;
-  /** The minute that it is of, ISO 8601. */
+  /** The evaluated minute, ISO 8601. */
   minute: string;
-  /** True where an operator asked for it, to see that it arrives. */
+  /** Sent by an operator as a test. */
   isTest: boolean;
-  /** Notices of one key are sent in this order. */
+  /** The order of the notices of one key. */
   order: string;
-  /** Set when it went out another way because its own does not work. */
+  /** Sent through the fallback route. */
   toldOtherwise?: boolean;
 }
 
-/** An entry that is yet to be written. */
 export interface QueuedAlertNotice {
   id: string;
   payload: AlertNotice;
 }
 
-/** The kind of alert notices in the queue. */
 export const alertNoticeKindName = "notice";
 
-/** After this a notice is of no use any more. */
 export const noticeLifeMs = 24 * 3_600_000;
 
 export function alertKey({ env }: Context, rule: string, label: string): string {
   return `${env.jwt.environment}:${rule}:${label}`;
 }
 
-/**
- * Of an alert's key: that this deployment environment raised it. Those of another one, such as the database
- * was copied from, are neither judged nor shown here.
- */
+/** The prefix of this environment's alerts. Alerts of another one, as in a copied database, are ignored. */
 export const isOwnKey = ({ env }: Context, key: SQLWrapper) =>
   sql`starts_with(${key}, ${`${env.jwt.environment}:`})`;
 
-/** A notice of a rule, to be queued in the statement that changes the alert. */
 export function alertNoticeOf(
   rule: Pick<Rule, "name" | "summary">,
   of: Omit<AlertNotice, "rule" | "summary" | "order" | "minute" | "isTest"> & {
@@ -70,7 +63,7 @@ export function alertNoticeOf(
   };
 }
 
-/** The statement that queues a notice by itself, not to be sent before `from`. */
+/** The statement that queues a notice, to be sent from `from` on. */
 export function queueAlertNotice(ctx: Context, { id, payload }: QueuedAlertNotice, from: Date) {
   const expiresAt = new Date(from.getTime() + noticeLifeMs);
   const kind = alertNoticeKindName;

@@ -10,13 +10,12 @@ export const routeNames = ["pagerduty", "team_webhook", "investigate_webhook"] a
 
 type Asking = Pick<Context, "env" | "correlationId">;
 
-/** A way to somebody. */
 export interface Route {
   name: (typeof routeNames)[number];
   send(ctx: Asking, notice: AlertNotice, id: string): Promise<HttpReply>;
 }
 
-/** What became of a notice that was handed over. `reason` is a word, never the other side's text. */
+/** `reason` is one word, never text from the receiver. */
 export type Outcome =
   | { kind: "accepted" }
   | { kind: "retryable"; reason: string; retryAfterSeconds?: number }
@@ -24,18 +23,18 @@ export type Outcome =
 
 const deadlineMs = 5000;
 
-/** The ways that are set for a channel: its own first, then the one that stands in for it. */
+/** The configured routes of a channel: its own first, then the fallback. */
 export function routesOf({ alerts }: Env, channel: Channel): Route[] {
   const page = alerts.pagerDutyRoutingKey ? [pagerDuty] : [];
   const team = alerts.webhookUrl ? [webhook("team_webhook", alerts.webhookUrl)] : [];
   const other = alerts.investigateWebhookUrl;
   const investigate = other ? [webhook("investigate_webhook", other)] : [];
-  // What can wait wakes nobody.
+  // A warning must not page.
   if (channel === "investigate") return [...investigate, ...team];
   return channel === "page" ? [...page, ...team] : [...team, ...page];
 }
 
-/** Hand a notice over. Never rejects. Repeating it is safe: at worst the webhook shows it twice. */
+/** Never rejects. Safe to repeat; a webhook may then show the notice twice. */
 export function send(
   ctx: Context,
   route: Route,
@@ -65,7 +64,7 @@ function outcomeOf({ status, headers }: HttpReply): Outcome {
     : { kind: "retryable", reason };
 }
 
-/** PagerDuty, Events API v2 (developer.pagerduty.com/docs/events-api-v2/trigger-events). */
+/** Source: developer.pagerduty.com/docs/events-api-v2/trigger-events. */
 const pagerDuty: Route = {
   name: "pagerduty",
   send(ctx, notice) {
@@ -96,7 +95,7 @@ const pagerDuty: Route = {
 
 const severities: Record<Priority, string> = { P1: "critical", P2: "error", P3: "warning" };
 
-/** A webhook as Slack has them, which Mattermost and Discord (`/slack`) understand as well. */
+/** A Slack incoming webhook; Mattermost and Discord (`/slack`) accept the same format. */
 function webhook(name: Route["name"], url: string): Route {
   return {
     name,
@@ -122,7 +121,7 @@ export function runbookUrl({ runbookBaseUrl }: Env["alerts"], { rule }: { rule: 
   return `${runbookBaseUrl.replace(/\/+$/, "")}/${runbookSlug(rule)}.md`;
 }
 
-/** Slack's own signs. */
+/** Slack's control characters. */
 function escaped(text: string): string {
   return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
 }

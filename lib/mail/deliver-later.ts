@@ -3,14 +3,14 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Context } from "../context.js";
 import { deliver } from "./deliver.js";
 
-/** Send what was queued after the reply. What cannot be sent now is repeated by the clock. */
+/** Send queued mails after the reply. The cron job retries failed ones. */
 export function deliverLater(ctx: Context, ...ids: string[]): void {
   if (ctx.env.mail.apiKey) ctx.after(() => deliver(ctx, ids));
 }
 
 /**
- * The same for a mail that is sent only where an account has the address, at a random moment within
- * seconds: its work must not slow down the caller's next call, whose time would tell.
+ * The same after a random delay, for a mail that is sent only to existing accounts: the caller must not be
+ * able to measure the work of sending.
  */
 export function deliverUnnoticed(ctx: Context, id: string): void {
   if (!ctx.env.mail.apiKey) return;

@@ -3,7 +3,7 @@ import { runDue, runEntries } from "../queue/run-due.js";
 import { sweep } from "../queue/sweep.js";
 import { mailKind } from "./mail-kind.js";
 
-/** What became of mails: `withheld` ones are not sent on purpose. */
+/** `withheld`: not sent on purpose. */
 export interface DeliveryCounts {
   sent: number;
   retried: number;
@@ -12,14 +12,11 @@ export interface DeliveryCounts {
   expired: number;
 }
 
-/**
- * Send those of these mails that are due and that no other caller is sending. Calling it twice, at once or
- * after a crash, is safe: the provider takes each once.
- */
+/** Send these mails if due and not leased. Safe to repeat: the provider accepts each once. */
 export const deliver = (ctx: Context, ids: string[]): Promise<void> =>
   runEntries(ctx, mailKind, ids);
 
-/** Send what is due, and remove what has expired. Without a key for the provider mails wait. */
+/** Send due mails and delete expired ones. Without an API key mails wait. */
 export async function deliverDue(ctx: Context): Promise<DeliveryCounts> {
   const tally = ctx.env.mail.apiKey
     ? await runDue(ctx, mailKind)

@@ -17,7 +17,7 @@ import { handToProvider } from "./provider.js";
 import { mailKindName } from "./queue-mail.js";
 import { renderMail } from "./templates.js";
 
-/** Any template: the mail of a later release is a dead letter of its own reason. */
+/** Any template name: an unknown one is a dead letter with its own reason. */
 const MailPayload = z.looseObject({
   template: z.custom<MailTemplate>((template) => typeof template === "string"),
   to: z.union([z.looseObject({ email: z.string() }), z.looseObject({ userId: z.uuid() })]),
@@ -26,9 +26,9 @@ const MailPayload = z.looseObject({
 });
 
 interface Reads {
-  /** The address that is bound to the mail's account now, where it names one. */
+  /** The current verified address of the account, if the mail names an account. */
   boundEmail: string | null;
-  /** Does an account have or claim the address that the mail names? */
+  /** Whether an account has or claims the address. */
   hasAccount: boolean;
 }
 
@@ -38,7 +38,7 @@ export const mailKind = defineKind<Mail, Reads>({
   leaseSeconds: 60,
   attemptsMax: 12,
   backoffSeconds: { first: 15, max: 30 * 60, jitter: 0.5 },
-  // Providers allow a few a second.
+  // Providers allow a few per second.
   concurrency: 4,
   budgetSeconds: 20,
   reads: {

@@ -5,15 +5,13 @@ import { timestamp } from "../db/timestamp.js";
 import { enqueue, enqueueFrom } from "../queue/enqueue.js";
 import type { Mail, MailTemplate } from "./mail.js";
 
-/** The kind of mails in the queue. */
 export const mailKindName = "mail";
 
-/** After this a mail is of no use any more. */
 const lifeMs = 24 * 3_600_000;
 
 /**
- * The statement that queues a mail, to be committed with the change that it is about. `send` false writes
- * an entry that is never sent, so that an unknown address costs what a known one costs.
+ * The statement that queues a mail; commit it with the change. With `send` false it is never sent: an unknown
+ * address then costs the same work as a known one.
  */
 export function queueMail(ctx: Context, id: string, mail: Mail, { send }: { send: boolean }) {
   const { now } = ctx;
@@ -22,7 +20,7 @@ export function queueMail(ctx: Context, id: string, mail: Mail, { send }: { send
   return enqueue(ctx, { id, kind, payload: mail, send, createdAt: now, runAfter: now, expiresAt });
 }
 
-/** A mail to an account, in terms that a prepared statement can fill in. */
+/** A mail to an account; the values can be placeholders of a prepared statement. */
 export interface AccountMail {
   id: string | Placeholder;
   template: MailTemplate;
@@ -30,7 +28,7 @@ export interface AccountMail {
   now: SQL;
 }
 
-/** The same for the accounts (`user_id`) that a part of the statement returns. */
+/** The same for each `user_id` of `from`. */
 export function queueAccountMail(
   { id, template, correlationId, now }: AccountMail,
   from: SQL,
@@ -42,7 +40,6 @@ export function queueAccountMail(
   return enqueueFrom(mailKindName, columns, from);
 }
 
-/** What a request knows of such a mail. */
 export function accountMailOf(ctx: Context, id: string, template: MailTemplate): AccountMail {
   const { correlationId } = ctx;
   return { id, template, correlationId, now: timestamp(ctx.now) };
@@ -54,7 +51,7 @@ interface CodeMail {
   send: SQL | boolean;
 }
 
-/** The same for the codes (`id`, `email`, `expires_at`) that a part of the statement returns. */
+/** The same for each code (`id`, `email`, `expires_at`) of `from`. */
 export function queueCodeMail(
   { correlationId, now }: Context,
   { id, template, send }: CodeMail,

@@ -3,21 +3,17 @@ import type { Context } from "../context.js";
 import { queueEntries } from "../db/schema/queue.js";
 import type { Entry, Kind } from "./kind.js";
 
-/** Neither done nor dead, in the words of the index `queue_entries_due_idx`. */
+/** The condition of the index `queue_entries_due_idx`. */
 export const isOpen = sql`send and done_at is null and dead_at is null`;
 
-/** The clock of a kind. */
 export const nowOf = (ctx: Context, kind: Pick<Kind, "now">): SQL => kind.now?.(ctx) ?? sql`now()`;
 
 export const after = (now: SQL, seconds: number) => sql`${now} + make_interval(secs => ${seconds})`;
 
-/** The rows that a query selects, as an array, which is read once: a subquery could be run for each row. */
+/** As an array, which is evaluated once; a subquery could be evaluated for each row. */
 export const isOneOf = (rows: SQL) => sql`${queueEntries.id} = any(array(${rows}))`;
 
-/**
- * Lease entries of a kind by one statement: of several callers one gets each. Either those of `ids` that
- * are due, or as many as may be tried at once, the oldest first.
- */
+/** Lease entries of a kind: the due ones of `ids`, or the oldest due ones. Of several callers one gets each. */
 export async function claim<Payload, Reads>(
   ctx: Context,
   kind: Kind<Payload, Reads>,
@@ -29,7 +25,7 @@ export async function claim<Payload, Reads>(
     sql`kind = ${kind.name}`,
     isOpen,
     sql`(expires_at is null or expires_at > ${now})`,
-    // One that was never tried is due, whatever the clocks of its writer and of Postgres say.
+    // A new entry is due even if the clocks of its writer and of Postgres differ.
     ids ? sql`${inArray(sql`id`, ids)} and (attempts = 0 or ${isDue})` : isDue,
     ...(kind.attemptsMax === null ? [] : [sql`attempts < ${kind.attemptsMax}`]),
     ...(kind.isReady ? [kind.isReady] : []),

@@ -7,7 +7,7 @@ export const isMessage = sql`key is null`;
 
 export const isDead = sql`dead_at is not null`;
 
-/** The part of a statement that has dead letters tried again, with all their tries. Twice is harmless. */
+/** The part of a statement that resets dead letters to be tried again. Safe to repeat. */
 export const retryDead = (which: SQL) => sql`
   update ${queueEntries} set dead_at = null, attempts = 0, run_after = now(), leased_until = null
   where ${isDead} and ${which}

@@ -6,9 +6,9 @@ import { queueEntries } from "../db/schema/queue.js";
 export interface NewEntry {
   id?: string;
   kind: string;
-  /** Of several entries under one key one is kept, until its row is gone. */
+  /** Unique: a second entry with the same key is ignored while the row exists. */
   key?: string;
-  /** IDs and settings: no personal data but an address that is written to. */
+  /** IDs and settings; no personal data except the recipient's address. */
   payload: unknown;
   send?: boolean;
   createdAt?: Date;
@@ -16,7 +16,7 @@ export interface NewEntry {
   runAfter?: Date;
 }
 
-/** The statement that queues an entry, to be committed with the change that asks for it. */
+/** The statement that queues an entry; commit it together with the change that needs it. */
 export function enqueue({ db, correlationId }: Context, entry: NewEntry) {
   return db
     .insert(queueEntries)
@@ -24,7 +24,7 @@ export function enqueue({ db, correlationId }: Context, entry: NewEntry) {
     .onConflictDoNothing({ target: queueEntries.key });
 }
 
-/** The columns of an entry without a key, as expressions over the rows of `from`. */
+/** The columns of an entry without a key, as SQL expressions. */
 export interface EntryColumns {
   id: SQL;
   payload: SQL;
@@ -34,7 +34,7 @@ export interface EntryColumns {
   expiresAt: SQL;
 }
 
-/** The part of a statement that queues an entry for each row that another part of it has returned. */
+/** The part of a statement that queues an entry for each row of `from`. */
 export function enqueueFrom(kind: string, columns: EntryColumns, from: SQL): SQL {
   const { id, payload, send = sql`true`, correlationId, now, expiresAt } = columns;
   return sql`

@@ -2,7 +2,7 @@ import type { Context } from "../context.js";
 import { jobDied, jobRetried } from "../observability/log-lines/jobs.js";
 import { defineKind, type Entry, type Failure, type Kind } from "./kind.js";
 
-/** A kind of job: an entry with a key, with the limits and the log lines that jobs have in common. */
+/** A job is an entry with a key. All jobs share limits and log lines. */
 export const defineJob = <Payload>(
   job: Pick<Kind<Payload>, "name" | "payload" | "handle">,
 ): Kind<Payload> => defineKind<Payload>({ ...limits, log, ...job });

@@ -5,23 +5,20 @@ import type { Entry, Kind } from "./kind.js";
 import { sweep } from "./sweep.js";
 import { type Try, tryEntry } from "./try-entry.js";
 
-/** What became of the entries of a run. */
 export interface Tally {
   done: number;
   dropped: number;
   retried: number;
-  /** Moved to the dead letters. */
   died: number;
   expired: number;
 }
 
-/** With less than this left, no further entry is claimed. */
+/** No claim when less time is left. */
 const leastMs = 1000;
 
 /**
- * Do what is due of a kind, for as long as its budget, and until `endMs` (by `performance.now()`) at most.
- * Running it twice or at once is harmless: an entry belongs to the caller that holds its lease. Rejects
- * when Postgres is away.
+ * Handle the due entries of a kind within its budget and until `endMs` (`performance.now()`). Safe to
+ * repeat and to run concurrently. Rejects when Postgres is down.
  */
 export async function runDue<Payload, Reads>(
   ctx: Context,
@@ -35,7 +32,7 @@ export async function runDue<Payload, Reads>(
     if (claimed.length === 0) break;
     const ends = await tryAll(ctx, kind, claimed);
     for (const { end } of ends) tally[end] += 1;
-    // Whatever else is due would be refused as well until then; the next run takes it.
+    // Further entries would be refused until then; the next run takes them.
     const pauseMs = Math.max(...ends.map(({ pauseSeconds = 0 }) => pauseSeconds * 1000));
     if (performance.now() + pauseMs >= lastMs) break;
     if (pauseMs > 0) await sleep(pauseMs);
@@ -43,7 +40,7 @@ export async function runDue<Payload, Reads>(
   return tally;
 }
 
-/** Do those of these entries that are due and that no other caller does. Twice or at once is harmless. */
+/** Handle these entries now, if due and not leased. Safe to repeat and to run concurrently. */
 export async function runEntries<Payload, Reads>(
   ctx: Context,
   kind: Kind<Payload, Reads>,
@@ -52,7 +49,7 @@ export async function runEntries<Payload, Reads>(
   await tryAll(ctx, kind, await claim(ctx, kind, ids));
 }
 
-/** Waits for all, so that one that Postgres loses does not hide the others. */
+/** Waits for all, so that one failed settlement does not hide the others. */
 async function tryAll<Payload, Reads>(
   ctx: Context,
   kind: Kind<Payload, Reads>,

@@ -7,13 +7,13 @@ import type { Entry, Kind } from "./kind.js";
 
 type Claimed = Pick<Entry, "id" | "key" | "attempt">;
 
-/** The entry, unless its lease ran out and it was claimed again since. */
+/** Matches the entry while this lease is current. */
 const isHeld = ({ id, attempt }: Claimed) =>
   and(eq(queueEntries.id, id), eq(queueEntries.attempts, attempt), isOpen);
 
 /**
- * The statement that ends an entry, for a handler that commits it with its work: it fails its batch when
- * the lease ran out and the entry was claimed again (`lacksRequiredRow` knows the failure).
+ * The statement that marks an entry done, for a handler to commit with its work. It fails the batch when the
+ * lease was lost (`lacksRequiredRow`).
  */
 export function entryDone({ db }: Context, entry: Claimed) {
   const ended =
@@ -24,7 +24,7 @@ export function entryDone({ db }: Context, entry: Claimed) {
     with done as (${ended} where ${isHeld(entry)} returning 1) select ${requiredRow(sql`done`)}`);
 }
 
-/** The same after the handler has returned: changes nothing where the handler has ended it. */
+/** The same after the handler; no effect if the handler committed it. */
 export async function endEntry<Payload>(
   { db }: Context,
   kind: Pick<Kind<Payload>, "name" | "supersedes">,
@@ -52,7 +52,7 @@ interface Failed {
   payload?: unknown;
 }
 
-/** Changes nothing when the lease is lost, as does `moveToDeadLetters`. */
+/** No effect when the lease is lost. */
 export async function postpone(
   ctx: Context,
   kind: Pick<Kind, "now">,
@@ -70,7 +70,7 @@ export async function postpone(
     .where(isHeld(entry));
 }
 
-/** It is not tried again, until an operator asks for it. */
+/** No effect when the lease is lost. Only an operator retries a dead letter. */
 export async function moveToDeadLetters(
   ctx: Context,
   kind: Pick<Kind, "now">,

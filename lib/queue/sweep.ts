@@ -7,8 +7,8 @@ import type { Kind } from "./kind.js";
 const expiredMax = 1000;
 
 /**
- * Delete the entries of a kind that have expired, and move those to the dead letters whose last lease ran
- * out without a result. One call of Postgres; running it at once or twice is harmless.
+ * Delete expired entries of a kind, and move entries whose last lease expired without a result to the dead
+ * letters. One Postgres call. Safe to repeat and to run concurrently.
  */
 export async function sweep(
   ctx: Context,

@@ -2,13 +2,12 @@ import type { Context } from "../context.js";
 import type { Entry, Failure, Kind, Outcome } from "./kind.js";
 import { endEntry, moveToDeadLetters, postpone } from "./settle.js";
 
-/** How a try of an entry ended. */
 export interface Try {
   end: "done" | "dropped" | "retried" | "died";
   pauseSeconds?: number | undefined;
 }
 
-/** Handle an entry that is leased, and settle it. Rejects when Postgres cannot be told how it ended. */
+/** Handle a leased entry and store the result. Rejects when the result cannot be stored. */
 export async function tryEntry<Payload, Reads>(
   ctx: Context,
   kind: Kind<Payload, Reads>,
@@ -73,7 +72,6 @@ function isLastTry(
   return entry.attempt >= attemptsMax || Date.now() + delaySeconds * 1000 >= endMs;
 }
 
-/** Whole seconds. */
 function delayOf(
   { backoffSeconds }: Pick<Kind, "backoffSeconds">,
   attempt: number,
@@ -84,7 +82,7 @@ function delayOf(
   return Math.ceil(seconds * (1 + Math.random() * jitter));
 }
 
-/** The kind of failure alone: a message may hold personal data. */
+/** Without the message, which may contain personal data. */
 function reasonOf(error: unknown): string {
   const { name, code } = error as { name?: string; code?: unknown };
   return [name ?? "Error", code]

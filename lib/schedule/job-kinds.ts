@@ -1,4 +1,4 @@
 import type { Kind } from "../queue/kind.js";
 
-/** The kinds of jobs. Another kind is left to the release that knows it. */
+/** Jobs of other kinds are left to the release that knows them. */
 export const jobKinds: readonly Kind[] = [];

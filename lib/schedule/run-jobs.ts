@@ -5,12 +5,11 @@ import { isDead, isJob } from "../queue/dead-letters.js";
 import type { Kind } from "../queue/kind.js";
 import { runDue, type Tally } from "../queue/run-due.js";
 
-/** What became of jobs, and how many are dead letters by now. */
 export interface JobCounts extends Tally {
   dead: number;
 }
 
-/** Do the jobs that are due, kind by kind, until `endMs` (by `performance.now()`). */
+/** Run due jobs, kind by kind, until `endMs` (`performance.now()`). */
 export async function runJobs(
   ctx: Context,
   kinds: readonly Kind[],

@@ -1,4 +1,4 @@
-/** What audio is by its first bytes, as a media type; null where it is none that we take. */
+/** The media type by the first bytes; null if unsupported. */
 export function audioTypeOf(bytes: Uint8Array): string | null {
   const text = (from: number, to: number) =>
     Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("latin1", from, to);
@@ -14,5 +14,5 @@ export function audioTypeOf(bytes: Uint8Array): string | null {
   return (second & 0xe6) === 0xe2 ? "audio/mpeg" : null;
 }
 
-/** Matroska is of the same family and holds anything. */
+/** Matroska shares this header. */
 const isWebm = (head: string) => head.includes("webm");

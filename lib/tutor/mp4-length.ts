@@ -6,16 +6,12 @@ interface Box {
 interface Track {
   isAudio: boolean;
   unitsPerSecond: number;
-  /** What the header says, and what the fragments add up to. */
   units: number;
   fragmentUnits: number;
   unitsPerSample: number;
 }
 
-/**
- * How many seconds the sound of an MP4 or 3GP file lasts; null where it does not say. Throws where there
- * is none in it or a box is larger than what it lies in.
- */
+/** The length of the audio track of an MP4 or 3GP file in seconds; null if unknown. Throws for an invalid file. */
 export function mp4Seconds(bytes: Uint8Array): number | null {
   const tracks = new Map<number, Track>();
   const file = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -64,7 +60,7 @@ function readTrack(box: Buffer, tracks: Map<number, Track>): void {
   tracks.set(id, track);
 }
 
-/** All bits set stand for a length that is not known. */
+/** All bits set mean an unknown length. */
 function timesOf(header: Buffer): Pick<Track, "unitsPerSecond" | "units"> {
   const long = isLong(header);
   const units = long ? Number(header.readBigUInt64BE(24)) : header.readUInt32BE(16);
@@ -93,7 +89,7 @@ function ownUnitsPerSample(header: Buffer): number | null {
   return header.readUInt32BE(8 + (flags & 0x1 ? 8 : 0) + (flags & 0x2 ? 4 : 0));
 }
 
-/** Samples of one length are multiplied, not counted: they take no bytes, however many are claimed. */
+/** Multiplied, not counted: a small box can claim billions of samples of one length. */
 function runUnits(run: Buffer, unitsPerSample: number): number {
   const flags = run.readUInt32BE(0);
   const samples = run.readUInt32BE(4);

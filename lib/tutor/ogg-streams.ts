@@ -1,10 +1,6 @@
-/** Recorders write one. */
 const streamsMax = 16;
 
-/**
- * The parts of an Ogg file whose streams follow each other (RFC 3533, chaining): the library reads only
- * the first. Throws where there are more than anyone records.
- */
+/** The chained streams of an Ogg file (RFC 3533), of which the library reads only the first. Throws for too many. */
 export function oggStreams(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer>[] {
   const file = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const starts: number[] = [];

@@ -12,11 +12,10 @@ import {
 } from "mediabunny";
 import { oggStreams } from "./ogg-streams.js";
 
-/** A minute of Opus in packets of 2.5 ms, which has the most of them, takes 24,000. */
+/** A minute has at most 24,000 packets: Opus with 2.5 ms each. */
 const packetsMax = 60_000;
-/** Packets that are walked before others have their turn: about 2 ms. */
+/** Packets read before yielding to the event loop: about 2 ms. */
 const packetsPerTurn = 200;
-/** What is longer is not walked to its end. */
 const secondsMax = 120;
 
 const formats: Record<string, InputFormat> = {
@@ -26,7 +25,7 @@ const formats: Record<string, InputFormat> = {
   "audio/wav": WAVE,
 };
 
-/** As `audioSeconds`, for the formats that the library reads safely. */
+/** The formats that the library reads safely. */
 export async function packetSeconds(
   bytes: Uint8Array<ArrayBuffer>,
   contentType: string,
@@ -47,7 +46,7 @@ function findAudioTrack(bytes: Uint8Array, format: InputFormat) {
   return new Input({ source, formats: [format] }).getPrimaryAudioTrack();
 }
 
-/** By timestamps, or by all packets where timestamps start again. */
+/** By timestamps, or by the sum of packets if timestamps restart. */
 async function secondsOf(track: InputAudioTrack): Promise<number> {
   const sink = new EncodedPacketSink(track);
   let packets = 0;

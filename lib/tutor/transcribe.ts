@@ -8,17 +8,15 @@ import { audioTypeOf } from "./audio-type.js";
 
 export const audioBytesMax = 4 * 1024 * 1024;
 const secondsMax = 60;
-/** Encoders fill the last frame. */
+/** Encoders pad the last frame. */
 const secondsSpare = 0.5;
 
 const Switch = z.enum(["true", "false"]);
 
-/** The texts that come with the audio. */
 export const Wishes = z.strictObject({
   language: LanguageTag.optional(),
   formatting: z.enum(["none", "basic", "enhanced"]).optional(),
   punctuation: Switch.optional(),
-  /** How many other readings are wanted. */
   alternatives: z
     .string()
     .regex(/^([0-9]|10)$/, "A number from 0 to 10.")
@@ -32,18 +30,15 @@ const confidence = z.number().min(0).max(1).nullable();
 export const Transcript = z.strictObject({
   text: z.string(),
   language: z.string(),
-  /** Null where the toolkit does not say. */
+  /** Null if the toolkit does not return it. */
   confidence,
   alternatives: z.array(z.strictObject({ text: z.string(), confidence })),
-  /** Seconds from the beginning. */
+  /** Seconds from the start. */
   timestamps: z.array(z.strictObject({ text: z.string(), start: z.number(), end: z.number() })),
 });
 export type Transcript = z.infer<typeof Transcript>;
 
-/**
- * Have a recording written down; neither it nor what was said is kept. Throws `audio_unsupported`,
- * `audio_too_long` or `toolkit_unavailable`.
- */
+/** Stores neither audio nor text. Throws `audio_unsupported`, `audio_too_long` or `toolkit_unavailable`. */
 export async function transcribe(
   ctx: Context,
   audio: Uint8Array<ArrayBuffer>,

@@ -5,15 +5,15 @@ const nanosecondsPerSecond = 1e9;
 const audio = 2;
 
 interface Times {
-  /** When the present cluster begins. */
+  /** The timestamp of the current cluster. */
   cluster: number;
   first: number;
   last: number;
 }
 
 /**
- * How many seconds a WebM file lasts, as its header or its blocks say: what a browser records on the fly
- * tells in its blocks alone. Null where neither says it. Throws where there is no audio in it.
+ * The length of a WebM file in seconds, from its header or else its blocks (a browser's recording has no
+ * length in its header); null if unknown. Throws without an audio track.
  */
 export function webmSeconds(bytes: Uint8Array): number | null {
   const file = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -35,7 +35,7 @@ export function webmSeconds(bytes: Uint8Array): number | null {
     } else readTimes(file, element, times);
   }
   if (!hasAudio) throw new Error("There is no audio in it.");
-  // The last block lasts a few hundredths of a second itself.
+  // The last block's own duration is a few hundredths of a second.
   const inBlocks = Math.max(0, times.last - times.first);
   return (Math.max(units, inBlocks) * nanosecondsPerUnit) / nanosecondsPerSecond || null;
 }
@@ -53,7 +53,7 @@ function readTimes(file: Buffer, [id, from, to]: Element, times: Times): void {
   }
 }
 
-/** A block begins with its track's number and its distance from the time of its cluster. */
+/** A block starts with its track number and its offset from the cluster's timestamp. */
 function sinceCluster(file: Buffer, from: number, to: number): number {
   const trackBytes = to > from ? Math.clz32(file.readUInt8(from)) - 23 : 9;
   const at = from + trackBytes;
@@ -62,17 +62,13 @@ function sinceCluster(file: Buffer, from: number, to: number): number {
 
 type Element = [id: number, from: number, to: number];
 
-/** The elements in those of one ID. */
 function* within(file: Buffer, parent: number, from = 0, to = file.length): Generator<Element> {
   for (const [id, start, end] of elements(file, from, to)) {
     if (id === parent) yield* elements(file, start, end);
   }
 }
 
-/**
- * One of unknown length, or cut off, goes on to the end of what it lies in. What is in a cluster comes
- * after it as if beside it, for one of unknown length ends where the next begins.
- */
+/** An element of unknown length ends with its parent; clusters are read flat, because the next one ends them. */
 function* elements(file: Buffer, from: number, to: number): Generator<Element> {
   let at = from;
   while (at < to) {
