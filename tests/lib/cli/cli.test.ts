@@ -51,7 +51,7 @@ beforeEach(async () => {
 });
 
 describe("npm run ops", () => {
-  it("explains itself: everything in a line each, a group, and a command", async () => {
+  it("prints help for all commands, a group and one command", async () => {
     const env = signedOut();
     const [all, nothing, group, asked, one, wrong, unknown, bare, opn] = await Promise.all([
       bundledOps(["--help"], { env }),
@@ -92,7 +92,7 @@ describe("npm run ops", () => {
     });
   }, 60_000);
 
-  it("signs in from a pipe, keeps the session to its owner, and forgets it", async () => {
+  it("signs in from a pipe, stores the session for its owner only, and deletes it at logout", async () => {
     const operator = await anOperator(stores);
     const signedIn = await signIn(operator);
     expect(signedIn).toMatchObject({ status: 0, out: `Signed in at ${served.url}.\n` });
@@ -118,7 +118,7 @@ describe("npm run ops", () => {
     });
   }, 60_000);
 
-  it("keeps nobody signed in who operates nothing, or has shown no second factor", async () => {
+  it("stores no session for a learner or without a second factor", async () => {
     const learner = await aBoundUser(stores);
     const unarmed = await aBoundUser(stores);
     await stores.sql("update users set role = 'operator' where id = $1", unarmed.user.id);
@@ -147,7 +147,7 @@ describe("npm run ops", () => {
     expect(live).toEqual([]);
   }, 60_000);
 
-  it("renews an old session by itself, and says what to do when the factor was shown long ago", async () => {
+  it("refreshes an old session, and says what to do when the factor was used too long ago", async () => {
     const operator = await anOperator(stores);
     await signIn(operator);
     const { path, session } = storedSession();
@@ -176,7 +176,7 @@ describe("npm run ops", () => {
     expect((await call(user, "GET", { token: victim.accessToken })).code).toBe("session_revoked");
   }, 60_000);
 
-  it("signs in, renews, confirms and signs out while every group of routes is off, and switches them on", async () => {
+  it("signs in, refreshes, confirms and signs out while all route groups are disabled, and enables them", async () => {
     const operator = await anOperator(stores);
     await signIn(operator);
     const env = signedOut();
@@ -192,7 +192,7 @@ describe("npm run ops", () => {
     const off = await ops(["selftest"], { env });
     expect(off).toMatchObject({ status: 1, out: expect.stringContaining("503") });
 
-    // The access token is over: it is renewed.
+    // An expired access token is refreshed.
     const { path, session } = storedSession();
     writeFileSync(path, JSON.stringify({ ...session, expiresAt: 0 }));
     expect((await ops(["flag"], { env })).out).toMatch(/^auth +kill_switch +OFF/m);
@@ -200,7 +200,7 @@ describe("npm run ops", () => {
     await letStepsPass(stores, operator);
     expect((await ops(["confirm"], { env, stdin: [operator.app.code()] })).status).toBe(0);
 
-    // Nothing is left of the session: a new one is begun.
+    // Signs in again after the session is deleted.
     expect((await ops(["logout"], { env })).status).toBe(0);
     expect((await signIn(operator)).status).toBe(0);
     for (const name of groups) {
@@ -209,7 +209,7 @@ describe("npm run ops", () => {
     expect((await ops(["selftest"], { env })).status).toBe(0);
   }, 90_000);
 
-  it("passes the delay of strangers' guesses by the token that it holds, or does without", async () => {
+  it("sends its token to bypass the login delay, or signs in without it", async () => {
     const operator = await anOperator(stores);
     await signIn(operator);
     for (let guess = 0; guess < 5; guess += 1) {
@@ -223,7 +223,7 @@ describe("npm run ops", () => {
     expect((await signIn(operator)).status).toBe(0);
   }, 60_000);
 
-  it("forgets a session that was ended elsewhere", async () => {
+  it("deletes a session that was revoked elsewhere", async () => {
     const operator = await anOperator(stores);
     await signIn(operator);
     const { path, session } = storedSession();
@@ -237,7 +237,7 @@ describe("npm run ops", () => {
     expect(readdirSync(directory)).toEqual([]);
   }, 60_000);
 
-  it("takes OPS_TOKEN before a session: a machine's, within its scopes", async () => {
+  it("prefers OPS_TOKEN to a session, within the token's scopes", async () => {
     const admin = await anOperator(stores, "admin");
     const given = {
       name: `ci-${admin.user.id.slice(0, 8)}`,
@@ -261,7 +261,7 @@ describe("npm run ops", () => {
     }
   }, 60_000);
 
-  it("makes the first admin by the break-glass token, with a reason, an undo, and a dry run", async () => {
+  it("creates the first admin with the break-glass token, with a reason, an undo command and a dry run", async () => {
     const env = { ...signedOut(), OPS_TOKEN: breakGlassToken };
     const person = await aBoundUser(stores);
     const grant = ["operator", "grant", person.email];
@@ -287,7 +287,7 @@ describe("npm run ops", () => {
     });
   }, 60_000);
 
-  it("shows what would steer a terminal: a learner's name for a device is one", async () => {
+  it("escapes control characters, such as those in a learner's device name", async () => {
     const admin = await anOperator(stores, "admin");
     const token = { name: `ci-${admin.user.id.slice(0, 8)}`, scopes: ["*:read"], ttlSeconds: 600 };
     const made = await operate(operatorTokens, "POST", admin.token, token);
@@ -318,7 +318,7 @@ describe("npm run ops", () => {
     expect(typed.error).toContain("no command dance\\u001b[2J.");
   }, 60_000);
 
-  it("says what is not there", async () => {
+  it("names what was not found", async () => {
     const env = { ...signedOut(), OPS_TOKEN: breakGlassToken };
     const [breaker, block] = await Promise.all([
       ops(["breaker", "open", "tolkit", ...because], { env }),
@@ -334,7 +334,7 @@ describe("npm run ops", () => {
     });
   }, 60_000);
 
-  it("says when nothing answers, and leaves no file behind", async () => {
+  it("reports a server that does not respond, and leaves no temporary file", async () => {
     const temporary = mkdtempSync(join(config, "temporary-"));
     const given = { OPS_URL: "http://127.0.0.1:9", OPS_TOKEN: "x", TMPDIR: temporary };
     const env = { ...signedOut(), ...given };

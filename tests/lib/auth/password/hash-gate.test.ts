@@ -10,7 +10,7 @@ beforeEach(() => {
 });
 afterEach(() => void vi.useRealTimers());
 
-/** A hash that ends when the test says so. */
+/** A hash that the test finishes. */
 function aHash() {
   let end = (_: string) => {};
   let fail = (_: Error) => {};
@@ -22,7 +22,7 @@ function aHash() {
       fail = reject;
     });
   });
-  // The refusal is looked at later than it comes.
+  // The rejection is handled later.
   result.catch(() => {});
   return {
     result,
@@ -43,7 +43,7 @@ async function endAll(hashes: Hash[]): Promise<void> {
 }
 
 describe("the hash gate", () => {
-  it("lets four run at once, the others in the order in which they came", async () => {
+  it("runs four hashes at once, the others in order of arrival", async () => {
     const hashes = Array.from({ length: 6 }, aHash);
     await settle();
     expect(begun(hashes)).toEqual([true, true, true, true, false, false]);
@@ -57,7 +57,7 @@ describe("the hash gate", () => {
     expect(await Promise.all(hashes.map(({ result }) => result))).toEqual(Array(6).fill("done"));
   });
 
-  it("answers 503 with a time to wait after 500 ms, without having hashed", async () => {
+  it("returns 503 with Retry-After after 500 ms without hashing", async () => {
     const running = Array.from({ length: 4 }, aHash);
     const waiting = aHash();
     await vi.advanceTimersByTimeAsync(499);
@@ -75,7 +75,7 @@ describe("the hash gate", () => {
     await endAll([...running, later]);
   });
 
-  it("goes on after hashes that fail", async () => {
+  it("continues after failed hashes", async () => {
     const hashes = Array.from({ length: 8 }, aHash);
     await settle();
     for (let round = 0; round < 2; round++) {
@@ -91,16 +91,16 @@ describe("the hash gate", () => {
     await endAll(next);
   });
 
-  it("is one for all functions of the process", async () => {
+  it("is shared by all functions of the process", async () => {
     const { throughHashGate } = await import("../../../../lib/auth/password/hash-gate.js");
     gate = throughHashGate;
     const running = Array.from({ length: Math.min(4, availableParallelism()) }, aHash);
     vi.resetModules();
-    const { throughHashGate: ofAnotherBundle } = await import(
+    const { throughHashGate: gateOfAnotherBundle } = await import(
       "../../../../lib/auth/password/hash-gate.js"
     );
     let hashed = false;
-    const other = ofAnotherBundle(async () => {
+    const other = gateOfAnotherBundle(async () => {
       hashed = true;
     });
     await settle();
