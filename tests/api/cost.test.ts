@@ -9,7 +9,8 @@ import { useStores } from "../support/stores.js";
 const stores = useStores({ redisMs: 2500 });
 
 /**
- * Bytes sent to Redis and received, without headers; replies are counted as large as commands. Event batches serve many requests and are not counted.
+ * Bytes sent to Redis and received, without headers; replies are counted as large as commands.
+ * Event batches serve many requests and are not counted.
  */
 function redisBytes(): number {
   const texts = stores.faults.redis.calls.map(({ body }) => JSON.stringify(body));

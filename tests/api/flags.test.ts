@@ -294,11 +294,11 @@ describe("the rate limit of GET /api/flags", () => {
   it("is counted per session for a signed-in caller, not per IP address", async () => {
     const ip = anAddress();
     const [one, other] = await someUsers(2);
-    const ask = async (token?: string) =>
+    const getStatus = async (token?: string) =>
       (await call(flags, "GET", { ip, ...(token ? { token } : {}) })).status;
-    for (let at = 0; at < 100; at += 1) expect(await ask(one?.accessToken)).toBe(200);
-    expect(await ask(one?.accessToken)).toBe(429);
-    expect(await ask(other?.accessToken)).toBe(200);
-    expect(await ask()).toBe(200);
+    for (let at = 0; at < 100; at += 1) expect(await getStatus(one?.accessToken)).toBe(200);
+    expect(await getStatus(one?.accessToken)).toBe(429);
+    expect(await getStatus(other?.accessToken)).toBe(200);
+    expect(await getStatus()).toBe(200);
   });
 });

@@ -235,7 +235,7 @@ describe("GET /api/health", () => {
     [500, "status 500"],
     [404, "status 404"],
     ["nothing", "no answer within 800 ms"],
-  ] as const)("warns when the toolkit answers %s: %s", async (answer, output) => {
+  ] as const)("warns when the toolkit returns %s: %s", async (answer, output) => {
     toolkit.answer = answer;
     const { status, body } = await check();
     expect(status).toBe(200);

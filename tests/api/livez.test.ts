@@ -24,7 +24,7 @@ describe("GET /api/livez", () => {
     expect(status).toBe(200);
   });
 
-  it("answers OPTIONS from a load balancer under any host name", async () => {
+  it("serves OPTIONS from a load balancer under any host name", async () => {
     setEnvironment({ ALLOWED_HOSTS: "linguamate.com" });
     const url = "http://10.0.0.7:8080/api/livez";
     expect((await call(livez, "OPTIONS", { url })).status).toBe(204);

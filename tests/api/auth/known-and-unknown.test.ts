@@ -79,10 +79,10 @@ async function observe(send: (ip: string) => Promise<Answer>) {
   await stores.settled();
   headers.delete("x-correlation-id");
   const { correlationId: _, ...problem } = body;
-  const shown = status < 400 ? keysOf(body) : problem;
+  const visibleBody = status < 400 ? keysOf(body) : problem;
   return {
     status,
-    shown,
+    visibleBody,
     headers: [...headers].map(([name, value]) => [name, value.replace(/t=\d+/, "t=0")]),
     hashes,
     mails: (await mails()) - before,
@@ -110,7 +110,7 @@ describe.each([
       const expected = await send(anEmail());
       expect(expected).toMatchObject({
         status: 401,
-        shown: { code: "invalid_credentials" },
+        visibleBody: { code: "invalid_credentials" },
         hashes: 2,
         mails: 1,
       });
@@ -137,7 +137,7 @@ describe("POST /api/auth/login with the correct password", () => {
     async (kind, code) => {
       const email = (await addresses[kind]?.()) ?? "";
       const answer = await observe((ip) => call(login, "POST", { body: { email, password }, ip }));
-      expect(answer).toMatchObject({ status: 403, shown: { code }, hashes: 2, mails: 0 });
+      expect(answer).toMatchObject({ status: 403, visibleBody: { code }, hashes: 2, mails: 0 });
     },
   );
 });

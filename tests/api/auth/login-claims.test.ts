@@ -140,8 +140,8 @@ const statementsIn = (body: unknown) => (body as { queries?: unknown[] }).querie
 const own = ["id", "email", "sessionId", "accessToken", "refreshToken", "correlationId"];
 function comparable({ status, body, headers }: Answer) {
   const text = JSON.stringify(body ?? null, (name, value) => (own.includes(name) ? name : value));
-  const shown = [...headers].filter(([name]) => name !== "x-correlation-id");
-  return { status, body: JSON.parse(text), headers: shown };
+  const visibleHeaders = [...headers].filter(([name]) => name !== "x-correlation-id");
+  return { status, body: JSON.parse(text), headers: visibleHeaders };
 }
 
 describe.each(Object.keys(modes))("registering an address and then signing in, %s", (mode) => {

@@ -20,8 +20,8 @@ let lastAddress = 0;
 const anAddress = () => `203.0.113.${++lastAddress}`;
 
 async function codeFor(email: string): Promise<string> {
-  const asked = await call(forgotPassword, "POST", { body: { email }, ip: anAddress() });
-  expect(asked.status).toBe(202);
+  const response = await call(forgotPassword, "POST", { body: { email }, ip: anAddress() });
+  expect(response.status).toBe(202);
   return mailedCode(stores, "reset_password", email);
 }
 
@@ -91,13 +91,15 @@ describe("POST /api/auth/reset-password", () => {
 
   it("clears the name and picture of a claim, and keeps those of a confirmed account", async () => {
     const [claim, bound] = [await aUser(), await aConfirmedUser(stores)];
-    const shown = async ({ email, user }: Person) => {
+    const profileAfterReset = async ({ email, user }: Person) => {
       await stores.sql("update users set avatar_url = 'https://x/y.png' where id = $1", user.id);
       expect((await reset({ email, code: await codeFor(email) })).status).toBe(204);
       return stores.sql("select name, avatar_url from users where id = $1", user.id);
     };
-    expect(await shown(claim)).toEqual([{ name: "", avatar_url: null }]);
-    expect(await shown(bound)).toEqual([{ name: "Ada", avatar_url: "https://x/y.png" }]);
+    expect(await profileAfterReset(claim)).toEqual([{ name: "", avatar_url: null }]);
+    expect(await profileAfterReset(bound)).toEqual([
+      { name: "Ada", avatar_url: "https://x/y.png" },
+    ]);
   });
 
   it("removes the second factor of a claim, and keeps that of a confirmed account", async () => {
@@ -325,8 +327,8 @@ describe("POST /api/auth/reset-password", () => {
       await begin();
       await call(resetPassword, "POST", { body: { email, code, password: newPassword }, ip });
       await strangersGuess(email);
-      const asked = await logInFrom(email, newPassword, { ip });
-      expect(asked.code).toBe("otp_required");
+      const response = await logInFrom(email, newPassword, { ip });
+      expect(response.code).toBe("otp_required");
       await stores.settled();
       expect((await logInFrom(email, newPassword)).status).toBe(429);
       const device = { otp: app.recoveryCodes[0] };

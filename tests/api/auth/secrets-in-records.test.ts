@@ -85,9 +85,9 @@ describe("all requests that handle secrets", () => {
     const wrong = secret("a wrong password", `wrong horse ${randomUUID()}`);
     const device = { id: randomUUID() };
 
-    const begun = await send(guest, 201, { body: { device } });
+    const guestResponse = await send(guest, 201, { body: { device } });
     const registered = await send(register, 201, {
-      token: begun.body.accessToken,
+      token: guestResponse.body.accessToken,
       body: { email, password: first, name: "Ada", acceptedTerms: true, device },
     });
     const token = registered.body.accessToken;

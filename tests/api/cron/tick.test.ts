@@ -80,7 +80,7 @@ describe("the heartbeat", () => {
   it.each([
     [500, "status_500"],
     [0, "timeout"],
-  ])("logs only a warning when the monitoring service answers %i", async (status, reason) => {
+  ])("logs only a warning when the monitoring service returns %i", async (status, reason) => {
     const beats = await aWatcher(status);
     await expect.poll(run, pollOptions).toMatchObject({ status: 200, body: { ran: true } });
     expect(beats).toHaveLength(1);

@@ -227,14 +227,14 @@ describe("blocking an account", () => {
     const person = await aUser();
     await bindEmail(stores, person);
     const { body } = await block("user", person.user.id);
-    const enter = (typed: string) =>
+    const signInWith = (typed: string) =>
       call(login, "POST", { ip: anAddress(), body: { email: person.email, password: typed } });
-    expect(await enter(password)).toMatchObject({ status: 403, code: "account_blocked" });
+    expect(await signInWith(password)).toMatchObject({ status: 403, code: "account_blocked" });
     // A wrong password does not reveal the block.
-    expect((await enter("not the password")).code).toBe("invalid_credentials");
+    expect((await signInWith("not the password")).code).toBe("invalid_credentials");
     expect(await liveSessions(person.user.id)).toEqual([]);
     await liftIt(body.detail.id);
-    expect((await enter(password)).status).toBe(200);
+    expect((await signInWith(password)).status).toBe(200);
   });
 
   it("leaves no session when the block is set during a sign-in", async () => {

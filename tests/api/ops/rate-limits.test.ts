@@ -91,8 +91,8 @@ describe("clearing rate limits", () => {
   it("ends an account's login delay by its e-mail address, which is neither returned nor logged", async () => {
     const { email, password } = await aBoundUser(stores);
     await guess(email, anAddress());
-    const shown = await show(email);
-    const delay = shown.body.counters.find(
+    const found = await show(email);
+    const delay = found.body.counters.find(
       ({ policy }: { policy: string }) => policy === "account",
     );
     expect(delay).toMatchObject({ used: 5, max: 5, refuses: true, countedIn: "redis" });
@@ -100,7 +100,7 @@ describe("clearing rate limits", () => {
     const ip = anAddress();
     const signedIn = await call(login, "POST", { body: { email, password }, ip });
     expect(signedIn.status).toBe(200);
-    const responsesAndLogs = JSON.stringify(shown.body) + logs.written().join("");
+    const responsesAndLogs = JSON.stringify(found.body) + logs.written().join("");
     expect(responsesAndLogs).not.toContain(email);
   });
 
@@ -134,16 +134,16 @@ describe("clearing rate limits", () => {
     expect((await show("2001:db8:1:2::9")).body.counters).toEqual([]);
   });
 
-  it("clears Postgres counters while Redis is unavailable, and tells the operator to repeat it", async () => {
+  it("clears Postgres counters while Redis is unavailable, and says that it must be repeated", async () => {
     const { email, password } = await aBoundUser(stores);
     await stores.faults.redis.set({ kind: "reset" });
     const ip = anAddress();
     const body = { email, password: "wrong" };
     for (let attempt = 0; attempt < 5; attempt++) await call(login, "POST", { body, ip });
     expect((await call(login, "POST", { body, ip })).code).toBe("rate_limited");
-    const shown = await show(email);
-    expect(shown.body).toMatchObject({ redisAnswered: false });
-    expect(shown.body.counters).toContainEqual(
+    const found = await show(email);
+    expect(found.body).toMatchObject({ redisAnswered: false });
+    expect(found.body.counters).toContainEqual(
       expect.objectContaining({ policy: "account", countedIn: "postgres", refuses: true }),
     );
     const cleared = await clear(email);

@@ -58,8 +58,8 @@ describe("GET /api/ops/sessions/:sessionId", () => {
   it("shows the session in Postgres and its key in Redis", async () => {
     const operator = await signedIn();
     const { sessionId } = await aUser();
-    const shown = await show(operator, sessionId);
-    expect(shown.body).toMatchObject({ state: "live", key: "present", keyRole: "user" });
+    const answer = await show(operator, sessionId);
+    expect(answer.body).toMatchObject({ state: "live", key: "present", keyRole: "user" });
     await stores.redis("DEL", `session:${sessionId}`);
     expect((await show(operator, sessionId)).body).toMatchObject({ key: "missing" });
     expect(await show(operator, "x".repeat(22))).toMatchObject({ status: 404, code: "not_found" });

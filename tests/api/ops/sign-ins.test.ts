@@ -69,8 +69,8 @@ describe("POST /api/ops/sign-ins", () => {
   it("signs an operator in with a password and a second factor", async () => {
     const operator = await anOperator(stores);
     const body = { email: operator.email, password };
-    const asked = await call(signIns, "POST", { body, ip: anAddress() });
-    expect(asked).toMatchObject({ status: 401, code: "otp_required" });
+    const withoutCode = await call(signIns, "POST", { body, ip: anAddress() });
+    expect(withoutCode).toMatchObject({ status: 401, code: "otp_required" });
     const signedIn = await signIn(operator);
     expect(signedIn.status).toBe(200);
     expect(signedIn.body.user).toMatchObject({ id: operator.user.id, role: "operator" });
@@ -113,11 +113,18 @@ describe("POST /api/ops/sign-ins", () => {
     });
     await stores.settled();
     headers.delete("x-correlation-id");
-    const { correlationId: _, ...shown } = problem;
+    const { correlationId: _, ...visibleBody } = problem;
     const statements = stores.faults.postgres.calls.map(
       ({ body: sent }) => (sent as { queries?: unknown[] }).queries?.length ?? 1,
     );
-    return { status, shown, headers: [...headers], hashes, calls: stores.calls(), statements };
+    return {
+      status,
+      visibleBody,
+      headers: [...headers],
+      hashes,
+      calls: stores.calls(),
+      statements,
+    };
   }
 
   it.each(Object.keys(learners))(
@@ -128,7 +135,10 @@ describe("POST /api/ops/sign-ins", () => {
       const email = (await learners[kind]?.()) ?? "";
       for (const given of [{ password }, { password, otp: "12345678" }]) {
         const unknown = await observe({ email: `x-${randomUUID()}@example.com`, ...given });
-        expect(unknown).toMatchObject({ status: 401, shown: { code: "invalid_credentials" } });
+        expect(unknown).toMatchObject({
+          status: 401,
+          visibleBody: { code: "invalid_credentials" },
+        });
         expect(unknown.hashes).toBe(1);
         expect(await observe({ email, ...given })).toEqual(unknown);
       }

@@ -144,9 +144,9 @@ describe("PUT /api/user/preferences", () => {
     expect((await replace(person, "*", long)).status).toBe(200);
     const url = `${served.url}/api/user/preferences`;
     const authorization = `Bearer ${person.accessToken}`;
-    const shown = await fetch(url, { headers: { authorization, "accept-encoding": "gzip" } });
-    expect(await shown.json()).toEqual(long);
-    const answer = await replace(person, shown.headers.get("etag") ?? "", long);
+    const compressed = await fetch(url, { headers: { authorization, "accept-encoding": "gzip" } });
+    expect(await compressed.json()).toEqual(long);
+    const answer = await replace(person, compressed.headers.get("etag") ?? "", long);
     expect(answer.status).toBe(200);
   });
 

@@ -15,7 +15,7 @@ const called = (service: string, operation: string, outcome: string, count: numb
 });
 const clock = "/api/cron/tick";
 
-async function passes(minutes: number, ...counts: Counts[]): Promise<string[]> {
+async function runMinutes(minutes: number, ...counts: Counts[]): Promise<string[]> {
   const sum: Counts = {};
   for (const [series, count] of counts.flatMap(Object.entries<number>)) {
     sum[series] = (sum[series] ?? 0) + count;
@@ -33,7 +33,7 @@ describe("ExternalApiDown", () => {
     ["mail", "send", "validation_error"],
     ["mail", "send", "status_422"],
   ])("ignores calls to %s %s that were rightly refused: %s", async (...refused) => {
-    expect(await passes(6, requests(100), called(...refused, 10))).toEqual([]);
+    expect(await runMinutes(6, requests(100), called(...refused, 10))).toEqual([]);
   });
 
   it.each([
@@ -46,7 +46,7 @@ describe("ExternalApiDown", () => {
     ["mail", "send", "sender_not_verified"],
     ["mail", "send", "daily_quota_exceeded"],
   ])("fires when %s %s ends in a failure for all callers: %s", async (...failed) => {
-    expect(await passes(6, requests(100), called(...failed, 10))).toEqual([
+    expect(await runMinutes(6, requests(100), called(...failed, 10))).toEqual([
       `ExternalApiDown:${failed[0]}`,
     ]);
   });
@@ -64,7 +64,7 @@ describe("ExternalApiDown", () => {
   it("ignores health probes, successful or failed", async () => {
     const probes = (outcome: string) => called("toolkit", "health", outcome, 12);
     const failing = called("toolkit", "transcribe", "status_500", 4);
-    expect(await passes(6, requests(100), failing, probes("ok"))).toEqual([
+    expect(await runMinutes(6, requests(100), failing, probes("ok"))).toEqual([
       "ExternalApiDown:toolkit",
     ]);
     await stores.sql("delete from alerts");
@@ -81,29 +81,31 @@ describe("ExternalApiDown", () => {
 describe("the rates of errors and slow requests", () => {
   it("exclude failures of the cron route, which have their own alerts", async () => {
     const failing = requests(1, { failed: 1, route: clock });
-    expect(await passes(9, requests(10), failing)).toEqual([]);
+    expect(await runMinutes(9, requests(10), failing)).toEqual([]);
   });
 
   it("exclude slow calls of the cron route", async () => {
-    expect(await passes(9, requests(10), requests(1, { over2s: 1, route: clock }))).toEqual([]);
+    expect(await runMinutes(9, requests(10), requests(1, { over2s: 1, route: clock }))).toEqual([]);
   });
 
   it("exclude disabled features", async () => {
     const off = requests(100, { failed: 90, code: "feature_disabled" });
-    expect(await passes(9, requests(10), off)).toEqual([]);
+    expect(await runMinutes(9, requests(10), off)).toEqual([]);
     expect(world.pager.incidents()).toEqual([]);
   });
 
   it.each(["internal_error", "service_unavailable", "toolkit_unavailable"])(
     "include %s",
     async (code) => {
-      expect(await passes(5, requests(100, { failed: 20, code }))).toEqual(["ErrorRateCritical:"]);
+      expect(await runMinutes(5, requests(100, { failed: 20, code }))).toEqual([
+        "ErrorRateCritical:",
+      ]);
     },
   );
 
   it("are not diluted by calls of the cron route", async () => {
     const many = requests(400, { route: clock });
-    expect(await passes(5, requests(10, { failed: 2 }), many)).toEqual(["ErrorRateCritical:"]);
+    expect(await runMinutes(5, requests(10, { failed: 2 }), many)).toEqual(["ErrorRateCritical:"]);
   });
 });
 
@@ -120,20 +122,20 @@ describe("SecurityEventsSpike", () => {
     "refresh_concurrent",
     "refresh_ahead",
   ])("ignores %s, which owners and operators cause legitimately", async (event) => {
-    expect(await passes(1, requests(100), events(event))).toEqual([]);
+    expect(await runMinutes(1, requests(100), events(event))).toEqual([]);
   });
 
   it.each(["login_failed", "authz_denied", "recovery_code_used", "a_kind_of_tomorrow"])(
     "counts %s",
     async (event) => {
-      expect(await passes(1, requests(100), events(event))).toEqual(["SecurityEventsSpike:"]);
+      expect(await runMinutes(1, requests(100), events(event))).toEqual(["SecurityEventsSpike:"]);
     },
   );
 
   it("detects an attack on a day with many operator actions", async () => {
     const before = Array.from({ length: 100 }, (_, at) => at - 101);
     for (const minute of before) await world.count(minute, events("admin_action"));
-    expect(await passes(1, requests(100), events("login_failed"))).toEqual([
+    expect(await runMinutes(1, requests(100), events("login_failed"))).toEqual([
       "SecurityEventsSpike:",
     ]);
   });
@@ -145,7 +147,7 @@ describe("RedisDown", () => {
   it("fires for a Redis that does not respond, not for a wrong setting", async () => {
     await policy("allkeys-lru");
     try {
-      expect(await passes(4, requests(100))).toEqual([]);
+      expect(await runMinutes(4, requests(100))).toEqual([]);
       expect(world.pager.incidents()).toEqual([]);
       const { checks, status } = await examine(aContext());
       expect(status).toBe("warn");

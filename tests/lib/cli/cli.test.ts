@@ -53,7 +53,7 @@ beforeEach(async () => {
 describe("npm run ops", () => {
   it("prints help for all commands, a group and one command", async () => {
     const env = signedOut();
-    const [all, nothing, group, asked, one, wrong, unknown, bare, opn] = await Promise.all([
+    const [all, nothing, group, groupHelp, one, wrong, unknown, bare, opn] = await Promise.all([
       bundledOps(["--help"], { env }),
       ops([], { env }),
       ops(["sessions"], { env }),
@@ -69,7 +69,7 @@ describe("npm run ops", () => {
     expect(nothing).toMatchObject({ status: 2, out: "" });
     expect(group.status).toBe(2);
     expect(group.error).toMatch(/sessions list USER +the sessions of a user/);
-    expect(asked).toMatchObject({
+    expect(groupHelp).toMatchObject({
       status: 0,
       out: expect.stringContaining("sessions revoke [ID]"),
     });
@@ -247,9 +247,9 @@ describe("npm run ops", () => {
     const made = await operate(operatorTokens, "POST", admin.token, given);
     const env = { ...signedOut(), OPS_TOKEN: made.body.detail.token };
     const person = await aUser();
-    const shown = await ops(["sessions", "show", person.sessionId], { env });
-    expect(shown.status).toBe(0);
-    expect(shown.out).toMatch(/^state +live$/m);
+    const answer = await ops(["sessions", "show", person.sessionId], { env });
+    expect(answer.status).toBe(0);
+    expect(answer.out).toMatch(/^state +live$/m);
     await stores.redis("DEL", `session:${person.sessionId}`);
     await call(user, "GET", { token: person.accessToken });
     expect((await ops(["sessions", "show", person.sessionId], { env })).status).toBe(1);
@@ -301,12 +301,12 @@ describe("npm run ops", () => {
       ops(["sessions", "show", person.sessionId], { env }),
       ops(["sessions", "list", person.user.id, "--json"], { env }),
     ]);
-    const shown = "phone\\u001b]0;owned\\u0007\\u009b2J\\u000aanother row\\u202e";
+    const escaped = "phone\\u001b]0;owned\\u0007\\u009b2J\\u000aanother row\\u202e";
     expect(list.out.trimEnd().split("\n")).toEqual([
       expect.any(String),
-      expect.stringContaining(shown),
+      expect.stringContaining(escaped),
     ]);
-    expect(show.out).toContain(`${shown}\n`);
+    expect(show.out).toContain(`${escaped}\n`);
     expect(show.out).toMatch(/ \\u001b\[31m1\.0$/m);
     for (const { status, out } of [list, show, asJson]) {
       expect(status).toBe(0);

@@ -199,7 +199,7 @@ describe("the form of a body", () => {
     ["emoji and accents", '"Ångström 🎓 \\ud83c\\udf93"'],
     ["text that only contains __proto__", '{"a":"__proto__"}'],
     ["a byte order mark", bytes(0xef, 0xbb, 0xbf, "{}")],
-  ])("may hold %s", async (_, body) => {
+  ])("may contain %s", async (_, body) => {
     expect((await send(body)).status).toBe(200);
   });
 

@@ -27,13 +27,13 @@ const points = async ({ user: { id } }: TokenPair) => {
   );
   return Number(row?.sum);
 };
-const prefer = ({ user: { id } }: TokenPair, motto: string) =>
+const setPreferences = ({ user: { id } }: TokenPair, motto: string) =>
   stores.sql(
     "insert into preferences (user_id, profile, updated_at) values ($1, $2, now())",
     id,
     JSON.stringify({ motto }),
   );
-const preferred = async ({ user: { id } }: TokenPair) => {
+const preferencesOf = async ({ user: { id } }: TokenPair) => {
   const rows = await stores.sql("select profile from preferences where user_id = $1", id);
   return rows.map(({ profile }) => JSON.parse(profile ?? "").motto);
 };
@@ -51,14 +51,14 @@ describe("POST /api/auth/login with a guest's access token", () => {
     await earn(stores, person, 1);
     await earn(stores, guest, 10);
     await earn(stores, guest, 20);
-    await prefer(guest, "the guest's");
+    await setPreferences(guest, "the guest's");
     const answer = await logIn(person, guest.accessToken);
     expect(answer.status).toBe(200);
     expect(answer.body.user).toEqual(person.user);
     expect(await points(person)).toBe(31);
     expect(await points(guest)).toBe(0);
-    expect(await preferred(person)).toEqual(["the guest's"]);
-    expect(await preferred(guest)).toEqual([]);
+    expect(await preferencesOf(person)).toEqual(["the guest's"]);
+    expect(await preferencesOf(guest)).toEqual([]);
     expect(await account(guest)).toMatchObject({ is_guest: "f", merged_into: person.user.id });
     expect((await logIn(person, guest.accessToken)).status).toBe(200);
     expect(await points(person)).toBe(31);
@@ -77,10 +77,10 @@ describe("POST /api/auth/login with a guest's access token", () => {
 
   it("keeps the account's own preferences", async () => {
     const [person, guest] = [await aUser(), await aGuest()];
-    await prefer(person, "its own");
-    await prefer(guest, "the guest's");
+    await setPreferences(person, "its own");
+    await setPreferences(guest, "the guest's");
     await logIn(person, guest.accessToken);
-    expect(await preferred(person)).toEqual(["its own"]);
+    expect(await preferencesOf(person)).toEqual(["its own"]);
   });
 
   it("costs at most 2 Redis round trips and 3 Postgres calls", async () => {

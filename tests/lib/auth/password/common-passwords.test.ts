@@ -62,7 +62,7 @@ describe("a common password", () => {
 });
 
 describe("the list of common passwords", () => {
-  it("holds 10,000 unique passwords of at least 8 characters, lower case and sorted", async () => {
+  it("has 10,000 unique passwords of at least 8 characters, lower case and sorted", async () => {
     const { brotliDecompressSync } = await import("node:zlib");
     const text = brotliDecompressSync(Buffer.from(packedPasswords, "base64")).toString();
     const list = text.split("\n");

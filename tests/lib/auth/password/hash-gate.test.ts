@@ -14,9 +14,9 @@ afterEach(() => void vi.useRealTimers());
 function aHash() {
   let end = (_: string) => {};
   let fail = (_: Error) => {};
-  let begun = false;
+  let started = false;
   const result = gate(() => {
-    begun = true;
+    started = true;
     return new Promise<string>((resolve, reject) => {
       end = resolve;
       fail = reject;
@@ -26,7 +26,7 @@ function aHash() {
   result.catch(() => {});
   return {
     result,
-    hasBegun: () => begun,
+    hasBegun: () => started,
     end: () => end("done"),
     fail: () => fail(new Error("no memory")),
   };
@@ -34,7 +34,7 @@ function aHash() {
 type Hash = ReturnType<typeof aHash>;
 
 const settle = () => vi.advanceTimersByTimeAsync(0);
-const begun = (hashes: Hash[]) => hashes.map((hash) => hash.hasBegun());
+const started = (hashes: Hash[]) => hashes.map((hash) => hash.hasBegun());
 async function endAll(hashes: Hash[]): Promise<void> {
   for (let round = 0; round < hashes.length; round++) {
     for (const hash of hashes) hash.end();
@@ -46,13 +46,13 @@ describe("the hash gate", () => {
   it("runs four hashes at once, the others in order of arrival", async () => {
     const hashes = Array.from({ length: 6 }, aHash);
     await settle();
-    expect(begun(hashes)).toEqual([true, true, true, true, false, false]);
+    expect(started(hashes)).toEqual([true, true, true, true, false, false]);
     hashes[2]?.end();
     await settle();
-    expect(begun(hashes)).toEqual([true, true, true, true, true, false]);
+    expect(started(hashes)).toEqual([true, true, true, true, true, false]);
     hashes[0]?.end();
     await settle();
-    expect(begun(hashes)).toEqual([true, true, true, true, true, true]);
+    expect(started(hashes)).toEqual([true, true, true, true, true, true]);
     await endAll(hashes);
     expect(await Promise.all(hashes.map(({ result }) => result))).toEqual(Array(6).fill("done"));
   });
@@ -87,7 +87,7 @@ describe("the hash gate", () => {
 
     const next = Array.from({ length: 5 }, aHash);
     await settle();
-    expect(begun(next)).toEqual([true, true, true, true, false]);
+    expect(started(next)).toEqual([true, true, true, true, false]);
     await endAll(next);
   });
 
@@ -104,7 +104,7 @@ describe("the hash gate", () => {
       hashed = true;
     });
     await settle();
-    expect(begun(running)).not.toContain(false);
+    expect(started(running)).not.toContain(false);
     expect(hashed).toBe(false);
     await endAll(running);
     await other;

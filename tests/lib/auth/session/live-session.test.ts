@@ -33,7 +33,7 @@ describe("a session's key in Redis", () => {
     expect(await read(person)).toMatchObject({ status: 401, code: "session_revoked" });
   });
 
-  it("is restored after a flush, so that nobody is signed out", async () => {
+  it("is restored after a flush, so that no session ends", async () => {
     const [person, gone] = [await aUser(), await aUser()];
     await call(logout, "POST", { token: gone.accessToken });
     await stores.redis("FLUSHDB");
