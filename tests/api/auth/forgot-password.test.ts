@@ -100,10 +100,10 @@ describe("POST /api/auth/forgot-password", () => {
 
   it.each<[string, (id: string) => [asked: object, resetting: object]]>([
     ["resets", (id) => [{}, fromDevice(id)]],
-    ["resets, by its header", (id) => [{}, { headers: { "device-id": id } }]],
-    ["asks", (id) => [fromDevice(id), {}]],
+    ["resets, in the Device-Id header", (id) => [{}, { headers: { "device-id": id } }]],
+    ["requests the code", (id) => [fromDevice(id), {}]],
     [
-      "resets, whatever device asked",
+      "resets, although another device requested the code",
       (id) => [fromDevice("the-device-of-a-stranger"), fromDevice(id)],
     ],
   ])("prefers the oldest claim of the device that %s", async (_, devicesOf) => {

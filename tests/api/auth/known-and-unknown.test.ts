@@ -31,7 +31,7 @@ const addresses: Record<string, () => Promise<string>> = {
   unknown: async () => anEmail(),
   bound,
   "claimed once": async () => (await aUser()).email,
-  "claimed thrice": async () => {
+  "claimed three times": async () => {
     const email = anEmail();
     for (let claim = 0; claim < 3; claim++) await aUser({ email });
     return email;
@@ -41,7 +41,7 @@ const addresses: Record<string, () => Promise<string>> = {
     await stores.sql("update users set suspended_at = now() where email = $1", email);
     return email;
   },
-  "about to be deleted": async () => {
+  "pending deletion": async () => {
     const email = await bound();
     await stores.sql("update users set purge_at = now() where email = $1", email);
     return email;
@@ -123,7 +123,7 @@ describe.each([
 describe("POST /api/auth/login with the correct password", () => {
   it("gives the same response as for a wrong password when the claims were made on other devices", async () => {
     const send = async (typed: string) => {
-      const email = (await addresses["claimed thrice"]?.()) ?? "";
+      const email = (await addresses["claimed three times"]?.()) ?? "";
       return observe((ip) => call(login, "POST", { body: { email, password: typed }, ip }));
     };
     expect(await send(password)).toEqual(await send("not the password"));
@@ -131,7 +131,7 @@ describe("POST /api/auth/login with the correct password", () => {
 
   it.each([
     ["suspended", "account_suspended"],
-    ["about to be deleted", "deletion_pending"],
+    ["pending deletion", "deletion_pending"],
   ])(
     "returns 403 with the reason when the account is %s, after the same number of hashes",
     async (kind, code) => {

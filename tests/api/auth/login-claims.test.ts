@@ -56,7 +56,7 @@ const addresses: Record<string, () => Promise<string>> = {
     ),
   suspended: async () =>
     changed(await anOwner(), "update users set suspended_at = now() where email = $1"),
-  "about to be deleted": async () =>
+  "pending deletion": async () =>
     changed(await anOwner(), "update users set purge_at = now() where email = $1"),
 };
 
@@ -80,12 +80,12 @@ const modes: Record<string, () => Promise<void>> = {
 
 /** Without Redis, counts are in Postgres; the password makes no difference there. */
 const cases = (mode: string): [name: string, isDelayed: boolean, password: string][] => [
-  ["in a delay", true, strangersPassword],
-  ["in no delay", false, strangersPassword],
+  ["during a delay", true, strangersPassword],
+  ["without a delay", false, strangersPassword],
   ...(mode === "with Redis"
     ? ([
-        ["in a delay, with a wrong password", true, "not the password"],
-        ["in no delay, with a wrong password", false, "not the password"],
+        ["during a delay, with a wrong password", true, "not the password"],
+        ["without a delay, with a wrong password", false, "not the password"],
       ] satisfies [string, boolean, string][])
     : []),
 ];

@@ -384,7 +384,7 @@ describe("the headers of POST /api/auth/refresh", () => {
   it.each([
     ["short", "a".repeat(21)],
     ["long", "a".repeat(129)],
-    ["of other characters", `${"a".repeat(22)} b`],
+    ["made of invalid characters", `${"a".repeat(22)} b`],
     ["empty", ""],
   ])("return 400 for a Rotation-Id that is %s and change nothing", async (_, rotation) => {
     const person = await aUser();

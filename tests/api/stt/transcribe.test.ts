@@ -330,7 +330,7 @@ describe("POST /api/stt/transcribe", () => {
     ["busy for a minute", { kind: "status", status: 429, retryAfterSeconds: 60 }, 1],
     ["cut off during the response", { kind: "half-body" }, 3],
     ["answering HTML", { kind: "invalid-json" }, 1],
-    ["answering something else", { kind: "wrong-schema" }, 1],
+    ["answering with another schema", { kind: "wrong-schema" }, 1],
   ] as const)(
     "returns 503 toolkit_unavailable when the toolkit is %s",
     async (_, fault, attempts) => {

@@ -27,7 +27,11 @@ describe("an e-mail address in another notation", () => {
   const id = () => randomUUID().slice(0, 8);
 
   it.each<[string, (id: string) => string, (id: string) => string]>([
-    ["in full width", (n) => `ａｄａ-${n}＠ｅｘａｍｐｌｅ．ｃｏｍ`, (n) => `ada-${n}@example.com`],
+    [
+      "in full-width letters",
+      (n) => `ａｄａ-${n}＠ｅｘａｍｐｌｅ．ｃｏｍ`,
+      (n) => `ada-${n}@example.com`,
+    ],
     ["with a wide @", (n) => `ada-${n}＠example.com`, (n) => `ada-${n}@example.com`],
     ["with a small @", (n) => `ada-${n}﹫example.com`, (n) => `ada-${n}@example.com`],
     ["with a ligature", (n) => `ﬁona-${n}@example.com`, (n) => `fiona-${n}@example.com`],
@@ -50,7 +54,7 @@ describe("an e-mail address in another notation", () => {
       (n) => `a'or'1'='1-${n}@example.com`,
     ],
     [
-      "named as a prototype",
+      "with the name of a prototype",
       (n) => `__proto__-${n}@example.com`,
       (n) => `__proto__-${n}@example.com`,
     ],
@@ -95,7 +99,7 @@ describe("an invalid e-mail address", () => {
     ["a path in the domain", "ada@example.com/../eve"],
     ["an encoded domain", "ada@%65xample.com"],
     ["an IP address", "ada@[127.0.0.1]"],
-    ["an address in numbers", "ada@127.1"],
+    ["a numeric domain", "ada@127.1"],
     ["SQL", "' or 1=1 --"],
     ["markup", "<script>alert(1)</script>@example.com"],
     ["a template", "{{7*7}}@{{7*7}}"],

@@ -206,8 +206,8 @@ describe("the form of a body", () => {
   it.each([
     ["NUL", '{"a":"x\\u0000y"}', "/a"],
     ["half a surrogate pair", '{"a":"\\ud83c"}', "/a"],
-    ["the other half", '{"a":["\\udf93"]}', "/a/0"],
-    ["halves in the wrong order", '{"a/b":{"c~d":"\\udf93\\ud83c"}}', "/a~1b/c~0d"],
+    ["the other half of a surrogate pair", '{"a":["\\udf93"]}', "/a/0"],
+    ["surrogates in the wrong order", '{"a/b":{"c~d":"\\udf93\\ud83c"}}', "/a~1b/c~0d"],
     ["NUL in a name", '{"a":{"x\\u0000":1}}', "/a"],
     ["NUL by itself", '"\\u0000"', ""],
   ])("returns validation_failed with a pointer for %s", async (_, body, pointer) => {

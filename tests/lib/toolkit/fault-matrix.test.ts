@@ -66,7 +66,7 @@ const faults: [name: string, fault: Fault, outcome: string, attempts: number][] 
   ["hanging", { kind: "hang" }, "timeout", 1],
   ["cut off during the response", { kind: "half-body" }, "network", 3],
   ["answering HTML", { kind: "invalid-json" }, "invalid_reply", 1],
-  ["answering something else", { kind: "wrong-schema" }, "invalid_reply", 1],
+  ["answering with another schema", { kind: "wrong-schema" }, "invalid_reply", 1],
 ];
 
 async function setFault(fault: Fault): Promise<void> {

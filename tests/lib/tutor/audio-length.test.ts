@@ -36,7 +36,7 @@ describe("audioSeconds", () => {
     ["Ogg with two streams", joined(ogg(40), ogg(30)), 70],
     ["WebM", webm(60), 60],
     ["WebM recorded by a browser", webmOnTheFly(60), 60],
-    ["WebM that begins late", webmOnTheFly(60, 100_000), 60],
+    ["WebM with a late start time", webmOnTheFly(60, 100_000), 60],
     [
       "WebM whose header has a shorter length",
       joined(webm(5), webmOnTheFly(60).subarray(webm(null).length)),
@@ -47,7 +47,7 @@ describe("audioSeconds", () => {
     ["MP4 in fragments", mp4InFragments([2000, 584]), 60],
     ["MP4 in a fragment for each frame", mp4InFragments(Array(2584).fill(1)), 60],
     ["MP4 in fragments with sample durations", mp4InFragments([1000, 292], 0x100), 60],
-    ["MP3 after two tags", joined(tag(3000), tag(200), mp3(2297)), 60],
+    ["MP3 after two ID3 tags", joined(tag(3000), tag(200), mp3(2297)), 60],
   ])("returns the length of the audio: %s", async (_, file, seconds) => {
     expect(await secondsOf(file)).toBeCloseTo(seconds, 0);
   });

@@ -83,7 +83,7 @@ describe("an invalid e-mail address", () => {
     ["two dots", "ada..l@example.com"],
     ["an address literal", "ada@[127.0.0.1]"],
     ["an IPv4 address", "ada@127.0.0.1"],
-    ["an IPv4 address in short", "ada@127.1"],
+    ["a short IPv4 address", "ada@127.1"],
     ["a port", "ada@example.com:25"],
     ["a path", "ada@example.com/x"],
     ["an underscore", "ada@exa_mple.com"],
@@ -95,7 +95,7 @@ describe("an invalid e-mail address", () => {
     ["broken punycode", "ada@xn--ü.example"],
     ["a percent sign in the domain", "ada@exam%70le.com"],
     ["65 characters before the @", `${"a".repeat(65)}@example.com`],
-    ["a label of 64", `ada@${label(64)}.com`],
+    ["a label of 64 characters", `ada@${label(64)}.com`],
     ["255 characters", `ada@${`${label(49)}.`.repeat(5)}x.com`],
   ])("%s", (_, input) => {
     expect(canonicalEmail(input)).toBeNull();

@@ -201,7 +201,7 @@ describe("a token that is not ours", () => {
     ["four parts", () => `${own()}.x`],
     ["five parts", () => `${own()}.x.y`],
     ["a header that is not JSON", () => `e30x.${second?.()}.${third?.()}`],
-    ["no base64url", () => `~~~.${second?.()}.${third?.()}`],
+    ["invalid base64url", () => `~~~.${second?.()}.${third?.()}`],
     [
       "a refresh token",
       () => issueRefreshToken(env(), { sessionId: session.sessionId, counter: 0 }),
