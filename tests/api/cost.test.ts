@@ -9,8 +9,8 @@ import { useStores } from "../support/stores.js";
 const stores = useStores({ redisMs: 2500 });
 
 /**
- * What went to Redis and came back, without headers: the commands, and replies of a like size. Events
- * travel many to a batch, and are not those of one request.
+ * Bytes sent to Redis and received, without headers; replies are counted as large as commands.
+ * Event batches serve many requests and are not counted.
  */
 function redisBytes(): number {
   const texts = stores.faults.redis.calls.map(({ body }) => JSON.stringify(body));
@@ -19,7 +19,7 @@ function redisBytes(): number {
 }
 
 describe("the cost page", () => {
-  it("states what a signed-in read uses", async () => {
+  it("states the calls and bytes of an authenticated read", async () => {
     const { accessToken: token } = await aUser();
     await call(user, "GET", { token });
     await stores.resetCalls();
@@ -32,7 +32,7 @@ describe("the cost page", () => {
     expect(redisBytes()).toBeLessThanOrEqual(uses.read.redisBytes);
   });
 
-  it("states what a sign-in uses at most, its work after the reply included", async () => {
+  it("states the maximum for a sign-in, including its work after the response", async () => {
     const { email } = await aBoundUser(stores);
     await call(login, "POST", { body: { email, password } });
     await stores.resetCalls();
@@ -45,11 +45,11 @@ describe("the cost page", () => {
     expect(redisBytes()).toBeLessThanOrEqual(uses.signIn.redisBytes);
   });
 
-  it("adds up as it would by hand", () => {
+  it("calculates the same bill as a manual calculation", () => {
     const month = (365.25 / 12) * 86_400;
     const bill = billOf(1000);
     expect(bill.commandsPerSecond).toBeCloseTo(8100);
-    // The clock's 20 commands a minute cost under two dollars, and the traffic is 2,630 GB.
+    // The cron job's 20 commands a minute cost under two dollars, and the traffic is 2,630 GB.
     const commands = ((1000 * month * 8.1) / 100_000) * 0.2;
     const traffic = (2629.8 - 200) * 0.03;
     expect(bill.redisPayAsYouGo - commands - traffic).toBeGreaterThan(0);

@@ -36,10 +36,10 @@ const put = (name: string, body: object, token = operator.token) =>
     url: `http://localhost:8080/api/ops/flags/${name}`,
     body: { reason: "a test", ...body },
   });
-const of = async (token?: string) => (await call(flags, "GET", token ? { token } : {})).body;
+const getFlags = async (token?: string) => (await call(flags, "GET", token ? { token } : {})).body;
 
 describe("a kill switch", () => {
-  it("stops a group of routes at once, before a body is read, and no other", async () => {
+  it("disables one group of routes at once, before a body is read", async () => {
     const { accessToken: token } = await aUser();
     const off = await put("user", { enabled: false });
     expect(off.body).toMatchObject({
@@ -50,7 +50,7 @@ describe("a kill switch", () => {
     expect(answer).toMatchObject({ status: 503, code: "feature_disabled" });
     expect(answer.headers.get("retry-after")).toBe("60");
     const { level, data } = logs.read("http_request").at(-1);
-    // An operator has switched it off: no error of ours.
+    // Switched off by an operator, so not logged as an error.
     expect([level, data.status, data.code]).toEqual(["INFO", 503, "feature_disabled"]);
     const unread = new ReadableStream(
       { pull: () => expect.unreachable("the body was read") },
@@ -63,7 +63,7 @@ describe("a kill switch", () => {
         .status,
     ).toBe(401);
     expect((await call(livez, "GET")).status).toBe(200);
-    expect((await of()).switchedOff).toEqual(["user"]);
+    expect((await getFlags()).switchedOff).toEqual(["user"]);
     await put("user", { enabled: true });
     expect((await call(user, "GET", { token })).status).toBe(200);
     const rows = await stores.sql(
@@ -72,7 +72,7 @@ describe("a kill switch", () => {
     expect(rows.slice(-2)).toMatchObject([{ subject_id: "user:off" }, { subject_id: "user:on" }]);
   });
 
-  it("holds while Redis is away and after it has lost everything, and Redis is told again", async () => {
+  it("stays off while Redis is unavailable or has lost its data, and is written to Redis again", async () => {
     const { accessToken: token } = await aUser();
     await put("user", { enabled: false });
     await stores.redis("FLUSHDB");
@@ -85,7 +85,7 @@ describe("a kill switch", () => {
     await put("user", { enabled: true });
   });
 
-  it("is switched off and on by the break-glass token", async () => {
+  it("can be changed with the break-glass token", async () => {
     const { accessToken: token } = await aUser();
     expect((await put("user", { enabled: false }, breakGlassToken)).status).toBe(200);
     expect((await call(user, "GET", { token })).code).toBe("feature_disabled");
@@ -93,7 +93,7 @@ describe("a kill switch", () => {
     expect((await call(user, "GET", { token })).status).toBe(200);
   });
 
-  it("names in a dry run the routes and callers that it hits, with their recent requests", async () => {
+  it("lists in a dry run the affected routes and callers with their recent requests", async () => {
     const { accessToken: token } = await aUser();
     for (let at = 0; at < 3; at += 1) await call(user, "GET", { token });
     await drained(stores);
@@ -112,7 +112,7 @@ describe("a kill switch", () => {
     expect(feature.body.done).toContain("for 25 % of users and 1 named users");
   });
 
-  it("is not missed by a slip of the pen: what nobody has made cannot be switched off", async () => {
+  it("returns 422 for a name that does not exist", async () => {
     await put("stt", { enabled: true });
     const answer = await put("uesr", { enabled: false });
     expect(answer).toMatchObject({ status: 422, code: "validation_failed" });
@@ -121,7 +121,7 @@ describe("a kill switch", () => {
     expect(await stores.sql("select from flags where name = 'uesr'")).toEqual([]);
   });
 
-  it("exists for each group of routes, and is no feature", async () => {
+  it("exists for each group of routes and cannot be used as a feature flag", async () => {
     const { items } = (await call(list, "GET", { token: operator.token })).body;
     const switches = items.filter(({ kind }: { kind: string }) => kind === "kill_switch");
     expect(switches.map(({ name }: { name: string }) => name)).toEqual(Object.keys(routeGroups));
@@ -129,7 +129,7 @@ describe("a kill switch", () => {
     expect((await put("Not a name", { enabled: true })).status).toBe(404);
   });
 
-  it("changes nothing in a dry run, and costs a request no call", async () => {
+  it("changes nothing in a dry run, and costs a request no extra call", async () => {
     const { accessToken: token } = await aUser();
     expect((await put("user", { enabled: false, dryRun: true })).body.undo).toBeNull();
     await stores.resetCalls();
@@ -137,7 +137,7 @@ describe("a kill switch", () => {
     expect(stores.calls()).toEqual({ redisTrips: 1, redisCommands: 8, postgresCalls: 1 });
   });
 
-  it("costs its callers nothing of their allowance", async () => {
+  it("does not count the refused requests against rate limits", async () => {
     const [guest, learner, ip] = [await aGuest(), await aUser(), anAddress()];
     await put("stt", { enabled: false });
     await put("auth", { enabled: false });
@@ -159,19 +159,19 @@ describe("a kill switch", () => {
     await stores.settled();
     expect(await countsLeft()).toEqual([]);
 
-    // In Postgres as well, where the strict limits are counted while Redis is away.
+    // Also in Postgres, which counts the strict limits while Redis is unavailable.
     await stores.faults.redis.set({ kind: "refuse" });
     expect((await call(login, "POST", { body, ip })).code).toBe("feature_disabled");
     await stores.settled();
     expect(await stores.sql("select key from rate_limits where used > 0")).toEqual([]);
-    // And in the process, which then decides the others: this is the session's first call that counts.
+    // Also in the process, which counts the other limits: this is the first call counted for the session.
     const { headers } = await call(flags, "GET", { token: learner.accessToken, ip });
     expect(headers.get("x-ratelimit-remaining")).toBe("99");
     await stores.faults.redis.set(null);
     for (const name of ["stt", "auth", "user"]) await put(name, { enabled: true });
   });
 
-  /** What limits have counted, but for the operator's own calls. */
+  /** The counters of all rate limits, except for the operator's own calls. */
   async function countsLeft() {
     const keys = (await stores.redis("KEYS", "rate:*")) as string[];
     const others = keys.filter((key) => !key.includes(operator.sessionId));
@@ -181,9 +181,9 @@ describe("a kill switch", () => {
     return used.filter(([, count]) => count !== "0" && count !== 0);
   }
 
-  it("is not undone by an older record that is written late", async () => {
+  it("is not overwritten by an older version that is written later", async () => {
     await put("user", { enabled: true });
-    // Another change is made, and mirrored, after this one has read the record and before it writes.
+    // Makes another change between this one's read of the record and its write.
     let isBetween = false;
     const changeBefore = async (body: unknown) => {
       if (isBetween || !JSON.stringify(body).includes("SADD")) return false;
@@ -199,7 +199,7 @@ describe("a kill switch", () => {
     await put("user", { enabled: true });
   });
 
-  it("follows a record that was restored to an earlier moment, at the next tick or rebuild", async () => {
+  it("follows a database that was restored to an earlier state, at the next tick or rebuild", async () => {
     const [before] = await stores.sql("select version from mirror_versions where name = 'flags'");
     await put("user", { enabled: false });
     await stores.sql(
@@ -216,13 +216,13 @@ describe("a kill switch", () => {
 });
 
 describe("GET /api/flags", () => {
-  it("gives a feature to its share of people, always the same ones, and to who is named", async () => {
+  it("enables a feature for a stable percentage of users and for named users", async () => {
     const people = await someUsers(8);
     const named = people[0];
     await put("new-cards", { enabled: true, percentage: 0, users: [named?.user.id] });
     const has = async () =>
       Promise.all(
-        people.map(async ({ accessToken }) => (await of(accessToken)).features["new-cards"]),
+        people.map(async ({ accessToken }) => (await getFlags(accessToken)).features["new-cards"]),
       );
     expect(await has()).toEqual(people.map((person) => person === named));
     await put("new-cards", { enabled: true, percentage: 50 });
@@ -235,7 +235,7 @@ describe("GET /api/flags", () => {
     expect((await has()).some(Boolean)).toBe(false);
   });
 
-  it("tells who is not signed in of what is public alone, and of an ETag", async () => {
+  it("returns only public features without a token, with an ETag", async () => {
     await put("secret-thing", { enabled: true });
     await put("open-thing", { enabled: true, isPublic: true });
     const answer = await call(flags, "GET");
@@ -247,7 +247,7 @@ describe("GET /api/flags", () => {
     expect((await call(flags, "GET", { headers })).status).toBe(200);
   });
 
-  it("answers 304 only for what this caller would be told", async () => {
+  it("returns 304 only for the ETag of this caller's own response", async () => {
     await put("mine", { enabled: true });
     const { accessToken: token } = await aUser();
     const tagOf = async (bearer?: string) =>
@@ -260,7 +260,7 @@ describe("GET /api/flags", () => {
     expect(answer.headers.get("vary")).toBe("Origin, Authorization");
   });
 
-  it("says how to undo what was changed, and no more", async () => {
+  it("returns a command that undoes exactly what was changed", async () => {
     const [one, other] = [randomUUID(), randomUUID()];
     const undo = async (body: object) => (await put("undone", body)).body.undo;
     const line = (text: string) => `npm run ops -- ${text} --reason "undo"`;
@@ -278,7 +278,7 @@ describe("GET /api/flags", () => {
     expect(await undo({ enabled: true, isPublic: false })).toBe(line("flag off undone"));
   });
 
-  it("refuses more targets than every request should carry", async () => {
+  it("returns 422 for more named users than each request should load", async () => {
     const users = Array.from({ length: 90 }, () => randomUUID());
     const codes = [];
     for (const name of ["one", "two", "three"]) {
@@ -288,17 +288,17 @@ describe("GET /api/flags", () => {
   });
 });
 
-describe("GET /api/flags, called often", () => {
+describe("the rate limit of GET /api/flags", () => {
   useStillClock();
 
-  it("counts who is signed in by their session: a school has one address", async () => {
+  it("is counted per session for a signed-in caller, not per IP address", async () => {
     const ip = anAddress();
     const [one, other] = await someUsers(2);
-    const ask = async (token?: string) =>
+    const getStatus = async (token?: string) =>
       (await call(flags, "GET", { ip, ...(token ? { token } : {}) })).status;
-    for (let at = 0; at < 100; at += 1) expect(await ask(one?.accessToken)).toBe(200);
-    expect(await ask(one?.accessToken)).toBe(429);
-    expect(await ask(other?.accessToken)).toBe(200);
-    expect(await ask()).toBe(200);
+    for (let at = 0; at < 100; at += 1) expect(await getStatus(one?.accessToken)).toBe(200);
+    expect(await getStatus(one?.accessToken)).toBe(429);
+    expect(await getStatus(other?.accessToken)).toBe(200);
+    expect(await getStatus()).toBe(200);
   });
 });

@@ -26,7 +26,7 @@ const check = () => call(health, "GET");
 const passing = { status: "pass", observedValue: expect.any(Number), observedUnit: "ms" };
 
 describe("GET /api/health", () => {
-  it("tells the server, Postgres, Redis, the toolkit, the build and the uptime", async () => {
+  it("reports the server, Postgres, Redis, the toolkit, the build and the uptime", async () => {
     const { status, headers, body } = await check();
     expect(status).toBe(200);
     expect(headers.get("content-type")).toBe("application/health+json");
@@ -54,7 +54,7 @@ describe("GET /api/health", () => {
     });
   });
 
-  it("asks each once, with the toolkit's key, and counts against no limit", async () => {
+  it("calls each dependency once, with the toolkit's key, and counts against no rate limit", async () => {
     const { headers } = await check();
     expect(stores.calls()).toEqual({ redisTrips: 1, redisCommands: 4, postgresCalls: 1 });
     expect(headers.get("x-ratelimit-limit")).toBeNull();
@@ -74,33 +74,30 @@ describe("GET /api/health", () => {
     ["cut", { kind: "reset" }, "unreachable"],
     ["garbage", { kind: "garbage" }, "unreachable"],
     ["silent", { kind: "hang" }, "no answer within 800 ms"],
-  ] as const)(
-    "fails with 503 when Postgres is %s, within the deadline",
-    async (_, fault, output) => {
-      await stores.faults.postgres.set(fault);
-      const startedAt = performance.now();
-      const { status, headers, body } = await check();
-      expect(performance.now() - startedAt).toBeLessThan(2500);
-      expect(status).toBe(503);
-      expect(headers.get("content-type")).toBe("application/health+json");
-      expect(body.status).toBe("fail");
-      expect(body.checks["postgres:responseTime"]).toMatchObject([{ status: "fail", output }]);
-      expect(body.checks["redis:responseTime"]).toMatchObject([{ status: "pass" }]);
-      expect(body.checks["toolkit:responseTime"]).toMatchObject([{ status: "pass" }]);
-    },
-  );
+  ] as const)("returns 503 within the deadline when Postgres is %s", async (_, fault, output) => {
+    await stores.faults.postgres.set(fault);
+    const startedAt = performance.now();
+    const { status, headers, body } = await check();
+    expect(performance.now() - startedAt).toBeLessThan(2500);
+    expect(status).toBe(503);
+    expect(headers.get("content-type")).toBe("application/health+json");
+    expect(body.status).toBe("fail");
+    expect(body.checks["postgres:responseTime"]).toMatchObject([{ status: "fail", output }]);
+    expect(body.checks["redis:responseTime"]).toMatchObject([{ status: "pass" }]);
+    expect(body.checks["toolkit:responseTime"]).toMatchObject([{ status: "pass" }]);
+  });
 
   it.each([
     ["the password", { password: "changed" }, "DATABASE_URL is refused"],
     ["the database", { pathname: "/dropped" }, "DATABASE_URL names no database"],
-  ])("fails when Postgres does not know %s, and says so", async (_, changed, output) => {
+  ])("returns 503 with the reason when Postgres rejects %s", async (_, changed, output) => {
     changeConnection(changed);
     const { status, body } = await check();
     expect(status).toBe(503);
     expect(body.checks["postgres:responseTime"]).toMatchObject([{ status: "fail", output }]);
   });
 
-  it("fails when Postgres has no connection left, and says so", async () => {
+  it("returns 503 with the reason when Postgres has no connection left", async () => {
     const full = Object.assign(new Error("sorry, too many clients already"), { code: "53300" });
     const fetch = () => Promise.reject(new Error("unreachable", { cause: full }));
     installPlatform({ ...platform(), postgres: { ...platform().postgres, fetch } });
@@ -111,7 +108,7 @@ describe("GET /api/health", () => {
     ]);
   });
 
-  it("fails when Postgres takes no writes, and says so", async () => {
+  it("returns 503 with the reason when Postgres is read-only", async () => {
     const { postgres } = platform();
     // As a replica answers, or a provider's database whose disk is full.
     const message = "cannot execute SELECT FOR UPDATE in a read-only transaction";
@@ -128,13 +125,13 @@ describe("GET /api/health", () => {
   it.each([
     ["UPSTASH_REDIS_REST_TOKEN", { UPSTASH_REDIS_REST_URL: "http://127.0.0.1:9" }],
     ["REDIS_URL", { REDIS_URL: "redis://127.0.0.1:9" }],
-  ])("warns when Redis refuses %s, also while it is skipped", async (name, environment) => {
+  ])("warns when Redis rejects %s, also while the breaker skips it", async (name, environment) => {
     const upstash = "UPSTASH_REDIS_REST_URL" in environment;
     const refused = new Error("WRONGPASS invalid username-password pair or user is disabled.");
     const redis: Requester = { request: () => Promise.reject(refused) };
     installPlatform({ ...platform(), redis });
     for (let time = 0; time < 3; time += 1) {
-      // A new environment: the last answer is forgotten, that Redis is skipped is not.
+      // A new environment clears the cached result, but not the breaker's state.
       setEnvironment({ ...environment, ...(upstash && { UPSTASH_REDIS_REST_TOKEN: "changed" }) });
       const { status, body } = await check();
       expect(status).toBe(200);
@@ -144,7 +141,7 @@ describe("GET /api/health", () => {
     }
   });
 
-  it("fails when the encoding of the database is not UTF-8, and says so", async () => {
+  it("returns 503 with the reason when the database encoding is not UTF-8", async () => {
     const { postgres } = platform();
     const fetch: typeof postgres.fetch = (url, init) =>
       postgres.fetch(url, {
@@ -160,7 +157,7 @@ describe("GET /api/health", () => {
   });
 
   it.each(["users", "security_settings"])(
-    "fails when there is no table %s, and says so",
+    "returns 503 with the reason when the table %s is missing",
     async (table) => {
       await stores.sql(`alter table ${table} rename to renamed`);
       try {
@@ -180,7 +177,7 @@ describe("GET /api/health", () => {
     ["cut", { kind: "reset" }],
     ["garbage", { kind: "garbage" }],
     ["silent", { kind: "hang" }],
-  ] as const)("warns with 200 when Redis is %s, and says which", async (_, fault) => {
+  ] as const)("returns 200 with a warning that names Redis when Redis is %s", async (_, fault) => {
     await stores.faults.redis.set(fault);
     const { status, body } = await check();
     expect(status).toBe(200);
@@ -202,7 +199,7 @@ describe("GET /api/health", () => {
     ["LOADING Redis is loading the dataset in memory", "it answers LOADING"],
     ["ERR DB index is out of range", "REDIS_URL names no database"],
     ["NOPERM this user has no permissions to run this command", "REDIS_URL is refused"],
-  ])("warns when Redis answers and keeps nothing: %s", async (error, output) => {
+  ])("warns when Redis answers but accepts no writes: %s", async (error, output) => {
     const { redis } = platform();
     const isWrite = (command: unknown) => (command as string[])[0] === "SET";
     const request = async (call: Parameters<Requester["request"]>[0]) => {
@@ -219,7 +216,7 @@ describe("GET /api/health", () => {
     expect(body.checks["redis:responseTime"][0]).not.toHaveProperty("observedValue");
   });
 
-  it("warns when Redis would evict keys, and says what to set", async () => {
+  it("warns when Redis may evict keys, and names the setting", async () => {
     await stores.redis("CONFIG", "SET", "maxmemory-policy", "allkeys-lru");
     try {
       const { status, body } = await check();
@@ -238,7 +235,7 @@ describe("GET /api/health", () => {
     [500, "status 500"],
     [404, "status 404"],
     ["nothing", "no answer within 800 ms"],
-  ] as const)("warns when the toolkit answers %s: %s", async (answer, output) => {
+  ] as const)("warns when the toolkit returns %s: %s", async (answer, output) => {
     toolkit.answer = answer;
     const { status, body } = await check();
     expect(status).toBe(200);
@@ -254,20 +251,20 @@ describe("GET /api/health", () => {
     ]);
   });
 
-  it("asks all of them at once", async () => {
+  it("checks all dependencies concurrently", async () => {
     await stores.faults.postgres.set({ kind: "hang" });
     await stores.faults.redis.set({ kind: "hang" });
     toolkit.answer = "nothing";
     const { status, body } = await check();
     expect(status).toBe(503);
-    const begun = ["postgres", "redis", "toolkit"].map((name) =>
+    const startedAt = ["postgres", "redis", "toolkit"].map((name) =>
       Date.parse(body.checks[`${name}:responseTime`][0].time),
     );
     // Each of them takes at least 250 ms to fail.
-    expect(Math.max(...begun) - Math.min(...begun)).toBeLessThan(250);
+    expect(Math.max(...startedAt) - Math.min(...startedAt)).toBeLessThan(250);
   });
 
-  it("shows nothing of addresses, keys and errors", async () => {
+  it("does not reveal addresses, keys or errors", async () => {
     await stores.faults.postgres.set({ kind: "refuse" });
     await stores.faults.redis.set({ kind: "refuse" });
     const { body } = await check();
@@ -276,7 +273,7 @@ describe("GET /api/health", () => {
     );
   });
 
-  it("costs one ping each for any number of probes at once", async () => {
+  it("costs one call per dependency for any number of concurrent requests", async () => {
     const answers = await Promise.all(Array.from({ length: 50 }, check));
     expect(answers.every(({ status }) => status === 200)).toBe(true);
     for (let probe = 0; probe < 50; probe++) await check();
@@ -284,7 +281,7 @@ describe("GET /api/health", () => {
     expect(toolkit.requests).toHaveLength(1);
   });
 
-  it("remembers for 5 s, and sees a store come back after that", async () => {
+  it("caches the result for 5 s, then notices a recovered store", async () => {
     vi.useFakeTimers({ toFake: ["performance"] });
     try {
       await stores.faults.postgres.set({ kind: "refuse" });

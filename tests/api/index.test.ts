@@ -7,7 +7,7 @@ import { useStores } from "../support/stores.js";
 const stores = useStores();
 
 describe("GET /api/", () => {
-  it("answers exactly the four fields of the operations guide", async () => {
+  it("returns exactly the four fields of the operations guide", async () => {
     const { status, headers, body } = await call(index, "GET");
     expect(status).toBe(200);
     expect(headers.get("content-type")).toBe("application/json");
@@ -21,7 +21,7 @@ describe("GET /api/", () => {
     expect(Math.abs(Date.parse(body.timestamp) - Date.now())).toBeLessThan(60_000);
   });
 
-  it("asks no store, counts against no limit and looks at no token", async () => {
+  it("calls no store, counts against no rate limit and ignores the token", async () => {
     await stores.resetCalls();
     const { status, headers } = await call(index, "GET", { token: "garbage" });
     const calls = stores.calls();
@@ -30,7 +30,7 @@ describe("GET /api/", () => {
     expect(headers.get("x-ratelimit-limit")).toBeNull();
   });
 
-  it("answers while both stores are down", async () => {
+  it("returns 200 while both stores are down", async () => {
     await stores.faults.postgres.set({ kind: "refuse" });
     await stores.faults.redis.set({ kind: "refuse" });
     expect((await call(index, "GET")).status).toBe(200);

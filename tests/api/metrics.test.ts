@@ -42,7 +42,7 @@ beforeEach(async () => {
 });
 
 describe("GET /api/metrics", () => {
-  it("tells every kind of metric in Prometheus' text format", async () => {
+  it("returns every type of metric in the Prometheus text format", async () => {
     await total("http_requests_total", { route: "/api/user", method: "GET", status: "200" }, 7);
     await total("http_requests_total", { route: "/api/user", method: "GET", status: "401" }, 2);
     for (const [le, value] of [["0.5", 3] as const, ["1", 4] as const]) {
@@ -90,7 +90,7 @@ describe("GET /api/metrics", () => {
     expect(body).toMatch(/[^\n]\n$/);
   });
 
-  it("leaves out what never happened, but for counters without labels", async () => {
+  it("omits series without a value, except counters without labels", async () => {
     const body = await samples();
     expect(body).toContain("telemetry_lost_batches_total 0");
     expect(body).toContain("telemetry_events_total 0");
@@ -99,11 +99,11 @@ describe("GET /api/metrics", () => {
     }
   });
 
-  it("names the release", async () => {
+  it("includes the release in build_info", async () => {
     expect(await samples()).toContain(`build_info{version="${version}",sha="abc123"} 1`);
   });
 
-  it("tells how far the drain is behind when it cannot work, and never less than nothing", async () => {
+  it("reports the drain lag even when the drain cannot run, and never a negative one", async () => {
     await stores.faults.redis.set({ kind: "refuse" });
     await stores.sql("update drain_state set drained_until = now() - interval '100 s'");
     const lag = async () =>
@@ -116,7 +116,7 @@ describe("GET /api/metrics", () => {
     expect(await lag()).toBe(0);
   });
 
-  it("forgets what is measured each minute when nobody measures it, and keeps the rest", async () => {
+  it("omits gauges that were not measured recently and keeps the others", async () => {
     const job = 'cron_last_success_timestamp_seconds{job="cleanup"}';
     await gauge(seriesName("active_sessions"), 12, 310);
     await gauge(job, 1_700_000_000, 7200);
@@ -131,15 +131,15 @@ describe("GET /api/metrics", () => {
   it.each([
     ["that never opened", null, 0],
     ["that closed again", "closed:3:0", 0],
-    ["that waits to try again", `open:4:${Date.now() + 3_600_000}`, 2],
-    ["that may be tried", "open:4:1000", 1],
-    ["that an operator holds open", "forced_open:5:0", 2],
-  ])("tells the state of a breaker %s", async (_, field, state) => {
+    ["that is open", `open:4:${Date.now() + 3_600_000}`, 2],
+    ["that is half-open", "open:4:1000", 1],
+    ["that an operator has forced open", "forced_open:5:0", 2],
+  ])("reports the state of a breaker %s", async (_, field, state) => {
     if (field !== null) await stores.redis("HSET", "gate", "breaker:toolkit", field);
     expect(await samples()).toContain(`circuit_breaker_state{service="toolkit"} ${state}`);
   });
 
-  it("goes on without Redis, and then tells of the breaker what was written down last", async () => {
+  it("works without Redis, with the breaker's last recorded state", async () => {
     const breaker = seriesName("circuit_breaker_state", { service: "toolkit" });
     await gauge(breaker, 2);
     expect(await samples()).toContain(`${breaker} 0`);
@@ -150,12 +150,12 @@ describe("GET /api/metrics", () => {
     expect((await scrape()).body).not.toContain("circuit_breaker_state");
   });
 
-  it("answers 503 without Postgres, so that the scrape is seen to fail", async () => {
+  it("returns 503 without Postgres, so that the scrape fails visibly", async () => {
     await stores.faults.postgres.set({ kind: "refuse" });
     expect(await scrape()).toMatchObject({ status: 503, code: "service_unavailable" });
   });
 
-  it("costs one Postgres call and one Redis command, whatever there is", async () => {
+  it("costs one Postgres call and one Redis command", async () => {
     for (const status of ["200", "404", "500"]) {
       await total("http_requests_total", { route: "/api/user", method: "GET", status }, 1);
     }
@@ -171,7 +171,7 @@ describe("GET /api/metrics", () => {
     expect(postgresCalls).toBeLessThanOrEqual(1);
   });
 
-  it("is for the scraper alone, without any I/O for others", async () => {
+  it("returns 401 without the metrics token, without any I/O", async () => {
     const { accessToken } = await aUser();
     await stores.resetCalls();
     const strangers = [
@@ -188,26 +188,26 @@ describe("GET /api/metrics", () => {
     expect(lines.read("metrics_token_invalid")).toHaveLength(strangers.length);
   });
 
-  it("is for nobody where no token is set", async () => {
+  it("returns 401 when no metrics token is configured", async () => {
     setEnvironment({ ...environment, METRICS_TOKEN: "" });
     for (const nothing of [{}, { token: "" }, { token: "undefined" }]) {
       expect(await call(metricsRoute, "GET", nothing)).toMatchObject({ status: 401 });
     }
   });
 
-  it("is served under any host name, for scrapers reach machines", async () => {
+  it("is served under any host name", async () => {
     setEnvironment({ ...environment, ALLOWED_HOSTS: "linguamate.com" });
     const url = "http://10.0.0.7:8080/api/metrics";
     expect(await call(metricsRoute, "GET", { token, url })).toMatchObject({ status: 200 });
   });
 
-  it("answers HEAD without the text", async () => {
+  it("answers HEAD without a body", async () => {
     const { status, headers, body } = await call(metricsRoute, "HEAD", { token });
     expect({ status, body }).toEqual({ status: 200, body: undefined });
     expect(headers.get("content-type")).toContain("text/plain");
   });
 
-  it("has every metric that the operations guide names in its table", () => {
+  it("includes every metric in the operations guide's table", () => {
     expect(Object.keys(metrics)).toEqual(
       expect.arrayContaining([
         "http_requests_total",

@@ -5,7 +5,7 @@ import { connectForMigrations } from "../../lib/self-hosted/migration-connection
 
 const folder = "/var/run/postgresql";
 
-describe("the URL of a database", () => {
+describe("a database URL", () => {
   it.each([
     ["postgresql://app:secret@127.0.0.1:5432/app", "127.0.0.1:5432"],
     ["postgres://app:secret@db.example.com/app", "db.example.com"],
@@ -15,7 +15,7 @@ describe("the URL of a database", () => {
     [`postgresql://app:secret@localhost/app?host=${folder}`, folder],
     ["postgresql://app:secret@%2Fvar%2Frun%2Fpostgresql/app", folder],
     ["postgresql://app:secret@%2Fvar%2Frun%2Fpostgresql:5433/app", `${folder}:5433`],
-  ])("%s is taken, and shown without the credentials", (url, place) => {
+  ])("%s is accepted and shown without credentials", (url, place) => {
     expect(isDatabaseUrl(url)).toBe(true);
     expect(placeOf(url)).toBe(place);
   });
@@ -25,7 +25,7 @@ describe("the URL of a database", () => {
     "postgresql:/app:secret",
     "postgresql://app:secret@127.0.0.1:port/app",
     "app:secret@127.0.0.1/app",
-  ])("%s is refused without showing it", (url) => {
+  ])("%s is refused without showing it in the message", (url) => {
     const variables = { JWT_SECRET: "k7".repeat(32), DATABASE_URL: url };
     expect(messageOf(() => readEnv(variables))).toMatch(/DATABASE_URL: a postgresql:\/\/ URL$/);
     const connect = () => connectForMigrations({ connectionString: url });
@@ -38,11 +38,11 @@ describe("the URL of a database", () => {
     ["postgresql://ep-cool.eu.aws.neon.tech/app", false],
     [`postgresql://app:secret@/app?host=${folder}`, false],
     ["postgresql://app:secret@%2Fvar%2Frun%2Fpostgresql/app", false],
-  ])("%s can be sent over HTTPS: %s", (url, expected) => {
+  ])("%s can be used over HTTPS: %s", (url, expected) => {
     expect(isSentOverHttps(url)).toBe(expected);
   });
 
-  it("of Neon that lacks a part is refused before the driver shows it", () => {
+  it("of Neon with a missing part is refused before the driver shows it", () => {
     const connectionString = "postgresql://app:secret@ep-cool.eu.aws.neon.tech";
     expect(messageOf(() => connectForMigrations({ connectionString }))).toBe(
       "DATABASE_URL must contain a user, a host and a database to be used over HTTPS",

@@ -13,7 +13,7 @@ const production = {
 const read = (given: Record<string, string | undefined> = {}) =>
   readEnv({ JWT_SECRET: strong, ...given });
 
-/** What a setting is refused with. */
+/** The error message for these variables. */
 function refusal(given: Record<string, string | undefined>): string {
   try {
     readEnv({ JWT_SECRET: strong, ...given });
@@ -25,7 +25,7 @@ function refusal(given: Record<string, string | undefined>): string {
 }
 
 describe("the environment", () => {
-  it("needs nothing but the five lines of a local setup", () => {
+  it("needs only the five lines of a local setup", () => {
     const env = readEnv({
       NODE_ENV: "development",
       PORT: "8080",
@@ -44,7 +44,7 @@ describe("the environment", () => {
     expect(env.warnings).toEqual(["JWT_SECRET is an example value: not allowed in production."]);
   });
 
-  it("has a working value for everything but the secret", () => {
+  it("has a working default for everything but the secret", () => {
     expect(read()).toEqual({
       name: "development",
       production: false,
@@ -92,7 +92,7 @@ describe("the environment", () => {
     });
   });
 
-  it("takes an empty value for an absent one", () => {
+  it("treats an empty value as absent", () => {
     const names = ["PORT", "LOG_LEVEL", "DATABASE_URL", "SENTRY_DSN", "MIN_APP_VERSION", "VERCEL"];
     expect(read(Object.fromEntries(names.map((name) => [name, " "])))).toEqual(read());
   });
@@ -144,7 +144,7 @@ describe("the environment", () => {
     ["MAIL_WEBHOOK_SECRET", "whsec_$$$"],
     ["MAIL_WEBHOOK_SECRET", "whsec_MTIzNA"],
     ["MAIL_WEBHOOK_SECRET", "MTIzNDU2Nzg5MDEyMzQ1Ng=="],
-  ])("names %s when it cannot be %s, and shows no value", (name, value) => {
+  ])("names %s when it is invalid (%s), without showing the value", (name, value) => {
     const message = refusal({ [name]: value });
     expect(message).toContain(`${name}: `);
     expect(message).not.toContain(value);
@@ -152,7 +152,7 @@ describe("the environment", () => {
   });
 
   it.each(["JWT_SECRET_PREVIOUS", "DATA_KEY_PREVIOUS"])(
-    "refuses a weak %s in production, for it opens as much, and warns elsewhere",
+    "refuses a weak %s in production and warns elsewhere",
     (name) => {
       const given = { DATA_KEY: strong, [name]: `${strong},short` };
       const message = refusal({ ...production, ...given });
@@ -168,12 +168,12 @@ describe("the environment", () => {
     ["METRICS_TOKEN", strong.slice(1), "is shorter than 32 bytes"],
     ["CRON_SECRET", "fifteen-letters", "is shorter than 16 bytes"],
     ["CRON_SECRET", "change-me-change-me", "is an example value"],
-  ])("refuses in production a %s that can be guessed (%s)", (name, value, weakness) => {
+  ])("refuses a weak %s in production (%s)", (name, value, weakness) => {
     expect(refusal({ ...production, [name]: value })).toBe(`${name} ${weakness}`);
     expect(read({ [name]: value }).warnings).toEqual([]);
   });
 
-  it("takes tokens as `openssl` makes them, and a clock's secret as long as the platform advises", () => {
+  it("accepts tokens made by `openssl` and a cron secret of the recommended length", () => {
     const { ops, metrics, cron, warnings } = readEnv({
       ...production,
       OPS_TOKEN: strong,
@@ -188,13 +188,13 @@ describe("the environment", () => {
     expect(warnings).toEqual([]);
   });
 
-  it("names everything that is wrong at once", () => {
+  it("reports all errors at once", () => {
     const message = refusal({ PORT: "x", CORS_ORIGIN: "*" });
     expect(message).toContain("PORT: ");
     expect(message).toContain("CORS_ORIGIN: ");
   });
 
-  it("takes the variables of a production set-up", () => {
+  it("accepts the variables of a production setup", () => {
     const env = readEnv({
       ...production,
       LOG_LEVEL: "info",
@@ -238,7 +238,7 @@ describe("the environment", () => {
     });
   });
 
-  it("takes the platform's facts over its own", () => {
+  it("prefers the platform's variables to its own", () => {
     const env = read({
       VERCEL: "1",
       VERCEL_ENV: "preview",
@@ -259,7 +259,7 @@ describe("the environment", () => {
   });
 
   it.each(["UPSTASH_REDIS_REST_URL", "UPSTASH_REDIS_REST_TOKEN"])(
-    "refuses %s without its other half, and names the other",
+    "refuses %s without the other variable of the pair, and names it",
     (name) => {
       const other = name.endsWith("URL") ? "UPSTASH_REDIS_REST_TOKEN" : "UPSTASH_REDIS_REST_URL";
       expect(refusal({ [name]: "https://cache.example" })).toContain(`${other} is required`);
@@ -275,13 +275,13 @@ describe("JWT_SECRET", () => {
   it.each([
     [{ PORT: "x" }, ["PORT"]],
     [{ NODE_ENV: "staging", CORS_ORIGIN: "*" }, ["NODE_ENV", "CORS_ORIGIN"]],
-  ])("is required, which is said first where %j is wrong as well", (others, names) => {
+  ])("is required, and is reported first when %j is also invalid", (others, names) => {
     const message = refusal({ JWT_SECRET: "", ...others });
     expect(message).toMatch(/^JWT_SECRET is required; /);
     for (const name of names) expect(message).toContain(`${name}: `);
   });
 
-  it("is read without white space and line breaks, as openssl prints them", () => {
+  it("is read without white space and line breaks", () => {
     expect(read({ JWT_SECRET: `${strong}\n ${strong}==\n` }).jwt.secret).toBe(
       `${strong}${strong}==`,
     );
@@ -303,7 +303,7 @@ describe("JWT_SECRET", () => {
     }
   });
 
-  it("is counted in bytes", () => {
+  it("is measured in bytes", () => {
     expect(read({ ...production, JWT_SECRET: "ä".repeat(16) }).warnings).toEqual([]);
   });
 });
@@ -311,13 +311,13 @@ describe("JWT_SECRET", () => {
 describe("DATA_KEY", () => {
   const [old, next] = ["an-old-data-key-of-32-bytes-or-more", "a-new-data-key-of-32-bytes-or-more"];
 
-  it("comes first, then what was before it, then what serves where it is not set", () => {
+  it("is tried first, then the previous data keys, then the JWT secrets", () => {
     expect(read().dataKeys).toEqual([strong]);
     const given = { DATA_KEY: next, DATA_KEY_PREVIOUS: ` ${old},\n`, JWT_SECRET_PREVIOUS: "older" };
     expect(read(given).dataKeys).toEqual([next, old, strong, "older"]);
   });
 
-  it("is required where a previous one is named", () => {
+  it("is required when DATA_KEY_PREVIOUS is set", () => {
     expect(refusal({ DATA_KEY_PREVIOUS: old })).toBe(
       "DATA_KEY is required when DATA_KEY_PREVIOUS is set",
     );
@@ -331,7 +331,7 @@ describe("LOG_SIGNING_KEY", () => {
     [{ EXPO_PUBLIC_LOG_SIGNING_KEY: "a" }, 1],
     [{ LOG_SIGNING_KEY: "a", EXPO_PUBLIC_LOG_SIGNING_KEY: "a\n" }, 0],
     [{}, 0],
-  ])("is compared with the app's (%j)", (given, warnings) => {
+  ])("is compared with the app's key (%j)", (given, warnings) => {
     const found = read(given).warnings.filter((text) => text.includes("LOG_SIGNING_KEY"));
     expect(found).toHaveLength(warnings);
   });
@@ -342,24 +342,24 @@ describe("production", () => {
     ["DATA_KEY", "data encrypted at rest depends on JWT_SECRET"],
     ["RESEND_API_KEY", "mail is queued but never sent"],
     ["CRON_SECRET", "cron routes reject every request"],
-  ])("warns where %s is missing", (name, consequence) => {
+  ])("warns when %s is missing", (name, consequence) => {
     const { warnings } = read({ ...production, [name]: "" });
     expect(warnings).toEqual([expect.stringContaining(`${name} is not set: ${consequence}`)]);
   });
 });
 
 describe("LOG_LEVEL", () => {
-  it.each(logLevels)("may be %s, in any case", (level) => {
+  it.each(logLevels)("may be %s, in any letter case", (level) => {
     expect(read({ LOG_LEVEL: level.toLowerCase() }).log.level).toBe(level);
     expect(read({ LOG_LEVEL: level }).log.level).toBe(level);
   });
 
-  it("cannot silence what is always logged", () => {
+  it("cannot suppress SECURITY lines", () => {
     expect(read({ LOG_LEVEL: "silent" }).log.level).toBe("SECURITY");
     expect(read({ ...production, LOG_LEVEL: "silent" }).log.level).toBe("SECURITY");
   });
 
-  it.each(["trace", "debug"])("%s is raised to INFO in production, which says so", (level) => {
+  it.each(["trace", "debug"])("%s is raised to INFO in production, with a warning", (level) => {
     const env = read({ ...production, LOG_LEVEL: level });
     expect(env.log.level).toBe("INFO");
     expect(env.warnings).toEqual([

@@ -20,7 +20,7 @@ describe.each([
     return { ...answer, postgresCalls: stores.calls().postgresCalls };
   };
 
-  it.each(["?limit=1", "?limit=100", ""])("takes %s", async (query) => {
+  it.each(["?limit=1", "?limit=100", ""])("accepts %s", async (query) => {
     expect((await list(query)).status).toBe(200);
   });
 
@@ -45,7 +45,7 @@ describe.each([
     ["cursor", cursor(1e300)],
     ["cursor", cursor("1; drop table users")],
     ["page", "2"],
-  ])("answers 422 to ?%s=%s, and asks Postgres nothing", async (name, value) => {
+  ])("returns 422 for ?%s=%s without a Postgres call", async (name, value) => {
     const answer = await list(`?${name}=${value}`);
     expect(answer).toMatchObject({ status: 422, code: "validation_failed", postgresCalls: 0 });
     expect(answer.body.errors).toMatchObject([{ pointer: `/${name}` }]);

@@ -11,10 +11,10 @@ beforeEach(() => {
 const opened = (headers: Record<string, string>, rate = 0.2) =>
   openTrace(new Headers(headers), rate, isCallerBelieved);
 
-describe("the sample", () => {
+describe("isInSample", () => {
   const ids = Array.from({ length: 20_000 }, (_, n) => n.toString(16).padStart(32, "0"));
 
-  it.each([0.01, 0.2, 0.5])("is the share %s of all trace IDs", (rate) => {
+  it.each([0.01, 0.2, 0.5])("selects the share %s of all trace IDs", (rate) => {
     const share = ids.filter((id) => isInSample(id, rate)).length / ids.length;
     expect(Math.abs(share - rate)).toBeLessThan(0.012);
   });
@@ -24,18 +24,18 @@ describe("the sample", () => {
     expect(first.map((id) => Number.parseInt(id, 16))).toEqual([3, 5, 21]);
   });
 
-  it("only grows with the share", () => {
+  it("keeps the selected IDs when the share grows", () => {
     const small = ids.filter((id) => isInSample(id, 0.1));
     expect(small.every((id) => isInSample(id, 0.3))).toBe(true);
   });
 
-  it("of everything is everything, of nothing is nothing", () => {
+  it("selects all IDs at 1 and none at 0", () => {
     expect(ids.every((id) => isInSample(id, 1))).toBe(true);
     expect(ids.some((id) => isInSample(id, 0))).toBe(false);
   });
 });
 
-describe("a request's trace", () => {
+describe("openTrace", () => {
   it.each([
     [{ "sentry-trace": `${traceId}-${spanId}` }],
     [{ "sentry-trace": `${traceId}-${spanId}-1` }],
@@ -47,19 +47,19 @@ describe("a request's trace", () => {
         traceparent: `00-${spanId}${spanId}-${spanId}-00`,
       },
     ],
-  ])("goes on with that of %j", (headers) => {
+  ])("continues the trace of %j", (headers) => {
     expect(opened(headers)).toMatchObject({ traceId, parentSpanId: spanId });
   });
 
   it.each([
-    ["nothing", {}],
-    ["no trace", { "sentry-trace": "hello", traceparent: "hello" }],
+    ["no headers", {}],
+    ["an invalid trace", { "sentry-trace": "hello", traceparent: "hello" }],
     ["an ID of zeros", { traceparent: `00-${"0".repeat(32)}-${spanId}-01` }],
     ["a parent of zeros", { traceparent: `00-${traceId}-${"0".repeat(16)}-01` }],
-    ["a version that is none", { traceparent: `ff-${traceId}-${spanId}-01` }],
-    ["more than its version has", { traceparent: `00-${traceId}-${spanId}-01-more` }],
+    ["an invalid version", { traceparent: `ff-${traceId}-${spanId}-01` }],
+    ["extra fields for its version", { traceparent: `00-${traceId}-${spanId}-01-more` }],
     ["capitals", { traceparent: `00-${traceId.toUpperCase()}-${spanId}-01` }],
-  ])("is a new one for %s", (_, headers) => {
+  ])("starts a new trace for %s", (_, headers) => {
     const [one, two] = [opened(headers as Record<string, string>), opened({})];
     expect(one.traceId).toMatch(/^[\da-f]{32}$/);
     expect(one.parentSpanId).toBeUndefined();
@@ -67,22 +67,22 @@ describe("a request's trace", () => {
     expect(one.traceId).not.toBe(traceId);
   });
 
-  it("is sampled as the caller has decided, and else by its ID", () => {
-    const asked = (id: string, decision: string) =>
+  it("follows the caller's sampling decision, otherwise the ID", () => {
+    const isSampled = (id: string, decision: string) =>
       opened({ "sentry-trace": `${id}-${spanId}${decision}` }).isSampled;
     const ids = Array.from({ length: 50 }, (_, n) => n.toString(16).padStart(32, "0"));
-    expect(ids.map((id) => asked(id, "-1"))).toEqual(ids.map(() => true));
-    expect(ids.map((id) => asked(id, "-0"))).toEqual(ids.map(() => false));
-    expect(ids.map((id) => asked(id, ""))).toEqual(ids.map((id) => isInSample(id, 0.2)));
+    expect(ids.map((id) => isSampled(id, "-1"))).toEqual(ids.map(() => true));
+    expect(ids.map((id) => isSampled(id, "-0"))).toEqual(ids.map(() => false));
+    expect(ids.map((id) => isSampled(id, ""))).toEqual(ids.map((id) => isInSample(id, 0.2)));
     expect(opened({ traceparent: `00-${traceId}-${spanId}-00` }, 1).isSampled).toBe(false);
     expect(opened({ traceparent: `00-${traceId}-${spanId}-03` }, 0.0001).isSampled).toBe(true);
   });
 
-  it("is not sampled at a rate of 0, whoever asks", () => {
+  it("is never sampled at a rate of 0", () => {
     expect(opened({ "sentry-trace": `${traceId}-${spanId}-1` }, 0).isSampled).toBe(false);
   });
 
-  it("is sampled for callers that ask 60 times a minute, and then by its ID again", () => {
+  it("follows at most 60 callers' decisions a minute, then the ID", () => {
     const ids = Array.from({ length: 2000 }, (_, n) => n.toString(16).padStart(32, "a"));
     const sampled = ids.filter((id) => opened({ "sentry-trace": `${id}-${spanId}-1` }).isSampled);
     const byId = ids.filter((id) => isInSample(id, 0.2));
@@ -90,7 +90,7 @@ describe("a request's trace", () => {
     expect(sampled.length - byId.length).toBeLessThanOrEqual(60);
   });
 
-  it("is told on under the span of this request", () => {
+  it("is propagated with the span of this request", () => {
     const trace = opened({ traceparent: `00-${traceId}-${spanId}-01` }, 1);
     expect(traceHeaders(trace)).toEqual({
       "sentry-trace": `${traceId}-${trace.spanId}-1`,
@@ -101,7 +101,7 @@ describe("a request's trace", () => {
 });
 
 describe("a span", () => {
-  it("is kept with how it ended, and a failure is thrown on", async () => {
+  it("is recorded with its outcome, and rethrows a failure", async () => {
     const trace = opened({}, 1);
     const failure = new Error("no");
     await spanned(
@@ -135,7 +135,7 @@ describe("a span", () => {
     }
   });
 
-  it("is not described where the trace is not sampled", async () => {
+  it("is not described when the trace is not sampled", async () => {
     const trace = opened({}, 0);
     const describe = () => {
       throw new Error("described");
@@ -145,7 +145,7 @@ describe("a span", () => {
     expect(trace.spans).toEqual([]);
   });
 
-  it("does not come in any number", async () => {
+  it("is limited in number", async () => {
     const trace = opened({}, 1);
     for (let n = 0; n < 2000; n++)
       await spanned(

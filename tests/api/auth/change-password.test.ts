@@ -25,7 +25,7 @@ const signIn = (email: string, password: string) =>
   call(login, "POST", { body: { email, password }, ip: anAddress() });
 
 describe("POST /api/auth/change-password", () => {
-  it("replaces the password, ends the other sessions, and keeps this one", async () => {
+  it("replaces the password, revokes the other sessions, and keeps the current one", async () => {
     const person = await aConfirmedUser(stores);
     const other = (await signIn(person.email, password)).body;
     expect((await change(person)).status).toBe(204);
@@ -42,7 +42,7 @@ describe("POST /api/auth/change-password", () => {
     expect((await signIn(person.email, newPassword)).status).toBe(200);
   });
 
-  it("tells the owner by mail, and the audit log", async () => {
+  it("notifies the owner by mail and writes an audit row", async () => {
     const person = await aConfirmedUser(stores);
     await change(person);
     expect(await queuedMail(stores, { userId: person.user.id })).toMatchObject([
@@ -55,7 +55,7 @@ describe("POST /api/auth/change-password", () => {
     expect(audited).toEqual([{ actor_id: person.user.id }]);
   });
 
-  it("refuses a wrong current password after one hash, and changes nothing", async () => {
+  it("returns 401 for a wrong current password after one hash and changes nothing", async () => {
     const person = await aBoundUser(stores);
     const cost = await costOf(stores, () =>
       change(person, { currentPassword: "not the password", newPassword }),
@@ -70,7 +70,7 @@ describe("POST /api/auth/change-password", () => {
     expect((await signIn(person.email, password)).status).toBe(200);
   });
 
-  it("lets a session guess five times in a quarter of an hour, and counts no right password", async () => {
+  it("allows five wrong passwords per session in 15 minutes and does not count correct ones", async () => {
     const person = await aUser();
     const guess = () => change(person, { currentPassword: "not the password", newPassword });
     for (let attempt = 0; attempt < 4; attempt++) expect((await guess()).status).toBe(401);
@@ -80,7 +80,7 @@ describe("POST /api/auth/change-password", () => {
     expect(await guess()).toMatchObject({ status: 429, code: "rate_limited" });
   });
 
-  it("counts as no guess what is refused before the password is looked at", async () => {
+  it("does not count requests that are refused before the password check", async () => {
     const person = await aUser();
     const send = (options: CallOptions) =>
       call(changePassword, "POST", { token: person.accessToken, ...options });
@@ -94,20 +94,20 @@ describe("POST /api/auth/change-password", () => {
       await stores.settled();
     }
     await stores.sql("update sessions set revoked_at = now() where id = $1", person.sessionId);
-    const kept = await stores.redis("HGETALL", `session:${person.sessionId}`);
+    const cachedSession = await stores.redis("HGETALL", `session:${person.sessionId}`);
     await stores.redis("DEL", `session:${person.sessionId}`);
     for (let turn = 0; turn < 6; turn++) {
       expect((await change(person)).code).toBe("session_revoked");
       await stores.settled();
     }
     await stores.sql("update sessions set revoked_at = null where id = $1", person.sessionId);
-    await stores.redis("HSET", `session:${person.sessionId}`, ...(kept as string[]));
+    await stores.redis("HSET", `session:${person.sessionId}`, ...(cachedSession as string[]));
     const guess = () => change(person, { currentPassword: "not the password", newPassword });
     for (let turn = 0; turn < 5; turn++) expect((await guess()).status).toBe(401);
     expect((await guess()).status).toBe(429);
   });
 
-  it("says what is wrong with the new password, whatever the current one", async () => {
+  it("validates the new password before it checks the current one", async () => {
     const person = await aUser({ email: `learner.${randomUUID()}@example.com` });
     const [localPart = ""] = (person.user.email ?? "").split("@");
     for (const newPassword of ["short", "x".repeat(129), "linguamate rocks", localPart]) {
@@ -117,13 +117,13 @@ describe("POST /api/auth/change-password", () => {
     }
   });
 
-  it("tells an account without a password so", async () => {
+  it("returns 409 password_not_set for an account without a password", async () => {
     const person = await aUser();
     await stores.sql("update users set password_hash = null where id = $1", person.user.id);
     expect(await change(person)).toMatchObject({ status: 409, code: "password_not_set" });
   });
 
-  it("answers a repetition under the same key as the first time", async () => {
+  it("returns the first response again for a repeated Idempotency-Key", async () => {
     const person = await aUser();
     const body = { currentPassword: password, newPassword };
     const headers = { "idempotency-key": randomUUID() };
@@ -136,7 +136,7 @@ describe("POST /api/auth/change-password", () => {
     expect(mails).toHaveLength(1);
   });
 
-  it("needs a live session and exactly its two fields", async () => {
+  it("requires a live session and exactly two fields", async () => {
     const { accessToken: token } = await aUser();
     const body = { currentPassword: password, newPassword };
     expect((await call(changePassword, "POST", { body })).code).toBe("token_missing");
@@ -154,7 +154,7 @@ describe("POST /api/auth/change-password", () => {
     });
   });
 
-  it("answers 503 while Postgres is away", async () => {
+  it("returns 503 while Postgres is unavailable", async () => {
     const person = await aUser();
     await stores.faults.postgres.set({ kind: "refuse" });
     expect(await change(person)).toMatchObject({ status: 503, code: "service_unavailable" });

@@ -19,8 +19,8 @@ const owners: Record<string, () => Promise<Person>> = {
   unconfirmed: () => aUser(),
 };
 
-describe("a stranger who registers somebody's address and tries everything with it", () => {
-  it.each(Object.keys(owners))("changes nothing for the owner of a %s one", async (name) => {
+describe("registering another person's e-mail address", () => {
+  it.each(Object.keys(owners))("changes nothing for the owner of a %s address", async (name) => {
     const owner = await (owners[name] as () => Promise<Person>)();
     const { email } = owner;
     const before = await stores.sql("select * from users where id = $1", owner.user.id);
@@ -46,7 +46,7 @@ describe("a stranger who registers somebody's address and tries everything with 
     expect((await call(login, "POST", { body })).body.user).toEqual(owner.user);
   });
 
-  it("keeps nobody from confirming the address, and is left with a claim", async () => {
+  it("does not prevent the owner from confirming the address, and leaves the second account unconfirmed", async () => {
     const owner = await aUser();
     const { email, accessToken: token } = owner;
     await call(resend, "POST", { token });
@@ -59,7 +59,7 @@ describe("a stranger who registers somebody's address and tries everything with 
     expect(seen.body).toEqual(stranger.user);
   });
 
-  it("gets no way in by a reset that the owner of the address makes", async () => {
+  it("gives no access after the owner of the address resets the password", async () => {
     const stranger = await aUser({ password: strangersPassword });
     const { email } = stranger;
     await call(forgotPassword, "POST", { body: { email }, ip: anAddress() });

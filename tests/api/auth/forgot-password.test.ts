@@ -15,7 +15,7 @@ import { useStores } from "../../support/stores.js";
 useEnvironment();
 const stores = useStores();
 
-const ask = (email: string, { ip = anAddress(), device = {} } = {}) =>
+const requestReset = (email: string, { ip = anAddress(), device = {} } = {}) =>
   call(forgotPassword, "POST", { body: { email, ...device }, ip });
 const reset = (email: string, code: string, { device = {}, headers = {} } = {}) =>
   call(resetPassword, "POST", {
@@ -23,11 +23,11 @@ const reset = (email: string, code: string, { device = {}, headers = {} } = {}) 
     headers,
     ip: anAddress(),
   });
-const on = (id: string) => ({ device: { device: { id } } });
+const fromDevice = (id: string) => ({ device: { device: { id } } });
 
-/** The account that has the address once it is reset. */
-async function boundBy(email: string, asked = {}, resetting = {}) {
-  await ask(email, asked);
+/** The ID of the account that owns the address after the reset. */
+async function ownerAfterReset(email: string, asked = {}, resetting = {}) {
+  await requestReset(email, asked);
   const code = await mailedCode(stores, "reset_password", email);
   expect((await reset(email, code, resetting)).status).toBe(204);
   const [row] = await stores.sql("select id from users where email = $1", email);
@@ -39,13 +39,13 @@ const codesOf = (email: string) =>
     "select * from mail_codes where purpose = 'reset_password' and email = $1 order by created_at",
     email,
   );
-const hourPasses = () =>
+const letHourPass = () =>
   stores.sql(
     `update mail_budgets set admitted_at = array(
        select at - interval '1 hour' from unnest(admitted_at) at)`,
   );
 
-const xp = (userId: string, points: number) =>
+const addExperiencePoints = (userId: string, points: number) =>
   stores.sql(
     "insert into xp_entries (source, source_id, user_id, points, earned_at) values ('answer', $1, $2, $3, now())",
     randomUUID(),
@@ -56,76 +56,81 @@ const xp = (userId: string, points: number) =>
 const addresses: Record<string, () => Promise<string>> = {
   "a bound address": async () => (await aConfirmedUser(stores)).email,
   "a claimed address": async () => (await aUser()).email,
-  "an address that several claim": async () => {
+  "an address with several claims": async () => {
     const { email } = await aUser();
     await aUser({ email });
     return email;
   },
   "an unknown address": async () => `nobody-${randomUUID()}@example.com`,
-  "what is no address": async () => "no address",
+  "an invalid address": async () => "no address",
   "an address with a zero-width character": async () => "a\u200bb@example.com",
-  nothing: async () => "",
+  "an empty address": async () => "",
 };
 
 describe("POST /api/auth/forgot-password", () => {
-  it("answers known and unknown addresses with the same headers", async () => {
+  it("returns the same headers for known and unknown addresses", async () => {
     const { email } = await aConfirmedUser(stores);
-    const known = await ask(email);
-    const unknown = await ask(`nobody-${randomUUID()}@example.com`);
+    const known = await requestReset(email);
+    const unknown = await requestReset(`nobody-${randomUUID()}@example.com`);
     expect([...unknown.headers.keys()]).toEqual([...known.headers.keys()]);
   });
 
-  it("mails the code to the account that the address is bound to, whatever others claim", async () => {
+  it("mails the code to the account with the confirmed address, whatever other accounts claim", async () => {
     const owner = await aConfirmedUser(stores);
     const stranger = await aUser({ email: owner.email });
-    await xp(stranger.user.id, 1000);
-    expect((await ask(owner.email.toUpperCase())).status).toBe(202);
+    await addExperiencePoints(stranger.user.id, 1000);
+    expect((await requestReset(owner.email.toUpperCase())).status).toBe(202);
     const mails = await queuedMail(stores, { email: owner.email });
     expect(mails.at(-1)).toMatchObject({ template: "reset_password", send: true });
-    expect(await boundBy(owner.email, {}, on(stranger.deviceId))).toBe(owner.user.id);
+    expect(await ownerAfterReset(owner.email, {}, fromDevice(stranger.deviceId))).toBe(
+      owner.user.id,
+    );
   });
 
   it("chooses the claim with the most experience points, then the oldest", async () => {
     const [first, second] = [await aUser(), await aUser()];
     await aUser({ email: first.email });
-    expect(await boundBy(first.email)).toBe(first.user.id);
+    expect(await ownerAfterReset(first.email)).toBe(first.user.id);
     const learner = await aUser({ email: second.email });
-    await xp(learner.user.id, 10);
-    await xp(learner.user.id, 10);
-    await xp(second.user.id, 15);
-    expect(await boundBy(second.email)).toBe(learner.user.id);
+    await addExperiencePoints(learner.user.id, 10);
+    await addExperiencePoints(learner.user.id, 10);
+    await addExperiencePoints(second.user.id, 15);
+    expect(await ownerAfterReset(second.email)).toBe(learner.user.id);
   });
 
   it.each<[string, (id: string) => [asked: object, resetting: object]]>([
-    ["resets", (id) => [{}, on(id)]],
-    ["resets, by its header", (id) => [{}, { headers: { "device-id": id } }]],
-    ["asks", (id) => [on(id), {}]],
-    ["resets, whatever device asked", (id) => [on("the-device-of-a-stranger"), on(id)]],
+    ["resets", (id) => [{}, fromDevice(id)]],
+    ["resets, in the Device-Id header", (id) => [{}, { headers: { "device-id": id } }]],
+    ["requests the code", (id) => [fromDevice(id), {}]],
+    [
+      "resets, although another device requested the code",
+      (id) => [fromDevice("the-device-of-a-stranger"), fromDevice(id)],
+    ],
   ])("prefers the oldest claim of the device that %s", async (_, devicesOf) => {
     const learner = await aUser();
     const { email } = learner;
-    await xp(learner.user.id, 100);
+    await addExperiencePoints(learner.user.id, 100);
     await aUser({ email, device: { id: "the-device-of-a-stranger" } });
     const [id, device] = [randomUUID(), undefined];
     await aUser({ email, device });
     const here = await aUser({ email, device: { id } });
     const later = await aUser({ email, device: { id } });
-    await xp(later.user.id, 50);
-    expect(await boundBy(email, ...devicesOf(id))).toBe(here.user.id);
+    await addExperiencePoints(later.user.id, 50);
+    expect(await ownerAfterReset(email, ...devicesOf(id))).toBe(here.user.id);
   });
 
-  it("does not take a claim that was made without a device for one of this device", async () => {
+  it("does not match a claim made without a device to a request without a device", async () => {
     const { email } = await aUser({ device: undefined });
     const learner = await aUser({ email });
-    await xp(learner.user.id, 1);
-    expect(await boundBy(email)).toBe(learner.user.id);
+    await addExperiencePoints(learner.user.id, 1);
+    expect(await ownerAfterReset(email)).toBe(learner.user.id);
   });
 
-  it("mails a code of its own each time, and leaves those before it for their ten minutes", async () => {
+  it("mails a new code each time and keeps earlier codes valid for ten minutes", async () => {
     const { email } = await aUser();
     const codes: string[] = [];
     for (let turn = 0; turn < 10; turn++) {
-      await ask(email);
+      await requestReset(email);
       codes.push(await mailedCode(stores, "reset_password", email));
     }
     expect(new Set(codes).size).toBe(10);
@@ -138,77 +143,77 @@ describe("POST /api/auth/forgot-password", () => {
     expect((await reset(email, codes[0] ?? "")).status).toBe(204);
   });
 
-  it("mails ten times an hour to one address, and then whenever the last code has ended", async () => {
+  it("mails one address ten times an hour, then once after each code expires", async () => {
     const { email } = await aUser();
-    for (let turn = 0; turn < 12; turn++) await ask(email);
+    for (let turn = 0; turn < 12; turn++) await requestReset(email);
     expect(await codesOf(email)).toHaveLength(10);
     const minutesPass = (minutes: number) =>
       stores.sql(`update mail_budgets set
         last_admitted_at = last_admitted_at - interval '${minutes} minutes',
         admitted_at = array(select at - interval '${minutes} minutes' from unnest(admitted_at) at)`);
     await minutesPass(9);
-    await ask(email);
+    await requestReset(email);
     expect(await codesOf(email)).toHaveLength(10);
     await minutesPass(1);
-    await ask(email);
-    await ask(email);
+    await requestReset(email);
+    await requestReset(email);
     expect(await codesOf(email)).toHaveLength(11);
   });
 
   it.each(["a bound address", "a claimed address", "an unknown address"])(
-    "mails three times an hour at the request of one IP address: %s",
+    "mails three times an hour for requests from one IP address: %s",
     async (name) => {
       const ip = anAddress();
       const email = await (addresses[name] as () => Promise<string>)();
-      for (let turn = 0; turn < 3; turn++) await ask(email, { ip });
+      for (let turn = 0; turn < 3; turn++) await requestReset(email, { ip });
       const before = await stores.sql("select * from mail_budgets order by address_hash");
       const other = await (addresses[name] as () => Promise<string>)();
       for (const asked of [email, other]) {
-        const cost = await costOf(stores, () => ask(asked, { ip }));
+        const cost = await costOf(stores, () => requestReset(asked, { ip }));
         expect(cost).toMatchObject({ status: 202, rows: { codes: 0, mails: 0 } });
       }
       expect(await codesOf(email)).toHaveLength(3);
       expect(await stores.sql("select * from mail_budgets order by address_hash")).toEqual(before);
-      await hourPasses();
-      await ask(other, { ip });
+      await letHourPass();
+      await requestReset(other, { ip });
       expect(await codesOf(other)).toHaveLength(1);
     },
   );
 
-  it("mails ten times an hour to one address, and counts no IP address for more", async () => {
+  it("does not count a request against the IP address when the address's mail budget is spent", async () => {
     const { email } = await aUser();
-    for (let turn = 0; turn < 10; turn++) await ask(email);
+    for (let turn = 0; turn < 10; turn++) await requestReset(email);
     const codes = await codesOf(email);
     const ip = anAddress();
-    for (let turn = 0; turn < 4; turn++) await ask(email, { ip });
+    for (let turn = 0; turn < 4; turn++) await requestReset(email, { ip });
     expect(await codesOf(email)).toEqual(codes);
     expect(codes).toHaveLength(10);
     const other = await aUser();
-    for (let turn = 0; turn < 4; turn++) await ask(other.email, { ip });
+    for (let turn = 0; turn < 4; turn++) await requestReset(other.email, { ip });
     expect(await codesOf(other.email)).toHaveLength(3);
-    await hourPasses();
-    await ask(email, { ip });
+    await letHourPass();
+    await requestReset(email, { ip });
     expect(await codesOf(email)).toHaveLength(11);
   });
 
-  it("does not limit a trusted IP address by itself", async () => {
+  it("exempts a trusted IP address from the per-IP limit", async () => {
     setEnvironment({ RATE_LIMIT_TRUSTED_IPS: "192.0.2.7" });
     const { email } = await aUser();
-    for (let turn = 0; turn < 11; turn++) await ask(email, { ip: "192.0.2.7" });
+    for (let turn = 0; turn < 11; turn++) await requestReset(email, { ip: "192.0.2.7" });
     expect(await codesOf(email)).toHaveLength(10);
   });
 
-  it("counts the tries of a code against each that lives", async () => {
+  it("counts a wrong code as an attempt against every live code", async () => {
     const { email } = await aUser();
-    await ask(email);
+    await requestReset(email);
     const first = await mailedCode(stores, "reset_password", email);
     await reset(email, otherCode(first));
-    await ask(email);
+    await requestReset(email);
     await reset(email, otherCode(first));
     expect((await codesOf(email)).map(({ attempts }) => attempts)).toEqual(["2", "1"]);
   });
 
-  it("refuses a body that is not exactly an address", async () => {
+  it("returns 422 for a body that is not exactly one e-mail field", async () => {
     for (const body of [{}, { email: 1 }, { email: "a".repeat(255) }, { email: "a@b.c", x: 1 }]) {
       expect(await call(forgotPassword, "POST", { body })).toMatchObject({
         status: 422,
@@ -217,51 +222,54 @@ describe("POST /api/auth/forgot-password", () => {
     }
   });
 
-  it("answers 503 while Postgres is away, and works without Redis", async () => {
+  it("returns 503 while Postgres is unavailable, and works without Redis", async () => {
     const { email } = await aUser();
     await stores.faults.postgres.set({ kind: "refuse" });
-    expect(await ask(email)).toMatchObject({ status: 503, code: "service_unavailable" });
+    expect(await requestReset(email)).toMatchObject({ status: 503, code: "service_unavailable" });
     await stores.faults.postgres.set(null);
     await stores.faults.redis.set({ kind: "refuse" });
-    expect((await ask(email)).status).toBe(202);
+    expect((await requestReset(email)).status).toBe(202);
   });
 
-  it.each(Object.keys(addresses))("answers %s alike, at the same cost", async (name) => {
-    const email = await (addresses[name] as () => Promise<string>)();
-    expect(await costOf(stores, () => ask(email))).toEqual({
-      status: 202,
-      body: {},
-      headers: expect.arrayContaining(["x-correlation-id", "ratelimit"]),
-      hashes: 0,
-      calls: { redisTrips: 1, redisCommands: 7, postgresCalls: 1 },
-      rows: { codes: 1, mails: 1, audits: 0, sessions: 0, events: 0, users: 0 },
-    });
-  });
+  it.each(Object.keys(addresses))(
+    "gives the same response for %s at the same cost",
+    async (name) => {
+      const email = await (addresses[name] as () => Promise<string>)();
+      expect(await costOf(stores, () => requestReset(email))).toEqual({
+        status: 202,
+        body: {},
+        headers: expect.arrayContaining(["x-correlation-id", "ratelimit"]),
+        hashes: 0,
+        calls: { redisTrips: 1, redisCommands: 7, postgresCalls: 1 },
+        rows: { codes: 1, mails: 1, audits: 0, sessions: 0, events: 0, users: 0 },
+      });
+    },
+  );
 });
 
-describe("the mail of a forgotten password", () => {
+describe("the reset mail", () => {
   const mailbox = useMailbox();
 
-  it("is delivered where an account has the address, and apart from registration's budget", async () => {
+  it("is delivered to an address with an account, with a budget separate from registration mail", async () => {
     const person = await aUser();
     for (let turn = 0; turn < 4; turn++) await aUser({ email: person.email });
-    await ask(person.email);
+    await requestReset(person.email);
     const code = await mailbox.codeTo(person.email);
     expect(code).toBe(await mailedCode(stores, "reset_password", person.email));
     expect((await reset(person.email, code)).status).toBe(204);
   });
 
-  it("is withheld where no account has the address, and its row is removed", async () => {
+  it("is not sent to an address without an account, and its outbox row is deleted", async () => {
     const email = `nobody-${randomUUID()}@example.com`;
-    await ask(email);
+    await requestReset(email);
     expect(await mailbox.to(email)).toEqual([]);
     expect(await queuedMail(stores, { email })).toEqual([]);
   });
 
-  it("begins no work right after the reply", async () => {
+  it("is not sent directly after the response", async () => {
     const { email } = await aConfirmedUser(stores);
     await stores.settled();
-    const asked = ask(email);
+    const asked = requestReset(email);
     await asked;
     await stores.resetCalls();
     await new Promise((resolve) => setTimeout(resolve, 300));
@@ -270,10 +278,10 @@ describe("the mail of a forgotten password", () => {
     expect(await mailbox.to(email)).not.toEqual([]);
   });
 
-  it("is sent by the next tick when the process has ended before", async () => {
+  it("is sent by the next cron tick when the process ended before sending", async () => {
     const { email } = await aUser();
     setEnvironment({ RESEND_API_KEY: "" });
-    await ask(email);
+    await requestReset(email);
     setEnvironment({});
     await deliverDue(aContext());
     expect(await mailbox.codeTo(email)).toMatch(/^\w{8}$/);

@@ -12,7 +12,7 @@ const create = (body: Record<string, unknown> = {}, ip?: string) =>
   call(guest, "POST", { body, ...(ip === undefined ? {} : { ip }) });
 
 describe("POST /api/auth/guest", () => {
-  it("makes an account without an address that is signed in at once", async () => {
+  it("creates an account without an address and signs it in", async () => {
     const { status, body } = await create({ timeZone: "Europe/Madrid", targetLanguage: "es-es" });
     expect(status).toBe(201);
     expect(body.user).toMatchObject({
@@ -28,7 +28,7 @@ describe("POST /api/auth/guest", () => {
     expect(row).toMatchObject({ is_guest: "t", password_hash: null, claimed_email: null });
   });
 
-  it("keeps the session for as long as it is used within 400 days", async () => {
+  it("keeps the session alive while it is used at least every 400 days", async () => {
     const { body } = await create();
     expect(body.refreshExpiresIn).toBe(400 * 86_400);
     const [row] = await stores.sql("select * from sessions where id = $1", body.sessionId);
@@ -39,7 +39,7 @@ describe("POST /api/auth/guest", () => {
     expect(next.body.refreshExpiresIn).toBe(400 * 86_400);
   });
 
-  it("costs 2 Redis round trips and 1 Postgres call, and no mail", async () => {
+  it("costs 2 Redis round trips and 1 Postgres call, and sends no mail", async () => {
     await stores.resetCalls();
     await create();
     expect(stores.calls()).toMatchObject({ redisTrips: 2, postgresCalls: 1 });
@@ -48,15 +48,15 @@ describe("POST /api/auth/guest", () => {
 
   it.each([
     ["an unknown field", { email: "ada@example.com" }, "/email"],
-    ["a foreign time zone", { timeZone: "Mars/Olympus" }, "/timeZone"],
+    ["an unknown time zone", { timeZone: "Mars/Olympus" }, "/timeZone"],
     ["a device without an id", { device: { name: "Pixel" } }, "/device/id"],
-  ])("refuses %s and says where", async (_, body, pointer) => {
+  ])("returns 422 for %s with a pointer to the field", async (_, body, pointer) => {
     const answer = await create(body);
     expect(answer).toMatchObject({ status: 422, code: "validation_failed" });
     expect(answer.body.errors).toMatchObject([{ pointer }]);
   });
 
-  it("gives one device ten accounts a day, wherever it is", async () => {
+  it("limits one device to ten accounts a day from any address", async () => {
     const device = { id: randomUUID() };
     for (let index = 0; index < 10; index++) {
       expect((await create({ device }, `203.0.113.${index}`)).status).toBe(201);
@@ -65,15 +65,18 @@ describe("POST /api/auth/guest", () => {
     expect(refused).toMatchObject({ status: 429, code: "rate_limited" });
   });
 
-  it.each(["with Redis", "without Redis"])("gives one address sixty an hour, %s", async (where) => {
-    const ip = where === "with Redis" ? "203.0.113.101" : "203.0.113.102";
-    if (where === "without Redis") await stores.faults.redis.set({ kind: "refuse" });
-    const answers = [];
-    for (let index = 0; index < 61; index++) answers.push((await create({}, ip)).status);
-    expect(answers).toEqual([...Array(60).fill(201), 429]);
-  });
+  it.each(["with Redis", "without Redis"])(
+    "limits one IP address to sixty accounts an hour, %s",
+    async (mode) => {
+      const ip = mode === "with Redis" ? "203.0.113.101" : "203.0.113.102";
+      if (mode === "without Redis") await stores.faults.redis.set({ kind: "refuse" });
+      const answers = [];
+      for (let index = 0; index < 61; index++) answers.push((await create({}, ip)).status);
+      expect(answers).toEqual([...Array(60).fill(201), 429]);
+    },
+  );
 
-  it("answers 503 when Postgres is away, and makes no account", async () => {
+  it("returns 503 while Postgres is unavailable and creates no account", async () => {
     await stores.faults.postgres.set({ kind: "refuse" });
     expect(await create()).toMatchObject({ status: 503, code: "service_unavailable" });
   });

@@ -9,14 +9,14 @@ import { useStores } from "../../support/stores.js";
 
 const stores = useStores();
 
-/** Counts the hashes that pass the gate of this process. */
+/** Counts the password hashes of this process. */
 const gate = hashGate(4);
 let hashes = 0;
-const counting: HashGate = (hash) => {
+const countingGate: HashGate = (hash) => {
   hashes++;
   return gate(hash);
 };
-Object.assign(globalThis, { [Symbol.for("linguamate.hashGate")]: counting });
+Object.assign(globalThis, { [Symbol.for("linguamate.hashGate")]: countingGate });
 
 const anEmail = () => `someone-${randomUUID()}@example.com`;
 async function bound(): Promise<string> {
@@ -31,7 +31,7 @@ const addresses: Record<string, () => Promise<string>> = {
   unknown: async () => anEmail(),
   bound,
   "claimed once": async () => (await aUser()).email,
-  "claimed thrice": async () => {
+  "claimed three times": async () => {
     const email = anEmail();
     for (let claim = 0; claim < 3; claim++) await aUser({ email });
     return email;
@@ -41,7 +41,7 @@ const addresses: Record<string, () => Promise<string>> = {
     await stores.sql("update users set suspended_at = now() where email = $1", email);
     return email;
   },
-  "about to be deleted": async () => {
+  "pending deletion": async () => {
     const email = await bound();
     await stores.sql("update users set purge_at = now() where email = $1", email);
     return email;
@@ -55,7 +55,7 @@ const addresses: Record<string, () => Promise<string>> = {
 
 let lastAddress = 0;
 
-/** Whoever comes first pays for cold connections and for a limiter's script that Redis does not know. */
+/** The first requests open connections and load the limiter's scripts into Redis. */
 beforeAll(async () => {
   const body = { email: anEmail(), password };
   await vi.waitFor(
@@ -68,10 +68,10 @@ beforeAll(async () => {
   );
 });
 
-/** Everything about a call that its caller could see or measure. */
-async function outcome(send: (ip: string) => Promise<Answer>) {
+/** Everything about a call that the caller can observe or measure. */
+async function observe(send: (ip: string) => Promise<Answer>) {
   await stores.resetCalls();
-  // Some addresses are asked about twice, which the limit of an account would tell.
+  // Some addresses are used twice, which the per-account limit would reveal.
   await stores.liftLimits();
   const before = await mails();
   hashes = 0;
@@ -79,10 +79,10 @@ async function outcome(send: (ip: string) => Promise<Answer>) {
   await stores.settled();
   headers.delete("x-correlation-id");
   const { correlationId: _, ...problem } = body;
-  const shown = status < 400 ? keysOf(body) : problem;
+  const visibleBody = status < 400 ? keysOf(body) : problem;
   return {
     status,
-    shown,
+    visibleBody,
     headers: [...headers].map(([name, value]) => [name, value.replace(/t=\d+/, "t=0")]),
     hashes,
     mails: (await mails()) - before,
@@ -102,15 +102,15 @@ describe.each([
   ["a wrong password and a code", { password: "not the password", otp: "12345678" }],
 ])("POST /api/auth/login with %s", (_, credentials) => {
   const send = (email: string) =>
-    outcome((ip) => call(login, "POST", { body: { email, ...credentials }, ip }));
+    observe((ip) => call(login, "POST", { body: { email, ...credentials }, ip }));
 
   it.each([...Object.keys(addresses), "malformed but accepted"])(
-    "answers an address that is %s like any other, after the same work",
+    "gives the same response for an address that is %s as for an unknown one, at the same cost",
     async (kind) => {
       const expected = await send(anEmail());
       expect(expected).toMatchObject({
         status: 401,
-        shown: { code: "invalid_credentials" },
+        visibleBody: { code: "invalid_credentials" },
         hashes: 2,
         mails: 1,
       });
@@ -120,33 +120,36 @@ describe.each([
   );
 });
 
-describe("POST /api/auth/login with the right password", () => {
-  it("answers like a wrong one where the claims were made on other devices", async () => {
+describe("POST /api/auth/login with the correct password", () => {
+  it("gives the same response as for a wrong password when the claims were made on other devices", async () => {
     const send = async (typed: string) => {
-      const email = (await addresses["claimed thrice"]?.()) ?? "";
-      return outcome((ip) => call(login, "POST", { body: { email, password: typed }, ip }));
+      const email = (await addresses["claimed three times"]?.()) ?? "";
+      return observe((ip) => call(login, "POST", { body: { email, password: typed }, ip }));
     };
     expect(await send(password)).toEqual(await send("not the password"));
   });
 
   it.each([
     ["suspended", "account_suspended"],
-    ["about to be deleted", "deletion_pending"],
-  ])("tells that the account is %s, after as many hashes", async (kind, code) => {
-    const email = (await addresses[kind]?.()) ?? "";
-    const answer = await outcome((ip) => call(login, "POST", { body: { email, password }, ip }));
-    expect(answer).toMatchObject({ status: 403, shown: { code }, hashes: 2, mails: 0 });
-  });
+    ["pending deletion", "deletion_pending"],
+  ])(
+    "returns 403 with the reason when the account is %s, after the same number of hashes",
+    async (kind, code) => {
+      const email = (await addresses[kind]?.()) ?? "";
+      const answer = await observe((ip) => call(login, "POST", { body: { email, password }, ip }));
+      expect(answer).toMatchObject({ status: 403, visibleBody: { code }, hashes: 2, mails: 0 });
+    },
+  );
 });
 
 describe("POST /api/auth/register", () => {
   const send = (email: string) => {
     const body = { email, password, name: "Ada", acceptedTerms: true };
-    return outcome((ip) => call(register, "POST", { body, ip }));
+    return observe((ip) => call(register, "POST", { body, ip }));
   };
 
   it.each(Object.keys(addresses))(
-    "answers an address that is %s like any other, after the same work",
+    "gives the same response for an address that is %s as for an unknown one, at the same cost",
     async (kind) => {
       const expected = await send(anEmail());
       expect(expected).toMatchObject({ status: 201, hashes: 1, mails: 1 });

@@ -20,7 +20,7 @@ import { useStores } from "../../support/stores.js";
 const stores = useStores({ redisMs: 2500 });
 const clock = useStillClock();
 const hashes = useHashCount();
-const patient = 60_000;
+const timeoutMs = 60_000;
 
 const ownersPassword = "the owner's own words";
 const strangersPassword = "the stranger's own words";
@@ -44,7 +44,7 @@ const changed = async (email: string, sql: string) => {
   return email;
 };
 
-/** What a stranger may find at an address. */
+/** The states of an address when it is registered a second time. */
 const addresses: Record<string, () => Promise<string>> = {
   free: async () => anEmail(),
   bound: anOwner,
@@ -56,7 +56,7 @@ const addresses: Record<string, () => Promise<string>> = {
     ),
   suspended: async () =>
     changed(await anOwner(), "update users set suspended_at = now() where email = $1"),
-  "about to be deleted": async () =>
+  "pending deletion": async () =>
     changed(await anOwner(), "update users set purge_at = now() where email = $1"),
 };
 
@@ -78,14 +78,14 @@ const modes: Record<string, () => Promise<void>> = {
   "while Redis refuses": async () => stores.faults.redis.set({ kind: "refuse" }),
 };
 
-/** Without Redis the counts are kept elsewhere, whatever the password is. */
+/** Without Redis, counts are in Postgres; the password makes no difference there. */
 const cases = (mode: string): [name: string, isDelayed: boolean, password: string][] => [
-  ["in a delay", true, strangersPassword],
-  ["in no delay", false, strangersPassword],
+  ["during a delay", true, strangersPassword],
+  ["without a delay", false, strangersPassword],
   ...(mode === "with Redis"
     ? ([
-        ["in a delay, with a wrong password", true, "not the password"],
-        ["in no delay, with a wrong password", false, "not the password"],
+        ["during a delay, with a wrong password", true, "not the password"],
+        ["without a delay, with a wrong password", false, "not the password"],
       ] satisfies [string, boolean, string][])
     : []),
 ];
@@ -98,7 +98,7 @@ const signUp = (email: string, device?: object, password = strangersPassword) =>
 const signIn = (email: string, password: string, device?: object, options: CallOptions = {}) =>
   call(login, "POST", { body: { email, password, device }, ip: anAddress(), ...options });
 
-/** The delay that strangers' guesses have caused, in whichever store counts. */
+/** Sets a login delay, as failed sign-ins would, in both stores. */
 async function delay(email: string): Promise<void> {
   const key = `rate:account:account:${limitedAccount(env(), email)}`;
   const until = String(Date.now() + 600_000);
@@ -111,15 +111,15 @@ async function delay(email: string): Promise<void> {
   );
 }
 
-/** Everything about a call that its caller could see or measure. */
-async function outcome(send: () => Promise<Answer>) {
+/** Everything about a call that the caller can observe or measure. */
+async function observe(send: () => Promise<Answer>) {
   await stores.resetCalls();
   const [before, hashesBefore] = [await rows(), hashes()];
   const answer = await send();
   await stores.settled();
   const after = await rows();
   return {
-    ...seen(answer),
+    ...comparable(answer),
     hashes: hashes() - hashesBefore,
     calls: stores.calls(),
     statements: stores.faults.postgres.calls
@@ -145,112 +145,109 @@ const rows = async () => {
 const statementsIn = (body: unknown) => (body as { queries?: unknown[] }).queries?.length ?? 1;
 
 const own = ["id", "email", "sessionId", "accessToken", "refreshToken", "correlationId"];
-function seen({ status, body, headers }: Answer) {
+function comparable({ status, body, headers }: Answer) {
   const text = JSON.stringify(body ?? null, (name, value) => (own.includes(name) ? name : value));
-  const shown = [...headers].filter(([name]) => name !== "x-correlation-id");
-  return { status, body: JSON.parse(text), headers: shown };
+  const visibleHeaders = [...headers].filter(([name]) => name !== "x-correlation-id");
+  return { status, body: JSON.parse(text), headers: visibleHeaders };
 }
 
-describe.each(Object.keys(modes))(
-  "a stranger who registers an address and signs in, %s",
-  (mode) => {
-    beforeEach(async () => {
-      await modes[mode]?.();
-      // Connections are open and scripts loaded, and a Redis that is away is skipped.
-      for (let turn = 0; turn < 2; turn++) await signIn(anEmail(), strangersPassword);
-    });
+describe.each(Object.keys(modes))("registering an address and then signing in, %s", (mode) => {
+  beforeEach(async () => {
+    await modes[mode]?.();
+    // Opens connections, loads scripts, and lets the breaker skip an unavailable Redis.
+    for (let turn = 0; turn < 2; turn++) await signIn(anEmail(), strangersPassword);
+  });
 
-    describe.each(Object.keys(devices) as DeviceCase[])("from %s", (from) => {
-      describe.each([
-        ["with the token of the registration", true],
-        ["with no token", false],
-      ])("%s", (_, hasToken) => {
-        it.each(cases(mode))(
-          "is not told whether it is bound: %s",
-          async (_name, isDelayed, password) => {
-            const outcomes: Record<string, Awaited<ReturnType<typeof outcome>>> = {};
-            for (const [kind, address] of Object.entries(addresses)) {
-              const email = await address();
-              const [registered, signingIn] = devices[from](randomUUID());
-              const { body } = await signUp(email, registered);
-              if (isDelayed) await delay(email);
-              outcomes[kind] = await outcome(() =>
-                signIn(email, password, signingIn, {
-                  ...(hasToken && { token: body.accessToken }),
-                }),
-              );
-              await stores.liftLimits();
-              await stores.sql("delete from rate_limits");
-            }
-            const opens = opening.includes(from);
-            const isRefused = isDelayed && !(hasToken && opens);
-            const isRight = password === strangersPassword;
-            expect(outcomes.free).toMatchObject({
-              status: isRefused ? 429 : opens && isRight ? 200 : 401,
-              hashes: isRefused ? 0 : from === "another device" ? 1 : 2,
-            });
-            for (const kind of Object.keys(addresses)) {
-              expect(outcomes[kind], kind).toEqual(outcomes.free);
-            }
-          },
-          patient,
-        );
-      });
-    });
-
-    it(
-      "sees the same afterwards, whatever they try",
-      async () => {
-        const seenAt: Record<string, unknown[]> = {};
-        for (const [kind, address] of Object.entries(addresses)) {
-          const [email, device] = [await address(), { id: randomUUID() }];
-          const { body: registered } = await signUp(email, device);
-          clock.advance(1);
-          const again = await signUp(email, device, "a second password");
-          const signedIn = await signIn(email, strangersPassword, device);
-          const { accessToken: token } = signedIn.body;
-          const [code, ip, own] = ["ABCD2345", anAddress(), { token, ip: anAddress() }];
-          const answers = [
-            again,
-            signedIn,
-            await call(user, "GET", own),
-            await call(resend, "POST", own),
-            await call(verifyEmail, "POST", { ...own, body: { code } }),
-            await call(forgotPassword, "POST", { body: { email }, ip: anAddress() }),
-            await call(resetPassword, "POST", {
-              body: { email, code, password: "a third password" },
-              ip: anAddress(),
-            }),
-            await signIn(email, "a second password", device),
-            await signIn(email, strangersPassword, device, { token: registered.accessToken }),
-          ];
-          for (let turn = 0; turn < 4; turn++) {
-            answers.push(await signIn(email, strangersPassword, device, { ip }));
+  describe.each(Object.keys(devices) as DeviceCase[])("from %s", (from) => {
+    describe.each([
+      ["with the token of the registration", true],
+      ["with no token", false],
+    ])("%s", (_, hasToken) => {
+      it.each(cases(mode))(
+        "does not reveal whether the address belongs to an account: %s",
+        async (_name, isDelayed, password) => {
+          const outcomes: Record<string, Awaited<ReturnType<typeof observe>>> = {};
+          for (const [kind, address] of Object.entries(addresses)) {
+            const email = await address();
+            const [registered, signingIn] = devices[from](randomUUID());
+            const { body } = await signUp(email, registered);
+            if (isDelayed) await delay(email);
+            outcomes[kind] = await observe(() =>
+              signIn(email, password, signingIn, {
+                ...(hasToken && { token: body.accessToken }),
+              }),
+            );
+            await stores.liftLimits();
+            await stores.sql("delete from rate_limits");
           }
-          await call(changeEmail, "POST", { ...own, body: { email: anEmail() } });
-          answers.push(await call(changeEmail, "POST", { ...own, body: { email } }));
-          answers.push(await call(user, "GET", own));
-          seenAt[kind] = answers.map(seen);
-          await stores.settled();
-          clock.advance(-1);
-          await stores.liftLimits();
-          await stores.sql("delete from rate_limits");
+          const opens = opening.includes(from);
+          const isRefused = isDelayed && !(hasToken && opens);
+          const isRight = password === strangersPassword;
+          expect(outcomes.free).toMatchObject({
+            status: isRefused ? 429 : opens && isRight ? 200 : 401,
+            hashes: isRefused ? 0 : from === "another device" ? 1 : 2,
+          });
+          for (const kind of Object.keys(addresses)) {
+            expect(outcomes[kind], kind).toEqual(outcomes.free);
+          }
+        },
+        timeoutMs,
+      );
+    });
+  });
+
+  it(
+    "gives the same responses in all later calls",
+    async () => {
+      const seenAt: Record<string, unknown[]> = {};
+      for (const [kind, address] of Object.entries(addresses)) {
+        const [email, device] = [await address(), { id: randomUUID() }];
+        const { body: registered } = await signUp(email, device);
+        clock.advance(1);
+        const again = await signUp(email, device, "a second password");
+        const signedIn = await signIn(email, strangersPassword, device);
+        const { accessToken: token } = signedIn.body;
+        const [code, ip, own] = ["ABCD2345", anAddress(), { token, ip: anAddress() }];
+        const answers = [
+          again,
+          signedIn,
+          await call(user, "GET", own),
+          await call(resend, "POST", own),
+          await call(verifyEmail, "POST", { ...own, body: { code } }),
+          await call(forgotPassword, "POST", { body: { email }, ip: anAddress() }),
+          await call(resetPassword, "POST", {
+            body: { email, code, password: "a third password" },
+            ip: anAddress(),
+          }),
+          await signIn(email, "a second password", device),
+          await signIn(email, strangersPassword, device, { token: registered.accessToken }),
+        ];
+        for (let turn = 0; turn < 4; turn++) {
+          answers.push(await signIn(email, strangersPassword, device, { ip }));
         }
-        for (const kind of Object.keys(addresses)) expect(seenAt[kind], kind).toEqual(seenAt.free);
-      },
-      patient,
-    );
-  },
-);
+        await call(changeEmail, "POST", { ...own, body: { email: anEmail() } });
+        answers.push(await call(changeEmail, "POST", { ...own, body: { email } }));
+        answers.push(await call(user, "GET", own));
+        seenAt[kind] = answers.map(comparable);
+        await stores.settled();
+        clock.advance(-1);
+        await stores.liftLimits();
+        await stores.sql("delete from rate_limits");
+      }
+      for (const kind of Object.keys(addresses)) expect(seenAt[kind], kind).toEqual(seenAt.free);
+    },
+    timeoutMs,
+  );
+});
 
 describe("POST /api/auth/login to a claim", () => {
   const claimOf = async (overrides: Record<string, unknown> = {}) => aUser(overrides);
-  const here = ({ deviceId }: Person) => ({ id: deviceId });
+  const deviceOf = ({ deviceId }: Person) => ({ id: deviceId });
 
-  it("is opened by the password on the device that made it, and nowhere else", async () => {
+  it("opens the claim with the password on the device that made it, and nowhere else", async () => {
     const person = await claimOf();
     const { email, password } = person;
-    const opened = await signIn(email, password, here(person));
+    const opened = await signIn(email, password, deviceOf(person));
     expect(opened.body.user).toEqual(person.user);
     for (const device of [undefined, { id: randomUUID() }]) {
       const refused = await signIn(email, password, device);
@@ -258,7 +255,7 @@ describe("POST /api/auth/login to a claim", () => {
     }
   });
 
-  it("opens the newest claim made without a device, where the login names none", async () => {
+  it("opens the newest claim made without a device when the login names no device", async () => {
     const email = anEmail();
     await signUp(email, undefined, "the older one's");
     clock.advance(1);
@@ -268,11 +265,11 @@ describe("POST /api/auth/login to a claim", () => {
     expect((await signIn(email, "the older one's")).status).toBe(401);
   });
 
-  it("opens the oldest claim of a device, however old the account of a later one", async () => {
+  it("opens the device's oldest claim, even if a later claim belongs to an older account", async () => {
     const squatter = await claimOf({ password: "the squatter's own" });
     clock.advance(60);
     const owner = await claimOf();
-    const device = here(owner);
+    const device = deviceOf(owner);
     await stores.sql(
       "update sessions set device_id = $2 where id = $1",
       squatter.sessionId,
@@ -289,7 +286,7 @@ describe("POST /api/auth/login to a claim", () => {
     expect(opened.body.user.id).toBe(owner.user.id);
   });
 
-  it("takes a claim without a time to be as old as its account", async () => {
+  it("uses the account's creation time for a claim without a time", async () => {
     const [first, second] = [await claimOf(), await claimOf()];
     await stores.sql(
       "update users set claimed_email = $2, claim_device = $3, claimed_at = null where id = $1",
@@ -301,11 +298,11 @@ describe("POST /api/auth/login to a claim", () => {
       "update users set created_at = now() - interval '1 year' where id = $1",
       second.user.id,
     );
-    const opened = await signIn(first.email, first.password, here(first));
+    const opened = await signIn(first.email, first.password, deviceOf(first));
     expect(opened.body.user.id).toBe(second.user.id);
   });
 
-  it("belongs to the device whose session changed the claimed address", async () => {
+  it("ties the claim to the device whose session changed the claimed address", async () => {
     const person = await claimOf();
     const elsewhere = { id: randomUUID() };
     await stores.sql(
@@ -315,43 +312,43 @@ describe("POST /api/auth/login to a claim", () => {
     );
     const email = anEmail();
     await call(changeEmail, "POST", { token: person.accessToken, body: { email } });
-    expect((await signIn(email, person.password, here(person))).status).toBe(401);
+    expect((await signIn(email, person.password, deviceOf(person))).status).toBe(401);
     expect((await signIn(email, person.password, elsewhere)).status).toBe(200);
   });
 
-  it("signs in to the bound account where the password opens both", async () => {
+  it("signs in to the confirmed account when the password matches both accounts", async () => {
     const owner = await claimOf();
     const stranger = await claimOf({ email: owner.email });
     await bindEmail(stores, owner);
-    const opened = await signIn(owner.email, owner.password, here(stranger));
+    const opened = await signIn(owner.email, owner.password, deviceOf(stranger));
     expect(opened.body.user.id).toBe(owner.user.id);
     await stores.sql("update users set suspended_at = now() where id = $1", owner.user.id);
-    const refused = await signIn(owner.email, owner.password, here(stranger));
+    const refused = await signIn(owner.email, owner.password, deviceOf(stranger));
     expect(refused).toMatchObject({ status: 403, code: "account_suspended" });
   });
 
-  it("carries no guess at the bound account past the delay", async () => {
+  it("does not let a claim bypass the delay to guess the confirmed account's password", async () => {
     const owner = await claimOf();
     const stranger = await claimOf({ email: owner.email });
     await bindEmail(stores, owner);
     await delay(owner.email);
     const { accessToken: token } = stranger;
-    const opened = await signIn(owner.email, owner.password, here(stranger), { token });
+    const opened = await signIn(owner.email, owner.password, deviceOf(stranger), { token });
     expect(opened.body.user.id).toBe(stranger.user.id);
     await stores.sql(
       "update users set password_hash = $2 where id = $1",
       stranger.user.id,
       ownersHash,
     );
-    const guess = () => signIn(owner.email, owner.password, here(stranger), { token });
+    const guess = () => signIn(owner.email, owner.password, deviceOf(stranger), { token });
     expect(await guess()).toMatchObject({ status: 401, code: "invalid_credentials" });
-    const asOwner = await signIn(owner.email, owner.password, here(stranger), {
+    const asOwner = await signIn(owner.email, owner.password, deviceOf(stranger), {
       token: owner.accessToken,
     });
     expect(asOwner.body.user.id).toBe(owner.user.id);
   });
 
-  it("compares no claim by a mailed code in a delay", async () => {
+  it("does not try a mailed code on a claim during a delay", async () => {
     const person = await claimOf();
     await delay(person.email);
     const { accessToken: token } = person;
@@ -359,7 +356,7 @@ describe("POST /api/auth/login to a claim", () => {
     await stores.resetCalls();
     const options = { token, ip: anAddress() };
     const before = hashes();
-    await call(login, "POST", { body: { ...body, device: here(person) }, ...options });
+    await call(login, "POST", { body: { ...body, device: deviceOf(person) }, ...options });
     expect(hashes() - before).toBe(2);
     const asked = stores.faults.postgres.calls.map(({ body: sent }) => JSON.stringify(sent));
     expect(asked.filter((text) => text.includes('update \\"mail_codes\\"'))).toEqual([]);
@@ -367,7 +364,7 @@ describe("POST /api/auth/login to a claim", () => {
 
   describe.each(Object.keys(modes))("%s", (mode) => {
     it.each(["free", "bound"])(
-      "stays counted as a failure, and ends no delay: %s",
+      "counts the sign-in as a failure and does not end a delay: %s",
       async (kind) => {
         await modes[mode]?.();
         const [email, device] = [(await addresses[kind]?.()) ?? "", { id: randomUUID() }];
@@ -382,15 +379,15 @@ describe("POST /api/auth/login to a claim", () => {
     );
   });
 
-  it("stays counted although the session could not begin", async () => {
+  it("counts the sign-in even when the session could not be created", async () => {
     const person = await claimOf();
     const begins = (body: unknown) => JSON.stringify(body).includes("knows_device");
     await stores.faults.postgres.set({ kind: "reset", match: begins });
     for (let turn = 0; turn < 5; turn++) {
-      expect((await signIn(person.email, person.password, here(person))).status).toBe(503);
+      expect((await signIn(person.email, person.password, deviceOf(person))).status).toBe(503);
       await stores.settled();
     }
     await stores.faults.postgres.set(null);
-    expect((await signIn(person.email, person.password, here(person))).status).toBe(429);
+    expect((await signIn(person.email, person.password, deviceOf(person))).status).toBe(429);
   });
 });

@@ -20,7 +20,7 @@ const signIn = ({ email, password }: Person, otp?: string, ip = anAddress()) =>
   call(login, "POST", { body: { email, password, ...(otp === undefined ? {} : { otp }) }, ip });
 
 describe("POST /api/auth/login with a second factor", () => {
-  it("asks for the code after the right password, and only then", async () => {
+  it("returns 401 otp_required after the correct password only", async () => {
     const person = await aBoundUser(stores);
     await enrol(stores, person);
     const answer = await signIn(person);
@@ -30,7 +30,7 @@ describe("POST /api/auth/login with a second factor", () => {
     expect(wrong).toMatchObject({ status: 401, code: "invalid_credentials" });
   });
 
-  it("takes a code of the authenticator app, and says so in the token and the record", async () => {
+  it("accepts a code of the authenticator app and records it in the token and the session", async () => {
     const person = await aBoundUser(stores);
     const { code } = await enrol(stores, person);
     const { status, body } = await signIn(person, code());
@@ -44,7 +44,7 @@ describe("POST /api/auth/login with a second factor", () => {
     expect(row?.auth_methods).toBe("{pwd,otp}");
   });
 
-  it("takes a code once, and none that is older than the last one used", async () => {
+  it("accepts each code once and no code older than the last one used", async () => {
     const person = await aBoundUser(stores);
     const { code } = await enrol(stores, person);
     const [now, next] = [code(), code(1)];
@@ -54,10 +54,10 @@ describe("POST /api/auth/login with a second factor", () => {
     }
   });
 
-  it("refuses what is no code of the account", async () => {
+  it("returns 401 otp_invalid for anything that is not a code of the account", async () => {
     const person = await aBoundUser(stores);
     const { code, wrongCode } = await enrol(stores, person);
-    // More guesses than the account's delay lets through at once.
+    // The test makes more attempts than the account's limit allows.
     setEnvironment({ RATE_LIMIT_TRUSTED_IPS: "198.51.100.0/24" });
     const strange = [wrongCode(), code(5), "12345", "AAAA-AAAA-AAAA-AAAA", "💬", "' or 1=1 --"];
     for (const otp of strange) {
@@ -67,7 +67,7 @@ describe("POST /api/auth/login with a second factor", () => {
     expect(logs.read("second_factor_failed")).toHaveLength(strange.length);
   });
 
-  it("does not look at a code where there is no second factor", async () => {
+  it("ignores a code when the account has no second factor", async () => {
     const person = await aBoundUser(stores);
     const { status, body } = await signIn(person, "123456");
     expect(status).toBe(200);
@@ -75,7 +75,7 @@ describe("POST /api/auth/login with a second factor", () => {
     expect(claims.authMethods).toEqual(["pwd"]);
   });
 
-  it("counts wrong codes as failures, and does not count a missing one", async () => {
+  it("counts wrong codes as failures, but not missing ones", async () => {
     const person = await aBoundUser(stores);
     const { wrongCode, code } = await enrol(stores, person);
     const ip = anAddress();
@@ -89,7 +89,7 @@ describe("POST /api/auth/login with a second factor", () => {
     expect(await signIn(person, code(), ip)).toMatchObject({ status: 429, code: "rate_limited" });
   });
 
-  it("costs one Postgres call more, and nothing for an account without a factor", async () => {
+  it("costs one more Postgres call with a second factor, and none without", async () => {
     const person = await aBoundUser(stores);
     const { code } = await enrol(stores, person);
     await signIn(person, code());
@@ -106,15 +106,18 @@ describe("POST /api/auth/login with a second factor", () => {
 });
 
 describe("an operator or an admin", () => {
-  it.each(["operator", "admin"])("acts as a user without a second factor: %s", async (role) => {
-    const person = await aBoundUser(stores);
-    await stores.sql("update users set role = $2 where id = $1", person.user.id, role);
-    const { body } = await signIn(person);
-    expect(await stores.redis("HGET", `session:${body.sessionId}`, "role")).toBe("user");
-    expect((await call(acting, "GET", { token: body.accessToken })).body).toBe("user");
-  });
+  it.each(["operator", "admin"])(
+    "has only the user role without a second factor: %s",
+    async (role) => {
+      const person = await aBoundUser(stores);
+      await stores.sql("update users set role = $2 where id = $1", person.user.id, role);
+      const { body } = await signIn(person);
+      expect(await stores.redis("HGET", `session:${body.sessionId}`, "role")).toBe("user");
+      expect((await call(acting, "GET", { token: body.accessToken })).body).toBe("user");
+    },
+  );
 
-  it.each(["operator", "admin"])("acts as what they are with one: %s", async (role) => {
+  it.each(["operator", "admin"])("has the full role with a second factor: %s", async (role) => {
     const person = await aBoundUser(stores);
     await stores.sql("update users set role = $2 where id = $1", person.user.id, role);
     const { code } = await enrol(stores, person);

@@ -23,7 +23,7 @@ const credentials = ({ email, deviceId }: Person) => ({
 });
 
 describe("POST /api/auth/login", () => {
-  it("starts another session on the account", async () => {
+  it("creates another session for the account", async () => {
     const person = await aUser();
     const { status, body } = await call(login, "POST", { body: credentials(person) });
     expect(status).toBe(200);
@@ -34,7 +34,7 @@ describe("POST /api/auth/login", () => {
     }
   });
 
-  it("takes the address in any writing, and the password in any Unicode form", async () => {
+  it("accepts the address in any letter case and the password in any Unicode normalization form", async () => {
     const email = `zoë-${randomUUID()}@BÜCHER.example`;
     await aBoundUser(stores, { email, password: "caf\u00e9 au lait" });
     const written = { email: ` ${email.toUpperCase()} `, password: "cafe\u0301 au lait" };
@@ -49,7 +49,7 @@ describe("POST /api/auth/login", () => {
     expect(stores.calls()).toMatchObject({ redisTrips: 2, postgresCalls: 2 });
   });
 
-  it("opens the bound account, and a claim of its address by the claim's own password", async () => {
+  it("opens the confirmed account, or a claim of its address with the claim's own password", async () => {
     const owner = await aUser();
     await bindEmail(stores, owner);
     const stranger = await aUser({ email: owner.email, password: "the stranger's own" });
@@ -62,7 +62,7 @@ describe("POST /api/auth/login", () => {
     expect(asStranger.body.user.id).toBe(stranger.user.id);
   });
 
-  it("knows a bound account by the address it is bound to, not by one it once claimed", async () => {
+  it("finds a confirmed account by its confirmed address and not by one it claimed earlier", async () => {
     const owner = await aUser();
     const other = await aUser({ email: owner.email, password: "the other one's own" });
     await bindEmail(stores, owner);
@@ -73,7 +73,7 @@ describe("POST /api/auth/login", () => {
     expect((await call(login, "POST", { body, ip: anAddress() })).status).toBe(401);
   });
 
-  it("signs in to a claim from the device that made it, and to none from elsewhere", async () => {
+  it("signs in to a claim only from the device that made it", async () => {
     const first = await aUser();
     await aUser({ email: first.email });
     const here = await call(login, "POST", {
@@ -87,7 +87,7 @@ describe("POST /api/auth/login", () => {
     expect(elsewhere).toMatchObject({ status: 401, code: "invalid_credentials" });
   });
 
-  it("hashes again at login when the parameters have changed", async () => {
+  it("rehashes the password at login when the hash parameters have changed", async () => {
     const person = await aUser();
     const { hash } = await import("@node-rs/argon2");
     const old = await hash(password, { memoryCost: 8192, timeCost: 1, parallelism: 1 });
@@ -103,7 +103,7 @@ describe("POST /api/auth/login", () => {
     const fail = (email: string, ip: string) =>
       call(login, "POST", { body: { email, password: "not the password" }, ip });
 
-    it("lets five failures of one account pass from one address, then says how long to wait", async () => {
+    it("allows five failures of one account from one IP address, then returns 429 with Retry-After", async () => {
       const { email } = await aUser();
       const ip = anAddress();
       for (let attempt = 0; attempt < 5; attempt++) {
@@ -119,7 +119,7 @@ describe("POST /api/auth/login", () => {
       expect((await fail(other.email, ip)).status).toBe(401);
     });
 
-    it("gives the reserved failure back when the password was right", async () => {
+    it("does not count a sign-in with the correct password", async () => {
       const person = await aBoundUser(stores);
       const ip = anAddress();
       for (let attempt = 0; attempt < 8; attempt++) {
@@ -127,7 +127,7 @@ describe("POST /api/auth/login", () => {
       }
     });
 
-    it("does not charge the address for an account that is refused already", async () => {
+    it("does not count a request against the IP address when the account's limit refuses it", async () => {
       const { email } = await aUser();
       const ip = anAddress();
       for (let attempt = 0; attempt < 9; attempt++) await fail(email, ip);
@@ -136,7 +136,7 @@ describe("POST /api/auth/login", () => {
       expect(await stores.redis("GET", key)).toBe("5");
     });
 
-    it("is lifted by deleting its keys, at the next request", async () => {
+    it("lifts the limit at the next request when its keys are deleted", async () => {
       const { email } = await aUser();
       const ip = anAddress();
       for (let attempt = 0; attempt < 6; attempt++) await fail(email, ip);
@@ -152,7 +152,7 @@ describe("POST /api/auth/login", () => {
       expect((await fail(email, ip)).status).toBe(401);
     });
 
-    it("counts a body that is refused against the address, and stops at the limit", async () => {
+    it("counts a refused body against the IP address and returns 429 at the limit", async () => {
       const ip = anAddress();
       const send = () => call(login, "POST", { body: { email: 1 }, ip });
       expect((await send()).status).toBe(422);
@@ -164,7 +164,7 @@ describe("POST /api/auth/login", () => {
       expect(Number(refused.headers.get("retry-after"))).toBeGreaterThan(0);
     });
 
-    it("counts no body that was refused for the memory of unfinished ones", async () => {
+    it("does not count a body refused because too many bodies are in memory", async () => {
       const ip = anAddress();
       const slot = Symbol.for("linguamate.unfinishedBodies");
       const shared = globalThis as { [slot]?: { bytes: number } };
@@ -177,13 +177,13 @@ describe("POST /api/auth/login", () => {
       expect(await stores.redis("KEYS", `rate:auth-calls:ip:${ip}:*`)).toEqual([]);
     });
 
-    it("reads no large body before it has counted", async () => {
+    it("returns 413 for a large body before it is read", async () => {
       const body = JSON.stringify({ email: "a".repeat(17_000) });
       const answer = await call(login, "POST", { body, ip: anAddress() });
       expect(answer).toMatchObject({ status: 413, code: "payload_too_large" });
     });
 
-    it("counts no attempt that failed for our own reasons", async () => {
+    it("does not count an attempt that fails with a server error", async () => {
       const person = await aUser();
       const ip = anAddress();
       await stores.faults.postgres.set({ kind: "refuse" });
@@ -199,7 +199,7 @@ describe("POST /api/auth/login", () => {
     describe("while hashes take their time", () => {
       useRealHashes();
 
-      it("counts no attempt that it refused", async () => {
+      it("does not count an attempt that the limit refused", async () => {
         const person = await aBoundUser(stores);
         const ip = anAddress();
         const send = () => call(login, "POST", { body: credentials(person), ip });
@@ -210,7 +210,7 @@ describe("POST /api/auth/login", () => {
       });
     });
 
-    it("counts the same without Redis", async () => {
+    it("applies the same limits without Redis", async () => {
       const person = await aBoundUser(stores);
       const ip = anAddress();
       await stores.faults.redis.set({ kind: "refuse" });
@@ -243,7 +243,7 @@ describe("POST /api/auth/login", () => {
       expect(await used(mapped)).toBe("2");
     });
 
-    it("believes no forwarding header of the client's own", async () => {
+    it("ignores forwarding headers sent by the client", async () => {
       const { email } = await aUser();
       const ip = anAddress();
       for (let attempt = 0; attempt < 5; attempt++) await fail(email, ip);

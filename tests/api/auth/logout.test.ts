@@ -8,7 +8,7 @@ import { useStores } from "../../support/stores.js";
 const stores = useStores();
 
 describe("POST /api/auth/logout", () => {
-  it("ends the session by the next request, and no other", async () => {
+  it("revokes the session from the next request on, and no other session", async () => {
     const [person, other] = [await aUser(), await aUser()];
     expect((await call(logout, "POST", { token: person.accessToken })).status).toBe(204);
     const after = await call(user, "GET", { token: person.accessToken });
@@ -19,25 +19,25 @@ describe("POST /api/auth/logout", () => {
     expect(await stores.redis("EXISTS", `session:${person.sessionId}`)).toBe(0);
   });
 
-  it("answers 204 again when the session is gone already", async () => {
+  it("returns 204 again for a session that has already ended", async () => {
     const { accessToken } = await aUser();
     await call(logout, "POST", { token: accessToken });
     expect((await call(logout, "POST", { token: accessToken })).status).toBe(204);
   });
 
-  it("needs a token", async () => {
+  it("returns 401 token_missing without a token", async () => {
     expect(await call(logout, "POST")).toMatchObject({ status: 401, code: "token_missing" });
   });
 
-  it("ends the session while Redis is away", async () => {
+  it("revokes the session while Redis is unavailable", async () => {
     const person = await aUser();
     await stores.faults.redis.set({ kind: "reset" });
     expect((await call(logout, "POST", { token: person.accessToken })).status).toBe(204);
-    const meanwhile = await call(user, "GET", { token: person.accessToken });
-    expect(meanwhile).toMatchObject({ status: 401, code: "session_revoked" });
+    const whileRedisFails = await call(user, "GET", { token: person.accessToken });
+    expect(whileRedisFails).toMatchObject({ status: 401, code: "session_revoked" });
   });
 
-  it("repeats a delete that Redis missed, without waiting for the clock", async () => {
+  it("retries a failed delete in Redis without waiting for the cron job", async () => {
     const person = await aUser();
     const deletes = (body: unknown) => JSON.stringify(body).includes("ended");
     await stores.faults.redis.set({ kind: "reset", times: 1, match: deletes });

@@ -24,8 +24,8 @@ async function confirmed(): Promise<Person> {
   return person;
 }
 
-describe("what is mailed", () => {
-  it("confirms an address, and sets a new password", async () => {
+describe("mailed codes and tokens", () => {
+  it("confirm an address and reset the password", async () => {
     const { email } = await confirmed();
     await call(forgotPassword, "POST", { body: { email }, ip: anAddress() });
     const body = { email, code: await mailbox.codeTo(email), password: "a battery that is new" };
@@ -34,28 +34,28 @@ describe("what is mailed", () => {
     expect(notice?.subject).toBe("Your password has been changed");
   });
 
-  it("moves an account to another address, and back by what the old one is told", async () => {
+  it("change the account's address, and undo the change from the mail to the old address", async () => {
     const person = await confirmed();
     const { accessToken: token } = person;
     const email = `new-${randomUUID()}@example.com`;
     await call(changeEmail, "POST", { token, body: { email } });
     const code = await mailbox.codeTo(email);
     expect((await call(confirm, "POST", { token, body: { code } })).status).toBe(200);
-    const [told] = await mailbox.to(person.email);
-    expect(told?.subject).toBe("Your e-mail address has been changed");
-    const [undoToken] = /^ue1\..+$/m.exec(told?.text ?? "") ?? [];
+    const [notice] = await mailbox.to(person.email);
+    expect(notice?.subject).toBe("Your e-mail address has been changed");
+    const [undoToken] = /^ue1\..+$/m.exec(notice?.text ?? "") ?? [];
     expect((await call(undo, "POST", { body: { token: undoToken } })).status).toBe(204);
     const [row] = await stores.sql("select email from users where id = $1", person.user.id);
     expect(row?.email).toBe(person.email);
   });
 
-  it("is nothing where nobody is", async () => {
+  it("are not sent to an address without an account", async () => {
     const email = `nobody-${randomUUID()}@example.com`;
     await call(forgotPassword, "POST", { body: { email }, ip: anAddress() });
     expect(await mailbox.to(email)).toEqual([]);
   });
 
-  it("stays within the address's budget, whoever asks and how often; a reset has its own", async () => {
+  it("stay within the address's mail budget, with a separate budget for resets", async () => {
     const { email } = await confirmed();
     const stranger = await aUser({ email, password: "the stranger's own" });
     for (let turn = 0; turn < 4; turn++) {

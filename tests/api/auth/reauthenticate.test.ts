@@ -13,7 +13,7 @@ const stores = useStores();
 
 const hourMs = 3_600_000;
 
-/** A token of the session as it is an hour after the sign-in. */
+/** An access token whose authentication was an hour ago. */
 async function anHourLater({ user, sessionId }: Person): Promise<string> {
   const authenticatedAt = new Date(Date.now() - hourMs);
   const claims = { userId: user.id, sessionId, authenticatedAt, authMethods: ["pwd"] };
@@ -34,7 +34,7 @@ async function aGuest(): Promise<Person> {
 }
 
 describe("POST /api/auth/reauthenticate", () => {
-  it("gives a token of the same session that has just shown the password", async () => {
+  it("returns a token of the same session with a new authentication time", async () => {
     const person = await aUser();
     const token = await anHourLater(person);
     const { status, body } = await send(token, { password });
@@ -45,7 +45,7 @@ describe("POST /api/auth/reauthenticate", () => {
     expect(Date.now() - claims.authenticatedAt.getTime()).toBeLessThan(60_000);
   });
 
-  it("opens what asks for it", async () => {
+  it("allows an action that requires recent authentication", async () => {
     const person = await aUser();
     await bindEmail(stores, person);
     const token = await anHourLater(person);
@@ -55,7 +55,7 @@ describe("POST /api/auth/reauthenticate", () => {
     expect((await call(totp, "POST", { token: body.accessToken })).status).toBe(200);
   });
 
-  it("refuses a wrong password and a code where there is no factor", async () => {
+  it("returns 401 for a wrong password, and for a code without a second factor", async () => {
     const person = await aUser();
     const wrong = await send(person.accessToken, { password: "not the password" });
     expect(wrong).toMatchObject({ status: 401, code: "invalid_credentials" });
@@ -64,13 +64,13 @@ describe("POST /api/auth/reauthenticate", () => {
     expect(code).toMatchObject({ status: 401, code: "otp_invalid" });
   });
 
-  it("asks for something", async () => {
+  it("returns 422 for an empty body", async () => {
     const { accessToken } = await aUser();
     const answer = await send(accessToken, {});
     expect(answer).toMatchObject({ status: 422, code: "validation_failed" });
   });
 
-  it("asks nothing of a guest, who has nothing to show", async () => {
+  it("accepts an empty body from a guest, who has no credentials", async () => {
     const person = await aGuest();
     const { status, body } = await send(await anHourLater(person), {});
     expect(status).toBe(200);
@@ -81,25 +81,33 @@ describe("POST /api/auth/reauthenticate", () => {
 
   it.each([
     ["session_revoked", "was revoked", "update sessions set revoked_at = now() where user_id = $1"],
-    ["session_revoked", "is suspended", "update users set suspended_at = now() where id = $1"],
-    ["session_revoked", "is to be deleted", "update users set purge_at = now() where id = $1"],
+    [
+      "session_revoked",
+      "belongs to a suspended account",
+      "update users set suspended_at = now() where id = $1",
+    ],
+    [
+      "session_revoked",
+      "belongs to an account pending deletion",
+      "update users set purge_at = now() where id = $1",
+    ],
     [
       "session_expired",
-      "lay idle",
+      "reached its idle timeout",
       "update sessions set idle_expires_at = now() - interval '1 second' where user_id = $1",
     ],
     [
       "session_expired",
-      "ended",
+      "reached its absolute timeout",
       "update sessions set expires_at = now() - interval '1 second' where user_id = $1",
     ],
-  ])("answers %s for a session whose key stayed although it %s", async (code, _, ending) => {
+  ])("returns %s for a session with a cached key that %s", async (code, _, ending) => {
     const person = await aGuest();
     await stores.sql(ending, person.user.id);
     expect(await send(person.accessToken, {})).toMatchObject({ status: 401, code });
   });
 
-  it("answers session_revoked when everybody's sessions have ended, before Redis is told", async () => {
+  it("returns session_revoked after all sessions were revoked, before Redis is updated", async () => {
     const person = await aGuest();
     await stores.sql(
       "update security_settings set revoke_all_before = now() + interval '1 second'",
@@ -110,7 +118,7 @@ describe("POST /api/auth/reauthenticate", () => {
   });
 
   describe("with a second factor", () => {
-    it("takes the code alone, or after the password", async () => {
+    it("accepts the code alone, or together with the password", async () => {
       const person = await aUser();
       const { code } = await enrol(stores, person);
       const byCode = await send(person.accessToken, { otp: code() });
@@ -119,7 +127,7 @@ describe("POST /api/auth/reauthenticate", () => {
       expect(byBoth.status).toBe(200);
     });
 
-    it("takes a recovery code, once", async () => {
+    it("accepts a recovery code once", async () => {
       const person = await aUser();
       const [otp] = (await enrol(stores, person)).recoveryCodes;
       expect((await send(person.accessToken, { otp })).status).toBe(200);
@@ -127,14 +135,14 @@ describe("POST /api/auth/reauthenticate", () => {
       expect(again).toMatchObject({ status: 401, code: "otp_invalid" });
     });
 
-    it("does not take the password alone", async () => {
+    it("returns 401 otp_required for the password alone", async () => {
       const person = await aUser();
       await enrol(stores, person);
       const answer = await send(person.accessToken, { password });
       expect(answer).toMatchObject({ status: 401, code: "otp_required" });
     });
 
-    it("uses no code up after a wrong password", async () => {
+    it("does not consume a code when the password is wrong", async () => {
       const person = await aUser();
       const { code } = await enrol(stores, person);
       const otp = code();
@@ -143,7 +151,7 @@ describe("POST /api/auth/reauthenticate", () => {
       expect((await send(person.accessToken, { otp })).status).toBe(200);
     });
 
-    it("takes no code twice", async () => {
+    it("accepts a code once", async () => {
       const person = await aUser();
       const { code } = await enrol(stores, person);
       const otp = code();
@@ -160,7 +168,7 @@ describe("POST /api/auth/reauthenticate", () => {
     expect(stores.calls()).toMatchObject({ redisTrips: 1, postgresCalls: 1 });
   });
 
-  it("is not carried on by a refresh, which has the session's own methods and auth_time", async () => {
+  it("does not affect a refresh, which uses the session's own methods and auth_time", async () => {
     const person = await aUser();
     const { code } = await enrol(stores, person);
     await stores.sql(
@@ -177,7 +185,7 @@ describe("POST /api/auth/reauthenticate", () => {
     );
   });
 
-  it("does not carry on a factor that was removed", async () => {
+  it("does not keep a removed factor among the methods", async () => {
     const person = await aUser();
     const { code } = await enrol(stores, person);
     const token = await freshToken(person, code());
@@ -187,7 +195,7 @@ describe("POST /api/auth/reauthenticate", () => {
   });
 
   describe("limits", () => {
-    it("lets five failures of one session pass, from any addresses, then says how long to wait", async () => {
+    it("allows five failures of one session from any addresses, then returns 429 with Retry-After", async () => {
       const { accessToken } = await aUser();
       const fail = (host: number) =>
         call(reauthenticate, "POST", {
@@ -201,7 +209,7 @@ describe("POST /api/auth/reauthenticate", () => {
       expect(Number(refused.headers.get("retry-after"))).toBeGreaterThan(0);
     });
 
-    it("counts wrong codes, and neither a missing one nor what succeeded", async () => {
+    it("counts wrong codes, but neither missing codes nor successes", async () => {
       const person = await aUser();
       const { wrongCode } = await enrol(stores, person);
       for (let attempt = 0; attempt < 7; attempt++) {
@@ -219,7 +227,7 @@ describe("POST /api/auth/reauthenticate", () => {
       }
     });
 
-    it("counts the same without Redis", async () => {
+    it("applies the same limits without Redis", async () => {
       const { accessToken } = await aUser();
       await stores.faults.redis.set({ kind: "refuse" });
       const fail = () => send(accessToken, { password: "not the password" });
@@ -228,7 +236,7 @@ describe("POST /api/auth/reauthenticate", () => {
     });
   });
 
-  it("says 503 when Postgres is away, and counts no failure", async () => {
+  it("returns 503 while Postgres is unavailable and counts no failure", async () => {
     const { accessToken } = await aUser();
     await stores.faults.postgres.set({ kind: "refuse" });
     for (let attempt = 0; attempt < 6; attempt++) {

@@ -21,7 +21,7 @@ const renew = (person: Person, headers: Record<string, string> = {}) =>
   call(recoveryCodes, "POST", { token: person.accessToken, headers });
 
 describe("POST /api/auth/recovery-codes", () => {
-  it("makes ten new codes, and the old ones void", async () => {
+  it("creates ten new codes and voids the old ones", async () => {
     const person = await aUser();
     const { recoveryCodes: old } = await enrol(stores, person);
     const { status, body } = await renew(person);
@@ -32,7 +32,7 @@ describe("POST /api/auth/recovery-codes", () => {
     expect((await signIn(person, body.recoveryCodes[0])).status).toBe(200);
   });
 
-  it("refuses an account without a second factor, or with one that is not confirmed", async () => {
+  it("returns 409 for an account without a confirmed second factor", async () => {
     const person = await aUser();
     expect(await renew(person)).toMatchObject({ status: 409, code: "second_factor_missing" });
     await bindEmail(stores, person);
@@ -40,7 +40,7 @@ describe("POST /api/auth/recovery-codes", () => {
     expect(await renew(person)).toMatchObject({ status: 409, code: "second_factor_missing" });
   });
 
-  it("asks who it is when the sign-in was more than ten minutes ago", async () => {
+  it("returns 403 reauth_required more than ten minutes after the sign-in", async () => {
     const person = await aUser();
     await enrol(stores, person);
     const { sessionId } = person;
@@ -51,7 +51,7 @@ describe("POST /api/auth/recovery-codes", () => {
     expect(answer).toMatchObject({ status: 403, code: "reauth_required" });
   });
 
-  it("answers a repetition under the same Idempotency-Key with the same codes, until they are void", async () => {
+  it("returns the same codes for a repeated Idempotency-Key until they are voided", async () => {
     const person = await aUser();
     await enrol(stores, person);
     const headers = { "idempotency-key": randomUUID() };
@@ -73,7 +73,7 @@ describe("POST /api/auth/recovery-codes", () => {
     expect(stores.calls()).toMatchObject({ redisTrips: 1, postgresCalls: 3 });
   });
 
-  it("tells the person by mail, the audit log and the security log", async () => {
+  it("notifies the user by mail and writes the audit log and the security log", async () => {
     const person = await aUser();
     await enrol(stores, person);
     await stores.sql("delete from queue_entries");
@@ -98,7 +98,7 @@ describe("POST /api/auth/recovery-codes", () => {
 });
 
 describe("a recovery code", () => {
-  it("signs in once, in any writing, and is told by mail and in the logs", async () => {
+  it("signs in once, in any letter case and grouping, and is reported by mail and in the logs", async () => {
     const person = await aUser();
     const [code = ""] = (await enrol(stores, person)).recoveryCodes;
     await stores.sql("delete from queue_entries");
@@ -115,7 +115,7 @@ describe("a recovery code", () => {
     expect(actions).toHaveLength(1);
   });
 
-  it("is good for its own account alone", async () => {
+  it("is valid only for its own account", async () => {
     const person = await aUser();
     await enrol(stores, person);
     const [foreign = ""] = (await enrol(stores, await aUser())).recoveryCodes;

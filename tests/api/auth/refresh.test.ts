@@ -29,7 +29,7 @@ const recordOf = async ({ sessionId }: Person) =>
   (await stores.sql("select * from sessions where id = $1", sessionId))[0];
 const change = ({ sessionId }: Person, assignments: string) =>
   stores.sql(`update sessions set ${assignments} where id = $1`, sessionId);
-/** Let time pass for what refreshing compares with the clock. */
+/** Moves the session's rotation times into the past. */
 const age = (person: Person, interval: string) =>
   change(
     person,
@@ -48,7 +48,7 @@ const noticesTo = ({ user: { id } }: Person) =>
 const revoked = { status: 401, code: "session_revoked" };
 const expired = { status: 401, code: "session_expired" };
 const invalid = { status: 401, code: "token_invalid" };
-/** Everything that a stolen token's use must have led to. */
+/** Checks every effect of detected token reuse. */
 async function expectReuse(person: Person) {
   await stores.settled();
   expect(await recordOf(person)).toMatchObject({ revoked_reason: "token_reuse" });
@@ -77,7 +77,7 @@ describe("POST /api/auth/refresh", () => {
     expect(stores.calls()).toMatchObject({ redisTrips: 1, postgresCalls: 1 });
   });
 
-  it("starts the idle time anew, and the absolute end stays", async () => {
+  it("restarts the idle timeout and keeps the absolute timeout", async () => {
     const person = await aUser();
     await change(person, "idle_expires_at = now() + interval '1 day'");
     const before = await recordOf(person);
@@ -86,14 +86,14 @@ describe("POST /api/auth/refresh", () => {
     expect(await recordOf(person)).toMatchObject({ expires_at: before?.expires_at });
   });
 
-  it("promises no more time than the absolute end leaves", async () => {
+  it("returns a refreshExpiresIn no longer than the absolute timeout", async () => {
     const person = await aUser();
     await change(person, "expires_at = now() + interval '1 hour'");
     const { body } = await send(person.refreshToken);
     expect(body.refreshExpiresIn).toBeLessThanOrEqual(3600);
   });
 
-  it("does not renew the moment of signing in", async () => {
+  it("keeps the time of authentication", async () => {
     const person = await aUser();
     await change(person, "authenticated_at = '2026-01-01T00:00:00Z'");
     const { body } = await send(person.refreshToken);
@@ -104,8 +104,8 @@ describe("POST /api/auth/refresh", () => {
   });
 });
 
-describe("a reply to POST /api/auth/refresh that was lost", () => {
-  it("is given again for the same Rotation-Id, 25 hours later too and any number of times", async () => {
+describe("repeating POST /api/auth/refresh after a lost response", () => {
+  it("returns the same refresh token for the same Rotation-Id, any number of times, even 25 hours later", async () => {
     const person = await aUser();
     const headers = { "rotation-id": anId(), "device-id": person.deviceId };
     const first = await send(person.refreshToken, headers);
@@ -119,7 +119,7 @@ describe("a reply to POST /api/auth/refresh that was lost", () => {
     expect((await send(first.body.refreshToken, { "rotation-id": anId() })).status).toBe(200);
   });
 
-  it("is given again although it was Postgres's answer that was lost", async () => {
+  it("returns the same refresh token when the response from Postgres was lost", async () => {
     const person = await aUser();
     const headers = { "rotation-id": anId() };
     await stores.faults.postgres.set({ kind: "lose-reply" });
@@ -129,7 +129,7 @@ describe("a reply to POST /api/auth/refresh that was lost", () => {
     expect(body.refreshToken).toBe(tokenOf(person, 1));
   });
 
-  it("is given again without the header within two minutes", async () => {
+  it("returns the same refresh token without the header within two minutes", async () => {
     const person = await aUser();
     await send(person.refreshToken);
     for (const passed of ["0 s", "60 s", "55 s"]) {
@@ -139,7 +139,7 @@ describe("a reply to POST /api/auth/refresh that was lost", () => {
     }
   });
 
-  it("ends the session without the header after two minutes", async () => {
+  it("revokes the session without the header after two minutes", async () => {
     const person = await aUser();
     const { body } = await send(person.refreshToken);
     await age(person, "121 s");
@@ -148,7 +148,7 @@ describe("a reply to POST /api/auth/refresh that was lost", () => {
     await expectReuse(person);
   });
 
-  it("is given again without the header for one rotation in two minutes, not for two", async () => {
+  it("allows a repetition without the header for one rotation in two minutes, not for two", async () => {
     const person = await aUser();
     await send(person.refreshToken);
     await send(person.refreshToken);
@@ -157,7 +157,7 @@ describe("a reply to POST /api/auth/refresh that was lost", () => {
     await expectReuse(person);
   });
 
-  it("is given again without the header for another rotation two minutes later", async () => {
+  it("allows a repetition without the header for another rotation two minutes later", async () => {
     const person = await aUser();
     await send(person.refreshToken);
     await send(person.refreshToken);
@@ -167,7 +167,7 @@ describe("a reply to POST /api/auth/refresh that was lost", () => {
     expect(again).toMatchObject({ status: 200, body: { refreshToken: tokenOf(person, 2) } });
   });
 
-  it("is not given without the header when the rotation had one", async () => {
+  it("revokes the session when the rotation had the header and the repetition does not", async () => {
     const person = await aUser();
     await send(person.refreshToken, { "rotation-id": anId() });
     expect(await send(person.refreshToken)).toMatchObject(revoked);
@@ -175,10 +175,10 @@ describe("a reply to POST /api/auth/refresh that was lost", () => {
   });
 });
 
-describe("two refreshes of one device at once", () => {
+describe("two concurrent refreshes from one device", () => {
   const from = (deviceId: string) => ({ "rotation-id": anId(), "device-id": deviceId });
 
-  it("get one successor, and say so", async () => {
+  it("get the same successor and are logged", async () => {
     const person = await aUser();
     await send(person.refreshToken, from(person.deviceId));
     await age(person, "8 s");
@@ -190,7 +190,7 @@ describe("two refreshes of one device at once", () => {
     expect(await noticesTo(person)).toHaveLength(0);
   });
 
-  it("may both repeat their call later, for both replies may be lost", async () => {
+  it("may both be repeated later, since both responses may be lost", async () => {
     const person = await aUser();
     const calls = [1, 2, 3].map(() => from(person.deviceId));
     for (const headers of calls) await send(person.refreshToken, headers);
@@ -204,7 +204,7 @@ describe("two refreshes of one device at once", () => {
     expect(await send(tokenOf(person, 1), calls[1])).toMatchObject(revoked);
   });
 
-  it("are a theft after ten seconds", async () => {
+  it("count as token reuse after ten seconds", async () => {
     const person = await aUser();
     await send(person.refreshToken, from(person.deviceId));
     await age(person, "11 s");
@@ -214,9 +214,9 @@ describe("two refreshes of one device at once", () => {
 
   it.each([
     ["from another device", { "device-id": "another-device" }],
-    ["without saying which device", {}],
-    ["with what is no device's id", { "device-id": "short" }],
-  ])("are a theft %s", async (_, headers) => {
+    ["without a device ID", {}],
+    ["with an invalid device ID", { "device-id": "short" }],
+  ])("count as token reuse %s", async (_, headers) => {
     const person = await aUser();
     await send(person.refreshToken, from(person.deviceId));
     const second = await send(person.refreshToken, { "rotation-id": anId(), ...headers });
@@ -224,7 +224,7 @@ describe("two refreshes of one device at once", () => {
     await expectReuse(person);
   });
 
-  it("are a theft where neither says which device", async () => {
+  it("count as token reuse when neither has a device ID", async () => {
     const person = await aUser();
     await send(person.refreshToken, { "rotation-id": anId() });
     expect(await send(person.refreshToken, { "rotation-id": anId() })).toMatchObject(revoked);
@@ -232,7 +232,7 @@ describe("two refreshes of one device at once", () => {
 });
 
 describe("a stolen refresh token", () => {
-  it("ends the session for the thief and the victim by the next request", async () => {
+  it("revokes the session for the thief and the owner from the next request on", async () => {
     const person = await aUser();
     const theft = await send(person.refreshToken, {
       "rotation-id": anId(),
@@ -247,7 +247,7 @@ describe("a stolen refresh token", () => {
     await expectReuse(person);
   });
 
-  it("ends the session when it is older than the last but one, whatever comes with it", async () => {
+  it("revokes the session when the token is two or more rotations old, with any headers", async () => {
     const person = await aUser();
     const headers = { "rotation-id": anId(), "device-id": person.deviceId };
     await send(person.refreshToken, headers);
@@ -256,7 +256,7 @@ describe("a stolen refresh token", () => {
     await expectReuse(person);
   });
 
-  it("ends the session while Redis is away, too", async () => {
+  it("revokes the session while Redis is unavailable", async () => {
     const person = await aUser();
     const { body } = await send(person.refreshToken, { "rotation-id": anId() });
     await stores.faults.redis.set({ kind: "reset" });
@@ -265,7 +265,7 @@ describe("a stolen refresh token", () => {
     expect(await send(body.refreshToken)).toMatchObject(revoked);
   });
 
-  it("ends the session although the answer of the revocation was lost", async () => {
+  it("revokes the session when the response to the revocation was lost", async () => {
     const person = await aUser();
     const { body } = await send(person.refreshToken, { "rotation-id": anId() });
     await stores.faults.postgres.set({ kind: "lose-reply" });
@@ -278,7 +278,7 @@ describe("a stolen refresh token", () => {
     expect(await read(body)).toMatchObject(revoked);
   });
 
-  it("ends no other session of the person", async () => {
+  it("does not revoke the user's other sessions", async () => {
     const person = await aUser();
     const credentials = { email: person.email, password, device: { id: person.deviceId } };
     const { body: other } = await call(login, "POST", { body: credentials });
@@ -289,8 +289,8 @@ describe("a stolen refresh token", () => {
   });
 });
 
-describe("a refresh token ahead of the record", () => {
-  it("is adopted, as after a restore, and may be repeated", async () => {
+describe("a refresh token with a counter ahead of the database", () => {
+  it("is accepted, as after a database restore, and may be repeated", async () => {
     const person = await aUser();
     const headers = { "rotation-id": anId() };
     const ahead = await send(tokenOf(person, 7), headers);
@@ -304,10 +304,10 @@ describe("a refresh token ahead of the record", () => {
   });
 });
 
-describe("what is no refresh token of ours", () => {
+describe("an invalid refresh token", () => {
   const other = "another-secret-of-the-tests-of-32-bytes-or-more";
 
-  /** Genuine in all but one part. */
+  /** Tokens that are valid except for one part. */
   function forged(person: Person): [string, string][] {
     const [form, kid, sid, counter, mac = ""] = person.refreshToken.split(".");
     const join = (...parts: unknown[]) => parts.join(".");
@@ -320,8 +320,8 @@ describe("what is no refresh token of ours", () => {
       ["mac", join(form, kid, sid, counter, wrongMac)],
       ["mac cut short", person.refreshToken.slice(0, -1)],
       ["counter", join(form, kid, sid, 1, mac)],
-      ["counter with a zero before it", join(form, kid, sid, "00", mac)],
-      ["counter below zero", join(form, kid, sid, "-1", mac)],
+      ["counter with a leading zero", join(form, kid, sid, "00", mac)],
+      ["negative counter", join(form, kid, sid, "-1", mac)],
       ["session", join(form, kid, anId(), counter, mac)],
       ["key id", join(form, "AAAAAAAA", sid, counter, mac)],
       ["key id of another secret", join(form, foreignKid, sid, counter, mac)],
@@ -335,7 +335,7 @@ describe("what is no refresh token of ours", () => {
     ];
   }
 
-  it("is refused without any I/O before the reply, and changes nothing", async () => {
+  it("returns 401 without I/O before the response and changes nothing", async () => {
     const person = await aUser();
     const before = await recordOf(person);
     for (const [name, token] of forged(person)) {
@@ -350,7 +350,7 @@ describe("what is no refresh token of ours", () => {
     expect((await send(person.refreshToken)).status).toBe(200);
   });
 
-  it("is refused for a session that nobody has", async () => {
+  it("returns 401 for a session that does not exist", async () => {
     const token = issueRefreshToken(env(), { sessionId: anId(), counter: 0 });
     expect(await send(token)).toMatchObject(invalid);
     expect(await send(token, { "rotation-id": anId() })).toMatchObject(invalid);
@@ -361,13 +361,13 @@ describe("what is no refresh token of ours", () => {
     ["no token", {}],
     ["a token of another type", { refreshToken: 1 }],
     ["a token that is too long", { refreshToken: "a".repeat(513) }],
-    ["a key too many", { refreshToken: "garbage", more: true }],
-  ])("is refused: %s", async (_, body) => {
+    ["an unknown field", { refreshToken: "garbage", more: true }],
+  ])("returns 415 or 422 for %s", async (_, body) => {
     const { status } = await call(refresh, "POST", { body });
     expect([415, 422]).toContain(status);
   });
 
-  it("follows the secrets: with the previous one named nobody is signed out, else everybody is", async () => {
+  it("is accepted with JWT_SECRET_PREVIOUS after a key rotation, and refused without it", async () => {
     const person = await aUser();
     const { JWT_SECRET: previous = "" } = process.env;
     setEnvironment({ JWT_SECRET: other });
@@ -384,9 +384,9 @@ describe("the headers of POST /api/auth/refresh", () => {
   it.each([
     ["short", "a".repeat(21)],
     ["long", "a".repeat(129)],
-    ["of other characters", `${"a".repeat(22)} b`],
+    ["made of invalid characters", `${"a".repeat(22)} b`],
     ["empty", ""],
-  ])("refuse a Rotation-Id that is %s, and change nothing", async (_, rotation) => {
+  ])("return 400 for a Rotation-Id that is %s and change nothing", async (_, rotation) => {
     const person = await aUser();
     const refused = await send(person.refreshToken, { "rotation-id": rotation });
     expect(refused).toMatchObject({ status: 400, code: "rotation_id_invalid" });
@@ -399,12 +399,12 @@ describe("the headers of POST /api/auth/refresh", () => {
     ["a".repeat(128)],
     ["0b5c0e4e-6f0a-4c3e-9d5e-0d9b2f6a7c11"],
     ["q83vEjRWeJCrze8SNFZ4+/=="],
-  ])("take the Rotation-Id %s", async (rotation) => {
+  ])("accept the Rotation-Id %s", async (rotation) => {
     const person = await aUser();
     expect((await send(person.refreshToken, { "rotation-id": rotation })).status).toBe(200);
   });
 
-  it("leave no Rotation-Id in the database", async () => {
+  it("do not store the Rotation-Id in the database", async () => {
     const person = await aUser();
     const headers = [anId(), anId()].map((id) => ({
       "rotation-id": id,
@@ -416,8 +416,8 @@ describe("the headers of POST /api/auth/refresh", () => {
   });
 });
 
-describe("the refresh of a session that has ended", () => {
-  it("is session_expired once it lay idle too long, or reached its absolute end", async () => {
+describe("refreshing a session that has ended", () => {
+  it("returns session_expired after the idle timeout or the absolute timeout", async () => {
     for (const end of ["idle_expires_at", "expires_at"]) {
       const person = await aUser();
       await change(person, `${end} = now() - interval '1 s'`);
@@ -426,7 +426,7 @@ describe("the refresh of a session that has ended", () => {
     }
   });
 
-  it("is session_expired for a repetition, too", async () => {
+  it("returns session_expired for a repeated refresh", async () => {
     const person = await aUser();
     const headers = { "rotation-id": anId() };
     await send(person.refreshToken, headers);
@@ -434,7 +434,7 @@ describe("the refresh of a session that has ended", () => {
     expect(await send(person.refreshToken, headers)).toMatchObject(expired);
   });
 
-  it("is session_revoked after a sign-out, without a theft being told", async () => {
+  it("returns session_revoked after a logout, without reporting token reuse", async () => {
     const person = await aUser();
     const { body } = await send(person.refreshToken);
     await call(logout, "POST", { token: person.accessToken });
@@ -446,7 +446,7 @@ describe("the refresh of a session that has ended", () => {
     expect(await eventsOf(person, "token_reuse")).toHaveLength(0);
   });
 
-  it("is session_revoked by the record alone, and takes along a key that is still there", async () => {
+  it("returns session_revoked according to the database and deletes the cached key", async () => {
     const person = await aUser();
     await change(person, "revoked_at = now(), revoked_reason = 'revoked_by_owner'");
     expect(await stores.redis("EXISTS", keyOf(person))).toBe(1);
@@ -456,7 +456,7 @@ describe("the refresh of a session that has ended", () => {
   });
 
   it.each(["suspended_at", "purge_at"])(
-    "is session_revoked where the account has %s",
+    "returns session_revoked when the account has %s",
     async (column) => {
       const person = await aUser();
       await stores.sql(`update users set ${column} = now() where id = $1`, person.user.id);
@@ -469,7 +469,7 @@ describe("the refresh of a session that has ended", () => {
     },
   );
 
-  it("is session_revoked after everybody's sessions were ended", async () => {
+  it("returns session_revoked after all sessions were revoked", async () => {
     const person = await aUser();
     const all = "update security_settings set revoke_all_before = ";
     await stores.sql(`${all} now() + interval '1 s'`);
@@ -478,7 +478,7 @@ describe("the refresh of a session that has ended", () => {
     expect(answer).toMatchObject(revoked);
   });
 
-  it("is token_invalid once the account is erased", async () => {
+  it("returns token_invalid after the account was erased", async () => {
     const person = await aUser();
     await stores.sql("delete from users where id = $1", person.user.id);
     expect(await send(person.refreshToken)).toMatchObject(invalid);
@@ -486,7 +486,7 @@ describe("the refresh of a session that has ended", () => {
 });
 
 describe("a guest's session", () => {
-  it("has no absolute end, and 400 days of idle time", async () => {
+  it("has no absolute timeout and an idle timeout of 400 days", async () => {
     const person = await aUser();
     await stores.sql("update users set is_guest = true where id = $1", person.user.id);
     await change(
@@ -501,7 +501,7 @@ describe("a guest's session", () => {
     expect(await send(body.refreshToken)).toMatchObject(expired);
   });
 
-  it("gets back a lost key that has no absolute end either", async () => {
+  it("has its lost Redis key restored, also without an absolute timeout", async () => {
     const person = await aUser();
     await stores.sql("update users set is_guest = true where id = $1", person.user.id);
     await change(person, "expires_at = null");
@@ -513,8 +513,8 @@ describe("a guest's session", () => {
   });
 });
 
-describe("the keys of a session that is refreshed", () => {
-  it("return when they were lost with Redis, as they were", async () => {
+describe("the Redis keys of a refreshed session", () => {
+  it("are restored unchanged when Redis lost them", async () => {
     const person = await aUser();
     const before = await stores.redis("HGETALL", keyOf(person));
     await stores.redis("DEL", keyOf(person), `known-${keyOf(person)}`);
@@ -527,7 +527,7 @@ describe("the keys of a session that is refreshed", () => {
     expect(stores.calls()).toMatchObject({ redisTrips: 1 });
   });
 
-  it("do not return for a session that has ended", async () => {
+  it("are not restored for a session that has ended", async () => {
     const person = await aUser();
     await change(person, "revoked_at = now(), revoked_reason = 'revoked_by_owner'");
     await stores.redis("DEL", keyOf(person), `known-${keyOf(person)}`);
@@ -536,7 +536,7 @@ describe("the keys of a session that is refreshed", () => {
     expect(await stores.redis("EXISTS", keyOf(person))).toBe(0);
   });
 
-  it("end the session, and its record, when somebody deletes session:<id>", async () => {
+  it("revoke the session when session:<id> is deleted", async () => {
     const person = await aUser();
     await stores.redis("DEL", keyOf(person));
     expect(await send(person.refreshToken, { "rotation-id": anId() })).toMatchObject(revoked);
@@ -550,7 +550,7 @@ describe("the keys of a session that is refreshed", () => {
 });
 
 describe.each(["refuse", "reset", "garbage", "hang"] as const)("with Redis down (%s)", (kind) => {
-  it("refreshes from the record, and ends nobody's session", async () => {
+  it("refreshes from the database and revokes no session", async () => {
     const person = await aUser();
     await stores.faults.redis.set({ kind });
     const headers = { "rotation-id": anId() };
@@ -566,7 +566,7 @@ describe.each(["refuse", "reset", "garbage", "hang"] as const)("with Redis down 
 describe.each(["refuse", "reset", "garbage", "hang"] as const)(
   "with Postgres down (%s)",
   (kind) => {
-    it("answers 503, never 401, and the same call passes later", async () => {
+    it("returns 503, never 401, and the same request succeeds later", async () => {
       const person = await aUser();
       const headers = { "rotation-id": anId() };
       await stores.faults.postgres.set({ kind });
@@ -580,16 +580,16 @@ describe.each(["refuse", "reset", "garbage", "hang"] as const)(
   },
 );
 
-describe("the limit of POST /api/auth/refresh", () => {
+describe("the rate limit of POST /api/auth/refresh", () => {
   const max = 60;
 
-  /** The keys of this minute and the next, for a test must not hang on when it runs. */
+  /** The keys of this minute and the next, in case the minute changes during the test. */
   function counters({ sessionId }: Person): string[] {
     const minute = Math.floor(Date.now() / 60_000);
     return [0, 1].map((ahead) => `rate:refresh:session:${sessionId}:${minute + ahead}`);
   }
 
-  it("is sixty in a minute for a session, never for an address", async () => {
+  it("is sixty per minute and session, and does not apply per address", async () => {
     const [person, neighbour] = [await aUser(), await aUser()];
     const { headers } = await send(person.refreshToken);
     expect(headers.get("x-ratelimit-limit")).toBe(String(max));
@@ -603,7 +603,7 @@ describe("the limit of POST /api/auth/refresh", () => {
     expect((await send(tokenOf(person, 1))).status).toBe(200);
   });
 
-  it("holds while Redis is away", async () => {
+  it("applies while Redis is unavailable", async () => {
     const [person, neighbour] = [await aUser(), await aUser()];
     const resetsAtMs = String(Date.now() + 120_000);
     for (const key of counters(person)) {
@@ -615,7 +615,7 @@ describe("the limit of POST /api/auth/refresh", () => {
     expect((await send(neighbour.refreshToken)).status).toBe(200);
   });
 
-  it("does not count what is not ours by any session", async () => {
+  it("does not count invalid tokens against a session", async () => {
     const person = await aUser();
     for (let count = 0; count < 3; count++) await send(person.refreshToken.slice(0, -1));
     await stores.settled();

@@ -22,7 +22,7 @@ const registration = (fields: Record<string, unknown> = {}) => ({
 });
 
 describe("POST /api/auth/register", () => {
-  it("makes an account that is signed in at once", async () => {
+  it("creates an account and signs it in", async () => {
     const { status, body } = await call(register, "POST", { body: registration() });
     expect(status).toBe(201);
     expect(body).toMatchObject({ tokenType: "Bearer", expiresIn: 900 });
@@ -34,7 +34,7 @@ describe("POST /api/auth/register", () => {
     expect((await call(user, "GET", { token: body.accessToken })).body).toEqual(body.user);
   });
 
-  it("changes nothing for whoever has the address", async () => {
+  it("changes nothing for the account that already has the address", async () => {
     const owner = await aUser();
     await bindEmail(stores, owner);
     const taken = await call(register, "POST", { body: registration({ email: owner.email }) });
@@ -43,7 +43,7 @@ describe("POST /api/auth/register", () => {
     expect(again.body).toMatchObject({ id: owner.user.id, emailVerified: true });
   });
 
-  it("queues the code for the address, and tells its owner instead where it has one", async () => {
+  it("queues a code for a free address, and a notice to the owner for a taken one", async () => {
     const owner = await aUser();
     await bindEmail(stores, owner);
     const [free, taken] = [registration(), registration({ email: owner.email })];
@@ -72,14 +72,14 @@ describe("POST /api/auth/register", () => {
     }
   });
 
-  it("keeps argon2id hashes and never the password", async () => {
+  it("stores an argon2id hash and never the password", async () => {
     const { body } = await call(register, "POST", { body: registration() });
     const [row] = await stores.sql("select * from users where id = $1", body.user.id);
     expect(row?.password_hash).toMatch(/^\$argon2id\$v=19\$m=19456,t=2,p=1\$/);
     expect(JSON.stringify(row)).not.toContain(password);
   });
 
-  it("writes the session's record and key, and costs 2 Redis round trips and 1 Postgres call", async () => {
+  it("creates the session in Postgres and Redis, with 2 Redis round trips and 1 Postgres call", async () => {
     await stores.resetCalls();
     const deviceId = randomUUID();
     const { body } = await call(register, "POST", {
@@ -97,28 +97,28 @@ describe("POST /api/auth/register", () => {
   });
 
   it.each([
-    ["no address", { email: "nobody" }, "/email", "email_invalid"],
+    ["an invalid address", { email: "nobody" }, "/email", "email_invalid"],
     ["a short password", { password: "short" }, "/password", "password_length"],
     ["a long password", { password: "x".repeat(129) }, "/password", "password_length"],
     ["the app's name", { password: "my Linguamate pw" }, "/password", "password_app_name"],
     ["unaccepted terms", { acceptedTerms: false }, "/acceptedTerms", "invalid_value"],
     ["an unknown field", { role: "admin" }, "/role", "unrecognized_keys"],
-    ["a foreign time zone", { timeZone: "Mars/Olympus" }, "/timeZone", "custom"],
-    ["no language", { nativeLanguage: "not a tag" }, "/nativeLanguage", "custom"],
-  ])("refuses %s and says where", async (_, fields, pointer, code) => {
+    ["an unknown time zone", { timeZone: "Mars/Olympus" }, "/timeZone", "custom"],
+    ["an invalid language tag", { nativeLanguage: "not a tag" }, "/nativeLanguage", "custom"],
+  ])("returns 422 for %s with a pointer to the field", async (_, fields, pointer, code) => {
     const answer = await call(register, "POST", { body: registration(fields) });
     expect(answer).toMatchObject({ status: 422, code: "validation_failed" });
     expect(answer.body.errors).toMatchObject([{ pointer, code }]);
   });
 
-  it("refuses a password that holds the address", async () => {
+  it("returns 422 for a password that contains the address", async () => {
     const body = registration({ email: "marie.curie@example.com", password: "xxMarie.Curie1" });
     const answer = await call(register, "POST", { body });
     expect(answer.body.errors).toMatchObject([{ pointer: "/password", code: "password_email" }]);
   });
 });
 
-describe("POST /api/auth/register with a guest's bearer", () => {
+describe("POST /api/auth/register with a guest's access token", () => {
   const accounts = (email: string) =>
     stores.sql("select * from users where claimed_email = $1", email);
   const oldToken = ({ user: { id: userId }, sessionId }: TokenPair) => {
@@ -127,7 +127,7 @@ describe("POST /api/auth/register with a guest's bearer", () => {
     return issueAccessToken(env(), session, authenticatedAt);
   };
 
-  it("gives that account the address and the name, and keeps what it has", async () => {
+  it("adds the address and the name to the guest's account and keeps its other data", async () => {
     const guest = await aGuest({ timeZone: "Europe/Madrid", nativeLanguage: "es" });
     const body = registration({ nativeLanguage: "ca" });
     const upgraded = await call(register, "POST", { body, token: guest.accessToken });
@@ -148,7 +148,7 @@ describe("POST /api/auth/register with a guest's bearer", () => {
     expect(code).toMatchObject({ purpose: "verify_email", user_id: guest.user.id });
   });
 
-  it("refuses a repetition that another one overtakes while Redis is away", async () => {
+  it("returns 401 when a concurrent request has upgraded the guest while Redis is unavailable", async () => {
     const guest = await aGuest();
     const [first, second] = [registration(), registration()];
     await stores.faults.redis.set({ kind: "refuse" });
@@ -166,7 +166,7 @@ describe("POST /api/auth/register with a guest's bearer", () => {
     expect(made).toEqual([]);
   });
 
-  describe("that names a time zone", () => {
+  describe("with a time zone", () => {
     const upgrade = ({ accessToken: token }: TokenPair, timeZone: string) =>
       call(register, "POST", { body: registration({ timeZone }), token });
     const zones = async ({ user: { id } }: TokenPair) => {
@@ -179,7 +179,7 @@ describe("POST /api/auth/register with a guest's bearer", () => {
       return row;
     };
 
-    it("lets it count from the next midnight of the guest's, and only once in 20 hours", async () => {
+    it("applies the zone from the guest's next local midnight, at most once in 20 hours", async () => {
       const guest = await aGuest({ timeZone: "Asia/Tokyo" });
       const upgraded = await upgrade(guest, "Europe/Madrid");
       expect(upgraded).toMatchObject({
@@ -198,7 +198,7 @@ describe("POST /api/auth/register with a guest's bearer", () => {
       expect(again).toMatchObject({ status: 409, code: "time_zone_changed_recently" });
     });
 
-    it("keeps the guest's when that was changed within 20 hours", async () => {
+    it("keeps the guest's zone if it was changed within 20 hours", async () => {
       const guest = await aGuest({ timeZone: "Asia/Tokyo" });
       const body = { timeZone: "Europe/Madrid" };
       await call(user, "PATCH", { token: guest.accessToken, body });
@@ -211,14 +211,14 @@ describe("POST /api/auth/register with a guest's bearer", () => {
       expect(await zones(guest)).toEqual(before);
     });
 
-    it("begins no change when it is the guest's", async () => {
+    it("records no change if the zone is the same", async () => {
       const guest = await aGuest({ timeZone: "Asia/Tokyo" });
       expect((await upgrade(guest, "Asia/Tokyo")).status).toBe(201);
       expect(await zones(guest)).toMatchObject({ time_zone_changed_at: null });
     });
   });
 
-  it("asks to be repeated when the guest's time zone changes meanwhile", async () => {
+  it("returns 503 when the guest's time zone changes during the request", async () => {
     const guest = await aGuest({ timeZone: "Asia/Tokyo" });
     const changeBefore = async (body: unknown) => {
       const isInsert = JSON.stringify(body).includes("knows_device");
@@ -236,7 +236,7 @@ describe("POST /api/auth/register with a guest's bearer", () => {
     expect(upgraded).toMatchObject({ status: 201, body: { user: { timeZone: "Europe/Rome" } } });
   });
 
-  it("ends the guest's sessions", async () => {
+  it("revokes the guest's sessions", async () => {
     const guest = await aGuest();
     await call(register, "POST", { body: registration(), token: guest.accessToken });
     const read = await call(user, "GET", { token: guest.accessToken });
@@ -255,7 +255,7 @@ describe("POST /api/auth/register with a guest's bearer", () => {
     expect(stores.calls()).toMatchObject({ redisTrips: 2, postgresCalls: 2 });
   });
 
-  it("does it once: a repetition makes no second account", async () => {
+  it("creates no second account when the request is repeated", async () => {
     const guest = await aGuest();
     const body = registration();
     await call(register, "POST", { body, token: guest.accessToken });
@@ -264,7 +264,7 @@ describe("POST /api/auth/register with a guest's bearer", () => {
     expect(await accounts(body.email)).toHaveLength(1);
   });
 
-  it("asks for a refresh when the bearer has expired, and makes nothing", async () => {
+  it("returns 401 token_expired for an expired access token and creates nothing", async () => {
     const guest = await aGuest();
     const body = registration();
     const answer = await call(register, "POST", { body, token: await oldToken(guest) });
@@ -279,7 +279,7 @@ describe("POST /api/auth/register with a guest's bearer", () => {
 
   it.each<[string, () => Promise<string>]>([
     [
-      "whose session was signed out",
+      "of a session that was logged out",
       async () => {
         const { accessToken } = await aGuest();
         await call(logout, "POST", { token: accessToken });
@@ -287,17 +287,17 @@ describe("POST /api/auth/register with a guest's bearer", () => {
       },
     ],
     [
-      "whose key was deleted by hand",
+      "of a session whose Redis key was deleted",
       async () => {
         const { accessToken, sessionId } = await aGuest();
         await stores.redis("DEL", `session:${sessionId}`);
         return accessToken;
       },
     ],
-    ["of an account that is no guest", async () => (await aUser()).accessToken],
-    ["of an account that is no guest, expired", async () => oldToken(await aUser())],
+    ["of a registered account", async () => (await aUser()).accessToken],
+    ["of a registered account, expired", async () => oldToken(await aUser())],
     [
-      "of an account that is gone",
+      "of a deleted account",
       async () => {
         const guest = await aGuest();
         await stores.sql("delete from users where id = $1", guest.user.id);
@@ -305,13 +305,13 @@ describe("POST /api/auth/register with a guest's bearer", () => {
       },
     ],
     [
-      "of another's session",
+      "of another account's session",
       async () => {
         const [one, { user: other }] = [await aGuest(), await aGuest()];
         return oldToken({ ...one, user: other });
       },
     ],
-  ])("takes no notice of a bearer %s", async (_, bearer) => {
+  ])("ignores an access token %s", async (_, bearer) => {
     const token = await bearer();
     const body = registration();
     const answer = await call(register, "POST", { body, token });
@@ -321,12 +321,12 @@ describe("POST /api/auth/register with a guest's bearer", () => {
     expect(row?.created_at).toBe(row?.accepted_terms_at);
   });
 
-  it("refuses a bearer that is not ours", async () => {
+  it("returns 401 for an invalid access token", async () => {
     const answer = await call(register, "POST", { body: registration(), token: "not.a.token" });
     expect(answer).toMatchObject({ status: 401, code: "token_invalid" });
   });
 
-  it("answers 503 while Postgres is away, and upgrades nothing", async () => {
+  it("returns 503 while Postgres is unavailable and upgrades nothing", async () => {
     const guest = await aGuest();
     await stores.faults.postgres.set({ kind: "refuse" });
     const send = () => call(register, "POST", { body: registration(), token: guest.accessToken });
@@ -335,7 +335,7 @@ describe("POST /api/auth/register with a guest's bearer", () => {
     expect((await send()).body.user.id).toBe(guest.user.id);
   });
 
-  it("upgrades by the record while Redis is away", async () => {
+  it("upgrades the guest from the database while Redis is unavailable", async () => {
     const guest = await aGuest();
     await stores.faults.redis.set({ kind: "refuse" });
     const upgraded = await call(register, "POST", {

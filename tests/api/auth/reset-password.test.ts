@@ -20,8 +20,8 @@ let lastAddress = 0;
 const anAddress = () => `203.0.113.${++lastAddress}`;
 
 async function codeFor(email: string): Promise<string> {
-  const asked = await call(forgotPassword, "POST", { body: { email }, ip: anAddress() });
-  expect(asked.status).toBe(202);
+  const response = await call(forgotPassword, "POST", { body: { email }, ip: anAddress() });
+  expect(response.status).toBe(202);
   return mailedCode(stores, "reset_password", email);
 }
 
@@ -44,7 +44,7 @@ const signIn = (email: string, password: string) =>
 const aKey = () => randomBytes(16).toString("base64url");
 
 describe("POST /api/auth/reset-password", () => {
-  it("sets the password, and ends every session", async () => {
+  it("sets the password and revokes all sessions", async () => {
     const person = await aConfirmedUser(stores);
     const other = (await signIn(person.email, password)).body;
     const code = await codeFor(person.email);
@@ -66,7 +66,7 @@ describe("POST /api/auth/reset-password", () => {
     expect(body.user).toEqual(person.user);
   });
 
-  it("tells the owner by mail, and the audit log", async () => {
+  it("notifies the owner by mail and writes an audit row", async () => {
     const person = await aConfirmedUser(stores);
     await reset({ email: person.email, code: await codeFor(person.email) });
     const mails = await queuedMail(stores, { userId: person.user.id });
@@ -78,7 +78,7 @@ describe("POST /api/auth/reset-password", () => {
     expect(audited).toEqual([{ actor_kind: "user", actor_id: person.user.id, reason: null }]);
   });
 
-  it("binds an address that was only claimed, and leaves other claims of it alone", async () => {
+  it("confirms an address that was only claimed and leaves other claims unchanged", async () => {
     const first = await aUser();
     const second = await aUser({ email: first.email, password: "the other one's own" });
     const code = await codeFor(first.email);
@@ -89,18 +89,20 @@ describe("POST /api/auth/reset-password", () => {
     expect(other.body).toEqual(second.user);
   });
 
-  it("takes name and picture away that stood on a claim, and leaves those of a bound account", async () => {
+  it("clears the name and picture of a claim, and keeps those of a confirmed account", async () => {
     const [claim, bound] = [await aUser(), await aConfirmedUser(stores)];
-    const shown = async ({ email, user }: Person) => {
+    const profileAfterReset = async ({ email, user }: Person) => {
       await stores.sql("update users set avatar_url = 'https://x/y.png' where id = $1", user.id);
       expect((await reset({ email, code: await codeFor(email) })).status).toBe(204);
       return stores.sql("select name, avatar_url from users where id = $1", user.id);
     };
-    expect(await shown(claim)).toEqual([{ name: "", avatar_url: null }]);
-    expect(await shown(bound)).toEqual([{ name: "Ada", avatar_url: "https://x/y.png" }]);
+    expect(await profileAfterReset(claim)).toEqual([{ name: "", avatar_url: null }]);
+    expect(await profileAfterReset(bound)).toEqual([
+      { name: "Ada", avatar_url: "https://x/y.png" },
+    ]);
   });
 
-  it("takes a second factor away that stood on a claim, and leaves that of a bound account", async () => {
+  it("removes the second factor of a claim, and keeps that of a confirmed account", async () => {
     const factor = (userId: string) =>
       stores.sql(
         `with factor as (
@@ -129,7 +131,7 @@ describe("POST /api/auth/reset-password", () => {
     expect(await left(bound.user.id)).toEqual({ factors: "1", codes: "1" });
   });
 
-  it("takes a code once", async () => {
+  it("accepts a code once", async () => {
     const { email } = await aConfirmedUser(stores);
     const code = await codeFor(email);
     expect((await reset({ email, code })).status).toBe(204);
@@ -147,7 +149,7 @@ describe("POST /api/auth/reset-password", () => {
     );
   });
 
-  it("answers a repetition under the same key as the first time", async () => {
+  it("returns the first response again for a repeated Idempotency-Key", async () => {
     const { email } = await aConfirmedUser(stores);
     const code = await codeFor(email);
     const key = aKey();
@@ -159,7 +161,7 @@ describe("POST /api/auth/reset-password", () => {
     expect(other).toMatchObject({ status: 422, code: "idempotency_mismatch" });
   });
 
-  it("takes a key again whose first request was refused", async () => {
+  it("accepts an Idempotency-Key again when its first request was refused", async () => {
     const { email } = await aConfirmedUser(stores);
     const code = await codeFor(email);
     const key = aKey();
@@ -169,7 +171,7 @@ describe("POST /api/auth/reset-password", () => {
     expect((await reset({ email, code }, { key })).status).toBe(204);
   });
 
-  it("tells of a bad password before it looks at the code, and spends no attempt", async () => {
+  it("returns 422 for an invalid password before checking the code, and counts no attempt", async () => {
     const { email } = await aConfirmedUser(stores);
     const code = await codeFor(email);
     for (let attempt = 0; attempt < 6; attempt++) {
@@ -180,7 +182,7 @@ describe("POST /api/auth/reset-password", () => {
     expect((await reset({ email, code })).status).toBe(204);
   });
 
-  it("hashes nothing for a wrong code", async () => {
+  it("computes no hash for a wrong code", async () => {
     const { email } = await aConfirmedUser(stores);
     const code = await codeFor(email);
     // The second call is the security event, after the reply.
@@ -188,7 +190,7 @@ describe("POST /api/auth/reset-password", () => {
     expect(cost).toMatchObject({ status: 422, hashes: 0, calls: { postgresCalls: 2 } });
   });
 
-  it("takes a code that strangers have tried 9,999 times, and none that they have tried 10,000 times", async () => {
+  it("accepts a code after 9,999 wrong attempts, but not after 10,000", async () => {
     const tried = async (times: number) => {
       const { email } = await aConfirmedUser(stores);
       const code = await codeFor(email);
@@ -202,7 +204,7 @@ describe("POST /api/auth/reset-password", () => {
     expect(await tried(10_000)).toMatchObject({ status: 422, code: "code_invalid" });
   });
 
-  it("takes the code whatever strangers do from four other IP addresses", async () => {
+  it("accepts the code despite wrong attempts and requests from four other IP addresses", async () => {
     const { email } = await aConfirmedUser(stores);
     const ownIp = anAddress();
     const code = await codeFor(email);
@@ -225,7 +227,7 @@ describe("POST /api/auth/reset-password", () => {
     expect(again.code).toBe("code_invalid");
   });
 
-  it("counts wrong codes by address, apart from wrong passwords", async () => {
+  it("counts wrong codes per IP address, separately from wrong passwords", async () => {
     const { email } = await aConfirmedUser(stores);
     const ip = anAddress();
     const fail = () => call(login, "POST", { body: { email, password: "not it" }, ip });
@@ -243,7 +245,7 @@ describe("POST /api/auth/reset-password", () => {
   it.each([
     ["with Redis", async () => {}],
     ["while Redis refuses", () => stores.faults.redis.set({ kind: "refuse" })],
-  ])("ends the delay that strangers caused, %s", async (_, begin) => {
+  ])("ends the login delay caused by other people's attempts, %s", async (_, begin) => {
     const person = await aConfirmedUser(stores);
     await begin();
     for (let guess = 0; guess < 5; guess++) await signIn(person.email, "not the password");
@@ -254,7 +256,7 @@ describe("POST /api/auth/reset-password", () => {
     expect((await signIn(person.email, newPassword)).status).toBe(200);
   });
 
-  it("ends the owner's own wait at an address where the password was mistyped", async () => {
+  it("ends the login delay at an IP address where the owner mistyped the password", async () => {
     const { email } = await aConfirmedUser(stores);
     const ip = anAddress();
     const signInHere = (typed: string) =>
@@ -269,7 +271,7 @@ describe("POST /api/auth/reset-password", () => {
   describe.each<[string, () => Promise<void>]>([
     ["with Redis", async () => {}],
     ["while Redis refuses", () => stores.faults.redis.set({ kind: "refuse" })],
-  ])("lets a sign-in past the delay that strangers cause afterwards, %s", (_, begin) => {
+  ])("exempts a later sign-in from the login delay, %s", (_, begin) => {
     const deviceId = "the-device-of-the-owner";
     const logInFrom = (email: string, typed: string, { ip = anAddress(), device = {} } = {}) =>
       call(login, "POST", { body: { email, password: typed, ...device }, ip });
@@ -299,7 +301,7 @@ describe("POST /api/auth/reset-password", () => {
       expect((await logInFrom(email, newPassword, { ip })).status).toBe(429);
     });
 
-    it("once, from the device, whatever its IP address", async () => {
+    it("once, from the same device at any IP address", async () => {
       const { email } = await resetFrom(anAddress(), { "device-id": deviceId });
       await strangersGuess(email);
       expect((await logInFrom(email, newPassword, onDevice)).status).toBe(200);
@@ -308,7 +310,7 @@ describe("POST /api/auth/reset-password", () => {
       expect((await logInFrom(email, newPassword, onDevice)).status).toBe(429);
     });
 
-    it("not when its one attempt showed a wrong password", async () => {
+    it("not after one attempt with a wrong password", async () => {
       const ip = anAddress();
       const { email } = await resetFrom(ip);
       await strangersGuess(email);
@@ -316,7 +318,7 @@ describe("POST /api/auth/reset-password", () => {
       expect((await logInFrom(email, newPassword, { ip })).status).toBe(429);
     });
 
-    it("also when it is asked for the second factor first", async () => {
+    it("again after the response otp_required", async () => {
       const person = await aUser();
       const app = await enrol(stores, person);
       const ip = anAddress();
@@ -325,8 +327,8 @@ describe("POST /api/auth/reset-password", () => {
       await begin();
       await call(resetPassword, "POST", { body: { email, code, password: newPassword }, ip });
       await strangersGuess(email);
-      const asked = await logInFrom(email, newPassword, { ip });
-      expect(asked.code).toBe("otp_required");
+      const response = await logInFrom(email, newPassword, { ip });
+      expect(response.code).toBe("otp_required");
       await stores.settled();
       expect((await logInFrom(email, newPassword)).status).toBe(429);
       const device = { otp: app.recoveryCodes[0] };
@@ -347,7 +349,7 @@ describe("POST /api/auth/reset-password", () => {
     });
   });
 
-  it("answers an unknown address as a wrong code, at the same cost", async () => {
+  it("gives the same response for an unknown address as for a wrong code, at the same cost", async () => {
     const { email } = await aConfirmedUser(stores);
     const code = otherCode(await codeFor(email));
     const unknown = `nobody-${randomUUID()}@example.com`;
@@ -359,7 +361,7 @@ describe("POST /api/auth/reset-password", () => {
     }
   });
 
-  it("never matches a code of an address that nobody has", async () => {
+  it("refuses every code for an address without an account", async () => {
     const email = `nobody-${randomUUID()}@example.com`;
     await call(forgotPassword, "POST", { body: { email }, ip: anAddress() });
     const { mailCode } = await import("../../../lib/mail/codes.js");
@@ -369,7 +371,7 @@ describe("POST /api/auth/reset-password", () => {
     expect((await reset({ email, code })).code).toBe("code_invalid");
   });
 
-  it("refuses the code of an account that has another address by now", async () => {
+  it("refuses the code when the account's address has changed", async () => {
     const person = await aConfirmedUser(stores);
     const code = await codeFor(person.email);
     await stores.sql(
@@ -382,7 +384,7 @@ describe("POST /api/auth/reset-password", () => {
     expect(row?.email).not.toBe(person.email);
   });
 
-  it("sets the password of the account that has confirmed the address since the code was mailed", async () => {
+  it("sets the password of the account that confirmed the address after the code was mailed", async () => {
     const [first, rival] = [await aUser(), await aUser()];
     const code = await codeFor(first.email);
     await stores.sql(
@@ -395,7 +397,7 @@ describe("POST /api/auth/reset-password", () => {
     expect((await signIn(first.email, newPassword)).body.user.id).toBe(rival.user.id);
   });
 
-  it("takes the code although the claim with the most points has moved to another address", async () => {
+  it("accepts the code after the claim with the most points moved to another address", async () => {
     const owner = await aUser();
     const { email } = owner;
     const stranger = await aUser({ email });
@@ -431,7 +433,7 @@ describe("POST /api/auth/reset-password", () => {
     });
   });
 
-  it("answers 503 while Postgres is away, and the code is as good as before", async () => {
+  it("returns 503 while Postgres is unavailable and keeps the code valid", async () => {
     const { email } = await aConfirmedUser(stores);
     const code = await codeFor(email);
     await stores.faults.postgres.set({ kind: "refuse" });
@@ -440,7 +442,7 @@ describe("POST /api/auth/reset-password", () => {
     expect((await reset({ email, code })).status).toBe(204);
   });
 
-  it("ends the sessions by the record alone while Redis is away", async () => {
+  it("revokes the sessions in the database while Redis is unavailable", async () => {
     const person = await aConfirmedUser(stores);
     const code = await codeFor(person.email);
     await stores.faults.redis.set({ kind: "refuse" });

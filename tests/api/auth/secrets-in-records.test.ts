@@ -31,23 +31,23 @@ const lines = useLogLines();
 useEnvironment();
 beforeEach(() => setEnvironment({ LOG_LEVEL: "trace" }));
 
-/** What must stand in no line and no row: given by a caller, or by us. */
+/** Secrets that must not be recorded, from callers or from us. */
 const secrets = new Map<string, string>();
 function secret<T extends string>(name: string, value: T): T {
   secrets.set(value, name);
   return value;
 }
 
-/** Everything in a reply or a mail that opens something. */
+/** The fields of a response that are secret. */
 const secretFields = ["accessToken", "refreshToken", "secret", "otpauthUrl", "recoveryCodes"];
-function keep({ body }: Answer): void {
+function rememberSecrets({ body }: Answer): void {
   for (const field of secretFields) {
     for (const value of [body?.[field] ?? []].flat()) secret(field, value);
   }
 }
 
 let lastAddress = 0;
-/** A write under a key of its own; what it answers is kept. */
+/** Sends a request with its own Idempotency-Key and remembers the secrets of the response. */
 async function send(
   route: Parameters<typeof call>[0],
   status: number,
@@ -60,7 +60,7 @@ async function send(
     headers: { ...headers, "idempotency-key": key },
   });
   expect([answer.status, answer.code]).toEqual([status, answer.code]);
-  keep(answer);
+  rememberSecrets(answer);
   return answer;
 }
 
@@ -75,8 +75,8 @@ async function tableText(table: string): Promise<string> {
   return JSON.stringify(await stores.sql(`select * from ${table}`));
 }
 
-describe("a journey through everything that is secret", () => {
-  it("leaves no secret in a line, a row or a trace, and no address in a line, a trace, an event or an audit entry", async () => {
+describe("all requests that handle secrets", () => {
+  it("write no secret to a log line, row or trace, and no address to a log line, trace, event or audit row", async () => {
     const email = `whole.journey-${randomUUID()}@example.com`;
     const moved = `moved-${randomUUID()}@example.com`;
     const [first, second, third] = ["first", "second", "third"].map((name) =>
@@ -85,9 +85,9 @@ describe("a journey through everything that is secret", () => {
     const wrong = secret("a wrong password", `wrong horse ${randomUUID()}`);
     const device = { id: randomUUID() };
 
-    const begun = await send(guest, 201, { body: { device } });
+    const guestResponse = await send(guest, 201, { body: { device } });
     const registered = await send(register, 201, {
-      token: begun.body.accessToken,
+      token: guestResponse.body.accessToken,
       body: { email, password: first, name: "Ada", acceptedTerms: true, device },
     });
     const token = registered.body.accessToken;
@@ -127,15 +127,15 @@ describe("a journey through everything that is secret", () => {
     await send(changeEmail, 202, { token: accessToken, body: { email: moved } });
     const change = secret("a code", await mailbox.codeTo(moved));
     await send(confirmChange, 200, { token: accessToken, body: { code: change } });
-    const [told] = await mailbox.to(email);
-    const undoToken = secret("an undo token", /^ue1\..+$/m.exec(told?.text ?? "")?.[0] ?? "");
+    const [notice] = await mailbox.to(email);
+    const undoToken = secret("an undo token", /^ue1\..+$/m.exec(notice?.text ?? "")?.[0] ?? "");
     await send(undo, 204, { body: { token: undoToken } });
     await send(forgotPassword, 202, { body: { email } });
     const reset = secret("a code", await mailbox.codeTo(email));
     await send(resetPassword, 204, { body: { email, code: reset, password: third } });
     const last = await send(login, 200, { body: { email, password: third } });
 
-    // What a failing store makes the code say is the likeliest to tell too much.
+    // Errors from a failing store are the most likely to leak secrets.
     await stores.faults.postgres.set({ kind: "reset" });
     const body = { email, password: third, name: "Ada", acceptedTerms: true, device };
     await send(register, 503, { body });
@@ -155,7 +155,7 @@ describe("a journey through everything that is secret", () => {
     await send(logout, 204, { token: last.body.accessToken });
     await stores.settled();
 
-    // Rows that have gone by now, such as those of mails, were sent to Postgres like all others.
+    // Also covers rows deleted since then, such as mails.
     const statements = JSON.stringify(stores.faults.postgres.calls.map(({ body }) => body));
     expect(statements).toContain(email);
     expect(found(statements, secrets.keys())).toEqual([]);
@@ -165,7 +165,7 @@ describe("a journey through everything that is secret", () => {
     }
     expect(found(log, [...secrets.keys(), email, moved])).toEqual([]);
 
-    // Of a person Sentry is told the ID; of a request neither its head nor its body.
+    // Sentry receives the user's ID, but no request headers or body.
     expect((await sentry.told("transaction")).length).toBeGreaterThan(20);
     expect((await sentry.told("event")).length).toBeGreaterThan(2);
     const traces = sentry.sink.envelopes.map(({ text }) => text).join("\n");

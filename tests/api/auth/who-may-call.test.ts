@@ -14,7 +14,7 @@ import { useStores } from "../../support/stores.js";
 const stores = useStores();
 
 describe("a guest", () => {
-  it("gets neither password, address, second factor nor codes", async () => {
+  it("cannot change the password or the address, or add a second factor or recovery codes", async () => {
     const { accessToken: token } = await aGuest();
     const bodies = { currentPassword: password, newPassword: "a battery that is new" };
     const answers = [
@@ -35,7 +35,7 @@ describe("a guest", () => {
 });
 
 describe("a token of a session that has ended", () => {
-  it("signs nobody out but itself, and brings nothing along to a sign-in", async () => {
+  it("can only log out its own session, and does not affect a new sign-in", async () => {
     const person = await aBoundUser(stores);
     await call(logout, "POST", { token: person.accessToken });
     const body = { email: person.email, password };
@@ -47,7 +47,7 @@ describe("a token of a session that has ended", () => {
     expect(row).toMatchObject({ revoked_reason: "logged_out" });
   });
 
-  it("is refused when it is sent twice, or along with another", async () => {
+  it("returns 401 token_invalid when the header holds two tokens or an oversized token", async () => {
     const [person, other] = [await aUser(), await aUser()];
     const both = `Bearer ${person.accessToken}, Bearer ${other.accessToken}`;
     const answer = await call(user, "GET", { headers: { authorization: both } });

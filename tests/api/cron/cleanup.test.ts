@@ -18,7 +18,7 @@ beforeEach(() => nextSlot(stores));
 const run = () => call(cleanup, "GET", { token: secret });
 const pruned = async () => (await run()).body.parts.prune_expired;
 
-/** Of each table a row that is as old as rows may become, and one that is a little older. */
+/** For each table, a row just inside its retention period and one just outside. */
 const kinds: [table: string, insert: string, young: string, old: string][] = [
   [
     "mail_codes",
@@ -83,7 +83,7 @@ const countOf = async (table: string, text: string) => {
 
 describe("GET /api/cron/cleanup", () => {
   it.each(kinds)(
-    "deletes of %s what is too old, and no more",
+    "deletes expired rows of %s and keeps newer ones",
     async (table, insert, young, old) => {
       const mark = randomUUID();
       await stores.sql(`insert into ${table} ${insert}`, `${mark}-young`, young);
@@ -97,7 +97,7 @@ describe("GET /api/cron/cleanup", () => {
     },
   );
 
-  it("deletes changes of address that cannot be taken back any more", async () => {
+  it("deletes address changes that can no longer be undone", async () => {
     const { user } = await aUser();
     const insert = `insert into email_changes (id, user_id, old_email, created_at, expires_at)
       values (gen_random_uuid(), $1, $2, now(), now() + $3::interval)`;
@@ -107,7 +107,7 @@ describe("GET /api/cron/cleanup", () => {
     expect(await countOf("email_changes", "still@example.com")).toBe(1);
   });
 
-  it("keeps dead jobs and those that wait", async () => {
+  it("keeps dead jobs and waiting jobs", async () => {
     const insert = `insert into queue_entries (id, kind, key, payload, correlation_id, created_at, dead_at)
       values (gen_random_uuid(), 'k', $1, '{}', 'c', now() - interval '90 days', $2)`;
     await stores.sql(insert, "dead", "2020-01-01");
@@ -117,7 +117,7 @@ describe("GET /api/cron/cleanup", () => {
     expect(await countOf("queue_entries", "waiting")).toBe(1);
   });
 
-  it("deletes sessions 90 days after they have ended, however they did", async () => {
+  it("deletes sessions 90 days after they ended, for whatever reason", async () => {
     const people = await someUsers(5);
     const [revokedLately, revoked, idleLately, idle, over] = people.map((one) => one.sessionId);
     const set = (what: string, id = "") =>
@@ -139,21 +139,21 @@ describe("GET /api/cron/cleanup", () => {
     for (const id of [revoked, idle, over]) expect(ids).not.toContain(id);
   });
 
-  it("leaves sessions alone that live, and they can be refreshed", async () => {
+  it("keeps live sessions, which can still be refreshed", async () => {
     const { sessionId, refreshToken } = await aUser();
     await run();
     expect(await countOf("sessions", sessionId)).toBe(1);
     expect((await call(refresh, "POST", { body: { refreshToken } })).status).toBe(200);
   });
 
-  it("deletes more than one statement does", async () => {
+  it("deletes more rows than one statement can", async () => {
     await stores.sql(
       "insert into webhook_events select 'many', n::text, now() - interval '31 days' from generate_series(1, 2500) n",
     );
     expect((await pruned()).detail.webhook_events).toBe(2500);
   });
 
-  it("walks sessions in the order of their ids, and goes on where it stopped", async () => {
+  it("processes sessions in order of their IDs and continues from its cursor", async () => {
     const { user } = await aUser();
     await stores.sql(
       `insert into sessions (id, user_id, auth_methods, authenticated_at, created_at, last_seen_at, idle_expires_at)
@@ -172,7 +172,7 @@ describe("GET /api/cron/cleanup", () => {
     expect((await run()).body.parts.prune_idle_sessions.detail.deleted).toBe(500);
   });
 
-  it("does a slot once, however often it is called", async () => {
+  it("runs once per time slot, however often it is called", async () => {
     const insert = () =>
       stores.sql(
         "insert into webhook_events values ('mail', $1, now() - interval '31 days')",
@@ -183,12 +183,12 @@ describe("GET /api/cron/cleanup", () => {
     await insert();
     answers.push(await run());
     const ran = answers.filter(({ body }) => body.ran);
-    // An hour may end in the midst of them.
+    // The hour may change between the calls.
     expect(new Set(ran.map(({ body }) => body.slot)).size).toBe(ran.length);
     expect(ran[0]?.body.parts.prune_expired.detail.webhook_events).toBeGreaterThan(0);
   });
 
-  it("goes on when a table cannot be cleaned, and answers 503", async () => {
+  it("continues after one table fails, and returns 503", async () => {
     await stores.sql(
       "insert into webhook_events values ('mail', $1, now() - interval '31 days')",
       "x",
@@ -204,7 +204,7 @@ describe("GET /api/cron/cleanup", () => {
     expect(last?.failed_parts).toBe("{prune_expired}");
   });
 
-  it("is for the clock alone", async () => {
+  it("returns 401 without the cron secret", async () => {
     for (const stranger of [{}, { token: "guess" }]) {
       expect(await call(cleanup, "GET", stranger)).toMatchObject({
         status: 401,

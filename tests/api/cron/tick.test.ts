@@ -20,8 +20,8 @@ const secret = "the-clock-secret-of-the-tests";
 const environment = { CRON_SECRET: secret, LOG_LEVEL: "info" };
 useEnvironment(environment);
 
-/** A busy machine's Redis may miss its 250 ms: the next tick makes up for it, which is the point. */
-const patient = { timeout: 15_000, interval: 500 };
+/** Under load Redis may exceed its 250 ms; the next tick repeats the work. */
+const pollOptions = { timeout: 15_000, interval: 500 };
 const run = () => call(tick, "GET", { token: secret });
 beforeEach(() => nextSlot(stores));
 
@@ -33,7 +33,7 @@ async function aWaitingMail() {
   return email;
 }
 
-/** A session that has ended in Postgres, while its key is still in Redis. */
+/** A session that has ended in Postgres and still has its key in Redis. */
 async function aKeyLeftOver() {
   const { sessionId } = await aUser();
   await stores.settled();
@@ -44,7 +44,7 @@ async function aKeyLeftOver() {
   return () => stores.redis("EXISTS", `session:${sessionId}`);
 }
 
-/** The service that watches the clock. */
+/** The service that monitors the cron job. */
 async function aWatcher(status: number) {
   const beats: string[] = [];
   const server: Server = createServer((request, response) => {
@@ -63,9 +63,9 @@ afterEach(() => {
 });
 
 describe("the heartbeat", () => {
-  it("is sent once after a tick that did all of its work, and after no other", async () => {
+  it("is sent once, only after a tick whose parts all succeeded", async () => {
     const beats = await aWatcher(200);
-    await expect.poll(run, patient).toMatchObject({ status: 200, body: { ran: true } });
+    await expect.poll(run, pollOptions).toMatchObject({ status: 200, body: { ran: true } });
     expect(beats).toEqual(["/ping/clock"]);
     const again = await run();
     expect(beats).toHaveLength(again.body.ran ? 2 : 1);
@@ -80,20 +80,20 @@ describe("the heartbeat", () => {
   it.each([
     [500, "status_500"],
     [0, "timeout"],
-  ])("costs a warning and nothing else when the watcher answers %i", async (status, reason) => {
+  ])("logs only a warning when the monitoring service returns %i", async (status, reason) => {
     const beats = await aWatcher(status);
-    await expect.poll(run, patient).toMatchObject({ status: 200, body: { ran: true } });
+    await expect.poll(run, pollOptions).toMatchObject({ status: 200, body: { ran: true } });
     expect(beats).toHaveLength(1);
     expect(lines.read("heartbeat_failed")).toMatchObject([{ level: "WARN", data: { reason } }]);
   });
 });
 
 describe("GET /api/cron/tick", () => {
-  it("sends waiting mail and deletes left-over keys, and tells how much", async () => {
+  it("sends waiting mail, deletes left-over session keys, and returns the counts", async () => {
     const [email, isThere] = [await aWaitingMail(), await aKeyLeftOver()];
     const revoked = "select count(*) from sessions where revoked_at is not null";
     const sessions = Number((await stores.sql(revoked))[0]?.count);
-    await expect.poll(run, patient).toMatchObject({
+    await expect.poll(run, pollOptions).toMatchObject({
       status: 200,
       body: {
         slot: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:00Z$/),
@@ -109,19 +109,19 @@ describe("GET /api/cron/tick", () => {
     expect(await isThere()).toBe(0);
   });
 
-  it("does nothing twice, run again or at once", async () => {
+  it("does nothing twice when called again or concurrently", async () => {
     const emails = await Promise.all(Array.from({ length: 6 }, aWaitingMail));
     const answers = await Promise.all([run(), run(), run()]);
     answers.push(await run());
     for (const email of emails) expect(await mailbox.to(email)).toHaveLength(1);
-    // A minute may end in the midst of them.
+    // The minute may change between the calls.
     const slots = answers.filter(({ body }) => body.ran).map(({ body }) => body.slot);
     expect(slots).not.toEqual([]);
     expect(new Set(slots).size).toBe(slots.length);
     expect(answers.filter(({ status }) => status !== 200)).toEqual([]);
   });
 
-  it("does what is due again in the next slot, and tells when it last did all of it", async () => {
+  it("does the work again in the next slot and records the time of its last success", async () => {
     const gauge = async () => {
       const series = 'cron_last_success_timestamp_seconds{job="tick"}';
       const rows = await stores.sql("select * from telemetry_gauges where series = $1", series);
@@ -132,7 +132,7 @@ describe("GET /api/cron/tick", () => {
     const done = await gauge();
     expect(Math.abs(done - Date.now() / 1000)).toBeLessThan(60);
     const second = await run();
-    // A minute may have ended in between.
+    // The minute may have changed in between.
     const isSameSlot = second.body.slot === first.body.slot;
     expect(second.body.ran).toBe(!isSameSlot);
     if (isSameSlot) expect(await mailbox.to(email)).toEqual([]);
@@ -143,7 +143,7 @@ describe("GET /api/cron/tick", () => {
     expect(await gauge()).toBeGreaterThan(done);
   });
 
-  it("sends mail although Redis is away, and answers 500 so that the clock shows it", async () => {
+  it("sends mail while Redis is unavailable, and returns 500", async () => {
     const email = await aWaitingMail();
     await stores.faults.redis.set({ kind: "refuse" });
     expect(await run()).toMatchObject({ status: 500, code: "internal_error" });
@@ -156,11 +156,11 @@ describe("GET /api/cron/tick", () => {
     ]);
   });
 
-  it("deletes left-over keys although no mail can be read", async () => {
+  it("deletes left-over session keys when the outbox cannot be read", async () => {
     const isThere = await aKeyLeftOver();
     const isMail = (body: unknown) => JSON.stringify(body).includes('"mail"');
     await stores.faults.postgres.set({ kind: "reset", match: isMail });
-    await expect.poll(run, patient).toMatchObject({ status: 503, code: "service_unavailable" });
+    await expect.poll(run, pollOptions).toMatchObject({ status: 503, code: "service_unavailable" });
     expect(await isThere()).toBe(0);
     expect(lines.read("tick_part_failed").at(-1)).toMatchObject({
       level: "ERROR",
@@ -168,7 +168,7 @@ describe("GET /api/cron/tick", () => {
     });
   });
 
-  it("is for the clock alone", async () => {
+  it("returns 401 without the cron secret", async () => {
     const email = await aWaitingMail();
     const strangers = [
       {},
@@ -192,6 +192,6 @@ describe("GET /api/cron/tick", () => {
     setEnvironment({ ...environment, ALLOWED_HOSTS: "linguamate.com" });
     const url = "http://elsewhere.example.com/api/cron/tick";
     const elsewhere = () => call(tick, "GET", { token: secret, url });
-    await expect.poll(elsewhere, patient).toMatchObject({ status: 200 });
+    await expect.poll(elsewhere, pollOptions).toMatchObject({ status: 200 });
   });
 });

@@ -19,7 +19,7 @@ const world = useAlerts(stores);
 const read = () => call(alerts, "GET", { token: operator.token });
 
 describe("GET /api/ops/alerts", () => {
-  it("shows how each alert stands, with its runbook, those that fire first", async () => {
+  it("lists alerts with state and runbook, firing ones first", async () => {
     await world.gauge("audit_chain_broken", 1);
     for (let minute = 0; minute < 3; minute++) await world.pass(minute);
     const { body } = await read();
@@ -32,58 +32,60 @@ describe("GET /api/ops/alerts", () => {
     expect(body.unsent).toBe(0);
   });
 
-  it("shows none that another environment has raised, which nobody here can end", async () => {
+  it("omits alerts of another environment", async () => {
     await stores.sql(
       `insert into alerts values ('before:RedisDown:redis', 'RedisDown', 'redis', 'firing', 9, 0,
          now(), now(), 'P1', 'page', 'old')`,
     );
     expect((await read()).body.alerts).toEqual([]);
     const { body } = await call(health, "GET", { token: operator.token });
-    const told = body.findings.find(({ name }: { name: string }) => name === "alerts");
-    expect(told).toMatchObject({ status: "pass", detail: "none firing" });
+    const alertsFinding = body.findings.find(({ name }: { name: string }) => name === "alerts");
+    expect(alertsFinding).toMatchObject({ status: "pass", detail: "none firing" });
   });
 });
 
 describe("GET /api/ops/alerts/rules", () => {
-  const said = async (rule: string) => {
+  const ruleNamed = async (rule: string) => {
     const { status, body } = await call(rules, "GET", { token: operator.token });
     expect(status).toBe(200);
     return body.rules.find((each: { rule: string }) => each.rule === rule);
   };
 
-  it("shows what each rule says of its newest minute, and how old that is", async () => {
+  it("shows each rule's newest result and the age of its data", async () => {
     await world.count(-1, requests(100, { failed: 40 }));
     await world.gauge("audit_chain_broken", 1);
-    expect(await said("ErrorRateCritical")).toMatchObject({
+    expect(await ruleNamed("ErrorRateCritical")).toMatchObject({
       priority: "P1",
       channel: "page",
       ageSeconds: expect.any(Number),
       now: [{ label: "", is: "bad", detail: "40 of 100 in 5 min", state: "inactive" }],
     });
-    expect((await said("ErrorRateCritical")).ageSeconds).toBeLessThan(120);
-    expect((await said("AuditChainBroken")).now).toMatchObject([
+    expect((await ruleNamed("ErrorRateCritical")).ageSeconds).toBeLessThan(120);
+    expect((await ruleNamed("AuditChainBroken")).now).toMatchObject([
       { is: "bad", detail: "audit_chain_broken is 1" },
     ]);
-    expect((await said("HealthCheckFailing")).now).toMatchObject([
+    expect((await ruleNamed("HealthCheckFailing")).now).toMatchObject([
       { label: "postgres", is: "good" },
       { label: "redis", is: "good" },
       { label: "self", is: "good" },
     ]);
-    expect((await said("BackupUnsafe")).now).toMatchObject([{ is: "unknown", detail: "no data" }]);
+    expect((await ruleNamed("BackupUnsafe")).now).toMatchObject([
+      { is: "unknown", detail: "no data" },
+    ]);
   });
 
-  it("changes nothing, and says how old the data is when nothing is drained", async () => {
+  it("changes nothing, and shows the age of the data when nothing is drained", async () => {
     await world.count(-1, requests(100, { failed: 40 }));
     await stores.sql("update drain_state set drained_until = drained_until - interval '1 hour'");
-    expect((await said("ErrorRateCritical")).ageSeconds).toBeGreaterThanOrEqual(3600);
-    expect((await said("DrainStalled")).now).toMatchObject([{ is: "bad" }]);
+    expect((await ruleNamed("ErrorRateCritical")).ageSeconds).toBeGreaterThanOrEqual(3600);
+    expect((await ruleNamed("DrainStalled")).now).toMatchObject([{ is: "bad" }]);
     expect(await stores.sql("select * from alerts")).toEqual([]);
     expect(await stores.sql("select * from alert_samples")).toEqual([]);
   });
 });
 
 describe("POST /api/ops/alerts/tests", () => {
-  it("sends a marked notice end to end, takes it back, and raises no alert", async () => {
+  it("sends a marked notification end to end, resolves it, and raises no alert", async () => {
     const { status, body } = await operate(tests, "POST", operator.token, {
       rule: "ErrorRateCritical",
     });
@@ -101,7 +103,7 @@ describe("POST /api/ops/alerts/tests", () => {
     expect(rows).toHaveLength(1);
   });
 
-  it("says when it did not arrive, and why", async () => {
+  it("reports a failed delivery with its reason", async () => {
     const test = async () => {
       const { status, body } = await operate(tests, "POST", operator.token, {
         rule: "ErrorRateCritical",
@@ -124,7 +126,7 @@ describe("POST /api/ops/alerts/tests", () => {
     expect(await world.unsent()).toBe(0);
   });
 
-  it("sends nothing in a dry run, and knows no other rule", async () => {
+  it("sends nothing in a dry run, and returns 422 for an unknown rule", async () => {
     const dry = { rule: "ErrorRateCritical", dryRun: true };
     expect((await operate(tests, "POST", operator.token, dry)).body.dryRun).toBe(true);
     expect(await world.unsent()).toBe(0);
@@ -135,7 +137,7 @@ describe("POST /api/ops/alerts/tests", () => {
 });
 
 describe("POST /api/ops/alerts/silences", () => {
-  it("tells nobody of a rule for a while, and can be taken back", async () => {
+  it("suppresses notifications of a rule for a period and can be undone", async () => {
     const body = { rule: "AuditChainBroken", minutes: 60 };
     const answer = await operate(silences, "POST", operator.token, body);
     expect(answer.body.undo).toContain("alerts silence AuditChainBroken --minutes 0");

@@ -18,7 +18,7 @@ beforeAll(async () => {
       `subject-${row}`,
     );
   }
-  // Last: a row that is young keeps those after it from being sealed.
+  // Last, because a recent row prevents later rows from being sealed.
   operator = await anOperator(stores);
 });
 const read = (route: Parameters<typeof call>[0], search = "") =>
@@ -28,7 +28,7 @@ const read = (route: Parameters<typeof call>[0], search = "") =>
   });
 
 describe("GET /api/ops/audit", () => {
-  it("lists who changed what, by actor, action, subject and time, page by page", async () => {
+  it("lists audit rows by actor, action, subject and time, with pagination", async () => {
     const first = await read(audit, "?actor=ada&limit=2");
     expect(first.body.items).toMatchObject([
       { actorId: "ada", subjectId: "subject-4", reason: "why" },
@@ -44,7 +44,7 @@ describe("GET /api/ops/audit", () => {
 });
 
 describe("GET /api/ops/audit/verification", () => {
-  it("tells an intact log from one that was altered", async () => {
+  it("detects an altered row", async () => {
     await sealAudit(aContext(), performance.now() + 5000);
     expect((await read(verification)).body).toMatchObject({ isIntact: true, findings: [] });
     await stores.sql("alter table audit_log disable trigger all");
@@ -57,7 +57,7 @@ describe("GET /api/ops/audit/verification", () => {
     await stores.sql("alter table audit_log enable trigger all");
   });
 
-  it("takes one seal that was seen elsewhere, and nothing else", async () => {
+  it("compares the log with one seal recorded elsewhere", async () => {
     const [seal] = await stores.sql("select last_id, hash from audit_seals");
     const search = `?lastId=${seal?.last_id}&hash=${seal?.hash}`;
     expect((await read(verification, search)).body.isIntact).toBe(true);

@@ -42,8 +42,8 @@ const liftIt = (id: string, token = operator.token, more = {}) =>
 const signIn = (ip: string) =>
   call(login, "POST", { ip, body: { email: "nobody@example.com", password: "not the password" } });
 
-describe("a block of an address", () => {
-  it("keeps it out at the next request, and nobody else, until it is lifted", async () => {
+describe("blocking an IP address", () => {
+  it("refuses requests of that address only, from the next request until the block is lifted", async () => {
     const { body } = await block("ip", "203.0.113.7");
     expect(body.undo).toContain(`block lift ${body.detail.id}`);
     expect(await signIn("203.0.113.7")).toMatchObject({ status: 403, code: "address_blocked" });
@@ -58,14 +58,14 @@ describe("a block of an address", () => {
     expect((await liftIt(body.detail.id)).status).toBe(404);
   });
 
-  it("is undone by a line that can be typed, however long it was to stand", async () => {
+  it("returns an undo command that can be typed, for any remaining duration", async () => {
     const ttlSeconds = 30 * 86_400;
     const { body } = await block("ip", "203.0.113.9", { ttlSeconds });
     const [, ttl = ""] = / --ttl (\S+) /.exec((await liftIt(body.detail.id)).body.undo) ?? [];
     expect(secondsOf(ttl)).toBeGreaterThan(ttlSeconds - 60);
   });
 
-  it("is audited under its id, when it is set, set anew and lifted, and without the address", async () => {
+  it("writes audit rows under the block's ID, without the address, when it is set, renewed and lifted", async () => {
     const { body } = await block("ip", "203.0.113.60");
     const again = await block("ip", "203.0.113.60");
     expect(again.body.detail.id).toBe(body.detail.id);
@@ -83,14 +83,14 @@ describe("a block of an address", () => {
   it.each([
     ["10.20.0.0/16", "10.20.30.40", "10.21.0.1"],
     ["2001:db8:1::/48", "2001:db8:1:2::3", "2001:db8:2::1"],
-  ])("of a network (%s) holds for all of it", async (network, inside, outside) => {
+  ])("applies a network block (%s) to every address in it", async (network, inside, outside) => {
     const { body } = await block("cidr", network);
     expect((await signIn(inside)).code).toBe("address_blocked");
     expect((await signIn(outside)).status).toBe(401);
     await liftIt(body.detail.id);
   });
 
-  it("refuses what cannot be blocked, and what would keep us out", async () => {
+  it("returns 422 for an invalid value and 409 for a protected address", async () => {
     for (const [kind, value] of [
       ["cidr", "10.0.0.0/9"],
       ["ip", "here"],
@@ -111,7 +111,7 @@ describe("a block of an address", () => {
     expect((await block("ip", "203.0.113.9", { ttlSeconds: 59 })).status).toBe(422);
   });
 
-  it("ends when it expires, within the minute of the clock", async () => {
+  it("ends a block within a minute after it expires", async () => {
     await block("ip", "203.0.113.20", { ttlSeconds: 60 });
     await stores.sql(
       "update blocks set expires_at = now() - interval '1 second' where value like '203.0.113.20%'",
@@ -120,7 +120,7 @@ describe("a block of an address", () => {
     expect((await signIn("203.0.113.20")).status).toBe(401);
   });
 
-  it("holds while Redis is away, and after it has lost everything", async () => {
+  it("applies while Redis is unavailable and after it has lost its data", async () => {
     const { body } = await block("ip", "203.0.113.30");
     await stores.redis("FLUSHDB");
     expect((await signIn("203.0.113.30")).code).toBe("address_blocked");
@@ -132,7 +132,7 @@ describe("a block of an address", () => {
     await liftIt(body.detail.id);
   });
 
-  it("never keeps out the break-glass token, which lifts it", async () => {
+  it("never blocks the break-glass token, which can lift the block", async () => {
     const ip = "203.0.113.80";
     const { body } = await block("cidr", "203.0.113.0/24");
     const { token } = operator;
@@ -149,7 +149,7 @@ describe("a block of an address", () => {
     expect((await call(blocks, "GET", { token, ip })).status).toBe(200);
   });
 
-  it("is one of any number", async () => {
+  it("supports any number of blocks", async () => {
     await stores.sql(
       `insert into blocks (id, kind, value, reason, created_by, created_at, expires_at)
        select gen_random_uuid(), 'ip', '100.64.' || n / 256 || '.' || n % 256 || '/32', 'many', 'x',
@@ -162,7 +162,7 @@ describe("a block of an address", () => {
     expect((await signIn("100.64.78.32")).status).toBe(401);
   });
 
-  it("can be set by the break-glass token, and a dry run sets none", async () => {
+  it("accepts the break-glass token, and sets nothing in a dry run", async () => {
     const set = (more: object) =>
       operate(blocks, "POST", breakGlassToken, {
         kind: "ip",
@@ -178,7 +178,7 @@ describe("a block of an address", () => {
 });
 
 /** Two admins, the second with a token for blocks. */
-async function aRogue() {
+async function anAdminToBlock() {
   const [admin, rogue] = [await anOperator(stores, "admin"), await anOperator(stores, "admin")];
   const given = { name: `of-${rogue.user.id}`, scopes: ["block:*"], ttlSeconds: 3600 };
   const made = await operate(operatorTokens, "POST", rogue.token, given);
@@ -195,8 +195,8 @@ async function blockBy(admin: OperatorPerson, { user: { id } }: OperatorPerson) 
 const liveSessions = (userId: string) =>
   stores.sql("select from sessions where user_id = $1 and revoked_at is null", userId);
 
-describe("a block of a person", () => {
-  it("ends their sessions, keeps their tokens out, and is told apart from an address", async () => {
+describe("blocking an account", () => {
+  it("revokes its sessions and returns account_blocked, not address_blocked", async () => {
     const person = await aUser();
     await bindEmail(stores, person);
     const { body } = await block("user", person.email);
@@ -212,7 +212,7 @@ describe("a block of a person", () => {
     expect((await call(user, "GET", { token: person.accessToken })).code).toBe("session_revoked");
   });
 
-  it("is audited under the person, when it is set and when it is lifted", async () => {
+  it("writes audit rows under the user's ID when it is set and lifted", async () => {
     const person = await aUser();
     const { body } = await block("user", person.user.id);
     await liftIt(body.detail.id);
@@ -223,21 +223,21 @@ describe("a block of a person", () => {
     expect(rows.map(({ action }) => action)).toEqual(["block.set", "block.lifted"]);
   });
 
-  it("lets nobody sign in to the account, who has shown the password, until it is lifted", async () => {
+  it("refuses a sign-in with the correct password until the block is lifted", async () => {
     const person = await aUser();
     await bindEmail(stores, person);
     const { body } = await block("user", person.user.id);
-    const enter = (typed: string) =>
+    const signInWith = (typed: string) =>
       call(login, "POST", { ip: anAddress(), body: { email: person.email, password: typed } });
-    expect(await enter(password)).toMatchObject({ status: 403, code: "account_blocked" });
-    // Who has not shown it learns nothing.
-    expect((await enter("not the password")).code).toBe("invalid_credentials");
+    expect(await signInWith(password)).toMatchObject({ status: 403, code: "account_blocked" });
+    // A wrong password does not reveal the block.
+    expect((await signInWith("not the password")).code).toBe("invalid_credentials");
     expect(await liveSessions(person.user.id)).toEqual([]);
     await liftIt(body.detail.id);
-    expect((await enter(password)).status).toBe(200);
+    expect((await signInWith(password)).status).toBe(200);
   });
 
-  it("that is set while somebody signs in leaves no session", async () => {
+  it("leaves no session when the block is set during a sign-in", async () => {
     const person = await aUser();
     await bindEmail(stores, person);
     let isSet = false;
@@ -257,7 +257,7 @@ describe("a block of a person", () => {
     expect(await liveSessions(person.user.id)).toEqual([]);
   });
 
-  it("of an operator is an admin's to set, of oneself nobody's", async () => {
+  it("requires an admin for an operator's account, and refuses the caller's own account", async () => {
     const other = await anOperator(stores);
     expect((await block("user", other.user.id)).code).toBe("forbidden");
     const admin = await anOperator(stores, "admin");
@@ -267,15 +267,15 @@ describe("a block of a person", () => {
     expect((await set(other.user.id)).status).toBe(200);
   });
 
-  it("of an admin ends the tokens that they made", async () => {
-    const { admin, rogue, token } = await aRogue();
+  it("revokes the tokens that a blocked admin created", async () => {
+    const { admin, rogue, token } = await anAdminToBlock();
     await blockBy(admin, rogue);
     expect(await call(blocks, "GET", { token })).toMatchObject({ code: "operator_token_ended" });
   });
 
-  it("of who operates is an admin's to lift", async () => {
-    const { admin, rogue } = await aRogue();
-    const { token } = await aRogue();
+  it("requires an admin to lift the block of an operator", async () => {
+    const { admin, rogue } = await anAdminToBlock();
+    const { token } = await anAdminToBlock();
     const { id } = await blockBy(admin, rogue);
     for (const answer of [
       await liftIt(id),
@@ -287,8 +287,8 @@ describe("a block of a person", () => {
     expect((await liftIt(id, admin.token)).status).toBe(200);
   });
 
-  it("of who operates is lifted by the break-glass token, which sets none", async () => {
-    const { admin, rogue } = await aRogue();
+  it("lets the break-glass token lift an operator's block, but not set one", async () => {
+    const { admin, rogue } = await anAdminToBlock();
     const given = { kind: "user", value: rogue.user.id, ttlSeconds: 60 };
     const set = await operate(blocks, "POST", breakGlassToken, given);
     expect(set).toMatchObject({ status: 403, code: "forbidden" });
@@ -296,8 +296,8 @@ describe("a block of a person", () => {
     expect((await liftIt(id, breakGlassToken)).status).toBe(200);
   });
 
-  it("is not set by an admin who is blocked meanwhile, so that one is left", async () => {
-    const { admin, rogue } = await aRogue();
+  it("returns 403 when the calling admin is blocked during the request, so that one admin remains", async () => {
+    const { admin, rogue } = await anAdminToBlock();
     let blocked = false;
     const blockBefore = async (sent: unknown) => {
       if (blocked || !/insert into .{0,4}blocks/.test(JSON.stringify(sent))) return false;

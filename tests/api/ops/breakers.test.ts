@@ -22,11 +22,11 @@ beforeEach(async () => {
 const url = (service: string) => `http://localhost:8080/api/ops/breakers/${service}`;
 const set = (state: string, service = "toolkit", dryRun = false) =>
   call(breaker, "PUT", { token, url: url(service), body: { state, reason: "a drill", dryRun } });
-const shown = async () => (await call(breakers, "GET", { token })).body.items[0];
+const readBreaker = async () => (await call(breakers, "GET", { token })).body.items[0];
 
 describe("/api/ops/breakers", () => {
-  it("shows a closed breaker that decides by itself", async () => {
-    expect(await shown()).toEqual({
+  it("shows a closed breaker in automatic mode", async () => {
+    expect(await readBreaker()).toEqual({
       service: "toolkit",
       state: "closed",
       setTo: "auto",
@@ -36,30 +36,30 @@ describe("/api/ops/breakers", () => {
     });
   });
 
-  it("holds it open or closed and lets go of it, with the undo and an audit row each", async () => {
+  it("forces the breaker open, closed or back to automatic, with an undo command and an audit row", async () => {
     const opened = await set("open");
     expect(opened.body).toMatchObject({
       dryRun: false,
       undo: 'npm run ops -- breaker auto toolkit --reason "undo"',
     });
-    expect(await shown()).toMatchObject({ state: "open", setTo: "open" });
+    expect(await readBreaker()).toMatchObject({ state: "open", setTo: "open" });
     await set("closed");
-    expect(await shown()).toMatchObject({ state: "closed", setTo: "closed" });
+    expect(await readBreaker()).toMatchObject({ state: "closed", setTo: "closed" });
     await set("auto");
-    expect(await shown()).toMatchObject({ state: "closed", setTo: "auto" });
+    expect(await readBreaker()).toMatchObject({ state: "closed", setTo: "auto" });
     const rows = await stores.sql(
       "select reason from audit_log where subject_id = 'breaker:toolkit'",
     );
     expect(rows).toEqual(Array(3).fill({ reason: "a drill" }));
   });
 
-  it("changes nothing in a dry run, and knows no other service", async () => {
+  it("changes nothing in a dry run, and returns 404 for an unknown service", async () => {
     expect((await set("open", "toolkit", true)).body).toMatchObject({ dryRun: true, undo: null });
-    expect(await shown()).toMatchObject({ setTo: "auto" });
+    expect(await readBreaker()).toMatchObject({ setTo: "auto" });
     expect(await set("open", "another")).toMatchObject({ status: 404, code: "not_found" });
   });
 
-  it("is not for learners", async () => {
+  it("returns 403 for learners", async () => {
     const { accessToken } = await aUser();
     const answer = await call(breakers, "GET", { token: accessToken });
     expect(answer).toMatchObject({ status: 403, code: "forbidden" });

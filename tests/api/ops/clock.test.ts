@@ -25,7 +25,7 @@ const run = (job: string, body = {}) =>
 const audits = (action: string) => stores.sql("select * from audit_log where action = $1", action);
 
 describe("/api/ops/crons", () => {
-  it("says what never ran, runs it at an operator's word, again and again, and writes it down", async () => {
+  it("shows each job's last run, runs a job on request any number of times, and writes an audit row", async () => {
     const [before] = (await read(crons)).body.crons;
     expect(before).toMatchObject({ job: "tick", doneSlot: null, missedSlots: null });
     expect((await run("tick", { dryRun: true })).body.dryRun).toBe(true);
@@ -40,13 +40,13 @@ describe("/api/ops/crons", () => {
     expect(tick).toMatchObject({ job: "tick", missedSlots: 0, isRunning: false });
   });
 
-  it("knows no other job", async () => {
+  it("returns 404 for an unknown job", async () => {
     expect((await run("nonsense")).status).toBe(404);
   });
 });
 
 describe("/api/ops/jobs", () => {
-  it("shows jobs that were given up, never what they are about, and has them tried again", async () => {
+  it("lists dead jobs without their payload, and retries one", async () => {
     const id = randomUUID();
     await stores.sql(
       `insert into queue_entries (id, kind, key, payload, correlation_id, attempts, dead_at, last_error)
@@ -76,7 +76,7 @@ describe("/api/ops/jobs", () => {
 });
 
 describe("/api/ops/outbox", () => {
-  it("shows what could not be sent, never to whom, and has it tried again", async () => {
+  it("lists failed messages without their recipients, and retries them", async () => {
     await stores.sql("delete from queue_entries");
     await stores.sql(
       `insert into queue_entries (id, kind, payload, correlation_id, created_at, expires_at, run_after,

@@ -26,7 +26,7 @@ const block = (kind: string, value: string) =>
 const lookUp = (q: string) => call(find, "POST", { token: operator.token, body: { q } });
 
 describe("POST /api/ops/find", () => {
-  it("finds an account by its id and by its address, which it does not repeat", async () => {
+  it("finds an account by its ID and by its address, which the response does not contain", async () => {
     const { user, email } = await aBoundUser(stores);
     const byId = await lookUp(user.id);
     const byEmail = await lookUp(`  ${email.toUpperCase()} `);
@@ -47,26 +47,26 @@ describe("POST /api/ops/find", () => {
     expect(logs.written().join("")).not.toContain(email);
   });
 
-  it("counts no session that ended by itself, or with everybody's", async () => {
+  it("does not count sessions that expired or ended with all others", async () => {
     const [aged, idle, swept] = [await aUser(), await aUser(), await aUser()];
     const end = (change: string, { sessionId }: { sessionId: string }) =>
       stores.sql(`update sessions set ${change} where id = $1`, sessionId);
     await end("expires_at = now() - interval '1 second'", aged);
     await end("idle_expires_at = now() - interval '1 second'", idle);
-    // Before any moment at which all sessions may have ended.
+    // Older than any time at which all sessions were revoked.
     await end("created_at = created_at - interval '100 years'", swept);
     for (const { user } of [aged, idle, swept]) {
       expect((await lookUp(user.id)).body.accounts).toMatchObject([{ liveSessions: 0 }]);
     }
   });
 
-  it("finds those that only claim an address, and says so", async () => {
+  it("finds accounts with an unconfirmed address and marks them", async () => {
     const { email, user } = await aUser();
     const { body } = await lookUp(email);
     expect(body.accounts).toMatchObject([{ id: user.id, emailConfirmed: false }]);
   });
 
-  it("finds what somebody asked of late, and a single request by its correlation ID", async () => {
+  it("finds a user's recent requests, and one request by its correlation ID", async () => {
     const { user: person, accessToken: token } = await aUser();
     await call(user, "GET", { token, headers: { "x-correlation-id": "found-by-its-id" } });
     await drained(stores);
@@ -75,12 +75,12 @@ describe("POST /api/ops/find", () => {
     expect((await lookUp("found-by-its-id")).body.requests).toMatchObject([request]);
   });
 
-  it("finds whose a session is", async () => {
+  it("finds the account of a session", async () => {
     const { sessionId, user } = await aUser();
     expect((await lookUp(sessionId)).body.accounts).toMatchObject([{ id: user.id }]);
   });
 
-  it("finds what befell an IP address", async () => {
+  it("finds the security events of an IP address", async () => {
     const { email } = await aBoundUser(stores);
     const ip = anAddress();
     const failed = await call(login, "POST", { body: { email, password: "wrong" }, ip });
@@ -92,7 +92,7 @@ describe("POST /api/ops/find", () => {
     ]);
   });
 
-  it("finds the block that keeps an account out, and says in its state that it is blocked", async () => {
+  it("finds the block of an account and returns its state as blocked", async () => {
     const learner = await aBoundUser(stores);
     const guest = await call(guests, "POST", { body: {} });
     for (const [q, id, before] of [
@@ -119,7 +119,7 @@ describe("POST /api/ops/find", () => {
     }
   });
 
-  it("finds the blocks of an IP address and of the networks that hold it", async () => {
+  it("finds the blocks of an IP address and of the networks that contain it", async () => {
     const set = [await block("ip", "198.18.3.4"), await block("cidr", "198.18.0.0/16")];
     await block("ip", "198.18.3.5");
     const { body } = await lookUp("198.18.3.4");
@@ -130,7 +130,7 @@ describe("POST /api/ops/find", () => {
     expect((await lookUp("198.19.3.4")).body.blocks).toEqual([]);
   });
 
-  it("finds by a correlation ID what was audited and told, with the reason", async () => {
+  it("finds audit rows and security events by a correlation ID, with the reason", async () => {
     const { user } = await aUser();
     const revoked = await operate(revocations, "POST", operator.token, { user: user.id });
     await stores.settled();
@@ -147,7 +147,7 @@ describe("POST /api/ops/find", () => {
     expect((await lookUp(user.id)).body.audit).toMatchObject(body.audit);
   });
 
-  it("finds nothing of what is unknown, and says what it can look for", async () => {
+  it("returns empty lists for an unknown ID, and 422 for unsupported input", async () => {
     const nothing = { accounts: [], securityEvents: [], audit: [] };
     expect((await lookUp(randomUUID())).body).toMatchObject(nothing);
     for (const q of ["not an id!", "a@b", "x".repeat(65)]) {

@@ -19,7 +19,7 @@ const change = (route: Parameters<typeof call>[0], url: string, body: object) =>
   call(route, "POST", { token: operator.token, url, body: { reason: "a test", ...body } });
 
 describe("an incident", () => {
-  it("gathers what alerts and operators did until it is closed, for the post-mortem", async () => {
+  it("collects alerts, notes and operators' actions until it is closed, and drafts the post-mortem", async () => {
     const opened = await change(incidents, "http://localhost:8080/api/ops/incidents", {
       title: "Passwords are guessed",
       severity: "P2",
@@ -38,20 +38,20 @@ describe("an incident", () => {
     const { body } = await call(incidentRoute, "GET", { token: operator.token, url: path(id) });
     expect(body.incident).toMatchObject({ title: "Passwords are guessed", severity: "P2" });
     expect(body.incident.closedAt).not.toBeNull();
-    const told = body.timeline.map(({ kind, what }: { kind: string; what: string }) => [
+    const entries = body.timeline.map(({ kind, what }: { kind: string; what: string }) => [
       kind,
       what,
     ]);
-    expect(told).toContainEqual(["alert", "SecurityEventsSpike is firing: 40 in 5 min"]);
-    expect(told).toContainEqual(["note", "One network | a scanner"]);
-    expect(told).toContainEqual(["audit", `incident.opened ${id}: a test`]);
+    expect(entries).toContainEqual(["alert", "SecurityEventsSpike is firing: 40 in 5 min"]);
+    expect(entries).toContainEqual(["note", "One network | a scanner"]);
+    expect(entries).toContainEqual(["audit", `incident.opened ${id}: a test`]);
     expect(body.postMortem).toContain("# Passwords are guessed");
     expect(body.postMortem).toContain("One network \\| a scanner");
     const list = await call(incidents, "GET", { token: operator.token });
     expect(list.body.items).toMatchObject([{ id }]);
   });
 
-  it("that is none is not found, and a dry run opens none", async () => {
+  it("returns 404 for an unknown incident, and opens none in a dry run", async () => {
     for (const id of [randomUUID(), "none"]) {
       const url = path(id);
       expect((await call(incidentRoute, "GET", { token: operator.token, url })).status).toBe(404);

@@ -27,7 +27,7 @@ async function inspect(token: string) {
 }
 
 describe("POST /api/ops/jwt/inspections", () => {
-  it("says of a good token whose it is, which key signed it, and that its session lives", async () => {
+  it("returns the user, the signing key and the live session of a valid token", async () => {
     const { accessToken, user, sessionId } = await aUser();
     const { body } = await inspect(accessToken);
     expect(body).toMatchObject({
@@ -44,7 +44,7 @@ describe("POST /api/ops/jwt/inspections", () => {
     });
   });
 
-  it("repeats no part of the token that opens anything, and logs none", async () => {
+  it("neither returns nor logs the token's signature", async () => {
     const { accessToken, refreshToken } = await aUser();
     for (const token of [accessToken, refreshToken]) {
       const { body } = await inspect(token);
@@ -54,7 +54,7 @@ describe("POST /api/ops/jwt/inspections", () => {
     }
   });
 
-  it("tells an expired token from an altered one, and both from a foreign one", async () => {
+  it("distinguishes expired, altered and foreign tokens", async () => {
     const { accessToken, user, sessionId } = await aUser();
     const altered = `${accessToken.slice(0, accessToken.lastIndexOf("."))}.${"A".repeat(43)}`;
     expect((await inspect(altered)).body).toMatchObject({
@@ -78,7 +78,7 @@ describe("POST /api/ops/jwt/inspections", () => {
     });
   });
 
-  it("finds a clock that is ahead", async () => {
+  it("reports a token issued in the future", async () => {
     const { user, sessionId } = await aUser();
     const claims = {
       userId: user.id,
@@ -94,7 +94,7 @@ describe("POST /api/ops/jwt/inspections", () => {
     });
   });
 
-  it("says that the session has ended, of an access token and of a refresh token", async () => {
+  it("reports that the session of an access or refresh token has ended", async () => {
     const { accessToken, refreshToken, sessionId } = await aUser();
     await call(logout, "POST", { token: accessToken });
     for (const token of [accessToken, refreshToken]) {
@@ -106,7 +106,7 @@ describe("POST /api/ops/jwt/inspections", () => {
     }
   });
 
-  it("takes whatever it is given", async () => {
+  it("returns 200 for any input", async () => {
     for (const token of ["x", "a.b.c", "rt1.a.b", "eyJhbGciOiJub25lIn0.e30.", "🙂"]) {
       expect(await inspect(token)).toMatchObject({ status: 200, body: { verdict: "refused" } });
     }
@@ -114,7 +114,7 @@ describe("POST /api/ops/jwt/inspections", () => {
 });
 
 describe("GET /api/ops/jwt/rotation", () => {
-  it("names the keys in use, and what hangs on each", async () => {
+  it("lists the keys in use and what depends on each", async () => {
     const operator = await anOperator(stores);
     setEnvironment({ JWT_SECRET: next, JWT_SECRET_PREVIOUS: secret });
     clock.advance(1);

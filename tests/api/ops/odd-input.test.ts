@@ -22,52 +22,60 @@ beforeAll(async () => {
 
 const encoded = (value: unknown) => Buffer.from(JSON.stringify(value)).toString("base64url");
 
-describe("a query that no store could answer", () => {
+describe("a query with values that no store can process", () => {
   const nul = { pointer: expect.any(String), code: "invalid_text" };
   it.each([
-    ["text that holds NUL", audit, "actor=%00", nul],
-    ["text that holds NUL", audit, "action=a%00", nul],
-    ["text that holds NUL", accessLog, "route=%00", nul],
-    ["text that holds NUL", accessLog, "correlationId=%00", nul],
-    ["a moment before all records", audit, "since=0000-01-01T00:00:00Z", { pointer: "/since" }],
-    ["a moment before all records", accessLog, "since=0000-01-01T00:00:00Z", { pointer: "/since" }],
-    ["a cursor at no moment", accessLog, `cursor=${encoded([1e300, 1])}`, { pointer: "/cursor" }],
+    ["text with a NUL character", audit, "actor=%00", nul],
+    ["text with a NUL character", audit, "action=a%00", nul],
+    ["text with a NUL character", accessLog, "route=%00", nul],
+    ["text with a NUL character", accessLog, "correlationId=%00", nul],
+    ["a time before all records", audit, "since=0000-01-01T00:00:00Z", { pointer: "/since" }],
+    ["a time before all records", accessLog, "since=0000-01-01T00:00:00Z", { pointer: "/since" }],
     [
-      "a cursor at no moment",
+      "a cursor with an invalid time",
+      accessLog,
+      `cursor=${encoded([1e300, 1])}`,
+      { pointer: "/cursor" },
+    ],
+    [
+      "a cursor with an invalid time",
       accessLog,
       `cursor=${encoded([-8.64e15, 1])}`,
       { pointer: "/cursor" },
     ],
-  ] as const)("is refused: %s", async (_, route, query, refused) => {
+  ] as const)("returns 422: %s", async (_, route, query, refused) => {
     const url = `http://localhost:8080${route.template}?${query}`;
     const answer = await call(route, "GET", { token: admin.token, url });
     expect(answer).toMatchObject({ status: 422, code: "validation_failed" });
     expect(answer.body.errors).toEqual([expect.objectContaining(refused)]);
   });
 
-  it("does not concern the greatest cursor there is", async () => {
+  it("accepts the largest possible cursor", async () => {
     const url = `http://localhost:8080/api/user/audit?cursor=${encoded(Number.MAX_SAFE_INTEGER)}`;
     expect((await call(userAudit, "GET", { token: admin.token, url })).status).toBe(200);
   });
 });
 
-describe("an address with a zone", () => {
-  it.each(["fe80::1%eth0.100", "fe80::1%br-0a1b2c"])("is the address (%s)", async (q) => {
-    const { token } = admin;
-    const block = { kind: "ip", value: q, ttlSeconds: 60, dryRun: true };
-    expect((await call(find, "POST", { token, body: { q } })).status).toBe(200);
-    expect((await call(limitsFind, "POST", { token, body: { of: q } })).status).toBe(200);
-    expect((await operate(blocks, "POST", token, block)).body.done).toContain("fe80::1/128");
-  });
+describe("an IPv6 address with a zone", () => {
+  it.each(["fe80::1%eth0.100", "fe80::1%br-0a1b2c"])(
+    "is treated as the address without the zone (%s)",
+    async (q) => {
+      const { token } = admin;
+      const block = { kind: "ip", value: q, ttlSeconds: 60, dryRun: true };
+      expect((await call(find, "POST", { token, body: { q } })).status).toBe(200);
+      expect((await call(limitsFind, "POST", { token, body: { of: q } })).status).toBe(200);
+      expect((await operate(blocks, "POST", token, block)).body.done).toContain("fe80::1/128");
+    },
+  );
 });
 
-describe("a token that was made up", () => {
+describe("inspecting a forged token", () => {
   it.each([
     { iat: 1e300, exp: 1e300 },
     { iat: -1e16 },
     { iat: 8e12, exp: 8e12 },
     { amr: [{}, null] },
-  ])("is looked at all the same (%o)", async (claims) => {
+  ])("returns 200 with verdict refused (%o)", async (claims) => {
     const header = encoded({ alg: "HS256", kid: "x", typ: "at+jwt" });
     const body = { token: `${header}.${encoded({ sub: "a", sid: "b", ...claims })}.x` };
     const answer = await call(inspections, "POST", { token: admin.token, body });

@@ -35,7 +35,7 @@ async function auditOf(correlationId: string | null) {
 }
 
 describe("POST /api/ops/operators", () => {
-  it("makes an operator, whose role counts after a sign-in with a second factor", async () => {
+  it("grants the operator role, which applies after a sign-in with a second factor", async () => {
     const admin = await anOperator(stores, "admin");
     const person = await aBoundUser(stores);
     const granted = await operate(operators, "POST", admin.token, { user: person.email });
@@ -62,7 +62,7 @@ describe("POST /api/ops/operators", () => {
     expect((await call(top, "GET", { token: again.accessToken })).status).toBe(200);
   });
 
-  it("is for admins", async () => {
+  it("returns 403 unless the caller is an admin", async () => {
     const operator = await anOperator(stores, "operator");
     const { user: person } = await aBoundUser(stores);
     for (const body of [{ user: person.id }, { user: operator.user.id, role: "admin" }]) {
@@ -73,7 +73,7 @@ describe("POST /api/ops/operators", () => {
     expect(await roleOf(person.id)).toBe("user");
   });
 
-  it("asks for an account that can be reached and can sign in", async () => {
+  it("returns 409 for an account that is a guest, unconfirmed or suspended", async () => {
     const admin = await anOperator(stores, "admin");
     const [guest, unbound, suspended] = [await aGuest(), await aUser(), await aBoundUser(stores)];
     await operate(suspension, "PUT", admin.token, { user: suspended.user.id, suspended: true });
@@ -85,7 +85,7 @@ describe("POST /api/ops/operators", () => {
     expect(unknown).toMatchObject({ status: 404, code: "not_found" });
   });
 
-  it("tells what it would do, and does nothing", async () => {
+  it("describes the change in a dry run and changes nothing", async () => {
     const admin = await anOperator(stores, "admin");
     const person = await aBoundUser(stores);
     const body = { user: person.user.id, role: "admin", dryRun: true };
@@ -100,7 +100,7 @@ describe("POST /api/ops/operators", () => {
     expect((await call(user, "GET", { token: person.accessToken })).status).toBe(200);
   });
 
-  it("lets the break-glass token make the first admin, and nobody after that", async () => {
+  it("lets the break-glass token create the first admin only", async () => {
     const [first, second] = [await aBoundUser(stores), await aBoundUser(stores)];
     const asOperator = { user: first.user.id, role: "operator" };
     expect((await operate(operators, "POST", breakGlassToken, asOperator)).code).toBe(
@@ -114,7 +114,7 @@ describe("POST /api/ops/operators", () => {
     expect(await roleOf(second.user.id)).toBe("user");
   });
 
-  it("lists who operates, with masked addresses", async () => {
+  it("lists operators and admins with masked addresses", async () => {
     const admin = await anOperator(stores, "admin");
     const operator = await anOperator(stores, "operator");
     const { body } = await call(operators, "GET", { token: operator.accessToken });
@@ -130,7 +130,7 @@ describe("POST /api/ops/operators", () => {
 });
 
 describe("POST /api/ops/operators/removals", () => {
-  it("ends the sessions and the tokens of an admin at once", async () => {
+  it("revokes an admin's sessions and tokens at once", async () => {
     const [admin, leaving] = [await anOperator(stores, "admin"), await anOperator(stores, "admin")];
     const given = { name: "of-the-leaving", scopes: ["*:read"], ttlSeconds: 3600 };
     const made = await operate(operatorTokens, "POST", leaving.token, given);
@@ -144,7 +144,7 @@ describe("POST /api/ops/operators/removals", () => {
     expect(byToken).toMatchObject({ status: 401, code: "operator_token_ended" });
   });
 
-  it("holds when Redis cannot be told", async () => {
+  it("applies when Redis cannot be updated", async () => {
     const [admin, leaving] = [await anOperator(stores, "admin"), await anOperator(stores)];
     await stores.faults.redis.set({ kind: "reset" });
     const removed = await operate(removals, "POST", admin.token, { user: leaving.user.id });
@@ -152,7 +152,7 @@ describe("POST /api/ops/operators/removals", () => {
     expect((await call(top, "GET", { token: leaving.token })).code).toBe("session_revoked");
   });
 
-  it("leaves the last admin, whichever way they would go", async () => {
+  it("returns 409 last_admin for every way to remove the last admin", async () => {
     const admin = await anOperator(stores, "admin");
     await anOperator(stores, "operator");
     const { id } = admin.user;
@@ -166,7 +166,7 @@ describe("POST /api/ops/operators/removals", () => {
     expect(await roleOf(id)).toBe("admin");
   });
 
-  it("counts no admin as left who is blocked", async () => {
+  it("does not count a blocked admin as a remaining one", async () => {
     const [admin, blocked] = [await anOperator(stores, "admin"), await anOperator(stores, "admin")];
     const block = { kind: "user", value: blocked.user.id, ttlSeconds: 3600 };
     expect((await operate(blocks, "POST", admin.token, block)).status).toBe(200);
@@ -178,7 +178,7 @@ describe("POST /api/ops/operators/removals", () => {
 });
 
 describe("PUT /api/ops/users/suspension", () => {
-  it("keeps an account out, at once, until it is lifted", async () => {
+  it("suspends an account at once, until the suspension is lifted", async () => {
     const operator = await anOperator(stores);
     const person = await aBoundUser(stores);
     const body = { user: person.email, suspended: true };
@@ -203,7 +203,7 @@ describe("PUT /api/ops/users/suspension", () => {
     expect(trail.map(({ action }) => action)).toEqual(["user.suspended", "user.unsuspended"]);
   });
 
-  it("ends the tokens that an admin made, for good", async () => {
+  it("revokes the tokens that an admin created permanently", async () => {
     const [admin, rogue] = [await anOperator(stores, "admin"), await anOperator(stores, "admin")];
     const given = { name: "of-the-suspended", scopes: ["*:*"], ttlSeconds: 3600 };
     const made = await operate(operatorTokens, "POST", rogue.token, given);
@@ -217,7 +217,7 @@ describe("PUT /api/ops/users/suspension", () => {
     expect((await use()).code).toBe("operator_token_ended");
   });
 
-  it("is not for operators to do to each other", async () => {
+  it("returns 403 for an operator who suspends an admin", async () => {
     const [operator, admin] = [await anOperator(stores), await anOperator(stores, "admin")];
     const body = { user: admin.user.id, suspended: true };
     expect((await operate(suspension, "PUT", operator.token, body)).code).toBe("forbidden");
@@ -225,7 +225,7 @@ describe("PUT /api/ops/users/suspension", () => {
 });
 
 describe("POST /api/ops/users/second-factor-removals", () => {
-  it("lets in again who lost it, with the password, and tells the owner", async () => {
+  it("allows a sign-in with the password alone again, and notifies the owner", async () => {
     const operator = await anOperator(stores);
     const person = await aBoundUser(stores);
     await enrol(stores, person);
@@ -245,7 +245,7 @@ describe("POST /api/ops/users/second-factor-removals", () => {
     expect(again.body.detail).toMatchObject({ changed: false });
   });
 
-  it("takes none from those who operate, unless an admin does", async () => {
+  it("requires an admin when the account is an operator's or an admin's", async () => {
     const [operator, admin] = [await anOperator(stores), await anOperator(stores, "admin")];
     const body = { user: admin.user.id };
     const refused = await operate(secondFactorRemovals, "POST", operator.token, body);
@@ -254,7 +254,7 @@ describe("POST /api/ops/users/second-factor-removals", () => {
     expect((await operate(secondFactorRemovals, "POST", admin.token, other)).status).toBe(200);
   });
 
-  it("has no way to set a password", async () => {
+  it("accepts no password in any request", async () => {
     const admin = await anOperator(stores, "admin");
     const { user: person } = await aBoundUser(stores);
     for (const [route, method] of [

@@ -27,7 +27,7 @@ const show = (of: string) => call(find, "POST", { token: operator.token, body: {
 const clear = (of: string, dryRun = false) =>
   operate(resets, "POST", operator.token, { of, dryRun });
 
-/** Use up somebody's requests. */
+/** Uses up the caller's rate limit. */
 async function exhaust(token: string): Promise<void> {
   for (let request = 0; request < 31; request++) await call(user, "GET", { token });
   expect((await call(user, "GET", { token })).code).toBe("rate_limited");
@@ -40,8 +40,8 @@ async function guess(email: string, ip: string): Promise<void> {
   expect((await call(login, "POST", { body, ip: anAddress() })).code).toBe("rate_limited");
 }
 
-describe("clearing limits by hand and by name", () => {
-  it("frees a session either way: KEYS rate:*, DEL rate:<key>, or a reset", async () => {
+describe("clearing rate limits", () => {
+  it("clears a session's counter by deleting its Redis key or by a reset", async () => {
     const { accessToken: token, sessionId, user: person } = await aUser();
     await exhaust(token);
     const keys = (await stores.redis("KEYS", "rate:*")) as string[];
@@ -69,7 +69,7 @@ describe("clearing limits by hand and by name", () => {
     ]);
   });
 
-  it("frees an address of everything that it is counted by, and no other", async () => {
+  it("clears all counters of an IP address and no others", async () => {
     const [ip, other] = ["10.9.8.7", "10.9.8.70"];
     const { email } = await aBoundUser(stores);
     await guess(email, ip);
@@ -88,11 +88,11 @@ describe("clearing limits by hand and by name", () => {
     expect((await show(other)).body.counters.length).toBeGreaterThan(0);
   });
 
-  it("ends an account's delay by its address, which is neither shown nor logged", async () => {
+  it("ends an account's login delay by its e-mail address, which is neither returned nor logged", async () => {
     const { email, password } = await aBoundUser(stores);
     await guess(email, anAddress());
-    const shown = await show(email);
-    const delay = shown.body.counters.find(
+    const found = await show(email);
+    const delay = found.body.counters.find(
       ({ policy }: { policy: string }) => policy === "account",
     );
     expect(delay).toMatchObject({ used: 5, max: 5, refuses: true, countedIn: "redis" });
@@ -100,11 +100,11 @@ describe("clearing limits by hand and by name", () => {
     const ip = anAddress();
     const signedIn = await call(login, "POST", { body: { email, password }, ip });
     expect(signedIn.status).toBe(200);
-    const said = JSON.stringify(shown.body) + logs.written().join("");
-    expect(said).not.toContain(email);
+    const responsesAndLogs = JSON.stringify(found.body) + logs.written().join("");
+    expect(responsesAndLogs).not.toContain(email);
   });
 
-  it("of an account that operates is an admin's to do, by whatever name", async () => {
+  it("requires an admin for an operator's account, however it is named", async () => {
     const other = await anOperator(stores);
     await guess(other.email, anAddress());
     const keys = (await show(other.email)).body.counters.map(({ key }: { key: string }) => key);
@@ -125,7 +125,7 @@ describe("clearing limits by hand and by name", () => {
     expect((await delayed()).code).toBe("invalid_credentials");
   });
 
-  it("counts an IPv6 address by its network, and knows its counters by it", async () => {
+  it("finds the counters of an IPv6 address by its network", async () => {
     const { email } = await aBoundUser(stores);
     const body = { email, password: "wrong" };
     await call(login, "POST", { body, ip: "2001:db8:1:2::9" });
@@ -134,16 +134,16 @@ describe("clearing limits by hand and by name", () => {
     expect((await show("2001:db8:1:2::9")).body.counters).toEqual([]);
   });
 
-  it("clears what Postgres counted while Redis is away, and says what is left to do", async () => {
+  it("clears Postgres counters while Redis is unavailable, and says that it must be repeated", async () => {
     const { email, password } = await aBoundUser(stores);
     await stores.faults.redis.set({ kind: "reset" });
     const ip = anAddress();
     const body = { email, password: "wrong" };
     for (let attempt = 0; attempt < 5; attempt++) await call(login, "POST", { body, ip });
     expect((await call(login, "POST", { body, ip })).code).toBe("rate_limited");
-    const shown = await show(email);
-    expect(shown.body).toMatchObject({ redisAnswered: false });
-    expect(shown.body.counters).toContainEqual(
+    const found = await show(email);
+    expect(found.body).toMatchObject({ redisAnswered: false });
+    expect(found.body.counters).toContainEqual(
       expect.objectContaining({ policy: "account", countedIn: "postgres", refuses: true }),
     );
     const cleared = await clear(email);
@@ -152,7 +152,7 @@ describe("clearing limits by hand and by name", () => {
     expect(signedIn.status).toBe(200);
   });
 
-  it("knows nobody by what is no address and no id", async () => {
+  it("returns 422 for invalid input and 404 for an unknown account", async () => {
     for (const of of ["rate:*", "*", "ada"]) {
       expect((await clear(of)).code).toBe("validation_failed");
     }
@@ -172,7 +172,7 @@ describe("GET /api/ops/rate-limits/top", () => {
     await stores.sql("delete from security_events");
   });
 
-  it("names the addresses and users that were refused most in the last hour", async () => {
+  it("lists the addresses and users that were refused most in the last hour", async () => {
     const person = await aUser();
     await exhaust(person.accessToken);
     await stores.settled();
@@ -189,7 +189,7 @@ describe("GET /api/ops/rate-limits/top", () => {
     });
   });
 
-  it("names the routes, from what each minute counted", async () => {
+  it("lists the routes, from the counts per minute", async () => {
     const series = (route: string) =>
       seriesName("rate_limit_hits_total", { policy: "default", route });
     const minute = (ago: number) => new Date(Date.now() - ago * 60_000).toISOString();

@@ -16,7 +16,7 @@ import { useStores } from "../../support/stores.js";
 const stores = useStores();
 const clock = useStillClock();
 
-/** Each test's clock begins anew: what one revoked must not reach into the next. */
+/** Each test's clock restarts: a revocation must not affect the next test. */
 beforeEach(async () => {
   await stores.sql("update security_settings set revoke_all_before = to_timestamp(0)");
   await stores.redis("HDEL", "gate", "revokeAllBefore");
@@ -38,7 +38,7 @@ const show = (operator: OperatorPerson, id: string) =>
   });
 
 describe("GET /api/ops/sessions", () => {
-  it("lists an account's sessions, those that ended too, without anything that opens them", async () => {
+  it("lists an account's live and ended sessions, without tokens", async () => {
     const operator = await signedIn();
     const person = await aBoundUser(stores);
     clock.advance(1);
@@ -55,11 +55,11 @@ describe("GET /api/ops/sessions", () => {
 });
 
 describe("GET /api/ops/sessions/:sessionId", () => {
-  it("shows what Postgres records and what Redis holds", async () => {
+  it("shows the session in Postgres and its key in Redis", async () => {
     const operator = await signedIn();
     const { sessionId } = await aUser();
-    const shown = await show(operator, sessionId);
-    expect(shown.body).toMatchObject({ state: "live", key: "present", keyRole: "user" });
+    const answer = await show(operator, sessionId);
+    expect(answer.body).toMatchObject({ state: "live", key: "present", keyRole: "user" });
     await stores.redis("DEL", `session:${sessionId}`);
     expect((await show(operator, sessionId)).body).toMatchObject({ key: "missing" });
     expect(await show(operator, "x".repeat(22))).toMatchObject({ status: 404, code: "not_found" });
@@ -67,7 +67,7 @@ describe("GET /api/ops/sessions/:sessionId", () => {
 });
 
 describe("POST /api/ops/revocations", () => {
-  it("ends one session by name: what DEL session:<id> does by hand", async () => {
+  it("revokes one session, as deleting session:<id> in Redis does", async () => {
     const operator = await signedIn();
     const [byName, byHand] = [await aUser(), await aUser()];
     const revoked = await operate(revocations, "POST", operator.token, {
@@ -86,7 +86,7 @@ describe("POST /api/ops/revocations", () => {
     expect(again.body.done).toMatch(/was already revoked/);
   });
 
-  it("ends all of a user's, and only counts them in a dry run", async () => {
+  it("revokes all sessions of a user, and only counts them in a dry run", async () => {
     const operator = await signedIn();
     const person = await aBoundUser(stores);
     await call(login, "POST", { body: { email: person.email, password }, ip: anAddress() });
@@ -99,7 +99,7 @@ describe("POST /api/ops/revocations", () => {
     expect((await call(user, "GET", { token: person.accessToken })).code).toBe("session_revoked");
   });
 
-  it("wants one of session, user and everybody", async () => {
+  it("returns 422 unless exactly one of session, user and everybody is given", async () => {
     const operator = await signedIn();
     for (const body of [{}, { user: operator.user.id, everybody: true }, { everybody: false }]) {
       const answer = await operate(revocations, "POST", operator.token, body);
@@ -107,13 +107,13 @@ describe("POST /api/ops/revocations", () => {
     }
   });
 
-  describe("of everybody", () => {
+  describe("with everybody: true", () => {
     let operator: OperatorPerson;
     beforeAll(async () => {
       operator = await signedIn();
     });
 
-    it("says first whom it would hit", async () => {
+    it("reports in a dry run how many sessions and guests are affected", async () => {
       await aGuest();
       const token = await freshToken(operator, operator.app.code(1));
       const dry = await operate(revocations, "POST", token, { everybody: true, dryRun: true });
@@ -122,7 +122,7 @@ describe("POST /api/ops/revocations", () => {
       );
     });
 
-    it("ends what began before, the caller's own too, and nothing after", async () => {
+    it("revokes all earlier sessions including the caller's own, and no later ones", async () => {
       const [person, actor] = [await aUser(), await signedIn()];
       clock.advance(2);
       const done = await operate(revocations, "POST", actor.token, { everybody: true });
@@ -141,7 +141,7 @@ describe("POST /api/ops/revocations", () => {
       expect(rows).toEqual([{ action: "sessions.revoked_all", subject_id: "everybody" }]);
     });
 
-    it("holds while Redis is away, and when it is back and the clock has told it", async () => {
+    it("applies while Redis is unavailable, and after Redis returns and is synchronized", async () => {
       const [person, actor] = [await aUser(), await signedIn()];
       clock.advance(2);
       await stores.faults.redis.set({ kind: "reset" });

@@ -41,14 +41,14 @@ beforeEach(async () => {
   await dismissOperators(stores);
 });
 
-/** Counts the hashes that pass the gate of this process. */
+/** Counts the password hashes of this process. */
 const gate = hashGate(4);
 let hashes = 0;
-const counting: HashGate = (hash) => {
+const countingGate: HashGate = (hash) => {
   hashes++;
   return gate(hash);
 };
-Object.assign(globalThis, { [Symbol.for("linguamate.hashGate")]: counting });
+Object.assign(globalThis, { [Symbol.for("linguamate.hashGate")]: countingGate });
 
 const groups = Object.keys(routeGroups);
 
@@ -66,11 +66,11 @@ async function signIn(operator: OperatorPerson): Promise<Answer> {
 const flagsAs = (token: string) => call(list, "GET", { token });
 
 describe("POST /api/ops/sign-ins", () => {
-  it("signs an operator in with password and second factor", async () => {
+  it("signs an operator in with a password and a second factor", async () => {
     const operator = await anOperator(stores);
     const body = { email: operator.email, password };
-    const asked = await call(signIns, "POST", { body, ip: anAddress() });
-    expect(asked).toMatchObject({ status: 401, code: "otp_required" });
+    const withoutCode = await call(signIns, "POST", { body, ip: anAddress() });
+    expect(withoutCode).toMatchObject({ status: 401, code: "otp_required" });
     const signedIn = await signIn(operator);
     expect(signedIn.status).toBe(200);
     expect(signedIn.body.user).toMatchObject({ id: operator.user.id, role: "operator" });
@@ -79,7 +79,7 @@ describe("POST /api/ops/sign-ins", () => {
 
   const learners: Record<string, () => Promise<string>> = {
     "of a learner": async () => (await aBoundUser(stores)).email,
-    "of a learner who is suspended": async () => {
+    "of a suspended learner": async () => {
       const { email, user: account } = await aBoundUser(stores);
       await stores.sql("update users set suspended_at = now() where id = $1", account.id);
       return email;
@@ -90,15 +90,15 @@ describe("POST /api/ops/sign-ins", () => {
       for (let claim = 0; claim < 3; claim++) await aUser({ email });
       return email;
     },
-    "of an operator whose role was taken": async () => {
+    "of a former operator": async () => {
       const operator = await anOperator(stores);
       await dismissOperators(stores);
       return operator.email;
     },
   };
 
-  /** Everything about a call that its caller could see or measure. */
-  async function outcome(body: object) {
+  /** Everything about a call that the caller can observe or measure. */
+  async function observe(body: object) {
     await stores.settled();
     await stores.liftLimits();
     await stores.resetCalls();
@@ -113,30 +113,40 @@ describe("POST /api/ops/sign-ins", () => {
     });
     await stores.settled();
     headers.delete("x-correlation-id");
-    const { correlationId: _, ...shown } = problem;
+    const { correlationId: _, ...visibleBody } = problem;
     const statements = stores.faults.postgres.calls.map(
       ({ body: sent }) => (sent as { queries?: unknown[] }).queries?.length ?? 1,
     );
-    return { status, shown, headers: [...headers], hashes, calls: stores.calls(), statements };
+    return {
+      status,
+      visibleBody,
+      headers: [...headers],
+      hashes,
+      calls: stores.calls(),
+      statements,
+    };
   }
 
   it.each(Object.keys(learners))(
-    "answers the right password %s like any wrong one, after the same work",
+    "gives the same response for the correct password %s as for a wrong one, at the same cost",
     async (kind) => {
-      // Whoever comes first pays for scripts and statements that the stores do not know yet.
-      await outcome({ email: `x-${randomUUID()}@example.com`, password });
+      // The first call loads scripts and statements into the stores.
+      await observe({ email: `x-${randomUUID()}@example.com`, password });
       const email = (await learners[kind]?.()) ?? "";
       for (const given of [{ password }, { password, otp: "12345678" }]) {
-        const unknown = await outcome({ email: `x-${randomUUID()}@example.com`, ...given });
-        expect(unknown).toMatchObject({ status: 401, shown: { code: "invalid_credentials" } });
+        const unknown = await observe({ email: `x-${randomUUID()}@example.com`, ...given });
+        expect(unknown).toMatchObject({
+          status: 401,
+          visibleBody: { code: "invalid_credentials" },
+        });
         expect(unknown.hashes).toBe(1);
-        expect(await outcome({ email, ...given })).toEqual(unknown);
+        expect(await observe({ email, ...given })).toEqual(unknown);
       }
       expect(await stores.sql("select from sessions where device_name = 'a probe'")).toEqual([]);
     },
   );
 
-  it("counts guesses in the counters of the login, and not in fresh ones", async () => {
+  it("shares its failure counters with the login", async () => {
     expect(signIns.endpoints.POST?.limits).toEqual(login.endpoints.POST?.limits);
     const { email } = await anOperator(stores);
     await stores.liftLimits();
@@ -149,12 +159,12 @@ describe("POST /api/ops/sign-ins", () => {
     }
     expect(codes.slice(0, 5)).toEqual(Array(5).fill("invalid_credentials"));
     expect(codes.slice(5)).toEqual(["rate_limited", "rate_limited"]);
-    // The account's delay holds at both, whatever the address.
+    // The account's delay applies to both routes, from any address.
     const elsewhere = { body: { email, password: "a guess" }, ip: anAddress() };
     expect((await call(signIns, "POST", elsewhere)).code).toBe("rate_limited");
   });
 
-  it("lets an operator pass the delay of strangers' guesses who shows a token of before", async () => {
+  it("exempts an operator with an earlier token from the delay caused by other people's attempts", async () => {
     const operator = await anOperator(stores);
     await letStepsPass(stores, operator);
     clock.advance(3600);
@@ -171,7 +181,7 @@ describe("POST /api/ops/sign-ins", () => {
     expect((await call(signIns, "POST", stranger)).status).toBe(401);
   });
 
-  it("tells of failures and of attacks in its fields as the login does", async () => {
+  it("reports failures and attack patterns as the login does", async () => {
     const body = { email: "x' or 1=1 -- @example.com", password: "a guess" };
     expect((await call(signIns, "POST", { body, ip: anAddress() })).status).toBe(401);
     expect(logs.read("login_failed").length).toBe(1);
@@ -180,7 +190,7 @@ describe("POST /api/ops/sign-ins", () => {
 });
 
 describe("POST /api/ops/sign-ins/refreshes", () => {
-  it("refreshes an operator's session, wherever it began", async () => {
+  it("refreshes an operator's session, created by either sign-in", async () => {
     const operator = await anOperator(stores);
     const inApp = await call(refreshes, "POST", { body: { refreshToken: operator.refreshToken } });
     expect(inApp.status).toBe(200);
@@ -190,7 +200,7 @@ describe("POST /api/ops/sign-ins/refreshes", () => {
     expect((await flagsAs(again.body.accessToken)).status).toBe(200);
   });
 
-  it("takes no other token, which stays as good as it was", async () => {
+  it("returns 401 for other accounts' tokens, which stay valid", async () => {
     for (const { refreshToken } of [await aUser(), await aGuest()]) {
       const refused = await call(refreshes, "POST", { body: { refreshToken } });
       expect(refused).toMatchObject({ status: 401, code: "token_invalid" });
@@ -201,7 +211,7 @@ describe("POST /api/ops/sign-ins/refreshes", () => {
 });
 
 describe("POST /api/ops/sign-ins/confirmations", () => {
-  it("gives a token that has just shown the second factor", async () => {
+  it("returns a token with a recently used second factor", async () => {
     const operator = await anOperator(stores);
     const { body } = await signIn(operator);
     clock.advance(601);
@@ -215,7 +225,7 @@ describe("POST /api/ops/sign-ins/confirmations", () => {
     expect((await switchTo("stt", true, fresh.body.accessToken)).status).toBe(200);
   });
 
-  it("is for operators, and counts wrong codes as the reauthentication does", async () => {
+  it("returns 403 for learners, and counts wrong codes together with the reauthentication", async () => {
     expect(confirmations.endpoints.POST?.limits).toEqual(reauthenticate.endpoints.POST?.limits);
     const { accessToken } = await aUser();
     const learner = await call(confirmations, "POST", { token: accessToken, body: { otp: "1" } });
@@ -236,7 +246,7 @@ describe("POST /api/ops/sign-ins/confirmations", () => {
 });
 
 describe("POST /api/ops/sign-outs", () => {
-  it("ends the session", async () => {
+  it("revokes the session", async () => {
     const { body } = await signIn(await anOperator(stores));
     const token = body.accessToken;
     expect((await call(signOuts, "POST", { token })).status).toBe(204);
@@ -245,8 +255,8 @@ describe("POST /api/ops/sign-outs", () => {
   });
 });
 
-describe("with every group of routes switched off", () => {
-  it("operators refresh, confirm and sign in, and switch everything on again", async () => {
+describe("with all route groups disabled", () => {
+  it("lets operators refresh, confirm and sign in, and enable everything again", async () => {
     const operator = await anOperator(stores);
     const { body: before } = await signIn(operator);
     for (const name of groups) {
@@ -283,7 +293,7 @@ describe("with every group of routes switched off", () => {
     expect((await call(user, "GET", { token: again.body.accessToken })).status).toBe(200);
   });
 
-  it("the break-glass token switches everything on again, and each use pages", async () => {
+  it("lets the break-glass token enable everything again, with a page for each use", async () => {
     const { token } = await anOperator(stores);
     for (const name of groups) await switchTo(name, false, token);
     clock.advance(86_400);
@@ -298,8 +308,8 @@ describe("with every group of routes switched off", () => {
     expect(items.every(({ enabled }: { enabled: boolean }) => enabled)).toBe(true);
   });
 
-  it("operators sign in again after every session was ended", async () => {
-    // A moment ahead of Redis' clock would not count.
+  it("lets operators sign in again after all sessions were revoked", async () => {
+    // A time ahead of Redis's clock would have no effect.
     vi.useRealTimers();
     const operator = await anOperator(stores);
     for (const name of groups) await switchTo(name, false, operator.token);

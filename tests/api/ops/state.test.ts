@@ -31,22 +31,22 @@ beforeAll(async () => {
   operator = await anOperator(stores);
 });
 
-interface Told {
+interface Finding {
   name: string;
   status: string;
   detail: string;
 }
-async function told(route: Parameters<typeof call>[0], token = operator.token) {
+async function findingsOf(route: Parameters<typeof call>[0], token = operator.token) {
   setEnvironment({ ...environment, EXPO_PUBLIC_TOOLKIT_URL: toolkit.url });
   const { status, body } = await call(route, "GET", { token });
   expect(status).toBe(200);
-  const findings = body.findings as Told[];
+  const findings = body.findings as Finding[];
   return Object.fromEntries(findings.map((finding) => [finding.name, finding]));
 }
 
 describe("GET /api/ops/health", () => {
-  it("tells how the work behind the requests stands, also to the break-glass token", async () => {
-    const before = await told(health, breakGlassToken);
+  it("reports the state of background work, also to the break-glass token", async () => {
+    const before = await findingsOf(health, breakGlassToken);
     expect(before["cron jobs"]).toMatchObject({
       status: "fail",
       detail: expect.stringContaining("tick never ran"),
@@ -55,14 +55,14 @@ describe("GET /api/ops/health", () => {
       const route = path === "tick" ? tick : (await import("../../../api/cron/cleanup.js")).default;
       expect((await call(route, "GET", { token: cronSecret })).status).toBe(200);
     }
-    const after = await told(health);
+    const after = await findingsOf(health);
     for (const name of ["cron jobs", "drain", "migrations", "partitions ahead", "jobs", "outbox"]) {
       expect(after[name], name).toMatchObject({ status: "pass" });
     }
     expect(after["postgres:responseTime"]).toMatchObject({ status: "pass" });
   });
 
-  it("names what is wrong", async () => {
+  it("reports each failing check", async () => {
     await stores.sql(
       `insert into queue_entries (id, kind, key, payload, correlation_id, dead_at)
        values (gen_random_uuid(), 'x', 'x', '{}', 'c', now())`,
@@ -71,7 +71,7 @@ describe("GET /api/ops/health", () => {
       `insert into queue_entries (id, kind, payload, correlation_id, created_at, expires_at, run_after, dead_at)
        values (gen_random_uuid(), 'mail', '{}', 'c', now(), now() + interval '1 day', now(), now())`,
     );
-    expect((await told(health)).outbox).toMatchObject({
+    expect((await findingsOf(health)).outbox).toMatchObject({
       status: "pass",
       detail: expect.stringContaining("failed: 1"),
     });
@@ -81,7 +81,7 @@ describe("GET /api/ops/health", () => {
     await stores.sql(
       "insert into telemetry_gauges values ('audit_chain_broken', 1, now()) on conflict (series) do update set value = 1",
     );
-    const findings = await told(health);
+    const findings = await findingsOf(health);
     expect(findings.jobs).toMatchObject({ status: "warn", detail: "dead letters: 1" });
     expect(findings.outbox).toMatchObject({ status: "warn" });
     expect(findings.drain).toMatchObject({ status: "fail" });
@@ -90,8 +90,8 @@ describe("GET /api/ops/health", () => {
     await stores.sql("delete from queue_entries");
   });
 
-  it("tells the true state of the toolkit's breaker, and since when", async () => {
-    const breaker = async () => (await told(health))["toolkit breaker"];
+  it("reports the state of the toolkit's breaker and its start", async () => {
+    const breaker = async () => (await findingsOf(health))["toolkit breaker"];
     const now = Date.now();
     const at = (ms: number) => new Date(ms).toISOString();
     const set = (field: string) => stores.redis("HSET", "gate", "breaker:toolkit", field);
@@ -128,16 +128,16 @@ describe("GET /api/ops/health", () => {
     await stores.redis("HDEL", "gate", "breaker:toolkit");
   });
 
-  it("does not take a breaker that cannot be read for a closed one", async () => {
+  it("does not report an unreadable breaker as closed", async () => {
     await stores.faults.redis.set({ kind: "refuse" });
-    const findings = await told(health, breakGlassToken);
+    const findings = await findingsOf(health, breakGlassToken);
     expect(findings["toolkit breaker"]).toMatchObject({
       status: "warn",
       detail: expect.stringContaining("store did not answer"),
     });
   });
 
-  it("knows the newest migration", () => {
+  it("uses the newest migration", () => {
     const names = readdirSync("drizzle").filter((name) => /^\d{4}_.*(?<!\.down)\.sql$/.test(name));
     expect(migrationHead).toBe(
       names
@@ -163,49 +163,49 @@ async function copySession(id: string, count: number, columns: Record<string, st
 }
 
 describe("GET /api/ops/verification", () => {
-  it("finds every invariant held, and says which is not", async () => {
+  it("reports every invariant as passing, and each violated one as failed", async () => {
     await operate(rebuild, "POST", operator.token, {});
-    const held = await told(verification);
-    expect(Object.values(held).filter(({ status }) => status === "fail")).toEqual([]);
+    const initial = await findingsOf(verification);
+    expect(Object.values(initial).filter(({ status }) => status === "fail")).toEqual([]);
     await stores.redis("SADD", "blocks", "203.0.113.0/24");
     await stores.redis("HSET", "gate", "flags", "{}");
     await stores.sql(
       "insert into telemetry_minutes values (now(), 'telemetry_events_total', 1000000)",
     );
-    const broken = await told(verification);
+    const broken = await findingsOf(verification);
     for (const name of ["blocks in Redis", "flags in Redis", "metric totals"]) {
       expect(broken[name], name).toMatchObject({ status: "fail" });
     }
     await stores.sql("delete from telemetry_minutes where value = 1000000");
   });
 
-  it("counts of a person's sessions those that are live", async () => {
+  it("counts only live sessions of a user", async () => {
     const person = await aUser();
     const name = "sessions per user";
     const before = (column: string) => `s.${column} - interval '100 years'`;
-    // Those that ended by lying idle, by their age, and with all others: no statement marked them.
+    // Sessions that ended by idle timeout, by age, or with all others, without an update of their row.
     for (const ended of ["idle_expires_at", "expires_at", "created_at"]) {
       await copySession(person.sessionId, 11, { [ended]: before(ended) });
     }
-    expect((await told(verification))[name]).toMatchObject({ status: "pass" });
+    expect((await findingsOf(verification))[name]).toMatchObject({ status: "pass" });
     await copySession(person.sessionId, 11, {});
-    expect((await told(verification))[name]).toMatchObject({
+    expect((await findingsOf(verification))[name]).toMatchObject({
       status: "fail",
       detail: "users with more than 10 live sessions: 1",
     });
     await stores.sql("delete from sessions where id like 'copy-%'");
   });
 
-  it("tells what it cannot look at, and looks at the rest", async () => {
+  it("warns about checks it cannot run, and runs the others", async () => {
     await stores.faults.redis.set({ kind: "refuse" });
-    const found = await told(verification);
+    const found = await findingsOf(verification);
     expect(found["flags in Redis"]).toMatchObject({ status: "warn" });
     expect(found["one confirmed account per e-mail address"]).toMatchObject({ status: "pass" });
   });
 });
 
 describe("POST /api/ops/redis/rebuild", () => {
-  it("writes back what requests read, and signs nobody in or out", async () => {
+  it("restores the data that requests read, without changing sessions", async () => {
     const person = await aUser();
     await stores.redis("FLUSHDB");
     const { body } = await operate(rebuild, "POST", operator.token, {});
@@ -219,7 +219,7 @@ describe("POST /api/ops/redis/rebuild", () => {
 });
 
 describe("GET /api/ops/db", () => {
-  it("shows size and connections, and statements that are slow, without values", async () => {
+  it("returns size, connections and slow statements without values", async () => {
     const state = await call(db, "GET", { token: operator.token });
     expect(state.body.tables.length).toBeGreaterThan(5);
     expect(state.body.connectionsMax).toBeGreaterThan(0);

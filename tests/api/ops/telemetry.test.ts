@@ -28,7 +28,7 @@ const read = (route: Parameters<typeof call>[0], search = "") =>
   call(route, "GET", { token: operator.token, url: at(route, search) });
 
 describe("GET /api/ops/errors", () => {
-  it("tells which codes the routes answered, ours first", async () => {
+  it("lists error codes per route, server errors first", async () => {
     for (let time = 0; time < 3; time++) await call(user, "GET", { token: "no token" });
     const { accessToken: token } = await aUser();
     await stores.faults.postgres.set({ kind: "reset" });
@@ -45,7 +45,7 @@ describe("GET /api/ops/errors", () => {
     });
   });
 
-  it("puts what is switched off behind the errors of ours", async () => {
+  it("lists disabled features after server errors", async () => {
     const counted = (code: string, count: string) =>
       stores.sql(
         "insert into telemetry_minutes values (now(), $1, $2)",
@@ -61,7 +61,7 @@ describe("GET /api/ops/errors", () => {
     ]);
   });
 
-  it("looks no further back than it is asked to, nor than a day", async () => {
+  it("covers the requested period, at most one day", async () => {
     const series = seriesName("http_errors_total", { route: "/api/x", code: "not_found" });
     const before = (minutes: number) => new Date(Date.now() - minutes * 60_000).toISOString();
     await stores.sql("insert into telemetry_minutes values ($1, $2, 7)", before(20), series);
@@ -74,7 +74,7 @@ describe("GET /api/ops/errors", () => {
 });
 
 describe("GET /api/ops/slow", () => {
-  it("estimates quantiles within the histogram's buckets, the slowest route first", async () => {
+  it("estimates quantiles from histogram buckets, slowest route first", async () => {
     const minute = new Date().toISOString();
     const add = (route: string, suffix: "_bucket" | "_sum" | "_count", value: number, le = "") =>
       stores.sql(
@@ -113,7 +113,7 @@ describe("GET /api/ops/slow", () => {
 });
 
 describe("/api/ops/drain", () => {
-  it("tells what waits, drains it at an operator's word, and writes that down", async () => {
+  it("reports what waits, drains it on request, and writes an audit row", async () => {
     await call(index, "GET");
     await stores.settled();
     const before = (await read(drain)).body;
@@ -129,21 +129,21 @@ describe("/api/ops/drain", () => {
     expect(row).toMatchObject({ actor_id: operator.user.id, reason: "a test" });
   });
 
-  it("names the processes whose batches are missing", async () => {
+  it("lists processes with missing batches", async () => {
     for (const seq of [1, 2, 5]) {
       await stores.sql("insert into drained_batches values ('p', $1, 1)", String(seq));
     }
     expect((await read(drain)).body.gaps).toMatchObject([{ instance: "p", missing: 2 }]);
   });
 
-  it("is told from Postgres alone while Redis is away", async () => {
+  it("reports from Postgres alone while Redis is unavailable", async () => {
     await stores.faults.redis.set({ kind: "refuse" });
     expect(await read(drain)).toMatchObject({ status: 200, body: { waiting: null } });
   });
 });
 
 describe("GET /api/ops/access-log", () => {
-  it("finds requests by what is known of them, page by page", async () => {
+  it("finds requests by their fields, with pagination", async () => {
     const person = await aUser();
     const token = person.accessToken;
     for (let time = 0; time < 3; time++) {
@@ -168,7 +168,7 @@ describe("GET /api/ops/access-log", () => {
     expect(JSON.stringify(own.body)).not.toContain(person.user.id);
   });
 
-  it("finds what somebody asked before the data key was set or changed", async () => {
+  it("finds a user's requests from before the data key was set or changed", async () => {
     const { user: person, accessToken: token } = await aUser();
     await call(user, "GET", { token });
     setEnvironment({ DATA_KEY: "the-data-key-of-the-tests-of-32-bytes" });
@@ -181,7 +181,7 @@ describe("GET /api/ops/access-log", () => {
     expect(routes).toEqual(["/api/user", "/api/user"]);
   });
 
-  it("refuses what it cannot look for", async () => {
+  it("returns 422 for invalid search parameters", async () => {
     for (const search of ["?status=9", "?user=me", "?ip=here", "?since=yesterday", "?x=1"]) {
       expect(await read(accessLog, search)).toMatchObject({ status: 422 });
     }

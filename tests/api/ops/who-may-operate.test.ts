@@ -25,7 +25,7 @@ const logs = useLogLines();
 const clock = useStillClock();
 useEnvironment({
   OPS_TOKEN: breakGlassToken,
-  // Nobody listens there: what is told waits in the outbox.
+  // Nothing listens on this port: notifications stay in the outbox.
   PAGERDUTY_URL: "http://127.0.0.1:9",
   PAGERDUTY_ROUTING_KEY: "f".repeat(32),
 });
@@ -46,15 +46,15 @@ async function aToken(scopes: string[], ttlSeconds = 3600) {
   };
 }
 
-describe("a person who calls the operators' API", () => {
-  it("is asked for a token before anything is looked up", async () => {
+describe("a user who calls the operators' API", () => {
+  it("gets 401 without a token before any lookup", async () => {
     await stores.resetCalls();
     const answer = await call(top, "GET");
     expect(answer).toMatchObject({ status: 401, code: "token_missing" });
     expect(stores.calls()).toMatchObject({ postgresCalls: 0 });
   });
 
-  it("is refused as a learner, and watched", async () => {
+  it("gets 403 as a learner, with a security event", async () => {
     const { accessToken: token, user } = await aUser();
     const answer = await call(top, "GET", { token });
     expect(answer).toMatchObject({ status: 403, code: "forbidden" });
@@ -62,11 +62,11 @@ describe("a person who calls the operators' API", () => {
     expect(event.data).toMatchObject({ userId: user.id, route: "/api/ops/rate-limits/top" });
   });
 
-  it("reads as an operator, and changes only with a second factor that was just shown", async () => {
+  it("may read as an operator, and may change only with a recently used second factor", async () => {
     const { token, accessToken, ...operator } = await anOperator(stores);
     expect((await call(top, "GET", { token: accessToken })).status).toBe(200);
     const change = { of: "192.0.2.7" };
-    // That token was signed before the factor was enrolled: it is fresh, and shows a password alone.
+    // This token was issued before the factor was enrolled: it is recent, but has a password only.
     const byPassword = await operate(resets, "POST", accessToken, change);
     expect(byPassword).toMatchObject({ status: 403, code: "reauth_required" });
     expect((await operate(resets, "POST", token, change)).status).toBe(200);
@@ -78,14 +78,14 @@ describe("a person who calls the operators' API", () => {
     expect(logs.read("admin_action").length).toBe(2);
   });
 
-  it("ends an admin's sessions as an operator, for that contains a theft", async () => {
+  it("may revoke an admin's sessions as an operator, to contain a theft", async () => {
     const [operator, admin] = [await anOperator(stores), await anOperator(stores, "admin")];
     const body = { user: admin.user.id };
     expect((await operate(revocations, "POST", operator.token, body)).status).toBe(200);
     expect((await call(top, "GET", { token: admin.token })).code).toBe("session_revoked");
   });
 
-  it("says why", async () => {
+  it("must give a reason", async () => {
     const { token } = await anOperator(stores);
     const answer = await call(resets, "POST", { token, body: { of: "192.0.2.7" } });
     expect(answer).toMatchObject({ status: 422, code: "validation_failed" });
@@ -93,8 +93,8 @@ describe("a person who calls the operators' API", () => {
   });
 });
 
-describe("a machine's token", () => {
-  it("does what its scopes say and nothing else", async () => {
+describe("an operator token for machines", () => {
+  it("allows what its scopes allow and nothing else", async () => {
     const { token, id } = await aToken(["ratelimit:*", "jwt:read"]);
     expect((await operate(resets, "POST", token, { of: "192.0.2.7" })).status).toBe(200);
     expect((await call(top, "GET", { token })).status).toBe(200);
@@ -108,7 +108,7 @@ describe("a machine's token", () => {
     expect(logs.read("authz_denied").length).toBe(1);
   });
 
-  it("never decides who operates, however wide its scopes are", async () => {
+  it("cannot manage operators with any scopes", async () => {
     const { token } = await aToken([...everyScope, "operator:*"]);
     const { user } = await aUser();
     const granting = await operate(operators, "POST", token, { user: user.id, role: "admin" });
@@ -117,7 +117,7 @@ describe("a machine's token", () => {
     expect((await call(find, "POST", { token, body: { q: user.id } })).status).toBe(200);
   });
 
-  it("is refused with another secret, told in the log, and counted by address", async () => {
+  it("is refused with a wrong secret, logged, and counted per IP address", async () => {
     const { token, id } = await aToken(everyScope);
     const wrong = `${token.slice(0, -1)}${token.endsWith("A") ? "B" : "A"}`;
     const ip = anAddress();
@@ -126,13 +126,13 @@ describe("a machine's token", () => {
       expect(answer).toMatchObject({ status: 401, code: "token_invalid" });
     }
     expect((await call(top, "GET", { token: wrong, ip })).code).toBe("rate_limited");
-    // Its id stands in records: to know that alone takes nothing from whoever holds the token.
+    // The ID is in records, so wrong secrets must not lock out the owner of the token.
     expect((await call(top, "GET", { token, ip: anAddress() })).status).toBe(200);
     expect(logs.read("operator_token_invalid")[0].data).toMatchObject({ account: id });
     expect(logs.written().join("")).not.toContain(token.slice(-20));
   });
 
-  it("costs its sender no failed attempt when it is right, and one of its own window", async () => {
+  it("counts no failed attempt when it is valid, and one request in its own window", async () => {
     const { token, id } = await aToken(everyScope);
     const ip = anAddress();
     expect((await call(top, "GET", { token, ip })).status).toBe(200);
@@ -150,7 +150,7 @@ describe("a machine's token", () => {
     expect(row?.last_used_at).not.toBeNull();
   });
 
-  it("is of no use once it has expired or was revoked", async () => {
+  it("is refused after it has expired or was revoked", async () => {
     const expiring = await aToken(everyScope, 60);
     clock.advance(61);
     const late = await call(top, "GET", { token: expiring.token });
@@ -164,7 +164,7 @@ describe("a machine's token", () => {
     expect((await call(top, "GET", { token: revoked.token })).code).toBe("operator_token_ended");
   });
 
-  it("is made by admins only, under a name that no live one has", async () => {
+  it("can be created by admins only, under a name that no live token has", async () => {
     const operator = await anOperator(stores);
     const given = { name: "ci-deploy", scopes: ["flag:change"], ttlSeconds: 3600 };
     expect((await operate(operatorTokens, "POST", operator.token, given)).code).toBe("forbidden");
@@ -189,31 +189,35 @@ describe("a machine's token", () => {
     ["removed", removals, "POST", (user: string) => ({ user })],
     ["suspended", suspension, "PUT", (user: string) => ({ user, suspended: true })],
     ["blocked", blocks, "POST", (value: string) => ({ kind: "user", value, ttlSeconds: 60 })],
-  ] as const)("is not left to an admin who is %s while making it", async (_, route, method, of) => {
-    const [admin, rogue] = [await anOperator(stores, "admin"), await anOperator(stores, "admin")];
-    let stopped = 0;
-    const stopBefore = async (sent: unknown) => {
-      if (stopped || !/insert into .{0,4}operator_tokens/.test(JSON.stringify(sent))) return false;
-      stopped = -1;
-      stopped = (await operate(route, method, admin.token, of(rogue.user.id))).status;
-      return false;
-    };
-    await stores.faults.postgres.set({ kind: "latency", ms: 1, match: stopBefore });
-    const given = { name: "ci-too-late", scopes: ["*:*"], ttlSeconds: 3600 };
-    const made = await operate(operatorTokens, "POST", rogue.token, given);
-    expect(stopped).toBe(200);
-    expect(made).toMatchObject({ status: 403, code: "forbidden" });
-    const correlationId = made.headers.get("x-correlation-id");
-    const audited = await stores.sql(
-      "select from audit_log where correlation_id = $1",
-      correlationId,
-    );
-    expect(audited).toEqual([]);
-  });
+  ] as const)(
+    "is not created when the admin is %s during the request",
+    async (_, route, method, of) => {
+      const [admin, rogue] = [await anOperator(stores, "admin"), await anOperator(stores, "admin")];
+      let stopped = 0;
+      const stopBefore = async (sent: unknown) => {
+        if (stopped || !/insert into .{0,4}operator_tokens/.test(JSON.stringify(sent)))
+          return false;
+        stopped = -1;
+        stopped = (await operate(route, method, admin.token, of(rogue.user.id))).status;
+        return false;
+      };
+      await stores.faults.postgres.set({ kind: "latency", ms: 1, match: stopBefore });
+      const given = { name: "ci-too-late", scopes: ["*:*"], ttlSeconds: 3600 };
+      const made = await operate(operatorTokens, "POST", rogue.token, given);
+      expect(stopped).toBe(200);
+      expect(made).toMatchObject({ status: 403, code: "forbidden" });
+      const correlationId = made.headers.get("x-correlation-id");
+      const audited = await stores.sql(
+        "select from audit_log where correlation_id = $1",
+        correlationId,
+      );
+      expect(audited).toEqual([]);
+    },
+  );
 });
 
 describe("the break-glass token", () => {
-  /** What whoever is on call is told. */
+  /** The pages to the person on call. */
   const pages = async () => {
     await stores.settled();
     const rows = await stores.sql(
@@ -222,7 +226,7 @@ describe("the break-glass token", () => {
     return rows.map(({ payload }) => JSON.parse(payload ?? "") as { key: string; detail: string });
   };
 
-  it("ends sessions, and each use is told and audited", async () => {
+  it("revokes sessions, with a notification and an audit row for each use", async () => {
     const person = await aUser();
     const answer = await operate(revocations, "POST", breakGlassToken, { user: person.user.id });
     expect(answer.status).toBe(200);
@@ -238,7 +242,7 @@ describe("the break-glass token", () => {
     ]);
   });
 
-  it("does nothing that is not for emergencies, which is audited and told as well", async () => {
+  it("is refused for other operations, with a notification and an audit row", async () => {
     await stores.sql("delete from queue_entries where kind = 'notice'");
     const answers = [
       await call(top, "GET", { token: breakGlassToken }),
@@ -262,47 +266,47 @@ describe("the break-glass token", () => {
       { action: "break_glass.refused", subject_id: "operator:read" },
       { action: "break_glass.refused", subject_id: "ratelimit:change" },
     ]);
-    const told = await pages();
-    expect(told.map(({ detail }) => detail)).toEqual([
+    const notices = await pages();
+    expect(notices.map(({ detail }) => detail)).toEqual([
       expect.stringContaining("operator:read, refused"),
       expect.stringContaining("ratelimit:change, refused"),
       expect.stringContaining("ratelimit:read, refused"),
     ]);
-    // One incident for all of the minute: who shows it again and again wakes nobody again and again.
-    expect(new Set(told.map(({ key }) => key)).size).toBe(1);
+    // One incident per minute: repeated use does not page repeatedly.
+    expect(new Set(notices.map(({ key }) => key)).size).toBe(1);
     clock.advance(60);
     await call(top, "GET", { token: breakGlassToken });
     expect(new Set((await pages()).map(({ key }) => key)).size).toBe(2);
   });
 
-  it("pages for each use, whatever correlation ID its holder chooses", async () => {
+  it("sends a page for each use, whatever the correlation ID", async () => {
     await stores.sql("delete from queue_entries where kind = 'notice'");
     const headers = { "x-correlation-id": "one-and-the-same" };
     for (let use = 0; use < 2; use += 1) {
       await call(drain, "GET", { token: breakGlassToken, headers });
     }
-    const told = await pages();
-    expect(told.map(({ detail }) => detail)).toEqual([
+    const notices = await pages();
+    expect(notices.map(({ detail }) => detail)).toEqual([
       "drain:read, correlation ID one-and-the-same",
       "drain:read, correlation ID one-and-the-same",
     ]);
-    expect(new Set(told.map(({ key }) => key)).size).toBe(2);
-    expect(told.filter(({ key }) => key.includes("one-and-the-same"))).toEqual([]);
+    expect(new Set(notices.map(({ key }) => key)).size).toBe(2);
+    expect(notices.filter(({ key }) => key.includes("one-and-the-same"))).toEqual([]);
   });
 
-  it("is refused for what is not for emergencies while Postgres is away, too", async () => {
+  it("is refused for other operations also while Postgres is unavailable", async () => {
     await stores.faults.postgres.set({ kind: "refuse" });
     const answer = await operate(resets, "POST", breakGlassToken, { of: "192.0.2.7" });
     expect(answer).toMatchObject({ status: 403, code: "forbidden" });
     expect(logs.read("break_glass_unrecorded").length).toBe(1);
   });
 
-  it("is another word as soon as one sign differs, and no word when it is not set", async () => {
+  it("is refused when one character differs", async () => {
     const near = await operate(revocations, "POST", `${breakGlassToken}x`, { everybody: true });
     expect(near).toMatchObject({ status: 401, code: "token_invalid" });
   });
 
-  it("changes nothing when Postgres cannot record it", async () => {
+  it("changes nothing when Postgres cannot record the use", async () => {
     const person = await aUser();
     await stores.faults.postgres.set({ kind: "refuse" });
     const answer = await operate(revocations, "POST", breakGlassToken, { user: person.user.id });

@@ -49,7 +49,7 @@ async function send(
 const counter = (subject: string) =>
   `rate:toolkit:${subject}:${Math.floor(Date.now() / 86_400_000)}`;
 
-/** Send a multipart body as it is written here, with the boundary b. */
+/** Sends a multipart body unchanged, with the boundary b. */
 function sendRaw(...parts: (string | Uint8Array)[]) {
   const headers = { "content-type": "multipart/form-data; boundary=b" };
   const body = Buffer.concat(parts.map((part) => Buffer.from(part as string)));
@@ -57,7 +57,7 @@ function sendRaw(...parts: (string | Uint8Array)[]) {
 }
 
 describe("POST /api/stt/transcribe", () => {
-  it("answers what the toolkit heard, and passes on the key, the caller's words and correlation ID", async () => {
+  it("returns the transcription and forwards the key, the options and the correlation ID", async () => {
     const { status, body, headers } = await send(wav(1), {
       language: "es",
       formatting: "enhanced",
@@ -77,7 +77,7 @@ describe("POST /api/stt/transcribe", () => {
     expect(Buffer.from(request?.body ?? []).toString("latin1")).toContain("enhanced");
   });
 
-  it("goes by the first bytes, whatever type is said, codec parameters included", async () => {
+  it("detects the audio type from the first bytes, whatever type is declared", async () => {
     const { status } = await send(wav(1), {}, { type: "audio/webm;codecs=opus" });
     expect(status).toBe(200);
     expect(Buffer.from(toolkit.requests[0]?.body ?? []).toString("latin1")).toContain(
@@ -85,7 +85,7 @@ describe("POST /api/stt/transcribe", () => {
     );
   });
 
-  it("keeps nothing of a recording nor of what was said", async () => {
+  it("stores neither the recording nor the text", async () => {
     const { body } = await send(wav(1));
     await stores.settled();
     const keys = (await stores.redis("KEYS", "toolkit:*")) as string[];
@@ -94,26 +94,40 @@ describe("POST /api/stt/transcribe", () => {
   });
 
   it.each([
-    ["no audio", null, {}, 422, "validation_failed", ["/audio"]],
-    ["an empty one", new Uint8Array(), {}, 422, "validation_failed", ["/audio"]],
-    ["what is no audio", new TextEncoder().encode("hello"), {}, 415, "audio_unsupported", []],
-    ["one that is only called WAV", wav(1).slice(0, 14), {}, 415, "audio_unsupported", []],
-    ["one longer than a minute", wav(62), {}, 422, "audio_too_long", []],
-    ["one of a browser that is longer", webmOnTheFly(62), {}, 422, "audio_too_long", []],
-    ["one of frames of next to no bytes", aac(10_000, 9), {}, 422, "audio_too_long", []],
+    ["a body without audio", null, {}, 422, "validation_failed", ["/audio"]],
+    ["an empty recording", new Uint8Array(), {}, 422, "validation_failed", ["/audio"]],
+    ["text instead of audio", new TextEncoder().encode("hello"), {}, 415, "audio_unsupported", []],
+    ["an incomplete WAV header", wav(1).slice(0, 14), {}, 415, "audio_unsupported", []],
+    ["a recording longer than a minute", wav(62), {}, 422, "audio_too_long", []],
+    ["a longer recording of a browser", webmOnTheFly(62), {}, 422, "audio_too_long", []],
+    ["a recording of almost empty frames", aac(10_000, 9), {}, 422, "audio_too_long", []],
     [
-      "one that claims samples without end",
+      "a recording with an excessive sample count",
       mp4InFragments([2 ** 32 - 1]),
       {},
       422,
       "audio_too_long",
       [],
     ],
-    ["one larger than 4 MB", new Uint8Array(4 * 1024 * 1024 + 1), {}, 413, "payload_too_large", []],
-    ["an unknown wish", wav(1), { wish: "x" }, 422, "validation_failed", ["/wish"]],
-    ["a wrong wish", wav(1), { formatting: "fine" }, 422, "validation_failed", ["/formatting"]],
+    [
+      "a recording larger than 4 MB",
+      new Uint8Array(4 * 1024 * 1024 + 1),
+      {},
+      413,
+      "payload_too_large",
+      [],
+    ],
+    ["an unknown option", wav(1), { wish: "x" }, 422, "validation_failed", ["/wish"]],
+    [
+      "an invalid option value",
+      wav(1),
+      { formatting: "fine" },
+      422,
+      "validation_failed",
+      ["/formatting"],
+    ],
   ] as const)(
-    "refuses %s before the toolkit is asked",
+    "refuses %s before it calls the toolkit",
     async (_, audio, fields, status, code, pointers) => {
       const answer = await send(audio, fields);
       expect(answer).toMatchObject({ status, code });
@@ -124,7 +138,7 @@ describe("POST /api/stt/transcribe", () => {
     },
   );
 
-  it("needs a multipart body that is whole", async () => {
+  it("returns 415 without a multipart body and 400 for a truncated one", async () => {
     const token = person.accessToken;
     const json = await call(transcribe, "POST", { token, body: {} });
     expect(json).toMatchObject({ status: 415, code: "multipart_needed" });
@@ -137,11 +151,14 @@ describe("POST /api/stt/transcribe", () => {
     ["a browser", 'form-data; name="audio"; filename="a.wav"'],
     ["React Native 0.74", `form-data; name="audio"; filename="a.wav"; filename*=utf-8''a.wav`],
     [".NET", "form-data; name=audio; filename=a.wav; filename*=utf-8''a.wav"],
-    ["curl, of a file with a quote in its name", 'form-data; name="audio"; filename="\\"a.wav"'],
-    ["a client that saves spaces", 'form-data;name="audio";filename="a.wav"'],
-    ["one that names an unknown character set", "form-data; name=audio; filename*=none''a.wav"],
-    ["one whose file has an odd name", 'form-data; filename="a; name=b.wav"; name="audio"'],
-  ])("takes a recording as %s sends it", async (_, disposition) => {
+    ["curl, with a quote in the file name", 'form-data; name="audio"; filename="\\"a.wav"'],
+    ["a client that omits spaces", 'form-data;name="audio";filename="a.wav"'],
+    ["a client with an unknown character set", "form-data; name=audio; filename*=none''a.wav"],
+    [
+      "a client with a semicolon in the file name",
+      'form-data; filename="a; name=b.wav"; name="audio"',
+    ],
+  ])("accepts a recording as %s sends it", async (_, disposition) => {
     const language = '--b\r\ncontent-disposition: form-data; name="language"\r\n\r\nes\r\n';
     const audio = `--b\r\nContent-Length: 1\r\nContent-Disposition: ${disposition}\r\n\r\n`;
     const answer = await sendRaw(language, audio, wav(1), "\r\n--b--\r\n");
@@ -150,7 +167,7 @@ describe("POST /api/stt/transcribe", () => {
     expect(sent.includes(Buffer.from(wav(1)))).toBe(true);
   });
 
-  it("takes what RFC 2046 lets stand around parts and behind a boundary", async () => {
+  it("accepts a preamble, an epilogue and space after a boundary (RFC 2046)", async () => {
     const head = `preamble\r\n--b \t\r\nContent-Disposition: form-data; name="audio"; filename="a"\r\n\r\n`;
     expect((await sendRaw(head, wav(1), "\r\n--b--\r\nepilogue")).status).toBe(200);
   });
@@ -160,28 +177,28 @@ describe("POST /api/stt/transcribe", () => {
     ["no disposition", "content-type: audio/wav"],
     ["another disposition", 'content-disposition: attachment; name="audio"; filename="a"'],
     ["a header of 20 kB", `x: ${"x".repeat(20_000)}`],
-    ["no end of its headers", null],
-  ])("refuses a part with %s", async (_, header) => {
+    ["unterminated headers", null],
+  ])("returns 400 for a part with %s", async (_, header) => {
     const part = header === null ? "--b\r\nx: y" : `--b\r\n${header}\r\n\r\n`;
     const answer = await sendRaw(part, wav(0.1), "\r\n--b--\r\n");
     expect(answer).toMatchObject({ status: 400, code: "malformed_body" });
     expect(toolkit.requests).toEqual([]);
   });
 
-  it("refuses a body that is empty, or that has no line with the boundary", async () => {
+  it("returns 400 for a body that is empty, or that has no line with the boundary", async () => {
     const part = '--b\r\nContent-Disposition: form-data; name="audio"; filename="a"\r\n\r\n';
     for (const body of [[], ["x", part, wav(0.1), "--b--"]]) {
       expect(await sendRaw(...body)).toMatchObject({ status: 400, code: "malformed_body" });
     }
   });
 
-  it("refuses a text that is no UTF-8", async () => {
+  it("refuses a text field that is not UTF-8", async () => {
     const head = '--b\r\ncontent-disposition: form-data; name="language"\r\n\r\n';
     const answer = await sendRaw(head, new Uint8Array([0xff]), "\r\n--b--");
     expect(answer).toMatchObject({ status: 400, code: "malformed_body" });
   });
 
-  it("takes 32 parts to name what is wrong with them, and refuses more before any is read", async () => {
+  it("validates up to 32 parts, and returns 400 for more before reading any", async () => {
     const token = person.accessToken;
     const headers = { "content-type": 'multipart/form-data; charset=utf-8; boundary="a b"' };
     const sent = (parts: number) => {
@@ -195,12 +212,12 @@ describe("POST /api/stt/transcribe", () => {
 
   it.each([
     ["no boundary", "charset=utf-8"],
-    ["an empty one", "boundary="],
-    ["one of an open quote", 'boundary="b'],
-    ["one that is too long", `boundary=${"b".repeat(71)}`],
-    ["one of other characters", "boundary=b\u00e9"],
-    ["two", "boundary=c; boundary=b"],
-  ])("refuses a body with %s", async (_, parameter) => {
+    ["an empty recording", "boundary="],
+    ["an unterminated quote", 'boundary="b'],
+    ["a boundary that is too long", `boundary=${"b".repeat(71)}`],
+    ["invalid characters in the boundary", "boundary=b\u00e9"],
+    ["two boundaries", "boundary=c; boundary=b"],
+  ])("returns 400 for a body with %s", async (_, parameter) => {
     const part = `--b\r\ncontent-disposition: form-data; name="audio"; filename="a"\r\n\r\n`;
     const body = Buffer.concat([Buffer.from(part), wav(0.1), Buffer.from("\r\n--b--\r\n")]);
     const headers = { "content-type": `multipart/form-data; ${parameter}` };
@@ -209,14 +226,14 @@ describe("POST /api/stt/transcribe", () => {
     expect(toolkit.requests).toEqual([]);
   });
 
-  it("takes ten a minute of one person, on whatever device", async () => {
+  it("allows ten requests a minute per user, on any device", async () => {
     for (let at = 0; at < 10; at += 1) expect((await send(wav(0.1))).status).toBe(200);
     expect(await send(wav(0.1))).toMatchObject({ status: 429, code: "rate_limited" });
     const other = await aUser();
     expect((await send(wav(0.1), {}, { token: other.accessToken })).status).toBe(200);
   });
 
-  it("takes fifty a day of the guests of one address", async () => {
+  it("allows fifty requests a day for all guests of one IP address", async () => {
     const ip = anAddress();
     const guests = await Promise.all(Array.from({ length: 6 }, () => aGuest()));
     const answers: number[] = [];
@@ -228,21 +245,21 @@ describe("POST /api/stt/transcribe", () => {
     expect((await send(wav(0.01), {}, { ip })).status).toBe(200);
   });
 
-  it("takes fifty a day of an account without a verified address, from any IP address", async () => {
+  it("allows fifty requests a day for an account without a verified address, from any IP address", async () => {
     await stores.redis("SET", counter(`unverified:${person.user.id}`), "49");
     expect((await send(wav(0.01))).status).toBe(200);
     expect(await send(wav(0.01))).toMatchObject({ status: 429, code: "rate_limited" });
     expect((await send(wav(0.01), {}, { token: (await aUser()).accessToken })).status).toBe(200);
   });
 
-  it("does not count a call that is refused before the toolkit is asked", async () => {
+  it("does not count a request that is refused before the toolkit is called", async () => {
     await send(wav(0.01));
     await send(new Uint8Array());
     await stores.settled();
     expect(await stores.redis("GET", counter(`unverified:${person.user.id}`))).toBe("1");
   });
 
-  it("leaves the day's calls to others, however many accounts one IP address registers", async () => {
+  it("limits unverified accounts per IP address, so that others keep their share of the daily calls", async () => {
     setEnvironment({
       EXPO_PUBLIC_TOOLKIT_URL: toolkit.url,
       TOOLKIT_API_KEY: "tk_test",
@@ -259,19 +276,19 @@ describe("POST /api/stt/transcribe", () => {
     expect((await send(wav(0.01))).status).toBe(200);
   });
 
-  it("counts neither by account nor by IP address once the address is verified", async () => {
+  it("counts a verified account neither per account nor per IP address", async () => {
     const { accessToken: token, email } = await aConfirmedUser(stores);
     const body = { email, password: person.password };
     const { accessToken: verified } = (await call(login, "POST", { body })).body;
     const ip = anAddress();
     await send(wav(0.01), {}, { token: verified, ip });
     expect(await stores.redis("KEYS", `rate:toolkit:unverified*`)).toEqual([]);
-    // A token that was issued before says so until it is refreshed.
+    // An earlier token still counts as unverified until it is refreshed.
     await send(wav(0.01), {}, { token, ip });
     expect(await stores.redis("KEYS", `rate:toolkit:unverified*`)).toHaveLength(2);
   });
 
-  it("leaves an address at least 500 calls a day", () => {
+  it("allows an IP address at least 500 calls a day", () => {
     const [, ofAddress] = limitsOf({
       ...env(),
       toolkit: { ...env().toolkit, dailyCallsMax: 1000 },
@@ -279,7 +296,7 @@ describe("POST /api/stt/transcribe", () => {
     expect(ofAddress).toMatchObject({ kind: "unverified-ip", max: 500 });
   });
 
-  it("stops everybody when the day's calls are used up, and says until when", async () => {
+  it("returns 503 with Retry-After when the daily calls are used up", async () => {
     setEnvironment({
       EXPO_PUBLIC_TOOLKIT_URL: toolkit.url,
       TOOLKIT_API_KEY: "tk_test",
@@ -292,7 +309,7 @@ describe("POST /api/stt/transcribe", () => {
     expect(Number(answer.headers.get("retry-after"))).toBeGreaterThan(0);
   });
 
-  it("costs a guest none of the 50 calls a day when all calls of the day are used up", async () => {
+  it("does not count a guest's request when the daily calls are used up", async () => {
     const [guest, ip] = [await aGuest(), anAddress()];
     const environment = { EXPO_PUBLIC_TOOLKIT_URL: toolkit.url, TOOLKIT_API_KEY: "tk_test" };
     setEnvironment({ ...environment, TOOLKIT_DAILY_CALLS: "1" });
@@ -307,7 +324,7 @@ describe("POST /api/stt/transcribe", () => {
     expect(await stores.redis("GET", key)).toBe("0");
   });
 
-  it("answers feature_disabled while an operator holds the breaker open", async () => {
+  it("returns 503 feature_disabled while an operator forces the breaker open", async () => {
     await stores.redis("HSET", "gate", "breaker:toolkit", "forced_open:3:0");
     const answer = await send(wav(0.1));
     expect(answer).toMatchObject({ status: 503, code: "feature_disabled" });
@@ -318,25 +335,28 @@ describe("POST /api/stt/transcribe", () => {
   it.each([
     ["reset", { kind: "reset" }, 3],
     ["500", { kind: "status", status: 500 }, 3],
-    ["busy for long", { kind: "status", status: 429, retryAfterSeconds: 60 }, 1],
-    ["cut in the reply", { kind: "half-body" }, 3],
+    ["busy for a minute", { kind: "status", status: 429, retryAfterSeconds: 60 }, 1],
+    ["cut off during the response", { kind: "half-body" }, 3],
     ["answering HTML", { kind: "invalid-json" }, 1],
-    ["answering something else", { kind: "wrong-schema" }, 1],
-  ] as const)("says that the toolkit fails when it is %s", async (_, fault, attempts) => {
-    toolkit.fail(fault);
-    const answer = await send(wav(0.1));
-    expect(answer).toMatchObject({ status: 503, code: "toolkit_unavailable" });
-    const wait = fault.kind === "status" && fault.status === 429 ? "60" : "1";
-    expect(answer.headers.get("retry-after")).toBe(wait);
-    expect(toolkit.requests).toHaveLength(attempts);
-  });
+    ["answering with another schema", { kind: "wrong-schema" }, 1],
+  ] as const)(
+    "returns 503 toolkit_unavailable when the toolkit is %s",
+    async (_, fault, attempts) => {
+      toolkit.fail(fault);
+      const answer = await send(wav(0.1));
+      expect(answer).toMatchObject({ status: 503, code: "toolkit_unavailable" });
+      const wait = fault.kind === "status" && fault.status === 429 ? "60" : "1";
+      expect(answer.headers.get("retry-after")).toBe(wait);
+      expect(toolkit.requests).toHaveLength(attempts);
+    },
+  );
 
-  it("passes on why the toolkit refuses a recording", async () => {
+  it("returns the toolkit's reason when it refuses a recording", async () => {
     toolkit.fail({ kind: "status", status: 422 });
     expect(await send(wav(0.1))).toMatchObject({ status: 422, code: "audio_too_long" });
   });
 
-  it("asks Redis nothing more than other requests do while the toolkit answers", async () => {
+  it("needs no additional Redis round trip while the toolkit responds", async () => {
     await send(wav(0.1));
     await stores.resetCalls();
     expect((await send(wav(0.1))).status).toBe(200);
@@ -344,7 +364,7 @@ describe("POST /api/stt/transcribe", () => {
     expect(stores.calls().redisTrips).toBe(1);
   });
 
-  it("calls nobody while Redis cannot count", async () => {
+  it("returns 503 without calling the toolkit while Redis is unavailable", async () => {
     await stores.faults.redis.set({ kind: "refuse" });
     const answer = await send(wav(0.1));
     expect(answer).toMatchObject({ status: 503, code: "service_unavailable" });

@@ -13,7 +13,7 @@ const list = ({ accessToken: token }: TokenPair, query = "") =>
 const rename = ({ accessToken: token }: TokenPair, name: string) =>
   call(user, "PATCH", { token, body: { name }, ip: "198.51.100.77" });
 
-/** An entry as operators, jobs and other people leave them. */
+/** An audit row of an operator, a job or another user. */
 const anEntry = (kind: string, actor: string | null, action: string, subject: string | null) =>
   stores.sql(
     `insert into audit_log (actor_kind, actor_id, action, subject_id, reason, correlation_id, ip_prefix)
@@ -25,7 +25,7 @@ const anEntry = (kind: string, actor: string | null, action: string, subject: st
   );
 
 describe("GET /api/user/audit", () => {
-  it("tells newest first what was done to the account, and by whom", async () => {
+  it("lists changes to the account, newest first, with the kind of actor", async () => {
     const [person, operator] = [await aUser(), await aUser()];
     const { id } = person.user;
     await rename(person, "Grace");
@@ -45,7 +45,7 @@ describe("GET /api/user/audit", () => {
     });
   });
 
-  it("tells what the person did to others, and not to whom", async () => {
+  it("lists the user's own actions on other accounts without naming those accounts", async () => {
     const [person, other] = [await aUser(), await aUser()];
     await anEntry("operator", person.user.id, "user.suspended", other.user.id);
     const { body } = await list(person);
@@ -53,14 +53,14 @@ describe("GET /api/user/audit", () => {
     expect(JSON.stringify(body)).not.toContain(other.user.id);
   });
 
-  it("tells nothing of anybody else", async () => {
+  it("does not list actions of other users", async () => {
     const [person, other] = [await aUser(), await aUser()];
     await rename(other, "Grace");
     await anEntry("operator", other.user.id, "user.suspended", null);
     expect((await list(person)).body).toEqual({ items: [], nextCursor: null });
   });
 
-  it("is read in pages, each entry once, also when more is written meanwhile", async () => {
+  it("returns each entry once across pages, also when new entries are written", async () => {
     const person = await aUser();
     for (let turn = 0; turn < 5; turn++) {
       await anEntry("system", null, `turn.${turn}`, person.user.id);
@@ -83,7 +83,7 @@ describe("GET /api/user/audit", () => {
     expect(stores.calls()).toEqual({ redisTrips: 1, redisCommands: 8, postgresCalls: 1 });
   });
 
-  it("needs a token, and Postgres", async () => {
+  it("returns 401 without a token and 503 without Postgres", async () => {
     expect(await call(audit, "GET")).toMatchObject({ status: 401, code: "token_missing" });
     const person = await aUser();
     await stores.faults.postgres.set({ kind: "refuse" });

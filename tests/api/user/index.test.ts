@@ -9,7 +9,7 @@ import { useStores } from "../../support/stores.js";
 const stores = useStores();
 
 describe("GET /api/user", () => {
-  it("answers the signed-in person's account", async () => {
+  it("returns the caller's account", async () => {
     const person = await aUser({
       name: "Grace",
       timeZone: "Europe/Madrid",
@@ -28,7 +28,7 @@ describe("GET /api/user", () => {
     expect(headers.get("cache-control")).toBe("no-store");
   });
 
-  it("costs one Redis round trip of at most 8 billed commands, the address ceiling's included, and one Postgres call", async () => {
+  it("costs one Redis round trip of at most 8 billed commands, including the address limit, and one Postgres call", async () => {
     const { accessToken } = await aUser();
     await call(user, "GET", { token: accessToken });
     await stores.resetCalls();
@@ -40,16 +40,19 @@ describe("GET /api/user", () => {
     ["none", undefined, "token_missing"],
     ["garbage", "garbage", "token_invalid"],
     ["another scheme", "Basic YTpi", "token_invalid"],
-  ])("refuses a bad token (%s) without any I/O before the reply", async (_, header, code) => {
-    await stores.resetCalls();
-    const headers: Record<string, string> = header ? { authorization: header } : {};
-    const pending = call(user, "GET", { headers });
-    const answer = await pending;
-    const before = stores.calls();
-    expect(answer).toMatchObject({ status: 401, code });
-    expect(answer.headers.get("www-authenticate")).toContain("Bearer");
-    expect(before).toEqual({ redisTrips: 0, redisCommands: 0, postgresCalls: 0 });
-  });
+  ])(
+    "returns 401 for a bad token (%s) without any I/O before the response",
+    async (_, header, code) => {
+      await stores.resetCalls();
+      const headers: Record<string, string> = header ? { authorization: header } : {};
+      const pending = call(user, "GET", { headers });
+      const answer = await pending;
+      const before = stores.calls();
+      expect(answer).toMatchObject({ status: 401, code });
+      expect(answer.headers.get("www-authenticate")).toContain("Bearer");
+      expect(before).toEqual({ redisTrips: 0, redisCommands: 0, postgresCalls: 0 });
+    },
+  );
 });
 
 describe("PATCH /api/user", () => {
@@ -58,7 +61,7 @@ describe("PATCH /api/user", () => {
   const read = async ({ accessToken: token }: TokenPair) =>
     (await call(user, "GET", { token })).body;
 
-  it("changes what is named, and nothing else", async () => {
+  it("changes the given fields only", async () => {
     const [person, other] = [await aUser(), await aUser()];
     const changes = {
       name: "Grace",
@@ -90,7 +93,7 @@ describe("PATCH /api/user", () => {
     });
   });
 
-  it("costs one Redis round trip and one Postgres call, and is audited by ids only", async () => {
+  it("costs one Redis round trip and one Postgres call, and writes an audit row without values", async () => {
     const person = await aUser();
     await read(person);
     await stores.resetCalls();
@@ -117,37 +120,37 @@ describe("PATCH /api/user", () => {
     ["B2", "advanced", "C1"],
     ["C2", "advanced", "C2"],
     ["C2", "beginner", "A1"],
-  ])("at %s takes the word %s for %s", async (level, word, expected) => {
+  ])("at level %s accepts the word %s as %s", async (level, word, expected) => {
     const person = await aUser();
     await change(person, { level });
     expect((await change(person, { level: word })).body.level).toBe(expected);
   });
 
-  it("takes a word for a level where there was none", async () => {
+  it("accepts a word as the level when there was none", async () => {
     expect((await change(await aUser(), { level: "advanced" })).body.level).toBe("C1");
   });
 
   it.each([
-    ["nothing", {}],
+    ["an empty body", {}],
     ["an empty name", { name: "  " }],
     ["a long name", { name: "a".repeat(101) }],
     ["a picture over plain HTTP", { avatarUrl: "http://example.com/a.png" }],
-    ["a script for a picture", { avatarUrl: "javascript:alert(1)" }],
+    ["a script URL as picture", { avatarUrl: "javascript:alert(1)" }],
     ["a picture with credentials", { avatarUrl: "https://ada:secret@example.com/a.png" }],
-    ["a picture at an address of a network", { avatarUrl: "https://169.254.169.254/" }],
-    ["no language", { targetLanguage: "Klingon language" }],
-    ["a language's name", { targetLanguage: "Spanish" }],
-    ["a language's name with a region", { nativeLanguage: "french-FR" }],
-    ["no level", { level: "D1" }],
+    ["a picture URL with an IP address", { avatarUrl: "https://169.254.169.254/" }],
+    ["an invalid language tag", { targetLanguage: "Klingon language" }],
+    ["a language name", { targetLanguage: "Spanish" }],
+    ["a language name with a region", { nativeLanguage: "french-FR" }],
+    ["an unknown level", { level: "D1" }],
     ["too many goals", { goals: Array.from({ length: 21 }, (_, n) => `goal ${n}`) }],
     ["a long goal", { goals: ["a".repeat(65)] }],
-    ["a goal of none", { dailyGoalMinutes: 0 }],
-    ["a goal of half a minute", { dailyGoalMinutes: 10.5 }],
-    ["no time zone", { timeZone: "Mars/Olympus_Mons" }],
-    ["an offset for a time zone", { timeZone: "+02:00" }],
-    ["no time of day", { reminderTime: "24:00" }],
-    ["a field that is not known", { name: "Grace", nickname: "Amazing" }],
-  ])("refuses %s", async (_, body) => {
+    ["a goal of zero minutes", { dailyGoalMinutes: 0 }],
+    ["a goal with half a minute", { dailyGoalMinutes: 10.5 }],
+    ["an unknown time zone", { timeZone: "Mars/Olympus_Mons" }],
+    ["an offset as time zone", { timeZone: "+02:00" }],
+    ["an invalid time of day", { reminderTime: "24:00" }],
+    ["an unknown field", { name: "Grace", nickname: "Amazing" }],
+  ])("returns 422 for %s", async (_, body) => {
     const person = await aUser();
     const answer = await change(person, body);
     expect(answer).toMatchObject({ status: 422, code: "validation_failed" });
@@ -159,7 +162,7 @@ describe("PATCH /api/user", () => {
     ["isPremium", { name: "Grace", isPremium: true }],
     ["email", { email: "grace@example.com" }],
     ["userId", { userId: "00000000-0000-4000-8000-000000000000" }],
-  ])("refuses %s, and tells of the attempt", async (field, body) => {
+  ])("returns 422 for %s and writes a security event", async (field, body) => {
     const person = await aUser();
     const answer = await change(person, body);
     expect(answer).toMatchObject({ status: 422, code: "validation_failed" });
@@ -179,7 +182,7 @@ describe("PATCH /api/user", () => {
     expect(await read(person)).toEqual(person.user);
   });
 
-  describe("a new time zone", () => {
+  describe("changing the time zone", () => {
     const zones = ({ user: { id } }: TokenPair) =>
       stores.sql(
         `select time_zone, previous_time_zone, time_zone_changed_at,
@@ -197,7 +200,7 @@ describe("PATCH /api/user", () => {
       );
 
     it.each(["America/Los_Angeles", "Pacific/Auckland", "Asia/Kathmandu"])(
-      "counts from the next midnight in %s, the zone before",
+      "applies from the next midnight in %s, the previous zone",
       async (timeZone) => {
         const person = await aUser({ timeZone });
         expect((await change(person, { timeZone: "Europe/Madrid" })).status).toBe(200);
@@ -212,7 +215,7 @@ describe("PATCH /api/user", () => {
       },
     );
 
-    it("is taken once in 20 hours, and the refusal says when the next is", async () => {
+    it("is allowed once in 20 hours, with Retry-After in the refusal", async () => {
       const person = await aUser({ timeZone: "Europe/Paris" });
       await change(person, { timeZone: "Europe/Madrid" });
       const refused = await change(person, { timeZone: "Asia/Tokyo", name: "Grace" });
@@ -226,7 +229,7 @@ describe("PATCH /api/user", () => {
       expect(taken.body.timeZone).toBe("Asia/Tokyo");
     });
 
-    it("may be named again, and everything else changed, at any time", async () => {
+    it("can repeat the same zone, and change other fields, at any time", async () => {
       const person = await aUser({ timeZone: "Europe/Paris" });
       await change(person, { timeZone: "Europe/Madrid" });
       const before = await zones(person);
@@ -236,7 +239,7 @@ describe("PATCH /api/user", () => {
       expect(await zones(person)).toEqual(before);
     });
 
-    it("is the same zone in another spelling of its name", async () => {
+    it("accepts another spelling of the same zone without a change", async () => {
       const person = await aUser({ timeZone: "europe/paris" });
       expect(person.user.timeZone).toBe("Europe/Paris");
       const before = await zones(person);
@@ -248,7 +251,7 @@ describe("PATCH /api/user", () => {
       );
     });
 
-    it("follows the zone in force, not one that never came to count", async () => {
+    it("starts from the zone in effect, not from one that never took effect", async () => {
       const person = await aUser({ timeZone: "Europe/Paris" });
       await change(person, { timeZone: "Asia/Tokyo" });
       await longAgo(person, 21);
@@ -265,7 +268,7 @@ describe("PATCH /api/user", () => {
       ]);
     });
 
-    it("counts from midnight in UTC where Postgres does not know the zone before yet", async () => {
+    it("applies from midnight in UTC when Postgres does not know the previous zone", async () => {
       const person = await aUser();
       await stores.sql("update users set time_zone = 'Mars/Base' where id = $1", person.user.id);
       expect((await change(person, { timeZone: "Europe/Madrid" })).status).toBe(200);
@@ -278,7 +281,7 @@ describe("PATCH /api/user", () => {
     });
   });
 
-  it("is done once under one Idempotency-Key", async () => {
+  it("is done once per Idempotency-Key", async () => {
     const person = await aUser();
     const headers = { "idempotency-key": "change-my-name" };
     const first = await change(person, { name: "Grace" }, headers);
@@ -291,7 +294,7 @@ describe("PATCH /api/user", () => {
     expect(other).toMatchObject({ status: 422, code: "idempotency_mismatch" });
   });
 
-  it("leaves the Idempotency-Key free when it is refused", async () => {
+  it("does not use up the Idempotency-Key when it is refused", async () => {
     const person = await aUser({ timeZone: "Europe/Paris" });
     const headers = { "idempotency-key": "move-to-tokyo" };
     await change(person, { timeZone: "Europe/Madrid" });
@@ -306,7 +309,7 @@ describe("PATCH /api/user", () => {
     expect(taken.headers.get("idempotent-replayed")).toBeNull();
   });
 
-  it("needs a token, and Postgres", async () => {
+  it("returns 401 without a token and 503 without Postgres", async () => {
     const body = { name: "Grace" };
     expect(await call(user, "PATCH", { body })).toMatchObject({
       status: 401,
@@ -318,7 +321,7 @@ describe("PATCH /api/user", () => {
   });
 
   it.each([{ password: "changed" }, { pathname: "/dropped" }])(
-    "is the same request later where Postgres knows us by another %o",
+    "returns 503 with Retry-After when Postgres rejects the connection (%o)",
     async (changed) => {
       const person = await aUser();
       changeConnection(changed);

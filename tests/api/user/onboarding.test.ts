@@ -22,7 +22,7 @@ const answer = ({ accessToken: token }: TokenPair, body: unknown, headers = {}) 
   call(onboarding, "POST", { token, body, headers });
 
 describe("POST /api/user/onboarding", () => {
-  it("takes the answers and remembers that they were given", async () => {
+  it("stores the answers and sets onboardingCompleted", async () => {
     const person = await aUser();
     expect(person.user.onboardingCompleted).toBe(false);
     const { status, body } = await answer(person, { ...answers, reminderTime: "19:00" });
@@ -43,7 +43,7 @@ describe("POST /api/user/onboarding", () => {
     expect(audited).toEqual([{ action: "user.onboarded" }]);
   });
 
-  it("may be repeated, and leaves a reminder that it does not name", async () => {
+  it("can be repeated, and keeps a reminder that is not given", async () => {
     const person = await aUser();
     await answer(person, { ...answers, reminderTime: "19:00" });
     const again = await answer(person, { ...answers, targetLanguage: "de" });
@@ -60,14 +60,14 @@ describe("POST /api/user/onboarding", () => {
     expect(stores.calls()).toMatchObject({ redisTrips: 1, postgresCalls: 1 });
   });
 
-  it("holds to the rule of time zones", async () => {
+  it("returns 409 for a time zone changed within 20 hours", async () => {
     const person = await aUser();
     await answer(person, answers);
     const refused = await answer(person, { ...answers, timeZone: "Asia/Tokyo" });
     expect(refused).toMatchObject({ status: 409, code: "time_zone_changed_recently" });
   });
 
-  it("is done once under one Idempotency-Key", async () => {
+  it("is done once per Idempotency-Key", async () => {
     const person = await aUser();
     const headers = { "idempotency-key": "my-first-answers" };
     await answer(person, answers, headers);
@@ -77,19 +77,19 @@ describe("POST /api/user/onboarding", () => {
     expect(again.headers.get("idempotent-replayed")).toBe("true");
   });
 
-  it.each(Object.keys(answers))("needs %s", async (field) => {
+  it.each(Object.keys(answers))("requires %s", async (field) => {
     const person = await aUser();
     const refused = await answer(person, { ...answers, [field]: undefined });
     expect(refused).toMatchObject({ status: 422, code: "validation_failed" });
     expect(refused.body.errors).toMatchObject([{ pointer: `/${field}` }]);
   });
 
-  it("grants nothing that was not earned", async () => {
+  it("returns 422 for isPremium", async () => {
     const refused = await answer(await aUser(), { ...answers, isPremium: true });
     expect(refused).toMatchObject({ status: 422, code: "validation_failed" });
   });
 
-  it("needs a token, and Postgres", async () => {
+  it("returns 401 without a token and 503 without Postgres", async () => {
     const refused = await call(onboarding, "POST", { body: answers });
     expect(refused).toMatchObject({ status: 401, code: "token_missing" });
     const person = await aUser();

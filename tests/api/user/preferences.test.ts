@@ -45,7 +45,7 @@ const replace = (
     headers: { ...(ifMatch === undefined ? {} : { "if-match": ifMatch }), ...headers },
   });
 
-/** The profile with one value in another place, named by a path such as `srs.newPerDay`. */
+/** The profile with another value at a path such as `srs.newPerDay`. */
 function withValue(path: string, value: unknown) {
   const copy = structuredClone(profile) as Record<string, unknown>;
   const names = path.split(".");
@@ -56,7 +56,7 @@ function withValue(path: string, value: unknown) {
 }
 
 describe("GET /api/user/preferences", () => {
-  it("answers the defaults until something was chosen, with an ETag", async () => {
+  it("returns the defaults with an ETag until the user has chosen", async () => {
     const person = await aUser();
     const { status, body, headers } = await read(person);
     expect(status).toBe(200);
@@ -66,7 +66,7 @@ describe("GET /api/user/preferences", () => {
     expect((await read(person)).body).toEqual(body);
   });
 
-  it("answers 304 to who has this version, and the document to who has another", async () => {
+  it("returns 304 for a matching If-None-Match and 200 for another version", async () => {
     const person = await aUser();
     for (const known of ['"0"', 'W/"0"', '"7", "0"', "*"]) {
       const answer = await read(person, { "if-none-match": known });
@@ -85,7 +85,7 @@ describe("GET /api/user/preferences", () => {
     expect(stores.calls()).toEqual({ redisTrips: 1, redisCommands: 8, postgresCalls: 1 });
   });
 
-  it("needs a token, and Postgres", async () => {
+  it("returns 401 without a token and 503 without Postgres", async () => {
     expect(await call(preferences, "GET")).toMatchObject({ status: 401, code: "token_missing" });
     const person = await aUser();
     await stores.faults.postgres.set({ kind: "refuse" });
@@ -94,7 +94,7 @@ describe("GET /api/user/preferences", () => {
 });
 
 describe("PUT /api/user/preferences", () => {
-  it("replaces the document, and nobody else's", async () => {
+  it("replaces the caller's document and no other", async () => {
     const [person, other] = [await aUser(), await aUser()];
     const first = await replace(person, '"0"');
     expect(first).toMatchObject({ status: 200, body: profile });
@@ -114,7 +114,7 @@ describe("PUT /api/user/preferences", () => {
   });
 
   it.each(['"0"', '"2"', 'W/"1"', '"abc"', "1", '"9999999999"'])(
-    "answers 412 to If-Match %s when the version is 1, and changes nothing",
+    "returns 412 for If-Match %s when the version is 1, and changes nothing",
     async (ifMatch) => {
       const person = await aUser();
       const { body } = await replace(person, '"0"');
@@ -131,7 +131,7 @@ describe("PUT /api/user/preferences", () => {
     },
   );
 
-  it("takes the ETag of a long profile that a client which accepts gzip was given", async () => {
+  it("accepts the ETag of a long profile that was sent compressed", async () => {
     const person = await aUser();
     const third = 100 / 3;
     const shares = Object.fromEntries(Object.keys(zeros()).map((skill) => [skill, third]));
@@ -144,25 +144,25 @@ describe("PUT /api/user/preferences", () => {
     expect((await replace(person, "*", long)).status).toBe(200);
     const url = `${served.url}/api/user/preferences`;
     const authorization = `Bearer ${person.accessToken}`;
-    const shown = await fetch(url, { headers: { authorization, "accept-encoding": "gzip" } });
-    expect(await shown.json()).toEqual(long);
-    const answer = await replace(person, shown.headers.get("etag") ?? "", long);
+    const compressed = await fetch(url, { headers: { authorization, "accept-encoding": "gzip" } });
+    expect(await compressed.json()).toEqual(long);
+    const answer = await replace(person, compressed.headers.get("etag") ?? "", long);
     expect(answer.status).toBe(200);
   });
 
-  it("answers 412 to a version that never was, where nothing is stored", async () => {
+  it("returns 412 for an unknown version when nothing is stored", async () => {
     const answer = await replace(await aUser(), '"3"');
     expect(answer).toMatchObject({ status: 412, code: "precondition_failed" });
   });
 
-  it("takes any of several versions, and * for whatever there is", async () => {
+  it("accepts any of several versions, and * for any", async () => {
     const person = await aUser();
     expect((await replace(person, "*")).headers.get("etag")).toBe('"1"');
     expect((await replace(person, '"0", "1"')).headers.get("etag")).toBe('"2"');
     expect((await replace(person, "*")).headers.get("etag")).toBe('"3"');
   });
 
-  it("asks for If-Match", async () => {
+  it("returns 428 without If-Match", async () => {
     const answer = await replace(await aUser(), undefined);
     expect(answer).toMatchObject({ status: 428, code: "precondition_required" });
   });
@@ -174,7 +174,7 @@ describe("PUT /api/user/preferences", () => {
     expect(stores.calls()).toMatchObject({ redisTrips: 1, postgresCalls: 1 });
   });
 
-  it("is done once under one Idempotency-Key", async () => {
+  it("is done once per Idempotency-Key", async () => {
     const person = await aUser();
     const headers = { "idempotency-key": "my-preferences" };
     await replace(person, '"0"', profile, headers);
@@ -184,7 +184,7 @@ describe("PUT /api/user/preferences", () => {
     expect(again.headers.get("etag")).toBe('"1"');
   });
 
-  it("leaves the Idempotency-Key free when it is refused", async () => {
+  it("does not use up the Idempotency-Key when it is refused", async () => {
     const person = await aUser();
     const headers = { "idempotency-key": "my-preferences" };
     expect((await replace(person, '"1"', profile, headers)).status).toBe(412);
@@ -204,7 +204,7 @@ describe("PUT /api/user/preferences", () => {
     ["speech.pitch", 0.8, 1.2],
     ["notifications.hourLocal", 0, 23],
     ["accessibility.fontScale", 1, 1.6],
-  ])("takes %s from %s to %s, and nothing beyond", async (path, least, most) => {
+  ])("accepts %s from %s to %s only", async (path, least, most) => {
     const person = await aUser();
     for (const value of [least, most]) {
       expect((await replace(person, "*", withValue(path, value))).status).toBe(200);
@@ -218,22 +218,22 @@ describe("PUT /api/user/preferences", () => {
   });
 
   it.each([
-    ["a persona that is none", "personas", ["<script>"]],
+    ["an invalid persona", "personas", ["<script>"]],
     ["too many personas", "personas", Array(11).fill("BUSY")],
-    ["part of a word a day", "srs.newPerDay", 7.5],
+    ["a fraction of a word per day", "srs.newPerDay", 7.5],
     ["a seventh skill", "lessonPlan.composition.culture", 10],
     ["no skill at all", "lessonPlan.composition", zeros()],
     ["a missing skill", "lessonPlan.composition.vocab", undefined],
     ["a long voice", "speech.ttsVoice", "a".repeat(65)],
     ["an unknown strictness", "speech.asrStrictness", "cruel"],
     ["an unknown theme", "accessibility.theme", "sepia"],
-    ["a field that is not known", "sounds", true],
-  ])("refuses %s", async (_, path, value) => {
+    ["an unknown field", "sounds", true],
+  ])("returns 422 for %s", async (_, path, value) => {
     const answer = await replace(await aUser(), "*", withValue(path, value));
     expect(answer).toMatchObject({ status: 422, code: "validation_failed" });
   });
 
-  it("needs a token, and Postgres", async () => {
+  it("returns 401 without a token and 503 without Postgres", async () => {
     const answer = await call(preferences, "PUT", { body: profile });
     expect(answer).toMatchObject({ status: 401, code: "token_missing" });
     const person = await aUser();

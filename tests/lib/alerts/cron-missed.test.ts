@@ -24,23 +24,23 @@ const firstDue = async () => {
 const cleanup = seriesName("cron_last_success_timestamp_seconds", { job: "cleanup" });
 const tick = seriesName("cron_last_success_timestamp_seconds", { job: "tick" });
 
-/** A day is long to walk through: what was first due is moved into the past instead. */
-const ago = (seconds: number) =>
+/** Moves the first due time into the past, instead of simulating a day. */
+const moveFirstDueBack = (seconds: number) =>
   stores.sql(
     "update telemetry_gauges set value = value - $1 where series like 'cron_first_due%cleanup%'",
     String(seconds),
   );
 
-it("fires for a job that was never called or never succeeded, once two of its periods are over", async () => {
+it("fires for a job that was never called or never succeeded, after two of its periods", async () => {
   await runs(tickCron, async () => {});
   await world.gauge(tick, Math.floor(Date.now() / 1000) + 3600);
   await world.pass(0);
   await world.pass(1);
   expect(await world.firing()).toEqual([]);
-  await ago(2 * 3600 - 600);
+  await moveFirstDueBack(2 * 3600 - 600);
   await world.pass(2);
   expect(await world.firing()).toEqual([]);
-  await ago(600);
+  await moveFirstDueBack(600);
   await world.pass(3);
   expect(await world.firing()).toEqual(["CronMissed:cleanup"]);
   await runs(cleanupCron, failing);
@@ -55,7 +55,7 @@ it("fires for a job that was never called or never succeeded, once two of its pe
   expect(await world.firing()).toEqual([]);
 });
 
-it("fires for a tick that never did all of its work, in its third minute", async () => {
+it("fires for a tick that never succeeded completely, in its third minute", async () => {
   await runs(tickCron, failing);
   await world.pass(0);
   await world.pass(1);
@@ -65,14 +65,14 @@ it("fires for a tick that never did all of its work, in its third minute", async
   expect(await world.firing()).toEqual(["CronMissed:tick"]);
 });
 
-it("keeps the moment in which a job was first due, whatever becomes of the clock", async () => {
+it("keeps the time at which a job was first due", async () => {
   await runs(tickCron, failing);
   const first = await firstDue();
   expect(Object.keys(first)).toEqual([
     'cron_first_due_timestamp_seconds{job="cleanup"}',
     'cron_first_due_timestamp_seconds{job="tick"}',
   ]);
-  await ago(500);
+  await moveFirstDueBack(500);
   await runs(tickCron, async () => {});
   await runs(cleanupCron, async () => {});
   const [due] = Object.values(await firstDue());

@@ -13,19 +13,19 @@ const world = useAlerts(stores, { LOG_LEVEL: "info" });
 const key = "test:HealthCheckFailing:postgres";
 
 const cut = () => stores.faults.postgres.set({ kind: "refuse" });
-const mend = () => stores.faults.postgres.set(null);
-/** The clock ticks, and can read nothing. */
-const blindly = (minute: number, why = "Error connecting to database") =>
+const restore = () => stores.faults.postgres.set(null);
+/** A tick that cannot read the database. */
+const evaluateWithoutDatabase = (minute: number, why = "Error connecting to database") =>
   expect(evaluateAlerts(world.after(minute))).rejects.toThrow(why);
 const outcomes = () => lines.read("database_down").map(({ data }) => data.outcome);
 
-describe("alerts while Postgres is away", () => {
-  it("page in the second minute, once, and are resolved by the state machine", async () => {
+describe("alerts while Postgres is unavailable", () => {
+  it("send one page in the second minute, which the state machine resolves later", async () => {
     await world.pass(0);
     await cut();
-    await blindly(1);
+    await evaluateWithoutDatabase(1);
     expect(world.pager.incidents()).toEqual([]);
-    for (let minute = 2; minute < 6; minute += 1) await blindly(minute);
+    for (let minute = 2; minute < 6; minute += 1) await evaluateWithoutDatabase(minute);
     expect(outcomes()).toEqual(["noted", "told", "told_before", "told_before", "told_before"]);
     expect(world.pager.incidents()).toMatchObject([
       { key, status: "triggered", triggers: 1, severity: "critical" },
@@ -33,7 +33,7 @@ describe("alerts while Postgres is away", () => {
     expect(world.pager.incidents()[0]?.links[0]?.href).toMatch(/\/health-check-failing\.md$/);
     expect(world.team.messages()).toHaveLength(1);
 
-    await mend();
+    await restore();
     await world.pass(6);
     expect(await world.firing()).toContain("HealthCheckFailing:postgres");
     for (let minute = 7; minute < 10; minute += 1) await world.pass(minute);
@@ -43,14 +43,14 @@ describe("alerts while Postgres is away", () => {
       "3 pending→firing",
       "8 firing→inactive",
     ]);
-    // The page that went past the database is the one that ends.
+    // The page sent without the database is the one that is resolved.
     expect(world.pager.incidents()).toMatchObject([{ key, status: "resolved", triggers: 1 }]);
     expect(await world.unsent()).toBe(0);
   });
 
   it.each([
     [
-      "takes the password no more",
+      "rejects the password",
       { password: "changed" },
       "password authentication failed",
       "DATABASE_URL is refused",
@@ -61,105 +61,110 @@ describe("alerts while Postgres is away", () => {
       'database "dropped" does not exist',
       "DATABASE_URL names no database",
     ],
-  ])("page where Postgres answers and %s, and say so", async (_, changed, why, told) => {
-    changeConnection(changed);
-    for (const minute of [1, 2]) await blindly(minute, why);
-    expect(outcomes()).toEqual(["noted", "told"]);
-    expect(world.pager.incidents()).toMatchObject([{ key, status: "triggered" }]);
-    expect(JSON.stringify(world.team.messages())).toContain(`Postgres is unavailable: ${told};`);
-  });
+  ])(
+    "send a page with the reason when Postgres answers and %s",
+    async (_, changed, why, reported) => {
+      changeConnection(changed);
+      for (const minute of [1, 2]) await evaluateWithoutDatabase(minute, why);
+      expect(outcomes()).toEqual(["noted", "told"]);
+      expect(world.pager.incidents()).toMatchObject([{ key, status: "triggered" }]);
+      expect(JSON.stringify(world.team.messages())).toContain(
+        `Postgres is unavailable: ${reported};`,
+      );
+    },
+  );
 
-  it("page where Postgres reads and takes nothing that is written", async () => {
+  it("send a page when Postgres can be read but not written", async () => {
     await world.pass(0);
     const match = (body: unknown) => /update \\"alert_clock\\"/.test(JSON.stringify(body));
     await stores.faults.postgres.set({ kind: "reset", match });
-    for (const minute of [1, 2]) await blindly(minute, "Failed query");
+    for (const minute of [1, 2]) await evaluateWithoutDatabase(minute, "Failed query");
     expect(outcomes()).toEqual(["noted", "told"]);
     expect(world.pager.incidents()).toMatchObject([{ key, status: "triggered" }]);
   });
 
-  it("page nobody for one minute", async () => {
+  it("send no page for an outage of one minute", async () => {
     await world.pass(0);
     await cut();
-    await blindly(1);
-    await mend();
+    await evaluateWithoutDatabase(1);
+    await restore();
     for (let minute = 2; minute < 5; minute += 1) await world.pass(minute);
     expect(world.pager.incidents()).toEqual([]);
     expect(world.team.messages()).toEqual([]);
     expect(await world.firing()).toEqual([]);
   });
 
-  it("page although the pager first fails twice", async () => {
+  it("send the page when the pager first fails twice", async () => {
     await cut();
-    await blindly(1);
+    await evaluateWithoutDatabase(1);
     world.pager.fail({ kind: "error", status: 500, times: 2 });
-    await blindly(2);
+    await evaluateWithoutDatabase(2);
     expect(world.pager.incidents()).toHaveLength(1);
     expect(outcomes()).toEqual(["noted", "told"]);
   });
 
-  it("tell the way again that took nothing, and no other", async () => {
+  it("retry only the destination that failed", async () => {
     await cut();
-    await blindly(1);
+    await evaluateWithoutDatabase(1);
     world.pager.fail({ kind: "error", status: 500 });
-    await blindly(2);
+    await evaluateWithoutDatabase(2);
     expect(world.team.messages()).toHaveLength(1);
     world.pager.fail(null);
-    await blindly(3);
+    await evaluateWithoutDatabase(3);
     expect(outcomes()).toEqual(["noted", "unsent", "told"]);
     expect(world.pager.incidents()).toHaveLength(1);
     expect(world.team.messages()).toHaveLength(1);
   });
 
-  it("page once where several processes find it at the same time", async () => {
+  it("send one page when several processes find the outage at the same time", async () => {
     await cut();
-    await blindly(1);
-    await Promise.all(Array.from({ length: 5 }, () => blindly(2)));
+    await evaluateWithoutDatabase(1);
+    await Promise.all(Array.from({ length: 5 }, () => evaluateWithoutDatabase(2)));
     expect(world.pager.incidents()).toMatchObject([{ triggers: 1 }]);
     expect(world.team.messages()).toHaveLength(1);
   });
 
-  it("page at once where Redis is away too, which nobody else would remember", async () => {
+  it("send the page at once when Redis is unavailable too", async () => {
     await world.pass(0);
     await stores.faults.redis.set({ kind: "refuse" });
     await cut();
-    await blindly(1);
+    await evaluateWithoutDatabase(1);
     expect(world.pager.incidents()).toMatchObject([{ key, status: "triggered", triggers: 1 }]);
     await stores.faults.redis.set(null);
     await expect.poll(() => redis().get("nothing"), { timeout: 15_000 }).toBe(null);
-    await mend();
+    await restore();
     for (let minute = 2; minute < 6; minute += 1) await world.pass(minute);
     expect(world.pager.incidents()).toMatchObject([{ key, status: "resolved", triggers: 1 }]);
   });
 
-  it("are a line of the log where nobody is set to be told", async () => {
+  it("write a log line when no destination is configured", async () => {
     setEnvironment({ LOG_LEVEL: "info", EXPO_PUBLIC_TOOLKIT_URL: world.toolkit.url });
     await cut();
-    await blindly(1);
-    await blindly(2);
+    await evaluateWithoutDatabase(1);
+    await evaluateWithoutDatabase(2);
     expect(lines.read("database_down").at(-1)).toMatchObject({ level: "ERROR" });
     expect(outcomes()).toEqual(["noted", "unaddressed"]);
   });
 
-  it("end a page of which the clock stood still for longer than it makes up for", async () => {
+  it("resolve a page after the cron job stopped for longer than it catches up", async () => {
     await world.pass(0);
     await cut();
-    for (let minute = 1; minute < 4; minute += 1) await blindly(minute);
-    await mend();
+    for (let minute = 1; minute < 4; minute += 1) await evaluateWithoutDatabase(minute);
+    await restore();
     for (let minute = 60; minute < 64; minute += 1) await world.pass(minute);
     expect(world.pager.incidents()).toMatchObject([{ key, status: "resolved", triggers: 1 }]);
     expect(await world.firing()).not.toContain("HealthCheckFailing:postgres");
   });
 
-  it("are not moved by an outage that another process has recorded", async () => {
+  it("do not change for an outage that another process has recorded", async () => {
     await world.pass(0);
     await stores.faults.redis.set({ kind: "refuse" });
     await cut();
-    await blindly(1);
+    await evaluateWithoutDatabase(1);
     await stores.faults.redis.set(null);
     await expect.poll(() => redis().get("nothing"), { timeout: 15_000 }).toBe(null);
-    await mend();
-    // The other one knew nothing, or has forgotten it: for the alerts the minutes are done.
+    await restore();
+    // Another process did not see the outage and has evaluated these minutes.
     const until = new Date(world.after(1).now.setSeconds(0, 0));
     await stores.sql("update alert_clock set sampled_until = $1", until.toISOString());
     for (let minute = 2; minute < 6; minute += 1) await world.pass(minute);

@@ -15,7 +15,7 @@ const world = useAlerts(stores, { LOG_LEVEL: "info" });
 
 const ruleOf = (name: RuleName) => findRule(name) as Rule;
 
-/** A notice that an evaluation of this minute would have queued. */
+/** Queues a notification as an evaluation of this minute would. */
 async function queue(
   minute: number,
   event: "trigger" | "resolve" = "trigger",
@@ -37,8 +37,8 @@ async function queue(
 const deliver = (minute: number) => deliverNotices(world.after(minute));
 const nothing = { sent: 0, retried: 0, failed: 0, unaddressed: 0, expired: 0 };
 
-describe("a notice", () => {
-  it("goes through the channel of its rule, with its runbook", async () => {
+describe("a notification", () => {
+  it("is sent to the channel of its rule with its runbook", async () => {
     await queue(0, "trigger", "AuditChainBroken");
     await queue(0, "trigger", "LatencyP95Critical");
     await queue(0, "trigger", "ErrorRateWarning");
@@ -57,14 +57,14 @@ describe("a notice", () => {
     expect(await world.unsent()).toBe(0);
   });
 
-  it("goes to the team where nobody investigates by a way of their own", async () => {
+  it("is sent to the team when no investigation webhook is configured", async () => {
     setEnvironment({ ALERT_WEBHOOK_URL: world.team.url });
     await queue(0, "trigger", "ErrorRateWarning");
     await deliver(0);
     expect(world.team.messages()).toHaveLength(1);
   });
 
-  it("is a line of the log and done with where no way is set", async () => {
+  it("is logged and dropped when no destination is configured", async () => {
     setEnvironment({ LOG_LEVEL: "info" });
     await queue(0);
     expect(await deliver(0)).toEqual({ ...nothing, unaddressed: 1 });
@@ -74,7 +74,7 @@ describe("a notice", () => {
     expect(await world.unsent()).toBe(0);
   });
 
-  it("belongs to whoever sends it: meanwhile nobody else does", async () => {
+  it("is sent by one process only", async () => {
     await queue(0);
     world.pager.fail({ kind: "hang", times: 1 });
     const before = world.pager.requests();
@@ -87,7 +87,7 @@ describe("a notice", () => {
     expect(await deliver(2)).toEqual({ ...nothing, sent: 1 });
   });
 
-  it("is tried later and later, and not before the other side allows", async () => {
+  it("is retried with growing delays, not before Retry-After", async () => {
     await queue(0);
     world.pager.fail({ kind: "rate-limit", retryAfterSeconds: 100, times: 1 });
     expect(await deliver(0)).toEqual({ ...nothing, retried: 1 });
@@ -98,7 +98,7 @@ describe("a notice", () => {
     ]);
   });
 
-  it("is one incident although the reply to it was lost", async () => {
+  it("opens one incident although the response was lost", async () => {
     await queue(0);
     world.pager.fail({ kind: "lose-reply", times: 1 });
     expect(await deliver(0)).toEqual({ ...nothing, retried: 1 });
@@ -106,18 +106,18 @@ describe("a notice", () => {
     expect(world.pager.incidents()).toMatchObject([{ status: "triggered", triggers: 2 }]);
   });
 
-  it("never overtakes an earlier one of the same alert", async () => {
+  it("is never sent before an earlier one of the same alert", async () => {
     await queue(0);
     world.pager.fail({ kind: "error", status: 500, times: 1 });
     await deliver(0);
     await queue(0, "resolve");
-    // The first waits for its next try: the end of the alert waits with it.
+    // The first one waits for its retry, so the resolution waits too.
     expect(await deliver(0)).toEqual(nothing);
     expect(await deliver(1)).toEqual({ ...nothing, sent: 2 });
     expect(world.pager.incidents()).toMatchObject([{ status: "resolved", triggers: 1 }]);
   });
 
-  it("goes another way once after five minutes, and its own when that works again", async () => {
+  it("is also sent to the fallback once after five minutes, and to its own channel when that recovers", async () => {
     await queue(0);
     world.pager.fail({ kind: "error", status: 503 });
     for (let minute = 0; minute < 5; minute += 1) await deliver(minute);
@@ -132,7 +132,7 @@ describe("a notice", () => {
     expect(world.team.messages()).toHaveLength(1);
   });
 
-  it("goes another way at once where its own refuses it for good", async () => {
+  it("is sent to the fallback at once when its own channel refuses it permanently", async () => {
     setEnvironment({
       LOG_LEVEL: "info",
       PAGERDUTY_ROUTING_KEY: "f".repeat(32),
@@ -145,7 +145,7 @@ describe("a notice", () => {
     expect(lines.read("notice_failed")).toMatchObject([
       { level: "ERROR", data: { reason: "status_400", channel: "pagerduty" } },
     ]);
-    // It is kept: its own way was not gone, and nobody is told twice by the other.
+    // The row is kept, because its own channel has not accepted it; the fallback is not used twice.
     const rows = await stores.sql("select last_error from queue_entries where dead_at is not null");
     expect(rows).toEqual([{ last_error: "status_400" }]);
     await stores.sql("update queue_entries set dead_at = null, run_after = now()");
@@ -153,7 +153,7 @@ describe("a notice", () => {
     expect(world.team.messages()).toHaveLength(1);
   });
 
-  it("that was refused is forgotten when a later one of its alert arrives", async () => {
+  it("is deleted after a permanent refusal when a later one of the same alert arrives", async () => {
     const key = { PAGERDUTY_ROUTING_KEY: "f".repeat(32), PAGERDUTY_URL: world.pager.url };
     setEnvironment(key);
     await queue(0);
@@ -166,7 +166,7 @@ describe("a notice", () => {
     expect(left).toEqual([{ rule: "HealthCheckFailing" }]);
   });
 
-  it("is kept where it is refused for good and there is no other way", async () => {
+  it("is kept after a permanent refusal when there is no fallback", async () => {
     setEnvironment({ PAGERDUTY_ROUTING_KEY: "f".repeat(32), PAGERDUTY_URL: world.pager.url });
     await queue(0);
     expect(await deliver(0)).toEqual({ ...nothing, failed: 1 });
@@ -175,7 +175,7 @@ describe("a notice", () => {
     expect(rows).toEqual([{ last_error: "status_400" }]);
   });
 
-  it("is dropped when it is of no use any more", async () => {
+  it("is dropped after it has expired", async () => {
     await queue(0);
     expect(await deliver(24 * 60 + 1)).toEqual({ ...nothing, expired: 1 });
     expect(await world.unsent()).toBe(0);
@@ -184,7 +184,7 @@ describe("a notice", () => {
 });
 
 describe("PagerUndelivered", () => {
-  it("fires once through the other way while a channel takes nothing, and is resolved", async () => {
+  it("fires once through the fallback while a channel fails, and is resolved", async () => {
     await queue(0);
     world.pager.fail({ kind: "error", status: 503 });
     for (let minute = 0; minute < 5; minute += 1) await world.pass(minute);
@@ -204,7 +204,7 @@ describe("PagerUndelivered", () => {
     expect(await world.unsent()).toBe(0);
   });
 
-  it("fires for a key that is refused, until what was refused is sent", async () => {
+  it("fires for a refused key until the refused notifications are sent", async () => {
     const wrong = {
       EXPO_PUBLIC_TOOLKIT_URL: world.toolkit.url,
       PAGERDUTY_ROUTING_KEY: "f".repeat(32),
@@ -230,7 +230,7 @@ describe("PagerUndelivered", () => {
     expect(await world.unsent()).toBe(0);
   });
 
-  it("fires once where there is no other way either, and does not raise itself", async () => {
+  it("fires once when there is no fallback either, and does not trigger itself", async () => {
     setEnvironment({
       EXPO_PUBLIC_TOOLKIT_URL: world.toolkit.url,
       PAGERDUTY_ROUTING_KEY: "f".repeat(32),
@@ -241,7 +241,7 @@ describe("PagerUndelivered", () => {
     expect(await world.firing()).toEqual(["PagerUndelivered:page"]);
   });
 
-  it("wakes nobody for a way that wakes nobody", async () => {
+  it("does not page for a channel that does not page", async () => {
     world.investigate.fail({ kind: "error", status: 503 });
     await queue(0, "trigger", "ErrorRateWarning");
     for (let minute = 0; minute < 9; minute += 1) await world.pass(minute);

@@ -18,28 +18,28 @@ const attacks = (count: number) => ({
 const chain = seriesName("audit_chain_broken");
 const breaker = seriesName("circuit_breaker_state", { service: "toolkit" });
 
-async function everything() {
+async function allRows() {
   const tables = ["alerts", "alert_transitions", "alert_samples", "alert_clock", "queue_entries"];
   const rows = tables.map((table) => stores.sql(`select * from ${table} as t order by t::text`));
   return JSON.stringify(await Promise.all(rows));
 }
 
-describe("an evaluation", () => {
-  it("changes nothing when it comes twice, late or out of order", async () => {
+describe("evaluateAlerts", () => {
+  it("changes nothing when called twice, late or out of order", async () => {
     for (let minute = 0; minute < 4; minute += 1) await world.pass(minute, failing);
     expect(await world.firing()).toEqual(["ErrorRateCritical:"]);
-    const before = await everything();
-    // Said of the past, and of a minute that is done.
+    const before = await allRows();
+    // Counts for a minute that is already evaluated.
     await world.count(1, requests(5000));
     for (const minute of [3, 0, 2, 1, 3]) {
       const nothing = { minutes: 0, transitions: 0, notices: 0 };
       expect(await evaluateAlerts(world.after(minute))).toEqual(nothing);
     }
-    expect(await everything()).toBe(before);
+    expect(await allRows()).toBe(before);
     expect(world.pager.incidents()).toHaveLength(1);
   });
 
-  it("leaves alone what an environment of before has raised, and is not held up by it", async () => {
+  it("ignores alerts of another environment", async () => {
     for (const rule of ["ErrorRateCritical", "ErrorRateWarning"]) {
       await stores.sql(
         `insert into alerts values ($1, $2, '', 'firing', 9, 0, now(), now(), 'P1', 'page', 'old')`,
@@ -58,7 +58,7 @@ describe("an evaluation", () => {
     expect(world.investigate.messages()).toHaveLength(1);
   });
 
-  it("makes up for minutes that the clock missed, each once and in its order", async () => {
+  it("evaluates missed minutes once each, in order", async () => {
     for (let minute = 0; minute < 6; minute += 1) await world.count(minute, failing);
     await world.pass(6, failing);
     expect(await world.transitions("ErrorRateCritical")).toEqual([
@@ -68,23 +68,23 @@ describe("an evaluation", () => {
     expect(world.pager.incidents()).toMatchObject([{ triggers: 1, status: "triggered" }]);
   });
 
-  it("takes a missing minute for no data, never for zero", async () => {
+  it("treats a missing minute as no data, not as zero", async () => {
     for (let minute = 0; minute < 4; minute += 1) await world.pass(minute, failing);
-    // Nothing is known of an hour: no request, not even the clock's own.
+    // No data for an hour: no request, not even the cron job's own.
     for (let minute = 4; minute < 64; minute += 4) await world.pass(minute, {});
     expect(await world.firing()).toContain("ErrorRateCritical:");
     for (let minute = 64; minute < 70; minute += 1) await world.pass(minute);
     expect(await world.firing()).toEqual([]);
   });
 
-  it("sees no minute that is not drained", async () => {
+  it("does not evaluate a minute that is not drained", async () => {
     for (let minute = 0; minute < 3; minute += 1) await world.pass(minute);
     await stores.sql("update telemetry_minutes set value = value + 1000 where series like '%503%'");
     await evaluateAlerts(world.after(4));
     expect(await world.firing()).toEqual([]);
   });
 
-  it("compares whole numbers: five of a hundred is not over 5 %", async () => {
+  it("compares exactly: five of a hundred is not over 5 %", async () => {
     for (let minute = 0; minute < 8; minute += 1) {
       await world.pass(minute, requests(100, { failed: 5 }));
     }
@@ -95,7 +95,7 @@ describe("an evaluation", () => {
     expect(await world.firing()).toContain("ErrorRateCritical:");
   });
 
-  it("neither raises nor ends an alert by too few requests", async () => {
+  it("neither fires nor resolves an alert on too few requests", async () => {
     for (let minute = 0; minute < 8; minute += 1) {
       await world.pass(minute, requests(3, { failed: 3 }));
     }
@@ -108,7 +108,7 @@ describe("an evaluation", () => {
     expect(await world.firing()).toEqual(["ErrorRateCritical:", "ErrorRateWarning:"]);
   });
 
-  it("does not let probes hide that learners' requests fail, nor be an outage themselves", async () => {
+  it("excludes probes from the error rate", async () => {
     const probes = requests(100_000, { route: "/api/health" });
     for (let minute = 0; minute < 4; minute += 1)
       await world.pass(minute, { ...probes, ...failing });
@@ -118,7 +118,7 @@ describe("an evaluation", () => {
     expect(detail).toBe("160 of 400 in 5 min");
   });
 
-  it("tells of policies apart", async () => {
+  it("evaluates each policy separately", async () => {
     const used = (policy: string, near: number) => ({
       [seriesName("rate_limit_calls_total", { policy, decided_by: "redis" })]: 100,
       [seriesName("rate_limit_near_max_total", { policy })]: near,
@@ -131,7 +131,7 @@ describe("an evaluation", () => {
     expect(world.investigate.messages()[0]).toContain("the rate limit auth");
   });
 
-  it("keeps quiet of the warning while the critical alert fires, and tells of it when that ends", async () => {
+  it("suppresses the warning while the critical alert fires, and sends it afterwards", async () => {
     for (let minute = 0; minute < 8; minute += 1) await world.pass(minute, failing);
     expect(await world.firing()).toEqual(["ErrorRateCritical:", "ErrorRateWarning:"]);
     expect(world.investigate.messages()).toEqual([]);
@@ -143,7 +143,7 @@ describe("an evaluation", () => {
     expect(world.pager.incidents()).toMatchObject([{ status: "resolved" }]);
   });
 
-  it("raises a spike over the day's mean, and says louder when it grows", async () => {
+  it("fires for a spike over the daily mean, with a higher priority when it grows", async () => {
     const day = 24 * 60;
     for (let hour = 1; hour <= 24; hour += 1) await world.count(-hour * 60 + 30, attacks(60));
     await world.pass(0, attacks(15));
@@ -160,7 +160,7 @@ describe("an evaluation", () => {
     expect(day).toBe(1440);
   });
 
-  it("takes an open breaker, or three failed probes in a row, for a service that is down", async () => {
+  it("reports a service as down for an open breaker or three failed probes in a row", async () => {
     await world.gauge(breaker, 2);
     for (let minute = 0; minute < 2; minute += 1) await world.pass(minute);
     expect(await world.firing()).toEqual(["ExternalApiDown:toolkit"]);
@@ -174,7 +174,7 @@ describe("an evaluation", () => {
     expect(await world.firing()).toEqual(["ExternalApiDown:toolkit"]);
   });
 
-  it("fires for a drain that has stalled, of which the counters cannot tell", async () => {
+  it("fires DrainStalled when the drain has stopped", async () => {
     await world.pass(0);
     await evaluateAlerts(world.after(2));
     expect(await world.firing()).toEqual([]);
@@ -185,12 +185,12 @@ describe("an evaluation", () => {
     expect(world.team.messages()).toHaveLength(2);
   });
 
-  it("never fires for what was never measured", async () => {
+  it("never fires for a metric that was never measured", async () => {
     for (let minute = 0; minute < 20; minute += 1) await world.pass(minute);
     expect(await stores.sql("select * from alerts")).toEqual([]);
   });
 
-  it("tells nobody of a rule that is silenced, until the silence ends", async () => {
+  it("sends no notification for a silenced rule until the silence ends", async () => {
     const until = world.after(2).now.toISOString();
     await stores.sql("insert into alert_silences values ('AuditChainBroken', $1)", until);
     await world.gauge(chain, 1);
@@ -201,7 +201,7 @@ describe("an evaluation", () => {
     expect(world.pager.incidents()).toMatchObject([{ triggers: 1 }]);
   });
 
-  it("writes a line of each alert that fires and is resolved", async () => {
+  it("logs each alert that fires and is resolved", async () => {
     await world.gauge(chain, 1);
     await world.pass(0);
     await world.gauge(chain, 0);

@@ -11,10 +11,10 @@ const world = useAlerts(stores);
 interface Scenario {
   rule: RuleName;
   label?: string;
-  /** What makes it true, from one minute on; what a minute then counts. */
+  /** Starts the fault; `wrong` is what each minute then counts. */
   breaks(world: AlertWorld): Promise<void> | void;
   wrong?: Counts;
-  mends(world: AlertWorld): Promise<void> | void;
+  repairs(world: AlertWorld): Promise<void> | void;
   right?: Counts;
   /** From the first wrong minute to the one in which it fires. */
   firesAfter: number;
@@ -22,11 +22,11 @@ interface Scenario {
   resolvesAfter: number;
   severity?: "critical" | "error";
   via: "pager" | "team" | "investigate";
-  /** What else comes of the same fault. */
+  /** Other alerts of the same fault. */
   also?: string[];
 }
 
-const nothing = () => {};
+const doNothing = () => {};
 const limitCalls = (decided_by: string, count: number) => ({
   [seriesName("rate_limit_calls_total", { policy: "auth", decided_by })]: count,
 });
@@ -52,9 +52,9 @@ const secondsAgo = (ago: number) => Math.floor(Date.now() / 1000) - ago;
 const scenarios: Scenario[] = [
   {
     rule: "ErrorRateCritical",
-    breaks: nothing,
+    breaks: doNothing,
     wrong: requests(100, { failed: 40 }),
-    mends: nothing,
+    repairs: doNothing,
     firesAfter: 2,
     // The wrong minutes leave the window of five, then five minutes pass.
     resolvesAfter: 4 + 5,
@@ -63,9 +63,9 @@ const scenarios: Scenario[] = [
   },
   {
     rule: "ErrorRateWarning",
-    breaks: nothing,
+    breaks: doNothing,
     wrong: requests(100, { failed: 4 }),
-    mends: nothing,
+    repairs: doNothing,
     // Not over 1 % of the first five minutes before two of them were wrong.
     firesAfter: 1 + 5,
     resolvesAfter: 3 + 5,
@@ -73,18 +73,18 @@ const scenarios: Scenario[] = [
   },
   {
     rule: "LatencyP95Critical",
-    breaks: nothing,
+    breaks: doNothing,
     wrong: requests(100, { over2s: 50 }),
-    mends: nothing,
+    repairs: doNothing,
     firesAfter: 5,
     resolvesAfter: 4 + 5,
     via: "team",
   },
   {
     rule: "LatencyP95Warning",
-    breaks: nothing,
+    breaks: doNothing,
     wrong: requests(100, { over1s: 50 }),
-    mends: nothing,
+    repairs: doNothing,
     firesAfter: 5,
     resolvesAfter: 4 + 5,
     via: "investigate",
@@ -92,9 +92,9 @@ const scenarios: Scenario[] = [
   {
     rule: "RateLimitNearMax",
     label: "auth",
-    breaks: nothing,
+    breaks: doNothing,
     wrong: limit(60),
-    mends: nothing,
+    repairs: doNothing,
     right: limit(0),
     firesAfter: 5,
     resolvesAfter: 4 + 10,
@@ -102,9 +102,9 @@ const scenarios: Scenario[] = [
   },
   {
     rule: "LimitsDecidedLocally",
-    breaks: nothing,
+    breaks: doNothing,
     wrong: { ...requests(100), ...limitCalls("redis", 40), ...limitCalls("local", 60) },
-    mends: nothing,
+    repairs: doNothing,
     right: { ...requests(100), ...limitCalls("redis", 100) },
     firesAfter: 5,
     resolvesAfter: 4 + 10,
@@ -113,9 +113,9 @@ const scenarios: Scenario[] = [
   {
     rule: "ExternalApiDown",
     label: "toolkit",
-    breaks: nothing,
+    breaks: doNothing,
     wrong: calls(2, 8),
-    mends: nothing,
+    repairs: doNothing,
     right: calls(10, 0),
     // Half of the window is wrong from the fourth minute on, and until the first right one.
     firesAfter: 3 + 1,
@@ -126,9 +126,9 @@ const scenarios: Scenario[] = [
     rule: "RedisDown",
     label: "redis",
     breaks: () => stores.faults.redis.set({ kind: "refuse" }),
-    async mends() {
+    async repairs() {
       await stores.faults.redis.set(null);
-      // The client lets a Redis alone for a moment that did not answer.
+      // The client skips Redis for a moment after a failure.
       await expect.poll(() => redis().get("nothing"), { timeout: 15_000 }).toBe(null);
     },
     firesAfter: 1,
@@ -138,12 +138,12 @@ const scenarios: Scenario[] = [
   },
   {
     rule: "SecurityEventsSpike",
-    breaks: nothing,
+    breaks: doNothing,
     wrong: {
       ...requests(100),
       [seriesName("security_events_total", { event: "xss_attempt" })]: 12,
     },
-    mends: nothing,
+    repairs: doNothing,
     firesAfter: 0,
     resolvesAfter: 4 + 15,
     via: "team",
@@ -151,7 +151,7 @@ const scenarios: Scenario[] = [
   {
     rule: "BackupUnsafe",
     breaks: ({ gauge }) => gauge(backup, 1),
-    mends: ({ gauge }) => gauge(backup, 0),
+    repairs: ({ gauge }) => gauge(backup, 0),
     firesAfter: 0,
     resolvesAfter: 0,
     via: "team",
@@ -159,7 +159,7 @@ const scenarios: Scenario[] = [
   {
     rule: "AuditChainBroken",
     breaks: ({ gauge }) => gauge(chain, 1),
-    mends: ({ gauge }) => gauge(chain, 0),
+    repairs: ({ gauge }) => gauge(chain, 0),
     firesAfter: 0,
     resolvesAfter: 0,
     severity: "critical",
@@ -169,7 +169,7 @@ const scenarios: Scenario[] = [
     rule: "CronMissed",
     label: "cleanup",
     breaks: ({ gauge }) => gauge(cleanup, secondsAgo(3 * 3600)),
-    mends: ({ gauge }) => gauge(cleanup, secondsAgo(0)),
+    repairs: ({ gauge }) => gauge(cleanup, secondsAgo(0)),
     firesAfter: 0,
     resolvesAfter: 1,
     via: "investigate",
@@ -178,7 +178,7 @@ const scenarios: Scenario[] = [
     rule: "DeadLetters",
     label: "jobs",
     breaks: () => deadJobs(1),
-    mends: () => retried(),
+    repairs: () => retried(),
     firesAfter: 0,
     resolvesAfter: 1,
     via: "investigate",
@@ -187,7 +187,7 @@ const scenarios: Scenario[] = [
     rule: "DeadLetters",
     label: "mail",
     breaks: () => failedMails(5),
-    mends: () => retried(),
+    repairs: () => retried(),
     firesAfter: 0,
     resolvesAfter: 1,
     via: "investigate",
@@ -211,14 +211,14 @@ async function failedMails(count: number) {
   );
 }
 
-/** As an operator has them tried again, with success. */
+/** As after a successful retry by an operator. */
 async function retried() {
   await stores.sql("delete from queue_entries where dead_at is not null");
 }
 
-describe("every alert fires once and is resolved once, through a side that first fails twice", () => {
+describe("every alert fires once and is resolved once, although the destination first fails twice", () => {
   it.each(scenarios)("$rule", async (scenario) => {
-    const { rule, label = "", breaks, mends, firesAfter, resolvesAfter, via } = scenario;
+    const { rule, label = "", breaks, repairs, firesAfter, resolvesAfter, via } = scenario;
     const key = `test:${rule}:${label}`;
     const { wrong = requests(100), right = requests(100) } = scenario;
     let minute = 0;
@@ -238,19 +238,19 @@ describe("every alert fires once and is resolved once, through a side that first
       await world.pass(minute, wrong);
       expect(await world.firing(), `minute ${minute}`).toContain(`${rule}:${label}`);
     }
-    expect(told(via, key)).toEqual({ began: 1, ended: 0 });
+    expect(notificationsOf(via, key)).toEqual({ began: 1, ended: 0 });
 
-    await mends(world);
-    const mended = minute;
-    for (; minute < mended + resolvesAfter; minute += 1) {
+    await repairs(world);
+    const recovered = minute;
+    for (; minute < recovered + resolvesAfter; minute += 1) {
       await world.pass(minute, right);
       expect(await world.firing(), `minute ${minute}`).toContain(`${rule}:${label}`);
     }
-    for (; minute < mended + resolvesAfter + 3; minute += 1) {
+    for (; minute < recovered + resolvesAfter + 3; minute += 1) {
       await world.pass(minute, right);
       expect(await world.firing(), `minute ${minute}`).not.toContain(`${rule}:${label}`);
     }
-    expect(told(via, key)).toEqual({ began: 1, ended: 1 });
+    expect(notificationsOf(via, key)).toEqual({ began: 1, ended: 1 });
     expect(await world.unsent()).toBe(0);
     const states = (await world.transitions(rule)).map((line) => line.split(" ")[1]);
     expect(states).toEqual(
@@ -259,11 +259,14 @@ describe("every alert fires once and is resolved once, through a side that first
         : ["inactive→pending", "pending→firing", "firing→inactive"],
     );
     const gauge = seriesName("alert_active", { rule, label });
-    const [shown] = await stores.sql("select value from telemetry_gauges where series = $1", gauge);
-    expect(shown).toEqual({ value: "0" });
+    const [gaugeRow] = await stores.sql(
+      "select value from telemetry_gauges where series = $1",
+      gauge,
+    );
+    expect(gaugeRow).toEqual({ value: "0" });
   });
 
-  it("is not raised by what was given up days ago, nor by a few addresses that are none", async () => {
+  it("does not fire for old dead jobs or for a few failed mails", async () => {
     await deadJobs(1);
     await stores.sql("update queue_entries set dead_at = now() - interval '25 hours'");
     await failedMails(4);
@@ -272,15 +275,15 @@ describe("every alert fires once and is resolved once, through a side that first
     await retried();
   });
 
-  it("is tried for every rule of the table, here or below", () => {
+  it("tests every rule of the table, here or elsewhere", () => {
     const elsewhere = ["HealthCheckFailing", "DrainStalled", "PagerUndelivered"];
-    const tried = [...scenarios.map(({ rule }) => rule), ...elsewhere];
-    expect([...new Set(tried)].sort()).toEqual(rules.map(({ name }) => name as string).sort());
+    const tested = [...scenarios.map(({ rule }) => rule), ...elsewhere];
+    expect([...new Set(tested)].sort()).toEqual(rules.map(({ name }) => name as string).sort());
   });
 });
 
-/** What reached a side about a key; whatever else reached anybody fails the test. */
-function told(via: Scenario["via"], key: string) {
+/** The notifications of a key to one destination; any other notification fails the test. */
+function notificationsOf(via: Scenario["via"], key: string) {
   const rule = key.split(":")[1] ?? "";
   const pages = world.pager.incidents();
   const messages = { team: world.team.messages(), investigate: world.investigate.messages() };

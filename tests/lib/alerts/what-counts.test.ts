@@ -15,7 +15,7 @@ const called = (service: string, operation: string, outcome: string, count: numb
 });
 const clock = "/api/cron/tick";
 
-async function passes(minutes: number, ...counts: Counts[]): Promise<string[]> {
+async function runMinutes(minutes: number, ...counts: Counts[]): Promise<string[]> {
   const sum: Counts = {};
   for (const [series, count] of counts.flatMap(Object.entries<number>)) {
     sum[series] = (sum[series] ?? 0) + count;
@@ -32,8 +32,8 @@ describe("ExternalApiDown", () => {
     ["toolkit", "transcribe", "status_422"],
     ["mail", "send", "validation_error"],
     ["mail", "send", "status_422"],
-  ])("does not hold against %s %s what it rightly refused: %s", async (...refused) => {
-    expect(await passes(6, requests(100), called(...refused, 10))).toEqual([]);
+  ])("ignores calls to %s %s that were rightly refused: %s", async (...refused) => {
+    expect(await runMinutes(6, requests(100), called(...refused, 10))).toEqual([]);
   });
 
   it.each([
@@ -45,13 +45,13 @@ describe("ExternalApiDown", () => {
     ["mail", "send", "invalid_api_key"],
     ["mail", "send", "sender_not_verified"],
     ["mail", "send", "daily_quota_exceeded"],
-  ])("fires when %s %s ends in what fails everybody: %s", async (...failed) => {
-    expect(await passes(6, requests(100), called(...failed, 10))).toEqual([
+  ])("fires when %s %s ends in a failure for all callers: %s", async (...failed) => {
+    expect(await runMinutes(6, requests(100), called(...failed, 10))).toEqual([
       `ExternalApiDown:${failed[0]}`,
     ]);
   });
 
-  it("leaves out no outcome that the breaker takes for a failure", () => {
+  it("counts every outcome that the breaker counts as a failure", () => {
     const leftOut = new RegExp(`^(?:${refusedAsSent})$`);
     for (let status = 300; status < 600; status += 1) {
       if (isFailure(`status_${status}`)) expect(`status_${status}`).not.toMatch(leftOut);
@@ -61,10 +61,10 @@ describe("ExternalApiDown", () => {
     }
   });
 
-  it("is not diluted by probes that pass, nor raised by probes that fail", async () => {
+  it("ignores health probes, successful or failed", async () => {
     const probes = (outcome: string) => called("toolkit", "health", outcome, 12);
     const failing = called("toolkit", "transcribe", "status_500", 4);
-    expect(await passes(6, requests(100), failing, probes("ok"))).toEqual([
+    expect(await runMinutes(6, requests(100), failing, probes("ok"))).toEqual([
       "ExternalApiDown:toolkit",
     ]);
     await stores.sql("delete from alerts");
@@ -78,32 +78,34 @@ describe("ExternalApiDown", () => {
   });
 });
 
-describe("the share of errors and of slow requests", () => {
-  it("is not the clock's: its own failures have alerts of their own", async () => {
+describe("the rates of errors and slow requests", () => {
+  it("exclude failures of the cron route, which have their own alerts", async () => {
     const failing = requests(1, { failed: 1, route: clock });
-    expect(await passes(9, requests(10), failing)).toEqual([]);
+    expect(await runMinutes(9, requests(10), failing)).toEqual([]);
   });
 
-  it("is not the clock's: its calls take long by design", async () => {
-    expect(await passes(9, requests(10), requests(1, { over2s: 1, route: clock }))).toEqual([]);
+  it("exclude slow calls of the cron route", async () => {
+    expect(await runMinutes(9, requests(10), requests(1, { over2s: 1, route: clock }))).toEqual([]);
   });
 
-  it("is not what an operator has switched off", async () => {
+  it("exclude disabled features", async () => {
     const off = requests(100, { failed: 90, code: "feature_disabled" });
-    expect(await passes(9, requests(10), off)).toEqual([]);
+    expect(await runMinutes(9, requests(10), off)).toEqual([]);
     expect(world.pager.incidents()).toEqual([]);
   });
 
   it.each(["internal_error", "service_unavailable", "toolkit_unavailable"])(
-    "is what fails with %s",
+    "include %s",
     async (code) => {
-      expect(await passes(5, requests(100, { failed: 20, code }))).toEqual(["ErrorRateCritical:"]);
+      expect(await runMinutes(5, requests(100, { failed: 20, code }))).toEqual([
+        "ErrorRateCritical:",
+      ]);
     },
   );
 
-  it("is not hidden by the clock's either", async () => {
+  it("are not diluted by calls of the cron route", async () => {
     const many = requests(400, { route: clock });
-    expect(await passes(5, requests(10, { failed: 2 }), many)).toEqual(["ErrorRateCritical:"]);
+    expect(await runMinutes(5, requests(10, { failed: 2 }), many)).toEqual(["ErrorRateCritical:"]);
   });
 });
 
@@ -119,21 +121,21 @@ describe("SecurityEventsSpike", () => {
     "session_displaced",
     "refresh_concurrent",
     "refresh_ahead",
-  ])("is no matter of %s, which owners and operators cause rightfully", async (event) => {
-    expect(await passes(1, requests(100), events(event))).toEqual([]);
+  ])("ignores %s, which owners and operators cause legitimately", async (event) => {
+    expect(await runMinutes(1, requests(100), events(event))).toEqual([]);
   });
 
   it.each(["login_failed", "authz_denied", "recovery_code_used", "a_kind_of_tomorrow"])(
     "counts %s",
     async (event) => {
-      expect(await passes(1, requests(100), events(event))).toEqual(["SecurityEventsSpike:"]);
+      expect(await runMinutes(1, requests(100), events(event))).toEqual(["SecurityEventsSpike:"]);
     },
   );
 
-  it("sees an attack on a day full of operators' work", async () => {
+  it("detects an attack on a day with many operator actions", async () => {
     const before = Array.from({ length: 100 }, (_, at) => at - 101);
     for (const minute of before) await world.count(minute, events("admin_action"));
-    expect(await passes(1, requests(100), events("login_failed"))).toEqual([
+    expect(await runMinutes(1, requests(100), events("login_failed"))).toEqual([
       "SecurityEventsSpike:",
     ]);
   });
@@ -142,10 +144,10 @@ describe("SecurityEventsSpike", () => {
 describe("RedisDown", () => {
   const policy = (name: string) => stores.redis("CONFIG", "SET", "maxmemory-policy", name);
 
-  it("pages for a Redis that does not answer, not for one that is set up wrongly", async () => {
+  it("fires for a Redis that does not respond, not for a wrong setting", async () => {
     await policy("allkeys-lru");
     try {
-      expect(await passes(4, requests(100))).toEqual([]);
+      expect(await runMinutes(4, requests(100))).toEqual([]);
       expect(world.pager.incidents()).toEqual([]);
       const { checks, status } = await runHealthChecks(aContext());
       expect(status).toBe("warn");

@@ -19,7 +19,7 @@ async function aChange() {
 }
 
 describe("the audit log", () => {
-  it("holds ids, the request's correlation ID and the caller's network", async () => {
+  it("records IDs, the correlation ID and the caller's network", async () => {
     const { user: account } = await aChange();
     const rows = await stores.sql("select * from audit_log where subject_id = $1", account.id);
     expect(rows).toEqual([
@@ -38,7 +38,7 @@ describe("the audit log", () => {
   });
 
   it.each(["update audit_log set actor_id = null", "delete from audit_log", "truncate audit_log"])(
-    "refuses: %s",
+    "rejects: %s",
     async (statement) => {
       await aChange();
       const count = () => stores.sql("select count(*) from audit_log");

@@ -22,7 +22,7 @@ const seals = () => stores.sql("select * from audit_seals order by last_id");
 const newestId = async () =>
   Number((await stores.sql("select max(id) as id from audit_log"))[0]?.id ?? 0);
 
-/** What nobody may do who is not the database's superuser. */
+/** Runs statements that only a superuser can. */
 async function asSuperuser(...statements: string[]): Promise<void> {
   const tables = ["audit_log", "audit_seals", "audit_retirements"];
   for (const table of tables) await stores.sql(`alter table ${table} disable trigger user`);
@@ -34,7 +34,7 @@ beforeEach(() =>
   asSuperuser("truncate audit_log restart identity", "truncate audit_seals, audit_retirements"),
 );
 
-/** Changes that were made so many minutes ago. */
+/** Inserts audit rows that are this many minutes old. */
 async function changes(count: number, minutesAgo = 6): Promise<void> {
   const [subject, interval] = [randomUUID(), `${minutesAgo} minutes`];
   await stores.sql(
@@ -56,8 +56,8 @@ async function aSealedLog(): Promise<void> {
   expect(await verify()).toMatchObject({ isIntact: true, seals: 2, rows: 6, verifiedTo: 6 });
 }
 
-describe("a seal of the audit log", () => {
-  it("covers the rows that are older than five minutes, and follows on the seal before", async () => {
+describe("sealing the audit log", () => {
+  it("covers rows older than five minutes and links to the previous seal", async () => {
     await changes(3);
     await changes(2, 4);
     expect(await seal()).toEqual({ seals: 1, rows: 3 });
@@ -72,7 +72,7 @@ describe("a seal of the audit log", () => {
     expect(await verify()).toMatchObject({ isIntact: true, findings: [], isComplete: true });
   });
 
-  it("covers what the application writes, and a gap where a write was undone", async () => {
+  it("covers what the application writes, and a gap after a rollback", async () => {
     const ctx = aContext();
     const entry = { actor: { kind: "system" }, action: "user.updated", subjectId: "x" } as const;
     await auditRow(ctx, entry);
@@ -85,7 +85,7 @@ describe("a seal of the audit log", () => {
     expect(await verify()).toMatchObject({ isIntact: true, rows: 2, verifiedTo: 3 });
   });
 
-  it("is told in a SECURITY line, whatever LOG_LEVEL says", async () => {
+  it("writes a SECURITY log line at any LOG_LEVEL", async () => {
     await changes(2);
     await seal();
     const [row] = await seals();
@@ -94,7 +94,7 @@ describe("a seal of the audit log", () => {
     ]);
   });
 
-  it("is made once by several at once", async () => {
+  it("creates one seal for concurrent calls", async () => {
     await changes(5);
     const made = await Promise.all(Array.from({ length: 6 }, seal));
     expect(made.filter(({ seals }) => seals === 1)).toHaveLength(1);
@@ -102,13 +102,13 @@ describe("a seal of the audit log", () => {
     expect((await verify()).isIntact).toBe(true);
   });
 
-  it("covers ten thousand rows at most, and another covers what is left", async () => {
+  it("covers at most ten thousand rows per seal", async () => {
     await changes(10_001);
     expect(await seal()).toEqual({ seals: 2, rows: 10_001 });
     expect(await verify()).toMatchObject({ isIntact: true, rows: 10_001 });
   }, 60_000);
 
-  it("stays good when the data key is changed, and cannot be told when it is forgotten", async () => {
+  it("stays verifiable after a key rotation, and reports unknown_key without the old key", async () => {
     const [old, next] = [
       "an-old-data-key-of-32-bytes-or-more",
       "a-new-data-key-of-32-bytes-or-more",
@@ -129,7 +129,7 @@ describe("a seal of the audit log", () => {
   });
 
   it.each(["update audit_seals set rows = 1", "delete from audit_seals", "truncate audit_seals"])(
-    "is kept by triggers from: %s",
+    "is protected by triggers from: %s",
     async (statement) => {
       await aSealedLog();
       await expect(stores.sql(statement)).rejects.toThrow("audit_seals is append-only");
@@ -137,15 +137,15 @@ describe("a seal of the audit log", () => {
   );
 });
 
-describe("the verification", () => {
-  it("finds rows that say something else than was sealed", async () => {
+describe("verifyAudit", () => {
+  it("finds altered rows", async () => {
     await aSealedLog();
     await asSuperuser("update audit_log set actor_id = 'somebody else' where id = 2");
     expect(await findings()).toEqual([{ kind: "altered", what: "rows", firstId: 1, lastId: 3 }]);
   });
 
   it.each(["at = at + interval '1 microsecond'", "reason = null", "ip_prefix = '192.0.2.0/24'"])(
-    "finds that %s",
+    "finds a change such as %s",
     async (change) => {
       await aSealedLog();
       await asSuperuser(`update audit_log set ${change} where id = 5`);
@@ -153,7 +153,7 @@ describe("the verification", () => {
     },
   );
 
-  it("finds rows that were put in afterwards", async () => {
+  it("finds rows inserted afterwards", async () => {
     await changes(3);
     await asSuperuser("delete from audit_log where id = 2");
     await seal();
@@ -164,19 +164,19 @@ describe("the verification", () => {
     expect(await findings()).toEqual([{ kind: "altered", what: "rows", firstId: 1, lastId: 3 }]);
   });
 
-  it("finds rows that are missing", async () => {
+  it("finds deleted rows", async () => {
     await aSealedLog();
     await asSuperuser("delete from audit_log where id = 2");
     expect(await findings()).toEqual([{ kind: "deleted", what: "rows", firstId: 1, lastId: 3 }]);
   });
 
-  it("finds a log whose end is missing", async () => {
+  it("finds a truncated log", async () => {
     await aSealedLog();
     await asSuperuser("delete from audit_log where id >= 5");
     expect(await findings()).toEqual([{ kind: "truncated", what: "rows", firstId: 4, lastId: 6 }]);
   });
 
-  it("finds a log that was emptied, also when it was written to afterwards", async () => {
+  it("finds an emptied log, also after later writes", async () => {
     await aSealedLog();
     await asSuperuser("truncate audit_log");
     const emptied = [{ kind: "truncated", what: "rows", firstId: 1, lastId: 6 }];
@@ -195,12 +195,12 @@ describe("the verification", () => {
     expect(await findings()).toEqual([]);
   });
 
-  it("finds rows whose time has not come, which would never be sealed", async () => {
+  it("finds rows with a future time, which would never be sealed", async () => {
     await changes(1, -60);
     expect(await findings()).toEqual([{ kind: "unsealed", what: "rows", firstId: 1, lastId: 1 }]);
   });
 
-  it("finds a seal that somebody without the data key made", async () => {
+  it("finds a seal made without the data key", async () => {
     await aSealedLog();
     await asSuperuser("update audit_seals set rows = 2 where last_id = 6");
     expect(await findings()).toEqual([
@@ -209,13 +209,13 @@ describe("the verification", () => {
     ]);
   });
 
-  it("finds a seal that is missing among others", async () => {
+  it("finds a deleted seal between others", async () => {
     await aSealedLog();
     await asSuperuser("delete from audit_seals where last_id = 3");
     expect(await findings()).toEqual([{ kind: "deleted", what: "seal", firstId: 1, lastId: 3 }]);
   });
 
-  it("finds by an anchor alone that the end was cut off together with its seal", async () => {
+  it("finds a truncation together with its seal only with an anchor", async () => {
     await aSealedLog();
     const [first, last] = await seals();
     const anchorOf = (row: typeof last) => ({
@@ -237,7 +237,7 @@ describe("the verification", () => {
     ]);
   });
 
-  it("says how far it came when its time is over, and goes on from there", async () => {
+  it("reports how far it came when its time is over, and continues from there", async () => {
     await aSealedLog();
     await asSuperuser("update audit_log set action = 'x' where id = 2");
     expect(await verifyAudit(aContext(), 0)).toMatchObject({ isComplete: false, verifiedTo: 0 });
@@ -249,13 +249,13 @@ describe("the verification", () => {
     });
   });
 
-  it("says what keeps the log from being changed", async () => {
+  it("reports what protects the log from changes", async () => {
     expect((await verify()).protectedBy).toBe("triggers");
   });
 });
 
 describe("the retention of the audit log", () => {
-  /** As if the first seal and its rows were so old; the chain is made anew. */
+  /** Creates two seals, the first of which is this old. */
   async function aSealFrom(days: number): Promise<void> {
     await changes(3);
     await seal();
@@ -263,7 +263,7 @@ describe("the retention of the audit log", () => {
     await changes(3);
     await seal();
   }
-  /** A seal that was made in the past says so under its HMAC. */
+  /** Changes the time of the first seal and its HMAC. */
   async function ageSeal(days: number): Promise<void> {
     const { sealText, sign } = await import("../../../lib/audit/seal.js");
     const [row] = await seals();
@@ -280,7 +280,7 @@ describe("the retention of the audit log", () => {
     await asSuperuser(`update audit_seals set at = '${at}', hmac = '${hmac}' where last_id = 3`);
   }
 
-  it("drops the rows of old seals, once, and keeps the seals", async () => {
+  it("deletes the rows of old seals once and keeps the seals", async () => {
     await aSealFrom(91);
     expect((await verify()).isIntact).toBe(true);
     expect(await retire()).toEqual({ seals: 1, rows: 3 });
@@ -294,7 +294,7 @@ describe("the retention of the audit log", () => {
     expect(await verify()).toMatchObject({ isIntact: true, retiredTo: 3, rows: 3, seals: 2 });
   });
 
-  it("drops nothing younger", async () => {
+  it("keeps newer rows", async () => {
     await aSealFrom(89);
     expect(await retire()).toEqual({ seals: 0, rows: 0 });
     setEnvironment({ AUDIT_RETENTION_DAYS: "60" });
@@ -303,10 +303,10 @@ describe("the retention of the audit log", () => {
     expect((await verify()).isIntact).toBe(true);
   });
 
-  it("is no loss to who compares the log at that moment", async () => {
+  it("does not fail a verification at the same time", async () => {
     await aSealFrom(91);
     let isBetween = false;
-    // After it has been read what was retired, and before the rows are.
+    // Between the reads of the retirements and of the rows.
     const retireBefore = async (body: unknown) => {
       if (isBetween || !JSON.stringify(body).includes("as seal (first_id")) return false;
       isBetween = true;
@@ -320,7 +320,7 @@ describe("the retention of the audit log", () => {
     expect(found).toMatchObject({ isIntact: true, findings: [], rows: 3 });
   });
 
-  it("counts days of 24 hours, also where the database has put its clock forward since", async () => {
+  it("counts days of 24 hours across a change to daylight saving time", async () => {
     await aSealFrom(90 - 0.5 / 24);
     await putClockForward();
     const dropped = await retire();
@@ -329,18 +329,18 @@ describe("the retention of the audit log", () => {
     expect((await verify()).isIntact).toBe(true);
   });
 
-  /** Yesterday, in the zone of the session: to the database, a day more is an hour shorter. */
+  /** Sets a zone in which yesterday was an hour shorter. */
   async function putClockForward(): Promise<void> {
     const [today] = await stores.sql("select to_char(now() at time zone 'utc', 'DDD') as day");
     const yesterday = ((Number(today?.day) + 363) % 365) + 1;
     const zone = `STD0DST-1,J${yesterday},J${((yesterday + 40) % 365) + 1}`;
-    // By a function: a setting that is seen to be made is taken back after its statement.
+    // In a function, because a direct SET is reset after its statement.
     await stores.sql(`create function put_clock_forward() returns void language sql as
       $$ select set_config('timezone', '${zone}', false) $$`);
     await stores.sql("select put_clock_forward()");
   }
 
-  it("drops nothing that is younger than 30 days, whoever asks and whatever is set", async () => {
+  it("never deletes rows younger than 30 days, whatever the caller or the setting", async () => {
     await aSealFrom(29);
     setEnvironment({ AUDIT_RETENTION_DAYS: "1" });
     expect(await retire()).toEqual({ seals: 0, rows: 0 });
@@ -351,7 +351,7 @@ describe("the retention of the audit log", () => {
     expect((await verify()).rows).toBe(6);
   });
 
-  it("is no excuse for who made it up", async () => {
+  it("reports forged retirements as deletions", async () => {
     await aSealFrom(91);
     await stores.sql("select retire_audit_rows(3, 90)");
     expect(await findings()).toEqual([{ kind: "deleted", what: "rows", firstId: 1, lastId: 3 }]);
@@ -359,7 +359,7 @@ describe("the retention of the audit log", () => {
     expect(await findings()).toEqual([{ kind: "deleted", what: "rows", firstId: 1, lastId: 3 }]);
   });
 
-  it("leaves the triggers as they are", async () => {
+  it("keeps the triggers enabled", async () => {
     await aSealFrom(91);
     await retire();
     await expect(stores.sql("delete from audit_log")).rejects.toThrow("audit_log is append-only");

@@ -38,21 +38,21 @@ afterEach(() => stores.sql("delete from security_events"));
 
 let lastAddress = 0;
 const anAddress = () => `198.51.100.${++lastAddress}`;
-const nobody = () => `nobody-${randomUUID()}@example.com`;
+const unknownEmail = () => `nobody-${randomUUID()}@example.com`;
 const guess = (email: string, ip: string) =>
   call(login, "POST", { body: { email, password: "not the password" }, ip });
 
-/** The events of this test: each has its line, and together they are in the table. */
+/** Counts this test's events by kind, in the log and in the table. */
 async function events(): Promise<Record<string, number>> {
   await stores.settled();
-  const told: Record<string, number> = {};
+  const logged: Record<string, number> = {};
   for (const line of lines.read().filter(({ level }) => level === "SECURITY")) {
     expect(line).toMatchObject({ cat: "security", corr: { correlationId: expect.any(String) } });
-    told[line.evt] = (told[line.evt] ?? 0) + 1;
+    logged[line.evt] = (logged[line.evt] ?? 0) + 1;
   }
   const rows = await stores.sql("select event, sum(count) from security_events group by event");
-  expect(Object.fromEntries(rows.map((row) => [row.event, Number(row.sum)]))).toEqual(told);
-  return told;
+  expect(Object.fromEntries(rows.map((row) => [row.event, Number(row.sum)]))).toEqual(logged);
+  return logged;
 }
 
 const learner = route("/api/test/answers", {
@@ -66,7 +66,7 @@ const learner = route("/api/test/answers", {
     handle: async () => ({}),
   }),
   GET: endpoint({
-    summary: "Refuses somebody who is known.",
+    summary: "Refuses a known caller.",
     auth: "anonymous",
     limits: [],
     replies: { 200: z.unknown() },
@@ -78,9 +78,9 @@ const learner = route("/api/test/answers", {
 });
 
 describe("a security event", () => {
-  it("is a line with the whole address and a row with who, where and what", async () => {
+  it("writes a line with the full address and a row with the caller, route and data", async () => {
     const ip = anAddress();
-    const { headers } = await guess(nobody(), ip);
+    const { headers } = await guess(unknownEmail(), ip);
     await stores.settled();
     const [line] = lines.read("login_failed");
     const data = { route: "/api/auth/login", ip, account: expect.stringMatching(/^[\w-]{22}$/) };
@@ -97,35 +97,35 @@ describe("a security event", () => {
     expect(JSON.parse(row?.data ?? "")).toEqual({ account: line.data.account });
   });
 
-  it("tells of a failed sign-in, of ten from one address, and of nothing when one succeeds", async () => {
+  it("reports a failed sign-in and ten failures from one address, but not a success", async () => {
     const ip = anAddress();
-    for (let turn = 0; turn < 9; turn++) await guess(nobody(), ip);
+    for (let turn = 0; turn < 9; turn++) await guess(unknownEmail(), ip);
     expect(await events()).toEqual({ login_failed: 9 });
-    await guess(nobody(), ip);
+    await guess(unknownEmail(), ip);
     expect(await events()).toEqual({ login_failed: 10, login_bruteforce: 1 });
     expect(lines.read("login_bruteforce")[0].data).toMatchObject({ reason: "ip", count: 10 });
   });
 
-  it("tells of ten failures once in ten minutes, however many follow", async () => {
+  it("reports ten failures once in ten minutes, however many follow", async () => {
     const ip = anAddress();
-    for (let turn = 0; turn < 13; turn++) await guess(nobody(), ip);
+    for (let turn = 0; turn < 13; turn++) await guess(unknownEmail(), ip);
     expect(await events()).toEqual({ login_failed: 13, login_bruteforce: 1 });
     clock.advance(10 * 60);
-    for (let turn = 0; turn < 9; turn++) await guess(nobody(), ip);
+    for (let turn = 0; turn < 9; turn++) await guess(unknownEmail(), ip);
     expect(await events()).toEqual({ login_failed: 22, login_bruteforce: 1 });
-    await guess(nobody(), ip);
+    await guess(unknownEmail(), ip);
     expect(await events()).toEqual({ login_failed: 23, login_bruteforce: 2 });
   });
 
-  it("tells of ten failures once while Redis is away too", async () => {
+  it("reports ten failures once while Redis is unavailable", async () => {
     await stores.faults.redis.set({ kind: "refuse" });
     const ip = anAddress();
-    for (let turn = 0; turn < 12; turn++) await guess(nobody(), ip);
+    for (let turn = 0; turn < 12; turn++) await guess(unknownEmail(), ip);
     expect(await events()).toEqual({ login_failed: 12, login_bruteforce: 1 });
   });
 
-  it("takes failures that are hours apart for no attack", async () => {
-    const email = nobody();
+  it("does not report failures that are hours apart as an attack", async () => {
+    const email = unknownEmail();
     for (const wait of [0, 0, 0, 0, 0, 30, 60, 120, 240, 20 * 3600]) {
       clock.advance(wait);
       expect((await guess(email, anAddress())).status).toBe(401);
@@ -133,8 +133,8 @@ describe("a security event", () => {
     expect(await events()).toEqual({ login_failed: 10 });
   });
 
-  it("tells of ten failures at one account, wherever they come from", async () => {
-    const email = nobody();
+  it("reports ten failures at one account from any addresses", async () => {
+    const email = unknownEmail();
     for (const wait of [0, 0, 0, 0, 0, 30, 60, 120, 240]) {
       clock.advance(wait);
       expect((await guess(email, anAddress())).status).toBe(401);
@@ -149,21 +149,24 @@ describe("a security event", () => {
   it.each([
     [2, undefined],
     [3, 1],
-  ])("after %i failures and a success is login_success_after_failures: %s", async (count, told) => {
-    const person = await aBoundUser(stores);
-    const ip = anAddress();
-    for (let turn = 0; turn < count; turn++) await guess(person.email, ip);
-    const body = { email: person.email, password, device: { id: person.deviceId } };
-    expect((await call(login, "POST", { body, ip })).status).toBe(200);
-    expect((await events()).login_success_after_failures).toBe(told);
-    if (!told) return;
-    const [line] = lines.read("login_success_after_failures");
-    expect(line.data).toMatchObject({ userId: person.user.id, count });
-    expect((await call(login, "POST", { body, ip })).status).toBe(200);
-    expect((await events()).login_success_after_failures).toBe(1);
-  });
+  ])(
+    "after %i failures and a success, login_success_after_failures is counted: %s",
+    async (count, logged) => {
+      const person = await aBoundUser(stores);
+      const ip = anAddress();
+      for (let turn = 0; turn < count; turn++) await guess(person.email, ip);
+      const body = { email: person.email, password, device: { id: person.deviceId } };
+      expect((await call(login, "POST", { body, ip })).status).toBe(200);
+      expect((await events()).login_success_after_failures).toBe(logged);
+      if (!logged) return;
+      const [line] = lines.read("login_success_after_failures");
+      expect(line.data).toMatchObject({ userId: person.user.id, count });
+      expect((await call(login, "POST", { body, ip })).status).toBe(200);
+      expect((await events()).login_success_after_failures).toBe(1);
+    },
+  );
 
-  it("tells which limit refused a request", async () => {
+  it("reports the limit that refused a request", async () => {
     const { email } = await aUser();
     for (let turn = 0; turn < 5; turn++) await guess(email, anAddress());
     await guess(email, anAddress());
@@ -171,7 +174,7 @@ describe("a security event", () => {
     expect(lines.read("rate_limited")[0].data).toMatchObject({ policy: "account" });
   });
 
-  it("tells of a token that is not ours, of an expired or missing one nothing", async () => {
+  it("reports a forged token, but not an expired or missing one", async () => {
     const { accessToken } = await aUser();
     const [head = "", claims = "", mac = ""] = accessToken.split(".");
     const none = Buffer.from('{"alg":"none"}').toString("base64url");
@@ -187,14 +190,14 @@ describe("a security event", () => {
     expect(reasons).toEqual(["signature", "form", "algorithm", "refresh_token"]);
   });
 
-  it("tells of a host that is not served", async () => {
+  it("reports a host that is not served", async () => {
     setEnvironment({ LOG_LEVEL: "info", ALLOWED_HOSTS: "linguamate.com" });
     const { status } = await call(index, "GET", { url: "http://evil.example/api" });
     expect(status).toBe(421);
     expect(await events()).toEqual({ host_rejected: 1 });
   });
 
-  it("tells of a page of a foreign origin, not of its preflight nor of our own pages", async () => {
+  it("reports a request of a foreign origin, but not its preflight or our own pages", async () => {
     setEnvironment({ LOG_LEVEL: "info", CORS_ORIGIN: "https://app.linguamate.com" });
     const from = (origin: string, method: "GET" | "OPTIONS" = "GET") =>
       call(index, method, { headers: { origin } });
@@ -208,13 +211,13 @@ describe("a security event", () => {
     expect(await events()).toEqual({ cors_rejected: 2 });
   });
 
-  it("tells of a known caller who was refused", async () => {
+  it("reports a refused known caller", async () => {
     expect((await call(learner, "GET")).status).toBe(403);
     expect(await events()).toEqual({ authz_denied: 1 });
     expect(lines.read("authz_denied")[0].data).toMatchObject({ code: "reauth_required" });
   });
 
-  it("says whose token was shown, and to the caller nothing more", async () => {
+  it("records the token's user, which the response does not contain", async () => {
     const ip = anAddress();
     const { accessToken: token, user: person, sessionId, email } = await aUser();
     const wrong = { currentPassword: "not the password", newPassword: "a battery that is new" };
@@ -233,23 +236,23 @@ describe("a security event", () => {
     expect(refused.map(({ status }) => status)).toEqual([401, 401, 403, 429]);
     await stores.settled();
     const rows = await stores.sql("select event, user_id from security_events where ip = $1", ip);
-    const told = ["authz_denied", "login_failed", "login_failed", "rate_limited"];
-    expect(rows.map(({ event }) => event).sort()).toEqual(told);
+    const logged = ["authz_denied", "login_failed", "login_failed", "rate_limited"];
+    expect(rows.map(({ event }) => event).sort()).toEqual(logged);
     expect(new Set(rows.map(({ user_id }) => user_id))).toEqual(new Set([person.id]));
     expect(lines.read("authz_denied")[0].data).toMatchObject({ userId: person.id });
-    const said = JSON.stringify(refused.map((answer) => [answer.body, [...answer.headers]]));
-    expect(said).not.toContain(person.id);
-    expect(said).not.toContain(email);
+    const responses = JSON.stringify(refused.map((answer) => [answer.body, [...answer.headers]]));
+    expect(responses).not.toContain(person.id);
+    expect(responses).not.toContain(email);
   });
 
-  it("tells of attacks in the URL and in what is typed to sign in", async () => {
+  it("reports attack patterns in the URL and in sign-in fields", async () => {
     const at = (query: string) =>
       call(index, "GET", { url: `http://localhost:8080/api${query}` }).catch(() => {});
     await at("?q=%27+OR+1%3D1--");
     await at("/%3Cscript%3Ealert(1)%3C/script%3E");
     await call(login, "POST", { body: { email: "x' or '1'='1", password }, ip: anAddress() });
     const name = "<img src=x onerror=alert(1)>";
-    const body = { email: nobody(), password, name, acceptedTerms: true };
+    const body = { email: unknownEmail(), password, name, acceptedTerms: true };
     expect((await call(register, "POST", { body })).status).toBe(201);
     const { login_failed, ...attacks } = await events();
     expect(login_failed).toBe(1);
@@ -261,10 +264,10 @@ describe("a security event", () => {
     expect(lines.written().join()).not.toContain("onerror");
   });
 
-  it("tells of attacks in the fields of every auth body, once, and of a password nothing", async () => {
+  it("reports attack patterns in the fields of every auth body once, but never in a password", async () => {
     const { accessToken: token } = await aUser();
     const [sql, xss] = ["x' OR 1=1 --", "<script>alert(1)</script>"];
-    const reset = { email: nobody(), code: "ABCD2345", password: sql };
+    const reset = { email: unknownEmail(), code: "ABCD2345", password: sql };
     const bodies: [Route, Record<string, unknown>, string | undefined][] = [
       [forgotPassword, { email: sql }, "email"],
       [changeEmail, { email: `${xss}@example.com` }, "email"],
@@ -277,19 +280,19 @@ describe("a security event", () => {
     ];
     for (const [route, body, reason] of bodies) {
       const { headers } = await call(route, "POST", { ip: anAddress(), token, body });
-      const told = lines.read().filter(({ evt, corr }) => {
+      const logged = lines.read().filter(({ evt, corr }) => {
         const isOfThis = corr?.correlationId === headers.get("x-correlation-id");
         return isOfThis && /^(sql_injection|xss)_attempt$/.test(evt);
       });
-      expect(told.map(({ data }) => data.reason)).toEqual(reason ? [reason] : []);
+      expect(logged.map(({ data }) => data.reason)).toEqual(reason ? [reason] : []);
     }
     await stores.settled();
   });
 
-  it("tells nothing of what learners write, whatever it looks like", async () => {
+  it("does not report what learners write", async () => {
     const body = { name: "' or 1=1 --", email: "<script>alert(1)</script>" };
     expect((await call(learner, "POST", { body })).status).toBe(200);
-    const registration = { email: nobody(), password, acceptedTerms: true };
+    const registration = { email: unknownEmail(), password, acceptedTerms: true };
     const name = "Conan O'Brien, select a language";
     await call(register, "POST", { body: { ...registration, name } });
     expect(await events()).toEqual({});
@@ -297,7 +300,7 @@ describe("a security event", () => {
 });
 
 describe("security events in the table", () => {
-  it("are few rows however many tokens are forged at once, and none before the reply", async () => {
+  it("are stored in few rows for many forged tokens, and only after the response", async () => {
     await stores.resetCalls();
     const token = "eyJhbGciOiJIUzI1NiJ9.e30.AAAA";
     const flood = Array.from({ length: 200 }, () => call(user, "GET", { token, ip: anAddress() }));
@@ -310,7 +313,7 @@ describe("security events in the table", () => {
     expect(lines.read("jwt_signature_invalid")).toHaveLength(200);
   });
 
-  it("are eleven rows of one statement for any number of equal ones, with what they have in common", async () => {
+  it("are stored as at most eleven rows per statement for similar events, with their common fields", async () => {
     const flood = aFlood();
     await stores.resetCalls();
     for (let turn = 0; turn < 300; turn++) {
@@ -326,7 +329,7 @@ describe("security events in the table", () => {
     expect(JSON.parse(rows[10]?.data ?? "")).toEqual({ policy: "default" });
   });
 
-  it("are lost with Postgres, which one line tells; the requests and their lines are not", async () => {
+  it("are dropped while Postgres is unavailable, with one log line, and do not affect requests", async () => {
     const token = "eyJhbGciOiJIUzI1NiJ9.e30.AAAA";
     await stores.faults.postgres.set({ kind: "refuse" });
     const answers = await Promise.all([1, 2, 3].map(() => call(user, "GET", { token })));
@@ -342,7 +345,7 @@ describe("security events in the table", () => {
     expect(await stores.sql("select event from security_events")).toHaveLength(1);
   });
 
-  it("are bounded in number: the rest is counted in a line", async () => {
+  it("are limited in number, and the rest is counted in a log line", async () => {
     const flood = aFlood();
     for (let turn = 0; turn < 620; turn++) {
       securityEvent(flood.ctx({ route: `/api/${turn}` }), "rate_limited");
@@ -353,7 +356,7 @@ describe("security events in the table", () => {
   });
 });
 
-/** Requests that come at one moment. */
+/** Contexts of concurrent requests. */
 function aFlood() {
   const work: (() => Promise<unknown>)[] = [];
   const ctx = (changes: Partial<Context>): Context => ({

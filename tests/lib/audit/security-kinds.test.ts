@@ -18,7 +18,7 @@ import { useLogLines } from "../../support/log-lines.js";
 import { anAddress, aUser } from "../../support/people.js";
 import { useStores } from "../../support/stores.js";
 
-// SECURITY is written whatever the level says.
+// SECURITY lines are written at every level.
 const cronSecret = "cron-secret-of-the-tests";
 useEnvironment({ LOG_LEVEL: "silent", CRON_SECRET: cronSecret });
 const stores = useStores({ redisMs: 2500 });
@@ -26,7 +26,7 @@ const lines = useLogLines();
 
 const home = (search: string) => `http://localhost:8080/api/?q=${encodeURIComponent(search)}`;
 
-/** Calls in the access log, so many hours ago, of somebody. */
+/** Inserts access log rows of a user, this many hours old. */
 const calls = (userId: string, count: number, hoursAgo: number, code: string | null = null) =>
   stores.sql(
     `insert into access_log (at, count, one_in, route, method, status, code, duration_ms, user_hash, release)
@@ -38,8 +38,8 @@ const calls = (userId: string, count: number, hoursAgo: number, code: string | n
     code,
   );
 
-/** Each of the kinds of event that the operations guide asks to watch, and what brings it about. */
-const provoked: Record<string, () => Promise<unknown>> = {
+/** Each kind of event to monitor according to the operations guide, and how to cause it. */
+const causes: Record<string, () => Promise<unknown>> = {
   login_bruteforce: async () => {
     const ip = anAddress();
     for (let turn = 0; turn < 10; turn++) {
@@ -65,13 +65,13 @@ const provoked: Record<string, () => Promise<unknown>> = {
   },
 };
 
-describe("a kind of event that operators watch", () => {
-  it.each(Object.keys(provoked))(
-    "%s is a line, a row and a count, at LOG_LEVEL silent",
+describe("a monitored kind of event", () => {
+  it.each(Object.keys(causes))(
+    "%s writes a log line, a row and a count at LOG_LEVEL silent",
     async (event) => {
       await forgetEvents(stores);
       await stores.sql("delete from security_events");
-      await provoked[event]?.();
+      await causes[event]?.();
       await drained(stores);
       expect(lines.read(event).map(({ level }) => level)).toContain("SECURITY");
       const [row] = await stores.sql(
@@ -79,7 +79,7 @@ describe("a kind of event that operators watch", () => {
         event,
       );
       expect(Number(row?.sum)).toBeGreaterThan(0);
-      // What the clock finds is counted with the clock's own request.
+      // What the cron job finds is counted with its own request.
       if (event === "unusual_usage") return;
       expect((await totals(stores))[seriesName("security_events_total", { event })]).toBe(
         Number(row?.sum),
@@ -87,7 +87,7 @@ describe("a kind of event that operators watch", () => {
     },
   );
 
-  it("is not raised by what learners write", async () => {
+  it("is not reported for what learners write", async () => {
     const { accessToken: token } = await aUser();
     await forgetEvents(stores);
     await stores.sql("delete from security_events");
@@ -102,28 +102,28 @@ describe("a kind of event that operators watch", () => {
 });
 
 describe("unusual usage", () => {
-  const told = () => lines.read("unusual_usage").length;
+  const reportCount = () => lines.read("unusual_usage").length;
 
-  it("is none where an app repeats what an operator has switched off", async () => {
+  it("is not reported for repeated calls of a disabled feature", async () => {
     const { user: person } = await aUser();
     await calls(person.id, 400, 0, "feature_disabled");
     await detectUnusualUsage(aContext());
-    expect(told()).toBe(0);
+    expect(reportCount()).toBe(0);
   });
 
-  it("is told once an hour, however often it is looked for", async () => {
+  it("is reported once an hour", async () => {
     const { user: person } = await aUser();
     await calls(person.id, 301, 0);
     for (let time = 0; time < 3; time++) await detectUnusualUsage(aContext());
-    expect(told()).toBe(1);
+    expect(reportCount()).toBe(1);
   });
 
-  it("is no steady use, however heavy, and no burst that is small", async () => {
+  it("is not reported for steady heavy use or a small burst", async () => {
     const [heavy, small] = [await aUser(), await aUser()];
     await calls(heavy.user.id, 1000, 0);
     for (let hours = 2; hours < 160; hours += 4) await calls(heavy.user.id, 450, hours);
     await calls(small.user.id, 300, 0);
     await detectUnusualUsage(aContext());
-    expect(told()).toBe(0);
+    expect(reportCount()).toBe(0);
   });
 });

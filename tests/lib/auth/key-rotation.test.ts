@@ -36,14 +36,14 @@ const kidOf = (token: string) =>
 describe("changing JWT_SECRET alone", () => {
   useEnvironment({ JWT_SECRET: first, DATA_KEY: dataKey });
 
-  it("signs everybody out, at every token of before", async () => {
+  it("invalidates all earlier tokens", async () => {
     const person = await aUser();
     setEnvironment({ JWT_SECRET: second, DATA_KEY: dataKey });
     expect(await read(person.accessToken)).toMatchObject({ status: 401, code: "token_invalid" });
     expect(await renew(person.refreshToken)).toMatchObject({ status: 401, code: "token_invalid" });
   });
 
-  it("lets them sign in again, with their second factors and codes as they were", async () => {
+  it("allows new sign-ins with the existing second factors and codes", async () => {
     const person = await aUser();
     const { code, recoveryCodes } = await enrol(stores, person);
     const mailed = mailCode(env(), "a-row-of-before");
@@ -55,7 +55,7 @@ describe("changing JWT_SECRET alone", () => {
     expect(isMailCode(env(), "a-row-of-before", mailed)).toBe(true);
   });
 
-  it("forgets no failure that was counted", async () => {
+  it("keeps counted failures", async () => {
     const person = await aUser();
     const ip = anAddress();
     const fail = () => signIn({ ...person, password: "not the password" }, undefined, ip);
@@ -70,14 +70,14 @@ describe("changing JWT_SECRET with JWT_SECRET_PREVIOUS", () => {
 
   const graceful = { JWT_SECRET: second, JWT_SECRET_PREVIOUS: first, DATA_KEY: dataKey };
 
-  it("signs nobody out: both kinds of token of before are still taken", async () => {
+  it("keeps earlier access and refresh tokens valid", async () => {
     const person = await aUser();
     setEnvironment(graceful);
     expect((await read(person.accessToken)).status).toBe(200);
     expect((await renew(person.refreshToken)).status).toBe(200);
   });
 
-  it("can be announced: who does not sign by it yet verifies it already", async () => {
+  it("accepts tokens of the new secret before it is used to sign", async () => {
     setEnvironment(graceful);
     const person = await aUser();
     setEnvironment({ JWT_SECRET: first, JWT_SECRET_PREVIOUS: second, DATA_KEY: dataKey });
@@ -85,7 +85,7 @@ describe("changing JWT_SECRET with JWT_SECRET_PREVIOUS", () => {
     expect((await renew(person.refreshToken)).status).toBe(200);
   });
 
-  it("moves a client to the new secret when it refreshes", async () => {
+  it("issues tokens of the new secret at a refresh", async () => {
     const person = await aUser();
     expect(kidOf(person.accessToken)).toBe(keyId(first));
     setEnvironment(graceful);
@@ -94,7 +94,7 @@ describe("changing JWT_SECRET with JWT_SECRET_PREVIOUS", () => {
     expect(body.refreshToken).toMatch(`rt1.${keyId(second)}.`);
   });
 
-  it("signs out, once the previous one is dropped, only who did not refresh", async () => {
+  it("invalidates only tokens that were not refreshed when the previous secret is removed", async () => {
     const [mover, sleeper] = [await aUser(), await aUser()];
     setEnvironment(graceful);
     const { body } = await renew(mover.refreshToken);
@@ -105,14 +105,14 @@ describe("changing JWT_SECRET with JWT_SECRET_PREVIOUS", () => {
     expect(await renew(sleeper.refreshToken)).toMatchObject({ code: "token_invalid" });
   });
 
-  it("holds several previous ones, so that one rotation may follow on another", async () => {
+  it("accepts several previous secrets", async () => {
     const person = await aUser();
     setEnvironment({ ...graceful, JWT_SECRET: third, JWT_SECRET_PREVIOUS: `${second}, ${first}` });
     expect((await read(person.accessToken)).status).toBe(200);
     expect((await renew(person.refreshToken)).status).toBe(200);
   });
 
-  it("takes no token of a secret that was never named", async () => {
+  it("refuses a token of an unknown secret", async () => {
     const person = await aUser();
     setEnvironment({ ...graceful, JWT_SECRET_PREVIOUS: third });
     expect(await read(person.accessToken)).toMatchObject({ status: 401, code: "token_invalid" });
@@ -123,7 +123,7 @@ describe("changing JWT_SECRET with JWT_SECRET_PREVIOUS", () => {
 describe("setting DATA_KEY for the first time", () => {
   useEnvironment({ JWT_SECRET: first });
 
-  it("opens what JWT_SECRET sealed, and seals anew what is used", async () => {
+  it("decrypts what JWT_SECRET encrypted, and encrypts it again when used", async () => {
     const person = await aUser();
     const { code, recoveryCodes } = await enrol(stores, person);
     const mailed = mailCode(env(), "a-row-of-before");
@@ -141,7 +141,7 @@ describe("setting DATA_KEY for the first time", () => {
 describe("changing a leaked JWT_SECRET that served as the data key", () => {
   useEnvironment({ JWT_SECRET: first });
 
-  it("takes no token of before, and opens what it sealed by DATA_KEY_PREVIOUS", async () => {
+  it("refuses earlier tokens, and decrypts with DATA_KEY_PREVIOUS", async () => {
     const person = await aUser();
     const { code, recoveryCodes } = await enrol(stores, person);
     setEnvironment({ JWT_SECRET: second, DATA_KEY: dataKey, DATA_KEY_PREVIOUS: first });
@@ -157,7 +157,7 @@ describe("changing DATA_KEY with DATA_KEY_PREVIOUS", () => {
 
   const graceful = { JWT_SECRET: first, DATA_KEY: nextDataKey, DATA_KEY_PREVIOUS: dataKey };
 
-  it("loses nothing, and moves each second factor to the new key as it is used", async () => {
+  it("loses nothing, and encrypts each second factor with the new key when it is used", async () => {
     const [mover, sleeper] = [await aUser(), await aUser()];
     const [moved, slept] = [await enrol(stores, mover), await enrol(stores, sleeper)];
     const mailed = mailCode(env(), "a-row-of-before");
@@ -174,7 +174,7 @@ describe("changing DATA_KEY with DATA_KEY_PREVIOUS", () => {
     expect(lost).toMatchObject({ status: 500, code: "internal_error" });
   });
 
-  it("takes a code that was mailed before to an address, and counts what is tried with it", async () => {
+  it("accepts a code mailed before, and counts wrong attempts against it", async () => {
     const person = await aConfirmedUser(stores);
     const { email } = person;
     await call(forgotPassword, "POST", { body: { email } });
@@ -191,7 +191,7 @@ describe("changing DATA_KEY with DATA_KEY_PREVIOUS", () => {
     expect((await reset(code)).status).toBe(204);
   });
 
-  it("makes recovery codes under the new key when they are renewed", async () => {
+  it("creates recovery codes under the new key when they are renewed", async () => {
     const person = await aUser();
     const { code } = await enrol(stores, person);
     setEnvironment(graceful);
@@ -204,7 +204,7 @@ describe("changing DATA_KEY with DATA_KEY_PREVIOUS", () => {
     expect((await signIn(person, body.recoveryCodes[0])).status).toBe(200);
   });
 
-  it("says which key is missing when one is lost, and lets nobody past the factor", async () => {
+  it("logs the missing key, and refuses the sign-in", async () => {
     const person = await aUser();
     const { code, recoveryCodes } = await enrol(stores, person);
     setEnvironment({ JWT_SECRET: first, DATA_KEY: nextDataKey, LOG_LEVEL: "error" });
@@ -215,7 +215,7 @@ describe("changing DATA_KEY with DATA_KEY_PREVIOUS", () => {
   });
 });
 
-/** The id of the key that somebody's secret is sealed under. */
+/** The ID of the key that encrypts the account's second factor. */
 async function sealedUnder({ user: { id } }: Person): Promise<string | undefined> {
   const [row] = await stores.sql("select sealed_secret from second_factors where user_id = $1", id);
   return row?.sealed_secret?.split(".")[1];

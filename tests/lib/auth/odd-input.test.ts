@@ -23,11 +23,15 @@ const signUp = (fields: Record<string, unknown>) =>
 const signIn = (fields: Record<string, unknown>) =>
   call(login, "POST", { body: { email: "ada@example.com", password, ...fields }, ip: anAddress() });
 
-describe("an address in another writing", () => {
+describe("an e-mail address in another notation", () => {
   const id = () => randomUUID().slice(0, 8);
 
   it.each<[string, (id: string) => string, (id: string) => string]>([
-    ["in full width", (n) => `ａｄａ-${n}＠ｅｘａｍｐｌｅ．ｃｏｍ`, (n) => `ada-${n}@example.com`],
+    [
+      "in full-width letters",
+      (n) => `ａｄａ-${n}＠ｅｘａｍｐｌｅ．ｃｏｍ`,
+      (n) => `ada-${n}@example.com`,
+    ],
     ["with a wide @", (n) => `ada-${n}＠example.com`, (n) => `ada-${n}@example.com`],
     ["with a small @", (n) => `ada-${n}﹫example.com`, (n) => `ada-${n}@example.com`],
     ["with a ligature", (n) => `ﬁona-${n}@example.com`, (n) => `fiona-${n}@example.com`],
@@ -50,7 +54,7 @@ describe("an address in another writing", () => {
       (n) => `a'or'1'='1-${n}@example.com`,
     ],
     [
-      "named as a prototype",
+      "with the name of a prototype",
       (n) => `__proto__-${n}@example.com`,
       (n) => `__proto__-${n}@example.com`,
     ],
@@ -66,7 +70,7 @@ describe("an address in another writing", () => {
     }
   });
 
-  it("is another address when only the eye takes it for the same", async () => {
+  it("is a different address when it only looks the same", async () => {
     const n = id();
     const latin = await signUp({ email: `paypal-${n}@example.com` });
     const cyrillic = await signUp({
@@ -80,7 +84,7 @@ describe("an address in another writing", () => {
   });
 });
 
-describe("what is no address", () => {
+describe("an invalid e-mail address", () => {
   it.each([
     ["a zero-width space", "ada\u200b@example.com"],
     ["a zero-width joiner", "ad\u200da@example.com"],
@@ -95,15 +99,15 @@ describe("what is no address", () => {
     ["a path in the domain", "ada@example.com/../eve"],
     ["an encoded domain", "ada@%65xample.com"],
     ["an IP address", "ada@[127.0.0.1]"],
-    ["an address in numbers", "ada@127.1"],
+    ["a numeric domain", "ada@127.1"],
     ["SQL", "' or 1=1 --"],
     ["markup", "<script>alert(1)</script>@example.com"],
     ["a template", "{{7*7}}@{{7*7}}"],
-    ["nothing", ""],
+    ["an empty string", ""],
     ["one @", "@"],
     ["254 @", "@".repeat(254)],
     ["254 letters", "a".repeat(254)],
-  ])("is refused at registration and known to nobody at login: %s", async (_, email) => {
+  ])("is refused at registration and unknown at login: %s", async (_, email) => {
     const made = await signUp({ email });
     expect(made).toMatchObject({ status: 422, code: "validation_failed" });
     expect(made.body.errors).toMatchObject([{ pointer: "/email", code: "email_invalid" }]);
@@ -111,9 +115,9 @@ describe("what is no address", () => {
   });
 });
 
-describe("text that cannot be kept", () => {
+describe("text that cannot be stored", () => {
   it.each(["email", "password", "name"])(
-    "is validation_failed in %s: NUL and half a pair",
+    "returns validation_failed for NUL or a lone surrogate in %s",
     async (field) => {
       for (const text of ["ada\0@example.com", "ada\ud800@example.com", "\udc00ada@example.com"]) {
         const made = await signUp({ [field]: text });
@@ -133,7 +137,7 @@ describe("text that cannot be kept", () => {
     '["ada@example.com"]x',
     "\ufeff",
     "",
-  ])("is malformed_body as %j", async (body) => {
+  ])("returns malformed_body for %j", async (body) => {
     for (const route of [login, register]) {
       const answer = await call(route, "POST", {
         body,
@@ -150,7 +154,7 @@ describe("text that cannot be kept", () => {
     ["a number", 1e308],
     ["true", true],
     ["null", null],
-  ])("is validation_failed when a field is %s", async (_, value) => {
+  ])("returns validation_failed when a field is %s", async (_, value) => {
     for (const field of ["email", "password"]) {
       expect(await signIn({ [field]: value })).toMatchObject({ status: 422 });
       expect(await signUp({ [field]: value })).toMatchObject({ status: 422 });
@@ -170,7 +174,7 @@ describe("a name", () => {
     "👩‍🚀",
     "{{7*7}} %s %00",
     "constructor",
-  ])("is kept as it was typed: %j", async (name) => {
+  ])("is stored as typed: %j", async (name) => {
     const { status, body } = await signUp({ name });
     expect(status).toBe(201);
     const [row] = await stores.sql("select name from users where id = $1", body.user.id);
@@ -185,7 +189,7 @@ describe("any text at all", () => {
     fc.tuple(text, text).map(([local, domain]) => `${local}@${domain}`),
   );
 
-  it("is answered by register and login without a failure of ours", async () => {
+  it("never causes a server error at register or login", async () => {
     await fc.assert(
       fc.asyncProperty(email, text, text, async (address, secret, name) => {
         const made = await signUp({ email: address, password: secret, name });

@@ -33,7 +33,7 @@ const sent = async (email: string) =>
     email,
   );
 
-/** Accounts that claim one address, each with a password and a device of its own. */
+/** Accounts that claim one address, each with its own password and device. */
 async function claims(...passwords: string[]): Promise<[string, ...Person[]]> {
   const email = `shared-${randomUUID()}@example.com`;
   const people = [];
@@ -49,7 +49,7 @@ const earn = ({ user: { id } }: Person, points: number) =>
   );
 
 describe("an address that several accounts claim", () => {
-  it("is mailed one code after a login from elsewhere, which the answer does not tell", async () => {
+  it("is mailed one code after a login from another device, which the response does not reveal", async () => {
     const [email] = await claims("the first one's", "the second one's");
     const answer = await elsewhere(email, "the first one's");
     expect(answer).toMatchObject({ status: 401, code: "invalid_credentials" });
@@ -60,7 +60,7 @@ describe("an address that several accounts claim", () => {
     expect(await liveCode(email)).toEqual(first);
   });
 
-  it("is bound to the account that the code and the password lead to", async () => {
+  it("is confirmed for the account that matches the code and the password", async () => {
     const [email, first, second] = await claims("the first one's", "the second one's");
     await elsewhere(email, "the second one's");
     const { code = "" } = (await liveCode(email)) ?? {};
@@ -74,7 +74,7 @@ describe("an address that several accounts claim", () => {
       `{${first?.user.id},${second?.user.id}}`,
     );
     expect(audited).toEqual([{ actor_id: second?.user.id, subject_id: second?.user.id }]);
-    // From now on the address is one account's, and a claim opens on its own device alone.
+    // The address now belongs to one account, and a claim opens on its own device only.
     expect((await elsewhere(email, "the second one's")).status).toBe(200);
     const body = { email, password: "the first one's", device: { id: first?.deviceId } };
     const asFirst = await call(login, "POST", { body, ip: anAddress() });
@@ -82,7 +82,7 @@ describe("an address that several accounts claim", () => {
     expect((await elsewhere(email, "the first one's")).status).toBe(401);
   });
 
-  it("is bound to the account with the most points, of those with the password", async () => {
+  it("is confirmed for the account with the most points among those with the password", async () => {
     const [email, poor, rich, other] = await claims("the same one", "the same one", "another one");
     if (poor) await earn(poor, 5);
     if (rich) await earn(rich, 10);
@@ -92,14 +92,14 @@ describe("an address that several accounts claim", () => {
     expect(answer.body.user.id).toBe(rich?.user.id);
   });
 
-  it("is bound to the older one, of those with as many points", async () => {
+  it("is confirmed for the older account when the points are equal", async () => {
     const [email, older] = await claims("the same one", "the same one");
     await elsewhere(email, "the same one");
     const answer = await elsewhere(email, "the same one", (await liveCode(email))?.code);
     expect(answer.body.user.id).toBe(older?.user.id);
   });
 
-  it("compares with the five that have the most points", async () => {
+  it("is compared with the five accounts with the most points", async () => {
     const [email, last, ...others] = await claims("the last one's", ...Array(5).fill("another's"));
     for (const other of others) await earn(other, 1);
     await elsewhere(email, "the last one's");
@@ -109,7 +109,7 @@ describe("an address that several accounts claim", () => {
     expect((await elsewhere(email, "the last one's", code)).status).toBe(200);
   });
 
-  it("stays unbound by a wrong password, a wrong code and one that was used", async () => {
+  it("stays unconfirmed after a wrong password, a wrong code or a used code", async () => {
     const [email] = await claims("the first one's", "the second one's");
     await elsewhere(email, "the first one's");
     const { code } = (await liveCode(email)) ?? {};
@@ -127,8 +127,8 @@ describe("an address that several accounts claim", () => {
     expect(used).toMatchObject({ status: 401, code: "invalid_credentials" });
   });
 
-  it("lets nobody try more than five codes", async () => {
-    // The account's delay would come first.
+  it("allows five attempts per code", async () => {
+    // Otherwise the account's delay applies first.
     setEnvironment({ RATE_LIMIT_TRUSTED_IPS: "0.0.0.0/0,::/0" });
     const [email] = await claims("the first one's", "the second one's");
     await elsewhere(email, "the first one's");
@@ -145,7 +145,7 @@ describe("an address that several accounts claim", () => {
     expect((await elsewhere(email, "the first one's", next)).status).toBe(200);
   });
 
-  it("loses no code to a stranger's failures: they mail the same one, and nothing when a code was typed", async () => {
+  it("keeps its code after other people's failures, which mail the same code or nothing", async () => {
     const [email, first] = await claims("the first one's", "the second one's");
     await elsewhere(email, "the first one's");
     const { code } = (await liveCode(email)) ?? {};
@@ -159,7 +159,7 @@ describe("an address that several accounts claim", () => {
     expect((await elsewhere(email, "the first one's", code)).status).toBe(200);
   });
 
-  it("is no longer proven by a code once it is bound", async () => {
+  it("accepts no code after it was confirmed by another account", async () => {
     const [email, first] = await claims("the first one's", "the second one's");
     await elsewhere(email, "the second one's");
     const { code } = (await liveCode(email)) ?? {};
@@ -171,7 +171,7 @@ describe("an address that several accounts claim", () => {
     expect(answer).toMatchObject({ status: 401, code: "invalid_credentials" });
   });
 
-  it("is not bound to an account that is suspended, which only its password tells", async () => {
+  it("is not confirmed for a suspended account, which is reported only for its correct password", async () => {
     const [email, first] = await claims("the first one's", "the second one's");
     await stores.sql("update users set suspended_at = now() where id = $1", first?.user.id ?? null);
     await elsewhere(email, "the first one's");
@@ -183,7 +183,7 @@ describe("an address that several accounts claim", () => {
 });
 
 describe("an address that one account claims", () => {
-  it("is mailed a code that opens the claim from elsewhere, and binds it", async () => {
+  it("is mailed a code that opens the claim from another device and confirms it", async () => {
     const [email, only] = await claims("the only one's");
     const refused = await elsewhere(email, "the only one's");
     expect(refused).toMatchObject({ status: 401, code: "invalid_credentials" });
@@ -194,7 +194,7 @@ describe("an address that one account claims", () => {
     expect((await elsewhere(email, "the only one's")).status).toBe(200);
   });
 
-  it("is mailed nothing by a failure on the device of the claim", async () => {
+  it("is mailed nothing after a failure on the claim's own device", async () => {
     const [email, only] = await claims("the only one's");
     const body = { email, password: "not the password", device: { id: only?.deviceId } };
     expect((await call(login, "POST", { body, ip: anAddress() })).status).toBe(401);
@@ -203,12 +203,12 @@ describe("an address that one account claims", () => {
   });
 });
 
-describe("an address that nobody claims", () => {
+describe("an address without a claim", () => {
   it.each<[string, () => Promise<Person>]>([
     ["unknown", async () => ({ ...(await aUser()), email: `nobody-${randomUUID()}@example.com` })],
     ["bound", () => aBoundUser(stores)],
-  ])("is mailed nothing by a login that fails: %s", async (_, someone) => {
-    const { email } = await someone();
+  ])("is mailed nothing after a failed login: %s", async (_, anAccount) => {
+    const { email } = await anAccount();
     await elsewhere(email, "not the password");
     await elsewhere(email, "not the password", "12345678");
     await stores.settled();

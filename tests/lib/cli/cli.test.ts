@@ -51,9 +51,9 @@ beforeEach(async () => {
 });
 
 describe("npm run ops", () => {
-  it("explains itself: everything in a line each, a group, and a command", async () => {
+  it("prints help for all commands, a group and one command", async () => {
     const env = signedOut();
-    const [all, nothing, group, asked, one, wrong, unknown, bare, opn] = await Promise.all([
+    const [all, nothing, group, groupHelp, one, wrong, unknown, bare, opn] = await Promise.all([
       bundledOps(["--help"], { env }),
       ops([], { env }),
       ops(["sessions"], { env }),
@@ -69,7 +69,7 @@ describe("npm run ops", () => {
     expect(nothing).toMatchObject({ status: 2, out: "" });
     expect(group.status).toBe(2);
     expect(group.error).toMatch(/sessions list USER +the sessions of a user/);
-    expect(asked).toMatchObject({
+    expect(groupHelp).toMatchObject({
       status: 0,
       out: expect.stringContaining("sessions revoke [ID]"),
     });
@@ -90,7 +90,7 @@ describe("npm run ops", () => {
     });
   }, 60_000);
 
-  it("signs in from a pipe, keeps the session to its owner, and forgets it", async () => {
+  it("signs in from a pipe, stores the session for its owner only, and deletes it at logout", async () => {
     const operator = await anOperator(stores);
     const signedIn = await signIn(operator);
     expect(signedIn).toMatchObject({ status: 0, out: `Signed in at ${served.url}.\n` });
@@ -116,7 +116,7 @@ describe("npm run ops", () => {
     });
   }, 60_000);
 
-  it("keeps nobody signed in who operates nothing, or has shown no second factor", async () => {
+  it("stores no session for a learner or without a second factor", async () => {
     const learner = await aBoundUser(stores);
     const unarmed = await aBoundUser(stores);
     await stores.sql("update users set role = 'operator' where id = $1", unarmed.user.id);
@@ -145,7 +145,7 @@ describe("npm run ops", () => {
     expect(live).toEqual([]);
   }, 60_000);
 
-  it("renews an old session by itself, and says what to do when the factor was shown long ago", async () => {
+  it("refreshes an old session, and says what to do when the factor was used too long ago", async () => {
     const operator = await anOperator(stores);
     await signIn(operator);
     const { path, session } = storedSession();
@@ -174,7 +174,7 @@ describe("npm run ops", () => {
     expect((await call(user, "GET", { token: victim.accessToken })).code).toBe("session_revoked");
   }, 60_000);
 
-  it("signs in, renews, confirms and signs out while every group of routes is off, and switches them on", async () => {
+  it("signs in, refreshes, confirms and signs out while all route groups are disabled, and enables them", async () => {
     const operator = await anOperator(stores);
     await signIn(operator);
     const env = signedOut();
@@ -190,7 +190,7 @@ describe("npm run ops", () => {
     const off = await ops(["selftest"], { env });
     expect(off).toMatchObject({ status: 1, out: expect.stringContaining("503") });
 
-    // The access token is over: it is renewed.
+    // An expired access token is refreshed.
     const { path, session } = storedSession();
     writeFileSync(path, JSON.stringify({ ...session, expiresAt: 0 }));
     expect((await ops(["flag"], { env })).out).toMatch(/^auth +kill_switch +OFF/m);
@@ -198,7 +198,7 @@ describe("npm run ops", () => {
     await letStepsPass(stores, operator);
     expect((await ops(["confirm"], { env, stdin: [operator.app.code()] })).status).toBe(0);
 
-    // Nothing is left of the session: a new one is begun.
+    // Signs in again after the session is deleted.
     expect((await ops(["logout"], { env })).status).toBe(0);
     expect((await signIn(operator)).status).toBe(0);
     for (const name of groups) {
@@ -207,7 +207,7 @@ describe("npm run ops", () => {
     expect((await ops(["selftest"], { env })).status).toBe(0);
   }, 90_000);
 
-  it("passes the delay of strangers' guesses by the token that it holds, or does without", async () => {
+  it("sends its token to bypass the login delay, or signs in without it", async () => {
     const operator = await anOperator(stores);
     await signIn(operator);
     for (let guess = 0; guess < 5; guess += 1) {
@@ -221,7 +221,7 @@ describe("npm run ops", () => {
     expect((await signIn(operator)).status).toBe(0);
   }, 60_000);
 
-  it("forgets a session that was ended elsewhere", async () => {
+  it("deletes a session that was revoked elsewhere", async () => {
     const operator = await anOperator(stores);
     await signIn(operator);
     const { path, session } = storedSession();
@@ -235,7 +235,7 @@ describe("npm run ops", () => {
     expect(readdirSync(directory)).toEqual([]);
   }, 60_000);
 
-  it("takes OPS_TOKEN before a session: a machine's, within its scopes", async () => {
+  it("prefers OPS_TOKEN to a session, within the token's scopes", async () => {
     const admin = await anOperator(stores, "admin");
     const given = {
       name: `ci-${admin.user.id.slice(0, 8)}`,
@@ -245,9 +245,9 @@ describe("npm run ops", () => {
     const made = await operate(operatorTokens, "POST", admin.token, given);
     const env = { ...signedOut(), OPS_TOKEN: made.body.detail.token };
     const person = await aUser();
-    const shown = await ops(["sessions", "show", person.sessionId], { env });
-    expect(shown.status).toBe(0);
-    expect(shown.out).toMatch(/^state +live$/m);
+    const answer = await ops(["sessions", "show", person.sessionId], { env });
+    expect(answer.status).toBe(0);
+    expect(answer.out).toMatch(/^state +live$/m);
     await stores.redis("DEL", `session:${person.sessionId}`);
     await call(user, "GET", { token: person.accessToken });
     expect((await ops(["sessions", "show", person.sessionId], { env })).status).toBe(1);
@@ -259,7 +259,7 @@ describe("npm run ops", () => {
     }
   }, 60_000);
 
-  it("makes the first admin by the break-glass token, with a reason, an undo, and a dry run", async () => {
+  it("creates the first admin with the break-glass token, with a reason, an undo command and a dry run", async () => {
     const env = { ...signedOut(), OPS_TOKEN: breakGlassToken };
     const person = await aBoundUser(stores);
     const grant = ["operator", "grant", person.email];
@@ -288,7 +288,7 @@ describe("npm run ops", () => {
     });
   }, 60_000);
 
-  it("shows what would steer a terminal: a learner's name for a device is one", async () => {
+  it("escapes control characters, such as those in a learner's device name", async () => {
     const admin = await anOperator(stores, "admin");
     const token = { name: `ci-${admin.user.id.slice(0, 8)}`, scopes: ["*:read"], ttlSeconds: 600 };
     const made = await operate(operatorTokens, "POST", admin.token, token);
@@ -302,12 +302,12 @@ describe("npm run ops", () => {
       ops(["sessions", "show", person.sessionId], { env }),
       ops(["sessions", "list", person.user.id, "--json"], { env }),
     ]);
-    const shown = "phone\\u001b]0;owned\\u0007\\u009b2J\\u000aanother row\\u202e";
+    const escaped = "phone\\u001b]0;owned\\u0007\\u009b2J\\u000aanother row\\u202e";
     expect(list.out.trimEnd().split("\n")).toEqual([
       expect.any(String),
-      expect.stringContaining(shown),
+      expect.stringContaining(escaped),
     ]);
-    expect(show.out).toContain(`${shown}\n`);
+    expect(show.out).toContain(`${escaped}\n`);
     expect(show.out).toMatch(/ \\u001b\[31m1\.0$/m);
     for (const { status, out } of [list, show, asJson]) {
       expect(status).toBe(0);
@@ -319,7 +319,7 @@ describe("npm run ops", () => {
     expect(typed.error).toContain("Unknown command: dance\\u001b[2J");
   }, 60_000);
 
-  it("says what is not there", async () => {
+  it("names what was not found", async () => {
     const env = { ...signedOut(), OPS_TOKEN: breakGlassToken };
     const [breaker, block] = await Promise.all([
       ops(["breaker", "open", "tolkit", ...because], { env }),
@@ -337,7 +337,7 @@ describe("npm run ops", () => {
     });
   }, 60_000);
 
-  it("says when nothing answers, and leaves no file behind", async () => {
+  it("reports a server that does not respond, and leaves no temporary file", async () => {
     const temporary = mkdtempSync(join(config, "temporary-"));
     const given = { OPS_URL: "http://127.0.0.1:9", OPS_TOKEN: "x", TMPDIR: temporary };
     const env = { ...signedOut(), ...given };

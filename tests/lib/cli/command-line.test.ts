@@ -6,7 +6,7 @@ import { helpOf } from "../../../lib/cli/help.js";
 const typed = (line: string) => line.split(" ");
 const nameOf = (line: string) => commandOf(typed(line))?.name;
 
-describe("a line of the operators", () => {
+describe("commandOf and help", () => {
   it.each([
     ["flag", "flag"],
     ["flag --json", "flag"],
@@ -15,7 +15,7 @@ describe("a line of the operators", () => {
     ["operator token list", "operator token list"],
     ["find ada@example.com", "find"],
     ["health now", "health"],
-  ])("names a command: %s", (line, name) => {
+  ])("finds the command: %s", (line, name) => {
     expect(nameOf(line)).toBe(name);
   });
 
@@ -26,7 +26,7 @@ describe("a line of the operators", () => {
     ["operator token make ci", "Unknown command: operator token make"],
     ["sessions --json", "Which command?"],
     ["operator token", "Which command?"],
-  ])("that is mistyped is told so, and shown the group: %s", (line, complaint) => {
+  ])("reports a mistyped command and lists its group: %s", (line, complaint) => {
     expect(nameOf(line)).toBeUndefined();
     const [group = ""] = typed(line);
     const { isAsked, text } = help(typed(line));
@@ -41,12 +41,12 @@ describe("a line of the operators", () => {
 const bare = ["flag", "breaker", "alerts", "drain", "cron", "jobs", "outbox", "audit"];
 
 describe("the help of a group", () => {
-  it.each(bare)("whose word is a command itself shows all of it: %s", (word) => {
+  it.each(bare)("lists all its commands when the group's name is a command itself: %s", (word) => {
     const command = commandOf([word]);
     const text = command ? helpOf(command) : "";
     expect(text).toBe(help([word, "help"]).text);
     expect(help([word, "help"]).isAsked).toBe(true);
-    // Its own options, too.
+    // Includes the command's own options.
     expect(text).toMatch(new RegExp(`^usage: npm run ops -- ${word} .*\\[--json\\]\n\n`));
     for (const { name, args, summary } of commands.filter(({ name }) =>
       `${name} `.startsWith(`${word} `),
@@ -56,7 +56,7 @@ describe("the help of a group", () => {
     }
   });
 
-  it("leaves the help of each of its commands as it was", () => {
+  it("does not change the help of single commands", () => {
     const off = commandOf(["flag", "off", "--help"]);
     expect(off && helpOf(off)).toMatch(/^usage: npm run ops -- flag off NAME --reason TEXT/);
     expect(help(["help", "sessions"]).text).toContain("sessions revoke [ID]");

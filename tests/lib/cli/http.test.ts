@@ -22,9 +22,9 @@ const signIn = {
   headers: { authorization: "Bearer secret" },
 };
 
-describe("a call of the command line", () => {
+describe("exchange", () => {
   it.each([301, 302, 303, 307, 308])(
-    "goes to the deployment that was named and, on a %i, to no other",
+    "does not follow a %i redirect to another deployment",
     async (status) => {
       const seen: unknown[] = [];
       const other = await serve((request, response) => {
@@ -45,7 +45,7 @@ describe("a call of the command line", () => {
   it.each([
     ["/elsewhere", "itself"],
     ["http://", "nowhere"],
-  ])("says where a redirect to %s leads", async (location, to) => {
+  ])("reports the target of a redirect to %s", async (location, to) => {
     const named = await serve((_, response) => {
       response.writeHead(308, { location }).end();
     });
@@ -53,7 +53,7 @@ describe("a call of the command line", () => {
     await expect(exchange(named, signIn)).rejects.toThrow(`redirects to ${where}.`);
   });
 
-  it("tells a refusal in one line that steers no terminal", () => {
+  it("prints an error in one line without control characters", () => {
     const body = { detail: "no\u001b[2J\nrow", correlationId: "c\u009b" };
     expect(problemText({ status: 404, code: "not_found", body })).toBe(
       "404 not_found: no\\u001b[2J\\u000arow Correlation ID c\\u009b.",

@@ -7,7 +7,7 @@ import { FailedError, UsageError } from "../../../lib/cli/failures.js";
 import { explainNotFound } from "../../../lib/cli/not-there.js";
 import type { SignIn } from "../../../lib/cli/sign-in.js";
 
-/** A deployment that knows nothing of whatever it is asked. */
+/** A deployment that answers every request with 404. */
 const deployment = createServer((_, response) => {
   response.writeHead(404, { "content-type": "application/problem+json" });
   response.end(
@@ -32,12 +32,12 @@ async function failureOf(name: string, args: string[], options = {}): Promise<un
   return command.run(call).catch((error) => explainNotFound(command, call, error));
 }
 
-describe("what is not there", () => {
+describe("notThere", () => {
   it.each([
     ["cron run", "bogus", "There is no cron job bogus. Use tick or cleanup."],
     ["breaker open", "tolkit", "There is no breaker tolkit. Use toolkit."],
     ["breaker auto", "x\u001b[2J", "There is no breaker x\\u001b[2J. Use toolkit."],
-  ])("is wrong usage of %s %s, for all names are known", async (name, typed, message) => {
+  ])("reports a usage error for %s %s, since all names are known", async (name, typed, message) => {
     const error = await failureOf(name, [typed]);
     expect(error).toBeInstanceOf(UsageError);
     expect(error).toMatchObject({ message });
@@ -61,17 +61,17 @@ describe("what is not there", () => {
       "There is no session nope. List them with `npm run ops -- sessions list USER`.",
     ],
   ])(
-    "is told by %s %s with what shows the ids, and is found in the logs",
-    async (name, id, said) => {
+    "names for %s %s the command that lists the IDs, with the correlation ID",
+    async (name, id, text) => {
       const error = await failureOf(name, [id]);
       expect(error).toBeInstanceOf(FailedError);
       expect((error as Error).message).toBe(
-        `${said}\n404 not_found: There is nothing here. Correlation ID c-1.`,
+        `${text}\n404 not_found: There is nothing here. Correlation ID c-1.`,
       );
     },
   );
 
-  it("is an account, where one was named", async () => {
+  it("names the account when one was given", async () => {
     for (const error of [
       await failureOf("user suspend", ["ada"]),
       await failureOf("sessions revoke", [], { user: "ada" }),
@@ -82,7 +82,7 @@ describe("what is not there", () => {
     }
   });
 
-  it("is not said of a name that is known: then it is the deployment that lacks it", async () => {
+  it("returns the server's error for a known name", async () => {
     const error = await failureOf("cron run", ["tick"]);
     expect((error as Error).message).toMatch(/^404 not_found: /);
   });

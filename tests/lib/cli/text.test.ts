@@ -1,23 +1,23 @@
 import { describe, expect, it } from "vitest";
 import { json, lines, table, visible } from "../../../lib/cli/text.js";
 
-/** Everything that moves a cursor, colours, rings, or turns the direction of what follows. */
-const steering =
+/** Characters that move the cursor, change colours, ring the bell or change the text direction. */
+const controlCharacters =
   "a\u001b]0;owned\u0007b\u009b2Jc\u202ed\u2066e\nf\rg\u0000h\u007fi\u2028j\u{e0001}k";
-const shown =
+const escaped =
   "a\\u001b]0;owned\\u0007b\\u009b2Jc\\u202ed\\u2066e\\u000af\\u000dg\\u0000h\\u007fi\\u2028j\\udb40\\udc01k";
 
-describe("what is written to a terminal", () => {
-  it("shows what would steer it, and leaves every other text as it is", () => {
-    expect(visible(steering)).toBe(shown);
+describe("text for a terminal", () => {
+  it("escapes control characters and leaves other text unchanged", () => {
+    expect(visible(controlCharacters)).toBe(escaped);
     expect(visible("Ünï's 電話 📱 – “a\\b”")).toBe("Ünï's 電話 📱 – “a\\b”");
   });
 
-  it("keeps the ends of the lines that a command made", () => {
+  it("keeps line breaks of the command itself", () => {
     expect(lines("one\ntwo\u001b[2J\n")).toBe("one\ntwo\\u001b[2J\n");
   });
 
-  it("has a line for each row, whatever a cell says, with the columns in their place", () => {
+  it("has one line per row with aligned columns, whatever the cells contain", () => {
     const rows = [
       { name: "phone\nsecond-row\u001b[31m", state: "live" },
       { name: { kind: "\u009b" }, state: "\u0007" },
@@ -32,7 +32,7 @@ describe("what is written to a terminal", () => {
     expect(headings.indexOf("state")).toBe(others[0]?.indexOf("live"));
   });
 
-  it("puts long columns below their row, and says moments to the second, to fit a terminal", () => {
+  it("moves long columns below their row and shortens times to fit the width", () => {
     const [one, other] = ["a".repeat(36), "b".repeat(36)];
     const rows = [
       {
@@ -61,8 +61,8 @@ describe("what is written to a terminal", () => {
     expect(table([], "Nobody.", ["actor"])).toBe("Nobody.");
   });
 
-  it("is JSON that says the same, with --json", () => {
-    const body = { [steering]: [steering, "plain"] };
+  it("is equivalent JSON with --json", () => {
+    const body = { [controlCharacters]: [controlCharacters, "plain"] };
     expect(JSON.parse(json(body))).toEqual(body);
     expect(json(body)).not.toMatch(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u);
   });

@@ -42,12 +42,12 @@ const request = {
   release: "a1b2c3d",
 };
 
-/** What a command prints where the server answers this. */
+/** What a command prints for this response. */
 async function printed(name: string, answer: object): Promise<string> {
   const command = commandOf([...name.split(" ")]);
   const api = { get: async () => answer, look: async () => answer } as unknown as Api;
-  const told = await command?.run({ args: ["x"], options: {}, api, signIn: {} as SignIn });
-  return told?.text ?? "";
+  const output = await command?.run({ args: ["x"], options: {}, api, signIn: {} as SignIn });
+  return output?.text ?? "";
 }
 
 describe("in a terminal of 100 columns", () => {
@@ -95,7 +95,7 @@ describe("in a terminal of 100 columns", () => {
         requests: [request],
       },
     ],
-  ])("%s is read without a line that wraps, and leaves no id out", async (name, answer) => {
+  ])("%s prints no line that wraps, and every ID", async (name, answer) => {
     const text = await printed(name, answer);
     for (const line of text.split("\n")) expect(line.length, line).toBeLessThanOrEqual(100);
     const ids = JSON.stringify(answer).split(id).length;

@@ -11,8 +11,8 @@ const environment = (variables: Record<string, string> = {}) =>
 const env = environment();
 const mine = { purpose: "totp-secret", owner: "somebody" };
 
-describe("a sealed value", () => {
-  it("opens as what it was", () => {
+describe("an encrypted value", () => {
+  it("decrypts to the original text", () => {
     fc.assert(
       fc.property(fc.string({ unit: "binary", maxLength: 200 }), (text) => {
         const wellFormed = Buffer.from(text, "utf8").toString("utf8");
@@ -21,19 +21,19 @@ describe("a sealed value", () => {
     );
   });
 
-  it("says its version and key, and never the same twice", () => {
+  it("contains its version and key ID, and is never the same twice", () => {
     const sealed = [seal(env, mine, "secret"), seal(env, mine, "secret")];
     for (const value of sealed) expect(value.startsWith(`s1.${keyId(dataKey)}.`)).toBe(true);
     expect(sealed[0]).not.toBe(sealed[1]);
   });
 
-  it("opens for nobody else and nothing else", () => {
+  it("decrypts only for the same owner and purpose", () => {
     const sealed = seal(env, mine, "secret");
     expect(() => unseal(env, { ...mine, owner: "another" }, sealed)).toThrow();
     expect(() => unseal(env, { ...mine, purpose: "another" }, sealed)).toThrow();
   });
 
-  it("opens no more once a byte of it has changed or is missing", () => {
+  it("does not decrypt after any byte was changed or removed", () => {
     const sealed = seal(env, mine, "secret");
     const [form = "", id = "", content = ""] = sealed.split(".");
     const bytes = Buffer.from(content, "base64url");
@@ -50,7 +50,7 @@ describe("a sealed value", () => {
     }
   });
 
-  it("opens with any of the data keys, and tells which should be sealed anew", () => {
+  it("decrypts with any of the data keys, and reports whether the current one was used", () => {
     const sealed = seal(env, mine, "secret");
     const rotated = environment({ DATA_KEY: `next-${dataKey}`, DATA_KEY_PREVIOUS: dataKey });
     expect(unseal(rotated, mine, sealed)).toBe("secret");
@@ -60,7 +60,7 @@ describe("a sealed value", () => {
     expect(() => unseal(lost, mine, sealed)).toThrow(keyId(dataKey));
   });
 
-  it("opens what was sealed under JWT_SECRET before there was a data key", () => {
+  it("decrypts a value encrypted with JWT_SECRET before DATA_KEY was set", () => {
     const before = readEnv({ NODE_ENV: "test", JWT_SECRET: jwtSecret });
     const sealed = seal(before, mine, "secret");
     expect(unseal(env, mine, sealed)).toBe("secret");

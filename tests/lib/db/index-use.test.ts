@@ -34,7 +34,7 @@ useMailbox();
 useEnvironment();
 
 const rows = 20_000;
-/** So many of everything that reading a whole table is never the cheapest way. */
+/** Fills each table so that a sequential scan is never the cheapest plan. */
 const filled: Record<string, string> = {
   users:
     "(id, name, email, claimed_email) select gen_random_uuid(), 'x', 'b' || n || '@x.test', 'c' || n || '@x.test'",
@@ -78,8 +78,8 @@ const post = (route: Parameters<typeof call>[0], body: unknown, token?: string) 
     headers: { "idempotency-key": randomBytes(16).toString("base64url") },
   });
 
-/** What people do with their accounts, and what follows from it. */
-async function everyday(): Promise<void> {
+/** The usual requests of users, and the cron jobs. */
+async function sendUsualRequests(): Promise<void> {
   const [guest, claimer] = [await aGuest(), await aUser()];
   await earn(stores, guest, 5);
   const person = await aConfirmedUser(stores);
@@ -140,9 +140,9 @@ interface Sent {
 }
 
 describe("the statements of everyday use", () => {
-  it("read no whole table", async () => {
+  it("use an index instead of reading a whole table", async () => {
     await stores.resetCalls();
-    await everyday();
+    await sendUsualRequests();
     const sent = stores.faults.postgres.calls.flatMap(({ body }) =>
       "queries" in (body as object) ? (body as { queries: Sent[] }).queries : [body as Sent],
     );

@@ -8,7 +8,7 @@ useEnvironment();
 const stores = useStores();
 
 describe("the tables of the database", () => {
-  it("all have a primary key, each partition too, as publications of all tables need", async () => {
+  it("all have a primary key, including partitions, as logical replication needs", async () => {
     const [first] =
       await stores.sql(`select relname from pg_class join pg_inherits on oid = inhrelid
       where inhparent = 'access_log'::regclass order by 1 limit 1`);

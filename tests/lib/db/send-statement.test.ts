@@ -15,7 +15,7 @@ const sent = () => stores.faults.postgres.calls.map(({ body }) => body);
 describe("a statement that a request sends", () => {
   const db = () => databaseOf({ correlationId: "abc-1" });
 
-  it("begins with a comment, and a value that looks like a statement stays what it is", async () => {
+  it("begins with a comment, and keeps a value that looks like a statement unchanged", async () => {
     await stores.resetCalls();
     const value = '{"query":"select 1","queries":[{"query":"x"}]}';
     const { rows } = await db().execute(sql`select ${value} as given, ${"a"} as other`);
@@ -28,13 +28,13 @@ describe("a statement that a request sends", () => {
     ]);
   });
 
-  it("has no comment where the ID could end it", async () => {
+  it("has no comment when the ID could end the comment", async () => {
     await stores.resetCalls();
     await databaseOf({ correlationId: "*/ drop table users; /*" }).execute(sql`select 1`);
     expect(sent()).toEqual([{ query: "select 1", params: [] }]);
   });
 
-  it("is told of in a line when it is slow, without its values", async () => {
+  it("is logged when it is slow, without its values", async () => {
     await stores.faults.postgres.set({ kind: "latency", ms: 300, times: 1 });
     await db().execute(sql`select ${"ada@example.com"}::text   as
       slow`);
@@ -49,21 +49,21 @@ describe("a statement that a request sends", () => {
     expect(logs.written().join()).not.toContain("ada");
   });
 
-  it("is told of when Postgres does not answer, too", async () => {
+  it("is logged when Postgres does not respond", async () => {
     await stores.faults.postgres.set({ kind: "latency", ms: 2600, times: 1 });
     await expect(db().execute(sql`select 2`)).rejects.toThrow();
     expect(logs.read("slow_statement")).toMatchObject([{ data: { statement: "select 2" } }]);
   });
 });
 
-describe("a statement behind a comment", () => {
+describe("a statement after a comment", () => {
   it.each([
     ["/*correlation_id=a-1*/ select 1", false],
     ["/*correlation_id=a-1*/ set search_path = x", true],
     ["/*a*/ /*b*/ select 1", true],
     ["/* /* */ set x = 1; */ select 1", true],
     ["/*a", true],
-  ])("%s leaves something in its session: %s", (text, leaves) => {
+  ])("%s leaves session state: %s", (text, leaves) => {
     expect(leavesSessionState(text)).toBe(leaves);
   });
 });

@@ -36,7 +36,7 @@ describe.each<[string, () => Promise<void>]>([
   ["with Redis", async () => {}],
   ["while Redis refuses", () => stores.faults.redis.set({ kind: "refuse" })],
 ])("an IP address, %s", (_, begin) => {
-  it("has ten times a session's limit for all sessions together", async () => {
+  it("is limited to ten times a session's limit for all its sessions", async () => {
     const [elsewhere = "", ...people] = await tokens(12);
     await begin();
     const statuses: number[] = [];
@@ -51,7 +51,7 @@ describe.each<[string, () => Promise<void>]>([
     expect(await read(people[10] ?? "")).toBe(200);
   });
 
-  it("is not used up by what a session's own limit refuses", async () => {
+  it("does not count requests that a session's own limit refused", async () => {
     const [greedy = "", other = ""] = await tokens(2);
     await begin();
     for (let time = 0; time < 2 * ceiling; time++) await read(greedy);
@@ -60,7 +60,7 @@ describe.each<[string, () => Promise<void>]>([
 });
 
 describe("an IP address", () => {
-  it("counts by its /64 where it is IPv6", async () => {
+  it("is counted by its /64 prefix if it is IPv6", async () => {
     const people = await tokens(11);
     const statuses: number[] = [];
     for (const [at, token] of people.entries()) {
@@ -72,7 +72,7 @@ describe("an IP address", () => {
     expect(statuses.filter((status) => status === 200)).toHaveLength(ceiling);
   });
 
-  it("is exempt where it is trusted", async () => {
+  it("is exempt if it is trusted", async () => {
     setEnvironment({ RATE_LIMIT_MAX_REQUESTS: String(max), RATE_LIMIT_TRUSTED_IPS: ip });
     const people = await tokens(11);
     for (const token of people) {
@@ -87,7 +87,7 @@ const registration = () => ({
   name: "Ada",
   acceptedTerms: true,
 });
-/** As if it had asked so often already. */
+/** Sets the counter to this many requests. */
 async function count(policy: string, times: number): Promise<void> {
   const window = Math.floor(Date.now() / 3_600_000);
   await stores.redis("SET", `rate:${policy}:address:${ip}:${window}`, String(times));
@@ -100,8 +100,8 @@ const mailsTo = async (email: string) => {
   return rows.map(({ send }) => send);
 };
 
-describe("registrations of one IP address", () => {
-  it("are 60 an hour, then 429 until the hour ends", async () => {
+describe("registrations from one IP address", () => {
+  it("are limited to 60 an hour, then refused with 429 until the hour ends", async () => {
     await count("registrations", 59);
     expect((await call(register, "POST", { body: registration(), ip })).status).toBe(201);
     const refused = await call(register, "POST", { body: registration(), ip });
@@ -112,8 +112,8 @@ describe("registrations of one IP address", () => {
   });
 });
 
-describe("mails to e-mail addresses that were never proven", () => {
-  it("are 60 an hour for one IP address; then the reply is the same, and nothing is sent", async () => {
+describe("mails to unverified e-mail addresses", () => {
+  it("are limited to 60 an hour per IP address; after that the response is the same and no mail is sent", async () => {
     const [sent, unsent] = [registration(), registration()];
     await count("unproven-mails", 59);
     const one = await call(register, "POST", { body: sent, ip });
@@ -126,7 +126,7 @@ describe("mails to e-mail addresses that were never proven", () => {
     expect(await mailsTo(unsent.email)).toEqual(["f"]);
   });
 
-  it("are counted for codes that are sent again and for a new e-mail address too", async () => {
+  it("include resent codes and codes for a new e-mail address", async () => {
     const { accessToken: token } = await aUser();
     const email = `new-${randomUUID()}@example.com`;
     await count("unproven-mails", 59);
@@ -139,7 +139,7 @@ describe("mails to e-mail addresses that were never proven", () => {
     expect(await used("unproven-mails")).toBe(62);
   });
 
-  it("are not used up by registrations that are refused", async () => {
+  it("do not count refused registrations", async () => {
     await count("registrations", 60);
     expect((await call(register, "POST", { body: registration(), ip })).status).toBe(429);
     expect(await used("unproven-mails")).toBe(0);

@@ -33,7 +33,7 @@ function upload(headers: Record<string, string> = {}) {
   };
 }
 
-/** What became of reading, as it stands now. */
+/** The current outcome of the read. */
 function outcomeOf(reading: Promise<Uint8Array>) {
   const outcome: { length?: number; code?: string; retryAfterSeconds?: number } = {};
   reading.then(
@@ -60,7 +60,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-/** Of a body; the embedded Redis of this process has timers too. */
+/** Timers of bodies only; the embedded Redis of this process has timers too. */
 function timersLeft() {
   const cleared = timers.cleared.mock.calls.map(([timer]) => timer);
   const { calls, results } = timers.started.mock;
@@ -71,10 +71,10 @@ function timersLeft() {
 }
 const ofBodies: unknown[] = [bodyLimits.silenceMsMax, bodyLimits.arrivalMsMax];
 
-const passed = (ms: number) => vi.advanceTimersByTimeAsync(ms);
+const advance = (ms: number) => vi.advanceTimersByTimeAsync(ms);
 
-describe("the bytes of a body", () => {
-  it("are those that were sent, in their order", async () => {
+describe("readBytes", () => {
+  it("returns the bytes in order", async () => {
     const parts = ["one, ", "two, ", "and ", "three"].map((text) => Buffer.from(text));
     const body = ReadableStream.from(parts);
     const sent = new Request("http://localhost/", {
@@ -86,58 +86,58 @@ describe("the bytes of a body", () => {
   });
 });
 
-describe("the time of a body", () => {
-  it("ends after 20 s without a byte", async () => {
+describe("the time limit of a body", () => {
+  it("expires after 20 s without a byte", async () => {
     const slow = upload();
     const outcome = outcomeOf(readBytes(slow.request, megabyte));
     slow.send(10);
-    await passed(19 * seconds);
+    await advance(19 * seconds);
     slow.send(10);
-    await passed(19 * seconds);
+    await advance(19 * seconds);
     expect(outcome).toEqual({});
-    await passed(1 * seconds);
+    await advance(1 * seconds);
     expect(outcome).toEqual({ code: "body_timeout" });
     expect(slow.isCancelled()).toBe(true);
   });
 
-  it("ends after 20 s when no byte came at all", async () => {
+  it("expires after 20 s when no byte was received", async () => {
     const silent = upload({ "content-length": "100" });
     const outcome = outcomeOf(readBytes(silent.request, megabyte));
-    await passed(20 * seconds);
+    await advance(20 * seconds);
     expect(outcome).toEqual({ code: "body_timeout" });
   });
 
-  it("ends after 240 s in all, however steadily the bytes come", async () => {
+  it("expires after 240 s in total, however steadily bytes arrive", async () => {
     const slow = upload();
     const outcome = outcomeOf(readBytes(slow.request, megabyte));
     for (let second = 0; second < 240; second += 10) {
       slow.send(1);
-      await passed(10 * seconds - 1);
+      await advance(10 * seconds - 1);
       expect(outcome).toEqual({});
-      await passed(1);
+      await advance(1);
     }
     expect(outcome).toEqual({ code: "body_timeout" });
   });
 
-  it("is enough for 3.4 MB at 25 kB/s", async () => {
+  it("allows 3.4 MB at 25 kB/s", async () => {
     const slow = upload();
     const outcome = outcomeOf(readBytes(slow.request, 4 * megabyte));
     for (let second = 0; second < 136; second++) {
       slow.send(25_000);
-      await passed(1 * seconds);
+      await advance(1 * seconds);
     }
     slow.end();
-    await passed(0);
+    await advance(0);
     expect(outcome).toEqual({ length: 3_400_000 });
   });
 });
 
-describe("the memory of unfinished bodies", () => {
-  const full = async () => {
+describe("the memory limit of unfinished bodies", () => {
+  const fillMemory = async () => {
     const uploads = Array.from({ length: 8 }, () => upload());
     const outcomes = uploads.map(({ request }) => outcomeOf(readBytes(request, 4 * megabyte)));
     for (const { send } of uploads) send(4 * megabyte);
-    await passed(0);
+    await advance(0);
     expect(outcomes).toEqual(uploads.map(() => ({})));
     return uploads;
   };
@@ -145,38 +145,38 @@ describe("the memory of unfinished bodies", () => {
     const more = upload();
     const outcome = outcomeOf(readBytes(more.request, 4 * megabyte));
     more.send(4 * megabyte);
-    await passed(0);
+    await advance(0);
     more.end();
-    await passed(0);
+    await advance(0);
     return outcome;
   };
 
-  it("is 32 MB at most, and a body beyond it is refused with the time after which to try again", async () => {
-    const uploads = await full();
+  it("is 32 MB, after which a body is refused with Retry-After", async () => {
+    const uploads = await fillMemory();
     expect(await sendMore()).toEqual({ code: "service_unavailable", retryAfterSeconds: 20 });
     for (const { end } of uploads) end();
-    await passed(0);
+    await advance(0);
   });
 
   it.each([
     ["finished", ({ end }: ReturnType<typeof upload>) => end()],
-    ["cut by their sender", ({ cut }: ReturnType<typeof upload>) => cut()],
+    ["aborted by the sender", ({ cut }: ReturnType<typeof upload>) => cut()],
     ["too large", ({ send }: ReturnType<typeof upload>) => send(1)],
-    ["late", () => vi.advanceTimersByTime(20 * seconds)],
-  ])("is given back once they are %s", async (_, finish) => {
-    for (const each of await full()) finish(each);
-    await passed(0);
-    for (const each of await full()) each.end();
-    await passed(0);
+    ["timed out", () => vi.advanceTimersByTime(20 * seconds)],
+  ])("is released once they are %s", async (_, finish) => {
+    for (const each of await fillMemory()) finish(each);
+    await advance(0);
+    for (const each of await fillMemory()) each.end();
+    await advance(0);
   });
 
-  it("counts one buffer for each, however small the pieces are", async () => {
+  it("counts one buffer per body, however small the chunks are", async () => {
     const tiny = upload();
     const limits = { ...bodyLimits, unfinishedBytesMax: 4 * kilobyte };
     const outcome = outcomeOf(readBytes(tiny.request, 4 * kilobyte, limits));
     for (let sent = 0; sent < 4 * kilobyte; sent++) tiny.send(1);
     tiny.end();
-    await passed(0);
+    await advance(0);
     expect(outcome).toEqual({ length: 4 * kilobyte });
   });
 });

@@ -20,18 +20,18 @@ const whoami = route("/api/whoami", {
   }),
 });
 
-async function seen(headers: Record<string, string>): Promise<string | null> {
+async function seenAddress(headers: Record<string, string>): Promise<string | null> {
   const request = new Request("http://localhost/api/whoami", { headers });
   const body = (await (await whoami.fetch(request)).json()) as { address: string | null };
   return body.address;
 }
 
 describe("the caller's address", () => {
-  it("is the one that the platform states", async () => {
-    expect(await seen({ "x-vercel-forwarded-for": "203.0.113.7" })).toBe("203.0.113.7");
-    expect(await seen({ "x-real-ip": "203.0.113.7" })).toBe("203.0.113.7");
+  it("is the one that the platform sets", async () => {
+    expect(await seenAddress({ "x-vercel-forwarded-for": "203.0.113.7" })).toBe("203.0.113.7");
+    expect(await seenAddress({ "x-real-ip": "203.0.113.7" })).toBe("203.0.113.7");
     const both = { "x-vercel-forwarded-for": "203.0.113.7", "x-real-ip": "10.0.0.1" };
-    expect(await seen(both)).toBe("203.0.113.7");
+    expect(await seenAddress(both)).toBe("203.0.113.7");
   });
 
   it.each([
@@ -42,17 +42,17 @@ describe("the caller's address", () => {
     ["cf-connecting-ip", "10.0.0.1"],
     ["x-cluster-client-ip", "10.0.0.1"],
   ])("is not changed by a forged %s", async (name, value) => {
-    expect(await seen({ "x-vercel-forwarded-for": "203.0.113.7", [name]: value })).toBe(
+    expect(await seenAddress({ "x-vercel-forwarded-for": "203.0.113.7", [name]: value })).toBe(
       "203.0.113.7",
     );
-    expect(await seen({ [name]: value })).toBeNull();
+    expect(await seenAddress({ [name]: value })).toBeNull();
   });
 
-  it("is not believed where no platform sets it", async () => {
+  it("is unknown when no platform sets it", async () => {
     setEnvironment({});
-    expect(await seen({ "x-vercel-forwarded-for": "203.0.113.7", "x-real-ip": "1.2.3.4" })).toBe(
-      null,
-    );
+    expect(
+      await seenAddress({ "x-vercel-forwarded-for": "203.0.113.7", "x-real-ip": "1.2.3.4" }),
+    ).toBe(null);
   });
 
   it.each([
@@ -60,45 +60,45 @@ describe("the caller's address", () => {
     ["::FFFF:CB00:7107", "203.0.113.7"],
     ["2001:0DB8:0000::0001", "2001:db8::1"],
     [" 203.0.113.7 , 10.0.0.1", "203.0.113.7"],
-  ])("%j is read as %s", async (stated, address) => {
-    expect(await seen({ "x-vercel-forwarded-for": stated })).toBe(address);
+  ])("%j is normalized to %s", async (stated, address) => {
+    expect(await seenAddress({ "x-vercel-forwarded-for": stated })).toBe(address);
   });
 
   it.each(["", "unknown", "203.0.113.7:80", "<script>", "1.2.3", "7", "0x7f.1"])(
-    "%j is none",
+    "%j is not an address",
     async (stated) => {
-      expect(await seen({ "x-vercel-forwarded-for": stated })).toBeNull();
+      expect(await seenAddress({ "x-vercel-forwarded-for": stated })).toBeNull();
     },
   );
 });
 
-describe("what an address is counted by", () => {
+describe("limitedAddress", () => {
   it.each([
     ["203.0.113.7", "203.0.113.7"],
     ["2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"],
     ["2001:db8:1:2::1", "2001:db8:1:2::/64"],
     ["fe80::1%eth0", "fe80::/64"],
-  ])("%s is counted as %s", (address, counted) => {
+  ])("counts %s as %s", (address, counted) => {
     expect(limitedAddress(address)).toBe(counted);
   });
 
-  it("is one for all whose address is not known", () => {
+  it("uses one key for all unknown addresses", () => {
     expect(limitedAddress(undefined)).toBe("unknown");
   });
 });
 
-describe("what is kept of an address", () => {
+describe("addressPrefix", () => {
   it.each([
     ["203.0.113.7", "203.0.113.0/24"],
     ["2001:db8:1:2:3:4:5:6", "2001:db8:1::/48"],
     [undefined, null],
-  ])("of %s it is %s", (address, kept) => {
+  ])("shortens %s to %s", (address, kept) => {
     expect(addressPrefix(address)).toBe(kept);
   });
 });
 
 describe("RATE_LIMIT_TRUSTED_IPS", () => {
-  it("covers addresses and networks of either kind", () => {
+  it("matches addresses and networks of IPv4 and IPv6", () => {
     setEnvironment({ RATE_LIMIT_TRUSTED_IPS: "203.0.113.7,10.0.0.0/8,2001:db8::/32,::1" });
     const trusted = (address: string | undefined) => isTrusted(address, env());
     expect(["203.0.113.7", "10.255.0.1", "2001:db8:ff::1", "::1"].map(trusted)).toEqual(
@@ -109,7 +109,7 @@ describe("RATE_LIMIT_TRUSTED_IPS", () => {
     );
   });
 
-  it("is nobody when it is empty", () => {
+  it("matches no address when it is empty", () => {
     expect(isTrusted("127.0.0.1", env())).toBe(false);
   });
 });

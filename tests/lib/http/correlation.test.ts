@@ -12,7 +12,7 @@ const sent = (id: string) => ({ headers: { "x-correlation-id": id } });
 
 describe("the correlation ID", () => {
   it.each(["550e8400-e29b-41d4-a716-446655440000", "a", "Az0._-", "x".repeat(64)])(
-    "is taken over: %s",
+    "is taken from the request: %s",
     async (id) => {
       const { headers } = await call(index, "GET", sent(id));
       expect(headers.get("x-correlation-id")).toBe(id);
@@ -28,14 +28,14 @@ describe("the correlation ID", () => {
     ["with a quote", 'a"b'],
     ["not ASCII", "é"],
     ["a list", "a, b"],
-  ])("is made anew when the one that was sent is %s", async (_, id) => {
+  ])("is generated when the one in the request is %s", async (_, id) => {
     const { headers } = await call(index, "GET", sent(id));
     const made = headers.get("x-correlation-id");
     expect(made).toMatch(uuid);
     expect(logs.read("http_request")).toMatchObject([{ corr: { correlationId: made } }]);
   });
 
-  it("is made for a request that brings none, another for each", async () => {
+  it("is generated for each request without one", async () => {
     const ids = await Promise.all(
       [1, 2].map(async () => (await call(index, "GET")).headers.get("x-correlation-id")),
     );
@@ -43,7 +43,7 @@ describe("the correlation ID", () => {
     expect(ids[1]).not.toBe(ids[0]);
   });
 
-  it("is in an error's header, body and log line", async () => {
+  it("is in the header, body and log line of an error", async () => {
     const { status, headers, body } = await call(index, "POST", sent("abc-1"));
     expect(status).toBe(405);
     expect(headers.get("x-correlation-id")).toBe("abc-1");
@@ -51,7 +51,7 @@ describe("the correlation ID", () => {
     expect(logs.read("http_request")).toMatchObject([{ corr: { correlationId: "abc-1" } }]);
   });
 
-  it("is in the answer to a preflight", async () => {
+  it("is in the response to a preflight", async () => {
     const { headers } = await call(index, "OPTIONS", sent("abc-1"));
     expect(headers.get("x-correlation-id")).toBe("abc-1");
   });

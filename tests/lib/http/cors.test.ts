@@ -12,23 +12,26 @@ const from = (origin: string) => ({ headers: { origin } });
 const words = (header: string | null) => (header ?? "").split(", ");
 
 describe("CORS", () => {
-  it.each([app, "http://localhost:8081"])("lets a page of %s read the answer", async (origin) => {
-    const { headers } = await call(index, "GET", from(origin));
-    expect(headers.get("access-control-allow-origin")).toBe(origin);
-    expect(words(headers.get("access-control-expose-headers"))).toEqual([
-      "X-Correlation-ID",
-      "X-RateLimit-Limit",
-      "X-RateLimit-Remaining",
-      "X-RateLimit-Reset",
-      "RateLimit",
-      "RateLimit-Policy",
-      "Retry-After",
-      "ETag",
-      "Idempotent-Replayed",
-    ]);
-  });
+  it.each([app, "http://localhost:8081"])(
+    "allows a page of %s to read the response",
+    async (origin) => {
+      const { headers } = await call(index, "GET", from(origin));
+      expect(headers.get("access-control-allow-origin")).toBe(origin);
+      expect(words(headers.get("access-control-expose-headers"))).toEqual([
+        "X-Correlation-ID",
+        "X-RateLimit-Limit",
+        "X-RateLimit-Remaining",
+        "X-RateLimit-Reset",
+        "RateLimit",
+        "RateLimit-Policy",
+        "Retry-After",
+        "ETag",
+        "Idempotent-Replayed",
+      ]);
+    },
+  );
 
-  it("lets a page of the same origin read the answer", async () => {
+  it("allows a page of the same origin to read the response", async () => {
     const { headers } = await call(index, "GET", {
       ...from("https://api.linguamate.com"),
       url: "https://api.linguamate.com/api/",
@@ -38,16 +41,16 @@ describe("CORS", () => {
 
   it.each([
     ["null", "null"],
-    ["any other", "https://evil.example"],
-    ["one that begins alike", `${app}.evil.example`],
-    ["one that ends alike", "https://evilapp.linguamate.com"],
+    ["any other origin", "https://evil.example"],
+    ["an origin with the same prefix", `${app}.evil.example`],
+    ["an origin with the same suffix", "https://evilapp.linguamate.com"],
     ["another scheme", "http://app.linguamate.com"],
     ["another port", `${app}:8443`],
     ["a path", `${app}/`],
-    ["other letters", "https://APP.linguamate.com"],
+    ["another letter case", "https://APP.linguamate.com"],
     ["a list", `${app}, https://evil.example`],
     ["a star", "*"],
-  ])("never names %s: %s", async (_, origin) => {
+  ])("never allows %s: %s", async (_, origin) => {
     for (const method of ["GET", "OPTIONS"] as const) {
       const { headers } = await call(index, method, from(origin));
       expect(headers.get("access-control-allow-origin")).toBeNull();
@@ -55,7 +58,7 @@ describe("CORS", () => {
     }
   });
 
-  it("never names the origin of a host that is not served", async () => {
+  it("never allows the origin of a host that is not served", async () => {
     const { status, headers } = await call(index, "GET", {
       ...from("http://evil.example"),
       url: "http://evil.example/api/",
@@ -68,7 +71,7 @@ describe("CORS", () => {
     ["an allowed origin", from(app)],
     ["another origin", from("https://evil.example")],
     ["no origin", {}],
-  ])("tells caches that the answer varies, with %s", async (_, options) => {
+  ])("sends Vary: Origin, with %s", async (_, options) => {
     const { headers } = await call(index, "GET", options);
     expect(words(headers.get("vary"))).toContain("Origin");
   });
@@ -77,7 +80,7 @@ describe("CORS", () => {
     ["401", user, "GET", {}, 401],
     ["405", index, "POST", {}, 405],
     ["421", index, "GET", { url: "http://evil.example/api/" }, 421],
-  ] as const)("covers error replies: %s", async (_, route, method, options, expected) => {
+  ] as const)("covers error responses: %s", async (_, route, method, options, expected) => {
     const { status, headers } = await call(route, method, { ...options, ...from(app) });
     expect(status).toBe(expected);
     expect(headers.get("access-control-allow-origin")).toBe(app);
@@ -85,7 +88,7 @@ describe("CORS", () => {
     expect(words(headers.get("vary"))).toContain("Origin");
   });
 
-  it("answers a preflight without a token, with what may be sent", async () => {
+  it("answers a preflight without a token, with the allowed methods and headers", async () => {
     const { status, headers, body } = await call(login, "OPTIONS", {
       headers: {
         origin: app,

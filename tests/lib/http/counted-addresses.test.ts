@@ -27,7 +27,7 @@ async function statuses(...requests: CallOptions[]): Promise<number[]> {
 }
 
 describe("requests are counted together", () => {
-  it("when they forge where they come from", async () => {
+  it("when they have forged forwarding headers", async () => {
     const ip = "203.0.113.1";
     const forged = ["x-forwarded-for", "forwarded", "x-client-ip"].map((name, index) => ({
       ip,
@@ -36,12 +36,12 @@ describe("requests are counted together", () => {
     expect(await statuses(...forged)).toEqual([200, 200, 429]);
   });
 
-  it("when one comes from IPv4 and one from the same address as IPv6", async () => {
+  it("when one comes from IPv4 and one from the IPv4-mapped IPv6 address", async () => {
     const same = ["203.0.113.2", "::ffff:203.0.113.2", "::ffff:cb00:7102"];
     expect(await statuses(...same.map((ip) => ({ ip })))).toEqual([200, 200, 429]);
   });
 
-  it("when they come from one /64, and apart when they do not", async () => {
+  it("when they come from one /64 prefix, and separately otherwise", async () => {
     const one = ["2001:db8:7:7::1", "2001:db8:7:7:ffff::2", "2001:db8:7:7:1:2:3:4"];
     expect(await statuses(...one.map((ip) => ({ ip })))).toEqual([200, 200, 429]);
     expect(await statuses({ ip: "2001:db8:7:8::1" })).toEqual([200]);

@@ -24,14 +24,14 @@ beforeEach(async () => {
   ip = anAddress();
 });
 
-/** A token of this person whose signature does not fit. */
+/** A token of this user with an invalid signature. */
 const forged = () => `${person.accessToken.slice(0, -3)}AAA`;
 const read = (token: string, from = ip) => call(user, "GET", { token, ip: from });
 
 async function showForged(count: number): Promise<number[]> {
   const statuses: number[] = [];
   while (statuses.length < count) {
-    // Few at once, so that Redis answers in time on a busy machine.
+    // Few at once, so that Redis responds in time under load.
     const answers = await Promise.all(Array.from({ length: 10 }, () => read(forged())));
     statuses.push(...answers.map(({ status }) => status));
   }
@@ -43,12 +43,12 @@ const counted = async () => {
   return keys[0] === undefined ? 0 : Number(await stores.redis("GET", keys[0]));
 };
 
-describe("an IP address that has shown a hundred bad tokens", () => {
+describe("an IP address that has sent a hundred forged tokens", () => {
   beforeEach(async () => {
     expect(new Set(await showForged(100))).toEqual(new Set([401]));
   });
 
-  it("is refused further bad ones until the window ends, without any I/O before the reply", async () => {
+  it("gets 429 for further forged tokens until the window ends, without any I/O before the response", async () => {
     const expectRefusal = async () => {
       await stores.resetCalls();
       const refused = await read(forged());
@@ -56,7 +56,7 @@ describe("an IP address that has shown a hundred bad tokens", () => {
       expect(refused).toMatchObject({ status: 429, code: "rate_limited" });
       expect(Number(refused.headers.get("retry-after"))).toBeGreaterThan(0);
     };
-    // On a busy machine Redis may have missed a few of the hundred, and take them late.
+    // Under load, Redis may count a few of the hundred late.
     await vi.waitFor(expectRefusal, { timeout: 15_000, interval: 100 });
     const refreshToken = `${person.refreshToken.slice(0, -3)}AAA`;
     expect((await call(refresh, "POST", { body: { refreshToken }, ip })).status).toBe(429);
@@ -65,28 +65,28 @@ describe("an IP address that has shown a hundred bad tokens", () => {
     expect((await read(forged())).status).toBe(401);
   });
 
-  it("is served with valid tokens, and may sign in", async () => {
+  it("is served with valid tokens and may sign in", async () => {
     expect((await read(person.accessToken)).status).toBe(200);
     const { refreshToken, email } = person;
     expect((await call(refresh, "POST", { body: { refreshToken }, ip })).status).toBe(200);
     expect((await call(login, "POST", { body: { email, password }, ip })).status).toBe(200);
   });
 
-  it("is told of an expired token, which needs only a refresh", async () => {
+  it("still gets token_expired for an expired token", async () => {
     const { accessToken } = person;
     clock.advance(86_400);
     await showForged(100);
     expect((await read(accessToken)).code).toBe("token_expired");
   });
 
-  it("is refused none where it is trusted", async () => {
+  it("is exempt if it is trusted", async () => {
     setEnvironment({ JWT_SECRET: secret, RATE_LIMIT_TRUSTED_IPS: ip });
     expect((await read(forged())).status).toBe(401);
   });
 });
 
-describe("what is no forgery", () => {
-  it("is an expired token: none counts", async () => {
+describe("tokens that do not count as forged", () => {
+  it("excludes expired tokens", async () => {
     const { accessToken } = person;
     clock.advance(86_400);
     for (let time = 0; time < 3; time++) {
@@ -96,7 +96,7 @@ describe("what is no forgery", () => {
     expect(await counted()).toBe(0);
   });
 
-  it("is a token of a live session that a retired secret signed, at some repetitions", async () => {
+  it("excludes tokens of a live session signed with a retired secret, for a few repetitions", async () => {
     setEnvironment({ JWT_SECRET: next });
     const { accessToken, refreshToken } = person;
     for (let time = 0; time < 5; time++) {
@@ -111,7 +111,7 @@ describe("what is no forgery", () => {
     expect(await counted()).toBe(1);
   });
 
-  it("is not a token of a session that has ended, nor one that names another person's", async () => {
+  it("includes tokens of an ended session and tokens with another user's ID", async () => {
     const other = await aBoundUser(stores);
     await stores.sql("update sessions set revoked_at = now() where id = $1", person.sessionId);
     setEnvironment({ JWT_SECRET: next });
@@ -124,13 +124,13 @@ describe("what is no forgery", () => {
   });
 });
 
-it("counts while Redis does not answer", async () => {
+it("counts forged tokens while Redis does not respond", async () => {
   await stores.faults.redis.set({ kind: "refuse" });
   expect(new Set(await showForged(100))).toEqual(new Set([401]));
   expect((await read(forged())).status).toBe(429);
 });
 
-it("refuses at the hundredth while Redis hangs, but for those that came at once", async () => {
+it("refuses forged tokens after a hundred while Redis hangs, except concurrent ones", async () => {
   await stores.faults.redis.set({ kind: "hang" });
   const statuses: number[] = [];
   while (statuses.length < 200) {
@@ -140,7 +140,7 @@ it("refuses at the hundredth while Redis hangs, but for those that came at once"
   expect(statuses.filter((status) => status === 401).length).toBeLessThanOrEqual(120);
 });
 
-it("leaves the calls that sign-ins count in to them", async () => {
+it("does not count forged tokens against the limit of sign-in requests", async () => {
   const body = { currentPassword: "x", newPassword: "y" };
   await call(changePassword, "POST", { token: forged(), ip, body });
   await stores.settled();

@@ -26,7 +26,7 @@ const isReplayed = ({ headers }: { headers: Headers }) =>
   headers.get("idempotent-replayed") === "true";
 
 describe("an Idempotency-Key", () => {
-  it("makes one account of a registration that is sent twice", async () => {
+  it("creates one account for a repeated registration", async () => {
     const body = registration();
     const headers = { "idempotency-key": randomUUID() };
     const first = await call(register, "POST", { body, headers });
@@ -43,7 +43,7 @@ describe("an Idempotency-Key", () => {
     expect(row).toEqual({ count: "1" });
   });
 
-  it("begins one session of a login that is sent twice, and hashes once", async () => {
+  it("creates one session for a repeated login, and hashes once", async () => {
     const person = await aUser();
     const body = { email: person.email, password, device: { id: person.deviceId } };
     const headers = { "idempotency-key": randomUUID() };
@@ -59,7 +59,7 @@ describe("an Idempotency-Key", () => {
     expect(row).toEqual({ count: "2" });
   });
 
-  it("makes one guest, and upgrades it once although the upgrade ends the session that asks", async () => {
+  it("creates one guest and upgrades it once, although the upgrade revokes the calling session", async () => {
     const body = { device: { id: randomUUID() } };
     const headers = { "idempotency-key": randomUUID() };
     const made = await call(guest, "POST", { body, headers });
@@ -74,7 +74,7 @@ describe("an Idempotency-Key", () => {
     expect([isReplayed(first), isReplayed(second)]).toEqual([false, true]);
   });
 
-  it("brings no session back that has ended", async () => {
+  it("does not restore a session that has ended", async () => {
     const person = await aUser();
     const body = { email: person.email, password, device: { id: person.deviceId } };
     const send = () =>
@@ -90,7 +90,7 @@ describe("an Idempotency-Key", () => {
     expect(await send()).toMatchObject({ status: 401, code: "session_expired" });
   });
 
-  it("gives a repetition's reserved failure back once, also where the repetition fails", async () => {
+  it("returns a repeated login's reserved failure once, also when the repetition fails", async () => {
     const { email } = await aBoundUser(stores);
     const ip = anAddress();
     const headers = { "idempotency-key": randomUUID() };
@@ -114,7 +114,7 @@ describe("an Idempotency-Key", () => {
     }
   });
 
-  it("that repeats a sign-in whose session has ended is no failed sign-in", async () => {
+  it("repeating a sign-in whose session has ended does not count as a failed sign-in", async () => {
     const { email } = await aBoundUser(stores);
     const ip = anAddress();
     const headers = { "idempotency-key": randomUUID() };
@@ -123,11 +123,11 @@ describe("an Idempotency-Key", () => {
     await call(logout, "POST", { token: pair.accessToken });
     expect(await send()).toMatchObject({ status: 401, code: "session_revoked" });
     await stores.settled();
-    const told = await stores.sql("select event from security_events where ip = $1", ip);
-    expect(told.map(({ event }) => event)).not.toContain("login_failed");
+    const events = await stores.sql("select event from security_events where ip = $1", ip);
+    expect(events.map(({ event }) => event)).not.toContain("login_failed");
   });
 
-  it("is not used up by a sign-in that failed", async () => {
+  it("is not used up by a failed sign-in", async () => {
     const person = await aUser();
     const headers = { "idempotency-key": randomUUID() };
     const send = (given: string) =>
@@ -142,7 +142,7 @@ describe("an Idempotency-Key", () => {
     expect(isReplayed(right)).toBe(false);
   });
 
-  it("does not stand for another body, method or path", async () => {
+  it("returns 422 for another body, method or path", async () => {
     const person = await aUser();
     const headers = { "idempotency-key": randomUUID() };
     const body = { email: person.email, password, device: { id: person.deviceId } };
@@ -157,7 +157,7 @@ describe("an Idempotency-Key", () => {
     }
   });
 
-  it("is each person's own", async () => {
+  it("is separate for each user", async () => {
     const [ada, grace] = [await aUser(), await aUser()];
     const first = await rename(ada.accessToken, "the-same-key", "Ada L.");
     const second = await rename(grace.accessToken, "the-same-key", "Grace H.");
@@ -166,14 +166,14 @@ describe("an Idempotency-Key", () => {
     expect([isReplayed(first), isReplayed(second)]).toEqual([false, false]);
   });
 
-  it("may be written in quotes, as a structured field is", async () => {
+  it("may be quoted, as a structured field", async () => {
     const { accessToken } = await aUser();
     await rename(accessToken, '"a-quoted-key"', "Grace");
     expect(isReplayed(await rename(accessToken, "a-quoted-key", "Grace"))).toBe(true);
   });
 
   it.each(["aGVsbG8gd29ybGQhISE/+A==", "words/42#answer", "{a}~b|c=d;e"])(
-    "may be %j, of any characters that a header shows as they are",
+    "may be %j",
     async (key) => {
       const { accessToken } = await aUser();
       expect((await rename(accessToken, key, "Grace")).status).toBe(200);
@@ -182,7 +182,7 @@ describe("an Idempotency-Key", () => {
   );
 
   it.each(["", "short", "a".repeat(129), "with space", '"unclosed-quote', "two-keys,at-once"])(
-    "is refused when it is %j",
+    "returns 400 for %j",
     async (key) => {
       const { accessToken } = await aUser();
       const answer = await rename(accessToken, key, "Grace");
@@ -190,13 +190,13 @@ describe("an Idempotency-Key", () => {
     },
   );
 
-  it("must be beyond guessing where nobody is signed in", async () => {
+  it("must be at least 22 characters long without a session", async () => {
     const headers = { "idempotency-key": "a".repeat(21) };
     const answer = await call(register, "POST", { body: registration(), headers });
     expect(answer).toMatchObject({ status: 400, code: "idempotency_key_invalid" });
   });
 
-  it("keeps neither token nor body, and adds one Postgres call", async () => {
+  it("stores neither token nor body, and adds one Postgres call", async () => {
     const body = registration();
     const key = randomUUID();
     await stores.resetCalls();
@@ -221,7 +221,7 @@ describe("an Idempotency-Key", () => {
     expect(JSON.stringify(rows)).not.toContain(key);
   });
 
-  it("leads to no session that outlived a change of its password, or of an account that is closed", async () => {
+  it("returns no session after a password change or for a suspended account", async () => {
     const person = await aBoundUser(stores);
     const body = { email: person.email, password };
     const headers = { "idempotency-key": randomUUID() };

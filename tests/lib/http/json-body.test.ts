@@ -57,7 +57,7 @@ describe("the type of a body", () => {
     expect(answer).toMatchObject({ status: 415, code: "unsupported_media_type" });
   });
 
-  it("must be stated", async () => {
+  it("is required", async () => {
     const request = new Request("http://localhost/api/echo", {
       method: "POST",
       body: Buffer.from("{}"),
@@ -65,12 +65,12 @@ describe("the type of a body", () => {
     expect((await echo.fetch(request)).status).toBe(415);
   });
 
-  it.each(["gzip", "br", "identity, gzip", "x"])("may not be encoded: %s", async (encoding) => {
+  it.each(["gzip", "br", "identity, gzip", "x"])("must not be encoded: %s", async (encoding) => {
     const answer = await send("{}", { "content-encoding": encoding });
     expect(answer).toMatchObject({ status: 415, code: "unsupported_media_type" });
   });
 
-  it("may say that it is not encoded", async () => {
+  it("may be declared as identity encoding", async () => {
     expect((await send("{}", { "content-encoding": "Identity" })).status).toBe(200);
   });
 });
@@ -82,7 +82,7 @@ describe("the size of a body", () => {
     expect((await send(textOf(bytesMax), length)).status).toBe(200);
   });
 
-  it("may be what the endpoint says", async () => {
+  it("may be up to the endpoint's limit", async () => {
     const larger = echoOf({ bodyBytesMax: bytesMax + 1 });
     const status = async (length: number) =>
       (await call(larger, "POST", { body: textOf(length) })).status;
@@ -91,15 +91,15 @@ describe("the size of a body", () => {
 
   it.each([
     ["declared", { "content-length": String(bytesMax + 1) }],
-    ["declared as little", { "content-length": "10" }],
-    ["declared as nonsense", { "content-length": "1e1, many" }],
+    ["declared too small", { "content-length": "10" }],
+    ["declared with an invalid value", { "content-length": "1e1, many" }],
     ["not declared", {}],
-  ])("may not be more, whether or not that is %s", async (_, headers) => {
+  ])("returns 413 above the limit, whether the length is %s", async (_, headers) => {
     const answer = await send(textOf(bytesMax + 1), headers);
     expect(answer).toMatchObject({ status: 413, code: "payload_too_large" });
   });
 
-  it("is refused by its declaration before anything is read", async () => {
+  it("returns 413 for a declared length before reading anything", async () => {
     let pulls = 0;
     const body = new ReadableStream({ pull: () => void pulls++ }, { highWaterMark: 0 });
     const answer = await send(body, { "content-length": String(bytesMax + 1) });
@@ -107,7 +107,7 @@ describe("the size of a body", () => {
     expect(pulls).toBe(0);
   });
 
-  it("is counted as it streams: an endless body is stopped", async () => {
+  it("is measured while reading, and an endless body is cancelled", async () => {
     let sent = 0;
     let cancelled = false;
     const chunk = Buffer.alloc(4 * 1024, "x");
@@ -130,7 +130,7 @@ describe("the size of a body", () => {
   it.each([
     ["without a length", {}],
     ["with one", { "content-length": "100" }],
-  ])("tells the sender when the body was cut half-way, %s", async (_, headers) => {
+  ])("returns 400 for a body that was cut off, %s", async (_, headers) => {
     let pulls = 0;
     const body = new ReadableStream({
       pull(controller) {
@@ -143,7 +143,7 @@ describe("the size of a body", () => {
   });
 });
 
-describe("the number of members", () => {
+describe("the number of elements and fields", () => {
   const list = (length: number) => `{"a":[${Array(length).fill("[]").join()}]}`;
   const names = (length: number) =>
     `{"a":{${Array.from({ length }, (_, i) => `"${i}":1`).join()}}}`;
@@ -151,7 +151,7 @@ describe("the number of members", () => {
   it.each([
     ["elements", list],
     ["fields", names],
-  ])("may be 1000 %s, and more are refused with a pointer", async (_, bodyOf) => {
+  ])("may be 1000 %s, and more return 422 with a pointer", async (_, bodyOf) => {
     expect((await send(bodyOf(1000))).status).toBe(200);
     const answer = await send(bodyOf(1001));
     expect(answer).toMatchObject({ status: 422, code: "validation_failed" });
@@ -160,7 +160,7 @@ describe("the number of members", () => {
     ]);
   });
 
-  it("is looked at before the members: none of twenty thousand is reported", async () => {
+  it("is checked before the elements, which are not reported", async () => {
     const answer = await send(`{"goals":[${Array(20_000).fill("[]").join()}],"b":"\\u0000"}`);
     expect(answer.body.errors.map((error: { pointer: string }) => error.pointer)).toEqual([
       "/goals",
@@ -171,15 +171,15 @@ describe("the number of members", () => {
 
 describe("the form of a body", () => {
   it.each([
-    ["nothing", ""],
-    ["no JSON", "{email:1}"],
-    ["half of it", '{"a":'],
+    ["an empty body", ""],
+    ["invalid JSON", "{email:1}"],
+    ["truncated JSON", '{"a":'],
     ["two values", "{}{}"],
     ["NaN", '{"a":NaN}'],
     ["invalid UTF-8", bytes('"', 0xff, 0xfe, '"')],
     ["an overlong sequence", bytes('"', 0xc0, 0xaf, '"')],
     ["a surrogate in UTF-8", bytes('"', 0xed, 0xa0, 0x80, '"')],
-    ["a sequence that was cut", bytes('"', 0xf0, 0x9f)],
+    ["a truncated sequence", bytes('"', 0xf0, 0x9f)],
     ["UTF-16", Buffer.from('{"a":1}', "utf16le")],
     ["33 levels", nested(33)],
     ["30,000 levels", nested(30_000)],
@@ -188,7 +188,7 @@ describe("the form of a body", () => {
     ["__proto__ in escapes", '{"\\u005f_proto__":1}'],
     ["__proto__ further in", '{"a":[{"b":{"__proto__":null}}]}'],
     ["constructor", '{"constructor":{"prototype":{}}}'],
-  ])("is malformed with %s", async (_, body) => {
+  ])("returns malformed_body for %s", async (_, body) => {
     expect(await send(body)).toMatchObject({ status: 400, code: "malformed_body" });
     expect({}).not.toHaveProperty("role");
   });
@@ -197,20 +197,20 @@ describe("the form of a body", () => {
     ["32 levels", nested(32)],
     ["any value", "null"],
     ["emoji and accents", '"Ångström 🎓 \\ud83c\\udf93"'],
-    ["text that only speaks of __proto__", '{"a":"__proto__"}'],
+    ["text that only contains __proto__", '{"a":"__proto__"}'],
     ["a byte order mark", bytes(0xef, 0xbb, 0xbf, "{}")],
-  ])("may hold %s", async (_, body) => {
+  ])("may contain %s", async (_, body) => {
     expect((await send(body)).status).toBe(200);
   });
 
   it.each([
     ["NUL", '{"a":"x\\u0000y"}', "/a"],
     ["half a surrogate pair", '{"a":"\\ud83c"}', "/a"],
-    ["the other half", '{"a":["\\udf93"]}', "/a/0"],
-    ["halves in the wrong order", '{"a/b":{"c~d":"\\udf93\\ud83c"}}', "/a~1b/c~0d"],
+    ["the other half of a surrogate pair", '{"a":["\\udf93"]}', "/a/0"],
+    ["surrogates in the wrong order", '{"a/b":{"c~d":"\\udf93\\ud83c"}}', "/a~1b/c~0d"],
     ["NUL in a name", '{"a":{"x\\u0000":1}}', "/a"],
     ["NUL by itself", '"\\u0000"', ""],
-  ])("is not valid with %s, and says where", async (_, body, pointer) => {
+  ])("returns validation_failed with a pointer for %s", async (_, body, pointer) => {
     const answer = await send(body);
     expect(answer).toMatchObject({ status: 422, code: "validation_failed" });
     expect(answer.body.errors).toEqual([
@@ -218,7 +218,7 @@ describe("the form of a body", () => {
     ]);
   });
 
-  it("is answered shortly, however much is wrong and however long its names are", async () => {
+  it("returns a short error, however many errors there are and however long the names are", async () => {
     const many = `[${Array(6).fill(`[${Array(1000).fill('"\\u0000"').join()}]`)}]`;
     const long = `{"${"n".repeat(60_000)}":"\\u0000"}`;
     for (const body of [many, long]) {

@@ -11,7 +11,7 @@ const logs = useLogLines();
 
 describe("methods", () => {
   it.each(["POST", "PUT", "PATCH", "DELETE"] as const)(
-    "%s is refused where only GET is served, with what is allowed",
+    "%s returns 405 with Allow when only GET is served",
     async (method) => {
       const answer = await call(index, method);
       expect(answer).toMatchObject({ status: 405, code: "method_not_allowed" });
@@ -19,13 +19,16 @@ describe("methods", () => {
     },
   );
 
-  it.each(["GET", "HEAD", "PUT"] as const)("%s is refused where only POST is", async (method) => {
-    const { status, headers } = await call(login, method);
-    expect(status).toBe(405);
-    expect(headers.get("allow")).toBe("POST, OPTIONS");
-  });
+  it.each(["GET", "HEAD", "PUT"] as const)(
+    "%s returns 405 when only POST is served",
+    async (method) => {
+      const { status, headers } = await call(login, method);
+      expect(status).toBe(405);
+      expect(headers.get("allow")).toBe("POST, OPTIONS");
+    },
+  );
 
-  it("refuses a method that it has never heard of", async () => {
+  it("returns 405 for an unknown method", async () => {
     const response = await index.fetch(
       new Request("http://localhost/api/", { method: "PROPFIND" }),
     );
@@ -34,7 +37,7 @@ describe("methods", () => {
   });
 
   it.each(["x-http-method-override", "x-http-method", "x-method-override"])(
-    "are not overridden by %s or a parameter",
+    "are not overridden by %s or a query parameter",
     async (name) => {
       const url = "http://localhost/api/?_method=GET";
       const response = await index.fetch(
@@ -44,7 +47,7 @@ describe("methods", () => {
     },
   );
 
-  it("OPTIONS needs no token and says what is allowed", async () => {
+  it("OPTIONS needs no token and returns the allowed methods", async () => {
     const { status, headers, body } = await call(user, "OPTIONS");
     expect(status).toBe(204);
     expect(body).toBeUndefined();
@@ -62,7 +65,7 @@ describe("HEAD", () => {
   it.each([
     ["a success", index, {}],
     ["an error", user, {}],
-  ] as const)("has GET's status and headers and no body, on %s", async (_, route, options) => {
+  ] as const)("has the status and headers of GET and no body, on %s", async (_, route, options) => {
     const get = await call(route, "GET", options);
     const head = await call(route, "HEAD", options);
     expect(head.body).toBeUndefined();

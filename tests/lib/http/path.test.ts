@@ -21,8 +21,8 @@ const sessions = route("/api/people/:userId/sessions/:sessionId", {
 const read = (pathAndQuery: string) =>
   call(sessions, "GET", { url: `http://localhost${pathAndQuery}` });
 
-describe("parameters of the path", () => {
-  it("are the segments that the template names", async () => {
+describe("path parameters", () => {
+  it("are the segments named in the template", async () => {
     const { body } = await read("/api/people/ada/sessions/s-1");
     expect(body).toEqual({ userId: "ada", sessionId: "s-1" });
   });
@@ -48,12 +48,12 @@ describe("parameters of the path", () => {
 
   it.each([
     ["a bare percent sign", "100%"],
-    ["half a sequence", "%E0%A4%A"],
-    ["no hexadecimal", "%zz"],
-    ["bytes that are no UTF-8", "%FF%FE"],
+    ["a truncated sequence", "%E0%A4%A"],
+    ["invalid hexadecimal", "%zz"],
+    ["bytes that are not UTF-8", "%FF%FE"],
     ["an encoded surrogate", "%ED%A0%80"],
     ["NUL", "a%00b"],
-  ])("are refused with %s: %s", async (_, segment) => {
+  ])("return 400 for %s: %s", async (_, segment) => {
     const answer = await read(`/api/people/ada/sessions/${segment}`);
     expect(answer).toMatchObject({ status: 400, code: "malformed_url" });
   });

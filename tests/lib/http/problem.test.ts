@@ -14,7 +14,7 @@ const logs = useLogLines();
 const answering = (handle: Endpoint["handle"]) =>
   route("/api/test", {
     GET: endpoint({
-      summary: "Whatever the test wants.",
+      summary: "Calls the handler of the test.",
       auth: "anonymous",
       limits: [],
       replies: { 200: z.unknown() },
@@ -24,27 +24,30 @@ const answering = (handle: Endpoint["handle"]) =>
   });
 const throwing = (thrown: unknown) => answering(() => Promise.reject(thrown));
 
-describe("an error's answer", () => {
-  it.each(Object.entries(catalogue))("says %s as RFC 9457 has it", async (code, known) => {
-    const thrown = new AppError(code as ErrorCode, {
-      cause: new Error("inner secret"),
-    });
-    const { status, headers, body } = await call(throwing(thrown), "GET");
-    expect(status).toBe(known.status);
-    expect(headers.get("content-type")).toBe("application/problem+json");
-    expect(body).toEqual({
-      type: `urn:linguamate:problem:${code}`,
-      title: expect.any(String),
-      status: known.status,
-      detail: known.message,
-      code,
-      correlationId: headers.get("x-correlation-id"),
-      retryable: known.retryable,
-    });
-    expect(body.title).not.toBe("Error");
-  });
+describe("an error response", () => {
+  it.each(Object.entries(catalogue))(
+    "returns %s as problem details (RFC 9457)",
+    async (code, known) => {
+      const thrown = new AppError(code as ErrorCode, {
+        cause: new Error("inner secret"),
+      });
+      const { status, headers, body } = await call(throwing(thrown), "GET");
+      expect(status).toBe(known.status);
+      expect(headers.get("content-type")).toBe("application/problem+json");
+      expect(body).toEqual({
+        type: `urn:linguamate:problem:${code}`,
+        title: expect.any(String),
+        status: known.status,
+        detail: known.message,
+        code,
+        correlationId: headers.get("x-correlation-id"),
+        retryable: known.retryable,
+      });
+      expect(body.title).not.toBe("Error");
+    },
+  );
 
-  it("says when to try again", async () => {
+  it("has Retry-After", async () => {
     const thrown = new AppError("service_unavailable", { retryAfterSeconds: 5 });
     const { headers } = await call(throwing(thrown), "GET");
     expect(headers.get("retry-after")).toBe("5");
@@ -57,7 +60,7 @@ describe("an error's answer", () => {
     ["token_expired", 'Bearer realm="linguamate", error="invalid_token"'],
     ["session_revoked", 'Bearer realm="linguamate", error="invalid_token"'],
     ["session_expired", 'Bearer realm="linguamate", error="invalid_token"'],
-  ] as const)("challenges a caller with %s", async (code, challenge) => {
+  ] as const)("has WWW-Authenticate for %s", async (code, challenge) => {
     const { headers } = await call(throwing(new AppError(code)), "GET");
     expect(headers.get("www-authenticate")).toBe(challenge);
   });
@@ -66,11 +69,11 @@ describe("an error's answer", () => {
 describe("an unexpected failure", () => {
   it.each([
     ["an error", new Error("secret detail", { cause: new Error("secret cause") })],
-    ["a text", "secret detail"],
-    ["nothing", undefined],
+    ["a string", "secret detail"],
+    ["undefined", undefined],
     ["an object", { secret: "detail" }],
-    ["something that looks like an error of ours", { code: "rate_limited", status: 403 }],
-  ])("is a bare 500 with a correlation ID: %s", async (_, thrown) => {
+    ["an object that looks like an AppError", { code: "rate_limited", status: 403 }],
+  ])("returns 500 with only a correlation ID: %s", async (_, thrown) => {
     const { status, headers, body } = await call(throwing(thrown), "GET");
     expect(status).toBe(500);
     expect(body).toMatchObject({ code: "internal_error", retryable: false });
@@ -78,7 +81,7 @@ describe("an unexpected failure", () => {
     expect(JSON.stringify(body)).not.toMatch(/secret|stack|\.ts/);
   });
 
-  it("is told to us in full, under the same correlation ID", async () => {
+  it("is logged in full under the same correlation ID", async () => {
     const { body } = await call(throwing(new TypeError("secret detail")), "GET");
     expect(logs.read("request_failed")).toMatchObject([
       {
@@ -98,15 +101,15 @@ describe("an unexpected failure", () => {
   });
 
   it.each([
-    ["cannot be written as JSON", async () => ({ count: 1n })],
-    ["has headers that HTTP cannot carry", async () => new Reply(200, {}, { "X-A": "a\nb" })],
-  ])("may be an answer that %s", async (_, handle) => {
+    ["cannot be serialized as JSON", async () => ({ count: 1n })],
+    ["has invalid headers", async () => new Reply(200, {}, { "X-A": "a\nb" })],
+  ])("is also returned for a response that %s", async (_, handle) => {
     const { status, code } = await call(answering(handle), "GET");
     expect({ status, code }).toEqual({ status: 500, code: "internal_error" });
     expect(logs.read("http_request")).toMatchObject([{ data: { status: 500 } }]);
   });
 
-  it("of the environment tells the caller nothing", async () => {
+  it("in the environment is not described to the caller", async () => {
     const printed: unknown[] = [];
     const { error } = console;
     console.error = (line) => printed.push(line);

@@ -30,7 +30,7 @@ describe("security headers", () => {
     expect(headers.get("server")).toBeNull();
   });
 
-  it.each(replies)("demand HTTPS in production, on %s", async (_, route, method) => {
+  it.each(replies)("include HSTS in production, on %s", async (_, route, method) => {
     setEnvironment({ NODE_ENV: "production" });
     const { headers } = await call(route, method);
     expect(headers.get("strict-transport-security")).toBe(
@@ -38,7 +38,7 @@ describe("security headers", () => {
     );
   });
 
-  it.each(["development", "test"])("do not demand HTTPS in %s", async (name) => {
+  it.each(["development", "test"])("do not include HSTS in %s", async (name) => {
     setEnvironment({ NODE_ENV: name });
     const { headers } = await call(index, "GET");
     expect(headers.get("strict-transport-security")).toBeNull();

@@ -33,8 +33,8 @@ const refused = async (body: unknown) => {
   return answer.body.errors as { pointer: string; code: string; message: string }[];
 };
 
-describe("a body that is not valid", () => {
-  it("is answered with a pointer (RFC 6901) to every part that is wrong", async () => {
+describe("an invalid body", () => {
+  it("returns a JSON pointer (RFC 6901) for every invalid part", async () => {
     const errors = await refused({
       title: "much too long a title",
       "a/b~c": "1",
@@ -47,12 +47,12 @@ describe("a body that is not valid", () => {
     ]);
   });
 
-  it("names what is missing", async () => {
+  it("returns the missing fields", async () => {
     const pointers = (await refused({})).map(({ pointer }) => pointer);
     expect(pointers).toEqual(["/title", "/words"]);
   });
 
-  it("names each key that is not known, at every depth", async () => {
+  it("returns each unknown key at every depth", async () => {
     const errors = await refused({
       title: "Hola",
       words: [{ text: "uno", "x/y": 1, z: 2 }],
@@ -67,19 +67,19 @@ describe("a body that is not valid", () => {
     );
   });
 
-  it.each([null, 1, "text", []])("is %j where an object is needed", async (body) => {
+  it.each([null, 1, "text", []])("is refused as %j when an object is required", async (body) => {
     const errors = await refused(JSON.stringify(body));
     expect(errors.map(({ pointer }) => pointer)).toEqual([""]);
   });
 
-  it("never gets its values back", async () => {
+  it("is not echoed in the response", async () => {
     const answer = await call(lessons, "POST", {
       body: { title: ["hunter2"], words: "hunter2", more: "hunter2" },
     });
     expect(JSON.stringify(answer.body)).not.toContain("hunter2");
   });
 
-  it("is answered shortly, however much is wrong and however long its names are", async () => {
+  it("returns a short error, however many errors there are and however long the names are", async () => {
     const words = Array.from({ length: 1000 }, () => ({ text: 1 }));
     const keys = Object.fromEntries(Array.from({ length: 1000 }, (_, n) => [`key${n}`, n]));
     const long = { ["n".repeat(60_000)]: 1 };
@@ -92,11 +92,11 @@ describe("a body that is not valid", () => {
   });
 });
 
-describe("signing in and up", () => {
+describe("POST /api/auth/login and POST /api/auth/register", () => {
   it.each([
     ["login", login],
     ["register", register],
-  ])("%s takes no key that it does not know, and asks Postgres nothing", async (_, route) => {
+  ])("%s returns 422 for an unknown key without a Postgres call", async (_, route) => {
     await stores.resetCalls();
     const answer = await call(route, "POST", {
       body: { email: "ada@example.com", password: "correct horse", role: "admin" },

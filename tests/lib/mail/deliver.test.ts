@@ -31,7 +31,7 @@ async function queued(mail: Partial<Mail> = {}, send = true) {
 }
 const rowOf = async (id: string) =>
   (await stores.sql("select * from queue_entries where id = $1", id))[0] ?? null;
-/** Let the moment come at which a mail is tried again. */
+/** Makes the mail's next attempt due. */
 const becomeDue = (id: string) =>
   stores.sql("update queue_entries set run_after = now() - interval '1 second' where id = $1", id);
 const secondsUntilDue = async (id: string) =>
@@ -44,8 +44,8 @@ const secondsUntilDue = async (id: string) =>
     )[0]?.s,
   );
 
-describe("a mail that was queued", () => {
-  it("is sent after the reply, once, with its code, and its row is gone", async () => {
+describe("a queued mail", () => {
+  it("is sent once after the response, with its code, and its row is deleted", async () => {
     const codeId = randomUUID();
     const { ctx, id, email } = await queued({ template: "sign_in_code", codeId });
     deliverLater(ctx, id);
@@ -62,7 +62,7 @@ describe("a mail that was queued", () => {
     ]);
   });
 
-  it("costs three calls of Postgres and one of the provider, and none for a row not to be sent", async () => {
+  it("costs three Postgres calls and one provider call, and no provider call if it must not be sent", async () => {
     const known = await queued();
     const unknown = await queued({}, false);
     await stores.resetCalls();
@@ -76,7 +76,7 @@ describe("a mail that was queued", () => {
     expect(await rowOf(unknown.id)).toMatchObject({ attempts: "0" });
   });
 
-  it("waits without a key for the provider", async () => {
+  it("waits while no provider key is configured", async () => {
     const { id } = await queued();
     setEnvironment({ RESEND_API_KEY: "" });
     const ctx = aContext();
@@ -91,7 +91,7 @@ describe("a mail that was queued", () => {
     expect(await rowOf(id)).toBeNull();
   });
 
-  it("goes to the address that is bound to the account at that moment", async () => {
+  it("is sent to the account's address at the time of sending", async () => {
     const { user, email: old } = await aUser();
     const bind = (email: string | null) =>
       stores.sql("update users set email = $2 where id = $1", user.id, email);
@@ -113,7 +113,7 @@ describe("a mail that was queued", () => {
     ]);
   });
 
-  it("does not go to an address that must not be written to", async () => {
+  it("is not sent to a suppressed address", async () => {
     const { ctx, id, email } = await queued();
     await stores.sql(
       "insert into suppressed_addresses values ($1, 'bounced', now())",
@@ -132,7 +132,7 @@ describe("a mail that was queued", () => {
 });
 
 describe("a suppressed address", () => {
-  it("stays so when DATA_KEY is changed", async () => {
+  it("stays suppressed when DATA_KEY is rotated", async () => {
     const { ctx, id, email } = await queued();
     await stores.sql(
       "insert into suppressed_addresses values ($1, 'bounced', now())",
@@ -146,13 +146,13 @@ describe("a suppressed address", () => {
   });
 });
 
-describe("the budget of an address", () => {
+describe("the mail budget of an address", () => {
   const send = async (email: string) => {
     const { ctx, id } = await queued({ template: "address_taken", to: { email } });
     await deliver(ctx, [id]);
     expect(await rowOf(id)).toBeNull();
   };
-  const minutesPass = (email: string, minutes: number) =>
+  const letMinutesPass = (email: string, minutes: number) =>
     stores.sql(
       `update mail_budgets set admitted_at = array(
         select at - make_interval(mins => cast($2 as int)) from unnest(admitted_at) at
@@ -161,7 +161,7 @@ describe("the budget of an address", () => {
       String(minutes),
     );
 
-  it("is three mails an hour and ten a day; more are silently not sent", async () => {
+  it("is three mails an hour and ten a day; further mails are dropped silently", async () => {
     const email = anAddress();
     const sent = async () => (await mailbox.to(email)).length;
     for (let mail = 1; mail <= 5; mail += 1) await send(email);
@@ -170,17 +170,17 @@ describe("the budget of an address", () => {
     expect(withheld).toHaveLength(2);
     expect(withheld[0]).toMatchObject({ level: "NOTICE", data: { reason: "budget" } });
     for (const expected of [6, 9, 10, 10]) {
-      await minutesPass(email, 60);
+      await letMinutesPass(email, 60);
       for (let mail = 1; mail <= 4; mail += 1) await send(email);
       expect(await sent()).toBe(expected);
     }
-    await minutesPass(email, 20 * 60);
+    await letMinutesPass(email, 20 * 60);
     await send(email);
     expect(await sent()).toBe(11);
     expect(lines.written().join()).not.toContain(email);
   });
 
-  it("is counted of any hour and any day, not of those that begin with a mail", async () => {
+  it("is measured over the past hour and the past day", async () => {
     const email = anAddress();
     const sentOf = async (mails: number) => {
       const before = (await mailbox.to(email)).length;
@@ -188,19 +188,19 @@ describe("the budget of an address", () => {
       return (await mailbox.to(email)).length - before;
     };
     expect(await sentOf(1)).toBe(1);
-    await minutesPass(email, 58);
+    await letMinutesPass(email, 58);
     expect(await sentOf(2)).toBe(2);
-    await minutesPass(email, 3);
+    await letMinutesPass(email, 3);
     expect(await sentOf(3)).toBe(1);
     for (let hour = 1; hour <= 2; hour += 1) {
-      await minutesPass(email, 60);
+      await letMinutesPass(email, 60);
       expect(await sentOf(3)).toBe(3);
     }
-    await minutesPass(email, 21 * 60);
+    await letMinutesPass(email, 21 * 60);
     expect(await sentOf(3)).toBe(1);
   });
 
-  it("does not hold back what tells of a theft", async () => {
+  it("does not apply to security notices", async () => {
     const email = anAddress();
     for (let mail = 1; mail <= 4; mail += 1) await send(email);
     expect(await mailbox.to(email)).toHaveLength(3);
@@ -212,7 +212,7 @@ describe("the budget of an address", () => {
     expect(await mailbox.to(email)).toHaveLength(6);
   });
 
-  it("counts a mail once, however often it is tried", async () => {
+  it("counts a mail once, however often it is attempted", async () => {
     const email = anAddress();
     const { ctx, id } = await queued({ template: "address_taken", to: { email } });
     mailbox.provider.fail({ kind: "error", status: 500, times: 4 });
@@ -230,7 +230,7 @@ describe("the budget of an address", () => {
 });
 
 describe("a mail that cannot be sent now", () => {
-  it("is tried again later and later, and no sooner than the provider allows", async () => {
+  it("is retried with growing delays, not before Retry-After", async () => {
     const { ctx, id, email } = await queued();
     const expected = [15, 30, 60, 120];
     mailbox.provider.fail({ kind: "error", status: 500 });
@@ -257,7 +257,7 @@ describe("a mail that cannot be sent now", () => {
     expect(await mailbox.to(email)).toEqual([]);
   });
 
-  it("is not tried before its moment", async () => {
+  it("is not retried before it is due", async () => {
     const { ctx, id } = await queued();
     mailbox.provider.fail({ kind: "error", status: 500 });
     await deliver(ctx, [id]);
@@ -265,7 +265,7 @@ describe("a mail that cannot be sent now", () => {
     expect(await rowOf(id)).toMatchObject({ attempts: "1" });
   });
 
-  it("reaches the mailbox once when the provider's reply is lost", async () => {
+  it("is delivered once when the provider's response is lost", async () => {
     const { ctx, id, email } = await queued();
     mailbox.provider.fail({ kind: "lose-reply", times: 1 });
     await deliver(ctx, [id]);
@@ -276,7 +276,7 @@ describe("a mail that cannot be sent now", () => {
     expect(await mailbox.to(email)).toHaveLength(1);
   });
 
-  it("counts as sent when the provider took it in the words of another release", async () => {
+  it("counts as sent when the provider accepted it with the text of another release", async () => {
     const { ctx, id, email } = await queued();
     mailbox.provider.fail({ kind: "lose-reply", times: 1 });
     await deliver(ctx, [id]);
@@ -290,7 +290,7 @@ describe("a mail that cannot be sent now", () => {
     expect(await mailbox.to(email)).toHaveLength(1);
   });
 
-  it("fails for good when the provider refuses it, with an error line and no address", async () => {
+  it("fails permanently when the provider refuses it, with an error line without the address", async () => {
     const { ctx, id, email } = await queued();
     mailbox.provider.fail({ kind: "error", status: 422 });
     await deliver(ctx, [id]);
@@ -306,7 +306,7 @@ describe("a mail that cannot be sent now", () => {
     expect(lines.written().join()).not.toContain(email);
   });
 
-  it("fails when it has been tried often enough, or would come too late", async () => {
+  it("fails after the maximum number of attempts or when it would be too late", async () => {
     const often = await queued();
     const late = await queued();
     await stores.sql("update queue_entries set attempts = 11 where id = $1", often.id);
@@ -319,14 +319,14 @@ describe("a mail that cannot be sent now", () => {
     for (const { id } of [often, late]) expect((await rowOf(id))?.dead_at).not.toBeNull();
   });
 
-  it("fails when its template is none of this release's", async () => {
+  it("fails for a template that this release does not have", async () => {
     const template = "from_a_later_release" as Mail["template"];
     const { ctx, id } = await queued({ template });
     await deliver(ctx, [id]);
     expect(await rowOf(id)).toMatchObject({ last_error: "unknown_template" });
   });
 
-  it("is not lost when Postgres goes away while it is sent", async () => {
+  it("is not lost when Postgres fails during sending", async () => {
     const { ctx, id, email } = await queued();
     const isDelete = (body: unknown) => JSON.stringify(body).includes("delete from");
     await stores.faults.postgres.set({ kind: "reset", match: isDelete });
@@ -340,8 +340,8 @@ describe("a mail that cannot be sent now", () => {
   });
 });
 
-describe("the clock's delivery", () => {
-  it("sends all that is due, in batches, and tells how much", async () => {
+describe("deliverDue", () => {
+  it("sends all due mails in batches and returns the counts", async () => {
     const ctx = aContext();
     await deliverDue(ctx);
     const mails = await Promise.all(Array.from({ length: 11 }, () => queued()));
@@ -359,7 +359,7 @@ describe("the clock's delivery", () => {
     expect(await deliverDue(ctx)).toMatchObject({ sent: 0 });
   });
 
-  it("removes what has expired, and says so of what was never sent", async () => {
+  it("deletes expired mails and logs those that were never sent", async () => {
     const ctx = aContext();
     await deliverDue(ctx);
     const [waiting, failed, never] = [await queued(), await queued(), await queued({}, false)];
@@ -374,7 +374,7 @@ describe("the clock's delivery", () => {
     expect(await mailbox.to(waiting.email)).toEqual([]);
   });
 
-  it("tells notices that expired as notices", async () => {
+  it("counts expired notices separately", async () => {
     const ctx = aContext();
     await deliverDue(ctx);
     const [mail, ...notices] = [await queued(), await queued(), await queued()];
@@ -390,7 +390,7 @@ describe("the clock's delivery", () => {
     expect(lines.read("notices_expired")).toMatchObject([{ level: "ERROR", data: { count: 2 } }]);
   });
 
-  it("leaves a mail to whoever has its lease", async () => {
+  it("does not send a mail that another process has leased", async () => {
     const { ctx, id, email } = await queued();
     mailbox.provider.fail({ kind: "latency", ms: 300 });
     await becomeDue(id);
@@ -402,7 +402,7 @@ describe("the clock's delivery", () => {
     expect(lines.read("mail_sent").filter(({ data }) => data.attempt !== 1)).toEqual([]);
   });
 
-  it("rejects when Postgres is away", async () => {
+  it("rejects while Postgres is unavailable", async () => {
     await stores.faults.postgres.set({ kind: "refuse" });
     await expect(deliverDue(aContext())).rejects.toThrow();
   });

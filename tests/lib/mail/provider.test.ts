@@ -12,8 +12,8 @@ const to = "ada@example.com";
 const send = (key: string, settings = {}) =>
   handToProvider({ ...env().mail, ...settings }, { key, to, message, correlationId: "a-request" });
 
-describe("the mail provider", () => {
-  it("gets the mail as it is, from the stated sender, under its key", async () => {
+describe("handToProvider", () => {
+  it("sends the mail unchanged from the configured sender, with an idempotency key", async () => {
     const settings = { apiUrl: `${mailbox.provider.url}/`, from: "Ada <ada@linguamate.com>" };
     expect(await send("as-it-is", settings)).toEqual({ kind: "accepted" });
     const [received] = await mailbox.to(to);
@@ -22,7 +22,7 @@ describe("the mail provider", () => {
     expect(await mailbox.to(to)).toHaveLength(1);
   });
 
-  it("may be asked again where the failure passes", async () => {
+  it("returns retryable for a temporary failure", async () => {
     mailbox.provider.fail({ kind: "rate-limit", retryAfterSeconds: 7 });
     expect(await send("a")).toEqual({
       kind: "retryable",
@@ -39,7 +39,7 @@ describe("the mail provider", () => {
     });
   });
 
-  it("may be asked again for a mail whose first request is under way", async () => {
+  it("returns retryable while a request with the same key is in progress", async () => {
     mailbox.provider.fail({ kind: "latency", ms: 500, times: 1 });
     const before = mailbox.provider.requests();
     const first = send("slow");
@@ -51,7 +51,7 @@ describe("the mail provider", () => {
     expect(await first).toEqual({ kind: "accepted" });
   });
 
-  it("is not asked again for what it refuses", async () => {
+  it("returns final for a refusal", async () => {
     expect(await send("a", { apiKey: "re_wrong" })).toEqual({
       kind: "final",
       reason: "invalid_api_key",
@@ -62,25 +62,25 @@ describe("the mail provider", () => {
     });
   });
 
-  it("is known by its status alone where it says nothing that is known", async () => {
+  it("uses the status alone when the body is unknown", async () => {
     const answer = { status: 502, body: `<h1>${to} is not reachable</h1>` };
-    expect(await answered(answer)).toEqual({ kind: "retryable", reason: "status_502" });
+    expect(await outcomeOf(answer)).toEqual({ kind: "retryable", reason: "status_502" });
   });
 
-  it("tells a sender who is not verified from an address that is none", async () => {
+  it("distinguishes an unverified sender from an invalid address", async () => {
     const body = JSON.stringify({ name: "validation_error", message: "Verify your domain." });
-    expect(await answered({ status: 422, body })).toEqual({
+    expect(await outcomeOf({ status: 422, body })).toEqual({
       kind: "final",
       reason: "validation_error",
     });
-    expect(await answered({ status: 403, body })).toEqual({
+    expect(await outcomeOf({ status: 403, body })).toEqual({
       kind: "final",
       reason: "sender_not_verified",
     });
   });
 });
 
-async function answered({ status, body }: { status: number; body: string }) {
+async function outcomeOf({ status, body }: { status: number; body: string }) {
   const server = createServer((_, response) => {
     response.writeHead(status).end(body);
   });

@@ -31,34 +31,37 @@ function rendered(mail: Omit<Mail, "to">) {
   return message;
 }
 
-describe("every mail", () => {
-  it.each([...withCode, ...withoutCode])("%s reads the same as text and as HTML", (template) => {
-    const { subject, text, html } = rendered({ template, codeId: randomUUID() });
-    expect(subject).toMatch(/^[\x20-\x7e]{10,60}$/);
-    const body = /<body[^>]*>(.*)<\/body>/s.exec(html)?.[1] ?? "";
-    const words = (plain: string) => plain.split(/\s+/).filter(Boolean);
-    expect(words(body.replace(/<[^>]*>/g, " "))).toEqual(words(text));
-  });
+describe("every mail template", () => {
+  it.each([...withCode, ...withoutCode])(
+    "%s has the same words as text and as HTML",
+    (template) => {
+      const { subject, text, html } = rendered({ template, codeId: randomUUID() });
+      expect(subject).toMatch(/^[\x20-\x7e]{10,60}$/);
+      const body = /<body[^>]*>(.*)<\/body>/s.exec(html)?.[1] ?? "";
+      const words = (plain: string) => plain.split(/\s+/).filter(Boolean);
+      expect(words(body.replace(/<[^>]*>/g, " "))).toEqual(words(text));
+    },
+  );
 
-  it.each([...withCode, ...withoutCode])("%s loads, links and tracks nothing", (template) => {
+  it.each([...withCode, ...withoutCode])("%s contains no links, images or tracking", (template) => {
     const { text, html } = rendered({ template, codeId: randomUUID(), undoId: randomUUID() });
     expect(text + html).not.toMatch(/https?:|<(a|img|link|script|iframe|form)\b|url\(|\?/i);
   });
 
-  it("is the same at any time, so that a repetition equals the first try", () => {
+  it("renders the same each time, so that a retry equals the first attempt", () => {
     const mail = { template: "verify_email", codeId: randomUUID(), undoId: randomUUID() } as const;
     expect(rendered(mail)).toEqual(rendered(mail));
   });
 
-  it("is none where the release does not know it, or its code is missing", () => {
+  it("returns null for an unknown template or without its code", () => {
     const unknown = { template: "unknown" as MailTemplate, to };
     expect(renderMail(env(), unknown, validity)).toBeNull();
     expect(renderMail(env(), { template: "verify_email", to }, validity)).toBeNull();
   });
 });
 
-describe("a mail with a code", () => {
-  it.each(withCode)("%s shows it on a line of its own and says how long it lives", (template) => {
+describe("a template with a code", () => {
+  it.each(withCode)("%s has the code on its own line with its validity", (template) => {
     const codeId = randomUUID();
     const { subject, text, html } = rendered({ template, codeId });
     const code = mailCode(env(), codeId);
@@ -68,14 +71,14 @@ describe("a mail with a code", () => {
     expect(subject).not.toContain(code);
   });
 
-  it.each(withoutCode)("%s is none", (template) => {
+  it.each(withoutCode)("%s contains no code", (template) => {
     const codeId = randomUUID();
     expect(rendered({ template, codeId }).text).not.toContain(mailCode(env(), codeId));
   });
 });
 
-describe("the single mails", () => {
-  it("address_taken says that there is an account, and how to get into it", () => {
+describe("single templates", () => {
+  it("address_taken says that an account exists and how to sign in", () => {
     const { text } = rendered({ template: "address_taken" });
     expect(text).toContain("you already have an account");
     expect(text).toContain("sign out in the app, then sign in with this address");
@@ -83,13 +86,13 @@ describe("the single mails", () => {
     expect(text).toMatch(/sign in .*reset/);
   });
 
-  it("email_change_undone says what is lost with it, and how to get in again", () => {
+  it("email_change_undone says what has changed and how to sign in again", () => {
     const { text } = rendered({ template: "email_change_undone" });
     expect(text).toMatch(/signed out.*password/);
     expect(text).toContain("choose “Forgot password”");
   });
 
-  it("email_changed tells how the change is undone", () => {
+  it("email_changed explains how to undo the change", () => {
     const undoId = randomUUID();
     const token = undoToken(env(), undoId);
     const { text, html } = rendered({ template: "email_changed", undoId });

@@ -6,14 +6,14 @@ import { undoToken, verifyUndoToken } from "../../../lib/mail/undo-token.js";
 import { redactText } from "../../../lib/observability/redact.js";
 import { setEnvironment } from "../../support/environment.js";
 
-describe("the token that undoes a change of e-mail", () => {
-  it("tells the change that it was made for", () => {
+describe("the undo token of an e-mail change", () => {
+  it("identifies its change", () => {
     const id = randomUUID();
     expect(undoToken(env(), id)).toMatch(/^ue1\.[\da-f-]{36}\.[\w-]{43}$/);
     expect(verifyUndoToken(env(), undoToken(env(), id))).toBe(id);
   });
 
-  it("is nothing once anything in it is changed", () => {
+  it("is invalid after any modification", () => {
     const token = undoToken(env(), randomUUID());
     const [version = "", id = "", mac = ""] = token.split(".");
     const others = [
@@ -30,7 +30,7 @@ describe("the token that undoes a change of e-mail", () => {
     expect(others.map((text) => verifyUndoToken(env(), text))).toEqual(others.map(() => null));
   });
 
-  it("outlives a change of JWT_SECRET where there is a DATA_KEY, and no change of that", () => {
+  it("stays valid after a change of JWT_SECRET if DATA_KEY is set, but not after a change of DATA_KEY", () => {
     const dataKey = "a-data-key-of-the-tests-of-32-bytes-or-more";
     setEnvironment({ DATA_KEY: dataKey });
     const id = randomUUID();
@@ -42,7 +42,7 @@ describe("the token that undoes a change of e-mail", () => {
     setEnvironment({});
   });
 
-  it("never reaches a log line", () => {
+  it("is redacted in log lines", () => {
     expect(redactText(`undone by ${undoToken(env(), randomUUID())}`)).toBe("undone by [token]");
   });
 });

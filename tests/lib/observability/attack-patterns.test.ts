@@ -26,7 +26,7 @@ describe("an attempt at SQL injection", () => {
     "'; waitfor delay '0:0:5",
     "select table_name from information_schema.tables",
     "exec xp_cmdshell",
-  ])("is seen in %j", (text) => {
+  ])("is detected in %j", (text) => {
     expect(attacksIn(text)).toContain("sql_injection_attempt");
   });
 });
@@ -47,12 +47,12 @@ describe("an attempt at cross-site scripting", () => {
     "javascript:alert(1)",
     "JavaScript:document.location=1",
     "data:text/html;base64,PHNjcmlwdD4=",
-  ])("is seen in %j", (text) => {
+  ])("is detected in %j", (text) => {
     expect(attacksIn(text)).toContain("xss_attempt");
   });
 });
 
-describe("what people write", () => {
+describe("ordinary text", () => {
   it.each([
     "O'Brien",
     "Miles O'Brien or Keiko",
@@ -94,7 +94,7 @@ describe("what people write", () => {
     "!#$%&*/=?^`{|}~@example.com",
     "/api/user/sessions/c2Vzc2lvbi1vZi1hLXRlc3Q ?limit=20&order=created_at&cursor=eyJ--",
     "/api/index ?name=O'Brien&city=L'Aquila",
-  ])("raises nothing: %j", (text) => {
+  ])("is not reported: %j", (text) => {
     expect(attacksIn(text)).toEqual([]);
   });
 });
@@ -120,7 +120,7 @@ describe("the patterns", () => {
     "; ".repeat(1500),
   ];
 
-  // A pattern that backtracks takes seconds or years; a linear one a fraction of a millisecond.
+  // Catastrophic backtracking takes seconds or years; a linear pattern takes less than a millisecond.
   it.each(hostile.map((text) => [`${text.slice(0, 12)}… (${text.length})`, text] as const))(
     "take no longer for %s than for other text",
     (_, text) => {
@@ -131,7 +131,7 @@ describe("the patterns", () => {
     },
   );
 
-  it("look at the beginning of a text alone", () => {
+  it("are applied to the beginning of a text only", () => {
     expect(attacksIn(`${"a".repeat(5000)}<script>`)).toEqual([]);
   });
 });

@@ -10,7 +10,7 @@ import { useLogLines } from "../../support/log-lines.js";
 useEnvironment({ LOG_LEVEL: "info", VERCEL: "1" });
 const logs = useLogLines();
 
-/** What production misses with a warning. */
+/** Variables that production warns about when they are missing. */
 const production = {
   NODE_ENV: "production",
   DATA_KEY: "k4Xr9pW2vB7nQ5tM8zC1yL6sF3dH0jGa",
@@ -25,7 +25,7 @@ const levelsAt = (logLevel: string, more: Record<string, string> = {}): LogLevel
 };
 
 describe("a request's log line", () => {
-  it("has the fields of the operations guide, in its order", async () => {
+  it("has the fields of the operations guide in its order", async () => {
     setEnvironment({ LOG_LEVEL: "info", VERCEL: "1", ...production });
     const correlationId = "550e8400-e29b-41d4-a716-446655440000";
     await call(index, "GET", {
@@ -57,19 +57,19 @@ describe("a request's log line", () => {
     expect(logs.written()).toEqual([expect.stringMatching(/^\{[^\n]*\}\n$/)]);
   });
 
-  it("tells the path without its query", async () => {
+  it("contains the path without its query", async () => {
     await call(index, "GET", { url: "http://localhost/api/?token=hunter2" });
     expect(logs.written().join()).not.toContain("hunter2");
     expect(logs.read("http_request")).toMatchObject([{ req: { path: "/api/" } }]);
   });
 });
 
-describe("levels", () => {
-  it("are written as labels", () => {
+describe("log levels", () => {
+  it("are written as names", () => {
     expect(levelsAt("trace")).toEqual([...logLevels]);
   });
 
-  it.each(logLevels)("at LOG_LEVEL %s the lower ones are left out", (level) => {
+  it.each(logLevels)("at LOG_LEVEL %s lower levels are omitted", (level) => {
     expect(levelsAt(level)).toEqual(logLevels.slice(logLevels.indexOf(level)));
   });
 
@@ -79,7 +79,7 @@ describe("levels", () => {
   });
 
   it.each(["trace", "debug"])(
-    "%s is INFO in production, which one WARN line says",
+    "%s is raised to INFO in production, with one WARN line",
     async (level) => {
       expect(levelsAt(level, { ...production })).toEqual(logLevels.slice(2));
       await call(index, "GET");
@@ -102,9 +102,9 @@ describe("the size of a line", () => {
   it.each([
     ["words", "word ".repeat(20_000)],
     ["one word", "x".repeat(100_000)],
-    ["four bytes a letter", "🎓 ".repeat(30_000)],
-    ["letters that JSON escapes", "\u0001 ".repeat(30_000)],
-  ])("is at most 16 KB with %s, and still tells which event it was", (_, text) => {
+    ["four-byte characters", "🎓 ".repeat(30_000)],
+    ["characters that JSON escapes", "\u0001 ".repeat(30_000)],
+  ])("is at most 16 KB with %s, and the event stays readable", (_, text) => {
     log("ERROR", fields(text), text);
     const [line = ""] = logs.written();
     expect(Buffer.byteLength(line)).toBeLessThanOrEqual(16 * 1024);
@@ -115,8 +115,8 @@ describe("the size of a line", () => {
   });
 });
 
-describe("writing", () => {
-  it("is done when the call returns, even to a process that is killed at once", () => {
+describe("log", () => {
+  it("writes synchronously, so that no line is lost when the process is killed", () => {
     const script = `
       import { log } from "./lib/observability/logger.js";
       const data = { reason: "why ".repeat(500) };

@@ -15,17 +15,17 @@ const read = (name: string) => readFileSync(`docs/log-shipping/${name}`, "utf8")
 const vector = parse(read("vector.yaml"));
 const program: string = vector.transforms.lines.source;
 
-/** How many days each level is kept, as .env.example says. FATAL has no variable of its own. */
+/** Days of retention per level in .env.example. FATAL has no variable of its own. */
 const env = parseEnv(readFileSync(".env.example", "utf8"));
 const days = (level: string) =>
   Number(env[`LOG_RETENTION_DAYS_${level === "FATAL" ? "ERROR" : level}`]);
 
-/** `level` → what the program gives it: the table is written as JSON. */
+/** The program's table of levels, which is written as JSON. */
 function levelTable(): Record<string, { status: string; keep: string }> {
   return JSON.parse(/levels = (\{.*?\n\})/s.exec(program)?.[1] ?? "");
 }
 
-/** The paths of a real request's line, as the program would write them. */
+/** The field paths of a real log line, in the program's notation. */
 async function pathsOfRealLines(): Promise<Set<string>> {
   await call(index, "GET");
   return new Set(logs.read().flatMap((line) => pathsIn(line)));
@@ -39,7 +39,7 @@ function pathsIn(value: object, above = ""): string[] {
 }
 
 describe("docs/log-shipping/vector.yaml", () => {
-  it("connects every part to one that is there", () => {
+  it("connects only existing parts", () => {
     const named = Object.keys({ ...vector.sources, ...vector.transforms });
     const inputs = Object.values({ ...vector.transforms, ...vector.sinks } as object).flatMap(
       ({ inputs }) => inputs,
@@ -56,16 +56,20 @@ describe("docs/log-shipping/vector.yaml", () => {
     ]);
   });
 
-  it("asks for no field that real lines do not have", async () => {
+  it("uses only fields that real lines have", async () => {
     const real = await pathsOfRealLines();
     const made = [...program.matchAll(/^(\.\w+) =/gm)].map(([, path]) => path);
-    const asked = [...program.matchAll(/(?<![\w)\]])(\.[a-z][\w.]*)/gi)].map(([, path]) => path);
+    const usedPaths = [...program.matchAll(/(?<![\w)\]])(\.[a-z][\w.]*)/gi)].map(
+      ([, path]) => path,
+    );
     const fromSource = [".message"];
-    expect(asked).toEqual(
+    expect(usedPaths).toEqual(
       expect.arrayContaining([".time", ".level", ".corr.correlationId", ".msg"]),
     );
     expect(
-      asked.filter((path) => path && !real.has(path) && ![...made, ...fromSource].includes(path)),
+      usedPaths.filter(
+        (path) => path && !real.has(path) && ![...made, ...fromSource].includes(path),
+      ),
     ).toEqual([]);
     const templates = [...read("vector.yaml").matchAll(/\{\{ (\w+) \}\}/g)].map(
       ([, name]) => `.${name}`,
@@ -74,20 +78,20 @@ describe("docs/log-shipping/vector.yaml", () => {
     expect(templates.filter((path) => !real.has(path) && !made.includes(path))).toEqual([]);
   });
 
-  it("gives its own lines every field that the sinks' templates name", () => {
+  it("sets every field of the sinks' templates in its own lines", () => {
     const own = /\?\? (\{"level".*?\})\n/.exec(program)?.[1] ?? "";
     const fields = [...own.matchAll(/"(\w+)":/g)].map(([, name]) => name);
     expect(fields).toEqual(expect.arrayContaining(["level", "env", "cat", "msg"]));
   });
 
-  it("knows the eight levels, as lines write them", () => {
+  it("has the eight levels as written in lines", () => {
     for (const level of logLevels) log(level, { evt: "level", cat: "test" }, "A level");
     const written = logs.read("level").map(({ level }) => level);
     expect(Object.keys(levelTable())).toEqual(written);
     expect(written).toHaveLength(8);
   });
 
-  it("labels streams only by what has few values", () => {
+  it("uses only labels with few values", () => {
     expect(Object.keys(vector.sinks.loki.labels).sort()).toEqual([
       "cat",
       "env",
@@ -96,7 +100,7 @@ describe("docs/log-shipping/vector.yaml", () => {
     ]);
   });
 
-  it("holds no secret, only names of variables", () => {
+  it("contains variable names, but no secrets", () => {
     const secrets = [
       vector.sources.vercel.auth.password,
       vector.sinks.datadog.default_api_key,
@@ -107,8 +111,8 @@ describe("docs/log-shipping/vector.yaml", () => {
   });
 });
 
-describe("the examples of retention", () => {
-  it("have Loki keep each level as long as .env.example says", () => {
+describe("the retention examples", () => {
+  it("configure Loki with the days in .env.example", () => {
     const loki = parse(read("loki-retention.yaml"));
     expect(loki.compactor.retention_enabled).toBe(true);
     const kept: Record<string, number> = {};
@@ -121,7 +125,7 @@ describe("the examples of retention", () => {
     expect(kept).toEqual(Object.fromEntries(logLevels.map((level) => [level, days(level)])));
   });
 
-  it("have OpenSearch delete each level's indexes then", () => {
+  it("configure OpenSearch with the days in .env.example", () => {
     const policies = JSON.parse(read("opensearch-retention.json"));
     const index: string = vector.sinks.opensearch.bulk.index;
     for (const level of logLevels) {
@@ -139,7 +143,7 @@ describe("the examples of retention", () => {
     expect(new Set(Object.keys(policies))).toEqual(used);
   });
 
-  it("have Datadog keep each level's index so long", () => {
+  it("configure Datadog with the days in .env.example", () => {
     const indexes: { filter: { query: string }; num_retention_days: number }[] = JSON.parse(
       read("datadog-indexes.json"),
     );

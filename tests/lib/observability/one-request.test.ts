@@ -31,10 +31,10 @@ const toolkit = useToolkit();
 const logs = useLogLines();
 useEnvironment({ LOG_LEVEL: "info", VERCEL: "1" });
 
-/** Changes something, asks the toolkit, and then fails. */
+/** Writes an audit row, calls the toolkit, and then fails. */
 const eventful = route("/api/eventful", {
   POST: endpoint({
-    summary: "Leave a trace everywhere.",
+    summary: "Writes everywhere.",
     auth: "user",
     limits: ["default"],
     replies: { 204: null },
@@ -65,7 +65,7 @@ describe("one request's correlation ID", () => {
   const corr = { correlationId };
   const comment = /^\/\*correlation_id=one\.request_1-a\*\/\s+[a-z]/;
 
-  it("is in everything that the request leaves behind", async () => {
+  it("is in every record of the request", async () => {
     const { accessToken: token, user } = await aUser();
     await stores.resetCalls();
     sentry.sink.reset();
@@ -102,7 +102,7 @@ describe("one request's correlation ID", () => {
         contexts: { trace: { trace_id: contexts.trace.trace_id } },
       },
     ]);
-    // The toolkit goes on with the same trace.
+    // The toolkit continues the same trace.
     expect(toolkit.requests[0]?.headers.traceparent).toContain(contexts.trace.trace_id);
 
     await drained(stores);
@@ -114,7 +114,7 @@ describe("one request's correlation ID", () => {
     ).toEqual([{ route: "/api/eventful", status: "500", code: "internal_error" }]);
   });
 
-  it("is in each statement of a real endpoint, be it alone, in a batch or after the reply", async () => {
+  it("is in each statement of a real endpoint, single, in a batch or after the response", async () => {
     const { accessToken: token } = await aUser();
     await stores.resetCalls();
     expect((await call(sessions, "GET", { token, headers })).status).toBe(200);
@@ -125,7 +125,7 @@ describe("one request's correlation ID", () => {
     for (const text of sent) expect(text).toMatch(comment);
   });
 
-  it("goes along to whoever sends mail, is told of alerts and watches the clock", async () => {
+  it("is sent to the mail provider, the alert destinations and the heartbeat", async () => {
     const seen: Record<string, unknown> = {};
     const outside = createServer((request, response) => {
       seen[request.url ?? ""] = request.headers["x-correlation-id"];
@@ -148,8 +148,8 @@ describe("one request's correlation ID", () => {
 
     const ctx = { ...aContext(), correlationId };
     const of = { key: "a key", label: "", detail: "", minute: 0 } as const;
-    const told = { event: "trigger", priority: "P1", channel: "page", ...of } as const;
-    const { id, payload } = alertNoticeOf(rules[0], told);
+    const alert = { event: "trigger", priority: "P1", channel: "page", ...of } as const;
+    const { id, payload } = alertNoticeOf(rules[0], alert);
     for (const way of routesOf(ctx.env, "page")) await send(ctx, way, payload, id);
     await sendHeartbeat(ctx);
     outside.close();
@@ -161,7 +161,7 @@ describe("one request's correlation ID", () => {
     });
   });
 
-  it("goes along when health asks the toolkit", async () => {
+  it("is sent to the toolkit by the health check", async () => {
     setDefaults({ EXPO_PUBLIC_TOOLKIT_URL: toolkit.url });
     await call(health, "GET", { headers });
     expect(toolkit.requests).toMatchObject([{ headers: { "x-correlation-id": correlationId } }]);

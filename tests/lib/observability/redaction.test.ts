@@ -32,18 +32,19 @@ beforeAll(async () => {
       counter: 3,
     }),
     "an operators' token": `ops_0123456789abcdef_${"S".repeat(43)}`,
-    "a bearer": "Bearer abcdef.123456",
+    "a bearer token": "Bearer abcdef.123456",
     "basic credentials": "Basic YWRhOmh1bnRlcjI=",
     "an e-mail": "ada.lovelace+tag@mail.example.com",
     "an encoded e-mail": "ada%40example.com",
     "a twice encoded e-mail": "ada%2540example.com",
     "an e-mail beyond ASCII": "jürgen@bücher.example",
-    "a database's address": "postgresql://ada:hunter2@db.example:5432/app",
-    "a database's address with a hard password": "postgres://ada:hun@ter/2@db.example/app",
-    "a cache's address": "rediss://:hunter2@cache.example:6379/0",
-    "a cache's address with a token": "redis://hunter2@cache.example",
-    "a password's hash": "$argon2id$v=19$m=19456,t=2,p=1$8MDdU02GQTOxbnalEQ6MMQ$Qd/S3Ml+5zyN",
-    "a password as a setting": "PGPASSWORD=hunter2",
+    "a database URL": "postgresql://ada:hunter2@db.example:5432/app",
+    "a database URL with special characters in the password":
+      "postgres://ada:hun@ter/2@db.example/app",
+    "a cache URL": "rediss://:hunter2@cache.example:6379/0",
+    "a cache URL with a token": "redis://hunter2@cache.example",
+    "a password hash": "$argon2id$v=19$m=19456,t=2,p=1$8MDdU02GQTOxbnalEQ6MMQ$Qd/S3Ml+5zyN",
+    "a password in an environment variable": "PGPASSWORD=hunter2",
     "a password in JSON": '{"password":"hunter2"}',
     "a password in a query": "newPassword=hunter2&x=1",
     "a key": "TOOLKIT_API_KEY: sk-hunter2",
@@ -53,24 +54,24 @@ beforeAll(async () => {
 const names = [
   ["an access token", /eyJ/],
   ["a refresh token", /rt1|AAAAAAAA/],
-  ["a bearer", /abcdef/],
+  ["a bearer token", /abcdef/],
   ["basic credentials", /YWRh/],
   ["an e-mail", /ada|lovelace/],
   ["an encoded e-mail", /ada/],
   ["a twice encoded e-mail", /ada/],
   ["an e-mail beyond ASCII", /rgen|cher/],
-  ["a database's address", /hunter2|ada/],
-  ["a database's address with a hard password", /hun@|ter\/2|ada:/],
-  ["a cache's address", /hunter2/],
-  ["a cache's address with a token", /hunter2/],
-  ["a password's hash", /8MDdU|Qd\/S3/],
-  ["a password as a setting", /hunter2/],
+  ["a database URL", /hunter2|ada/],
+  ["a database URL with special characters in the password", /hun@|ter\/2|ada:/],
+  ["a cache URL", /hunter2/],
+  ["a cache URL with a token", /hunter2/],
+  ["a password hash", /8MDdU|Qd\/S3/],
+  ["a password in an environment variable", /hunter2/],
   ["a password in JSON", /hunter2/],
   ["a password in a query", /hunter2/],
   ["a key", /hunter2/],
 ] as const;
 
-describe.each(names)("%s never reaches a line", (name, trace) => {
+describe.each(names)("%s is never written to a log line", (name, trace) => {
   const written = () => logs.written().join("").replaceAll('\\"', '"').replaceAll("x ", "");
 
   it("in a message", () => {
@@ -94,7 +95,7 @@ describe.each(names)("%s never reaches a line", (name, trace) => {
     expect(written()).not.toMatch(trace);
   });
 
-  it("when it lies where a text is cut", () => {
+  it("when it is where a text is truncated", () => {
     for (let before = 4096; before > 4096 - 80; before -= 7) {
       log("INFO", about, `${"x ".repeat(before / 2)}${secrets[name]}`);
     }
@@ -102,8 +103,8 @@ describe.each(names)("%s never reaches a line", (name, trace) => {
   });
 });
 
-describe("what may stand in a line", () => {
-  it("is a list of fields; any other is dropped", () => {
+describe("the fields of a line", () => {
+  it("are an allowlist; other fields are dropped", () => {
     log(
       "INFO",
       { ...about, data: { status: 200, password: "x", body: {}, email: "a", user: 1 } },
@@ -112,14 +113,14 @@ describe("what may stand in a line", () => {
     expect(logs.read()[0].data).toEqual({ status: 200 });
   });
 
-  it("is written whatever its type", () => {
+  it("are written for any type", () => {
     const loop: Record<string, unknown> = {};
     loop.self = loop;
     log("INFO", { ...about, data: { count: 5n, reason: loop, error: ["a", { b: 1 }] } }, "");
     expect(logs.read()[0].data).toMatchObject({ count: "5", error: '["a",{"b":1}]' });
   });
 
-  it("keeps what is no secret", () => {
+  it("are unchanged without a secret", () => {
     const plain = "JWT_SECRET is an example; see https://example.com/docs for 12:30 @noon";
     log("INFO", about, plain);
     expect(logs.read()[0].msg).toBe(plain);
@@ -139,7 +140,7 @@ describe("a failed query", () => {
     ["as a cause", new Error("outer", { cause: failed })],
     ["as a cause's cause", new Error("outer", { cause: new Error("inner", { cause: failed }) })],
     ["without drizzle", refusal],
-  ])("is told without its statement, parameters and values: %s", async (_, thrown) => {
+  ])("is logged without its statement, parameters and values: %s", async (_, thrown) => {
     const failing = route("/api/failing", {
       GET: endpoint({
         summary: "Fails.",
@@ -158,8 +159,8 @@ describe("a failed query", () => {
   });
 });
 
-describe("a person's input", () => {
-  it("never reaches a line", async () => {
+describe("user input", () => {
+  it("is never written to a log line", async () => {
     await call(register, "POST", {
       body: { email: "ada@example.com", password: "hunter22", name: "Ada", role: "admin" },
       headers: { authorization: "Bearer abc.def.ghi", cookie: "session=hunter2" },

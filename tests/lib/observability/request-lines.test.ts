@@ -19,8 +19,8 @@ const summary = () =>
     return [level, req.method, req.path, data.status, data.code];
   });
 
-describe("every request ends in one line", () => {
-  it("whatever its answer", async () => {
+describe("log lines of requests", () => {
+  it("are one per request, for any response", async () => {
     const person = await aUser();
     const token = person.accessToken;
     await call(user, "GET", { token });
@@ -51,14 +51,14 @@ describe("every request ends in one line", () => {
     ]);
   });
 
-  it("many at once: one each, with its own correlation ID", async () => {
+  it("have their own correlation ID, for concurrent requests", async () => {
     const ids = Array.from({ length: 20 }, (_, n) => `parallel-${n}`);
     await Promise.all(ids.map((id) => call(index, "GET", { headers: { "x-correlation-id": id } })));
     const found = logs.read("http_request").map(({ corr }) => corr.correlationId);
     expect(found.sort()).toEqual(ids.sort());
   });
 
-  it("and Redis's absence is told, with its reason, once in a while", async () => {
+  it("report an unavailable Redis once in a while, with the reason", async () => {
     const { accessToken: token } = await aUser();
     await stores.faults.redis.set({ kind: "refuse" });
     for (let request = 0; request < 10; request++) {
@@ -72,7 +72,7 @@ describe("every request ends in one line", () => {
     expect(lines[0].data.error).toContain("ECONNREFUSED");
   });
 
-  it("and no more is told of it by those whose token is refused", async () => {
+  it("report an unavailable Redis no more often for requests with a refused token", async () => {
     await stores.faults.redis.set({ kind: "refuse" });
     for (let request = 0; request < 10; request++) {
       expect((await call(user, "GET", { token: "no token" })).status).toBe(401);
@@ -81,7 +81,7 @@ describe("every request ends in one line", () => {
     expect(logs.read("deferred_work_failed").length).toBeLessThanOrEqual(2);
   });
 
-  it("and a failure of a store has the same correlation ID in each of its lines", async () => {
+  it("have the same correlation ID for one failure of a store", async () => {
     await stores.faults.postgres.set({ kind: "refuse" });
     const { status, body } = await call(register, "POST", {
       body: {

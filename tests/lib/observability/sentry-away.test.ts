@@ -12,7 +12,7 @@ const logs = useLogLines();
 useEnvironment({ LOG_LEVEL: "info" });
 
 const slot = Symbol.for("linguamate.sentry");
-/** As in a process that has just begun. */
+/** Resets the state to that of a new process. */
 const asNew = () => {
   delete (globalThis as { [slot]?: unknown })[slot];
   setEnvironment({ LOG_LEVEL: "info" });
@@ -21,8 +21,8 @@ const headers = { "sentry-trace": "4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba9
 const warnings = () =>
   logs.read("sentry_unavailable").map(({ level, data }) => [level, data.reason]);
 
-describe("a Sentry that is away", () => {
-  it("costs the reply nothing, an invocation 2 s, and the log one line", async () => {
+describe("an unavailable Sentry", () => {
+  it("does not delay the response, delays the invocation by 2 s, and is logged once", async () => {
     asNew();
     sentry.sink.fail({ kind: "hang" });
     const startedAt = performance.now();
@@ -43,9 +43,9 @@ describe("a Sentry that is away", () => {
   });
 
   it.each([
-    ["cuts connections", { kind: "reset" }],
+    ["closes connections", { kind: "reset" }],
     ["fails", { kind: "error", status: 502 }],
-  ] as const)("is left alone for a while when it %s", async (_, fault) => {
+  ] as const)("is skipped for a while when it %s", async (_, fault) => {
     asNew();
     sentry.sink.fail(fault);
     for (let n = 0; n < 5; n++) {
@@ -59,7 +59,7 @@ describe("a Sentry that is away", () => {
     expect(await sentry.told("transaction")).toHaveLength(1);
   });
 
-  it("is heeded when it has had enough", async () => {
+  it("is skipped for the time in Retry-After", async () => {
     asNew();
     sentry.sink.fail({ kind: "rate-limit", retryAfterSeconds: 60 });
     for (let n = 0; n < 5; n++) {
@@ -69,14 +69,14 @@ describe("a Sentry that is away", () => {
     expect(sentry.sink.requests()).toBe(1);
   });
 
-  it("that is slow gets everything all the same", async () => {
+  it("still receives everything when it is slow", async () => {
     asNew();
     sentry.sink.fail({ kind: "latency", ms: 300 });
     await Promise.all(Array.from({ length: 20 }, () => call(index, "GET", { headers })));
     expect(await sentry.told("transaction")).toHaveLength(20);
   });
 
-  it("refuses a wrong key, which changes no reply", async () => {
+  it("does not affect a response when it refuses the key", async () => {
     asNew();
     setEnvironment({ SENTRY_DSN: sentry.sink.dsn.replace(/\/\/[^@]+/, "//anotherkey") });
     expect((await call(index, "GET", { headers })).status).toBe(200);

@@ -22,18 +22,18 @@ useEnvironment({ LOG_LEVEL: "info", GIT_COMMIT_SHA: "abc1234", CRON_SECRET: "the
 
 const traceId = "4bf92f3577b34da6a3ce929d0e0e4736";
 const spanId = "00f067aa0ba902b7";
-const asked = (sampled: 0 | 1) => ({ "sentry-trace": `${traceId}-${spanId}-${sampled}` });
-const hidden = () => setEnvironment({ LOG_LEVEL: "info", SENTRY_TRACES_SAMPLE_RATE: "0" });
+const sampledBy = (sampled: 0 | 1) => ({ "sentry-trace": `${traceId}-${spanId}-${sampled}` });
+const disableTraces = () => setEnvironment({ LOG_LEVEL: "info", SENTRY_TRACES_SAMPLE_RATE: "0" });
 
 describe("a sampled request", () => {
-  it("is a transaction of its route, with whose it is and what it asked", async () => {
+  it("is sent as a transaction of its route with the user and its calls", async () => {
     const { accessToken: token, user: person } = await aUser();
     await sentry.told("transaction");
     sentry.sink.reset();
     await call(user, "GET", {
       token,
       url: "http://localhost:8080/api/user?email=ada@example.com",
-      headers: { "x-correlation-id": "one-1", ...asked(1) },
+      headers: { "x-correlation-id": "one-1", ...sampledBy(1) },
     });
     const [transaction, ...others] = await sentry.told("transaction");
     expect(others).toEqual([]);
@@ -75,7 +75,7 @@ describe("a sampled request", () => {
     expect(transaction).not.toHaveProperty("breadcrumbs");
   });
 
-  it("has the mail that it left for after its reply among its spans", async () => {
+  it("includes mail sent after the response in its spans", async () => {
     await aUser();
     const [transaction] = await sentry.told("transaction");
     expect(transaction.transaction).toBe("/api/auth/register");
@@ -85,7 +85,7 @@ describe("a sampled request", () => {
     ]);
   });
 
-  it("tells of a batch by the texts of its statements", async () => {
+  it("describes a batch by the texts of its statements", async () => {
     await aUser();
     const [transaction] = await sentry.told("transaction");
     const statements = transaction.spans.filter(({ op }: { op: string }) => op === "db");
@@ -95,16 +95,16 @@ describe("a sampled request", () => {
     expect(text).not.toMatch(/learner-|Ada|argon2|correlation_id=/);
   });
 
-  it("is the same one when a client error ends it", async () => {
-    await call(user, "GET", { token: "nonsense", headers: asked(1) });
+  it("is one transaction when it ends with a client error", async () => {
+    await call(user, "GET", { token: "nonsense", headers: sampledBy(1) });
     expect(await sentry.told("transaction")).toMatchObject([
       { tags: { code: "token_invalid" }, contexts: { trace: { status: "unauthenticated" } } },
     ]);
     expect(await sentry.told("event")).toEqual([]);
   });
 
-  it("does not fail in Sentry's words when an operator has switched its group off", async () => {
-    await call(failing(new AppError("feature_disabled")), "GET", { headers: asked(1) });
+  it("has status cancelled when its feature is disabled", async () => {
+    await call(failing(new AppError("feature_disabled")), "GET", { headers: sampledBy(1) });
     expect(await sentry.told("transaction")).toMatchObject([
       { tags: { code: "feature_disabled" }, contexts: { trace: { status: "cancelled" } } },
     ]);
@@ -112,16 +112,16 @@ describe("a sampled request", () => {
   });
 });
 
-describe("nothing is told", () => {
-  it("of a request that its caller does not sample", async () => {
-    await call(user, "GET", { headers: asked(0) });
+describe("nothing is sent to Sentry", () => {
+  it("for a request that its caller did not sample", async () => {
+    await call(user, "GET", { headers: sampledBy(0) });
     await sentry.told("transaction");
     expect(sentry.sink.requests()).toBe(0);
   });
 
-  it("of health and liveness, even when they are asked to", async () => {
-    await call(health, "GET", { headers: asked(1) });
-    await call(livez, "GET", { headers: asked(1) });
+  it("for health and liveness, even when sampled", async () => {
+    await call(health, "GET", { headers: sampledBy(1) });
+    await call(livez, "GET", { headers: sampledBy(1) });
     await sentry.told("transaction");
     expect(sentry.sink.requests()).toBe(0);
   });
@@ -131,20 +131,20 @@ describe("nothing is told", () => {
     const slot = Symbol.for("linguamate.sentry");
     const loaded = globalThis as { [slot]?: unknown };
     delete loaded[slot];
-    await call(user, "GET", { headers: asked(1) });
-    await call(failing(new Error("no")), "GET", { headers: asked(1) });
+    await call(user, "GET", { headers: sampledBy(1) });
+    await call(failing(new Error("no")), "GET", { headers: sampledBy(1) });
     await stores.settled();
     expect(sentry.sink.requests()).toBe(0);
     expect(loaded[slot]).toBeUndefined();
   });
 });
 
-describe("an error that is ours", () => {
-  it("is told with its correlation ID, in the trace of its request, sampled or not", async () => {
-    hidden();
+describe("a server error", () => {
+  it("is sent with its correlation ID in the request's trace, sampled or not", async () => {
+    disableTraces();
     const cause = new Error("refused for ada@example.com", { cause: new TypeError("deeper") });
     const { status } = await call(failing(cause), "GET", {
-      headers: { "x-correlation-id": "error-1", ...asked(0) },
+      headers: { "x-correlation-id": "error-1", ...sampledBy(0) },
     });
     expect(status).toBe(500);
     expect(await sentry.told("transaction")).toEqual([]);
@@ -166,7 +166,7 @@ describe("an error that is ours", () => {
     expect(frames.at(-1).filename).toContain("sentry.test.ts");
   });
 
-  it("of a store is told without the values of the statement", async () => {
+  it("of a store is sent without the values of the statement", async () => {
     await stores.sql("alter table users rename column name to renamed");
     const body = {
       email: "grace@example.com",
@@ -182,26 +182,26 @@ describe("an error that is ours", () => {
     expect(JSON.stringify(sentry.sink.envelopes)).not.toMatch(/grace|horse|argon2/i);
   });
 
-  it("is told 60 times a minute at most, a store's absence six times", async () => {
-    hidden();
+  it("is sent at most 60 times a minute, and a store outage six times", async () => {
+    disableTraces();
     const absent = failing(new AppError("service_unavailable", { cause: new Error("away") }));
     const broken = failing(new Error("broken"));
     for (let n = 0; n < 20; n++) await call(absent, "GET");
     for (let n = 0; n < 80; n++) await call(broken, "GET");
     const values = (await sentry.told("event")).map(({ exception }) => exception.values[0].value);
-    const told = (value: string) => values.filter((one) => one === value).length;
-    expect(told("away")).toBe(6);
-    // This file has told of a few before.
-    expect(told("broken")).toBeGreaterThan(50);
-    expect(told("broken")).toBeLessThanOrEqual(60);
+    const countOf = (value: string) => values.filter((one) => one === value).length;
+    expect(countOf("away")).toBe(6);
+    // Earlier tests of this file sent a few.
+    expect(countOf("broken")).toBeGreaterThan(50);
+    expect(countOf("broken")).toBeLessThanOrEqual(60);
   });
 });
 
-describe("a call of the clock", () => {
+describe("a cron request", () => {
   const secret = { token: "the-clock" };
 
-  it("checks in under the name of its path, with its schedule", async () => {
-    hidden();
+  it("sends a check-in with the name of its path and its schedule", async () => {
+    disableTraces();
     setEnvironment({ SENTRY_TRACES_SAMPLE_RATE: "0", CRON_SECRET: "the-clock" });
     expect((await call(tick, "GET", secret)).status).toBe(200);
     expect(await sentry.told("check_in")).toMatchObject([
@@ -218,7 +218,7 @@ describe("a call of the clock", () => {
     ]);
   });
 
-  it("checks in with an error when it fails, and not at all without its secret", async () => {
+  it("sends a check-in with an error when it fails, and none without its secret", async () => {
     setEnvironment({ SENTRY_TRACES_SAMPLE_RATE: "0", CRON_SECRET: "the-clock" });
     expect((await call(tick, "GET", { token: "another" })).status).toBe(401);
     expect(await sentry.told("check_in")).toEqual([]);
@@ -230,15 +230,15 @@ describe("a call of the clock", () => {
   });
 });
 
-describe("what the platform lacks", () => {
-  it("is told in one line: profiles", async () => {
+describe("a feature the platform lacks", () => {
+  it("is logged once: profiles", async () => {
     setEnvironment({ LOG_LEVEL: "info" });
-    await call(user, "GET", { headers: asked(1) });
-    await call(user, "GET", { headers: asked(1) });
+    await call(user, "GET", { headers: sampledBy(1) });
+    await call(user, "GET", { headers: sampledBy(1) });
     await stores.settled();
     expect(logs.read("profiles_unavailable")).toHaveLength(1);
     setEnvironment({ LOG_LEVEL: "info", SENTRY_PROFILES_SAMPLE_RATE: "0" });
-    await call(user, "GET", { headers: asked(1) });
+    await call(user, "GET", { headers: sampledBy(1) });
     await stores.settled();
     expect(logs.read("profiles_unavailable")).toHaveLength(1);
   });

@@ -3,7 +3,7 @@ import type { AddressInfo } from "node:net";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { post } from "../../../lib/platform/keep-alive-http.js";
 
-describe("a kept-alive POST", () => {
+describe("post over a kept-alive connection", () => {
   let server: Server;
   let url: URL;
   let connections = 0;
@@ -40,7 +40,7 @@ describe("a kept-alive POST", () => {
     expect(connections).toBe(1);
   });
 
-  it("takes a new connection after a pause in which the server may have closed the old one", async () => {
+  it("opens a new connection after a pause in which the server may have closed the old one", async () => {
     await send();
     const later = Date.now() + 5000;
     vi.spyOn(Date, "now").mockReturnValue(later);
@@ -48,7 +48,7 @@ describe("a kept-alive POST", () => {
     expect(connections).toBe(2);
   });
 
-  it("rejects when the connection is cut during the reply", async () => {
+  it("rejects when the connection is cut during the response", async () => {
     answer = (_request, response) => {
       response.writeHead(200, { "content-length": 100 });
       response.write("half", () => response.socket?.destroy());
@@ -56,7 +56,7 @@ describe("a kept-alive POST", () => {
     await expect(send()).rejects.toMatchObject({ code: "ECONNRESET" });
   });
 
-  it("rejects when the reply does not end in time", async () => {
+  it("rejects when the response does not end in time", async () => {
     answer = (_request, response) => {
       response.write("the beginning");
     };

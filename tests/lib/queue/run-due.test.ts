@@ -38,11 +38,11 @@ const run = (work: Work = async () => {}, ctx = aContext()) => {
 type Work = (ctx: Context, entry: Entry<{ name: string }>) => Promise<void>;
 const nothing = { done: 0, dropped: 0, retried: 0, died: 0, expired: 0, dead: 0 };
 const allJobs = () => stores.sql("select * from queue_entries order by created_at");
-/** As if every wait and every lease were over. */
-const timePasses = () => stores.sql("update queue_entries set run_after = now()");
+/** Makes every job due and every lease expired. */
+const expireWaits = () => stores.sql("update queue_entries set run_after = now()");
 
 describe("a job", () => {
-  it("is done once, with its payload and the correlation ID of who asked for it", async () => {
+  it("runs once with its payload and the caller's correlation ID", async () => {
     const ctx = aContext();
     await enqueue(ctx, { kind, key: "greet:1", payload: { name: "Ada" } });
     const seen: unknown[] = [];
@@ -55,7 +55,7 @@ describe("a job", () => {
     expect(await allJobs()).toMatchObject([{ attempts: "1", done_at: expect.any(String) }]);
   });
 
-  it("is queued once under one key, also after it was done", async () => {
+  it("is queued once per key, also after it is done", async () => {
     const key = aKey();
     await queue({ key });
     await queue({ key, payload: { name: "Grace" } });
@@ -65,7 +65,7 @@ describe("a job", () => {
     expect(await allJobs()).toHaveLength(1);
   });
 
-  it("is queued with the change that asks for it, or not at all", async () => {
+  it("is queued in the transaction of the change that needs it", async () => {
     const ctx = aContext();
     const broken = ctx.db.execute("select 1 / 0");
     await expect(ctx.db.batch([queue(), broken])).rejects.toThrow();
@@ -75,17 +75,17 @@ describe("a job", () => {
   it("waits until it is due", async () => {
     await queue({ runAfter: new Date(Date.now() + 3_600_000) });
     expect(await run()).toMatchObject({ done: 0 });
-    await timePasses();
+    await expireWaits();
     expect(await run()).toMatchObject({ done: 1 });
   });
 
-  it("is left to a release that knows its kind", async () => {
+  it("is left to a release that has a handler for its kind", async () => {
     await queue({ kind: "of_tomorrow" });
     expect(await run()).toEqual(nothing);
     expect(await allJobs()).toMatchObject([{ attempts: "0", dead_at: null }]);
   });
 
-  it("that fails is tried again, later each time, and given up after the last try", async () => {
+  it("is retried with growing delays and given up after the last attempt", async () => {
     await queue();
     const fails: Work = async () => {
       throw new TypeError("ada@example.com cannot be greeted");
@@ -99,7 +99,7 @@ describe("a job", () => {
       );
       expect(row?.leased_until).toBeNull();
       waits.push(Number(row?.wait));
-      await timePasses();
+      await expireWaits();
     }
     const [first = 0, , third = 0] = waits;
     expect(first).toBeGreaterThan(5);
@@ -113,17 +113,17 @@ describe("a job", () => {
     const [died] = lines.read("job_dead");
     expect(died).toMatchObject({ level: "ERROR", data: { operation: kind, attempt: attemptsMax } });
     expect(lines.written().join("")).not.toContain("ada@example.com");
-    await timePasses();
+    await expireWaits();
     expect(await run()).toMatchObject({ done: 0 });
   });
 
-  it("with a payload that nobody can read is given up at once, and stops no other", async () => {
+  it("is given up at once for an invalid payload, without stopping other jobs", async () => {
     await queue({ payload: { nick: "Ada" } });
     await queue();
     expect(await run()).toEqual({ ...nothing, done: 1, died: 1, dead: 1 });
   });
 
-  it("that kills its process each time is given up", async () => {
+  it("is given up when it kills its process at each attempt", async () => {
     await queue();
     await stores.sql(
       "update queue_entries set attempts = $1, run_after = now()",
@@ -133,14 +133,14 @@ describe("a job", () => {
     expect(lines.read("job_dead")).toMatchObject([{ data: { attempt: attemptsMax } }]);
   });
 
-  it("is not taken from who is at it, and taken over once the lease has run out", async () => {
+  it("is not taken over before its lease has expired", async () => {
     await queue();
     const attempts: number[] = [];
     const outer: Work = async (_, { attempt }) => {
       attempts.push(attempt);
       if (attempt > 1) return;
       expect(await run(outer)).toMatchObject({ done: 0 });
-      await timePasses();
+      await expireWaits();
       expect(await run(outer)).toMatchObject({ done: 1 });
     };
     await run(outer);
@@ -148,7 +148,7 @@ describe("a job", () => {
     expect(await allJobs()).toMatchObject([{ attempts: "2", last_error: null }]);
   });
 
-  it("commits what it writes once, although it was taken over in the midst", async () => {
+  it("commits its writes once although another process took it over", async () => {
     await queue();
     const refusals: unknown[] = [];
     const write = (ctx: Context, job: Entry) =>
@@ -158,7 +158,7 @@ describe("a job", () => {
       ]);
     const work: Work = async (ctx, job) => {
       if (job.attempt === 1) {
-        await timePasses();
+        await expireWaits();
         await run(work);
       }
       await write(ctx, job).catch((error) => {

@@ -12,7 +12,7 @@ import { useStores } from "../../support/stores.js";
 const stores = useStores({ redisMs: 2500 });
 useStillClock();
 const hashes = useHashCount();
-const patient = 120_000;
+const timeoutMs = 120_000;
 const atOnceMax = 4;
 
 const attempt = async (ip: string, email: string, given: string) =>
@@ -24,7 +24,7 @@ const attempt = async (ip: string, email: string, given: string) =>
     })
   ).status;
 
-/** People with one password among them, for hashing takes time. */
+/** Accounts with the same password hash, because hashing takes time. */
 async function aClass(size: number): Promise<string[]> {
   const hash = await hashPassword(password);
   const emails = Array.from({ length: size }, () => `pupil-${randomUUID()}@example.com`);
@@ -44,7 +44,7 @@ describe.each<[string, () => Promise<void>]>([
   const network = mode === "with Redis" ? "198.18.1" : "198.18.2";
 
   it(
-    "do not hinder a classroom of 40 behind one address, each with a typo or two",
+    "do not block a classroom of 40 behind one IP address, each with one or two typos",
     async () => {
       const pupils = await aClass(40);
       await begin();
@@ -60,11 +60,11 @@ describe.each<[string, () => Promise<void>]>([
       }
       expect(statuses).toEqual(Array(40).fill(200));
     },
-    patient,
+    timeoutMs,
   );
 
   it(
-    "stop at exactly 100 hashes when one address sprays a password over 200 accounts",
+    "stop at exactly 100 hashes when one IP address tries a password on 200 accounts",
     async () => {
       await begin();
       const statuses = new Map<number, number>();
@@ -73,7 +73,7 @@ describe.each<[string, () => Promise<void>]>([
         const status = await attempt(`${network}.2`, email, "Summer1!");
         statuses.set(status, (statuses.get(status) ?? 0) + 1);
       };
-      // No more at once than the gate lets hash: whoever waited there too long would be refused.
+      // No more at once than the hash gate runs, since longer waits would be refused.
       for (let first = 0; first < 200; first += atOnceMax) {
         await Promise.all(Array.from({ length: atOnceMax }, (_, seat) => spray(first + seat)));
         await stores.settled();
@@ -81,10 +81,10 @@ describe.each<[string, () => Promise<void>]>([
       expect(hashes()).toBe(100);
       expect(Object.fromEntries(statuses)).toEqual({ 401: 100, 429: 100 });
     },
-    patient,
+    timeoutMs,
   );
 
-  it("are five for one account from one address, whatever else is delayed", async () => {
+  it("are limited to five for one account from one IP address", async () => {
     const { email } = await aUser();
     await begin();
     const statuses: number[] = [];
@@ -94,7 +94,7 @@ describe.each<[string, () => Promise<void>]>([
     expect(statuses).toEqual([401, 401, 401, 401, 401, 429, 429]);
   });
 
-  it("are not refused to trusted networks", async () => {
+  it("are not limited for trusted networks", async () => {
     setEnvironment({ RATE_LIMIT_TRUSTED_IPS: `${network}.0/24` });
     const { email } = await aUser();
     await begin();

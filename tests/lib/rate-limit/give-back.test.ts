@@ -33,8 +33,8 @@ async function used(ip: string): Promise<(string | null)[]> {
   return Promise.all(keys.sort().map((key) => stores.redis("GET", key) as Promise<string | null>));
 }
 
-describe("a failure that was reserved", () => {
-  it("is given back to the window that counted it", async () => {
+describe("a reserved failure", () => {
+  it("is returned to the window that counted it", async () => {
     const ip = anAddress();
     await reserve(ip);
     const counts = await reserve(ip);
@@ -44,7 +44,7 @@ describe("a failure that was reserved", () => {
     expect(await used(ip)).toEqual(["1", "1"]);
   });
 
-  it("is given back once by a sign-in, and the failures of others stay", async () => {
+  it("is returned once by a successful sign-in, and others' failures stay counted", async () => {
     const [ip, person, other] = [anAddress(), await aBoundUser(stores), await aBoundUser(stores)];
     const body = { email: other.email, password: "not the password" };
     for (let time = 0; time < 2; time += 1) await call(login, "POST", { body, ip });
@@ -54,7 +54,7 @@ describe("a failure that was reserved", () => {
     expect(await used(ip)).toEqual(["2"]);
   });
 
-  it("is given back by every other proof, and the caller's own failures stay", async () => {
+  it("is returned by every other successful proof, and the caller's failures stay counted", async () => {
     const { accessToken: token } = await aUser();
     const prove = (given: string) =>
       call(reauthenticate, "POST", { token, body: { password: given } });
@@ -68,7 +68,7 @@ describe("a failure that was reserved", () => {
     expect(counts).toEqual([401, 401, 401, 429]);
   });
 
-  it("leaves no attempt in advance where the counter was lifted meanwhile", async () => {
+  it("does not create a negative counter when the counter was deleted", async () => {
     const ip = anAddress();
     const counts = await reserve(ip);
     await stores.liftLimits();

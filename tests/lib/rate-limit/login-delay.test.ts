@@ -22,7 +22,7 @@ const clock = useStillClock();
 const hashes = useHashCount();
 
 /**
- * Failures are counted by address too: every attempt comes from another one, and from another device, so
+ * Failures are also counted by IP address, so every attempt has a new one. It also has a new device, so
  * that it costs one hash.
  */
 const attempt = (email: string, given: string, options: CallOptions = {}) =>
@@ -40,7 +40,7 @@ async function guesses(email: string, count: number): Promise<number[]> {
   return statuses;
 }
 
-/** The account's five failures, after which everybody waits. */
+/** The account's five failures, which start the delay. */
 async function delay({ email }: { email: string }): Promise<void> {
   expect(await guesses(email, 5)).toEqual(Array(5).fill(401));
 }
@@ -50,7 +50,7 @@ const waits = [30, 60, 120, 240, 480, 900, 900];
 describe.each<[string, () => Promise<void>]>([
   ["with Redis", async () => {}],
   ["while Redis refuses", () => stores.faults.redis.set({ kind: "refuse" })],
-])("the delay of an account, %s", (_, begin) => {
+])("the login delay of an account, %s", (_, begin) => {
   let person: Person;
   beforeEach(async () => {
     person = await aBoundUser(stores);
@@ -60,7 +60,7 @@ describe.each<[string, () => Promise<void>]>([
   it.each<[string, () => string]>([
     ["an account", () => person.email],
     ["an address without one", () => `nobody-${randomUUID()}@example.com`],
-  ])("begins with the fifth wrong password, from wherever, and grows: %s", async (_, whose) => {
+  ])("begins with the fifth wrong password from any address, and grows: %s", async (_, whose) => {
     const email = whose();
     await delay({ email });
     for (const seconds of waits) {
@@ -72,11 +72,11 @@ describe.each<[string, () => Promise<void>]>([
       clock.advance(1);
       expect(await guesses(email, 1)).toEqual([401]);
     }
-    // And the one of the registration.
+    // One more for the registration.
     expect(hashes()).toBe(5 + waits.length + 1);
   });
 
-  it("refuses the right password too, and hashes nothing", async () => {
+  it("refuses the correct password too, without a hash", async () => {
     await delay(person);
     const before = hashes();
     expect((await signIn(person)).status).toBe(429);
@@ -85,7 +85,7 @@ describe.each<[string, () => Promise<void>]>([
     expect((await signIn(person)).status).toBe(200);
   });
 
-  it("ends with a success, for good", async () => {
+  it("ends with a successful sign-in", async () => {
     expect(await guesses(person.email, 4)).toEqual([401, 401, 401, 401]);
     expect((await signIn(person)).status).toBe(200);
     await stores.settled();
@@ -97,7 +97,7 @@ describe.each<[string, () => Promise<void>]>([
     expect((await guess(person.email)).headers.get("retry-after")).toBe("30");
   });
 
-  it("does not grow by what it refuses", async () => {
+  it("does not grow with refused attempts", async () => {
     await delay(person);
     expect(await guesses(person.email, 12)).toEqual(Array(12).fill(429));
     await stores.settled();
@@ -109,7 +109,7 @@ describe.each<[string, () => Promise<void>]>([
   it.each([
     ["a fresh token", 0],
     ["an expired token", 40 * 86_400],
-  ])("lets a caller past who shows the account's own: %s", async (_, seconds) => {
+  ])("does not apply to a caller with the account's own token: %s", async (_, seconds) => {
     clock.advance(seconds);
     await delay(person);
     expect((await signIn(person)).status).toBe(429);
@@ -118,7 +118,7 @@ describe.each<[string, () => Promise<void>]>([
     expect(await guesses(person.email, 1)).toEqual([401]);
   });
 
-  it("holds for a token of another account, in the same words and without a hash", async () => {
+  it("applies to a token of another account, with the same response and without a hash", async () => {
     const other = await aUser({ email: person.email });
     await bindEmail(stores, person);
     await stores.settled();
@@ -128,15 +128,15 @@ describe.each<[string, () => Promise<void>]>([
     const refused = await signIn(person, { token: other.accessToken });
     expect(refused.status).toBe(429);
     expect(comparable(refused)).toEqual(comparable(without));
-    const nobody = `nobody-${randomUUID()}@example.com`;
+    const unknownEmail = `nobody-${randomUUID()}@example.com`;
     expect(hashes()).toBe(before);
-    await delay({ email: nobody });
-    const unknown = await guess(nobody, { token: other.accessToken });
+    await delay({ email: unknownEmail });
+    const unknown = await guess(unknownEmail, { token: other.accessToken });
     expect(comparable(unknown)).toEqual(comparable(without));
     expect(hashes()).toBe(before + 5);
   });
 
-  it("counts what a caller tries with a token of the account by themselves", async () => {
+  it("counts attempts with the account's token separately", async () => {
     await delay(person);
     const { accessToken: token } = person;
     const statuses: number[] = [];
@@ -147,7 +147,7 @@ describe.each<[string, () => Promise<void>]>([
     expect((await signIn(person, { token })).status).toBe(429);
   });
 
-  it("does not hold for trusted networks", async () => {
+  it("does not apply to trusted networks", async () => {
     setEnvironment({ RATE_LIMIT_TRUSTED_IPS: "192.0.2.0/24" });
     for (let turn = 0; turn < 8; turn++) {
       expect((await guess(person.email, { ip: "192.0.2.9" })).status).toBe(401);
@@ -157,7 +157,7 @@ describe.each<[string, () => Promise<void>]>([
     setEnvironment({});
   });
 
-  it("counts every writing of an address as one", async () => {
+  it("counts every notation of an address as one", async () => {
     const writings = [
       person.email.toUpperCase(),
       ` ${person.email}`,
@@ -170,15 +170,15 @@ describe.each<[string, () => Promise<void>]>([
   });
 });
 
-describe("the delay of an account", () => {
-  it("holds while Redis hangs", async () => {
+describe("the login delay of an account", () => {
+  it("applies while Redis hangs", async () => {
     const { email } = await aBoundUser(stores);
     await stores.faults.redis.set({ kind: "hang" });
     await delay({ email });
     expect(await guesses(email, 2)).toEqual([429, 429]);
   }, 60_000);
 
-  it("counts no attempt that failed for our own reasons", async () => {
+  it("does not count an attempt that fails with a server error", async () => {
     const person = await aBoundUser(stores);
     await stores.faults.postgres.set({ kind: "refuse" });
     for (let turn = 0; turn < 7; turn++) {
@@ -196,7 +196,7 @@ describe("the delay of an account", () => {
     expect((await guess(person.email)).headers.get("retry-after")).toBe("60");
   });
 
-  it("ends with a success although Redis's replies were lost meanwhile", async () => {
+  it("ends with a successful sign-in although a response from Redis was lost", async () => {
     const person = await aBoundUser(stores);
     const isFirstTrip = (body: unknown) => JSON.stringify(body).includes("auth-calls");
     await stores.faults.redis.set({ kind: "lose-reply", match: isFirstTrip, times: 1 });
@@ -206,7 +206,7 @@ describe("the delay of an account", () => {
     expect(await stores.redis("EXISTS", key)).toBe(0);
   });
 
-  it("is shown by KEYS rate:*, tells no address, ends in a day, and is lifted by DEL", async () => {
+  it("is listed by KEYS rate:* without the address, expires in a day, and is lifted by DEL", async () => {
     const person = await aBoundUser(stores);
     const keys = async () => (await stores.redis("KEYS", "rate:account:*")) as string[];
     const before = await keys();
@@ -223,7 +223,7 @@ describe("the delay of an account", () => {
     expect((await signIn(person)).status).toBe(200);
   });
 
-  it("costs one Redis round trip, and no Postgres call before the reply", async () => {
+  it("costs one Redis round trip and no Postgres call before the response", async () => {
     const person = await aBoundUser(stores);
     await delay(person);
     await stores.resetCalls();
@@ -232,11 +232,11 @@ describe("the delay of an account", () => {
     await stores.settled();
     await stores.resetCalls();
     expect((await signIn(person, { token: person.accessToken })).status).toBe(200);
-    // The account and the session of the token, at once, then the new session.
+    // The account and the token's session concurrently, then the new session.
     expect(stores.calls()).toMatchObject({ redisTrips: 2, postgresCalls: 3 });
   });
 
-  it("is no way around a token that is not ours", async () => {
+  it("cannot be bypassed with an invalid token", async () => {
     const person = await aBoundUser(stores);
     const answer = await signIn(person, { token: "eyJhbGciOiJub25lIn0.e30." });
     expect(answer).toMatchObject({ status: 401, code: "token_invalid" });
@@ -244,7 +244,7 @@ describe("the delay of an account", () => {
   });
 });
 
-/** What two refusals must have in common: everything that a caller sees. */
+/** Everything about a response that the caller can observe. */
 function comparable({ status, body, headers }: Awaited<ReturnType<typeof call>>) {
   const { correlationId: _, ...problem } = body;
   return { status, problem, headers: [...headers].filter(([name]) => name !== "x-correlation-id") };

@@ -27,19 +27,19 @@ const limited = route("/api/limited", {
   }),
 });
 
-const ask = (ip: string, count: number) =>
+const sendRequests = (ip: string, count: number) =>
   Promise.all(Array.from({ length: count }, () => call(limited, "GET", { ip })));
 const statusesOf = async (ip: string, count: number) =>
-  (await ask(ip, count)).map(({ status }) => status);
+  (await sendRequests(ip, count)).map(({ status }) => status);
 const passed = (statuses: number[]) => statuses.filter((status) => status === 204).length;
 
-describe("the default limit without an answer of Redis", () => {
+describe("the default limit while Redis does not respond", () => {
   it.each<[string, Fault]>([
     ["answers after 400 ms", { kind: "latency", ms: 400 }],
     ["refuses connections", { kind: "refuse" }],
     ["hangs", { kind: "hang" }],
     ["answers with garbage", { kind: "garbage" }],
-  ])("lets exactly its maximum of parallel requests pass when Redis %s", async (_, fault) => {
+  ])("allows exactly its maximum of parallel requests when Redis %s", async (_, fault) => {
     const ip = anAddress();
     await stores.faults.redis.set(fault);
     const statuses = await statusesOf(ip, 60);
@@ -47,7 +47,7 @@ describe("the default limit without an answer of Redis", () => {
     expect(statuses.filter((status) => status === 429)).toHaveLength(60 - max);
   });
 
-  it("holds for a session as for an IP address, with the headers of any other refusal", async () => {
+  it("applies to sessions and IP addresses, with the usual headers", async () => {
     const { accessToken: token } = await aUser();
     await stores.faults.redis.set({ kind: "refuse" });
     for (let time = 0; time < max; time++) {
@@ -60,14 +60,14 @@ describe("the default limit without an answer of Redis", () => {
     expect(Number(headers.get("retry-after"))).toBeGreaterThan(0);
   });
 
-  it("knows of the requests of the window that Redis decided", async () => {
+  it("includes the window's requests that Redis counted", async () => {
     const ip = anAddress();
     expect(passed(await statusesOf(ip, 15))).toBe(15);
     await stores.faults.redis.set({ kind: "refuse" });
     expect(passed(await statusesOf(ip, 15))).toBe(5);
   });
 
-  it("begins again with the next window", async () => {
+  it("starts again with the next window", async () => {
     const ip = anAddress();
     await stores.faults.redis.set({ kind: "refuse" });
     expect(passed(await statusesOf(ip, max + 5))).toBe(max);
@@ -75,15 +75,15 @@ describe("the default limit without an answer of Redis", () => {
     expect(passed(await statusesOf(ip, max + 5))).toBe(max);
   });
 
-  it("is Redis' to decide once it answers, so that deleting its key lifts the limit", async () => {
+  it("is decided by Redis again once it responds, so that deleting its key lifts the limit", async () => {
     const ip = anAddress();
     expect(passed(await statusesOf(ip, max + 1))).toBe(max);
     await stores.liftLimits();
-    // On a busy machine Redis may miss its time once more.
+    // Under load, Redis may exceed its time limit once more.
     await expect.poll(() => statusesOf(ip, 1), { timeout: 20_000 }).toEqual([204]);
   });
 
-  it("counts a body that is refused before Redis is asked", async () => {
+  it("counts a body that is refused before Redis is called", async () => {
     const ip = anAddress();
     await stores.faults.redis.set({ kind: "refuse" });
     const statuses = [];
@@ -108,8 +108,8 @@ const counted = route("/api/counted", {
   }),
 });
 
-describe("the counts of a process", () => {
-  it("keeps no more counters than its bound, and forgets the oldest first", () => {
+describe("LocalCounts", () => {
+  it("keeps at most its maximum of counters and evicts the oldest first", () => {
     const counts = new LocalCounts(3);
     for (const key of ["a", "b", "c", "d"]) counts.count(key, 1000, 0);
     expect(counts.size).toBe(3);
@@ -117,7 +117,7 @@ describe("the counts of a process", () => {
     expect(counts.count("a", 1000, 0)).toBe(1);
   });
 
-  it("forgets a window that has ended", () => {
+  it("deletes a window that has ended", () => {
     const counts = new LocalCounts(3);
     counts.count("a", 1000, 0);
     counts.count("b", 2000, 1000);

@@ -42,60 +42,57 @@ const switchOff = (name: string) =>
   });
 const switchOn = (name: string) => stores.sql("delete from flags where name = $1", name);
 
-/** What was known of flags and blocks holds for 3 s. */
+/** Flags and blocks are cached for 3 s. */
 const known = { timeout: 5000, interval: 200 };
 
-describe("while Redis answers and refuses writes", () => {
-  it.each(Object.entries(refusals))(
-    "refuses a session that was logged out (%s)",
-    async (_, error) => {
-      const [person, other] = [await aUser(), await aUser()];
-      refuseWrites(error);
-      const { accessToken: token } = person;
-      expect((await call(logout, "POST", { token })).status).toBe(204);
-      expect(await keyOf(person)).toBe(1);
-      expect(await read(person)).toMatchObject({ status: 401, code: "session_revoked" });
-      expect((await read(other)).status).toBe(200);
-    },
-  );
+describe("while Redis responds but refuses writes", () => {
+  it.each(Object.entries(refusals))("refuses a logged-out session (%s)", async (_, error) => {
+    const [person, other] = [await aUser(), await aUser()];
+    refuseWrites(error);
+    const { accessToken: token } = person;
+    expect((await call(logout, "POST", { token })).status).toBe(204);
+    expect(await keyOf(person)).toBe(1);
+    expect(await read(person)).toMatchObject({ status: 401, code: "session_revoked" });
+    expect((await read(other)).status).toBe(200);
+  });
 
-  it("refuses a session that another instance has ended, by the request's own refused count", async () => {
+  it("refuses a session revoked by another instance, detected by the refused write of the rate limit", async () => {
     const person = await aUser();
     refuseWrites(readOnly);
     await stores.sql("update sessions set revoked_at = now() where id = $1", person.sessionId);
     expect(await read(person)).toMatchObject({ status: 401, code: "session_revoked" });
   });
 
-  it("costs a request its one trip to Redis, and one statement more for its session", async () => {
+  it("costs a request one Redis round trip and one more statement for its session", async () => {
     const person = await aUser();
     refuseWrites(readOnly);
-    // The rules are read once in 3 s.
+    // Flags and blocks are read once in 3 s.
     expect((await read(person)).status).toBe(200);
     await stores.resetCalls();
     expect((await read(person)).status).toBe(200);
-    const those = (calls: FaultCall[]) =>
+    const ofPerson = (calls: FaultCall[]) =>
       calls.filter(({ body }) => JSON.stringify(body).includes(person.sessionId));
     const { redis, postgres } = stores.faults;
-    expect(those(redis.calls)).toHaveLength(1);
-    expect(those(postgres.calls)).toHaveLength(1);
+    expect(ofPerson(redis.calls)).toHaveLength(1);
+    expect(ofPerson(postgres.calls)).toHaveLength(1);
   });
 
-  it("tells an operator that it is recorded and not in force, and keeps out all the same", async () => {
+  it("returns inForce: false to the operator, and enforces the change from Postgres", async () => {
     const [person, blocked] = [await aUser(), await aUser()];
-    const takeWrites = refuseWrites(readOnly);
+    const acceptWrites = refuseWrites(readOnly);
     expect((await revoke({ user: person.user.id })).body).toMatchObject({ inForce: false });
-    // Again: it is not in force yet, though nothing new has ended.
+    // Still not in force, although nothing new was revoked.
     expect((await revoke({ user: person.user.id })).body).toMatchObject({ inForce: false });
     expect((await revoke({ session: person.sessionId })).body.inForce).toBe(false);
     expect((await block("ip", "203.0.113.9")).body).toMatchObject({ inForce: false });
     await expect.poll(async () => (await read(person)).code, known).toBe("session_revoked");
-    takeWrites();
+    acceptWrites();
     await expect.poll(() => keyOf(person), known).toBe(0);
     expect((await revoke({ user: person.user.id })).body).toMatchObject({ inForce: true });
     expect((await read(blocked)).status).toBe(200);
   });
 
-  it("switches a group off, which a dry run does not claim to be pending", async () => {
+  it("disables a route group, and a dry run returns inForce: true", async () => {
     const person = await aUser();
     refuseWrites(refusals.NOREPLICAS);
     expect((await revoke({ everybody: true, dryRun: true })).body).toMatchObject({ inForce: true });
@@ -105,7 +102,7 @@ describe("while Redis answers and refuses writes", () => {
     await switchOn("auth");
   });
 
-  it("ends every session", async () => {
+  it("revokes every session", async () => {
     const person = await aUser();
     await new Promise((resolve) => setTimeout(resolve, 2));
     refuseWrites(readOnly);
@@ -113,11 +110,11 @@ describe("while Redis answers and refuses writes", () => {
     expect(await read(person)).toMatchObject({ status: 401, code: "session_revoked" });
   });
 
-  it("logs it once, and once that Redis has caught up", async () => {
+  it("logs it once, and once more when Redis has caught up", async () => {
     const person = await aUser();
-    const takeWrites = refuseWrites(readOnly);
+    const acceptWrites = refuseWrites(readOnly);
     for (let time = 0; time < 3; time++) expect((await read(person)).status).toBe(200);
-    takeWrites();
+    acceptWrites();
     const logged = (evt: string) => lines.read(evt).length;
     await expect.poll(() => logged("redis_caught_up"), known).toBe(1);
     expect(logged("redis_refuses_writes")).toBe(1);
@@ -125,13 +122,13 @@ describe("while Redis answers and refuses writes", () => {
   });
 });
 
-describe("once Redis takes writes again", () => {
-  it("goes by Postgres until Redis holds what it refused, which takes no later than 5 s", async () => {
+describe("once Redis accepts writes again", () => {
+  it("decides by Postgres until Redis has the refused writes, within 5 s", async () => {
     const [gone, stays] = [await aUser(), await aUser()];
-    const takeWrites = refuseWrites(refusals.MISCONF);
+    const acceptWrites = refuseWrites(refusals.MISCONF);
     expect((await call(logout, "POST", { token: gone.accessToken })).status).toBe(204);
     await block("ip", "203.0.113.8");
-    takeWrites();
+    acceptWrites();
     expect(await read(gone)).toMatchObject({ status: 401, code: "session_revoked" });
     await expect.poll(() => keyOf(gone), known).toBe(0);
     await expect.poll(() => stores.redis("SISMEMBER", "blocks", "203.0.113.8/32"), known).toBe(1);

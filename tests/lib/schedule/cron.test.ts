@@ -14,7 +14,7 @@ const stores = useStores();
 const lines = useLogLines();
 useEnvironment({ LOG_LEVEL: "info" });
 
-/** A job of its own for each test. */
+/** A separate job for each test. */
 function aCron(...parts: Part[]): Cron {
   const name = `test-${randomUUID()}`;
   return { name, period: "hour", leaseSeconds: 50, budgetSeconds: 10, parts };
@@ -31,26 +31,26 @@ async function claimed(cron: Cron): Promise<Lease> {
   return claim.lease;
 }
 
-/** Work that goes on until it is told to end. */
+/** Work that runs until the test ends it. */
 function endless() {
   let end = () => {};
-  let begun = () => {};
+  let begin = () => {};
   const until = new Promise<void>((resolve) => {
     end = resolve;
   });
   const started = new Promise<void>((resolve) => {
-    begun = resolve;
+    begin = resolve;
   });
   const work = async () => {
-    begun();
+    begin();
     await until;
     return "ended";
   };
   return { work, started, end: () => end() };
 }
 
-describe("a job of the clock", () => {
-  it("does its parts in their order, and tells of each", async () => {
+describe("runCron", () => {
+  it("runs the parts in order and reports each", async () => {
     const order: string[] = [];
     const part = (name: string): Part => [name, async () => order.push(name)];
     const { report, isGood } = await run(aCron(part("first"), part("second"), part("third")));
@@ -59,7 +59,7 @@ describe("a job of the clock", () => {
     expect(report).toMatchObject({ ran: true, parts: { third: { outcome: "done", detail: 3 } } });
   });
 
-  it("does a slot once", async () => {
+  it("runs once per slot", async () => {
     let times = 0;
     const cron = aCron(["count", async () => (times += 1)]);
     const outcomes = await Promise.all(Array.from({ length: 8 }, () => run(cron)));
@@ -69,7 +69,7 @@ describe("a job of the clock", () => {
     expect(await runsOf(cron)).toMatchObject([{ token: "1", failed_parts: "{}" }]);
   });
 
-  it("does nothing in the slot that follows while the one before is under way", async () => {
+  it("does not run in the next slot while the previous run is in progress", async () => {
     const { work, started, end } = endless();
     const cron = aCron(["endless", work]);
     const first = run(cron);
@@ -83,7 +83,7 @@ describe("a job of the clock", () => {
     await first;
   });
 
-  it("goes on after a part that fails, repeats the slot then, and names the failure", async () => {
+  it("continues after a failed part, reports it, and runs the slot again", async () => {
     let fails = true;
     const done: string[] = [];
     const cron = aCron(
@@ -111,7 +111,7 @@ describe("a job of the clock", () => {
     expect(await runsOf(cron)).toMatchObject([{ token: "2", failed_parts: "{}" }]);
   });
 
-  it("leaves a part behind that hangs, and does not begin what there is no time for", async () => {
+  it("abandons a part that hangs, and skips parts without time left", async () => {
     const { work, end } = endless();
     const cron: Cron = {
       ...aCron(
@@ -134,7 +134,7 @@ describe("a job of the clock", () => {
     expect(await runsOf(cron)).toMatchObject([{ failed_parts: "{hangs,hangs_too,late}" }]);
   });
 
-  it("does without Postgres what can be done without, and rejects", async () => {
+  it("runs the parts that need no database without Postgres, and rejects", async () => {
     const done: string[] = [];
     const tokens: number[] = [];
     const cron = aCron(
@@ -154,7 +154,7 @@ describe("a job of the clock", () => {
     expect(tokens).toEqual([0]);
   });
 
-  it("does the same where Postgres answers that it will not serve", async () => {
+  it("does the same when Postgres rejects the connection", async () => {
     const done: string[] = [];
     const cron = aCron(["page", async () => done.push("page"), { withoutDatabase: true }]);
     changeConnection({ password: "changed" });
@@ -164,7 +164,7 @@ describe("a job of the clock", () => {
 });
 
 describe("a lease", () => {
-  it("is taken over with a greater token once it has run out, and not before", async () => {
+  it("is taken over with a higher token only after it has expired", async () => {
     const cron = aCron();
     const first = await claimed(cron);
     expect(await claimSlot(aContext(), cron)).toEqual({ slot: first.slot, refused: "under_way" });
@@ -173,7 +173,7 @@ describe("a lease", () => {
     expect(second).toEqual({ ...first, token: first.token + 1 });
   });
 
-  it("is refused once its slot is done, unless it is asked for again", async () => {
+  it("is refused after its slot is done, unless again is set", async () => {
     const cron = aCron();
     const lease = await claimed(cron);
     expect(await finishSlot(aContext(), lease, [])).toBe(true);
@@ -182,7 +182,7 @@ describe("a lease", () => {
     expect(again).toMatchObject({ lease: { token: 2 } });
   });
 
-  it("is not given for a slot before one that is done", async () => {
+  it("is refused for a slot before one that is done", async () => {
     const cron = aCron();
     const lease = await claimed(cron);
     await finishSlot(aContext(), lease, []);
@@ -193,7 +193,7 @@ describe("a lease", () => {
     expect(await claimSlot(aContext(), cron)).toMatchObject({ refused: "done" });
   });
 
-  it("that was taken over writes nothing any more", async () => {
+  it("cannot write after it was taken over", async () => {
     const cron = aCron();
     const [old, name] = [await claimed(cron), `cursor-${cron.name}`];
     await moveCursor(aContext(), old, name, "by the old holder");
@@ -209,7 +209,7 @@ describe("a lease", () => {
     expect(await runsOf(cron)).toMatchObject([{ token: String(current.token) }]);
   });
 
-  it("lost in the midst of the work is told in the log, and is no success", async () => {
+  it("that is lost during the work is logged, and the run is not a success", async () => {
     const runs: Run[] = [];
     const cron: Cron = {
       ...aCron([

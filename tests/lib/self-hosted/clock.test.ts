@@ -8,7 +8,7 @@ import { startClock } from "../../../lib/self-hosted/clock.js";
 
 const eachSecond = "* * * * * *";
 
-describe("the clock of a self-hosted server", () => {
+describe("startClock", () => {
   let server: Server;
   let answer: (request: IncomingMessage, response: ServerResponse) => void;
   let calls: IncomingMessage[];
@@ -31,18 +31,18 @@ describe("the clock of a self-hosted server", () => {
   });
   const start = (...crons: { path: string; schedule: string }[]) => {
     const { port } = server.address() as AddressInfo;
-    const told = failures;
-    const log = (message: string) => void told.push(message);
+    const messages = failures;
+    const log = (message: string) => void messages.push(message);
     const clock = startClock({ crons, port, secret: "the-secret", log });
     clocks.push(clock);
     return clock;
   };
   const callsOf = (path: string) => calls.filter(({ url }) => url === path).length;
-  const patient = { timeout: 15_000 };
+  const pollOptions = { timeout: 15_000 };
 
-  it("calls each route when it is due, with the secret, and others not", async () => {
+  it("calls each route only when it is due, with the secret", async () => {
     start({ path: "/due", schedule: eachSecond }, { path: "/not-due", schedule: "0 0 29 2 *" });
-    await expect.poll(() => callsOf("/due"), patient).toBeGreaterThan(1);
+    await expect.poll(() => callsOf("/due"), pollOptions).toBeGreaterThan(1);
     expect(calls[0]).toMatchObject({
       method: "GET",
       headers: { authorization: "Bearer the-secret" },
@@ -62,7 +62,7 @@ describe("the clock of a self-hosted server", () => {
       try {
         const clock = start(cron);
         vi.setSystemTime(due.getTime() - 1);
-        await expect.poll(() => callsOf(cron.path), patient).toBe(1);
+        await expect.poll(() => callsOf(cron.path), pollOptions).toBe(1);
         clock.stop();
       } finally {
         vi.useRealTimers();
@@ -71,33 +71,33 @@ describe("the clock of a self-hosted server", () => {
     expect(failures).toEqual([]);
   });
 
-  it("leaves out a call while the one before is under way", async () => {
+  it("skips a call while the previous one is in progress", async () => {
     let finish = () => {};
     answer = ({ url }, response) => {
       if (url === "/slow") finish = () => response.end();
       else response.end();
     };
     start({ path: "/slow", schedule: eachSecond }, { path: "/quick", schedule: eachSecond });
-    await expect.poll(() => callsOf("/quick"), patient).toBe(3);
+    await expect.poll(() => callsOf("/quick"), pollOptions).toBe(3);
     expect(callsOf("/slow")).toBe(1);
     finish();
-    await expect.poll(() => callsOf("/slow"), patient).toBe(2);
+    await expect.poll(() => callsOf("/slow"), pollOptions).toBe(2);
   });
 
-  it("tells of a call that fails, and goes on", async () => {
+  it("reports a failed call and continues", async () => {
     answer = (_, response) => response.destroy();
     start({ path: "/broken", schedule: eachSecond });
-    await expect.poll(() => failures.length, patient).toBeGreaterThan(1);
+    await expect.poll(() => failures.length, pollOptions).toBeGreaterThan(1);
     expect(failures[0]).toBe("Cron call failed: /broken");
   });
 
-  it("is silent once it is stopped", async () => {
+  it("makes no call after it is stopped", async () => {
     const stopped = start({ path: "/stopped", schedule: eachSecond });
     start({ path: "/running", schedule: eachSecond });
-    await expect.poll(() => callsOf("/stopped"), patient).toBeGreaterThan(0);
+    await expect.poll(() => callsOf("/stopped"), pollOptions).toBeGreaterThan(0);
     stopped.stop();
     const [before, running] = [callsOf("/stopped"), callsOf("/running")];
-    await expect.poll(() => callsOf("/running"), patient).toBeGreaterThan(running + 2);
+    await expect.poll(() => callsOf("/running"), pollOptions).toBeGreaterThan(running + 2);
     expect(callsOf("/stopped")).toBe(before);
   });
 });

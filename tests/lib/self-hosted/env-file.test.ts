@@ -18,24 +18,24 @@ afterEach(() => {
   for (const name of names) delete process.env[name];
 });
 
-/** What the two variables are after a file with these lines was loaded. */
+/** The two variables after loading a file with this text. */
 function loaded(text: string): (string | undefined)[] {
   writeFileSync(file, text);
   loadEnvFile(file);
   return names.map((name) => process.env[name]);
 }
 
-describe("loading .env", () => {
-  it("sets what the process does not have", () => {
+describe("loadEnvFile", () => {
+  it("sets variables that the process does not have", () => {
     expect(loaded("ENV_FILE_A=1\nENV_FILE_B=2\n")).toEqual(["1", "2"]);
   });
 
-  it("lets the process win, with an empty value too", () => {
+  it("does not override variables of the process, even empty ones", () => {
     Object.assign(process.env, { ENV_FILE_A: "process", ENV_FILE_B: "" });
     expect(loaded("ENV_FILE_A=file\nENV_FILE_B=file\n")).toEqual(["process", ""]);
   });
 
-  it("takes the last of two equal lines, as when one is appended", () => {
+  it("uses the last of two lines with the same name", () => {
     writeFileSync(file, "ENV_FILE_A=first\n");
     appendFileSync(file, "ENV_FILE_A=last\n");
     expect(loaded(readFileSync(file, "utf8"))).toEqual(["last", undefined]);
@@ -46,7 +46,7 @@ describe("loading .env", () => {
     ["quotes and line breaks in them", "ENV_FILE_A=\"1\n2\"\nENV_FILE_B='3'\n", ["1\n2", "3"]],
     ["Windows line ends", "ENV_FILE_A=1\r\nENV_FILE_B=2\r\n", ["1", "2"]],
     [
-      "signs of URLs and base64",
+      "characters of URLs and base64",
       "ENV_FILE_A=redis://u:p@h:1/0\nENV_FILE_B=a+/==\n",
       ["redis://u:p@h:1/0", "a+/=="],
     ],
@@ -54,17 +54,17 @@ describe("loading .env", () => {
     expect(loaded(text)).toEqual(values);
   });
 
-  it("needs no file", () => {
+  it("accepts a missing file", () => {
     expect(() => loadEnvFile(join(folder, "absent"))).not.toThrow();
   });
 
-  it("tells of a file that cannot be read", () => {
+  it("throws for a file that cannot be read", () => {
     expect(() => loadEnvFile(folder)).toThrow("EISDIR");
   });
 });
 
-describe("making .env", () => {
-  it("copies the example once, and never over a file that is there", () => {
+describe("createEnvFile", () => {
+  it("copies the example once and never overwrites a file", () => {
     const example = join(folder, ".env.example");
     writeFileSync(example, "ENV_FILE_A=example\n");
     expect(createEnvFile(file, example)).toBe(true);
@@ -74,7 +74,7 @@ describe("making .env", () => {
     expect(readFileSync(file, "utf8")).toBe("ENV_FILE_A=mine\n");
   });
 
-  it("tells when there is no example", () => {
+  it("throws when there is no example", () => {
     expect(() => createEnvFile(file, join(folder, "absent"))).toThrow("ENOENT");
   });
 });

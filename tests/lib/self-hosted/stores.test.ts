@@ -49,7 +49,7 @@ describe("the stores of the self-hosted server", () => {
       ["Neon at ep-cool.eu-central-1.aws.neon.tech", "Upstash at eu1.upstash.io"],
       0,
     ],
-    ["embedded ones when none is named", {}, ["embedded Postgres", "embedded Redis"], 1],
+    ["embedded ones when none is configured", {}, ["embedded Postgres", "embedded Redis"], 1],
     ["one of each", { ...postgres }, ["PostgreSQL at 127.0.0.1:1", "embedded Redis"], 1],
     [
       "embedded ones in production when asked for",
@@ -66,7 +66,7 @@ describe("the stores of the self-hosted server", () => {
     ["no Redis in production", { ...production, ...neon }, /^REDIS_URL \(or UPSTASH/],
     ["no Postgres in production", { ...production, ...redis }, /^DATABASE_URL required/],
     ["two kinds of Redis", { ...redis, ...upstash }, /^REDIS_URL and UPSTASH_REDIS_REST_URL/],
-  ])("cannot be %s, which is said", async (_, environment, message) => {
+  ])("reject %s with a message", async (_, environment, message) => {
     await expect(open(environment)).rejects.toThrow(message);
   });
 });

@@ -20,7 +20,7 @@ beforeEach(() => forgetEvents(stores));
 const minute = Math.floor(Date.now() / 60_000) * 60_000;
 const counted = seriesName("telemetry_events_total");
 
-/** The batch of a process that has told of so many requests. */
+/** A batch of a process with this many requests. */
 function aBatch(seq: number, { events = 3, ...rest }: Partial<Entry> = {}): Entry {
   const row = { at: Date.now(), n: events, route: "/api/x", method: "GET", status: 200, ms: 1 };
   const counters = { [minute]: { [counted]: events } };
@@ -32,7 +32,7 @@ async function aBacklog(batches: number): Promise<number> {
   return batches * 3;
 }
 
-/** Rows, roll-ups and totals tell the same. */
+/** Checks that rows, roll-ups and totals agree, and returns the count. */
 async function written() {
   const [rows] = await stores.sql("select coalesce(sum(count), 0) as sum from access_log");
   const count = Number(rows?.sum);
@@ -53,8 +53,8 @@ const gauges = async () =>
 const ofDrain = (body: unknown) => JSON.stringify(body).includes("drained_batches");
 const ofTrim = (body: unknown) => JSON.stringify(body).includes("XTRIM");
 
-describe("draining", () => {
-  it("carries everything over, also more than one statement takes, and empties the stream", async () => {
+describe("drainEvents", () => {
+  it("moves all batches, in several statements if needed, and empties the stream", async () => {
     const events = await aBacklog(230);
     expect(await drained(stores)).toEqual({ events, isComplete: true });
     expect(await written()).toBe(events);
@@ -62,7 +62,7 @@ describe("draining", () => {
     expect(await stores.redis("EXISTS", "events:bytes")).toBe(0);
   });
 
-  it("stops when its time is over, and goes on where it stopped", async () => {
+  it("stops when its time is over and continues from there", async () => {
     const events = await aBacklog(130);
     const first = await drainEvents(aContext(), { budgetMs: 0 });
     expect(first).toEqual({ events: 300, isComplete: false });
@@ -73,7 +73,7 @@ describe("draining", () => {
     expect(await written()).toBe(events);
   });
 
-  it("writes each batch once, whoever else drains at the same time", async () => {
+  it("writes each batch once with concurrent drains", async () => {
     const events = await aBacklog(120);
     const runs = await Promise.all(Array.from({ length: 4 }, () => drainEvents(aContext())));
     expect(runs.reduce((sum, run) => sum + run.events, 0)).toBe(events);
@@ -88,7 +88,7 @@ describe("draining", () => {
     expect(await written()).toBe(6);
   });
 
-  it("loses and doubles nothing when the reply of its statement is lost", async () => {
+  it("neither loses nor duplicates events when the response to its statement is lost", async () => {
     const events = await aBacklog(5);
     await stores.faults.postgres.set({ kind: "lose-reply", match: ofDrain });
     await expect(drainEvents(aContext())).rejects.toMatchObject({});
@@ -98,7 +98,7 @@ describe("draining", () => {
     expect(await stores.redis("XLEN", "events")).toBe(0);
   });
 
-  it("loses and doubles nothing when it ends before or after it has trimmed the stream", async () => {
+  it("neither loses nor duplicates events when it fails before or after trimming the stream", async () => {
     for (const kind of ["reset", "lose-reply"] as const) {
       await forgetEvents(stores);
       const events = await aBacklog(5);
@@ -111,7 +111,7 @@ describe("draining", () => {
     }
   });
 
-  it("leaves everything in the stream while Postgres is away", async () => {
+  it("leaves everything in the stream while Postgres is unavailable", async () => {
     const events = await aBacklog(5);
     await stores.faults.postgres.set({ kind: "refuse" });
     await expect(drainEvents(aContext())).rejects.toMatchObject({});
@@ -120,7 +120,7 @@ describe("draining", () => {
     expect(await drained(stores)).toEqual({ events, isComplete: true });
   });
 
-  it("knows until when everything is in the tables, and tells the gate", async () => {
+  it("records the time until which everything is drained, in Postgres and in the gate", async () => {
     await aBacklog(101);
     await stores.sql("update drain_state set drained_until = '2020-01-01'");
     await drainEvents(aContext(), { budgetMs: 0 });
@@ -134,7 +134,7 @@ describe("draining", () => {
     expect(Number(await stores.redis("HGET", "gate", "lastDrain"))).toBeGreaterThanOrEqual(beganMs);
   });
 
-  it("leaves out what is no batch, tells of it, and carries the others over", async () => {
+  it("skips and logs invalid batches, and moves the others", async () => {
     await appendEntry(aBatch(1));
     await stores.redis("XADD", "events", "*", "b", "not JSON");
     await appendEntry(aBatch(2, { counters: { yesterday: { x: 1 } } }));
@@ -147,7 +147,7 @@ describe("draining", () => {
     expect(JSON.stringify(unreadable)).not.toContain("hello");
   });
 
-  it("leaves out a batch that says too little, and carries the others over", async () => {
+  it("skips incomplete batches, and moves the others", async () => {
     await appendEntry(aBatch(1));
     await stores.redis("XADD", "events", "*", "b", JSON.stringify({ instance: "h", rows: [] }));
     await appendEntry(aBatch(2, { instance: "q", rows: [{} as Entry["rows"][number]] }));
@@ -157,7 +157,7 @@ describe("draining", () => {
     expect(lines.read("telemetry_entries_unreadable")).toHaveLength(2);
   });
 
-  it("makes the partition of today when nobody has", async () => {
+  it("creates today's partition if it is missing", async () => {
     const [row] = await stores.sql("select to_char(now() at time zone 'utc', 'YYYYMMDD') as day");
     await stores.sql(`drop table access_log_${row?.day}`);
     const events = await aBacklog(2);
@@ -166,7 +166,7 @@ describe("draining", () => {
   });
 });
 
-describe("the totals", () => {
+describe("telemetry totals", () => {
   const route = (at: number) => `/api/route-${String(at).padStart(4, "0")}`;
   const total = (at: number | "other") =>
     seriesName("http_errors_total", {
@@ -180,7 +180,7 @@ describe("the totals", () => {
     [seriesName("http_request_duration_seconds", { route: name }, "_count")]: 2,
   });
 
-  it("have at most 5,000 series: the rest is counted under the label other", async () => {
+  it("have at most 5,000 series, and the rest is counted under the label other", async () => {
     const series = (from: number, to: number) =>
       Object.fromEntries(Array.from({ length: to - from }, (_, at) => [total(from + at), 1]));
     await appendEntry(aBatch(1, { counters: { [minute]: { [counted]: 3, ...histogram("/a") } } }));
@@ -200,18 +200,18 @@ describe("the totals", () => {
     expect(errors.reduce((sum, [, value]) => sum + value, 0)).toBe(3000 + 4000 + 2);
     expect(found[total(5)]).toBe(2);
     expect(found[total("other")]).toBeGreaterThan(1000);
-    // A histogram that was there stays whole; one that came too late is in the other one, whole.
+    // An existing histogram stays complete; one that is too late is counted completely under other.
     const twice = Object.entries(histogram("/a")).map(([name, value]) => [name, 2 * value]);
     expect(found).toMatchObject({ ...Object.fromEntries(twice), ...histogram("other") });
     expect(Object.keys(found).filter((name) => name.includes('"/b"'))).toEqual([]);
   });
 });
 
-describe("falling behind", () => {
+describe("a stream that is filling up", () => {
   const full = 40_000;
   useEnvironment({ LOG_LEVEL: "info", TELEMETRY_STREAM_BYTES_MAX: String(full) });
 
-  /** As if so much of the budget were used; the next batch learns of it by the reply of the one before. */
+  /** Sets the used share of the budget, which a process learns from the response to its previous batch. */
   async function fill(share: number): Promise<void> {
     await stores.redis("SET", "events:bytes", String(Math.round(share * full)));
     await call(livez, "GET");
@@ -224,7 +224,7 @@ describe("falling behind", () => {
     call(livez, at % 10 === 0 ? "POST" : "GET", { ip: `10.1.${at}.1` });
   const rows = () => stores.sql("select * from access_log");
 
-  it("keeps one row in ten when over half of the budget is used, and counts all", async () => {
+  it("stores one row in ten above half of the budget, and counts all", async () => {
     await fill(0.55);
     for (let at = 0; at < 40; at++) await broken(at);
     await drained(stores);
@@ -234,7 +234,7 @@ describe("falling behind", () => {
     expect((await totals(stores)).telemetry_events_total).toBe(40);
   });
 
-  it("keeps counts alone when over four fifths are used", async () => {
+  it("stores only counts above four fifths of the budget", async () => {
     await fill(0.85);
     for (let at = 0; at < 10; at++) await broken(at);
     expect((await drained(stores)).events).toBe(10);
@@ -242,7 +242,7 @@ describe("falling behind", () => {
     expect((await totals(stores)).telemetry_events_total).toBe(10);
   });
 
-  it("adds nothing more when the budget is used up, counts what it dropped, and recovers", async () => {
+  it("drops batches when the budget is used up, counts them, and recovers", async () => {
     await fill(1.1);
     for (let at = 0; at < 5; at++) {
       await broken(at);
@@ -266,14 +266,14 @@ describe("falling behind", () => {
     [0.55, 1],
     [0.85, 2],
   ])(
-    "is told by a gauge for the minute in which %d of the budget was used: %i",
+    "is reported by a gauge for the minute in which %d of the budget was used: %i",
     async (share, mode) => {
       await fill(share);
       await broken(0);
       await stores.settled();
       await drained(stores);
       expect((await gauges()).telemetry_mode).toBe(mode);
-      // A scrape drains before it tells, and what it finds to drain is of this moment.
+      // A scrape drains first, and this batch has the current mode.
       await stores.redis("DEL", "events:bytes");
       await broken(1);
       expect(await metricsText(aContext())).toContain(`\ntelemetry_mode ${mode}\n`);
@@ -283,7 +283,7 @@ describe("falling behind", () => {
     },
   );
 
-  it("is told as the worst of what was drained, and of batches that do not say as every row", async () => {
+  it("is reported as the highest mode of the drained batches; a batch without a mode counts as 0", async () => {
     await appendEntry(aBatch(1));
     await appendEntry(aBatch(2, { mode: 2 }));
     await appendEntry(aBatch(3, { mode: 1 }));
@@ -295,7 +295,7 @@ describe("falling behind", () => {
     expect((await gauges()).telemetry_mode).toBe(1);
   });
 
-  it("is told with the lag of what waits", async () => {
+  it("is reported with the lag of the waiting batches", async () => {
     await aBacklog(101);
     await drainEvents(aContext(), { budgetMs: 0 });
     expect((await gauges()).telemetry_drain_lag_seconds).toBeGreaterThan(0);
@@ -304,7 +304,7 @@ describe("falling behind", () => {
   });
 });
 
-describe("a clock that has stopped", () => {
+describe("takeOverDrain when the cron job has stopped", () => {
   const agedGate = (ageMs: number) => ({
     revokeAllBefore: 0,
     flags: null,
@@ -312,7 +312,7 @@ describe("a clock that has stopped", () => {
     lastDrainMs: Date.now() - ageMs,
   });
 
-  it("is stood in for by a request that finds the last drain over 90 s old, once in a while", async () => {
+  it("drains once in a while when the last drain was over 90 s ago", async () => {
     await aBacklog(2);
     await takeOverDrain({ ...aContext(), gate: agedGate(60_000) });
     await takeOverDrain({ ...aContext(), gate: null });

@@ -21,9 +21,9 @@ beforeEach(() => forgetEvents(stores));
 
 const rows = () => stores.sql("select * from access_log order by id");
 
-const told = route("/api/test/told", {
+const withExternalCalls = route("/api/test/told", {
   GET: endpoint({
-    summary: "Calls a service, now and after the reply.",
+    summary: "Calls a service before and after the response.",
     auth: "anonymous",
     limits: [],
     replies: { 200: z.object({}) },
@@ -39,8 +39,8 @@ const told = route("/api/test/told", {
   }),
 });
 
-describe("the event that a request ends in", () => {
-  it("is a row of the access log, without the person's id or whole address", async () => {
+describe("the telemetry event of a request", () => {
+  it("is a row of the access log without the user's ID or full address", async () => {
     const person = await aUser();
     await forgetEvents(stores);
     const answer = await call(user, "GET", {
@@ -77,7 +77,7 @@ describe("the event that a request ends in", () => {
     }
   });
 
-  it("counts the request, its duration, its limits and what went wrong with it", async () => {
+  it("counts the request, its duration, its limits and its errors", async () => {
     await call(user, "GET");
     await call(user, "GET", { token: "not.a.token" });
     await drained(stores);
@@ -94,18 +94,18 @@ describe("the event that a request ends in", () => {
     });
     expect(await minutes(stores)).toEqual(counted);
     const micros = counted['http_request_duration_seconds_sum{route="/api/user"}'] ?? 0;
-    const told = lines.read("http_request").map(({ data }) => data.duration * 1000);
-    expect(Math.abs(micros - told.reduce((sum, us) => sum + us, 0))).toBeLessThan(200);
+    const loggedMicros = lines.read("http_request").map(({ data }) => data.duration * 1000);
+    expect(Math.abs(micros - loggedMicros.reduce((sum, us) => sum + us, 0))).toBeLessThan(200);
   });
 
-  describe("of a caller over a limit", () => {
+  describe("above a limit", () => {
     useStillClock();
 
-    it("counts a limit's use, its last fifth, and its refusals", async () => {
+    it("counts uses of a limit, its last fifth, and its refusals", async () => {
       const [person, limited] = [await aUser(), anAddress()];
       await forgetEvents(stores);
-      const asked = () => call(user, "GET", { token: person.accessToken, ip: limited });
-      const answers = await Promise.all(Array.from({ length: 102 }, asked));
+      const send = () => call(user, "GET", { token: person.accessToken, ip: limited });
+      const answers = await Promise.all(Array.from({ length: 102 }, send));
       expect(answers.filter(({ status }) => status === 429)).toHaveLength(2);
       await drained(stores);
       expect(await totals(stores)).toMatchObject({
@@ -117,7 +117,7 @@ describe("the event that a request ends in", () => {
     });
   });
 
-  it("counts who decided a limit that Redis did not answer for", async () => {
+  it("counts where a limit was decided when Redis did not respond", async () => {
     const { accessToken: token } = await aUser();
     await forgetEvents(stores);
     const isOfRequest = (body: unknown) => JSON.stringify(body).includes("HMGET");
@@ -131,8 +131,8 @@ describe("the event that a request ends in", () => {
     });
   });
 
-  it("counts calls of services outside, also those made after the reply", async () => {
-    await call(told, "GET");
+  it("counts external calls, including those after the response", async () => {
+    await call(withExternalCalls, "GET");
     await drained(stores);
     const series = (outcome: string) =>
       `external_api_calls_total{service="toolkit",operation="chat",outcome="${outcome}"}`;
@@ -149,7 +149,7 @@ describe("the event that a request ends in", () => {
     ]);
   });
 
-  it("counts a method that nobody knows as other", async () => {
+  it("counts an unknown method as other", async () => {
     await call(livez, "BREW" as "GET");
     await drained(stores);
     expect(await totals(stores)).toMatchObject({
@@ -157,9 +157,9 @@ describe("the event that a request ends in", () => {
     });
   });
 
-  it("has one row with those like it beyond the tenth, which counts them", async () => {
-    const asked = Array.from({ length: 60 }, () => call(user, "GET", { ip: "198.51.100.9" }));
-    await Promise.all([...asked, call(user, "GET", { ip: "203.0.113.9" })]);
+  it("shares one row with similar events after the tenth, with their count", async () => {
+    const crowded = Array.from({ length: 60 }, () => call(user, "GET", { ip: "198.51.100.9" }));
+    await Promise.all([...crowded, call(user, "GET", { ip: "203.0.113.9" })]);
     await drained(stores);
     const all = await rows();
     const [crowd, single] = ["198.51.100.0/24", "203.0.113.0/24"].map((prefix) =>
@@ -167,14 +167,14 @@ describe("the event that a request ends in", () => {
     );
     expect(single?.map(({ count }) => count)).toEqual(["1"]);
     expect(crowd?.reduce((sum, { count }) => sum + Number(count), 0)).toBe(60);
-    // A slow machine may have sent more than one batch.
+    // On a slow machine there may be more than one batch.
     const [batches] = await stores.sql("select count(*) from drained_batches");
     expect(crowd?.length).toBeLessThanOrEqual(11 * Number(batches?.count));
     const shared = crowd?.filter(({ count }) => count !== "1");
     expect(shared?.[0]).toMatchObject({ correlation_id: null, code: "token_missing" });
   });
 
-  it("has one row a batch for machines that ask whether we live", async () => {
+  it("shares one row per batch for liveness probes", async () => {
     await Promise.all(Array.from({ length: 50 }, () => call(livez, "GET")));
     await drained(stores);
     const [batches] = await stores.sql("select count(*) from drained_batches");
@@ -183,8 +183,8 @@ describe("the event that a request ends in", () => {
   });
 });
 
-describe("sending events", () => {
-  it("adds no call before the reply", async () => {
+describe("sending telemetry events", () => {
+  it("adds no call before the response", async () => {
     const { accessToken: token } = await aUser();
     await stores.resetCalls();
     await stores.faults.redis.set({
@@ -195,7 +195,7 @@ describe("sending events", () => {
     expect(stores.calls()).toMatchObject({ redisTrips: 1, postgresCalls: 1 });
   });
 
-  it("takes at most a tenth of a trip for each request when 32 are in flight", async () => {
+  it("needs at most a tenth of a round trip per request with 32 concurrent requests", async () => {
     const { accessToken: token } = await aUser();
     await stores.resetCalls();
     let left = 320;
@@ -210,11 +210,11 @@ describe("sending events", () => {
     expect((await totals(stores)).telemetry_events_total).toBe(321);
   });
 
-  it("is done within the invocations, also when another request does not end", async () => {
+  it("ends within the invocation, also when another request does not end", async () => {
     let finish: () => void = () => {};
     const slow = route("/api/test/slow", {
       GET: endpoint({
-        summary: "Ends when it is told to.",
+        summary: "Ends when the test ends it.",
         auth: "anonymous",
         limits: [],
         replies: { 200: z.object({}) },
@@ -231,7 +231,7 @@ describe("sending events", () => {
     await pending;
   });
 
-  it("drops a batch that Redis does not take, counts it in the next, and keeps its lines", async () => {
+  it("drops a batch that Redis refuses, counts it in the next, and keeps the log lines", async () => {
     await stores.faults.redis.set({ kind: "refuse" });
     await call(livez, "GET", { headers: { "x-correlation-id": "lost" } });
     await stores.settled();

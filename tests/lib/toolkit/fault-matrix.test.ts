@@ -40,10 +40,10 @@ beforeEach(async () => {
 const hours = 3_600_000;
 const deadlineMs = 1200;
 
-/** A request that the gate has told of a closed breaker. */
+/** A context with a closed breaker. */
 function aRequest(now = new Date()): Context {
   const gate = { revokeAllBefore: 0, flags: null, toolkitBreaker: null, lastDrainMs: 0 };
-  // As a route does, which logs what fails after the reply.
+  // As in a route, which logs failures after the response.
   const after: Context["after"] = (work) => waitUntil(work().catch(() => {}));
   return { ...aContext(), now, gate, after };
 }
@@ -56,20 +56,20 @@ const ask = (ctx: Context, isShared = true) =>
     isShared,
   });
 
-type Befalls = ToolkitFault | { kind: "refused" };
+type Fault = ToolkitFault | { kind: "refused" };
 
-const faults: [name: string, fault: Befalls, outcome: string, attempts: number][] = [
+const faults: [name: string, fault: Fault, outcome: string, attempts: number][] = [
   ["refused", { kind: "refused" }, "network", 3],
   ["reset", { kind: "reset" }, "network", 3],
   ["500", { kind: "status", status: 500 }, "status_500", 3],
   ["429 for a minute", { kind: "status", status: 429, retryAfterSeconds: 60 }, "status_429", 1],
   ["hanging", { kind: "hang" }, "timeout", 1],
-  ["cut in the reply", { kind: "half-body" }, "network", 3],
+  ["cut off during the response", { kind: "half-body" }, "network", 3],
   ["answering HTML", { kind: "invalid-json" }, "invalid_reply", 1],
-  ["answering something else", { kind: "wrong-schema" }, "invalid_reply", 1],
+  ["answering with another schema", { kind: "wrong-schema" }, "invalid_reply", 1],
 ];
 
-async function befall(fault: Befalls): Promise<void> {
+async function setFault(fault: Fault): Promise<void> {
   if (fault.kind !== "refused") return toolkit.fail(fault);
   const url = `http://127.0.0.1:${await aClosedPort()}`;
   setEnvironment({ EXPO_PUBLIC_TOOLKIT_URL: url, TOOLKIT_API_KEY: "tk_test", LOG_LEVEL: "info" });
@@ -82,45 +82,42 @@ describe.each(faults)("with the toolkit %s", (_, fault, outcome, attempts) => {
     ["older", 48 * hours, "degraded"],
     ["of last month", 30 * 24 * hours, "unavailable"],
     ["empty", null, "unavailable"],
-  ] as const)(
-    "answers from a cache that is %s within the deadline",
-    async (_age, ageMs, expected) => {
-      const now = new Date();
-      if (ageMs !== null) {
-        await ask(aRequest(new Date(now.getTime() - ageMs)));
-        await stores.settled();
-      }
-      await befall(fault);
-      const ctx = aRequest(now);
-      const startedAt = performance.now();
-      const answer = await ask(ctx).catch((error: unknown) => error);
-      // The attempts' own bound is exact; what a busy machine adds is not the client's.
-      expect(performance.now() - startedAt).toBeLessThan(deadlineMs + 2000);
-      if (expected === "kept") {
-        expect(answer).toMatchObject({ value: "Echo: hola", degraded: false });
-        expect(ctx.requestMetrics.externalCalls).toEqual([]);
-      } else if (expected === "degraded") {
-        const ageSeconds = Math.floor((ageMs ?? 0) / 1000);
-        expect(answer).toMatchObject({ value: "Echo: hola", degraded: true, ageSeconds });
-      } else {
-        expect(answer).toBeInstanceOf(AppError);
-        expect(answer).toMatchObject({ code: "toolkit_unavailable" });
-        const retryAfterSeconds = outcome === "status_429" ? 60 : 1;
-        expect(answer).toMatchObject({ retryAfterSeconds });
-        expect(ctx.requestMetrics.externalCalls.map((made) => made.outcome)).toEqual(
-          Array(attempts).fill(outcome),
-        );
-        expect(lines.read("external_retry").map(({ data }) => [data.attempt, data.reason])).toEqual(
-          Array.from({ length: attempts - 1 }, (_unused, at) => [at + 1, outcome]),
-        );
-      }
+  ] as const)("uses a cache that is %s within the time limit", async (_age, ageMs, expected) => {
+    const now = new Date();
+    if (ageMs !== null) {
+      await ask(aRequest(new Date(now.getTime() - ageMs)));
       await stores.settled();
-    },
-  );
+    }
+    await setFault(fault);
+    const ctx = aRequest(now);
+    const startedAt = performance.now();
+    const answer = await ask(ctx).catch((error: unknown) => error);
+    // The attempts' time limit is exact; load on the machine can add to it.
+    expect(performance.now() - startedAt).toBeLessThan(deadlineMs + 2000);
+    if (expected === "kept") {
+      expect(answer).toMatchObject({ value: "Echo: hola", degraded: false });
+      expect(ctx.requestMetrics.externalCalls).toEqual([]);
+    } else if (expected === "degraded") {
+      const ageSeconds = Math.floor((ageMs ?? 0) / 1000);
+      expect(answer).toMatchObject({ value: "Echo: hola", degraded: true, ageSeconds });
+    } else {
+      expect(answer).toBeInstanceOf(AppError);
+      expect(answer).toMatchObject({ code: "toolkit_unavailable" });
+      const retryAfterSeconds = outcome === "status_429" ? 60 : 1;
+      expect(answer).toMatchObject({ retryAfterSeconds });
+      expect(ctx.requestMetrics.externalCalls.map((made) => made.outcome)).toEqual(
+        Array(attempts).fill(outcome),
+      );
+      expect(lines.read("external_retry").map(({ data }) => [data.attempt, data.reason])).toEqual(
+        Array.from({ length: attempts - 1 }, (_unused, at) => [at + 1, outcome]),
+      );
+    }
+    await stores.settled();
+  });
 });
 
-describe("asking the toolkit", () => {
-  it("asks again where it fails in passing, and tells each attempt", async () => {
+describe("calling the toolkit", () => {
+  it("retries a temporary failure and logs each attempt", async () => {
     toolkit.fail({ kind: "status", status: 503, times: 2 });
     const ctx = aRequest();
     expect(await ask(ctx)).toMatchObject({ value: "Echo: hola", degraded: false, ageSeconds: 0 });
@@ -132,7 +129,7 @@ describe("asking the toolkit", () => {
     expect(lines.read("external_retry")).toHaveLength(2);
   });
 
-  it("waits as long as it is told to", async () => {
+  it("waits for Retry-After", async () => {
     toolkit.fail({ kind: "status", status: 429, retryAfterSeconds: 1, times: 1 });
     const startedAt = performance.now();
     const { value } = await askForText(aRequest(), {
@@ -144,14 +141,14 @@ describe("asking the toolkit", () => {
     expect(performance.now() - startedAt).toBeGreaterThanOrEqual(990);
   });
 
-  it("does not repeat what is refused for its key", async () => {
+  it("does not retry when the key is refused", async () => {
     setEnvironment({ EXPO_PUBLIC_TOOLKIT_URL: toolkit.url, TOOLKIT_API_KEY: "another" });
     const ctx = aRequest();
     await expect(ask(ctx)).rejects.toMatchObject({ code: "toolkit_unavailable" });
     expect(ctx.requestMetrics.externalCalls.map(({ outcome }) => outcome)).toEqual(["status_401"]);
   });
 
-  it("gives a stale answer at once and a new one to the next", async () => {
+  it("returns a stale answer at once, and a new one to the next call", async () => {
     const before = new Date(Date.now() - 2 * hours);
     await ask(aRequest(before));
     await stores.settled();
@@ -160,14 +157,14 @@ describe("asking the toolkit", () => {
     expect(await ask(aRequest())).toMatchObject({ degraded: false });
   });
 
-  it("keeps nothing of what is personal", async () => {
+  it("does not cache personal answers", async () => {
     await ask(aRequest(), false);
     await stores.settled();
     expect(await stores.redis("KEYS", "toolkit:*")).toEqual([]);
   });
 
-  it("reads JSON that comes fenced or among words", async () => {
-    for (const said of [
+  it("parses JSON in code fences or text", async () => {
+    for (const reply of [
       '```json\n{"word":"sol"}\n```',
       'Here: {"word":"sol"}. Bye!',
       'Here [as asked]: {"word":"sol"}',
@@ -177,7 +174,7 @@ describe("asking the toolkit", () => {
       'As you know [1], {"word":"sol"}',
     ]) {
       const { value } = await askForText(aRequest(), {
-        messages: [{ role: "user", content: said }],
+        messages: [{ role: "user", content: reply }],
         answer: z.object({ word: z.string() }),
         isShared: false,
       });
@@ -185,7 +182,7 @@ describe("asking the toolkit", () => {
     }
   });
 
-  it("sends the schema of the object that it asks for", async () => {
+  it("sends the schema of the requested object", async () => {
     const { value } = await askForObject(aRequest(), {
       messages: [{ role: "user", content: "sol" }],
       answer: z.object({ word: z.string(), examples: z.array(z.string()) }),

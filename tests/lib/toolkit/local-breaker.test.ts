@@ -11,8 +11,8 @@ function opened(): LocalBreaker {
   return breaker;
 }
 
-describe("the breaker of one process", () => {
-  it("needs both a number of calls and a share of failures", () => {
+describe("LocalBreaker", () => {
+  it("opens only for both a number of calls and a share of failures", () => {
     const breaker = new LocalBreaker();
     breaker.count(start, { calls: callsMin - 1, failures: callsMin - 1 });
     expect(breaker.admit(start)).toBe("closed");
@@ -22,14 +22,14 @@ describe("the breaker of one process", () => {
     expect(breaker.admit(start)).toBe("open");
   });
 
-  it("forgets what is older than its window", () => {
+  it("ignores calls older than its window", () => {
     const breaker = new LocalBreaker();
     breaker.count(start, { calls: callsMin - 1, failures: callsMin - 1 });
     breaker.count(start + windowMs, { calls: 1, failures: 1 });
     expect(breaker.admit(start + windowMs)).toBe("closed");
   });
 
-  it("lets one probe through when its time is over, and closes by it", () => {
+  it("admits one probe after its open time, and closes when the probe succeeds", () => {
     const breaker = opened();
     expect(breaker.admit(start + openMs - 1)).toBe("open");
     const later = breaker.openUntilMs;
@@ -39,7 +39,7 @@ describe("the breaker of one process", () => {
     expect(breaker.admit(later)).toBe("closed");
   });
 
-  it("doubles its time with each failed probe, up to a bound", () => {
+  it("doubles its open time with each failed probe, up to a maximum", () => {
     const breaker = opened();
     const lasted: number[] = [];
     for (let at = 0; at < 8; at += 1) {

@@ -18,8 +18,8 @@ const set = (field: string) => stores.redis("HSET", "gate", "breaker:toolkit", f
 const state = async () => String(await stores.redis("HGET", "gate", "breaker:toolkit"));
 const gauge = seriesName("circuit_breaker_state", { service: "toolkit" });
 
-/** A minute of the clock, as the tick has it. */
-async function passes(minute: number): Promise<string[]> {
+/** One minute of the cron job. */
+async function runMinute(minute: number): Promise<string[]> {
   await probeQuietBreaker(aContext());
   await recordBreakerGauge(aContext());
   toolkit.requests.length = 0;
@@ -28,7 +28,7 @@ async function passes(minute: number): Promise<string[]> {
 }
 
 describe("a half-open breaker", () => {
-  it("is closed by the minute's probe once nobody has called for five minutes", async () => {
+  it("is closed by the probe after five minutes without calls", async () => {
     await set(`open:3:${minutesAgo(6)}`);
     await probeQuietBreaker(aContext());
     expect(await state()).toBe("closed:4:0");
@@ -38,26 +38,23 @@ describe("a half-open breaker", () => {
     ]);
   });
 
-  it.each([500, 404, "nothing"] as const)(
-    "opens again where the minute's probe finds %s",
-    async (answer) => {
-      toolkit.answer = answer;
-      await set(`open:3:${minutesAgo(6)}`);
-      const openedAtMs = minutesAgo(7);
-      await stores.redis("HSET", "breaker:toolkit", "openings", "1", "openedAt", `${openedAtMs}`);
-      await probeQuietBreaker(aContext());
-      expect(await readBreaker()).toMatchObject({ openings: 2, openedAtMs });
-      expect(await state()).toMatch(/^open:4:\d+$/);
-      expect(Number((await state()).split(":")[2])).toBeGreaterThan(Date.now());
-    },
-  );
+  it.each([500, 404, "nothing"] as const)("opens again when the probe gets %s", async (answer) => {
+    toolkit.answer = answer;
+    await set(`open:3:${minutesAgo(6)}`);
+    const openedAtMs = minutesAgo(7);
+    await stores.redis("HSET", "breaker:toolkit", "openings", "1", "openedAt", `${openedAtMs}`);
+    await probeQuietBreaker(aContext());
+    expect(await readBreaker()).toMatchObject({ openings: 2, openedAtMs });
+    expect(await state()).toMatch(/^open:4:\d+$/);
+    expect(Number((await state()).split(":")[2])).toBeGreaterThan(Date.now());
+  });
 
   it.each([
-    ["has a caller to be probed by, as long as it is not quiet", `open:3:${minutesAgo(4)}`],
-    ["is not one while it is open", `open:3:${minutesAgo(-1)}`],
-    ["is not one while an operator holds it open", "forced_open:3:0"],
-    ["is not one while an operator holds it closed", "forced_closed:3:0"],
-    ["is not one while it is closed", "closed:3:0"],
+    ["is not probed while it has recent calls", `open:3:${minutesAgo(4)}`],
+    ["is not probed while it is open", `open:3:${minutesAgo(-1)}`],
+    ["is not probed while an operator forces it open", "forced_open:3:0"],
+    ["is not probed while an operator forces it closed", "forced_closed:3:0"],
+    ["is not probed while it is closed", "closed:3:0"],
   ])("%s", async (_, field) => {
     await set(field);
     await probeQuietBreaker(aContext());
@@ -65,7 +62,7 @@ describe("a half-open breaker", () => {
     expect(toolkit.requests).toEqual([]);
   });
 
-  it("is probed once, by however many clocks", async () => {
+  it("is probed once by concurrent cron jobs", async () => {
     await set(`open:3:${minutesAgo(6)}`);
     await Promise.all([1, 2, 3].map(() => probeQuietBreaker(aContext())));
     expect(toolkit.requests).toHaveLength(1);
@@ -76,29 +73,29 @@ describe("a half-open breaker", () => {
 describe("ExternalApiDown", () => {
   const alert = "ExternalApiDown:toolkit";
 
-  it("holds while a breaker that opened is half-open, until something closes it", async () => {
+  it("keeps firing while an opened breaker is half-open, until it is closed", async () => {
     await set(`open:3:${minutesAgo(-1)}`);
-    await passes(0);
-    expect(await passes(1)).toEqual([alert]);
+    await runMinute(0);
+    expect(await runMinute(1)).toEqual([alert]);
     await set(`open:3:${minutesAgo(0)}`);
     for (let minute = 2; minute < 12; minute += 1) {
-      expect(await passes(minute), `minute ${minute}`).toEqual([alert]);
+      expect(await runMinute(minute), `minute ${minute}`).toEqual([alert]);
     }
     await set(`open:3:${minutesAgo(6)}`);
-    for (let minute = 12; minute < 17; minute += 1) await passes(minute);
+    for (let minute = 12; minute < 17; minute += 1) await runMinute(minute);
     expect(await state()).toBe("closed:4:0");
-    expect(await passes(17)).toEqual([]);
+    expect(await runMinute(17)).toEqual([]);
     expect(await stores.sql("select value from telemetry_gauges where series = $1", gauge)).toEqual(
       [{ value: "0" }],
     );
   });
 
-  it("holds as long as an operator holds the breaker open, and not for one held closed", async () => {
+  it("keeps firing while an operator forces the breaker open, and not while forced closed", async () => {
     await set("forced_open:3:0");
-    await passes(0);
-    for (let minute = 1; minute < 9; minute += 1) expect(await passes(minute)).toEqual([alert]);
+    await runMinute(0);
+    for (let minute = 1; minute < 9; minute += 1) expect(await runMinute(minute)).toEqual([alert]);
     await set("forced_closed:4:0");
-    for (let minute = 9; minute < 16; minute += 1) await passes(minute);
+    for (let minute = 9; minute < 16; minute += 1) await runMinute(minute);
     expect(await world.firing()).toEqual([]);
   });
 });

@@ -3,7 +3,7 @@ import { canonicalEmail } from "../../../lib/user/email-address.js";
 
 const label = (length: number) => "d".repeat(length);
 
-describe("the canonical form of an e-mail address", () => {
+describe("canonicalEmail", () => {
   it.each([
     ["ada@example.com", "ada@example.com"],
     [" Ada@Example.COM\t", "ada@example.com"],
@@ -29,7 +29,7 @@ describe("the canonical form of an e-mail address", () => {
     expect(canonicalEmail(input)).toBe(canonical);
   });
 
-  it("is its own canonical form, whatever letter is in it", () => {
+  it("does not change its own result, for any character", () => {
     const unstable: string[] = [];
     for (let code = 0x20; code < 0x3_0000; code++) {
       const input = `a${String.fromCodePoint(code)}b@example.com`;
@@ -40,9 +40,9 @@ describe("the canonical form of an e-mail address", () => {
   });
 });
 
-describe("what is no e-mail address", () => {
+describe("an invalid e-mail address", () => {
   it.each([
-    ["nothing", ""],
+    ["an empty string", ""],
     ["white space", " \t "],
     ["no @", "ada.example.com"],
     ["two @", "ada@eve@example.com"],
@@ -83,7 +83,7 @@ describe("what is no e-mail address", () => {
     ["two dots", "ada..l@example.com"],
     ["an address literal", "ada@[127.0.0.1]"],
     ["an IPv4 address", "ada@127.0.0.1"],
-    ["an IPv4 address in short", "ada@127.1"],
+    ["a short IPv4 address", "ada@127.1"],
     ["a port", "ada@example.com:25"],
     ["a path", "ada@example.com/x"],
     ["an underscore", "ada@exa_mple.com"],
@@ -95,13 +95,13 @@ describe("what is no e-mail address", () => {
     ["broken punycode", "ada@xn--ü.example"],
     ["a percent sign in the domain", "ada@exam%70le.com"],
     ["65 characters before the @", `${"a".repeat(65)}@example.com`],
-    ["a label of 64", `ada@${label(64)}.com`],
+    ["a label of 64 characters", `ada@${label(64)}.com`],
     ["255 characters", `ada@${`${label(49)}.`.repeat(5)}x.com`],
   ])("%s", (_, input) => {
     expect(canonicalEmail(input)).toBeNull();
   });
 
-  it("is not what is just within the limits", () => {
+  it("is accepted at the exact maximum lengths", () => {
     const longest = `${"a".repeat(64)}@${label(63)}.${label(63)}.${label(57)}.com`;
     expect(longest).toHaveLength(254);
     expect(canonicalEmail(longest)).toBe(longest);
@@ -109,13 +109,13 @@ describe("what is no e-mail address", () => {
     expect(canonicalEmail(`ada@${label(63)}.com`)).not.toBeNull();
   });
 
-  it("is measured in the form that mail is sent to", () => {
-    // Each of these labels is far longer in ASCII.
+  it("is measured in its ASCII form", () => {
+    // Each of these labels is much longer in ASCII.
     const domain = `${"ü".repeat(45)}.`.repeat(5);
     expect(canonicalEmail(`ada@${domain}com`)).toBeNull();
   });
 
-  it("is found soon, however long it is", () => {
+  it("is detected quickly at any length", () => {
     expect(canonicalEmail(`${"@".repeat(100_000)}a`)).toBeNull();
     expect(canonicalEmail(`ada@${"a.".repeat(100_000)}com`)).toBeNull();
   });

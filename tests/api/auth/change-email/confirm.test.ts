@@ -17,21 +17,24 @@ import { useStores } from "../../../support/stores.js";
 
 const stores = useStores();
 
-async function asked({ accessToken: token }: Person) {
+async function requestChange({ accessToken: token }: Person) {
   const email = `new-${randomUUID()}@example.com`;
   expect((await call(changeEmail, "POST", { token, body: { email } })).status).toBe(202);
   return { email, code: await mailedCode(stores, "change_email", email) };
 }
-const show = ({ accessToken: token }: Person, code: string, headers: Record<string, string> = {}) =>
-  call(confirm, "POST", { token, body: { code }, headers });
+const sendCode = (
+  { accessToken: token }: Person,
+  code: string,
+  headers: Record<string, string> = {},
+) => call(confirm, "POST", { token, body: { code }, headers });
 const signIn = (email: string) => call(login, "POST", { body: { email, password } });
 
 describe("POST /api/auth/change-email/confirm", () => {
-  it("moves the account, ends the other sessions, and keeps this one", async () => {
+  it("changes the account's address, revokes the other sessions, and keeps the current one", async () => {
     const person = await aConfirmedUser(stores);
     const other = (await signIn(person.email)).body;
-    const { email, code } = await asked(person);
-    const { status, body } = await show(person, code.toLowerCase());
+    const { email, code } = await requestChange(person);
+    const { status, body } = await sendCode(person, code.toLowerCase());
     expect(status).toBe(200);
     expect(body).toEqual({ ...person.user, email });
     expect((await call(user, "GET", { token: person.accessToken })).body).toEqual(body);
@@ -42,10 +45,10 @@ describe("POST /api/auth/change-email/confirm", () => {
     expect((await signIn(person.email)).status).toBe(401);
   });
 
-  it("tells the old address, which can take it back for seven days, and the audit log", async () => {
+  it("notifies the old address, which can undo the change for seven days, and writes audit rows", async () => {
     const person = await aConfirmedUser(stores);
-    const { code } = await asked(person);
-    await show(person, code);
+    const { code } = await requestChange(person);
+    await sendCode(person, code);
     const mails = await queuedMail(stores, { email: person.email });
     expect(mails.at(-1)).toMatchObject({ template: "email_changed", send: true });
     const changes = await stores.sql(
@@ -64,37 +67,37 @@ describe("POST /api/auth/change-email/confirm", () => {
     );
   });
 
-  it("answers a repetition under the same key as the first time", async () => {
+  it("returns the first response again for a repeated Idempotency-Key", async () => {
     const person = await aConfirmedUser(stores);
-    const { code } = await asked(person);
+    const { code } = await requestChange(person);
     const headers = { "idempotency-key": randomUUID() };
-    const first = await show(person, code, headers);
-    const again = await show(person, code, headers);
+    const first = await sendCode(person, code, headers);
+    const again = await sendCode(person, code, headers);
     expect(again.status).toBe(200);
     expect(again.body).toEqual(first.body);
     expect(again.headers.get("idempotent-replayed")).toBe("true");
-    expect(await show(person, code)).toMatchObject({ status: 422, code: "code_invalid" });
+    expect(await sendCode(person, code)).toMatchObject({ status: 422, code: "code_invalid" });
   });
 
-  it("refuses a wrong code, and leaves everything as it was", async () => {
+  it("returns 422 for a wrong code and changes nothing", async () => {
     const person = await aConfirmedUser(stores);
-    const { code } = await asked(person);
-    expect((await show(person, otherCode(code))).code).toBe("code_invalid");
+    const { code } = await requestChange(person);
+    expect((await sendCode(person, otherCode(code))).code).toBe("code_invalid");
     const { body } = await call(user, "GET", { token: person.accessToken });
     expect(body).toEqual(person.user);
-    expect((await show(person, code)).status).toBe(200);
+    expect((await sendCode(person, code)).status).toBe(200);
   });
 
-  it("refuses an address that somebody else has confirmed since", async () => {
+  it("returns 422 when another account has confirmed the address since the request", async () => {
     const person = await aConfirmedUser(stores);
     const rival = await aUser();
-    const { email, code } = await asked(person);
+    const { email, code } = await requestChange(person);
     await stores.sql(
       "update users set email = $2, claimed_email = null where id = $1",
       rival.user.id,
       email,
     );
-    expect((await show(person, code)).code).toBe("code_invalid");
+    expect((await sendCode(person, code)).code).toBe("code_invalid");
     const { body } = await call(user, "GET", { token: person.accessToken });
     expect(body.email).toBe(person.email);
     expect(
@@ -102,17 +105,17 @@ describe("POST /api/auth/change-email/confirm", () => {
     ).toEqual([]);
   });
 
-  it("refuses whoever has no change under way, confirmed or not", async () => {
+  it("returns 422 for an account without a pending change, confirmed or not", async () => {
     for (const person of [await aConfirmedUser(stores), await aUser()]) {
-      expect((await show(person, "ABCD2345")).code).toBe("code_invalid");
+      expect((await sendCode(person, "ABCD2345")).code).toBe("code_invalid");
     }
   });
 
-  it("leaves a reset code of the old address without effect", async () => {
+  it("voids a reset code that was sent to the old address", async () => {
     const person = await aConfirmedUser(stores);
     await call(forgotPassword, "POST", { body: { email: person.email } });
-    const { code } = await asked(person);
-    expect((await show(person, code)).status).toBe(200);
+    const { code } = await requestChange(person);
+    expect((await sendCode(person, code)).status).toBe(200);
     const { default: reset } = await import("../../../../api/auth/reset-password.js");
     const resetCode = await mailedCode(stores, "reset_password", person.email);
     const body = { email: person.email, code: resetCode, password: "a battery that is new" };

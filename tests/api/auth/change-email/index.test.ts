@@ -12,22 +12,22 @@ import { useStores } from "../../../support/stores.js";
 
 const stores = useStores();
 
-const ask = ({ accessToken: token }: Person, email: string) =>
+const requestChange = ({ accessToken: token }: Person, email: string) =>
   call(changeEmail, "POST", { token, body: { email } });
 const anEmail = () => `new-${randomUUID()}@example.com`;
 
 const targets: Record<string, (person: Person) => Promise<string>> = {
   "a free address": async () => anEmail(),
-  "an address that is somebody's": async () => (await aConfirmedUser(stores)).email,
-  "an address that others claim": async () => (await aUser()).email,
-  "the account's own": async ({ email }) => email,
+  "another account's address": async () => (await aConfirmedUser(stores)).email,
+  "an address claimed by another account": async () => (await aUser()).email,
+  "the account's own address": async ({ email }) => email,
 };
 
 describe("POST /api/auth/change-email", () => {
-  it("mails a code to the new address, and changes nothing yet", async () => {
+  it("mails a code to the new address and does not change the account yet", async () => {
     const person = await aConfirmedUser(stores);
     const email = anEmail();
-    await ask(person, email.toUpperCase());
+    await requestChange(person, email.toUpperCase());
     expect(await queuedMail(stores, { email })).toMatchObject([
       { template: "confirm_new_email", send: true },
     ]);
@@ -36,28 +36,28 @@ describe("POST /api/auth/change-email", () => {
     expect(row?.email).toBe(person.email);
   });
 
-  it("tells the owner of a bound address, and issues no code that matches", async () => {
+  it("mails a notice to the owner of a confirmed address and issues no valid code", async () => {
     const owner = await aConfirmedUser(stores);
     const person = await aConfirmedUser(stores);
-    await ask(person, owner.email);
+    await requestChange(person, owner.email);
     const mails = await queuedMail(stores, { email: owner.email });
     expect(mails.at(-1)).toMatchObject({ template: "address_taken", send: true });
     await expect(mailedCode(stores, "change_email", owner.email)).rejects.toThrow();
   });
 
-  it("sends nothing to an address that is the account's own", async () => {
+  it("sends no mail when the new address is the account's current address", async () => {
     const person = await aConfirmedUser(stores);
     const before = (await queuedMail(stores, { email: person.email })).length;
-    await ask(person, person.email);
+    await requestChange(person, person.email);
     const mails = await queuedMail(stores, { email: person.email });
     expect(mails.slice(before)).toMatchObject([{ send: false }]);
   });
 
-  it("replaces an address that is only claimed, and the code of the older one", async () => {
+  it("replaces an unconfirmed address at once and voids the code of the earlier address", async () => {
     const person = await aUser();
     const { accessToken: token } = person;
     const email = anEmail();
-    await ask(person, email);
+    await requestChange(person, email);
     const [row] = await stores.sql("select * from users where id = $1", person.user.id);
     expect(row).toMatchObject({ email: null, claimed_email: email });
     expect(await queuedMail(stores, { email })).toMatchObject([
@@ -69,40 +69,43 @@ describe("POST /api/auth/change-email", () => {
     expect(body).toMatchObject({ email, emailVerified: true });
   });
 
-  it("does not come back to an earlier address when it is sent again under its key", async () => {
+  it("does not restore an earlier address when its request is repeated with the same Idempotency-Key", async () => {
     const person = await aUser();
-    const [typo, meant] = [anEmail(), anEmail()];
+    const [typo, corrected] = [anEmail(), anEmail()];
     const { accessToken: token } = person;
     const headers = { "idempotency-key": `${person.deviceId}-email` };
     const sendTypo = () => call(changeEmail, "POST", { token, body: { email: typo }, headers });
     expect((await sendTypo()).status).toBe(202);
-    await ask(person, meant);
+    await requestChange(person, corrected);
     const again = await sendTypo();
     const [row] = await stores.sql("select * from users where id = $1", person.user.id);
-    expect(row).toMatchObject({ claimed_email: meant });
+    expect(row).toMatchObject({ claimed_email: corrected });
     expect(await queuedMail(stores, { email: typo })).toHaveLength(1);
     expect(again.status).toBe(202);
     expect(again.headers.get("idempotent-replayed")).toBe("true");
   });
 
-  it("needs an address", async () => {
+  it("returns 422 for an invalid e-mail address", async () => {
     const person = await aConfirmedUser(stores);
-    const refused = await ask(person, "no address");
+    const refused = await requestChange(person, "no address");
     expect(refused).toMatchObject({ status: 422, code: "validation_failed" });
     expect(refused.body.errors).toMatchObject([{ pointer: "/email", code: "email_invalid" }]);
   });
 
-  it("sends guests to register", async () => {
+  it("returns 409 password_not_set for a guest", async () => {
     const guest = await aUser();
     await stores.sql(
       `update users set is_guest = true, claimed_email = null, claim_device = null,
          password_hash = null where id = $1`,
       guest.user.id,
     );
-    expect(await ask(guest, anEmail())).toMatchObject({ status: 409, code: "password_not_set" });
+    expect(await requestChange(guest, anEmail())).toMatchObject({
+      status: 409,
+      code: "password_not_set",
+    });
   });
 
-  it("needs a credential that was shown within ten minutes", async () => {
+  it("returns 403 unless the session was authenticated within the last ten minutes", async () => {
     const { user, sessionId } = await aConfirmedUser(stores);
     const tokenOf = (minutes: number) =>
       issueAccessToken(
@@ -122,18 +125,18 @@ describe("POST /api/auth/change-email", () => {
     expect(fresh.status).toBe(202);
   });
 
-  it("answers 503 while Postgres is away", async () => {
+  it("returns 503 while Postgres is unavailable", async () => {
     const person = await aConfirmedUser(stores);
     await stores.faults.postgres.set({ kind: "refuse" });
-    expect((await ask(person, anEmail())).status).toBe(503);
+    expect((await requestChange(person, anEmail())).status).toBe(503);
   });
 
-  it.each(Object.keys(targets))("answers alike for %s, at the same cost", async (name) => {
+  it.each(Object.keys(targets))("gives the same response at the same cost for %s", async (name) => {
     for (const person of [await aConfirmedUser(stores), await aUser()]) {
-      await ask(person, anEmail());
+      await requestChange(person, anEmail());
       const clear = () => stores.sql("delete from mail_codes where subject = $1", person.user.id);
       await clear();
-      const expected = await costOf(stores, () => ask(person, anEmail()));
+      const expected = await costOf(stores, () => requestChange(person, anEmail()));
       expect(expected).toMatchObject({
         status: 202,
         body: {},
@@ -148,7 +151,7 @@ describe("POST /api/auth/change-email", () => {
         person.email,
       );
       const email = await (targets[name] as (person: Person) => Promise<string>)(person);
-      expect(await costOf(stores, () => ask(person, email))).toEqual(expected);
+      expect(await costOf(stores, () => requestChange(person, email))).toEqual(expected);
     }
   });
 });

@@ -19,8 +19,8 @@ import { useStores } from "../../../support/stores.js";
 const stores = useStores();
 useEnvironment();
 
-/** Moves the account to a new address; the token that undoes it is what the old address was mailed. */
-async function moved({ accessToken: token, user: { id } }: Person) {
+/** Changes the account's address. Returns the new address and the undo token mailed to the old one. */
+async function changeAddress({ accessToken: token, user: { id } }: Person) {
   const email = `new-${randomUUID()}@example.com`;
   await call(changeEmail, "POST", { token, body: { email } });
   const code = await mailedCode(stores, "change_email", email);
@@ -31,7 +31,7 @@ async function moved({ accessToken: token, user: { id } }: Person) {
   );
   return { email, token: undoToken(env(), change?.id ?? "") };
 }
-const takeBack = (token: string, headers: Record<string, string> = {}) =>
+const sendUndo = (token: string, headers: Record<string, string> = {}) =>
   call(undo, "POST", { body: { token }, headers });
 const emailOf = async ({ user: { id } }: Person) => {
   const [row] = await stores.sql("select email from users where id = $1", id);
@@ -39,11 +39,11 @@ const emailOf = async ({ user: { id } }: Person) => {
 };
 
 describe("POST /api/auth/change-email/undo", () => {
-  it("gives the account back to the old address, and ends all sessions", async () => {
+  it("restores the old address and revokes all sessions", async () => {
     const person = await aConfirmedUser(stores);
-    const { email, token } = await moved(person);
+    const { email, token } = await changeAddress(person);
     const thief = (await call(login, "POST", { body: { email, password } })).body;
-    expect((await takeBack(token)).status).toBe(204);
+    expect((await sendUndo(token)).status).toBe(204);
     expect(await emailOf(person)).toBe(person.email);
     for (const { accessToken, sessionId } of [person, thief]) {
       expect((await call(user, "GET", { token: accessToken })).code).toBe("session_revoked");
@@ -59,9 +59,9 @@ describe("POST /api/auth/change-email/undo", () => {
     });
   });
 
-  it("ends the password too, which its owner chooses anew by mail", async () => {
+  it("removes the password, which the owner sets again with a reset mail", async () => {
     const person = await aConfirmedUser(stores);
-    await takeBack((await moved(person)).token);
+    await sendUndo((await changeAddress(person)).token);
     const { email } = person;
     expect((await call(login, "POST", { body: { email, password } })).status).toBe(401);
     await call(forgotPassword, "POST", { body: { email }, ip: anAddress() });
@@ -72,85 +72,88 @@ describe("POST /api/auth/change-email/undo", () => {
     expect(again.body.user).toEqual(person.user);
   });
 
-  it("voids the codes that the new address was mailed", async () => {
+  it("voids the codes that were mailed to the new address", async () => {
     const person = await aConfirmedUser(stores);
-    const { email, token } = await moved(person);
+    const { email, token } = await changeAddress(person);
     await call(forgotPassword, "POST", { body: { email }, ip: anAddress() });
-    await takeBack(token);
+    await sendUndo(token);
     const left = await stores.sql("select 1 from mail_codes where user_id = $1", person.user.id);
     expect(left).toEqual([]);
   });
 
-  it("works once", async () => {
-    const { token } = await moved(await aConfirmedUser(stores));
-    expect((await takeBack(token)).status).toBe(204);
-    expect(await takeBack(token)).toMatchObject({ status: 422, code: "code_invalid" });
+  it("accepts each token once", async () => {
+    const { token } = await changeAddress(await aConfirmedUser(stores));
+    expect((await sendUndo(token)).status).toBe(204);
+    expect(await sendUndo(token)).toMatchObject({ status: 422, code: "code_invalid" });
   });
 
-  it("answers a repetition under the same key as the first time", async () => {
-    const { token } = await moved(await aConfirmedUser(stores));
+  it("returns the first response again for a repeated Idempotency-Key", async () => {
+    const { token } = await changeAddress(await aConfirmedUser(stores));
     const headers = { "idempotency-key": randomBytes(16).toString("base64url") };
-    expect((await takeBack(token, headers)).status).toBe(204);
-    const again = await takeBack(token, headers);
+    expect((await sendUndo(token, headers)).status).toBe(204);
+    const again = await sendUndo(token, headers);
     expect(again.status).toBe(204);
     expect(again.headers.get("idempotent-replayed")).toBe("true");
   });
 
-  it("takes later changes back with the one it undoes, and none of them can undo it", async () => {
+  it("also undoes later changes, whose tokens then stop working", async () => {
     const person = await aConfirmedUser(stores);
-    const first = await moved(person);
-    const second = await moved(person);
-    expect((await takeBack(first.token)).status).toBe(204);
+    const first = await changeAddress(person);
+    const second = await changeAddress(person);
+    expect((await sendUndo(first.token)).status).toBe(204);
     expect(await emailOf(person)).toBe(person.email);
-    expect((await takeBack(second.token)).code).toBe("code_invalid");
+    expect((await sendUndo(second.token)).code).toBe("code_invalid");
     expect(await emailOf(person)).toBe(person.email);
   });
 
-  it("reaches past a later change that was undone by itself", async () => {
+  it("undoes an earlier change after a later one was undone separately", async () => {
     const person = await aConfirmedUser(stores);
-    const first = await moved(person);
-    const second = await moved(person);
-    expect((await takeBack(second.token)).status).toBe(204);
+    const first = await changeAddress(person);
+    const second = await changeAddress(person);
+    expect((await sendUndo(second.token)).status).toBe(204);
     expect(await emailOf(person)).toBe(first.email);
-    expect((await takeBack(first.token)).status).toBe(204);
+    expect((await sendUndo(first.token)).status).toBe(204);
     expect(await emailOf(person)).toBe(person.email);
   });
 
-  it("refuses a token after seven days, and one that we did not make", async () => {
+  it("returns 422 for an expired token (seven days) and for a forged one", async () => {
     const person = await aConfirmedUser(stores);
-    const { email, token } = await moved(person);
+    const { email, token } = await changeAddress(person);
     await stores.sql(
       "update email_changes set expires_at = now() - interval '1 second' where user_id = $1",
       person.user.id,
     );
     for (const wrong of [token, `${token.slice(0, -1)}!`, undoToken(env(), randomUUID()), "ue1"]) {
-      expect(await takeBack(wrong)).toMatchObject({ status: 422, code: "code_invalid" });
+      expect(await sendUndo(wrong)).toMatchObject({ status: 422, code: "code_invalid" });
     }
     expect(await emailOf(person)).toBe(email);
   });
 
-  it("refuses when somebody else has confirmed the old address since, and changes nothing", async () => {
+  it("returns 422 and changes nothing when another account has confirmed the old address since", async () => {
     const person = await aConfirmedUser(stores);
-    const { email, token } = await moved(person);
+    const { email, token } = await changeAddress(person);
     const next = await aConfirmedUser(stores, { email: person.email });
-    expect(await takeBack(token)).toMatchObject({ status: 422, code: "code_invalid" });
+    expect(await sendUndo(token)).toMatchObject({ status: 422, code: "code_invalid" });
     expect(await emailOf(person)).toBe(email);
     expect(await emailOf(next)).toBe(person.email);
     expect((await call(user, "GET", { token: person.accessToken })).status).toBe(200);
   });
 
-  it("takes the thief's second factor away, and leaves the owner's", async () => {
-    const [robbed, careful] = [await aConfirmedUser(stores), await aConfirmedUser(stores)];
-    for (const person of [robbed, careful]) await enrol(stores, person);
+  it("removes a second factor added after the change and keeps an older one", async () => {
+    const [withNewFactor, withOldFactor] = [
+      await aConfirmedUser(stores),
+      await aConfirmedUser(stores),
+    ];
+    for (const person of [withNewFactor, withOldFactor]) await enrol(stores, person);
     await stores.sql(
       "update second_factors set confirmed_at = now() - interval '8 days' where user_id = $1",
-      careful.user.id,
+      withOldFactor.user.id,
     );
     const ownCodes = "update recovery_codes set created_at = now() - interval '8 days'";
-    await stores.sql(`${ownCodes} where user_id = $1`, careful.user.id);
+    await stores.sql(`${ownCodes} where user_id = $1`, withOldFactor.user.id);
     const answers: (string | undefined)[] = [];
-    for (const person of [robbed, careful]) {
-      expect((await takeBack((await moved(person)).token)).status).toBe(204);
+    for (const person of [withNewFactor, withOldFactor]) {
+      expect((await sendUndo((await changeAddress(person)).token)).status).toBe(204);
       await call(forgotPassword, "POST", { body: { email: person.email }, ip: anAddress() });
       const code = await mailedCode(stores, "reset_password", person.email);
       const body = { email: person.email, code, password: "a battery that is new" };
@@ -161,47 +164,47 @@ describe("POST /api/auth/change-email/undo", () => {
     expect(answers).toEqual([undefined, "otp_required"]);
     const left = await stores.sql(
       "select distinct user_id from recovery_codes where user_id in ($1, $2)",
-      robbed.user.id,
-      careful.user.id,
+      withNewFactor.user.id,
+      withOldFactor.user.id,
     );
-    expect(left).toEqual([{ user_id: careful.user.id }]);
+    expect(left).toEqual([{ user_id: withOldFactor.user.id }]);
   });
 
-  it("voids the recovery codes that a thief made, and leaves the owner's factor", async () => {
+  it("voids recovery codes created after the change and keeps an older second factor", async () => {
     const person = await aConfirmedUser(stores);
     await enrol(stores, person);
     await stores.sql(
       "update second_factors set confirmed_at = now() - interval '8 days' where user_id = $1",
       person.user.id,
     );
-    expect((await takeBack((await moved(person)).token)).status).toBe(204);
+    expect((await sendUndo((await changeAddress(person)).token)).status).toBe(204);
     const { id } = person.user;
     expect(await stores.sql("select from recovery_codes where user_id = $1", id)).toEqual([]);
     expect(await stores.sql("select from second_factors where user_id = $1", id)).toHaveLength(1);
   });
 
-  it("knows the token that was mailed before DATA_KEY was changed", async () => {
+  it("accepts a token signed with DATA_KEY_PREVIOUS", async () => {
     const [before, after] = ["a".repeat(40), "b".repeat(40)];
     setEnvironment({ DATA_KEY: before });
-    const { token } = await moved(await aConfirmedUser(stores));
+    const { token } = await changeAddress(await aConfirmedUser(stores));
     setEnvironment({ DATA_KEY: after });
-    expect((await takeBack(token)).status).toBe(422);
+    expect((await sendUndo(token)).status).toBe(422);
     setEnvironment({ DATA_KEY: after, DATA_KEY_PREVIOUS: before });
-    expect((await takeBack(token)).status).toBe(204);
+    expect((await sendUndo(token)).status).toBe(204);
   });
 
-  it("needs no session, and exactly a token", async () => {
+  it("returns 422 for a body that is not exactly one token, and needs no session", async () => {
     const { accessToken } = await aUser();
     for (const body of [{}, { token: "" }, { token: "x".repeat(257) }, { token: "x", y: 1 }]) {
       expect((await call(undo, "POST", { body, token: accessToken })).status).toBe(422);
     }
   });
 
-  it("answers 503 while Postgres is away", async () => {
-    const { token } = await moved(await aConfirmedUser(stores));
+  it("returns 503 while Postgres is unavailable, and the token stays valid", async () => {
+    const { token } = await changeAddress(await aConfirmedUser(stores));
     await stores.faults.postgres.set({ kind: "refuse" });
-    expect((await takeBack(token)).status).toBe(503);
+    expect((await sendUndo(token)).status).toBe(503);
     await stores.faults.postgres.set(null);
-    expect((await takeBack(token)).status).toBe(204);
+    expect((await sendUndo(token)).status).toBe(204);
   });
 });

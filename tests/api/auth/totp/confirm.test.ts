@@ -19,7 +19,7 @@ import { useStores } from "../../../support/stores.js";
 const stores = useStores();
 const logs = useLogLines();
 
-async function begun(): Promise<{ person: Person; app: Authenticator }> {
+async function startEnrolment(): Promise<{ person: Person; app: Authenticator }> {
   const person = await aUser();
   await bindEmail(stores, person);
   const { body } = await call(totp, "POST", { token: person.accessToken });
@@ -30,8 +30,8 @@ const send = (person: Person, code: string, headers: Record<string, string> = {}
   call(confirm, "POST", { token: person.accessToken, body: { code }, headers });
 
 describe("POST /api/auth/totp/confirm", () => {
-  it("turns the factor on and gives ten recovery codes, of which only hashes are kept", async () => {
-    const { person, app } = await begun();
+  it("enables the factor and returns ten recovery codes, of which only hashes are stored", async () => {
+    const { person, app } = await startEnrolment();
     const { status, body } = await send(person, app.code());
     expect(status).toBe(200);
     expect(new Set(body.recoveryCodes).size).toBe(10);
@@ -48,14 +48,14 @@ describe("POST /api/auth/totp/confirm", () => {
     expect(state.body).toMatchObject({ enabled: true, recoveryCodesLeft: 10 });
   });
 
-  it("takes the code in two groups, and from a clock half a minute ahead", async () => {
-    const { person, app } = await begun();
+  it("accepts the code with a space and from a clock 30 seconds ahead", async () => {
+    const { person, app } = await startEnrolment();
     const code = app.code(1).replace(/^.../, "$& ");
     expect((await send(person, code)).status).toBe(200);
   });
 
-  it("refuses a wrong code, and one of another time", async () => {
-    const { person, app } = await begun();
+  it("returns 422 for a wrong code and for a code of another time", async () => {
+    const { person, app } = await startEnrolment();
     for (const code of [app.wrongCode(), app.code(4), app.code(-4), "12345", "abcdef"]) {
       expect(await send(person, code)).toMatchObject({ status: 422, code: "code_invalid" });
     }
@@ -63,26 +63,26 @@ describe("POST /api/auth/totp/confirm", () => {
     expect(state.body.enabled).toBe(false);
   });
 
-  it("uses the code up: it signs nobody in", async () => {
-    const { person, app } = await begun();
+  it("consumes the code, so that it cannot be used for a login", async () => {
+    const { person, app } = await startEnrolment();
     const code = app.code();
     await send(person, code);
     const body = { email: person.email, password: person.password, otp: code };
     expect(await call(login, "POST", { body })).toMatchObject({ status: 401, code: "otp_invalid" });
   });
 
-  it("refuses without an enrolment, and when one is confirmed already", async () => {
+  it("returns 409 without an enrolment and for one already confirmed", async () => {
     const bare = await aUser();
     const none = await send(bare, "123456");
     expect(none).toMatchObject({ status: 409, code: "second_factor_missing" });
-    const { person, app } = await begun();
+    const { person, app } = await startEnrolment();
     await send(person, app.code());
     const twice = await send(person, app.code(1));
     expect(twice).toMatchObject({ status: 409, code: "second_factor_enrolled" });
   });
 
-  it("ends the person's other sessions and keeps this one", async () => {
-    const { person, app } = await begun();
+  it("revokes the user's other sessions and keeps the current one", async () => {
+    const { person, app } = await startEnrolment();
     const body = { email: person.email, password: person.password };
     const other = await call(login, "POST", { body });
     await send(person, app.code());
@@ -96,8 +96,8 @@ describe("POST /api/auth/totp/confirm", () => {
     expect(row?.revoked_reason).toBe("second_factor_changed");
   });
 
-  it("lets an operator act as one at once, by the key and by the record", async () => {
-    const { person, app } = await begun();
+  it("gives an operator the full role at once, in Redis and in Postgres", async () => {
+    const { person, app } = await startEnrolment();
     await stores.sql("update users set role = 'operator' where id = $1", person.user.id);
     const role = async () => (await call(acting, "GET", { token: person.accessToken })).body;
     expect(await role()).toBe("user");
@@ -108,8 +108,8 @@ describe("POST /api/auth/totp/confirm", () => {
     expect(await role()).toBe("operator");
   });
 
-  it("makes no key for a session that has none", async () => {
-    const { person, app } = await begun();
+  it("creates no Redis key for a session without one", async () => {
+    const { person, app } = await startEnrolment();
     await stores.sql("update users set role = 'admin' where id = $1", person.user.id);
     const { sessionId } = person;
     await changeSessionRole(aContext(), "no-such-session", "admin");
@@ -120,8 +120,8 @@ describe("POST /api/auth/totp/confirm", () => {
     expect(await stores.redis("EXISTS", `session:${sessionId}`)).toBe(0);
   });
 
-  it("gives the session's next tokens the factor among their methods, and no later auth_time", async () => {
-    const { person, app } = await begun();
+  it("adds the factor to the session's methods and does not change auth_time", async () => {
+    const { person, app } = await startEnrolment();
     await send(person, app.code());
     const { body } = await call(refresh, "POST", { body: { refreshToken: person.refreshToken } });
     const before = await verifyAccessToken(env(), person.accessToken, new Date());
@@ -130,8 +130,8 @@ describe("POST /api/auth/totp/confirm", () => {
     expect(after.authenticatedAt).toEqual(before.authenticatedAt);
   });
 
-  it("answers a repetition under the same Idempotency-Key with the same codes", async () => {
-    const { person, app } = await begun();
+  it("returns the same codes for a repeated Idempotency-Key", async () => {
+    const { person, app } = await startEnrolment();
     const headers = { "idempotency-key": randomUUID() };
     const code = app.code();
     const first = await send(person, code, headers);
@@ -142,8 +142,8 @@ describe("POST /api/auth/totp/confirm", () => {
     expect(other).toMatchObject({ status: 422, code: "idempotency_mismatch" });
   });
 
-  it("says so in the log, without the codes", async () => {
-    const { person, app } = await begun();
+  it("logs the change without the codes", async () => {
+    const { person, app } = await startEnrolment();
     const { body } = await send(person, app.code());
     expect(logs.read("second_factor_changed")).toMatchObject([
       { level: "SECURITY", data: { userId: person.user.id, operation: "totp.enabled" } },
@@ -152,8 +152,8 @@ describe("POST /api/auth/totp/confirm", () => {
     for (const secret of [app.secret, ...body.recoveryCodes]) expect(written).not.toContain(secret);
   });
 
-  it("changes nothing when Postgres is away", async () => {
-    const { person, app } = await begun();
+  it("returns 503 and changes nothing while Postgres is unavailable", async () => {
+    const { person, app } = await startEnrolment();
     await stores.faults.postgres.set({ kind: "refuse" });
     expect((await send(person, app.code())).status).toBe(503);
     await stores.faults.postgres.set(null);
@@ -161,7 +161,7 @@ describe("POST /api/auth/totp/confirm", () => {
   });
 
   it("costs one Redis round trip and, with the event's row, three Postgres calls", async () => {
-    const { person, app } = await begun();
+    const { person, app } = await startEnrolment();
     await stores.resetCalls();
     await send(person, app.code());
     await stores.settled();
@@ -169,7 +169,7 @@ describe("POST /api/auth/totp/confirm", () => {
   });
 
   it("works without Redis", async () => {
-    const { person, app } = await begun();
+    const { person, app } = await startEnrolment();
     await stores.faults.redis.set({ kind: "refuse" });
     expect((await send(person, app.code())).status).toBe(200);
   });

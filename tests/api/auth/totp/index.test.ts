@@ -13,7 +13,7 @@ import { useStores } from "../../../support/stores.js";
 
 const stores = useStores();
 
-/** The session's token as it is ten minutes after the sign-in. */
+/** A token of the session ten minutes after the sign-in. */
 const staleToken = ({ user, sessionId }: Person, authMethods = ["pwd"]) =>
   issueAccessToken(
     env(),
@@ -27,7 +27,7 @@ const staleToken = ({ user, sessionId }: Person, authMethods = ["pwd"]) =>
   );
 
 describe("GET /api/auth/totp", () => {
-  it("tells of no second factor, also while one waits for its confirmation", async () => {
+  it("returns enabled: false, also while an enrolment is unconfirmed", async () => {
     const person = await aBoundUser(stores);
     const none = { enabled: false, since: null, recoveryCodesLeft: 0 };
     const read = () => call(totp, "GET", { token: person.accessToken });
@@ -36,7 +36,7 @@ describe("GET /api/auth/totp", () => {
     expect(await read()).toMatchObject({ status: 200, body: none });
   });
 
-  it("tells since when there is one, and how many recovery codes are left", async () => {
+  it("returns the time of enrolment and the number of unused recovery codes", async () => {
     const person = await aUser();
     const { recoveryCodes } = await enrol(stores, person);
     await freshToken(person, recoveryCodes[0] ?? "");
@@ -48,7 +48,7 @@ describe("GET /api/auth/totp", () => {
 });
 
 describe("POST /api/auth/totp", () => {
-  it("gives a secret and the URL that an authenticator app reads", async () => {
+  it("returns a secret and an otpauth URL for an authenticator app", async () => {
     const person = await aBoundUser(stores);
     await stores.resetCalls();
     const { status, body } = await call(totp, "POST", { token: person.accessToken });
@@ -67,7 +67,7 @@ describe("POST /api/auth/totp", () => {
     });
   });
 
-  it("keeps the secret sealed", async () => {
+  it("stores the secret encrypted", async () => {
     const person = await aBoundUser(stores);
     const { body } = await call(totp, "POST", { token: person.accessToken });
     const [row] = await stores.sql(
@@ -78,7 +78,7 @@ describe("POST /api/auth/totp", () => {
     expect(JSON.stringify(row)).not.toContain(body.secret);
   });
 
-  it("replaces a secret that was not confirmed", async () => {
+  it("replaces an unconfirmed secret", async () => {
     const person = await aBoundUser(stores);
     const first = await call(totp, "POST", { token: person.accessToken });
     const second = await call(totp, "POST", { token: person.accessToken });
@@ -86,26 +86,26 @@ describe("POST /api/auth/totp", () => {
     expect(second.body.secret).not.toBe(first.body.secret);
   });
 
-  it("refuses when a second factor is in use", async () => {
+  it("returns 409 when a second factor is already enabled", async () => {
     const person = await aUser();
     await enrol(stores, person);
     const answer = await call(totp, "POST", { token: person.accessToken });
     expect(answer).toMatchObject({ status: 409, code: "second_factor_enrolled" });
   });
 
-  it("refuses an account whose address is not confirmed", async () => {
+  it("returns 403 for an account without a confirmed address", async () => {
     const { accessToken } = await aUser();
     const answer = await call(totp, "POST", { token: accessToken });
     expect(answer).toMatchObject({ status: 403, code: "email_unverified" });
   });
 
-  it("asks who it is when the sign-in was more than ten minutes ago", async () => {
+  it("returns 403 reauth_required more than ten minutes after the sign-in", async () => {
     const person = await aBoundUser(stores);
     const answer = await call(totp, "POST", { token: await staleToken(person) });
     expect(answer).toMatchObject({ status: 403, code: "reauth_required" });
   });
 
-  it("answers a repetition under the same Idempotency-Key with the same secret", async () => {
+  it("returns the same secret for a repeated Idempotency-Key", async () => {
     const person = await aBoundUser(stores);
     const headers = { "idempotency-key": randomUUID() };
     const send = () => call(totp, "POST", { token: person.accessToken, headers });
@@ -115,7 +115,7 @@ describe("POST /api/auth/totp", () => {
     expect(again).toMatchObject({ status: 200, body: first.body });
   });
 
-  it("shows no secret again that was replaced", async () => {
+  it("does not return a replaced secret again", async () => {
     const person = await aBoundUser(stores);
     const headers = { "idempotency-key": randomUUID() };
     const send = () => call(totp, "POST", { token: person.accessToken, headers });
@@ -124,7 +124,7 @@ describe("POST /api/auth/totp", () => {
     expect(await send()).toMatchObject({ status: 409, code: "second_factor_changed" });
   });
 
-  it("shows no secret again that is in use", async () => {
+  it("does not return a confirmed secret again", async () => {
     const person = await aBoundUser(stores);
     const headers = { "idempotency-key": randomUUID() };
     const send = () => call(totp, "POST", { token: person.accessToken, headers });
@@ -134,7 +134,7 @@ describe("POST /api/auth/totp", () => {
     expect(await send()).toMatchObject({ status: 409, code: "second_factor_changed" });
   });
 
-  it("says 503 when Postgres is away", async () => {
+  it("returns 503 while Postgres is unavailable", async () => {
     const person = await aBoundUser(stores);
     await stores.faults.postgres.set({ kind: "refuse" });
     expect((await call(totp, "POST", { token: person.accessToken })).status).toBe(503);
@@ -142,7 +142,7 @@ describe("POST /api/auth/totp", () => {
 });
 
 describe("DELETE /api/auth/totp", () => {
-  it("removes the factor for whoever has just shown it; the other sessions end", async () => {
+  it("removes the factor after it was just used, and revokes the other sessions", async () => {
     const person = await aUser();
     const { code } = await enrol(stores, person);
     const elsewhere = await call(login, "POST", {
@@ -161,7 +161,7 @@ describe("DELETE /api/auth/totp", () => {
     expect((await call(login, "POST", { body })).status).toBe(200);
   });
 
-  it("leaves no recovery code behind that would work with the next factor", async () => {
+  it("deletes the recovery codes, so that they do not work with a later factor", async () => {
     const person = await aUser();
     const { code, recoveryCodes } = await enrol(stores, person);
     await call(totp, "DELETE", { token: await freshToken(person, code()) });
@@ -171,7 +171,7 @@ describe("DELETE /api/auth/totp", () => {
     expect(answer).toMatchObject({ status: 401, code: "otp_invalid" });
   });
 
-  it("leaves a factor that was enrolled since, when it is sent again under its key", async () => {
+  it("keeps a factor enrolled later when the request is repeated with the same Idempotency-Key", async () => {
     const person = await aUser();
     const { code } = await enrol(stores, person);
     const token = await freshToken(person, code());
@@ -185,7 +185,7 @@ describe("DELETE /api/auth/totp", () => {
     expect(again.headers.get("idempotent-replayed")).toBe("true");
   });
 
-  it("asks for the factor itself: a fresh password is not enough", async () => {
+  it("returns 403 reauth_required for a recent password without the factor", async () => {
     const person = await aUser();
     await enrol(stores, person);
     const answer = await call(totp, "DELETE", { token: person.accessToken });
@@ -193,7 +193,7 @@ describe("DELETE /api/auth/totp", () => {
     expect((await call(totp, "GET", { token: person.accessToken })).body.enabled).toBe(true);
   });
 
-  it("asks again when the factor was shown more than ten minutes ago", async () => {
+  it("returns 403 reauth_required when the factor was used more than ten minutes ago", async () => {
     const person = await aUser();
     await enrol(stores, person);
     const token = await staleToken(person, ["pwd", "otp"]);
@@ -201,7 +201,7 @@ describe("DELETE /api/auth/totp", () => {
     expect(answer).toMatchObject({ status: 403, code: "reauth_required" });
   });
 
-  it("gives up an enrolment that was not confirmed, and changes nothing where there is none", async () => {
+  it("deletes an unconfirmed enrolment, and returns 204 when there is none", async () => {
     const person = await aBoundUser(stores);
     const token = person.accessToken;
     await call(totp, "POST", { token });
@@ -214,7 +214,7 @@ describe("DELETE /api/auth/totp", () => {
     expect((await call(totp, "DELETE", { token })).status).toBe(204);
   });
 
-  it("makes an operator act as a user again", async () => {
+  it("reduces an operator to the user role", async () => {
     const person = await aUser();
     await stores.sql("update users set role = 'operator' where id = $1", person.user.id);
     const { code } = await enrol(stores, person);
@@ -230,7 +230,7 @@ describe("DELETE /api/auth/totp", () => {
     expect(row?.auth_methods).toBe("{pwd}");
   });
 
-  it("removes no operator's factor while Redis cannot be told of it", async () => {
+  it("returns 503 and keeps an operator's factor while Redis is unavailable", async () => {
     const person = await aUser();
     await stores.sql("update users set role = 'operator' where id = $1", person.user.id);
     const { code } = await enrol(stores, person);
@@ -245,7 +245,7 @@ describe("DELETE /api/auth/totp", () => {
     expect(row?.confirmed_at).not.toBeNull();
   });
 
-  it("tells the person by mail, and the audit log", async () => {
+  it("notifies the user by mail and writes an audit row", async () => {
     const person = await aUser();
     const { code } = await enrol(stores, person);
     const token = await freshToken(person, code());

@@ -14,14 +14,14 @@ const stores = useStores();
 const verify = ({ accessToken: token }: TokenPair, code: string) =>
   call(verifyEmail, "POST", { token, body: { code } });
 
-/** The account's code, mailed again: a repetition within five minutes tells the same one. */
+/** The account's code, mailed again: the same code within five minutes. */
 async function codeOf({ accessToken: token, user }: TokenPair): Promise<string> {
   expect((await call(resend, "POST", { token })).status).toBe(202);
   return mailedCode(stores, "verify_email", user.id);
 }
 
 describe("POST /api/auth/verify-email", () => {
-  it("binds the claimed address", async () => {
+  it("confirms the claimed address", async () => {
     const person = await aUser();
     const { status, body } = await verify(person, await codeOf(person));
     expect(status).toBe(200);
@@ -35,14 +35,14 @@ describe("POST /api/auth/verify-email", () => {
     expect(audited).toEqual([{ actor_id: person.user.id }]);
   });
 
-  it("takes the code in any case, with spaces and hyphens, and look-alikes for what they mean", async () => {
+  it("accepts the code in any letter case, with spaces, hyphens and look-alike characters", async () => {
     const person = await aUser();
     const code = await codeOf(person);
     const typed = code.toLowerCase().replaceAll("0", "o").replaceAll("1", "l");
     expect((await verify(person, ` ${typed.slice(0, 4)} - ${typed.slice(4)} `)).status).toBe(200);
   });
 
-  it("answers the same again to whoever repeats it", async () => {
+  it("returns the same response for a repeated request", async () => {
     const person = await aUser();
     const code = await codeOf(person);
     const first = await verify(person, code);
@@ -51,7 +51,7 @@ describe("POST /api/auth/verify-email", () => {
     expect(again.body).toEqual(first.body);
   });
 
-  it("binds to the account that asked, never by another account's code", async () => {
+  it("confirms the address only with a code of the same account", async () => {
     const owner = await aUser();
     const stranger = await aUser({ email: owner.email });
     const code = await codeOf(owner);
@@ -60,7 +60,7 @@ describe("POST /api/auth/verify-email", () => {
     expect((await verify(owner, code)).status).toBe(200);
   });
 
-  it("refuses a wrong code, one that was replaced, and one that has expired", async () => {
+  it("returns 422 for a wrong, a replaced and an expired code", async () => {
     const person = await aUser();
     const first = await codeOf(person);
     expect(await verify(person, otherCode(first))).toMatchObject({
@@ -81,7 +81,7 @@ describe("POST /api/auth/verify-email", () => {
     expect((await verify(person, second)).status).toBe(422);
   });
 
-  it("compares five codes and no more, from whichever session", async () => {
+  it("allows five attempts per code, from any session", async () => {
     const person = await aUser();
     const code = await codeOf(person);
     for (let attempt = 0; attempt < 5; attempt++) {
@@ -93,7 +93,7 @@ describe("POST /api/auth/verify-email", () => {
     expect(await codeOf(person)).not.toBe(code);
   });
 
-  it("lets a session guess five times in a quarter of an hour", async () => {
+  it("allows five wrong codes per session in 15 minutes", async () => {
     const person = await aUser();
     const code = await codeOf(person);
     for (let attempt = 0; attempt < 5; attempt++) {
@@ -102,7 +102,7 @@ describe("POST /api/auth/verify-email", () => {
     expect(await verify(person, code)).toMatchObject({ status: 429, code: "rate_limited" });
   });
 
-  it("counts no right code as a failure", async () => {
+  it("does not count a correct code as a failure", async () => {
     const person = await aUser();
     const code = await codeOf(person);
     for (let attempt = 0; attempt < 7; attempt++) {
@@ -111,7 +111,7 @@ describe("POST /api/auth/verify-email", () => {
     }
   });
 
-  it("refuses the second account that confirms an address, and changes nothing of the first", async () => {
+  it("returns 422 when another account has already confirmed the address, and changes nothing", async () => {
     const first = await aUser();
     const second = await aUser({ email: first.email });
     const [ownCode, rivalCode] = [await codeOf(first), await codeOf(second)];
@@ -123,14 +123,14 @@ describe("POST /api/auth/verify-email", () => {
     expect((await call(login, "POST", { body: asFirst })).body.user.id).toBe(first.user.id);
   });
 
-  it("clears the mark of an address that could not be reached", async () => {
+  it("clears the emailUndeliverable mark", async () => {
     const person = await aUser();
     await stores.sql("update users set email_undeliverable = true where id = $1", person.user.id);
     const { body } = await verify(person, await codeOf(person));
     expect(body.emailUndeliverable).toBe(false);
   });
 
-  it("needs a live session, and a code in the body alone", async () => {
+  it("requires a live session, and a code in the body only", async () => {
     expect(await call(verifyEmail, "POST", { body: { code: "ABCD2345" } })).toMatchObject({
       status: 401,
       code: "token_missing",
@@ -151,7 +151,7 @@ describe("POST /api/auth/verify-email", () => {
     expect(stores.calls()).toMatchObject({ redisTrips: 1, postgresCalls: 2 });
   });
 
-  it("answers 503 while Postgres is away, and counts nothing", async () => {
+  it("returns 503 while Postgres is unavailable and counts no attempt", async () => {
     const person = await aUser();
     const code = await codeOf(person);
     await stores.faults.postgres.set({ kind: "refuse" });

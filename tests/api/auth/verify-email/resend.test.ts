@@ -12,11 +12,11 @@ const send = ({ accessToken: token }: Person) => call(resend, "POST", { token })
 
 const people: Record<string, () => Promise<Person>> = {
   "claims a free address": () => aUser(),
-  "claims an address that is somebody's": async () => {
+  "claims another account's address": async () => {
     const owner = await aConfirmedUser(stores);
     return aUser({ email: owner.email });
   },
-  "claims an address that others claim": async () => {
+  "claims an address with other claims": async () => {
     const other = await aUser();
     return aUser({ email: other.email });
   },
@@ -33,7 +33,7 @@ const people: Record<string, () => Promise<Person>> = {
 };
 
 describe("POST /api/auth/verify-email/resend", () => {
-  it("mails the same code again while it is fresh", async () => {
+  it("mails the same code again while it is recent", async () => {
     const person = await aUser();
     await send(person);
     const code = await mailedCode(stores, "verify_email", person.email);
@@ -41,7 +41,7 @@ describe("POST /api/auth/verify-email/resend", () => {
     expect(await mailedCode(stores, "verify_email", person.email)).toBe(code);
   });
 
-  it("tells the owner of a bound address, and gives nobody a code that matches", async () => {
+  it("mails a notice to the owner of a confirmed address and issues no valid code", async () => {
     const owner = await aConfirmedUser(stores);
     const stranger = await aUser({ email: owner.email });
     await send(stranger);
@@ -54,7 +54,7 @@ describe("POST /api/auth/verify-email/resend", () => {
     expect(rows).toEqual([{ user_id: null }]);
   });
 
-  it("sends nothing to whoever has nothing to confirm", async () => {
+  it("sends no mail when there is nothing to confirm", async () => {
     const person = await aConfirmedUser(stores);
     await send(person);
     const [last] = await stores.sql(
@@ -63,7 +63,7 @@ describe("POST /api/auth/verify-email/resend", () => {
     expect(last?.send).toBe("f");
   });
 
-  it("lets a session ask 30 times in five minutes", async () => {
+  it("allows 30 requests per session in five minutes", async () => {
     const person = await aUser();
     const statuses = [];
     for (let turn = 0; turn < 31; turn++) statuses.push((await send(person)).status);
@@ -71,20 +71,23 @@ describe("POST /api/auth/verify-email/resend", () => {
     expect(statuses.at(-1)).toBe(429);
   });
 
-  it.each(Object.keys(people))("answers whoever %s alike, at the same cost", async (name) => {
-    const free = await aUser();
-    await send(free);
-    await stores.sql("delete from mail_codes where subject = $1", free.user.id);
-    const expected = await costOf(stores, () => send(free));
-    expect(expected).toMatchObject({
-      status: 202,
-      body: {},
-      hashes: 0,
-      calls: { redisTrips: 1, postgresCalls: 1 },
-      rows: { codes: 1, mails: 1 },
-    });
-    const person = await (people[name] as () => Promise<Person>)();
-    await stores.sql("delete from mail_codes where subject = $1", person.user.id);
-    expect(await costOf(stores, () => send(person))).toEqual(expected);
-  });
+  it.each(Object.keys(people))(
+    "gives the same response at the same cost when the account %s",
+    async (name) => {
+      const free = await aUser();
+      await send(free);
+      await stores.sql("delete from mail_codes where subject = $1", free.user.id);
+      const expected = await costOf(stores, () => send(free));
+      expect(expected).toMatchObject({
+        status: 202,
+        body: {},
+        hashes: 0,
+        calls: { redisTrips: 1, postgresCalls: 1 },
+        rows: { codes: 1, mails: 1 },
+      });
+      const person = await (people[name] as () => Promise<Person>)();
+      await stores.sql("delete from mail_codes where subject = $1", person.user.id);
+      expect(await costOf(stores, () => send(person))).toEqual(expected);
+    },
+  );
 });

@@ -22,7 +22,7 @@ const audited = async ({ user: { id } }: TokenPair) =>
   );
 
 describe("DELETE /api/user/sessions/:sessionId", () => {
-  it("ends the session on that device, and no other", async () => {
+  it("revokes that session and no other", async () => {
     const person = await aUser();
     const second = await signInAgain(person);
     expect((await end(person, second.sessionId)).status).toBe(204);
@@ -35,7 +35,7 @@ describe("DELETE /api/user/sessions/:sessionId", () => {
     expect(await audited(person)).toEqual(["session.revoked"]);
   });
 
-  it("answers 204 again, and audits it once", async () => {
+  it("returns 204 again and writes one audit row", async () => {
     const person = await aUser();
     const second = await signInAgain(person);
     expect((await end(person, second.sessionId)).status).toBe(204);
@@ -43,14 +43,14 @@ describe("DELETE /api/user/sessions/:sessionId", () => {
     expect(await audited(person)).toEqual(["session.revoked"]);
   });
 
-  it("ends this session, too", async () => {
+  it("can revoke the current session", async () => {
     const person = await aUser();
     expect((await end(person, person.sessionId)).status).toBe(204);
     const after = await call(user, "GET", { token: person.accessToken });
     expect(after).toMatchObject({ status: 401, code: "session_revoked" });
   });
 
-  it("answers another person's session exactly as an unknown one, and leaves it alone", async () => {
+  it("gives the same 404 for another user's session as for an unknown one, and does not revoke it", async () => {
     const [person, other] = [await aUser(), await aUser()];
     const answers = [];
     for (const id of [other.sessionId, "A".repeat(22), "%20"]) {
@@ -65,7 +65,7 @@ describe("DELETE /api/user/sessions/:sessionId", () => {
     expect(await audited(other)).toEqual([]);
   });
 
-  it("ends the session while Redis is away", async () => {
+  it("revokes the session while Redis is unavailable", async () => {
     const person = await aUser();
     const second = await signInAgain(person);
     await stores.faults.redis.set({ kind: "reset" });
@@ -74,7 +74,7 @@ describe("DELETE /api/user/sessions/:sessionId", () => {
     expect(after).toMatchObject({ status: 401, code: "session_revoked" });
   });
 
-  it("ends nothing while Postgres is away", async () => {
+  it("returns 503 and revokes nothing while Postgres is unavailable", async () => {
     const person = await aUser();
     await stores.faults.postgres.set({ kind: "refuse" });
     const answer = await end(person, person.sessionId);

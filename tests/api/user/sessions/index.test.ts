@@ -29,7 +29,7 @@ async function signInAgain({ email, deviceId }: Person, device = {}): Promise<To
 }
 
 describe("GET /api/user/sessions", () => {
-  it("lists the person's devices, newest first, and says which is this one", async () => {
+  it("lists the user's sessions, newest first, and marks the current one", async () => {
     const person = await aUser();
     await aUser();
     const phone = { name: "Ada's phone", platform: "ios", appVersion: "2.1.0" };
@@ -60,9 +60,9 @@ describe("GET /api/user/sessions", () => {
   it.each([
     ["revoked", "revoked_at = now()"],
     ["idle for too long", "idle_expires_at = now() - interval '1 second'"],
-    ["past its absolute end", "expires_at = now() - interval '1 second'"],
-    ["begun before everybody was signed out", "created_at = '1969-12-31'"],
-  ])("leaves out one that is %s", async (_, change) => {
+    ["past its absolute timeout", "expires_at = now() - interval '1 second'"],
+    ["older than the revocation of all sessions", "created_at = '1969-12-31'"],
+  ])("omits a session that is %s", async (_, change) => {
     const person = await aUser();
     const second = await signInAgain(person);
     expect(await idsOf(person)).toContain(second.sessionId);
@@ -70,11 +70,11 @@ describe("GET /api/user/sessions", () => {
     expect(await idsOf(person)).toEqual([person.sessionId]);
   });
 
-  it("is read in pages, each session once", async () => {
+  it("returns each session once across pages", async () => {
     const person = await aUser();
     const all = [person.sessionId];
     for (let turn = 0; turn < 4; turn++) all.unshift((await signInAgain(person)).sessionId);
-    // Sessions that began in one moment are told apart by their ids.
+    // Sessions with the same creation time are ordered by ID.
     const moment = "date_trunc('milliseconds', now())";
     await stores.sql(
       `update sessions set created_at = ${moment} where user_id = $1`,
@@ -101,7 +101,7 @@ describe("GET /api/user/sessions", () => {
     expect(stores.calls()).toEqual({ redisTrips: 1, redisCommands: 8, postgresCalls: 1 });
   });
 
-  it("needs a token, and Postgres", async () => {
+  it("returns 401 without a token and 503 without Postgres", async () => {
     expect(await call(sessions, "GET")).toMatchObject({ status: 401, code: "token_missing" });
     const person = await aUser();
     await stores.faults.postgres.set({ kind: "refuse" });
@@ -112,7 +112,7 @@ describe("GET /api/user/sessions", () => {
 describe("DELETE /api/user/sessions", () => {
   const endOthers = ({ accessToken: token }: TokenPair) => call(sessions, "DELETE", { token });
 
-  it("ends every session but this one, at once", async () => {
+  it("revokes every session but the current one at once", async () => {
     const [person, stranger] = [await aUser(), await aUser()];
     const others = [await signInAgain(person), await signInAgain(person)];
     expect((await endOthers(person)).status).toBe(204);
@@ -135,7 +135,7 @@ describe("DELETE /api/user/sessions", () => {
     ]);
   });
 
-  it("leaves alone what began since, when it is sent again under its Idempotency-Key", async () => {
+  it("keeps later sessions when it is repeated with the same Idempotency-Key", async () => {
     const person = await aUser();
     const earlier = await signInAgain(person);
     const send = () =>
@@ -153,7 +153,7 @@ describe("DELETE /api/user/sessions", () => {
     expect(again.headers.get("idempotent-replayed")).toBe("true");
   });
 
-  it("answers 204 again, and audits nothing where nothing was ended", async () => {
+  it("returns 204 again, and writes no audit row when nothing was revoked", async () => {
     const person = await aUser();
     expect((await endOthers(person)).status).toBe(204);
     const [row] = await stores.sql(

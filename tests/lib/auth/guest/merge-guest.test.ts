@@ -27,13 +27,13 @@ const points = async ({ user: { id } }: TokenPair) => {
   );
   return Number(row?.sum);
 };
-const prefer = ({ user: { id } }: TokenPair, motto: string) =>
+const setPreferences = ({ user: { id } }: TokenPair, motto: string) =>
   stores.sql(
     "insert into preferences (user_id, profile, updated_at) values ($1, $2, now())",
     id,
     JSON.stringify({ motto }),
   );
-const preferred = async ({ user: { id } }: TokenPair) => {
+const preferencesOf = async ({ user: { id } }: TokenPair) => {
   const rows = await stores.sql("select profile from preferences where user_id = $1", id);
   return rows.map(({ profile }) => JSON.parse(profile ?? "").motto);
 };
@@ -45,26 +45,26 @@ const oldToken = ({ user: { id: userId }, sessionId }: TokenPair) => {
   return issueAccessToken(env(), session, authenticatedAt);
 };
 
-describe("POST /api/auth/login with a guest's bearer", () => {
-  it("moves what the guest has earned to the account, once", async () => {
+describe("POST /api/auth/login with a guest's access token", () => {
+  it("moves the guest's points and preferences to the account once", async () => {
     const [person, guest] = [await aUser(), await aGuest()];
     await earn(stores, person, 1);
     await earn(stores, guest, 10);
     await earn(stores, guest, 20);
-    await prefer(guest, "the guest's");
+    await setPreferences(guest, "the guest's");
     const answer = await logIn(person, guest.accessToken);
     expect(answer.status).toBe(200);
     expect(answer.body.user).toEqual(person.user);
     expect(await points(person)).toBe(31);
     expect(await points(guest)).toBe(0);
-    expect(await preferred(person)).toEqual(["the guest's"]);
-    expect(await preferred(guest)).toEqual([]);
+    expect(await preferencesOf(person)).toEqual(["the guest's"]);
+    expect(await preferencesOf(guest)).toEqual([]);
     expect(await account(guest)).toMatchObject({ is_guest: "f", merged_into: person.user.id });
     expect((await logIn(person, guest.accessToken)).status).toBe(200);
     expect(await points(person)).toBe(31);
   });
 
-  it("ends the guest's sessions, and only those", async () => {
+  it("revokes only the guest's sessions", async () => {
     const [person, guest] = [await aUser(), await aGuest()];
     await logIn(person, guest.accessToken);
     const read = await call(user, "GET", { token: guest.accessToken });
@@ -75,12 +75,12 @@ describe("POST /api/auth/login with a guest's bearer", () => {
     expect((await call(user, "GET", { token: person.accessToken })).status).toBe(200);
   });
 
-  it("leaves the account's own preferences as they are", async () => {
+  it("keeps the account's own preferences", async () => {
     const [person, guest] = [await aUser(), await aGuest()];
-    await prefer(person, "its own");
-    await prefer(guest, "the guest's");
+    await setPreferences(person, "its own");
+    await setPreferences(guest, "the guest's");
     await logIn(person, guest.accessToken);
-    expect(await preferred(person)).toEqual(["its own"]);
+    expect(await preferencesOf(person)).toEqual(["its own"]);
   });
 
   it("costs at most 2 Redis round trips and 3 Postgres calls", async () => {
@@ -100,7 +100,7 @@ describe("POST /api/auth/login with a guest's bearer", () => {
     expect((await call(user, "GET", { token: guest.accessToken })).status).toBe(200);
   });
 
-  it("asks for a refresh when the bearer has expired, and counts no failure", async () => {
+  it("returns 401 token_expired for an expired access token and counts no failure", async () => {
     const [person, guest] = [await aUser(), await aGuest()];
     await earn(stores, guest, 10);
     const send = (token: string) => {
@@ -120,15 +120,15 @@ describe("POST /api/auth/login with a guest's bearer", () => {
 
   it.each<[string, () => Promise<string>]>([
     [
-      "whose session was signed out",
+      "of a session that was logged out",
       async () => {
         const guest = await aGuest();
         await call(logout, "POST", { token: guest.accessToken });
         return guest.accessToken;
       },
     ],
-    ["of an account that is no guest", async () => (await aUser()).accessToken],
-    ["of an account that is no guest, expired", async () => oldToken(await aUser())],
+    ["of a registered account", async () => (await aUser()).accessToken],
+    ["of a registered account, expired", async () => oldToken(await aUser())],
     [
       "of a guest who has registered since",
       async () => {
@@ -139,7 +139,7 @@ describe("POST /api/auth/login with a guest's bearer", () => {
         return guest.accessToken;
       },
     ],
-  ])("takes no notice of a bearer %s", async (_, bearer) => {
+  ])("ignores an access token %s", async (_, bearer) => {
     const person = await aUser();
     expect((await logIn(person, await bearer())).status).toBe(200);
     expect(await stores.sql("select from users where merged_into = $1", person.user.id)).toEqual(
@@ -147,13 +147,13 @@ describe("POST /api/auth/login with a guest's bearer", () => {
     );
   });
 
-  it("takes no notice of a bearer of the same account", async () => {
+  it("ignores an access token of the same account", async () => {
     const person = await aUser();
     expect((await logIn(person, person.accessToken)).status).toBe(200);
     expect((await call(user, "GET", { token: person.accessToken })).status).toBe(200);
   });
 
-  it("lets nobody into an account that was merged", async () => {
+  it("refuses a refresh of the merged guest account", async () => {
     const [person, guest] = [await aUser(), await aGuest()];
     await logIn(person, guest.accessToken);
     const next = await call(refresh, "POST", { body: { refreshToken: guest.refreshToken } });

@@ -45,7 +45,7 @@ describe("a common password", () => {
     expect(isCommonPassword(password)).toBe(false);
   });
 
-  it("is refused with a reason, and makes no account", async () => {
+  it("returns 422 with a reason and creates no account", async () => {
     const { status, code, body } = await call(register, "POST", {
       body: { email: "ada@example.com", password: "Sunshine", name: "Ada", acceptedTerms: true },
     });
@@ -62,7 +62,7 @@ describe("a common password", () => {
 });
 
 describe("the list of common passwords", () => {
-  it("holds 10,000, each of at least 8 characters, in lower case, sorted, none twice", async () => {
+  it("has 10,000 unique passwords of at least 8 characters, lower case and sorted", async () => {
     const { brotliDecompressSync } = await import("node:zlib");
     const text = brotliDecompressSync(Buffer.from(packedPasswords, "base64")).toString();
     const list = text.split("\n");

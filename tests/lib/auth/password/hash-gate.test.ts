@@ -10,23 +10,23 @@ beforeEach(() => {
 });
 afterEach(() => void vi.useRealTimers());
 
-/** A hash that ends when the test says so. */
+/** A hash that the test finishes. */
 function aHash() {
   let end = (_: string) => {};
   let fail = (_: Error) => {};
-  let begun = false;
+  let started = false;
   const result = gate(() => {
-    begun = true;
+    started = true;
     return new Promise<string>((resolve, reject) => {
       end = resolve;
       fail = reject;
     });
   });
-  // The refusal is looked at later than it comes.
+  // The rejection is handled later.
   result.catch(() => {});
   return {
     result,
-    hasBegun: () => begun,
+    hasBegun: () => started,
     end: () => end("done"),
     fail: () => fail(new Error("no memory")),
   };
@@ -34,7 +34,7 @@ function aHash() {
 type Hash = ReturnType<typeof aHash>;
 
 const settle = () => vi.advanceTimersByTimeAsync(0);
-const begun = (hashes: Hash[]) => hashes.map((hash) => hash.hasBegun());
+const started = (hashes: Hash[]) => hashes.map((hash) => hash.hasBegun());
 async function endAll(hashes: Hash[]): Promise<void> {
   for (let round = 0; round < hashes.length; round++) {
     for (const hash of hashes) hash.end();
@@ -43,21 +43,21 @@ async function endAll(hashes: Hash[]): Promise<void> {
 }
 
 describe("the hash gate", () => {
-  it("lets four run at once, the others in the order in which they came", async () => {
+  it("runs four hashes at once, the others in order of arrival", async () => {
     const hashes = Array.from({ length: 6 }, aHash);
     await settle();
-    expect(begun(hashes)).toEqual([true, true, true, true, false, false]);
+    expect(started(hashes)).toEqual([true, true, true, true, false, false]);
     hashes[2]?.end();
     await settle();
-    expect(begun(hashes)).toEqual([true, true, true, true, true, false]);
+    expect(started(hashes)).toEqual([true, true, true, true, true, false]);
     hashes[0]?.end();
     await settle();
-    expect(begun(hashes)).toEqual([true, true, true, true, true, true]);
+    expect(started(hashes)).toEqual([true, true, true, true, true, true]);
     await endAll(hashes);
     expect(await Promise.all(hashes.map(({ result }) => result))).toEqual(Array(6).fill("done"));
   });
 
-  it("answers 503 with a time to wait after 500 ms, without having hashed", async () => {
+  it("returns 503 with Retry-After after 500 ms without hashing", async () => {
     const running = Array.from({ length: 4 }, aHash);
     const waiting = aHash();
     await vi.advanceTimersByTimeAsync(499);
@@ -75,7 +75,7 @@ describe("the hash gate", () => {
     await endAll([...running, later]);
   });
 
-  it("goes on after hashes that fail", async () => {
+  it("continues after failed hashes", async () => {
     const hashes = Array.from({ length: 8 }, aHash);
     await settle();
     for (let round = 0; round < 2; round++) {
@@ -87,24 +87,24 @@ describe("the hash gate", () => {
 
     const next = Array.from({ length: 5 }, aHash);
     await settle();
-    expect(begun(next)).toEqual([true, true, true, true, false]);
+    expect(started(next)).toEqual([true, true, true, true, false]);
     await endAll(next);
   });
 
-  it("is one for all functions of the process", async () => {
+  it("is shared by all functions of the process", async () => {
     const { throughHashGate } = await import("../../../../lib/auth/password/hash-gate.js");
     gate = throughHashGate;
     const running = Array.from({ length: Math.min(4, availableParallelism()) }, aHash);
     vi.resetModules();
-    const { throughHashGate: ofAnotherBundle } = await import(
+    const { throughHashGate: gateOfAnotherBundle } = await import(
       "../../../../lib/auth/password/hash-gate.js"
     );
     let hashed = false;
-    const other = ofAnotherBundle(async () => {
+    const other = gateOfAnotherBundle(async () => {
       hashed = true;
     });
     await settle();
-    expect(begun(running)).not.toContain(false);
+    expect(started(running)).not.toContain(false);
     expect(hashed).toBe(false);
     await endAll(running);
     await other;

@@ -13,11 +13,11 @@ useRealHashes();
 const refusal = (password: string, email = "ada.lovelace@example.com") =>
   passwordRefusal(password, email)?.code ?? null;
 
-/** @node-rs/argon2 names it in a const enum, which cannot be imported. */
+/** @node-rs/argon2 has it only in a const enum, which cannot be imported. */
 const argon2i = 1;
 
 describe("a password's hash", () => {
-  it("is argon2id with OWASP's first parameters, as a PHC string with a salt of its own", async () => {
+  it("is argon2id with OWASP's first parameters, as a PHC string with its own salt", async () => {
     const [one, other] = [await hashPassword("correct horse"), await hashPassword("correct horse")];
     expect(one).toMatch(/^\$argon2id\$v=19\$m=19456,t=2,p=1\$[\w+/]{22,}\$[\w+/]{43,}$/);
     expect(other).not.toBe(one);
@@ -29,7 +29,7 @@ describe("a password's hash", () => {
     ["one pass", { memoryCost: 19_456, timeCost: 1, parallelism: 1 }],
     ["more lanes", { memoryCost: 19_456, timeCost: 2, parallelism: 2 }],
     ["another algorithm", { memoryCost: 19_456, timeCost: 2, algorithm: argon2i }],
-  ])("made with %s is outdated, and still matches", async (_, options) => {
+  ])("made with %s is outdated and still matches", async (_, options) => {
     const older = await hash("correct horse", options);
     expect(isOutdated(older)).toBe(true);
     expect(await passwordMatches(older, "correct horse")).toBe(true);
@@ -37,7 +37,7 @@ describe("a password's hash", () => {
 });
 
 describe("a password", () => {
-  it("matches exactly: no trimming, no folding", async () => {
+  it("matches exactly, without trimming or case folding", async () => {
     const made = await hashPassword(" Correct  horse ");
     expect(await passwordMatches(made, " Correct  horse ")).toBe(true);
     for (const other of ["Correct  horse", " correct  horse ", " Correct horse ", ""]) {
@@ -49,31 +49,31 @@ describe("a password", () => {
     ["composed", "caf\u00e9 au lait", "cafe\u0301 au lait"],
     ["decomposed", "cafe\u0301 au lait", "caf\u00e9 au lait"],
     [
-      "of Hangul",
+      "Hangul",
       "\ud55c\uad6d\uc5b4 \ubc30\uc6b0\uae30",
       "\u1112\u1161\u11ab\uad6d\uc5b4 \ubc30\uc6b0\uae30",
     ],
-  ])("matches however its accents were typed (%s)", async (_, set, typed) => {
+  ])("matches in either Unicode normalization form (%s)", async (_, set, typed) => {
     expect(await passwordMatches(await hashPassword(set), typed)).toBe(true);
   });
 
-  it("does not match what only looks alike", async () => {
+  it("does not match a password that only looks the same", async () => {
     const made = await hashPassword("ﬁle①password");
     expect(await passwordMatches(made, "file1password")).toBe(false);
   });
 
-  it("never matches where there is no account", async () => {
+  it("never matches when there is no account", async () => {
     for (const guess of ["", "correct horse", "\0"]) {
       expect(await passwordMatches(null, guess)).toBe(false);
     }
   });
 
-  it("is compared with a hash of the same cost where there is no account", async () => {
+  it("is compared with a hash of the same cost when there is no account", async () => {
     const source = await import("node:fs").then(({ readFileSync }) =>
       readFileSync("lib/auth/password/password.ts", "utf8"),
     );
-    const [nobodys = ""] = /\$argon2id\$[^"]+/.exec(source) ?? [];
-    const { algorithm, memoryCost, timeCost, parallelism } = parseOptions(nobodys);
+    const [dummyHash = ""] = /\$argon2id\$[^"]+/.exec(source) ?? [];
+    const { algorithm, memoryCost, timeCost, parallelism } = parseOptions(dummyHash);
     const today = parseOptions(await hashPassword("correct horse"));
     expect({ algorithm, memoryCost, timeCost, parallelism }).toMatchObject({
       algorithm: today.algorithm,
@@ -94,7 +94,7 @@ describe("a new password", () => {
     "x".repeat(128),
     "🎓".repeat(128),
     "e\u0301".repeat(128),
-  ])("may be %j: there are no rules of composition", (password) => {
+  ])("may be %j, since there are no composition rules", (password) => {
     expect(refusal(password)).toBeNull();
   });
 
@@ -115,7 +115,7 @@ describe("a new password", () => {
   });
 
   it.each(["e\u0301lodie-smith", "\u00e9lodie-smith"])(
-    "may not hold an address's local part however its accents were typed: %j",
+    "may not contain the local part of the address in either normalization form: %j",
     (localPart) => {
       for (const password of ["e\u0301lodie-smith", "\u00c9LODIE-smith1"]) {
         expect(refusal(password, `${localPart}@example.com`)).toBe("password_email");
@@ -123,11 +123,11 @@ describe("a new password", () => {
     },
   );
 
-  it("may hold an address's local part when that is hardly a word", () => {
+  it("may contain a very short local part", () => {
     expect(refusal("adaptable horse", "ada@example.com")).toBeNull();
   });
 
-  it("is refused in words that say what to do, at its field", () => {
+  it("is refused with instructions and a pointer to the field", () => {
     expect(passwordRefusal("short", "ada@example.com")).toEqual({
       pointer: "/password",
       code: "password_length",

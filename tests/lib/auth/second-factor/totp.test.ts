@@ -19,11 +19,11 @@ const vectors: [seconds: number, code: string][] = [
 const secret = Secret.fromLatin1("12345678901234567890").base32;
 
 describe("a TOTP code", () => {
-  it.each(vectors)("is RFC 6238's at %i s", (seconds, code) => {
+  it.each(vectors)("matches RFC 6238 at %i s", (seconds, code) => {
     expect(totpStep(secret, code, new Date(seconds * 1000))).toBe(Math.floor(seconds / 30));
   });
 
-  it("is good one step early and one late, and belongs to its own step", () => {
+  it("is valid one step early and one step late, and belongs to its own step", () => {
     const step = Math.floor(1_234_567_890 / 30);
     for (const [offset, expected] of [
       [-2, null],
@@ -37,7 +37,7 @@ describe("a TOTP code", () => {
     }
   });
 
-  it("is read in groups, and nothing else is", () => {
+  it("may contain spaces, but nothing else", () => {
     expect(readTotpCode(" 005 924 ")).toBe("005924");
     for (const typed of ["", "5924", "0059241", "00592a", "००५९२४"]) {
       expect(readTotpCode(typed)).toBeNull();
@@ -51,7 +51,7 @@ describe("a new secret", () => {
     expect(newTotpSecret()).not.toBe(newTotpSecret());
   });
 
-  it("goes into a URL whatever the label is", () => {
+  it("is put into an otpauth URL with an encoded label", () => {
     const url = otpauthUrl(secret, "a+b@xn--bcher-kva.example");
     expect(new URL(url).searchParams.get("secret")).toBe(secret);
     expect(url).toContain("a%2Bb%40xn--bcher-kva.example");

@@ -14,7 +14,7 @@ const stores = useStores();
 const read = ({ accessToken }: Person) => call(user, "GET", { token: accessToken });
 const exists = ({ sessionId }: Person) => stores.redis("EXISTS", `session:${sessionId}`);
 
-/** The first sign-in of a process on a busy machine may be slower than a request waits for Redis. */
+/** Under load, the first sign-in of a process may exceed the time limit for Redis. */
 beforeAll(() =>
   vi.waitFor(async () => expect(await exists(await aUser())).toBe(1), {
     timeout: 20_000,
@@ -23,7 +23,7 @@ beforeAll(() =>
 );
 
 describe("a session's key in Redis", () => {
-  it("ends the session when it is deleted by hand, at the next request and for good", async () => {
+  it("revokes the session permanently when it is deleted by hand", async () => {
     const person = await aUser();
     await stores.redis("DEL", `session:${person.sessionId}`);
     expect(await read(person)).toMatchObject({ status: 401, code: "session_revoked" });
@@ -33,7 +33,7 @@ describe("a session's key in Redis", () => {
     expect(await read(person)).toMatchObject({ status: 401, code: "session_revoked" });
   });
 
-  it("returns by itself after a flush: nobody is signed out", async () => {
+  it("is restored after a flush, so that no session ends", async () => {
     const [person, gone] = [await aUser(), await aUser()];
     await call(logout, "POST", { token: gone.accessToken });
     await stores.redis("FLUSHDB");
@@ -45,7 +45,7 @@ describe("a session's key in Redis", () => {
     expect(await read(person)).toMatchObject({ status: 401, code: "session_revoked" });
   });
 
-  it("ends a session that was begun on an empty Redis, too", async () => {
+  it("revokes a session created on an empty Redis when it is deleted", async () => {
     await stores.redis("FLUSHDB");
     const person = await aUser();
     await stores.resetCalls();
@@ -53,7 +53,7 @@ describe("a session's key in Redis", () => {
     expect(await read(person)).toMatchObject({ status: 401, code: "session_revoked" });
   });
 
-  it("survives many requests at once after a flush", async () => {
+  it("is restored for many concurrent requests after a flush", async () => {
     const person = await aUser();
     await stores.redis("FLUSHDB");
     const answers = await Promise.all(Array.from({ length: 20 }, () => read(person)));
@@ -76,7 +76,7 @@ describe("a session's key in Redis", () => {
     expect(await exists(person)).toBe(1);
   });
 
-  it("is written although its reply was lost, and a lost reply changes nothing", async () => {
+  it("is written although the response was lost", async () => {
     const { email, deviceId } = await aUser();
     const isKeyWrite = (body: unknown) => JSON.stringify(body).includes("known-session");
     await stores.faults.redis.set({ kind: "lose-reply", match: isKeyWrite });
@@ -89,7 +89,7 @@ describe("a session's key in Redis", () => {
     expect((await read(person)).status).toBe(200);
   });
 
-  it("is not written again once the session has ended, however late the write comes", async () => {
+  it("is not written again after the session has ended", async () => {
     const person = await aUser();
     await call(logout, "POST", { token: person.accessToken });
     expect(await stores.redis("GET", `known-session:${person.sessionId}`)).toBe("ended");
@@ -101,7 +101,7 @@ describe("a session's key in Redis", () => {
     expect(await exists(person)).toBe(0);
   });
 
-  it("survives an older copy of Redis, which does not know it yet", async () => {
+  it("is restored when Redis lost the key in a failover to an older copy", async () => {
     const person = await aUser();
     await stores.redis("DEL", `session:${person.sessionId}`, `known-session:${person.sessionId}`);
     const other = await aUser();
@@ -109,7 +109,7 @@ describe("a session's key in Redis", () => {
     expect((await read(other)).status).toBe(200);
   });
 
-  it("is not taken for deleted when Redis is flushed in the midst of a request", async () => {
+  it("does not count as deleted when Redis is flushed during a request", async () => {
     const person = await aUser();
     await stores.redis("DEL", `session:${person.sessionId}`);
     const flushBeforeSecondLook = async (body: unknown) => {
@@ -125,7 +125,7 @@ describe("a session's key in Redis", () => {
   });
 
   it.each(["latency", "lose-reply"] as const)(
-    "does not outlive a sign-out that falls into its writing back (%s)",
+    "is not restored when a logout happens during the write (%s)",
     async (kind) => {
       const person = await aUser();
       await stores.redis("FLUSHDB");
@@ -142,7 +142,7 @@ describe("a session's key in Redis", () => {
     },
   );
 
-  it("is not ended by a Postgres that goes away while it is written back", async () => {
+  it("is kept when Postgres fails while it is restored", async () => {
     const person = await aUser();
     await stores.redis("FLUSHDB");
     const loseDuringWrite = async (body: unknown) => {
@@ -157,13 +157,13 @@ describe("a session's key in Redis", () => {
     expect((await read(person)).status).toBe(200);
   });
 
-  it("belongs to the person in the token", async () => {
+  it("must belong to the user in the token", async () => {
     const [person, other] = [await aUser(), await aUser()];
     await stores.redis("HSET", `session:${person.sessionId}`, "user", other.user.id);
     expect(await read(person)).toMatchObject({ status: 401, code: "token_invalid" });
   });
 
-  it("ends at its absolute end", async () => {
+  it("expires at its absolute timeout", async () => {
     const person = await aUser();
     await stores.redis("HSET", `session:${person.sessionId}`, "expires", String(Date.now() - 1));
     expect(await read(person)).toMatchObject({ status: 401, code: "session_expired" });
@@ -171,7 +171,7 @@ describe("a session's key in Redis", () => {
 });
 
 describe.each(["refuse", "reset", "garbage", "hang"] as const)("with Redis down (%s)", (kind) => {
-  it("answers signed-in reads from the record, and recovers by itself", async () => {
+  it("serves authenticated reads from the database, and recovers", async () => {
     const [person, gone] = [await aUser(), await aUser()];
     await call(logout, "POST", { token: gone.accessToken });
     await stores.faults.redis.set({ kind });
@@ -192,7 +192,7 @@ describe.each(["refuse", "reset", "garbage", "hang"] as const)("with Redis down 
       .toMatchObject({ redisTrips: 1, postgresCalls: 1 });
   });
 
-  it("ends what has expired by the record", async () => {
+  it("returns session_expired according to the database", async () => {
     const person = await aUser();
     await stores.sql(
       "update sessions set idle_expires_at = now() - interval '1 s' where id = $1",
@@ -202,7 +202,7 @@ describe.each(["refuse", "reset", "garbage", "hang"] as const)("with Redis down 
     expect(await read(person)).toMatchObject({ status: 401, code: "session_expired" });
   });
 
-  it("keeps failed logins limited", async () => {
+  it("still limits failed logins", async () => {
     const { email } = await aUser();
     await stores.faults.redis.set({ kind });
     const statuses = [];
@@ -217,7 +217,7 @@ describe.each(["refuse", "reset", "garbage", "hang"] as const)("with Redis down 
 describe.each(["refuse", "reset", "garbage", "hang"] as const)(
   "with Postgres down (%s)",
   (kind) => {
-    it("answers 503 with Retry-After within 3 s, never 401, and recovers by itself", async () => {
+    it("returns 503 with Retry-After within 3 s, never 401, and recovers", async () => {
       const person = await aUser();
       await stores.faults.postgres.set({ kind });
       const body = { email: person.email, password, device: { id: person.deviceId } };
@@ -241,7 +241,7 @@ describe.each(["refuse", "reset", "garbage", "hang"] as const)(
 );
 
 describe("with both stores down", () => {
-  it("answers 503, never 401", async () => {
+  it("returns 503, never 401", async () => {
     const person = await aUser();
     await stores.faults.redis.set({ kind: "refuse" });
     await stores.faults.postgres.set({ kind: "refuse" });

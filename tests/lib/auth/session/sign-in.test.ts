@@ -20,8 +20,8 @@ async function events(event: string, { user: { id } }: Person) {
   return stores.sql("select * from security_events where event = $1 and user_id = $2", event, id);
 }
 
-describe("one person's sessions", () => {
-  it("are ten at most: the oldest gives way, with an event", async () => {
+describe("one user's sessions", () => {
+  it("are limited to ten: the oldest is revoked, with an event", async () => {
     const person = await aBoundUser(stores);
     const later = [];
     for (let session = 1; session < 10; session++) later.push(await logIn(person));
@@ -33,15 +33,15 @@ describe("one person's sessions", () => {
     const [row] = await stores.sql("select * from sessions where id = $1", person.sessionId);
     expect(row).toMatchObject({ revoked_reason: "too_many_sessions" });
     expect(await stores.redis("EXISTS", `session:${person.sessionId}`)).toBe(0);
-    const told = await events("session_displaced", person);
-    expect(told.map(({ data }) => JSON.parse(data ?? ""))).toEqual([
+    const rows = await events("session_displaced", person);
+    expect(rows.map(({ data }) => JSON.parse(data ?? ""))).toEqual([
       { sessionId: person.sessionId },
     ]);
   });
 
   it.each([
     [
-      "lay idle",
+      "reached the idle timeout",
       "update sessions set idle_expires_at = now() - interval '1 second' where user_id = $1 and id <> $2",
     ],
     [
@@ -49,12 +49,12 @@ describe("one person's sessions", () => {
       "update sessions set expires_at = now() - interval '1 second' where user_id = $1 and id <> $2",
     ],
     [
-      "ended with everybody's",
+      "were revoked with all sessions",
       `with moment as (update security_settings set revoke_all_before = now() - interval '1 hour')
         update sessions set created_at = now() - interval '2 hours'
         where user_id = $1 and id <> $2`,
     ],
-  ])("do not give way to those that %s", async (_, ending) => {
+  ])("are not revoked because of sessions that %s", async (_, ending) => {
     const person = await aBoundUser(stores);
     for (let session = 1; session < 10; session++) await logIn(person);
     await stores.sql(
@@ -68,15 +68,15 @@ describe("one person's sessions", () => {
     await stores.sql("update security_settings set revoke_all_before = to_timestamp(0)");
   });
 
-  it("do not give way to another person's", async () => {
+  it("are not revoked because of another user's sessions", async () => {
     const [person, other] = [await aBoundUser(stores), await aBoundUser(stores)];
     for (let session = 0; session < 10; session++) await logIn(other);
     expect((await read(person)).status).toBe(200);
   });
 });
 
-describe("a device that an account was never used on", () => {
-  it("is told of, once, and not at registration", async () => {
+describe("a sign-in on a new device", () => {
+  it("is reported once, and not at registration", async () => {
     const person = await aBoundUser(stores);
     expect(await events("new_device", person)).toEqual([]);
     await logIn(person, person.deviceId);
@@ -88,20 +88,20 @@ describe("a device that an account was never used on", () => {
   });
 });
 
-describe("a client that sends no device id", () => {
-  it("is told of as no device at all", async () => {
+describe("a sign-in without a device ID", () => {
+  it("is not reported as a new device", async () => {
     const person = await aUser({ device: undefined });
     for (let session = 0; session < 2; session++) await logIn(person);
     expect(await events("new_device", person)).toEqual([]);
   });
 });
 
-describe("a sign-in to an account that changes meanwhile", () => {
+describe("a sign-in to an account that changes during the request", () => {
   it.each([
-    ["the password", "password_hash = 'changed'"],
+    ["a new password", "password_hash = 'changed'"],
     ["a suspension", "suspended_at = now()"],
-    ["a request to delete it", "purge_at = now()"],
-  ])("writes nothing and asks to be repeated: %s", async (_, change) => {
+    ["a deletion request", "purge_at = now()"],
+  ])("writes nothing and returns 503 with Retry-After: %s", async (_, change) => {
     const person = await aBoundUser(stores);
     let isChanged = false;
     // The login's second call to Postgres inserts the session.

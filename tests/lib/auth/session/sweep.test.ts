@@ -37,12 +37,12 @@ const sweep = () =>
 const read = ({ accessToken: token }: Person) => call(user, "GET", { token });
 const end = ({ accessToken: token }: Person) => call(logout, "POST", { token });
 const keysOf = ({ sessionId }: Person) => [`session:${sessionId}`, `known-session:${sessionId}`];
-const moment = () => Date.now() + 1;
+const soonMs = () => Date.now() + 1;
 const refreshed = ({ refreshToken }: { refreshToken: string }) =>
   call(refresh, "POST", { body: { refreshToken } });
 const revoked = { status: 401, code: "session_revoked" };
 
-/** What Redis holds of a session, to be put back over whatever it holds later. */
+/** Copies a session's Redis keys; the result restores them. */
 async function copyOf(person: Person): Promise<() => Promise<void>> {
   const [hash = "", mark = ""] = keysOf(person);
   const fields = (await stores.redis("HGETALL", hash)) as string[] | Record<string, string>;
@@ -54,8 +54,8 @@ async function copyOf(person: Person): Promise<() => Promise<void>> {
   };
 }
 
-describe("the sweep of ended sessions", () => {
-  it("ends a session whose key Redis could not delete", async () => {
+describe("sweepSessionKeys", () => {
+  it("revokes a session whose key could not be deleted from Redis", async () => {
     const person = await aUser();
     await stores.faults.redis.set({ kind: "reset" });
     await end(person);
@@ -75,7 +75,7 @@ describe("the sweep of ended sessions", () => {
     expect(await read(person)).toMatchObject(revoked);
   });
 
-  it("ends a session that an older copy of Redis brought back, and no other", async () => {
+  it("revokes a session that an older copy of Redis restored, and no other", async () => {
     const [gone, person] = [await aUser(), await aUser()];
     const restore = await copyOf(gone);
     await end(gone);
@@ -89,7 +89,7 @@ describe("the sweep of ended sessions", () => {
     expect(await read(gone)).toMatchObject(revoked);
   });
 
-  it("rejects while a store is away", async () => {
+  it("rejects while a store is unavailable", async () => {
     await end(await aUser());
     await stores.faults.redis.set({ kind: "refuse" });
     await expect(sweep()).rejects.toThrow();
@@ -97,9 +97,9 @@ describe("the sweep of ended sessions", () => {
 });
 
 describe("revokeAllBefore", () => {
-  it("ends everybody's session at once when it is set in Redis by hand, and for good", async () => {
+  it("revokes all sessions permanently when it is set in Redis by hand", async () => {
     const person = await aUser();
-    await stores.redis("HSET", "gate", "revokeAllBefore", String(moment()));
+    await stores.redis("HSET", "gate", "revokeAllBefore", String(soonMs()));
     expect(await read(person)).toMatchObject(revoked);
     expect(await refreshed(person)).toMatchObject(revoked);
     await sweep();
@@ -112,9 +112,9 @@ describe("revokeAllBefore", () => {
     expect((await read(later)).status).toBe(200);
   });
 
-  it("stays when Redis loses the gate alone, and is put back with the flags", async () => {
+  it("stays in effect when Redis loses the gate key, and is restored with the flags", async () => {
     const person = await aUser();
-    const at = String(moment());
+    const at = String(soonMs());
     await stores.sql(
       "update security_settings set revoke_all_before = to_timestamp($1::bigint / 1000.0)",
       at,
@@ -127,7 +127,7 @@ describe("revokeAllBefore", () => {
     expect(await read(person)).toMatchObject(revoked);
   });
 
-  it("costs one statement more for as long as Redis has lost it", async () => {
+  it("costs one more statement while it is missing in Redis", async () => {
     const person = await aUser();
     const cost = async () => {
       await stores.resetCalls();
@@ -141,15 +141,15 @@ describe("revokeAllBefore", () => {
     expect(await cost()).toEqual(normal);
   });
 
-  it("is never put back over a later one", async () => {
-    const at = String(moment());
+  it("never overwrites a later value in Redis", async () => {
+    const at = String(soonMs());
     await stores.redis("HSET", "gate", "revokeAllBefore", at);
     await mirrorGate(aContext());
     expect(await stores.redis("HGET", "gate", "revokeAllBefore")).toBe(at);
     await sweep();
   });
 
-  it("ends nobody's session, and lets the sweep go on, when it is no number", async () => {
+  it("is ignored and corrected by the sweep when it is not a number", async () => {
     const person = await aUser();
     const before = await stores.redis("HGET", "gate", "revokeAllBefore");
     await stores.redis("HSET", "gate", "revokeAllBefore", "now");
@@ -159,7 +159,7 @@ describe("revokeAllBefore", () => {
     expect(await stores.redis("HGET", "gate", "revokeAllBefore")).toBe(before);
   });
 
-  it("ends nobody's session, and is put right by the sweep, when it is in a smaller unit", async () => {
+  it("is ignored and corrected by the sweep when it is in a smaller unit", async () => {
     const person = await aUser();
     const before = await stores.redis("HGET", "gate", "revokeAllBefore");
     for (const typed of [Date.now() * 1000, -Date.now() * 1000]) {
@@ -171,19 +171,19 @@ describe("revokeAllBefore", () => {
     }
   });
 
-  it("ends everybody's session at the next sweep when it is set in Postgres", async () => {
+  it("revokes all sessions at the next sweep when it is set in Postgres", async () => {
     const person = await aUser();
     await stores.sql(
       "update security_settings set revoke_all_before = to_timestamp($1::bigint / 1000.0)",
-      String(moment()),
+      String(soonMs()),
     );
     await sweep();
     expect(await read(person)).toMatchObject(revoked);
     expect((await read(await aUser())).status).toBe(200);
   });
 
-  it("is the later of the two moments after a sweep", async () => {
-    const at = moment();
+  it("is the later of the two values after a sweep", async () => {
+    const at = soonMs();
     await stores.redis("HSET", "gate", "revokeAllBefore", String(at));
     await sweep();
     await stores.redis("HSET", "gate", "revokeAllBefore", "1");
@@ -191,8 +191,8 @@ describe("revokeAllBefore", () => {
     expect(await stores.redis("HGET", "gate", "revokeAllBefore")).toBe(String(at));
   });
 
-  it("is never moved back, by an instance whose clock is slow", async () => {
-    const at = moment();
+  it("never moves back because of an instance with a slow clock", async () => {
+    const at = soonMs();
     const by = { actor: { kind: "operator", id: "a-test" } as const, reason: "a test" };
     for (const now of [new Date(at), new Date(at - 10_000)]) {
       await revokeEverybody({ ...aContext(), now }, { by, dryRun: false });
@@ -209,28 +209,28 @@ const recorded = async () => {
   return row?.ms ?? null;
 };
 
-describe("a revokeAllBefore that cannot be meant", () => {
-  /** In ms, and what each slip makes of it. */
-  const slips = {
-    "has a digit too many": () => Date.now() * 10,
+describe("an implausible revokeAllBefore", () => {
+  /** Typical mistakes in typing a time in ms. */
+  const mistakes = {
+    "has one digit too many": () => Date.now() * 10,
     "is in seconds": () => Math.floor(Date.now() / 1000),
     "is over a minute ahead": () => Date.now() + 90_000,
-    "is no number": () => "now",
+    "is not a number": () => "now",
     "is empty": () => "",
   };
 
-  it.each(Object.entries(slips))(
-    "that %s ends nobody's session, brings nobody back and never reaches Postgres",
-    async (_, slip) => {
+  it.each(Object.entries(mistakes))(
+    "that %s changes no session and is never stored in Postgres",
+    async (_, mistake) => {
       const gone = await aUser();
       await stores.sql(
         "update security_settings set revoke_all_before = to_timestamp($1::bigint / 1000.0)",
-        String(moment()),
+        String(soonMs()),
       );
       await sweep();
       const person = await aUser();
       const before = await recorded();
-      const typed = String(slip());
+      const typed = String(mistake());
       await stores.redis("HSET", "gate", "revokeAllBefore", typed);
       expect(await read(gone)).toMatchObject(revoked);
       expect((await read(person)).status).toBe(200);
@@ -250,7 +250,7 @@ describe("a revokeAllBefore that cannot be meant", () => {
       expect(await recorded()).toBe(before);
       expect(await stores.redis("HGET", "gate", "revokeAllBefore")).toBe(before);
       expect((await read(person)).status).toBe(200);
-      // It was to sign people out, and has not: that stays to be seen until an operator acts.
+      // The warning stays until an operator acts, because the sessions were not revoked.
       expect((await runHealthChecks(aContext())).checks["redis:responseTime"]).toMatchObject([
         { status: "warn", output: expect.stringContaining("was ignored") },
       ]);
@@ -264,13 +264,13 @@ describe("a revokeAllBefore that cannot be meant", () => {
     },
   );
 
-  it("is judged by Redis' clock, not by that of the instance", async () => {
+  it("is compared with Redis's clock, not the instance's", async () => {
     const ctx = { ...aContext(), now: new Date(Date.now() + 600_000) };
     expect(await effectiveRevokeAll(ctx, Date.now() + 300_000)).toBe(Number(await recorded()));
     expect(await effectiveRevokeAll(ctx, Date.now() + 50_000)).toBeGreaterThan(Date.now());
   });
 
-  it("costs one trip more for a moment that this process has not seen, once", async () => {
+  it("costs one more round trip once per process for a new value", async () => {
     const person = await aUser();
     await mirrorGate(aContext());
     const trips = async () => {

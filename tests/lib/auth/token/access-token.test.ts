@@ -39,7 +39,7 @@ function claims(changes: Json = {}): Json {
   };
 }
 
-/** A token with whatever header and claims, under a good signature unless another key is given. */
+/** A token with the given header and claims, and a valid signature unless another key is given. */
 function token(head: unknown, body: unknown, { key = secret, hash = "sha256" } = {}): string {
   const signed = `${encoded(head)}.${encoded(body)}`;
   return `${signed}.${createHmac(hash, key).update(signed).digest("base64url")}`;
@@ -53,7 +53,7 @@ function signedByRsa(): string {
   return `${signed}.${sign("sha256", Buffer.from(signed), privateKey).toString("base64url")}`;
 }
 
-/** The code of the answer, which must cost no store anything. */
+/** The error code of the response, which must need no call to a store. */
 async function refusal(bearer: string): Promise<string | undefined> {
   const answer = await call(user, "GET", { token: bearer });
   const calls = stores.calls();
@@ -78,7 +78,7 @@ describe("an access token", () => {
       .slice(0, 2)
       .map((part) => JSON.parse(Buffer.from(part, "base64url").toString()));
 
-  it("is a JWT with a stated key and exactly the claims of the wire contract", async () => {
+  it("is a JWT with a key ID and exactly the claims of the wire contract", async () => {
     const now = new Date();
     const [head, body] = parts(await issue(env(), now));
     expect(head).toEqual({ alg: "HS256", kid: keyId(secret), typ: "at+jwt" });
@@ -96,7 +96,7 @@ describe("an access token", () => {
     });
   });
 
-  it("says of a verified e-mail address that it is", async () => {
+  it("has email_verified: true for a verified address", async () => {
     const claims = { ...session, authenticatedAt: new Date(), authMethods: ["pwd"] };
     const verified = { ...claims, emailVerified: true } as const;
     const issued = await issueAccessToken(env(), verified, new Date());
@@ -106,12 +106,12 @@ describe("an access token", () => {
     });
   });
 
-  it("has an id of its own", async () => {
+  it("has a unique jti", async () => {
     const [[, one], [, other]] = [parts(await issue(env())), parts(await issue(env()))];
     expect(one.jti).not.toBe(other.jti);
   });
 
-  it("lives as long as ACCESS_TOKEN_TTL_SECONDS says, and 30 s for clocks that differ", async () => {
+  it("is valid for ACCESS_TOKEN_TTL_SECONDS, with 30 s of clock tolerance", async () => {
     setEnvironment({ JWT_SECRET: secret, ACCESS_TOKEN_TTL_SECONDS: "60" });
     const issuedAt = new Date("2026-01-02T03:04:05Z");
     const issued = await issue(env(), issuedAt);
@@ -127,7 +127,7 @@ describe("an access token", () => {
     await expect(verifiedAfter(-31)).rejects.toMatchObject({ code: "token_invalid" });
   });
 
-  it("passes when it is made by hand as this test makes them", async () => {
+  it("is accepted when built by this test's helper", async () => {
     await expect(
       verifyAccessToken(env(), token(header(), claims()), new Date()),
     ).resolves.toMatchObject(session);
@@ -164,7 +164,7 @@ describe("a token that is not ours", () => {
       "a kid that is a path",
       () => token(header({ kid: "../../../dev/null" }), claims(), { key: " " }),
     ],
-    ["a kid that is no text", () => token(header({ kid: [keyId(secret)] }), claims())],
+    ["a kid that is not a string", () => token(header({ kid: [keyId(secret)] }), claims())],
     ["jwk", () => token(header({ jwk }), claims(), { key: "attacker" })],
     ["jku", () => token(header({ jku: "http://127.0.0.1:9/keys" }), claims(), { key: "attacker" })],
     ["x5u", () => token(header({ x5u: "http://127.0.0.1:9/cert" }), claims(), { key: "attacker" })],
@@ -179,17 +179,17 @@ describe("a token that is not ours", () => {
       () => token(header(), claims({ iss: "linguamate-api/production" })),
     ],
     ["another aud", () => token(header(), claims({ aud: "linguamate-ops/test" }))],
-    ["an exp that is no number", () => token(header(), claims({ exp: "tomorrow" }))],
-    ["an iat that is no number", () => token(header(), claims({ iat: "now" }))],
-    ["a time of issue in the future", () => token(header(), claims({ iat: seconds() + 60 }))],
+    ["an exp that is not a number", () => token(header(), claims({ exp: "tomorrow" }))],
+    ["an iat that is not a number", () => token(header(), claims({ iat: "now" }))],
+    ["an iat in the future", () => token(header(), claims({ iat: seconds() + 60 }))],
     ["nbf in the future", () => token(header(), claims({ nbf: seconds() + 60 }))],
-    ["a sub that is no text", () => token(header(), claims({ sub: { $ne: null } }))],
+    ["a sub that is not a string", () => token(header(), claims({ sub: { $ne: null } }))],
     ["an empty sub", () => token(header(), claims({ sub: "" }))],
-    ["a sid that is no text", () => token(header(), claims({ sid: 7 }))],
+    ["a sid that is not a string", () => token(header(), claims({ sid: 7 }))],
     ["an empty sid", () => token(header(), claims({ sid: "" }))],
     ["a sid that is another key", () => token(header(), claims({ sid: "x y\r\nDEL gate" }))],
-    ["an auth_time that is no number", () => token(header(), claims({ auth_time: "now" }))],
-    ["an auth_time that is no time", () => token(header(), claims({ auth_time: 1e300 }))],
+    ["an auth_time that is not a number", () => token(header(), claims({ auth_time: "now" }))],
+    ["an auth_time out of range", () => token(header(), claims({ auth_time: 1e300 }))],
     ["a payload that is a list", () => token(header(), [claims()])],
     ["a payload that is null", () => token(header(), null)],
     [
@@ -200,37 +200,37 @@ describe("a token that is not ours", () => {
     ["two parts", () => `${first?.()}.${second?.()}`],
     ["four parts", () => `${own()}.x`],
     ["five parts", () => `${own()}.x.y`],
-    ["a header that is no JSON", () => `e30x.${second?.()}.${third?.()}`],
-    ["no base64url", () => `~~~.${second?.()}.${third?.()}`],
+    ["a header that is not JSON", () => `e30x.${second?.()}.${third?.()}`],
+    ["invalid base64url", () => `~~~.${second?.()}.${third?.()}`],
     [
       "a refresh token",
       () => issueRefreshToken(env(), { sessionId: session.sessionId, counter: 0 }),
     ],
     ["5,000 characters", () => token(header(), claims({ more: "x".repeat(5000) }))],
     ["dots", () => ".."],
-  ])("is token_invalid, without any I/O: %s", async (_, make) => {
+  ])("returns token_invalid without any I/O: %s", async (_, make) => {
     expect(await refusal(make())).toBe("token_invalid");
   });
 
   it.each(["iss", "aud", "sub", "sid", "iat", "exp", "jti", "auth_time"])(
-    "is token_invalid without the claim %s",
+    "returns token_invalid without the claim %s",
     async (name) => {
       const { [name]: _, ...rest } = claims();
       expect(await refusal(token(header(), rest))).toBe("token_invalid");
     },
   );
 
-  it("is token_expired when that alone is wrong with it", async () => {
+  it("returns token_expired when it is otherwise valid", async () => {
     const old = { iat: seconds() - 1000, exp: seconds() - 100 };
     expect(await refusal(token(header(), claims(old)))).toBe("token_expired");
   });
 
-  it("is token_invalid when it has expired and is wrong besides", async () => {
+  it("returns token_invalid when it has expired and is also invalid", async () => {
     const old = claims({ iat: seconds() - 1000, exp: seconds() - 100 });
     expect(await refusal(token(header(), old, { key: "another" }))).toBe("token_invalid");
   });
 
-  it("was made for another environment of the same deployment", async () => {
+  it("returns token_invalid when it was issued for another environment", async () => {
     setEnvironment({ JWT_SECRET: secret, VERCEL_ENV: "preview" });
     const preview = await issueAccessToken(
       env(),
@@ -262,12 +262,12 @@ describe("the Authorization header", () => {
     ["Bearer undefined"],
     ["Bearer [object Object]"],
     ["Bearer %00"],
-  ])("is token_invalid as %j", async (authorization) => {
+  ])("returns token_invalid for %j", async (authorization) => {
     const answer = await call(user, "GET", { headers: { authorization } });
     expect(answer).toMatchObject({ status: 401, code: "token_invalid" });
   });
 
-  it("is refused when it comes more than once, even with a good token in it", async () => {
+  it("is refused when it is sent more than once, even with a valid token", async () => {
     const headers = new Headers();
     for (const sent of [token(header(), claims()), "abc"])
       headers.append("authorization", `Bearer ${sent}`);
@@ -275,13 +275,13 @@ describe("the Authorization header", () => {
     expect(answer).toMatchObject({ status: 401, code: "token_invalid" });
   });
 
-  it("may name the scheme in any case", async () => {
+  it("accepts the scheme in any letter case", async () => {
     const authorization = `bEARER ${token(header(), claims())}`;
     const answer = await call(user, "GET", { headers: { authorization } });
     expect(answer.code).toBe("session_revoked");
   });
 
-  it("is the only place of a token", async () => {
+  it("is the only place where a token is accepted", async () => {
     const good = token(header(), claims());
     const answer = await call(user, "GET", {
       url: `http://localhost/api/user?access_token=${good}`,

@@ -35,12 +35,12 @@ function ofAnotherSecret(): string {
 
 describe("a refresh token that is not ours", () => {
   it.each<[string, () => string]>([
-    ["nothing", () => ""],
+    ["an empty string", () => ""],
     ["a word", () => "garbage"],
     ["an access token", () => person.accessToken],
     ["another secret's", ofAnotherSecret],
     ["another counter", () => own().replace(/\.0\./, ".1.")],
-    ["a counter with a zero before it", () => own().replace(/\.0\./, ".00.")],
+    ["a counter with a leading zero", () => own().replace(/\.0\./, ".00.")],
     ["a counter beyond integers", () => own().replace(/\.0\./, ".99999999999.")],
     ["a negative counter", () => own().replace(/\.0\./, ".-1.")],
     ["another session", () => own().replace(person.sessionId, "A".repeat(22))],
@@ -63,7 +63,7 @@ describe("a refresh token that is not ours", () => {
     ["beyond ASCII", () => own().replace("rt1", "ｒｔ1")],
     ["500 characters", () => "x".repeat(500)],
   ])(
-    "is token_invalid without any I/O, and counted against its sender after it: %s",
+    "returns token_invalid without any I/O, and then counts against the sender: %s",
     async (_, make) => {
       const ip = anAddress();
       const answer = await call(refresh, "POST", { body: { refreshToken: make() }, ip });
@@ -75,7 +75,7 @@ describe("a refresh token that is not ours", () => {
     },
   );
 
-  it("ends nobody's session", async () => {
+  it("does not revoke the session", async () => {
     const forged = own().replace(/\.0\./, ".5.");
     expect((await call(refresh, "POST", { body: { refreshToken: forged } })).status).toBe(401);
     expect((await call(refresh, "POST", { body: { refreshToken: own() } })).status).toBe(200);
@@ -87,7 +87,7 @@ describe("a refresh token that is not ours", () => {
     ["null", null],
     ["an object", { $ne: null }],
     ["513 characters", "x".repeat(513)],
-  ])("is validation_failed when it is %s", async (_, refreshToken) => {
+  ])("returns validation_failed for %s", async (_, refreshToken) => {
     const answer = await call(refresh, "POST", { body: { refreshToken } });
     expect(answer).toMatchObject({ status: 422, code: "validation_failed" });
   });

@@ -25,21 +25,21 @@ describe("a token that was verified before", () => {
     await expect(verifyAccessToken(env(), token, later(931))).rejects.toThrow("token_expired");
   });
 
-  it("says nothing for one that differs in its last character", async () => {
+  it("does not affect a token that differs in its last character", async () => {
     const token = await issue("a-session");
     await verifyAccessToken(env(), token, now);
     const other = token.slice(0, -2) + (token.endsWith("AA") ? "BB" : "AA");
     await expect(verifyAccessToken(env(), other, now)).rejects.toThrow("token_invalid");
   });
 
-  it("is refused once the secret has changed", async () => {
+  it("is refused after the secret has changed", async () => {
     const token = await issue("a-session");
     await verifyAccessToken(env(), token, now);
     setEnvironment({ JWT_SECRET: "another-secret-of-the-tests-of-32-bytes" });
     await expect(verifyAccessToken(env(), token, now)).rejects.toThrow("token_invalid");
   });
 
-  it("is forgotten after a thousand others", async () => {
+  it("is evicted from the cache after a thousand others", async () => {
     const token = await issue("the-first");
     await verifyAccessToken(env(), token, now);
     for (let n = 0; n < 1000; n++) await verifyAccessToken(env(), await issue(`session-${n}`), now);

@@ -23,7 +23,7 @@ const concurrentIndex = {
   "0003_index_levels.down.sql": "-- no transaction\nDROP INDEX CONCURRENTLY IF EXISTS words_level;",
 };
 
-// The driver's own transport, in place of the one that functions use.
+// Use the driver's own transport instead of the functions' transport.
 const { fetchFunction } = neonConfig;
 beforeAll(() => {
   neonConfig.fetchFunction = undefined;
@@ -83,7 +83,7 @@ describe.each(stores)("migrations over $name", ({ serve }) => {
     await sql().transaction((tx) => [tx`DROP SCHEMA public CASCADE`, tx`CREATE SCHEMA public`]);
   });
 
-  it("skips a file that is not written yet, and hinders nothing by it", async () => {
+  it("skips an empty file and continues", async () => {
     await write({ ...files, "0003_later.sql": "-- soon\n", "0003_later.down.sql": "-- soon\n" });
     const skipped = "Skipped 0003_later: its file contains no statement yet";
     expect((await migrate("up")).out).toEqual([`Applied ${first}`, `Applied ${second}`, skipped]);
@@ -95,7 +95,7 @@ describe.each(stores)("migrations over $name", ({ serve }) => {
     expect(undone).toMatchObject({ code: 1, errors: [expect.stringContaining("no statement")] });
   });
 
-  it("skips one as it is created, and applies what is written below its words", async () => {
+  it("skips a newly created file, and applies statements added below its comment", async () => {
     await write(files);
     const name = "0003_add_users_table";
     await migrate("create", "add_users_table");
@@ -108,7 +108,7 @@ describe.each(stores)("migrations over $name", ({ serve }) => {
     expect(await migrate("down")).toMatchObject({ code: 0, out: [`Undid ${name}`] });
   });
 
-  it("applies what is pending, in order, once", async () => {
+  it("applies pending migrations in order, once", async () => {
     await write(files);
     expect(await migrate("up")).toEqual({
       code: 0,
@@ -133,7 +133,7 @@ describe.each(stores)("migrations over $name", ({ serve }) => {
     expect((await migrate("down")).out).toEqual(["Nothing to undo: no migration is applied"]);
   });
 
-  it("shows what is applied, pending and from a newer release", async () => {
+  it("shows applied and pending migrations and those of a newer release", async () => {
     await write(files);
     await migrate("up");
     await rm(join(directory, `${second}.sql`));
@@ -152,13 +152,13 @@ describe.each(stores)("migrations over $name", ({ serve }) => {
     ]);
   });
 
-  it("shows the status of a database that was never migrated without touching it", async () => {
+  it("shows the status of a database without migrations and does not change it", async () => {
     await write(files);
     expect((await migrate("status")).out).toEqual([`pending  ${first}`, `pending  ${second}`]);
     expect(await sql()`SELECT to_regclass('schema_migrations') AS made`).toEqual([{ made: null }]);
   });
 
-  it("applies nothing of a migration whose second statement fails", async () => {
+  it("rolls back a migration whose second statement fails", async () => {
     await write({
       ...files,
       [`${second}.sql`]:
@@ -173,7 +173,7 @@ describe.each(stores)("migrations over $name", ({ serve }) => {
     expect(await recorded()).toEqual([first]);
   });
 
-  it("refuses to go on when an applied file has changed", async () => {
+  it("refuses to continue when an applied file has changed", async () => {
     await write(files);
     await migrate("up");
     await write({ [`${first}.sql`]: "CREATE TABLE words (id bigint);" });
@@ -198,7 +198,7 @@ describe.each(stores)("migrations over $name", ({ serve }) => {
   });
 
   it.each([{ NODE_ENV: "production" }, { VERCEL_ENV: "production" }])(
-    "undoes with %o only by --force",
+    "requires --force to undo with %o",
     async (env) => {
       await write(files);
       await migrate("up");
@@ -209,7 +209,7 @@ describe.each(stores)("migrations over $name", ({ serve }) => {
     },
   );
 
-  it("lets four runners start at once: each migration is applied by one, and all succeed", async () => {
+  it("applies each migration once when four runners start concurrently", async () => {
     await write({
       ...files,
       [`${second}.sql`]:
@@ -227,7 +227,7 @@ describe.each(stores)("migrations over $name", ({ serve }) => {
     expect(await sql()`SELECT count(*)::int AS n FROM words`).toEqual([{ n: 1 }]);
   });
 
-  it("lets two runners undo at once: one step is undone by one", async () => {
+  it("undoes one step once when two runners undo concurrently", async () => {
     await write({
       ...files,
       [`${second}.down.sql`]:
@@ -250,7 +250,7 @@ describe.each(stores)("migrations over $name", ({ serve }) => {
     expect(await sql()`SELECT count(*)::int AS n FROM schema_migration_leases`).toEqual([{ n: 0 }]);
   });
 
-  it("builds an index anew that an earlier attempt left invalid", async () => {
+  it("rebuilds an index that an earlier attempt left invalid", async () => {
     await write(files);
     await migrate("up");
     await sql()`INSERT INTO words VALUES (2, 'same'), (3, 'same')`;
@@ -267,7 +267,7 @@ describe.each(stores)("migrations over $name", ({ serve }) => {
     ).toEqual([{ valid: true }]);
   });
 
-  it("takes over from a runner that died in a file outside a transaction", async () => {
+  it("takes over after a runner died in a file outside a transaction", async () => {
     await write(files);
     await migrate("up");
     await sql()`INSERT INTO schema_migration_leases
@@ -280,7 +280,7 @@ describe.each(stores)("migrations over $name", ({ serve }) => {
 describe("migration files", () => {
   const nowhere = "postgresql://tester:hidden-password@127.0.0.1:1/test";
 
-  it("are created in pairs, numbered on, without a database", async () => {
+  it("are created in pairs with the next number, without a database", async () => {
     await write(files);
     const { code, out } = await migrateOn(nowhere, ["create", "add_users_table"]);
     expect(code).toBe(0);
@@ -292,7 +292,7 @@ describe("migration files", () => {
   });
 
   it.each(["AddUsers", "add-users", "../users", "1_users", "a".repeat(61), "add__users"])(
-    "are not created under the name %s",
+    "are not created with the name %s",
     async (name) => {
       expect(await migrateOn(nowhere, ["create", name])).toMatchObject({ code: 1, out: [] });
       expect(await readdir(directory)).toEqual([]);
@@ -305,14 +305,14 @@ describe("migration files", () => {
     ["0001_once.sql", "-- no transaction\nCREATE INDEX CONCURRENTLY i ON t (a);", /repeatable/],
     ["words.sql", "SELECT 1;", /is not named like/],
     ["0001_a.down.sql", "SELECT 1;", /no matching migration/],
-  ])("are refused before anything is applied: %s", async (file, text, problem) => {
+  ])("are refused before any is applied: %s", async (file, text, problem) => {
     await write({ [file]: text });
     const { code, errors } = await migrateOn(nowhere, ["up"]);
     expect(code).toBe(1);
     expect(errors).toEqual([expect.stringMatching(problem)]);
   });
 
-  it("are refused when two have one number", async () => {
+  it("are refused when two have the same number", async () => {
     await write({ "0001_a.sql": "SELECT 1;", "0001_b.sql": "SELECT 1;" });
     expect((await migrateOn(nowhere, ["up"])).errors).toEqual([
       "0001_a.sql and 0001_b.sql have the same number: rename one",
@@ -329,7 +329,7 @@ describe("the migration command", () => {
     },
   );
 
-  it("tells in one line where it found no database, without the password", async () => {
+  it("reports an unreachable database in one line without the password", async () => {
     await write(files);
     const url = `postgresql://tester:hidden-password@127.0.0.1:${await closedPort()}/test`;
     const { code, errors } = await migrateOn(url, ["up"]);

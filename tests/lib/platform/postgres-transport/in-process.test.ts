@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { inProcessPostgres } from "../../../../lib/platform/postgres-transport/in-process.js";
 
 describe("the in-process transport without a server", () => {
-  it("rejects at once, naming the place and not the password", async () => {
+  it("rejects at once with the address and without the password", async () => {
     const { fetch, close } = inProcessPostgres("postgresql://me:hidden@127.0.0.1:1/nowhere", {
       deadlineMs: 2000,
     });

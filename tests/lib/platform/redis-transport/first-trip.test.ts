@@ -12,7 +12,7 @@ const transport = {
   },
 } as unknown as Requester;
 
-it("gives another deadline to the trips that begin before the first of a process has ended", async () => {
+it("gives the first requests of a process a longer time limit until one has completed", async () => {
   const redis = withFirstTrip(transport, 1000);
   const first = redis.request({});
   void redis.request({});

@@ -17,7 +17,7 @@ afterEach(async () => {
   server.close();
 });
 
-/** A Redis that answers everything with this error, or what is of this name. */
+/** A Redis that answers every command, or those with this name, with this error. */
 async function refusing(error: string, name = ""): Promise<string> {
   server = createServer((socket) => {
     socket.on("error", () => {});
@@ -32,7 +32,7 @@ async function refusing(error: string, name = ""): Promise<string> {
   return `127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
-/** A Redis that is ready, and answers each PING so. */
+/** A Redis that is ready and answers each PING this way. */
 async function answering(pinged: (socket: Socket) => void): Promise<string> {
   server = createServer((socket) => {
     connections += 1;
@@ -54,7 +54,7 @@ describe("Redis in-process, connected to a replica", () => {
     "READONLY You can't write against a read only replica.",
     "ERR Error running script: @user_script: 1: -READONLY You can't write against a read only replica.",
     "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.",
-  ])("connects anew at the first answer %s, and then once a second at most", async (error) => {
+  ])("reconnects at the first error %s, then at most once a second", async (error) => {
     const host = await answering((socket) => socket.write(`-${error}\r\n`));
     transport = inProcessRedis(`redis://${host}/0`);
     const ping = () => transport.requester.request({ body: ["PING"] }).catch(String);
@@ -79,7 +79,7 @@ describe("Redis in-process, connected to a replica", () => {
 });
 
 describe("Redis in-process, without a connection", () => {
-  it("says that it is the password, also while it is skipped", async () => {
+  it("reports a wrong password, also while the breaker skips it", async () => {
     const host = await refusing("WRONGPASS invalid username-password pair or user is disabled.");
     transport = inProcessRedis(`redis://user:changed@${host}/0`);
     const redis = new Redis(withBreaker(transport.requester));
@@ -95,7 +95,7 @@ describe("Redis in-process, without a connection", () => {
     });
   });
 
-  it("keeps nothing in another database than the one that is named", async () => {
+  it("does not use another database than the configured one", async () => {
     const host = await refusing("ERR DB index is out of range", "select");
     transport = inProcessRedis(`redis://${host}/99`);
     const redis = new Redis(transport.requester);
@@ -106,7 +106,7 @@ describe("Redis in-process, without a connection", () => {
     }
   });
 
-  it("waits as long as the call says, in place of 250 ms", async () => {
+  it("waits as long as the call allows instead of 250 ms", async () => {
     const host = await answering((socket) => setTimeout(() => socket.write("+PONG\r\n"), 400));
     transport = inProcessRedis(`redis://${host}/0`);
     const ping = (timeoutMs?: number) =>
@@ -115,7 +115,7 @@ describe("Redis in-process, without a connection", () => {
     expect(await ping(3000)).toEqual({ result: "PONG" });
   });
 
-  it("says that nobody listens", async () => {
+  it("reports that the connection is refused", async () => {
     const host = await refusing("");
     server.close();
     transport = inProcessRedis(`redis://${host}/0`);

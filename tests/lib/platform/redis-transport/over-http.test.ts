@@ -23,7 +23,7 @@ describe("Redis over HTTP", () => {
     await endpoint.close();
   });
 
-  it("answers as the client's own transport does", async () => {
+  it("returns the same results as the client's own transport", async () => {
     await ours.hset("hash", { text: "é ✓ 𝄞", number: 1, empty: "", ok: "OK" });
     await ours.set("text", "OK");
     const nested = "return {1, 'é', false, {'OK', {'deep', 2}}}";
@@ -42,7 +42,7 @@ describe("Redis over HTTP", () => {
     for (const call of calls) expect(await call(ours)).toEqual(await call(vendors));
   });
 
-  it("rejects with the server's words, without the command", async () => {
+  it("rejects with the server's message without the command", async () => {
     const error = await ours.exec(["HGET", "text", "secret"]).catch((cause: unknown) => cause);
     expect(error).toMatchObject({
       name: "UpstashError",
@@ -50,15 +50,17 @@ describe("Redis over HTTP", () => {
     });
   });
 
-  it("rejects when the token is wrong", async () => {
-    const stranger = new Redis(redisOverHttp({ url: proxy.url, token: "no", timeoutMs: 1000 }));
-    await expect(stranger.get("text")).rejects.toMatchObject({
+  it("rejects for a wrong token", async () => {
+    const clientWithWrongToken = new Redis(
+      redisOverHttp({ url: proxy.url, token: "no", timeoutMs: 1000 }),
+    );
+    await expect(clientWithWrongToken.get("text")).rejects.toMatchObject({
       name: "UpstashError",
       message: expect.stringContaining("WRONGPASS"),
     });
   });
 
-  it("sends the last sync token, so that replicas have what was written", async () => {
+  it("sends the last sync token, so that replicas read their own writes", async () => {
     const requester = redisOverHttp({ ...endpoint, timeoutMs: 1000 });
     await requester.request({ body: ["PING"] });
     const first = requester.upstashSyncToken;
@@ -67,7 +69,7 @@ describe("Redis over HTTP", () => {
     expect(requester.upstashSyncToken).not.toBe(first);
   });
 
-  it("sends a command whose reply is lost no second time", async () => {
+  it("does not repeat a command whose response was lost", async () => {
     await proxy.set({ kind: "lose-reply", times: 1 });
     await expect(ours.incr("counter")).rejects.toMatchObject({ code: "ECONNRESET" });
     expect(proxy.calls).toHaveLength(1);
@@ -79,7 +81,7 @@ describe("Redis over HTTP", () => {
     ["reset", { code: "ECONNRESET" }],
     ["garbage", { name: "UpstashJSONParseError" }],
     ["hang", { name: "TimeoutError" }],
-  ] as const)("rejects on %s and works again after it", async (kind, error) => {
+  ] as const)("rejects on %s and works again afterwards", async (kind, error) => {
     const quick = new Redis(redisOverHttp({ ...endpoint, url: proxy.url, timeoutMs: 100 }));
     await proxy.set({ kind });
     await expect(quick.get("text")).rejects.toMatchObject(error);

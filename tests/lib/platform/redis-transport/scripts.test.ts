@@ -4,8 +4,8 @@ import { toBackend, toClient } from "../../../../lib/platform/redis-transport/sc
 
 const sha = (text: string) => createHash("sha1").update(text).digest("hex");
 
-describe("a script on its way to Redis", () => {
-  it("loses the flag that Redis does not know, and keeps its line numbers", () => {
+describe("a script sent to Redis", () => {
+  it("is sent without the flag that Redis does not support, with the same line numbers", () => {
     const script = "#!lua flags=allow-key-locking\nreturn 1";
     expect(toBackend(["EVAL", script, "0"])).toEqual(["EVAL", "\nreturn 1", "0"]);
     expect(toBackend(["SCRIPT", "load", script])).toEqual(["SCRIPT", "load", "\nreturn 1"]);
@@ -16,11 +16,11 @@ describe("a script on its way to Redis", () => {
     ["#!lua flags=no-writes\nreturn 1", "#!lua flags=no-writes\nreturn 1"],
     ["return '#!lua flags=allow-key-locking'", "return '#!lua flags=allow-key-locking'"],
     ["return 1", "return 1"],
-  ])("keeps everything else: %j", (script, expected) => {
+  ])("keeps everything else unchanged: %j", (script, expected) => {
     expect(toBackend(["EVAL_RO", script, "0"])).toEqual(["EVAL_RO", expected, "0"]);
   });
 
-  it("is known by its own SHA once its text has passed, and not before", () => {
+  it("is called by its own SHA only after its text was sent", () => {
     const script = "#!lua flags=allow-key-locking\nreturn 'seen once'";
     const call = ["EVALSHA", sha(script), "0"];
     expect(toBackend(call)).toEqual(call);
@@ -35,13 +35,13 @@ describe("a script on its way to Redis", () => {
     ]);
   });
 
-  it("is loaded under the SHA that the client computes", () => {
+  it("is loaded under the SHA that the client calculates", () => {
     const script = "#!lua flags=allow-key-locking\nreturn 2";
     expect(toClient(["SCRIPT", "LOAD", script], sha("\nreturn 2"))).toBe(sha(script));
     expect(toClient(["GET", "key"], "value")).toBe("value");
   });
 
-  it("leaves commands without arguments for Redis to refuse", () => {
+  it("passes on commands without arguments for Redis to refuse", () => {
     for (const command of [["EVAL"], ["EVALSHA"], ["SCRIPT"], ["SCRIPT", "LOAD"]]) {
       expect(toBackend(command)).toEqual(command);
     }

@@ -51,10 +51,10 @@ beforeAll(async () => {
 });
 afterAll(() => server.close());
 
-describe("the server's compression", () => {
+describe("compression", () => {
   const accepting = (encoding: string) => ({ headers: { "accept-encoding": encoding } });
 
-  it("encodes long JSON as the client likes it, and says that it varies", async () => {
+  it("encodes long JSON by the client's preference and sends Vary", async () => {
     const br = await call(server, "/api/long", accepting("gzip, br"));
     expect(br.headers).toMatchObject({
       "content-encoding": "br",
@@ -72,13 +72,13 @@ describe("the server's compression", () => {
     expect(JSON.parse(plain.text)).toEqual({ long });
   });
 
-  it("encodes a stream without changing what arrives", async () => {
+  it("encodes a stream without changing its content", async () => {
     const reply = await call(server, "/api/long-stream", accepting("br"));
     expect(reply.headers["content-encoding"]).toBe("br");
     expect(brotliDecompressSync(reply.body).toString()).toBe("one two three");
   });
 
-  it("sends each part of a stream at once", async () => {
+  it("sends each chunk of a stream at once", async () => {
     const seen: string[] = [];
     await new Promise<void>((resolve, reject) => {
       const options = { host: "127.0.0.1", port: server.port, path: "/api/steps", agent: false };
@@ -97,7 +97,7 @@ describe("the server's compression", () => {
   });
 
   it.each(["/api", "/api/no-transform", "/api/encoded", "/api/binary"])(
-    "leaves %s alone",
+    "does not change %s",
     async (path) => {
       const [reply, plain] = [await call(server, path, accepting("br")), await call(server, path)];
       expect(reply.headers["content-encoding"]).toBe(plain.headers["content-encoding"]);

@@ -9,9 +9,9 @@ import type { RunningServer } from "../../../../lib/self-hosted/server/server.js
 import { call, route, serve } from "./server-calls.js";
 
 const megabyte = 1024 * 1024;
-const patient = { timeout: 10_000 };
+const pollOptions = { timeout: 10_000 };
 
-/** A function that answers how much it read, or with the code of the refusal. */
+/** A function that returns the number of bytes read, or the error code. */
 const reads =
   (bytesMax: number, limits = bodyLimits) =>
   async (request: Request) => {
@@ -56,7 +56,7 @@ async function isRead(socket: net.Socket): Promise<void> {
   await new Promise(setImmediate);
 }
 
-/** A connection on which the test writes what it likes; `received` is what came back on it. */
+/** A raw connection; `received` is everything that the server sent. */
 function connect(path: string, headers: string[]) {
   const socket = net.connect(server.port, "127.0.0.1");
   const state = { received: "", isEnded: false, isReset: false };
@@ -77,10 +77,10 @@ const chunkOf = (bytes: number) => `${bytes.toString(16)}\r\n${"x".repeat(bytes)
 const statuses = ({ received }: { received: string }) =>
   [...received.matchAll(/HTTP\/1\.1 (\d+)/g)].map(([, status]) => Number(status));
 
-describe("a body without a stated length", () => {
+describe("a body without a content length", () => {
   const chunked = { "transfer-encoding": "chunked" };
 
-  it("may be as large as the route says", async () => {
+  it("may be as large as the route's limit", async () => {
     const send = (bytes: number) =>
       call(server, "/api/reads-much", {
         method: "POST",
@@ -91,48 +91,48 @@ describe("a body without a stated length", () => {
     expect((await send(4 * megabyte + 1)).text).toBe("payload_too_large");
   });
 
-  it("is refused as soon as it is larger, while it is still sent", async () => {
+  it("is refused as soon as it exceeds the limit, while it is still being sent", async () => {
     const { socket, state } = connect("/api/reads", ["Transfer-Encoding: chunked"]);
     socket.write(chunkOf(64 * 1024));
     await isRead(socket);
     expect(state.received).toBe("");
     socket.write(chunkOf(1));
-    await expect.poll(() => state.received, patient).toContain("payload_too_large");
+    await expect.poll(() => state.received, pollOptions).toContain("payload_too_large");
     socket.destroy();
   });
 
-  it("is one body, in however many pieces it comes", async () => {
+  it("is one body, in any number of chunks", async () => {
     const { socket, state } = connect("/api/reads", ["Transfer-Encoding: chunked"]);
     socket.write(chunkOf(1).repeat(20_000));
     socket.write("0\r\n\r\n");
-    await expect.poll(() => state.received, patient).toMatch(/\r\n\r\n20000$/);
+    await expect.poll(() => state.received, pollOptions).toMatch(/\r\n\r\n20000$/);
     socket.destroy();
   });
 });
 
-describe("the time that a function has", () => {
-  it("begins when the body is in", async () => {
+describe("the time limit of a function", () => {
+  it("begins when the body has arrived", async () => {
     const { socket, state } = connect("/api/reads", ["Content-Length: 100"]);
     for (let part = 0; part < 5; part++) {
       socket.write("x".repeat(20));
       await sleep(100);
     }
-    await expect.poll(() => state.received, patient).toMatch(/\r\n\r\n100$/);
+    await expect.poll(() => state.received, pollOptions).toMatch(/\r\n\r\n100$/);
     socket.destroy();
   });
 
-  it("still ends for a function that hangs afterwards", async () => {
+  it("still applies to a function that hangs afterwards", async () => {
     const reply = await call(server, "/api/reads-then-hangs", { method: "POST", body: "x" });
     expect(reply.status).toBe(504);
   });
 
-  it("does not end the wait for a body that stops: the body's own limit does", async () => {
+  it("does not apply to an incomplete body, which has its own limit", async () => {
     const { socket, state } = connect("/api/reads-in-haste", ["Content-Length: 100"]);
-    await expect.poll(() => state.received, patient).toContain("body_timeout");
+    await expect.poll(() => state.received, pollOptions).toContain("body_timeout");
     socket.destroy();
   });
 
-  it("and the server's own are longer than a body may take", async () => {
+  it("of the server itself is longer than a body may take", async () => {
     const create = vi.spyOn(http, "createServer");
     const other = await serve([]);
     const [options] = create.mock.calls[0] as unknown as [http.ServerOptions];
@@ -142,7 +142,7 @@ describe("the time that a function has", () => {
   });
 });
 
-describe("a reply before the body is in", () => {
+describe("a response before the end of the body", () => {
   const write = async ({ socket }: { socket: net.Socket }, chunks: number) => {
     for (let sent = 0; sent < chunks; sent++) {
       if (!socket.write(chunkOf(64 * 1024))) await sleep(1);
@@ -151,30 +151,37 @@ describe("a reply before the body is in", () => {
   };
 
   it.each([
-    ["that is kept", "keep-alive"],
-    ["that is closed after it", "close"],
-  ])("reaches a client that goes on sending, on a connection %s", async (_, connection) => {
-    const headers = ["Transfer-Encoding: chunked", `Connection: ${connection}`];
-    for (const path of ["/api/reads", "/api/refuses"]) {
-      const client = connect(path, headers);
-      client.socket.pause();
-      await write(client, 100);
-      client.socket.write("0\r\n\r\n");
-      expect(client.state.isReset).toBe(false);
-      client.socket.resume();
-      await expect.poll(() => client.state.received, patient).toMatch(/payload_too_large|refused/);
-      if (connection === "close") {
-        await expect.poll(() => client.state.isEnded, patient).toBe(true);
-      } else {
-        client.socket.write("POST /api/refuses HTTP/1.1\r\nHost: localhost\r\n\r\n");
-        await expect.poll(() => statuses(client.state), patient).toEqual([expect.any(Number), 401]);
+    ["that is kept open", "keep-alive"],
+    ["that is closed afterwards", "close"],
+  ])(
+    "is received by a client that continues sending, on a connection %s",
+    async (_, connection) => {
+      const headers = ["Transfer-Encoding: chunked", `Connection: ${connection}`];
+      for (const path of ["/api/reads", "/api/refuses"]) {
+        const client = connect(path, headers);
+        client.socket.pause();
+        await write(client, 100);
+        client.socket.write("0\r\n\r\n");
+        expect(client.state.isReset).toBe(false);
+        client.socket.resume();
+        await expect
+          .poll(() => client.state.received, pollOptions)
+          .toMatch(/payload_too_large|refused/);
+        if (connection === "close") {
+          await expect.poll(() => client.state.isEnded, pollOptions).toBe(true);
+        } else {
+          client.socket.write("POST /api/refuses HTTP/1.1\r\nHost: localhost\r\n\r\n");
+          await expect
+            .poll(() => statuses(client.state), pollOptions)
+            .toEqual([expect.any(Number), 401]);
+        }
+        expect(client.state.isReset).toBe(false);
+        client.socket.destroy();
       }
-      expect(client.state.isReset).toBe(false);
-      client.socket.destroy();
-    }
-  });
+    },
+  );
 
-  it("reaches a client that sends for longer than a silence may last", async () => {
+  it("is received by a client that sends longer than the silence limit", async () => {
     vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
     const { socket, state } = connect("/api/refuses", ["Content-Length: 1000"]);
     while (!state.received.includes("refused")) await new Promise(setImmediate);
@@ -190,7 +197,7 @@ describe("a reply before the body is in", () => {
     socket.destroy();
   });
 
-  it("ends the connection once the rest of the body stops", async () => {
+  it("closes the connection when the rest of the body stops arriving", async () => {
     vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
     const { socket, state } = connect("/api/refuses", ["Content-Length: 100"]);
     const isClosed = new Promise((resolve) => socket.once("close", resolve));

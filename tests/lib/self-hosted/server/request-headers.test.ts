@@ -26,7 +26,7 @@ describe("the platform's request headers", () => {
   const headersSeen = async (headers: Record<string, string>, target = server) =>
     JSON.parse((await call(target, "/api/headers", { headers })).text);
 
-  it("are ours, whatever the client sends under their names", async () => {
+  it("are set by the server, whatever the client sends", async () => {
     const seen = await headersSeen(forged);
     expect(seen).toMatchObject({
       "x-forwarded-for": "127.0.0.1",
@@ -40,7 +40,7 @@ describe("the platform's request headers", () => {
     expect(Object.keys(seen)).not.toContain("x-vercel-ip-country");
   });
 
-  it("name the client of a trusted proxy: the last address that is not one", async () => {
+  it("contain the client of a trusted proxy: the last address that is not a proxy", async () => {
     const proxied = await serve(functions, { trustedProxies: ["127.0.0.0/8", "10.0.0.0/8"] });
     const seen = await headersSeen(
       { ...forged, "x-forwarded-for": "203.0.113.9, 198.51.100.7, 10.1.2.3" },

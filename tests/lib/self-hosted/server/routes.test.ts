@@ -29,18 +29,18 @@ describe("routes of function files", () => {
     ["/api/a/c/b", "api/a/[x]/b.ts"],
     ["/api/a/c/2", "api/a/c/[y].ts"],
     ["/api/a/1/2", "api/a/[x]/[y].ts"],
-  ])("%s is answered by %s", (path, file) => {
+  ])("%s is served by %s", (path, file) => {
     expect(fileOf(path)).toBe(file);
   });
 
   it.each(["/", "/api/a/1/2/3", "/api//", "/apix", "/lib/env", "/api/a//b", "/api/user//"])(
-    "%s is nobody's",
+    "%s has no route",
     (path) => {
       expect(fileOf(path)).toBeUndefined();
     },
   );
 
-  it("leaves out what is no function", () => {
+  it("omits files that are not functions", () => {
     const names = routesFromFiles(files).map(({ file }) => file);
     expect(names).toHaveLength(7);
   });

@@ -13,7 +13,7 @@ export function route(path: string, fetch: LoadedFunction["fetch"], maxDuration?
   return { path, load: async () => ({ fetch, maxDuration }) };
 }
 
-/** A server of these routes on a free port. */
+/** Starts a server with these routes on a free port. */
 export function serve(
   routes: Route[],
   options: Partial<Parameters<typeof startServer>[0]> = {},

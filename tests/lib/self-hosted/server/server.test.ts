@@ -71,12 +71,12 @@ beforeAll(async () => {
 afterAll(() => server.close());
 
 describe("routing", () => {
-  it("gives a URL to its function, parameters and trailing slashes included", async () => {
+  it("finds the function of a URL, with parameters and trailing slashes", async () => {
     expect((await call(server, "/api/")).text).toBe('{"status":"ok"}');
     expect((await call(server, "/api/items/7?id=8")).text).toBe("/api/items/7");
   });
 
-  it("answers 404 in the platform's words where nothing is", async () => {
+  it("returns the platform's 404 page for unknown paths", async () => {
     for (const path of [
       "/",
       "/api/none",
@@ -92,7 +92,7 @@ describe("routing", () => {
     }
   });
 
-  it("serves other routes when it is given others", async () => {
+  it("serves the current routes after they change", async () => {
     routes = [...functions, route("/api/new", () => new Response("new"))];
     expect((await call(server, "/api/new")).text).toBe("new");
     routes = functions;
@@ -101,7 +101,7 @@ describe("routing", () => {
 });
 
 describe("limits", () => {
-  it("refuses a body whose stated length is over 4.5 MB", async () => {
+  it("returns 413 for a content length over 4.5 MB", async () => {
     const send = (body: Buffer) => {
       const headers = { "content-length": body.length };
       return call(server, "/api/size", { method: "POST", headers, body });
@@ -113,7 +113,7 @@ describe("limits", () => {
     expect((await send(body.subarray(1))).text).toBe(String(body.length - 1));
   });
 
-  it("refuses a URL over 14 KB and headers over 32 KB", async () => {
+  it("returns 414 for a URL over 14 KB and 431 for headers over 32 KB", async () => {
     expect((await call(server, `/api?${"a".repeat(14 * 1024)}`)).status).toBe(414);
     expect((await call(server, "/api", { headers: { a: "a".repeat(32 * 1024) } })).status).toBe(
       431,
@@ -123,14 +123,14 @@ describe("limits", () => {
     );
   });
 
-  it("answers 504 when a function takes too long, and cuts one that streams too long", async () => {
+  it("returns 504 for a function that takes too long, and cuts a stream that takes too long", async () => {
     const reply = await call(server, "/api/hangs");
     expect(reply.status).toBe(504);
     expect(reply.text).toContain("FUNCTION_INVOCATION_TIMEOUT");
     await expect(call(server, "/api/streams-forever")).rejects.toThrow();
   });
 
-  it("answers 16 requests that a connection sends at once, and cuts one that sends more", async () => {
+  it("serves 16 pipelined requests, and closes a connection with more", async () => {
     const sent = (count: number) => {
       const socket = net.connect(server.port, "127.0.0.1");
       const one = (at: number) => `GET /api/items/${at} HTTP/1.1\r\nHost: localhost\r\n\r\n`;
@@ -159,7 +159,7 @@ describe("limits", () => {
     expect((await call(server, "/api")).status).toBe(200);
   });
 
-  it("refuses a request whose host or target is not usable", async () => {
+  it("returns 400 for an invalid host or request target", async () => {
     expect((await call(server, "/api", { headers: { host: "a b" } })).status).toBe(400);
     expect((await call(server, "http://other.example/api")).status).toBe(400);
     expect((await call(server, "*", { method: "OPTIONS" })).status).toBe(400);
@@ -168,7 +168,7 @@ describe("limits", () => {
 
 describe("a failing function", () => {
   it.each(["/api/fails", "/api/unloadable", "/api/no-response"])(
-    "%s is a 500 without detail, which stands in the log",
+    "%s returns 500 without details, which are logged",
     async (path) => {
       logged.length = 0;
       const reply = await call(server, path);
@@ -181,7 +181,7 @@ describe("a failing function", () => {
   );
 
   it.each(["/api/broken-stream", "/api/broken-native"])(
-    "%s is cut without telling why when its body fails",
+    "%s closes the connection without details when its body fails",
     async (path) => {
       const socket = net.connect(server.port, "127.0.0.1");
       socket.write(`GET ${path} HTTP/1.1\r\nhost: localhost\r\n\r\n`);
@@ -194,7 +194,7 @@ describe("a failing function", () => {
   );
 });
 
-it("a request with two hosts is refused", async () => {
+it("returns 400 for a request with two Host headers", async () => {
   const server = await serve([route("/api/host", async () => new Response("never"))]);
   const socket = net.connect(server.port, "127.0.0.1");
   socket.write(
@@ -206,7 +206,7 @@ it("a request with two hosts is refused", async () => {
   await server.close();
 });
 
-it("a request without a host is served in HTTP/1.0 alone", async () => {
+it("serves a request without a Host header only in HTTP/1.0", async () => {
   const server = await serve([route("/api/host", async () => new Response("served"))]);
   const statusOf = async (request: string) => {
     const socket = net.connect(server.port, "127.0.0.1");
@@ -222,7 +222,7 @@ it("a request without a host is served in HTTP/1.0 alone", async () => {
   await server.close();
 });
 
-describe("a client that goes away", () => {
+describe("a client that disconnects", () => {
   it("aborts the request's signal", async () => {
     inside = [];
     const request = http.get({
@@ -238,8 +238,8 @@ describe("a client that goes away", () => {
   });
 });
 
-describe("closing", () => {
-  it("finishes requests in flight, closes their connections and accepts no more", async () => {
+describe("close", () => {
+  it("finishes requests in progress, closes their connections and accepts no more", async () => {
     inside = [];
     const closing = await start();
     const agent = new http.Agent({ keepAlive: true });
@@ -254,7 +254,7 @@ describe("closing", () => {
     idle.destroy();
   });
 
-  it("awaits work handed to waitUntil; a failure of it is logged and nothing more", async () => {
+  it("waits for work passed to waitUntil, and only logs its failure", async () => {
     inside = [];
     logged.length = 0;
     const closing = await start();
@@ -265,7 +265,7 @@ describe("closing", () => {
     expect(logged).toEqual(["Work after the reply failed. Error: failed after the reply"]);
   });
 
-  it("rejects when the port is taken", async () => {
+  it("rejects when the port is in use", async () => {
     await expect(serve([], { port: server.port })).rejects.toThrow("EADDRINUSE");
   });
 });

@@ -22,7 +22,7 @@ afterAll(async () => {
 });
 
 describe("public files", () => {
-  it("are served with their type, an index for its folder", async () => {
+  it("are served with their content type, with index.html for a folder", async () => {
     const file = await call(server, "/robots.txt");
     expect(file).toMatchObject({ status: 200, text: "User-agent: *" });
     expect(file.headers["content-type"]).toBe("text/plain; charset=utf-8");
@@ -37,7 +37,7 @@ describe("public files", () => {
     "/link",
     "/robots.txt%00",
     "/%ff",
-  ])("are no way to %s", async (path) => {
+  ])("do not include %s", async (path) => {
     expect((await call(server, path)).status).toBe(404);
   });
 });

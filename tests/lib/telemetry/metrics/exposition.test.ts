@@ -11,8 +11,8 @@ const ofMetric = (lines: string[], name: MetricName) =>
 const sum = (lines: string[]) =>
   lines.reduce((total, line) => total + Number(line.split(" ").at(-1)), 0);
 
-describe("the text for Prometheus", () => {
-  it("keeps each metric together, whatever the order of the rows", () => {
+describe("exposition", () => {
+  it("groups each metric, whatever the order of the rows", () => {
     const names = ["http_requests_total", "security_events_total", "http_requests_total"] as const;
     const series = names.map((name, turn): [string, number] => {
       const labels = { route: `/${turn}`, method: "GET", status: "200", event: "e" };
@@ -25,12 +25,12 @@ describe("the text for Prometheus", () => {
     expect(lines[at + 2]).toContain('route="/2"');
   });
 
-  it("keeps odd values of labels as they were escaped", () => {
+  it("keeps escaped label values unchanged", () => {
     const odd = seriesName("http_errors_total", { route: 'a"b\\c\nd,le="x"}', code: "" });
     expect(samples([[odd, 1]])).toContain(`${odd} 1`);
   });
 
-  it("leaves out what would make the whole scrape unreadable, or belongs to no metric", () => {
+  it("omits invalid lines and series of unknown metrics", () => {
     const bad: [string, number][] = [
       ["unknown_total", 1],
       ["http_errors_total{route=unquoted}", 1],
@@ -49,7 +49,7 @@ describe("the text for Prometheus", () => {
     ]);
   });
 
-  it("says what is not known of a histogram as 0, and its count as +Inf", () => {
+  it("fills missing histogram buckets with 0, and +Inf with the count", () => {
     const lines = samples([
       [seriesName("http_request_duration_seconds", { route: "a" }, "_count"), 4],
     ]);
@@ -60,7 +60,7 @@ describe("the text for Prometheus", () => {
     expect(histogram).toContain('http_request_duration_seconds_sum{route="a"} 0');
   });
 
-  it("holds at most so many series, loses no count, and cuts none but the largest", () => {
+  it("has a maximum number of series, loses no count, and cuts only the largest metric", () => {
     const errors = Array.from({ length: 9000 }, (_, n): [string, number] => {
       return [seriesName("http_errors_total", { route: `/${n}`, code: "not_found" }), n];
     });

@@ -22,8 +22,8 @@ beforeEach(async () => {
   await stores.sql("delete from sessions");
 });
 
-describe("measuring the gauges", () => {
-  it("counts the sessions that are live, and no other", async () => {
+describe("measureGauges", () => {
+  it("counts live sessions only", async () => {
     const people = await someUsers(6);
     const id = (index: number) => people[index]?.sessionId ?? "";
     expect(await measured()).toBe(6);
@@ -47,11 +47,11 @@ describe("measuring the gauges", () => {
     await stores.sql("update security_settings set revoke_all_before = 'epoch'");
   });
 
-  it("says 0 where there is none", async () => {
+  it("writes 0 when there is no session", async () => {
     expect(await measured()).toBe(0);
   });
 
-  it("is one call, and an older measurement does not replace a newer one", async () => {
+  it("costs one call, and an older measurement does not replace a newer one", async () => {
     await aUser();
     const old = { ...aContext(), now: new Date(Date.now() - 60_000) };
     expect(await measured()).toBe(1);
@@ -62,9 +62,9 @@ describe("measuring the gauges", () => {
     expect(await written()).toBe(1);
   });
 
-  it("is right to a few percent, and steady, where it only looks at a part", async () => {
+  it("estimates a large table within a few percent, with a stable result", async () => {
     const { user } = await aUser();
-    // In parts, each of which is written within the deadline of a statement.
+    // In batches, each within the time limit of a statement.
     for (let from = 1; from <= 250_000; from += 10_000) {
       await stores.sql(
         `insert into sessions (id, user_id, auth_methods, authenticated_at, created_at,
