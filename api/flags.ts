@@ -8,7 +8,11 @@ const GET = endpoint({
   summary: "Which features the caller has, signed in or not; 304 when If-None-Match names it.",
   auth: "optional",
   limits: ["default"],
-  replies: { 200: AppFlags, 304: null },
+  headers: ["If-None-Match"],
+  replies: {
+    200: { body: AppFlags, headers: ["ETag"] },
+    304: { body: null, headers: ["ETag"] },
+  },
   errors: [],
   async handle({ ctx, claims, headers }) {
     // Who has signed out since then is told what everybody is.

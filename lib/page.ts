@@ -18,12 +18,14 @@ export function pageQuery<P extends z.ZodType>(position: P) {
     limit: z
       .string()
       .regex(/^\d{1,3}$/)
+      .meta({ description: `At most ${limitMax}; ${limitByDefault} by default.`, examples: ["20"] })
       .transform(Number)
       .pipe(z.int().min(1).max(limitMax))
       .default(limitByDefault),
     cursor: z
       .string()
       .max(256)
+      .meta({ description: "The nextCursor of the page before." })
       .transform((text, context): z.output<P> => {
         const parsed = position.safeParse(decoded(text));
         if (parsed.success) return parsed.data;

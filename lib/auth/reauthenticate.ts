@@ -14,13 +14,20 @@ import { liveness, requireLive } from "./session/live-record.js";
 import { issueAccessToken } from "./token/access-token.js";
 
 export const Reauthentication = z.strictObject({
-  password: z.string().min(1).max(512).optional(),
+  password: z
+    .string()
+    .min(1)
+    .max(512)
+    .meta({ examples: ["correct horse battery"] })
+    .optional(),
   otp: Otp.optional(),
 });
 export type Reauthentication = z.infer<typeof Reauthentication>;
 
 /** An access token alone, of the same session. The lifetime is in seconds. */
-export const FreshAccessToken = z.strictObject({ accessToken: z.string(), expiresIn: z.int() });
+export const FreshAccessToken = z
+  .strictObject({ accessToken: z.string(), expiresIn: z.int() })
+  .meta({ id: "FreshAccessToken" });
 export type FreshAccessToken = z.infer<typeof FreshAccessToken>;
 
 /**

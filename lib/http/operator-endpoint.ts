@@ -8,16 +8,18 @@ import { type Endpoint, endpoint } from "./endpoint.js";
 import type { Result } from "./reply.js";
 
 /** What a change by an operator answers. */
-export const Changed = z.strictObject({
-  dryRun: z.boolean(),
-  /** What was done, or would be, in a sentence. */
-  done: z.string(),
-  /** False while Redis has not taken it: then it is recorded, and other instances may not know yet. */
-  inForce: z.boolean(),
-  /** The command line that takes it back; null where nothing can. */
-  undo: z.string().nullable(),
-  detail: z.record(z.string(), z.unknown()),
-});
+export const Changed = z
+  .strictObject({
+    dryRun: z.boolean(),
+    /** What was done, or would be, in a sentence. */
+    done: z.string(),
+    /** False while Redis has not taken it: then it is recorded, and other instances may not know yet. */
+    inForce: z.boolean(),
+    /** The command line that takes it back; null where nothing can. */
+    undo: z.string().nullable(),
+    detail: z.record(z.string(), z.unknown()),
+  })
+  .meta({ id: "Changed" });
 
 interface ReadSpec<R extends z.ZodType, Q extends z.ZodType | undefined> {
   summary: string;
@@ -85,7 +87,12 @@ export function operatorChange<S extends z.ZodRawShape>(spec: ChangeSpec<S>): En
     limits: ["default"],
     body: z.strictObject({
       ...body,
-      reason: z.string().trim().min(3).max(500),
+      reason: z
+        .string()
+        .trim()
+        .min(3)
+        .max(500)
+        .meta({ examples: ["Reported by support"] }),
       dryRun: z.boolean().default(false),
     }),
     replies: { 200: Changed },

@@ -5,18 +5,20 @@ import { AppError, catalogue, type ErrorCode } from "../errors.js";
 import { Reply } from "./reply.js";
 
 /** An error's body: RFC 9457, with a stable `code` that clients switch on. */
-export const Problem = z.strictObject({
-  type: z.string(),
-  title: z.string(),
-  status: z.int(),
-  detail: z.string(),
-  code: z.enum(Object.keys(catalogue) as [ErrorCode, ...ErrorCode[]]),
-  correlationId: z.string(),
-  retryable: z.boolean(),
-  errors: z
-    .array(z.strictObject({ pointer: z.string(), code: z.string(), message: z.string() }))
-    .optional(),
-});
+export const Problem = z
+  .strictObject({
+    type: z.string(),
+    title: z.string(),
+    status: z.int(),
+    detail: z.string(),
+    code: z.enum(Object.keys(catalogue) as [ErrorCode, ...ErrorCode[]]),
+    correlationId: z.string(),
+    retryable: z.boolean(),
+    errors: z
+      .array(z.strictObject({ pointer: z.string(), code: z.string(), message: z.string() }))
+      .optional(),
+  })
+  .meta({ id: "Problem" });
 
 /** Whatever was thrown, as an error that callers may see. Anything unexpected is a bare 500. */
 export function toAppError(error: unknown): AppError {

@@ -1,5 +1,8 @@
 import type * as z from "zod";
 
+/** A header that some handlers send; the others are sent by the pipeline. */
+export type ReplyHeader = "ETag";
+
 /** The body of one declared reply: its schema, or null for none. */
 export type ReplyBody = z.ZodType | null;
 
@@ -8,7 +11,8 @@ export interface ReplyContract {
   body: ReplyBody;
   /** `text/…` sends the string that the handler returns. */
   contentType?: string;
-  headers?: readonly string[];
+  /** Always sent with this reply. */
+  headers?: readonly ReplyHeader[];
 }
 
 /** What an endpoint may reply, by status. */

@@ -19,13 +19,16 @@ const levelWords = {
 } as const;
 type LevelWord = keyof typeof levelWords;
 
-const Level = z.enum(["A1", "A2", "B1", "B2", "C1", "C2", "beginner", "intermediate", "advanced"]);
+const Level = z
+  .enum(["A1", "A2", "B1", "B2", "C1", "C2", "beginner", "intermediate", "advanced"])
+  .meta({ examples: ["B1"] });
 type Level = z.infer<typeof Level>;
 
 const wordsMax = 20;
 const Words = z
   .array(z.string().trim().min(1).max(64))
   .max(wordsMax)
+  .meta({ examples: [["travel"]] })
   .transform((words) => [...new Set(words)]);
 
 /** Shown to others on the leaderboard: over TLS only, and with nobody's password in it. */
@@ -37,7 +40,10 @@ const PictureUrl = z
   });
 const hasCredentials = ({ username, password }: URL) => username !== "" || password !== "";
 
-const ReminderTime = z.string().regex(/^([01]\d|2[0-3]):[0-5]\d$/, "HH:MM, 00:00 to 23:59");
+const ReminderTime = z
+  .string()
+  .regex(/^([01]\d|2[0-3]):[0-5]\d$/, "HH:MM, 00:00 to 23:59")
+  .meta({ examples: ["18:30"] });
 
 const answers = {
   nativeLanguage: LanguageTag,
@@ -46,7 +52,11 @@ const answers = {
   goals: Words,
   interests: Words,
   topics: Words,
-  dailyGoalMinutes: z.int().min(1).max(240),
+  dailyGoalMinutes: z
+    .int()
+    .min(1)
+    .max(240)
+    .meta({ examples: [15] }),
   timeZone: TimeZone,
 };
 
@@ -54,7 +64,12 @@ const answers = {
 export const ProfileChanges = z
   .strictObject({
     ...answers,
-    name: z.string().trim().min(1).max(100),
+    name: z
+      .string()
+      .trim()
+      .min(1)
+      .max(100)
+      .meta({ examples: ["Ada"] }),
     avatarUrl: PictureUrl.nullable(),
     reminderTime: ReminderTime.nullable(),
   })

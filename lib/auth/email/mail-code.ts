@@ -15,7 +15,11 @@ import type { MailTemplate } from "../../mail/mail.js";
 export type CodePurpose = "verify_email" | "sign_in" | "reset_password" | "change_email";
 
 /** As it was typed; a code is 8 characters, with whatever a reader puts between them. */
-export const TypedCode = z.string().min(1).max(32);
+export const TypedCode = z
+  .string()
+  .min(1)
+  .max(32)
+  .meta({ examples: ["7K3QM9ZD"] });
 
 /** A code that is to be mailed, in terms that SQL can fill in. */
 export interface NewMailCode {

@@ -15,17 +15,22 @@ import { lockRoles, stillDecides } from "./role.js";
 /** `flag:change`, `block:*`, `*:read`: a noun of the CLI or any, and what is done to it. */
 export const Scope = z
   .string()
-  .regex(/^(\*|[a-z][a-z0-9-]{0,39}):(\*|read|change)$/, "such as flag:change, block:* or *:read");
+  .regex(/^(\*|[a-z][a-z0-9-]{0,39}):(\*|read|change)$/, "such as flag:change, block:* or *:read")
+  .meta({ examples: ["flag:change"] });
 
 const dayMs = 86_400_000;
 
 export const NewOperatorToken = {
-  name: z.string().regex(/^[a-z0-9][a-z0-9._-]{0,62}$/, "a-z 0-9 . _ -, at most 63"),
+  name: z
+    .string()
+    .regex(/^[a-z0-9][a-z0-9._-]{0,62}$/, "a-z 0-9 . _ -, at most 63")
+    .meta({ examples: ["deploy-robot"] }),
   scopes: z.array(Scope).min(1).max(20),
   ttlSeconds: z
     .int()
     .min(60)
-    .max((365 * dayMs) / 1000),
+    .max((365 * dayMs) / 1000)
+    .meta({ examples: [86_400] }),
 };
 
 /** A token as it is listed: never its secret. */

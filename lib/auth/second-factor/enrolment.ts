@@ -34,7 +34,13 @@ export type SecondFactorState = z.infer<typeof SecondFactorState>;
 export const TotpEnrolment = z.strictObject({ secret: z.string(), otpauthUrl: z.string() });
 export type TotpEnrolment = z.infer<typeof TotpEnrolment>;
 
-export const TotpConfirmation = z.strictObject({ code: z.string().min(1).max(16) });
+export const TotpConfirmation = z.strictObject({
+  code: z
+    .string()
+    .min(1)
+    .max(16)
+    .meta({ examples: ["123456"] }),
+});
 
 /** The state that the settings show. */
 export async function readSecondFactor(ctx: Context, userId: string): Promise<SecondFactorState> {

@@ -11,7 +11,9 @@ import { newMailId, noticeOf, queueNotice } from "../../mail/outbox.js";
 import { findFactorAccount, secondFactorChanged } from "./factor-change.js";
 import { recoveryCodeHash, recoveryCodesOf } from "./recovery-codes.js";
 
-export const RecoveryCodes = z.strictObject({ recoveryCodes: z.array(z.string()).length(10) });
+export const RecoveryCodes = z
+  .strictObject({ recoveryCodes: z.array(z.string()).length(10) })
+  .meta({ id: "RecoveryCodes" });
 export type RecoveryCodes = z.infer<typeof RecoveryCodes>;
 
 /** Make ten new recovery codes; the old ones are void. Throws `second_factor_missing`. */

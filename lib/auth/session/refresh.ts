@@ -19,7 +19,18 @@ import type { KeyState } from "./live-session.js";
 import { revokeSession } from "./session.js";
 import { actingRole, deleteSessionKeys, writeSessionKey } from "./session-keys.js";
 
-export const RefreshRequest = z.strictObject({ refreshToken: z.string().max(512) });
+export const RefreshRequest = z
+  .strictObject({
+    refreshToken: z
+      .string()
+      .max(512)
+      .meta({
+        examples: [
+          "rt1.AAAAAAAA.AAAAAAAAAAAAAAAAAAAAAA.0.AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+        ],
+      }),
+  })
+  .meta({ id: "RefreshRequest" });
 
 /** What tells a repetition of a call from a theft of its token. */
 export interface RotationClient {

@@ -5,15 +5,17 @@ import { issueAccessToken } from "./access-token.js";
 import { issueRefreshToken } from "./refresh-token.js";
 
 /** What a sign-in gives the app. Both lifetimes are in seconds. */
-export const TokenPair = z.strictObject({
-  tokenType: z.literal("Bearer"),
-  accessToken: z.string(),
-  expiresIn: z.int(),
-  refreshToken: z.string(),
-  refreshExpiresIn: z.int(),
-  sessionId: z.string(),
-  user: User,
-});
+export const TokenPair = z
+  .strictObject({
+    tokenType: z.literal("Bearer"),
+    accessToken: z.string(),
+    expiresIn: z.int(),
+    refreshToken: z.string(),
+    refreshExpiresIn: z.int(),
+    sessionId: z.string(),
+    user: User,
+  })
+  .meta({ id: "TokenPair" });
 export type TokenPair = z.infer<typeof TokenPair>;
 
 /** What the tokens say of a session. */
