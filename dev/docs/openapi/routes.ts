@@ -1,6 +1,5 @@
 import { readdirSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { pathToFileURL } from "node:url";
 import type { Endpoint } from "../../../lib/http/endpoint.js";
 import type { Method } from "../../../lib/http/resource.js";
 import type { Route } from "../../../lib/http/route.js";
@@ -22,7 +21,7 @@ export async function operationsOfApi(): Promise<Operation[]> {
   const routes = routesFromFiles(files.map((file) => join("api", file)));
   const operations = await Promise.all(
     routes.map(async ({ file }) => {
-      const { default: route } = await import(pathToFileURL(resolve(file)).href);
+      const { default: route } = await import(resolve(file));
       return operationsOf(route as Route);
     }),
   );

@@ -1,3 +1,4 @@
+import { isRouteGroup } from "../../../lib/admission/route-groups.js";
 import type { Operation } from "./routes.js";
 
 /** The tag of an operation: the folder of its file, below api/ or api/ops/. */
@@ -12,7 +13,7 @@ export function tagDescription(tag: string): string {
   return descriptions[tag] ?? `Routes under ${tag}.`;
 }
 
-const isFolder = (name: string) => name in descriptions;
+const isFolder = (name: string) => name in descriptions || isRouteGroup(name);
 
 const descriptions: Record<string, string> = {
   auth: "Registration, sign-in, sessions' tokens, mailed codes and the second factor.",
