@@ -153,7 +153,7 @@ const prepared: Record<string, () => Promise<Sent> | Sent> = {
     const jobId = randomUUID();
     await stores.sql(
       `insert into jobs (id, kind, key, payload, correlation_id, attempts, dead_at, last_error)
-        values ($1, 'test', $1, '{}', 'a-test', 8, now(), 'failed')`,
+        values ($1, 'test', 'a-key', '{}', 'a-test', 8, now(), 'failed')`,
       jobId,
     );
     return { params: { jobId } };

@@ -22,11 +22,9 @@ export function openApiDocument(title: string, description: string, operations: 
   schemaOf(Problem, "output", schemas);
   const paths: Paths = {};
   for (const operation of operations) {
+    const { path, method } = operation;
     const described = describe(operation, schemas, errors);
-    paths[operation.path] = {
-      ...paths[operation.path],
-      [operation.method.toLowerCase()]: described,
-    };
+    paths[path] = { ...paths[path], [method.toLowerCase()]: described };
   }
   const tags = [...new Set(operations.map(tagOf))].sort();
   const examples = Object.keys(catalogue).map((code) => [code, problemExample(code as ErrorCode)]);

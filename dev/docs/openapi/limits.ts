@@ -8,7 +8,7 @@ const limits = limitsOf(readEnv({ JWT_SECRET: "only-for-the-defaults-of-the-envi
 /** Every limit that counts the requests of an endpoint. */
 export function rateLimitsOf(endpoint: Endpoint): object[] {
   const rows = [...new Set(endpoint.limits.flatMap((name) => limits[name]))];
-  const shown = rows.map(({ policy, kind, max, windowMs, whenRedisFails, keeps, ...row }) => ({
+  return rows.map(({ policy, kind, max, windowMs, whenRedisFails, keeps, ...row }) => ({
     policy,
     kind,
     max,
@@ -18,5 +18,4 @@ export function rateLimitsOf(endpoint: Endpoint): object[] {
     ...(row.delaysMs && { delaysSeconds: row.delaysMs.map((ms) => ms / 1000) }),
     ...(row.mutes && { withholdsMailOnly: true }),
   }));
-  return shown;
 }

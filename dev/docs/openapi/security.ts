@@ -1,3 +1,4 @@
+import { isInScope } from "../../../lib/auth/operator/operator-token.js";
 import type { Endpoint } from "../../../lib/http/endpoint.js";
 
 type Requirement = Record<string, string[]>;
@@ -15,7 +16,7 @@ export function securityOf({ auth, operation }: Endpoint): Requirement[] {
     case "operator":
       return [
         { operatorSession: [] },
-        { operatorToken: [] },
+        ...(operation && isInScope(["*:*"], operation) ? [{ operatorToken: [] }] : []),
         ...(operation?.breakGlass ? [{ breakGlassToken: [] }] : []),
       ];
     case "cron":

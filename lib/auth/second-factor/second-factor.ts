@@ -15,11 +15,7 @@ import { recoveryCodeHashes } from "./recovery-codes.js";
 import { readTotpCode, totpStep } from "./totp.js";
 
 /** A code of the authenticator app, or one of the recovery codes. */
-export const Otp = z
-  .string()
-  .min(1)
-  .max(64)
-  ;
+export const Otp = z.string().min(1).max(64);
 
 /** Whose second factor is asked for. */
 export interface FactorOwner {
