@@ -11,7 +11,7 @@ const POST = endpoint({
   body: NewGuest,
   identify: ({ device }) => ({ device: device?.id }),
   replies: { 201: TokenPair },
-  errors: [],
+  errors: ["session_revoked", "session_expired"],
   handle: ({ ctx, body, caller }) => createGuest(ctx, body, caller),
   replay: ({ ctx, resultId }) => resumeSession(ctx, resultId),
 });

@@ -23,6 +23,8 @@ const POST = endpoint({
     "account_suspended",
     "deletion_pending",
     "token_expired",
+    "session_revoked",
+    "session_expired",
   ],
   handle: ({ ctx, body, caller, claims }) =>
     logIn(ctx, body, caller, { claims, session: caller.session }),

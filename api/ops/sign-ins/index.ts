@@ -25,6 +25,8 @@ const POST = endpoint({
     "account_suspended",
     "deletion_pending",
     "token_expired",
+    "session_revoked",
+    "session_expired",
   ],
   handle: ({ ctx, body, caller, claims }) =>
     logIn(ctx, body, caller, { claims, session: caller.session }, { operatorsOnly: true }),
