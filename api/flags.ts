@@ -9,7 +9,11 @@ const GET = endpoint({
     "Read the feature flags of the caller, signed in or not. 304 for a matching If-None-Match.",
   auth: "optional",
   limits: ["default"],
-  replies: { 200: AppFlags, 304: null },
+  headers: ["If-None-Match"],
+  replies: {
+    200: { body: AppFlags, headers: ["ETag"] },
+    304: { body: null, headers: ["ETag"] },
+  },
   errors: [],
   async handle({ ctx, claims, headers }) {
     // An expired token gets the flags of a signed-out caller.

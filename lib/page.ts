@@ -15,12 +15,14 @@ export function pageQuery<P extends z.ZodType>(position: P) {
     limit: z
       .string()
       .regex(/^\d{1,3}$/)
+      .meta({ description: `At most ${limitMax}; ${limitDefault} by default.`, examples: ["20"] })
       .transform(Number)
       .pipe(z.int().min(1).max(limitMax))
       .default(limitDefault),
     cursor: z
       .string()
       .max(256)
+      .meta({ description: "The nextCursor of the page before." })
       .transform((text, context): z.output<P> => {
         const parsed = position.safeParse(decodeCursor(text));
         if (parsed.success) return parsed.data;

@@ -8,6 +8,7 @@ const POST = endpoint({
   auth: "anonymous",
   limits: ["auth-calls"],
   body: PasswordForgotten,
+  headers: ["Device-Id"],
   replies: { 202: null },
   errors: [],
   handle: ({ ctx, headers, body }) =>

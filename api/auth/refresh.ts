@@ -14,6 +14,7 @@ const POST = endpoint({
     const refreshClaims = verifyRefreshToken(env, refreshToken);
     return { session: refreshClaims.sessionId, refreshClaims };
   },
+  headers: ["Rotation-Id", "Device-Id"],
   replies: { 200: TokenPair },
   errors: ["rotation_id_invalid", "token_invalid", "session_revoked", "session_expired"],
   handle: ({ ctx, identity, headers, caller }) =>

@@ -12,7 +12,7 @@ const POST = endpoint({
   body: Registration,
   identify: ({ device }) => ({ device: device?.id }),
   replies: { 201: TokenPair },
-  errors: ["token_expired", "session_revoked"],
+  errors: ["token_expired", "session_revoked", "session_expired"],
   handle: ({ ctx, body, caller, claims }) =>
     register(ctx, body, caller, { claims, session: caller.session }),
   replay: ({ ctx, body, resultId }) => resumeSession(ctx, resultId, body.password),

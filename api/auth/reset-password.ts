@@ -11,6 +11,7 @@ const POST = endpoint({
   body: PasswordReset,
   // Counted apart from wrong passwords, which are the usual reason for a reset.
   identify: ({ email }) => ({ account: `reset ${canonicalEmail(email) ?? email}` }),
+  headers: ["Device-Id"],
   replies: { 204: null },
   errors: ["code_invalid"],
   handle: ({ ctx, headers, body, caller: { reserved } }) =>

@@ -9,7 +9,14 @@ const POST = endpoint({
   operation: { scope: "find", kind: "read" },
   limits: ["default"],
   // In the body, because platforms log URLs.
-  body: z.strictObject({ q: z.string().trim().min(1).max(254) }),
+  body: z.strictObject({
+    q: z
+      .string()
+      .trim()
+      .min(1)
+      .max(254)
+      .meta({ examples: ["ada@example.com"] }),
+  }),
   replies: { 200: Found },
   errors: [],
   handle: ({ ctx, body }) => find(ctx, body.q),

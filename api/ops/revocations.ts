@@ -13,8 +13,10 @@ const POST = operatorChange({
     session: z
       .string()
       .regex(/^[\w-]{1,64}$/)
+      .meta({ examples: ["1b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed"] })
       .optional(),
-    user: AccountName.optional(),
+    // The document's example names a session alone.
+    user: AccountName.meta({ examples: [] }).optional(),
     everybody: z.literal(true).optional(),
   },
   errors: ["not_found"],

@@ -9,11 +9,14 @@ import {
   type VersionedPreferences,
 } from "../../lib/user/preferences.js";
 
+const preferencesReply = { body: PreferenceProfile, headers: ["ETag"] } as const;
+
 const GET = endpoint({
   summary: "Read the learning preferences with their ETag. 304 for a matching If-None-Match.",
   auth: "user",
   limits: ["default"],
-  replies: { 200: PreferenceProfile, 304: null },
+  headers: ["If-None-Match"],
+  replies: { 200: preferencesReply, 304: { body: null, headers: ["ETag"] } },
   errors: [],
   async handle({ ctx, actor, headers }) {
     const current = await getPreferences(ctx, actor);
@@ -27,7 +30,8 @@ const PUT = endpoint({
   auth: "user",
   limits: ["default"],
   body: PreferenceProfile,
-  replies: { 200: PreferenceProfile },
+  headers: ["If-Match"],
+  replies: { 200: preferencesReply },
   errors: ["precondition_required", "precondition_failed"],
   handle: async ({ ctx, actor, body, headers }) =>
     presented(await replacePreferences(ctx, actor, body, requireIfMatch(headers))),

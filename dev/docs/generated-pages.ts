@@ -3,15 +3,17 @@ import { costTables } from "../cost/cost-tables.js";
 import { alertFile, inhibitFile } from "../prometheus/alert-file.js";
 import { dashboardFile } from "../prometheus/dashboard.js";
 import { alertsPage } from "./alerts-page.js";
+import { openApiPages } from "./openapi/pages.js";
 
 /** The texts of the generated pages by path. */
-export function generatedPages(): Record<string, string> {
+export async function generatedPages(): Promise<Record<string, string>> {
   return {
     "docs/alerts.md": alertsPage(),
     "docs/prometheus/alerts.yml": alertFile(),
     "docs/prometheus/alertmanager.yml": inhibitFile(),
     "docs/prometheus/dashboard.json": dashboardFile(),
     "docs/cost.md": withTables("docs/cost.md", costTables()),
+    ...(await openApiPages()),
   };
 }
 

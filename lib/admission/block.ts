@@ -19,11 +19,17 @@ const daysMax = 30;
 
 export const NewBlock = {
   kind: z.enum(["ip", "cidr", "user"]),
-  value: z.string().trim().min(1).max(254),
+  value: z
+    .string()
+    .trim()
+    .min(1)
+    .max(254)
+    .meta({ examples: ["198.51.100.7"] }),
   ttlSeconds: z
     .int()
     .min(60)
-    .max(daysMax * 86_400),
+    .max(daysMax * 86_400)
+    .meta({ examples: [3600] }),
 };
 export type NewBlock = z.infer<z.ZodObject<typeof NewBlock>>;
 

@@ -23,13 +23,22 @@ import {
 import { bindByCode, findClaimByCode, mailSignInCode } from "./sign-in-code.js";
 import type { TokenPair } from "./token/token-pair.js";
 
-export const Credentials = z.strictObject({
-  email: z.string().max(254),
-  password: z.string().min(1).max(512),
-  device: Device.optional(),
-  /** A second-factor code, or the mailed sign-in code that a claim needs on another device. */
-  otp: Otp.optional(),
-});
+export const Credentials = z
+  .strictObject({
+    email: z
+      .string()
+      .max(254)
+      .meta({ examples: ["ada@example.com"] }),
+    password: z
+      .string()
+      .min(1)
+      .max(512)
+      .meta({ examples: ["correct horse battery"] }),
+    device: Device.optional(),
+    /** A second-factor code, or the mailed sign-in code that a claim needs on another device. */
+    otp: Otp.optional(),
+  })
+  .meta({ id: "Credentials" });
 export type Credentials = z.infer<typeof Credentials>;
 
 /**

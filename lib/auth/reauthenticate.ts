@@ -14,12 +14,19 @@ import { requireLiveStatus, sessionStatusColumns } from "./session/live-record.j
 import { issueAccessToken } from "./token/access-token.js";
 
 export const Reauthentication = z.strictObject({
-  password: z.string().min(1).max(512).optional(),
+  password: z
+    .string()
+    .min(1)
+    .max(512)
+    .meta({ examples: ["correct horse battery"] })
+    .optional(),
   otp: Otp.optional(),
 });
 export type Reauthentication = z.infer<typeof Reauthentication>;
 
-export const FreshAccessToken = z.strictObject({ accessToken: z.string(), expiresIn: z.int() });
+export const FreshAccessToken = z
+  .strictObject({ accessToken: z.string(), expiresIn: z.int() })
+  .meta({ id: "FreshAccessToken" });
 export type FreshAccessToken = z.infer<typeof FreshAccessToken>;
 
 /**

@@ -26,9 +26,20 @@ import {
 import type { TokenPair } from "./token/token-pair.js";
 
 export const Registration = z.strictObject({
-  email: z.string().max(254),
-  password: z.string().max(512),
-  name: z.string().trim().min(1).max(100),
+  email: z
+    .string()
+    .max(254)
+    .meta({ examples: ["ada@example.com"] }),
+  password: z
+    .string()
+    .max(512)
+    .meta({ examples: ["correct horse battery"] }),
+  name: z
+    .string()
+    .trim()
+    .min(1)
+    .max(100)
+    .meta({ examples: ["Ada"] }),
   acceptedTerms: z.literal(true),
   timeZone: TimeZone.optional(),
   nativeLanguage: LanguageTag.optional(),

@@ -24,13 +24,15 @@ const Check = z.strictObject({
 type Check = z.infer<typeof Check>;
 
 /** Format: draft-inadarei-api-health-check. */
-export const Health = z.strictObject({
-  status: Status,
-  version: z.string(),
-  releaseId: z.string(),
-  serviceId: z.literal("linguamate-backend"),
-  checks: z.record(z.string(), z.array(Check)),
-});
+export const Health = z
+  .strictObject({
+    status: Status,
+    version: z.string(),
+    releaseId: z.string(),
+    serviceId: z.literal("linguamate-backend"),
+    checks: z.record(z.string(), z.array(Check)),
+  })
+  .meta({ id: "Health" });
 export type Health = z.infer<typeof Health>;
 
 const deadlineMs = 800;

@@ -50,6 +50,9 @@ type ClaimsOf<A extends Auth> = A extends "token" | "user"
     ? ShownClaims | undefined
     : undefined;
 
+/** A request header that some handlers read; the others are read by the pipeline. */
+export type RequestHeader = "If-Match" | "If-None-Match" | "Rotation-Id" | "Device-Id";
+
 type Schema = z.ZodType | undefined;
 type OutputOf<S extends Schema> = S extends z.ZodType ? z.output<S> : undefined;
 
@@ -103,6 +106,8 @@ export interface EndpointSpec<
   query?: Q;
   /** Reads the caller's identity from the body, which is then read before the limits count. */
   identify?: (body: OutputOf<B>, env: Env) => I;
+  /** The request headers that the handler reads. */
+  headers?: readonly RequestHeader[];
   replies: R;
   /** The codes that the handler throws, besides those of the pipeline's steps. */
   errors: ErrorCode[];

@@ -7,16 +7,18 @@ import type { ErrorCode } from "../errors.js";
 import { type Endpoint, endpoint } from "./endpoint.js";
 import type { Result } from "./reply.js";
 
-export const Changed = z.strictObject({
-  dryRun: z.boolean(),
-  /** A sentence about the change; in a dry run, about the change that would be made. */
-  done: z.string(),
-  /** False while the change is in Postgres only: other instances do not apply it yet. */
-  inForce: z.boolean(),
-  /** The command that undoes it; null when nothing can. */
-  undo: z.string().nullable(),
-  detail: z.record(z.string(), z.unknown()),
-});
+export const Changed = z
+  .strictObject({
+    dryRun: z.boolean(),
+    /** A sentence about the change; in a dry run, about the change that would be made. */
+    done: z.string(),
+    /** False while the change is in Postgres only: other instances do not apply it yet. */
+    inForce: z.boolean(),
+    /** The command that undoes it; null when nothing can. */
+    undo: z.string().nullable(),
+    detail: z.record(z.string(), z.unknown()),
+  })
+  .meta({ id: "Changed" });
 
 interface ReadSpec<R extends z.ZodType, Q extends z.ZodType | undefined> {
   summary: string;
@@ -78,7 +80,12 @@ export function operatorChange<S extends z.ZodRawShape>(spec: ChangeSpec<S>): En
     limits: ["default"],
     body: z.strictObject({
       ...body,
-      reason: z.string().trim().min(3).max(500),
+      reason: z
+        .string()
+        .trim()
+        .min(3)
+        .max(500)
+        .meta({ examples: ["Reported by support"] }),
       dryRun: z.boolean().default(false),
     }),
     replies: { 200: Changed },

@@ -5,18 +5,20 @@ import { AppError, catalogue, type ErrorCode } from "../errors.js";
 import { Reply } from "./reply.js";
 
 /** The body of an error (RFC 9457). Clients switch on `code`. */
-export const Problem = z.strictObject({
-  type: z.string(),
-  title: z.string(),
-  status: z.int(),
-  detail: z.string(),
-  code: z.enum(Object.keys(catalogue) as [ErrorCode, ...ErrorCode[]]),
-  correlationId: z.string(),
-  retryable: z.boolean(),
-  errors: z
-    .array(z.strictObject({ pointer: z.string(), code: z.string(), message: z.string() }))
-    .optional(),
-});
+export const Problem = z
+  .strictObject({
+    type: z.string(),
+    title: z.string(),
+    status: z.int(),
+    detail: z.string(),
+    code: z.enum(Object.keys(catalogue) as [ErrorCode, ...ErrorCode[]]),
+    correlationId: z.string(),
+    retryable: z.boolean(),
+    errors: z
+      .array(z.strictObject({ pointer: z.string(), code: z.string(), message: z.string() }))
+      .optional(),
+  })
+  .meta({ id: "Problem" });
 
 /** Any error as one that callers may see. An unexpected one becomes `internal_error`. */
 export function toAppError(error: unknown): AppError {

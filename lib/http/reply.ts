@@ -1,5 +1,8 @@
 import type * as z from "zod";
 
+/** A header that some handlers send; the others are sent by the pipeline. */
+export type ReplyHeader = "ETag";
+
 /** The schema of a body, or null for none. */
 export type ReplyBody = z.ZodType | null;
 
@@ -7,7 +10,8 @@ export interface ReplyContract {
   body: ReplyBody;
   /** `text/…` sends the string that the handler returns. */
   contentType?: string;
-  headers?: readonly string[];
+  /** Always sent with this reply. */
+  headers?: readonly ReplyHeader[];
 }
 
 export type Replies = Readonly<Record<number, ReplyBody | ReplyContract>>;

@@ -1,7 +1,12 @@
+import { routeGroupOf } from "../admission/route-groups.js";
 import type { ErrorCode } from "../errors.js";
 import type { Endpoint } from "./endpoint.js";
 
-type StepErrors = [step: string, codes: ErrorCode[], applies: (endpoint: Endpoint) => boolean];
+type StepErrors = [
+  step: string,
+  codes: ErrorCode[],
+  applies: (endpoint: Endpoint, template: string) => boolean,
+];
 
 const always = () => true;
 const hasToken = ({ auth }: Endpoint) => ["optional", "token", "user", "operator"].includes(auth);
@@ -11,12 +16,14 @@ const hasBody = ({ body, auth }: Endpoint) => body !== undefined || auth === "we
 const hasJson = ({ body, upload }: Endpoint) => body !== undefined && upload === undefined;
 const asksRedis = (endpoint: Endpoint) => endpoint.limits.length > 0;
 
-/** The codes that the steps of the pipeline may answer, in the order of the steps. */
+/**
+ * The codes that the steps of the pipeline may answer, in the order of the steps. `requireEndpoint` is not
+ * here: it refuses a method that has no endpoint.
+ */
 export const stepErrors: readonly StepErrors[] = [
   ["requireAllowedHost", ["host_not_allowed"], ({ anyHost }) => !anyHost],
-  ["requireEndpoint", ["method_not_allowed"], always],
   ["requireSupportedApp", ["upgrade_required"], always],
-  ["pathParams", ["malformed_url"], always],
+  ["pathParams", ["malformed_url"], (_, template) => template.includes(":")],
   ["requireCredential", ["token_missing"], needsToken],
   ["requireCredential", ["token_expired"], needsToken],
   ["requireCredential", ["token_invalid"], hasToken],
@@ -24,8 +31,13 @@ export const stepErrors: readonly StepErrors[] = [
   ["requireCredential", ["metrics_token_invalid"], ({ auth }) => auth === "metrics"],
   ["identify", ["rate_limited"], hasToken],
   ["askRedis", ["service_unavailable"], asksRedis],
-  ["requireNotBlocked", ["account_blocked", "address_blocked"], asksRedis],
-  ["requireSwitchedOn", ["feature_disabled"], asksRedis],
+  ["requireNotBlocked", ["address_blocked"], asksRedis],
+  ["requireNotBlocked", ["account_blocked"], hasToken],
+  [
+    "requireSwitchedOn",
+    ["feature_disabled"],
+    (endpoint, template) => asksRedis(endpoint) && routeGroupOf(template) !== undefined,
+  ],
   ["requireWithinLimits", ["rate_limited"], asksRedis],
   ["requireWithinLimits", ["toolkit_unavailable"], ({ limits }) => limits.includes("toolkit")],
   ["requireCaller", ["session_revoked", "session_expired"], hasSession],
@@ -53,7 +65,9 @@ export const stepErrors: readonly StepErrors[] = [
 ];
 
 /** Every code that this endpoint may answer: those of its steps and those of its handler. */
-export function errorsOf(endpoint: Endpoint): Set<ErrorCode> {
-  const ofSteps = stepErrors.flatMap(([, codes, applies]) => (applies(endpoint) ? codes : []));
+export function errorsOf(endpoint: Endpoint, template: string): Set<ErrorCode> {
+  const ofSteps = stepErrors.flatMap(([, codes, applies]) =>
+    applies(endpoint, template) ? codes : [],
+  );
   return new Set([...ofSteps, ...endpoint.errors]);
 }

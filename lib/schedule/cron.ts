@@ -35,12 +35,14 @@ const PartReport = z.strictObject({
 });
 type PartReport = z.infer<typeof PartReport>;
 
-export const CronReport = z.strictObject({
-  slot: z.string(),
-  /** False when the slot is done or another run holds the lease. */
-  ran: z.boolean(),
-  parts: z.record(z.string(), PartReport),
-});
+export const CronReport = z
+  .strictObject({
+    slot: z.string(),
+    /** False when the slot is done or another run holds the lease. */
+    ran: z.boolean(),
+    parts: z.record(z.string(), PartReport),
+  })
+  .meta({ id: "CronReport" });
 export type CronReport = z.infer<typeof CronReport>;
 
 export interface CronOutcome {

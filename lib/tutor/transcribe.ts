@@ -20,6 +20,7 @@ export const Wishes = z.strictObject({
   alternatives: z
     .string()
     .regex(/^([0-9]|10)$/, "A number from 0 to 10.")
+    .meta({ examples: ["2"] })
     .optional(),
   autoDetectLanguage: Switch.optional(),
 });

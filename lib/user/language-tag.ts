@@ -7,6 +7,7 @@ const languagePattern = /^[a-z]{2,3}(-|$)/;
 export const LanguageTag = z
   .string()
   .max(35)
+  .meta({ examples: ["es"] })
   .transform((tag, context) => {
     try {
       const [canonical] = Intl.getCanonicalLocales(tag);
@@ -20,6 +21,7 @@ export const LanguageTag = z
 export const TimeZone = z
   .string()
   .max(64)
+  .meta({ examples: ["Europe/Madrid"] })
   .transform((zone, context) => {
     const canonical = canonicalTimeZone(zone);
     if (canonical !== null) return canonical;

@@ -12,7 +12,11 @@ import { writeOnce } from "../db/write-once.js";
 import { AppError } from "../errors.js";
 
 /** Relative weights; they need not add up to 100. */
-const Share = z.number().min(0).max(100);
+const Share = z
+  .number()
+  .min(0)
+  .max(100)
+  .meta({ examples: [20] });
 const Composition = z
   .strictObject({
     speaking: Share,
@@ -28,37 +32,78 @@ const Composition = z
 
 const Tag = z.string().regex(/^[\w-]{1,40}$/, "Must be 1 to 40 letters, digits, _ or -.");
 
-export const PreferenceProfile = z.strictObject({
-  version: z.literal(1),
-  personas: z.array(Tag).max(10),
-  srs: z.strictObject({
-    newPerDay: z.int().min(5).max(50),
-    reviewCap: z.int().min(20).max(300),
-    easeAdjPct: z.number().min(-20).max(20),
-  }),
-  lessonPlan: z.strictObject({
-    microLessonMins: z.int().min(3).max(15),
-    composition: Composition,
-  }),
-  speech: z.strictObject({
-    ttsVoice: z.string().min(1).max(64),
-    rate: z.number().min(0.7).max(1.4),
-    pitch: z.number().min(0.8).max(1.2),
-    asrStrictness: z.enum(["lenient", "balanced", "strict"]),
-  }),
-  notifications: z.strictObject({
-    enabled: z.boolean(),
-    hourLocal: z.int().min(0).max(23),
-  }),
-  accessibility: z.strictObject({
-    theme: z.enum(["system", "light", "dark"]),
-    fontScale: z.number().min(1).max(1.6),
-    highContrast: z.boolean(),
-    reducedMotion: z.boolean(),
-  }),
-  script: Tag.optional(),
-  dialect: Tag.optional(),
-});
+export const PreferenceProfile = z
+  .strictObject({
+    version: z.literal(1),
+    personas: z
+      .array(Tag)
+      .max(10)
+      .meta({ examples: [["friendly_tutor"]] }),
+    srs: z.strictObject({
+      newPerDay: z
+        .int()
+        .min(5)
+        .max(50)
+        .meta({ examples: [10] }),
+      reviewCap: z
+        .int()
+        .min(20)
+        .max(300)
+        .meta({ examples: [100] }),
+      easeAdjPct: z
+        .number()
+        .min(-20)
+        .max(20)
+        .meta({ examples: [0] }),
+    }),
+    lessonPlan: z.strictObject({
+      microLessonMins: z
+        .int()
+        .min(3)
+        .max(15)
+        .meta({ examples: [5] }),
+      composition: Composition,
+    }),
+    speech: z.strictObject({
+      ttsVoice: z
+        .string()
+        .min(1)
+        .max(64)
+        .meta({ examples: ["alloy"] }),
+      rate: z
+        .number()
+        .min(0.7)
+        .max(1.4)
+        .meta({ examples: [1] }),
+      pitch: z
+        .number()
+        .min(0.8)
+        .max(1.2)
+        .meta({ examples: [1] }),
+      asrStrictness: z.enum(["lenient", "balanced", "strict"]),
+    }),
+    notifications: z.strictObject({
+      enabled: z.boolean(),
+      hourLocal: z
+        .int()
+        .min(0)
+        .max(23)
+        .meta({ examples: [18] }),
+    }),
+    accessibility: z.strictObject({
+      theme: z.enum(["system", "light", "dark"]),
+      fontScale: z
+        .number()
+        .min(1)
+        .max(1.6)
+        .meta({ examples: [1] }),
+      highContrast: z.boolean(),
+      reducedMotion: z.boolean(),
+    }),
+    script: Tag.optional(),
+    dialect: Tag.optional(),
+  })
+  .meta({ id: "PreferenceProfile" });
 export type PreferenceProfile = z.infer<typeof PreferenceProfile>;
 
 const defaultPreferences: PreferenceProfile = {

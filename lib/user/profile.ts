@@ -19,13 +19,16 @@ const levelsByName = {
 } as const;
 type LevelName = keyof typeof levelsByName;
 
-const Level = z.enum(["A1", "A2", "B1", "B2", "C1", "C2", "beginner", "intermediate", "advanced"]);
+const Level = z
+  .enum(["A1", "A2", "B1", "B2", "C1", "C2", "beginner", "intermediate", "advanced"])
+  .meta({ examples: ["B1"] });
 type Level = z.infer<typeof Level>;
 
 const listMax = 20;
 const TextList = z
   .array(z.string().trim().min(1).max(64))
   .max(listMax)
+  .meta({ examples: [["travel"]] })
   .transform((words) => [...new Set(words)]);
 
 /** Shown to other users: HTTPS only, without credentials. */
@@ -39,7 +42,8 @@ const hasCredentials = ({ username, password }: URL) => username !== "" || passw
 
 const ReminderTime = z
   .string()
-  .regex(/^([01]\d|2[0-3]):[0-5]\d$/, "Must be HH:MM, from 00:00 to 23:59.");
+  .regex(/^([01]\d|2[0-3]):[0-5]\d$/, "Must be HH:MM, from 00:00 to 23:59.")
+  .meta({ examples: ["18:30"] });
 
 const answers = {
   nativeLanguage: LanguageTag,
@@ -48,7 +52,11 @@ const answers = {
   goals: TextList,
   interests: TextList,
   topics: TextList,
-  dailyGoalMinutes: z.int().min(1).max(240),
+  dailyGoalMinutes: z
+    .int()
+    .min(1)
+    .max(240)
+    .meta({ examples: [15] }),
   timeZone: TimeZone,
 };
 
@@ -56,7 +64,12 @@ const answers = {
 export const ProfileChanges = z
   .strictObject({
     ...answers,
-    name: z.string().trim().min(1).max(100),
+    name: z
+      .string()
+      .trim()
+      .min(1)
+      .max(100)
+      .meta({ examples: ["Ada"] }),
     avatarUrl: PictureUrl.nullable(),
     reminderTime: ReminderTime.nullable(),
   })

@@ -5,27 +5,29 @@ import { prepared } from "../db/database.js";
 import { users } from "../db/schema/accounts.js";
 import { AppError } from "../errors.js";
 
-export const User = z.strictObject({
-  id: z.uuid(),
-  email: z.string().nullable(),
-  emailVerified: z.boolean(),
-  emailUndeliverable: z.boolean(),
-  name: z.string(),
-  avatarUrl: z.string().nullable(),
-  role: z.enum(["user", "operator", "admin"]),
-  nativeLanguage: z.string().nullable(),
-  targetLanguage: z.string().nullable(),
-  level: z.string().nullable(),
-  goals: z.array(z.string()),
-  interests: z.array(z.string()),
-  topics: z.array(z.string()),
-  dailyGoalMinutes: z.int(),
-  timeZone: z.string(),
-  reminderTime: z.string().nullable(),
-  isPremium: z.boolean(),
-  onboardingCompleted: z.boolean(),
-  createdAt: z.iso.datetime(),
-});
+export const User = z
+  .strictObject({
+    id: z.uuid(),
+    email: z.string().nullable(),
+    emailVerified: z.boolean(),
+    emailUndeliverable: z.boolean(),
+    name: z.string(),
+    avatarUrl: z.string().nullable(),
+    role: z.enum(["user", "operator", "admin"]),
+    nativeLanguage: z.string().nullable(),
+    targetLanguage: z.string().nullable(),
+    level: z.string().nullable(),
+    goals: z.array(z.string()),
+    interests: z.array(z.string()),
+    topics: z.array(z.string()),
+    dailyGoalMinutes: z.int(),
+    timeZone: z.string(),
+    reminderTime: z.string().nullable(),
+    isPremium: z.boolean(),
+    onboardingCompleted: z.boolean(),
+    createdAt: z.iso.datetime(),
+  })
+  .meta({ id: "User" });
 export type User = z.infer<typeof User>;
 
 export type UserRow = typeof users.$inferSelect;

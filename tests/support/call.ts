@@ -66,7 +66,7 @@ function keptContract(
     if (body === undefined) return undefined;
     const problem = Problem.parse(body);
     expect(problem.status).toBe(status);
-    if (endpoint) expect([...errorsOf(endpoint)]).toContain(problem.code);
+    if (endpoint) expect([...errorsOf(endpoint, route.template)]).toContain(problem.code);
     return problem.code;
   }
   const declared = endpoint?.replies[status];

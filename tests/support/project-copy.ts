@@ -7,6 +7,8 @@ const parts = [
   ".env.example",
   "api",
   "dev",
+  "docs/openapi.json",
+  "docs/openapi-operators.json",
   "drizzle",
   "lib",
   "package.json",

@@ -9,7 +9,14 @@ const minutesMax = 7 * 24 * 60;
 const POST = operatorChange({
   summary: "Silence an alert rule for some minutes; 0 ends the silence.",
   scope: "alerts",
-  body: { rule: RuleName, minutes: z.int().min(0).max(minutesMax) },
+  body: {
+    rule: RuleName,
+    minutes: z
+      .int()
+      .min(0)
+      .max(minutesMax)
+      .meta({ examples: [60] }),
+  },
   async change({ ctx, body: { rule, minutes }, dryRun, by }) {
     const until = new Date(ctx.now.getTime() + minutes * 60_000);
     if (!dryRun) await silence(ctx, rule, until, by);

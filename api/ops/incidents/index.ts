@@ -18,7 +18,15 @@ const GET = operatorRead({
 const POST = operatorChange({
   summary: "Open an incident. Its timeline records what happens from now on.",
   scope: "incident",
-  body: { title: z.string().trim().min(3).max(200), severity: Severity },
+  body: {
+    title: z
+      .string()
+      .trim()
+      .min(3)
+      .max(200)
+      .meta({ examples: ["Sign-ins fail"] }),
+    severity: Severity,
+  },
   async change({ ctx, body, dryRun, by }) {
     const { title, severity } = body;
     if (dryRun) return { done: `Open the incident “${title}” (${severity}).`, undo: null };

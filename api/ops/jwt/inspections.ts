@@ -9,7 +9,18 @@ const POST = endpoint({
   auth: "operator",
   operation: { scope: "jwt", kind: "read" },
   limits: ["default"],
-  body: z.strictObject({ token: z.string().trim().min(1).max(4096) }),
+  body: z.strictObject({
+    token: z
+      .string()
+      .trim()
+      .min(1)
+      .max(4096)
+      .meta({
+        examples: [
+          "rt1.AAAAAAAA.AAAAAAAAAAAAAAAAAAAAAA.0.AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+        ],
+      }),
+  }),
   replies: { 200: TokenInspected },
   errors: [],
   handle: ({ ctx, body }) => inspectToken(ctx, body.token),

@@ -10,7 +10,13 @@ import { route } from "../../../lib/http/route.js";
 const POST = operatorChange({
   summary: "Revoke an operator token by ID or name.",
   scope: "operator",
-  body: { token: z.string().min(1).max(64) },
+  body: {
+    token: z
+      .string()
+      .min(1)
+      .max(64)
+      .meta({ examples: ["deploy-robot"] }),
+  },
   errors: ["not_found"],
   async change({ ctx, operator, body, dryRun, by: { reason } }) {
     requireAdmin(ctx, operator);

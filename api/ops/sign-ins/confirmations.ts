@@ -10,7 +10,7 @@ const POST = endpoint({
     "Confirm the second factor: get an access token with a new auth_time, as changes require.",
   auth: "user",
   limits: ["default", "auth-failures"],
-  body: z.strictObject({ otp: Otp }),
+  body: z.strictObject({ otp: Otp.meta({ examples: ["123456"] }) }),
   replies: { 200: FreshAccessToken },
   errors: ["forbidden", "otp_required", "otp_invalid"],
   handle: ({ ctx, actor, body }) => confirmOperator(ctx, actor, body.otp),

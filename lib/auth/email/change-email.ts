@@ -30,7 +30,12 @@ import {
   type VerifiedCode,
 } from "./mail-code.js";
 
-export const EmailChange = z.strictObject({ email: z.string().max(254) });
+export const EmailChange = z.strictObject({
+  email: z
+    .string()
+    .max(254)
+    .meta({ examples: ["ada.new@example.com"] }),
+});
 export const EmailChangeConfirmation = z.strictObject({ code: SubmittedCode });
 
 const undoDays = 7;

@@ -15,7 +15,11 @@ import { queueCodeMail } from "../../mail/queue-mail.js";
 
 export type CodePurpose = "verify_email" | "sign_in" | "reset_password" | "change_email";
 
-export const SubmittedCode = z.string().min(1).max(32);
+export const SubmittedCode = z
+  .string()
+  .min(1)
+  .max(32)
+  .meta({ examples: ["7K3QM9ZD"] });
 
 export interface NewMailCode {
   purpose: Exclude<CodePurpose, "reset_password">;

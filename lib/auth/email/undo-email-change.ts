@@ -16,7 +16,17 @@ import { revokeSessions } from "../session/session.js";
 import { deleteSessionKeys } from "../session/session-keys.js";
 import { rethrowAsCodeInvalid } from "./mail-code.js";
 
-export const EmailChangeUndo = z.strictObject({ token: z.string().min(1).max(256) });
+export const EmailChangeUndo = z.strictObject({
+  token: z
+    .string()
+    .min(1)
+    .max(256)
+    .meta({
+      examples: [
+        "ue1.5f0e7c1a-2b3c-4d5e-8f90-a1b2c3d4e5f6.0000000000000000000000000000000000000000000",
+      ],
+    }),
+});
 
 /**
  * Also voids the password, sessions, codes and recent factors (docs/decisions/012). Throws `code_invalid`.

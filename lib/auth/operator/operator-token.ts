@@ -18,7 +18,8 @@ export const Scope = z
   .regex(
     /^(\*|[a-z][a-z0-9-]{0,39}):(\*|read|change)$/,
     "Must be NOUN:VERB, such as flag:change, block:* or *:read.",
-  );
+  )
+  .meta({ examples: ["flag:change"] });
 
 const dayMs = 86_400_000;
 
@@ -28,12 +29,14 @@ export const NewOperatorToken = {
     .regex(
       /^[a-z0-9][a-z0-9._-]{0,62}$/,
       "Must be 1 to 63 of a-z 0-9 . _ -, starting with a letter or digit.",
-    ),
+    )
+    .meta({ examples: ["deploy-robot"] }),
   scopes: z.array(Scope).min(1).max(20),
   ttlSeconds: z
     .int()
     .min(60)
-    .max((365 * dayMs) / 1000),
+    .max((365 * dayMs) / 1000)
+    .meta({ examples: [86_400] }),
 };
 
 export const OperatorToken = z.strictObject({

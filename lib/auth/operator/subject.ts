@@ -7,7 +7,11 @@ import { canonicalEmail } from "../../user/email-address.js";
 import { confirmedSecret } from "../second-factor/second-factor.js";
 
 /** An account's id or verified address. Addresses go in bodies only, never in URLs. */
-export const AccountName = z.string().min(1).max(254);
+export const AccountName = z
+  .string()
+  .min(1)
+  .max(254)
+  .meta({ examples: ["ada@example.com"] });
 
 export interface SubjectAccount {
   id: string;

@@ -16,8 +16,15 @@ import { deleteSessionKeys } from "../session/session-keys.js";
 import { hashPassword, passwordMatches, passwordRefusal } from "./password.js";
 
 export const PasswordChange = z.strictObject({
-  currentPassword: z.string().min(1).max(512),
-  newPassword: z.string().max(512),
+  currentPassword: z
+    .string()
+    .min(1)
+    .max(512)
+    .meta({ examples: ["correct horse battery"] }),
+  newPassword: z
+    .string()
+    .max(512)
+    .meta({ examples: ["staple of a new horse"] }),
 });
 
 /** Throws `password_not_set`, `validation_failed`, `invalid_credentials`, `service_unavailable` (retry). */

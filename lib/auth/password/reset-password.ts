@@ -23,14 +23,23 @@ import { hashPassword, passwordRefusal } from "./password.js";
 import { issueResetCode, requireResetCode } from "./reset-code.js";
 
 export const PasswordForgotten = z.strictObject({
-  email: z.string().max(254),
+  email: z
+    .string()
+    .max(254)
+    .meta({ examples: ["ada@example.com"] }),
   device: Device.optional(),
 });
 
 export const PasswordReset = z.strictObject({
-  email: z.string().max(254),
+  email: z
+    .string()
+    .max(254)
+    .meta({ examples: ["ada@example.com"] }),
   code: SubmittedCode,
-  password: z.string().max(512),
+  password: z
+    .string()
+    .max(512)
+    .meta({ examples: ["staple of a new horse"] }),
   device: Device.optional(),
 });
 

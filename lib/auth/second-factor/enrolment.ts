@@ -32,7 +32,13 @@ export type SecondFactorState = z.infer<typeof SecondFactorState>;
 export const TotpEnrolment = z.strictObject({ secret: z.string(), otpauthUrl: z.string() });
 export type TotpEnrolment = z.infer<typeof TotpEnrolment>;
 
-export const TotpConfirmation = z.strictObject({ code: z.string().min(1).max(16) });
+export const TotpConfirmation = z.strictObject({
+  code: z
+    .string()
+    .min(1)
+    .max(16)
+    .meta({ examples: ["123456"] }),
+});
 
 export async function readSecondFactor(ctx: Context, userId: string): Promise<SecondFactorState> {
   const [factor] = await ctx.db

@@ -11,7 +11,9 @@ import { accountMailOf, newMailId, queueAccountMail } from "../../mail/queue-mai
 import { findFactorAccount, secondFactorChanged } from "./factor-change.js";
 import { recoveryCodeHash, recoveryCodesOf } from "./recovery-codes.js";
 
-export const RecoveryCodes = z.strictObject({ recoveryCodes: z.array(z.string()).length(10) });
+export const RecoveryCodes = z
+  .strictObject({ recoveryCodes: z.array(z.string()).length(10) })
+  .meta({ id: "RecoveryCodes" });
 export type RecoveryCodes = z.infer<typeof RecoveryCodes>;
 
 /** Replaces the old codes. Throws `second_factor_missing`, `second_factor_changed`. */

@@ -19,7 +19,18 @@ import type { KeyState } from "./live-session.js";
 import { revokeSession } from "./session.js";
 import { actingRole, deleteSessionKeys, writeSessionKey } from "./session-keys.js";
 
-export const RefreshRequest = z.strictObject({ refreshToken: z.string().max(512) });
+export const RefreshRequest = z
+  .strictObject({
+    refreshToken: z
+      .string()
+      .max(512)
+      .meta({
+        examples: [
+          "rt1.AAAAAAAA.AAAAAAAAAAAAAAAAAAAAAA.0.AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+        ],
+      }),
+  })
+  .meta({ id: "RefreshRequest" });
 
 export interface RotationClient {
   /** Created by the client before the call and kept until it has the reply. */

@@ -5,15 +5,17 @@ import { issueAccessToken } from "./access-token.js";
 import { issueRefreshToken } from "./refresh-token.js";
 
 /** Lifetimes are in seconds. */
-export const TokenPair = z.strictObject({
-  tokenType: z.literal("Bearer"),
-  accessToken: z.string(),
-  expiresIn: z.int(),
-  refreshToken: z.string(),
-  refreshExpiresIn: z.int(),
-  sessionId: z.string(),
-  user: User,
-});
+export const TokenPair = z
+  .strictObject({
+    tokenType: z.literal("Bearer"),
+    accessToken: z.string(),
+    expiresIn: z.int(),
+    refreshToken: z.string(),
+    refreshExpiresIn: z.int(),
+    sessionId: z.string(),
+    user: User,
+  })
+  .meta({ id: "TokenPair" });
 export type TokenPair = z.infer<typeof TokenPair>;
 
 export interface TokenSession {

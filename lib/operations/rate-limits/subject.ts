@@ -8,7 +8,11 @@ import { limitedAccount } from "../../rate-limit/limited-account.js";
 import { canonicalEmail } from "../../user/email-address.js";
 
 /** An IP address, a user ID, a session ID or an e-mail address. */
-export const Limited = z.string().min(1).max(254);
+export const Limited = z
+  .string()
+  .min(1)
+  .max(254)
+  .meta({ examples: ["198.51.100.7"] });
 
 export interface LimitedSubject {
   kind: "ip" | "user" | "session" | "email";

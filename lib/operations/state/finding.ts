@@ -8,10 +8,12 @@ export const Finding = z.strictObject({
 });
 export type Finding = z.infer<typeof Finding>;
 
-export const Findings = z.strictObject({
-  status: z.enum(["pass", "warn", "fail"]),
-  findings: z.array(Finding),
-});
+export const Findings = z
+  .strictObject({
+    status: z.enum(["pass", "warn", "fail"]),
+    findings: z.array(Finding),
+  })
+  .meta({ id: "Findings" });
 export type Findings = z.infer<typeof Findings>;
 
 export function found(findings: Finding[]): Findings {

@@ -6,7 +6,14 @@ import { getIncident, noteIncident } from "../../../../lib/operations/incidents/
 const POST = operatorChange({
   summary: "Add a note to an incident.",
   scope: "incident",
-  body: { text: z.string().trim().min(1).max(2000) },
+  body: {
+    text: z
+      .string()
+      .trim()
+      .min(1)
+      .max(2000)
+      .meta({ examples: ["Switched stt off."] }),
+  },
   errors: ["not_found"],
   async change({ ctx, params: { incidentId = "" }, body: { text }, dryRun, by }) {
     const { id, title } = await getIncident(ctx, incidentId);

@@ -1,0 +1,29 @@
+import * as z from "zod";
+// biome-ignore lint/correctness/useImportExtensions: JSON, not TypeScript
+import document from "../docs/openapi.json" with { type: "json" };
+import { endpoint } from "../lib/http/endpoint.js";
+import { digestOf, etagOf, isKnown } from "../lib/http/etag.js";
+import { Reply } from "../lib/http/reply.js";
+import { route } from "../lib/http/route.js";
+
+const version = digestOf(document);
+
+const GET = endpoint({
+  summary: "This document: the routes of the app, as OpenAPI 3.1; 304 when If-None-Match names it.",
+  auth: "anonymous",
+  limits: ["default"],
+  headers: ["If-None-Match"],
+  replies: {
+    200: { body: z.record(z.string(), z.unknown()), headers: ["ETag"] },
+    304: { body: null, headers: ["ETag"] },
+  },
+  errors: [],
+  async handle({ headers }) {
+    const tag = { ETag: etagOf(version), "Cache-Control": "no-cache" };
+    return isKnown(headers, version)
+      ? new Reply(304, undefined, tag)
+      : new Reply(200, document, tag);
+  },
+});
+
+export default route("/api/openapi.json", { GET });

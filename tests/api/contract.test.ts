@@ -1,0 +1,272 @@
+import { randomBytes, randomUUID } from "node:crypto";
+import { Webhook } from "standardwebhooks";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import confirmEmail from "../../api/auth/change-email/confirm.js";
+import changeEmail from "../../api/auth/change-email/index.js";
+import forgotPassword from "../../api/auth/forgot-password.js";
+import totp from "../../api/auth/totp/index.js";
+import resend from "../../api/auth/verify-email/resend.js";
+import blocks from "../../api/ops/blocks/index.js";
+import incidents from "../../api/ops/incidents/index.js";
+import operatorTokens from "../../api/ops/operator-tokens/index.js";
+import { isOperators, type Operation, operationsOfApi } from "../../dev/docs/openapi/routes.js";
+import { startToolkitEndpoint, type ToolkitEndpoint } from "../../dev/toolkit/toolkit-endpoint.js";
+import { env } from "../../lib/env.js";
+import { contractOf } from "../../lib/http/reply.js";
+import { undoToken } from "../../lib/mail/undo-token.js";
+import {
+  type DocumentedOperation,
+  documentedOperations,
+  expectDocumented,
+  expectValid,
+} from "../support/api-document.js";
+import { call } from "../support/call.js";
+import { setEnvironment, useEnvironment } from "../support/environment.js";
+import { mailedCode } from "../support/mailed-codes.js";
+import { anOperator, type OperatorPerson, operate } from "../support/operators.js";
+import { aBoundUser, anAddress, aUser, type Person } from "../support/people.js";
+import { multipart, wav } from "../support/recordings.js";
+import { authenticator, enrol, freshToken } from "../support/second-factor.js";
+import { useStores } from "../support/stores.js";
+
+const secrets = {
+  CRON_SECRET: "the-clock-secret-of-the-contract-tests",
+  METRICS_TOKEN: "the-metrics-token-of-the-contract-tests",
+  MAIL_WEBHOOK_SECRET: `whsec_${randomBytes(24).toString("base64")}`,
+};
+useEnvironment(secrets);
+const stores = useStores({ redisMs: 5000 });
+
+const operations = await operationsOfApi();
+const documents = [
+  { path: "docs/openapi.json", operations: operations.filter((one) => !isOperators(one)) },
+  { path: "docs/openapi-operators.json", operations: operations.filter(isOperators) },
+];
+
+/** What a request needs besides the document's example. */
+interface Sent {
+  token?: string;
+  params?: Record<string, string>;
+  query?: Record<string, string>;
+  headers?: Record<string, string>;
+  /** Fields in place of the example's. */
+  fields?: Record<string, unknown>;
+  body?: Uint8Array | string;
+}
+
+let ada: Person;
+let admin: OperatorPerson;
+let toolkit: ToolkitEndpoint;
+
+beforeAll(async () => {
+  toolkit = await startToolkitEndpoint("tk_test");
+  setEnvironment(secrets);
+  ada = await aBoundUser(stores, { email: "ada@example.com" });
+  admin = await anOperator(stores, "admin");
+});
+afterAll(() => toolkit.close());
+beforeEach(async () => {
+  setEnvironment({ ...secrets, EXPO_PUBLIC_TOOLKIT_URL: toolkit.url, TOOLKIT_API_KEY: "tk_test" });
+  await stores.liftLimits();
+});
+
+const needsPerson = async (prepare: (person: Person) => Promise<Sent> | Sent): Promise<Sent> => {
+  const person = await aBoundUser(stores);
+  return { token: person.accessToken, ...(await prepare(person)) };
+};
+
+async function startedChange({ accessToken: token }: Person) {
+  const email = `new-${randomUUID()}@example.com`;
+  await call(changeEmail, "POST", { token, body: { email } });
+  return mailedCode(stores, "change_email", email);
+}
+
+async function anIncident(): Promise<Sent> {
+  const body = { title: "A test", severity: "P3" };
+  const opened = await operate(incidents, "POST", admin.token, body);
+  return { params: { incidentId: opened.body.detail.id } };
+}
+
+/** The state that an operation needs; the others need none but the caller. */
+const prepared: Record<string, () => Promise<Sent> | Sent> = {
+  "POST /api/auth/reset-password": () =>
+    needsPerson(async ({ email, deviceId }) => {
+      await call(forgotPassword, "POST", { body: { email, device: { id: deviceId } } });
+      const code = await mailedCode(stores, "reset_password", email);
+      return { fields: { email, code, device: { id: deviceId } } };
+    }),
+  "POST /api/auth/refresh": () => needsPerson(({ refreshToken }) => ({ fields: { refreshToken } })),
+  "POST /api/auth/totp": () => needsPerson(() => ({})),
+  "POST /api/auth/totp/confirm": () =>
+    needsPerson(async ({ accessToken: token }) => {
+      const { body } = await call(totp, "POST", { token });
+      return { fields: { code: authenticator(body.secret).code() } };
+    }),
+  "POST /api/auth/recovery-codes": () =>
+    needsPerson(async (person) => {
+      const app = await enrol(stores, person);
+      return { token: await freshToken(person, app.code()) };
+    }),
+  "POST /api/auth/verify-email": async () => {
+    const { accessToken: token, user } = await aUser();
+    await call(resend, "POST", { token });
+    return { token, fields: { code: await mailedCode(stores, "verify_email", user.id) } };
+  },
+  "POST /api/auth/change-email/confirm": () =>
+    needsPerson(async (person) => ({ fields: { code: await startedChange(person) } })),
+  "POST /api/auth/change-email/undo": () =>
+    needsPerson(async (person) => {
+      const body = { code: await startedChange(person) };
+      await call(confirmEmail, "POST", { token: person.accessToken, body });
+      const [change] = await stores.sql(
+        "select id from email_changes where user_id = $1",
+        person.user.id,
+      );
+      return { fields: { token: undoToken(env(), change?.id ?? "") } };
+    }),
+  "DELETE /api/user/sessions/{sessionId}": () =>
+    needsPerson(({ sessionId }) => ({ params: { sessionId } })),
+  "PUT /api/user/preferences": () => needsPerson(() => ({ headers: { "if-match": "*" } })),
+  "POST /api/stt/transcribe": () =>
+    needsPerson(async () => multipart(wav(1), { language: "es", alternatives: "2" })),
+  "POST /api/webhooks/mail": () => {
+    const id = `msg_${randomUUID()}`;
+    const at = new Date();
+    const signature = new Webhook(secrets.MAIL_WEBHOOK_SECRET).sign(id, at, "{}");
+    const timestamp = String(Math.floor(at.getTime() / 1000));
+    return {
+      headers: { "svix-id": id, "svix-timestamp": timestamp, "svix-signature": signature },
+    };
+  },
+  "POST /api/ops/blocks/{blockId}/lift": async () => {
+    const body = { kind: "ip", value: "203.0.113.9", ttlSeconds: 60 };
+    const blocked = await operate(blocks, "POST", admin.token, body);
+    return { params: { blockId: blocked.body.detail.id } };
+  },
+  "PUT /api/ops/breakers/{service}": () => ({ params: { service: "toolkit" } }),
+  "POST /api/ops/crons/{job}/runs": () => ({ params: { job: "cleanup" } }),
+  "PUT /api/ops/flags/{name}": () => ({ params: { name: "stt" } }),
+  "GET /api/ops/incidents/{incidentId}": anIncident,
+  "POST /api/ops/incidents/{incidentId}/notes": anIncident,
+  "POST /api/ops/incidents/{incidentId}/closure": anIncident,
+  "POST /api/ops/jobs/{jobId}/retries": async () => {
+    const jobId = randomUUID();
+    await stores.sql(
+      `insert into jobs (id, kind, key, payload, correlation_id, attempts, dead_at, last_error)
+        values ($1, 'test', 'a-key', '{}', 'a-test', 8, now(), 'failed')`,
+      jobId,
+    );
+    return { params: { jobId } };
+  },
+  "POST /api/ops/operator-tokens/revocations": async () => {
+    const name = `robot-${randomUUID()}`;
+    const body = { name, scopes: ["flag:read"], ttlSeconds: 60 };
+    await operate(operatorTokens, "POST", admin.token, body);
+    return { fields: { token: name } };
+  },
+  "POST /api/ops/revocations": async () => ({ fields: { session: (await aUser()).sessionId } }),
+  "GET /api/ops/sessions": () => ({ query: { user: ada.user.id } }),
+  "GET /api/ops/sessions/{sessionId}": () => ({ params: { sessionId: ada.sessionId } }),
+  "POST /api/ops/sign-ins": async () => {
+    const { email, app } = await anOperator(stores);
+    return { fields: { email, otp: app.code() } };
+  },
+  "POST /api/ops/sign-ins/refreshes": async () => {
+    const { refreshToken } = await anOperator(stores);
+    return { fields: { refreshToken } };
+  },
+  "POST /api/ops/sign-ins/confirmations": async () => {
+    const { app, token } = await anOperator(stores);
+    return { token, fields: { otp: app.code() } };
+  },
+  "PUT /api/ops/users/suspension": async () => ({ fields: { user: (await aUser()).user.id } }),
+};
+
+async function tokenFor({ endpoint: { auth } }: Operation): Promise<string | undefined> {
+  if (auth === "user" || auth === "token") return (await aUser()).accessToken;
+  if (auth === "operator") return admin.token;
+  if (auth === "cron") return secrets.CRON_SECRET;
+  return auth === "metrics" ? secrets.METRICS_TOKEN : undefined;
+}
+
+async function send({ route, method, path }: Operation, { example }: Documented, sent: Sent) {
+  const { token, params = {}, query = {}, headers = {}, fields, body } = sent;
+  const url = path.replace(/\{(\w+)\}/g, (_, name) => params[name] ?? randomUUID());
+  const content = body ?? (example && JSON.stringify({ ...example, ...fields }));
+  const request = new Request(`http://localhost:8080${url}?${new URLSearchParams(query)}`, {
+    method,
+    headers: {
+      "x-vercel-forwarded-for": anAddress(),
+      ...(content === undefined ? {} : { "content-type": "application/json" }),
+      ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+      ...headers,
+    },
+    ...(content === undefined ? {} : { body: content }),
+  });
+  return route.fetch(request);
+}
+type Documented = DocumentedOperation;
+
+/** Something that the operation refuses, whatever its state. */
+function refused({ endpoint: { auth, body } }: Operation): Sent {
+  if (auth === "optional") return { token: "no-token" };
+  if (auth !== "anonymous") return {};
+  return body ? { fields: { unknown: true } } : { headers: { "x-app-version": "0.0.1" } };
+}
+
+describe.each(documents)("$path", ({ path, operations }) => {
+  const documented = documentedOperations(path);
+  const named = (name: string) => documented.filter((one) => one.name === name);
+  const titled = operations.map((operation) => [operation.name, operation] as const);
+
+  it("holds each method of its routes once, and nothing else", () => {
+    expect(documented.map(({ name }) => name).sort()).toEqual(
+      operations.map(({ name }) => name).sort(),
+    );
+  });
+
+  it("has a name for each schema that several operations use", () => {
+    const used = operations.flatMap(({ endpoint: { body, replies } }) => [
+      ...(body ? [body] : []),
+      ...Object.values(replies).flatMap((reply) => contractOf(reply).body ?? []),
+    ]);
+    const again = used.filter((schema, index) => used.indexOf(schema) < index);
+    expect(again.filter((schema) => schema.meta()?.id === undefined)).toEqual([]);
+  });
+
+  it("gives each operation an id of its own", () => {
+    const ids = Object.values(documented[0]?.document.paths as object).flatMap((methods) =>
+      Object.values(methods as Record<string, { operationId: string }>).map(
+        ({ operationId }) => operationId,
+      ),
+    );
+    expect(new Set(ids).size).toBe(operations.length);
+  });
+
+  it("has an example of each problem that is valid", () => {
+    const { document } = documented[0] as Documented;
+    const schema = { $ref: "#/components/schemas/Problem" };
+    for (const [code, { value }] of Object.entries<{ value: unknown }>(
+      document.components.examples,
+    )) {
+      expectValid(document, schema, value, code);
+    }
+  });
+
+  it.each(titled)("%s answers its example as documented", async (_, operation) => {
+    const [described] = named(operation.name) as [Documented];
+    const sent = { token: await tokenFor(operation), ...(await prepared[operation.name]?.()) };
+    const reply = await send(operation, described, sent as Sent);
+    expect(reply.status, `${operation.name}: ${await reply.clone().text()}`).toBeLessThan(300);
+    await expectDocumented(described, reply);
+  });
+
+  it.each(titled)("%s refuses a caller as documented", async (_, operation) => {
+    const [described] = named(operation.name) as [Documented];
+    setEnvironment({ ...secrets, MIN_APP_VERSION: "1.0.0" });
+    const reply = await send(operation, described, refused(operation));
+    const { auth, body } = operation.endpoint;
+    expect(reply.status).toBe(auth !== "anonymous" ? 401 : body ? 422 : 426);
+    await expectDocumented(described, reply);
+  });
+});
