@@ -5,7 +5,7 @@ import { openEmbeddedPostgres } from "../../../lib/self-hosted/embedded-stores/p
 import { createRealDatabase } from "./real-database.js";
 
 export interface ServedDatabase {
-  /** For the unmodified client: names the endpoint's own port. */
+  /** For the unmodified client, with the port of the endpoint. */
   connectionString: string;
   close(): Promise<void>;
 }
@@ -13,7 +13,7 @@ export interface ServedDatabase {
 // The client finds each endpoint of a test by the port in its connection string.
 neonConfig.fetchEndpoint = (host, port) => `http://${host}:${port}/sql`;
 
-/** The stores that the same tests run over: embedded, and a real server where one is named. */
+/** The stores that the tests run over: embedded, and a real server if TEST_DATABASE_URL is set. */
 export const stores: { name: string; serve: () => Promise<ServedDatabase> }[] = [
   { name: "embedded", serve: serveEmbedded },
 ];
