@@ -2,9 +2,9 @@ import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { generatedPages } from "../../dev/docs/generated-pages.js";
 
-describe("the pages that are made from tables of the code", () => {
+describe("the generated documentation pages", () => {
   it.each(Object.entries(generatedPages()))(
-    "%s is as `npm run docs:write` makes it",
+    "%s equals the output of `npm run docs:write`",
     (path, text) => {
       expect(readFileSync(path, "utf8")).toBe(text);
     },
