@@ -31,8 +31,8 @@ const admins = async () => {
 
 const rounds = Array.from({ length: 10 }, (_, at) => at);
 
-describe("roles that are changed at once", () => {
-  it.each(rounds)("leave one admin of three who all remove each other (%i)", async () => {
+describe("parallel role changes", () => {
+  it.each(rounds)("leave at least one of three admins who remove each other (%i)", async () => {
     await dismissOperators(stores);
     const three = [
       await anOperator(stores, "admin"),
@@ -55,7 +55,7 @@ describe("roles that are changed at once", () => {
     expect(Number(left?.count)).toBeGreaterThanOrEqual(1);
   });
 
-  it.each(rounds)("leave one admin of two who block each other (%i)", async () => {
+  it.each(rounds)("leave one of two admins who block each other (%i)", async () => {
     const two = [await anOperator(stores, "admin"), await anOperator(stores, "admin")];
     const [one, other] = two as [OperatorPerson, OperatorPerson];
     const block = (actor: OperatorPerson, { user: { id } }: OperatorPerson) =>
@@ -66,7 +66,7 @@ describe("roles that are changed at once", () => {
     expect(left.filter(({ status }) => status === 200).length).toBe(1);
   });
 
-  it.each(rounds)("make one first admin of ten who are granted at once (%i)", async () => {
+  it.each(rounds)("make one of ten users the first admin (%i)", async () => {
     await dismissOperators(stores);
     const people = await someUsers(10);
     for (const person of people) await bindEmail(stores, person);
@@ -78,7 +78,7 @@ describe("roles that are changed at once", () => {
     expect(await admins()).toBe(1);
   });
 
-  it.each(rounds)("leave no session in a role that was taken during its sign-in (%i)", async () => {
+  it.each(rounds)("leave no session with a role removed during the login (%i)", async () => {
     const [admin, leaving] = [await anOperator(stores, "admin"), await anOperator(stores)];
     await letStepsPass(stores, leaving);
     const body = { email: leaving.email, password, otp: leaving.app.code() };
@@ -92,7 +92,7 @@ describe("roles that are changed at once", () => {
     expect(["forbidden", "session_revoked"]).toContain(answer.code);
   });
 
-  it.each(rounds)("leave no session of an account suspended during its sign-in (%i)", async () => {
+  it.each(rounds)("leave no session of an account suspended during the login (%i)", async () => {
     const [operator, person] = [await anOperator(stores), await aBoundUser(stores)];
     const body = { email: person.email, password };
     const [signedIn] = await Promise.all([
@@ -105,8 +105,8 @@ describe("roles that are changed at once", () => {
   });
 });
 
-describe("tokens that are made at once", () => {
-  it("are one of a name", async () => {
+describe("operator tokens created in parallel", () => {
+  it("have unique names", async () => {
     const admin = await anOperator(stores, "admin");
     const given = { name: "ci-races", scopes: ["*:read"], ttlSeconds: 600 };
     const answers = await Promise.all(
@@ -116,7 +116,7 @@ describe("tokens that are made at once", () => {
     expect(answers.filter(({ code }) => code === "operator_token_exists").length).toBe(9);
   });
 
-  it.each(rounds)("are of no use when their maker was stopped meanwhile (%i)", async (round) => {
+  it.each(rounds)("fail if their creator loses access at the same time (%i)", async (round) => {
     const [admin, leaving] = [await anOperator(stores, "admin"), await anOperator(stores, "admin")];
     const { id } = leaving.user;
     const given = { name: `ci-leaving-${round}`, scopes: ["*:*"], ttlSeconds: 600 };

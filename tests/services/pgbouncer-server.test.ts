@@ -18,8 +18,8 @@ interface Body {
   items?: { id: string }[];
 }
 
-describe("Two servers behind a transaction pooler", () => {
-  it("answer every call with the caller's own data", async () => {
+describe("two servers behind a transaction pooler", () => {
+  it("return only the data of the caller", async () => {
     const learners = await Promise.all(times(8, () => processes.aRecordedLearner()));
     const answers: Record<string, number> = {};
     const calls = (round: number) =>
