@@ -5,7 +5,7 @@ import { times, useTwoProcesses } from "../support/two-processes.js";
 let pooler: PgBouncer | undefined;
 const processes = useTwoProcesses({
   environment: { RATE_LIMIT_TRUSTED_IPS: "127.0.0.1" },
-  async reached(databaseUrl) {
+  async prepareDatabase(databaseUrl) {
     pooler = await startPgBouncer(databaseUrl, "transaction");
     return pooler.through(databaseUrl);
   },

@@ -41,7 +41,7 @@ describe.each(["direct", "transaction", "session"] as const)(
     });
     useEnvironment({ RATE_LIMIT_MAX_REQUESTS: "100000" });
     const stores = useStores({
-      async reached(databaseUrl) {
+      async prepareDatabase(databaseUrl) {
         const databaseName = new URL(databaseUrl).pathname.slice(1);
         await onServer(
           `create role ${role} superuser login`,

@@ -6,13 +6,13 @@ import type { Stores } from "./stores.js";
 
 export interface OperatorPerson extends Person {
   app: Enrolled;
-  /** An access token that has just shown the second factor. */
+  /** An access token with a fresh second factor. */
   token: string;
 }
 
 export const breakGlassToken = "break-glass-token-of-the-tests";
 
-/** Somebody who operates, signed in with a second factor. */
+/** Create an operator who is logged in with a second factor. */
 export async function anOperator(
   stores: Stores,
   role: "operator" | "admin" = "operator",
@@ -25,12 +25,12 @@ export async function anOperator(
   return { ...person, app, token };
 }
 
-/** Nobody operates any more: the next test begins with none. */
+/** Make all operators ordinary users, so that the next test starts with none. */
 export async function dismissOperators(stores: Stores): Promise<void> {
   await stores.sql("update users set role = 'user' where role <> 'user'");
 }
 
-/** A change, with a reason. */
+/** Call an operator route with a reason. */
 export function operate(
   route: Route,
   method: "POST" | "PUT",

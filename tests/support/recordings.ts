@@ -1,4 +1,4 @@
-/** Silence of so many seconds as a WAV file: 8 kHz, 8 bit, one channel. */
+/** Silence as a WAV file: 8 kHz, 8 bit, one channel. */
 export function wav(seconds: number): Uint8Array<ArrayBuffer> {
   const bytes = Math.round(seconds * 8000);
   const file = Buffer.alloc(44 + bytes, 0x80);
@@ -17,10 +17,10 @@ export function wav(seconds: number): Uint8Array<ArrayBuffer> {
   return new Uint8Array(file);
 }
 
-/** Frames of silence of 26 ms each: 128 kbit/s, 44.1 kHz. */
+/** MP3 frames of silence, 26 ms each: 128 kbit/s, 44.1 kHz. */
 export const mp3 = (frames: number) => repeated(frame("fffb9064", 417), frames);
 
-/** ADTS frames of 21 ms each: 48 kHz, each of so many bytes. */
+/** ADTS frames of 21 ms and `bytes` bytes each: 48 kHz. */
 export function aac(frames: number, bytes = 200): Uint8Array<ArrayBuffer> {
   const header = [
     0xff,
@@ -34,7 +34,7 @@ export function aac(frames: number, bytes = 200): Uint8Array<ArrayBuffer> {
   return repeated(frame(Buffer.from(header).toString("hex"), bytes), frames);
 }
 
-/** Opus in Ogg, of one page a second. */
+/** Opus in Ogg, with one page per second. */
 export function ogg(seconds: number, comments = uint32(0, "LE")): Uint8Array<ArrayBuffer> {
   const head = joined("OpusHead", [1, 1, 0, 0], uint32(16_000, "LE"), [0, 0, 0]);
   const sound = Array.from({ length: seconds }, (_, at) =>
@@ -53,7 +53,7 @@ function oggPage(flags: number, samples: number, body: Uint8Array): Uint8Array {
   return joined("OggS", [0, flags], end, Buffer.alloc(12), [1, body.length], body);
 }
 
-/** Opus in WebM; with null neither the header nor a block says when it ends. */
+/** Opus in WebM; with null neither the header nor a block has the duration. */
 export function webm(seconds: number | null, ...before: Uint8Array[]): Uint8Array<ArrayBuffer> {
   const length = Buffer.alloc(8);
   length.writeDoubleBE((seconds ?? 0) * 1000);
@@ -65,7 +65,7 @@ export function webm(seconds: number | null, ...before: Uint8Array[]): Uint8Arra
   return joined(head, segment, ...before, info, element("1654ae6b", track), cluster);
 }
 
-/** The same as a browser records it: only blocks tell of time, in clusters of a second without a length. */
+/** WebM as a browser records it: times only in blocks, in one-second clusters of unknown length. */
 export function webmOnTheFly(seconds: number, beganMs = 0): Uint8Array<ArrayBuffer> {
   const clusters = Array.from({ length: seconds }, (_, second) => {
     const block = (ms: number) => joined([0x81, ms >> 8, ms & 255, 0x80], Buffer.alloc(60));
@@ -76,7 +76,7 @@ export function webmOnTheFly(seconds: number, beganMs = 0): Uint8Array<ArrayBuff
   return joined(webm(null), ...clusters);
 }
 
-/** The beginning of a cluster of unknown length. */
+/** The start of a cluster of unknown length. */
 const openCluster = Buffer.from("1f43b67501ffffffffffffff", "hex");
 
 function element(id: string, ...content: Part[]): Uint8Array {
@@ -84,11 +84,11 @@ function element(id: string, ...content: Part[]): Uint8Array {
   return joined(Buffer.from(id, "hex"), uint32(0x10000000 | body.length), body);
 }
 
-/** AAC in MP4, with its length in the header of its one track. */
+/** AAC in MP4, with the duration in the header of its only track. */
 export const mp4 = (seconds: number, brand = "M4A ") =>
   joined(box("ftyp", brand, uint32(0), brand), movie(seconds), box("mdat", Buffer.alloc(500)));
 
-/** The same in fragments, whose samples last 1024 units of 44,100 a second unless one says otherwise. */
+/** Fragmented MP4; a sample lasts 1024/44,100 s unless the fragment has its own durations. */
 export function mp4InFragments(samplesOfEach: number[], flags = 0): Uint8Array<ArrayBuffer> {
   const defaults = box("trex", uint32(0), uint32(1), uint32(1), uint32(1024), Buffer.alloc(8));
   const fragments = samplesOfEach.map((samples) => {
@@ -156,7 +156,7 @@ export const repeated = (unit: Uint8Array, times: number): Uint8Array<ArrayBuffe
 const frame = (header: string, bytes: number) =>
   joined(Buffer.from(header, "hex"), Buffer.alloc(bytes)).subarray(0, bytes);
 
-/** The multipart body of a recording, and the header that goes with it. */
+/** The multipart body of a recording, and its Content-Type header. */
 export async function multipart(
   audio: Uint8Array<ArrayBuffer> | null,
   fields: Record<string, string> = {},
