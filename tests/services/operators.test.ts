@@ -12,17 +12,17 @@ import { useEnvironment } from "../support/environment.js";
 import {
   anOperator,
   breakGlassToken,
-  dismissOperators,
+  demoteOperators,
   type OperatorPerson,
   operate,
 } from "../support/operators.js";
 import { aBoundUser, anAddress, bindEmail, password, someUsers } from "../support/people.js";
-import { letStepsPass } from "../support/second-factor.js";
+import { resetUsedStep } from "../support/second-factor.js";
 import { useStores } from "../support/stores.js";
 
 const stores = useStores();
 useEnvironment({ OPS_TOKEN: breakGlassToken, RATE_LIMIT_MAX_REQUESTS: "100000" });
-afterEach(() => dismissOperators(stores));
+afterEach(() => demoteOperators(stores));
 
 const admins = async () => {
   const rows = await stores.sql("select id from users where role = 'admin'");
@@ -33,7 +33,7 @@ const rounds = Array.from({ length: 10 }, (_, at) => at);
 
 describe("parallel role changes", () => {
   it.each(rounds)("leave at least one of three admins who remove each other (%i)", async () => {
-    await dismissOperators(stores);
+    await demoteOperators(stores);
     const three = [
       await anOperator(stores, "admin"),
       await anOperator(stores, "admin"),
@@ -67,7 +67,7 @@ describe("parallel role changes", () => {
   });
 
   it.each(rounds)("make one of ten users the first admin (%i)", async () => {
-    await dismissOperators(stores);
+    await demoteOperators(stores);
     const people = await someUsers(10);
     for (const person of people) await bindEmail(stores, person);
     const answers = await Promise.all(
@@ -80,7 +80,7 @@ describe("parallel role changes", () => {
 
   it.each(rounds)("leave no session with a role removed during the login (%i)", async () => {
     const [admin, leaving] = [await anOperator(stores, "admin"), await anOperator(stores)];
-    await letStepsPass(stores, leaving);
+    await resetUsedStep(stores, leaving);
     const body = { email: leaving.email, password, otp: leaving.app.code() };
     const [signedIn] = await Promise.all([
       call(login, "POST", { body, ip: anAddress() }),

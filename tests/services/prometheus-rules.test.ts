@@ -5,7 +5,7 @@ import { parse, stringify } from "yaml";
 import type { Rule } from "../../lib/alerts/rule.js";
 import { findRule, type RuleName, rules } from "../../lib/alerts/rules.js";
 import { seriesName } from "../../lib/observability/metrics.js";
-import { firesInOurs, promtoolTests, type Scenario } from "../support/alert-scenario.js";
+import { firesInEvaluator, promtoolTests, type Scenario } from "../support/alert-scenario.js";
 import { promtool } from "../support/promtool.js";
 
 const files = { "alerts.yml": readFileSync("docs/prometheus/alerts.yml", "utf8") };
@@ -32,7 +32,7 @@ const comparedMax = 90;
 
 /** Run the scenarios in promtool; in every minute it must fire exactly when our evaluator fires. */
 function expectAgreement(scenarios: Scenario[], alerts = files): boolean[][] {
-  const expected = scenarios.map((scenario) => firesInOurs(scenario));
+  const expected = scenarios.map((scenario) => firesInEvaluator(scenario));
   const tests = scenarios.map((scenario, index) => ({
     scenario,
     fires: expected[index] ?? [],
@@ -336,7 +336,7 @@ describe("the Prometheus rules", () => {
       },
       minutes,
     };
-    const text = promtoolTests([{ scenario, fires: firesInOurs(scenario), from: 0 }]);
+    const text = promtoolTests([{ scenario, fires: firesInEvaluator(scenario), from: 0 }]);
     // The series begins with its first 40: it has no earlier sample.
     const beginning = `values: ${repeated(8, 0).join(" ")} 40`;
     expect(text).toContain(beginning);
@@ -345,7 +345,7 @@ describe("the Prometheus rules", () => {
       files: { ...files, "tests.yml": absent },
     });
     expect(run.output).toContain("SUCCESS");
-    expect(firesInOurs(scenario)).toContain(true);
+    expect(firesInEvaluator(scenario)).toContain(true);
   });
 
   it("do not fire for large totals in the first scrape of a new Prometheus", () => {
@@ -374,7 +374,7 @@ describe("the Prometheus rules", () => {
   it("fail the comparison when the expected alerts are wrong", () => {
     const [scenario] = gaugeScenarios;
     if (!scenario) throw new Error("No scenario.");
-    const fires = firesInOurs(scenario).map((isFiring) => !isFiring);
+    const fires = firesInEvaluator(scenario).map((isFiring) => !isFiring);
     const text = promtoolTests([{ scenario, fires, from: 0 }]);
     const run = promtool(["test", "rules", "tests.yml"], {
       files: { ...files, "tests.yml": text },

@@ -46,7 +46,7 @@ describe("a Redis failover behind a fixed address", () => {
   it("reconnects to the new primary after the first refused write, and keeps logged-out users out", async () => {
     const [leaving, staying] = [await processes.aLearner(), await processes.aLearner()];
     await second.command("REPLICAOF", "NO", "ONE");
-    proxy.lead(second.url);
+    proxy.redirect(second.url);
     await replicate(first, second.url);
     expect((await processes.logOut(0, leaving)).status).toBe(204);
     expect((await processes.read(0, leaving)).status).toBe(401);

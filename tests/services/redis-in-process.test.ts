@@ -62,7 +62,7 @@ describe("the in-process Redis transport", () => {
     await wire.cut();
     await vi.waitFor(() => expect(redis.exec(["PING"])).rejects.toThrow());
     await expect(redis.exec(["PING"])).rejects.not.toMatchObject({ name: "UpstashError" });
-    await wire.mend();
+    await wire.restore();
     await vi.waitFor(async () => expect(await redis.exec(["PING"])).toBe("PONG"), 5000);
   });
 
@@ -71,7 +71,7 @@ describe("the in-process Redis transport", () => {
     const early = inProcessRedis(`redis://127.0.0.1:${wire.port}`);
     const client = new Redis(early.requester);
     await expect(client.exec(["PING"])).rejects.toThrow();
-    await wire.mend();
+    await wire.restore();
     await vi.waitFor(async () => expect(await client.exec(["PING"])).toBe("PONG"), 5000);
     await early.close();
   });

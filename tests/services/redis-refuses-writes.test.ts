@@ -28,7 +28,7 @@ beforeAll(async () => {
   }
 });
 afterEach(async () => {
-  proxy.mend();
+  proxy.restore();
   proxy.slow(0);
   await acceptWrites();
 });
@@ -145,7 +145,7 @@ describe("one server with a slow or lost connection to Redis", () => {
     expect(await isInForce(block(distant.url, person.userId))).toBe(false);
     expect(await statusAt(1, person)).toBe(200);
     await new Promise((resolve) => setTimeout(resolve, 3000));
-    proxy.mend();
+    proxy.restore();
     await expect.poll(() => statusAt(1, person), withinFiveSeconds).toBe(403);
   });
 });

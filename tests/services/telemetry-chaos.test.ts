@@ -119,7 +119,7 @@ async function keepCutting(isOver: () => boolean): Promise<number> {
     await sleep(400 + Math.random() * 600);
     proxy.cut();
     await sleep(50 + Math.random() * 500);
-    proxy.mend();
+    proxy.restore();
   }
   return cuts;
 }

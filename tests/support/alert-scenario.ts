@@ -24,7 +24,7 @@ export interface Scenario {
 const job = "linguamate";
 
 /** Whether the alert fires in our evaluator, after each minute. */
-export function firesInOurs({ rule, label = "", minutes, ...data }: Scenario): boolean[] {
+export function firesInEvaluator({ rule, label = "", minutes, ...data }: Scenario): boolean[] {
   const measures = measuresOf(rule.condition, { minutes, ...data });
   let alert: Alert = {
     key: "key",

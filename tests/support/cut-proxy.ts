@@ -7,11 +7,11 @@ export interface CutProxy {
   url: string;
   /** Break open connections, also during a reply, and refuse new ones. */
   cut(): void;
-  mend(): void;
+  restore(): void;
   /** Delay the data in each direction. */
   slow(ms: number): void;
   /** Send new connections to another store; open ones stay. */
-  lead(target: string): void;
+  redirect(target: string): void;
   close(): Promise<void>;
 }
 
@@ -49,13 +49,13 @@ export async function startCutProxy(target: string): Promise<CutProxy> {
       isCut = true;
       breakAll();
     },
-    mend() {
+    restore() {
       isCut = false;
     },
     slow(ms) {
       delayMs = ms;
     },
-    lead(other) {
+    redirect(other) {
       currentTarget = new URL(other);
     },
     async close() {

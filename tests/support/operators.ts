@@ -1,7 +1,7 @@
 import type { Route } from "../../lib/http/route.js";
 import { type Answer, call } from "./call.js";
 import { aUser, type Person } from "./people.js";
-import { type Enrolled, enrol, freshToken, letStepsPass } from "./second-factor.js";
+import { type Enrolled, enrol, freshToken, resetUsedStep } from "./second-factor.js";
 import type { Stores } from "./stores.js";
 
 export interface OperatorPerson extends Person {
@@ -21,12 +21,12 @@ export async function anOperator(
   await stores.sql("update users set role = $2 where id = $1", person.user.id, role);
   const app = await enrol(stores, person);
   const token = await freshToken(person, app.code());
-  await letStepsPass(stores, person);
+  await resetUsedStep(stores, person);
   return { ...person, app, token };
 }
 
 /** Make all operators ordinary users, so that the next test starts with none. */
-export async function dismissOperators(stores: Stores): Promise<void> {
+export async function demoteOperators(stores: Stores): Promise<void> {
   await stores.sql("update users set role = 'user' where role <> 'user'");
 }
 

@@ -43,12 +43,12 @@ export async function enrol(stores: Stores, person: Person): Promise<Enrolled> {
   const app = authenticator(begun.body.secret);
   const confirmed = await call(confirm, "POST", { token, body: { code: app.code() } });
   if (confirmed.status !== 200) throw new Error(`Confirming returned ${confirmed.status}`);
-  await letStepsPass(stores, person);
+  await resetUsedStep(stores, person);
   return { ...app, recoveryCodes: confirmed.body.recoveryCodes };
 }
 
 /** Make the current code usable again, as if several TOTP steps had passed. */
-export async function letStepsPass(stores: Stores, { user }: Person): Promise<void> {
+export async function resetUsedStep(stores: Stores, { user }: Person): Promise<void> {
   await stores.sql(
     "update second_factors set last_used_step = last_used_step - 10 where user_id = $1",
     user.id,

@@ -6,7 +6,7 @@ import { settled } from "./wait-until.js";
 export interface TestSentry {
   readonly sink: SentrySink;
   /** The received payloads of one type, after all background work of requests is done. */
-  told(type: "transaction" | "event" | "check_in"): Promise<ReturnType<SentrySink["payloads"]>>;
+  received(type: "transaction" | "event" | "check_in"): Promise<ReturnType<SentrySink["payloads"]>>;
 }
 
 /** Send all Sentry payloads of this test file to its own sink, which is empty at the start of each test. */
@@ -29,7 +29,7 @@ export function useSentry(): TestSentry {
     get sink() {
       return sink();
     },
-    async told(type) {
+    async received(type) {
       await settled();
       return sink().payloads(type);
     },

@@ -32,11 +32,11 @@ const files = {
     export default { fetch: (request) => Response.json([schema.parse({ id: request.url }), typeof drizzle, typeof neon, typeof log.info, secretOfLib]) };`,
   "api/late.ts": `
     import { secretOfLib } from "../lib/env.js";
-    const told = async () => (await import("../lib/observability/sentry.js")).told();
-    export default { fetch: async () => new Response(await told() + secretOfLib) };`,
+    const origin = async () => (await import("../lib/observability/sentry.js")).origin();
+    export default { fetch: async () => new Response(await origin() + secretOfLib) };`,
   "lib/observability/sentry.ts": `
     import { NodeClient } from "@sentry/serverless";
-    export const told = () => NodeClient.name.length > 0 ? "loaded late from " : "";`,
+    export const origin = () => NodeClient.name.length > 0 ? "loaded late from " : "";`,
   "api/_shared.ts": "export const notARoute = 1;",
   "lib/env.ts": `export const secretOfLib = "lib";`,
   "drizzle/0001_first.sql": "select 1;",

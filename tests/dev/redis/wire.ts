@@ -4,7 +4,7 @@ export interface Wire {
   port: number;
   /** Close the port and all connections. */
   cut(): Promise<void>;
-  mend(): Promise<void>;
+  restore(): Promise<void>;
   /** Send no more bytes to the client, but keep every connection open. */
   pause(): void;
   resume(): void;
@@ -47,7 +47,7 @@ export async function startWire(target: URL): Promise<Wire> {
   return {
     port,
     cut,
-    mend: () => listen(port),
+    restore: () => listen(port),
     pause() {
       for (const { client, server } of pairs) server.unpipe(client);
     },
