@@ -45,7 +45,7 @@ async function owner(attachTimeoutMs?: number) {
 }
 
 describe("the owner of a store directory", () => {
-  it("is only one of two processes that start at the same time", async () => {
+  it("is unique when two processes start at the same time", async () => {
     const both = await Promise.all([ownStores(directory, open), ownStores(directory, open)]);
 
     expect(both.filter(Boolean)).toHaveLength(1);

@@ -56,7 +56,7 @@ const lostRaceCodes = ["session_revoked", "service_unavailable"];
 const succeeded = (answers: Answer[]) => answers.filter(({ status }) => status < 300);
 
 describe("parallel requests", () => {
-  it("upgrade one guest to one account", async () => {
+  it("upgrade a guest to exactly one account", async () => {
     const guest = await aGuest();
     const email = anEmail();
     const answers = await times(20, () => upgrade(guest, email));
@@ -86,7 +86,7 @@ describe("parallel requests", () => {
     }
   });
 
-  it("merge one guest into exactly one of four accounts, without lost or duplicated points", async () => {
+  it("merge a guest into exactly one of four accounts, without lost or duplicated points", async () => {
     for (let round = 0; round < 5; round++) {
       const people = await times(4, () => aBoundUser(stores));
       const guest = await aGuest();
@@ -101,7 +101,7 @@ describe("parallel requests", () => {
     }
   });
 
-  it("merge one guest into one account once, when it logs in four times", async () => {
+  it("merge a guest into an account once, for four parallel logins", async () => {
     const [person, guest] = [await aBoundUser(stores), await aGuest()];
     await earn(stores, guest, 10);
     const answers = await times(4, () => merge(guest, person));
@@ -150,7 +150,7 @@ describe("parallel requests", () => {
     expect(await points(person.user.id)).toBe(10);
   });
 
-  it("leave ten sessions of one user", async () => {
+  it("keep ten sessions per user", async () => {
     const person = await aBoundUser(stores);
     // Makes all of them write at the same time, even if their password hashes are queued.
     const held = stores.sql(`do $$ begin

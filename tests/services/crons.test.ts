@@ -81,7 +81,7 @@ describe("parallel deliveries of a cron to two processes", () => {
     expect(await sql("select rows from audit_seals")).toEqual([{ rows: 500 }]);
   });
 
-  it("run in another process after the lease of a killed one expires", async () => {
+  it("run in another process after the lease of a killed process expires", async () => {
     await sql(
       "update cron_leases set held_until = now() + interval '1 hour', done_slot = null where job = 'cleanup'",
     );
@@ -256,7 +256,7 @@ describe("the audit log over a real Postgres", () => {
     expect(left?.count).toBe("0");
   });
 
-  it("can be appended and retired, but not changed, by a role with the documented grants", async () => {
+  it("lets a role with the documented grants append and retire rows, but not change them", async () => {
     const role = `app_${process.pid}`;
     /** One statement, so that `set local role` ends with it. */
     const asRole = (statement: string) =>

@@ -22,7 +22,7 @@ import { useStores } from "../support/stores.js";
 // Every request must be counted in Redis, however busy the machine is.
 const stores = useStores({ redisMs: 10_000 });
 
-const patient = { timeout: 180_000 };
+const timeout = { timeout: 180_000 };
 
 const atOnce = (count: number, send: (turn: number) => Promise<Answer>) =>
   Promise.all(Array.from({ length: count }, (_, turn) => send(turn)));
@@ -58,7 +58,7 @@ async function changeCode({ accessToken: token }: Person, email: string): Promis
 }
 
 describe("confirming an e-mail address", () => {
-  it("binds an address to exactly one of two parallel claims", patient, async () => {
+  it("binds an address to exactly one of two parallel claims", timeout, async () => {
     for (let round = 0; round < 10; round++) {
       const first = await aUser();
       const claims = [first, await aUser({ email: first.email })];
@@ -86,7 +86,7 @@ describe("confirming an e-mail address", () => {
 });
 
 describe("resetting a password", () => {
-  it("succeeds for exactly one of 20 parallel requests with the right code", patient, async () => {
+  it("succeeds for exactly one of 20 parallel requests with the right code", timeout, async () => {
     const { email } = await aConfirmedUser(stores);
     const code = await resetCode(email);
     const words = (turn: number) => `a battery of turn ${turn}`;
@@ -102,7 +102,7 @@ describe("resetting a password", () => {
 
   it(
     "checks at most 10,000 guesses of a code, with parallel guesses from many IP addresses",
-    patient,
+    timeout,
     async () => {
       const { email } = await aConfirmedUser(stores);
       const code = await resetCode(email);
@@ -116,7 +116,7 @@ describe("resetting a password", () => {
     },
   );
 
-  it("checks five of 20 parallel guesses from one IP address", patient, async () => {
+  it("checks five of 20 parallel guesses from one IP address", timeout, async () => {
     const { email } = await aConfirmedUser(stores);
     const guess = otherCode(await resetCode(email));
     const ip = anAddress();
@@ -129,7 +129,7 @@ describe("resetting a password", () => {
 
   it(
     "accepts one of two codes that are sent in parallel for two claims of an address",
-    patient,
+    timeout,
     async () => {
       for (let round = 0; round < 10; round++) {
         const claims = [await aUser()];
@@ -156,7 +156,7 @@ describe("resetting a password", () => {
     },
   );
 
-  it("mails ten codes for 20 parallel requests, three for one IP address", patient, async () => {
+  it("mails ten codes for 20 parallel requests, three for one IP address", timeout, async () => {
     const ask = (email: string, ip: string) =>
       call(forgotPassword, "POST", { body: { email }, ip });
     const { email } = await aConfirmedUser(stores);
@@ -174,7 +174,7 @@ describe("resetting a password", () => {
   it.each([
     ["with Redis", async () => {}],
     ["while Redis refuses connections", () => stores.faults.redis.set({ kind: "refuse" })],
-  ])("checks one of 10 parallel attempts after a delay, %s", patient, async (_, begin) => {
+  ])("checks one of 10 parallel attempts after a delay, %s", timeout, async (_, begin) => {
     const { email } = await aConfirmedUser(stores);
     const code = await resetCode(email);
     await begin();
@@ -193,7 +193,7 @@ describe("resetting a password", () => {
 
   it(
     "runs once for five parallel requests with one key, and gives all the same reply",
-    patient,
+    timeout,
     async () => {
       const person = await aConfirmedUser(stores);
       const code = await resetCode(person.email);
@@ -207,7 +207,7 @@ describe("resetting a password", () => {
     },
   );
 
-  it("revokes all sessions, in Redis and in Postgres", patient, async () => {
+  it("revokes all sessions, in Redis and in Postgres", timeout, async () => {
     const person = await aConfirmedUser(stores);
     const others = await Promise.all([1, 2, 3].map(() => signIn(person.email, password)));
     const pairs: TokenPair[] = [person, ...others.map(({ body }) => body)];
@@ -229,7 +229,7 @@ describe("resetting a password", () => {
 
   it(
     "leaves no usable session of the 50 parallel logins with the old password",
-    patient,
+    timeout,
     async () => {
       const person = await aConfirmedUser(stores);
       let current = password;
@@ -258,7 +258,7 @@ describe("resetting a password", () => {
 });
 
 describe("changing a password", () => {
-  it("succeeds for exactly one of two parallel requests", patient, async () => {
+  it("succeeds for exactly one of two parallel requests", timeout, async () => {
     for (let round = 0; round < 10; round++) {
       const person = await aConfirmedUser(stores);
       const words = [`a battery ${randomUUID()}`, `a battery ${randomUUID()}`];
@@ -279,7 +279,7 @@ describe("changing a password", () => {
 describe("changing an e-mail address", () => {
   it(
     "gives an address to exactly one of two accounts that change to it in parallel",
-    patient,
+    timeout,
     async () => {
       for (let round = 0; round < 10; round++) {
         const people = [await aConfirmedUser(stores), await aConfirmedUser(stores)];
@@ -297,7 +297,7 @@ describe("changing an e-mail address", () => {
     },
   );
 
-  it("accepts a code once of five parallel requests", async () => {
+  it("accepts a code in exactly one of five parallel requests", async () => {
     const person = await aConfirmedUser(stores);
     const code = await changeCode(person, `new-${randomUUID()}@example.com`);
     const answers = await atOnce(5, () =>
@@ -313,7 +313,7 @@ describe("changing an e-mail address", () => {
 
   it(
     "is undone by one of 20 parallel requests, despite a parallel password change",
-    patient,
+    timeout,
     async () => {
       for (let round = 0; round < 5; round++) {
         const person = await aConfirmedUser(stores);
@@ -342,7 +342,7 @@ describe("changing an e-mail address", () => {
 });
 
 describe("parallel requests of all kinds to one account", () => {
-  it("never return 500", patient, async () => {
+  it("never return 500", timeout, async () => {
     for (let round = 0; round < 5; round++) {
       const person = await aConfirmedUser(stores);
       const { accessToken: token, email } = person;

@@ -10,7 +10,7 @@ import { useTwoProcesses } from "../support/two-processes.js";
 
 const token = "the-scrapers-token-of-the-tests";
 const page = (name: string) => readFileSync(`docs/prometheus/${name}`, "utf8");
-const patient = { timeout: 20_000, interval: 250 };
+const polling = { timeout: 20_000, interval: 250 };
 
 /** The example of docs/prometheus, with real targets and secrets. */
 function configuration(targets: { job: string; url: string; tokenFile: string }[]): string {
@@ -102,7 +102,7 @@ describe("a real Prometheus", () => {
       Object.fromEntries(
         (await prometheus.query("up")).map(({ labels, value }) => [labels.job, value]),
       );
-    await expect.poll(up, patient).toEqual({ linguamate: 1, stranger: 0 });
+    await expect.poll(up, polling).toEqual({ linguamate: 1, stranger: 0 });
     const { activeTargets } = await prometheus.api("targets");
     const errors = Object.fromEntries(
       activeTargets.map((target: { labels: { job: string }; lastError: string }) => [
@@ -124,14 +124,14 @@ describe("a real Prometheus", () => {
     const expected = Object.entries(metrics).flatMap(([name, { type }]) =>
       type === "histogram" ? [`${name}_bucket`, `${name}_sum`, `${name}_count`] : [name],
     );
-    await expect.poll(names, patient).toEqual(expect.arrayContaining(expected));
+    await expect.poll(names, polling).toEqual(expect.arrayContaining(expected));
   });
 
   it("reads counters, their growth, seconds, quantiles and escaped labels", async () => {
     const total = async () => (await prometheus.query(answered))[0]?.value;
-    await expect.poll(total, patient).toBe(41);
+    await expect.poll(total, polling).toBe(41);
     await add(answered, 2);
-    await expect.poll(total, patient).toBe(43);
+    await expect.poll(total, polling).toBe(43);
     const [errors] = await prometheus.query('http_errors_total{code="not_found"}');
     expect(errors).toMatchObject({ labels: { route: 'a"b\\c' }, value: 3 });
     const [sum] = await prometheus.query('http_request_duration_seconds_sum{route="/api/user"}');
@@ -160,11 +160,11 @@ describe("a real Prometheus", () => {
       (await prometheus.api("rules")).groups[0].rules.filter(
         ({ health }: { health: string }) => health !== "ok",
       );
-    await expect.poll(unhealthy, patient).toEqual([]);
+    await expect.poll(unhealthy, polling).toEqual([]);
     const firing =
       'ALERTS{alertname="CronMissed",exported_job="restore-drill",alertstate="firing"}';
     await expect
-      .poll(() => prometheus.query(firing), patient)
+      .poll(() => prometheus.query(firing), polling)
       .toMatchObject([
         { labels: { exported_job: "restore-drill", priority: "P3", notify: "investigate" } },
       ]);

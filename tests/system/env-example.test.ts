@@ -33,10 +33,10 @@ describe(".env.example", () => {
 
   it("shows the default value of each variable", () => {
     const { JWT_SECRET, NODE_ENV, LOG_LEVEL, CORS_ORIGIN, ...rest } = parse(text);
-    const shown = variables.parse(
+    const examples = variables.parse(
       Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== "")),
     );
-    const { LOG_SIGNING_KEY, EXPO_PUBLIC_LOG_SIGNING_KEY, ...byDefault } = shown;
+    const { LOG_SIGNING_KEY, EXPO_PUBLIC_LOG_SIGNING_KEY, ...byDefault } = examples;
     expect(byDefault).toEqual(variables.parse({}));
   });
 
