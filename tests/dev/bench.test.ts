@@ -12,14 +12,14 @@ import { type Contender, type Measured, runRounds, type Sample } from "../../dev
 import { areaUnderCurve, median, medianRatio, percentile } from "../../dev/bench/statistics.js";
 import { judge } from "../../dev/bench/targets.js";
 
-describe("the bench's statistics", () => {
-  it("have the middle value as median, and the mean of two middle ones", () => {
+describe("bench statistics", () => {
+  it("computes the median: the middle value, or the mean of the two middle values", () => {
     expect(median([3, 1, 2])).toBe(2);
     expect(median([4, 1, 3, 2])).toBe(2.5);
     expect(median([])).toBeNaN();
   });
 
-  it("have the nearest rank as percentile, whatever the order", () => {
+  it("computes a percentile by nearest rank, for values in any order", () => {
     const hundred = Array.from({ length: 100 }, (_, index) => 100 - index);
     expect(percentile(hundred, 0.5)).toBe(50);
     expect(percentile(hundred, 0.95)).toBe(95);
@@ -28,7 +28,7 @@ describe("the bench's statistics", () => {
     expect(percentile([], 0.5)).toBeNaN();
   });
 
-  it("tell how well two sets of values can be told apart", () => {
+  it("computes the area under the ROC curve of two sets of values", () => {
     expect(areaUnderCurve([3, 4], [1, 2])).toBe(1);
     expect(areaUnderCurve([1, 2], [3, 4])).toBe(0);
     expect(areaUnderCurve([1, 1, 2], [1, 1, 2])).toBe(0.5);
@@ -36,16 +36,16 @@ describe("the bench's statistics", () => {
     expect(areaUnderCurve([2, 3], [1, 3])).toBe(0.625);
   });
 
-  it("compare within each round, so that a slow round does not change a ratio", () => {
+  it("compares values within each round, so that a slow round does not change the ratio", () => {
     expect(medianRatio([20, 2, 200], [10, 1, 100])).toBe(2);
     expect(medianRatio([20, 30], [10])).toBe(2);
   });
 });
 
-describe("the bench's options", () => {
+describe("bench options", () => {
   const now = new Date("2026-01-02T03:04:05.678Z");
 
-  it("have defaults, and a results file named for the moment", () => {
+  it("have defaults, and a results file named after the current time", () => {
     expect(readOptions([], {}, now)).toEqual({
       seconds: 5,
       connections: 32,
@@ -62,11 +62,11 @@ describe("the bench's options", () => {
     ["--seconds", "601"],
     ["--rounds", "1.5"],
     ["--connections", "many"],
-  ])("refuse %s %s", (name, value) => {
+  ])("reject %s %s", (name, value) => {
     expect(() => readOptions([name, value], {}, now)).toThrow(name);
   });
 
-  it("refuse an option that is not known", () => {
+  it("reject --peers without DATABASE_URL, and an unknown option", () => {
     expect(() => readOptions(["--peers", "somewhere"], {}, now)).toThrow("DATABASE_URL");
     expect(() => readOptions(["--second", "1"], {}, now)).toThrow(
       /--second.*\nusage: npm run bench/s,
@@ -74,22 +74,25 @@ describe("the bench's options", () => {
   });
 });
 
-describe("a process' usage", () => {
-  it("is read from the kernel's text, whatever the process is called", () => {
+describe("readUsage", () => {
+  it("parses /proc files also when the process name contains spaces and parentheses", () => {
     const stat = "42 (node) x (y) S 1 42 42 0 -1 4194304 100 0 0 0 12 34 0 0 20 0 11 0";
     expect(cpuMsOf(stat)).toBe(460);
     expect(peakRssBytesOf("VmPeak:\t  900 kB\nVmHWM:\t  300 kB\nVmRSS:\t 200 kB\n")).toBe(307_200);
   });
 
-  it.runIf(process.platform === "linux")("is this process' own", () => {
-    const usage = readUsage(process.pid);
-    const { user, system } = process.cpuUsage();
-    expect(usage?.cpuMs).toBeGreaterThan(0);
-    expect(Math.abs((usage?.cpuMs ?? 0) - (user + system) / 1000)).toBeLessThan(100);
-    expect(usage?.peakRssBytes).toBeGreaterThan(20 * 2 ** 20);
-  });
+  it.runIf(process.platform === "linux")(
+    "returns the CPU time and the peak memory of the current process",
+    () => {
+      const usage = readUsage(process.pid);
+      const { user, system } = process.cpuUsage();
+      expect(usage?.cpuMs).toBeGreaterThan(0);
+      expect(Math.abs((usage?.cpuMs ?? 0) - (user + system) / 1000)).toBeLessThan(100);
+      expect(usage?.peakRssBytes).toBeGreaterThan(20 * 2 ** 20);
+    },
+  );
 
-  it("is undefined for a process that is not there", () => {
+  it("returns undefined for a process that does not exist", () => {
     expect(readUsage(2 ** 30)).toBeUndefined();
   });
 });
@@ -103,7 +106,7 @@ const sample = (perSecond: number, cpuUs?: number): Sample => ({
   failures: 1,
 });
 
-describe("the bench's rounds", () => {
+describe("bench rounds", () => {
   const contender = (name: string, log: string[]): Contender => ({
     name,
     measure: async (seconds) => {
@@ -112,17 +115,19 @@ describe("the bench's rounds", () => {
     },
   });
 
-  it("load the contenders in turn, and forget the round that warms them up", async () => {
+  it("run the contenders in turn, and discard the warm-up round", async () => {
     const log: string[] = [];
-    const told: number[] = [];
+    const startedRounds: number[] = [];
     const [a, b] = [contender("a", log), contender("b", log)];
     const cases = [
       { name: "first", contenders: [a, b] },
       { name: "second", contenders: [a] },
     ];
-    const measured = await runRounds(cases, { rounds: 2, seconds: 3 }, (round) => told.push(round));
+    const measured = await runRounds(cases, { rounds: 2, seconds: 3 }, (round) =>
+      startedRounds.push(round),
+    );
     expect(log).toEqual(Array(3).fill(["a 3", "b 3", "a 3"]).flat());
-    expect(told).toEqual([0, 1, 2]);
+    expect(startedRounds).toEqual([0, 1, 2]);
     expect(measured.map(({ samples }) => samples.map(({ perSecond }) => perSecond))).toEqual([
       [4, 7],
       [5, 8],
@@ -131,14 +136,14 @@ describe("the bench's rounds", () => {
   });
 });
 
-describe("the bench's result", () => {
+describe("bench result", () => {
   const measured: Measured[] = [
     { caseName: "read", contender: "ours", samples: [sample(100, 20), sample(10, 20)] },
     { caseName: "read", contender: "bare", samples: [sample(200, 10), sample(20, 10)] },
     { caseName: "other", contender: "ours", samples: [sample(1)] },
   ];
 
-  it("has the medians of each contender, with all failures", () => {
+  it("has the medians of each contender, and the sum of its failures", () => {
     expect(rowsOf(measured)).toMatchObject([
       { caseName: "read", contender: "ours", perSecond: 55, cpuUs: 20, failures: 2 },
       { caseName: "read", contender: "bare", perSecond: 110, cpuUs: 10, failures: 2 },
@@ -146,12 +151,12 @@ describe("the bench's result", () => {
     ]);
   });
 
-  it("has the ratios of a case's first contender to its others", () => {
+  it("has the ratios between the first contender of a case and the others", () => {
     expect(ratiosOf(measured)).toEqual([{ caseName: "read", to: "bare", perSecond: 0.5, cpu: 2 }]);
   });
 });
 
-describe("the bench's targets", () => {
+describe("bench targets", () => {
   const result: Omit<BenchResult, "verdicts"> = {
     at: "",
     node: "",
@@ -168,10 +173,10 @@ describe("the bench's targets", () => {
     bundleBytes: {},
     likeness: [],
   };
-  const outcome = (words: string) =>
-    judge(result).find(({ target }) => target.includes(words))?.outcome;
+  const outcome = (text: string) =>
+    judge(result).find(({ target }) => target.includes(text))?.outcome;
 
-  it("are met at their bound and missed beyond it", () => {
+  it("pass at the limit and miss above it", () => {
     expect(outcome("1000 requests a second")).toBe("PASS");
     expect(outcome("peak RSS")).toBe("PASS");
     expect(outcome("GET /api/user: CPU")).toBe("MISS");
@@ -179,13 +184,13 @@ describe("the bench's targets", () => {
     expect(outcome("no request failed")).toBe("MISS");
   });
 
-  it("are neither met nor missed when nothing was measured", () => {
+  it("are reported as not measured when there is no measurement", () => {
     expect(outcome("the peer's")).toBe("not measured");
   });
 });
 
-describe("the bench's report", () => {
-  it("puts words to the left and figures to the right", () => {
+describe("bench report", () => {
+  it("aligns text to the left and numbers to the right", () => {
     expect(
       table(
         ["name", "req/s"],
@@ -197,18 +202,18 @@ describe("the bench's report", () => {
     ).toBe(["name    req/s", "a           5", "longer  12345"].join("\n"));
   });
 
-  it("writes a dash for what was not measured", () => {
+  it("writes a dash for a missing measurement", () => {
     expect(figure(undefined)).toBe("-");
     expect(figure(Number.NaN, 2)).toBe("-");
     expect(figure(1.255, 1)).toBe("1.3");
   });
 });
 
-describe("the bench's load", () => {
+describe("bench load", () => {
   const cleanUp = new CleanUp();
   afterEach(() => cleanUp.run(console.error));
 
-  it("counts every reply, its time, and the ones with another status as failures", async () => {
+  it("measures every reply, and counts a reply with an unexpected status as a failure", async () => {
     let count = 0;
     const server = createServer((_request, response) => {
       response.writeHead(++count % 2 === 0 ? 200 : 401).end();
@@ -226,19 +231,19 @@ describe("the bench's load", () => {
     expect(result.p99Ms).toBeGreaterThanOrEqual(result.p50Ms);
   });
 
-  it("is made on this machine alone", async () => {
-    const elsewhere = {
+  it("rejects a URL of another machine", async () => {
+    const otherMachine = {
       url: "http://example.com/",
       expectedStatus: 200,
       connections: 1,
       seconds: 1,
     };
-    await expect(load(elsewhere)).rejects.toThrow("example.com");
+    await expect(load(otherMachine)).rejects.toThrow("example.com");
   });
 });
 
-describe("cleaning up", () => {
-  it("undoes the last thing first, all of it though one step fails, and only once", async () => {
+describe("CleanUp", () => {
+  it("runs the steps once, in reverse order, and continues after a step that fails", async () => {
     const log: string[] = [];
     const cleanUp = new CleanUp();
     cleanUp.later(async () => void log.push("first"));

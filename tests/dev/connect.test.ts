@@ -3,8 +3,8 @@ import { connectForCommand } from "../../dev/connect.js";
 
 afterEach(() => vi.unstubAllEnvs());
 
-describe("a command's connection", () => {
-  it("is never to embedded stores in production by mistake", async () => {
+describe("connectForCommand", () => {
+  it("throws in production without DATABASE_URL, instead of using embedded stores", async () => {
     vi.stubEnv("NODE_ENV", "production");
     vi.stubEnv("DATABASE_URL", "");
     vi.stubEnv("EMBEDDED_STORES", "");

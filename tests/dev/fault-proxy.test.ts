@@ -37,7 +37,7 @@ describe("the fault proxy", () => {
     });
   }
 
-  it("passes a call and its answer on, and counts it", async () => {
+  it("forwards a call and its reply, and records the call", async () => {
     expect(await call(["GET", "é"])).toMatchObject({
       status: 418,
       body: 'answer to ["GET","é"]',
@@ -48,7 +48,7 @@ describe("the fault proxy", () => {
     expect(proxy.calls).toEqual([]);
   });
 
-  it("refuses new and kept-alive connections, and is back on the same port", async () => {
+  it("refuses new and kept-alive connections, and then accepts connections on the same port again", async () => {
     await call("before");
     await proxy.set({ kind: "refuse" });
     await expect(call("kept alive")).rejects.toMatchObject({ code: "ECONNREFUSED" });
@@ -58,20 +58,20 @@ describe("the fault proxy", () => {
     expect(proxy.calls.map(({ body }) => body)).toEqual(["before", "after"]);
   });
 
-  it("resets the connection before the target has seen the call", async () => {
+  it("resets the connection before the target receives the call", async () => {
     await proxy.set({ kind: "reset" });
     await expect(call("lost")).rejects.toMatchObject({ code: "ECONNRESET" });
     expect(arrived).toEqual([]);
     expect(proxy.calls).toHaveLength(1);
   });
 
-  it("loses the reply after the target has answered", async () => {
+  it("drops the reply after the target has sent it", async () => {
     await proxy.set({ kind: "lose-reply" });
     await expect(call("done")).rejects.toMatchObject({ code: "ECONNRESET" });
     expect(arrived).toEqual(['POST /sql?a=1 "done"']);
   });
 
-  it("answers garbage", async () => {
+  it("replies with invalid JSON, without calling the target", async () => {
     await proxy.set({ kind: "garbage" });
     const { status, body } = await call("x");
     expect(status).toBe(200);
@@ -79,26 +79,26 @@ describe("the fault proxy", () => {
     expect(arrived).toEqual([]);
   });
 
-  it("hangs", async () => {
+  it("never replies when set to hang", async () => {
     await proxy.set({ kind: "hang" });
     await expect(call("x", 50)).rejects.toMatchObject({ name: "TimeoutError" });
     expect(arrived).toEqual([]);
   });
 
-  it("is slow", async () => {
+  it("delays each call when set to add latency", async () => {
     await proxy.set({ kind: "latency", ms: 100 });
     await expect(call("x", 50)).rejects.toMatchObject({ name: "TimeoutError" });
     expect((await call("y")).status).toBe(418);
   });
 
-  it("heals after as many calls as it was told", async () => {
+  it("stops failing after the given number of calls", async () => {
     await proxy.set({ kind: "reset", times: 2 });
     await expect(call(1)).rejects.toThrow();
     await expect(call(2)).rejects.toThrow();
     expect((await call(3)).status).toBe(418);
   });
 
-  it("hits and counts only what matches", async () => {
+  it("fails only the calls that match", async () => {
     await proxy.set({ kind: "reset", times: 1, match: (body) => body === "write" });
     expect((await call("read")).status).toBe(418);
     await expect(call("write")).rejects.toThrow();

@@ -26,8 +26,8 @@ async function send(body: unknown, headers: Record<string, string> = {}) {
   return { status: response.status, headers: response.headers, body: answer };
 }
 
-describe("the provider's stand-in", () => {
-  it("takes a mail and tells its id", async () => {
+describe("the local Resend endpoint", () => {
+  it("accepts a mail and returns its ID", async () => {
     const { status, body } = await send(mail);
     expect(status).toBe(200);
     expect(provider.mailbox.list()).toEqual([{ ...mail, id: body.id, at: expect.any(Date) }]);
@@ -45,21 +45,21 @@ describe("the provider's stand-in", () => {
     ["invalid_from_address", 422, { ...mail, from: "nobody" }, {}],
     ["validation_error", 422, { ...mail, to: ["ada@example.com", "nobody"] }, {}],
     ["validation_error", 422, { ...mail, subject: 7 }, {}],
-  ])("refuses by the name of %s (%i) and keeps nothing", async (name, status, body, headers) => {
+  ])("returns the error %s (%i) and stores no mail", async (name, status, body, headers) => {
     const refused = await send(body, headers);
     expect(refused).toMatchObject({ status, body: { statusCode: status, name } });
     expect(refused.body.message).toBeTypeOf("string");
     expect(provider.mailbox.list()).toEqual([]);
   });
 
-  it("knows one path and one method", async () => {
+  it("returns 405 for another method and 404 for another path", async () => {
     const get = await fetch(`${provider.url}/emails`);
     expect(get.status).toBe(405);
     expect(await get.json()).toMatchObject({ name: "method_not_allowed" });
     expect((await fetch(`${provider.url}/domains`)).status).toBe(404);
   });
 
-  it("takes a mail once for each idempotency key, and refuses another under the same", async () => {
+  it("accepts a mail once for each idempotency key, and rejects a different mail with the same key", async () => {
     const key = { "idempotency-key": "one" };
     const first = await send(mail, key);
     expect(await send(mail, key)).toMatchObject({ status: 200, body: first.body });
@@ -68,7 +68,7 @@ describe("the provider's stand-in", () => {
     expect(provider.mailbox.list()).toHaveLength(1);
   });
 
-  it("refuses a repetition while the first is under way", async () => {
+  it("rejects a repeated request while the first one is in progress", async () => {
     const key = { "idempotency-key": "one" };
     provider.fail({ kind: "latency", ms: 300, times: 1 });
     const first = send(mail, key);
@@ -78,7 +78,7 @@ describe("the provider's stand-in", () => {
     expect((await first).status).toBe(200);
   });
 
-  it("fails as it is told to, as often as it is told to", async () => {
+  it("injects the requested failure the requested number of times", async () => {
     provider.fail({ kind: "rate-limit", retryAfterSeconds: 7, times: 1 });
     const limited = await send(mail, { "idempotency-key": "one" });
     expect(limited).toMatchObject({ status: 429, body: { name: "rate_limit_exceeded" } });
@@ -92,11 +92,11 @@ describe("the provider's stand-in", () => {
   });
 });
 
-describe("the mailbox's page", () => {
+describe("the mailbox page", () => {
   const get = (path: string, method = "GET") =>
     mailboxPage(provider.mailbox)(new Request(`http://localhost${path}`, { method }));
 
-  it("shows the newest first, with their text as it was sent", async () => {
+  it("shows the newest mail first, with its original text", async () => {
     await send({ ...mail, subject: "First" });
     await send({ ...mail, subject: "Second" });
     const html = await get("/mailbox").text();
@@ -105,7 +105,7 @@ describe("the mailbox's page", () => {
     expect(html).toContain("ada@example.com");
   });
 
-  it("escapes whatever stands in a mail, and runs nothing", async () => {
+  it("escapes the content of a mail, and forbids scripts", async () => {
     const evil = `"'><script>alert(1)</script>`;
     await send({ ...mail, subject: evil, text: evil, html: evil });
     const reply = get("/mailbox");
@@ -115,7 +115,7 @@ describe("the mailbox's page", () => {
     expect(policy).toContain("sandbox");
   });
 
-  it("shows a mail's HTML under the same policy", async () => {
+  it("shows the HTML of a mail with the same content security policy", async () => {
     const { body } = await send(mail);
     const reply = get(`/mailbox/${body.id}`);
     expect(await reply.text()).toBe(mail.html);

@@ -46,7 +46,7 @@ async function attach(options: { fresh?: boolean } = {}): Promise<AttachedStores
   return stores;
 }
 
-/** Let go of the stores and wait until their owner has closed them. */
+/** Detach from the stores and wait until the owner process has closed them. */
 async function detachAll(): Promise<void> {
   for (const stores of attached) stores.detach();
   await vi.waitFor(() => listen(storesLock(directory).port), { timeout: 10_000 });
@@ -64,7 +64,7 @@ function redisOf({ redis }: AttachedStores): Redis {
 }
 
 describe("the owner process of the embedded stores", () => {
-  it("is one for two who start it at the same moment", async () => {
+  it("is shared by two callers that start it at the same time", async () => {
     const [one, other] = await Promise.all([attach(), attach()]);
 
     expect(one.pid).not.toBe(process.pid);
@@ -73,7 +73,7 @@ describe("the owner process of the embedded stores", () => {
     expect(await redisOf(other).get("greeting")).toBe("hello");
   });
 
-  it("leaves everything but sessions when it is killed, and those too when it is not", async () => {
+  it("keeps everything except sessions after a kill, and also sessions after a clean stop", async () => {
     const killed = await attach();
     const written = connectForMigrations(killed.postgres).sql;
     await written`create table notes (text text)`;
@@ -104,7 +104,7 @@ describe("the owner process of the embedded stores", () => {
     expect((await redisOf(last).keys("*")).sort()).toEqual(["kept", "session:abc"]);
   });
 
-  it("empties them when it is asked to", async () => {
+  it("empties the stores when a caller asks for fresh ones", async () => {
     const full = await attach();
     await connectForMigrations(full.postgres).sql`create table notes (text text)`;
     await redisOf(full).set("greeting", "hello");

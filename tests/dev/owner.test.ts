@@ -38,21 +38,21 @@ async function open(_directory: string, { fresh }: { fresh: boolean }) {
   };
 }
 
-async function owner(patienceMs?: number) {
-  const owner = await ownStores(directory, open, patienceMs);
-  if (!owner) throw new Error("The directory is owned already.");
+async function owner(attachTimeoutMs?: number) {
+  const owner = await ownStores(directory, open, attachTimeoutMs);
+  if (!owner) throw new Error("The directory already has an owner.");
   return owner;
 }
 
-describe("the owner of a directory of stores", () => {
-  it("is one, also of two who start at the same moment", async () => {
+describe("the owner of a store directory", () => {
+  it("is unique when two processes start at the same time", async () => {
     const both = await Promise.all([ownStores(directory, open), ownStores(directory, open)]);
 
     expect(both.filter(Boolean)).toHaveLength(1);
     await Promise.all(both.map((one) => one?.close()));
   });
 
-  it("opens for the first holder and closes after the last", async () => {
+  it("opens the stores for the first client and closes them after the last", async () => {
     const { closed } = await owner();
     const [one, other] = await Promise.all([
       attachStores({ directory }),
@@ -71,7 +71,7 @@ describe("the owner of a directory of stores", () => {
     expect(events).toEqual(["open", "close"]);
   });
 
-  it("frees the directory for the next owner", async () => {
+  it("releases the directory for the next owner", async () => {
     const first = await owner();
     (await attachStores({ directory })).detach();
     await first.closed;
@@ -80,7 +80,7 @@ describe("the owner of a directory of stores", () => {
     await second.close();
   });
 
-  it("keeps the secrets in a file for its user alone, for as long as they are valid", async () => {
+  it("keeps the secrets in a file that only its user can read, and deletes it on close", async () => {
     const { stateFile } = storesLock(directory);
     const { closed } = await owner();
     const stores = await attachStores({ directory });
@@ -91,7 +91,7 @@ describe("the owner of a directory of stores", () => {
     expect(existsSync(stateFile)).toBe(false);
   });
 
-  it("empties the stores when the first holder asks for fresh ones", async () => {
+  it("empties the stores when the first client asks for fresh ones", async () => {
     const running = await owner();
 
     await attachStores({ directory, fresh: true });
@@ -100,7 +100,7 @@ describe("the owner of a directory of stores", () => {
     await running.close();
   });
 
-  it("does not empty stores that somebody holds", async () => {
+  it("does not empty stores that another client uses", async () => {
     const running = await owner();
     await attachStores({ directory });
 
@@ -110,7 +110,7 @@ describe("the owner of a directory of stores", () => {
     await running.close();
   });
 
-  it("gives up when nobody comes", async () => {
+  it("closes when no client attaches in time", async () => {
     const { closed } = await owner(20);
 
     await closed;
@@ -118,7 +118,7 @@ describe("the owner of a directory of stores", () => {
     expect(events).toEqual([]);
   });
 
-  it("tells every holder when it stops", async () => {
+  it("notifies every client when it stops", async () => {
     const running = await owner();
     const stores = await attachStores({ directory });
 
@@ -127,7 +127,7 @@ describe("the owner of a directory of stores", () => {
     await stores.lost;
   });
 
-  it("says why the stores did not open", async () => {
+  it("reports why the stores did not open", async () => {
     const running = await ownStores(directory, () => Promise.reject(new Error("disk full")));
 
     await expect(attachStores({ directory })).rejects.toThrow("disk full");
@@ -135,14 +135,14 @@ describe("the owner of a directory of stores", () => {
     await running?.closed;
   });
 
-  it("names the port when another program sits on the lock", async () => {
-    const stranger = createServer((socket) => socket.end("HTTP/1.1 400 Bad Request\r\n"));
+  it("reports that another program uses the port of the lock", async () => {
+    const otherProgram = createServer((socket) => socket.end("HTTP/1.1 400 Bad Request\r\n"));
     await new Promise<void>((done) => {
-      stranger.listen(storesLock(directory).port, "127.0.0.1", done);
+      otherProgram.listen(storesLock(directory).port, "127.0.0.1", done);
     });
 
     await expect(attachStores({ directory })).rejects.toThrow(/used by another program/);
 
-    stranger.close();
+    otherProgram.close();
   });
 });

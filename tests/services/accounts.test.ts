@@ -21,7 +21,7 @@ import {
 import { useStores } from "../support/stores.js";
 
 const stores = useStores();
-// The limits of one account would stop most of what is to race.
+// The rate limits of one account would stop most of the parallel requests.
 useEnvironment({ RATE_LIMIT_TRUSTED_IPS: "0.0.0.0/0" });
 
 const anEmail = () => `new-${randomUUID()}@example.com`;
@@ -51,19 +51,19 @@ const ownerOf = async ({ user: { id } }: TokenPair) => {
 };
 const times = <T>(count: number, start: (index: number) => Promise<T>) =>
   Promise.all(Array.from({ length: count }, (_, index) => start(index)));
-/** Whoever was overtaken is told so; the gate of the hashes may also have turned somebody away. */
-const overtaken = ["session_revoked", "service_unavailable"];
+/** The possible errors of a request that lost the race, or for which password hashing had no capacity. */
+const lostRaceCodes = ["session_revoked", "service_unavailable"];
 const succeeded = (answers: Answer[]) => answers.filter(({ status }) => status < 300);
 
-describe("many at once", () => {
-  it("make one account of one guest", async () => {
+describe("parallel requests", () => {
+  it("upgrade a guest to exactly one account", async () => {
     const guest = await aGuest();
     const email = anEmail();
     const answers = await times(20, () => upgrade(guest, email));
     const [upgraded, ...others] = succeeded(answers);
     expect(others).toEqual([]);
     expect(upgraded?.body.user).toMatchObject({ id: guest.user.id, email });
-    for (const { code } of answers) expect([undefined, ...overtaken]).toContain(code);
+    for (const { code } of answers) expect([undefined, ...lostRaceCodes]).toContain(code);
     const rows = await stores.sql("select id from users where claimed_email = $1", email);
     expect(rows).toEqual([{ id: guest.user.id }]);
     const live = await stores.sql(
@@ -77,7 +77,7 @@ describe("many at once", () => {
     expect(read.status).toBe(200);
   });
 
-  it("say that the guest has registered to the second of two", async () => {
+  it("return session_revoked to the second of two upgrades of a guest", async () => {
     for (let round = 0; round < 5; round++) {
       const guest = await aGuest();
       const answers = await times(2, () => upgrade(guest, anEmail()));
@@ -86,7 +86,7 @@ describe("many at once", () => {
     }
   });
 
-  it("give one guest to one of the accounts, and nothing is lost or doubled", async () => {
+  it("merge a guest into exactly one of four accounts, without lost or duplicated points", async () => {
     for (let round = 0; round < 5; round++) {
       const people = await times(4, () => aBoundUser(stores));
       const guest = await aGuest();
@@ -101,7 +101,7 @@ describe("many at once", () => {
     }
   });
 
-  it("give one guest to one account once, however often it signs in", async () => {
+  it("merge a guest into an account once, for four parallel logins", async () => {
     const [person, guest] = [await aBoundUser(stores), await aGuest()];
     await earn(stores, guest, 10);
     const answers = await times(4, () => merge(guest, person));
@@ -110,7 +110,7 @@ describe("many at once", () => {
     expect((await ownerOf(guest))?.merged_into).toBe(person.user.id);
   });
 
-  it("either upgrade or merge a guest", async () => {
+  it("either upgrade or merge a guest, not both", async () => {
     const seen = new Set<string>();
     for (let round = 0; round < 10; round++) {
       const [person, guest] = [await aBoundUser(stores), await aGuest()];
@@ -122,7 +122,7 @@ describe("many at once", () => {
       if (owner?.merged_into) {
         seen.add("merged");
         expect(owner).toMatchObject({ merged_into: person.user.id, claimed_email: null });
-        // Overtaken at the last moment, or so early that the bearer meant nothing any more.
+        // The upgrade lost the race, or ran so late that the guest's token was already invalid.
         expect(upgraded.code ?? upgraded.status).toBeOneOf([201, "service_unavailable"]);
         expect(upgraded.body.user?.id).not.toBe(guest.user.id);
         expect(await points(person.user.id)).toBe(10);
@@ -137,7 +137,7 @@ describe("many at once", () => {
     expect(seen.size).toBeGreaterThan(0);
   });
 
-  it("move the points that are being earned at the moment of the merge", async () => {
+  it("move points that are earned during the merge", async () => {
     const [person, guest] = [await aBoundUser(stores), await aGuest()];
     const earning = stores.sql(`do $$ begin
       insert into xp_entries (source, source_id, user_id, points, earned_at)
@@ -150,9 +150,9 @@ describe("many at once", () => {
     expect(await points(person.user.id)).toBe(10);
   });
 
-  it("leave one person ten sessions", async () => {
+  it("keep ten sessions per user", async () => {
     const person = await aBoundUser(stores);
-    // All of them are to write at one moment, however long their hashes wait for each other.
+    // Makes all of them write at the same time, even if their password hashes are queued.
     const held = stores.sql(`do $$ begin
       perform from users where id = '${person.user.id}' for update;
       perform pg_sleep(0.7);
@@ -185,7 +185,7 @@ describe("many at once", () => {
     expect(displaced).toHaveLength(begun.length + 1 - 10);
   });
 
-  it("bind an address to one account by one code", async () => {
+  it("bind an e-mail address to one account with one code", async () => {
     for (let round = 0; round < 5; round++) {
       const email = anEmail();
       const own = ["the first one's", "the second one's"];

@@ -11,8 +11,8 @@ const world = useAlerts(stores);
 const failing = requests(100, { failed: 40 });
 const rivals = 6;
 
-/** Let a minute end, and several clocks tick at once; one of them `late` by so many minutes. */
-async function pass(minute: number, counts = requests(100), late = 0) {
+/** End a minute and run several evaluators in parallel, the first one `late` minutes behind. */
+async function endMinute(minute: number, counts = requests(100), late = 0) {
   await world.count(minute, counts);
   const ticks = times(rivals, (turn) => world.after(turn === 0 ? minute - late : minute));
   const results = await Promise.all(ticks.map((ctx) => evaluateAlerts(ctx)));
@@ -21,20 +21,20 @@ async function pass(minute: number, counts = requests(100), late = 0) {
   return results;
 }
 
-describe("evaluators at once", () => {
-  it("make each transition once, and tell of it once", async () => {
+describe("parallel alert evaluators", () => {
+  it("make each transition once, and send each notice once", async () => {
     let [transitions, notices] = [0, 0];
-    const tally = (results: Awaited<ReturnType<typeof pass>>) => {
+    const tally = (results: Awaited<ReturnType<typeof endMinute>>) => {
       for (const result of results) {
         transitions += result.transitions;
         notices += result.notices;
       }
     };
-    for (let minute = 0; minute < 5; minute += 1) tally(await pass(minute, failing, 1));
+    for (let minute = 0; minute < 5; minute += 1) tally(await endMinute(minute, failing, 1));
     await world.gauge("audit_chain_broken", 1);
-    for (let minute = 5; minute < 8; minute += 1) tally(await pass(minute, failing, 1));
+    for (let minute = 5; minute < 8; minute += 1) tally(await endMinute(minute, failing, 1));
     await world.gauge("audit_chain_broken", 0);
-    for (let minute = 8; minute < 24; minute += 1) tally(await pass(minute, requests(100), 1));
+    for (let minute = 8; minute < 24; minute += 1) tally(await endMinute(minute, requests(100), 1));
 
     expect(await world.firing()).toEqual([]);
     expect(await world.transitions("ErrorRateCritical")).toEqual([
@@ -49,22 +49,22 @@ describe("evaluators at once", () => {
       { triggers: 1, status: "resolved" },
       { triggers: 1, status: "resolved" },
     ]);
-    const told =
+    const delivered =
       paged.length * 2 + world.team.messages().length + world.investigate.messages().length;
-    expect(told).toBe(notices);
+    expect(delivered).toBe(notices);
     expect(await world.unsent()).toBe(0);
   });
 
-  it("lose nothing to a side that fails while they deliver at once", async () => {
-    for (let minute = 0; minute < 2; minute += 1) await pass(minute, failing);
+  it("lose no notice when a receiver fails during parallel delivery", async () => {
+    for (let minute = 0; minute < 2; minute += 1) await endMinute(minute, failing);
     world.pager.fail({ kind: "error", status: 500, times: 2 });
-    for (let minute = 2; minute < 6; minute += 1) await pass(minute, failing);
+    for (let minute = 2; minute < 6; minute += 1) await endMinute(minute, failing);
     expect(world.pager.incidents()).toMatchObject([{ triggers: 1, status: "triggered" }]);
     expect(await world.unsent()).toBe(0);
   });
 
-  it("page once past a database that is away, and record it once when it is back", async () => {
-    await pass(0);
+  it("page once while the database is unavailable, and record it once afterwards", async () => {
+    await endMinute(0);
     await stores.faults.postgres.set({ kind: "refuse" });
     for (let minute = 1; minute < 4; minute += 1) {
       const blind = times(rivals, () => evaluateAlerts(world.after(minute)));
@@ -73,7 +73,7 @@ describe("evaluators at once", () => {
     }
     expect(world.pager.incidents()).toMatchObject([{ triggers: 1, status: "triggered" }]);
     await stores.faults.postgres.set(null);
-    for (let minute = 4; minute < 8; minute += 1) await pass(minute);
+    for (let minute = 4; minute < 8; minute += 1) await endMinute(minute);
     expect(await world.transitions("HealthCheckFailing")).toEqual([
       "2 inactive→pending",
       "3 pending→firing",
@@ -82,7 +82,7 @@ describe("evaluators at once", () => {
     expect(world.pager.incidents()).toMatchObject([{ triggers: 1, status: "resolved" }]);
   });
 
-  it("read of a busy day no more than its security events and the last minutes", async () => {
+  it("read only the security events and the last minutes of a busy day", async () => {
     await stores.sql(
       `insert into telemetry_minutes
        select date_trunc('minute', now()) - m * interval '1 minute',
@@ -91,7 +91,7 @@ describe("evaluators at once", () => {
        from generate_series(1, 1440) m, generate_series(1, 40) s`,
     );
     await stores.sql("analyze telemetry_minutes");
-    await pass(0);
+    await endMinute(0);
     const scans = async () => {
       const [row] = await stores.sql(
         `select idx_scan, idx_tup_read from pg_stat_user_indexes
@@ -103,7 +103,7 @@ describe("evaluators at once", () => {
     const [table] = await stores.sql(
       "select seq_tup_read from pg_stat_user_tables where relname = 'telemetry_minutes'",
     );
-    // Analysing it reads no rows in this count, and neither do the evaluations.
+    // Neither ANALYZE nor an evaluation adds to this count.
     expect(Number(table?.seq_tup_read)).toBeLessThan(57_600);
   });
 });

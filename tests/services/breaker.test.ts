@@ -16,7 +16,7 @@ afterAll(() => toolkit.close());
 const processes = useTwoProcesses({ environment });
 beforeAll(async () => {
   processes.servers.push(await processes.start());
-  // Until a new server has written the record into Redis it does not go by what Redis says.
+  // A new server ignores the state in Redis until it has restored the recorded one.
   for (const { url, output } of processes.servers) {
     await fetch(`${url}/api/livez`);
     await vi.waitFor(() => expect(output()).toContain("redis_caught_up"), { timeout: 10_000 });
@@ -29,8 +29,8 @@ beforeEach(async () => {
   toolkit.requests.length = 0;
 });
 
-/** Somebody new speaks to the server whose turn it is. */
-async function speak(turn: number): Promise<number> {
+/** Transcribe speech as a new user, on the server of this turn. */
+async function transcribe(turn: number): Promise<number> {
   const { accessToken } = await processes.aRecordedLearner();
   const { body, headers } = await multipart(wav(0.1));
   const response = await fetch(`${processes.at(turn)}/api/stt/transcribe`, {
@@ -44,65 +44,65 @@ async function speak(turn: number): Promise<number> {
 
 const state = async () => String(await processes.redis("HGET", "gate", "breaker:toolkit"));
 
-/** As if its time had passed. */
-async function letOpenTimePass(): Promise<void> {
+/** End the open time of the breaker now. */
+async function endOpenTime(): Promise<void> {
   const [, generation] = (await state()).split(":");
   await processes.redis("HSET", "gate", "breaker:toolkit", `open:${generation}:1`);
 }
 
 async function open(): Promise<void> {
   toolkit.fail({ kind: "status", status: 500 });
-  await Promise.all(times(3, speak));
+  await Promise.all(times(3, transcribe));
   await expect.poll(state).toMatch(/^open:1:\d+$/);
 }
 
-it("opens for three processes by what each has seen, and asks nothing while it is open", async () => {
+it("opens for three processes by the failures of all of them, and calls nothing while it is open", async () => {
   await open();
   toolkit.requests.length = 0;
-  expect(await Promise.all(times(6, speak))).toEqual(Array(6).fill(503));
+  expect(await Promise.all(times(6, transcribe))).toEqual(Array(6).fill(503));
   expect(toolkit.requests).toHaveLength(0);
 });
 
-it("lets exactly one of three processes probe, and closes for all when it is well", async () => {
+it("lets exactly one of three processes probe, and closes for all after a success", async () => {
   await open();
-  await letOpenTimePass();
+  await endOpenTime();
   toolkit.requests.length = 0;
   toolkit.fail({ kind: "latency", ms: 1500 });
-  const answers = await Promise.all(times(9, speak));
+  const answers = await Promise.all(times(9, transcribe));
   expect(answers.filter((status) => status === 200)).toHaveLength(1);
   expect(toolkit.requests).toHaveLength(1);
   await expect.poll(state).toBe("closed:2:0");
   toolkit.fail(null);
-  expect(await Promise.all(times(3, speak))).toEqual([200, 200, 200]);
+  expect(await Promise.all(times(3, transcribe))).toEqual([200, 200, 200]);
 });
 
-it("stays open twice as long when the probe fails, and tries it once", async () => {
+it("probes once, and stays open twice as long when the probe fails", async () => {
   await open();
-  await letOpenTimePass();
+  await endOpenTime();
   toolkit.requests.length = 0;
-  expect(await speak(1)).toBe(503);
+  expect(await transcribe(1)).toBe(503);
   expect(toolkit.requests).toHaveLength(1);
   await expect.poll(state).toMatch(/^open:2:\d+$/);
   const until = Number((await state()).split(":")[2]);
-  // Twice five seconds and up to half as much again, since at most a few seconds ago.
+  // Twice five seconds plus up to 50 % jitter, minus the few seconds since the probe.
   expect(until - Date.now()).toBeGreaterThan(5000);
   expect(until - Date.now()).toBeLessThanOrEqual(15_000);
 });
 
-it("writes nothing to Redis about itself while the toolkit answers", async () => {
-  expect(await Promise.all(times(6, speak))).toEqual(Array(6).fill(200));
+it("writes no breaker state to Redis while the toolkit works", async () => {
+  expect(await Promise.all(times(6, transcribe))).toEqual(Array(6).fill(200));
   expect(await processes.redis("EXISTS", "breaker:toolkit")).toBe(0);
   expect(await processes.redis("HEXISTS", "gate", "breaker:toolkit")).toBe(0);
 });
 
-it("is held open and closed by an operator's word, whatever is counted", async () => {
+it("stays forced open or forced closed, whatever the failure count", async () => {
   await processes.redis("HSET", "gate", "breaker:toolkit", "forced_open:7:0");
-  expect(await Promise.all(times(3, speak))).toEqual([503, 503, 503]);
+  expect(await Promise.all(times(3, transcribe))).toEqual([503, 503, 503]);
   expect(toolkit.requests).toHaveLength(0);
   await processes.redis("HSET", "gate", "breaker:toolkit", "forced_closed:8:0");
   toolkit.fail({ kind: "status", status: 500 });
-  await Promise.all(times(6, speak));
+  await Promise.all(times(6, transcribe));
   expect(await state()).toBe("forced_closed:8:0");
-  // Each of the six with its two retries.
+  // Six calls with two retries each.
   expect(toolkit.requests).toHaveLength(18);
 });

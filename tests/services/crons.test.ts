@@ -19,7 +19,7 @@ import { times, useTwoProcesses } from "../support/two-processes.js";
 
 const soon = () => performance.now() + 10_000;
 
-describe("deliveries of a cron to two processes", () => {
+describe("parallel deliveries of a cron to two processes", () => {
   const secret = "the-clock-secret-of-the-tests";
   const processes = useTwoProcesses({ environment: { CRON_SECRET: secret } });
   const { at, sql } = processes;
@@ -34,7 +34,7 @@ describe("deliveries of a cron to two processes", () => {
     ran: boolean;
     parts: Record<string, { outcome: string; detail: Record<string, number> }>;
   }
-  /** The servers are their own clocks: each slot that anybody ran is in the records. */
+  /** The recorded runs, also those that the servers started themselves. */
   const runs = (job: string) =>
     sql<{ slot: Date; token: number; finished_at: Date | null; failed_parts: string[] }>(
       "select * from cron_runs where job = $1 order by slot",
@@ -44,7 +44,7 @@ describe("deliveries of a cron to two processes", () => {
     (await sql<{ token: number }>("select token from cron_leases where job = $1", [job]))[0];
 
   it.each(["tick", "cleanup"])(
-    "do each slot of the %s once, eight at once or late",
+    "run each slot of the %s once, with eight parallel and eight later deliveries",
     async (job) => {
       const answers = await Promise.all(times(8, (turn) => deliver(job, turn)));
       answers.push(...(await Promise.all(times(8, (turn) => deliver(job, turn)))));
@@ -53,7 +53,7 @@ describe("deliveries of a cron to two processes", () => {
       for (const { body } of ran) {
         expect(Object.values(body.parts).map(({ outcome }) => outcome)).not.toContain("failed");
       }
-      // The servers' own clocks, and the end of a minute, may have begun a slot as well; none ran twice.
+      // The servers' own timers and the end of a minute may start a slot too; no slot may run twice.
       expect(new Set(ran.map(({ body }) => body.slot)).size).toBe(ran.length);
       const recorded = await runs(job);
       expect(recorded.length).toBeGreaterThan(0);
@@ -62,7 +62,7 @@ describe("deliveries of a cron to two processes", () => {
     },
   );
 
-  it("prune and seal once what two would", async () => {
+  it("prune and seal each row once", async () => {
     await sql(
       `insert into webhook_events
        select 'mail', n::text, now() - interval '31 days' from generate_series(1, 3000) n`,
@@ -76,14 +76,14 @@ describe("deliveries of a cron to two processes", () => {
     const ran = answers.filter(({ body }) => body.ran);
     const sum = (part: string, field: string) =>
       ran.reduce((total, { body }) => total + (body.parts[part]?.detail[field] ?? 0), 0);
-    // The servers' own clocks may have been called in between: nothing is counted twice.
+    // The servers' own timers may have run in between: nothing is counted twice.
     expect(sum("prune_expired", "webhook_events")).toBeLessThanOrEqual(3000);
     expect(sum("seal_audit", "rows")).toBeLessThanOrEqual(500);
     expect(await sql("select 1 from webhook_events")).toEqual([]);
     expect(await sql("select rows from audit_seals")).toEqual([{ rows: 500 }]);
   });
 
-  it("let another process take over from one that was killed, once its lease is over", async () => {
+  it("run in another process after the lease of a killed process expires", async () => {
     await sql(
       "update cron_leases set held_until = now() + interval '1 hour', done_slot = null where job = 'cleanup'",
     );
@@ -97,7 +97,7 @@ describe("deliveries of a cron to two processes", () => {
   });
 });
 
-describe("rivals over a real Postgres", () => {
+describe("parallel workers over a real Postgres", () => {
   const stores = useStores();
 
   const aCron = (): Cron => ({
@@ -108,7 +108,7 @@ describe("rivals over a real Postgres", () => {
     parts: [],
   });
 
-  it("get one lease of each round, with a greater token than any before", async () => {
+  it("get one lease in each round, with an increasing token", async () => {
     const cron = aCron();
     const tokens: number[] = [];
     for (let round = 1; round <= 10; round += 1) {
@@ -121,7 +121,7 @@ describe("rivals over a real Postgres", () => {
     expect(tokens).toEqual(times(10, (index) => index + 1));
   });
 
-  it("write only under the newest token, whatever the order in which they come", async () => {
+  it("can write only with the newest token, in any order of the writes", async () => {
     const cron = aCron();
     const leases: Lease[] = [];
     for (let round = 0; round < 5; round += 1) {
@@ -139,18 +139,18 @@ describe("rivals over a real Postgres", () => {
     expect(await readCursor(aContext(), cron.name)).toBe("5");
   });
 
-  it("who take over in the midst leave one of two that write", async () => {
+  it("reject the write of a worker whose lease was taken over", async () => {
     for (const _ of times(10, () => 0)) {
       const cron = aCron();
       const first = await claimSlot(aContext(), cron);
-      if (!("lease" in first)) throw new Error("The first was refused.");
+      if (!("lease" in first)) throw new Error("The first claim was refused.");
       await stores.sql("update cron_leases set held_until = now() where job = $1", cron.name);
-      const [written, taken] = await Promise.allSettled([
+      const [written, claimed] = await Promise.allSettled([
         moveCursor(aContext(), first.lease, cron.name, "old"),
         claimSlot(aContext(), cron),
       ]);
-      expect(taken).toMatchObject({ status: "fulfilled", value: { lease: { token: 2 } } });
-      // Either it was written before the other was given the lease, or not at all.
+      expect(claimed).toMatchObject({ status: "fulfilled", value: { lease: { token: 2 } } });
+      // The write happened before the other claim, or not at all.
       expect(await readCursor(aContext(), cron.name)).toBe(
         written.status === "fulfilled" ? "old" : "",
       );
@@ -159,7 +159,7 @@ describe("rivals over a real Postgres", () => {
     }
   });
 
-  it("run a part once of eight deliveries that wait for each other", async () => {
+  it("run a part once for eight parallel deliveries", async () => {
     let count = 0;
     const cron: Cron = { ...aCron(), parts: [["count", async () => (count += 1)]] };
     const outcomes = await Promise.all(times(8, () => runCron(aContext(), cron)));
@@ -167,7 +167,7 @@ describe("rivals over a real Postgres", () => {
     expect(outcomes.filter(({ isGood }) => isGood)).toHaveLength(1);
   });
 
-  it("do each of 40 jobs once, and commit once what a job writes", async () => {
+  it("run each of 40 jobs once, and commit its writes once", async () => {
     const keys = times(40, () => randomUUID());
     for (const key of keys) {
       await enqueue(aContext(), { kind: "write", key, payload: {} });
@@ -193,7 +193,7 @@ describe("rivals over a real Postgres", () => {
   });
 });
 
-describe("the audit log", () => {
+describe("the audit log over a real Postgres", () => {
   const stores = useStores();
   const someChanges = (minutesAgo: number, count = 50) =>
     stores.sql(
@@ -203,7 +203,7 @@ describe("the audit log", () => {
       String(count),
     );
 
-  it("is sealed in one chain by several, while others write", async () => {
+  it("is sealed in one chain by parallel workers, during other writes", async () => {
     await someChanges(6);
     for (let round = 0; round < 5; round += 1) {
       await Promise.all([
@@ -224,7 +224,7 @@ describe("the audit log", () => {
     for (let turn = 0; turn < count; turn += 1) await act();
   }
 
-  /** As if five minutes had passed since the changes that nobody has sealed yet. */
+  /** Make the unsealed changes more than five minutes old. */
   async function ageChanges(): Promise<void> {
     await stores.sql("alter table audit_log disable trigger user");
     await stores.sql(
@@ -234,7 +234,7 @@ describe("the audit log", () => {
     await stores.sql("alter table audit_log enable trigger user");
   }
 
-  /** As if every seal were so old. */
+  /** Set the age of every seal. */
   async function ageSeals(days: number): Promise<void> {
     await stores.sql("alter table audit_seals disable trigger user");
     await stores.sql(
@@ -245,7 +245,7 @@ describe("the audit log", () => {
   }
   const rowsLeft = async () => (await stores.sql("select id from audit_log")).length;
 
-  it("is retired once by several", async () => {
+  it("is retired once by parallel workers", async () => {
     await someChanges(6);
     await sealAudit(aContext(), soon());
     const before = await rowsLeft();
@@ -258,9 +258,9 @@ describe("the audit log", () => {
     expect(left?.count).toBe("0");
   });
 
-  it("can be added to and retired, and no more, by a role that has the grants of the page", async () => {
+  it("lets a role with the documented grants append and retire rows, but not change them", async () => {
     const role = `app_${process.pid}`;
-    /** In one statement, so that the role ends with it. */
+    /** One statement, so that `set local role` ends with it. */
     const asRole = (statement: string) =>
       stores.sql(`do $block$ begin set local role ${role}; ${statement}; end $block$`);
     await stores.sql(`create role ${role}`);
@@ -301,7 +301,7 @@ describe("the audit log", () => {
   });
 });
 
-/** The statements of docs/decisions/019, for this role. */
+/** The SQL of docs/decisions/019, for this role. */
 function grantsOf(role: string): string[] {
   const page = readFileSync("docs/decisions/019-audit-seals.md", "utf8");
   const [, statements = ""] = /```sql\n(.*?)```/s.exec(page) ?? [];

@@ -22,13 +22,13 @@ import { useStores } from "../support/stores.js";
 // Every request must be counted in Redis, however busy the machine is.
 const stores = useStores({ redisMs: 10_000 });
 
-const patient = { timeout: 180_000 };
+const timeout = { timeout: 180_000 };
 
 const atOnce = (count: number, send: (turn: number) => Promise<Answer>) =>
   Promise.all(Array.from({ length: count }, (_, turn) => send(turn)));
 const statusesOf = (answers: Answer[]) => answers.map(({ status }) => status).sort();
 
-/** Whatever was asked for before. */
+/** Request a reset code without a mail limit, and return it. */
 async function resetCode(email: string): Promise<string> {
   await stores.sql("delete from mail_budgets");
   await call(forgotPassword, "POST", { body: { email }, ip: anAddress() });
@@ -57,8 +57,8 @@ async function changeCode({ accessToken: token }: Person, email: string): Promis
   return mailedCode(stores, "change_email", email);
 }
 
-describe("confirming", () => {
-  it("binds an address to exactly one of the claims that confirm it at once", patient, async () => {
+describe("confirming an e-mail address", () => {
+  it("binds an address to exactly one of two parallel claims", timeout, async () => {
     for (let round = 0; round < 10; round++) {
       const first = await aUser();
       const claims = [first, await aUser({ email: first.email })];
@@ -76,7 +76,7 @@ describe("confirming", () => {
     }
   });
 
-  it("answers 200 to every repetition of the right code at once", async () => {
+  it("returns 200 to each of five parallel requests with the right code", async () => {
     const person = await aUser();
     const { accessToken: token } = person;
     const code = await claimCode(person);
@@ -85,15 +85,15 @@ describe("confirming", () => {
   });
 });
 
-describe("resetting the password", () => {
-  it("lets exactly one of 20 parallel tries with the right code win", patient, async () => {
+describe("resetting a password", () => {
+  it("succeeds for exactly one of 20 parallel requests with the right code", timeout, async () => {
     const { email } = await aConfirmedUser(stores);
     const code = await resetCode(email);
     const words = (turn: number) => `a battery of turn ${turn}`;
     const answers = await atOnce(20, (turn) => reset(email, code, words(turn)));
     expect(answers.filter(({ status }) => status === 204)).toHaveLength(1);
     const refused = answers.filter(({ status }) => status !== 204);
-    // Those that wait too long for a hash are asked to repeat.
+    // A request that waits too long for password hashing gets 503.
     const codes = refused.map(({ code }) => code).filter((code) => code !== "service_unavailable");
     expect(codes.every((code) => code === "code_invalid")).toBe(true);
     const winner = answers.findIndex(({ status }) => status === 204);
@@ -101,8 +101,8 @@ describe("resetting the password", () => {
   });
 
   it(
-    "compares the ten thousandth of parallel guesses from many IP addresses, and none after it",
-    patient,
+    "checks at most 10,000 guesses of a code, with parallel guesses from many IP addresses",
+    timeout,
     async () => {
       const { email } = await aConfirmedUser(stores);
       const code = await resetCode(email);
@@ -116,7 +116,7 @@ describe("resetting the password", () => {
     },
   );
 
-  it("compares five of 20 parallel guesses from one IP address", patient, async () => {
+  it("checks five of 20 parallel guesses from one IP address", timeout, async () => {
     const { email } = await aConfirmedUser(stores);
     const guess = otherCode(await resetCode(email));
     const ip = anAddress();
@@ -128,8 +128,8 @@ describe("resetting the password", () => {
   });
 
   it(
-    "takes one of two codes that are shown at once, for two claims of the address",
-    patient,
+    "accepts one of two codes that are sent in parallel for two claims of an address",
+    timeout,
     async () => {
       for (let round = 0; round < 10; round++) {
         const claims = [await aUser()];
@@ -156,7 +156,7 @@ describe("resetting the password", () => {
     },
   );
 
-  it("mails ten codes for 20 requests at once, and three for one IP address", patient, async () => {
+  it("mails ten codes for 20 parallel requests, three for one IP address", timeout, async () => {
     const ask = (email: string, ip: string) =>
       call(forgotPassword, "POST", { body: { email }, ip });
     const { email } = await aConfirmedUser(stores);
@@ -173,8 +173,8 @@ describe("resetting the password", () => {
 
   it.each([
     ["with Redis", async () => {}],
-    ["while Redis refuses", () => stores.faults.redis.set({ kind: "refuse" })],
-  ])("lets one of 10 attempts at once past a delay, %s", patient, async (_, begin) => {
+    ["while Redis refuses connections", () => stores.faults.redis.set({ kind: "refuse" })],
+  ])("checks one of 10 parallel attempts after a delay, %s", timeout, async (_, begin) => {
     const { email } = await aConfirmedUser(stores);
     const code = await resetCode(email);
     await begin();
@@ -192,8 +192,8 @@ describe("resetting the password", () => {
   });
 
   it(
-    "does it once under one key, and answers every repetition at once alike",
-    patient,
+    "runs once for five parallel requests with one key, and gives all the same reply",
+    timeout,
     async () => {
       const person = await aConfirmedUser(stores);
       const code = await resetCode(person.email);
@@ -207,7 +207,7 @@ describe("resetting the password", () => {
     },
   );
 
-  it("ends all sessions, in Redis and in the record", patient, async () => {
+  it("revokes all sessions, in Redis and in Postgres", timeout, async () => {
     const person = await aConfirmedUser(stores);
     const others = await Promise.all([1, 2, 3].map(() => signIn(person.email, password)));
     const pairs: TokenPair[] = [person, ...others.map(({ body }) => body)];
@@ -228,8 +228,8 @@ describe("resetting the password", () => {
   });
 
   it(
-    "leaves no session of the old password usable, of 50 that are begun meanwhile",
-    patient,
+    "leaves no usable session of the 50 parallel logins with the old password",
+    timeout,
     async () => {
       const person = await aConfirmedUser(stores);
       let current = password;
@@ -257,8 +257,8 @@ describe("resetting the password", () => {
   );
 });
 
-describe("changing the password", () => {
-  it("lets exactly one of two at once win", patient, async () => {
+describe("changing a password", () => {
+  it("succeeds for exactly one of two parallel requests", timeout, async () => {
     for (let round = 0; round < 10; round++) {
       const person = await aConfirmedUser(stores);
       const words = [`a battery ${randomUUID()}`, `a battery ${randomUUID()}`];
@@ -276,10 +276,10 @@ describe("changing the password", () => {
   });
 });
 
-describe("changing the address", () => {
+describe("changing an e-mail address", () => {
   it(
-    "gives an address to exactly one of two accounts that move there at once",
-    patient,
+    "gives an address to exactly one of two accounts that change to it in parallel",
+    timeout,
     async () => {
       for (let round = 0; round < 10; round++) {
         const people = [await aConfirmedUser(stores), await aConfirmedUser(stores)];
@@ -297,7 +297,7 @@ describe("changing the address", () => {
     },
   );
 
-  it("takes a code once, of five at once", async () => {
+  it("accepts a code in exactly one of five parallel requests", async () => {
     const person = await aConfirmedUser(stores);
     const code = await changeCode(person, `new-${randomUUID()}@example.com`);
     const answers = await atOnce(5, () =>
@@ -312,8 +312,8 @@ describe("changing the address", () => {
   });
 
   it(
-    "is undone once, of 20 at once, and wins against a change of the password",
-    patient,
+    "is undone by one of 20 parallel requests, despite a parallel password change",
+    timeout,
     async () => {
       for (let round = 0; round < 5; round++) {
         const person = await aConfirmedUser(stores);
@@ -341,8 +341,8 @@ describe("changing the address", () => {
   );
 });
 
-describe("everything at once on one account", () => {
-  it("never ends in an error of ours", patient, async () => {
+describe("parallel requests of all kinds to one account", () => {
+  it("never return 500", timeout, async () => {
     for (let round = 0; round < 5; round++) {
       const person = await aConfirmedUser(stores);
       const { accessToken: token, email } = person;

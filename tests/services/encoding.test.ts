@@ -8,7 +8,7 @@ const serverUrl = process.env.TEST_DATABASE_URL ?? "";
 
 describe("db:migrate", () => {
   it.each(["LATIN1", "SQL_ASCII"])(
-    "refuses a database in %s, and changes nothing",
+    "rejects a database with the encoding %s, and changes nothing",
     async (encoding) => {
       const name = `test_${randomBytes(8).toString("hex")}`;
       const connectionString = Object.assign(new URL(serverUrl), { pathname: name }).href;

@@ -25,7 +25,7 @@ async function tally(answers: Promise<{ status: number }>[]): Promise<Record<num
   return counts;
 }
 
-/** Each 401 is one hash; an attempt for which the machine had no time (503) is none, and is given back. */
+/** Each 401 computed one hash; a 503 computed none and does not count as an attempt. */
 async function untilRefused(attempts: () => Promise<{ status: number }>[]): Promise<number> {
   let failed = 0;
   for (;;) {
@@ -37,13 +37,13 @@ async function untilRefused(attempts: () => Promise<{ status: number }>[]): Prom
 }
 
 describe.each<[string, () => Promise<void>]>([
-  ["over Redis", async () => {}],
-  ["over Postgres, while Redis refuses", () => stores.faults.redis.set({ kind: "refuse" })],
-])("guesses at once, %s", (_, begin) => {
+  ["with limits in Redis", async () => {}],
+  ["with limits in Postgres, without Redis", () => stores.faults.redis.set({ kind: "refuse" })],
+])("parallel password guesses, %s", (_, begin) => {
   let before = 0;
   beforeEach(begin);
 
-  it("get five hashes out of 100 from 100 addresses at one account", async () => {
+  it("compute five hashes for 100 guesses from 100 IP addresses on one account", async () => {
     const email = `guessed-${randomUUID()}@example.com`;
     const network = aNetwork();
     const parallel = () =>
@@ -58,7 +58,7 @@ describe.each<[string, () => Promise<void>]>([
     }
   }, 60_000);
 
-  it("get at most five hashes out of 100 from one address at one account", async () => {
+  it("compute at most five hashes for 100 guesses from one IP address on one account", async () => {
     const email = `guessed-${randomUUID()}@example.com`;
     const ip = `${aNetwork()}.1`;
     const parallel = () => Array.from({ length: 100 }, () => attempt(email, ip));
@@ -66,7 +66,7 @@ describe.each<[string, () => Promise<void>]>([
     expect(hashes()).toBeLessThanOrEqual(5);
   }, 60_000);
 
-  it("get exactly 100 hashes from one address over 500 accounts", async () => {
+  it("compute exactly 100 hashes for guesses from one IP address on 500 accounts", async () => {
     const ip = `${aNetwork()}.1`;
     const run = randomUUID();
     const counts: Record<number, number> = {};
@@ -82,7 +82,7 @@ describe.each<[string, () => Promise<void>]>([
     expect(hashes()).toBe(100);
   }, 60_000);
 
-  it("leave the account to its owner's own device", async () => {
+  it("do not lock the owner out on a known device", async () => {
     await stores.faults.redis.set(null);
     const person = await aBoundUser(stores);
     await begin();

@@ -10,14 +10,14 @@ import { aUser, password } from "../support/people.js";
 import { useStores } from "../support/stores.js";
 
 const stores = useStores();
-// The limits of one account would stop most of what is to race.
+// The rate limits of one account would stop most of the parallel requests.
 useEnvironment({ RATE_LIMIT_TRUSTED_IPS: "0.0.0.0/0" });
 const parallel = 20;
 
 const atOnce = (send: (turn: number) => Promise<Answer>) =>
   Promise.all(Array.from({ length: parallel }, (_, turn) => send(turn)));
-/** As the app does it: what hashing has no room for is sent again, with the same key. */
-async function patiently(send: () => Promise<Answer>): Promise<Answer> {
+/** Like the app: repeat a request with the same key when password hashing has no capacity. */
+async function retrying(send: () => Promise<Answer>): Promise<Answer> {
   for (;;) {
     const answer = await send();
     if (answer.status !== 503) return answer;
@@ -25,17 +25,17 @@ async function patiently(send: () => Promise<Answer>): Promise<Answer> {
 }
 const notReplayed = (answers: Answer[]) =>
   answers.filter(({ headers }) => headers.get("idempotent-replayed") === null);
-const count = async (what: string, ...params: string[]) => {
-  const [row] = await stores.sql(`select count(*) as n from ${what}`, ...params);
+const count = async (rows: string, ...params: string[]) => {
+  const [row] = await stores.sql(`select count(*) as n from ${rows}`, ...params);
   return Number(row?.n);
 };
 
-describe("20 calls at once with one Idempotency-Key", () => {
-  it("make one account, and get the same answer", async () => {
+describe("20 parallel calls with one Idempotency-Key", () => {
+  it("create one account, and all get the same reply", async () => {
     const email = `learner-${randomUUID()}@example.com`;
     const body = { email, password, name: "Ada", acceptedTerms: true };
     const headers = { "idempotency-key": randomUUID() };
-    const answers = await atOnce(() => patiently(() => call(register, "POST", { body, headers })));
+    const answers = await atOnce(() => retrying(() => call(register, "POST", { body, headers })));
     expect(answers.map(({ status }) => status)).toEqual(Array(parallel).fill(201));
     expect(new Set(answers.map((answer) => answer.body.sessionId)).size).toBe(1);
     expect(new Set(answers.map((answer) => answer.body.refreshToken)).size).toBe(1);
@@ -47,12 +47,12 @@ describe("20 calls at once with one Idempotency-Key", () => {
     }
   });
 
-  it("begin one session", async () => {
+  it("create one session", async () => {
     const { email, deviceId, user: account } = await aUser();
     const body = { email, password, device: { id: deviceId } };
     const headers = { "idempotency-key": randomUUID() };
     const answers = await atOnce((turn) =>
-      patiently(() => call(login, "POST", { body, headers, ip: `192.0.2.${turn + 1}` })),
+      retrying(() => call(login, "POST", { body, headers, ip: `192.0.2.${turn + 1}` })),
     );
     expect(answers.map(({ status }) => status)).toEqual(Array(parallel).fill(200));
     expect(new Set(answers.map((answer) => answer.body.sessionId)).size).toBe(1);
@@ -71,7 +71,7 @@ describe("20 calls at once with one Idempotency-Key", () => {
     expect(await count("audit_log where subject_id = $1", account.id)).toBe(1);
   });
 
-  it("replace preferences once, and all get the new version", async () => {
+  it("replace the preferences once, and all get the new version", async () => {
     const { accessToken: token, user: account } = await aUser();
     const { body } = await call(preferences, "GET", { token });
     const headers = { "idempotency-key": randomUUID(), "if-match": '"0"' };
@@ -82,7 +82,7 @@ describe("20 calls at once with one Idempotency-Key", () => {
     expect(await count("audit_log where subject_id = $1", account.id)).toBe(1);
   });
 
-  it("are each answered when half of them are another body", async () => {
+  it("return idempotency_mismatch to the half with another body", async () => {
     const { accessToken: token, user: account } = await aUser();
     const headers = { "idempotency-key": randomUUID() };
     const answers = await atOnce((turn) =>
@@ -95,8 +95,8 @@ describe("20 calls at once with one Idempotency-Key", () => {
   });
 });
 
-describe("20 calls at once without a key", () => {
-  it("let exactly one replace the version that all of them read", async () => {
+describe("20 parallel calls without a key", () => {
+  it("replace a version of the preferences exactly once", async () => {
     const { accessToken: token, user: account } = await aUser();
     const { body } = await call(preferences, "GET", { token });
     for (const version of [0, 1]) {
@@ -109,7 +109,7 @@ describe("20 calls at once without a key", () => {
     expect(await count("audit_log where subject_id = $1", account.id)).toBe(2);
   });
 
-  it("let exactly one move to another time zone", async () => {
+  it("change the time zone exactly once", async () => {
     const { accessToken: token, user: account } = await aUser({ timeZone: "Europe/Paris" });
     const zones = Intl.supportedValuesOf("timeZone").filter((zone) => zone !== "Europe/Paris");
     const answers = await atOnce((turn) =>

@@ -20,17 +20,17 @@ const readAll = (count: number, turnOf: (index: number) => number, person: Token
   Promise.all(times(count, (index) => processes.read(turnOf(index), person)));
 
 describe.each<[string, () => Promise<void> | void]>([
-  ["is gone", () => redisServer.kill()],
+  ["is down", () => redisServer.kill()],
   ["hangs", () => redisServer.pause()],
 ])("while Redis %s", (_, begin) => {
-  it("lets one instance serve at most the limit", async () => {
+  it("limits the requests to one instance", async () => {
     const person = await processes.aRecordedLearner();
     expect((await processes.read(0, person)).status).toBe(200);
     await begin();
     expect(passed(await readAll(60, () => 0, person))).toBe(max - 1);
   });
 
-  it("lets two instances serve at most the limit each", async () => {
+  it("limits the requests to each of two instances", async () => {
     const person = await processes.aRecordedLearner();
     await begin();
     const answers = await readAll(120, (index) => index % 2, person);
@@ -39,7 +39,7 @@ describe.each<[string, () => Promise<void> | void]>([
   });
 });
 
-it("is Redis' to decide again once it answers, so that its key can be deleted", async () => {
+it("counts in Redis again after Redis has recovered, so that deleting its key resets the limit", async () => {
   const person = await processes.aRecordedLearner();
   await redisServer.kill();
   expect(passed(await readAll(30, () => 0, person))).toBe(max);

@@ -15,7 +15,7 @@ import { useStores } from "../support/stores.js";
 
 const anAddress = () => `learner-${randomUUID()}@example.com`;
 
-describe("deliverers at once", () => {
+describe("parallel mail deliveries", () => {
   const stores = useStores();
   const mailbox = useMailbox();
 
@@ -26,7 +26,7 @@ describe("deliverers at once", () => {
   }
   const rowsLeft = async () => (await stores.sql("select count(*) from queue_entries"))[0]?.count;
 
-  it("send each mail exactly once, whoever gets it, in one request each", async () => {
+  it("send each mail exactly once, with one request each", async () => {
     const mails = await Promise.all(Array.from({ length: 30 }, () => queued()));
     const ids = mails.map(({ id }) => id);
     const before = mailbox.provider.requests();
@@ -40,7 +40,7 @@ describe("deliverers at once", () => {
     expect(await rowsLeft()).toBe("0");
   });
 
-  it("send an address exactly three of 20 parallel mails", async () => {
+  it("send exactly three of 20 parallel mails to one address", async () => {
     const email = anAddress();
     const mails = await Promise.all(Array.from({ length: 20 }, () => queued(email)));
     await Promise.all(mails.map(({ id }) => deliver(aContext(), [id])));
@@ -54,7 +54,7 @@ describe("deliverers at once", () => {
   });
 });
 
-describe("processes that are killed while they deliver", () => {
+describe("processes that are killed during mail delivery", () => {
   const project = copyBuiltProject();
   const secret = "the-clock-secret-of-the-tests";
   const running = new Set<ServerProcess>();
@@ -93,15 +93,15 @@ describe("processes that are killed while they deliver", () => {
   }
   const tick = ({ url }: ServerProcess) =>
     fetch(`${url}/api/cron/tick`, { headers: { authorization: `Bearer ${secret}` } });
-  /** Let the leases of the dead run out. */
-  const timePasses = async () => {
+  /** Expire the leases of killed processes. */
+  const expireLeases = async () => {
     await client.query("update queue_entries set run_after = now()");
     await client.query("update cron_leases set done_slot = null, held_until = now()");
   };
   const rowsLeft = async () =>
     Number((await client.query("select id from queue_entries")).rowCount);
 
-  it("lose no mail and send none twice", async () => {
+  it("lose no mail and send no mail twice", async () => {
     const emails = Array.from({ length: 60 }, anAddress);
     await client.query(
       `insert into queue_entries (id, kind, payload, correlation_id, created_at, expires_at, run_after)
@@ -121,13 +121,13 @@ describe("processes that are killed while they deliver", () => {
       running.delete(server);
       await cut;
       expect(await rowsLeft()).toBeGreaterThan(0);
-      await timePasses();
+      await expireLeases();
     }
     provider.fail({ kind: "lose-reply", times: 2 });
     const last = await start();
     for (let round = 0; round < 20 && (await rowsLeft()) > 0; round += 1) {
       await tick(last);
-      await timePasses();
+      await expireLeases();
     }
     expect(await rowsLeft()).toBe(0);
     const received = provider.mailbox.list().flatMap(({ to }) => to);

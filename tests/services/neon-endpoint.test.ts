@@ -11,7 +11,7 @@ const headers = {
 };
 
 describe("the Neon endpoint over a real server", () => {
-  it("cancels there what a client that went away had asked for", async () => {
+  it("cancels the query on the server when the client disconnects", async () => {
     const pool = postgresPool(process.env.TEST_DATABASE_URL ?? "");
     const endpoint = await startNeonEndpoint({ backend: pool, connectionString });
     const mark = `/* ${Math.random()} */`;

@@ -12,7 +12,7 @@ import { useEnvironment } from "../support/environment.js";
 import {
   anOperator,
   breakGlassToken,
-  dismissOperators,
+  demoteOperators,
   type OperatorPerson,
   operate,
 } from "../support/operators.js";
@@ -24,12 +24,12 @@ import {
   password,
   someUsers,
 } from "../support/people.js";
-import { letStepsPass } from "../support/second-factor.js";
+import { resetUsedStep } from "../support/second-factor.js";
 import { useStores } from "../support/stores.js";
 
 const stores = useStores();
 useEnvironment({ OPS_TOKEN: breakGlassToken, RATE_LIMIT_MAX_REQUESTS: "100000" });
-afterEach(() => dismissOperators(stores));
+afterEach(() => demoteOperators(stores));
 
 const admins = async () => {
   const rows = await stores.sql("select id from users where role = 'admin'");
@@ -38,9 +38,9 @@ const admins = async () => {
 
 const rounds = Array.from({ length: 10 }, (_, at) => at);
 
-describe("roles that are changed at once", () => {
-  it.each(rounds)("leave one admin of three who all remove each other (%i)", async () => {
-    await dismissOperators(stores);
+describe("parallel role changes", () => {
+  it.each(rounds)("leave at least one of three admins who remove each other (%i)", async () => {
+    await demoteOperators(stores);
     const three = [
       await anOperator(stores, "admin"),
       await anOperator(stores, "admin"),
@@ -62,7 +62,7 @@ describe("roles that are changed at once", () => {
     expect(Number(left?.count)).toBeGreaterThanOrEqual(1);
   });
 
-  it.each(rounds)("leave one admin of two who block each other (%i)", async () => {
+  it.each(rounds)("leave one of two admins who block each other (%i)", async () => {
     const two = [await anOperator(stores, "admin"), await anOperator(stores, "admin")];
     const [one, other] = two as [OperatorPerson, OperatorPerson];
     const block = (actor: OperatorPerson, { user: { id } }: OperatorPerson) =>
@@ -80,8 +80,8 @@ describe("roles that are changed at once", () => {
       for (const person of people) await bindEmail(stores, person);
     });
 
-    it.each(rounds)("make one admin of ten who are granted at once (%i)", async () => {
-      await dismissOperators(stores);
+    it.each(rounds)("make one of ten users the first admin (%i)", async () => {
+      await demoteOperators(stores);
       const answers = await Promise.all(
         people.map(({ user: { id } }) => operate(operators, "POST", breakGlassToken, { user: id })),
       );
@@ -91,9 +91,9 @@ describe("roles that are changed at once", () => {
     });
   });
 
-  it.each(rounds)("leave no session in a role that was taken during its sign-in (%i)", async () => {
+  it.each(rounds)("leave no session with a role removed during the login (%i)", async () => {
     const [admin, leaving] = [await anOperator(stores, "admin"), await anOperator(stores)];
-    await letStepsPass(stores, leaving);
+    await resetUsedStep(stores, leaving);
     const body = { email: leaving.email, password, otp: leaving.app.code() };
     const [signedIn] = await Promise.all([
       call(login, "POST", { body, ip: anAddress() }),
@@ -105,7 +105,7 @@ describe("roles that are changed at once", () => {
     expect(["forbidden", "session_revoked"]).toContain(answer.code);
   });
 
-  it.each(rounds)("leave no session of an account suspended during its sign-in (%i)", async () => {
+  it.each(rounds)("leave no session of an account suspended during the login (%i)", async () => {
     const [operator, person] = [await anOperator(stores), await aBoundUser(stores)];
     const body = { email: person.email, password };
     const [signedIn] = await Promise.all([
@@ -118,8 +118,8 @@ describe("roles that are changed at once", () => {
   });
 });
 
-describe("tokens that are made at once", () => {
-  it("are one of a name", async () => {
+describe("operator tokens created in parallel", () => {
+  it("have unique names", async () => {
     const admin = await anOperator(stores, "admin");
     const given = { name: "ci-races", scopes: ["*:read"], ttlSeconds: 600 };
     const answers = await Promise.all(
@@ -129,7 +129,7 @@ describe("tokens that are made at once", () => {
     expect(answers.filter(({ code }) => code === "operator_token_exists").length).toBe(9);
   });
 
-  it.each(rounds)("are of no use when their maker was stopped meanwhile (%i)", async (round) => {
+  it.each(rounds)("fail if their creator loses access at the same time (%i)", async (round) => {
     const [admin, leaving] = [await anOperator(stores, "admin"), await anOperator(stores, "admin")];
     const { id } = leaving.user;
     const given = { name: `ci-leaving-${round}`, scopes: ["*:*"], ttlSeconds: 600 };

@@ -5,7 +5,7 @@ import { times, useTwoProcesses } from "../support/two-processes.js";
 let pooler: PgBouncer | undefined;
 const processes = useTwoProcesses({
   environment: { RATE_LIMIT_TRUSTED_IPS: "127.0.0.1" },
-  async reached(databaseUrl) {
+  async prepareDatabase(databaseUrl) {
     pooler = await startPgBouncer(databaseUrl, "transaction");
     return pooler.through(databaseUrl);
   },
@@ -18,8 +18,8 @@ interface Body {
   items?: { id: string }[];
 }
 
-describe("Two servers behind a transaction pooler", () => {
-  it("answer every call with the caller's own data", async () => {
+describe("two servers behind a transaction pooler", () => {
+  it("return only the data of the caller", async () => {
     const learners = await Promise.all(times(8, () => processes.aRecordedLearner()));
     const answers: Record<string, number> = {};
     const calls = (round: number) =>

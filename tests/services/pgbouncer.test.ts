@@ -25,7 +25,7 @@ describe.each(["transaction", "session"] as const)(
       url = pooler.through(database.connectionString);
       transports = times(2, () => inProcessPostgres(url, { deadlineMs: 2000 }));
       let turn = 0;
-      // As two instances of the server do, which share the connections of the pooler.
+      // Like two instances of the server, which share the connections of the pooler.
       neonConfig.fetchFunction = (...call: Parameters<(typeof transports)[0]["fetch"]>) =>
         transports[turn++ % 2]?.fetch(...call);
       sql = neon("postgresql://user:password@localhost/database");
@@ -37,7 +37,7 @@ describe.each(["transaction", "session"] as const)(
       await database.drop();
     });
 
-    it("answers each statement with its own rows, whichever connection it comes to", async () => {
+    it("returns the rows of each statement, on any connection", async () => {
       for (const round of times(5, (i) => i)) {
         const answers = await Promise.all(
           times(60, async (i) => {
@@ -66,7 +66,7 @@ describe.each(["transaction", "session"] as const)(
       ]);
     });
 
-    it("leaves nothing prepared on the connections that it shares", async () => {
+    it("leaves no prepared statement on shared connections", async () => {
       await Promise.all(times(20, () => sql`SELECT 'shared' AS mark, pg_sleep(0.01)`));
       const client = new pg.Client({ connectionString: url });
       await client.connect();
@@ -77,7 +77,7 @@ describe.each(["transaction", "session"] as const)(
       expect(rows).toEqual([]);
     });
 
-    it("cancels on the server what has passed its deadline", async () => {
+    it("cancels a statement on the server after its deadline", async () => {
       const text = `SELECT pg_sleep(60) /* ${mode} */`;
       await expect(sql.query(text)).rejects.toMatchObject({
         sourceError: { name: "TimeoutError" },
@@ -97,8 +97,8 @@ describe.each(["transaction", "session"] as const)(
   },
 );
 
-/** Two sessions over one connection of the pooler, as if neither had noticed it. */
-describe("A pooler that was taken for the server", () => {
+/** Two sessions over one connection of the pooler, which neither has detected. */
+describe("a session over an undetected pooler", () => {
   let database: Awaited<ReturnType<typeof createRealDatabase>>;
   let pooler: PgBouncer;
   let clients: pg.Client[];
@@ -122,7 +122,7 @@ describe("A pooler that was taken for the server", () => {
     );
   const read = (n: number) => ({ text: `SELECT $1::int * ${n} AS product`, params: ["2"] });
 
-  it("uses a statement that another client has prepared there", async () => {
+  it("uses a statement that another client has prepared", async () => {
     const [first, second] = sessions();
     if (!first || !second) throw new Error("Two sessions are needed.");
     expect((await runPrepared(first, read(3))).rows).toEqual([["6"]]);
@@ -131,7 +131,7 @@ describe("A pooler that was taken for the server", () => {
     expect((await runPrepared(first, read(5))).rows).toEqual([["10"]]);
   });
 
-  it("runs a statement that is no longer prepared there", async () => {
+  it("runs a statement that is no longer prepared", async () => {
     const [first, second] = sessions();
     if (!first || !second) throw new Error("Two sessions are needed.");
     await runPrepared(first, read(7));

@@ -8,7 +8,7 @@ import { createRealDatabase } from "../dev/postgres/real-database.js";
 
 const serverUrl = process.env.TEST_DATABASE_URL ?? "";
 
-describe("the in-process transport", () => {
+describe("the in-process Postgres transport", () => {
   let database: Awaited<ReturnType<typeof createRealDatabase>>;
   let transport: ReturnType<typeof inProcessPostgres>;
   let sql: ReturnType<typeof neon>;
@@ -35,7 +35,7 @@ describe("the in-process transport", () => {
     expect(await run(clientFor(database.connectionString))).toEqual(expected);
   });
 
-  it("prepares a statement once, whatever the comment in front of it says", async () => {
+  it("prepares a statement once, with any leading comment", async () => {
     const ask = (id: string) =>
       sql.query(`/*correlation_id=${id}*/ SELECT $1::int + 41 AS sum`, [1]);
     for (const id of ["one", "two", "three"]) expect(await ask(id)).toEqual([{ sum: 42 }]);
@@ -44,7 +44,7 @@ describe("the in-process transport", () => {
     expect(prepared).toEqual([{ statement: "SELECT $1::int + 41 AS sum" }]);
   });
 
-  it("shows the comments of a batch to the server", async () => {
+  it("sends the comments of a batch to the server", async () => {
     const text = `/*correlation_id=batch-${Math.random()}*/ SELECT pg_sleep(0.5)`;
     const running = sql.transaction([sql.query(text)]);
     const seen = () => sql`SELECT count(*)::int AS n FROM pg_stat_activity WHERE query = ${text}`;
@@ -52,17 +52,17 @@ describe("the in-process transport", () => {
     await running;
   });
 
-  it("gives up at its deadline and cancels the statement on the server", async () => {
+  it("times out at the deadline and cancels the statement on the server", async () => {
     const mark = `/* ${Math.random()} */`;
     const startedAt = performance.now();
     await expect(sql.query(`SELECT pg_sleep(60) ${mark}`)).rejects.toMatchObject({
       sourceError: { name: "TimeoutError" },
     });
     expect(performance.now() - startedAt).toBeGreaterThan(1900);
-    await untilNobodyRuns(`SELECT pg_sleep(60) ${mark}`);
+    await untilNotRunning(`SELECT pg_sleep(60) ${mark}`);
   });
 
-  it("counts the wait for a free connection into the deadline", async () => {
+  it("includes the wait for a free connection in the deadline", async () => {
     const answers = Array.from({ length: 25 }, () =>
       sql`SELECT pg_sleep(60)`.then(
         () => "answered",
@@ -74,7 +74,7 @@ describe("the in-process transport", () => {
     expect(await sql`SELECT 1 AS one`).toEqual([{ one: 1 }]);
   });
 
-  it("cancels on the server what its caller has aborted", async () => {
+  it("cancels a statement on the server when the caller aborts it", async () => {
     const text = `SELECT pg_sleep(60) /* ${Math.random()} */`;
     const caller = new AbortController();
     const answer = sql.query(text, [], { fetchOptions: { signal: caller.signal } });
@@ -85,7 +85,7 @@ describe("the in-process transport", () => {
     await sleep(100);
     caller.abort();
     expect(await outcome).toBe("AbortError");
-    await untilNobodyRuns(text);
+    await untilNotRunning(text);
   });
 
   it("uses up to 20 connections and prepares each statement once on each", async () => {
@@ -99,7 +99,7 @@ describe("the in-process transport", () => {
     expect(row?.n).toBe(1);
   });
 
-  it("keeps the number of prepared statements bounded, failed ones included", async () => {
+  it("limits the number of prepared statements, including failed ones", async () => {
     for (let i = 0; i < 300; i++) {
       await sql.query(`SELECT ${i}`);
       await sql.query(`SELECT ${i} / 0`).catch(() => {});
@@ -110,7 +110,7 @@ describe("the in-process transport", () => {
     expect(row?.n).toBeLessThanOrEqual(258);
   });
 
-  it("works again after its connections were cut, without a restart", async () => {
+  it("reconnects after its connections were closed", async () => {
     await Promise.all(Array.from({ length: 5 }, () => sql`SELECT pg_sleep(0.05)`));
     const cut = sql`SELECT pg_sleep(60)`.catch((error) => error.sourceError);
     await sleep(100);
@@ -124,7 +124,7 @@ describe("the in-process transport", () => {
     expect(answers).toEqual(Array(30).fill([{ one: 1 }]));
   });
 
-  async function untilNobodyRuns(text: string): Promise<void> {
+  async function untilNotRunning(text: string): Promise<void> {
     const running = () =>
       sql`SELECT 1 FROM pg_stat_activity WHERE state = 'active' AND query = ${text}`;
     while (((await running()) as unknown[]).length > 0) await sleep(10);
@@ -138,8 +138,8 @@ async function onServer(text: string): Promise<void> {
   await client.end();
 }
 
-describe("the in-process transport after a failover", () => {
-  it("makes its connections anew at the first answer that nothing can be written", async () => {
+describe("the in-process Postgres transport after a failover", () => {
+  it("replaces its connections after the first read-only error", async () => {
     const database = await createRealDatabase(serverUrl);
     const name = new URL(database.connectionString).pathname.slice(1);
     const transport = inProcessPostgres(database.connectionString, { deadlineMs: 5000 });
@@ -152,7 +152,7 @@ describe("the in-process transport after a failover", () => {
       `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '${name}'`,
     );
     await sleep(100);
-    // Twenty connections that lead to what was the primary, as far as they can tell.
+    // Twenty connections to the former primary.
     const open = () => sql`SELECT pg_sleep(0.1)`;
     await Promise.all(Array.from({ length: 20 }, open));
     await onServer(`ALTER DATABASE ${name} RESET default_transaction_read_only`);

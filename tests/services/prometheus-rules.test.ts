@@ -5,12 +5,12 @@ import { parse, stringify } from "yaml";
 import type { Rule } from "../../lib/alerts/rule.js";
 import { findRule, type RuleName, rules, runbookSlug } from "../../lib/alerts/rules.js";
 import { seriesName } from "../../lib/observability/metrics.js";
-import { firesInOurs, promtoolTests, type Scenario } from "../support/alert-scenario.js";
+import { firesInEvaluator, promtoolTests, type Scenario } from "../support/alert-scenario.js";
 import { promtool } from "../support/promtool.js";
 
 const files = { "alerts.yml": readFileSync("docs/prometheus/alerts.yml", "utf8") };
 
-/** The file with one alert: Prometheus walks through its scenarios in a fraction of the time. */
+/** The file with one alert only: promtool is slow over a day with all alerts. */
 function only(name: RuleName): typeof files {
   const file = parse(files["alerts.yml"]);
   const prefix = runbookSlug(name).replaceAll("-", "_");
@@ -24,32 +24,32 @@ function only(name: RuleName): typeof files {
 
 function ruleOf(name: RuleName): Rule {
   const rule = findRule(name);
-  if (!rule) throw new Error(`There is no rule ${name}.`);
+  if (!rule) throw new Error(`No rule ${name}.`);
   return rule;
 }
 
-/** Of a day the last minutes are compared. */
-const shownMax = 90;
+/** The number of minutes compared, at the end of a scenario. */
+const comparedMax = 90;
 
-/** Have Prometheus walk through the scenarios; every minute it has to fire exactly where ours does. */
+/** Run the scenarios in promtool; in every minute it must fire exactly when our evaluator fires. */
 function expectAgreement(scenarios: Scenario[], alerts = files): boolean[][] {
-  const told = scenarios.map((scenario) => firesInOurs(scenario));
+  const expected = scenarios.map((scenario) => firesInEvaluator(scenario));
   const tests = scenarios.map((scenario, index) => ({
     scenario,
-    fires: told[index] ?? [],
-    from: Math.max(0, scenario.minutes - shownMax),
+    fires: expected[index] ?? [],
+    from: Math.max(0, scenario.minutes - comparedMax),
   }));
   const run = promtool(["test", "rules", "tests.yml"], {
     files: { ...alerts, "tests.yml": promtoolTests(tests) },
   });
   expect(run.output.slice(0, 4000)).toContain("SUCCESS");
   expect(run.status).toBe(0);
-  return told.map((fires) => fires.slice(-shownMax));
+  return expected.map((fires) => fires.slice(-comparedMax));
 }
 
 const repeated = <T>(times: number, value: T): T[] => Array.from({ length: times }, () => value);
 
-/** Gauges that are bad for some minutes in the midst of good ones. */
+/** A gauge that is good, then bad for some minutes, then good again. */
 function gaugeScenario(
   name: RuleName,
   series: string,
@@ -102,7 +102,7 @@ const gaugeScenarios: Scenario[] = [
     bad: 301,
     label: "team",
   }),
-  // The clock stands still from minute 10 to 17: a moment that does not move on.
+  // The last success stays at minute 10 until minute 17.
   {
     name: "CronMissed",
     rule: ruleOf("CronMissed"),
@@ -115,7 +115,7 @@ const gaugeScenarios: Scenario[] = [
     label: "tick",
     minutes: 30,
   },
-  // It is due from the first minute on, and succeeds from minute 10 on.
+  // Due from minute 0, first success in minute 10.
   {
     name: "CronMissed, before a first success",
     rule: ruleOf("CronMissed"),
@@ -131,7 +131,7 @@ const gaugeScenarios: Scenario[] = [
   },
 ];
 
-/** A time in which a counted rule's threshold is passed, or is not, by the share `away` of it. */
+/** Minutes in which the value is above or below the rule's threshold, by the fraction `away`. */
 interface Phase {
   isBad: boolean;
   minutes: number;
@@ -148,7 +148,7 @@ const course = fc.record({
   phases: fc
     .array(fc.tuple(phase(true), phase(false)), { minLength: 1, maxLength: 4 })
     .map((pairs) => pairs.flat()),
-  /** How many times as many as must be counted at least. */
+  /** The traffic, as a multiple of the rule's minimum count. */
   load: fc.oneof(
     fc.double({ min: 1.2, max: 40, noNaN: true }),
     fc.double({ min: 0.1, max: 0.8, noNaN: true }),
@@ -173,7 +173,7 @@ function countedScenario(name: (typeof countedRules)[number], { phases, load }: 
   const rule = ruleOf(name);
   const { condition } = rule;
   const ratio = condition.kind === "any" ? condition.of[0] : condition;
-  if (ratio?.kind !== "ratio") throw new Error(`${name} is no ratio.`);
+  if (ratio?.kind !== "ratio") throw new Error(`${name} is not a ratio.`);
   const exact = (ratio.countMin * load) / ratio.windowMinutes;
   const all = load > 1 ? Math.ceil(exact) : Math.floor(exact);
   const share = ratio.percent / 100;
@@ -191,7 +191,7 @@ function countedScenario(name: (typeof countedRules)[number], { phases, load }: 
   };
 }
 
-/** The series that say so, and others beside them that must not count. */
+/** The series of the scenario, and others that must not count. */
 function seriesFor(name: (typeof countedRules)[number], part: number[], all: number) {
   const rest = part.map((bad) => all - bad);
   const whole = part.map(() => all);
@@ -213,7 +213,7 @@ function seriesFor(name: (typeof countedRules)[number], part: number[], all: num
         [request("/api/user", "503")]: part,
         [failure("/api/user", "service_unavailable")]: part.map((bad) => Math.floor(bad / 2)),
         [failure("/api/user", "internal_error")]: part.map((bad) => Math.ceil(bad / 2)),
-        // Switched off by an operator, or refused: no error of ours.
+        // Disabled by an operator, or a client error: not a server error.
         [failure("/api/user", "feature_disabled")]: noise,
         [failure("/api/user", "token_expired")]: noise,
         [request("/api/health", "503")]: noise,
@@ -246,7 +246,7 @@ function seriesFor(name: (typeof countedRules)[number], part: number[], all: num
       const calls = (service: string, outcome: string, operation = "transcribe") =>
         seriesName("external_api_calls_total", { service, operation, outcome });
       return {
-        // A refusal of what was sent is no failure, and a probe neither one nor the other.
+        // A 422 is not a failure; a health probe does not count at all.
         [calls("toolkit", "ok")]: rest.map((good) => Math.floor(good / 2)),
         [calls("toolkit", "status_422")]: rest.map((good) => Math.ceil(good / 2)),
         [calls("toolkit", "ok", "health")]: noise,
@@ -259,7 +259,7 @@ function seriesFor(name: (typeof countedRules)[number], part: number[], all: num
   }
 }
 
-/** A day of few events a minute, then more of them: `times` the mean, which stays below escalation. */
+/** A day with a constant rate, then `times` that rate, below the escalation threshold. */
 function spikeScenario(perMinute: number, times: number): Scenario {
   const each = [
     0,
@@ -279,20 +279,20 @@ function spikeScenario(perMinute: number, times: number): Scenario {
   };
 }
 
-// promtool walks through hours of minutes, on a machine that runs other tests beside it.
+// promtool evaluates hours of minutes, in parallel to other tests.
 vi.setConfig({ testTimeout: 120_000 });
 
-describe("the rules for Prometheus", () => {
-  it("fire and resolve where our evaluator does, for every rule that gauges decide", () => {
-    const told = expectAgreement(gaugeScenarios);
+describe("the Prometheus rules", () => {
+  it("fire and resolve in the same minutes as our evaluator, for every gauge rule", () => {
+    const expected = expectAgreement(gaugeScenarios);
     for (const [index, scenario] of gaugeScenarios.entries()) {
-      const fires = told[index] ?? [];
+      const fires = expected[index] ?? [];
       expect.soft(fires.filter(Boolean).length, scenario.name).toBeGreaterThan(3);
       expect.soft(fires.at(-1), scenario.name).toBe(false);
     }
   });
 
-  it("agree with our evaluator minute by minute on generated series, 20 % or more off", () => {
+  it("agree with our evaluator in every minute of generated series, 20 % or more from the threshold", () => {
     const courses = fc.sample(course, { numRuns: 42, seed: 4 });
     for (const [at, name] of countedRules.entries()) {
       const own = courses.filter((_, index) => index % countedRules.length === at);
@@ -315,13 +315,13 @@ describe("the rules for Prometheus", () => {
     }
   });
 
-  it("agree on spikes, which are over three times the mean of a day", () => {
+  it("agree on spikes over three times the mean of a day", () => {
     const scenarios = [spikeScenario(4, 5), spikeScenario(4, 2), spikeScenario(1, 7)];
-    const told = expectAgreement(scenarios, only("SecurityEventsSpike"));
-    expect(told.map((fires) => fires.includes(true))).toEqual([true, false, true]);
+    const expected = expectAgreement(scenarios, only("SecurityEventsSpike"));
+    expect(expected.map((fires) => fires.includes(true))).toEqual([true, false, true]);
   });
 
-  it("see errors of a route that never had any, which increase() would miss", () => {
+  it("count the first errors of a route, which increase() would miss", () => {
     const minutes = 20;
     const request = (status: string) =>
       seriesName("http_requests_total", { route: "/api/user", method: "GET", status });
@@ -337,8 +337,8 @@ describe("the rules for Prometheus", () => {
       },
       minutes,
     };
-    const text = promtoolTests([{ scenario, fires: firesInOurs(scenario), from: 0 }]);
-    // The series begins with its first 40: nobody told of it before.
+    const text = promtoolTests([{ scenario, fires: firesInEvaluator(scenario), from: 0 }]);
+    // The series begins with its first 40: it has no earlier sample.
     const beginning = `values: ${repeated(8, 0).join(" ")} 40`;
     expect(text).toContain(beginning);
     const absent = text.replace(beginning, `values: ${repeated(8, "_").join(" ")} 40`);
@@ -346,10 +346,10 @@ describe("the rules for Prometheus", () => {
       files: { ...files, "tests.yml": absent },
     });
     expect(run.output).toContain("SUCCESS");
-    expect(firesInOurs(scenario)).toContain(true);
+    expect(firesInEvaluator(scenario)).toContain(true);
   });
 
-  it("say nothing when a Prometheus is new, though the totals it finds are large", () => {
+  it("do not fire for large totals in the first scrape of a new Prometheus", () => {
     const minutes = 12;
     const first = (count: number) => [count, ...repeated(minutes - 1, 0)];
     const request = (status: string) =>
@@ -372,10 +372,10 @@ describe("the rules for Prometheus", () => {
     expect(run.output).toContain("SUCCESS");
   });
 
-  it("would be caught if they were wrong", () => {
+  it("fail the comparison when the expected alerts are wrong", () => {
     const [scenario] = gaugeScenarios;
-    if (!scenario) throw new Error("There are scenarios.");
-    const fires = firesInOurs(scenario).map((isFiring) => !isFiring);
+    if (!scenario) throw new Error("No scenario.");
+    const fires = firesInEvaluator(scenario).map((isFiring) => !isFiring);
     const text = promtoolTests([{ scenario, fires, from: 0 }]);
     const run = promtool(["test", "rules", "tests.yml"], {
       files: { ...files, "tests.yml": text },
@@ -384,9 +384,9 @@ describe("the rules for Prometheus", () => {
     expect(run.status).not.toBe(0);
   });
 
-  it("are walked through by these tests without exception", () => {
-    const walked = [...gaugeScenarios.map(({ rule }) => rule.name), ...countedRules];
+  it("are all covered by these tests", () => {
+    const covered = [...gaugeScenarios.map(({ rule }) => rule.name), ...countedRules];
     const all = rules.map(({ name }) => name);
-    expect([...new Set([...walked, "SecurityEventsSpike"])].sort()).toEqual([...all].sort());
+    expect([...new Set([...covered, "SecurityEventsSpike"])].sort()).toEqual([...all].sort());
   });
 });

@@ -10,9 +10,9 @@ import { useTwoProcesses } from "../support/two-processes.js";
 
 const token = "the-scrapers-token-of-the-tests";
 const page = (name: string) => readFileSync(`docs/prometheus/${name}`, "utf8");
-const patient = { timeout: 20_000, interval: 250 };
+const polling = { timeout: 20_000, interval: 250 };
 
-/** The example of docs/prometheus, with a target and a secret that are there. */
+/** The example of docs/prometheus, with real targets and secrets. */
 function configuration(targets: { job: string; url: string; tokenFile: string }[]): string {
   const example = parse(page("prometheus.yml"));
   const [scrape] = example.scrape_configs;
@@ -50,7 +50,7 @@ describe("a real Prometheus", () => {
   const scrape = () =>
     fetch(`${processes.at(0)}/api/metrics`, { headers: { authorization: `Bearer ${token}` } });
 
-  // Of a route that no request of this file takes, and of a job that the server does not run.
+  // A route that this file does not request, and a job that the server does not run.
   const answered = seriesName("http_requests_total", {
     route: "/api/stories/:storyId",
     method: "GET",
@@ -97,12 +97,12 @@ describe("a real Prometheus", () => {
   }, 60_000);
   afterAll(() => prometheus?.stop());
 
-  it("scrapes the built server with the token, and is refused without it", async () => {
+  it("scrapes the built server with the token, and gets 401 with a wrong token", async () => {
     const up = async () =>
       Object.fromEntries(
         (await prometheus.query("up")).map(({ labels, value }) => [labels.job, value]),
       );
-    await expect.poll(up, patient).toEqual({ linguamate: 1, stranger: 0 });
+    await expect.poll(up, polling).toEqual({ linguamate: 1, stranger: 0 });
     const { activeTargets } = await prometheus.api("targets");
     const errors = Object.fromEntries(
       activeTargets.map((target: { labels: { job: string }; lastError: string }) => [
@@ -116,7 +116,7 @@ describe("a real Prometheus", () => {
     });
   });
 
-  it("finds every metric of the table", async () => {
+  it("finds every metric of the metrics table", async () => {
     const names = async () =>
       (await prometheus.query('count by (__name__) ({job="linguamate"})')).map(
         ({ labels }) => labels.__name__,
@@ -124,14 +124,14 @@ describe("a real Prometheus", () => {
     const expected = Object.entries(metrics).flatMap(([name, { type }]) =>
       type === "histogram" ? [`${name}_bucket`, `${name}_sum`, `${name}_count`] : [name],
     );
-    await expect.poll(names, patient).toEqual(expect.arrayContaining(expected));
+    await expect.poll(names, polling).toEqual(expect.arrayContaining(expected));
   });
 
-  it("finds what was counted, sees it grow, and reads seconds, quantiles and odd labels", async () => {
+  it("reads counters, their growth, seconds, quantiles and escaped labels", async () => {
     const total = async () => (await prometheus.query(answered))[0]?.value;
-    await expect.poll(total, patient).toBe(41);
+    await expect.poll(total, polling).toBe(41);
     await add(answered, 2);
-    await expect.poll(total, patient).toBe(43);
+    await expect.poll(total, polling).toBe(43);
     const [errors] = await prometheus.query('http_errors_total{code="not_found"}');
     expect(errors).toMatchObject({ labels: { route: 'a"b\\c' }, value: 3 });
     const [sum] = await prometheus.query('http_request_duration_seconds_sum{route="/api/user"}');
@@ -149,10 +149,10 @@ describe("a real Prometheus", () => {
     expect(job).toMatchObject({ labels: { job: "linguamate", exported_job: "restore-drill" } });
   });
 
-  it("takes our rules, and has an alert fire from what it scraped", async () => {
+  it("loads our rules, and fires an alert from scraped data", async () => {
     const { groups } = await prometheus.api("rules");
-    const taken = groups.flatMap(({ rules }: { rules: { name: string; type: string }[] }) => rules);
-    const alerts = taken.filter(({ type }: { type: string }) => type === "alerting");
+    const found = groups.flatMap(({ rules }: { rules: { name: string; type: string }[] }) => rules);
+    const alerts = found.filter(({ type }: { type: string }) => type === "alerting");
     expect([...new Set(alerts.map(({ name }: { name: string }) => name))].sort()).toEqual(
       [...ruleNames].sort(),
     );
@@ -160,30 +160,30 @@ describe("a real Prometheus", () => {
       (await prometheus.api("rules")).groups[0].rules.filter(
         ({ health }: { health: string }) => health !== "ok",
       );
-    await expect.poll(unhealthy, patient).toEqual([]);
+    await expect.poll(unhealthy, polling).toEqual([]);
     const firing =
       'ALERTS{alertname="CronMissed",exported_job="restore-drill",alertstate="firing"}';
     await expect
-      .poll(() => prometheus.query(firing), patient)
+      .poll(() => prometheus.query(firing), polling)
       .toMatchObject([
         { labels: { exported_job: "restore-drill", priority: "P3", notify: "investigate" } },
       ]);
   });
 
-  it("understands every panel of the dashboard, and finds data for what happens all the time", async () => {
+  it("runs every query of the dashboard, and finds data for the panels that always have data", async () => {
     const { panels } = JSON.parse(page("dashboard.json"));
-    const asked: [string, string][] = panels.flatMap(
+    const queries: [string, string][] = panels.flatMap(
       ({ title, targets }: { title: string; targets: { expr: string }[] }) =>
         targets.map(({ expr }) => [title, expr.replaceAll("$job", "linguamate")]),
     );
-    expect(asked.length).toBeGreaterThan(ruleNames.length);
-    const drawn = new Set<string>();
-    for (const [title, expr] of asked) {
+    expect(queries.length).toBeGreaterThan(ruleNames.length);
+    const withData = new Set<string>();
+    for (const [title, expr] of queries) {
       const found = await prometheus.query(expr).catch(() => null);
       expect.soft(found, `${title}: ${expr}`).not.toBeNull();
-      if (found?.length) drawn.add(title);
+      if (found?.length) withData.add(title);
     }
-    expect([...drawn]).toEqual(
+    expect([...withData]).toEqual(
       expect.arrayContaining([
         "Requests a second, by status",
         "Live sessions",
@@ -194,7 +194,7 @@ describe("a real Prometheus", () => {
     );
   });
 
-  it("finds nothing to criticise in the text, the rules and the example", async () => {
+  it("accepts the metrics text, the rules and the example configuration in promtool", async () => {
     const text = await (await scrape()).text();
     const checked = promtool(["check", "metrics"], { stdin: text });
     expect(checked).toEqual({ status: 0, output: "" });
@@ -217,7 +217,7 @@ describe("a real Prometheus", () => {
     expect(config.status).toBe(0);
   });
 
-  it("gets the text compressed when it asks, as it does", async () => {
+  it("gets gzip-compressed text when it accepts gzip", async () => {
     const reply = await fetch(`${processes.at(1)}/api/metrics`, {
       headers: { authorization: `Bearer ${token}`, "accept-encoding": "gzip" },
     });

@@ -10,8 +10,8 @@ import { createDatabase } from "../support/real-stores.js";
 
 useEnvironment();
 
-describe("health of a server that was started while Postgres was read-only", () => {
-  it("passes as soon as new connections may write, without any other call", async () => {
+describe("the health of a server started while Postgres was read-only", () => {
+  it("passes as soon as new connections can write, without any other call", async () => {
     const database = await createDatabase(inject("migrated"));
     const name = new URL(database.url).pathname.slice(1);
     const setting = "default_transaction_read_only";

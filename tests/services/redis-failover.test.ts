@@ -5,7 +5,7 @@ import { builtServer, type ServerProcess, startServerProcess } from "../support/
 import { useTwoProcesses } from "../support/two-processes.js";
 
 const [first, second] = [useRedisServer(), useRedisServer()];
-/** The address that stays: new connections are led to the primary. */
+/** The fixed address: new connections go to the primary. */
 let proxy: CutProxy;
 beforeAll(async () => {
   await replicate(second, first.url);
@@ -42,11 +42,11 @@ async function redisHealth(): Promise<{ status: string; output?: string }> {
   return checks["redis:responseTime"]?.[0] ?? { status: "none" };
 }
 
-describe("a failover behind an address that stays", () => {
-  it("leaves the demoted Redis at its first refusal, and nobody signed in who logged out", async () => {
+describe("a Redis failover behind a fixed address", () => {
+  it("reconnects to the new primary after the first refused write, and keeps logged-out users out", async () => {
     const [leaving, staying] = [await processes.aLearner(), await processes.aLearner()];
     await second.command("REPLICAOF", "NO", "ONE");
-    proxy.lead(second.url);
+    proxy.redirect(second.url);
     await replicate(first, second.url);
     expect((await processes.logOut(0, leaving)).status).toBe(204);
     expect((await processes.read(0, leaving)).status).toBe(401);

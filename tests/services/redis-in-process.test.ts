@@ -5,7 +5,7 @@ import { redisOverHttp } from "../../lib/platform/redis-transport/over-http.js";
 import { realEndpoint, realUrl } from "../dev/redis/on-each-server.js";
 import { startWire, type Wire } from "../dev/redis/wire.js";
 
-describe("Redis in-process", () => {
+describe("the in-process Redis transport", () => {
   const prefix = `in-process-${process.pid}:`;
   const real = new URL(realUrl ?? "redis://absent");
   let endpoint: Awaited<ReturnType<typeof realEndpoint>>;
@@ -33,7 +33,7 @@ describe("Redis in-process", () => {
     await endpoint.close();
   });
 
-  it("answers as the HTTP transport does", async () => {
+  it("returns the same results as the HTTP transport", async () => {
     const hash = `${prefix}hash`;
     const text = `${prefix}text`;
     await redis.hset(hash, { text: "é ✓ 𝄞", number: 1, empty: "", ok: "OK" });
@@ -53,30 +53,30 @@ describe("Redis in-process", () => {
     for (const call of calls) expect(await call(redis)).toEqual(await call(overHttp));
   });
 
-  it("serves the first call although it comes before the connection stands", async () => {
+  it("serves a call made before the connection is open", async () => {
     expect(await redis.exec(["PING"])).toBe("PONG");
   });
 
-  it("fails fast while the server is away, and recovers by itself", async () => {
+  it("fails fast while the server is unreachable, and then reconnects", async () => {
     await redis.exec(["PING"]);
     await wire.cut();
     await vi.waitFor(() => expect(redis.exec(["PING"])).rejects.toThrow());
     await expect(redis.exec(["PING"])).rejects.not.toMatchObject({ name: "UpstashError" });
-    await wire.mend();
+    await wire.restore();
     await vi.waitFor(async () => expect(await redis.exec(["PING"])).toBe("PONG"), 5000);
   });
 
-  it("starts while the server is away", async () => {
+  it("starts while the server is unreachable", async () => {
     await wire.cut();
     const early = inProcessRedis(`redis://127.0.0.1:${wire.port}`);
     const client = new Redis(early.requester);
     await expect(client.exec(["PING"])).rejects.toThrow();
-    await wire.mend();
+    await wire.restore();
     await vi.waitFor(async () => expect(await client.exec(["PING"])).toBe("PONG"), 5000);
     await early.close();
   });
 
-  it("gives up a call that is not answered, and the connection with it", async () => {
+  it("times out a call without a reply, and replaces the connection", async () => {
     await redis.exec(["PING"]);
     wire.pause();
     await expect(redis.exec(["PING"])).rejects.toMatchObject({ name: "TimeoutError" });
@@ -84,7 +84,7 @@ describe("Redis in-process", () => {
     await vi.waitFor(async () => expect(await redis.exec(["PING"])).toBe("PONG"), 5000);
   });
 
-  it("sends a command whose connection dropped no second time", async () => {
+  it("does not repeat a command after its connection is lost", async () => {
     const counter = `${prefix}counter`;
     await redis.exec(["PING"]);
     wire.loseReplies();

@@ -8,7 +8,7 @@ import { aContext } from "../support/context.js";
 import { useRedisServer } from "../support/redis-server.js";
 import { rotation, type Tokens, times, useTwoProcesses } from "../support/two-processes.js";
 
-const awayMs = 8000;
+const outageMs = 8000;
 
 const redisServer = useRedisServer();
 const processes = useTwoProcesses({ redisUrl: () => redisServer.url });
@@ -25,31 +25,31 @@ afterEach(async () => {
   await redisServer.start();
 });
 
-/** What the clock does each minute, as soon as Redis can be reached. */
+/** Run the sweep of the cron, as soon as Redis is reachable. */
 async function sweep(): Promise<void> {
   await expect
     .poll(() => sweepSessionKeys(aContext()).then(() => "swept", String), { timeout: 15_000 })
     .toBe("swept");
 }
 
-/** Reads and refreshes on both servers are what they should be. */
+/** Reads succeed on both servers, and a refresh succeeds. */
 async function expectSignedIn(people: Tokens[]): Promise<void> {
   for (const person of people) {
-    for (const turn of [0, 1]) expect(await patiently(() => read(turn, person))).toBe(200);
-    expect(await patiently(() => refresh(0, person.refreshToken, rotation()))).toBe(200);
+    for (const turn of [0, 1]) expect(await retrying(() => read(turn, person))).toBe(200);
+    expect(await retrying(() => refresh(0, person.refreshToken, rotation()))).toBe(200);
   }
 }
 async function expectSignedOut(people: Tokens[]): Promise<void> {
   for (const person of people) {
     for (const turn of [0, 1]) {
-      expect(await patiently(() => read(turn, person))).toBe(401);
-      expect(await patiently(() => refresh(turn, person.refreshToken, rotation()))).toBe(401);
+      expect(await retrying(() => read(turn, person))).toBe(401);
+      expect(await retrying(() => refresh(turn, person.refreshToken, rotation()))).toBe(401);
     }
   }
 }
 
-/** Repeat what a store could not answer in time, as an app does. */
-async function patiently(act: () => Promise<{ status: number }>): Promise<number> {
+/** Repeat a call that a store did not answer in time, as the app does. */
+async function retrying(act: () => Promise<{ status: number }>): Promise<number> {
   for (let attempt = 0; attempt < 20; attempt++) {
     const { status } = await act();
     if (status !== 503 && status !== 429) return status;
@@ -59,8 +59,8 @@ async function patiently(act: () => Promise<{ status: number }>): Promise<number
 }
 
 /**
- * Learners who read, refresh, sign in and out on both servers without a pause, until they are told to
- * stop; nobody who is signed in may be refused. Resolves with who is signed in then, and who is not.
+ * Learners who read, refresh, log in and log out on both servers until `stop` is called. No logged-in
+ * learner may be refused. `stop` resolves with the learners who are logged in and logged out.
  */
 function constantLoad(people: Tokens[], { seats }: { seats: number }) {
   let isOver = false;
@@ -73,14 +73,14 @@ function constantLoad(people: Tokens[], { seats }: { seats: number }) {
     for (let turn = seat; !isOver; turn++) {
       const headers = rotation("a-device-of-one");
       let next: Tokens | undefined;
-      const refreshed = await patiently(async () => {
+      const refreshed = await retrying(async () => {
         const answer = await refresh(turn, current.refreshToken, headers);
         if (answer.pair) next = { ...current, ...answer.pair };
         return answer;
       });
       expect(refreshed).toBe(200);
       current = next ?? current;
-      for (const at of [0, 1]) expect(await patiently(() => read(at, current))).toBe(200);
+      for (const at of [0, 1]) expect(await retrying(() => read(at, current))).toBe(200);
       actions += 3;
       // Refreshes are limited by session and minute.
       await sleep(1000);
@@ -88,28 +88,28 @@ function constantLoad(people: Tokens[], { seats }: { seats: number }) {
     signedIn.push(current);
   }
 
-  async function comeAndGo(account: Tokens & { email: string }, seat: number) {
+  async function logInAndOut(account: Tokens & { email: string }, seat: number) {
     for (let turn = seat; !isOver; turn++) {
       let person: Tokens | undefined;
-      const status = await patiently(async () => {
+      const status = await retrying(async () => {
         const answer = await logIn(turn, account.email);
         if (answer.pair) person = { ...account, ...answer.pair };
         return answer;
       });
       expect(status).toBe(200);
-      if (!person) throw new Error("A sign-in gave no tokens.");
+      if (!person) throw new Error("The login returned no tokens.");
       const { accessToken } = person;
-      expect(await patiently(() => read(turn + 1, { accessToken }))).toBe(200);
-      expect(await patiently(() => logOut(turn, { accessToken }))).toBe(204);
+      expect(await retrying(() => read(turn + 1, { accessToken }))).toBe(200);
+      expect(await retrying(() => logOut(turn, { accessToken }))).toBe(204);
       signedOut.push(person);
       actions += 3;
       await sleep(200);
     }
   }
 
-  const comers = times(seats, async (seat) => comeAndGo(await aLearner(seat), seat));
-  const all = Promise.all([...people.map(keepLearning), ...comers]);
-  // A failure is told by `stop`, not as a rejection that nobody awaits.
+  const visitors = times(seats, async (seat) => logInAndOut(await aLearner(seat), seat));
+  const all = Promise.all([...people.map(keepLearning), ...visitors]);
+  // `stop` reports a failure; without this it would be an unhandled rejection.
   all.catch(() => {});
   return {
     async stop() {
@@ -126,8 +126,8 @@ const withKeys = async (count: number) => {
   return people;
 };
 
-describe("a Redis that is emptied under load", () => {
-  it("signs nobody out, and brings nobody back", async () => {
+describe("Redis flushed under load", () => {
+  it("logs no user out, and restores no logged-out session", async () => {
     const load = constantLoad(await withKeys(6), { seats: 2 });
     for (let flush = 0; flush < 5; flush++) {
       await sleep(600);
@@ -140,8 +140,8 @@ describe("a Redis that is emptied under load", () => {
   }, 60_000);
 });
 
-describe("a Redis that fails over to an older copy", () => {
-  it("signs nobody out, and brings back who signed out since until the sweep, no longer", async () => {
+describe("Redis restored from an older copy", () => {
+  it("logs no user out, and restores sessions logged out since the copy only until the sweep", async () => {
     const [early, leaving] = [await withKeys(4), await withKeys(4)];
     await redisServer.save();
     const late = await withKeys(4);
@@ -150,31 +150,31 @@ describe("a Redis that fails over to an older copy", () => {
     await redisServer.start("copy");
     const keys = leaving.map(({ sessionId }) => `session:${sessionId}`);
     expect(await redisServer.command("EXISTS", ...keys)).toBe(keys.length);
-    // Their keys are back, but the record refuses to refresh, and takes its key along.
+    // Their keys are back, but Postgres refuses a refresh, which also deletes the key.
     const [first, ...rest] = leaving;
-    if (!first) throw new Error("Nobody left.");
+    if (!first) throw new Error("No learner logged out.");
     const refused = () => refresh(0, first.refreshToken, rotation());
-    expect(await patiently(refused)).toBe(401);
+    expect(await retrying(refused)).toBe(401);
     await sweep();
     await expectSignedOut([first, ...rest]);
     await expectSignedIn([...early, ...late]);
   }, 60_000);
 });
 
-describe("a Redis that is away for a while under load", () => {
+describe("a Redis outage under load", () => {
   const ways = {
-    "hangs, and goes on": [() => redisServer.pause(), () => redisServer.resume()],
-    "is killed, and starts empty": [() => redisServer.kill(), () => redisServer.start()],
+    "hangs and resumes": [() => redisServer.pause(), () => redisServer.resume()],
+    "is killed and starts empty": [() => redisServer.kill(), () => redisServer.start()],
   } as const;
 
   it.each(Object.entries(ways))(
-    "signs nobody out, and brings nobody back beyond the sweep (%s)",
-    async (_, [leave, comeBack]) => {
+    "logs no user out, and restores no logged-out session after the sweep (%s)",
+    async (_, [fail, recover]) => {
       const load = constantLoad(await withKeys(6), { seats: 2 });
       await sleep(1000);
-      await leave();
-      await sleep(awayMs);
-      await comeBack();
+      await fail();
+      await sleep(outageMs);
+      await recover();
       await sleep(1500);
       const { signedIn, signedOut, actions } = await load.stop();
       expect(actions).toBeGreaterThan(20);

@@ -14,23 +14,23 @@ const processes = useTwoProcesses({
 });
 const { aLearner, read, logOut } = processes;
 
-/** A third server, which alone reaches Redis through this proxy. */
+/** A third server, the only one that reaches Redis through this proxy. */
 let proxy: CutProxy;
 let distant: ServerProcess;
 beforeAll(async () => {
   proxy = await startCutProxy(redis.url);
   const environment = { ...processes.environment, REDIS_URL: proxy.url };
   distant = await startServerProcess(inject("builtProject"), builtServer, environment);
-  // The functions that tests call are loaded: only Redis is to be slow.
+  // Loads the functions first, so that only Redis is slow in a test.
   for (const url of [processes.at(0), processes.at(1), distant.url]) {
     expect((await operate(url, "revocations", { session: "none" })).status).toBe(404);
     expect((await block(url, randomUUID())).status).toBe(404);
   }
 });
 afterEach(async () => {
-  proxy.mend();
+  proxy.restore();
   proxy.slow(0);
-  await takeWrites();
+  await acceptWrites();
 });
 afterAll(async () => {
   await distant.stop();
@@ -38,7 +38,7 @@ afterAll(async () => {
 });
 
 const refuseWrites = () => redis.command("CONFIG", "SET", "min-replicas-to-write", "1");
-const takeWrites = () => redis.command("CONFIG", "SET", "min-replicas-to-write", "0");
+const acceptWrites = () => redis.command("CONFIG", "SET", "min-replicas-to-write", "0");
 const withinFiveSeconds = { timeout: 5000, interval: 100 };
 
 function operate(url: string, path: string, body: object): Promise<Response> {
@@ -55,10 +55,10 @@ const logOutAt = (url: string, { accessToken }: { accessToken: string }) =>
   post(`${url}/api/auth/logout`, {}, { authorization: `Bearer ${accessToken}` });
 const statusAt = async (turn: number, person: { accessToken: string }) =>
   (await read(turn, person)).status;
-const held = (...command: string[]) => redis.command(...command);
+const redisReply = (...command: string[]) => redis.command(...command);
 
-describe("a Redis that answers and refuses writes", () => {
-  it("brings nobody back who logged out, on either server, then and later", async () => {
+describe("a Redis that serves reads and refuses writes", () => {
+  it("restores no logged-out session on any server, during and after the refusal", async () => {
     const [person, other] = [await aLearner(), await aLearner()];
     await refuseWrites();
     expect((await logOut(0, person)).status).toBe(204);
@@ -66,15 +66,15 @@ describe("a Redis that answers and refuses writes", () => {
       expect(await statusAt(turn, person)).toBe(401);
       expect(await statusAt(turn, other)).toBe(200);
     }
-    await takeWrites();
+    await acceptWrites();
     for (const turn of [0, 1]) expect(await statusAt(turn, person)).toBe(401);
     await expect
-      .poll(() => held("EXISTS", `session:${person.sessionId}`), withinFiveSeconds)
+      .poll(() => redisReply("EXISTS", `session:${person.sessionId}`), withinFiveSeconds)
       .toBe(0);
     for (const turn of [0, 1]) expect(await statusAt(turn, other)).toBe(200);
   });
 
-  it("keeps out who is blocked, and the terminal says that it is not in force yet", async () => {
+  it("keeps a blocked user out, and the ops command reports that the block is not yet in force", async () => {
     const person = await aLearner();
     await refuseWrites();
     const line = ["block", "user", person.userId, "--ttl", "1h", "--reason", "a drill"];
@@ -85,9 +85,9 @@ describe("a Redis that answers and refuses writes", () => {
     for (const turn of [0, 1]) {
       await expect.poll(() => statusAt(turn, person), withinFiveSeconds).toBe(403);
     }
-    await takeWrites();
+    await acceptWrites();
     await expect
-      .poll(() => held("SISMEMBER", "blocks", `user:${person.userId}`), withinFiveSeconds)
+      .poll(() => redisReply("SISMEMBER", "blocks", `user:${person.userId}`), withinFiveSeconds)
       .toBe(1);
     for (const turn of [0, 1]) expect(await statusAt(turn, person)).toBe(403);
     const again = await ops([...line, "--url", processes.at(0)], { env });
@@ -95,41 +95,41 @@ describe("a Redis that answers and refuses writes", () => {
     expect(again.out).toMatch(/^Block user:/);
   }, 60_000);
 
-  it("ends everybody's sessions on both servers", async () => {
+  it("revokes all sessions on both servers", async () => {
     const person = await aLearner();
     await refuseWrites();
     expect(await isInForce(operate(processes.at(0), "revocations", { everybody: true }))).toBe(
       false,
     );
     for (const turn of [0, 1]) expect(await statusAt(turn, person)).toBe(401);
-    await takeWrites();
-    const moment = async () => Number(await held("HGET", "gate", "revokeAllBefore"));
-    await expect.poll(moment, withinFiveSeconds).toBeGreaterThan(0);
+    await acceptWrites();
+    const revokedBefore = async () => Number(await redisReply("HGET", "gate", "revokeAllBefore"));
+    await expect.poll(revokedBefore, withinFiveSeconds).toBeGreaterThan(0);
     for (const turn of [0, 1]) expect(await statusAt(turn, person)).toBe(401);
   });
 });
 
-describe("servers that were stopped while Redis refused writes", () => {
-  it("bring nobody back who logged out", async () => {
+describe("servers restarted while Redis refused writes", () => {
+  it("restore no logged-out session", async () => {
     const [person, other] = [await aLearner(), await aLearner()];
     const started = await processes.start();
     expect((await readAt(started.url, person)).status).toBe(200);
     await refuseWrites();
     expect((await logOutAt(started.url, person)).status).toBe(204);
-    // All that know of it: the servers of the other tests have not been asked since.
+    // The only server that knows of the logout: the others have had no request since.
     await started.kill();
-    await takeWrites();
+    await acceptWrites();
     const next = await processes.start();
     expect((await readAt(next.url, other)).status).toBe(200);
     expect((await readAt(next.url, person)).status).toBe(401);
-    const isHeld = () => held("EXISTS", `session:${person.sessionId}`);
+    const isHeld = () => redisReply("EXISTS", `session:${person.sessionId}`);
     await expect.poll(isHeld, withinFiveSeconds).toBe(0);
     expect((await readAt(next.url, person)).status).toBe(401);
   });
 });
 
-describe("an instance that alone waits for Redis", () => {
-  it("puts a block and a logout into force everywhere by the next request, 300 ms away", async () => {
+describe("one server with a slow or lost connection to Redis", () => {
+  it("applies a block and a logout on all servers by the next request, with 300 ms of latency", async () => {
     const [blocked, leaving] = [await aLearner(), await aLearner()];
     proxy.slow(150);
     expect(await isInForce(block(distant.url, blocked.userId))).toBe(true);
@@ -139,13 +139,13 @@ describe("an instance that alone waits for Redis", () => {
     expect(await statusAt(1, leaving)).toBe(401);
   });
 
-  it("puts into force within 5 s of its return what it could not tell Redis", async () => {
+  it("applies a block on all servers within 5 s after the connection returns", async () => {
     const person = await aLearner();
     proxy.cut();
     expect(await isInForce(block(distant.url, person.userId))).toBe(false);
     expect(await statusAt(1, person)).toBe(200);
     await new Promise((resolve) => setTimeout(resolve, 3000));
-    proxy.mend();
+    proxy.restore();
     await expect.poll(() => statusAt(1, person), withinFiveSeconds).toBe(403);
   });
 });

@@ -39,8 +39,8 @@ const successors = (answers: PairReply[]) =>
 const statuses = (answers: { status: number }[], status: number) =>
   answers.filter((answer) => answer.status === status).length;
 
-/** On both servers, for every token that was ever given out: neither reads nor refreshes. */
-async function expectDead(tokens: Omit<Tokens, "userId">[]): Promise<void> {
+/** Every token that was ever issued fails on both servers, for reads and for refreshes. */
+async function expectRevoked(tokens: Omit<Tokens, "userId">[]): Promise<void> {
   for (const { sessionId } of tokens) await keysEnded(sessionId);
   for (const each of tokens) {
     for (const turn of [0, 1]) {
@@ -51,8 +51,8 @@ async function expectDead(tokens: Omit<Tokens, "userId">[]): Promise<void> {
 }
 
 /**
- * Nothing to wait for, unless Redis did not answer a server in time: then it says so, and leaves the
- * keys to the sweep of each minute.
+ * The keys are gone at once, unless Redis did not answer a server in time: then the server logs it, and
+ * leaves the keys to the sweep of each minute.
  */
 async function keysEnded(sessionId: string): Promise<void> {
   if ((await processes.redis("GET", `known-session:${sessionId}`)) === "ended") return;
@@ -70,8 +70,8 @@ async function endKeys(sessionId: string): Promise<void> {
   await expect.poll(() => attempt().catch(String), { timeout: 10_000 }).toBe("ended");
 }
 
-describe("fifty refreshes of one token at once over two processes", () => {
-  it("with one Rotation-Id get one successor, and count once", async () => {
+describe("50 parallel refreshes of one token over two processes", () => {
+  it("get one successor and count once, with one Rotation-Id", async () => {
     const learner = await aRecordedLearner();
     const headers = rotation("the-same-device");
     const answers = await Promise.all(
@@ -85,7 +85,7 @@ describe("fifty refreshes of one token at once over two processes", () => {
     expect(await countEvents(learner, "token_reuse")).toBe(0);
   });
 
-  it("without the header get one successor, and count once", async () => {
+  it("get one successor and count once, without the header", async () => {
     const learner = await aRecordedLearner();
     const answers = await Promise.all(times(50, (turn) => refresh(turn, learner.refreshToken)));
     expect(statuses(answers, 200)).toBe(50);
@@ -93,7 +93,7 @@ describe("fifty refreshes of one token at once over two processes", () => {
     expect(await recordOf(learner)).toMatchObject({ refresh_counter: 1, revoked_at: null });
   });
 
-  it("with fifty Rotation-Ids of one device get one successor, and say so", async () => {
+  it("get one successor and record refresh_concurrent, with 50 Rotation-Ids of one device", async () => {
     const learner = await aRecordedLearner();
     const answers = await Promise.all(
       times(50, (turn) => refresh(turn, learner.refreshToken, rotation("the-same-device"))),
@@ -106,7 +106,7 @@ describe("fifty refreshes of one token at once over two processes", () => {
       .toBe(49);
   });
 
-  it("of different devices end the session, once", async () => {
+  it("revoke the session once, from different devices", async () => {
     const learner = await aRecordedLearner();
     const answers = await Promise.all(
       times(50, (turn) => refresh(turn, learner.refreshToken, rotation(`device-no-${turn}`))),
@@ -114,44 +114,44 @@ describe("fifty refreshes of one token at once over two processes", () => {
     expect(statuses(answers, 200)).toBe(1);
     expect(statuses(answers, 401)).toBe(49);
     expect(await recordOf(learner)).toMatchObject({ revoked_reason: "token_reuse" });
-    await expectDead([learner, ...answers.flatMap(({ pair }) => (pair ? [pair] : []))]);
+    await expectRevoked([learner, ...answers.flatMap(({ pair }) => (pair ? [pair] : []))]);
     await expect.poll(() => countEvents(learner, "token_reuse"), { timeout: 10_000 }).toBe(1);
     expect(await countNotices(learner)).toBe(1);
   });
 });
 
 describe("a thief and a victim over two processes", () => {
-  it("are both out by the next request, on both", async () => {
+  it("are both logged out on both servers by the next request", async () => {
     const learner = await aRecordedLearner();
     const theft = await refresh(0, learner.refreshToken, rotation("the-thief-s-device"));
     expect(theft.status).toBe(200);
     const victim = await refresh(1, learner.refreshToken, rotation("the-own-device"));
     expect(victim).toMatchObject({ status: 401, code: "session_revoked" });
-    await expectDead([learner, ...(theft.pair ? [theft.pair] : [])]);
+    await expectRevoked([learner, ...(theft.pair ? [theft.pair] : [])]);
   });
 
   it.each([
     ["with headers", (who: string) => rotation(who)],
     ["without headers", () => ({})],
-  ])("are caught by the second of ten rounds (%s)", async (_, headers) => {
+  ])("are detected in the second of ten rounds at the latest (%s)", async (_, headers) => {
     const learner = await aRecordedLearner();
     const held = { thief: learner.refreshToken, victim: learner.refreshToken };
-    let caughtIn = 0;
+    let detectedIn = 0;
     for (let round = 1; round <= 10; round++) {
       for (const who of ["thief", "victim"] as const) {
         const answer = await refresh(round, held[who], headers(`${who}-s-own-device`));
-        if (answer.status === 401 && caughtIn === 0) caughtIn = round;
-        if (caughtIn > 0) expect(answer).toMatchObject({ status: 401, code: "session_revoked" });
+        if (answer.status === 401 && detectedIn === 0) detectedIn = round;
+        if (detectedIn > 0) expect(answer).toMatchObject({ status: 401, code: "session_revoked" });
         held[who] = answer.pair?.refreshToken ?? held[who];
       }
     }
-    expect([1, 2]).toContain(caughtIn);
+    expect([1, 2]).toContain(detectedIn);
     expect(await recordOf(learner)).toMatchObject({ revoked_reason: "token_reuse" });
   });
 });
 
-describe(`a refresh that races the end of its session, ${runs} times`, () => {
-  /** Each resolves when its call would have been answered. */
+describe(`a refresh parallel to the end of its session, ${runs} times`, () => {
+  /** Each resolves when the call that ends the session would have its reply. */
   const endings = {
     async logout(learner: Tokens, run: number) {
       expect((await logOut(run, learner)).status).toBe(204);
@@ -173,7 +173,7 @@ describe(`a refresh that races the end of its session, ${runs} times`, () => {
     },
   };
 
-  /** In every third run the keys are lost, so that the refresh writes them back meanwhile. */
+  /** In every third run the keys are missing, so that the refresh writes them back. */
   async function race(end: (learner: Tokens, run: number) => Promise<void>, run: number) {
     const learner = await aRecordedLearner();
     if (run % 3 > 0) expect((await read(run, learner)).status).toBe(200);
@@ -186,32 +186,32 @@ describe(`a refresh that races the end of its session, ${runs} times`, () => {
     for (const { status } of answers) expect([200, 401]).toContain(status);
     const given = answers.flatMap(({ pair }) => (pair ? [pair] : [])).slice(-1);
     for (const { refreshToken } of given) expect(counterOf(refreshToken)).toBe(1);
-    await expectDead([learner, ...given]);
+    await expectRevoked([learner, ...given]);
     return { learner, given };
   }
 
   it.each(Object.keys(endings) as (keyof typeof endings)[])(
-    "leaves no token that is good for anything (%s)",
+    "leaves no valid token (%s)",
     async (ending) => {
       const raced: Awaited<ReturnType<typeof race>>[] = [];
       for (let from = 0; from < runs; from += runsAtOnce) {
         const batch = times(runsAtOnce, (index) => race(endings[ending], from + index));
         raced.push(...(await Promise.all(batch)));
       }
-      // Else the ending was always faster, and nothing was raced.
+      // Otherwise the end of the session was always first, and there was no race.
       expect(raced.flatMap(({ given }) => given)).not.toHaveLength(0);
-      // By now everything is done that refreshes left for after their replies.
+      // By now the work that refreshes do after their replies is finished.
       for (const { learner } of raced) expect((await read(0, learner)).status).toBe(401);
     },
     120_000,
   );
 
-  it("signs out twice at once with 204 twice", async () => {
+  it("returns 204 to two parallel logouts", async () => {
     const learner = await aRecordedLearner();
     const answers = await Promise.all([logOut(0, learner), logOut(1, learner)]);
     expect(statuses(answers, 204)).toBe(2);
     expect(await recordOf(learner)).toMatchObject({ revoked_reason: "logged_out" });
     expect((await logOut(0, learner)).status).toBe(204);
-    await expectDead([learner]);
+    await expectRevoked([learner]);
   });
 });

@@ -17,12 +17,12 @@ const seed = Date.now() % 2 ** 31;
 const processes = useTwoProcesses();
 const { aRecordedLearner, logOut, read, refresh, sql } = processes;
 
-/** Who holds a token of the session. */
+/** A client that holds a token of the session. */
 interface Holder {
   sendsHeaders: boolean;
   device: string;
   token: string;
-  /** Calls whose replies were lost: to be repeated as they were. */
+  /** Calls whose replies were lost: they are repeated unchanged. */
   lost: { token: string; headers: Record<string, string> }[];
 }
 
@@ -43,7 +43,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 1, arbitrary: fc.constant({ do: "garbage" as const }) },
   {
     weight: 3,
-    // No sum of these is near a bound of the table, so that the time a walk takes changes nothing.
+    // No sum of these is near a limit of the table, so that the duration of a walk has no effect.
     arbitrary: fc.record({
       do: fc.constant("wait" as const),
       seconds: fc.constantFrom(16, 200, 90_000),
@@ -64,7 +64,7 @@ function calls<Name extends "refresh" | "race">(name: Name) {
 }
 
 describe(`${walks} random walks of an owner and a thief over two processes (seed ${seed})`, () => {
-  it("are answered as the table says", async () => {
+  it("get the replies that the refresh table specifies", async () => {
     await fc.assert(
       fc.asyncProperty(walk, (plan) => runWalk(plan)),
       { numRuns: walks, seed },
@@ -94,7 +94,7 @@ async function runWalk(plan: Plan): Promise<void> {
   let turn = 0;
   let wasStolen = false;
   let counter = 0;
-  /** Of two calls at once nobody knows which was first: whatever may be. */
+  /** All possible states, because the order of two parallel calls is unknown. */
   let possible: RefreshModel[] = [newSession];
 
   const recordOf = async () => (await sql("select * from sessions where id = $1", [sessionId]))[0];
@@ -136,7 +136,7 @@ async function runWalk(plan: Plan): Promise<void> {
     expect(possible, `no order of the calls explains ${JSON.stringify(seen)}`).not.toHaveLength(0);
   }
 
-  /** A client repeats a call whose reply was lost as it was, before it makes another. */
+  /** A client first repeats a call whose reply was lost, unchanged. */
   const callOf = (holder: Holder) => holder.lost.at(-1) ?? newCall(holder);
 
   async function take(step: Step): Promise<void> {
@@ -182,14 +182,14 @@ async function runWalk(plan: Plan): Promise<void> {
   for (const next of plan.steps) {
     await take(next);
     const row = await recordOf();
-    // One lineage: whatever was answered, the record has one counter, which never goes back.
+    // One lineage: the recorded counter never decreases, whatever the replies.
     expect(row?.refresh_counter).toBeGreaterThanOrEqual(counter);
     counter = row?.refresh_counter;
     possible = possible.filter(
       (session) => session.counter === counter && session.isEnded === (row?.revoked_at !== null),
     );
-    expect(possible, "the record is as the table says").not.toHaveLength(0);
-    // Who keeps to the rules and shares with nobody is never signed out.
+    expect(possible, "the record matches the table").not.toHaveLength(0);
+    // An owner that sends the headers, and whose token was not stolen, is never logged out.
     if (!wasStolen && plan.ownerSendsHeaders) expect(row?.revoked_at).toBeNull();
   }
 
@@ -229,5 +229,5 @@ function orders(indexes: number[]): number[][] {
 }
 
 function never(): never {
-  throw new Error("A walk lost count of its calls.");
+  throw new Error("Unreachable: a call or a token is missing.");
 }

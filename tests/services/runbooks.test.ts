@@ -18,8 +18,8 @@ const files = readdirSync(directory).filter((name) => name.endsWith(".md"));
 const text = (file: string) => readFileSync(join(directory, file), "utf8");
 
 const headings = ["DO NOW", "CONFIRM", "DECIDE", "FIX", "VERIFY", "UNDO / ESCALATE", "WHY"];
-/** Entries of the operations guide, each with the page that says what to do. */
-const ofTheGuide: Record<string, string> = {
+/** Entries of the operations guide, each with its runbook. */
+const guideEntries: Record<string, string> = {
   "Rotate JWT Secret": "rotate-keys.md",
   "Clear Rate Limits": "clear-rate-limits.md",
   "Invalidate Sessions": "sessions.md",
@@ -35,8 +35,8 @@ const ofTheGuide: Record<string, string> = {
   "Deployment Rollback": "deployment-rollback.md",
   "Incident Response": "incident-response.md",
 };
-/** What only a platform, or the machine of a self-hosted server, has: it stands in `console` blocks. */
-const elsewhere =
+/** Commands of a platform or of the server's machine: only `console` blocks may have them. */
+const consoleCommands =
   /^(vercel|railway|docker|docker-compose|TAG=|curl|ps|ss|node|kill|lsof|echo|npm run|timedatectl|chronyc|pg_dump)\b/;
 
 const blocks = (file: string, language: string) =>
@@ -44,16 +44,16 @@ const blocks = (file: string, language: string) =>
     ([, block = ""]) => block.trim().split("\n"),
   );
 
-describe("the runbooks", () => {
-  it("are there for every alert and for every entry of the guide", () => {
+describe("runbooks", () => {
+  it("exist for every alert and for every entry of the operations guide", () => {
     const needed = [...ruleNames, "BreakGlassUsed"].map((name) => `${runbookSlug(name)}.md`);
     expect(
-      [...needed, ...Object.values(ofTheGuide)].filter((file) => !files.includes(file)),
+      [...needed, ...Object.values(guideEntries)].filter((file) => !files.includes(file)),
     ).toEqual([]);
   });
 
   it.each(files)(
-    "%s has its parts in their order, fits a screen, and names what exists",
+    "%s has all sections in the required order, fewer than 100 lines, and only valid links",
     (file) => {
       const found = [...text(file).matchAll(/^## (.+)$/gm)].map(([, heading]) => heading);
       expect(found).toEqual(headings);
@@ -61,7 +61,7 @@ describe("the runbooks", () => {
       for (const [, link = ""] of text(file).matchAll(/\]\((?!https?:)([^)#]+)/g)) {
         expect(existsSync(join(directory, link)), link).toBe(true);
       }
-      for (const line of blocks(file, "console")) expect(line).toMatch(elsewhere);
+      for (const line of blocks(file, "console")) expect(line).toMatch(consoleCommands);
     },
   );
 });
@@ -69,7 +69,7 @@ describe("the runbooks", () => {
 const team = await startWebhookEndpoint();
 afterAll(() => team.close());
 
-describe("every command of the runbooks", () => {
+describe("every command in the runbooks", () => {
   const processes = useTwoProcesses({
     environment: {
       ALERT_WEBHOOK_URL: team.url,
@@ -121,7 +121,7 @@ describe("every command of the runbooks", () => {
   });
   afterAll(() => rm(home, { recursive: true, force: true }));
 
-  /** The operators' command line is bundled once, and not by each `npm run ops`. */
+  /** Runs a line with the ops command bundled once, instead of by each `npm run ops`. */
   function run(line: string): Promise<{ status: number; out: string }> {
     return new Promise((resolve) => {
       const options = { env: given, timeout: 60_000 };
@@ -134,20 +134,20 @@ describe("every command of the runbooks", () => {
   }
 
   const lines = [...new Set(files.flatMap((file) => blocks(file, "bash")))];
-  // What ends the learner's sessions comes last, so that the others have somebody to be about.
-  const ends = (line: string) =>
+  // Commands that end the learner's sessions run last, because the others need them.
+  const endsSessions = (line: string) =>
     Number(/sessions revoke|revoke user|suspend|DEL "session/.test(line));
-  const isOfAll = (line: string) => line.includes("revokeAllBefore");
+  const revokesAll = (line: string) => line.includes("revokeAllBefore");
   const ordered = lines
-    .filter((line) => !isOfAll(line))
-    .toSorted((one, other) => ends(one) - ends(other));
+    .filter((line) => !revokesAll(line))
+    .toSorted((one, other) => endsSessions(one) - endsSessions(other));
 
-  it("runs against a server as it is built", async () => {
+  it("succeeds against a built server", async () => {
     const failed: string[] = [];
     let next = 0;
     const attempt = async (line: string) => {
       const { status, out } = await run(line);
-      // A reading may say by 1 that it has found a problem; a change has to be done.
+      // A read command may exit with 1 for a problem that it found; a change must succeed.
       const isReading = !line.includes("--reason") && line.startsWith("npm run ops");
       if (status === 0 || (status === 1 && isReading)) return;
       failed.push(`${line}\n  exit ${status}: ${out.trim().slice(-400)}`);
@@ -156,8 +156,8 @@ describe("every command of the runbooks", () => {
       for (let at = next++; at < ordered.length; at = next++) await attempt(ordered[at] ?? "");
     };
     await Promise.all([worker(), worker(), worker()]);
-    // The operator's own session is among them.
-    for (const line of lines.filter(isOfAll)) await attempt(line);
+    // These revoke the operator's own session too.
+    for (const line of lines.filter(revokesAll)) await attempt(line);
     const answer = await run("npm run --silent ops -- flag");
     expect(answer.out).toContain("session_revoked");
     expect(failed).toEqual([]);

@@ -11,16 +11,16 @@ import { authenticator, enrol } from "../support/second-factor.js";
 import { useStores } from "../support/stores.js";
 
 const stores = useStores();
-/** The callers' own, so that the delay of an account, which lets five past, refuses none of twenty. */
+/** The callers are trusted, so that the login delay of the account does not apply to them. */
 useEnvironment({ RATE_LIMIT_TRUSTED_IPS: "203.0.113.0/24" });
 
-/** The call's statuses, each made by the same number of callers at once, from addresses of their own. */
+/** The statuses of parallel calls, each from its own IP address. */
 async function atOnce(callers: number, send: (ip: string) => Promise<{ status: number }>) {
   const answers = Array.from({ length: callers }, (_, at) => send(`203.0.113.${at + 1}`));
   return (await Promise.all(answers)).map(({ status }) => status);
 }
 
-/** Sign in; a place in the queue for the password's hash may be refused, which says nothing of the code. */
+/** Log in, and repeat while password hashing has no capacity (503). */
 async function signIn({ email, password }: Person, otp: string | undefined, ip: string) {
   for (;;) {
     const answer = await call(login, "POST", { body: { email, password, otp }, ip });
@@ -31,22 +31,22 @@ async function signIn({ email, password }: Person, otp: string | undefined, ip: 
 const count = (statuses: number[], status: number) =>
   statuses.filter((one) => one === status).length;
 
-describe("second factors used at once", () => {
-  it("lets exactly one of 20 logins in with one code of the authenticator app", async () => {
+describe("parallel use of a second factor", () => {
+  it("accepts exactly one of 20 logins with one code of the authenticator app", async () => {
     const person = await aUser();
     const otp = (await enrol(stores, person)).code();
     const statuses = await atOnce(20, (ip) => signIn(person, otp, ip));
     expect([count(statuses, 200), count(statuses, 401)]).toEqual([1, 19]);
   });
 
-  it("lets exactly one of 20 logins in with one recovery code", async () => {
+  it("accepts exactly one of 20 logins with one recovery code", async () => {
     const person = await aUser();
     const [otp] = (await enrol(stores, person)).recoveryCodes;
     const statuses = await atOnce(20, (ip) => signIn(person, otp, ip));
     expect([count(statuses, 200), count(statuses, 401)]).toEqual([1, 19]);
   });
 
-  it("confirms one enrolment once, with one set of recovery codes", async () => {
+  it("confirms an enrolment once, with one set of recovery codes", async () => {
     const person = await aUser();
     await bindEmail(stores, person);
     const token = person.accessToken;
@@ -57,7 +57,7 @@ describe("second factors used at once", () => {
     expect(await codesOf(person)).toBe(10);
   });
 
-  it("leaves one set of recovery codes when several are made at once, and shows it", async () => {
+  it("keeps one of several sets of recovery codes created in parallel, and returns it again", async () => {
     const person = await aUser();
     const token = person.accessToken;
     await enrol(stores, person);
@@ -67,11 +67,11 @@ describe("second factors used at once", () => {
     const answers = await Promise.all(headers.map(renew));
     expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 200));
     expect(await codesOf(person)).toBe(10);
-    const shownAgain = (await Promise.all(headers.map(renew))).map(({ status }) => status);
-    expect([count(shownAgain, 200), count(shownAgain, 409)]).toEqual([1, 9]);
+    const repeated = (await Promise.all(headers.map(renew))).map(({ status }) => status);
+    expect([count(repeated, 200), count(repeated, 409)]).toEqual([1, 9]);
   });
 
-  it("makes one secret for one Idempotency-Key", async () => {
+  it("creates one secret for one Idempotency-Key", async () => {
     const person = await aUser();
     await bindEmail(stores, person);
     const headers = { "idempotency-key": randomUUID() };
@@ -82,14 +82,14 @@ describe("second factors used at once", () => {
     expect(new Set(answers.map(({ body }) => body.secret)).size).toBe(1);
   });
 
-  it("leaves no session without the factor when somebody signs in as it is turned on", async () => {
+  it("leaves no session without the factor when a login runs while it is enabled", async () => {
     for (let round = 0; round < 3; round++) {
       const person = await aUser();
       await bindEmail(stores, person);
       const token = person.accessToken;
       const { body } = await call(totp, "POST", { token });
       const code = authenticator(body.secret).code();
-      // The login waits to write its session, when it has found no factor to ask for.
+      // The login found no second factor, and then waits to write its session.
       const held = stores.sql(`do $$ begin
         perform from users where id = '${person.user.id}' for update;
         perform pg_sleep(0.7);

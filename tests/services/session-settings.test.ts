@@ -20,7 +20,7 @@ import { aUser, password } from "../support/people.js";
 import { type PgBouncer, startPgBouncer } from "../support/pgbouncer.js";
 import { useStores } from "../support/stores.js";
 
-/** As an operator may have set them on the role or the database, none of them as the server has it. */
+/** Settings that an operator may have set on the role or the database; none is the default. */
 const settings = {
   DateStyle: "SQL, DMY",
   IntervalStyle: "sql_standard",
@@ -30,18 +30,18 @@ const settings = {
 };
 
 describe.each(["direct", "transaction", "session"] as const)(
-  "over a connection that is %s",
+  "with non-default Postgres settings over a %s connection",
   (mode) => {
     const role = `settings_${randomBytes(4).toString("hex")}`;
     let pooler: PgBouncer | undefined;
-    // Before the stores, so that it runs when their database is gone.
+    // Registered before the stores, so that it runs after their database is dropped.
     afterAll(async () => {
       await pooler?.stop();
       await onServer(`drop role ${role}`);
     });
     useEnvironment({ RATE_LIMIT_MAX_REQUESTS: "100000" });
     const stores = useStores({
-      async reached(databaseUrl) {
+      async prepareDatabase(databaseUrl) {
         const databaseName = new URL(databaseUrl).pathname.slice(1);
         await onServer(
           `create role ${role} superuser login`,
@@ -57,7 +57,7 @@ describe.each(["direct", "transaction", "session"] as const)(
       },
     });
 
-    it("has the settings that were set", async () => {
+    it("applies the settings", async () => {
       for (const [name, value] of Object.entries(settings)) {
         const [row] = await stores.sql(`select current_setting('${name}') as value`);
         expect(row).toEqual({ value });
@@ -78,7 +78,7 @@ describe.each(["direct", "transaction", "session"] as const)(
       });
     });
 
-    it("signs in, refreshes, and tells each moment as it was", async () => {
+    it("logs in, refreshes, and returns correct timestamps", async () => {
       const before = Date.now();
       const person = await aUser();
       const signedIn = await call(login, "POST", {
@@ -95,7 +95,7 @@ describe.each(["direct", "transaction", "session"] as const)(
         token: accessToken,
         body: { timeZone: "Europe/Warsaw" },
       });
-      const moments = [
+      const timestamps = [
         account.body.createdAt,
         changed.body.createdAt,
         ...list.body.items.flatMap((item: Record<string, string>) => [
@@ -103,14 +103,14 @@ describe.each(["direct", "transaction", "session"] as const)(
           item.lastSeenAt,
         ]),
       ];
-      expect(moments).toHaveLength(6);
-      for (const moment of moments) {
-        expect(Date.parse(moment)).toBeGreaterThanOrEqual(before);
-        expect(Date.parse(moment)).toBeLessThanOrEqual(Date.now());
+      expect(timestamps).toHaveLength(6);
+      for (const timestamp of timestamps) {
+        expect(Date.parse(timestamp)).toBeGreaterThanOrEqual(before);
+        expect(Date.parse(timestamp)).toBeLessThanOrEqual(Date.now());
       }
     });
 
-    it("drains events into their own minute, partition and series", async () => {
+    it("drains events into the right minute, partition and series", async () => {
       const before = Date.now();
       await aUser();
       await drained(stores);
@@ -126,13 +126,13 @@ describe.each(["direct", "transaction", "session"] as const)(
       expect(await ensurePartitions(aContext())).toBe(1);
     });
 
-    it("reads floats in full", async () => {
+    it("reads floats with full precision", async () => {
       await stores.sql(`insert into telemetry_gauges (series, value, measured_at)
       values ('active_sessions', 123456.75, now())`);
       expect((await readSeries(aContext())).get("active_sessions")).toBe(123_456.75);
     });
 
-    it("is healthy, and knows the time of the database", async () => {
+    it("is healthy, and reads the time of the database", async () => {
       const { checks } = await runHealthChecks(aContext());
       expect(checks["postgres:responseTime"]).toMatchObject([{ status: "pass" }]);
       const { findings } = await fullHealth(aContext());

@@ -21,12 +21,12 @@ import { type CutProxy, startCutProxy } from "../support/cut-proxy.js";
 import { createDatabase, openWorkerRedis, workerRedisUrl } from "../support/real-stores.js";
 import type { BatchLine } from "../support/telemetry-worker.js";
 
-/** Longer by hand: CHAOS_SECONDS=60. */
+/** For a longer manual run: CHAOS_SECONDS=60. */
 const durationMs = Number(process.env.CHAOS_SECONDS ?? 12) * 1000;
 const roles = ["produce", "produce", "produce", "drain", "drain", "drain", "drain"] as const;
-/** A batch is sent at so many events at the latest. */
+/** The maximum number of events in a batch. */
 const batchMax = 100;
-/** Requests that one process answers at once: as many may be answered and not be in a batch yet. */
+/** Parallel requests of one process: so many may have a reply but not be in a batch yet. */
 const inFlightMax = 12;
 
 let folder = "";
@@ -37,7 +37,7 @@ let postgresProxy: CutProxy;
 let redisProxy: CutProxy;
 
 beforeAll(async () => {
-  // Within the project, where the native packages are found.
+  // Inside the project, so that native packages resolve.
   folder = mkdtempSync(resolve("node_modules", ".telemetry-chaos-"));
   const entry = { in: "tests/support/telemetry-worker.ts", out: "worker" };
   await build(bundleOptions([entry], folder));
@@ -58,16 +58,16 @@ afterAll(async () => {
 
 interface Worker {
   role: (typeof roles)[number];
-  /** Ends when it has done what it had begun. */
+  /** Finish the work in progress and exit. */
   end(): Promise<void>;
   kill(): Promise<void>;
-  /** True once it has answered anything: only then is there something to be lost with it. */
+  /** True after the first reply: before it a kill cannot lose anything. */
   hasAnswered(): boolean;
 }
 
 let started = 0;
 
-/** What a worker writes goes straight into a file: nothing of it is lost with the process. */
+/** A worker writes directly to a file, so that a kill loses none of its output. */
 function start(role: Worker["role"]): Worker {
   const file = join(folder, `${++started}.${role}.log`);
   const output = openSync(file, "a");
@@ -79,7 +79,7 @@ function start(role: Worker["role"]): Worker {
       NODE_ENV: "test",
       LOG_LEVEL: "info",
       JWT_SECRET: "a-secret-of-the-tests-of-32-bytes-or-more",
-      // No row may be left out: they are counted against the totals.
+      // No row may be dropped: the test compares rows and totals.
       TELEMETRY_STREAM_BYTES_MAX: String(2 ** 30),
     },
   });
@@ -93,7 +93,7 @@ function start(role: Worker["role"]): Worker {
   return { role, end: signal("SIGTERM"), kill: signal("SIGKILL"), hasAnswered };
 }
 
-/** Kill one process after another, whichever comes, and start another in its place. */
+/** Kill random processes one after another, and replace each. */
 async function keepKilling(workers: Worker[], isOver: () => boolean) {
   const kills = { produce: 0, drain: 0 };
   while (!isOver()) {
@@ -109,8 +109,8 @@ async function keepKilling(workers: Worker[], isOver: () => boolean) {
 }
 
 /**
- * Cut off one store, then the other, for less and for more than a time-out. Redis less often: it is then
- * skipped for 2 s, in which nothing is sent that could be lost or doubled.
+ * Cut off one store, then the other, for less and for more than a timeout. Redis less often: after a cut
+ * it is skipped for 2 s, and nothing is sent that could be lost or duplicated.
  */
 async function keepCutting(isOver: () => boolean): Promise<number> {
   let cuts = 0;
@@ -119,14 +119,14 @@ async function keepCutting(isOver: () => boolean): Promise<number> {
     await sleep(400 + Math.random() * 600);
     proxy.cut();
     await sleep(50 + Math.random() * 500);
-    proxy.mend();
+    proxy.restore();
   }
   return cuts;
 }
 
 type Line = { evt: string; corr?: { correlationId: string } } & Partial<Omit<BatchLine, "evt">>;
 
-/** What the processes of a role have written, each for itself. */
+/** The output lines of a role, one list per process. */
 function written(role: Worker["role"]): Line[][] {
   const files = readdirSync(folder).filter((name) => name.endsWith(`.${role}.log`));
   return files.map((name) =>
@@ -136,17 +136,17 @@ function written(role: Worker["role"]): Line[][] {
         try {
           return [JSON.parse(text)];
         } catch {
-          // A process that was killed may have written half a line.
+          // A killed process may have written half a line.
           return [];
         }
       }),
   );
 }
 
-/** The batches that lines of one kind tell of, with the number of their events. */
+/** The batches in the lines of one event name, with their numbers of events. */
 function batches(lines: Line[], evt: BatchLine["evt"]): Map<string, number> {
-  const told = lines.filter((line) => line.evt === evt);
-  return new Map(told.map(({ instance, seq, events }) => [`${instance} ${seq}`, Number(events)]));
+  const found = lines.filter((line) => line.evt === evt);
+  return new Map(found.map(({ instance, seq, events }) => [`${instance} ${seq}`, Number(events)]));
 }
 
 const sum = (counts: Iterable<number>) => [...counts].reduce((total, count) => total + count, 0);
@@ -155,14 +155,14 @@ const total = async (text: string) => Number((await rows(text))[0]?.total ?? 0);
 const series = async (table: string) =>
   rows(`select series, sum(value)::text as value from ${table} group by series order by series`);
 
-describe("producers and four drains that are killed, and stores that are cut off in turn", () => {
+describe("producers and four drains under kills and store outages", () => {
   it("keep every acknowledged event exactly once in rows, minutes and totals", async () => {
     const workers = roles.map((role) => start(role));
     let isOver = false;
     const killing = keepKilling(workers, () => isOver);
     const cutting = keepCutting(() => isOver);
     await sleep(durationMs);
-    // A machine that is busy with other tests needs longer for as much.
+    // A busy machine needs longer to produce enough batches.
     const enough = () => batches(written("produce").flat(), "batch_taken").size;
     await expect.poll(enough, { timeout: 60_000, interval: 500 }).toBeGreaterThan(20);
     isOver = true;
@@ -186,11 +186,11 @@ describe("producers and four drains that are killed, and stores that are cut off
       drainedRows.map(({ instance, seq, events }) => [`${instance} ${seq}`, Number(events)]),
     );
 
-    // What Redis has acknowledged is there; what is there was sent, and holds what was sent.
+    // Every batch that Redis acknowledged was drained; every drained batch is equal to the sent one.
     expect([...taken].filter(([batch]) => !drained.has(batch))).toEqual([]);
     expect([...drained].filter(([batch, events]) => sent.get(batch) !== events)).toEqual([]);
 
-    // Rows, minutes and totals tell the same, to the last one.
+    // Rows, minutes and totals agree exactly.
     const events = sum(drained.values());
     expect(await total("select sum(count) as total from access_log")).toBe(events);
     expect(
@@ -204,8 +204,8 @@ describe("producers and four drains that are killed, and stores that are cut off
     ).toBe(events);
     expect(await series("telemetry_minutes")).toEqual(await series("telemetry_totals"));
 
-    // What is not there is on stdout: what Redis did not take, and of a process that was killed what
-    // its one open batch held. One that ended has left nothing unsent.
+    // Undrained events are on stdout: batches that Redis did not accept, and the open batch of a killed
+    // process. A process that ended normally has no unsent events.
     const requested = lines.filter(({ evt }) => evt === "http_request");
     const onStdout = new Set(requested.map(({ corr }) => corr?.correlationId));
     const named = await rows("select correlation_id from access_log where count = 1");

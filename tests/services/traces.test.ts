@@ -17,7 +17,7 @@ import { useToolkit } from "../support/toolkit.js";
 import { useTwoProcesses } from "../support/two-processes.js";
 
 const rate = 0.2;
-/** Fixed: whoever repeats this gets the same sample. */
+/** Fixed, so that every run has the same sample. */
 const traceIds = Array.from({ length: 2000 }, (_, n) =>
   ((BigInt(n + 1) * 0x9e3779b97f4a7c15f39cc0605cedc835n) % (1n << 128n))
     .toString(16)
@@ -25,7 +25,7 @@ const traceIds = Array.from({ length: 2000 }, (_, n) =>
 );
 const batchSize = 200;
 
-describe("a function that is frozen as soon as its work has settled", () => {
+describe("a function frozen as soon as its work has settled", () => {
   useEnvironment();
   const toolkit = useToolkit();
   let database: Awaited<ReturnType<typeof createDatabase>>;
@@ -57,7 +57,7 @@ describe("a function that is frozen as soon as its work has settled", () => {
     await database.drop();
   });
 
-  it("has told Sentry exactly the sampled of 2,000 trace IDs, with their spans and whose they are", async () => {
+  it("has sent Sentry exactly the sampled ones of 2,000 traces, with spans and user ID", async () => {
     const { userId, sessionId } = person;
     const now = new Date();
     const claims = { userId, sessionId, authenticatedAt: now, authMethods: ["pwd"] };
@@ -67,10 +67,10 @@ describe("a function that is frozen as soon as its work has settled", () => {
       const batch: Batch = { token, traces: ids.map((id) => `${id}-00f067aa0ba902b7`) };
       child.send(batch);
       await expect.poll(() => isStopped(child), { timeout: 30_000, interval: 10 }).toBe(true);
-      // What has not left the process by now would never leave it.
-      const told = sink.payloads("transaction").map(({ contexts }) => contexts.trace.trace_id);
+      // A transaction that the process has not sent by now would never be sent.
+      const received = sink.payloads("transaction").map(({ contexts }) => contexts.trace.trace_id);
       const sampled = traceIds.slice(0, from + batchSize).filter((id) => isInSample(id, rate));
-      expect(told.sort()).toEqual(sampled.sort());
+      expect(received.sort()).toEqual(sampled.sort());
       child.kill("SIGCONT");
     }
 
@@ -98,7 +98,7 @@ describe("two built servers", () => {
   const { aLearner, at, read } = useTwoProcesses({ environment });
   afterAll(() => sink.close());
 
-  it("load Sentry from beside a function, and tell of a trace that runs through both", async () => {
+  it("load Sentry from a chunk, and both send their transaction of one trace", async () => {
     const learner = await aLearner();
     const traceId = randomUUID().replaceAll("-", "");
     const headers = {
@@ -123,12 +123,12 @@ describe("two built servers", () => {
   });
 });
 
-/** As Linux tells it; a stopped process answers nobody. */
+/** Read from /proc, because a stopped process cannot answer. */
 function isStopped({ pid }: ChildProcess): boolean {
   return readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]?.startsWith("T") ?? false;
 }
 
-/** Somebody whose session is live, in Postgres alone: Redis gets it from there. */
+/** Insert a user with an active session into Postgres; Redis loads it from there. */
 async function record(
   databaseUrl: string,
   { userId, sessionId }: { userId: string; sessionId: string },

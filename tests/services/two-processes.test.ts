@@ -7,7 +7,7 @@ describe("two processes over the same stores", () => {
   const processes = useTwoProcesses({
     environment: {
       RATE_LIMIT_MAX_REQUESTS: String(limit),
-      // No window may end in the midst of a test.
+      // The window must not end during a test.
       RATE_LIMIT_WINDOW_MS: String(24 * 3_600_000),
       // All calls come from one address.
       TRUSTED_PROXIES: "",
@@ -17,14 +17,14 @@ describe("two processes over the same stores", () => {
   const statuses = async (replies: Promise<Response>[]) =>
     (await Promise.all(replies)).map(({ status }) => status);
 
-  it("let exactly the limit pass of 100 parallel requests", async () => {
+  it("allow exactly the limit of 100 parallel requests", async () => {
     const learner = await aLearner();
     const seen = await statuses(times(100, (turn) => read(turn, learner)));
     expect(seen.filter((status) => status === 200)).toHaveLength(limit);
     expect(seen.filter((status) => status === 429)).toHaveLength(100 - limit);
   });
 
-  it("let exactly five of 60 parallel wrong passwords reach a hash", async () => {
+  it("hash exactly five of 60 parallel wrong passwords", async () => {
     const { email } = await aLearner();
     const guess = (turn: number) =>
       post(`${at(turn)}/api/auth/login`, { email, password: "not the password" });
@@ -34,7 +34,7 @@ describe("two processes over the same stores", () => {
     await redis("DEL", ...((await redis("KEYS", "rate:auth-*")) as string[]));
   });
 
-  it("lift a limit when its key is deleted", async () => {
+  it("reset a limit when its key is deleted", async () => {
     const learner = await aLearner();
     await statuses(times(limit, (turn) => read(turn, learner)));
     expect((await read(0, learner)).status).toBe(429);
@@ -44,7 +44,7 @@ describe("two processes over the same stores", () => {
     expect((await read(1, learner)).status).toBe(200);
   });
 
-  it("end a session together, by sign-out or by hand", async () => {
+  it("both end a session after a logout or a deleted key", async () => {
     const [first, second] = [await aLearner(), await aLearner()];
     expect((await read(1, first)).status).toBe(200);
     expect((await logOut(0, first)).status).toBe(204);
@@ -53,7 +53,7 @@ describe("two processes over the same stores", () => {
     expect(await statuses([read(0, second), read(1, second)])).toEqual([401, 401]);
   });
 
-  it("sign nobody out when Redis is flushed under load", async () => {
+  it("log no user out when Redis is flushed under load", async () => {
     const learners = await Promise.all(times(8, aLearner));
     const requests = learners.flatMap((learner) => times(limit, (turn) => ({ learner, turn })));
     const before = requests.slice(0, 20).map(({ learner, turn }) => read(turn, learner));
@@ -68,7 +68,7 @@ describe("two processes over the same stores", () => {
     expect(new Set(await statuses(again))).toEqual(new Set([200]));
   });
 
-  it("lose no session and no count when one is killed", async () => {
+  it("keep the session and the request count when one is killed", async () => {
     const learner = await aLearner();
     await statuses(times(4, (turn) => read(turn, learner)));
     await processes.servers[0]?.kill();

@@ -23,7 +23,7 @@ let folder: string;
 let name: string;
 let server: Server;
 
-// The server may run elsewhere: its socket is one of this test's own, in front of its port.
+// The server may run on another machine, so this test puts its own socket in front of its port.
 beforeAll(async () => {
   created = await createDatabase(inject("migrated"));
   name = new URL(created.url).pathname.slice(1);
@@ -41,7 +41,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-// A migration takes the driver's transport for its process.
+// A migration replaces the driver's transport for the whole process.
 const { fetchFunction } = neonConfig;
 beforeEach(() => {
   neonConfig.fetchFunction = fetchFunction;
@@ -54,8 +54,8 @@ const forms: [string, (folder: string, name: string) => string][] = [
   ["an escaped host", (at, db) => `postgresql://${user}:${secret}@${encodeURIComponent(at)}/${db}`],
 ];
 
-describe.each(forms)("the URL of a Unix socket with %s", (_, form) => {
-  it("serves", async () => {
+describe.each(forms)("a Unix socket URL with %s", (_, form) => {
+  it("connects the self-hosted server", async () => {
     const variables = {
       JWT_SECRET: "k7".repeat(32),
       DATABASE_URL: form(folder, name),
@@ -70,7 +70,7 @@ describe.each(forms)("the URL of a Unix socket with %s", (_, form) => {
     await stores.close();
   });
 
-  it("serves in development, where it is on this machine", async () => {
+  it("connects the development server, which treats it as local", async () => {
     const opened = await openPostgres(form(folder, name), 2000, () => Promise.reject(new Error()));
     installPlatform({
       postgres: opened.transport,
@@ -85,7 +85,7 @@ describe.each(forms)("the URL of a Unix socket with %s", (_, form) => {
     await opened.close();
   });
 
-  it("migrates, and tells the status", async () => {
+  it("runs migrations and prints their status", async () => {
     for (const action of ["up", "status"]) {
       const { code, lines } = await migrate(action, form(folder, name));
       expect(code).toBe(0);
@@ -93,7 +93,7 @@ describe.each(forms)("the URL of a Unix socket with %s", (_, form) => {
     }
   });
 
-  it("is not shown where there is no server", async () => {
+  it("is named without its password when there is no server", async () => {
     const { code, lines } = await migrate("status", form("/nowhere", name));
     expect(code).toBe(1);
     expect(lines).toHaveLength(1);

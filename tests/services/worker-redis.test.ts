@@ -5,7 +5,7 @@ import { useRedisServer } from "../support/redis-server.js";
 const server = useRedisServer();
 const database = () => `${server.url}/3`;
 
-it("is emptied after a run that was killed, whatever that flushed and wrote", async () => {
+it("empties the worker's Redis after a killed run", async () => {
   const killed = await openMarkedRedis(database());
   await killed.call(["FLUSHDB"]);
   await killed.call(["SET", "left", "1"]);
@@ -15,7 +15,7 @@ it("is emptied after a run that was killed, whatever that flushed and wrote", as
   expect(await server.command("INFO", "keyspace")).not.toMatch(/db\d/);
 });
 
-it("is refused while it holds what somebody else wrote", async () => {
+it("rejects a Redis that contains data of another program", async () => {
   const redis = await openMarkedRedis(database());
   await redis.giveBack();
   await server.command("EVAL", "redis.call('SELECT', 3) redis.call('SET', 'theirs', '1')", "0");

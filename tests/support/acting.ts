@@ -2,7 +2,7 @@ import * as z from "zod";
 import { endpoint } from "../../lib/http/endpoint.js";
 import { route } from "../../lib/http/route.js";
 
-/** Says in what role the caller acts. */
+/** A route that returns the role of the caller. */
 export const acting = route("/api/acting", {
   GET: endpoint({
     summary: "The caller's role.",

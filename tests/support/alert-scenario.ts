@@ -8,23 +8,23 @@ import { isCounted, meanId, verdict } from "../../lib/alerts/verdict.js";
 import { variables } from "../../lib/env.js";
 import { parseSeries } from "../../lib/telemetry/series.js";
 
-/** What happens in the minutes from 0 on, under the names of `seriesName`. */
+/** Counters and gauges of the minutes from 0 on, by series name. */
 export interface Scenario {
   name: string;
   rule: Rule;
-  /** What each minute adds to a counter. */
+  /** The increase of each counter in each minute. */
   added?: Record<string, number[]>;
-  /** What a gauge is in each minute; null where nobody measured it. */
+  /** The value of each gauge in each minute; null where it was not measured. */
   gauges?: Record<string, (number | null)[]>;
-  /** The label's value, where the rule has one. */
+  /** The value of the rule's label, if it has one. */
   label?: string;
   minutes: number;
 }
 
 const job = "linguamate";
 
-/** Whether our evaluator has the alert fire, after each minute. */
-export function firesInOurs({ rule, label = "", minutes, ...data }: Scenario): boolean[] {
+/** Whether the alert fires in our evaluator, after each minute. */
+export function firesInEvaluator({ rule, label = "", minutes, ...data }: Scenario): boolean[] {
   const measures = measuresOf(rule.condition, { minutes, ...data });
   let alert: Alert = {
     key: "key",
@@ -40,7 +40,7 @@ export function firesInOurs({ rule, label = "", minutes, ...data }: Scenario): b
   };
   return Array.from({ length: minutes }, (_, index) => {
     const minute = index * minuteMs;
-    // Where gauges and counters decide, a counted minute is known one later.
+    // For a rule of gauges and counters, a counted minute is known one minute later.
     const isMixed = !isCounted(rule.condition) && data.added !== undefined;
     const at = isMixed ? minute + minuteMs : minute;
     const seen = { ...measures, countedUntil: minute };
@@ -49,7 +49,7 @@ export function firesInOurs({ rule, label = "", minutes, ...data }: Scenario): b
   });
 }
 
-/** The same as a file for `promtool test rules`, which expects what ours did from `from` on. */
+/** The scenarios as a file for `promtool test rules`, which expects `fires` from minute `from` on. */
 export function promtoolTests(
   scenarios: { scenario: Scenario; fires: boolean[]; from: number }[],
 ): string {
@@ -75,7 +75,7 @@ export function promtoolTests(
   });
 }
 
-/** A spike that escalates is two alerts of a Prometheus: such scenarios stay below. */
+/** Scenarios stay below the escalation of a spike, because it makes two alerts in Prometheus. */
 function expectedAlerts({ rule, label }: Scenario) {
   const [name] = labelOf(rule.condition);
   return [
@@ -111,7 +111,7 @@ function inputOf({ added = {}, gauges = {}, minutes }: Scenario) {
   return [...totals, ...values, always];
 }
 
-/** As a Prometheus stores it: with its own `job`, ours renamed. */
+/** As Prometheus stores a series: with its own `job` label, and ours renamed. */
 function scraped(series: string): string {
   const { metric, labels } = parseSeries(series);
   const renamed = Object.entries(labels).map(
@@ -165,7 +165,7 @@ function measuresOf(
   return measures;
 }
 
-/** What each minute added to what is counted, by label. */
+/** The increase of a count in each minute, by label. */
 function sums(
   counted: Counted,
   by: string | undefined,
@@ -176,7 +176,7 @@ function sums(
   for (const [series, values] of Object.entries(added)) {
     const { metric, labels } = parseSeries(series);
     const sign = signOf(counted, metric, labels);
-    if (sign === 0 || !fits(counted.where, labels)) continue;
+    if (sign === 0 || !matches(counted.where, labels)) continue;
     const label = by === undefined ? "" : (labels[by] ?? "");
     for (let index = 0; index < minutes; index += 1) {
       const minute = found.get(index * minuteMs) ?? new Map<string, number>();
@@ -194,7 +194,7 @@ function signOf(counted: Counted, metric: string, labels: Record<string, string>
   return isFast ? -1 : 0;
 }
 
-function fits(where: Where = {}, labels: Record<string, string>): boolean {
+function matches(where: Where = {}, labels: Record<string, string>): boolean {
   return Object.entries(where).every(([label, match]) => {
     const value = labels[label] ?? "";
     return "matches" in match

@@ -11,10 +11,10 @@ import { setEnvironment } from "./environment.js";
 import type { Stores } from "./stores.js";
 import { useToolkit } from "./toolkit.js";
 
-/** What a minute added to the counters, by series. */
+/** The increases of the counters in a minute, by series. */
 export type Counts = Record<string, number>;
 
-/** Alerts over time that a test makes: minutes are numbered from one that begins when a test does. */
+/** Simulates alerts over time. Minutes are numbered from the one in which the test starts. */
 export interface AlertWorld {
   pager: PagerDutyEndpoint;
   team: WebhookEndpoint;
@@ -22,15 +22,15 @@ export interface AlertWorld {
   toolkit: ReturnType<typeof useToolkit>;
   /** A context a few seconds after the end of a minute. */
   after(minute: number): Context;
-  /** Write what a minute counted, all of it drained. */
+  /** Write the drained counts of a minute. */
   count(minute: number, counts: Counts): Promise<void>;
   gauge(series: string, value: number): Promise<void>;
-  /** Let a minute end: what it counted is drained, then the clock ticks. */
+  /** End a minute: write its counts, evaluate the alerts and deliver the notices. */
   pass(minute: number, counts?: Counts): Promise<EvaluationCounts>;
   /** The changes of state of a rule, oldest first, as `minute from→to`. */
   transitions(rule: string): Promise<string[]>;
   firing(): Promise<string[]>;
-  /** The unsent notices. */
+  /** The number of unsent notices. */
   unsent(): Promise<number>;
 }
 
@@ -148,7 +148,7 @@ export function useAlerts(stores: Stores, environment: Record<string, string> = 
   };
 }
 
-/** So many requests, of which some failed (with 503 and a code), or took over one second or two. */
+/** Counts of requests: how many in total, failed (503 with a code), over 1 s and over 2 s. */
 export function requests(
   all: number,
   { failed = 0, code = "service_unavailable", over1s = 0, over2s = 0, route = "/api/user" } = {},

@@ -5,12 +5,12 @@ import { copyProject } from "./project-copy.js";
 
 declare module "vitest" {
   export interface ProvidedContext {
-    /** The folder of a copy of the project that is built, to start servers in. */
+    /** The folder of a built copy of the project, to start servers in. */
     builtProject: string;
   }
 }
 
-/** Build once; each test file starts its own processes of it. */
+/** Build once; each test file starts its own processes from it. */
 export default async function setup(project: TestProject): Promise<() => void> {
   const { root, remove } = copyProject();
   await Promise.all([buildOutput(root), buildSelfHosted(root)]);

@@ -12,7 +12,7 @@ export interface CallOptions {
   body?: unknown;
   token?: string;
   headers?: Record<string, string>;
-  /** The address that the platform saw; each test file has its own by default. */
+  /** The client IP address; by default each test file has its own. */
   ip?: string;
   url?: string;
 }
@@ -20,14 +20,14 @@ export interface CallOptions {
 export interface Answer {
   status: number;
   headers: Headers;
-  // biome-ignore lint/suspicious/noExplicitAny: a test reads whatever it expects to be there
+  // biome-ignore lint/suspicious/noExplicitAny: a test reads any expected field
   body: any;
   code: ErrorCode | undefined;
 }
 
 const ownAddress = `10.${byte()}.${byte()}.${byte()}`;
 
-/** Call a function as the platform would, and hold its answer against the contract it declares. */
+/** Call a function like the platform, and check its reply against the declared contract. */
 export async function call(
   route: Route,
   method: Method | "HEAD" | "OPTIONS",
@@ -53,10 +53,10 @@ export async function call(
   rememberSecrets(body, token);
   if (response.ok) rememberSecrets(parsed);
   const answer = { status: response.status, headers: response.headers, body: parsed };
-  return { ...answer, code: keptContract(route, method, answer) };
+  return { ...answer, code: checkContract(route, method, answer) };
 }
 
-function keptContract(
+function checkContract(
   route: Route,
   method: string,
   { status, headers, body }: { status: number; headers: Headers; body: unknown },

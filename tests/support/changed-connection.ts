@@ -1,6 +1,6 @@
 import { installPlatform, platform } from "../../lib/platform/installed.js";
 
-/** Ask Postgres by a password or for a database that it does not know, until the end of the test. */
+/** Connect to Postgres with a wrong password or database until the end of the test. */
 export function changeConnection(changed: { password?: string; pathname?: string }): void {
   const { postgres, redis } = platform();
   const url = Object.assign(new URL(postgres.connectionString), changed);

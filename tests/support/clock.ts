@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, vi } from "vitest";
 
-/** A clock that stands still, within the windows of all limits, until a test moves it. */
+/** A fixed clock that only `advance` moves. It starts at the beginning of a window of all rate limits. */
 export function useStillClock(): { advance(seconds: number): void } {
   const windowMs = 15 * 60_000;
   let nowMs = 0;

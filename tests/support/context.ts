@@ -5,7 +5,7 @@ import { database } from "../../lib/db/database.js";
 import { env } from "../../lib/env.js";
 import { emptyRequestMetrics } from "../../lib/request-metrics.js";
 
-/** What a request would hand to the domain, for tests of what no route calls by itself. */
+/** The context that a request passes to the domain, for tests of functions without a route. */
 export function aContext(): Context {
   return {
     env: env(),

@@ -3,9 +3,8 @@ import { countHashes } from "./hashes.js";
 import type { Stores } from "./stores.js";
 
 /**
- * Everything about a call that somebody outside could see or measure: status, body, names of headers,
- * password hashes, calls of the stores and rows written. Two calls that must not be told apart cost the
- * same.
+ * Everything about a call that a client can see or measure: status, body, header names, password hashes,
+ * store calls and rows written. Calls that must be indistinguishable have equal costs.
  */
 export async function costOf(stores: Stores, send: () => Promise<Answer>) {
   const before = await rowsWritten(stores);
@@ -15,11 +14,11 @@ export async function costOf(stores: Stores, send: () => Promise<Answer>) {
   await stores.settled();
   const calls = stores.calls();
   const after = await rowsWritten(stores);
-  const { correlationId: _, ...said } = body ?? {};
+  const { correlationId: _, ...content } = body ?? {};
   const rows = Object.fromEntries(
     Object.entries(after).map(([table, count]) => [table, count - (before[table] ?? 0)]),
   );
-  return { status, body: said, headers: [...headers.keys()], hashes: hashes(), calls, rows };
+  return { status, body: content, headers: [...headers.keys()], hashes: hashes(), calls, rows };
 }
 
 async function rowsWritten(stores: Stores): Promise<Record<string, number>> {

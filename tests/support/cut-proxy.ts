@@ -1,30 +1,30 @@
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 
-/** A store's port that can be cut off, slow, and lead elsewhere. */
+/** A TCP proxy to a store that can be cut off, delayed and redirected. */
 export interface CutProxy {
   /** The address of the store, through the proxy. */
   url: string;
-  /** Standing connections break, in the midst of a reply too, and new ones are refused. */
+  /** Break open connections, also during a reply, and refuse new ones. */
   cut(): void;
-  mend(): void;
-  /** What passes in either direction takes so long. */
+  restore(): void;
+  /** Delay the data in each direction. */
   slow(ms: number): void;
-  /** New connections go to another store; standing ones stay where they are. */
-  lead(target: string): void;
+  /** Send new connections to another store; open ones stay. */
+  redirect(target: string): void;
   close(): Promise<void>;
 }
 
 export async function startCutProxy(target: string): Promise<CutProxy> {
-  let leadsTo = new URL(target);
+  let currentTarget = new URL(target);
   let delayMs = 0;
   const sockets = new Set<Socket>();
   let isCut = false;
-  const passOn = (bytes: Buffer, to: Socket) =>
+  const forward = (bytes: Buffer, to: Socket) =>
     delayMs > 0 ? setTimeout(() => to.write(bytes), delayMs) : to.write(bytes);
   const server = createServer((incoming) => {
     if (isCut) return void incoming.resetAndDestroy();
-    const outgoing = connect(Number(leadsTo.port), leadsTo.hostname);
+    const outgoing = connect(Number(currentTarget.port), currentTarget.hostname);
     for (const socket of [incoming, outgoing]) {
       sockets.add(socket);
       socket.on("error", () => {});
@@ -33,8 +33,8 @@ export async function startCutProxy(target: string): Promise<CutProxy> {
         for (const end of [incoming, outgoing]) end.destroy();
       });
     }
-    incoming.on("data", (bytes) => passOn(bytes, outgoing));
-    outgoing.on("data", (bytes) => passOn(bytes, incoming));
+    incoming.on("data", (bytes) => forward(bytes, outgoing));
+    outgoing.on("data", (bytes) => forward(bytes, incoming));
   }).listen(0, "127.0.0.1");
   await once(server, "listening");
   const proxied = new URL(target);
@@ -49,14 +49,14 @@ export async function startCutProxy(target: string): Promise<CutProxy> {
       isCut = true;
       breakAll();
     },
-    mend() {
+    restore() {
       isCut = false;
     },
     slow(ms) {
       delayMs = ms;
     },
-    lead(other) {
-      leadsTo = new URL(other);
+    redirect(other) {
+      currentTarget = new URL(other);
     },
     async close() {
       breakAll();

@@ -1,11 +1,11 @@
 import type { SqlBackend } from "../../lib/platform/postgres-transport/neon-protocol.js";
 
-/** From this size of a table on, TRUNCATE is cheaper than deleted rows that every scan passes. */
+/** From this table size on, TRUNCATE is cheaper than DELETE, which leaves dead rows for every scan. */
 const largeBytes = 1_000_000;
 
 /**
- * Read what a newly migrated database holds. The answer brings the database back to that: rows and
- * sequences; a table that was made since goes, and a changed one makes it throw.
+ * Read the content of a newly migrated database. The returned function restores its rows and sequences,
+ * drops newer tables, and throws if the columns of a table have changed.
  */
 export async function databaseReset(backend: SqlBackend): Promise<() => Promise<void>> {
   const query = async (text: string, ...params: string[]) =>
@@ -20,15 +20,15 @@ export async function databaseReset(backend: SqlBackend): Promise<() => Promise<
     if (found) rows.set(table, found);
   }
   return async () => {
-    const made = (await query(tables)).filter((table) => !migrated.includes(table));
-    for (const table of made) await query(`drop table if exists ${table} cascade`);
+    const newTables = (await query(tables)).filter((table) => !migrated.includes(table));
+    for (const table of newTables) await query(`drop table if exists ${table} cascade`);
     if (String(await query(allColumns)) !== String(columns)) {
       throw new Error("A test changed the columns of a table and did not change them back.");
     }
     const [large] = await query(isAnyLarge);
     await backend.batch(
       [
-        // Without it, foreign keys ask for an order, and what is append-only refuses.
+        // Disables foreign keys and the triggers of append-only tables.
         "set local session_replication_role = replica",
         ...(large === "t"
           ? [`truncate ${migrated.join()} cascade`]
@@ -46,16 +46,16 @@ export async function databaseReset(backend: SqlBackend): Promise<() => Promise<
   };
 }
 
-const ours = "relnamespace = 'public'::regnamespace";
+const inPublicSchema = "relnamespace = 'public'::regnamespace";
 
-const tables = `select oid::regclass::text from pg_class where ${ours} and relkind in ('r', 'p')`;
+const tables = `select oid::regclass::text from pg_class where ${inPublicSchema} and relkind in ('r', 'p')`;
 
 const allColumns = `select a.attrelid::regclass::text || '.' || attname
   from pg_attribute a join pg_class c on c.oid = a.attrelid
-  where ${ours} and relkind in ('r', 'p') and attnum > 0 and not attisdropped order by 1`;
+  where ${inPublicSchema} and relkind in ('r', 'p') and attnum > 0 and not attisdropped order by 1`;
 
 const isAnyLarge = `select coalesce(bool_or(pg_relation_size(oid) > ${largeBytes}), false)
-  from pg_class where ${ours} and relkind = 'r'`;
+  from pg_class where ${inPublicSchema} and relkind = 'r'`;
 
 const resetSequences = `select setval(c.oid, s.seqstart, false)
-  from pg_class c join pg_sequence s on s.seqrelid = c.oid where ${ours}`;
+  from pg_class c join pg_sequence s on s.seqrelid = c.oid where ${inPublicSchema}`;

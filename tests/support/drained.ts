@@ -5,14 +5,14 @@ import type { Stores } from "./stores.js";
 /** The value of each series. */
 export type Series = Record<string, number>;
 
-/** Carry what requests have told of into the tables. */
+/** Drain the events of all requests into the tables. */
 export async function drained(stores: Stores) {
   await stores.settled();
   return drainEvents(aContext());
 }
 
-/** The tables of request events begin anew. */
-export async function forgetEvents(stores: Stores): Promise<void> {
+/** Empty the stream and the tables of request events. */
+export async function deleteEvents(stores: Stores): Promise<void> {
   await stores.settled();
   await stores.redis("DEL", "events", "events:bytes");
   await stores.redis("HDEL", "gate", "lastDrain");
@@ -30,7 +30,7 @@ export async function forgetEvents(stores: Stores): Promise<void> {
 
 export const totals = (stores: Stores) => series(stores, "telemetry_totals");
 
-/** The sum of all minutes. */
+/** The sum over all minutes. */
 export const minutes = (stores: Stores) => series(stores, "telemetry_minutes");
 
 async function series(stores: Stores, table: string): Promise<Series> {

@@ -9,25 +9,25 @@ const standard = {
   NODE_ENV: "test",
   JWT_SECRET: "a-secret-of-the-tests-of-32-bytes-or-more",
   LOG_LEVEL: "trace",
-  // Nothing listens there: tests reach no outside service.
+  // Nothing listens on this port: tests call no external service.
   EXPO_PUBLIC_TOOLKIT_URL: "http://127.0.0.1:9",
 };
 let byDefault: Record<string, string> = standard;
 
-/** What every test file begins with. Log lines are searched for secrets at its end, and not shown. */
+/** Reset the environment for a test file. Its log lines are not printed, only searched for secrets. */
 export function resetEnvironment(): void {
   installLogStream({ write: record });
   byDefault = standard;
   setEnvironment({});
 }
 
-/** Run this file's code in an environment of its own, over the tests' defaults. */
+/** Set variables for the tests of this file, over the defaults. */
 export function useEnvironment(variables: Record<string, string> = {}): void {
   beforeEach(() => setEnvironment(variables));
   afterEach(() => setEnvironment({}));
 }
 
-/** Change the environment in the midst of a test. What is not named falls back to the defaults. */
+/** Change the environment during a test. All other variables get their defaults. */
 export function setEnvironment(variables: Record<string, string>): void {
   for (const name of names) delete process.env[name];
   const set = { ...byDefault, ...variables };
@@ -36,7 +36,7 @@ export function setEnvironment(variables: Record<string, string>): void {
   delete (globalThis as { [slot]?: unknown })[slot];
 }
 
-/** What is set for the whole file, whatever its tests change. */
+/** Set variables for the whole file; its tests can override them. */
 export function setDefaults(variables: Record<string, string>): void {
   byDefault = { ...byDefault, ...variables };
   setEnvironment({});

@@ -1,7 +1,7 @@
 import { endpoint } from "../../lib/http/endpoint.js";
 import { route } from "../../lib/http/route.js";
 
-/** Fails in a way that nobody has foreseen. */
+/** A route that fails with an unexpected error. */
 export function failing(cause: unknown) {
   return route("/api/failing", {
     GET: endpoint({

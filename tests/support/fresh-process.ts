@@ -4,15 +4,15 @@ import { restoreGlobals } from "./globals.js";
 import { secretsInRecords } from "./secrets-seen.js";
 import { installWaitUntil, settled } from "./wait-until.js";
 
-// A worker runs many files in one process: each begins with what a new process has.
+// A worker runs many files in one process: each starts with the state of a new process.
 restoreGlobals();
 vi.useRealTimers();
 vi.restoreAllMocks();
 resetEnvironment();
 installWaitUntil();
 
-/** Whatever a file's tests were about, nothing secret may stand in what they left behind. */
+/** No test may leave a secret in a log line or a record. */
 afterAll(async () => {
   await settled();
-  expect(secretsInRecords(), "a secret that a test used stands in a record").toEqual([]);
+  expect(secretsInRecords(), "secrets found in log lines or records").toEqual([]);
 });

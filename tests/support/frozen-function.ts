@@ -1,7 +1,7 @@
 /**
- * A function as the platform runs it, in a process of its own: it answers the requests that come over
- * IPC through the exported `fetch`, and stops itself (SIGSTOP) in the very turn in which everything that
- * was handed to `waitUntil` has settled.
+ * Runs a function in its own process, like the platform: it serves requests from IPC through the exported
+ * `fetch`, and stops itself (SIGSTOP) in the same turn of the event loop in which all work of `waitUntil`
+ * has settled.
  */
 
 import process from "node:process";
@@ -19,7 +19,7 @@ import { installWaitUntil, settled } from "./wait-until.js";
 resetEnvironment();
 installWaitUntil();
 
-/** What the parent sends first. */
+/** The first message of the parent. */
 export interface Setting {
   environment: Record<string, string>;
   databaseUrl: string;
@@ -27,7 +27,7 @@ export interface Setting {
   toolkitUrl: string;
 }
 
-/** What it sends then: requests that come at once. */
+/** A later message: parallel requests. */
 export interface Batch {
   token: string;
   traces: string[];
@@ -37,7 +37,7 @@ let toolkitUrl = "";
 
 const account = route("/api/account", {
   GET: endpoint({
-    summary: "The caller's account, and a word of the toolkit.",
+    summary: "The caller's account, with a call to the toolkit.",
     auth: "user",
     limits: [],
     replies: { 200: z.unknown() },

@@ -45,7 +45,7 @@ async function embedded(project: TestProject) {
 
 async function onServer(project: TestProject, url: string) {
   const template = `linguamate_test_${Date.now().toString(36)}_${process.pid}`;
-  // Connected for as long as the run lives, under the name by which others tell that it does.
+  // Stays connected during the run; the application name shows other runs that it is still active.
   const server = new pg.Client({ connectionString: url, application_name: template });
   await server.connect();
   await dropLeftovers(server);
@@ -62,7 +62,7 @@ async function onServer(project: TestProject, url: string) {
   };
 }
 
-/** Drop a run's template, and the copies of its workers. */
+/** Drop the template of a run, and the copies of its workers. */
 async function dropDatabases(server: pg.Client, template: string): Promise<void> {
   const { rows } = await server.query<{ datname: string }>(
     "select datname from pg_database where starts_with(datname, $1)",

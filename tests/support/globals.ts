@@ -1,7 +1,7 @@
-/** @hono/node-server puts its own in their places. */
+/** The originals; @hono/node-server replaces Request and Response. */
 const native = Object.getOwnPropertyDescriptors(globalThis);
 
-/** Forget what our code and the server's library keep on `globalThis`. */
+/** Remove the state that our code and @hono/node-server keep on `globalThis`. */
 export function restoreGlobals(): void {
   const { Request, Response } = native;
   Object.defineProperties(globalThis, { Request, Response });

@@ -8,7 +8,7 @@ export function useRealHashes(): void {
   afterEach(() => void Reflect.deleteProperty(globalThis, realHashes));
 }
 
-/** Count the password hashes of each test of this file, at the gate that all of them pass. */
+/** Count the password hashes of each test of this file. */
 export function useHashCount(): () => number {
   let count = () => 0;
   beforeEach(() => {
@@ -17,7 +17,7 @@ export function useHashCount(): () => number {
   return () => count();
 }
 
-/** Count the password hashes from now on, until somebody else counts. */
+/** Count the password hashes from now on, until the next call. */
 export function countHashes(): () => number {
   let count = 0;
   const gate = hashGate(4);

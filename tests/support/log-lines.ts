@@ -3,14 +3,14 @@ import { installLogStream } from "../../lib/observability/logger.js";
 import { record } from "./secrets-seen.js";
 
 export interface LogLines {
-  /** The lines since the test began, as they were written. */
+  /** The raw lines since the test started. */
   written(): string[];
-  /** The same, read as JSON; all, or those of one event. */
-  // biome-ignore lint/suspicious/noExplicitAny: a test reads whatever it expects to be there
+  /** The parsed lines: all, or those of one event. */
+  // biome-ignore lint/suspicious/noExplicitAny: a test reads any expected field
   read(evt?: string): any[];
 }
 
-/** Collect what each test of this file logs, in place of stdout. */
+/** Collect the log lines of each test of this file, instead of writing them to stdout. */
 export function useLogLines(): LogLines {
   const lines: string[] = [];
   beforeEach(() => {

@@ -4,17 +4,17 @@ import { type ResendEndpoint, startResendEndpoint } from "../../dev/mailbox/rese
 import { setDefaults } from "./environment.js";
 import { settled } from "./wait-until.js";
 
-/** What the provider has taken, once everything that requests left for after their replies is done. */
+/** The mails that the provider received, after all background work of requests is done. */
 export interface TestMailbox {
-  /** The mails to an address, the newest first. */
+  /** The mails to an address, newest first. */
   to(email: string): Promise<readonly ReceivedMail[]>;
   /** The 8 characters of the code in the newest mail to an address. Throws when there is none. */
   codeTo(email: string): Promise<string>;
-  /** The provider itself, to count its requests and to make them fail until the test ends. */
+  /** The provider, to count its requests or make them fail until the end of the test. */
   readonly provider: ResendEndpoint;
 }
 
-/** Let this test file's code send mail, to a mailbox of its own. */
+/** Send the mail of this test file to its own mailbox. */
 export function useMailbox(): TestMailbox {
   let started: ResendEndpoint | undefined;
   const provider = () => {

@@ -1,18 +1,18 @@
 import type { Route } from "../../lib/http/route.js";
 import { type Answer, call } from "./call.js";
 import { aUser, type Person } from "./people.js";
-import { type Enrolled, enrol, freshToken, letStepsPass } from "./second-factor.js";
+import { type Enrolled, enrol, freshToken, resetUsedStep } from "./second-factor.js";
 import type { Stores } from "./stores.js";
 
 export interface OperatorPerson extends Person {
   app: Enrolled;
-  /** An access token that has just shown the second factor. */
+  /** An access token with a fresh second factor. */
   token: string;
 }
 
 export const breakGlassToken = "break-glass-token-of-the-tests";
 
-/** Somebody who operates, signed in with a second factor. */
+/** Create an operator who is logged in with a second factor. */
 export async function anOperator(
   stores: Stores,
   role: "operator" | "admin" = "operator",
@@ -21,16 +21,16 @@ export async function anOperator(
   await stores.sql("update users set role = $2 where id = $1", person.user.id, role);
   const app = await enrol(stores, person);
   const token = await freshToken(person, app.code());
-  await letStepsPass(stores, person);
+  await resetUsedStep(stores, person);
   return { ...person, app, token };
 }
 
-/** Nobody operates any more: the next test begins with none. */
-export async function dismissOperators(stores: Stores): Promise<void> {
+/** Make all operators ordinary users, so that the next test starts with none. */
+export async function demoteOperators(stores: Stores): Promise<void> {
   await stores.sql("update users set role = 'user' where role <> 'user'");
 }
 
-/** A change, with a reason. */
+/** Call an operator route with a reason. */
 export function operate(
   route: Route,
   method: "POST" | "PUT",

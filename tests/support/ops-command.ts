@@ -13,21 +13,21 @@ export interface CommandOutcome {
 
 interface CommandInput {
   env: Record<string, string>;
-  /** Lines that are piped into it. */
+  /** Lines for standard input. */
   stdin?: string[];
 }
 
-/** What `npm run ops -- …` runs, as a process of its own. */
+/** Run the bundled ops command in its own process. */
 export async function ops(args: string[], input: CommandInput): Promise<CommandOutcome> {
   return run([await opsBundle(), ...args], input);
 }
 
-/** `npm run ops -- …` itself, which bundles the command line first. */
+/** Run `npm run ops -- …`, which bundles the command first. */
 export function bundledOps(args: string[], input: CommandInput): Promise<CommandOutcome> {
   return run([resolve("dev/run.mjs"), "ops", ...args], input);
 }
 
-/** The file that `npm run ops` makes of the command line, made once for each worker. */
+/** The bundle that `npm run ops` creates, created once per worker. */
 export function opsBundle(): Promise<string> {
   bundled ??= bundle();
   return bundled;

@@ -13,7 +13,7 @@ export interface Person extends TokenPair {
   deviceId: string;
 }
 
-/** Somebody new, signed in on a device of their own. */
+/** Register a user on a new device. */
 export async function aUser(overrides: Record<string, unknown> = {}): Promise<Person> {
   const email = `learner-${randomUUID()}@example.com`;
   const deviceId = randomUUID();
@@ -28,32 +28,32 @@ export async function aUser(overrides: Record<string, unknown> = {}): Promise<Pe
     },
     ip: anAddress(),
   });
-  if (status !== 201) throw new Error(`Registration answered ${status}: ${JSON.stringify(body)}`);
+  if (status !== 201) throw new Error(`Registration returned ${status}: ${JSON.stringify(body)}`);
   return { ...(body as TokenPair), email, password, deviceId };
 }
 
-/** Some new people, one after the other: more at once than there are cores would be told to come back. */
+/** Create users one after the other, because parallel password hashing has limited capacity. */
 export async function someUsers(count: number): Promise<Person[]> {
   const people: Person[] = [];
   while (people.length < count) people.push(await aUser());
   return people;
 }
 
-/** Somebody who has not registered, on a device of their own. */
+/** Create a guest on a new device. */
 export async function aGuest(overrides: Record<string, unknown> = {}): Promise<TokenPair> {
   const { status, body } = await call(guest, "POST", {
     body: { device: { id: randomUUID() }, ...overrides },
     ip: anAddress(),
   });
   if (status !== 201)
-    throw new Error(`A new guest was answered ${status}: ${JSON.stringify(body)}`);
+    throw new Error(`Creating a guest returned ${status}: ${JSON.stringify(body)}`);
   return body as TokenPair;
 }
 
-/** An IP address of somebody new, by which nothing was counted yet. */
+/** A random IP address that no rate limit has counted yet. */
 export const anAddress = () => `10.${byte()}.${byte()}.${byte()}`;
 
-/** Bind the address that somebody claimed, as if its code had been verified. */
+/** Bind the claimed e-mail address of a user, as after verification. */
 export async function bindEmail(stores: Stores, { user }: TokenPair): Promise<void> {
   await stores.sql(
     "update users set email = coalesce(email, claimed_email), claimed_email = null where id = $1",
@@ -61,7 +61,7 @@ export async function bindEmail(stores: Stores, { user }: TokenPair): Promise<vo
   );
 }
 
-/** Somebody new whose address is bound, without a mail. */
+/** Create a user with a bound e-mail address, without sending mail. */
 export async function aBoundUser(
   stores: Stores,
   overrides: Record<string, unknown> = {},
@@ -71,7 +71,7 @@ export async function aBoundUser(
   return person;
 }
 
-/** Give somebody experience points, as for an answer. */
+/** Give a user experience points. */
 export async function earn(stores: Stores, { user }: TokenPair, points: number): Promise<void> {
   await stores.sql(
     `insert into xp_entries (source, source_id, user_id, points, earned_at)

@@ -9,12 +9,12 @@ import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
 
 export interface PgBouncer {
-  /** The same database, through the pooler. */
+  /** The URL of a database through the pooler. */
   through(url: string): string;
   stop(): Promise<void>;
 }
 
-/** Start a PgBouncer with three server connections for each database, in front of the server of `target`. */
+/** Start a PgBouncer in front of the server of `target`, with few server connections per database. */
 export async function startPgBouncer(
   target: string,
   poolMode: "session" | "transaction",
@@ -38,19 +38,19 @@ max_client_conn = 200
 unix_socket_dir =
 `,
   );
-  // It refuses to run as root, and reads the file as the other user.
+  // PgBouncer refuses to run as root; the other user must be able to read the file.
   chmodSync(directory, 0o755);
   const user = process.getuid?.() === 0 ? ["--user", "postgres"] : [];
   const child: ChildProcess = spawn("pgbouncer", ["--quiet", ...user, file], { stdio: "ignore" });
   await Promise.race([
     once(child, "spawn"),
     once(child, "error").then(([cause]) => {
-      throw new Error("PgBouncer is needed: install pgbouncer.", { cause });
+      throw new Error("This test needs PgBouncer: install pgbouncer.", { cause });
     }),
   ]);
   const through = (url: string) =>
     Object.assign(new URL(url), { hostname: "127.0.0.1", port: String(port) }).href;
-  await untilItAnswers(through(target));
+  await untilReady(through(target));
   return {
     through,
     async stop() {
@@ -64,7 +64,7 @@ unix_socket_dir =
   };
 }
 
-async function untilItAnswers(connectionString: string): Promise<void> {
+async function untilReady(connectionString: string): Promise<void> {
   for (let attempt = 0; ; attempt++) {
     const client = new pg.Client({ connectionString });
     try {

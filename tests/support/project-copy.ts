@@ -17,12 +17,12 @@ const parts = [
   "vercel.json",
 ];
 
-/** A copy of the project in a folder of its own, so that building and running leave no trace here. */
+/** Copy the project into a temporary folder, to build and run it there. */
 export function copyProject(): ProjectCopy {
   return copyFrom(".", parts);
 }
 
-/** The same with its build, which is made once for all test files. */
+/** Copy the project with its build, which is created once for all test files. */
 export function copyBuiltProject(): ProjectCopy {
   return copyFrom(inject("builtProject"), [...parts, ".vercel"]);
 }

@@ -5,15 +5,15 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 export interface PrometheusProcess {
-  /** The value of each series that the expression finds, by its labels as JSON. */
+  /** The labels and the value of each series that matches the expression. */
   query(expression: string): Promise<{ labels: Record<string, string>; value: number }[]>;
-  /** A path of its HTTP API, such as `targets`. */
-  // biome-ignore lint/suspicious/noExplicitAny: a test reads whatever it expects to be there
+  /** The data of a path of the HTTP API, such as `targets`. */
+  // biome-ignore lint/suspicious/noExplicitAny: a test reads any expected field
   api(path: string): Promise<any>;
   stop(): Promise<void>;
 }
 
-/** Start a real Prometheus over these files, of which `prometheus.yml` is its configuration. */
+/** Start a real Prometheus with these files; `prometheus.yml` is its configuration. */
 export async function startPrometheus(files: Record<string, string>): Promise<PrometheusProcess> {
   const folder = mkdtempSync(join(tmpdir(), "prometheus-"));
   for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text);
@@ -32,7 +32,7 @@ export async function startPrometheus(files: Record<string, string>): Promise<Pr
   await new Promise((resolve, reject) => {
     child.once("spawn", resolve);
     child.once("error", (cause) =>
-      reject(new Error("Prometheus is needed: install prometheus.", { cause })),
+      reject(new Error("This test needs Prometheus: install prometheus.", { cause })),
     );
   });
   const api = async (path: string) => {

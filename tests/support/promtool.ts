@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-/** Run Prometheus' own tool over files and standard input. Throws where it is not installed. */
+/** Run promtool on files and standard input. Throws if it is not installed. */
 export function promtool(
   args: string[],
   { files = {}, stdin = "" }: { files?: Record<string, string>; stdin?: string } = {},
@@ -12,7 +12,8 @@ export function promtool(
   try {
     for (const [name, text] of Object.entries(files)) writeFileSync(join(cwd, name), text);
     const run = spawnSync("promtool", args, { cwd, input: stdin, encoding: "utf8" });
-    if (run.error) throw new Error("promtool is needed: install prometheus.", { cause: run.error });
+    if (run.error)
+      throw new Error("This test needs promtool: install prometheus.", { cause: run.error });
     return { status: run.status, output: `${run.stdout}${run.stderr}` };
   } finally {
     rmSync(cwd, { recursive: true, force: true });

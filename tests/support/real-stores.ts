@@ -4,7 +4,7 @@ import type { ProvidedContext } from "vitest";
 import { openRealRedis } from "../../dev/stores/real-redis.js";
 import type { RedisBackend } from "../../lib/platform/redis-transport/upstash-protocol.js";
 
-/** A database of this test file's own on the real server, a copy of the migrated one. */
+/** Create a database for this test file on the real server, as a copy of the migrated one. */
 export async function createDatabase(
   migrated: ProvidedContext["migrated"],
 ): Promise<{ url: string; drop(): Promise<void> }> {
@@ -30,14 +30,14 @@ export async function openWorkerRedis(): Promise<RedisBackend> {
 }
 
 /**
- * A Redis database for tests, empty. One of a run that was killed is emptied; throws when it holds what
- * is not the tests' own. `close` leaves it to the tests, `giveBack` to others.
+ * Open a Redis database for tests, empty. Data of a killed run is deleted. Throws if the database contains
+ * data of another program. `close` keeps it marked for tests, `giveBack` removes the mark.
  */
 export async function openMarkedRedis(
   url: string,
 ): Promise<RedisBackend & { giveBack(): Promise<void> }> {
   const redis = await openRealRedis(url);
-  // Beside it, for what a test flushes must stay known as the tests' own until it is emptied.
+  // The mark is in database 0, so that it survives a FLUSHDB of a test.
   const marks = await openRealRedis(Object.assign(new URL(url), { pathname: "/0" }).toString());
   const mark = `${markPrefix}${new URL(url).pathname.slice(1)}`;
   const disconnect = () => Promise.all([redis.close(), marks.close()]);
@@ -62,7 +62,7 @@ export async function openMarkedRedis(
   };
 }
 
-/** Empty what the workers of a run have left in the real Redis. */
+/** Delete what the workers of a run have left in the real Redis. */
 export async function emptyWorkerRedis(): Promise<void> {
   const url = new URL(process.env.TEST_REDIS_URL ?? "");
   const marks = await openRealRedis(Object.assign(url, { pathname: "/0" }).toString());

@@ -1,4 +1,4 @@
-/** Silence of so many seconds as a WAV file: 8 kHz, 8 bit, one channel. */
+/** Silence as a WAV file: 8 kHz, 8 bit, one channel. */
 export function wav(seconds: number): Uint8Array<ArrayBuffer> {
   const bytes = Math.round(seconds * 8000);
   const file = Buffer.alloc(44 + bytes, 0x80);
@@ -17,10 +17,10 @@ export function wav(seconds: number): Uint8Array<ArrayBuffer> {
   return new Uint8Array(file);
 }
 
-/** Frames of silence of 26 ms each: 128 kbit/s, 44.1 kHz. */
+/** MP3 frames of silence, 26 ms each: 128 kbit/s, 44.1 kHz. */
 export const mp3 = (frames: number) => repeated(frame("fffb9064", 417), frames);
 
-/** ADTS frames of 21 ms each: 48 kHz, each of so many bytes. */
+/** ADTS frames of 21 ms and `bytes` bytes each: 48 kHz. */
 export function aac(frames: number, bytes = 200): Uint8Array<ArrayBuffer> {
   const header = [
     0xff,
@@ -34,7 +34,7 @@ export function aac(frames: number, bytes = 200): Uint8Array<ArrayBuffer> {
   return repeated(frame(Buffer.from(header).toString("hex"), bytes), frames);
 }
 
-/** Opus in Ogg, of one page a second. */
+/** Opus in Ogg, with one page per second. */
 export function ogg(seconds: number, comments = uint32(0, "LE")): Uint8Array<ArrayBuffer> {
   const head = joined("OpusHead", [1, 1, 0, 0], uint32(16_000, "LE"), [0, 0, 0]);
   const sound = Array.from({ length: seconds }, (_, at) =>
@@ -57,7 +57,7 @@ function oggPage(flags: number, samples: number, ...packets: Uint8Array[]): Uint
   return joined("OggS", [0, flags], end, Buffer.alloc(12), [sizes.length, ...sizes], ...packets);
 }
 
-/** Opus in WebM, of three packets a second; with null it has none and no length in its header. */
+/** Opus in WebM, three packets per second; with null neither packets nor a length in its header. */
 export function webm(seconds: number | null, ...before: Uint8Array[]): Uint8Array<ArrayBuffer> {
   return joined(webmHead(seconds, ...before), ...webmClusters(seconds ?? 0, 0));
 }
@@ -75,7 +75,7 @@ export function webmHead(seconds: number | null, ...before: Uint8Array[]): Uint8
   return joined(head, openSegment, ...before, info, element("1654ae6b", track));
 }
 
-/** Clusters of a second, without a length. */
+/** One-second clusters of unknown length. */
 function webmClusters(seconds: number, beganMs: number): Uint8Array[] {
   return Array.from({ length: seconds }, (_, second) => {
     const block = (ms: number) => joined([0x81, ms >> 8, ms & 255, 0x80], opusPacket);
@@ -107,7 +107,7 @@ export function mp4(seconds: number, brand = "M4A "): Uint8Array<ArrayBuffer> {
   return joined(type, movie(samples), box("mdat", Buffer.alloc(samples)));
 }
 
-/** The same in fragments, whose samples last 1024 units of 44,100 a second unless one says otherwise. */
+/** Fragmented MP4; a sample lasts 1024/44,100 s unless the fragment has its own durations. */
 export function mp4InFragments(samplesOfEach: number[], flags = 0): Uint8Array<ArrayBuffer> {
   const defaults = box("trex", uint32(0), uint32(1), uint32(1), uint32(1024), Buffer.alloc(8));
   const fragments = samplesOfEach.map((samples) => {
@@ -179,7 +179,7 @@ export const repeated = (unit: Uint8Array, times: number): Uint8Array<ArrayBuffe
 const frame = (header: string, bytes: number) =>
   joined(Buffer.from(header, "hex"), Buffer.alloc(bytes)).subarray(0, bytes);
 
-/** The multipart body of a recording, and the header that goes with it. */
+/** The multipart body of a recording, and its Content-Type header. */
 export async function multipart(
   audio: Uint8Array<ArrayBuffer> | null,
   fields: Record<string, string> = {},

@@ -11,17 +11,17 @@ import { openRealRedis } from "../../dev/stores/real-redis.js";
 export interface RedisServer {
   readonly url: string;
   command(...command: string[]): Promise<unknown>;
-  /** Start it, empty or from the copy. Changes nothing while it runs. */
+  /** Start it, empty or from the copy. Does nothing while it is running. */
   start(from?: "copy"): Promise<void>;
   kill(): Promise<void>;
-  /** Take the copy. */
+  /** Save the copy. */
   save(): Promise<void>;
-  /** Stop and continue its process: its connections stay, and nothing is answered. */
+  /** Suspend its process: connections stay open, but get no reply. */
   pause(): void;
   resume(): void;
 }
 
-/** A Redis of this test file's own, which may be stopped and killed. */
+/** Start a Redis server for this test file, which the tests may pause and kill. */
 export function useRedisServer(): RedisServer {
   let directory = "";
   let port = 0;
@@ -50,7 +50,7 @@ export function useRedisServer(): RedisServer {
         if ((await server.command("PING").catch(String)) === "PONG") return;
         await sleep(50);
       }
-      throw new Error("The Redis of this test does not start.");
+      throw new Error("The Redis server of this test did not start.");
     },
     async kill() {
       if (!child) return;

@@ -1,13 +1,13 @@
 /**
- * The table of "Refresh: exact semantics" by itself, for one session: what a server may answer to a
- * genuine token. It knows nothing of SQL, and its clock is moved by whoever walks.
+ * A model of the table "Refresh: exact semantics" for one session: the replies that a server may give to
+ * a genuine token. It has no database, and the caller passes the time.
  */
 export interface RefreshModel {
   isEnded: boolean;
   counter: number;
-  /** Of the rotation that made the counter what it is. */
+  /** The rotation that set the current counter. */
   last: { rotationId: string | null; device: string | null; at: number; joined: string[] } | null;
-  /** The last time that somebody without a Rotation-Id was given a successor again. */
+  /** The last time that a client without a Rotation-Id got the successor again. */
   blind: { presented: number; at: number } | null;
 }
 
@@ -17,12 +17,12 @@ export interface Presented {
   device: string | null;
 }
 
-/** The successor's counter, or that the session has ended. */
+/** The counter of the successor, or "ended" for an ended session. */
 export type Answer = { successor: number } | "ended";
 
 export const newSession: RefreshModel = { isEnded: false, counter: 0, last: null, blind: null };
 
-/** What is answered to `presented` at `now`, in seconds, and the session afterwards. */
+/** The reply to `presented` at `now` (in seconds), and the session afterwards. */
 export function answerOf(
   session: RefreshModel,
   presented: Presented,

@@ -6,8 +6,8 @@ const reads = new Set(
 );
 
 /**
- * Let Redis go on answering reads and refuse writes, as a replica does after a failover. It heals with
- * the stores at the end of the test, or by what is returned.
+ * Make Redis serve reads and refuse writes, like a replica after a failover, until the end of the test or
+ * a call of the returned function.
  */
 export function refuseWrites(error: string): () => void {
   const { redis } = platform();

@@ -6,12 +6,12 @@ import { call } from "./call.js";
 import { bindEmail, type Person } from "./people.js";
 import type { Stores } from "./stores.js";
 
-/** Somebody's authenticator app. */
+/** A simulated authenticator app. */
 export interface Authenticator {
   secret: string;
-  /** The code of this moment, or of so many steps later. */
+  /** The current code, or the code some steps later. */
   code(stepsLater?: number): string;
-  /** Six digits that are no code of any moment near this one. */
+  /** Six digits that are not a code of the current or a near step. */
   wrongCode(): string;
 }
 
@@ -19,7 +19,7 @@ export interface Enrolled extends Authenticator {
   recoveryCodes: string[];
 }
 
-/** An authenticator app that was given this secret. */
+/** An authenticator app with this secret. */
 export function authenticator(secret: string): Authenticator {
   const code = (stepsLater = 0) =>
     TOTP.generate({
@@ -34,30 +34,30 @@ export function authenticator(secret: string): Authenticator {
   };
 }
 
-/** Give somebody a second factor, as if a while ago: the codes of this moment are unused. */
+/** Enrol a second factor for a user, with the current code still unused. */
 export async function enrol(stores: Stores, person: Person): Promise<Enrolled> {
   await bindEmail(stores, person);
   const token = person.accessToken;
   const begun = await call(totp, "POST", { token });
-  if (begun.status !== 200) throw new Error(`Enrolling answered ${begun.status}`);
+  if (begun.status !== 200) throw new Error(`Enrolling returned ${begun.status}`);
   const app = authenticator(begun.body.secret);
   const confirmed = await call(confirm, "POST", { token, body: { code: app.code() } });
-  if (confirmed.status !== 200) throw new Error(`Confirming answered ${confirmed.status}`);
-  await letStepsPass(stores, person);
+  if (confirmed.status !== 200) throw new Error(`Confirming returned ${confirmed.status}`);
+  await resetUsedStep(stores, person);
   return { ...app, recoveryCodes: confirmed.body.recoveryCodes };
 }
 
-/** As if a while had passed since the last code was used. */
-export async function letStepsPass(stores: Stores, { user }: Person): Promise<void> {
+/** Make the current code usable again, as if several TOTP steps had passed. */
+export async function resetUsedStep(stores: Stores, { user }: Person): Promise<void> {
   await stores.sql(
     "update second_factors set last_used_step = last_used_step - 10 where user_id = $1",
     user.id,
   );
 }
 
-/** An access token that has just shown this code. */
+/** Reauthenticate with this code, and return the new access token. */
 export async function freshToken(person: Person, otp: string): Promise<string> {
   const answer = await call(reauthenticate, "POST", { token: person.accessToken, body: { otp } });
-  if (answer.status !== 200) throw new Error(`Reauthenticating answered ${answer.status}`);
+  if (answer.status !== 200) throw new Error(`Reauthenticating returned ${answer.status}`);
   return answer.body.accessToken;
 }

@@ -1,4 +1,4 @@
-/** Fields of bodies whose values open something. */
+/** Body fields with secret values. */
 const secretFields = new Set([
   "password",
   "newPassword",
@@ -12,16 +12,16 @@ const secretFields = new Set([
   "refreshToken",
   "email",
 ]);
-/** What is shorter, such as a code of six digits, is also found by chance. */
+/** Shorter values, such as six-digit codes, also appear by chance. */
 const lengthMin = 8;
 
 const given = new Set<string>();
 const records: string[] = [];
 
-/** Remember what a caller gave or got that no record may hold: passwords, tokens, codes, addresses. */
+/** Remember the passwords, tokens, codes and addresses of a request or reply, which no record may contain. */
 export function rememberSecrets(body: unknown, bearer?: string): void {
   if (bearer !== undefined) remember(bearer);
-  // The bytes of a file have no fields, but millions of entries.
+  // A byte array has no fields, but millions of entries.
   if (typeof body !== "object" || body === null || ArrayBuffer.isView(body)) return;
   for (const [field, value] of Object.entries(body)) {
     if (secretFields.has(field)) for (const one of [value].flat()) remember(one);
@@ -32,12 +32,12 @@ function remember(value: unknown): void {
   if (typeof value === "string" && value.length >= lengthMin) given.add(value.toLowerCase());
 }
 
-/** Keep a line of the log, or the rows of a table, to be searched when the file's tests are over. */
+/** Keep a log line or a table row, to search it after the tests of the file. */
 export function record(text: string): void {
   records.push(text.toLowerCase());
 }
 
-/** The secrets that stand in a record, of which all are then forgotten. */
+/** Return the secrets that are in a record, and clear secrets and records. */
 export function secretsInRecords(): string[] {
   const text = records.join("\n");
   const words = new Set(text.split(/[^\w.@+%$-]+/));

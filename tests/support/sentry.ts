@@ -5,11 +5,11 @@ import { settled } from "./wait-until.js";
 
 export interface TestSentry {
   readonly sink: SentrySink;
-  /** What has arrived of one type, once everything that requests left for after their replies is done. */
-  told(type: "transaction" | "event" | "check_in"): Promise<ReturnType<SentrySink["payloads"]>>;
+  /** The received payloads of one type, after all background work of requests is done. */
+  received(type: "transaction" | "event" | "check_in"): Promise<ReturnType<SentrySink["payloads"]>>;
 }
 
-/** Let this test file's code tell a Sentry of its own everything; each test begins with nothing told. */
+/** Send all Sentry payloads of this test file to its own sink, which is empty at the start of each test. */
 export function useSentry(): TestSentry {
   let started: SentrySink | undefined;
   const sink = () => {
@@ -29,7 +29,7 @@ export function useSentry(): TestSentry {
     get sink() {
       return sink();
     },
-    async told(type) {
+    async received(type) {
       await settled();
       return sink().payloads(type);
     },

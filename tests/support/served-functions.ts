@@ -4,7 +4,7 @@ import { routesFromFiles } from "../../lib/self-hosted/server/routes.js";
 import { startServer } from "../../lib/self-hosted/server/server.js";
 import { sourceFiles } from "./source-files.js";
 
-/** Serve this test file's own functions, with its stores and environment, on a port. */
+/** Serve the functions on a port, with the stores and the environment of this test file. */
 export function useServedFunctions(): { readonly url: string } {
   let server: Awaited<ReturnType<typeof startServer>> | undefined;
   const routes = routesFromFiles(sourceFiles("api")).map(({ file, path }) => ({
@@ -24,7 +24,7 @@ export function useServedFunctions(): { readonly url: string } {
   afterAll(() => server?.close());
   return {
     get url() {
-      if (!server) throw new Error("The server is up only inside tests and hooks.");
+      if (!server) throw new Error("The server runs only inside tests and hooks.");
       return `http://127.0.0.1:${server.port}`;
     },
   };

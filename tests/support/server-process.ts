@@ -5,12 +5,12 @@ export interface ServerProcess {
   url: string;
   pid: number;
   output(): string;
-  /** Ask it to stop, and resolve with its exit status. */
+  /** Send SIGTERM, and resolve with the exit status. */
   stop(): Promise<number | null>;
   kill(): Promise<void>;
 }
 
-/** Start a server's script in `root` and resolve when it says where it listens. */
+/** Start a server script in `root`, and resolve when it has printed its URL. */
 export async function startServerProcess(
   root: string,
   script: string[],

@@ -1,6 +1,6 @@
 import type { Stores } from "./stores.js";
 
-/** As if the next minute or hour had begun, and every lease had run out: the clock's jobs are due again. */
+/** Make all cron jobs due again, as in the next slot with all leases expired. */
 export async function nextSlot(stores: Pick<Stores, "sql">): Promise<void> {
   await stores.sql("update cron_leases set done_slot = null, held_until = now()");
 }

@@ -1,7 +1,7 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 
-/** The TypeScript and JavaScript files under these folders, sorted, relative to the project. */
+/** The TypeScript and JavaScript files in these folders, sorted, relative to the project root. */
 export function sourceFiles(...folders: string[]): string[] {
   return folders
     .flatMap((folder) =>

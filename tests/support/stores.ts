@@ -18,39 +18,38 @@ import { record } from "./secrets-seen.js";
 import { snapshot } from "./snapshots.js";
 import { settled } from "./wait-until.js";
 
-/** The stores of one test file, as an operator's terminal and a saboteur reach them. */
+/** The stores of one test file, with direct access and fault injection. */
 export interface Stores {
-  /** Run one Redis command, past the fault proxy. */
+  /** Run one Redis command, without the fault proxy. */
   redis(...command: string[]): Promise<unknown>;
-  /** Forget what every limit has counted, as an operator would. */
+  /** Delete the counts of all rate limits, as an operator would. */
   liftLimits(): Promise<void>;
-  /** Run one SQL statement, past the fault proxy. Every value comes as text. */
+  /** Run one SQL statement, without the fault proxy. All values are returned as text. */
   sql(text: string, ...params: (string | null)[]): Promise<Record<string, string | null>[]>;
   faults: { redis: FaultProxy; postgres: FaultProxy };
   /**
-   * What reached each store since the last `resetCalls`: Redis commands and SQL calls. What carries
-   * request events is left out, for several requests share it.
+   * The calls to each store since the last `resetCalls`. Calls for request events are not included, because
+   * several requests share them.
    */
   calls(): { redisTrips: number; redisCommands: number; postgresCalls: number };
-  /** How many batches of request events were sent since then. */
+  /** The number of batches of request events sent since then. */
   telemetryTrips(): number;
   resetCalls(): Promise<void>;
-  /** Resolves when everything that requests left for after their replies is done. */
+  /** Resolves when all background work of requests is done. */
   settled(): Promise<void>;
 }
 
 /**
- * Give this test file empty stores: embedded ones, or a corner of the real ones, that are opened once for
- * each worker. `redisMs` is how long a request waits for Redis: longer where a slow machine must not look
- * like an outage. `reached` prepares a real database of this file's own, and answers the URL by which it
- * is reached.
+ * Give this test file empty stores, embedded or real, that are opened once per worker. `redisMs` is the
+ * timeout of a request for Redis: increase it where a slow machine must not look like an outage.
+ * `prepareDatabase` prepares a real database for this file, and returns the URL to connect to.
  */
 export function useStores({
   redisMs = storeTimeouts.redisMs as number,
-  reached,
+  prepareDatabase,
 }: {
   redisMs?: number;
-  reached?: (databaseUrl: string) => Promise<string>;
+  prepareDatabase?: (databaseUrl: string) => Promise<string>;
 } = {}): Stores {
   let opened: Opened | undefined;
   const stores = () => {
@@ -60,14 +59,14 @@ export function useStores({
   const heal = async () => {
     await stores().faults.redis.set(null);
     await stores().faults.postgres.set(null);
-    // The clients skip a store for a moment after failures; a new platform starts with no memory.
+    // The clients skip a store for some time after failures; a new platform has no such state.
     install(stores().faults, redisMs);
   };
   beforeAll(async () => {
-    opened = await (reached ? open(reached) : ofThisWorker());
+    opened = await (prepareDatabase ? open(prepareDatabase) : openForWorker());
     await opened.empty();
     await heal();
-    // As after a tick of the clock. On a busy machine the first calls take longer than a request waits.
+    // As after a tick of the cron. Retries, because the first calls on a busy machine can exceed the timeout.
     await vi.waitFor(() => mirrorGate(aContext()), { timeout: 20_000, interval: 100 });
     await stores().faults.redis.reset();
     await stores().faults.postgres.reset();
@@ -79,7 +78,7 @@ export function useStores({
   });
   afterAll(async () => {
     if (opened) await recordRows(opened.postgres);
-    if (reached) await opened?.close();
+    if (prepareDatabase) await opened?.close();
   });
   return {
     redis: (...command) => stores().redis.call(command),
@@ -107,13 +106,13 @@ type Opened = Awaited<ReturnType<typeof open>>;
 const connectionString = "postgresql://test:test@127.0.0.1/test";
 let worker: Promise<Opened> | undefined;
 
-function ofThisWorker(): Promise<Opened> {
+function openForWorker(): Promise<Opened> {
   worker ??= open();
   return worker;
 }
 
-async function open(reached = async (databaseUrl: string) => databaseUrl) {
-  const database = await openDatabase(reached);
+async function open(prepareDatabase = async (databaseUrl: string) => databaseUrl) {
+  const database = await openDatabase(prepareDatabase);
   const cache = await openCache();
   const faults = {
     postgres: await startFaultProxy(neonListener({ backend: database.backend, connectionString })),
@@ -155,12 +154,14 @@ interface Open<Backend> {
 }
 
 async function openDatabase(
-  reached: (databaseUrl: string) => Promise<string>,
+  prepareDatabase: (databaseUrl: string) => Promise<string>,
 ): Promise<Open<SqlBackend>> {
   const migrated = inject("migrated");
   if (migrated.snapshots) return openEmbeddedPostgres({ snapshot: await snapshot("migrated") });
   const database = await createDatabase(migrated);
-  const pool = postgresPool(await reached(database.url), { deadlineMs: storeTimeouts.postgresMs });
+  const pool = postgresPool(await prepareDatabase(database.url), {
+    deadlineMs: storeTimeouts.postgresMs,
+  });
   return {
     backend: pool,
     async close() {
@@ -176,7 +177,7 @@ async function openCache(): Promise<Open<RedisBackend>> {
   return { backend, close: backend.close };
 }
 
-/** The tables that are records of what happened, and that operators and auditors read. */
+/** The tables that operators and auditors read. */
 const recordTables = [
   "security_events",
   "audit_log",
@@ -212,17 +213,17 @@ function countCalls({ redis, postgres }: Opened["faults"]) {
   };
 }
 
-/** A batch of request events on its way to Redis. */
+/** Whether a call sends a batch of request events to Redis. */
 function isBatch({ body }: FaultCall): boolean {
   return Array.isArray(body) && body[0]?.[0] === "XADD" && body[0]?.[1] === "events";
 }
 
-/** What sends and drains request events. */
+/** Whether a call sends or drains request events. */
 function isTelemetry({ body }: FaultCall): boolean {
   return /"events(:bytes)?"|drain_state/.test(JSON.stringify(body));
 }
 
-/** Upstash bills a script's own commands too: of a limit INCR and, once a window, PEXPIRE for each key. */
+/** Upstash also bills the commands in a script: for a limit, INCR and one PEXPIRE per window and key. */
 function billed(command: unknown): number {
   const [name, , keys] = command as string[];
   if (name?.toUpperCase() === "EVALSHA") return 1 + 2 * Number(keys);

@@ -1,7 +1,6 @@
 /**
- * One process of the chaos test: it answers requests (`produce`) or drains their events (`drain`), with
- * the code that is deployed, until it is told to end (SIGTERM) or is killed. What it writes to stdout is
- * what the log keeps, and what Redis said to each batch.
+ * One process of the chaos test: it serves requests (`produce`) or drains their events (`drain`), with the
+ * deployed code, until SIGTERM or a kill. It writes the log and the result of each batch to stdout.
  */
 
 import { randomUUID } from "node:crypto";
@@ -22,7 +21,7 @@ import { installWaitUntil, settled } from "./wait-until.js";
 
 installWaitUntil();
 
-/** A line about a batch: what was about to be sent, and what became of it. */
+/** A line about a batch: before it is sent, or its result. */
 export interface BatchLine {
   evt: "batch_sent" | "batch_taken" | "batch_failed";
   instance: string;
@@ -45,37 +44,37 @@ installPlatform({
   },
   redis: inProcessRedis(redisUrl).requester,
 });
-Object.assign(platform(), { redis: telling(platform().redis) });
+Object.assign(platform(), { redis: loggingBatches(platform().redis) });
 await (role === "drain" ? drain() : produce());
 write({ evt: "ended" });
 process.exit(0);
 
 async function produce(): Promise<void> {
-  const asked = route("/api/test/asked", {
+  const testRoute = route("/api/test/asked", {
     GET: endpoint({
-      summary: "Answers after a moment, and fails now and then.",
+      summary: "Replies after a delay, and fails at random.",
       auth: "anonymous",
       limits: [],
       replies: { 200: z.object({}) },
       errors: [],
       handle: async () => {
         await sleep(Math.random() * 20);
-        if (Math.random() < 0.1) throw new Error("It fails now and then.");
+        if (Math.random() < 0.1) throw new Error("A random failure.");
         return {};
       },
     }),
   });
-  async function keepAsking(client: number): Promise<void> {
+  async function keepRequesting(client: number): Promise<void> {
     while (!isOver) {
       const headers = {
         "x-correlation-id": randomUUID(),
         "x-vercel-forwarded-for": `10.${client}.0.1`,
       };
-      await asked.fetch(new Request("http://localhost/api/test/asked", { headers }));
+      await testRoute.fetch(new Request("http://localhost/api/test/asked", { headers }));
       await sleep(Math.random() * 60);
     }
   }
-  await Promise.all(Array.from({ length: clients }, (_, client) => keepAsking(client)));
+  await Promise.all(Array.from({ length: clients }, (_, client) => keepRequesting(client)));
   await settled();
 }
 
@@ -86,24 +85,24 @@ async function drain(): Promise<void> {
   }
 }
 
-/** Tell on stdout of each batch, before it is sent and when Redis has answered or has not. */
-function telling(redis: Requester): Requester {
+/** Log each batch to stdout, before it is sent and after the result. */
+function loggingBatches(redis: Requester): Requester {
   return Object.assign(Object.create(redis) as Requester, {
     async request<Result>(call: Parameters<Requester["request"]>[0]) {
       const commands = call.body as unknown[][];
       const [name, key, , , text] = commands[0] ?? [];
       if (name !== "XADD" || key !== "events") return redis.request<Result>(call);
       const { instance, seq, events } = JSON.parse(String(text)) as Entry;
-      const tell = (evt: BatchLine["evt"]) =>
+      const log = (evt: BatchLine["evt"]) =>
         write({ evt, instance, seq, events } satisfies BatchLine);
-      tell("batch_sent");
+      log("batch_sent");
       try {
         const reply = await redis.request<Result>(call);
         const [added] = reply as unknown as { error?: string }[];
-        tell(added?.error === undefined ? "batch_taken" : "batch_failed");
+        log(added?.error === undefined ? "batch_taken" : "batch_failed");
         return reply;
       } catch (error) {
-        tell("batch_failed");
+        log("batch_failed");
         throw error;
       }
     },

@@ -4,12 +4,12 @@ import { afterAll, beforeAll, beforeEach } from "vitest";
 
 export interface Toolkit {
   readonly url: string;
-  /** What it answers from now on: a status, or silence. */
+  /** Its reply from now on: a status, or "nothing" for no reply. */
   answer: number | "nothing";
   requests: { path: string; headers: http.IncomingHttpHeaders }[];
 }
 
-/** Stand in for the toolkit in this test file; each test begins with it well. */
+/** Simulate the toolkit in this test file; it works at the start of each test. */
 export function useToolkit(): Toolkit {
   let url = "";
   const toolkit: Toolkit = {

@@ -12,21 +12,21 @@ import { password } from "./people.js";
 import { createDatabase, openWorkerRedis, workerRedisUrl } from "./real-stores.js";
 import { builtServer, type ServerProcess, startServerProcess } from "./server-process.js";
 
-/** Two built servers over a real PostgreSQL and a real Redis, and what a terminal does beside them. */
+/** Two built servers over a real PostgreSQL and a real Redis, with direct access to the stores. */
 export interface TwoProcesses {
   servers: ServerProcess[];
-  /** The variables that the servers run with. */
+  /** The environment of the servers. */
   environment: Record<string, string>;
-  /** The URL of the server whose turn it is. */
+  /** The URL of the server for this turn. */
   at(turn: number): string;
   start(): Promise<ServerProcess>;
   redis(...command: string[]): Promise<unknown>;
   sql<Row extends pg.QueryResultRow>(text: string, params?: unknown[]): Promise<Row[]>;
   /** Run SQL in one transaction. */
   transaction(...statements: [text: string, params: unknown[]][]): Promise<void>;
-  /** Somebody who registers through the door. */
+  /** Register a learner through the API. */
   aLearner(turn?: number): Promise<Tokens & { email: string }>;
-  /** Somebody whose session is in the records alone until its first request: many are made quickly. */
+  /** Insert a learner with a session into Postgres only, which is faster than registration. */
   aRecordedLearner(): Promise<Tokens>;
   read(turn: number, tokens: Pick<Tokens, "accessToken">): Promise<Response>;
   refresh(turn: number, refreshToken: string, headers?: Record<string, string>): Promise<PairReply>;
@@ -41,23 +41,23 @@ export type Tokens = Pick<TokenPair, "accessToken" | "refreshToken" | "sessionId
 export interface PairReply {
   status: number;
   code: string | undefined;
-  /** Present with 200. */
+  /** Present if the status is 200. */
   pair: TokenPair | undefined;
 }
 
 interface Options {
   environment?: Record<string, string>;
-  /** The Redis to use in place of the worker's, once it runs. */
+  /** The Redis to use instead of the worker's, read after it has started. */
   redisUrl?: () => string;
-  /** The URL by which the servers reach the database. */
-  reached?: (databaseUrl: string) => Promise<string>;
+  /** Prepare the database, and return the URL to which the servers connect. */
+  prepareDatabase?: (databaseUrl: string) => Promise<string>;
 }
 
-/** Start two servers for this test file. Nobody is limited by address. */
+/** Start two servers for this test file, without rate limits by IP address. */
 export function useTwoProcesses({
   environment = {},
   redisUrl,
-  reached = async (databaseUrl) => databaseUrl,
+  prepareDatabase = async (databaseUrl) => databaseUrl,
 }: Options = {}): TwoProcesses {
   let database: Awaited<ReturnType<typeof createDatabase>>;
   let pool: pg.Pool;
@@ -75,7 +75,7 @@ export function useTwoProcesses({
       return server;
     },
     async redis(...command) {
-      if (!redis) throw new Error("This Redis is the test's own to reach.");
+      if (!redis) throw new Error("This test has its own Redis: use it directly.");
       return redis.call(command);
     },
     sql: async (text, params) => (await pool.query(text, params)).rows,
@@ -92,7 +92,7 @@ export function useTwoProcesses({
       const response = await post(`${processes.at(turn)}/api/auth/register`, body, anAddress());
       expect(response.status).toBe(201);
       const pair = (await response.json()) as TokenPair;
-      // Sign-ins to an address that is only claimed stay counted as failures.
+      // Logins to an address that is only claimed count as failures.
       await pool.query(
         "update users set email = claimed_email, claimed_email = null where id = $1",
         [pair.user.id],
@@ -136,9 +136,9 @@ export function useTwoProcesses({
     pool.on("error", () => {});
     if (!redisUrl) redis = await openWorkerRedis();
     processes.environment = {
-      // Tokens that a test issues itself are of the same environment.
+      // The same as in the test process, which issues tokens too.
       NODE_ENV: "test",
-      DATABASE_URL: await reached(database.url),
+      DATABASE_URL: await prepareDatabase(database.url),
       REDIS_URL: redisUrl?.() ?? workerRedisUrl(),
       JWT_SECRET: "a-secret-of-the-tests-of-32-bytes-or-more",
       LOG_LEVEL: "NOTICE",
@@ -159,13 +159,13 @@ export function useTwoProcesses({
   return processes;
 }
 
-/** What a client sends with each refresh: a new Rotation-Id, and the device it runs on. */
+/** The headers of a refresh: a new Rotation-Id, and the device ID. */
 export function rotation(deviceId?: string): Record<string, string> {
   const rotationId = { "rotation-id": randomBytes(16).toString("base64url") };
   return deviceId === undefined ? rotationId : { ...rotationId, "device-id": deviceId };
 }
 
-/** The counter that a refresh token names. */
+/** The counter in a refresh token. */
 export const counterOf = (refreshToken: string) => Number(refreshToken.split(".")[3]);
 
 export const times = <T>(count: number, make: (index: number) => T): T[] =>
@@ -189,7 +189,7 @@ async function pairReply(response: Response): Promise<PairReply> {
   return { status, code: body.code, pair: status === 200 ? body : undefined };
 }
 
-/** Whole, for a server may be killed in the midst of a reply. */
+/** Read the whole body, because a server may be killed during a reply. */
 async function received(reply: Promise<Response>): Promise<Response> {
   const response = await reply;
   await response.arrayBuffer();
@@ -198,7 +198,7 @@ async function received(reply: Promise<Response>): Promise<Response> {
 
 const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
 
-/** Each caller has an address of their own, in a range that is nobody's. */
+/** A random private IP address for each caller. */
 function anAddress(): Record<string, string> {
   const [a = 0, b = 0, c = 0] = randomBytes(3);
   return { "x-forwarded-for": `10.${a}.${b}.${c}` };

@@ -1,6 +1,6 @@
 const pending = new Set<Promise<unknown>>();
 
-/** Put the platform's `waitUntil` in place, where @vercel/functions looks for it. */
+/** Install `waitUntil` where @vercel/functions looks for it. */
 export function installWaitUntil(): void {
   Object.assign(globalThis, {
     [Symbol.for("@vercel/request-context")]: {
@@ -14,7 +14,7 @@ export function installWaitUntil(): void {
   });
 }
 
-/** Resolves when everything that requests left for after their replies is done. */
+/** Resolves when all background work of requests is done. */
 export async function settled(): Promise<void> {
   while (pending.size > 0) await Promise.allSettled([...pending]);
 }

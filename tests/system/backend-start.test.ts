@@ -24,7 +24,7 @@ describe("the built server", () => {
   const project = copyBuiltProject();
   afterAll(project.remove);
 
-  it("answers every route, twice, within 200 MB of memory", async () => {
+  it("serves every route twice within 200 MB of memory", async () => {
     const server = await startServerProcess(project.root, startArguments, environment);
     for (let round = 0; round < 2; round++) {
       for (const path of paths) {
@@ -37,7 +37,7 @@ describe("the built server", () => {
     expect(await server.stop()).toBe(0);
   }, 120_000);
 
-  it("answers liveness to a load balancer of HTTP/1.0, which names no host", async () => {
+  it("answers GET /api/livez for an HTTP/1.0 client without a Host header", async () => {
     const server = await startServerProcess(project.root, startArguments, environment);
     const { hostname, port } = new URL(server.url);
     const socket = connect(Number(port), hostname);
@@ -46,13 +46,13 @@ describe("the built server", () => {
     await server.stop();
   }, 60_000);
 
-  it("limits a session by one count of all routes while Redis is away", async () => {
+  it("counts the requests of a session across all routes while Redis is unavailable", async () => {
     const max = 5;
     const server = await startServerProcess(project.root, startArguments, {
       ...environment,
       REDIS_URL: "redis://127.0.0.1:1",
       RATE_LIMIT_MAX_REQUESTS: String(max),
-      // No window ends within the test.
+      // The window must not end during the test.
       RATE_LIMIT_WINDOW_MS: String(10 * 365 * 86_400_000),
     });
     const created = await fetch(`${server.url}/api/auth/guest`, {
@@ -74,7 +74,7 @@ describe("the built server", () => {
   }, 60_000);
 
   it.each(["backend:start", "dev:server"])(
-    "ends when npm run %s is told to",
+    "stops when npm run %s receives SIGTERM",
     async (script) => {
       const npm = spawn("npm", ["run", "--silent", script], {
         cwd: project.root,

@@ -9,8 +9,8 @@ import { sourceFiles } from "../support/source-files.js";
 type Schema = z.core.JSONSchema.JSONSchema;
 
 /**
- * The bytes of the largest JSON that a schema takes, without white space. A free text has each character
- * as `\u0000`, as some encoders write all but ASCII. Throws where something has no bound.
+ * The size in bytes of the largest JSON that a schema accepts, without white space. Each character of free
+ * text counts as `\u0000`, as some encoders escape everything but ASCII. Throws where a size has no limit.
  */
 function largest(schema: Schema, path = "body"): number {
   const { anyOf, oneOf, const: only, enum: values, type, pattern } = schema;
@@ -36,25 +36,25 @@ function largest(schema: Schema, path = "body"): number {
       2,
     );
   }
-  throw new Error(`${path} has no bound: ${JSON.stringify(schema)}`);
+  throw new Error(`${path} has no limit: ${JSON.stringify(schema)}`);
 }
 
 function bounded(max: number | undefined, path: string): number {
-  if (max === undefined) throw new Error(`${path} has no bound.`);
+  if (max === undefined) throw new Error(`${path} has no limit.`);
   return max;
 }
 
-/** The length that a pattern without `*` and `+` allows at most: its own, with its counts. */
+/** The maximum length that a pattern without `*` and `+` allows: its own length plus its counts. */
 function lengthOf(pattern: string | undefined, path: string): number {
   if (pattern === undefined || /[*+]/.test(pattern.replace(/\\.|\[[^\]]*\]/g, ""))) {
-    throw new Error(`${path} has no bound: ${pattern}`);
+    throw new Error(`${path} has no limit: ${pattern}`);
   }
   const counts = [...pattern.matchAll(/\{(?:\d+,)?(\d+)\}/g)].map(([, max]) => Number(max));
   return pattern.length + counts.reduce((sum, max) => sum + max, 0);
 }
 
-describe("the largest body that a schema takes", () => {
-  it.each(sourceFiles("api"))("is taken by %s", async (file) => {
+describe("the largest body that a schema accepts", () => {
+  it.each(sourceFiles("api"))("is within the body limit of %s", async (file) => {
     const { default: route } = (await import(resolve(file))) as { default: Route };
     for (const [method, endpoint] of Object.entries(route.endpoints)) {
       if (!endpoint.body || endpoint.upload) continue;

@@ -32,11 +32,11 @@ const files = {
     export default { fetch: (request) => Response.json([schema.parse({ id: request.url }), typeof drizzle, typeof neon, typeof log.info, secretOfLib]) };`,
   "api/late.ts": `
     import { secretOfLib } from "../lib/env.js";
-    const told = async () => (await import("../lib/observability/sentry.js")).told();
-    export default { fetch: async () => new Response(await told() + secretOfLib) };`,
+    const origin = async () => (await import("../lib/observability/sentry.js")).origin();
+    export default { fetch: async () => new Response(await origin() + secretOfLib) };`,
   "lib/observability/sentry.ts": `
     import { NodeClient } from "@sentry/serverless";
-    export const told = () => NodeClient.name.length > 0 ? "loaded late from " : "";`,
+    export const origin = () => NodeClient.name.length > 0 ? "loaded late from " : "";`,
   "api/_shared.ts": "export const notARoute = 1;",
   "lib/env.ts": `export const secretOfLib = "lib";`,
   "drizzle/0001_first.sql": "select 1;",
@@ -48,7 +48,7 @@ const files = {
 
 const isChunk = (file: string) => /(^|\/)chunk-\w+\.mjs$/.test(file);
 
-describe("the build's output", () => {
+describe("the build output", () => {
   const root = mkdtempSync(join(tmpdir(), "build-"));
   const output = join(root, ".vercel/output");
   const all = () =>
@@ -66,7 +66,7 @@ describe("the build's output", () => {
   });
   afterAll(() => rmSync(root, { recursive: true, force: true }));
 
-  it("holds functions, static files and the configuration, and no other file of the project", () => {
+  it("contains functions, static files and the configuration, and no other project file", () => {
     expect(
       all()
         .filter((file) => !file.includes("node_modules/") && !isChunk(file))
@@ -85,7 +85,7 @@ describe("the build's output", () => {
     ]);
   });
 
-  it("has each function in at most 1 MB of JavaScript, with source maps kept apart", () => {
+  it("limits each function to 1 MB of JavaScript, with source maps in a separate folder", () => {
     const folder = join(output, "functions/api/query/[id].func");
     const scripts = readdirSync(folder).filter((file) => file.endsWith(".mjs"));
     const bytes = scripts.map((file) => statSync(join(folder, file)).size);
@@ -98,7 +98,7 @@ describe("the build's output", () => {
     }
   });
 
-  it("gives functions equal copies of what they share, under a name that says its content", () => {
+  it("copies shared chunks into each function, under names with a content hash", () => {
     const chunksOf = (name: string) =>
       readdirSync(join(output, "functions/api", name)).filter(isChunk);
     const shared = chunksOf("query/[id].func").filter((file) =>
@@ -113,7 +113,7 @@ describe("the build's output", () => {
     }
   });
 
-  it("puts what is loaded late beside the functions that load it, and keeps it out of them", () => {
+  it("puts dynamic imports into chunks beside the function, not into its entry file", () => {
     const folder = join(output, "functions/api/late.func");
     const entry = readFileSync(join(folder, "index.mjs"), "utf8");
     const [, late = ""] = /import\("\.\/(chunk-\w+\.mjs)"\)/.exec(entry) ?? [];
@@ -123,7 +123,7 @@ describe("the build's output", () => {
     expect(size).toBeLessThan(500_000);
   });
 
-  it("gives native packages to the functions that import them, as binaries of Linux", () => {
+  it("includes Linux binaries of native packages only in the functions that import them", () => {
     const binaries = all().filter((file) => file.endsWith(".node"));
     expect(binaries.every((file) => file.startsWith("functions/api/hash.func/"))).toBe(true);
     const machines = binaries.map((file) => {
@@ -136,7 +136,7 @@ describe("the build's output", () => {
     expect([x64, arm64]).toEqual(expect.arrayContaining(machines));
   });
 
-  it("states how the platform runs a function, with the duration that its file asks for", () => {
+  it("writes the runtime configuration of each function, with its maxDuration", () => {
     const settings = (name: string) =>
       JSON.parse(readFileSync(join(output, `functions/api/${name}.func/.vc-config.json`), "utf8"));
     expect(settings("index")).toEqual({
@@ -149,7 +149,7 @@ describe("the build's output", () => {
     expect(settings("hash").maxDuration).toBe(25);
   });
 
-  it("runs each function from its own folder alone", () => {
+  it("makes each function run from its own folder, without the rest of the project", () => {
     const folder = mkdtempSync(join(tmpdir(), "function-"));
     const answer = (name: string) => {
       execFileSync("cp", ["-r", join(output, "functions/api", name), join(folder, "f.func")]);

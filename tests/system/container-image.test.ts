@@ -11,7 +11,7 @@ const [, ...command]: string[] = JSON.parse(
   lines.find((line) => line.startsWith("CMD "))?.slice("CMD ".length) ?? "",
 );
 
-describe("what the container image holds, in an empty folder", () => {
+describe("the files of the container image, in an empty folder", () => {
   const project = copyBuiltProject();
   const image = mkdtempSync(join(tmpdir(), "image-"));
 
@@ -26,7 +26,7 @@ describe("what the container image holds, in an empty folder", () => {
     rmSync(image, { recursive: true, force: true, maxRetries: 5 });
   });
 
-  it("serves in production on embedded stores, and keeps their data", async () => {
+  it("run in production with embedded stores, and keep the data across a restart", async () => {
     const environment = {
       NODE_ENV: "production",
       EMBEDDED_STORES: "true",

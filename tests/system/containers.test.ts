@@ -14,13 +14,13 @@ describe("the container image", () => {
   const linesOf = (stage: string[], instruction: string) =>
     stage.filter((line) => line.startsWith(`${instruction} `));
 
-  it("is built in two stages on the platform's own Node.js line", () => {
+  it("is built in two stages on Node.js 22, as on the platform", () => {
     expect(stages).toHaveLength(2);
     expect(build[0]).toBe("FROM node:22-bookworm-slim AS build");
     expect(image[0]).toBe("FROM node:22-bookworm-slim");
   });
 
-  it("holds what was built, and neither sources nor development packages", () => {
+  it("contains the build output, and neither sources nor development packages", () => {
     const copied = linesOf(image, "COPY").map((line) => line.split(" ").at(-1));
     expect(copied).toEqual([
       ".vercel/output",
@@ -33,7 +33,7 @@ describe("the container image", () => {
     expect(commands).toEqual(["install"]);
   });
 
-  it("runs as an unprivileged user and says whether it is alive", () => {
+  it("runs as an unprivileged user and has a health check", () => {
     expect(linesOf(image, "USER")).toEqual(["USER node"]);
     const check = linesOf(image, "HEALTHCHECK")[0] ?? "";
     const [, script = ""] = JSON.parse(check.slice(check.indexOf("[", check.indexOf("CMD")))).slice(
@@ -44,7 +44,7 @@ describe("the container image", () => {
     expect(existsSync("api/livez.ts")).toBe(true);
   });
 
-  it("starts a file that exists, and is built by scripts that exist", () => {
+  it("starts with the backend:start command, and is built by scripts that exist", () => {
     const [command = ""] = linesOf(image, "CMD");
     const words: string[] = JSON.parse(command.slice("CMD ".length));
     expect(`exec ${words.join(" ")}`).toBe(scripts["backend:start"]);
@@ -55,7 +55,7 @@ describe("the container image", () => {
     }
   });
 
-  it("is built without secrets and local state", () => {
+  it("excludes secrets and local state from the build", () => {
     const ignored = read(".dockerignore").split("\n");
     expect(ignored).toEqual(
       expect.arrayContaining([".env", ".git", ".local", ".vercel", "node_modules"]),
@@ -66,7 +66,7 @@ describe("the container image", () => {
 describe("docker-compose.yml", () => {
   const { services, volumes } = parse(read("docker-compose.yml"), { merge: true });
 
-  it("runs the release that TAG names, migrated before it serves", () => {
+  it("runs the release of TAG, after its migrations", () => {
     expect(services.backend.image).toMatch(/^linguamate\/backend:\$\{TAG:-latest\}$/);
     expect(services.migrate.image).toBe(services.backend.image);
     expect(services.backend.depends_on.migrate.condition).toBe("service_completed_successfully");
@@ -75,7 +75,7 @@ describe("docker-compose.yml", () => {
     expect(services.backend.depends_on.redis.condition).toBe("service_healthy");
   });
 
-  it("keeps the stores inside, healthy and durable", () => {
+  it("keeps the stores private, with health checks and persistent data", () => {
     for (const name of ["postgres", "redis"]) {
       expect(services[name].ports).toBeUndefined();
       expect(services[name].healthcheck.test[0]).toBe("CMD");
@@ -89,13 +89,13 @@ describe("docker-compose.yml", () => {
     );
   });
 
-  it("reaches each store under its service's name", () => {
+  it("connects to each store by its service name", () => {
     const { DATABASE_URL, REDIS_URL } = services.backend.environment;
     expect(services).toHaveProperty(new URL(DATABASE_URL.replace(/\$\{.*?\}/, "x")).hostname);
     expect(services).toHaveProperty(new URL(REDIS_URL).hostname);
   });
 
-  it("gives the server more time to stop than it takes to drain", () => {
+  it("gives the server more time to stop than the drain takes", () => {
     expect(Number.parseInt(services.backend.stop_grace_period, 10)).toBeGreaterThan(10);
   });
 });
@@ -104,13 +104,13 @@ describe("the CI workflow", () => {
   const { check } = parse(read(".github/workflows/ci.yml")).jobs;
   const commands: string[] = check.steps.flatMap(({ run }: { run?: string }) => run ?? []);
 
-  it("runs on every supported Node.js line, over real stores", () => {
+  it("runs on every supported Node.js version, with real stores", () => {
     expect(check.strategy.matrix.node).toEqual([20, 22, 24]);
     expect(engines.node).toBe(">=20.19");
     expect(Object.keys(check.services)).toEqual(["postgres", "redis"]);
   });
 
-  it("has a Prometheus, whose tests do not pass without", () => {
+  it("installs Prometheus, which some tests need", () => {
     expect(commands).toContainEqual(
       expect.stringMatching(/^sudo apt-get .* install .*prometheus$/),
     );

@@ -10,29 +10,32 @@ import { sourceFiles } from "../support/source-files.js";
 const settings = readProjectSettings(readFileSync("vercel.json", "utf8"));
 const files = sourceFiles("api/cron");
 
-describe("the crons of vercel.json", () => {
-  it("are the files of api/cron/, and those are the crons", () => {
+describe("crons in vercel.json", () => {
+  it("match the files of api/cron/", () => {
     const paths = settings.crons.map(({ path }) => path).sort();
     expect(paths).toEqual(files.map((file) => `/${file.replace(/\.ts$/, "")}`).sort());
   });
 
-  it("are the jobs that are known to be due", () => {
+  it("match the list of scheduled jobs", () => {
     const jobs = settings.crons.map(({ path }) => path.replace("/api/cron/", "")).sort();
     expect([...scheduledJobs].sort()).toEqual(jobs);
   });
 
-  it.each(files)("%s is called by GET, by the clock alone, under any host name", async (file) => {
+  it.each(files)("%s accepts only GET with the cron secret, under any host name", async (file) => {
     const { default: route } = (await import(resolve(file))) as { default: Route };
     expect(Object.keys(route.endpoints)).toEqual(["GET"]);
     expect(route.endpoints.GET).toMatchObject({ auth: "cron", limits: [], anyHost: true });
   });
 
-  it.each(settings.crons)("$path has the platform's five fields, $schedule", ({ schedule }) => {
-    expect(schedule.split(" ")).toHaveLength(5);
-    expect(new Cron(schedule, { timezone: "UTC" }).nextRun()).not.toBeNull();
-  });
+  it.each(settings.crons)(
+    "$path has a valid schedule with five fields: $schedule",
+    ({ schedule }) => {
+      expect(schedule.split(" ")).toHaveLength(5);
+      expect(new Cron(schedule, { timezone: "UTC" }).nextRun()).not.toBeNull();
+    },
+  );
 
-  it("stand in the build's output", () => {
+  it("are included in the build output", () => {
     expect(platformConfig(files, settings).crons).toEqual(settings.crons);
   });
 });

@@ -7,16 +7,16 @@ const text = readFileSync(".env.example", "utf8");
 const lines = text.split("\n");
 
 describe(".env.example", () => {
-  it("holds every variable that the code reads, once, and no other", () => {
-    const named = lines.flatMap((line) => /^(\w+)=/.exec(line)?.[1] ?? []);
-    expect([...named].sort()).toEqual(Object.keys(variables.shape).sort());
+  it("contains exactly the variables that the code reads, each once", () => {
+    const names = lines.flatMap((line) => /^(\w+)=/.exec(line)?.[1] ?? []);
+    expect([...names].sort()).toEqual(Object.keys(variables.shape).sort());
   });
 
-  it("holds nothing but explanations, assignments and empty lines", () => {
+  it("contains only comments, assignments and empty lines", () => {
     expect(lines.filter((line) => !/^(#.*|[A-Z][A-Z0-9_]*=\S*|)$/.test(line))).toEqual([]);
   });
 
-  it("explains every variable above it", () => {
+  it("explains every variable in a comment above it", () => {
     const unexplained = lines.filter((line, at) => /^\w+=/.test(line) && !isExplained(at));
     expect(unexplained).toEqual([]);
   });
@@ -25,27 +25,27 @@ describe(".env.example", () => {
     expect(text).toMatch(/[^\n]\n$/);
   });
 
-  it("works as it is, with one warning about its secret", () => {
+  it("is valid without changes, with one warning about the example secret", () => {
     const env = readEnv(parse(text));
     expect(env).toMatchObject({ name: "development", port: 8080, log: { level: "DEBUG" } });
     expect(env.warnings).toEqual(["JWT_SECRET is an example value: not allowed in production."]);
   });
 
-  it("states the value that a variable has when it is not set", () => {
+  it("shows the default value of each variable", () => {
     const { JWT_SECRET, NODE_ENV, LOG_LEVEL, CORS_ORIGIN, ...rest } = parse(text);
-    const stated = variables.parse(
+    const examples = variables.parse(
       Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== "")),
     );
-    const { LOG_SIGNING_KEY, EXPO_PUBLIC_LOG_SIGNING_KEY, ...byDefault } = stated;
+    const { LOG_SIGNING_KEY, EXPO_PUBLIC_LOG_SIGNING_KEY, ...byDefault } = examples;
     expect(byDefault).toEqual(variables.parse({}));
   });
 
-  it("is no set of values that production takes", () => {
+  it("is rejected in production", () => {
     expect(() => readEnv({ ...parse(text), NODE_ENV: "production" })).toThrow("JWT_SECRET");
   });
 });
 
-/** A comment, and no mere heading, stands above it or above the group that it belongs to. */
+/** A comment that is not a heading precedes the variable or its group. */
 function isExplained(index: number): boolean {
   const heading = lines.lastIndexOf("", index);
   return lines.slice(heading + 1, index).some((line) => /^# (?!---)/.test(line));

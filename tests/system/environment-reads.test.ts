@@ -6,14 +6,14 @@ const readers = [
   "lib/env.ts",
   "lib/cli/ops.ts",
   "lib/self-hosted/env-file.ts",
-  // A release migrates before any function runs, with DATABASE_URL and no other variable.
+  // Migrations run before any function, and need only DATABASE_URL.
   "lib/db/migrations/command.ts",
   "lib/self-hosted/migrate.ts",
   "lib/self-hosted/cron-secret.ts",
 ];
 
-describe("the process's environment", () => {
-  it("is read by one reader, and by the commands that need less than it asks for", () => {
+describe("process.env", () => {
+  it("is read only by lib/env.ts and by the listed commands, which need fewer variables", () => {
     const reading = sourceFiles("api", "lib").filter((file) =>
       /\bprocess\.env\b|\bimport\.meta\.env\b|\{[^}]*\benv\b[^}]*\} (=|from) ("(node:)?process"|process\b)/.test(
         readFileSync(file, "utf8"),

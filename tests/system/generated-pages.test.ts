@@ -4,8 +4,8 @@ import { generatedPages } from "../../dev/docs/generated-pages.js";
 
 const pages = await generatedPages();
 
-describe("the pages that are made from tables of the code", () => {
-  it.each(Object.entries(pages))("%s is as `npm run docs:write` makes it", (path, text) => {
+describe("the generated documentation pages", () => {
+  it.each(Object.entries(pages))("%s equals the output of `npm run docs:write`", (path, text) => {
     expect(readFileSync(path, "utf8")).toBe(text);
   });
 });

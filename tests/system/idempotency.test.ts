@@ -4,21 +4,23 @@ import type { Method } from "../../lib/http/resource.js";
 import type { Route } from "../../lib/http/route.js";
 import { sourceFiles } from "../support/source-files.js";
 
-/** Writes that need no Idempotency-Key, for sending them twice is as good as once. */
+/** Writes that need no Idempotency-Key, with the reason why a repeated request is harmless. */
 const repeatable: Record<string, string> = {
   "POST /api/auth/forgot-password":
-    "a code that is fresh is mailed again, within the address's budget",
-  "POST /api/auth/logout": "a session that has ended stays ended",
-  "POST /api/auth/refresh": "the Rotation-Id tells a repetition, and gives the same successor",
-  "POST /api/auth/verify-email": "an address that is confirmed stays so, and is answered alike",
-  "POST /api/auth/verify-email/resend": "a code that is fresh is mailed again, within the budget",
+    "sends the same valid code again, within the mail limit of the address",
+  "POST /api/auth/logout": "a revoked session stays revoked",
+  "POST /api/auth/refresh":
+    "the Rotation-Id identifies a repeated request, which gets the same token pair",
+  "POST /api/auth/verify-email": "a verified address stays verified, with the same reply",
+  "POST /api/auth/verify-email/resend": "sends the same valid code again, within the mail limit",
   "POST /api/ops/sign-ins/confirmations": "nothing is written",
-  "POST /api/ops/sign-ins/refreshes": "the Rotation-Id tells a repetition, as at /api/auth/refresh",
-  "POST /api/ops/sign-outs": "a session that has ended stays ended",
-  "POST /api/webhooks/mail": "each delivery's id is taken once",
+  "POST /api/ops/sign-ins/refreshes":
+    "the Rotation-Id identifies a repeated request, as in /api/auth/refresh",
+  "POST /api/ops/sign-outs": "a revoked session stays revoked",
+  "POST /api/webhooks/mail": "each delivery ID is processed once",
   "POST /api/auth/reauthenticate": "nothing is written",
   "POST /api/stt/transcribe": "nothing is written",
-  "DELETE /api/user/sessions/:sessionId": "a session that has ended stays ended",
+  "DELETE /api/user/sessions/:sessionId": "a revoked session stays revoked",
 };
 
 const routes = await Promise.all(
@@ -26,7 +28,7 @@ const routes = await Promise.all(
     async (file) => ((await import(resolve(file))) as { default: Route }).default,
   ),
 );
-/** Operators' are left out: they set a state, or add to a log that shows it twice to who repeats it. */
+/** Without the operator routes: they set a state, or append to a log where a repetition is visible. */
 const writes = routes.flatMap(({ template, endpoints }) =>
   Object.entries(endpoints)
     .filter(([method, { auth }]) => (method as Method) !== "GET" && auth !== "operator")
@@ -34,14 +36,14 @@ const writes = routes.flatMap(({ template, endpoints }) =>
 );
 
 describe("every write", () => {
-  it("takes an Idempotency-Key, or is listed as harmless to repeat", () => {
-    const careless = writes.filter(
+  it("accepts an Idempotency-Key, or is listed as harmless to repeat", () => {
+    const unlisted = writes.filter(
       ({ name, endpoint }) => endpoint.replay === undefined && !(name in repeatable),
     );
-    expect(careless.map(({ name }) => name)).toEqual([]);
+    expect(unlisted.map(({ name }) => name)).toEqual([]);
   });
 
-  it("is listed only where it exists and takes no key", () => {
+  it("is listed only if it exists and accepts no key", () => {
     const withoutKey = writes.filter(({ endpoint }) => endpoint.replay === undefined);
     const names = withoutKey.map(({ name }) => name);
     expect(Object.keys(repeatable).filter((name) => !names.includes(name))).toEqual([]);

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { dirname, join, relative, resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
-/** What each file imports, and the rule that it breaks. */
+/** Forbidden imports, with the rule that reports each. */
 const forbidden: [file: string, imported: string, rule: string][] = [
   ["api/user/index.ts", "api/auth/login.ts", "no-import-between-routes"],
   ["api/user/index.ts", "lib/db/database.ts", "no-shortcut-from-routes"],
@@ -55,7 +55,7 @@ describe("npm run lint", () => {
   });
   afterAll(() => rmSync(root, { recursive: true, force: true }));
 
-  it.each(forbidden)("refuses an import in %s of %s", (from, to, rule) => {
+  it.each(forbidden)("rejects an import in %s of %s", (from, to, rule) => {
     expect(violations).toContainEqual({ from, to, rule });
   });
 
@@ -63,17 +63,17 @@ describe("npm run lint", () => {
     expect(violations.filter((found) => found.from === from && found.to === to)).toEqual([]);
   });
 
-  it("refuses two files that import each other", () => {
+  it("rejects two files that import each other", () => {
     const rule = "no-file-cycle";
     expect(violations).toContainEqual({ from: "lib/user/one.ts", to: "lib/user/two.ts", rule });
   });
 
-  it("refuses two folders that import each other, be it for a type", () => {
+  it("rejects two folders that import each other, also for type imports", () => {
     const rule = "no-folder-cycle";
     expect(violations).toContainEqual({ from: "lib/admission", to: "lib/tutor", rule });
   });
 
-  it("refuses an import up that is made while running", () => {
+  it("rejects a dynamic import of a higher layer", () => {
     expect(violations).toContainEqual({
       from: "lib/alerts/notices.ts",
       to: "lib/cli/text.ts",
@@ -85,12 +85,12 @@ describe("npm run lint", () => {
     'spawn("node", ["dev/run.mjs"]);',
     'new URL("../../dev/run.mjs", import.meta.url);',
     'new URL("../schedule/tick.js", import.meta.url);',
-  ])("refuses a program that is started by its path: %s", (statement) => {
+  ])("rejects a program path outside the folder: %s", (statement) => {
     write("lib/queue/program.ts", `${statement}\n`);
     expect(biomeRules("lib/queue/program.ts")).toContain("plugin");
   });
 
-  it("accepts a program of the same folder, and the build", () => {
+  it("accepts a program path in the same folder, or in the build output", () => {
     write(
       "lib/queue/program.ts",
       'new URL("./worker.mjs", import.meta.url);\nnew URL("../../.vercel/server.mjs", import.meta.url);\n',
@@ -118,7 +118,7 @@ describe("npm run lint", () => {
     writeFileSync(join(root, file), text);
   }
 
-  /** The categories of what the second half of the command reports. */
+  /** The rule categories that biome, the second half of the command, reports for a file. */
   function biomeRules(file: string): string[] {
     const program = resolve("node_modules/.bin/biome");
     const run = spawnSync(program, ["lint", "--vcs-enabled=false", "--reporter=json", file], {

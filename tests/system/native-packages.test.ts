@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { collectNativePackage } from "../../dev/build/native-packages.js";
 
-describe("native packages of a build", () => {
+describe("collectNativePackage", () => {
   let root: string;
   const install = (folder: string, name: string, version: string, optional = {}) => {
     const path = join(folder, "node_modules", name);
@@ -18,7 +18,7 @@ describe("native packages of a build", () => {
   });
   afterEach(() => rmSync(root, { recursive: true }));
 
-  it("are fetched once at the same version when this machine has another's", async () => {
+  it("fetches a missing or outdated binary package once, at the version of the main package", async () => {
     install(root, "pkg-linux-x64-gnu", "2.0.0");
     install(root, "pkg-linux-arm64-gnu", "1.9.9");
     const fetched: string[] = [];
@@ -38,7 +38,7 @@ describe("native packages of a build", () => {
     ]);
   });
 
-  it("may lack arm64 where nothing can be fetched, but not the platform's own x64", async () => {
+  it("reports arm64 as missing when offline, but throws when x64 is missing", async () => {
     const offline = () => Promise.reject(new Error("offline"));
     await expect(collectNativePackage(root, "pkg", offline)).rejects.toThrow(
       "pkg-linux-x64-gnu@2.0.0 is missing.",

@@ -2,9 +2,9 @@ import { describe, expect, it } from "vitest";
 import { platformConfig, readProjectSettings } from "../../dev/build/platform-config.js";
 import { routesFromFiles } from "../../lib/self-hosted/server/routes.js";
 
-describe("the platform's configuration", () => {
-  // What `vercel build` (60.1.3) wrote for these files.
-  it("equals what the platform's own builder writes", () => {
+describe("the platform configuration", () => {
+  // The output of `vercel build` (60.1.3) for these files.
+  it("equals the output of vercel build", () => {
     const files = [
       "api/[top].ts",
       "api/a/[x].ts",
@@ -41,7 +41,7 @@ describe("the platform's configuration", () => {
     });
   });
 
-  it("refuses a setting that the build would drop", () => {
+  it("rejects a setting that the build does not support", () => {
     expect(() => readProjectSettings('{ "headers": [] }')).toThrow("headers");
   });
 });

@@ -5,9 +5,9 @@ import { describe, expect, it } from "vitest";
 const { scripts } = JSON.parse(readFileSync("package.json", "utf8")) as {
   scripts: Record<string, string>;
 };
-/** Made by a command or by the reader, so not in the repository. */
-const made = [".env", ".local", ".vercel", "node_modules", "coverage"];
-/** Stand for many names. */
+/** Created by a command or by the reader, so not in the repository. */
+const created = [".env", ".local", ".vercel", "node_modules", "coverage"];
+/** Examples, not names of real files. */
 const placeholders = ["drizzle/NNNN_name.sql"];
 const docs = readdirSync("docs", { recursive: true, encoding: "utf8" })
   .filter((file) => file.endsWith(".md"))
@@ -16,16 +16,16 @@ const pages = ["README.md", ...docs];
 const read = (file: string) => readFileSync(file, "utf8");
 
 describe("README.md", () => {
-  it("can be read in ten minutes", () => {
+  it("has at most 120 lines", () => {
     expect(read("README.md").split("\n").length).toBeLessThanOrEqual(120);
   });
 
-  it("names scripts and paths", () => {
+  it("mentions scripts and paths", () => {
     expect(scriptsIn(read("README.md"))).not.toEqual([]);
     expect(pathsIn("README.md")).not.toEqual([]);
   });
 
-  it("leads to every page of docs/", () => {
+  it("links to every page of docs/, directly or through an index page", () => {
     const links = linksIn("README.md");
     const linked = pages.filter((page) => links.includes(page) || links.includes(dirname(page)));
     const indexes = linked.flatMap((page) => linksIn(page));
@@ -35,11 +35,11 @@ describe("README.md", () => {
 });
 
 describe.each(pages)("%s", (page) => {
-  it("names only scripts that exist", () => {
+  it("mentions only scripts that exist", () => {
     expect(scriptsIn(read(page)).filter((name) => !(name in scripts))).toEqual([]);
   });
 
-  it("names only files and folders that exist", () => {
+  it("mentions only files and folders that exist", () => {
     expect(pathsIn(page).filter((path) => !existsSync(path))).toEqual([]);
   });
 
@@ -53,9 +53,9 @@ describe.each(pages)("%s", (page) => {
 });
 
 describe("docs/api.md", () => {
-  it("has a line for every call of accounts, and for no other", () => {
-    const named = [...read("docs/api.md").matchAll(/^\| `([A-Z]+ \/api\/[^`]+)`/gm)];
-    const calls = named.map(([, call]) => call);
+  it("lists every endpoint of api/auth and api/user, and no other", () => {
+    const rows = [...read("docs/api.md").matchAll(/^\| `([A-Z]+ \/api\/[^`]+)`/gm)];
+    const calls = rows.map(([, call]) => call);
     expect(calls.sort()).toEqual([...callsIn("api/auth"), ...callsIn("api/user")].sort());
   });
 });
@@ -75,7 +75,7 @@ describe("docs/decisions/README.md", () => {
   });
 });
 
-/** `POST /api/auth/login` and the like, as the files of a folder say. */
+/** The endpoints of a folder, such as `POST /api/auth/login`. */
 function callsIn(folder: string): string[] {
   const files = readdirSync(folder, { recursive: true, encoding: "utf8" });
   return files
@@ -93,29 +93,31 @@ function scriptsIn(text: string): string[] {
   );
 }
 
-/** The targets of a page's relative links, from the top of the project. */
+/** The targets of the relative links of a page, as paths from the project root. */
 function linksIn(page: string): string[] {
   return [...read(page).matchAll(/\]\((?!\w+:|#)([^)#\s]+)[^)]*\)/g)].map(([, target = ""]) =>
     join(dirname(page), target),
   );
 }
 
-/** The links of a page, and code that looks like a path of the project or a file at its top or beside the page. */
+/** The links of a page, and code that looks like a path from the project root or from the page. */
 function pathsIn(page: string): string[] {
-  const code = [...read(page).matchAll(/`([^`\s]+)`/g)].map(([, words = ""]) => words);
+  const code = [...read(page).matchAll(/`([^`\s]+)`/g)].map(([, text = ""]) => text);
   const folders = "api|lib|drizzle|tests|dev|docs|public|\\.ci|\\.github";
   const isPath = new RegExp(
     `^(\\./)?((${folders})/[\\w./\\[\\]*-]*|[\\w.-]+\\.(json|md|ya?ml|ts))$`,
   );
   const named = code
-    .filter((words) => isPath.test(words))
+    .filter((text) => isPath.test(text))
     .map((path) => path.replace(/^\.\//, ""))
     .filter((path) => !path.includes("*") && !placeholders.includes(path))
     .map((path) => (existsSync(join(dirname(page), path)) ? join(dirname(page), path) : path));
-  return [...linksIn(page), ...named].filter((path) => !made.some((name) => path.startsWith(name)));
+  return [...linksIn(page), ...named].filter(
+    (path) => !created.some((name) => path.startsWith(name)),
+  );
 }
 
-/** The anchors of a page's headings, as GitHub makes them. */
+/** The anchors of the headings of a page, as GitHub generates them. */
 function headingsOf(page: string): string[] {
   return [...read(page).matchAll(/^#+ (.+)$/gm)].map(([, heading = ""]) =>
     heading

@@ -8,7 +8,7 @@ import { buildSelfHosted } from "../../dev/build/self-hosted.js";
 import { builtServer, type ServerProcess, startServerProcess } from "../support/server-process.js";
 
 const megabyte = 1024 * 1024;
-const patient = { timeout: 20_000 };
+const longTimeout = { timeout: 20_000 };
 const files = {
   "api/index.ts": `
     import * as z from "zod";
@@ -48,7 +48,7 @@ const start = Buffer.from(
 );
 const end = Buffer.from("\r\n--b--\r\n");
 
-describe("bodies that a built server is sent", () => {
+describe("request bodies of the built server", () => {
   const root = mkdtempSync(join(tmpdir(), "request-bodies-"));
   let server: ServerProcess;
 
@@ -71,8 +71,9 @@ describe("bodies that a built server is sent", () => {
     rmSync(root, { recursive: true, force: true });
   });
 
-  /** What the server holds in buffers, once its garbage is collected. */
-  const heldBytes = async () => (await (await fetch(`${server.url}/api/memory`)).json()) as number;
+  /** The bytes in buffers of the server, after garbage collection. */
+  const bufferBytes = async () =>
+    (await (await fetch(`${server.url}/api/memory`)).json()) as number;
 
   /** Begin a chunked upload and leave it unfinished. */
   function beginUpload(bytes: number) {
@@ -98,16 +99,16 @@ describe("bodies that a built server is sent", () => {
   const finish = ({ socket }: { socket: net.Socket }) =>
     socket.write(`${end.length.toString(16)}\r\n${end}\r\n0\r\n\r\n`);
 
-  it("hold 32 MB at most while they are unfinished, and give it back", async () => {
+  it("use at most 32 MB of memory while unfinished, and release it afterwards", async () => {
     const first = beginUpload(4 * megabyte);
     finish(first);
-    await expect.poll(() => first.received, patient).toContain(`{"bytes":${4 * megabyte}}`);
+    await expect.poll(() => first.received, longTimeout).toContain(`{"bytes":${4 * megabyte}}`);
     first.socket.destroy();
-    const before = await heldBytes();
+    const before = await bufferBytes();
     const uploads = Array.from({ length: 60 }, () => beginUpload(4 * megabyte - 1));
     const answered = () => uploads.filter(({ received }) => received !== "");
-    await expect.poll(() => answered().length, patient).toBeGreaterThanOrEqual(52);
-    const held = (await heldBytes()) - before;
+    await expect.poll(() => answered().length, longTimeout).toBeGreaterThanOrEqual(52);
+    const held = (await bufferBytes()) - before;
     expect(held).toBeGreaterThan(24 * megabyte);
     expect(held).toBeLessThan(34 * megabyte);
     for (const { received } of answered()) {
@@ -119,8 +120,8 @@ describe("bodies that a built server is sent", () => {
     const after = Array.from({ length: 7 }, () => beginUpload(4 * megabyte - 1));
     for (const upload of after) finish(upload);
     for (const upload of after)
-      await expect.poll(() => upload.received, patient).toContain('"bytes"');
+      await expect.poll(() => upload.received, longTimeout).toContain('"bytes"');
     for (const { socket } of after) socket.destroy();
-    await expect.poll(heldBytes, patient).toBeLessThan(before + megabyte);
+    await expect.poll(bufferBytes, longTimeout).toBeLessThan(before + megabyte);
   });
 });

@@ -8,7 +8,7 @@ import { sourceFiles } from "../support/source-files.js";
 const files = sourceFiles("api");
 
 describe("every file of api/", () => {
-  it("is a function", () => {
+  it("becomes a function", () => {
     expect(
       routesFromFiles(files)
         .map(({ file }) => file)
@@ -24,20 +24,20 @@ describe("every file of api/", () => {
   });
 });
 
-describe("every endpoint that acts for a session", () => {
-  // A Redis that takes no writes is noticed by the count: without one, a session that has ended would live.
+describe("every endpoint with a session", () => {
+  // The count detects a Redis that refuses writes; otherwise a revoked session would still work.
   it.each(files)("%s counts its requests in Redis", async (file) => {
     const { default: route } = (await import(resolve(file))) as { default: Route };
     for (const { auth, limits } of Object.values(route.endpoints)) {
-      const isOfASession = ["user", "operator", "token", "optional"].includes(auth);
-      if (isOfASession) expect(limits).not.toEqual([]);
+      const usesSession = ["user", "operator", "token", "optional"].includes(auth);
+      if (usesSession) expect(limits).not.toEqual([]);
     }
   });
 });
 
-describe("the kill switches", () => {
-  /** How the service is watched, steered and told of: nothing switches that off. */
-  const neverSwitched = [
+describe("kill switches", () => {
+  /** Routes that monitor and operate the service have no kill switch. */
+  const withoutSwitch = [
     "",
     "cron",
     "flags",
@@ -50,8 +50,8 @@ describe("the kill switches", () => {
   ];
   const groups = new Set(files.map((file) => templateOf(file).split("/")[2] ?? ""));
 
-  it("cover every group of routes, but for what operators need", () => {
-    expect([...groups].sort()).toEqual([...neverSwitched, ...Object.keys(routeGroups)].sort());
+  it("cover every group of routes, except those for operating the service", () => {
+    expect([...groups].sort()).toEqual([...withoutSwitch, ...Object.keys(routeGroups)].sort());
   });
 });
 

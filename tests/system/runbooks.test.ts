@@ -8,14 +8,14 @@ const sources = readdirSync("lib", { recursive: true, encoding: "utf8" })
   .join("\n");
 const pages = readdirSync("docs/runbooks");
 
-describe("the runbooks", () => {
+describe("runbooks", () => {
   it.each(pages)("%s quotes only messages that the server prints", (page) => {
     expect(messagesIn(readFileSync(join("docs/runbooks", page), "utf8"))).toSatisfy(
       (messages: string[]) => messages.every((message) => sources.includes(message)),
     );
   });
 
-  it("quote messages", () => {
+  it("quote messages in the expected pages", () => {
     const quoting = pages.filter(
       (page) => messagesIn(readFileSync(join("docs/runbooks", page), "utf8")).length > 0,
     );
@@ -27,7 +27,7 @@ describe("the runbooks", () => {
   });
 });
 
-/** The first column of the tables that are headed "message". */
+/** The first column of the tables with the header "message". */
 function messagesIn(text: string): string[] {
   const tables = text.split("\n\n").filter((block) => /^\| message /.test(block));
   return tables.flatMap((block) =>

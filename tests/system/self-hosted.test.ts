@@ -97,18 +97,18 @@ describe("the self-hosted server", () => {
     rmSync(root, { recursive: true, force: true });
   });
 
-  it("asks for a build when there is none", async () => {
+  it("exits with a message when there is no build", async () => {
     const { exited, output } = run(stores);
     expect(await exited).toBe(1);
     expect(output()).toBe("No build found. Run `npm run backend:build` first.\n");
   });
 
-  describe("once built", () => {
+  describe("after the build", () => {
     beforeAll(async () => {
       await Promise.all([buildOutput(root), buildSelfHosted(root)]);
     });
 
-    it("says what it serves over what, and serves functions and public files alone", async () => {
+    it("prints its functions and stores, and serves only functions and public files", async () => {
       const { url, output } = await start({ ...stores, PORT: "0" });
       expect(output()).toContain("Serving 8 functions");
       expect(output()).toContain("PostgreSQL at 127.0.0.1:1 and Redis at 127.0.0.1:");
@@ -126,14 +126,14 @@ describe("the self-hosted server", () => {
       }
     });
 
-    it("loads a module that several functions share once", async () => {
+    it("loads a module shared by several functions once", async () => {
       const { url } = await start({ ...stores, PORT: "0" });
       for (const name of ["shared-1", "shared-2", "shared-1"]) {
         expect(await (await fetch(`${url}/api/${name}`)).json()).toBe(1);
       }
     });
 
-    it("gives all functions one set of connections", async () => {
+    it("shares store connections between all functions", async () => {
       redisConnections = 0;
       const { url } = await start({ ...stores, PORT: "0" });
       for (const name of ["ping-1", "ping-2", "ping-3", "ping-1"]) {
@@ -142,7 +142,7 @@ describe("the self-hosted server", () => {
       expect(redisConnections).toBe(1);
     });
 
-    it("is its own clock, with the secret of the environment or one of its own", async () => {
+    it("runs the crons, with CRON_SECRET or a generated secret", async () => {
       const beats = async (environment: Record<string, string>) => {
         const { url } = await start({ ...stores, PORT: "0", ...environment });
         const read = async () => (await fetch(`${url}/api/beats`)).json() as Promise<string[]>;
@@ -155,13 +155,13 @@ describe("the self-hosted server", () => {
       expect(await beats({})).toMatch(/^Bearer [\w-]{43}$/);
     });
 
-    it("ends with 0 after SIGTERM", async () => {
+    it("exits with code 0 after SIGTERM", async () => {
       const { child, exited } = await start({ ...stores, PORT: "0" });
       child.kill("SIGTERM");
       expect(await exited).toBe(0);
     });
 
-    it("says what to do when the port is taken", async () => {
+    it("explains what to do when the port is in use", async () => {
       const { url } = await start({ ...stores, PORT: "0" });
       const { port } = new URL(url);
       const second = run({ ...stores, PORT: port });
@@ -171,7 +171,7 @@ describe("the self-hosted server", () => {
       expect(second.output()).toContain("PORT in .env");
     });
 
-    it("says in one line what is missing in production", async () => {
+    it("names in one line the variables missing in production", async () => {
       const { exited, output } = run({
         NODE_ENV: "production",
         JWT_SECRET: "k7".repeat(32),

@@ -12,7 +12,7 @@ import {
 
 const run = promisify(execFile);
 
-/** The README's curl lines, as somebody pastes them into one shell. */
+/** The curl commands of the README, as pasted into one shell. */
 function readmeWalk(url: string): string {
   const blocks = readFileSync("README.md", "utf8").match(/```bash\n[^`]*```/g) ?? [];
   const walk = blocks.filter((block) => block.includes("curl"));
@@ -32,7 +32,7 @@ function expectWalk(output: string): void {
   expect(output.trim()).toMatch(/"code":"session_revoked".*\}$/);
 }
 
-describe("the README's walk", () => {
+describe("the README walk-through", () => {
   const project = copyBuiltProject();
   const servers: ServerProcess[] = [];
   const start = async (...args: Parameters<typeof startServerProcess>) => {
@@ -45,7 +45,7 @@ describe("the README's walk", () => {
     project.remove();
   });
 
-  it("works on dev:server, twice, and its data survives a kill -9", async () => {
+  it("works twice on dev:server, and its data survives a kill -9", async () => {
     const first = await start(project.root, devServer);
     expectWalk(await walk(first.url));
     expectWalk(await walk(first.url));
@@ -60,7 +60,7 @@ describe("the README's walk", () => {
     expect(await second.stop()).toBe(0);
   }, 120_000);
 
-  it("works on the build", async () => {
+  it("works on the built server", async () => {
     const server = await start(project.root, builtServer);
     expectWalk(await walk(server.url));
     expect(await server.stop()).toBe(0);

@@ -7,7 +7,7 @@ import { call } from "../../support/call.js";
 import { setEnvironment, useEnvironment } from "../../support/environment.js";
 import { useLogLines } from "../../support/log-lines.js";
 import { aBoundUser, type Person } from "../../support/people.js";
-import { enrol, letStepsPass } from "../../support/second-factor.js";
+import { enrol, resetUsedStep } from "../../support/second-factor.js";
 import { useStores } from "../../support/stores.js";
 
 const stores = useStores();
@@ -93,7 +93,7 @@ describe("POST /api/auth/login with a second factor", () => {
     const person = await aBoundUser(stores);
     const { code } = await enrol(stores, person);
     await signIn(person, code());
-    await letStepsPass(stores, person);
+    await resetUsedStep(stores, person);
     await stores.resetCalls();
     expect((await signIn(person, code())).status).toBe(200);
     expect(stores.calls().postgresCalls).toBe(3);

@@ -20,7 +20,7 @@ import { type Answer, type CallOptions, call } from "../../support/call.js";
 import { setEnvironment, useEnvironment } from "../../support/environment.js";
 import { useLogLines } from "../../support/log-lines.js";
 import { useMailbox } from "../../support/mailbox.js";
-import { authenticator, letStepsPass } from "../../support/second-factor.js";
+import { authenticator, resetUsedStep } from "../../support/second-factor.js";
 import { useSentry } from "../../support/sentry.js";
 import { useStores } from "../../support/stores.js";
 
@@ -113,7 +113,7 @@ describe("all requests that handle secrets", () => {
       token,
       body: { code: secret("a code of the app", app.code()) },
     });
-    await letStepsPass(stores, registered.body);
+    await resetUsedStep(stores, registered.body);
     await send(login, 401, { body: { email, password: second } });
     await send(login, 401, { body: { email, password: second, otp: app.wrongCode() } });
     await send(login, 200, { body: { email, password: second, otp: app.code() } });
@@ -166,8 +166,8 @@ describe("all requests that handle secrets", () => {
     expect(found(log, [...secrets.keys(), email, moved])).toEqual([]);
 
     // Sentry receives the user's ID, but no request headers or body.
-    expect((await sentry.told("transaction")).length).toBeGreaterThan(20);
-    expect((await sentry.told("event")).length).toBeGreaterThan(2);
+    expect((await sentry.received("transaction")).length).toBeGreaterThan(20);
+    expect((await sentry.received("event")).length).toBeGreaterThan(2);
     const traces = sentry.sink.envelopes.map(({ text }) => text).join("\n");
     expect(found(traces, [...secrets.keys(), email, moved, device.id, "198.51.100."])).toEqual([]);
     expect(traces).not.toMatch(

@@ -12,7 +12,7 @@ import user from "../../../api/user/index.js";
 import { call } from "../../support/call.js";
 import { useEnvironment } from "../../support/environment.js";
 import { useMailbox } from "../../support/mailbox.js";
-import { anOperator, breakGlassToken, dismissOperators, operate } from "../../support/operators.js";
+import { anOperator, breakGlassToken, demoteOperators, operate } from "../../support/operators.js";
 import { aBoundUser, aGuest, anAddress, aUser, password } from "../../support/people.js";
 import { enrol } from "../../support/second-factor.js";
 import { useStores } from "../../support/stores.js";
@@ -20,7 +20,7 @@ import { useStores } from "../../support/stores.js";
 const stores = useStores();
 const mailbox = useMailbox();
 useEnvironment({ OPS_TOKEN: breakGlassToken });
-beforeEach(() => dismissOperators(stores));
+beforeEach(() => demoteOperators(stores));
 
 async function roleOf(userId: string) {
   const [row] = await stores.sql("select role from users where id = $1", userId);

@@ -21,11 +21,11 @@ import { useLogLines } from "../../support/log-lines.js";
 import {
   anOperator,
   breakGlassToken,
-  dismissOperators,
+  demoteOperators,
   type OperatorPerson,
 } from "../../support/operators.js";
 import { aBoundUser, aGuest, anAddress, aUser, password } from "../../support/people.js";
-import { letStepsPass } from "../../support/second-factor.js";
+import { resetUsedStep } from "../../support/second-factor.js";
 import { useStores } from "../../support/stores.js";
 
 const stores = useStores({ redisMs: 2500 });
@@ -38,7 +38,7 @@ useEnvironment({
 });
 beforeEach(async () => {
   await stores.liftLimits();
-  await dismissOperators(stores);
+  await demoteOperators(stores);
 });
 
 /** Counts the password hashes of this process. */
@@ -58,7 +58,7 @@ function switchTo(name: string, enabled: boolean, token: string): Promise<Answer
 }
 
 async function signIn(operator: OperatorPerson): Promise<Answer> {
-  await letStepsPass(stores, operator);
+  await resetUsedStep(stores, operator);
   const body = { email: operator.email, password, otp: operator.app.code() };
   return call(signIns, "POST", { body, ip: anAddress() });
 }
@@ -92,7 +92,7 @@ describe("POST /api/ops/sign-ins", () => {
     },
     "of a former operator": async () => {
       const operator = await anOperator(stores);
-      await dismissOperators(stores);
+      await demoteOperators(stores);
       return operator.email;
     },
   };
@@ -166,7 +166,7 @@ describe("POST /api/ops/sign-ins", () => {
 
   it("exempts an operator with an earlier token from the delay caused by other people's attempts", async () => {
     const operator = await anOperator(stores);
-    await letStepsPass(stores, operator);
+    await resetUsedStep(stores, operator);
     clock.advance(3600);
     for (let guess = 0; guess < 5; guess += 1) {
       const body = { email: operator.email, password: "a guess" };
@@ -275,7 +275,7 @@ describe("with all route groups disabled", () => {
     expect(renewed.status).toBe(200);
     const { accessToken } = renewed.body;
     expect((await switchTo("stt", true, accessToken)).code).toBe("reauth_required");
-    await letStepsPass(stores, operator);
+    await resetUsedStep(stores, operator);
     const confirmed = await call(confirmations, "POST", {
       token: accessToken,
       body: { otp: operator.app.code() },

@@ -8,7 +8,7 @@ import slow from "../../../api/ops/slow.js";
 import user from "../../../api/user/index.js";
 import { seriesName } from "../../../lib/observability/metrics.js";
 import { call } from "../../support/call.js";
-import { drained, forgetEvents } from "../../support/drained.js";
+import { deleteEvents, drained } from "../../support/drained.js";
 import { setEnvironment, useEnvironment } from "../../support/environment.js";
 import { anOperator, type OperatorPerson, operate } from "../../support/operators.js";
 import { aUser } from "../../support/people.js";
@@ -20,7 +20,7 @@ let operator: OperatorPerson;
 beforeAll(async () => {
   operator = await anOperator(stores);
 });
-beforeEach(() => forgetEvents(stores));
+beforeEach(() => deleteEvents(stores));
 
 const at = (route: { template: string }, search = "") =>
   `http://localhost:8080${route.template}${search}`;

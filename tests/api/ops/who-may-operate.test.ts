@@ -15,7 +15,7 @@ import { call } from "../../support/call.js";
 import { useStillClock } from "../../support/clock.js";
 import { useEnvironment } from "../../support/environment.js";
 import { useLogLines } from "../../support/log-lines.js";
-import { anOperator, breakGlassToken, dismissOperators, operate } from "../../support/operators.js";
+import { anOperator, breakGlassToken, demoteOperators, operate } from "../../support/operators.js";
 import { anAddress, aUser } from "../../support/people.js";
 import { freshToken } from "../../support/second-factor.js";
 import { useStores } from "../../support/stores.js";
@@ -29,7 +29,7 @@ useEnvironment({
   PAGERDUTY_URL: "http://127.0.0.1:9",
   PAGERDUTY_ROUTING_KEY: "f".repeat(32),
 });
-beforeEach(() => dismissOperators(stores));
+beforeEach(() => demoteOperators(stores));
 
 const everyScope = ["*:*"];
 

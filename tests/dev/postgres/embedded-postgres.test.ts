@@ -23,8 +23,8 @@ beforeAll(async () => {
 });
 afterAll(() => postgres.close());
 
-describe("an embedded Postgres in memory", () => {
-  it("never runs anything inside another caller's batch", async () => {
+describe("embedded Postgres in memory", () => {
+  it("never runs a statement inside the batch of another caller", async () => {
     const { backend } = postgres;
     await backend.query(statement("CREATE TABLE counts (n int)"));
     await backend.query(statement("INSERT INTO counts VALUES (0)"));
@@ -39,7 +39,7 @@ describe("an embedded Postgres in memory", () => {
     expect(seen).toEqual(Array.from({ length: 50 }, (_, i) => i + 1));
   });
 
-  it("starts a copy from a snapshot, apart from the original", async () => {
+  it("starts from a snapshot as an independent copy", async () => {
     await postgres.backend.query(statement("CREATE TABLE copied AS SELECT 1 AS id"));
     const copy = await openEmbeddedPostgres({ snapshot: await postgres.dump() });
     await copy.backend.query(statement("INSERT INTO copied VALUES (2)"));
@@ -48,7 +48,7 @@ describe("an embedded Postgres in memory", () => {
     await copy.close();
   });
 
-  it("does not start what was aborted while it waited", async () => {
+  it("does not run a statement that was aborted while it waited", async () => {
     const { backend } = postgres;
     await backend.query(statement("CREATE TABLE waited (n int)"));
     const busy = backend.query(statement("SELECT pg_sleep(0.2)"));
@@ -61,17 +61,17 @@ describe("an embedded Postgres in memory", () => {
   });
 });
 
-describe("an embedded Postgres over its time limit", () => {
+describe("embedded Postgres after a statement over the time limit", () => {
   const endless = statement("SELECT count(*) FROM generate_series(1, 1000000000000)");
 
-  it("fails the statement and says afterwards that its memory is lost", async () => {
+  it("fails the statement, and reports that the data in memory is lost", async () => {
     const limited = await openEmbeddedPostgres({ snapshot, timeLimitMs: 1000 });
     await expect(limited.backend.query(endless)).rejects.toMatchObject({ code: "57014" });
     await expect(limited.backend.query(statement("SELECT 1"))).rejects.toThrow(/lost/);
     await limited.close();
   });
 
-  it("fails the statement and serves on from its directory", async () => {
+  it("fails the statement, and continues with the data in its directory", async () => {
     const directory = await mkdtemp(join(tmpdir(), "embedded-postgres-"));
     const limited = await openEmbeddedPostgres({ directory, snapshot, timeLimitMs: 1000 });
     await limited.backend.query(statement("CREATE TABLE kept AS SELECT 1 AS id"));
@@ -82,14 +82,14 @@ describe("an embedded Postgres over its time limit", () => {
   });
 });
 
-describe("an embedded Postgres in a directory", () => {
-  it("has all that was committed before a kill -9 during writes, and nothing else", async () => {
+describe("embedded Postgres in a directory", () => {
+  it("keeps exactly the committed writes after a kill -9", async () => {
     const directory = await mkdtemp(join(tmpdir(), "embedded-postgres-"));
     await (await openEmbeddedPostgres({ directory, snapshot })).close();
     const acknowledged = await killWhileWriting(directory);
     const reopened = await openEmbeddedPostgres({ directory });
     const found = await rowsOf(reopened, "SELECT n FROM written ORDER BY n");
-    // One more may be there: committed, but killed before it was acknowledged.
+    // One more row is possible: committed, but not yet acknowledged.
     expect(acknowledged).toBeGreaterThan(0);
     expect([acknowledged, acknowledged + 1]).toContain(found.length);
     expect(found.at(-1)).toEqual([String(found.length)]);
@@ -100,7 +100,7 @@ describe("an embedded Postgres in a directory", () => {
   });
 });
 
-/** Returns how many numbered batches the writer had seen committed. */
+/** Returns the number of batches whose commit the writer has acknowledged. */
 async function killWhileWriting(directory: string): Promise<number> {
   const writer = spawn(
     process.execPath,

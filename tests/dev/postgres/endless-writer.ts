@@ -1,4 +1,4 @@
-// Writes numbered batches into the database of a directory, and each number to stdout once committed.
+// Writes numbered batches into the database of a directory, and prints each number after its commit.
 import { writeSync } from "node:fs";
 import { openEmbeddedPostgres } from "../../../lib/self-hosted/embedded-stores/postgres.js";
 

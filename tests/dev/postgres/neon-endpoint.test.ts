@@ -39,7 +39,7 @@ async function post(url: string, body: string, more: Record<string, string> = {}
 }
 
 describe("the Neon endpoint", () => {
-  it("passes parameters on in Postgres' text form", async () => {
+  it("forwards parameters in the text format of Postgres", async () => {
     let params: unknown;
     const url = await serve({
       query: async (statement) => {
@@ -65,19 +65,19 @@ describe("the Neon endpoint", () => {
   });
 
   it.each([
-    ["no JSON", "{"],
+    ["invalid JSON", "{"],
     ["no query", "{}"],
     ["null", "null"],
-    ["parameters that are no array", '{"query":"q","params":1}'],
-    ["a batch with something else in it", '{"queries":[1]}'],
-  ])("answers 400 to a body with %s", async (_, body) => {
+    ["parameters that are not an array", '{"query":"q","params":1}'],
+    ["a batch that contains a non-query", '{"queries":[1]}'],
+  ])("returns 400 for a body with %s", async (_, body) => {
     expect(await post(await serve(), body)).toMatchObject({
       status: 400,
       body: { message: expect.any(String) },
     });
   });
 
-  it("answers 400 to an isolation level that does not exist", async () => {
+  it("returns 400 for an unknown isolation level", async () => {
     const reply = await post(await serve(), '{"queries":[]}', {
       "Neon-Batch-Isolation-Level": "Chaos",
     });
@@ -85,43 +85,43 @@ describe("the Neon endpoint", () => {
   });
 
   it.each([
-    ["the password", "postgresql://tester:wrong@127.0.0.1/test", "28P01"],
-    ["the user", "postgresql://other:secret@127.0.0.1/test", "28P01"],
-    ["the database", "postgresql://tester:secret@127.0.0.1/other", "3D000"],
-    ["everything", "nonsense", "08P01"],
-  ])("refuses a connection string with %s wrong", async (_, given, code) => {
+    ["wrong password", "postgresql://tester:wrong@127.0.0.1/test", "28P01"],
+    ["wrong user", "postgresql://other:secret@127.0.0.1/test", "28P01"],
+    ["wrong database", "postgresql://tester:secret@127.0.0.1/other", "3D000"],
+    ["wrong format", "nonsense", "08P01"],
+  ])("rejects a connection string with the %s", async (_, given, code) => {
     const reply = await post(await serve(answering("x")), '{"query":"q"}', {
       "Neon-Connection-String": given,
     });
     expect(reply).toMatchObject({ status: 400, body: { code } });
   });
 
-  it("gives the unmodified client the refusal's code", async () => {
+  it("passes the error code to the unmodified client", async () => {
     const wrong = new URL(connectionString);
     wrong.port = new URL(await serve()).port;
     wrong.password = "wrong";
     await expect(neon(wrong.href)`SELECT 1`).rejects.toMatchObject({ code: "28P01" });
   });
 
-  it("answers 413 to a request over 64 MB and 507 instead of a reply over it", async () => {
+  it("returns 413 for a request over 64 MB, and 507 when the reply would be over 64 MB", async () => {
     const large = "x".repeat(64 * 1024 * 1024 + 1);
     const url = await serve(answering(large));
     expect(await post(url, large)).toMatchObject({ status: 413 });
     expect(await post(url, '{"query":"q"}')).toMatchObject({ status: 507 });
   });
 
-  it("answers 503 when the server behind it is away", async () => {
+  it("returns 503 when the database server is unreachable", async () => {
     const url = await serve({ query: () => Promise.reject(new Error("away")) });
     expect(await post(url, '{"query":"q"}')).toEqual({ status: 503, body: { message: "away" } });
   });
 
-  it("answers 404 to anything but POST /sql", async () => {
+  it("returns 404 for everything except POST /sql", async () => {
     const url = await serve();
     expect((await fetch(url)).status).toBe(404);
     expect((await fetch(`${url}/x`, { method: "POST" })).status).toBe(404);
   });
 
-  it("aborts the query of a client that goes away", async () => {
+  it("aborts the query when the client disconnects", async () => {
     let aborted: (() => void) | undefined;
     const isAborted = new Promise<void>((resolve) => {
       aborted = resolve;

@@ -58,10 +58,10 @@ interface Case {
   expected: unknown;
 }
 
-/** What the unmodified clients must answer over every store, each case in an empty database. */
+/** Expected results of the unmodified clients over every store; each case has an empty database. */
 export const cases: Case[] = [
   {
-    name: "presents every column type as the client parses it",
+    name: "returns every column type in the form that the client parses",
     run: async ({ sql }) => {
       await sql`INSERT INTO samples VALUES (1, '2026-01-02 03:04:05.678901+02', '2026-01-02 03:04:05',
         '2026-01-02', ${{ a: [1, null] }}, ${"9007199254740993"}, '12345678901234567890.0123456789',
@@ -73,7 +73,7 @@ export const cases: Case[] = [
     },
     expected: {
       id: 1,
-      // Text, because drizzle replaces the client's parser for every user of it.
+      // Text, because drizzle replaces the client's parser globally.
       tz: "2026-01-02 01:04:05.678901+00",
       j: { a: [1, null] },
       big: "9007199254740993",
@@ -90,12 +90,12 @@ export const cases: Case[] = [
     },
   },
   {
-    name: "presents nulls, and arrays that hold them",
+    name: "returns nulls, and arrays with nulls",
     run: async ({ sql }) => (await sql`SELECT NULL::int AS n, ${["a", null]}::text[] AS list`).rows,
     expected: [{ n: null, list: ["a", null] }],
   },
   {
-    name: "takes parameters of every kind of JSON",
+    name: "accepts parameters of every JSON type",
     run: async ({ sql }) =>
       (
         await sql`SELECT ${true}::boolean AS b, ${1.5}::float8 AS f, ${{ k: 1 }}::jsonb AS o,
@@ -104,13 +104,13 @@ export const cases: Case[] = [
     expected: [{ b: true, f: 1.5, o: { k: 1 }, list: [1, 2], n: null }],
   },
   {
-    name: "gives rows as arrays, duplicate column names included",
+    name: "returns rows as arrays, also with duplicate column names",
     run: async ({ sql }) =>
       (await sql.query("SELECT 1 AS a, 2 AS a", [], { arrayMode: true, fullResults: true })).rows,
     expected: [[1, 2]],
   },
   {
-    name: "describes fields in full",
+    name: "returns the complete field descriptions",
     run: async ({ sql }) => {
       const { fields } = await sql`SELECT text, id, 1::numeric(8,2) AS n FROM notes`;
       return fields.map(({ tableID, ...field }) => ({ ...field, isOfTable: tableID > 0 }));
@@ -122,7 +122,7 @@ export const cases: Case[] = [
     ],
   },
   {
-    name: "tells command and row count",
+    name: "returns the command and the row count",
     run: async ({ sql }) => {
       const results = [
         await sql`INSERT INTO people VALUES (${ann}, 'a@x', 1), (${bob}, 'b@x', 2)`,
@@ -143,7 +143,7 @@ export const cases: Case[] = [
       ["", null, false],
     ],
   },
-  errorCase("a duplicate", ({ sql }) => insertTwice(sql), {
+  errorCase("a unique violation", ({ sql }) => insertTwice(sql), {
     severity: "ERROR",
     code: "23505",
     message: 'duplicate key value violates unique constraint "people_email_key"',
@@ -152,7 +152,7 @@ export const cases: Case[] = [
     table: "people",
     constraint: "people_email_key",
   }),
-  errorCase("a missing value", ({ sql }) => sql`INSERT INTO people VALUES (${ann}, NULL, 1)`, {
+  errorCase("a not-null violation", ({ sql }) => sql`INSERT INTO people VALUES (${ann}, NULL, 1)`, {
     severity: "ERROR",
     code: "23502",
     message: 'null value in column "email" of relation "people" violates not-null constraint',
@@ -162,7 +162,7 @@ export const cases: Case[] = [
     column: "email",
   }),
   errorCase(
-    "a dangling reference",
+    "a foreign key violation",
     ({ sql }) => sql`INSERT INTO notes (person, text) VALUES (${bob}, 'x')`,
     {
       severity: "ERROR",
@@ -194,7 +194,7 @@ export const cases: Case[] = [
     where: 'SQL statement "SELECT 1 / 0"\nPL/pgSQL function inline_code_block line 1 at PERFORM',
   }),
   {
-    name: "runs a batch as one transaction at the isolation that is asked for",
+    name: "runs a batch as one transaction with the requested isolation level",
     run: async ({ sql }) => {
       const show = [
         sql`SHOW transaction_isolation`,
@@ -218,7 +218,7 @@ export const cases: Case[] = [
     ],
   },
   {
-    name: "rolls a batch back at its first error, and serves the next one",
+    name: "rolls a batch back at its first error, and runs the next one",
     run: async ({ sql }) => {
       const failed = await sql
         .transaction([
@@ -243,7 +243,7 @@ export const cases: Case[] = [
     expected: ["23503", [{ n: 0 }]],
   },
   {
-    name: "does not let one call's session state reach the next",
+    name: "resets the session state between calls",
     run: async ({ sql }) => {
       await sql`SET statement_timeout = '5s'`;
       await sql`SELECT set_config('search_path', 'nowhere', false)`;
@@ -259,7 +259,7 @@ export const cases: Case[] = [
     expected: [[{ timeout: "0", is_named: false, made: null, finds_tables: true }], [{ n: 1 }]],
   },
   {
-    name: "answers a prepared statement again after a migration changed its columns",
+    name: "runs a prepared statement again after a migration changed its columns",
     run: async ({ sql }) => {
       const read = async () => (await sql.query("SELECT * FROM people")).fields.length;
       const counts = [await read(), await read()];
@@ -269,7 +269,7 @@ export const cases: Case[] = [
     expected: [3, 3, 4, 4],
   },
   {
-    name: "keeps parallel queries apart",
+    name: "returns each of 100 parallel queries its own result",
     run: async ({ sql }) => {
       const answers = await Promise.all(
         Array.from({ length: 100 }, async (_, i) => (await sql`SELECT ${i}::int AS i`).rows[0]?.i),
@@ -279,7 +279,7 @@ export const cases: Case[] = [
     expected: true,
   },
   {
-    name: "refuses COPY from the client and goes on",
+    name: "rejects COPY FROM STDIN and runs the next statement",
     run: async ({ sql }) => {
       const code = await sql`COPY people FROM STDIN`.catch((error) => error.code);
       return [typeof code, (await sql`SELECT 1 AS one`).rows];
@@ -287,7 +287,7 @@ export const cases: Case[] = [
     expected: ["string", [{ one: 1 }]],
   },
   {
-    name: "serves drizzle: every type there and back",
+    name: "works with drizzle: every type is read as it was written",
     run: async ({ db }) => {
       await db.insert(samples).values(sample);
       const [found] = await db.select().from(samples).where(eq(samples.id, 7));
@@ -298,7 +298,7 @@ export const cases: Case[] = [
     },
   },
   {
-    name: "serves drizzle: an upsert",
+    name: "works with drizzle: an upsert",
     run: async ({ db }) => {
       const person = { id: ann, email: "a@x", age: 1 };
       const upsert = () =>
@@ -312,7 +312,7 @@ export const cases: Case[] = [
     expected: [[{ age: 1 }], [{ age: 2 }]],
   },
   {
-    name: "serves drizzle: a batch of four, and one that fails",
+    name: "works with drizzle: a batch of four, and one that fails",
     run: async ({ db }) => {
       const insert = (id: string, age: number) =>
         db.insert(people).values({ id, email: id, age }).returning({ age: people.age });
@@ -373,7 +373,7 @@ const errorFields = [
   "constraint",
 ];
 
-/** All fields; the place in the source differs between releases of PostgreSQL. */
+/** Compares all fields except the source location, which differs between releases of PostgreSQL. */
 function errorCase(
   name: string,
   provoke: (client: Client) => Promise<unknown>,

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import pg from "pg";
 
-/** A new, empty database on the server of TEST_DATABASE_URL. */
+/** Create an empty database on the server of TEST_DATABASE_URL. */
 export async function createRealDatabase(
   serverUrl: string,
 ): Promise<{ connectionString: string; drop(): Promise<void> }> {

@@ -6,7 +6,7 @@ import { snapshot } from "../../support/snapshots.js";
 import { createRealDatabase } from "./real-database.js";
 
 export interface ServedDatabase {
-  /** For the unmodified client: names the endpoint's own port. */
+  /** For the unmodified client, with the port of the endpoint. */
   connectionString: string;
   close(): Promise<void>;
 }

@@ -63,7 +63,7 @@ async function write(backend: RedisBackend) {
 }
 
 describe("the embedded Redis", () => {
-  it("has after a proper close what it had before", async () => {
+  it("keeps all data across a clean close", async () => {
     const first = await openEmbeddedRedis({ file });
     expect(first.wasClean).toBe(true);
     await write(first.backend);
@@ -81,7 +81,7 @@ describe("the embedded Redis", () => {
     await second.close();
   });
 
-  it("has after a kill what was written a moment before, and says that it was killed", async () => {
+  it("keeps the saved writes after a kill, and reports that the close was not clean", async () => {
     const owner = spawn(process.execPath, [
       "--import",
       "tsx",
@@ -100,7 +100,7 @@ describe("the embedded Redis", () => {
     await store.close();
   });
 
-  it("keeps deletions, too", async () => {
+  it("saves deletions too", async () => {
     const first = await openEmbeddedRedis({ file });
     await first.backend.call(["SET", "gone", "x"]);
     await vi.waitFor(() => expect(readFileSync(file, "utf8")).toContain("gone"), 5000);
@@ -109,7 +109,7 @@ describe("the embedded Redis", () => {
     await first.close();
   });
 
-  it("sets an unreadable file aside and starts empty", async () => {
+  it("renames an unreadable file and starts empty", async () => {
     const first = await openEmbeddedRedis({ file });
     await write(first.backend);
     await first.close();
@@ -124,14 +124,14 @@ describe("the embedded Redis", () => {
     await second.close();
   });
 
-  it("keeps stores apart from each other without a file", async () => {
+  it("isolates stores in memory from each other", async () => {
     const [one, other] = await Promise.all([openEmbeddedRedis({}), openEmbeddedRedis({})]);
     await one.backend.call(["SET", "key", "x"]);
     expect(await other.backend.call(["GET", "key"])).toBeNull();
     await Promise.all([one.close(), other.close()]);
   });
 
-  it("executes calls of one tick in their order", async () => {
+  it("executes the calls of one tick in order", async () => {
     const { backend, close } = await openEmbeddedRedis({});
     const calls = Array.from({ length: 50 }, () => backend.call(["INCR", "n"]));
     expect(await Promise.all(calls)).toEqual(Array.from({ length: 50 }, (_, i) => i + 1));

@@ -5,7 +5,7 @@ import { startUpstashEndpoint } from "../../../lib/self-hosted/embedded-stores/u
 
 export const realUrl = process.env.TEST_REDIS_URL;
 
-/** An endpoint over the embedded server, its data in memory. */
+/** An endpoint over the embedded server, with data in memory. */
 export async function embeddedEndpoint() {
   const store = await openEmbeddedRedis({});
   const endpoint = await startUpstashEndpoint({ backend: store.backend, token: "secret" });
@@ -19,7 +19,7 @@ export async function embeddedEndpoint() {
   };
 }
 
-/** An endpoint over the real server that the environment names. */
+/** An endpoint over a real server. */
 export async function realEndpoint(url: string) {
   const backend = await openRealRedis(url);
   const endpoint = await startUpstashEndpoint({ backend, token: "secret" });
@@ -33,7 +33,7 @@ export async function realEndpoint(url: string) {
   };
 }
 
-/** The server that a promise is kept on: the real one where one is named, else the embedded one. */
+/** The server that the tests run over: the real one if TEST_REDIS_URL is set, else the embedded one. */
 export const servers: [string, () => ReturnType<typeof embeddedEndpoint>][] = realUrl
   ? [["real", () => realEndpoint(realUrl)]]
   : [["embedded", embeddedEndpoint]];

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { expect } from "vitest";
 
-/** A command, and the answer that every Redis server gives to it after those before it. */
+/** A command and the expected reply of every Redis server, after the steps before it. */
 export type Step = [command: (string | number)[], answer: unknown];
 
 const script = "return {KEYS[1], ARGV[1], redis.call('INCR', KEYS[1]), false, {1, 'two'}}";
@@ -11,7 +11,7 @@ const large = Array.from({ length: 400 }, (_, i) => [`field-${i}`, "x".repeat(i)
 const noScript = error("NOSCRIPT No matching script. Please use EVAL.");
 const wrongType = error("WRONGTYPE Operation against a key holding the wrong kind of value");
 
-/** Each under key names of its own, which start with `k`. */
+/** Each case uses only keys that start with `k`. */
 export const cases: Record<string, (k: string) => Step[]> = {
   "strings: SET with its options": (k) => [
     [["SET", `${k}a`, "1"], "OK"],
@@ -50,7 +50,7 @@ export const cases: Record<string, (k: string) => Step[]> = {
     [["SET", `${k}big`, "9007199254740993"], "OK"],
     [["GET", `${k}big`], "9007199254740993"],
   ],
-  "text of every kind": (k) => [
+  "special characters": (k) => [
     [["SET", `${k}u`, 'é ✓ 𝄞 \u0000 \r\n " \\ OK'], "OK"],
     [["GET", `${k}u`], 'é ✓ 𝄞 \u0000 \r\n " \\ OK'],
     [["SET", `${k}u`, ""], "OK"],
@@ -94,7 +94,7 @@ export const cases: Record<string, (k: string) => Step[]> = {
     [["HGET", `${k}large`, "field-399"], "x".repeat(399)],
     [["HLEN", `${k}large`], 400],
   ],
-  "keys and their time": (k) => [
+  "keys and expiry": (k) => [
     [["SET", `${k}a`, 1], "OK"],
     [["EXISTS", `${k}a`, `${k}a`, `${k}absent`], 2],
     [["EXPIRE", `${k}a`, 100], 1],
@@ -243,9 +243,9 @@ export const cases: Record<string, (k: string) => Step[]> = {
   ],
 };
 
-/** Matches the client's error, which has the command after the server's words. */
-function error(words: string) {
-  return expect.objectContaining({ message: expect.stringContaining(`${words}, command was: `) });
+/** Matches the client's error: the server's message, followed by the command. */
+function error(message: string) {
+  return expect.objectContaining({ message: expect.stringContaining(`${message}, command was: `) });
 }
 
 function near(min: number, max: number) {

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { servers } from "./on-each-server.js";
 import { cases } from "./parity-cases.js";
 
-describe.each(servers)("the endpoint over the %s server", (_name, start) => {
+describe.each(servers)("the Upstash endpoint over the %s server", (_name, start) => {
   let endpoint: Awaited<ReturnType<typeof start>>;
   let redis: Redis;
   const prefix = `parity-${process.pid}-${Date.now()}:`;
@@ -23,10 +23,10 @@ describe.each(servers)("the endpoint over the %s server", (_name, start) => {
     await endpoint.close();
   });
 
-  it.each(Object.entries(cases))("answers as Redis does: %s", async (name, steps) => {
+  it.each(Object.entries(cases))("replies like Redis: %s", async (name, steps) => {
     for (const [command, answer] of steps(`${prefix}${name}:`)) {
       const given = await redis.exec(command as [string]).catch((error: unknown) => error);
-      expect(given, `the answer to ${command.join(" ")}`).toEqual(answer);
+      expect(given, `the reply to ${command.join(" ")}`).toEqual(answer);
     }
   });
 });

@@ -3,8 +3,8 @@ import { describe, expect, it } from "vitest";
 import { openRealRedis } from "../../../dev/stores/real-redis.js";
 import { openEmbeddedRedis } from "../../../lib/self-hosted/embedded-stores/redis.js";
 
-describe("a real Redis server", () => {
-  it("is used over its own protocol", async () => {
+describe("openRealRedis", () => {
+  it("sends commands over the Redis protocol", async () => {
     const store = await openEmbeddedRedis({});
     const { port } = await store.listenResp(0);
     const backend = await openRealRedis(`redis://:password@127.0.0.1:${port}/3`);
@@ -20,7 +20,7 @@ describe("a real Redis server", () => {
     await store.close();
   });
 
-  it("that cannot be reached is named, without its password", async () => {
+  it("names an unreachable server without its password", async () => {
     const port = await freePort();
     const opening = openRealRedis(`redis://:password@127.0.0.1:${port}`);
     await expect(opening).rejects.toMatchObject({

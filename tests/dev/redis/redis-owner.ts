@@ -1,4 +1,4 @@
-// A process that owns a Redis file until it is killed.
+// A process that writes to a Redis file until it is killed.
 import { openEmbeddedRedis } from "../../../lib/self-hosted/embedded-stores/redis.js";
 
 const store = await openEmbeddedRedis({ file: process.argv[2] ?? "" });

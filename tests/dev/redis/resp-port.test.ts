@@ -9,7 +9,7 @@ import {
   openEmbeddedRedis,
 } from "../../../lib/self-hosted/embedded-stores/redis.js";
 
-describe("the embedded Redis' own port", () => {
+describe("the RESP port of the embedded Redis", () => {
   const directory = mkdtempSync(join(tmpdir(), "resp-port-"));
   const file = join(directory, "redis.json");
   let store: EmbeddedRedis;
@@ -27,7 +27,7 @@ describe("the embedded Redis' own port", () => {
     rmSync(directory, { recursive: true });
   });
 
-  it("serves the data that the backend has, and the other way round", async () => {
+  it("shares its data with the backend", async () => {
     await store.backend.call(["HSET", "session:1", "user", "u1"]);
     await store.backend.call(["SET", "rate:ip:1", "5", "EX", "60"]);
     expect(await client.ping()).toBe("PONG");
@@ -41,7 +41,7 @@ describe("the embedded Redis' own port", () => {
     expect(await store.backend.call(["EXISTS", "session:1", "rate:ip:1"])).toBe(0);
   });
 
-  it("keeps what is written through it", async () => {
+  it("saves writes to the file", async () => {
     await client.set("through-the-port", "x");
     await vi.waitFor(() => expect(readFileSync(file, "utf8")).toContain("through-the-port"), 5000);
   });
@@ -51,8 +51,8 @@ describe("the embedded Redis' own port", () => {
     ["a name and password", "AUTH default secret\r\n", "+OK"],
     ["COMMAND DOCS", "COMMAND DOCS\r\n", "*"],
     ["CLIENT SETNAME", "CLIENT SETNAME cli\r\n", "+OK"],
-    ["a command that is none", "NONSENSE\r\n", "-ERR unknown command"],
-  ])("answers redis-cli's %s", async (_name, line, start) => {
+    ["an unknown command", "NONSENSE\r\n", "-ERR unknown command"],
+  ])("replies to redis-cli: %s", async (_name, line, start) => {
     const socket = connect(port);
     const answer = await new Promise<string>((resolve, reject) => {
       socket.once("data", (data) => resolve(data.toString()));
@@ -63,7 +63,7 @@ describe("the embedded Redis' own port", () => {
     expect(answer.startsWith(start), answer).toBe(true);
   });
 
-  it("closes its connections with the store", async () => {
+  it("closes its connections when the store closes", async () => {
     const other = await openEmbeddedRedis({});
     const socket = connect((await other.listenResp(0)).port);
     await new Promise((resolve) => socket.once("connect", resolve));

@@ -5,7 +5,7 @@ import { type FaultProxy, startFaultProxy } from "../../../dev/fault-proxy.js";
 import { startUpstashEndpoint } from "../../../lib/self-hosted/embedded-stores/upstash-endpoint.js";
 import { servers } from "./on-each-server.js";
 
-describe.each(servers)("the unmodified client on the %s server", (_name, start) => {
+describe.each(servers)("the unmodified Upstash client over the %s server", (_name, start) => {
   let endpoint: Awaited<ReturnType<typeof start>>;
   let proxy: FaultProxy;
   let redis: Redis;
@@ -23,7 +23,7 @@ describe.each(servers)("the unmodified client on the %s server", (_name, start) 
     await endpoint.close();
   });
 
-  it("reads what it wrote, of every shape", async () => {
+  it("reads values of every type as they were written", async () => {
     await redis.set(key("json"), { text: "é ✓ 𝄞", list: [1, null, "OK"] });
     expect(await redis.get(key("json"))).toEqual({ text: "é ✓ 𝄞", list: [1, null, "OK"] });
     await redis.hset(key("hash"), { number: 7, text: "seven", empty: "" });
@@ -35,7 +35,7 @@ describe.each(servers)("the unmodified client on the %s server", (_name, start) 
     });
   });
 
-  it("gets the same without base64", async () => {
+  it("reads the same values without base64", async () => {
     const plain = new Redis({
       url: endpoint.url,
       token: endpoint.token,
@@ -45,7 +45,7 @@ describe.each(servers)("the unmodified client on the %s server", (_name, start) 
     expect(await plain.smembers(key("plain"))).toEqual(["é ✓ 𝄞"]);
   });
 
-  it("gathers the commands of one tick in one request, in their order", async () => {
+  it("sends the commands of one tick in one request, in order", async () => {
     await proxy.reset();
     const answers = await Promise.all([
       redis.set(key("auto"), 1),
@@ -56,7 +56,7 @@ describe.each(servers)("the unmodified client on the %s server", (_name, start) 
     expect(proxy.calls.map((call) => call.path)).toEqual(["/pipeline"]);
   });
 
-  it("gets each command's own outcome from a pipeline in which one fails", async () => {
+  it("gets the result of each command of a pipeline in which one fails", async () => {
     const pipeline = redis.pipeline().set(key("text"), "a").hget(key("text"), "f").get(key("text"));
     const answers = await pipeline.exec({ keepErrors: true });
     expect(answers).toEqual([
@@ -66,14 +66,14 @@ describe.each(servers)("the unmodified client on the %s server", (_name, start) 
     ]);
   });
 
-  it("executes a transaction, a failing command included", async () => {
+  it("executes a transaction, also when one command fails", async () => {
     expect(await redis.multi().set(key("n"), 1).incr(key("n")).exec()).toEqual(["OK", 2]);
     const failing = redis.multi().hget(key("n"), "f").incr(key("n"));
     await expect(failing.exec()).rejects.toThrow("WRONGTYPE");
     expect(await redis.get(key("n"))).toBe(3);
   });
 
-  it("executes nothing of a transaction with a command that is none", async () => {
+  it("executes no command of a transaction that contains an invalid command", async () => {
     for (const wrong of [
       ["SET", key("never")],
       ["SUBSCRIBE", "channel"],
@@ -88,13 +88,13 @@ describe.each(servers)("the unmodified client on the %s server", (_name, start) 
     expect(await redis.exists(key("never"))).toBe(0);
   });
 
-  it("lets exactly as many of 100 parallel calls pass as the limit says", async () => {
+  it("allows exactly as many of 100 parallel calls as the rate limit permits", async () => {
     const limit = ratelimit(redis, 10);
     const first = await Promise.all(Array.from({ length: 100 }, () => limit.limit("ip")));
     expect(first.filter(({ success }) => success)).toHaveLength(10);
   });
 
-  it("gives back what a refund takes from a limit", async () => {
+  it("restores the remaining calls of a rate limit after a refund", async () => {
     const limit = ratelimit(redis, 3);
     const used = async () => (await limit.getRemaining("account")).remaining;
     await limit.limit("account", { rate: 3 });
@@ -103,7 +103,7 @@ describe.each(servers)("the unmodified client on the %s server", (_name, start) 
     expect(await used()).toBe(2);
   });
 
-  it("sends a script's text once and from then on its SHA", async () => {
+  it("sends the text of a script once, and then only its SHA", async () => {
     await redis.scriptFlush();
     const limit = ratelimit(redis, 5);
     await limit.limit("script");
@@ -126,7 +126,7 @@ describe.each(servers)("the unmodified client on the %s server", (_name, start) 
   }
 });
 
-describe("the endpoint", () => {
+describe("the Upstash endpoint", () => {
   const [[, start] = []] = servers;
   let endpoint: Endpoint & { close(): Promise<void> };
 
@@ -135,7 +135,7 @@ describe("the endpoint", () => {
   });
   afterAll(() => endpoint.close());
 
-  it("answers 401 to a wrong or missing token", async () => {
+  it("returns 401 for a wrong or missing token", async () => {
     for (const token of ["wrong", "", "secret2"]) {
       expect(await call({ ...endpoint, token }, "/", ["PING"])).toEqual({
         status: 401,
@@ -144,7 +144,7 @@ describe("the endpoint", () => {
     }
   });
 
-  it("answers 400 to what is no command", async () => {
+  it("returns 400 for a malformed command", async () => {
     for (const body of [null, "PING", [], [null], [["PING"]], { a: 1 }]) {
       const reply = { status: 400, body: { error: "ERR failed to parse command" } };
       expect(await call(endpoint, "/", body)).toEqual(reply);
@@ -154,12 +154,12 @@ describe("the endpoint", () => {
     expect(await call(endpoint, "/", "{", (text) => text)).toMatchObject({ status: 400 });
   });
 
-  it("answers 413 to more than it reads", async () => {
+  it("returns 413 for a body over the limit", async () => {
     const body = ["SET", "large", "x".repeat(11 * 1024 * 1024)];
     expect(await call(endpoint, "/", body)).toMatchObject({ status: 413 });
   });
 
-  it("takes commands that are spelled in the URL", async () => {
+  it("accepts commands in the URL", async () => {
     const token = `_token=${endpoint.token}`;
     const get = async (path: string) => (await fetch(`${endpoint.url}${path}`)).json();
     expect(await get(`/set/a%2Fb/%C3%A9?EX=100&${token}`)).toEqual({ result: "OK" });
@@ -177,7 +177,7 @@ describe("the endpoint", () => {
     expect(tokens[1]).not.toBe(tokens[0]);
   });
 
-  it("answers 503 when the server behind it is away", async () => {
+  it("returns 503 when the Redis server is unreachable", async () => {
     const away = () => Promise.reject(new Error("away"));
     const backend = { call: away, multi: away, close: async () => {} };
     const broken = await startUpstashEndpoint({ backend, token: "secret" });

@@ -4,16 +4,16 @@ export interface Wire {
   port: number;
   /** Close the port and all connections. */
   cut(): Promise<void>;
-  mend(): Promise<void>;
-  /** Bring no more bytes to the client, while every connection stays. */
+  restore(): Promise<void>;
+  /** Send no more bytes to the client, but keep every connection open. */
   pause(): void;
   resume(): void;
-  /** Cut the connections of now where they would bring their next reply to the client. */
+  /** Close each open connection when its next reply arrives, instead of sending the reply. */
   loseReplies(): void;
   close(): Promise<void>;
 }
 
-/** A TCP relay to a server, which can break. */
+/** Start a TCP relay to a server that can simulate network failures. */
 export async function startWire(target: URL): Promise<Wire> {
   const pairs = new Set<{ client: Socket; server: Socket }>();
 
@@ -47,7 +47,7 @@ export async function startWire(target: URL): Promise<Wire> {
   return {
     port,
     cut,
-    mend: () => listen(port),
+    restore: () => listen(port),
     pause() {
       for (const { client, server } of pairs) server.unpipe(client);
     },

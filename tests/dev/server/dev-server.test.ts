@@ -11,7 +11,7 @@ import { devServer } from "../../support/server-process.js";
 const project = copyProject();
 afterAll(() => project.remove());
 
-/** A start of dev:server that is expected to fail. */
+/** Start dev:server, expecting it to fail. */
 async function failedStart(environment: Record<string, string>, ...args: string[]) {
   const env = { PATH: process.env.PATH, HOME: process.env.HOME, ...environment };
   const started = promisify(execFile)(process.execPath, [...devServer, ...args], {
@@ -35,7 +35,7 @@ const named = {
 };
 
 describe("dev:server", () => {
-  it("makes .env from its example, and says in one line which variable is missing", async () => {
+  it("creates .env from .env.example, and names the missing variable in one line", async () => {
     const { code, stdout, stderr } = await failedStart({ JWT_SECRET: "" });
 
     expect(code).toBe(1);
@@ -44,7 +44,7 @@ describe("dev:server", () => {
     expect(stderr).toBe("Error: JWT_SECRET is required\n");
   });
 
-  it("does not empty stores that it does not own", async () => {
+  it("rejects --fresh when the environment names other stores", async () => {
     const { code, stderr } = await failedStart(named, "--fresh");
 
     expect(code).toBe(1);
@@ -53,25 +53,25 @@ describe("dev:server", () => {
     );
   });
 
-  it("refuses two answers to the question which Redis", async () => {
+  it("rejects REDIS_URL together with UPSTASH_REDIS_REST_URL", async () => {
     const { code, stderr } = await failedStart({ ...named, REDIS_URL: "redis://127.0.0.1:1" });
 
     expect(code).toBe(1);
     expect(stderr).toMatch(/^Error: REDIS_URL and UPSTASH_REDIS_REST_URL are both set[^\n]*\n$/);
   });
 
-  it("says what to do when its port is taken", async () => {
-    const taken = createServer();
+  it("explains what to do when its port is in use", async () => {
+    const occupied = createServer();
     await new Promise<void>((done) => {
-      taken.listen(0, done);
+      occupied.listen(0, done);
     });
-    const { port } = taken.address() as { port: number };
+    const { port } = occupied.address() as { port: number };
 
     const { code, stderr } = await failedStart(named, "--port", String(port));
 
     expect(code).toBe(1);
     expect(stderr).toContain(`Error: EADDRINUSE: address already in use :::${port}\n`);
     expect(stderr).toContain(`lsof -ti :${port} | xargs kill -9`);
-    taken.close();
+    occupied.close();
   });
 });

@@ -12,13 +12,16 @@ beforeEach(async () => {
   root = mkdtempSync(join(tmpdir(), "functions-"));
   printed = [];
   write("lib/greeting.ts", 'export const greeting: string = "hello";');
-  write("api/index.ts", answering('"index"'));
-  write("api/hello.ts", `import { greeting } from "../lib/greeting.js"; ${answering("greeting")}`);
+  write("api/index.ts", replyingWith('"index"'));
+  write(
+    "api/hello.ts",
+    `import { greeting } from "../lib/greeting.js"; ${replyingWith("greeting")}`,
+  );
   write("lib/counter.ts", "export const counter = { calls: 0 };");
   for (const file of ["api/count.ts", "api/count-too.ts"]) {
     write(
       file,
-      `import { counter } from "../lib/counter.js"; ${answering("String(++counter.calls)")}`,
+      `import { counter } from "../lib/counter.js"; ${replyingWith("String(++counter.calls)")}`,
     );
   }
   functions = await watchFunctions(root, (text) => printed.push(text));
@@ -33,11 +36,11 @@ function write(file: string, text: string): void {
   writeFileSync(join(root, file), text);
 }
 
-function answering(expression: string): string {
+function replyingWith(expression: string): string {
   return `export default { fetch: () => new Response(${expression}) };`;
 }
 
-/** What the function of a path answers, or undefined where there is no route. */
+/** The reply of the function at a path, or undefined if there is no route. */
 async function answer(path: string): Promise<string | undefined> {
   const route = functions.routes().find((one) => one.path === path);
   const loaded = await route?.load();
@@ -45,25 +48,25 @@ async function answer(path: string): Promise<string | undefined> {
   return response && `${response.status} ${await response.text()}`;
 }
 
-describe("functions served from source", () => {
-  it("are the files of api/", async () => {
+describe("watchFunctions", () => {
+  it("serves the files of api/", async () => {
     expect(functions.routes().map(({ path }) => path)).toEqual(
       expect.arrayContaining(["/api", "/api/hello"]),
     );
     expect(await answer("/api/hello")).toBe("200 hello");
   });
 
-  it("are what they were until something changes", async () => {
+  it("loads a function once while its files do not change", async () => {
     expect(await answer("/api/count")).toBe("200 1");
     expect(await answer("/api/count")).toBe("200 2");
   });
 
-  it("have a module scope of their own", async () => {
+  it("gives each function its own module scope", async () => {
     expect(await answer("/api/count")).toBe("200 1");
     expect(await answer("/api/count-too")).toBe("200 1");
   });
 
-  it("are built again when something that they import changes", async () => {
+  it("rebuilds a function when an imported file changes", async () => {
     expect(await answer("/api/hello")).toBe("200 hello");
 
     write("lib/greeting.ts", 'export const greeting = "good evening";');
@@ -71,15 +74,15 @@ describe("functions served from source", () => {
     await vi.waitFor(async () => expect(await answer("/api/hello")).toBe("200 good evening"), 5000);
   });
 
-  it("come and go with their files", async () => {
-    write("api/user/[id].ts", answering('"new"'));
+  it("adds and removes routes with their files", async () => {
+    write("api/user/[id].ts", replyingWith('"new"'));
     await vi.waitFor(async () => expect(await answer("/api/user/[id]")).toBe("200 new"), 5000);
 
     rmSync(join(root, "api/user/[id].ts"));
     await vi.waitFor(async () => expect(await answer("/api/user/[id]")).toBeUndefined(), 5000);
   });
 
-  it("say what is wrong with them, alone, until it is mended", async () => {
+  it("returns 500 with the error for a broken function only, until it is fixed", async () => {
     write("api/hello.ts", "export default {");
     await vi.waitFor(async () => expect(await answer("/api/hello")).toMatch(/^500 /), 5000);
 
@@ -89,12 +92,12 @@ describe("functions served from source", () => {
     expect(printed.join()).toContain("found end of file");
     expect(await answer("/api")).toBe("200 index");
 
-    write("api/hello.ts", answering('"mended"'));
+    write("api/hello.ts", replyingWith('"mended"'));
     await vi.waitFor(async () => expect(await answer("/api/hello")).toBe("200 mended"), 5000);
   });
 
-  it("come back when a file appears that they missed", async () => {
-    write("api/late.ts", `import { late } from "../lib/late.js"; ${answering("late")}`);
+  it("rebuilds a function when its missing import is created", async () => {
+    write("api/late.ts", `import { late } from "../lib/late.js"; ${replyingWith("late")}`);
     await vi.waitFor(async () => expect(await answer("/api/late")).toMatch(/^500 /), 5000);
 
     write("lib/late.ts", 'export const late = "better than never";');
@@ -105,7 +108,7 @@ describe("functions served from source", () => {
     );
   });
 
-  it("say so when they throw as they load, or export no fetch", async () => {
+  it("returns 500 for a function that throws while loading, or exports no fetch", async () => {
     write("api/throws.ts", 'throw new Error("no luck");');
     write("api/empty.ts", "export const nothing = 1;");
 
@@ -119,8 +122,8 @@ describe("functions served from source", () => {
     );
   });
 
-  it("carry the duration that they may take", async () => {
-    write("api/slow.ts", `export const config = { maxDuration: 7 }; ${answering('""')}`);
+  it("reads maxDuration from the function", async () => {
+    write("api/slow.ts", `export const config = { maxDuration: 7 }; ${replyingWith('""')}`);
     await vi.waitFor(async () => expect(await answer("/api/slow")).toBe("200 "), 5000);
 
     const slow = functions.routes().find(({ path }) => path === "/api/slow");

@@ -12,7 +12,7 @@ import { userHash } from "../../../lib/telemetry/request-event.js";
 import { detectUnusualUsage } from "../../../lib/telemetry/unusual-usage.js";
 import { call } from "../../support/call.js";
 import { aContext } from "../../support/context.js";
-import { drained, forgetEvents, totals } from "../../support/drained.js";
+import { deleteEvents, drained, totals } from "../../support/drained.js";
 import { useEnvironment } from "../../support/environment.js";
 import { useLogLines } from "../../support/log-lines.js";
 import { anAddress, aUser } from "../../support/people.js";
@@ -69,7 +69,7 @@ describe("a monitored kind of event", () => {
   it.each(Object.keys(causes))(
     "%s writes a log line, a row and a count at LOG_LEVEL silent",
     async (event) => {
-      await forgetEvents(stores);
+      await deleteEvents(stores);
       await stores.sql("delete from security_events");
       await causes[event]?.();
       await drained(stores);
@@ -89,7 +89,7 @@ describe("a monitored kind of event", () => {
 
   it("is not reported for what learners write", async () => {
     const { accessToken: token } = await aUser();
-    await forgetEvents(stores);
+    await deleteEvents(stores);
     await stores.sql("delete from security_events");
     for (const name of ["Conan O'Brien", "Select <b>or</b> drop, it's you!", "a -- b; c <3 d"]) {
       await call(user, "PATCH", { token, body: { name } });

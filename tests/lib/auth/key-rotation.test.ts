@@ -14,7 +14,7 @@ import { setEnvironment, useEnvironment } from "../../support/environment.js";
 import { useLogLines } from "../../support/log-lines.js";
 import { aConfirmedUser, mailedCode, otherCode } from "../../support/mailed-codes.js";
 import { anAddress, aUser, type Person } from "../../support/people.js";
-import { enrol, letStepsPass } from "../../support/second-factor.js";
+import { enrol, resetUsedStep } from "../../support/second-factor.js";
 import { useStores } from "../../support/stores.js";
 
 const stores = useStores();
@@ -132,7 +132,7 @@ describe("setting DATA_KEY for the first time", () => {
     expect((await signIn(person, recoveryCodes[0])).status).toBe(200);
     expect(isMailCode(env(), "a-row-of-before", mailed)).toBe(true);
     expect(await sealedUnder(person)).toBe(keyId(dataKey));
-    await letStepsPass(stores, person);
+    await resetUsedStep(stores, person);
     setEnvironment({ JWT_SECRET: second, DATA_KEY: dataKey });
     expect((await signIn(person, code())).status).toBe(200);
   });
@@ -167,7 +167,7 @@ describe("changing DATA_KEY with DATA_KEY_PREVIOUS", () => {
     expect(isMailCode(env(), "a-row-of-before", mailed)).toBe(true);
     expect(await sealedUnder(mover)).toBe(keyId(nextDataKey));
     expect(await sealedUnder(sleeper)).toBe(keyId(dataKey));
-    await letStepsPass(stores, mover);
+    await resetUsedStep(stores, mover);
     setEnvironment({ JWT_SECRET: first, DATA_KEY: nextDataKey });
     expect((await signIn(mover, moved.code())).status).toBe(200);
     const lost = await signIn(sleeper, slept.code());

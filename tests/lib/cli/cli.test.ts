@@ -11,13 +11,13 @@ import { setDefaults } from "../../support/environment.js";
 import {
   anOperator,
   breakGlassToken,
-  dismissOperators,
+  demoteOperators,
   type OperatorPerson,
   operate,
 } from "../../support/operators.js";
 import { bundledOps, ops } from "../../support/ops-command.js";
 import { aBoundUser, anAddress, aUser, password } from "../../support/people.js";
-import { letStepsPass } from "../../support/second-factor.js";
+import { resetUsedStep } from "../../support/second-factor.js";
 import { useServedFunctions } from "../../support/served-functions.js";
 import { useStores } from "../../support/stores.js";
 
@@ -39,7 +39,7 @@ function storedSession(): { path: string; session: Record<string, unknown> } {
 }
 
 async function signIn(operator: OperatorPerson) {
-  await letStepsPass(stores, operator);
+  await resetUsedStep(stores, operator);
   const stdin = [operator.email, password, operator.app.code()];
   return ops(["login"], { env: signedOut(), stdin });
 }
@@ -47,7 +47,7 @@ async function signIn(operator: OperatorPerson) {
 beforeEach(async () => {
   rmSync(directory, { recursive: true, force: true });
   await stores.liftLimits();
-  await dismissOperators(stores);
+  await demoteOperators(stores);
 });
 
 describe("npm run ops", () => {
@@ -164,7 +164,7 @@ describe("npm run ops", () => {
     expect(storedSession().session.refreshToken).not.toBe(session.refreshToken);
     expect(storedSession().session.rotationId).toBeUndefined();
 
-    await letStepsPass(stores, operator);
+    await resetUsedStep(stores, operator);
     const confirmed = await ops(["confirm"], { env, stdin: [operator.app.code()] });
     expect(confirmed.status).toBe(0);
     expect(await ops(change, { env })).toMatchObject({
@@ -195,7 +195,7 @@ describe("npm run ops", () => {
     writeFileSync(path, JSON.stringify({ ...session, expiresAt: 0 }));
     expect((await ops(["flag"], { env })).out).toMatch(/^auth +kill_switch +OFF/m);
     expect(storedSession().session.refreshToken).not.toBe(session.refreshToken);
-    await letStepsPass(stores, operator);
+    await resetUsedStep(stores, operator);
     expect((await ops(["confirm"], { env, stdin: [operator.app.code()] })).status).toBe(0);
 
     // Signs in again after the session is deleted.

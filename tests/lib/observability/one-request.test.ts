@@ -70,7 +70,7 @@ describe("one request's correlation ID", () => {
     await stores.resetCalls();
     sentry.sink.reset();
     const answer = await call(eventful, "POST", { token, headers });
-    const transactions = await sentry.told("transaction");
+    const transactions = await sentry.received("transaction");
 
     expect(answer).toMatchObject({ status: 500, body: { correlationId } });
     expect(answer.headers.get("x-correlation-id")).toBe(correlationId);
@@ -96,7 +96,7 @@ describe("one request's correlation ID", () => {
     const ops = new Set(spans.map(({ op }: { op: string }) => op));
     expect(ops).toEqual(new Set(["db", "db.redis", "http.client"]));
     for (const { data } of spans) expect(data).toMatchObject({ correlation_id: correlationId });
-    expect(await sentry.told("event")).toMatchObject([
+    expect(await sentry.received("event")).toMatchObject([
       {
         tags: { correlation_id: correlationId, code: "internal_error" },
         contexts: { trace: { trace_id: contexts.trace.trace_id } },

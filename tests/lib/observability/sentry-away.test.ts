@@ -56,7 +56,7 @@ describe("an unavailable Sentry", () => {
     asNew();
     sentry.sink.fail(null);
     await call(index, "GET", { headers });
-    expect(await sentry.told("transaction")).toHaveLength(1);
+    expect(await sentry.received("transaction")).toHaveLength(1);
   });
 
   it("is skipped for the time in Retry-After", async () => {
@@ -73,14 +73,14 @@ describe("an unavailable Sentry", () => {
     asNew();
     sentry.sink.fail({ kind: "latency", ms: 300 });
     await Promise.all(Array.from({ length: 20 }, () => call(index, "GET", { headers })));
-    expect(await sentry.told("transaction")).toHaveLength(20);
+    expect(await sentry.received("transaction")).toHaveLength(20);
   });
 
   it("does not affect a response when it refuses the key", async () => {
     asNew();
     setEnvironment({ SENTRY_DSN: sentry.sink.dsn.replace(/\/\/[^@]+/, "//anotherkey") });
     expect((await call(index, "GET", { headers })).status).toBe(200);
-    expect(await sentry.told("transaction")).toEqual([]);
+    expect(await sentry.received("transaction")).toEqual([]);
     expect(sentry.sink.requests()).toBe(1);
   });
 });

@@ -28,14 +28,14 @@ const disableTraces = () => setEnvironment({ LOG_LEVEL: "info", SENTRY_TRACES_SA
 describe("a sampled request", () => {
   it("is sent as a transaction of its route with the user and its calls", async () => {
     const { accessToken: token, user: person } = await aUser();
-    await sentry.told("transaction");
+    await sentry.received("transaction");
     sentry.sink.reset();
     await call(user, "GET", {
       token,
       url: "http://localhost:8080/api/user?email=ada@example.com",
       headers: { "x-correlation-id": "one-1", ...sampledBy(1) },
     });
-    const [transaction, ...others] = await sentry.told("transaction");
+    const [transaction, ...others] = await sentry.received("transaction");
     expect(others).toEqual([]);
     expect(transaction).toMatchObject({
       type: "transaction",
@@ -77,7 +77,7 @@ describe("a sampled request", () => {
 
   it("includes mail sent after the response in its spans", async () => {
     await aUser();
-    const [transaction] = await sentry.told("transaction");
+    const [transaction] = await sentry.received("transaction");
     expect(transaction.transaction).toBe("/api/auth/register");
     const external = transaction.spans.filter(({ op }: { op: string }) => op === "http.client");
     expect(external).toMatchObject([
@@ -87,7 +87,7 @@ describe("a sampled request", () => {
 
   it("describes a batch by the texts of its statements", async () => {
     await aUser();
-    const [transaction] = await sentry.told("transaction");
+    const [transaction] = await sentry.received("transaction");
     const statements = transaction.spans.filter(({ op }: { op: string }) => op === "db");
     expect(statements.length).toBeGreaterThan(0);
     const text = JSON.stringify(statements);
@@ -97,32 +97,32 @@ describe("a sampled request", () => {
 
   it("is one transaction when it ends with a client error", async () => {
     await call(user, "GET", { token: "nonsense", headers: sampledBy(1) });
-    expect(await sentry.told("transaction")).toMatchObject([
+    expect(await sentry.received("transaction")).toMatchObject([
       { tags: { code: "token_invalid" }, contexts: { trace: { status: "unauthenticated" } } },
     ]);
-    expect(await sentry.told("event")).toEqual([]);
+    expect(await sentry.received("event")).toEqual([]);
   });
 
   it("has status cancelled when its feature is disabled", async () => {
     await call(failing(new AppError("feature_disabled")), "GET", { headers: sampledBy(1) });
-    expect(await sentry.told("transaction")).toMatchObject([
+    expect(await sentry.received("transaction")).toMatchObject([
       { tags: { code: "feature_disabled" }, contexts: { trace: { status: "cancelled" } } },
     ]);
-    expect(await sentry.told("event")).toEqual([]);
+    expect(await sentry.received("event")).toEqual([]);
   });
 });
 
 describe("nothing is sent to Sentry", () => {
   it("for a request that its caller did not sample", async () => {
     await call(user, "GET", { headers: sampledBy(0) });
-    await sentry.told("transaction");
+    await sentry.received("transaction");
     expect(sentry.sink.requests()).toBe(0);
   });
 
   it("for health and liveness, even when sampled", async () => {
     await call(health, "GET", { headers: sampledBy(1) });
     await call(livez, "GET", { headers: sampledBy(1) });
-    await sentry.told("transaction");
+    await sentry.received("transaction");
     expect(sentry.sink.requests()).toBe(0);
   });
 
@@ -147,8 +147,8 @@ describe("a server error", () => {
       headers: { "x-correlation-id": "error-1", ...sampledBy(0) },
     });
     expect(status).toBe(500);
-    expect(await sentry.told("transaction")).toEqual([]);
-    const [event, ...others] = await sentry.told("event");
+    expect(await sentry.received("transaction")).toEqual([]);
+    const [event, ...others] = await sentry.received("event");
     expect(others).toEqual([]);
     expect(event).toMatchObject({
       level: "error",
@@ -177,7 +177,7 @@ describe("a server error", () => {
     const { status } = await call(register, "POST", { body, ip: anAddress() });
     await stores.sql("alter table users rename column renamed to name");
     expect(status).toBe(500);
-    const [event] = await sentry.told("event");
+    const [event] = await sentry.received("event");
     expect(event.exception.values.length).toBeGreaterThan(0);
     expect(JSON.stringify(sentry.sink.envelopes)).not.toMatch(/grace|horse|argon2/i);
   });
@@ -188,7 +188,9 @@ describe("a server error", () => {
     const broken = failing(new Error("broken"));
     for (let n = 0; n < 20; n++) await call(absent, "GET");
     for (let n = 0; n < 80; n++) await call(broken, "GET");
-    const values = (await sentry.told("event")).map(({ exception }) => exception.values[0].value);
+    const values = (await sentry.received("event")).map(
+      ({ exception }) => exception.values[0].value,
+    );
     const countOf = (value: string) => values.filter((one) => one === value).length;
     expect(countOf("away")).toBe(6);
     // Earlier tests of this file sent a few.
@@ -204,7 +206,7 @@ describe("a cron request", () => {
     disableTraces();
     setEnvironment({ SENTRY_TRACES_SAMPLE_RATE: "0", CRON_SECRET: "the-clock" });
     expect((await call(tick, "GET", secret)).status).toBe(200);
-    expect(await sentry.told("check_in")).toMatchObject([
+    expect(await sentry.received("check_in")).toMatchObject([
       {
         monitor_slug: "api-cron-tick",
         status: "ok",
@@ -221,10 +223,10 @@ describe("a cron request", () => {
   it("sends a check-in with an error when it fails, and none without its secret", async () => {
     setEnvironment({ SENTRY_TRACES_SAMPLE_RATE: "0", CRON_SECRET: "the-clock" });
     expect((await call(tick, "GET", { token: "another" })).status).toBe(401);
-    expect(await sentry.told("check_in")).toEqual([]);
+    expect(await sentry.received("check_in")).toEqual([]);
     await stores.faults.postgres.set({ kind: "refuse" });
     expect((await call(tick, "GET", secret)).status).toBe(503);
-    expect(await sentry.told("check_in")).toMatchObject([
+    expect(await sentry.received("check_in")).toMatchObject([
       { monitor_slug: "api-cron-tick", status: "error" },
     ]);
   });

@@ -7,7 +7,7 @@ import { appendEntry, type Entry, sizeOf } from "../../../lib/telemetry/stream.j
 import { takeOverDrain } from "../../../lib/telemetry/take-over.js";
 import { call } from "../../support/call.js";
 import { aContext } from "../../support/context.js";
-import { drained, forgetEvents, minutes, totals } from "../../support/drained.js";
+import { deleteEvents, drained, minutes, totals } from "../../support/drained.js";
 import { useEnvironment } from "../../support/environment.js";
 import { useLogLines } from "../../support/log-lines.js";
 import { useStores } from "../../support/stores.js";
@@ -15,7 +15,7 @@ import { useStores } from "../../support/stores.js";
 useEnvironment({ LOG_LEVEL: "info" });
 const stores = useStores({ redisMs: 2500 });
 const lines = useLogLines();
-beforeEach(() => forgetEvents(stores));
+beforeEach(() => deleteEvents(stores));
 
 const minute = Math.floor(Date.now() / 60_000) * 60_000;
 const counted = seriesName("telemetry_events_total");
@@ -100,7 +100,7 @@ describe("drainEvents", () => {
 
   it("neither loses nor duplicates events when it fails before or after trimming the stream", async () => {
     for (const kind of ["reset", "lose-reply"] as const) {
-      await forgetEvents(stores);
+      await deleteEvents(stores);
       const events = await aBacklog(5);
       await stores.faults.redis.set({ kind, match: ofTrim });
       await expect(drainEvents(aContext())).rejects.toMatchObject({});

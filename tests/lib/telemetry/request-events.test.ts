@@ -8,7 +8,7 @@ import { route } from "../../../lib/http/route.js";
 import { userHash } from "../../../lib/telemetry/request-event.js";
 import { call } from "../../support/call.js";
 import { useStillClock } from "../../support/clock.js";
-import { drained, forgetEvents, minutes, totals } from "../../support/drained.js";
+import { deleteEvents, drained, minutes, totals } from "../../support/drained.js";
 import { useEnvironment } from "../../support/environment.js";
 import { useLogLines } from "../../support/log-lines.js";
 import { anAddress, aUser } from "../../support/people.js";
@@ -17,7 +17,7 @@ import { useStores } from "../../support/stores.js";
 useEnvironment({ LOG_LEVEL: "info" });
 const stores = useStores({ redisMs: 2500 });
 const lines = useLogLines();
-beforeEach(() => forgetEvents(stores));
+beforeEach(() => deleteEvents(stores));
 
 const rows = () => stores.sql("select * from access_log order by id");
 
@@ -42,7 +42,7 @@ const withExternalCalls = route("/api/test/told", {
 describe("the telemetry event of a request", () => {
   it("is a row of the access log without the user's ID or full address", async () => {
     const person = await aUser();
-    await forgetEvents(stores);
+    await deleteEvents(stores);
     const answer = await call(user, "GET", {
       token: person.accessToken,
       ip: "198.51.100.7",
@@ -103,7 +103,7 @@ describe("the telemetry event of a request", () => {
 
     it("counts uses of a limit, its last fifth, and its refusals", async () => {
       const [person, limited] = [await aUser(), anAddress()];
-      await forgetEvents(stores);
+      await deleteEvents(stores);
       const send = () => call(user, "GET", { token: person.accessToken, ip: limited });
       const answers = await Promise.all(Array.from({ length: 102 }, send));
       expect(answers.filter(({ status }) => status === 429)).toHaveLength(2);
@@ -119,7 +119,7 @@ describe("the telemetry event of a request", () => {
 
   it("counts where a limit was decided when Redis did not respond", async () => {
     const { accessToken: token } = await aUser();
-    await forgetEvents(stores);
+    await deleteEvents(stores);
     const isOfRequest = (body: unknown) => JSON.stringify(body).includes("HMGET");
     await stores.faults.redis.set({ kind: "reset", match: isOfRequest, times: 1 });
     expect((await call(user, "GET", { token })).status).toBe(200);
