@@ -14,7 +14,9 @@ const needsToken = ({ auth }: Endpoint) => ["token", "user", "operator"].include
 const hasSession = ({ auth }: Endpoint) => auth === "user" || auth === "operator";
 const hasBody = ({ body, auth }: Endpoint) => body !== undefined || auth === "webhook";
 const hasJson = ({ body, upload }: Endpoint) => body !== undefined && upload === undefined;
-const asksRedis = (endpoint: Endpoint) => endpoint.limits.length > 0;
+const hasLimits = ({ limits }: Endpoint) => limits.length > 0;
+const asksRedis = (endpoint: Endpoint) =>
+  hasLimits(endpoint) || (hasToken(endpoint) && endpoint.auth !== "token");
 
 /**
  * The codes that the steps of the pipeline may answer, in the order of the steps. `requireEndpoint` is not
@@ -38,7 +40,7 @@ export const stepErrors: readonly StepErrors[] = [
     ["feature_disabled"],
     (endpoint, template) => asksRedis(endpoint) && routeGroupOf(template) !== undefined,
   ],
-  ["requireWithinLimits", ["rate_limited"], asksRedis],
+  ["requireWithinLimits", ["rate_limited"], hasLimits],
   ["requireWithinLimits", ["toolkit_unavailable"], ({ limits }) => limits.includes("toolkit")],
   ["requireCaller", ["session_revoked", "session_expired"], hasSession],
   ["requireCaller", ["forbidden", "operator_token_ended"], ({ auth }) => auth === "operator"],

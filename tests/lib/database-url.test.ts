@@ -27,7 +27,7 @@ describe("a database URL", () => {
     "app:secret@127.0.0.1/app",
   ])("%s is refused without showing it in the message", (url) => {
     const variables = { JWT_SECRET: "k7".repeat(32), DATABASE_URL: url };
-    expect(messageOf(() => readEnv(variables))).toMatch(/DATABASE_URL: a postgresql:\/\/ URL$/);
+    expect(messageOf(() => readEnv(variables))).toMatch(/DATABASE_URL: must be a postgresql:\/\/ URL$/);
     const connect = () => connectForMigrations({ connectionString: url });
     expect(messageOf(connect)).toBe("DATABASE_URL must be a postgresql:// URL");
   });

@@ -34,7 +34,7 @@ describe("an incident", () => {
     await change(notes, path(id, "/notes"), { text: "One network | a scanner" });
     const closed = await change(closure, path(id, "/closure"), {});
     expect(closed.body.done).toContain("Close");
-    expect((await change(closure, path(id, "/closure"), {})).body.done).toContain("closed already");
+    expect((await change(closure, path(id, "/closure"), {})).body.done).toContain("already closed");
     const { body } = await call(incidentRoute, "GET", { token: operator.token, url: path(id) });
     expect(body.incident).toMatchObject({ title: "Passwords are guessed", severity: "P2" });
     expect(body.incident.closedAt).not.toBeNull();

@@ -81,7 +81,7 @@ describe("single templates", () => {
   it("address_taken says that an account exists and how to sign in", () => {
     const { text } = rendered({ template: "address_taken" });
     expect(text).toContain("you already have an account");
-    expect(text).toContain("sign out in the app, then sign in with this address");
+    expect(text).toContain("sign out in the app, then sign in with this e-mail address");
     expect(text).toContain("choose “Forgot password” on the sign-in screen");
     expect(text).toMatch(/sign in .*reset/);
   });
