@@ -6,7 +6,7 @@ import { EnvironmentError, env } from "../lib/env.js";
 import { environmentRead } from "../lib/observability/log-lines/environment.js";
 import { errorFields, installLogStream, log } from "../lib/observability/logger.js";
 import { installPlatform } from "../lib/platform/installed.js";
-import { startClock } from "../lib/self-hosted/clock.js";
+import { startCronScheduler } from "../lib/self-hosted/cron-scheduler.js";
 import { ensureCronSecret } from "../lib/self-hosted/cron-secret.js";
 import { StoresError } from "../lib/self-hosted/embedded-stores/attach.js";
 import { explainPortInUse } from "../lib/self-hosted/server/port-in-use.js";
@@ -46,7 +46,12 @@ async function serve({ fresh }: { fresh: boolean }): Promise<void> {
     logFailure("Unhandled promise rejection", reason);
   });
   const { crons } = readProjectSettings(await readFile("vercel.json", "utf8"));
-  const clock = startClock({ crons, port: server.port, secret: cron.secret, log: logFailure });
+  const clock = startCronScheduler({
+    crons,
+    port: server.port,
+    secret: cron.secret,
+    log: logFailure,
+  });
   closeOnSignal(async () => {
     clock.stop();
     await Promise.all([server.close(), functions.close()]);

@@ -1,14 +1,14 @@
 export interface BodyLimits {
   /** The longest pause between two chunks. */
-  silenceMsMax: number;
+  idleMsMax: number;
   /** For the whole body. */
-  arrivalMsMax: number;
-  unfinishedBytesMax: number;
+  totalMsMax: number;
+  bufferedBytesMax: number;
 }
 
 export const bodyLimits: BodyLimits = {
-  silenceMsMax: 20_000,
+  idleMsMax: 20_000,
   // The largest recording takes 160 s at 25 kB/s.
-  arrivalMsMax: 240_000,
-  unfinishedBytesMax: 32 * 1024 * 1024,
+  totalMsMax: 240_000,
+  bufferedBytesMax: 32 * 1024 * 1024,
 };

@@ -21,18 +21,18 @@ export function hostOf(text: string): string {
 }
 
 /** Host and port, never the credentials. */
-export function placeOf(text: string): string {
+export function hostAndPortOf(text: string): string {
   const { port, searchParams } = parseDatabaseUrl(text);
   const portNumber = searchParams.get("port") ?? port;
   return portNumber ? `${hostOf(text)}:${portNumber}` : hostOf(text);
 }
 
-export function isNeon(text: string): boolean {
+export function isNeonUrl(text: string): boolean {
   return parseDatabaseUrl(text).hostname.endsWith(".neon.tech");
 }
 
 /** False for URLs that Neon's driver rejects with an error that contains the password. */
-export function isSentOverHttps(text: string): boolean {
+export function isNeonDriverUrl(text: string): boolean {
   const { username, pathname, searchParams } = parseDatabaseUrl(text);
   const asHttp = text.replace(/^postgres(ql)?:/, "http:");
   const isComplete = username !== "" && pathname.length > 1 && !searchParams.has("host");

@@ -28,7 +28,7 @@ export function parseNetwork(text: string): [base: Parsed, bits: number] {
 }
 
 /** The rate-limit key of an address: an IPv4 address, or the /64 of IPv6, which one customer has. */
-export function limitedAddress(address: string | undefined): string {
+export function addressLimitKey(address: string | undefined): string {
   if (address === undefined) return "unknown";
   return isIPv4(address) ? address : network(address, 24, 64);
 }
@@ -39,7 +39,7 @@ export function addressPrefix(address: string | undefined): string | null {
 }
 
 /** Throws for an entry that is neither a CIDR block nor an address. */
-export function inNetworks(entries: readonly string[]): NetworkTest {
+export function createNetworkTest(entries: readonly string[]): NetworkTest {
   const networks = entries.map(parseNetwork);
   if (networks.length === 0) return () => false;
   return (address) => {

@@ -34,12 +34,12 @@ export function pageQuery<P extends z.ZodType>(position: P) {
 }
 
 /** `nextCursor` is null on the last page. */
-export function pageOf<Item extends z.ZodType>(item: Item) {
+export function pageSchema<Item extends z.ZodType>(item: Item) {
   return z.strictObject({ items: z.array(item), nextCursor: z.string().nullable() });
 }
 
 /** `rows` must hold one row more than `limit` if there is a next page. */
-export function page<Row, Item, P>(
+export function buildPage<Row, Item, P>(
   rows: Row[],
   { limit }: PageRequest<P>,
   present: (row: Row) => Item,

@@ -29,7 +29,7 @@ const spansMax = 500;
  * Uses the caller's sampling decision where `mayForceSampling` allows it, else the share `rate` of trace
  * IDs; a rate of 0 samples nothing.
  */
-export function openTrace(headers: Headers, rate: number, mayForceSampling: () => boolean): Trace {
+export function startTrace(headers: Headers, rate: number, mayForceSampling: () => boolean): Trace {
   const parent = parentOf(headers);
   const traceId = parent?.traceId ?? randomBytes(16).toString("hex");
   return {
@@ -49,7 +49,7 @@ export function isInSample(traceId: string, rate: number): boolean {
   return hash / 2 ** 32 < rate;
 }
 
-export function spanned<T>(
+export function withSpan<T>(
   trace: Trace | undefined,
   op: Span["op"],
   describe: () => string,
@@ -61,7 +61,7 @@ export function spanned<T>(
     id: newSpanId(),
     op,
     description: describe(),
-    startedAtMs: momentIn(trace),
+    startedAtMs: traceNowMs(trace),
     endedAtMs: 0,
     isOk: false,
   };
@@ -78,7 +78,7 @@ export function traceHeaders(trace: Trace | undefined): Record<string, string> {
   };
 }
 
-export function momentIn({ startedAtMs, clockAtStart }: Trace): number {
+export function traceNowMs({ startedAtMs, clockAtStart }: Trace): number {
   return startedAtMs + performance.now() - clockAtStart;
 }
 
@@ -93,7 +93,7 @@ async function runMeasured<T>(
     span.isOk = isOk(result);
     return result;
   } finally {
-    span.endedAtMs = momentIn(trace);
+    span.endedAtMs = traceNowMs(trace);
   }
 }
 

@@ -1,4 +1,7 @@
-import { PasswordForgotten, requestPasswordReset } from "../../lib/auth/password/reset-password.js";
+import {
+  PasswordResetRequest,
+  requestPasswordReset,
+} from "../../lib/auth/password/reset-password.js";
 import { endpoint } from "../../lib/http/endpoint.js";
 import { deviceHeader } from "../../lib/http/rotation-headers.js";
 import { route } from "../../lib/http/route.js";
@@ -7,7 +10,7 @@ const POST = endpoint({
   summary: "Mail a code for a new password. 202, also for an unknown address.",
   auth: "anonymous",
   limits: ["auth-calls"],
-  body: PasswordForgotten,
+  body: PasswordResetRequest,
   headers: ["Device-Id"],
   replies: { 202: null },
   errors: [],

@@ -1,4 +1,4 @@
-import { createGuest, NewGuest } from "../../lib/auth/guest/guest.js";
+import { createGuest, NewGuest } from "../../lib/auth/guest/create-guest.js";
 import { resumeSession } from "../../lib/auth/resume-session.js";
 import { TokenPair } from "../../lib/auth/token/token-pair.js";
 import { endpoint } from "../../lib/http/endpoint.js";

@@ -1,7 +1,7 @@
 import {
+  getStoredRecoveryCodes,
   RecoveryCodes,
   renewRecoveryCodes,
-  showRecoveryCodesAgain,
 } from "../../lib/auth/second-factor/recovery-code-set.js";
 import { endpoint } from "../../lib/http/endpoint.js";
 import { route } from "../../lib/http/route.js";
@@ -14,7 +14,7 @@ const POST = endpoint({
   replies: { 200: RecoveryCodes },
   errors: ["second_factor_missing", "second_factor_changed"],
   handle: ({ ctx, actor }) => renewRecoveryCodes(ctx, actor.userId),
-  replay: ({ ctx, actor, resultId }) => showRecoveryCodesAgain(ctx, actor.userId, resultId),
+  replay: ({ ctx, actor, resultId }) => getStoredRecoveryCodes(ctx, actor.userId, resultId),
 });
 
 export default route("/api/auth/recovery-codes", { POST });

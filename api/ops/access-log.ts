@@ -5,13 +5,13 @@ import {
   AccessLogRow,
   listAccessLog,
 } from "../../lib/operations/telemetry/access-log.js";
-import { pageOf } from "../../lib/page.js";
+import { pageSchema } from "../../lib/page.js";
 
 const GET = operatorRead({
   summary: "List recent requests, newest first.",
   scope: "access-log",
   query: AccessLogQuery,
-  reply: pageOf(AccessLogRow),
+  reply: pageSchema(AccessLogRow),
   read: ({ ctx, query }) => listAccessLog(ctx, query),
 });
 

@@ -1,13 +1,17 @@
 import { operatorChange, operatorRead } from "../../lib/http/operator-endpoint.js";
 import { route } from "../../lib/http/route.js";
-import { DrainShown, drainNow, showDrain } from "../../lib/operations/telemetry/drain-status.js";
+import {
+  DrainStatus,
+  drainNow,
+  getDrainStatus,
+} from "../../lib/operations/telemetry/drain-status.js";
 
 const GET = operatorRead({
   summary: "Read the state of the drain of request events: lag, backlog and lost batches.",
   scope: "drain",
   breakGlass: true,
-  reply: DrainShown,
-  read: ({ ctx }) => showDrain(ctx),
+  reply: DrainStatus,
+  read: ({ ctx }) => getDrainStatus(ctx),
 });
 
 const POST = operatorChange({
@@ -17,7 +21,7 @@ const POST = operatorChange({
   body: {},
   async change({ ctx, dryRun, by }) {
     if (dryRun) {
-      const { waiting } = await showDrain(ctx);
+      const { waiting } = await getDrainStatus(ctx);
       return { done: `Drain ${waiting?.batches ?? "an unknown number of"} batches.`, undo: null };
     }
     const { events, isComplete } = await drainNow(ctx, by);

@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { endpoint } from "../../lib/http/endpoint.js";
 import { route } from "../../lib/http/route.js";
-import { Found, find } from "../../lib/operations/find.js";
+import { FindResult, find } from "../../lib/operations/find.js";
 
 const POST = endpoint({
   summary: "Find a request, user, session, e-mail address or IP address.",
@@ -17,7 +17,7 @@ const POST = endpoint({
       .max(254)
       .meta({ examples: ["ada@example.com"] }),
   }),
-  replies: { 200: Found },
+  replies: { 200: FindResult },
   errors: [],
   handle: ({ ctx, body }) => find(ctx, body.q),
 });

@@ -1,13 +1,13 @@
 import { operatorRead } from "../../lib/http/operator-endpoint.js";
 import { route } from "../../lib/http/route.js";
-import { Findings } from "../../lib/operations/state/finding.js";
+import { CheckReport } from "../../lib/operations/state/finding.js";
 import { fullHealth } from "../../lib/operations/state/full-health.js";
 
 const GET = operatorRead({
   summary: "Read the detailed health: stores, crons, drain, alerts and configuration.",
   scope: "health",
   breakGlass: true,
-  reply: Findings,
+  reply: CheckReport,
   read: ({ ctx }) => fullHealth(ctx),
 });
 

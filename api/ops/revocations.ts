@@ -3,7 +3,11 @@ import { AccountName } from "../../lib/auth/operator/subject.js";
 import { AppError } from "../../lib/errors.js";
 import { operatorChange } from "../../lib/http/operator-endpoint.js";
 import { route } from "../../lib/http/route.js";
-import { revokeEverybody, revokeOne, revokeUser } from "../../lib/operations/revocations.js";
+import {
+  revokeAllSessions,
+  revokeSessionById,
+  revokeUserSessions,
+} from "../../lib/operations/revocations.js";
 
 const POST = operatorChange({
   summary: "End one session, all sessions of a user, or all sessions: name exactly one.",
@@ -27,9 +31,9 @@ const POST = operatorChange({
       const field = { pointer: "", code: "one_of", message };
       throw new AppError("validation_failed", { fields: [field] });
     }
-    if (session !== undefined) return revokeOne(ctx, session, { by, dryRun });
-    if (user !== undefined) return revokeUser(ctx, user, { by, dryRun });
-    return revokeEverybody(ctx, { by, dryRun });
+    if (session !== undefined) return revokeSessionById(ctx, session, { by, dryRun });
+    if (user !== undefined) return revokeUserSessions(ctx, user, { by, dryRun });
+    return revokeAllSessions(ctx, { by, dryRun });
   },
 });
 

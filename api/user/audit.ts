@@ -1,6 +1,6 @@
 import { endpoint } from "../../lib/http/endpoint.js";
 import { route } from "../../lib/http/route.js";
-import { pageOf, pageQuery } from "../../lib/page.js";
+import { pageQuery, pageSchema } from "../../lib/page.js";
 import { AuditPosition, AuditTrailEntry, listAuditTrail } from "../../lib/user/audit-trail.js";
 
 const GET = endpoint({
@@ -8,7 +8,7 @@ const GET = endpoint({
   auth: "user",
   limits: ["default"],
   query: pageQuery(AuditPosition),
-  replies: { 200: pageOf(AuditTrailEntry) },
+  replies: { 200: pageSchema(AuditTrailEntry) },
   errors: [],
   handle: ({ ctx, actor, query }) => listAuditTrail(ctx, actor, query),
 });

@@ -1,7 +1,7 @@
 import { endpoint } from "../../lib/http/endpoint.js";
 import { route } from "../../lib/http/route.js";
 import { verifiedDelivery } from "../../lib/http/webhook.js";
-import { takeMailFeedback } from "../../lib/user/mail-feedback.js";
+import { handleMailFeedback } from "../../lib/user/mail-feedback.js";
 
 const POST = endpoint({
   summary: "Receive bounces and complaints from the mail provider. Other events are ignored.",
@@ -12,7 +12,7 @@ const POST = endpoint({
   replies: { 204: null },
   errors: ["webhook_signature_invalid"],
   handle: ({ ctx, headers, raw }) =>
-    takeMailFeedback(ctx, verifiedDelivery(ctx, headers, raw, ctx.env.mail.webhookSecret)),
+    handleMailFeedback(ctx, verifiedDelivery(ctx, headers, raw, ctx.env.mail.webhookSecret)),
 });
 
 export default route("/api/webhooks/mail", { POST });

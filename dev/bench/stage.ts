@@ -66,7 +66,7 @@ async function sourceWithoutEvents(root: string, folder: string): Promise<string
   const copy = join(folder, "source-without-events");
   for (const name of ["api", "lib"])
     await cp(join(root, name), join(copy, name), { recursive: true });
-  for (const name of ["node_modules", "package.json", "vercel.json"]) {
+  for (const name of ["node_modules", "package.json", "vercel.json", "docs"]) {
     await symlink(join(root, name), join(copy, name));
   }
   const standIns = join(root, "dev/bench/without-events");

@@ -1,5 +1,5 @@
 import { parse } from "node:path";
-import type { Cron } from "../../lib/self-hosted/clock.js";
+import type { Cron } from "../../lib/self-hosted/cron-scheduler.js";
 
 export interface ProjectSettings {
   crons: Cron[];

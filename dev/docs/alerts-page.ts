@@ -1,4 +1,4 @@
-import type { Condition, Counted, Rule, Where } from "../../lib/alerts/rule.js";
+import type { Condition, CounterSelector, LabelMatchers, Rule } from "../../lib/alerts/rule.js";
 import { rules, runbookSlug } from "../../lib/alerts/rules.js";
 
 /** docs/alerts.md: the conditions of the alerts in words. */
@@ -53,7 +53,10 @@ function inWords(condition: Condition): string {
 }
 
 /** `told` has the labels that the sentence has named before. */
-function named({ metric, where = {}, slowerThanSeconds }: Counted, told: Where = {}): string {
+function named(
+  { metric, where = {}, slowerThanSeconds }: CounterSelector,
+  told: LabelMatchers = {},
+): string {
   const narrowed = Object.entries(where)
     .filter(([label, match]) => told[label] !== match)
     .map(([label, match]) =>

@@ -1,4 +1,4 @@
-import type { Condition, Counted, Rule, Where } from "../../lib/alerts/rule.js";
+import type { Condition, CounterSelector, LabelMatchers, Rule } from "../../lib/alerts/rule.js";
 import { runbookSlug } from "../../lib/alerts/rules.js";
 
 export interface RecordingRule {
@@ -41,7 +41,7 @@ export function expressionOf({ name, condition }: Rule, times?: number): Express
 }
 
 /** Adds recording rules and returns the name of the count. */
-type CountedAs = (as: string, of: Counted, minutes: number, by?: string) => string;
+type CountedAs = (as: string, of: CounterSelector, minutes: number, by?: string) => string;
 
 type Of<Kind> = Extract<Condition, { kind: Kind }>;
 
@@ -90,7 +90,7 @@ function age({ metric, since, by }: Of<"age">, value: string, seconds: number): 
   return `time() - (${last(metric)} or ${last(since)}) > ${seconds}`;
 }
 
-function totalOf(of: Counted, by: string | undefined): string {
+function totalOf(of: CounterSelector, by: string | undefined): string {
   const sum = (what: string) => `sum by (${labels(by)}) (${what})`;
   if (of.slowerThanSeconds === undefined) return sum(series(of));
   const fast = `${of.metric}_bucket${matchers(of.where, `le="${of.slowerThanSeconds}"`)}`;
@@ -102,7 +102,7 @@ function addedTo(total: string, minutes: number): string {
   return `(${total} - (${total} offset ${minutes}m or 0 * ${total})) and on (${jobLabel}) ${scraped.record} offset ${minutes}m`;
 }
 
-function series({ metric, where }: Counted): string {
+function series({ metric, where }: CounterSelector): string {
   const suffix = metric.endsWith("_seconds") ? "_count" : "";
   return `${metric}${suffix}${matchers(where)}`;
 }
@@ -111,7 +111,7 @@ function labels(by: string | undefined): string {
   return by === undefined ? jobLabel : `${jobLabel}, ${scrapedLabel(by)}`;
 }
 
-export function matchers(where: Where = {}, more?: string): string {
+export function matchers(where: LabelMatchers = {}, more?: string): string {
   const each = Object.entries(where).map(([label, value]) => {
     const [operator, pattern] = "not" in value ? ["!~", value.not] : ["=~", value.matches];
     return `${scrapedLabel(label)}${operator}"${pattern}"`;

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { hostOf, isNeon, parseDatabaseUrl, placeOf } from "../../lib/database-url.js";
+import { hostAndPortOf, hostOf, isNeonUrl, parseDatabaseUrl } from "../../lib/database-url.js";
 import type { Platform } from "../../lib/platform/platform.js";
 import { postgresOverHttp } from "../../lib/platform/postgres-transport/over-http.js";
 import { postgresPool } from "../../lib/platform/postgres-transport/pool.js";
@@ -31,8 +31,8 @@ export async function openPostgres(
     };
   }
   const { pathname } = parseDatabaseUrl(databaseUrl);
-  const place = `${placeOf(databaseUrl)}${pathname}`;
-  if (isNeon(databaseUrl)) {
+  const place = `${hostAndPortOf(databaseUrl)}${pathname}`;
+  if (isNeonUrl(databaseUrl)) {
     return {
       transport: { connectionString: databaseUrl, fetch: postgresOverHttp({ timeoutMs }) },
       description: `Neon (${place})`,

@@ -1,8 +1,8 @@
 import type { Context } from "../context.js";
 import { AppError } from "../errors.js";
-import { networksOf, personOf } from "./block-members.js";
+import { networksOf, userMember } from "./block-members.js";
 import { type Flags, parseFlags } from "./flags.js";
-import { mirrorChange } from "./mirror.js";
+import { copyChangeToRedis } from "./mirror.js";
 import { type Rules, recordedRules } from "./recorded-rules.js";
 import { routeGroupOf } from "./route-groups.js";
 
@@ -11,7 +11,7 @@ const retryAfterSeconds = 60;
 export function blockMembers(address: string | undefined, userId: string | undefined): string[] {
   return [
     ...(address === undefined ? [] : networksOf(address)),
-    ...(userId === undefined ? [] : [personOf(userId)]),
+    ...(userId === undefined ? [] : [userMember(userId)]),
   ];
 }
 
@@ -54,7 +54,7 @@ export function requireSwitchedOn({ route }: Context, { flags }: Admission): voi
 async function rulesFromPostgres(ctx: Context): Promise<Rules> {
   const { rules, isRead } = await recordedRules(ctx);
   // Redis answers but lost its data: the process that read Postgres restores it.
-  if (isRead && ctx.gate) ctx.after(() => mirrorChange(ctx));
+  if (isRead && ctx.gate) ctx.after(() => copyChangeToRedis(ctx));
   return rules;
 }
 

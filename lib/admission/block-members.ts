@@ -10,7 +10,7 @@ export function networksOf(address: string): string[] {
   return lengths.map((length) => networkOf(address, length));
 }
 
-export const personOf = (userId: string) => `user:${userId}`;
+export const userMember = (userId: string) => `user:${userId}`;
 
 /** The canonical form `203.0.113.0/24`, or the reason why it cannot be blocked. */
 export function blockableNetwork(text: string): { network: string } | { problem: string } {

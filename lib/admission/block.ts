@@ -3,17 +3,17 @@ import { and, desc, eq, gt, inArray, isNull, type SQL, sql } from "drizzle-orm";
 import * as z from "zod";
 import { auditRow, type OperatorAct } from "../audit/audit.js";
 import { type Operator, requireAdmin } from "../auth/operator/operator.js";
-import { endTokensOf, lockRoles, stillDecides } from "../auth/operator/role.js";
+import { lockRoles, requireCurrentAuthority, revokeTokensOf } from "../auth/operator/role.js";
 import { getSubject } from "../auth/operator/subject.js";
 import { lockAccount, revokeSessions } from "../auth/session/session.js";
-import { enforceEndsOf } from "../auth/session/sweep.js";
+import { enforceRevocationsOf } from "../auth/session/sweep-session-keys.js";
 import type { Context } from "../context.js";
 import { lacksRequiredRow } from "../db/failures.js";
 import { users } from "../db/schema/accounts.js";
 import { blocks, mirrorVersions } from "../db/schema/gate.js";
 import { AppError } from "../errors.js";
-import { blockableNetwork, networksOf, overlap, personOf } from "./block-members.js";
-import { mirrorChange } from "./mirror.js";
+import { blockableNetwork, networksOf, overlap, userMember } from "./block-members.js";
+import { copyChangeToRedis } from "./mirror.js";
 
 const daysMax = 30;
 
@@ -33,7 +33,7 @@ export const NewBlock = {
 };
 export type NewBlock = z.infer<z.ZodObject<typeof NewBlock>>;
 
-export const BlockShown = z.strictObject({
+export const BlockDetails = z.strictObject({
   id: z.uuid(),
   kind: z.enum(["ip", "cidr", "user"]),
   /** A network such as `203.0.113.0/24`, or `user:<id>`. */
@@ -43,21 +43,21 @@ export const BlockShown = z.strictObject({
   createdAt: z.iso.datetime(),
   expiresAt: z.iso.datetime(),
 });
-export type BlockShown = z.infer<typeof BlockShown>;
+export type BlockDetails = z.infer<typeof BlockDetails>;
 
-export async function listBlocks(ctx: Context): Promise<BlockShown[]> {
+export async function listBlocks(ctx: Context): Promise<BlockDetails[]> {
   return readStanding(ctx);
 }
 
 export async function findBlocks(
   ctx: Context,
   { address, userIds }: { address: string | undefined; userIds: string[] },
-): Promise<BlockShown[]> {
-  const values = [...(address ? networksOf(address) : []), ...userIds.map(personOf)];
+): Promise<BlockDetails[]> {
+  const values = [...(address ? networksOf(address) : []), ...userIds.map(userMember)];
   return values.length > 0 ? readStanding(ctx, inArray(blocks.value, values)) : [];
 }
 
-async function readStanding({ db, now }: Context, which?: SQL): Promise<BlockShown[]> {
+async function readStanding({ db, now }: Context, which?: SQL): Promise<BlockDetails[]> {
   const rows = await db
     .select()
     .from(blocks)
@@ -73,7 +73,7 @@ async function readStanding({ db, now }: Context, which?: SQL): Promise<BlockSho
 export const isActive = (now: Date) => and(isNull(blocks.endedAt), gt(blocks.expiresAt, now));
 
 /** The value to block. Throws `validation_failed`, `block_protected` (own or trusted address), `not_found`, `forbidden`. */
-export async function planBlock(
+export async function resolveBlockValue(
   ctx: Context,
   operator: Operator,
   { kind, value }: NewBlock,
@@ -82,7 +82,7 @@ export async function planBlock(
     const subject = await getSubject(ctx, value);
     if (subject.role !== "user") requireAdmin(ctx, operator);
     if (subject.id === operator.id) throw new AppError("block_protected");
-    return personOf(subject.id);
+    return userMember(subject.id);
   }
   const found = blockableNetwork(value);
   if ("problem" in found) throw invalid(found.problem);
@@ -123,7 +123,7 @@ export async function setBlock(
   const audit = auditRow(ctx, { ...by, action: "block.set", subjectId: userId ?? blockId });
   if (userId === undefined) {
     const [, [row]] = await ctx.db.batch([raiseVersion(ctx), insert, audit]);
-    await mirrorChange(ctx);
+    await copyChangeToRedis(ctx);
     return { id: row?.id ?? "", expiresAt, sessionsEnded: 0 };
   }
   const [, , , , [row], ended] = await ctx.db
@@ -131,22 +131,26 @@ export async function setBlock(
       // Otherwise two admins could block each other at the same time.
       lockRoles(ctx),
       lockAccount(ctx, userId),
-      stillDecides(ctx, operator, userId),
+      requireCurrentAuthority(ctx, operator, userId),
       raiseVersion(ctx),
       insert,
       revokeSessions(ctx, { userId }, "account_blocked"),
-      ctx.db.execute(endTokensOf(ctx, sql`${userId}`)),
+      ctx.db.execute(revokeTokensOf(ctx, sql`${userId}`)),
       audit,
     ])
     .catch((error) => {
       throw lacksRequiredRow(error) ? new AppError("forbidden") : error;
     });
-  await Promise.all([mirrorChange(ctx), enforceEndsOf(ctx, userId)]);
+  await Promise.all([copyChangeToRedis(ctx), enforceRevocationsOf(ctx, userId)]);
   return { id: row?.id ?? "", expiresAt, sessionsEnded: ended.length };
 }
 
 /** Throws `not_found`, and `forbidden` for an operator's block. The break-glass token may lift it: no admin may be left. */
-export async function planLift(ctx: Context, operator: Operator, id: string): Promise<BlockShown> {
+export async function getLiftableBlock(
+  ctx: Context,
+  operator: Operator,
+  id: string,
+): Promise<BlockDetails> {
   const found = (await listBlocks(ctx)).find((block) => block.id === id);
   if (!found) throw new AppError("not_found");
   const userId = personIn(found);
@@ -162,7 +166,7 @@ export async function planLift(ctx: Context, operator: Operator, id: string): Pr
 /** Safe to repeat. */
 export async function liftBlock(
   ctx: Context,
-  { id, kind, value }: BlockShown,
+  { id, kind, value }: BlockDetails,
   by: OperatorAct,
 ): Promise<void> {
   await ctx.db.batch([
@@ -173,10 +177,10 @@ export async function liftBlock(
       .where(and(eq(blocks.id, id), isNull(blocks.endedAt))),
     auditRow(ctx, { ...by, action: "block.lifted", subjectId: personIn({ kind, value }) ?? id }),
   ]);
-  await mirrorChange(ctx);
+  await copyChangeToRedis(ctx);
 }
 
-const personIn = ({ kind, value }: Pick<BlockShown, "kind" | "value">) =>
+const personIn = ({ kind, value }: Pick<BlockDetails, "kind" | "value">) =>
   kind === "user" ? value.slice("user:".length) : undefined;
 
 /** Goes first in the batch: its row lock serializes changes, so that a higher version is a newer record. */

@@ -5,13 +5,13 @@ import type { Context } from "../context.js";
 import { flags, mirrorVersions } from "../db/schema/gate.js";
 import { AppError } from "../errors.js";
 import { type FlagRow, flagsText, mirrorBytesMax } from "./flags.js";
-import { mirrorChange } from "./mirror.js";
+import { copyChangeToRedis } from "./mirror.js";
 import { readRecorded } from "./recorded-rules.js";
 import { isRouteGroup, routeGroups } from "./route-groups.js";
 
 export const FlagName = z.string().regex(/^[a-z][a-z0-9_-]{1,39}$/);
 
-export const FlagShown = z.strictObject({
+export const FlagDetails = z.strictObject({
   name: z.string(),
   kind: z.enum(["kill_switch", "feature"]),
   enabled: z.boolean(),
@@ -22,7 +22,7 @@ export const FlagShown = z.strictObject({
   /** Kill switches only: what they turn off. */
   covers: z.string().nullable(),
 });
-export type FlagShown = z.infer<typeof FlagShown>;
+export type FlagDetails = z.infer<typeof FlagDetails>;
 
 export const FlagChange = {
   enabled: z.boolean(),
@@ -32,7 +32,7 @@ export const FlagChange = {
 };
 export type FlagChange = z.infer<z.ZodObject<typeof FlagChange>>;
 
-export async function listFlags(ctx: Context): Promise<FlagShown[]> {
+export async function listFlags(ctx: Context): Promise<FlagDetails[]> {
   const { rows } = (await readRecorded(ctx)).flags;
   const switches = Object.entries(routeGroups).map(([name, covers]) => ({
     ...(rows.find((row) => row.name === name) ?? defaultFlag(name)),
@@ -49,7 +49,7 @@ export function defaultFlag(name: string): FlagRow {
 }
 
 /** The flag before and after. Throws `validation_failed`, also for turning off a flag that does not exist (a typo). */
-export async function planFlag(
+export async function previewFlagChange(
   ctx: Context,
   name: string,
   change: FlagChange,
@@ -109,7 +109,7 @@ export async function setFlag(
       subjectId: `${name}:${enabled ? "on" : "off"}`,
     }),
   ]);
-  await mirrorChange(ctx);
+  await copyChangeToRedis(ctx);
 }
 
 function validationError(pointer: string, message: string): AppError {

@@ -1,5 +1,5 @@
 import type { Context } from "../context.js";
-import { mirrorUnwritten } from "../observability/log-lines/gate.js";
+import { redisCopyOutdated } from "../observability/log-lines/gate.js";
 import { blocksKeys, mirrorMark } from "../redis/blocks.js";
 import { roundTrip } from "../redis/client.js";
 import { enforce, enforceTimeoutMs } from "../redis/enforce.js";
@@ -34,7 +34,7 @@ end
 return 1`);
 
 /** Safe to repeat or run late. Rejects when a store is down. */
-export async function mirrorGate(ctx: Context): Promise<{ blocks: number }> {
+export async function copyGateToRedis(ctx: Context): Promise<{ blocks: number }> {
   // Read first: what Redis has now cannot be newer than what is read from Postgres next.
   const seen = await readVersions(ctx);
   const { flags, blocks, revokeAllBeforeMs } = await readRecorded(ctx);
@@ -60,10 +60,10 @@ async function readVersions(ctx: Context): Promise<Record<"flags" | "blocks", st
 }
 
 /** Like `mirrorGate`, right after a change; retried until Redis accepts it. */
-export async function mirrorChange(ctx: Context): Promise<void> {
+export async function copyChangeToRedis(ctx: Context): Promise<void> {
   await enforce(
     ctx,
-    () => mirrorGate(ctx),
-    (error) => mirrorUnwritten(ctx.correlationId, error),
+    () => copyGateToRedis(ctx),
+    (error) => redisCopyOutdated(ctx.correlationId, error),
   );
 }

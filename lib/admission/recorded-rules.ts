@@ -4,8 +4,8 @@ import type { Context } from "../context.js";
 import { securitySettings } from "../db/schema/accounts.js";
 import { blocks, flags, mirrorVersions } from "../db/schema/gate.js";
 import { timestamp } from "../db/timestamp.js";
+import { memoizeByObject } from "../memoize-by-object.js";
 import { rulesUnreadable } from "../observability/log-lines/gate.js";
-import { oncePer } from "../once-per.js";
 import { platform } from "../platform/installed.js";
 import type { Platform } from "../platform/platform.js";
 import { type FlagRow, type Flags, flagsText, noFlags, parseFlags } from "./flags.js";
@@ -84,7 +84,7 @@ async function read(ctx: Context, memory: Memory): Promise<Rules> {
   return memory.known;
 }
 
-const memories = oncePer((_: Platform): Memory => {
+const memories = memoizeByObject((_: Platform): Memory => {
   const known: Rules = { flags: noFlags, blocked: new Set(), revokeAllBeforeMs: null };
   return { untilMs: 0, reading: Promise.resolve(known), known };
 });

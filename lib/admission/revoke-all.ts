@@ -1,10 +1,10 @@
 import { securityEvent } from "../audit/security-events.js";
 import type { Context } from "../context.js";
-import { oncePer } from "../once-per.js";
+import { memoizeByObject } from "../memoize-by-object.js";
 import { platform } from "../platform/installed.js";
 import type { Platform } from "../platform/platform.js";
 import { roundTrip } from "../redis/client.js";
-import { implausibility, readClock } from "../redis/revoke-all.js";
+import { implausibleReason, readClock } from "../redis/revoke-all.js";
 import { recordedRules } from "./recorded-rules.js";
 
 const dayMs = 86_400_000;
@@ -17,7 +17,9 @@ interface Judgement {
   untilMs: number;
 }
 
-const judgements = oncePer((_: Platform): { latest: Judgement | null } => ({ latest: null }));
+const judgements = memoizeByObject((_: Platform): { latest: Judgement | null } => ({
+  latest: null,
+}));
 
 /**
  * Replaces an implausible cutoff of Redis by the one in Postgres, and reports it once a minute per process. Null means
@@ -26,7 +28,7 @@ const judgements = oncePer((_: Platform): { latest: Judgement | null } => ({ lat
 export async function effectiveRevokeAll(ctx: Context, ms: number | null): Promise<number | null> {
   if (ms === null || ms === 0) return ms;
   const nowMs = ctx.now.getTime();
-  if (implausibility(ms, nowMs) === null && ms < nowMs - dayMs) return ms;
+  if (implausibleReason(ms, nowMs) === null && ms < nowMs - dayMs) return ms;
   try {
     if ((await cachedJudgement(ctx, ms)) === null) return ms;
   } catch {
@@ -61,7 +63,7 @@ function cachedJudgement(ctx: Context, ms: number): Promise<string | null> {
 async function judge(ctx: Context, ms: number): Promise<string | null> {
   const trip = roundTrip(ctx);
   const [redisNowMs] = await Promise.all([readClock(trip), trip.send()]);
-  const reason = implausibility(ms, redisNowMs);
+  const reason = implausibleReason(ms, redisNowMs);
   if (reason !== null)
     securityEvent(ctx, "revoke_all_ignored", { data: { reason: `${ms}: ${reason}` } });
   return reason;

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Context } from "../context.js";
-import { refusalOf } from "../db/failures.js";
+import { databaseRefusalReason } from "../db/failures.js";
 import { databaseDown } from "../observability/log-lines/alerts.js";
 import { seriesName } from "../observability/metrics.js";
 import { redis } from "../redis/client.js";
@@ -49,7 +49,7 @@ export async function pageDatabaseDown(ctx: Context, failure: unknown): Promise<
     databaseDown(ctx.correlationId, "noted", count);
     return;
   }
-  const refusal = refusalOf(failure);
+  const refusal = databaseRefusalReason(failure);
   const { payload } = alertNoticeOf(rule, {
     event: "trigger",
     key: alertKey(ctx, rule.name, "postgres"),

@@ -5,12 +5,12 @@ import { forgetOutage, type Outage, pageDatabaseDown, recallOutage } from "./dat
 import { deliverNotices } from "./deliver-notices.js";
 import { labelsOf, type Measures } from "./measures.js";
 import { alertKey, alertNoticeOf, type QueuedAlertNotice } from "./notice.js";
-import { probe } from "./probes.js";
+import { runProbes } from "./probes.js";
 import { type Readings, readMeasures } from "./read-measures.js";
 import type { Channel, Rule } from "./rule.js";
 import { rules } from "./rules.js";
-import { type Alert, step } from "./state-machine.js";
-import { isCounted, type Verdict, verdict } from "./verdict.js";
+import { type Alert, advanceAlert } from "./state-machine.js";
+import { isCounterCondition, type Verdict, verdict } from "./verdict.js";
 
 /** All 0 when a concurrent evaluation was first. */
 export interface EvaluationCounts {
@@ -24,7 +24,7 @@ export interface EvaluationCounts {
  * late: one statement moves the clock and writes the result. When Postgres fails, pages without it and rejects.
  */
 export async function evaluateAlerts(ctx: Context): Promise<EvaluationCounts> {
-  const probes = await probe(ctx);
+  const probes = await runProbes(ctx);
   const readings = await orPage(ctx, () => readMeasures(ctx, probes));
   const outage = await recallOutage(readings.clock.sampledUntil, readings.due.sampled);
   addOutage(readings, outage);
@@ -71,14 +71,14 @@ function evaluate(ctx: Context, readings: Readings, outage: Outage): EvaluationR
   for (const minute of minutes) {
     const steps: { rule: Rule; before: Alert | undefined; after: Alert; result: Verdict }[] = [];
     for (const rule of rules as readonly Rule[]) {
-      if (!(isCounted(rule.condition) ? counted : sampled).has(minute)) continue;
+      if (!(isCounterCondition(rule.condition) ? counted : sampled).has(minute)) continue;
       for (const label of labels.get(rule.name as never) ?? []) {
         const key = alertKey(ctx, rule.name, label);
         const before = standing.get(key);
         const result = verdict(rule.condition, label, minute, measures);
         const wasInactive = !before || before.state === "inactive";
         if (result.is === "unknown" || (result.is === "good" && !before)) continue;
-        const { alert, transition } = step(
+        const { alert, transition } = advanceAlert(
           key === outageKey && isPaged(outage, minute) ? { ...rule, forMinutes: 0 } : rule,
           before ?? newAlert(key, rule.name, label, minute),
           minute,

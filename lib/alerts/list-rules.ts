@@ -2,12 +2,12 @@ import * as z from "zod";
 import type { Context } from "../context.js";
 import { labelsIn } from "./evaluate.js";
 import { alertKey } from "./notice.js";
-import { probe } from "./probes.js";
+import { runProbes } from "./probes.js";
 import { readMeasures } from "./read-measures.js";
 import type { Rule } from "./rule.js";
 import { rules } from "./rules.js";
 import { runbookUrl } from "./send-notice.js";
-import { isCounted, verdict } from "./verdict.js";
+import { isCounterCondition, verdict } from "./verdict.js";
 
 const RuleShown = z.strictObject({
   rule: z.string(),
@@ -34,11 +34,11 @@ export type Rules = z.infer<typeof Rules>;
 
 /** Every rule's verdict on its last minute. Changes nothing. */
 export async function listRules(ctx: Context): Promise<Rules> {
-  const { measures, now, alerts } = await readMeasures(ctx, await probe(ctx));
+  const { measures, now, alerts } = await readMeasures(ctx, await runProbes(ctx));
   const alertsByKey = new Map(alerts.map((alert) => [alert.key, alert]));
   const shown = (rules as readonly Rule[]).map((rule) => {
     const { name, condition, priority, channel, forMinutes, resolveMinutes } = rule;
-    const counted = isCounted(condition);
+    const counted = isCounterCondition(condition);
     const minute = counted ? measures.countedUntil : now.minute;
     // A closed minute ended with the next one; a gauge was measured just now.
     const endedMs = counted ? minute + 60_000 : ctx.now.getTime();

@@ -1,5 +1,5 @@
-import { parseSeries } from "../telemetry/series.js";
-import type { Condition, Counted, Rule } from "./rule.js";
+import { parseSeriesName } from "../telemetry/series.js";
+import type { Condition, CounterSelector, Rule } from "./rule.js";
 
 export const minuteMs = 60_000;
 
@@ -21,11 +21,11 @@ export interface Measures {
   samples: Map<number, Sample[]>;
 }
 
-export const countedId = (counted: Counted, by = "") => JSON.stringify([counted, by]);
+export const countedId = (counted: CounterSelector, by = "") => JSON.stringify([counted, by]);
 
 export function sumOf(
   measures: Measures,
-  { counted, by, label }: { counted: Counted; by?: string | undefined; label: string },
+  { counted, by, label }: { counted: CounterSelector; by?: string | undefined; label: string },
   { until, minutes }: { until: number; minutes: number },
 ): number {
   const byMinute = measures.counts.get(countedId(counted, by));
@@ -43,7 +43,7 @@ export function gaugesOf(
 ): { label: string; value: number }[] {
   const found: { label: string; value: number }[] = [];
   for (const { series, value } of measures.samples.get(minute) ?? []) {
-    const parsed = parseSeries(series);
+    const parsed = parseSeriesName(series);
     const fits =
       parsed.metric === metric &&
       Object.entries(where).every(([name, match]) => {

@@ -7,7 +7,7 @@ export interface Probes {
 }
 
 /** Probe the stores and services now. Never rejects. */
-export async function probe(ctx: Context): Promise<Probes> {
+export async function runProbes(ctx: Context): Promise<Probes> {
   const { checks } = await runHealthChecks(ctx);
   const failed = (name: string) => checks[name]?.some(({ status }) => status !== "pass") ?? true;
   const isSilent = (name: string) =>

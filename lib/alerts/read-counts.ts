@@ -1,10 +1,10 @@
 import { type SQL, sql } from "drizzle-orm";
 import type { Context } from "../context.js";
 import { telemetryMinutes } from "../db/schema/telemetry.js";
-import { msOf, timestampOfMs } from "../db/timestamp.js";
-import { isSeriesOf, labelOf, signOf } from "./counted-sql.js";
+import { epochMsOf, timestampOfMs } from "../db/timestamp.js";
+import { isSeriesOf, labelOf, signOf } from "./counter-selector-sql.js";
 import { countedId, type Measures, minuteMs, partsOf } from "./measures.js";
-import type { Condition, Counted } from "./rule.js";
+import type { Condition, CounterSelector } from "./rule.js";
 import { rules } from "./rules.js";
 import { meanId } from "./verdict.js";
 
@@ -17,7 +17,7 @@ export async function readCounts(
   first: number,
   last: number,
 ): Promise<Pick<Measures, "countedMinutes" | "counts" | "means">> {
-  const queries = new Map<string, { counted: Counted; by: string | undefined }>();
+  const queries = new Map<string, { counted: CounterSelector; by: string | undefined }>();
   const spikes = [];
   for (const part of rules.flatMap(({ condition }) => partsOf(condition))) {
     if (part.kind === "spike") spikes.push(part);
@@ -52,7 +52,7 @@ export async function readCounts(
     with recent as (
       select minute, series, value from ${telemetryMinutes}
       where minute > ${timestampOfMs(first - windowMinutesMax * minuteMs)} and minute <= ${timestampOfMs(last)})
-    select id, ${msOf(sql`minute`)} as minute, label, value from (
+    select id, ${epochMsOf(sql`minute`)} as minute, label, value from (
       ${sql.join([...sums, ...means], sql` union all `)}
       union all select distinct null, minute, null, 0 from recent) as found`);
 

@@ -3,7 +3,7 @@ import type { Context } from "../context.js";
 import { alertClock, alertSamples, alertSilences, alerts } from "../db/schema/alerts.js";
 import { queueEntries } from "../db/schema/queue.js";
 import { drainState, telemetryGauges } from "../db/schema/telemetry.js";
-import { msOf, timestamp, timestampOfMs } from "../db/timestamp.js";
+import { epochMsOf, timestamp, timestampOfMs } from "../db/timestamp.js";
 import { mailKindName } from "../mail/queue-mail.js";
 import { type MetricName, seriesName } from "../observability/metrics.js";
 import { isOpen } from "../queue/claim.js";
@@ -36,8 +36,8 @@ export async function readMeasures(ctx: Context, probes: Probes): Promise<Readin
   const minute = Math.floor(ctx.now.getTime() / minuteMs) * minuteMs;
   const [clocks, states, silences, gauges, before, unsent, dead] = await ctx.db.batch([
     ctx.db.execute<Record<"counted" | "sampled" | "drained", string>>(sql`
-      select ${msOf(sql`clock.counted_until`)} as counted, ${msOf(sql`clock.sampled_until`)} as sampled,
-        ${msOf(sql`drained_until`)} as drained
+      select ${epochMsOf(sql`clock.counted_until`)} as counted, ${epochMsOf(sql`clock.sampled_until`)} as sampled,
+        ${epochMsOf(sql`drained_until`)} as drained
       from ${alertClock} as clock, ${drainState}
       where clock.name = 'evaluator' and ${drainState.name} = 'events'`),
     ctx.db.select().from(alerts).where(isOwnKey(ctx, alerts.key)),
@@ -49,11 +49,11 @@ export async function readMeasures(ctx: Context, probes: Probes): Promise<Readin
       select series, cast(floor(value) as numeric) as value from ${telemetryGauges}
       where split_part(series, '{', 1) = any(${textArray(readGauges)})`),
     ctx.db.execute<{ minute: string; series: string; value: string }>(sql`
-      select ${msOf(sql`minute`)} as minute, series, value from ${alertSamples}
+      select ${epochMsOf(sql`minute`)} as minute, series, value from ${alertSamples}
       where minute > ${timestampOfMs(minute - catchUpMinutes * minuteMs)}
         and minute < ${timestampOfMs(minute)}`),
     ctx.db.execute<{ channel: Channel; oldest: string }>(sql`
-      select payload ->> 'channel' as channel, ${msOf(sql`min(created_at)`)} as oldest
+      select payload ->> 'channel' as channel, ${epochMsOf(sql`min(created_at)`)} as oldest
       from ${queueEntries}
       where kind = ${alertNoticeKindName} and (${isOpen} or ${isDead})
         and expires_at > ${timestamp(ctx.now)}

@@ -1,12 +1,12 @@
 import type { MetricName } from "../observability/metrics.js";
 
 /** Label matchers: regular expressions for the whole value, in the syntax shared by Postgres and RE2. */
-export type Where = Record<string, { matches: string } | { not: string }>;
+export type LabelMatchers = Record<string, { matches: string } | { not: string }>;
 
 /** The increase of a counter per minute. */
-export interface Counted {
+export interface CounterSelector {
   metric: MetricName;
-  where?: Where;
+  where?: LabelMatchers;
   /** Histograms only: count the observations above this bucket bound; without it all (`_count`). */
   slowerThanSeconds?: number;
 }
@@ -19,8 +19,8 @@ export type Condition =
   /** `part` is above (`>=`: at least) `percent` of `of`, and `of` is at least `countMin`. */
   | {
       kind: "ratio";
-      part: Counted;
-      of: Counted;
+      part: CounterSelector;
+      of: CounterSelector;
       compare: ">" | ">=";
       percent: number;
       countMin: number;
@@ -30,7 +30,7 @@ export type Condition =
   /** At least `countMin`, and more than `times` the mean of such windows in the last `meanHours`. */
   | {
       kind: "spike";
-      of: Counted;
+      of: CounterSelector;
       countMin: number;
       times: number;
       meanHours: number;
@@ -40,7 +40,7 @@ export type Condition =
   | {
       kind: "gauge";
       metric: MetricName;
-      where?: Where;
+      where?: LabelMatchers;
       compare: ">" | ">=";
       value: number;
       inARow?: number;

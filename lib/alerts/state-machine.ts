@@ -30,7 +30,7 @@ const pendingMsMax = 15 * 60_000;
  * The alert after one more minute, and the transition, if any. Call with minutes in ascending order. An unknown
  * minute changes nothing: missing data neither raises nor resolves an alert.
  */
-export function step(
+export function advanceAlert(
   { forMinutes, resolveMinutes }: Pick<Rule, "forMinutes" | "resolveMinutes">,
   alert: Alert,
   minute: number,

@@ -28,7 +28,8 @@ export function verdict(
     case "age":
       return age(condition, label, minute, measures);
     case "any": {
-      const at = (part: Condition) => (isCounted(part) ? closedBefore(minute, measures) : minute);
+      const at = (part: Condition) =>
+        isCounterCondition(part) ? closedBefore(minute, measures) : minute;
       const found = condition.of.map((part) => verdict(part, label, at(part), measures));
       const known = found.filter(({ is }) => is !== "unknown");
       return known.find(({ is }) => is === "bad") ?? known[0] ?? found[0] ?? unknown;
@@ -36,8 +37,8 @@ export function verdict(
   }
 }
 
-export function isCounted(condition: Condition): boolean {
-  if (condition.kind === "any") return condition.of.every(isCounted);
+export function isCounterCondition(condition: Condition): boolean {
+  if (condition.kind === "any") return condition.of.every(isCounterCondition);
   return condition.kind === "ratio" || condition.kind === "spike";
 }
 

@@ -1,7 +1,7 @@
 import { asc, desc, gt, lte, sql } from "drizzle-orm";
 import type { Context } from "../context.js";
 import { auditLog, auditRetirements, auditSeals } from "../db/schema/security.js";
-import type { Retirement } from "./retirement.js";
+import type { AuditRetirement } from "./retirement.js";
 import { digest, type Seal, utc } from "./seal.js";
 
 export const sealsPerPage = 500;
@@ -48,7 +48,7 @@ export async function sealBefore(ctx: Context, id: number): Promise<Seal | undef
   return seal;
 }
 
-export async function lastRetirement(ctx: Context): Promise<Retirement | undefined> {
+export async function lastRetirement(ctx: Context): Promise<AuditRetirement | undefined> {
   const [last] = await ctx.db
     .select({
       lastId: auditRetirements.lastId,

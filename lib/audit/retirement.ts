@@ -4,7 +4,7 @@ import { auditRetirements, auditSeals } from "../db/schema/security.js";
 import type { Env } from "../env.js";
 import { checkSigned, sign, utc } from "./seal.js";
 
-export interface Retirement {
+export interface AuditRetirement {
   lastId: number;
   ageDays: number;
   hmac: string;
@@ -58,12 +58,16 @@ async function retire(ctx: Context, lastId: number, ageDays: number): Promise<nu
   return Number(dropped.rows[0]?.dropped ?? 0);
 }
 
-export function isValidRetirement(env: Env, retirement: Retirement, sealedAt: string): boolean {
+export function isValidRetirement(
+  env: Env,
+  retirement: AuditRetirement,
+  sealedAt: string,
+): boolean {
   const { lastId, ageDays, at } = retirement;
   const ageMs = new Date(at).getTime() - new Date(sealedAt).getTime();
   const isOldEnough = ageDays >= ageDaysMin && ageMs >= ageDays * 86_400_000;
   return isOldEnough && checkSigned(env, textOf({ lastId, ageDays, at }), retirement) === "fits";
 }
 
-const textOf = ({ lastId, ageDays, at }: Pick<Retirement, "lastId" | "ageDays" | "at">) =>
+const textOf = ({ lastId, ageDays, at }: Pick<AuditRetirement, "lastId" | "ageDays" | "at">) =>
   JSON.stringify(["audit-retirement-v1", lastId, ageDays, at]);

@@ -9,7 +9,7 @@ import {
   sealsPerPage,
   unsealedRange,
 } from "./read-log.js";
-import { isValidRetirement, type Retirement } from "./retirement.js";
+import { type AuditRetirement, isValidRetirement } from "./retirement.js";
 import { chained, checkSigned, genesis, rowsPerSealMax, type Seal, sealText } from "./seal.js";
 
 /**
@@ -118,7 +118,10 @@ export async function verifyAudit(
 }
 
 /** A forged retirement, or one of a young seal, is ignored. */
-async function validRetiredTo(ctx: Context, retirement: Retirement | undefined): Promise<number> {
+async function validRetiredTo(
+  ctx: Context,
+  retirement: AuditRetirement | undefined,
+): Promise<number> {
   if (!retirement) return 0;
   const seal = await sealBefore(ctx, retirement.lastId);
   if (seal?.lastId !== retirement.lastId) return 0;

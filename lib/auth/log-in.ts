@@ -4,26 +4,26 @@ import type { Context } from "../context.js";
 import { violatesUnique } from "../db/failures.js";
 import { users } from "../db/schema/accounts.js";
 import { AppError } from "../errors.js";
-import { attemptSucceeded } from "../rate-limit/attempt-events.js";
-import { takeReserved } from "../rate-limit/count.js";
+import { recordSuccessfulAttempt } from "../rate-limit/attempt-events.js";
+import { consumeReservation } from "../rate-limit/count.js";
 import { canonicalEmail } from "../user/email-address.js";
+import { findBearerGuest, type PresentedBearer } from "./guest/bearer-guest.js";
 import { mergeGuest } from "./guest/merge-guest.js";
-import { findBearerGuest, type PresentedBearer } from "./guest/shown-guest.js";
 import { type Candidates, findCandidates, type LoginAccount } from "./login-candidates.js";
-import { type LoginDelay, undelayedCandidates } from "./login-delay.js";
+import { comparableCandidates, type LoginDelay } from "./login-delay.js";
 import { hashPassword, isOutdated, passwordMatches } from "./password/password.js";
 import { factorUnchanged, Otp, requireSecondFactor } from "./second-factor/second-factor.js";
 import { Device } from "./session/device.js";
 import {
   createSession,
   newSessionRow,
-  type SignInClient,
+  type SignInRequest,
   type SignInWrite,
 } from "./session/sign-in.js";
 import { bindByCode, findClaimByCode, mailSignInCode } from "./sign-in-code.js";
 import type { TokenPair } from "./token/token-pair.js";
 
-export const Credentials = z
+export const LoginCredentials = z
   .strictObject({
     email: z
       .string()
@@ -39,7 +39,7 @@ export const Credentials = z
     otp: Otp.optional(),
   })
   .meta({ id: "Credentials" });
-export type Credentials = z.infer<typeof Credentials>;
+export type LoginCredentials = z.infer<typeof LoginCredentials>;
 
 /**
  * Which account a login opens: docs/decisions/029. Unknown addresses and wrong passwords cost the same.
@@ -49,8 +49,8 @@ export type Credentials = z.infer<typeof Credentials>;
  */
 export async function logIn(
   ctx: Context,
-  input: Credentials,
-  client: SignInClient & LoginDelay,
+  input: LoginCredentials,
+  client: SignInRequest & LoginDelay,
   bearer: PresentedBearer,
   { operatorsOnly = false } = {},
 ): Promise<TokenPair> {
@@ -61,7 +61,7 @@ export async function logIn(
     findBearerGuest(ctx, bearer),
   ]);
   const found = operatorsOnly ? operatorCandidate(candidates) : candidates;
-  const allowed = undelayedCandidates(ctx, client, bearer.claims, found);
+  const allowed = comparableCandidates(ctx, client, bearer.claims, found);
   const comparesClaim = input.device === undefined || found.claim !== null;
   const verified =
     (await verifyPassword(allowed, comparesClaim, input.password)) ??
@@ -75,7 +75,7 @@ export async function logIn(
   }
   const { user, passwordHash, codeId } = verified;
   // Also a guess at the verified account's password: it stays counted.
-  const keptReservation = verified.isClaim ? takeReserved(client.reserved) : null;
+  const keptReservation = verified.isClaim ? consumeReservation(client.reserved) : null;
   if (user.suspendedAt) throw new AppError("account_suspended");
   if (user.isBlocked) throw new AppError("account_blocked");
   if (user.purgeAt) throw new AppError("deletion_pending");
@@ -96,9 +96,9 @@ export async function logIn(
         factorUnchanged(authMethods),
         binding?.unchanged,
       ) as SQL,
-      alongside: [...(binding?.alongside ?? []), ...(merging?.alongside ?? [])],
+      statements: [...(binding?.statements ?? []), ...(merging?.statements ?? [])],
     } satisfies SignInWrite);
-    if (keptReservation) attemptSucceeded(ctx, keptReservation, user.id);
+    if (keptReservation) recordSuccessfulAttempt(ctx, keptReservation, user.id);
     return pair;
   } catch (error) {
     if (violatesUnique(error, "users_email_key")) throw new AppError("invalid_credentials");
@@ -142,7 +142,7 @@ async function verifyPassword(
 async function verifySignInCode(
   ctx: Context,
   email: string,
-  { password, otp }: Credentials,
+  { password, otp }: LoginCredentials,
 ): Promise<VerifiedLogin | null> {
   if (otp === undefined) return null;
   const found = await findClaimByCode(ctx, email, { otp, password });

@@ -10,7 +10,7 @@ export interface LoginDelay {
 }
 
 /** During a delay a caller may only guess the account whose token it holds. Throws `rate_limited`. */
-export function undelayedCandidates(
+export function comparableCandidates(
   ctx: Context,
   { delayedUntil }: LoginDelay,
   presentedClaims: { userId: string } | undefined,

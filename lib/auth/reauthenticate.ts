@@ -10,7 +10,7 @@ import {
   type FactorOwner,
   Otp,
 } from "./second-factor/second-factor.js";
-import { requireLiveStatus, sessionStatusColumns } from "./session/live-record.js";
+import { requireLiveStatus, sessionStatusColumns } from "./session/session-status.js";
 import { issueAccessToken } from "./token/access-token.js";
 
 export const Reauthentication = z.strictObject({

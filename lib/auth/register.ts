@@ -9,19 +9,19 @@ import { deliverLater } from "../mail/deliver-later.js";
 import { newMailId } from "../mail/queue-mail.js";
 import { canonicalEmail } from "../user/email-address.js";
 import { LanguageTag, TimeZone } from "../user/language-tag.js";
-import { secondsUntilMove, zoneToStore } from "../user/time-zone.js";
+import { secondsUntilTimeZoneChange, timeZoneUpdate } from "../user/time-zone.js";
 import type { UserRow } from "../user/user.js";
 import { issueCode } from "./email/mail-code.js";
-import { findBearerGuest, type PresentedBearer } from "./guest/shown-guest.js";
-import { hashPassword, passwordRefusal } from "./password/password.js";
+import { findBearerGuest, type PresentedBearer } from "./guest/bearer-guest.js";
+import { findPasswordViolation, hashPassword } from "./password/password.js";
 import { Device } from "./session/device.js";
 import { revokeSessions, type SessionRow } from "./session/session.js";
 import {
-  byPassword,
   createSession,
   finishSignIn,
   newSessionRow,
-  type SignInClient,
+  passwordAuthMethods,
+  type SignInRequest,
 } from "./session/sign-in.js";
 import type { TokenPair } from "./token/token-pair.js";
 
@@ -48,7 +48,7 @@ export const Registration = z.strictObject({
 });
 export type Registration = z.infer<typeof Registration>;
 
-interface RegisteringClient extends SignInClient {
+interface RegisteringClient extends SignInRequest {
   mayMailUnproven: boolean;
 }
 
@@ -71,14 +71,14 @@ export async function register(
     };
     throw new AppError("validation_failed", { fields: [field] });
   }
-  const refusal = passwordRefusal(input.password, email);
+  const refusal = findPasswordViolation(input.password, email);
   if (refusal) throw new AppError("validation_failed", { fields: [refusal] });
   const guest = await findBearerGuest(ctx, bearer);
   // A retry: a second account would hide the upgraded guest.
   if (guest === "upgraded") throw new AppError("session_revoked");
 
   const id = guest?.id ?? randomUUID();
-  const row = newSessionRow(ctx, { id, isGuest: false }, input.device, client, byPassword);
+  const row = newSessionRow(ctx, { id, isGuest: false }, input.device, client, passwordAuthMethods);
   const account = {
     claimedEmail: email,
     claimDevice: input.device?.id ?? null,
@@ -136,19 +136,20 @@ async function upgrade(
   client: RegisteringClient,
 ): Promise<TokenPair> {
   const mailId = newMailId();
-  const moves = timeZone !== guest.timeZone && secondsUntilMove(ctx, guest.timeZoneChangedAt) <= 0;
+  const moves =
+    timeZone !== guest.timeZone && secondsUntilTimeZoneChange(ctx, guest.timeZoneChangedAt) <= 0;
   const user = { ...guest, ...account, ...(moves && { timeZone }) };
   const pair = await createSession(ctx, user, row, client, {
     unchanged: sql`${users.isGuest} and ${users.mergedInto} is null
       and ${eq(users.timeZone, guest.timeZone)}`,
-    alongside: [
+    statements: [
       ctx.db
         .update(users)
-        .set({ ...account, ...(moves && zoneToStore(ctx, timeZone)) })
+        .set({ ...account, ...(moves && timeZoneUpdate(ctx, timeZone)) })
         .where(eq(users.id, guest.id)),
       issueVerification(ctx, row.userId, account.claimedEmail, mailId, client),
     ],
-    ending: revokeSessions(ctx, { userId: guest.id, except: row.id }, "account_upgraded"),
+    revocation: revokeSessions(ctx, { userId: guest.id, except: row.id }, "account_upgraded"),
   });
   deliverLater(ctx, mailId);
   return pair;

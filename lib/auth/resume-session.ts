@@ -3,7 +3,7 @@ import type { Context } from "../context.js";
 import { sessions, users } from "../db/schema/accounts.js";
 import { AppError } from "../errors.js";
 import { passwordMatches } from "./password/password.js";
-import { requireLiveStatus, sessionStatusColumns } from "./session/live-record.js";
+import { requireLiveStatus, sessionStatusColumns } from "./session/session-status.js";
 import { issueTokenPair, type TokenPair } from "./token/token-pair.js";
 
 /** The reply to a retry. Throws `session_expired`, or `session_revoked`, also after a password change. */

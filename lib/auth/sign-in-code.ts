@@ -60,7 +60,7 @@ export function bindByCode(
   user: UserRow,
   email: string,
   codeId: string,
-): Required<Pick<SignInWrite, "unchanged" | "withParts" | "alongside">> {
+): Required<Pick<SignInWrite, "unchanged" | "withParts" | "statements">> {
   const bind = ctx.db
     .update(users)
     .set({ email, claimedEmail: null, claimDevice: null, updatedAt: ctx.now })
@@ -69,7 +69,7 @@ export function bindByCode(
     withParts: [consumeCode(codeId)],
     unchanged: sql`exists (select 1 from consumed) and ${isNull(users.email)}
       and ${eq(users.claimedEmail, email)}`,
-    alongside: [
+    statements: [
       bind,
       auditRow(ctx, {
         actor: { kind: "user", id: user.id },

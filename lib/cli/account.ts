@@ -1,4 +1,4 @@
-import { Found } from "../operations/find.js";
+import { FindResult } from "../operations/find.js";
 import type { Api } from "./api.js";
 import { FailedError } from "./failures.js";
 
@@ -11,7 +11,7 @@ export const anAccount = {
 /** Resolves an e-mail address to an account ID. It is sent in a body, because URLs are logged. */
 export async function accountId(api: Api, typed: string): Promise<string> {
   if (!typed.includes("@")) return typed;
-  const { accounts } = Found.parse(await api.look("/api/ops/find", { q: typed }));
+  const { accounts } = FindResult.parse(await api.look("/api/ops/find", { q: typed }));
   const [account] = accounts;
   if (!account) throw new FailedError("No account has this e-mail address.");
   if (accounts.length > 1 && !account.emailConfirmed) {

@@ -1,7 +1,7 @@
 /** Base 32 without I, L, O and U, which are easily misread. */
 const alphabet = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
-export function crockford(bytes: Uint8Array): string {
+export function encodeCrockford(bytes: Uint8Array): string {
   let text = "";
   let bits = 0n;
   for (const [at, byte] of bytes.entries()) {
@@ -13,6 +13,6 @@ export function crockford(bytes: Uint8Array): string {
   return text;
 }
 
-export function readCrockford(typed: string): string {
+export function normalizeCrockford(typed: string): string {
   return typed.toUpperCase().replace(/[\s-]/g, "").replace(/O/g, "0").replace(/[IL]/g, "1");
 }

@@ -2,7 +2,7 @@ import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
 import type { Env } from "../env.js";
 import { dataKeys } from "./secret.js";
 
-export interface SealedFor {
+export interface SealContext {
   purpose: string;
   owner: string;
 }
@@ -13,7 +13,7 @@ const nonceBytes = 12;
 const tagBytes = 16;
 
 /** AES-256-GCM with a random nonce (NIST SP 800-38D): `s1.<key id>.<nonce, ciphertext, tag>`. */
-export function seal(env: Env, { purpose, owner }: SealedFor, text: string): string {
+export function seal(env: Env, { purpose, owner }: SealContext, text: string): string {
   const [current] = dataKeys(env, purpose);
   if (!current) throw new Error("No data key is configured.");
   const nonce = randomBytes(nonceBytes);
@@ -24,7 +24,7 @@ export function seal(env: Env, { purpose, owner }: SealedFor, text: string): str
 }
 
 /** Throws for an unknown key, another purpose or owner, and altered data. */
-export function unseal(env: Env, { purpose, owner }: SealedFor, sealed: string): string {
+export function unseal(env: Env, { purpose, owner }: SealContext, sealed: string): string {
   const [format = "", id = "", content = ""] = sealed.split(".");
   if (format !== version) throw new Error("The encrypted value has an unknown format.");
   const known = dataKeys(env, purpose).find((candidate) => candidate.id === id);
@@ -41,6 +41,10 @@ export function unseal(env: Env, { purpose, owner }: SealedFor, sealed: string):
   return Buffer.concat([text, decryption.final()]).toString("utf8");
 }
 
-export function isSealedUnderCurrent(env: Env, { purpose }: SealedFor, sealed: string): boolean {
+export function isSealedWithCurrentKey(
+  env: Env,
+  { purpose }: SealContext,
+  sealed: string,
+): boolean {
   return sealed.startsWith(`${version}.${dataKeys(env, purpose)[0]?.id}.`);
 }

@@ -1,6 +1,6 @@
 import { createHmac, hkdfSync, timingSafeEqual } from "node:crypto";
 import type { Env } from "../env.js";
-import { oncePer } from "../once-per.js";
+import { memoizeByObject } from "../memoize-by-object.js";
 
 /** HKDF-SHA256 (RFC 5869), 32 bytes; `purpose` separates the uses of one secret. */
 export function deriveKey(secret: string, purpose: string): Buffer {
@@ -44,7 +44,7 @@ export function keyedHashes(env: Env, purpose: string, value: string): string[] 
 }
 
 /** `<key id>.<hash>` for each data key; store the first. */
-export function namedHashes(env: Env, purpose: string, value: string): string[] {
+export function hashesWithKeyId(env: Env, purpose: string, value: string): string[] {
   return dataKeys(env, purpose).map(({ id, key }) => `${id}.${hashUnder(key, value)}`);
 }
 
@@ -54,7 +54,7 @@ export function equalSecrets(given: string, expected: string | undefined): boole
   return timingSafeEqual(digest(given), digest(expected));
 }
 
-const derivedDataKeys = oncePer((_: Env) => new Map<string, DataKey[]>());
+const derivedDataKeys = memoizeByObject((_: Env) => new Map<string, DataKey[]>());
 const hashUnder = (key: Buffer, value: string) =>
   createHmac("sha256", key).update(value).digest("base64url").slice(0, 22);
 const digest = (text: string) => createHmac("sha256", "compared").update(text).digest();

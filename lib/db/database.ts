@@ -3,19 +3,19 @@ import { fillPlaceholders, type Query, type SQL } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/neon-http";
 import { PgDialect } from "drizzle-orm/pg-core";
 import type { Database } from "../context.js";
-import { oncePer } from "../once-per.js";
+import { memoizeByObject } from "../memoize-by-object.js";
 import { platform } from "../platform/installed.js";
 import type { NeonFetch, Platform } from "../platform/platform.js";
-import type { AskingRequest } from "./asking-request.js";
+import type { DatabaseRequest } from "./database-request.js";
 import { databaseUnavailable } from "./failures.js";
-import { withFixedForms } from "./fixed-forms.js";
 import { sendStatement } from "./send-statement.js";
+import { withStableFormats } from "./stable-formats.js";
 
 export function database(): Database {
   return databaseOfPlatform(platform());
 }
 
-export function databaseOf(request: AskingRequest): Database {
+export function databaseForRequest(request: DatabaseRequest): Database {
   const { query, transaction } = database().$client;
   // The driver passes these to the transport.
   const fetchOptions = { request };
@@ -28,12 +28,12 @@ export function databaseOf(request: AskingRequest): Database {
     transaction: (queries: Parameters<typeof transaction>[0], options: object) =>
       transaction(queries, { ...options, fetchOptions }),
   });
-  return withFixedForms(drizzle(requestClient as unknown as Client));
+  return withStableFormats(drizzle(requestClient as unknown as Client));
 }
 
 /** Built once per process: building the SQL costs more than sending it. */
 export function prepared<Q extends object>(build: (db: Database) => Q): (db: Database) => Q {
-  const built = oncePer((_: Platform) => build(database()));
+  const built = memoizeByObject((_: Platform) => build(database()));
   return ({ $client: { query: clientQuery } }) =>
     Object.assign(Object.create(built(platform())) as Q, { clientQuery });
 }
@@ -56,10 +56,10 @@ function withoutIndentation({ sql, params }: Query): Query {
 type Client = NeonQueryFunction<false, false>;
 
 function connect({ postgres }: Platform): Database {
-  return withFixedForms(drizzle(neon(postgres.connectionString)));
+  return withStableFormats(drizzle(neon(postgres.connectionString)));
 }
 
-const databaseOfPlatform = oncePer(connect);
+const databaseOfPlatform = memoizeByObject(connect);
 
 /** Turns every transport failure (refused, cut, late, malformed) into `service_unavailable`. */
 const transport: NeonFetch = async (url, init) => {

@@ -19,7 +19,7 @@ export function isDatabaseUnavailable(error: unknown): boolean {
 }
 
 /** Why Postgres answers but cannot serve; undefined for any other error. */
-export function refusalOf(error: unknown): string | undefined {
+export function databaseRefusalReason(error: unknown): string | undefined {
   const state = sqlStateOf(error);
   return refusals.find(([states]) => state?.startsWith(states))?.[1];
 }
@@ -54,7 +54,7 @@ export function lacksRequiredRow(error: unknown): boolean {
 }
 
 /** The values are invalid, so a retry would fail again. */
-export function isDataRefused(error: unknown): boolean {
+export function isDataInvalid(error: unknown): boolean {
   return /^(22|23502)/.test(databaseError(error)?.code ?? "");
 }
 

@@ -1,8 +1,8 @@
 import { slowStatement } from "../observability/log-lines/stores.js";
 import { platform } from "../platform/installed.js";
 import type { NeonFetch } from "../platform/platform.js";
-import { spanned } from "../trace.js";
-import type { AskingRequest } from "./asking-request.js";
+import { withSpan } from "../trace.js";
+import type { DatabaseRequest } from "./database-request.js";
 
 const slowMs = 250;
 const descriptionMax = 1000;
@@ -10,7 +10,7 @@ const descriptionMax = 1000;
 /** Adds the correlation ID as an SQL comment and records a span. Logs never contain parameter values. */
 export const sendStatement: NeonFetch = (url, init) => {
   const { request, method, headers, body, signal } = init as Parameters<NeonFetch>[1] & {
-    request?: AskingRequest;
+    request?: DatabaseRequest;
   };
   const startedAt = performance.now();
   const isPrepared = platform().postgres.preparesByText && body.startsWith(queryPrefix);
@@ -22,7 +22,7 @@ export const sendStatement: NeonFetch = (url, init) => {
     const durationMs = performance.now() - startedAt;
     if (durationMs > slowMs) slowStatement(request?.correlationId, textOf(body), durationMs);
   };
-  return spanned(
+  return withSpan(
     request?.trace,
     "db",
     () => textOf(body),
@@ -34,7 +34,7 @@ export const sendStatement: NeonFetch = (url, init) => {
 const queryPrefix = '{"query":"';
 
 // Inserted into the JSON text: parsing costs more, and inside a value the quotes would be escaped.
-function withCorrelationId(body: string, { correlationId }: AskingRequest): string {
+function withCorrelationId(body: string, { correlationId }: DatabaseRequest): string {
   if (!safeInComment.test(correlationId)) return body;
   const replacement = `${queryPrefix}/*correlation_id=${correlationId}*/ `;
   return body.startsWith(queryPrefix)

@@ -6,5 +6,5 @@ export const timestamp = (value: Date): SQL => sql`cast(${value.toISOString()} a
 export const timestampOfMs = (ms: number): SQL => timestamp(new Date(ms));
 
 /** Whole ms since the epoch, returned as text. */
-export const msOf = (value: SQL): SQL =>
+export const epochMsOf = (value: SQL): SQL =>
   sql`cast(floor(extract(epoch from ${value}) * 1000) as bigint)`;

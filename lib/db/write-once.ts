@@ -36,7 +36,7 @@ export async function writeOnce<T extends Statements>(
 type Statements = [BatchItem<"pg">, ...BatchItem<"pg">[]];
 
 /** Throws `idempotency_mismatch` when the key was used for another request. */
-export async function findWritten(
+export async function findIdempotentResult(
   ctx: Context,
   { scope, key, bodyHash }: IdempotencyKey,
 ): Promise<string | null> {

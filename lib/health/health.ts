@@ -1,13 +1,13 @@
 import { sql } from "drizzle-orm";
 import * as z from "zod";
 import type { Context } from "../context.js";
-import { refusalOf } from "../db/failures.js";
+import { databaseRefusalReason } from "../db/failures.js";
 import type { Env } from "../env.js";
+import { memoizeByObject } from "../memoize-by-object.js";
 import { safeErrors } from "../observability/safe-error.js";
-import { oncePer } from "../once-per.js";
 import { roundTrip } from "../redis/client.js";
-import { type WriteRefusal, writeRefusal } from "../redis/refused-writes.js";
-import { type RevokeAllHeld, readRevokeAll } from "../redis/revoke-all.js";
+import { type RevokeAllState, readRevokeAll } from "../redis/revoke-all.js";
+import { type WriteRefusal, writeRefusal } from "../redis/write-refusal.js";
 import { version } from "../release.js";
 import { askHealth } from "../toolkit/health.js";
 
@@ -38,7 +38,9 @@ export type Health = z.infer<typeof Health>;
 const deadlineMs = 800;
 const memoMs = 5000;
 
-const memos = oncePer((_: Env): { until: number; state?: Promise<Health> } => ({ until: 0 }));
+const memos = memoizeByObject((_: Env): { until: number; state?: Promise<Health> } => ({
+  until: 0,
+}));
 
 /**
  * Cached for 5 s and bounded to 800 ms, so that frequent probes are cheap. Postgres down is `fail`; Redis or the
@@ -108,7 +110,7 @@ async function checkPostgres({ db }: Context): Promise<undefined> {
     current_setting('server_encoding') as encoding,
     exists (select 1 from security_settings where false for update) as locked`);
   const { rows } = await commands.catch((error: unknown) => {
-    const refusal = refusalOf(error);
+    const refusal = databaseRefusalReason(error);
     throw refusal ? new Unhealthy(refusal) : error;
   });
   if (!rows[0]?.migrated) throw new Unhealthy("not migrated: run db:migrate:up");
@@ -158,9 +160,9 @@ function redisProblem({ env }: Context, error: unknown): unknown {
 }
 
 /** This route is public: show only numbers of a value that was set by hand. */
-function revokeAllProblems({ held, ignored, why }: RevokeAllHeld): string[] {
+function revokeAllProblems({ value, ignored, problem }: RevokeAllState): string[] {
   const shown = (text: string | null) => (text && /^-?\d{1,20}$/.test(text) ? ` ${text}` : "");
-  if (why !== null) return [`revokeAllBefore${shown(held)} is ignored: ${why}`];
+  if (problem !== null) return [`revokeAllBefore${shown(value)} is ignored: ${problem}`];
   if (ignored === null) return [];
   return [`revokeAllBefore${shown(ignored)} was ignored and ended no session`];
 }

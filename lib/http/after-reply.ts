@@ -1,34 +1,34 @@
-import { catchUp } from "../admission/catch-up.js";
+import { resyncRedis } from "../admission/resync-redis.js";
 import { workFailed } from "../observability/log-lines/http.js";
+import { reportToSentry } from "../observability/report-to-sentry.js";
 import type { RequestReport } from "../observability/request-report.js";
-import { tellSentry } from "../observability/tell-sentry.js";
-import { doesRedisLag } from "../redis/lag.js";
-import { requestEnded, toldLate } from "../telemetry/producer.js";
-import { type Ended, requestEvent } from "../telemetry/request-event.js";
+import { isRedisStale } from "../redis/stale-redis.js";
+import { recordLateEvents, recordRequestEvent } from "../telemetry/producer.js";
+import { type FinishedRequest, requestEvent } from "../telemetry/request-event.js";
 import { takeOverDrain } from "../telemetry/take-over.js";
 import type { Exchange, Work } from "./exchange.js";
 
 /** Work after the reply: it starts on the next turn of the event loop. */
 export async function afterReply(
   { ctx, deferred }: Exchange,
-  ended: Ended,
+  ended: FinishedRequest,
   report: RequestReport | undefined,
 ): Promise<unknown> {
   await new Promise((resolve) => setImmediate(resolve));
   const { externalCalls, securityEvents } = ctx.requestMetrics;
   const [calls, events] = [externalCalls.length, securityEvents.length];
-  const told = requestEnded(ctx, requestEvent(ctx, ended));
+  const told = recordRequestEvent(ctx, requestEvent(ctx, ended));
   await doDeferred(deferred, ctx.correlationId);
   const late = {
     externalCalls: externalCalls.slice(calls),
     securityEvents: securityEvents.slice(events),
   };
   const isLate = late.externalCalls.length + late.securityEvents.length > 0;
-  const toldAll = isLate ? Promise.all([told, toldLate(late)]) : told;
+  const toldAll = isLate ? Promise.all([told, recordLateEvents(late)]) : told;
   await takeOverDrain(ctx);
   // Last, so that the trace includes the other work.
-  if (report) await tellSentry(ctx.env, report);
-  if (doesRedisLag()) await catchUp(ctx);
+  if (report) await reportToSentry(ctx.env, report);
+  if (isRedisStale()) await resyncRedis(ctx);
   // Not awaited here: it would keep every request of a batch in memory.
   return toldAll;
 }

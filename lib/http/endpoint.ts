@@ -1,7 +1,7 @@
 import type * as z from "zod";
 import type { Operation, Operator } from "../auth/operator/operator.js";
-import type { KeyState, SessionAnswer } from "../auth/session/live-session.js";
-import type { AccessClaims, ShownClaims } from "../auth/token/access-token.js";
+import type { KeyState, SessionLookup } from "../auth/session/live-session.js";
+import type { AccessClaims, PresentedClaims } from "../auth/token/access-token.js";
 import type { Actor, Context } from "../context.js";
 import type { Env } from "../env.js";
 import type { ErrorCode } from "../errors.js";
@@ -37,7 +37,7 @@ export interface CallerInfo {
   /** End of the sign-in delay of the account in the body; null when there is none. */
   delayedUntil: Date | null;
   /** The bearer's session in Redis; null when Redis did not answer. */
-  session: SessionAnswer | null;
+  session: SessionLookup | null;
   /** The keys of the session in the body. */
   keyState: KeyState;
   /** Sessions created before this time (ms) have ended; read together with `keyState`, else 0. */
@@ -47,7 +47,7 @@ export interface CallerInfo {
 type ClaimsOf<A extends Auth> = A extends "token" | "user"
   ? AccessClaims
   : A extends "optional"
-    ? ShownClaims | undefined
+    ? PresentedClaims | undefined
     : undefined;
 
 /** A request header that some handlers read; the others are read by the pipeline. */

@@ -1,5 +1,5 @@
 import { findAdmission, requireNotBlocked, requireSwitchedOn } from "../admission/admission.js";
-import type { Count, Reservation } from "../rate-limit/count.js";
+import type { LimitCount, Reservation } from "../rate-limit/count.js";
 import { filterCounts } from "../rate-limit/reservation.js";
 import type { CallerInfo } from "./endpoint.js";
 import type { Call, Exchange } from "./exchange.js";
@@ -71,13 +71,13 @@ function callerInfo(
   { ctx, request }: Call,
   answer: RedisAnswer | null,
   reserved: Reservation,
-  delay: Count | null,
+  delay: LimitCount | null,
 ): CallerInfo {
   return {
     country: request.headers.get("x-vercel-ip-country") ?? undefined,
     mayMailUnproven: mayMailUnproven(ctx, reserved),
     delayedUntil: delay && new Date(delay.resetsAtMs),
-    reserved: filterCounts(reserved, ({ limit }) => limit.keeps !== "requests"),
+    reserved: filterCounts(reserved, ({ limit }) => limit.countsKept !== "requests"),
     session: answer?.session ?? null,
     keyState: answer?.keyState ?? "unknown",
     revokeAllBefore: (answer && ctx.gate?.revokeAllBefore) ?? 0,

@@ -1,11 +1,13 @@
 import { DeviceId } from "../auth/session/device.js";
-import type { RotationClient } from "../auth/session/refresh.js";
+import type { RotationRequest } from "../auth/session/refresh.js";
 import { AppError } from "../errors.js";
 
 const rotationIdForm = /^[!-~]{22,128}$/;
 
 /** `Rotation-Id` and `Device-Id`, or null. Throws `rotation_id_invalid`; an invalid device ID is ignored. */
-export function rotationHeaders(headers: Headers): Pick<RotationClient, "rotationId" | "deviceId"> {
+export function rotationHeaders(
+  headers: Headers,
+): Pick<RotationRequest, "rotationId" | "deviceId"> {
   const rotationId = headers.get("rotation-id");
   if (rotationId !== null && !rotationIdForm.test(rotationId)) {
     throw new AppError("rotation_id_invalid");

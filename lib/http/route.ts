@@ -1,14 +1,14 @@
 import { waitUntil } from "@vercel/functions";
 import type { Context, Database } from "../context.js";
-import { databaseOf } from "../db/database.js";
+import { databaseForRequest } from "../db/database.js";
 import { type Env, EnvironmentError, env } from "../env.js";
 import { AppError } from "../errors.js";
 import { environmentRead } from "../observability/log-lines/environment.js";
 import { requestCompleted, unexpectedError } from "../observability/log-lines/http.js";
-import { reportOf, traceOf } from "../observability/tell-sentry.js";
+import { reportOf, traceOf } from "../observability/report-to-sentry.js";
 import { emptyRequestMetrics } from "../request-metrics.js";
-import { requestBegan } from "../telemetry/producer.js";
-import type { Ended } from "../telemetry/request-event.js";
+import { requestStarted } from "../telemetry/producer.js";
+import type { FinishedRequest } from "../telemetry/request-event.js";
 import { afterReply } from "./after-reply.js";
 import { callerAddress } from "./caller-address.js";
 import { correlationIdOf } from "./correlation.js";
@@ -55,7 +55,7 @@ export function route(template: string, endpoints: Endpoints): Route {
     let error: AppError | undefined;
     let response: Response;
     reportUrlAttack(exchange);
-    requestBegan();
+    requestStarted();
     try {
       response = respond(await runPipeline(resource, exchange));
     } catch (thrown) {
@@ -66,7 +66,7 @@ export function route(template: string, endpoints: Endpoints): Route {
     if (error?.code === "internal_error" || error?.code === "service_unavailable") {
       unexpectedError(ctx.correlationId, template, error);
     }
-    const ended: Ended = {
+    const ended: FinishedRequest = {
       method: request.method,
       status: response.status,
       durationMs: performance.now() - startedAt,
@@ -95,7 +95,7 @@ function open(request: Request, template: string, environment: Env): Exchange {
     env: environment,
     // Created on first use: liveness must not depend on the address of a store.
     get db() {
-      db ??= databaseOf({ correlationId, trace });
+      db ??= databaseForRequest({ correlationId, trace });
       return db;
     },
     now: new Date(),

@@ -1,8 +1,8 @@
 import type { Env } from "../env.js";
-import { oncePer } from "../once-per.js";
+import { memoizeByObject } from "../memoize-by-object.js";
 
 /** On every reply; a cacheable reply overrides `Cache-Control`. Source: OWASP ASVS 5.0, 3.4. */
-export const securityHeaders = oncePer(
+export const securityHeaders = memoizeByObject(
   (env: Env): Record<string, string> => ({
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",

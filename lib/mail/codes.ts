@@ -1,5 +1,5 @@
 import { createHmac } from "node:crypto";
-import { crockford, readCrockford } from "../crypto/crockford.js";
+import { encodeCrockford, normalizeCrockford } from "../crypto/crockford.js";
 import { dataKey, dataKeys, equalSecrets } from "../crypto/secret.js";
 import type { Env } from "../env.js";
 
@@ -14,9 +14,9 @@ export function mailCode(env: Env, id: string): string {
 
 /** Ignores case, spaces, hyphens and look-alikes. Codes from before a key rotation match too. */
 export function isMailCode(env: Env, id: string, typed: string): boolean {
-  const plain = readCrockford(typed);
+  const plain = normalizeCrockford(typed);
   return dataKeys(env, "mail-code").some(({ key }) => equalSecrets(plain, codeUnder(key, id)));
 }
 
 const codeUnder = (key: Buffer, id: string) =>
-  crockford(createHmac("sha256", key).update(id).digest().subarray(0, codeBytes));
+  encodeCrockford(createHmac("sha256", key).update(id).digest().subarray(0, codeBytes));

@@ -2,7 +2,7 @@ import { type SQL, sql } from "drizzle-orm";
 import type { Context } from "../context.js";
 import { keyedHash } from "../crypto/secret.js";
 import { mailBudgets } from "../db/schema/mail.js";
-import { limitedAddress } from "../ip-address.js";
+import { addressLimitKey } from "../ip-address.js";
 
 /**
  * Per hour. An address also gets the first mail in ten minutes: either its last code is valid, or the next
@@ -17,7 +17,7 @@ export function admitResetMail(
   { isTrusted }: { isTrusted: boolean },
 ): SQL[] {
   const ofEmail = keyedHash(env, "reset-mails-email", email);
-  const ofIp = keyedHash(env, "reset-mails-ip", limitedAddress(address));
+  const ofIp = keyedHash(env, "reset-mails-ip", addressLimitKey(address));
   const isAdmitted = sql`(${hasRoomFor(mailsPerHourMax.email)} or ${isFirstInTenMinutes})`;
   const hasRoom = sql`not exists (
     select 1 from ${mailBudgets} as budget

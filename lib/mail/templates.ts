@@ -3,7 +3,7 @@ import { mailCode } from "./codes.js";
 import type { Mail, MailTemplate, Message } from "./mail.js";
 import { undoToken } from "./undo-token.js";
 
-export interface Validity {
+export interface MailValidity {
   createdAt: Date;
   expiresAt: Date;
 }
@@ -92,7 +92,7 @@ const contents: Record<MailTemplate, Content> = {
 };
 
 /** Null for an unknown template. Deterministic: a retry must send the same mail. */
-export function renderMail(env: Env, mail: Mail, validity: Validity): Message | null {
+export function renderMail(env: Env, mail: Mail, validity: MailValidity): Message | null {
   const content: Content | undefined = contents[mail.template];
   if (!content || (content.hasCode && mail.codeId === undefined)) return null;
   const { subject, opening, closing } = content;
@@ -115,7 +115,7 @@ const signature = "Linguamate";
 
 const paragraph = (text: string): Block => ({ paragraph: text });
 
-function lifetimeOf({ createdAt, expiresAt }: Validity): string {
+function lifetimeOf({ createdAt, expiresAt }: MailValidity): string {
   const minutes = Math.max(1, Math.round((expiresAt.getTime() - createdAt.getTime()) / 60_000));
   const end = `${expiresAt.toISOString().slice(11, 16)} UTC`;
   return `The code works once, for ${minutes === 1 ? "1 minute" : `${minutes} minutes`}, until ${end}.`;

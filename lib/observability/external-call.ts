@@ -1,5 +1,5 @@
 import type { Context } from "../context.js";
-import { spanned, traceHeaders } from "../trace.js";
+import { traceHeaders, withSpan } from "../trace.js";
 
 /**
  * Call an external service, recorded in the request's metrics and trace. `service`, `operation` and the outcome (`ok` or
@@ -16,7 +16,7 @@ export async function externalCall<T>(
   const isOk = (result: T) => outcomeOf(result) === "ok";
   let outcome = "network";
   try {
-    const result = await spanned(trace, "http.client", describe, work, isOk);
+    const result = await withSpan(trace, "http.client", describe, work, isOk);
     outcome = outcomeOf(result);
     return result;
   } catch (error) {
@@ -32,7 +32,7 @@ export async function externalCall<T>(
 export const correlationHeader = (correlationId: string) => ({ "X-Correlation-ID": correlationId });
 
 /** Sent to our own services: also continues the trace. */
-export function onwardHeaders({
+export function propagationHeaders({
   correlationId,
   trace,
 }: Pick<Context, "correlationId" | "trace">): Record<string, string> {

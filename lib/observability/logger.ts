@@ -1,6 +1,6 @@
 import { pino } from "pino";
 import { type Env, env, type LogLevel } from "../env.js";
-import { oncePer } from "../once-per.js";
+import { memoizeByObject } from "../memoize-by-object.js";
 import { redactData, redactText } from "./redact.js";
 import { type SafeError, safeErrors } from "./safe-error.js";
 
@@ -43,7 +43,7 @@ export function log(level: LogLevel, fields: LogFields, message: string): void {
   );
 }
 
-const loggerFor = oncePer((environment: Env) => {
+const loggerFor = memoizeByObject((environment: Env) => {
   const stdout = pino.destination({ fd: 1, sync: true });
   return pino(
     {

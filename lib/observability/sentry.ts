@@ -6,7 +6,7 @@ import { errorOf, monitorOf, scrub, slugOf, transactionOf } from "./sentry-event
 /** The only file that uses Sentry's SDK. Loaded on first use, so it is built as a separate file without our own imports. */
 export interface Sentry {
   /** Queue a report. Never throws. */
-  tell(report: RequestReport): void;
+  report(report: RequestReport): void;
   /** Resolves when the queue was sent or dropped, after `timeoutMs` at the latest. */
   flush(timeoutMs: number): Promise<void>;
 }
@@ -81,7 +81,7 @@ export function openSentry(settings: SentrySettings): Sentry {
 
   const publicKey = new URL(dsn).username;
   return {
-    tell(report) {
+    report(report) {
       if (performance.now() < restsUntilMs) return;
       const { trace, checkIn } = report;
       if (trace.isSampled) {

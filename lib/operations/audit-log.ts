@@ -2,8 +2,8 @@ import { and, desc, eq, gte, lt } from "drizzle-orm";
 import * as z from "zod";
 import type { Context } from "../context.js";
 import { auditLog } from "../db/schema/security.js";
-import { page, pageQuery } from "../page.js";
-import { Since } from "../timestamps.js";
+import { buildPage, pageQuery } from "../page.js";
+import { SinceParam } from "../timestamps.js";
 
 export const AuditRow = z.strictObject({
   id: z.int(),
@@ -22,7 +22,7 @@ export const AuditQuery = z.strictObject({
   actor: z.string().max(64).optional(),
   action: z.string().max(64).optional(),
   subject: z.string().max(128).optional(),
-  since: Since.optional(),
+  since: SinceParam.optional(),
 });
 
 export async function listAudit(ctx: Context, query: z.output<typeof AuditQuery>) {
@@ -41,7 +41,7 @@ export async function listAudit(ctx: Context, query: z.output<typeof AuditQuery>
     )
     .orderBy(desc(auditLog.id))
     .limit(query.limit + 1);
-  return page(
+  return buildPage(
     rows,
     query,
     ({ at, ...row }) => ({ ...row, at: at.toISOString() }),

@@ -1,11 +1,11 @@
 import { type Anchor, AuditVerification, verifyAudit } from "../audit/verification.js";
 import type { Context } from "../context.js";
 
-export const AuditVerdict = AuditVerification;
+export const AuditVerificationReport = AuditVerification;
 
 const budgetMs = 10_000;
 
 /** Verify the audit log against its seals and an optional external anchor. Stops after 10 s; `isComplete` says whether it got to the end. */
-export function verifyAuditNow(ctx: Context, anchor: Anchor | undefined) {
+export function verifyAuditForOperator(ctx: Context, anchor: Anchor | undefined) {
   return verifyAudit(ctx, performance.now() + budgetMs, { anchor });
 }

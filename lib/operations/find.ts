@@ -1,10 +1,10 @@
 import { desc, eq, or, type SQL, sql } from "drizzle-orm";
 import * as z from "zod";
-import { BlockShown, findBlocks, isActive } from "../admission/block.js";
-import { personOf } from "../admission/block-members.js";
+import { BlockDetails, findBlocks, isActive } from "../admission/block.js";
+import { userMember } from "../admission/block-members.js";
 import { maskedEmail } from "../auth/operator/subject.js";
 import { confirmedSecret } from "../auth/second-factor/second-factor.js";
-import { isLive } from "../auth/session/live-record.js";
+import { isLiveSession } from "../auth/session/session-status.js";
 import type { Context } from "../context.js";
 import { sessions, users } from "../db/schema/accounts.js";
 import { blocks } from "../db/schema/gate.js";
@@ -47,19 +47,19 @@ const AuditFound = z.strictObject({
 });
 
 /** Everything stored about the subject; each list is sorted newest first. */
-export const Found = z.strictObject({
+export const FindResult = z.strictObject({
   /** How the query was interpreted; a UUID can be a correlation ID and a user ID. */
   lookedUpAs: z.array(z.enum(["correlationId", "userId", "sessionId", "email", "ip"])),
   accounts: z.array(AccountFound),
   /** Active blocks; for an IP address also the blocks of networks that contain it. */
-  blocks: z.array(BlockShown),
+  blocks: z.array(BlockDetails),
   securityEvents: z.array(EventFound),
   audit: z.array(AuditFound),
   /** Of the last 7 days. */
   requests: z.array(AccessLogRow),
 });
-export type Found = z.infer<typeof Found>;
-type Kind = Found["lookedUpAs"][number];
+export type FindResult = z.infer<typeof FindResult>;
+type Kind = FindResult["lookedUpAs"][number];
 
 const accountsMax = 20;
 const rowsMax = 50;
@@ -68,7 +68,7 @@ const rowsMax = 50;
  * Look up a correlation ID, a user or session ID, an e-mail address or an IP address. An e-mail address finds
  * the account that owns it and the accounts that claim it. Throws `validation_failed` for any other form.
  */
-export async function find(ctx: Context, text: string): Promise<Found> {
+export async function find(ctx: Context, text: string): Promise<FindResult> {
   const kinds = kindsOf(text);
   const is = (kind: Kind) => kinds.includes(kind);
   const accounts = await findAccounts(ctx, text, is);
@@ -118,7 +118,7 @@ async function findAccounts(
   ctx: Context,
   text: string,
   is: (kind: Kind) => boolean,
-): Promise<Found["accounts"]> {
+): Promise<FindResult["accounts"]> {
   const { db, now } = ctx;
   const email = is("email") ? canonicalEmail(text) : null;
   const conditions: SQL[] = [
@@ -134,10 +134,10 @@ async function findAccounts(
       account: users,
       sealedSecret: confirmedSecret,
       isBlocked: sql<boolean>`exists(
-        select from ${blocks} where value = ${personOf("")} || ${users}.id and ${isActive(now)})`,
+        select from ${blocks} where value = ${userMember("")} || ${users}.id and ${isActive(now)})`,
       liveSessions: sql<number>`(
         select count(*)::int from ${sessions}
-        where user_id = ${users}.id and ${isLive(ctx)})`,
+        where user_id = ${users}.id and ${isLiveSession(ctx)})`,
     })
     .from(users)
     .where(or(...conditions))
@@ -158,7 +158,7 @@ async function findAccounts(
 function stateOf(
   account: typeof users.$inferSelect,
   isBlocked: boolean,
-): Found["accounts"][number]["state"] {
+): FindResult["accounts"][number]["state"] {
   if (account.mergedInto) return "merged";
   if (account.purgeAt) return "deletion_pending";
   if (account.suspendedAt) return "suspended";
@@ -171,7 +171,7 @@ async function findEvents(
   userIds: string[],
   address: string | undefined,
   correlationId: string | undefined,
-): Promise<Found["securityEvents"]> {
+): Promise<FindResult["securityEvents"]> {
   const conditions = [
     ...userIds.map((id) => eq(securityEvents.userId, id)),
     ...(address ? [eq(securityEvents.ip, address)] : []),
@@ -191,7 +191,7 @@ async function findAuditRows(
   { db }: Context,
   userIds: string[],
   correlationId: string | undefined,
-): Promise<Found["audit"]> {
+): Promise<FindResult["audit"]> {
   const conditions = [
     ...userIds.flatMap((id) => [eq(auditLog.subjectId, id), eq(auditLog.actorId, id)]),
     ...(correlationId ? [eq(auditLog.correlationId, correlationId)] : []),

@@ -6,7 +6,7 @@ import { queueEntries } from "../db/schema/queue.js";
 import { AppError } from "../errors.js";
 import { isDead, isJob, retryDead } from "../queue/dead-letters.js";
 
-export const JobsShown = z.strictObject({
+export const JobQueueStatus = z.strictObject({
   waiting: z.int(),
   dead: z.int(),
   /** Dead jobs first, then pending jobs, the longest waiting first. Never includes the payload. */
@@ -23,11 +23,11 @@ export const JobsShown = z.strictObject({
     }),
   ),
 });
-export type JobsShown = z.infer<typeof JobsShown>;
+export type JobQueueStatus = z.infer<typeof JobQueueStatus>;
 
 const listedMax = 50;
 
-export async function listJobs({ db }: Context): Promise<JobsShown> {
+export async function getJobQueueStatus({ db }: Context): Promise<JobQueueStatus> {
   const isWaiting = and(isJob, isNull(queueEntries.doneAt), isNull(queueEntries.deadAt));
   const count = { count: sql<number>`count(*)::int` };
   const [dead, waiting, [deadCount], [waitingCount]] = await db.batch([

@@ -8,11 +8,11 @@ import { dataKeys, keyId } from "../crypto/secret.js";
 import { operatorTokens } from "../db/schema/operators.js";
 import { recoveryCodes, secondFactors } from "../db/schema/security.js";
 import { AppError } from "../errors.js";
-import { MomentMs } from "../timestamps.js";
-import { SessionShown, showSession } from "./sessions.js";
+import { EpochMs } from "../timestamps.js";
+import { getSessionDetails, SessionDetails } from "./sessions.js";
 
 /** Neither the token nor its signature is included. */
-export const TokenInspected = z.strictObject({
+export const TokenInspection = z.strictObject({
   kind: z.enum(["access", "refresh", "unknown"]),
   verdict: z.enum(["good", "expired", "refused"]),
   /** The key ID in the token, and the role of that key in this deployment. */
@@ -27,11 +27,11 @@ export const TokenInspected = z.strictObject({
   serverTime: z.iso.datetime(),
   /** How far the time of issue is ahead of this server's clock. */
   aheadSeconds: z.int().nullable(),
-  session: SessionShown.nullable(),
+  session: SessionDetails.nullable(),
   /** Explanations, as sentences. */
   findings: z.array(z.string()),
 });
-export type TokenInspected = z.infer<typeof TokenInspected>;
+export type TokenInspection = z.infer<typeof TokenInspection>;
 
 /** The key IDs in use; never the keys. */
 export const RotationState = z.strictObject({
@@ -47,10 +47,10 @@ export type RotationState = z.infer<typeof RotationState>;
 
 const leewaySeconds = 30;
 
-type Read = Omit<TokenInspected, "session" | "findings" | "serverTime" | "key">;
+type Read = Omit<TokenInspection, "session" | "findings" | "serverTime" | "key">;
 
 /** Inspect a token: its claims, whether we accept it, and the reason. */
-export async function inspectToken(ctx: Context, token: string): Promise<TokenInspected> {
+export async function inspectToken(ctx: Context, token: string): Promise<TokenInspection> {
   const read = token.startsWith("rt1.") ? readRefresh(ctx, token) : await readAccess(ctx, token);
   const key = keyRoleOf(ctx, read.keyId);
   const session = await sessionOf(ctx, read.sessionId);
@@ -128,27 +128,27 @@ const shortText = (value: unknown) =>
 
 function isoOf(seconds: unknown): string | null {
   if (typeof seconds !== "number") return null;
-  const { data: ms } = MomentMs.safeParse(Math.round(seconds * 1000));
+  const { data: ms } = EpochMs.safeParse(Math.round(seconds * 1000));
   return ms === undefined ? null : new Date(ms).toISOString();
 }
 
-function keyRoleOf({ env }: Context, kid: string | null): TokenInspected["key"] {
+function keyRoleOf({ env }: Context, kid: string | null): TokenInspection["key"] {
   if (kid === null) return "unknown";
   if (kid === keyId(env.jwt.secret)) return "signs";
   return env.jwt.previousSecrets.map(keyId).includes(kid) ? "verifies" : "unknown";
 }
 
-async function sessionOf(ctx: Context, id: string | null): Promise<SessionShown | null> {
+async function sessionOf(ctx: Context, id: string | null): Promise<SessionDetails | null> {
   if (id === null) return null;
   try {
-    return await showSession(ctx, id);
+    return await getSessionDetails(ctx, id);
   } catch (error) {
     if (error instanceof AppError && error.code === "not_found") return null;
     throw error;
   }
 }
 
-function findingsOf(token: Omit<TokenInspected, "findings">): string[] {
+function findingsOf(token: Omit<TokenInspection, "findings">): string[] {
   const { kind, verdict, key, session, aheadSeconds } = token;
   const found = [
     kind === "unknown" && "This is neither an access token nor a refresh token of this backend.",

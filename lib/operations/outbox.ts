@@ -7,7 +7,7 @@ import { isDead, isMessage, retryDead } from "../queue/dead-letters.js";
 
 const nullableTimestamp = z.iso.datetime().nullable();
 
-export const OutboxShown = z.strictObject({
+export const OutboxStatus = z.strictObject({
   kinds: z.array(
     z.strictObject({
       kind: z.string(),
@@ -28,11 +28,11 @@ export const OutboxShown = z.strictObject({
     }),
   ),
 });
-export type OutboxShown = z.infer<typeof OutboxShown>;
+export type OutboxStatus = z.infer<typeof OutboxStatus>;
 
 const failuresMax = 20;
 
-export async function showOutbox({ db }: Context): Promise<OutboxShown> {
+export async function getOutboxStatus({ db }: Context): Promise<OutboxStatus> {
   const iso = (of: ReturnType<typeof sql>) =>
     sql`to_char(${of} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;
   const [kinds, failures] = await Promise.all([
@@ -65,7 +65,7 @@ export async function showOutbox({ db }: Context): Promise<OutboxShown> {
 }
 
 /** Failed rows that have not expired. */
-export async function countFailed({ db }: Context): Promise<number> {
+export async function countFailedMessages({ db }: Context): Promise<number> {
   const { rows } = await db.execute<{ count: number }>(sql`
     select cast(count(*) as integer) as count from ${queueEntries}
     where ${isMessage} and ${isDead} and expires_at > now()`);
@@ -73,7 +73,7 @@ export async function countFailed({ db }: Context): Promise<number> {
 }
 
 /** Retry all failed rows with the next tick. Safe to repeat. */
-export async function retryFailed(ctx: Context, by: OperatorAct): Promise<number> {
+export async function retryFailedMessages(ctx: Context, by: OperatorAct): Promise<number> {
   const entry = { ...by, action: "outbox.retried", subjectId: "outbox" } as const;
   const { rows } = await ctx.db.execute<{ count: number }>(sql`
     with retried as (${retryDead(sql`${isMessage} and expires_at > now()`)}

@@ -1,32 +1,36 @@
 import { and, eq, isNull, sql } from "drizzle-orm";
 import { type AuditEntry, auditIfAny, auditRow } from "../audit/audit.js";
 import { getSubject } from "../auth/operator/subject.js";
-import { isLive } from "../auth/session/live-record.js";
 import { revokeSessions } from "../auth/session/session.js";
 import { deleteSessionKeys } from "../auth/session/session-keys.js";
-import { enforceEndsOf } from "../auth/session/sweep.js";
+import { isLiveSession } from "../auth/session/session-status.js";
+import { enforceRevocationsOf } from "../auth/session/sweep-session-keys.js";
 import type { Context } from "../context.js";
 import { securitySettings, sessions, users } from "../db/schema/accounts.js";
 import { timestamp } from "../db/timestamp.js";
 import { AppError } from "../errors.js";
-import { mirrorUnwritten } from "../observability/log-lines/gate.js";
+import { redisCopyOutdated } from "../observability/log-lines/gate.js";
 import { roundTrip } from "../redis/client.js";
 import { enforce, enforceTimeoutMs } from "../redis/enforce.js";
-import { forgetIgnored, raiseRevokeAll } from "../redis/revoke-all.js";
+import { clearIgnoredRevokeAll, raiseRevokeAll } from "../redis/revoke-all.js";
 
 interface Act {
   by: Pick<AuditEntry, "actor" | "reason">;
   dryRun: boolean;
 }
 
-export interface Revoked {
+export interface RevocationResult {
   done: string;
   undo: null;
   detail: Record<string, unknown>;
 }
 
 /** Revoke one session. Revoking a revoked session changes nothing. Throws `not_found`. */
-export async function revokeOne(ctx: Context, id: string, { by, dryRun }: Act): Promise<Revoked> {
+export async function revokeSessionById(
+  ctx: Context,
+  id: string,
+  { by, dryRun }: Act,
+): Promise<RevocationResult> {
   const [session] = await ctx.db
     .select({ userId: sessions.userId, revokedAt: sessions.revokedAt })
     .from(sessions)
@@ -46,11 +50,11 @@ export async function revokeOne(ctx: Context, id: string, { by, dryRun }: Act): 
 }
 
 /** Revoke all sessions of one account. Throws `not_found`. */
-export async function revokeUser(
+export async function revokeUserSessions(
   ctx: Context,
   name: string,
   { by, dryRun }: Act,
-): Promise<Revoked> {
+): Promise<RevocationResult> {
   const { id: userId } = await getSubject(ctx, name);
   const entry = { ...by, action: "sessions.revoked", subjectId: userId } as const;
   const ids = dryRun
@@ -72,7 +76,7 @@ async function revokeLiveSessions(
     with revoked as ${revokeSessions(ctx, { userId }, "revoked_by_operator")},
     audited as (${auditIfAny(ctx, entry, sql`revoked`)})
     select id from revoked`);
-  await enforceEndsOf(ctx, userId);
+  await enforceRevocationsOf(ctx, userId);
   return rows.map(({ id }) => id);
 }
 
@@ -87,7 +91,10 @@ async function liveSessionsOf({ db }: Context, userId: string): Promise<string[]
  * each request reads. The later time wins in both, because clocks differ. Guests cannot sign in again, so they
  * lose their accounts.
  */
-export async function revokeEverybody(ctx: Context, { by, dryRun }: Act): Promise<Revoked> {
+export async function revokeAllSessions(
+  ctx: Context,
+  { by, dryRun }: Act,
+): Promise<RevocationResult> {
   const detail = await countLive(ctx);
   const done = `Revoke all sessions: ${detail.sessions} live, ${detail.guests} of them guest sessions. Guests cannot sign in again.`;
   if (dryRun) return { done, undo: null, detail };
@@ -106,11 +113,11 @@ export async function revokeEverybody(ctx: Context, { by, dryRun }: Act): Promis
       const trip = roundTrip(ctx);
       await Promise.all([
         raiseRevokeAll(trip, ms),
-        forgetIgnored(trip),
+        clearIgnoredRevokeAll(trip),
         trip.send({ timeoutMs: enforceTimeoutMs }),
       ]);
     },
-    (error) => mirrorUnwritten(ctx.correlationId, error),
+    (error) => redisCopyOutdated(ctx.correlationId, error),
   );
   return { done, undo: null, detail };
 }
@@ -123,6 +130,6 @@ async function countLive(ctx: Context): Promise<{ sessions: number; guests: numb
     })
     .from(sessions)
     .innerJoin(users, eq(users.id, sessions.userId))
-    .where(isLive(ctx));
+    .where(isLiveSession(ctx));
   return counts ?? { sessions: 0, guests: 0 };
 }

@@ -1,15 +1,15 @@
 import { desc, eq, getTableColumns } from "drizzle-orm";
 import * as z from "zod";
-import { sessionStatusColumns } from "../auth/session/live-record.js";
-import { readSession } from "../auth/session/live-session.js";
+import { readCachedSession } from "../auth/session/live-session.js";
 import { actingRole } from "../auth/session/session-keys.js";
+import { sessionStatusColumns } from "../auth/session/session-status.js";
 import type { Context } from "../context.js";
 import { sessions, users } from "../db/schema/accounts.js";
 import { AppError } from "../errors.js";
 import { roundTrip } from "../redis/client.js";
 
 /** A session without token material and without the full IP address. */
-export const SessionSeen = z.strictObject({
+export const SessionSummary = z.strictObject({
   id: z.string(),
   userId: z.string(),
   state: z.enum(["live", "revoked", "expired", "account_closed"]),
@@ -25,20 +25,20 @@ export const SessionSeen = z.strictObject({
   lastSeenAt: z.iso.datetime(),
   expiresAt: z.iso.datetime().nullable(),
 });
-export type SessionSeen = z.infer<typeof SessionSeen>;
+export type SessionSummary = z.infer<typeof SessionSummary>;
 
-export const SessionShown = z.strictObject({
-  ...SessionSeen.shape,
+export const SessionDetails = z.strictObject({
+  ...SessionSummary.shape,
   /** The session's key in Redis: the key decides while it exists, the Postgres record when it does not. */
   key: z.enum(["present", "missing", "unknown"]),
   keyRole: z.string().nullable(),
 });
-export type SessionShown = z.infer<typeof SessionShown>;
+export type SessionDetails = z.infer<typeof SessionDetails>;
 
 const listedMax = 50;
 
 /** An account's sessions, newest first, ended sessions included. */
-export async function listSessionsOf(ctx: Context, userId: string): Promise<SessionSeen[]> {
+export async function listSessionsOf(ctx: Context, userId: string): Promise<SessionSummary[]> {
   const rows = await withAccount(ctx)
     .where(eq(sessions.userId, userId))
     .orderBy(desc(sessions.createdAt), desc(sessions.id))
@@ -47,16 +47,16 @@ export async function listSessionsOf(ctx: Context, userId: string): Promise<Sess
 }
 
 /** Throws `not_found`. */
-export async function showSession(ctx: Context, id: string): Promise<SessionShown> {
+export async function getSessionDetails(ctx: Context, id: string): Promise<SessionDetails> {
   const [[row], key] = await Promise.all([withAccount(ctx).where(eq(sessions.id, id)), keyOf(id)]);
   if (!row) throw new AppError("not_found");
   return { ...presentSession(row, ctx.now), ...key };
 }
 
-async function keyOf(id: string): Promise<Pick<SessionShown, "key" | "keyRole">> {
+async function keyOf(id: string): Promise<Pick<SessionDetails, "key" | "keyRole">> {
   try {
     const trip = roundTrip();
-    const [session] = await Promise.all([readSession(trip, id), trip.send()]);
+    const [session] = await Promise.all([readCachedSession(trip, id), trip.send()]);
     return { key: session ? "present" : "missing", keyRole: session?.role ?? null };
   } catch {
     return { key: "unknown", keyRole: null };
@@ -77,7 +77,7 @@ function withAccount({ db }: Context) {
 
 type Row = Awaited<ReturnType<typeof withAccount>>[number];
 
-function presentSession(row: Row, now: Date): SessionSeen {
+function presentSession(row: Row, now: Date): SessionSummary {
   return {
     id: row.id,
     userId: row.userId,
@@ -97,7 +97,7 @@ function presentSession(row: Row, now: Date): SessionSeen {
   };
 }
 
-function stateOf(row: Row, now: Date): SessionSeen["state"] {
+function stateOf(row: Row, now: Date): SessionSummary["state"] {
   if (row.revokedAt || row.createdAt < row.revokeAllBefore) return "revoked";
   if (row.isClosed) return "account_closed";
   return [row.idleExpiresAt, row.expiresAt].some((end) => end && end <= now) ? "expired" : "live";

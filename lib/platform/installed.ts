@@ -1,10 +1,10 @@
-import { isSentOverHttps } from "../database-url.js";
+import { isNeonDriverUrl } from "../database-url.js";
 import { EnvironmentError, env } from "../env.js";
-import { oncePer } from "../once-per.js";
+import { memoizeByObject } from "../memoize-by-object.js";
 import type { Platform } from "./platform.js";
 import { postgresOverHttp } from "./postgres-transport/over-http.js";
 import { withBreaker } from "./redis-transport/breaker.js";
-import { withFirstTrip } from "./redis-transport/first-trip.js";
+import { withFirstCallTimeout } from "./redis-transport/first-call-timeout.js";
 import { redisOverHttp } from "./redis-transport/over-http.js";
 
 const slot = Symbol.for("linguamate.platform");
@@ -26,7 +26,7 @@ export function platform(): Platform {
 
 /** Throws an `EnvironmentError` for a URL that works only over a socket. */
 export function requireOverHttps(databaseUrl: string): void {
-  if (isSentOverHttps(databaseUrl)) return;
+  if (isNeonDriverUrl(databaseUrl)) return;
   throw new EnvironmentError(
     "DATABASE_URL must contain a user, a host and a database to be used over HTTPS",
   );
@@ -35,7 +35,7 @@ export function requireOverHttps(databaseUrl: string): void {
 /** Postgres: leaves time for a reply within 3 s. Redis: every request waits for it; the first call opens the connection. */
 export const storeTimeouts = { postgresMs: 2000, redisMs: 250, redisFirstMs: 1000 } as const;
 
-const overHttps = oncePer(({ stores }: ReturnType<typeof env>): Platform => {
+const overHttps = memoizeByObject(({ stores }: ReturnType<typeof env>): Platform => {
   if (!stores.databaseUrl) throw new EnvironmentError("DATABASE_URL is required");
   requireOverHttps(stores.databaseUrl);
   if (!stores.upstash) throw new EnvironmentError("UPSTASH_REDIS_REST_URL is required");
@@ -45,7 +45,7 @@ const overHttps = oncePer(({ stores }: ReturnType<typeof env>): Platform => {
       fetch: postgresOverHttp({ timeoutMs: storeTimeouts.postgresMs }),
     },
     redis: withBreaker(
-      withFirstTrip(
+      withFirstCallTimeout(
         redisOverHttp({ ...stores.upstash, timeoutMs: storeTimeouts.redisMs }),
         storeTimeouts.redisFirstMs,
       ),

@@ -1,25 +1,25 @@
 import { securityEvent } from "../audit/security-events.js";
 import type { Context } from "../context.js";
-import type { Count, Reservation } from "./count.js";
-import { countFailure, failuresOfRun } from "./failure-run.js";
+import type { LimitCount, Reservation } from "./count.js";
+import { countFailure, failuresPerRun } from "./failure-run.js";
 import type { LimitKind } from "./policies.js";
 
 const suspiciousFailures = 3;
 
-export function attemptFailed(ctx: Context, reserved: Reservation): void {
+export function recordFailedAttempt(ctx: Context, reserved: Reservation): void {
   if (reserved.counts.length === 0) return;
   const account = findCount(reserved, "account");
   const data = { ...(account && { account: account.value }) };
   securityEvent(ctx, "login_failed", { data });
   ctx.after(async () => {
     for (const reason of await countFailure(ctx, reserved)) {
-      securityEvent(ctx, "login_bruteforce", { data: { ...data, reason, count: failuresOfRun } });
+      securityEvent(ctx, "login_bruteforce", { data: { ...data, reason, count: failuresPerRun } });
     }
   });
 }
 
 /** After failures a success may be the owner who remembered the password, or a correct guess. */
-export function attemptSucceeded(ctx: Context, reserved: Reservation, userId: string): void {
+export function recordSuccessfulAttempt(ctx: Context, reserved: Reservation, userId: string): void {
   const account = findCount(reserved, "account");
   // This attempt was counted in advance, unless a token of the account exempted it from the delay.
   const failures = account ? account.used - (account.allowed ? 1 : 0) : 0;
@@ -27,6 +27,6 @@ export function attemptSucceeded(ctx: Context, reserved: Reservation, userId: st
   securityEvent(ctx, "login_success_after_failures", { userId, data: { count: failures } });
 }
 
-function findCount({ counts }: Reservation, kind: LimitKind): Count | undefined {
+function findCount({ counts }: Reservation, kind: LimitKind): LimitCount | undefined {
   return counts.find(({ limit }) => limit.kind === kind);
 }

@@ -1,8 +1,8 @@
 import type { Limit, LimitKind } from "./policies.js";
 
-export type Subject = Partial<Record<LimitKind, string>>;
+export type LimitValues = Partial<Record<LimitKind, string>>;
 
-export interface Count {
+export interface LimitCount {
   limit: Limit;
   value: string;
   allowed: boolean;
@@ -11,17 +11,17 @@ export interface Count {
   remaining: number;
   resetsAtMs: number;
   /** Exempted once from the delay after a password reset, and not counted. */
-  tookPass?: true;
+  usedPass?: true;
 }
 
 /** `countedIn`: the store to which counts are given back. */
 export interface Reservation {
-  counts: Count[];
+  counts: LimitCount[];
   countedIn: "redis" | "postgres";
 }
 
 /** Empties the reservation, so that it is given back at most once. */
-export function takeReserved(reservation: Reservation): Reservation {
+export function consumeReservation(reservation: Reservation): Reservation {
   const taken = { ...reservation };
   reservation.counts = [];
   return taken;

@@ -8,7 +8,7 @@ export interface CounterName {
 }
 
 /** Parses `rate:<policy>:<kind>:<value>[:<window>]`; a value may contain colons. Null for unknown keys. */
-export function readCounterKey(
+export function parseCounterKey(
   limits: Record<PolicyName, Limit[]>,
   key: string,
 ): CounterName | null {

@@ -2,8 +2,8 @@ import type { Context } from "../context.js";
 import { redisUnavailable } from "../observability/log-lines/stores.js";
 import { roundTrip } from "../redis/client.js";
 import type { Reservation } from "./count.js";
-import { clear } from "./limiter.js";
-import { clearInPostgres } from "./strict-fallback.js";
+import { clearCounters } from "./limiter.js";
+import { clearCountersInPostgres } from "./strict-fallback.js";
 import { limitsFor, subjectOf } from "./subject.js";
 
 /**
@@ -21,9 +21,13 @@ export async function endSignInDelay(
   const { ip = null, ...subject } = subjectOf(ctx.env, ctx.address, { account });
   const pass = { ip: ctx.address === undefined ? null : ip, device };
   try {
-    if (countedIn === "postgres") return await clearInPostgres(ctx, ofAccount, subject, pass);
+    if (countedIn === "postgres")
+      return await clearCountersInPostgres(ctx, ofAccount, subject, pass);
     const trip = roundTrip(ctx);
-    await Promise.all([clear(trip, ofAccount, subject, { ...pass, now: ctx.now }), trip.send()]);
+    await Promise.all([
+      clearCounters(trip, ofAccount, subject, { ...pass, now: ctx.now }),
+      trip.send(),
+    ]);
   } catch (error) {
     redisUnavailable(ctx.correlationId, error);
   }

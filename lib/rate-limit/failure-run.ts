@@ -1,10 +1,10 @@
 import type { Context } from "../context.js";
 import { roundTrip } from "../redis/client.js";
 import { script } from "../redis/round-trip.js";
-import type { Count, Reservation } from "./count.js";
+import type { LimitCount, Reservation } from "./count.js";
 import type { LimitKind } from "./policies.js";
 
-export const failuresOfRun = 10;
+export const failuresPerRun = 10;
 
 const minuteMs = 60_000;
 
@@ -25,7 +25,7 @@ export async function countFailure(ctx: Context, reserved: Reservation): Promise
   return sources.flatMap(({ limit }, index) => (isTenth[index] ? [limit.kind] : []));
 }
 
-async function countInRedis(ctx: Context, sources: Count[]): Promise<boolean[]> {
+async function countInRedis(ctx: Context, sources: LimitCount[]): Promise<boolean[]> {
   const trip = roundTrip(ctx);
   const counting = sources.map(({ limit: { kind }, value }) =>
     trip.script<number>(
@@ -35,10 +35,10 @@ async function countInRedis(ctx: Context, sources: Count[]): Promise<boolean[]> 
     ),
   );
   const [failures] = await Promise.all([Promise.all(counting), trip.send()]);
-  return failures.map((failed) => failed === failuresOfRun);
+  return failures.map((failed) => failed === failuresPerRun);
 }
 
-const isTenthFailure = ({ allowed, used }: Count) => allowed && used === failuresOfRun;
+const isTenthFailure = ({ allowed, used }: LimitCount) => allowed && used === failuresPerRun;
 
 const incrementScript = script(`
 local now, lasts = tonumber(ARGV[1]), tonumber(ARGV[2])

@@ -1,9 +1,9 @@
-import type { Count } from "./count.js";
+import type { LimitCount } from "./count.js";
 
 /**
  * X-RateLimit-Reset is in epoch seconds; in draft-ietf-httpapi-ratelimit-headers it is in seconds from now.
  */
-export function rateLimitHeaders(counts: Count[], now: Date): Record<string, string> {
+export function rateLimitHeaders(counts: LimitCount[], now: Date): Record<string, string> {
   const [tightest] = [...counts].sort((a, b) => remainingShare(a) - remainingShare(b));
   if (!tightest) return {};
   const { limit, remaining, resetsAtMs } = tightest;
@@ -23,4 +23,4 @@ export function secondsUntil(atMs: number, now: Date): number {
   return Math.max(1, Math.ceil((atMs - now.getTime()) / 1000));
 }
 
-const remainingShare = ({ remaining, limit }: Count) => remaining / limit.max;
+const remainingShare = ({ remaining, limit }: LimitCount) => remaining / limit.max;

@@ -1,23 +1,23 @@
 import { type RoundTrip, script } from "../redis/round-trip.js";
-import type { Count, Reservation, Subject } from "./count.js";
+import type { LimitCount, LimitValues, Reservation } from "./count.js";
+import { countInWindows } from "./count-in-windows.js";
 import {
+  clearFailures,
   type DelayPass,
-  forgetFailures,
   giveBackAttempt,
   grantPass,
   reserveAttempt,
 } from "./login-delay.js";
 import type { Limit } from "./policies.js";
-import { countInWindows } from "./windows-in-redis.js";
 
 /** Rejects when Redis cannot answer: each limit's `whenRedisFails` then decides. */
 export async function countRequest(
   trip: RoundTrip,
   limits: Limit[],
-  subject: Subject,
+  subject: LimitValues,
   now: Date,
-): Promise<Count[]> {
-  const counted = applying(limits, subject);
+): Promise<LimitCount[]> {
+  const counted = applicableLimits(limits, subject);
   const windows = counted.filter(({ limit }) => !limit.delaysMs);
   const delays = counted.filter(({ limit }) => limit.delaysMs);
   const [uses, ...reserved] = await Promise.all([
@@ -31,7 +31,7 @@ export async function countRequest(
   return [...counts, ...reserved];
 }
 
-export async function refund(trip: RoundTrip, counts: Count[]): Promise<void> {
+export async function refund(trip: RoundTrip, counts: LimitCount[]): Promise<void> {
   await Promise.all(
     counts.map((count) =>
       count.limit.delaysMs ? giveBackAttempt(trip, count) : uncount(trip, count),
@@ -40,31 +40,37 @@ export async function refund(trip: RoundTrip, counts: Count[]): Promise<void> {
 }
 
 /** Deletes earlier failures even if Redis did not answer the count: it may have counted them. */
-export async function forgive(trip: RoundTrip, { counts, countedIn }: Reservation): Promise<void> {
+export async function resetAfterSuccess(
+  trip: RoundTrip,
+  { counts, countedIn }: Reservation,
+): Promise<void> {
   const uncounting = counts.map((count) => {
-    if (count.limit.delaysMs) return forgetFailures(trip, count);
+    if (count.limit.delaysMs) return clearFailures(trip, count);
     return countedIn === "redis" ? uncount(trip, count) : undefined;
   });
   await Promise.all(uncounting);
 }
 
 /** Deletes the current windows; a later delay exempts this caller once. */
-export async function clear(
+export async function clearCounters(
   trip: RoundTrip,
   limits: Limit[],
-  subject: Subject,
+  subject: LimitValues,
   { now, ...pass }: DelayPass & { now: Date },
 ): Promise<void> {
   await Promise.all(
-    applying(limits, subject).map(({ limit, value }) =>
+    applicableLimits(limits, subject).map(({ limit, value }) =>
       limit.delaysMs
         ? grantPass(trip, limit, value, { ...pass, now })
-        : trip.command("DEL", windowOf(limit, value, now).key),
+        : trip.command("DEL", currentWindow(limit, value, now).key),
     ),
   );
 }
 
-export function applying(limits: Limit[], subject: Subject): { limit: Limit; value: string }[] {
+export function applicableLimits(
+  limits: Limit[],
+  subject: LimitValues,
+): { limit: Limit; value: string }[] {
   return limits.flatMap((limit) => {
     const value = subject[limit.kind];
     return value === undefined ? [] : [{ limit, value }];
@@ -75,7 +81,7 @@ export function counterKey(limit: Limit, value: string, window: number): string 
   return `rate:${limit.policy}:${identifier(limit, value)}:${window}`;
 }
 
-export function windowOf(limit: Limit, value: string, now: Date) {
+export function currentWindow(limit: Limit, value: string, now: Date) {
   const window = Math.floor(now.getTime() / limit.windowMs);
   return {
     key: counterKey(limit, value, window),
@@ -83,7 +89,12 @@ export function windowOf(limit: Limit, value: string, now: Date) {
   };
 }
 
-export function windowCount(limit: Limit, value: string, used: number, resetsAtMs: number): Count {
+export function windowCount(
+  limit: Limit,
+  value: string,
+  used: number,
+  resetsAtMs: number,
+): LimitCount {
   const remaining = Math.max(0, limit.max - used);
   return { limit, value, allowed: used <= limit.max, used, remaining, resetsAtMs };
 }
@@ -91,7 +102,7 @@ export function windowCount(limit: Limit, value: string, used: number, resetsAtM
 const identifier = (limit: Limit, value: string) => `${limit.kind}:${value}`;
 
 /** In the window that counted it, which may have ended. A deleted counter must not become negative. */
-async function uncount(trip: RoundTrip, { limit, value, resetsAtMs }: Count): Promise<void> {
+async function uncount(trip: RoundTrip, { limit, value, resetsAtMs }: LimitCount): Promise<void> {
   const window = Math.floor(resetsAtMs / limit.windowMs) - 1;
   await trip.script(decrementScript, [counterKey(limit, value, window)], []);
 }

@@ -1,8 +1,8 @@
-import { oncePer } from "../once-per.js";
+import { memoizeByObject } from "../memoize-by-object.js";
 import { platform } from "../platform/installed.js";
 import type { Platform } from "../platform/platform.js";
-import type { Count, Subject } from "./count.js";
-import { applying, counterKey, windowCount, windowOf } from "./limiter.js";
+import type { LimitCount, LimitValues } from "./count.js";
+import { applicableLimits, counterKey, currentWindow, windowCount } from "./limiter.js";
 import type { Limit } from "./policies.js";
 
 /** About 4 MB. */
@@ -51,15 +51,17 @@ export class LocalCounts {
 }
 
 /** Per process when self-hosted, per function instance on Vercel. */
-const countsOfPlatform = oncePer((_: Platform) => new LocalCounts());
+const countsOfPlatform = memoizeByObject((_: Platform) => new LocalCounts());
 
 export const localCounts = (): LocalCounts => countsOfPlatform(platform());
 
 /** Counts every request, also while Redis works: an outage continues with the window's counts. */
-export function countLocally(limits: Limit[], subject: Subject, now: Date): Count[] {
-  const local = applying(limits, subject).filter(({ limit }) => limit.whenRedisFails === "local");
+export function countLocally(limits: Limit[], subject: LimitValues, now: Date): LimitCount[] {
+  const local = applicableLimits(limits, subject).filter(
+    ({ limit }) => limit.whenRedisFails === "local",
+  );
   const count = ({ limit, value }: (typeof local)[number]) => {
-    const { key, resetsAtMs } = windowOf(limit, value, now);
+    const { key, resetsAtMs } = currentWindow(limit, value, now);
     const used = localCounts().count(key, resetsAtMs, now.getTime());
     return windowCount(limit, value, used, resetsAtMs);
   };
@@ -68,7 +70,7 @@ export function countLocally(limits: Limit[], subject: Subject, now: Date): Coun
   return [...counts, ...local.filter(({ limit }) => limit.isCeiling).map(count)];
 }
 
-export function uncountLocally(counts: Count[]): void {
+export function refundLocally(counts: LimitCount[]): void {
   for (const { limit, value, resetsAtMs } of counts) {
     if (limit.whenRedisFails !== "local") continue;
     localCounts().uncount(counterKey(limit, value, resetsAtMs / limit.windowMs - 1));

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { eq, inArray, type SQL, sql } from "drizzle-orm";
 import type { Context } from "../context.js";
 import { loginDelays } from "../db/schema/limits.js";
-import type { Count, Subject } from "./count.js";
+import type { LimitCount, LimitValues } from "./count.js";
 import { type DelayPass, delayCount, delayKey, passMs } from "./login-delay.js";
 import type { Limit } from "./policies.js";
 
@@ -11,8 +11,8 @@ export async function reserveAttemptInPostgres(
   ctx: Context,
   limit: Limit,
   value: string,
-  { ip = "", device = "" }: Pick<Subject, "ip" | "device">,
-): Promise<Count> {
+  { ip = "", device = "" }: Pick<LimitValues, "ip" | "device">,
+): Promise<LimitCount> {
   const key = delayKey(limit, value);
   const reservation = randomUUID();
   const now = sql`cast(${ctx.now.getTime()} as bigint)`;
@@ -55,10 +55,10 @@ export async function reserveAttemptInPostgres(
   });
 }
 
-export async function giveBackAttemptInPostgres(ctx: Context, count: Count): Promise<void> {
-  const { limit, value, allowed, resetsAtMs, tookPass } = count;
+export async function giveBackAttemptInPostgres(ctx: Context, count: LimitCount): Promise<void> {
+  const { limit, value, allowed, resetsAtMs, usedPass } = count;
   if (!allowed) return;
-  if (tookPass) {
+  if (usedPass) {
     const { key } = loginDelays;
     await ctx.db
       .update(loginDelays)
@@ -76,9 +76,9 @@ export async function giveBackAttemptInPostgres(ctx: Context, count: Count): Pro
     where key = ${delayKey(limit, value)} and failures > 0`);
 }
 
-export async function forgetFailuresInPostgres(
+export async function clearFailuresInPostgres(
   ctx: Context,
-  counts: Pick<Count, "limit" | "value">[],
+  counts: Pick<LimitCount, "limit" | "value">[],
 ): Promise<void> {
   if (counts.length === 0) return;
   const keys = counts.map(({ limit, value }) => delayKey(limit, value));

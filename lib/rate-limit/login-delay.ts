@@ -1,5 +1,5 @@
 import { type RoundTrip, script } from "../redis/round-trip.js";
-import type { Count, Subject } from "./count.js";
+import type { LimitCount, LimitValues } from "./count.js";
 import type { Limit } from "./policies.js";
 
 export function delayKey({ policy, kind }: Limit, value: string): string {
@@ -11,8 +11,8 @@ export async function reserveAttempt(
   trip: RoundTrip,
   limit: Limit,
   value: string,
-  { ip = "", device = "", now }: Pick<Subject, "ip" | "device"> & { now: Date },
-): Promise<Count> {
+  { ip = "", device = "", now }: Pick<LimitValues, "ip" | "device"> & { now: Date },
+): Promise<LimitCount> {
   const { max, windowMs, delaysMs = [] } = limit;
   const args = [now.getTime(), windowMs, max, ip, device, ...delaysMs];
   const [allowed, failures, delayedUntilMs, pass] = await trip.script<number[]>(
@@ -29,10 +29,10 @@ export async function reserveAttempt(
 }
 
 /** For an attempt that was not made or did not fail because of the caller. */
-export async function giveBackAttempt(trip: RoundTrip, count: Count): Promise<void> {
-  const { limit, value, allowed, resetsAtMs, tookPass } = count;
+export async function giveBackAttempt(trip: RoundTrip, count: LimitCount): Promise<void> {
+  const { limit, value, allowed, resetsAtMs, usedPass } = count;
   const key = delayKey(limit, value);
-  if (tookPass) await trip.script(giveBackPassScript, [key], []);
+  if (usedPass) await trip.script(giveBackPassScript, [key], []);
   else if (allowed) await trip.script(giveBackScript, [key], [limit.max, resetsAtMs]);
 }
 
@@ -55,7 +55,7 @@ export async function grantPass(
   await trip.script(grantScript, [delayKey(limit, value)], args);
 }
 
-export async function forgetFailures(trip: RoundTrip, { limit, value }: Count): Promise<void> {
+export async function clearFailures(trip: RoundTrip, { limit, value }: LimitCount): Promise<void> {
   await trip.command("DEL", delayKey(limit, value));
 }
 
@@ -64,7 +64,7 @@ export function delayCount(
   value: string,
   now: Date,
   state: { allowed: boolean; failures: number; delayedUntilMs: number; tookPass: boolean },
-): Count {
+): LimitCount {
   const { allowed, failures, delayedUntilMs, tookPass } = state;
   return {
     limit,
@@ -73,7 +73,7 @@ export function delayCount(
     used: failures,
     remaining: Math.max(0, limit.max - failures),
     resetsAtMs: delayedUntilMs > 0 ? delayedUntilMs : now.getTime() + limit.windowMs,
-    ...(tookPass && { tookPass }),
+    ...(tookPass && { usedPass: tookPass }),
   };
 }
 

@@ -40,29 +40,34 @@ export interface Limit {
   /** `strict` counts in Postgres, `local` in this process, `deny` answers 503. */
   whenRedisFails: "local" | "strict" | "deny";
   /** Which counts are kept: all requests, those whose work began, or failed attempts. */
-  keeps: "requests" | "work" | "failures";
+  countsKept: "requests" | "work" | "failures";
   /** Counts only requests that the other windows allow. */
   isCeiling?: true;
   /** Rejects nothing: over the limit the mail is not sent. */
-  mutes?: true;
+  suppressesMail?: true;
   /** A growing delay: failure `max` and each later one starts the next of these delays; the last repeats. */
   delaysMs?: readonly number[];
 }
 
 const minuteMs = 60_000;
 const hourMs = 60 * minuteMs;
-const strict = { whenRedisFails: "strict", keeps: "requests" } as const;
+const strict = { whenRedisFails: "strict", countsKept: "requests" } as const;
 
-const denied = { whenRedisFails: "deny", keeps: "requests" } as const;
+const denied = { whenRedisFails: "deny", countsKept: "requests" } as const;
 
-const local = { whenRedisFails: "local", keeps: "requests" } as const;
-const toolkitDay = { policy: "toolkit", windowMs: 24 * hourMs, ...denied, keeps: "work" } as const;
+const local = { whenRedisFails: "local", countsKept: "requests" } as const;
+const toolkitDay = {
+  policy: "toolkit",
+  windowMs: 24 * hourMs,
+  ...denied,
+  countsKept: "work",
+} as const;
 
 const delayed = {
   max: 5,
   windowMs: 24 * hourMs,
   ...strict,
-  keeps: "failures",
+  countsKept: "failures",
   delaysMs: [0.5 * minuteMs, minuteMs, 2 * minuteMs, 4 * minuteMs, 8 * minuteMs, 15 * minuteMs],
 } as const;
 
@@ -107,7 +112,7 @@ export function limitsOf(env: Env): Record<PolicyName, Limit[]> {
         windowMs: hourMs,
         ...local,
         isCeiling: true,
-        mutes: true,
+        suppressesMail: true,
       },
     ],
     "guest-accounts": [
@@ -123,7 +128,7 @@ export function limitsOf(env: Env): Record<PolicyName, Limit[]> {
         max: 5,
         windowMs: 15 * minuteMs,
         ...strict,
-        keeps: "failures",
+        countsKept: "failures",
       },
       {
         policy: "auth-failures",
@@ -131,7 +136,7 @@ export function limitsOf(env: Env): Record<PolicyName, Limit[]> {
         max: 5,
         windowMs: 15 * minuteMs,
         ...strict,
-        keeps: "failures",
+        countsKept: "failures",
       },
       {
         policy: "auth-failures",
@@ -139,7 +144,7 @@ export function limitsOf(env: Env): Record<PolicyName, Limit[]> {
         max: 100,
         windowMs: 15 * minuteMs,
         ...strict,
-        keeps: "failures",
+        countsKept: "failures",
       },
     ],
     // Guesses from any address. A caller with a token of the account is counted by the second row.

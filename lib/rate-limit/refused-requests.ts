@@ -1,6 +1,6 @@
 import type { Context } from "../context.js";
 import { roundTrip } from "../redis/client.js";
-import type { Count } from "./count.js";
+import type { LimitCount } from "./count.js";
 import { countRequest } from "./limiter.js";
 import { countLocally } from "./local-counts.js";
 import type { PolicyName } from "./policies.js";
@@ -13,10 +13,10 @@ import { limitsFor, subjectOf } from "./subject.js";
 export async function countRefused(
   ctx: Context,
   names: PolicyName[],
-  beforeRedis: (local: Count[]) => void = () => {},
-): Promise<Count[]> {
+  beforeRedis: (local: LimitCount[]) => void = () => {},
+): Promise<LimitCount[]> {
   const byAddress = limitsFor(ctx.env, names).filter(
-    (limit) => limit.kind === "ip" && limit.keeps === "requests",
+    (limit) => limit.kind === "ip" && limit.countsKept === "requests",
   );
   const subject = subjectOf(ctx.env, ctx.address, {});
   const local = countLocally(byAddress, subject, ctx.now);

@@ -3,11 +3,16 @@ import { AppError } from "../errors.js";
 import { redisUnavailable } from "../observability/log-lines/stores.js";
 import { isRedisSkipped } from "../platform/redis-transport/breaker.js";
 import { roundTrip } from "../redis/client.js";
-import { writeRefusal } from "../redis/refused-writes.js";
+import { writeRefusal } from "../redis/write-refusal.js";
 import type { LimitUse } from "../request-metrics.js";
-import { type Count, type Reservation, type Subject, takeReserved } from "./count.js";
+import {
+  consumeReservation,
+  type LimitCount,
+  type LimitValues,
+  type Reservation,
+} from "./count.js";
 import { refund } from "./limiter.js";
-import { uncountLocally } from "./local-counts.js";
+import { refundLocally } from "./local-counts.js";
 import type { Limit } from "./policies.js";
 import { countInPostgres, refundInPostgres } from "./strict-fallback.js";
 
@@ -19,10 +24,10 @@ const retryAfterSeconds = 5;
  */
 export async function reserve(
   ctx: Context,
-  inRedis: PromiseSettledResult<Count[]>,
+  inRedis: PromiseSettledResult<LimitCount[]>,
   applying: Limit[],
-  subject: Subject,
-  local: Count[],
+  subject: LimitValues,
+  local: LimitCount[],
 ): Promise<Reservation> {
   if (inRedis.status === "fulfilled") return { counts: inRedis.value, countedIn: "redis" };
   const { reason: cause } = inRedis;
@@ -49,7 +54,7 @@ export function limitUses({ counts, countedIn }: Reservation): LimitUse[] {
 /** The same reservation with only these of its counts. */
 export function filterCounts(
   reservation: Reservation,
-  isKept: (count: Count) => boolean,
+  isKept: (count: LimitCount) => boolean,
 ): Reservation {
   return { ...reservation, counts: reservation.counts.filter(isKept) };
 }
@@ -58,12 +63,12 @@ export function filterCounts(
 export function giveBackLater(
   ctx: Context,
   reservation: Reservation,
-  isGivenBack: (count: Count) => boolean,
+  isGivenBack: (count: LimitCount) => boolean,
 ): void {
-  const { counts, countedIn } = filterCounts(takeReserved(reservation), isGivenBack);
+  const { counts, countedIn } = filterCounts(consumeReservation(reservation), isGivenBack);
   if (counts.length === 0) return;
   ctx.after(async () => {
-    uncountLocally(counts);
+    refundLocally(counts);
     if (countedIn === "postgres") return refundInPostgres(ctx, counts);
     const trip = roundTrip(ctx);
     await Promise.all([refund(trip, counts), trip.send()]);

@@ -1,11 +1,11 @@
 import { sql } from "drizzle-orm";
 import type { Context } from "../context.js";
 import { rateLimits } from "../db/schema/limits.js";
-import type { Count, Subject } from "./count.js";
-import { applying, windowCount, windowOf } from "./limiter.js";
+import type { LimitCount, LimitValues } from "./count.js";
+import { applicableLimits, currentWindow, windowCount } from "./limiter.js";
 import type { DelayPass } from "./login-delay.js";
 import {
-  forgetFailuresInPostgres,
+  clearFailuresInPostgres,
   giveBackAttemptInPostgres,
   grantPassInPostgres,
   reserveAttemptInPostgres,
@@ -15,9 +15,11 @@ import type { Limit } from "./policies.js";
 export async function countInPostgres(
   ctx: Context,
   limits: Limit[],
-  subject: Subject,
-): Promise<Count[]> {
-  const strict = applying(limits, subject).filter(({ limit }) => limit.whenRedisFails === "strict");
+  subject: LimitValues,
+): Promise<LimitCount[]> {
+  const strict = applicableLimits(limits, subject).filter(
+    ({ limit }) => limit.whenRedisFails === "strict",
+  );
   const [windows, ...delays] = await Promise.all([
     countInWindows(
       ctx,
@@ -30,7 +32,7 @@ export async function countInPostgres(
   return [...windows, ...delays];
 }
 
-export async function refundInPostgres(ctx: Context, counts: Count[]): Promise<void> {
+export async function refundInPostgres(ctx: Context, counts: LimitCount[]): Promise<void> {
   const delays = counts.filter(({ limit }) => limit.delaysMs);
   await Promise.all([
     uncountInWindows(ctx, counts),
@@ -38,28 +40,31 @@ export async function refundInPostgres(ctx: Context, counts: Count[]): Promise<v
   ]);
 }
 
-export async function forgiveInPostgres(ctx: Context, counts: Count[]): Promise<void> {
+export async function resetAfterSuccessInPostgres(
+  ctx: Context,
+  counts: LimitCount[],
+): Promise<void> {
   const delays = counts.filter(({ limit }) => limit.delaysMs);
-  await Promise.all([uncountInWindows(ctx, counts), forgetFailuresInPostgres(ctx, delays)]);
+  await Promise.all([uncountInWindows(ctx, counts), clearFailuresInPostgres(ctx, delays)]);
 }
 
 /** Windows are short and are not cleared. */
-export async function clearInPostgres(
+export async function clearCountersInPostgres(
   ctx: Context,
   limits: Limit[],
-  subject: Subject,
+  subject: LimitValues,
   pass: DelayPass,
 ): Promise<void> {
-  const delays = applying(limits, subject).filter(({ limit }) => limit.delaysMs);
+  const delays = applicableLimits(limits, subject).filter(({ limit }) => limit.delaysMs);
   await Promise.all(delays.map(({ limit, value }) => grantPassInPostgres(ctx, limit, value, pass)));
 }
 
 async function countInWindows(
   ctx: Context,
   entries: { limit: Limit; value: string }[],
-): Promise<Count[]> {
+): Promise<LimitCount[]> {
   const strict = entries
-    .map((entry) => ({ ...entry, ...windowOf(entry.limit, entry.value, ctx.now) }))
+    .map((entry) => ({ ...entry, ...currentWindow(entry.limit, entry.value, ctx.now) }))
     // A fixed order prevents deadlocks.
     .sort((a, b) => (a.key < b.key ? -1 : 1));
   if (strict.length === 0) return [];
@@ -82,12 +87,12 @@ async function countInWindows(
   });
 }
 
-async function uncountInWindows(ctx: Context, counts: Count[]): Promise<void> {
+async function uncountInWindows(ctx: Context, counts: LimitCount[]): Promise<void> {
   const windows = counts.filter(
     ({ limit }) => limit.whenRedisFails === "strict" && !limit.delaysMs,
   );
   if (windows.length === 0) return;
-  const keys = windows.map(({ limit, value }) => windowOf(limit, value, ctx.now).key);
+  const keys = windows.map(({ limit, value }) => currentWindow(limit, value, ctx.now).key);
   await ctx.db.execute(sql`
     with locked as (
       select key from ${rateLimits} where key = any(${sql.param(keys)}::text[])

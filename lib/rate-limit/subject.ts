@@ -1,8 +1,8 @@
 import type { Env } from "../env.js";
-import { limitedAddress } from "../ip-address.js";
-import { oncePer } from "../once-per.js";
-import type { Subject } from "./count.js";
-import { limitedAccount } from "./limited-account.js";
+import { addressLimitKey } from "../ip-address.js";
+import { memoizeByObject } from "../memoize-by-object.js";
+import { accountLimitKey } from "./account-limit-key.js";
+import type { LimitValues } from "./count.js";
 import { type Limit, limitsOf, type PolicyName } from "./policies.js";
 
 /** The rows of these policies. */
@@ -11,7 +11,7 @@ export function limitsFor(env: Env, names: PolicyName[]): Limit[] {
   return names.flatMap((name) => table[name]);
 }
 
-const limits = oncePer(limitsOf);
+const limits = memoizeByObject(limitsOf);
 
 interface KnownCaller {
   session?: string | undefined;
@@ -25,10 +25,10 @@ interface KnownCaller {
 }
 
 /** The values a request is counted by: its session, else its IP address, and what else is known. */
-export function subjectOf(env: Env, address: string | undefined, known: KnownCaller): Subject {
-  const ip = limitedAddress(address);
+export function subjectOf(env: Env, address: string | undefined, known: KnownCaller): LimitValues {
+  const ip = addressLimitKey(address);
   // A Redis key must not contain an e-mail address.
-  const account = known.account && limitedAccount(env, known.account);
+  const account = known.account && accountLimitKey(env, known.account);
   return {
     all: "all",
     address: ip,

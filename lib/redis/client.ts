@@ -1,22 +1,24 @@
 import { Redis } from "@upstash/redis";
-import { oncePer } from "../once-per.js";
+import { memoizeByObject } from "../memoize-by-object.js";
 import { platform } from "../platform/installed.js";
 import type { Platform } from "../platform/platform.js";
 import type { Trace } from "../trace.js";
 import { RoundTrip } from "./round-trip.js";
-import { traced } from "./traced.js";
+import { tracedRequester } from "./traced-requester.js";
 
 type TracedRequest = { trace?: Trace | undefined } | undefined;
 
 export function redis(request?: TracedRequest): Redis {
   const { trace } = request ?? {};
-  return trace?.isSampled ? new Redis(traced(platform().redis, trace)) : clientOf(platform());
+  return trace?.isSampled
+    ? new Redis(tracedRequester(platform().redis, trace))
+    : clientOf(platform());
 }
 
 export function roundTrip(request?: TracedRequest): RoundTrip {
   const { trace } = request ?? {};
   const requester = platform().redis;
-  return new RoundTrip(trace?.isSampled ? traced(requester, trace) : requester);
+  return new RoundTrip(trace?.isSampled ? tracedRequester(requester, trace) : requester);
 }
 
-const clientOf = oncePer(({ redis: requester }: Platform) => new Redis(requester));
+const clientOf = memoizeByObject(({ redis: requester }: Platform) => new Redis(requester));

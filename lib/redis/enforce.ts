@@ -1,9 +1,9 @@
 import type { Context } from "../context.js";
-import { redisLags } from "./lag.js";
+import { markRedisStale } from "./stale-redis.js";
 
 export const enforceTimeoutMs = 3000;
 
-/** A failed write is logged, Postgres decides, and lib/admission/catch-up.ts repeats it. Never rejects. */
+/** A failed write is logged, Postgres decides, and lib/admission/resync-redis.ts repeats it. Never rejects. */
 export async function enforce(
   { requestMetrics }: Pick<Context, "requestMetrics">,
   write: () => Promise<unknown>,
@@ -13,7 +13,7 @@ export async function enforce(
     await write();
   } catch (error) {
     requestMetrics.isPendingInRedis = true;
-    redisLags();
+    markRedisStale();
     onFailure(error);
   }
 }

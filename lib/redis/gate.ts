@@ -10,13 +10,13 @@ export async function readGate(trip: RoundTrip): Promise<Gate> {
   const values = await trip.hashFields(gateKey, ...fields);
   const [revokeAllBefore, flags, toolkitBreaker, lastDrain] = values;
   return {
-    revokeAllBefore: revokeAllBefore === null ? null : msOf(revokeAllBefore),
+    revokeAllBefore: revokeAllBefore === null ? null : parseMs(revokeAllBefore),
     flags: flags ?? null,
     toolkitBreaker: toolkitBreaker ?? null,
-    lastDrainMs: msOf(lastDrain) || 0,
+    lastDrainMs: parseMs(lastDrain) || 0,
   };
 }
 
-export function msOf(text: string | null | undefined): number {
+export function parseMs(text: string | null | undefined): number {
   return text?.trim() ? Number(text) : Number.NaN;
 }

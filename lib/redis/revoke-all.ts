@@ -1,4 +1,4 @@
-import { gateKey, msOf } from "./gate.js";
+import { gateKey, parseMs } from "./gate.js";
 import { type RoundTrip, script } from "./round-trip.js";
 
 const oldestMs = Date.UTC(2020, 0, 1);
@@ -6,7 +6,7 @@ const aheadMsMax = 60_000;
 const ignoredField = "ignoredRevokeAllBefore";
 
 /** Detects a digit too many and seconds instead of milliseconds. Null for a plausible value. */
-export function implausibility(ms: number, redisNowMs: number): string | null {
+export function implausibleReason(ms: number, redisNowMs: number): string | null {
   if (ms === 0) return null;
   if (!Number.isSafeInteger(ms)) return "it is not an integer number of milliseconds";
   if (ms < oldestMs) return "it is before 2020 (it must be in milliseconds)";
@@ -42,20 +42,24 @@ export async function raiseRevokeAll(trip: RoundTrip, ms: number): Promise<void>
   await trip.script(raiseScript, [gateKey], [ms]);
 }
 
-export interface RevokeAllHeld {
-  held: string | null;
-  why: string | null;
+export interface RevokeAllState {
+  value: string | null;
+  problem: string | null;
   ignored: string | null;
 }
 
-export async function readRevokeAll(trip: RoundTrip): Promise<RevokeAllHeld> {
+export async function readRevokeAll(trip: RoundTrip): Promise<RevokeAllState> {
   const [[held = null, ignored = null], nowMs] = await Promise.all([
     trip.hashFields(gateKey, "revokeAllBefore", ignoredField),
     readClock(trip),
   ]);
-  return { held, ignored, why: held === null ? null : implausibility(msOf(held), nowMs) };
+  return {
+    value: held,
+    ignored,
+    problem: held === null ? null : implausibleReason(parseMs(held), nowMs),
+  };
 }
 
-export async function forgetIgnored(trip: RoundTrip): Promise<void> {
+export async function clearIgnoredRevokeAll(trip: RoundTrip): Promise<void> {
   await trip.command("HDEL", gateKey, ignoredField);
 }

@@ -13,7 +13,7 @@ const periodMs = { minute: 60_000, hour: 3_600_000 } as const;
 /** Below the timeout of the CLI. */
 const budgetSeconds = 10;
 
-export const CronsShown = z.strictObject({
+export const CronStatus = z.strictObject({
   crons: z.array(
     z.strictObject({
       job: z.string(),
@@ -34,11 +34,11 @@ export const CronsShown = z.strictObject({
     }),
   ),
 });
-export type CronsShown = z.infer<typeof CronsShown>;
+export type CronStatus = z.infer<typeof CronStatus>;
 
 const runsMax = 20;
 
-export async function listCrons({ db, now }: Context): Promise<CronsShown> {
+export async function listCrons({ db, now }: Context): Promise<CronStatus> {
   const [leases, runs] = await db.batch([
     db.select().from(cronLeases),
     db.select().from(cronRuns).orderBy(desc(cronRuns.slot)).limit(runsMax),

@@ -4,7 +4,7 @@ import type { Context } from "../context.js";
 import { cronLeaseLost, cronPartFailed } from "../observability/log-lines/cron.js";
 import { claimSlot, finishSlot, type Lease, type Slots } from "./lease.js";
 
-export interface Run {
+export interface CronRun {
   /** For `whileHeld`, which fails once another run has taken the lease over. */
   lease: Lease;
   /** End of its budget, by `performance.now()`: long work must stop before it and continue from a cursor. */
@@ -12,9 +12,9 @@ export interface Run {
 }
 
 /** A step of a job. It must be safe to repeat and to run concurrently, because a lease can expire during a slow run. */
-export type Part = readonly [
+export type CronPart = readonly [
   name: string,
-  work: (ctx: Context, run: Run) => Promise<unknown>,
+  work: (ctx: Context, run: CronRun) => Promise<unknown>,
   options?: {
     budgetSeconds?: number;
     /** Also runs when Postgres, and with it the lease, is unavailable. */
@@ -24,7 +24,7 @@ export type Part = readonly [
 
 export interface Cron extends Slots {
   budgetSeconds: number;
-  parts: readonly Part[];
+  parts: readonly CronPart[];
 }
 
 const PartReport = z.strictObject({
@@ -103,7 +103,11 @@ interface PartResult extends PartReport {
   failure?: unknown;
 }
 
-async function runParts(ctx: Context, parts: readonly Part[], run: Run): Promise<PartResult[]> {
+async function runParts(
+  ctx: Context,
+  parts: readonly CronPart[],
+  run: CronRun,
+): Promise<PartResult[]> {
   const done: PartResult[] = [];
   for (const part of parts) done.push(await runPart(ctx, part, run));
   return done;
@@ -115,8 +119,8 @@ class Overdue extends Error {
 
 async function runPart(
   ctx: Context,
-  [name, work, { budgetSeconds = partSeconds } = {}]: Part,
-  { lease, endMs }: Run,
+  [name, work, { budgetSeconds = partSeconds } = {}]: CronPart,
+  { lease, endMs }: CronRun,
 ): Promise<PartResult> {
   const startedMs = performance.now();
   const budgetMs = Math.min(budgetSeconds * 1000, endMs - startedMs);

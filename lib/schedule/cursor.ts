@@ -1,7 +1,7 @@
 import { eq } from "drizzle-orm";
 import type { Context } from "../context.js";
 import { cronCursors } from "../db/schema/crons.js";
-import { type Lease, whileHeld } from "./lease.js";
+import { type Lease, requireLease } from "./lease.js";
 
 export async function readCursor(ctx: Context, name: string): Promise<string> {
   const [row] = await ctx.db.select().from(cronCursors).where(eq(cronCursors.name, name));
@@ -16,7 +16,7 @@ export async function moveCursor(
   position: string,
 ): Promise<void> {
   await ctx.db.batch([
-    whileHeld(ctx, lease),
+    requireLease(ctx, lease),
     ctx.db
       .insert(cronCursors)
       .values({ name, position })

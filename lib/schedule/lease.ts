@@ -102,7 +102,7 @@ export async function finishSlot(
 }
 
 /** A statement that fails its batch (see `lacksRequiredRow`) if another run took the lease over, and locks it until commit. */
-export function whileHeld(ctx: Context, { job, token }: Lease) {
+export function requireLease(ctx: Context, { job, token }: Lease) {
   return ctx.db.execute(sql`
     with held as (
       select 1 from ${cronLeases} where job = ${job} and token = ${token} for share

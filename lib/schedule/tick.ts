@@ -1,7 +1,7 @@
-import { mirrorGate } from "../admission/mirror.js";
+import { copyGateToRedis } from "../admission/mirror.js";
 import { deliverNotices } from "../alerts/deliver-notices.js";
 import { evaluateAlerts } from "../alerts/evaluate.js";
-import { sweepSessionKeys } from "../auth/session/sweep.js";
+import { sweepSessionKeys } from "../auth/session/sweep-session-keys.js";
 import type { Context } from "../context.js";
 import { deliverDue } from "../mail/deliver.js";
 import { drainEvents } from "../telemetry/drain.js";
@@ -9,7 +9,7 @@ import { measureGauges } from "../telemetry/metrics/measure-gauges.js";
 import { ensurePartitions } from "../telemetry/partitions.js";
 import { detectUnusualUsage } from "../telemetry/unusual-usage.js";
 import { recordBreakerGauge } from "../toolkit/breaker/gauge.js";
-import { probeQuietBreaker } from "../toolkit/breaker/quiet.js";
+import { probeIdleBreaker } from "../toolkit/breaker/idle-probe.js";
 import { type Cron, type CronReport, runCron } from "./cron.js";
 import { sendHeartbeat } from "./heartbeat.js";
 import { jobKinds } from "./job-kinds.js";
@@ -34,7 +34,7 @@ export const tickCron: Cron = {
     ["evaluate_alerts", evaluateAlerts, { withoutDatabase: true }],
     ["deliver_notices", deliverNotices],
     ["ensure_partitions", async (ctx) => ({ made: await ensurePartitions(ctx) })],
-    ["mirror_gate", mirrorGate],
+    ["mirror_gate", copyGateToRedis],
     ["detect_unusual_usage", detectUnusualUsage],
     ["sweep_session_keys", async (ctx) => ({ sessions: await sweepSessionKeys(ctx) })],
     ["deliver_mail", deliverDue, { budgetSeconds: 22 }],
@@ -43,7 +43,7 @@ export const tickCron: Cron = {
 };
 
 async function recordBreakers(ctx: Context): Promise<void> {
-  await probeQuietBreaker(ctx);
+  await probeIdleBreaker(ctx);
   await recordBreakerGauge(ctx);
 }
 

@@ -2,7 +2,7 @@ import { readdir, readFile } from "node:fs/promises";
 import { register } from "node:module";
 import { join, sep } from "node:path";
 import { pathToFileURL } from "node:url";
-import type { Cron } from "./clock.js";
+import type { Cron } from "./cron-scheduler.js";
 import type { LoadedFunction } from "./server/invocation.js";
 import { routesFromFiles } from "./server/routes.js";
 import type { Route } from "./server/server.js";

@@ -1,5 +1,5 @@
 import { type NeonQueryFunction, neon, neonConfig } from "@neondatabase/serverless";
-import { isNeon } from "../database-url.js";
+import { isNeonUrl } from "../database-url.js";
 import { requireOverHttps } from "../platform/installed.js";
 import type { NeonFetch } from "../platform/platform.js";
 import { inProcessPostgres, inProcessUrl } from "../platform/postgres-transport/in-process.js";
@@ -25,7 +25,7 @@ function transportTo({
   connectionString: string;
   endpoint?: string;
 }): { url: string; fetch: NeonFetch; close(): Promise<void> } {
-  if (endpoint !== undefined || isNeon(url)) {
+  if (endpoint !== undefined || isNeonUrl(url)) {
     requireOverHttps(url);
     const fetch = postgresOverHttp({ timeoutMs, ...(endpoint === undefined ? {} : { endpoint }) });
     return { url, fetch, close: async () => {} };

@@ -5,9 +5,9 @@ import { EnvironmentError, env } from "../env.js";
 import { environmentRead } from "../observability/log-lines/environment.js";
 import { errorFields, log } from "../observability/logger.js";
 import { installPlatform } from "../platform/installed.js";
-import { redisLags } from "../redis/lag.js";
+import { markRedisStale } from "../redis/stale-redis.js";
 import { readBuiltCrons, readBuiltFunctions } from "./built-functions.js";
-import { startClock } from "./clock.js";
+import { startCronScheduler } from "./cron-scheduler.js";
 import { ensureCronSecret } from "./cron-secret.js";
 import { loadEnvFile } from "./env-file.js";
 import { connectForMigrations } from "./migration-connection.js";
@@ -25,7 +25,7 @@ async function serve(): Promise<void> {
   const stores = await openSelfHostedStores(environment);
   installPlatform(stores.platform);
   // The previous process may have stopped while Redis refused writes.
-  redisLags();
+  markRedisStale();
   await migrateEmbedded(stores);
   const [routes, crons] = await Promise.all([readBuiltFunctions(output), readBuiltCrons(output)]);
   const logFailure = (message: string, error: unknown) =>
@@ -37,7 +37,12 @@ async function serve(): Promise<void> {
     trustedProxies: http.trustedProxies,
     log: logFailure,
   });
-  const clock = startClock({ crons, port: server.port, secret: cron.secret, log: logFailure });
+  const clock = startCronScheduler({
+    crons,
+    port: server.port,
+    secret: cron.secret,
+    log: logFailure,
+  });
   const close = async () => {
     clock.stop();
     await server.close();

@@ -1,10 +1,10 @@
-import { isNeon, placeOf } from "../database-url.js";
+import { hostAndPortOf, isNeonUrl } from "../database-url.js";
 import { type Env, EnvironmentError } from "../env.js";
 import { requireOverHttps, storeTimeouts } from "../platform/installed.js";
 import type { Platform } from "../platform/platform.js";
 import { inProcessPostgres, inProcessUrl } from "../platform/postgres-transport/in-process.js";
 import { postgresOverHttp } from "../platform/postgres-transport/over-http.js";
-import { withFirstTrip } from "../platform/redis-transport/first-trip.js";
+import { withFirstCallTimeout } from "../platform/redis-transport/first-call-timeout.js";
 import { inProcessRedis } from "../platform/redis-transport/in-process.js";
 import { redisOverHttp } from "../platform/redis-transport/over-http.js";
 import { type AttachedStores, attachStores } from "./embedded-stores/attach.js";
@@ -74,8 +74,8 @@ function openPostgres(
     const fetch = postgresOverHttp({ timeoutMs, endpoint });
     return { part: { connectionString, fetch }, description: "embedded Postgres", close };
   }
-  const place = placeOf(databaseUrl);
-  if (isNeon(databaseUrl)) {
+  const place = hostAndPortOf(databaseUrl);
+  if (isNeonUrl(databaseUrl)) {
     requireOverHttps(databaseUrl);
     const fetch = postgresOverHttp({ timeoutMs });
     const part = { connectionString: databaseUrl, fetch };
@@ -96,12 +96,12 @@ function openRedis(
   const { redisMs: timeoutMs, redisFirstMs } = storeTimeouts;
   if (redisUrl) {
     const { requester, close } = inProcessRedis(redisUrl);
-    const part = withFirstTrip(requester, redisFirstMs);
+    const part = withFirstCallTimeout(requester, redisFirstMs);
     return { part, description: `Redis at ${new URL(redisUrl).host}`, close };
   }
   const { url, token } = upstash ?? opened(embedded).redis;
   return {
-    part: withFirstTrip(redisOverHttp({ url, token, timeoutMs }), redisFirstMs),
+    part: withFirstCallTimeout(redisOverHttp({ url, token, timeoutMs }), redisFirstMs),
     description: upstash ? `Upstash at ${new URL(url).host}` : "embedded Redis",
     close: () => {},
   };

@@ -1,6 +1,6 @@
 import { sql } from "drizzle-orm";
 import type { Context } from "../context.js";
-import { isDataRefused, isPartitionMissing } from "../db/failures.js";
+import { isDataInvalid, isPartitionMissing } from "../db/failures.js";
 import { entriesUnreadable } from "../observability/log-lines/telemetry.js";
 import { moveCursor } from "./drain-statement.js";
 import { ensurePartitions } from "./partitions.js";
@@ -70,7 +70,7 @@ async function write(ctx: Context, step: Step): Promise<Written | null> {
       await ensurePartitions(ctx);
       return run(ctx, step, step.batchEntries.flatMap(parseEntry(ctx)));
     }
-    if (!isDataRefused(error)) throw error;
+    if (!isDataInvalid(error)) throw error;
     const [first, ...others] = step.batchEntries;
     if (!first) throw error;
     // One entry is invalid. Bisect to find and skip it.

@@ -33,7 +33,7 @@ const eventsMax = 100;
 const slot = Symbol.for("linguamate.events");
 const shared = globalThis as { [slot]?: Producer };
 
-export function requestBegan(): void {
+export function requestStarted(): void {
   producer().inFlight++;
 }
 
@@ -41,7 +41,7 @@ export function requestBegan(): void {
  * Add the event of a finished request. Resolves when its batch was sent or dropped: at once when no request is in
  * flight, else after 250 ms or 100 events. Never rejects.
  */
-export function requestEnded({ gate }: Context, event: RequestEvent): Promise<void> {
+export function recordRequestEvent({ gate }: Context, event: RequestEvent): Promise<void> {
   const state = producer();
   state.inFlight--;
   if (gate) state.lastDrainMs = Math.max(state.lastDrainMs, gate.lastDrainMs);
@@ -50,7 +50,7 @@ export function requestEnded({ gate }: Context, event: RequestEvent): Promise<vo
   return sentInTime(state, batch);
 }
 
-export function toldLate(
+export function recordLateEvents(
   events: Pick<RequestMetrics, "externalCalls" | "securityEvents">,
 ): Promise<void> {
   const state = producer();

@@ -3,7 +3,7 @@ import { keyedHash, keyedHashes } from "../crypto/secret.js";
 import type { Env } from "../env.js";
 import type { ErrorCode } from "../errors.js";
 import { addressPrefix } from "../ip-address.js";
-import { oncePer } from "../once-per.js";
+import { memoizeByObject } from "../memoize-by-object.js";
 import type { RequestMetrics } from "../request-metrics.js";
 
 /** One per request: the source of the access log, the metrics and the alerts. */
@@ -21,7 +21,7 @@ export interface RequestEvent extends Omit<RequestMetrics, "userId" | "isPending
   appVersion: string | undefined;
 }
 
-export interface Ended {
+export interface FinishedRequest {
   method: string;
   status: number;
   durationMs: number;
@@ -29,7 +29,7 @@ export interface Ended {
   appVersion: string | null;
 }
 
-export function requestEvent(ctx: Context, ended: Ended): RequestEvent {
+export function requestEvent(ctx: Context, ended: FinishedRequest): RequestEvent {
   const { requestMetrics, address } = ctx;
   const { status, durationMs, code } = ended;
   return {
@@ -63,7 +63,7 @@ const methods = new Set(["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELE
 const version = /^[\w.+-]{1,32}$/;
 
 const purpose = "access-log-user";
-const hashes = oncePer((env: Env) =>
+const hashes = memoizeByObject((env: Env) =>
   remembered((userId: string) => keyedHash(env, purpose, userId)),
 );
 const prefixOf = remembered(addressPrefix);

@@ -1,5 +1,8 @@
 /** The inverse of `seriesName`. */
-export function parseSeries(series: string): { metric: string; labels: Record<string, string> } {
+export function parseSeriesName(series: string): {
+  metric: string;
+  labels: Record<string, string>;
+} {
   const brace = series.indexOf("{");
   if (brace < 0) return { metric: series, labels: {} };
   const labels: Record<string, string> = {};

@@ -3,8 +3,8 @@ import type { Context } from "../context.js";
 import { keyedHash } from "../crypto/secret.js";
 import { AppError } from "../errors.js";
 import { redis } from "../redis/client.js";
-import { type Call, callToolkit } from "./call.js";
-import { type Keeping, operations } from "./operations.js";
+import { callToolkit, type ToolkitCall } from "./call.js";
+import { type CachePolicy, operations } from "./operations.js";
 
 export interface Answer<T> {
   value: T;
@@ -13,7 +13,7 @@ export interface Answer<T> {
 }
 
 /** A call whose answer may be cached and given to any user with the same request. */
-export interface SharedCall<T> extends Call<T> {
+export interface SharedCall<T> extends ToolkitCall<T> {
   body: string;
 }
 
@@ -53,7 +53,7 @@ async function ask<T>(
   ctx: Context,
   call: SharedCall<T>,
   key: string,
-  { freshSeconds, revalidateSeconds, errorSeconds }: Keeping,
+  { freshSeconds, revalidateSeconds, errorSeconds }: CachePolicy,
 ): Promise<T> {
   const value = await callToolkit(ctx, call);
   const cached: CacheEntry = { atMs: ctx.now.getTime(), value };

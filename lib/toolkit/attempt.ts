@@ -1,17 +1,17 @@
 import type { Context } from "../context.js";
-import { externalCall, onwardHeaders } from "../observability/external-call.js";
+import { externalCall, propagationHeaders } from "../observability/external-call.js";
 import { type OperationName, operations } from "./operations.js";
 
-export type Outcome = "ok" | "timeout" | "network" | "invalid_reply" | `status_${number}`;
+export type AttemptOutcome = "ok" | "timeout" | "network" | "invalid_reply" | `status_${number}`;
 
 export interface Attempt<T> {
-  outcome: Outcome;
+  outcome: AttemptOutcome;
   value: T | undefined;
   /** From Retry-After. */
   retryAfterMs: number;
 }
 
-export interface Sent<T> {
+export interface ToolkitRequest<T> {
   body?: string | FormData;
   /** Parses the body of a 2xx reply. Throws if it is invalid. */
   read(text: string): T;
@@ -24,7 +24,7 @@ const replyBytesMax = 1024 * 1024;
 export async function attempt<T>(
   ctx: Context,
   operation: OperationName,
-  { body, read, signal }: Sent<T>,
+  { body, read, signal }: ToolkitRequest<T>,
   timeoutMs: number,
 ): Promise<Attempt<T>> {
   const { method, path } = operations[operation];
@@ -38,7 +38,7 @@ export async function attempt<T>(
         redirect: "manual",
         signal: signal ? AbortSignal.any([deadline, signal]) : deadline,
         headers: {
-          ...onwardHeaders(ctx),
+          ...propagationHeaders(ctx),
           ...(apiKey ? { Authorization: `Bearer ${apiKey}` } : {}),
           ...(typeof body === "string" ? { "Content-Type": "application/json" } : {}),
         },
@@ -90,7 +90,7 @@ function retryAfterMs(headers: Headers): number {
   return Math.max(0, Math.min(ms || 0, 3_600_000));
 }
 
-const failed = <T>(outcome: Outcome): Attempt<T> => ({
+const failed = <T>(outcome: AttemptOutcome): Attempt<T> => ({
   outcome,
   value: undefined,
   retryAfterMs: 0,

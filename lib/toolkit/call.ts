@@ -2,11 +2,11 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Context } from "../context.js";
 import { AppError, type ErrorCode } from "../errors.js";
 import { externalCallFailed, externalRetry } from "../observability/log-lines/external.js";
-import { type Attempt, attempt, type Outcome, type Sent } from "./attempt.js";
+import { type Attempt, type AttemptOutcome, attempt, type ToolkitRequest } from "./attempt.js";
 import { admit } from "./breaker/admission.js";
 import { type OperationName, operations } from "./operations.js";
 
-export interface Call<T> extends Omit<Sent<T>, "signal"> {
+export interface ToolkitCall<T> extends Omit<ToolkitRequest<T>, "signal"> {
   operation: OperationName;
   deadlineMs?: number | undefined;
   /** The error to throw when the toolkit rejects the request, by status. */
@@ -17,7 +17,7 @@ const pauseMs = 250;
 const leaseSpareMs = 5000;
 
 /** Calls with retries. Throws `toolkit_unavailable`, `feature_disabled` (forced open), or a code of `refusals`. */
-export async function callToolkit<T>(ctx: Context, call: Call<T>): Promise<T> {
+export async function callToolkit<T>(ctx: Context, call: ToolkitCall<T>): Promise<T> {
   const { totalMs, retriesMax } = operations[call.operation];
   const endsAtMs = performance.now() + Math.min(call.deadlineMs ?? totalMs, totalMs);
   const admission = await admit(ctx, call.operation, totalMs + leaseSpareMs);
@@ -45,7 +45,7 @@ export async function callToolkit<T>(ctx: Context, call: Call<T>): Promise<T> {
 
 async function tryUntil<T>(
   ctx: Context,
-  call: Call<T>,
+  call: ToolkitCall<T>,
   attempts: Attempt<T>[],
   { endsAtMs, retriesMax }: { endsAtMs: number; retriesMax: number },
 ): Promise<void> {
@@ -76,7 +76,7 @@ async function tryUntil<T>(
 }
 
 /** Transient errors. Not timeouts: they have used the time of another attempt. */
-function isTransient(outcome: Outcome): boolean {
+function isTransient(outcome: AttemptOutcome): boolean {
   return outcome === "network" || outcome === "status_429" || /^status_5/.test(outcome);
 }
 
@@ -86,7 +86,10 @@ function delayFor(attemptsMade: number, retryAfterMs: number): number {
   return Math.round(Math.max(doubled * (0.5 + Math.random() / 2), retryAfterMs));
 }
 
-function refusalOf<T>({ refusals = {} }: Call<T>, outcome: Outcome): AppError | undefined {
+function refusalOf<T>(
+  { refusals = {} }: ToolkitCall<T>,
+  outcome: AttemptOutcome,
+): AppError | undefined {
   const code = refusals[Number(/^status_(\d+)$/.exec(outcome)?.[1])];
   return code && new AppError(code);
 }

@@ -1,7 +1,7 @@
 import * as z from "zod";
 import type { Context } from "../context.js";
 import { type Answer, sharedAnswer } from "./answer.js";
-import { type Call, callToolkit } from "./call.js";
+import { callToolkit, type ToolkitCall } from "./call.js";
 
 export interface Message {
   role: "system" | "user" | "assistant";
@@ -63,7 +63,7 @@ function* candidates(completion: string): Generator<string> {
 async function ask<T>(
   ctx: Context,
   isShared: boolean,
-  call: Call<T> & { body: string },
+  call: ToolkitCall<T> & { body: string },
 ): Promise<Answer<T>> {
   if (isShared) return sharedAnswer(ctx, call);
   return { value: await callToolkit(ctx, call), ageSeconds: 0, degraded: false };

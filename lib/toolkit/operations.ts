@@ -1,5 +1,5 @@
 /** Cache times of an operation; each span follows the previous one. */
-export interface Keeping {
+export interface CachePolicy {
   freshSeconds: number;
   /** stale-while-revalidate */
   revalidateSeconds: number;
@@ -14,12 +14,12 @@ export interface Operation {
   totalMs: number;
   /** Retries are safe: no operation changes anything at the toolkit. */
   retriesMax: number;
-  keeping: Keeping | null;
+  keeping: CachePolicy | null;
 }
 
 const hours = 3600;
 const days = 24 * hours;
-const kept: Keeping = { freshSeconds: hours, revalidateSeconds: days, errorSeconds: 7 * days };
+const kept: CachePolicy = { freshSeconds: hours, revalidateSeconds: days, errorSeconds: 7 * days };
 
 /** Speech is personal and never cached. */
 export const operations: Record<"text" | "object" | "transcribe" | "health", Operation> = {

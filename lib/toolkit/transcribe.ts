@@ -2,7 +2,7 @@ import * as z from "zod";
 import type { Context } from "../context.js";
 import { callToolkit } from "./call.js";
 
-export const Heard = z.object({
+export const Transcription = z.object({
   text: z.string(),
   language: z.string(),
   confidence: z.number().min(0).max(1).nullish(),
@@ -13,7 +13,7 @@ export const Heard = z.object({
     .array(z.object({ text: z.string(), start: z.number().min(0), end: z.number().min(0) }))
     .nullish(),
 });
-export type Heard = z.infer<typeof Heard>;
+export type Transcription = z.infer<typeof Transcription>;
 
 export interface Speech {
   audio: Uint8Array<ArrayBuffer>;
@@ -22,14 +22,17 @@ export interface Speech {
 }
 
 /** Nothing is stored. Throws as `callToolkit`, or for invalid audio. */
-export function hear(ctx: Context, { audio, contentType, fields }: Speech): Promise<Heard> {
+export function transcribeAudio(
+  ctx: Context,
+  { audio, contentType, fields }: Speech,
+): Promise<Transcription> {
   const body = new FormData();
   body.set("audio", new Blob([audio], { type: contentType }), "audio");
   for (const [name, value] of Object.entries(fields)) body.set(name, value);
   return callToolkit(ctx, {
     operation: "transcribe",
     body,
-    read: (text) => Heard.parse(JSON.parse(text)),
+    read: (text) => Transcription.parse(JSON.parse(text)),
     refusals: { 413: "payload_too_large", 415: "audio_unsupported", 422: "audio_too_long" },
   });
 }

@@ -1,7 +1,7 @@
 import * as z from "zod";
 import type { Context } from "../context.js";
 import { AppError } from "../errors.js";
-import { hear } from "../toolkit/transcribe.js";
+import { transcribeAudio } from "../toolkit/transcribe.js";
 import { LanguageTag } from "../user/language-tag.js";
 import { audioSeconds } from "./audio-length.js";
 import { audioTypeOf } from "./audio-type.js";
@@ -52,7 +52,11 @@ export async function transcribe(
   });
   if (seconds !== null && seconds > secondsMax + secondsSpare) throw new AppError("audio_too_long");
   const given = Object.entries(wishes).filter((pair): pair is [string, string] => !!pair[1]);
-  const heard = await hear(ctx, { audio, contentType, fields: Object.fromEntries(given) });
+  const heard = await transcribeAudio(ctx, {
+    audio,
+    contentType,
+    fields: Object.fromEntries(given),
+  });
   return {
     text: heard.text,
     language: heard.language,

@@ -2,7 +2,7 @@ import { and, desc, eq, lt, or } from "drizzle-orm";
 import * as z from "zod";
 import type { Actor, Context } from "../context.js";
 import { auditLog } from "../db/schema/security.js";
-import { type PageRequest, page } from "../page.js";
+import { buildPage, type PageRequest } from "../page.js";
 
 export const AuditTrailEntry = z.strictObject({
   at: z.iso.datetime(),
@@ -32,7 +32,7 @@ export async function listAuditTrail(
     )
     .orderBy(desc(auditLog.id))
     .limit(request.limit + 1);
-  return page(
+  return buildPage(
     rows,
     request,
     (row) => presentEntry(row, userId),

@@ -21,7 +21,7 @@ const Feedback = z.discriminatedUnion("type", [
 ]);
 
 /** Suppress addresses that bounced or complained. Other events are ignored; redelivery is harmless. */
-export async function takeMailFeedback(
+export async function handleMailFeedback(
   ctx: Context,
   { id, event }: { id: string; event: unknown },
 ): Promise<void> {

@@ -8,7 +8,7 @@ import { users } from "../db/schema/accounts.js";
 import { writeOnce } from "../db/write-once.js";
 import { AppError } from "../errors.js";
 import { LanguageTag, TimeZone } from "./language-tag.js";
-import { mayMove, secondsUntilMove, zoneToStore } from "./time-zone.js";
+import { canChangeTimeZone, secondsUntilTimeZoneChange, timeZoneUpdate } from "./time-zone.js";
 import { presentUser, type User, userFromJson } from "./user.js";
 
 /** Level names of the app and the levels of the CEFR (Common European Framework) that they cover. */
@@ -117,10 +117,15 @@ async function writeProfile(
     .set({
       ...plain,
       ...(level === undefined ? {} : { level: levelToStore(level) }),
-      ...(timeZone === undefined ? {} : zoneToStore(ctx, timeZone)),
+      ...(timeZone === undefined ? {} : timeZoneUpdate(ctx, timeZone)),
       updatedAt: ctx.now,
     })
-    .where(and(eq(users.id, userId), timeZone === undefined ? undefined : mayMove(ctx, timeZone)))
+    .where(
+      and(
+        eq(users.id, userId),
+        timeZone === undefined ? undefined : canChangeTimeZone(ctx, timeZone),
+      ),
+    )
     .returning();
   const audit = { actor: { kind: "user", id: userId }, action, subjectId: userId } as const;
   const write = ctx.db.execute<{ user: unknown }>(sql`
@@ -151,6 +156,6 @@ async function updateError(ctx: Context, userId: string): Promise<AppError> {
     .from(users)
     .where(eq(users.id, userId));
   if (!user) return new AppError("session_revoked");
-  const retryAfterSeconds = Math.max(1, secondsUntilMove(ctx, user.changedAt));
+  const retryAfterSeconds = Math.max(1, secondsUntilTimeZoneChange(ctx, user.changedAt));
   return new AppError("time_zone_changed_recently", { retryAfterSeconds });
 }

@@ -8,7 +8,7 @@ const hourMs = 3_600_000;
 const minChangeIntervalMs = 20 * hourMs;
 
 /** A new zone takes effect at the next midnight of the current one. Setting the same zone changes nothing. */
-export function zoneToStore(ctx: Context, timeZone: string) {
+export function timeZoneUpdate(ctx: Context, timeZone: string) {
   const now = timestamp(ctx.now);
   const currentZone = sql`case when ${users.timeZoneFrom} > ${now} then ${users.previousTimeZone}
     else ${users.timeZone} end`;
@@ -27,7 +27,7 @@ export function zoneToStore(ctx: Context, timeZone: string) {
   };
 }
 
-export function mayMove(ctx: Context, timeZone: string): SQL | undefined {
+export function canChangeTimeZone(ctx: Context, timeZone: string): SQL | undefined {
   return or(
     eq(users.timeZone, timeZone),
     isNull(users.timeZoneChangedAt),
@@ -35,7 +35,7 @@ export function mayMove(ctx: Context, timeZone: string): SQL | undefined {
   );
 }
 
-export function secondsUntilMove({ now }: Context, changedAt: Date | null): number {
+export function secondsUntilTimeZoneChange({ now }: Context, changedAt: Date | null): number {
   const changeableAtMs = (changedAt?.getTime() ?? 0) + minChangeIntervalMs;
   return Math.ceil((changeableAtMs - now.getTime()) / 1000);
 }

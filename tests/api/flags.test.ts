@@ -9,7 +9,7 @@ import list from "../../api/ops/flags/index.js";
 import transcribe from "../../api/stt/transcribe.js";
 import user from "../../api/user/index.js";
 import preferences from "../../api/user/preferences.js";
-import { mirrorGate } from "../../lib/admission/mirror.js";
+import { copyGateToRedis } from "../../lib/admission/mirror.js";
 import { routeGroups } from "../../lib/admission/route-groups.js";
 import { call } from "../support/call.js";
 import { useStillClock } from "../support/clock.js";
@@ -192,7 +192,7 @@ describe("a kill switch", () => {
       return false;
     };
     await stores.faults.redis.set({ kind: "latency", ms: 1, match: changeBefore });
-    await mirrorGate(aContext());
+    await copyGateToRedis(aContext());
     await stores.faults.redis.set(null);
     expect(isBetween).toBe(true);
     expect(await stores.redis("HGET", "gate", "flags")).toContain('"off":["user"]');
@@ -207,7 +207,7 @@ describe("a kill switch", () => {
       before?.version ?? "",
     );
     await stores.sql("update flags set enabled = true where name = 'user'");
-    await mirrorGate(aContext());
+    await copyGateToRedis(aContext());
     expect(await stores.redis("HGET", "gate", "flags")).toContain('"off":[]');
     await put("user", { enabled: false });
     expect(await stores.redis("HGET", "gate", "flags")).toContain('"off":["user"]');

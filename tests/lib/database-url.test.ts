@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { isDatabaseUrl, isSentOverHttps, placeOf } from "../../lib/database-url.js";
+import { hostAndPortOf, isDatabaseUrl, isNeonDriverUrl } from "../../lib/database-url.js";
 import { readEnv } from "../../lib/env.js";
 import { connectForMigrations } from "../../lib/self-hosted/migration-connection.js";
 
@@ -17,7 +17,7 @@ describe("a database URL", () => {
     ["postgresql://app:secret@%2Fvar%2Frun%2Fpostgresql:5433/app", `${folder}:5433`],
   ])("%s is accepted and shown without credentials", (url, place) => {
     expect(isDatabaseUrl(url)).toBe(true);
-    expect(placeOf(url)).toBe(place);
+    expect(hostAndPortOf(url)).toBe(place);
   });
 
   it.each([
@@ -27,7 +27,9 @@ describe("a database URL", () => {
     "app:secret@127.0.0.1/app",
   ])("%s is refused without showing it in the message", (url) => {
     const variables = { JWT_SECRET: "k7".repeat(32), DATABASE_URL: url };
-    expect(messageOf(() => readEnv(variables))).toMatch(/DATABASE_URL: must be a postgresql:\/\/ URL$/);
+    expect(messageOf(() => readEnv(variables))).toMatch(
+      /DATABASE_URL: must be a postgresql:\/\/ URL$/,
+    );
     const connect = () => connectForMigrations({ connectionString: url });
     expect(messageOf(connect)).toBe("DATABASE_URL must be a postgresql:// URL");
   });
@@ -39,7 +41,7 @@ describe("a database URL", () => {
     [`postgresql://app:secret@/app?host=${folder}`, false],
     ["postgresql://app:secret@%2Fvar%2Frun%2Fpostgresql/app", false],
   ])("%s can be used over HTTPS: %s", (url, expected) => {
-    expect(isSentOverHttps(url)).toBe(expected);
+    expect(isNeonDriverUrl(url)).toBe(expected);
   });
 
   it("of Neon with a missing part is refused before the driver shows it", () => {

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from "vitest";
-import { atMostPerMinute } from "../../lib/at-most.js";
-import { isInSample, openTrace, spanned, traceHeaders } from "../../lib/trace.js";
+import { atMostPerMinute } from "../../lib/at-most-per-minute.js";
+import { isInSample, startTrace, traceHeaders, withSpan } from "../../lib/trace.js";
 
 const traceId = "4bf92f3577b34da6a3ce929d0e0e4736";
 const spanId = "00f067aa0ba902b7";
@@ -9,7 +9,7 @@ beforeEach(() => {
   isCallerBelieved = atMostPerMinute(60);
 });
 const opened = (headers: Record<string, string>, rate = 0.2) =>
-  openTrace(new Headers(headers), rate, isCallerBelieved);
+  startTrace(new Headers(headers), rate, isCallerBelieved);
 
 describe("isInSample", () => {
   const ids = Array.from({ length: 20_000 }, (_, n) => n.toString(16).padStart(32, "0"));
@@ -104,20 +104,20 @@ describe("a span", () => {
   it("is recorded with its outcome, and rethrows a failure", async () => {
     const trace = opened({}, 1);
     const failure = new Error("no");
-    await spanned(
+    await withSpan(
       trace,
       "db",
       () => "select 1",
       async () => 1,
     );
-    await spanned(
+    await withSpan(
       trace,
       "http.client",
       () => "refused",
       async () => 1,
       () => false,
     );
-    const failing = spanned(
+    const failing = withSpan(
       trace,
       "db.redis",
       () => "GET",
@@ -140,15 +140,15 @@ describe("a span", () => {
     const describe = () => {
       throw new Error("described");
     };
-    expect(await spanned(trace, "db", describe, async () => 7)).toBe(7);
-    expect(await spanned(undefined, "db", describe, async () => 7)).toBe(7);
+    expect(await withSpan(trace, "db", describe, async () => 7)).toBe(7);
+    expect(await withSpan(undefined, "db", describe, async () => 7)).toBe(7);
     expect(trace.spans).toEqual([]);
   });
 
   it("is limited in number", async () => {
     const trace = opened({}, 1);
     for (let n = 0; n < 2000; n++)
-      await spanned(
+      await withSpan(
         trace,
         "db",
         () => "",

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { sweepSessionKeys } from "../../lib/auth/session/sweep.js";
+import { sweepSessionKeys } from "../../lib/auth/session/sweep-session-keys.js";
 import { env } from "../../lib/env.js";
 import { installPlatform } from "../../lib/platform/installed.js";
 import { openSelfHostedStores } from "../../lib/self-hosted/stores.js";

@@ -1,12 +1,12 @@
 import { stringify } from "yaml";
 import { labelOf, summaryOf } from "../../dev/prometheus/alert-file.js";
 import { countedId, type Measures, minuteMs } from "../../lib/alerts/measures.js";
-import type { Condition, Counted, Rule, Where } from "../../lib/alerts/rule.js";
+import type { Condition, CounterSelector, LabelMatchers, Rule } from "../../lib/alerts/rule.js";
 import { runbookSlug } from "../../lib/alerts/rules.js";
-import { type Alert, step } from "../../lib/alerts/state-machine.js";
-import { isCounted, meanId, verdict } from "../../lib/alerts/verdict.js";
+import { type Alert, advanceAlert } from "../../lib/alerts/state-machine.js";
+import { isCounterCondition, meanId, verdict } from "../../lib/alerts/verdict.js";
 import { variables } from "../../lib/env.js";
-import { parseSeries } from "../../lib/telemetry/series.js";
+import { parseSeriesName } from "../../lib/telemetry/series.js";
 
 /** Counters and gauges of the minutes from 0 on, by series name. */
 export interface Scenario {
@@ -41,10 +41,10 @@ export function firesInEvaluator({ rule, label = "", minutes, ...data }: Scenari
   return Array.from({ length: minutes }, (_, index) => {
     const minute = index * minuteMs;
     // For a rule of gauges and counters, a counted minute is known one minute later.
-    const isMixed = !isCounted(rule.condition) && data.added !== undefined;
+    const isMixed = !isCounterCondition(rule.condition) && data.added !== undefined;
     const at = isMixed ? minute + minuteMs : minute;
     const seen = { ...measures, countedUntil: minute };
-    alert = step(rule, alert, at, verdict(rule.condition, label, at, seen)).alert;
+    alert = advanceAlert(rule, alert, at, verdict(rule.condition, label, at, seen)).alert;
     return alert.state === "firing";
   });
 }
@@ -113,7 +113,7 @@ function inputOf({ added = {}, gauges = {}, minutes }: Scenario) {
 
 /** As Prometheus stores a series: with its own `job` label, and ours renamed. */
 function scraped(series: string): string {
-  const { metric, labels } = parseSeries(series);
+  const { metric, labels } = parseSeriesName(series);
   const renamed = Object.entries(labels).map(
     ([label, value]) => `${label === "job" ? "exported_job" : label}="${value}"`,
   );
@@ -167,14 +167,14 @@ function measuresOf(
 
 /** The increase of a count in each minute, by label. */
 function sums(
-  counted: Counted,
+  counted: CounterSelector,
   by: string | undefined,
   added: Record<string, number[]>,
   minutes: number,
 ): Map<number, Map<string, number>> {
   const found = new Map<number, Map<string, number>>();
   for (const [series, values] of Object.entries(added)) {
-    const { metric, labels } = parseSeries(series);
+    const { metric, labels } = parseSeriesName(series);
     const sign = signOf(counted, metric, labels);
     if (sign === 0 || !matches(counted.where, labels)) continue;
     const label = by === undefined ? "" : (labels[by] ?? "");
@@ -187,14 +187,14 @@ function sums(
   return found;
 }
 
-function signOf(counted: Counted, metric: string, labels: Record<string, string>): number {
+function signOf(counted: CounterSelector, metric: string, labels: Record<string, string>): number {
   const { slowerThanSeconds } = counted;
   if (metric === counted.metric || metric === `${counted.metric}_count`) return 1;
   const isFast = metric === `${counted.metric}_bucket` && labels.le === String(slowerThanSeconds);
   return isFast ? -1 : 0;
 }
 
-function matches(where: Where = {}, labels: Record<string, string>): boolean {
+function matches(where: LabelMatchers = {}, labels: Record<string, string>): boolean {
   return Object.entries(where).every(([label, match]) => {
     const value = labels[label] ?? "";
     return "matches" in match

@@ -26,7 +26,7 @@ export interface AlertWorld {
   count(minute: number, counts: Counts): Promise<void>;
   gauge(series: string, value: number): Promise<void>;
   /** End a minute: write its counts, evaluate the alerts and deliver the notices. */
-  pass(minute: number, counts?: Counts): Promise<EvaluationCounts>;
+  endMinute(minute: number, counts?: Counts): Promise<EvaluationCounts>;
   /** The changes of state of a rule, oldest first, as `minute from→to`. */
   transitions(rule: string): Promise<string[]>;
   firing(): Promise<string[]>;
@@ -118,7 +118,7 @@ export function useAlerts(stores: Stores, environment: Record<string, string> = 
         String(value),
       );
     },
-    async pass(minute, counts = requests(100)) {
+    async endMinute(minute, counts = requests(100)) {
       await count(minute, counts);
       const ctx = after(minute);
       const evaluated = await evaluateAlerts(ctx);

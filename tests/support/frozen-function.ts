@@ -8,7 +8,7 @@ import process from "node:process";
 import * as z from "zod";
 import { endpoint } from "../../lib/http/endpoint.js";
 import { route } from "../../lib/http/route.js";
-import { externalCall, onwardHeaders } from "../../lib/observability/external-call.js";
+import { externalCall, propagationHeaders } from "../../lib/observability/external-call.js";
 import { installPlatform } from "../../lib/platform/installed.js";
 import { inProcessPostgres } from "../../lib/platform/postgres-transport/in-process.js";
 import { inProcessRedis } from "../../lib/platform/redis-transport/in-process.js";
@@ -46,7 +46,7 @@ const account = route("/api/account", {
       const [user] = await Promise.all([
         getUser(ctx, actor.userId),
         externalCall(ctx, { service: "toolkit", operation: "test" }, async () => {
-          await (await fetch(toolkitUrl, { headers: onwardHeaders(ctx) })).text();
+          await (await fetch(toolkitUrl, { headers: propagationHeaders(ctx) })).text();
         }),
       ]);
       return user;

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach } from "vitest";
-import { type HashGate, hashGate } from "../../lib/auth/password/hash-gate.js";
+import { createHashSemaphore, type HashSemaphore } from "../../lib/auth/password/hash-semaphore.js";
 import { realHashes } from "./remembered-argon2.js";
 
 /** Compute every hash of these tests, although the same password was hashed before. */
@@ -20,8 +20,8 @@ export function useHashCount(): () => number {
 /** Count the password hashes from now on, until the next call. */
 export function countHashes(): () => number {
   let count = 0;
-  const gate = hashGate(4);
-  const counting: HashGate = (hash) =>
+  const gate = createHashSemaphore(4);
+  const counting: HashSemaphore = (hash) =>
     gate(() => {
       count++;
       return hash();

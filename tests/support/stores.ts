@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, inject, vi } from "vitest";
 import { type FaultCall, type FaultProxy, startFaultProxy } from "../../dev/fault-proxy.js";
-import { mirrorGate } from "../../lib/admission/mirror.js";
+import { copyGateToRedis } from "../../lib/admission/mirror.js";
 import { installPlatform, storeTimeouts } from "../../lib/platform/installed.js";
 import type { SqlBackend } from "../../lib/platform/postgres-transport/neon-protocol.js";
 import { postgresOverHttp } from "../../lib/platform/postgres-transport/over-http.js";
@@ -67,7 +67,7 @@ export function useStores({
     await opened.empty();
     await heal();
     // As after a tick of the cron. Retries, because the first calls on a busy machine can exceed the timeout.
-    await vi.waitFor(() => mirrorGate(aContext()), { timeout: 20_000, interval: 100 });
+    await vi.waitFor(() => copyGateToRedis(aContext()), { timeout: 20_000, interval: 100 });
     await stores().faults.redis.reset();
     await stores().faults.postgres.reset();
     install(opened.faults, redisMs);

@@ -1,7 +1,7 @@
 import { confirmEnrolment, TotpConfirmation } from "../../../lib/auth/second-factor/enrolment.js";
 import {
+  getStoredRecoveryCodes,
   RecoveryCodes,
-  showRecoveryCodesAgain,
 } from "../../../lib/auth/second-factor/recovery-code-set.js";
 import { endpoint } from "../../../lib/http/endpoint.js";
 import { route } from "../../../lib/http/route.js";
@@ -20,7 +20,7 @@ const POST = endpoint({
     "second_factor_changed",
   ],
   handle: ({ ctx, actor, body }) => confirmEnrolment(ctx, actor, body.code),
-  replay: ({ ctx, actor, resultId }) => showRecoveryCodesAgain(ctx, actor.userId, resultId),
+  replay: ({ ctx, actor, resultId }) => getStoredRecoveryCodes(ctx, actor.userId, resultId),
 });
 
 export default route("/api/auth/totp/confirm", { POST });

@@ -1,9 +1,9 @@
 import {
   beginEnrolment,
-  readSecondFactor,
+  getPendingEnrolment,
+  getSecondFactorState,
   removeSecondFactor,
   SecondFactorState,
-  showEnrolmentAgain,
   TotpEnrolment,
 } from "../../../lib/auth/second-factor/enrolment.js";
 import { endpoint } from "../../../lib/http/endpoint.js";
@@ -15,7 +15,7 @@ const GET = endpoint({
   limits: ["default"],
   replies: { 200: SecondFactorState },
   errors: [],
-  handle: ({ ctx, actor }) => readSecondFactor(ctx, actor.userId),
+  handle: ({ ctx, actor }) => getSecondFactorState(ctx, actor.userId),
 });
 
 const POST = endpoint({
@@ -26,7 +26,7 @@ const POST = endpoint({
   replies: { 200: TotpEnrolment },
   errors: ["email_unverified", "second_factor_enrolled", "second_factor_changed"],
   handle: ({ ctx, actor }) => beginEnrolment(ctx, actor.userId),
-  replay: ({ ctx, actor, resultId }) => showEnrolmentAgain(ctx, actor.userId, resultId),
+  replay: ({ ctx, actor, resultId }) => getPendingEnrolment(ctx, actor.userId, resultId),
 });
 
 const DELETE = endpoint({

@@ -1,7 +1,10 @@
 import * as z from "zod";
 import { operatorRead } from "../../../lib/http/operator-endpoint.js";
 import { route } from "../../../lib/http/route.js";
-import { AuditVerdict, verifyAuditNow } from "../../../lib/operations/audit-verification.js";
+import {
+  AuditVerificationReport,
+  verifyAuditForOperator,
+} from "../../../lib/operations/audit-verification.js";
 
 const GET = operatorRead({
   summary: "Verify the audit log against its seals, and against a seal from the shipped logs.",
@@ -18,10 +21,10 @@ const GET = operatorRead({
       .regex(/^[0-9a-f]{64}$/)
       .optional(),
   }),
-  reply: AuditVerdict,
+  reply: AuditVerificationReport,
   read: ({ ctx, query: { lastId, hash } }) => {
     const anchor = lastId !== undefined && hash !== undefined ? { lastId, hash } : undefined;
-    return verifyAuditNow(ctx, anchor);
+    return verifyAuditForOperator(ctx, anchor);
   },
 });
 

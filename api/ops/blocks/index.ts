@@ -1,9 +1,9 @@
 import * as z from "zod";
 import {
-  BlockShown,
+  BlockDetails,
   listBlocks,
   NewBlock,
-  planBlock,
+  resolveBlockValue,
   setBlock,
 } from "../../../lib/admission/block.js";
 import { operatorChange, operatorRead } from "../../../lib/http/operator-endpoint.js";
@@ -13,7 +13,7 @@ const GET = operatorRead({
   summary: "List the blocks: who is blocked, by whom, why and until when.",
   scope: "block",
   breakGlass: true,
-  reply: z.strictObject({ items: z.array(BlockShown) }),
+  reply: z.strictObject({ items: z.array(BlockDetails) }),
   read: async ({ ctx }) => ({ items: await listBlocks(ctx) }),
 });
 
@@ -24,7 +24,7 @@ const POST = operatorChange({
   body: NewBlock,
   errors: ["not_found", "block_protected"],
   async change({ ctx, operator, body, dryRun, by }) {
-    const value = await planBlock(ctx, operator, body);
+    const value = await resolveBlockValue(ctx, operator, body);
     if (dryRun) return { done: `Block ${value} for ${body.ttlSeconds} s.`, undo: null };
     const { id, expiresAt, sessionsEnded } = await setBlock(ctx, operator, body, value, by);
     return {

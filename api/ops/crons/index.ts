@@ -1,11 +1,11 @@
 import { operatorRead } from "../../../lib/http/operator-endpoint.js";
 import { route } from "../../../lib/http/route.js";
-import { CronsShown, listCrons } from "../../../lib/schedule/cron-status.js";
+import { CronStatus, listCrons } from "../../../lib/schedule/cron-status.js";
 
 const GET = operatorRead({
   summary: "List the crons, their missed periods and their last runs.",
   scope: "cron",
-  reply: CronsShown,
+  reply: CronStatus,
   read: ({ ctx }) => listCrons(ctx),
 });
 

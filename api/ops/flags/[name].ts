@@ -1,4 +1,9 @@
-import { FlagChange, FlagName, planFlag, setFlag } from "../../../lib/admission/change-flag.js";
+import {
+  FlagChange,
+  FlagName,
+  previewFlagChange,
+  setFlag,
+} from "../../../lib/admission/change-flag.js";
 import type { FlagRow } from "../../../lib/admission/flags.js";
 import { AppError } from "../../../lib/errors.js";
 import { operatorChange } from "../../../lib/http/operator-endpoint.js";
@@ -15,7 +20,7 @@ const PUT = operatorChange({
   async change({ ctx, params, body, dryRun, by }) {
     const { data: name } = FlagName.safeParse(params.name);
     if (!name) throw new AppError("not_found");
-    const { before, after } = await planFlag(ctx, name, body);
+    const { before, after } = await previewFlagChange(ctx, name, body);
     if (!dryRun) await setFlag(ctx, after, by);
     const share = after.percentage < 100 ? ` for ${after.percentage} %` : "";
     const done = `Switch ${name} ${after.enabled ? `on${share}` : "off"}.`;

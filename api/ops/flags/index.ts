@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { FlagShown, listFlags } from "../../../lib/admission/change-flag.js";
+import { FlagDetails, listFlags } from "../../../lib/admission/change-flag.js";
 import { operatorRead } from "../../../lib/http/operator-endpoint.js";
 import { route } from "../../../lib/http/route.js";
 
@@ -7,7 +7,7 @@ const GET = operatorRead({
   summary: "List kill switches and feature flags.",
   scope: "flag",
   breakGlass: true,
-  reply: z.strictObject({ items: z.array(FlagShown) }),
+  reply: z.strictObject({ items: z.array(FlagDetails) }),
   read: async ({ ctx }) => ({ items: await listFlags(ctx) }),
 });
 

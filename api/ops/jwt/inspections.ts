@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { endpoint } from "../../../lib/http/endpoint.js";
 import { route } from "../../../lib/http/route.js";
-import { inspectToken, TokenInspected } from "../../../lib/operations/jwt.js";
+import { inspectToken, TokenInspection } from "../../../lib/operations/jwt.js";
 
 const POST = endpoint({
   summary:
@@ -21,7 +21,7 @@ const POST = endpoint({
         ],
       }),
   }),
-  replies: { 200: TokenInspected },
+  replies: { 200: TokenInspection },
   errors: [],
   handle: ({ ctx, body }) => inspectToken(ctx, body.token),
 });

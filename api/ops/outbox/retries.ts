@@ -1,13 +1,13 @@
 import { operatorChange } from "../../../lib/http/operator-endpoint.js";
 import { route } from "../../../lib/http/route.js";
-import { countFailed, retryFailed } from "../../../lib/operations/outbox.js";
+import { countFailedMessages, retryFailedMessages } from "../../../lib/operations/outbox.js";
 
 const POST = operatorChange({
   summary: "Retry every failed mail and alert notice.",
   scope: "outbox",
   body: {},
   async change({ ctx, dryRun, by }) {
-    const count = await (dryRun ? countFailed(ctx) : retryFailed(ctx, by));
+    const count = await (dryRun ? countFailedMessages(ctx) : retryFailedMessages(ctx, by));
     return {
       done: `Retry ${count} failed mails and alert notices.`,
       undo: null,

@@ -1,8 +1,14 @@
 import * as z from "zod";
 import { endpoint } from "../../../lib/http/endpoint.js";
 import { route } from "../../../lib/http/route.js";
-import { Counters, countersOf } from "../../../lib/operations/rate-limits/counters.js";
-import { Limited, limitedSubject } from "../../../lib/operations/rate-limits/subject.js";
+import {
+  listRateLimitCounters,
+  RateLimitCounters,
+} from "../../../lib/operations/rate-limits/counters.js";
+import {
+  RateLimitSubject,
+  resolveRateLimitSubject,
+} from "../../../lib/operations/rate-limits/subject.js";
 
 const POST = endpoint({
   summary: "Read the rate limits of an IP address, user, session or e-mail address.",
@@ -10,12 +16,12 @@ const POST = endpoint({
   operation: { scope: "ratelimit", kind: "read" },
   limits: ["default"],
   // In the body, because platforms log URLs.
-  body: z.strictObject({ of: Limited }),
-  replies: { 200: Counters },
+  body: z.strictObject({ of: RateLimitSubject }),
+  replies: { 200: RateLimitCounters },
   errors: ["not_found"],
   handle: async ({ ctx, body }) => {
-    const { values } = await limitedSubject(ctx, body.of);
-    return countersOf(ctx, values);
+    const { values } = await resolveRateLimitSubject(ctx, body.of);
+    return listRateLimitCounters(ctx, values);
   },
 });
 

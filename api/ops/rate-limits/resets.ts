@@ -1,15 +1,18 @@
 import { operatorChange } from "../../../lib/http/operator-endpoint.js";
 import { route } from "../../../lib/http/route.js";
-import { clearLimits } from "../../../lib/operations/rate-limits/clear.js";
-import { Limited } from "../../../lib/operations/rate-limits/subject.js";
+import { clearRateLimits } from "../../../lib/operations/rate-limits/clear.js";
+import { RateLimitSubject } from "../../../lib/operations/rate-limits/subject.js";
 
 const POST = operatorChange({
   summary: "Clear the rate limits of an IP address, user, session or e-mail address.",
   scope: "ratelimit",
-  body: { of: Limited },
+  body: { of: RateLimitSubject },
   errors: ["not_found"],
   async change({ ctx, operator, body, dryRun, by }) {
-    const { counters, redisAnswered } = await clearLimits(ctx, operator, body.of, { by, dryRun });
+    const { counters, redisAnswered } = await clearRateLimits(ctx, operator, body.of, {
+      by,
+      dryRun,
+    });
     const many = `${counters.length} ${counters.length === 1 ? "counter" : "counters"}`;
     const silent = redisAnswered ? "" : " Redis did not answer: repeat this when it is back.";
     return {

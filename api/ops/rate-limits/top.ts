@@ -1,12 +1,12 @@
 import * as z from "zod";
 import { operatorRead } from "../../../lib/http/operator-endpoint.js";
 import { route } from "../../../lib/http/route.js";
-import { By, TopLimited, topLimited } from "../../../lib/operations/rate-limits/top.js";
+import { TopLimited, TopLimitedBy, topLimited } from "../../../lib/operations/rate-limits/top.js";
 
 const GET = operatorRead({
   summary: "List the most refused callers of the last hour.",
   scope: "ratelimit",
-  query: z.strictObject({ by: By.default("ip") }),
+  query: z.strictObject({ by: TopLimitedBy.default("ip") }),
   reply: TopLimited,
   read: ({ ctx, query }) => topLimited(ctx, query.by),
 });

@@ -1,13 +1,13 @@
 import { operatorRead } from "../../../lib/http/operator-endpoint.js";
 import { route } from "../../../lib/http/route.js";
-import { SessionShown, showSession } from "../../../lib/operations/sessions.js";
+import { getSessionDetails, SessionDetails } from "../../../lib/operations/sessions.js";
 
 const GET = operatorRead({
   summary: "Read a session as Postgres and Redis have it.",
   scope: "sessions",
-  reply: SessionShown,
+  reply: SessionDetails,
   errors: ["not_found"],
-  read: ({ ctx, params }) => showSession(ctx, params.sessionId ?? ""),
+  read: ({ ctx, params }) => getSessionDetails(ctx, params.sessionId ?? ""),
 });
 
 export default route("/api/ops/sessions/:sessionId", { GET });

@@ -1,4 +1,4 @@
-import { Credentials, logIn } from "../../../lib/auth/log-in.js";
+import { LoginCredentials, logIn } from "../../../lib/auth/log-in.js";
 import { resumeSession } from "../../../lib/auth/resume-session.js";
 import { TokenPair } from "../../../lib/auth/token/token-pair.js";
 import { endpoint } from "../../../lib/http/endpoint.js";
@@ -12,7 +12,7 @@ const POST = endpoint({
   auth: "optional",
   // Shared with POST /api/auth/login, so that guesses at both count together.
   limits: ["auth-calls", "auth-failures", "account"],
-  body: Credentials,
+  body: LoginCredentials,
   identify: ({ email, device }) => ({
     device: device?.id,
     account: canonicalEmail(email) ?? email,

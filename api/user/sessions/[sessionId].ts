@@ -1,4 +1,4 @@
-import { endOwnSession } from "../../../lib/auth/session/own-sessions.js";
+import { revokeOwnSession } from "../../../lib/auth/session/own-sessions.js";
 import { endpoint } from "../../../lib/http/endpoint.js";
 import { route } from "../../../lib/http/route.js";
 
@@ -9,7 +9,7 @@ const DELETE = endpoint({
   limits: ["default"],
   replies: { 204: null },
   errors: ["not_found"],
-  handle: ({ ctx, actor, params }) => endOwnSession(ctx, actor, params.sessionId ?? ""),
+  handle: ({ ctx, actor, params }) => revokeOwnSession(ctx, actor, params.sessionId ?? ""),
 });
 
 export default route("/api/user/sessions/:sessionId", { DELETE });

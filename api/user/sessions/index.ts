@@ -1,19 +1,19 @@
 import {
-  endOtherSessions,
   listSessions,
   OwnSession,
+  revokeOtherSessions,
   SessionPosition,
 } from "../../../lib/auth/session/own-sessions.js";
 import { endpoint } from "../../../lib/http/endpoint.js";
 import { route } from "../../../lib/http/route.js";
-import { pageOf, pageQuery } from "../../../lib/page.js";
+import { pageQuery, pageSchema } from "../../../lib/page.js";
 
 const GET = endpoint({
   summary: "List the own sessions, newest first.",
   auth: "user",
   limits: ["default"],
   query: pageQuery(SessionPosition),
-  replies: { 200: pageOf(OwnSession) },
+  replies: { 200: pageSchema(OwnSession) },
   errors: [],
   handle: ({ ctx, actor, query }) => listSessions(ctx, actor, query),
 });
@@ -24,7 +24,7 @@ const DELETE = endpoint({
   limits: ["default"],
   replies: { 204: null },
   errors: [],
-  handle: ({ ctx, actor }) => endOtherSessions(ctx, actor),
+  handle: ({ ctx, actor }) => revokeOtherSessions(ctx, actor),
   replay: async () => undefined,
 });
 

@@ -8,14 +8,14 @@ const limits = limitsOf(readEnv({ JWT_SECRET: "only-for-the-defaults-of-the-envi
 /** Every limit that counts the requests of an endpoint. */
 export function rateLimitsOf(endpoint: Endpoint): object[] {
   const rows = [...new Set(endpoint.limits.flatMap((name) => limits[name]))];
-  return rows.map(({ policy, kind, max, windowMs, whenRedisFails, keeps, ...row }) => ({
+  return rows.map(({ policy, kind, max, windowMs, whenRedisFails, countsKept, ...row }) => ({
     policy,
     kind,
     max,
     windowSeconds: windowMs / 1000,
-    counts: keeps,
+    counts: countsKept,
     whenRedisFails,
     ...(row.delaysMs && { delaysSeconds: row.delaysMs.map((ms) => ms / 1000) }),
-    ...(row.mutes && { withholdsMailOnly: true }),
+    ...(row.suppressesMail && { withholdsMailOnly: true }),
   }));
 }

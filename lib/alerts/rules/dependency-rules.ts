@@ -1,18 +1,18 @@
-import type { Counted, Rule, Where } from "../rule.js";
+import type { CounterSelector, LabelMatchers, Rule } from "../rule.js";
 
 /** Outcomes that are the caller's fault. Statuses that affect every call, such as 402 and 404, are failures. */
-export const refusedAsSent =
+export const callerFaultOutcomes =
   "status_4(00|13|15|22)|validation_error|invalid_parameter|missing_required_field";
 /** Without the probe of each minute, which has a gauge of its own: `external_probe_failed`. */
-const calls: Counted = {
+const calls: CounterSelector = {
   metric: "external_api_calls_total",
   where: { operation: { not: "health" } },
 };
-const failedCalls: Counted = {
+const failedCalls: CounterSelector = {
   ...calls,
-  where: { ...calls.where, outcome: { not: `ok|${refusedAsSent}` } },
+  where: { ...calls.where, outcome: { not: `ok|${callerFaultOutcomes}` } },
 };
-const probe = (names: string): Where => ({ probe: { matches: names } });
+const probe = (names: string): LabelMatchers => ({ probe: { matches: names } });
 
 export const dependencyRules = [
   {

@@ -1,16 +1,22 @@
 import { serverErrorCodes } from "../../errors.js";
-import type { Counted, Rule, Where } from "../rule.js";
+import type { CounterSelector, LabelMatchers, Rule } from "../rule.js";
 
 /** Probes and crons call often: they must neither hide an outage of users' requests nor look like one. */
-const userRoutes: Where = { route: { not: "/api/(health|livez|metrics|cron/.*)" } };
-const requests: Counted = { metric: "http_requests_total", where: userRoutes };
+const userRoutes: LabelMatchers = { route: { not: "/api/(health|livez|metrics|cron/.*)" } };
+const requests: CounterSelector = { metric: "http_requests_total", where: userRoutes };
 /** By code, not by status: the 503 of a route group that an operator switched off is not an error. */
-const serverErrors: Counted = {
+const serverErrors: CounterSelector = {
   metric: "http_errors_total",
   where: { ...userRoutes, code: { matches: serverErrorCodes.join("|") } },
 };
-const timedRequests: Counted = { metric: "http_request_duration_seconds", where: userRoutes };
-const slowerThan = (seconds: number): Counted => ({ ...timedRequests, slowerThanSeconds: seconds });
+const timedRequests: CounterSelector = {
+  metric: "http_request_duration_seconds",
+  where: userRoutes,
+};
+const slowerThan = (seconds: number): CounterSelector => ({
+  ...timedRequests,
+  slowerThanSeconds: seconds,
+});
 
 export const requestRules = [
   {

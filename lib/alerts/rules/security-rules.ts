@@ -1,5 +1,5 @@
 import type { SecurityEvent } from "../../audit/security-events.js";
-import type { Counted, Rule } from "../rule.js";
+import type { CounterSelector, Rule } from "../rule.js";
 
 /** Events of normal use, and events that page by themselves. All others may be an attack. */
 const benignEvents = [
@@ -12,7 +12,7 @@ const benignEvents = [
   "admin_action",
   "break_glass",
 ] as const satisfies SecurityEvent[];
-const attacks: Counted = {
+const attacks: CounterSelector = {
   metric: "security_events_total",
   where: { event: { not: benignEvents.join("|") } },
 };

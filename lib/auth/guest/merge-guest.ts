@@ -12,15 +12,15 @@ export function mergeGuest(
   ctx: Context,
   guestId: string,
   accountId: string,
-): Required<Pick<SignInWrite, "alongside" | "ending">> {
+): Required<Pick<SignInWrite, "statements" | "revocation">> {
   const isMerged = sql`exists (
     select 1 from ${users} where id = ${guestId} and merged_into = ${accountId})`;
   const moves = [movePoints, movePreferences].map((move) =>
     ctx.db.execute(move(guestId, accountId, isMerged)),
   );
   return {
-    alongside: [markMerged(ctx, guestId, accountId), ...moves],
-    ending: revokeSessions(ctx, { userId: guestId }, "account_merged", isMerged),
+    statements: [markMerged(ctx, guestId, accountId), ...moves],
+    revocation: revokeSessions(ctx, { userId: guestId }, "account_merged", isMerged),
   };
 }
 

@@ -8,9 +8,9 @@ import { AppError } from "../../errors.js";
 import { accountMailOf, newMailId, queueAccountMail } from "../../mail/queue-mail.js";
 import { secondFactorChanged } from "../second-factor/factor-change.js";
 import { lockAccount, type RevocationReason } from "../session/session.js";
-import { enforceEndsOf } from "../session/sweep.js";
+import { enforceRevocationsOf } from "../session/sweep-session-keys.js";
 import { type Operator, requireAdmin } from "./operator.js";
-import { endTokensOf, lockRoles, otherAdminExists } from "./role.js";
+import { lockRoles, otherAdminExists, revokeTokensOf } from "./role.js";
 import type { SubjectAccount } from "./subject.js";
 
 interface RequestedChange {
@@ -40,7 +40,7 @@ export async function suspend(
       returning id as user_id`,
     action: "user.suspended",
     ending: "suspended",
-    alongside: sql`tokens as (${endTokensOf(ctx, sql`select user_id from changed`)})`,
+    alongside: sql`tokens as (${revokeTokensOf(ctx, sql`select user_id from changed`)})`,
     isBlocked: sql`(select role = 'admin' and suspended_at is null and not ${otherAdminExists(subject.id)}
       from ${users} where id = ${subject.id})`,
   });
@@ -135,6 +135,6 @@ async function changeAccount(
   const [found] = rows;
   if (!found) throw new AppError("not_found");
   if (found.blocked) throw new AppError("last_admin");
-  if (ending && !dryRun) await enforceEndsOf(ctx, subject.id);
+  if (ending && !dryRun) await enforceRevocationsOf(ctx, subject.id);
   return { changed: dryRun ? wouldChange : found.changed, sessionsEnded: found.ended.length };
 }

@@ -14,7 +14,7 @@ const breakGlassOperator: Operator = { kind: "break_glass", id: "break_glass" };
  * Log and audit a use of the break-glass token and page the on-call operator. Without an audit row a change
  * is refused; a read is allowed, because Postgres may be down. Throws `forbidden`.
  */
-export async function breakGlass(ctx: Context, operation: Operation): Promise<Operator> {
+export async function useBreakGlass(ctx: Context, operation: Operation): Promise<Operator> {
   const { scope, kind, breakGlass: isAllowed } = operation;
   const operationName = `${scope}:${kind}`;
   const outcome = isAllowed ? "allowed" : "refused";

@@ -3,25 +3,25 @@ import type { Context } from "../../context.js";
 import { equalSecrets } from "../../crypto/secret.js";
 import type { Env } from "../../env.js";
 import { AppError } from "../../errors.js";
-import { breakGlass } from "./break-glass.js";
+import { useBreakGlass } from "./break-glass.js";
 import type { Operation, Operator } from "./operator.js";
-import { isInScope, readOperatorToken, verifyOperatorToken } from "./operator-token.js";
+import { isInScope, parseOperatorToken, verifyOperatorToken } from "./operator-token.js";
 
 export type OperatorKey = { kind: "break_glass" } | { kind: "token"; id: string; secret: string };
 
-export function readOperatorKey(env: Env, text: string): OperatorKey | undefined {
+export function parseOperatorKey(env: Env, text: string): OperatorKey | undefined {
   if (equalSecrets(text, env.ops.breakGlassToken)) return { kind: "break_glass" };
-  const token = readOperatorToken(text);
+  const token = parseOperatorToken(text);
   return token && { kind: "token", ...token };
 }
 
 /** Throws `token_invalid`, `operator_token_ended`, `forbidden`. */
-export async function requireKeyHolder(
+export async function requireOperatorKeyHolder(
   ctx: Context,
   key: OperatorKey,
   operation: Operation,
 ): Promise<Operator> {
-  if (key.kind === "break_glass") return breakGlass(ctx, operation);
+  if (key.kind === "break_glass") return useBreakGlass(ctx, operation);
   const { id, scopes } = await verifyOperatorToken(ctx, key);
   const data = { account: id, operation: `${operation.scope}:${operation.kind}` };
   securityEvent(ctx, "operator_token_used", { data });

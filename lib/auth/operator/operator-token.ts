@@ -4,13 +4,13 @@ import * as z from "zod";
 import { auditIfAny, auditRow } from "../../audit/audit.js";
 import { securityEvent } from "../../audit/security-events.js";
 import type { Context } from "../../context.js";
-import { equalSecrets, namedHashes } from "../../crypto/secret.js";
+import { equalSecrets, hashesWithKeyId } from "../../crypto/secret.js";
 import { lacksRequiredRow, violatesUnique } from "../../db/failures.js";
 import { operatorTokens } from "../../db/schema/operators.js";
 import { timestamp } from "../../db/timestamp.js";
 import { AppError } from "../../errors.js";
 import { type Operation, type Operator, requireAdmin } from "./operator.js";
-import { lockRoles, stillDecides } from "./role.js";
+import { lockRoles, requireCurrentAuthority } from "./role.js";
 
 /** `NOUN:VERB`, such as `flag:change`, `block:*` or `*:read`. The nouns are those of the CLI. */
 export const Scope = z
@@ -56,7 +56,7 @@ const hashPurpose = "operator-token";
 const resultsMax = 200;
 const lastUsedResolutionMs = 60_000;
 
-export function readOperatorToken(text: string): { id: string; secret: string } | undefined {
+export function parseOperatorToken(text: string): { id: string; secret: string } | undefined {
   const [, id, secret] = tokenPattern.exec(text) ?? [];
   return id === undefined || secret === undefined ? undefined : { id, secret };
 }
@@ -67,7 +67,7 @@ export async function verifyOperatorToken(
   { id, secret }: { id: string; secret: string },
 ): Promise<{ id: string; scopes: string[] }> {
   const [token] = await ctx.db.select().from(operatorTokens).where(eq(operatorTokens.id, id));
-  const isGenuine = namedHashes(ctx.env, hashPurpose, `${id}.${secret}`)
+  const isGenuine = hashesWithKeyId(ctx.env, hashPurpose, `${id}.${secret}`)
     .map((hash) => equalSecrets(hash, token?.secretHash))
     .includes(true);
   if (!token || !isGenuine) {
@@ -102,7 +102,7 @@ export async function createOperatorToken(
   const { name, scopes, ttlSeconds, reason } = input;
   const id = randomBytes(8).toString("hex");
   const secret = randomBytes(32).toString("base64url");
-  const [secretHash = ""] = namedHashes(ctx.env, hashPurpose, `${id}.${secret}`);
+  const [secretHash = ""] = hashesWithKeyId(ctx.env, hashPurpose, `${id}.${secret}`);
   const expiresAt = new Date(ctx.now.getTime() + ttlSeconds * 1000);
   const row = {
     id,
@@ -117,7 +117,7 @@ export async function createOperatorToken(
     await ctx.db.batch([
       lockRoles(ctx),
       // The role may have been revoked since the request began.
-      stillDecides(ctx, operator),
+      requireCurrentAuthority(ctx, operator),
       ctx.db.insert(operatorTokens).values(row),
       auditRow(ctx, {
         actor: { kind: "operator", id: operator.id },

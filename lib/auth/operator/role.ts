@@ -10,7 +10,7 @@ import { AppError } from "../../errors.js";
 import { isPersonBlocked } from "../account-block.js";
 import { confirmedSecret } from "../second-factor/second-factor.js";
 import { lockAccount, type RevocationReason } from "../session/session.js";
-import { enforceEndsOf } from "../session/sweep.js";
+import { enforceRevocationsOf } from "../session/sweep-session-keys.js";
 import { type Operator, requireAdmin } from "./operator.js";
 import { maskedEmail, type SubjectAccount } from "./subject.js";
 
@@ -70,7 +70,7 @@ export async function changeRole(
       where user_id in (select id from changed) and revoked_at is null
       returning id
     ), tokens as (
-      ${endTokensOf(ctx, sql`select id from changed`)}
+      ${revokeTokensOf(ctx, sql`select id from changed`)}
     ), audited as (
       ${auditIfAny(ctx, entry, sql`changed`)}
     )`;
@@ -90,7 +90,7 @@ export async function changeRole(
   }
   if (!found.is_fit) throw new AppError("account_unfit");
   if (!found.leaves_an_admin) throw new AppError("last_admin");
-  if (!dryRun) await enforceEndsOf(ctx, id);
+  if (!dryRun) await enforceRevocationsOf(ctx, id);
   return { changed: found.role !== role, sessionsEnded: found.ended.length };
 }
 
@@ -113,7 +113,7 @@ export const otherAdminExists = (id: string): SQL => sql`exists (
     and other.suspended_at is null and other.purge_at is null
     and not ${isPersonBlocked(sql`other.id`)})`;
 
-export const endTokensOf = (ctx: Context, makers: SQL): SQL => sql`
+export const revokeTokensOf = (ctx: Context, makers: SQL): SQL => sql`
   update ${operatorTokens} set revoked_at = ${timestamp(ctx.now)}
   where created_by in (${makers}) and revoked_at is null`;
 
@@ -130,7 +130,11 @@ const isActiveAdmin = (id: string): SQL => sql`exists (
     and not ${isPersonBlocked(sql`decider.id`)})`;
 
 /** Fails its batch (`lacksRequiredRow`) unless the operator is an admin or the subject is no operator. */
-export function stillDecides({ db }: Context, { kind, id }: Operator, subjectId?: string) {
+export function requireCurrentAuthority(
+  { db }: Context,
+  { kind, id }: Operator,
+  subjectId?: string,
+) {
   const isAdmin = kind === "person" ? isActiveAdmin(id) : sql`false`;
   const isOfUser = subjectId
     ? sql`(select role = 'user' from ${users} where id = ${subjectId})`

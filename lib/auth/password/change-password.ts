@@ -13,7 +13,7 @@ import { newMailId, queueMail } from "../../mail/queue-mail.js";
 import { requireUser } from "../../user/user.js";
 import { revokeSessions } from "../session/session.js";
 import { deleteSessionKeys } from "../session/session-keys.js";
-import { hashPassword, passwordMatches, passwordRefusal } from "./password.js";
+import { findPasswordViolation, hashPassword, passwordMatches } from "./password.js";
 
 export const PasswordChange = z.strictObject({
   currentPassword: z
@@ -35,7 +35,7 @@ export async function changePassword(
 ): Promise<void> {
   const { passwordHash, email, claimedEmail } = await requireUser(ctx, userId);
   if (passwordHash === null) throw new AppError("password_not_set");
-  const refusal = passwordRefusal(newPassword, email ?? claimedEmail ?? "");
+  const refusal = findPasswordViolation(newPassword, email ?? claimedEmail ?? "");
   if (refusal) {
     throw new AppError("validation_failed", { fields: [{ ...refusal, pointer: "/newPassword" }] });
   }

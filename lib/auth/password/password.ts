@@ -1,7 +1,7 @@
 import { hash, parseOptions, verify } from "@node-rs/argon2";
 import type { FieldError } from "../../errors.js";
 import { isCommonPassword } from "./common-passwords.js";
-import { throughHashGate } from "./hash-gate.js";
+import { withHashPermit } from "./hash-semaphore.js";
 
 /** argon2id, the first choice of OWASP's Password Storage Cheat Sheet: 19 MiB, 2 passes, 1 lane. */
 const parameters = { memoryCost: 19_456, timeCost: 2, parallelism: 1 } as const;
@@ -15,7 +15,7 @@ const passwordLengthMax = 128;
 
 /** A PHC string. Throws `service_unavailable` when too many hashes are waiting. */
 export function hashPassword(password: string): Promise<string> {
-  return throughHashGate(() => hash(password.normalize("NFC"), parameters));
+  return withHashPermit(() => hash(password.normalize("NFC"), parameters));
 }
 
 /** Always computes one hash: the time must not reveal whether there is an account. */
@@ -23,7 +23,7 @@ export async function passwordMatches(
   passwordHash: string | null,
   password: string,
 ): Promise<boolean> {
-  const matches = await throughHashGate(() =>
+  const matches = await withHashPermit(() =>
     verify(passwordHash ?? dummyHash, password.normalize("NFC")),
   );
   return matches && passwordHash !== null;
@@ -41,7 +41,7 @@ export function isOutdated(passwordHash: string): boolean {
 }
 
 /** Null for an acceptable password. No composition rules (NIST SP 800-63B 3.1.1.2). `email` is canonical. */
-export function passwordRefusal(password: string, email: string): FieldError | null {
+export function findPasswordViolation(password: string, email: string): FieldError | null {
   const characters = [...password.normalize("NFC")].length;
   const normalizedPassword = normalized(password);
   const [localPart = ""] = normalized(email).split("@");

@@ -19,10 +19,10 @@ import { rethrowAsCodeInvalid, SubmittedCode, type VerifiedCode } from "../email
 import { Device } from "../session/device.js";
 import { revokeSessions } from "../session/session.js";
 import { deleteSessionKeys } from "../session/session-keys.js";
-import { hashPassword, passwordRefusal } from "./password.js";
+import { findPasswordViolation, hashPassword } from "./password.js";
 import { issueResetCode, requireResetCode } from "./reset-code.js";
 
-export const PasswordForgotten = z.strictObject({
+export const PasswordResetRequest = z.strictObject({
   email: z
     .string()
     .max(254)
@@ -46,7 +46,7 @@ export const PasswordReset = z.strictObject({
 /** Takes the same time for every address, also for unknown and invalid ones. */
 export async function requestPasswordReset(
   ctx: Context,
-  { email }: z.infer<typeof PasswordForgotten>,
+  { email }: z.infer<typeof PasswordResetRequest>,
   deviceId: string | null,
 ): Promise<void> {
   const mailId = newMailId();
@@ -62,7 +62,7 @@ export async function resetPassword(
   { deviceId, reserved }: { deviceId: string | null; reserved: Reservation },
 ): Promise<void> {
   const email = canonicalEmail(input.email) ?? "";
-  const refusal = passwordRefusal(input.password, email);
+  const refusal = findPasswordViolation(input.password, email);
   if (refusal) throw new AppError("validation_failed", { fields: [refusal] });
   const code = await requireResetCode(ctx, email, input.code, deviceId);
   const passwordHash = await hashPassword(input.password);

@@ -20,7 +20,7 @@ import {
 } from "./factor-change.js";
 import { newRecoveryCodes, type RecoveryCodes, storeRecoveryCodes } from "./recovery-code-set.js";
 import { totpSecretContext } from "./second-factor.js";
-import { newTotpSecret, otpauthUrl, readTotpCode, totpStep } from "./totp.js";
+import { newTotpSecret, otpauthUrl, parseTotpCode, totpStep } from "./totp.js";
 
 export const SecondFactorState = z.strictObject({
   enabled: z.boolean(),
@@ -40,7 +40,10 @@ export const TotpConfirmation = z.strictObject({
     .meta({ examples: ["123456"] }),
 });
 
-export async function readSecondFactor(ctx: Context, userId: string): Promise<SecondFactorState> {
+export async function getSecondFactorState(
+  ctx: Context,
+  userId: string,
+): Promise<SecondFactorState> {
   const [factor] = await ctx.db
     .select({
       since: secondFactors.confirmedAt,
@@ -83,7 +86,7 @@ export async function beginEnrolment(ctx: Context, userId: string): Promise<Totp
 }
 
 /** For a retry. Throws `second_factor_changed` once the enrolment is confirmed or replaced. */
-export async function showEnrolmentAgain(
+export async function getPendingEnrolment(
   ctx: Context,
   userId: string,
   enrolmentId: string,
@@ -106,7 +109,7 @@ export async function confirmEnrolment(
   if (!factor) throw new AppError("second_factor_missing");
   if (factor.confirmedAt) throw new AppError("second_factor_enrolled");
   const secret = unseal(ctx.env, totpSecretContext(userId), factor.sealedSecret);
-  const code = readTotpCode(typed);
+  const code = parseTotpCode(typed);
   const step = code === null ? null : totpStep(secret, code, ctx.now);
   if (step === null) throw new AppError("code_invalid");
 

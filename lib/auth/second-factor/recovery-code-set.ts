@@ -47,7 +47,7 @@ export async function renewRecoveryCodes(ctx: Context, userId: string): Promise<
 }
 
 /** For a retry. Throws `second_factor_changed` once the set is replaced. */
-export async function showRecoveryCodesAgain(
+export async function getStoredRecoveryCodes(
   ctx: Context,
   userId: string,
   setId: string,

@@ -1,6 +1,6 @@
 import { createHmac } from "node:crypto";
-import { crockford, readCrockford } from "../../crypto/crockford.js";
-import { dataKey, namedHashes } from "../../crypto/secret.js";
+import { encodeCrockford, normalizeCrockford } from "../../crypto/crockford.js";
+import { dataKey, hashesWithKeyId } from "../../crypto/secret.js";
 import type { Env } from "../../env.js";
 
 const codesInSet = 10;
@@ -12,7 +12,7 @@ export function recoveryCodesOf(env: Env, setId: string): string[] {
   const key = dataKey(env, "recovery-code-set");
   return Array.from({ length: codesInSet }, (_, index) => {
     const bytes = createHmac("sha256", key).update(`${setId}:${index}`).digest();
-    return crockford(bytes.subarray(0, codeBytes)).replace(/.{4}(?=.)/g, "$&-");
+    return encodeCrockford(bytes.subarray(0, codeBytes)).replace(/.{4}(?=.)/g, "$&-");
   });
 }
 
@@ -23,6 +23,6 @@ export function recoveryCodeHash(env: Env, code: string): string {
 
 /** One per data key; empty for malformed input. */
 export function recoveryCodeHashes(env: Env, typed: string): string[] {
-  const plain = readCrockford(typed);
-  return /^[0-9A-Z]{16}$/.test(plain) ? namedHashes(env, "recovery-code", plain) : [];
+  const plain = normalizeCrockford(typed);
+  return /^[0-9A-Z]{16}$/.test(plain) ? hashesWithKeyId(env, "recovery-code", plain) : [];
 }

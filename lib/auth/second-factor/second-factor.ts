@@ -3,16 +3,16 @@ import * as z from "zod";
 import { auditIfAny } from "../../audit/audit.js";
 import { securityEvent } from "../../audit/security-events.js";
 import type { Context } from "../../context.js";
-import { isSealedUnderCurrent, seal, unseal } from "../../crypto/sealed.js";
+import { isSealedWithCurrentKey, seal, unseal } from "../../crypto/sealed.js";
 import { users } from "../../db/schema/accounts.js";
 import { recoveryCodes, secondFactors } from "../../db/schema/security.js";
 import { timestamp } from "../../db/timestamp.js";
 import { AppError } from "../../errors.js";
 import { deliverLater } from "../../mail/deliver-later.js";
 import { accountMailOf, newMailId, queueAccountMail } from "../../mail/queue-mail.js";
-import { byPassword } from "../session/sign-in.js";
+import { passwordAuthMethods } from "../session/sign-in.js";
 import { recoveryCodeHashes } from "./recovery-codes.js";
-import { readTotpCode, totpStep } from "./totp.js";
+import { parseTotpCode, totpStep } from "./totp.js";
 
 export const Otp = z.string().min(1).max(64);
 
@@ -37,10 +37,10 @@ export async function requireSecondFactor(
   account: FactorOwner,
   otp: string | undefined,
 ): Promise<string[]> {
-  if (account.sealedSecret === null) return byPassword;
+  if (account.sealedSecret === null) return passwordAuthMethods;
   if (otp === undefined) throw new AppError("otp_required");
   await consumeOtp(ctx, account, otp);
-  return [...byPassword, "otp"];
+  return [...passwordAuthMethods, "otp"];
 }
 
 /** Single use: of concurrent calls with one code, one succeeds. Throws `otp_invalid`. */
@@ -49,7 +49,7 @@ export async function consumeOtp(
   { id: userId, sealedSecret }: FactorOwner,
   otp: string,
 ): Promise<void> {
-  const code = readTotpCode(otp);
+  const code = parseTotpCode(otp);
   const isConsumed =
     sealedSecret !== null &&
     (code === null
@@ -71,7 +71,7 @@ async function consumeTotpCode(
   const secret = unseal(ctx.env, totpSecretContext(userId), sealedSecret);
   const step = totpStep(secret, code, ctx.now);
   if (step === null) return false;
-  const isCurrent = isSealedUnderCurrent(ctx.env, totpSecretContext(userId), sealedSecret);
+  const isCurrent = isSealedWithCurrentKey(ctx.env, totpSecretContext(userId), sealedSecret);
   const taken = await ctx.db
     .update(secondFactors)
     .set({

@@ -31,7 +31,7 @@ export function totpStep(secret: string, code: string, now: Date): number | null
 }
 
 /** The six digits without spaces, or null. */
-export function readTotpCode(typed: string): string | null {
+export function parseTotpCode(typed: string): string | null {
   const digits = typed.replace(/\s/g, "");
   return /^\d{6}$/.test(digits) ? digits : null;
 }

@@ -6,31 +6,34 @@ import { AppError } from "../../errors.js";
 import { roundTrip } from "../../redis/client.js";
 import type { RoundTrip } from "../../redis/round-trip.js";
 import type { AccessClaims } from "../token/access-token.js";
-import { requireLiveStatus, sessionStatusColumns } from "./live-record.js";
 import { revokeSession } from "./session.js";
 import {
   actingRole,
   deleteSessionKeys,
-  knownSessionKey,
   sessionKey,
+  sessionMarkerKey,
   writeSessionKey,
 } from "./session-keys.js";
+import { requireLiveStatus, sessionStatusColumns } from "./session-status.js";
 
 /** Times are in ms. */
-export interface KeptSession {
+export interface CachedSession {
   userId: string;
   role: Role;
   createdAt: number;
   expiresAt: number | null;
 }
 
-export interface SessionAnswer {
-  session: KeptSession | null;
+export interface SessionLookup {
+  session: CachedSession | null;
   revokeAllBefore: number | null;
 }
 
 /** Null when there is no key. Rejects when Redis cannot answer. */
-export async function readSession(trip: RoundTrip, id: string): Promise<KeptSession | null> {
+export async function readCachedSession(
+  trip: RoundTrip,
+  id: string,
+): Promise<CachedSession | null> {
   const fields = await trip.hashFields(sessionKey(id), "user", "role", "created", "expires");
   const [userId, role, created, expires] = fields;
   if (!userId || !isRole(role)) return null;
@@ -44,7 +47,7 @@ export async function readSession(trip: RoundTrip, id: string): Promise<KeptSess
 export async function requireLiveSession(
   ctx: Context,
   claims: AccessClaims,
-  answer: SessionAnswer | null,
+  answer: SessionLookup | null,
 ): Promise<Actor> {
   const { sessionId } = claims;
   if (!answer) return (await recordOfLiveSession(ctx, claims)).actor;
@@ -76,7 +79,7 @@ export type KeyState = "present" | "deleted" | "lost" | "unknown";
 /** Both keys expire together: when only one exists, the other was deleted. Never rejects. */
 export async function readKeyState(trip: RoundTrip, id: string): Promise<KeyState> {
   try {
-    const count = await trip.countPresent(sessionKey(id), knownSessionKey(id));
+    const count = await trip.countPresent(sessionKey(id), sessionMarkerKey(id));
     return (["lost", "deleted", "present"] as const)[count] ?? "unknown";
   } catch {
     return "unknown";

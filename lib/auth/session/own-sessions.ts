@@ -7,11 +7,11 @@ import { timestamp } from "../../db/timestamp.js";
 import { writeOnce } from "../../db/write-once.js";
 import { AppError } from "../../errors.js";
 import { sessionsRevoked } from "../../observability/log-lines/sessions.js";
-import { type PageRequest, page } from "../../page.js";
-import { MomentMs } from "../../timestamps.js";
-import { isLive } from "./live-record.js";
+import { buildPage, type PageRequest } from "../../page.js";
+import { EpochMs } from "../../timestamps.js";
 import { revokeSessions } from "./session.js";
 import { deleteSessionKeys } from "./session-keys.js";
+import { isLiveSession } from "./session-status.js";
 
 export const OwnSession = z.strictObject({
   id: z.string(),
@@ -28,7 +28,7 @@ export const OwnSession = z.strictObject({
 export type OwnSession = z.infer<typeof OwnSession>;
 
 /** The last row of a page: `createdAt` in ms and the id. */
-export const SessionPosition = z.tuple([MomentMs, z.string().regex(/^[\w-]{1,64}$/)]);
+export const SessionPosition = z.tuple([EpochMs, z.string().regex(/^[\w-]{1,64}$/)]);
 export type SessionPosition = z.infer<typeof SessionPosition>;
 
 export async function listSessions(
@@ -42,13 +42,13 @@ export async function listSessions(
     .where(
       and(
         eq(sessions.userId, actor.userId),
-        isLive(ctx),
+        isLiveSession(ctx),
         request.cursor && isAfter(request.cursor),
       ),
     )
     .orderBy(desc(sessions.createdAt), desc(sessions.id))
     .limit(request.limit + 1);
-  return page(rows, request, (row) => presentSession(row, actor), positionOf);
+  return buildPage(rows, request, (row) => presentSession(row, actor), positionOf);
 }
 
 type SessionRecord = typeof sessions.$inferSelect;
@@ -75,7 +75,7 @@ function presentSession(row: SessionRecord, { sessionId }: Actor): OwnSession {
 }
 
 /** Idempotent. Throws `not_found` for unknown sessions and those of other accounts. */
-export async function endOwnSession(ctx: Context, actor: Actor, id: string): Promise<void> {
+export async function revokeOwnSession(ctx: Context, actor: Actor, id: string): Promise<void> {
   const { userId } = actor;
   const { rows } = await ctx.db.execute<{ revoked: boolean }>(sql`
     with revoked as ${revokeSessions(ctx, { userId, id }, "revoked_by_owner")},
@@ -89,7 +89,7 @@ export async function endOwnSession(ctx: Context, actor: Actor, id: string): Pro
 }
 
 /** A retry also revokes sessions created since. */
-export async function endOtherSessions(ctx: Context, actor: Actor): Promise<void> {
+export async function revokeOtherSessions(ctx: Context, actor: Actor): Promise<void> {
   const { userId, sessionId: except } = actor;
   const write = ctx.db.execute<{ id: string }>(sql`
     with revoked as ${revokeSessions(ctx, { userId, except }, "revoked_by_owner")},

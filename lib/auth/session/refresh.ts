@@ -5,7 +5,7 @@ import { type SecurityEvent, securityEvent } from "../../audit/security-events.j
 import type { Context } from "../../context.js";
 import { preparedSql } from "../../db/database.js";
 import { sessions, users } from "../../db/schema/accounts.js";
-import { msOf } from "../../db/timestamp.js";
+import { epochMsOf } from "../../db/timestamp.js";
 import { AppError } from "../../errors.js";
 import { deliverLater } from "../../mail/deliver-later.js";
 import { newMailId, queueAccountMail } from "../../mail/queue-mail.js";
@@ -14,10 +14,10 @@ import { userFromJson } from "../../user/user.js";
 import type { RefreshClaims } from "../token/refresh-token.js";
 import { issueTokenPair, type TokenPair } from "../token/token-pair.js";
 import { idleTimeoutMs } from "./lifetime.js";
-import { recordedRevokeAllBefore } from "./live-record.js";
 import type { KeyState } from "./live-session.js";
 import { revokeSession } from "./session.js";
 import { actingRole, deleteSessionKeys, writeSessionKey } from "./session-keys.js";
+import { recordedRevokeAllBefore } from "./session-status.js";
 
 export const RefreshRequest = z
   .strictObject({
@@ -32,7 +32,7 @@ export const RefreshRequest = z
   })
   .meta({ id: "RefreshRequest" });
 
-export interface RotationClient {
+export interface RotationRequest {
   /** Created by the client before the call and kept until it has the reply. */
   rotationId: string | null;
   deviceId: string | null;
@@ -54,7 +54,7 @@ const concurrencyWindow = sql.raw("interval '10 seconds'");
 export async function refresh(
   ctx: Context,
   claims: RefreshClaims,
-  client: RotationClient,
+  client: RotationRequest,
 ): Promise<TokenPair> {
   const { sessionId } = claims;
   if (client.keyState === "deleted") {
@@ -210,9 +210,9 @@ const decide = preparedSql<Decision>(() => {
       ${mail}
     )
     select d.outcome, coalesce(c.refresh_counter, d.refresh_counter) as refresh_counter,
-      d.auth_methods, ${msOf(sql`d.authenticated_at`)} as authenticated_at,
-      ${msOf(sql`d.created_at`)} as created_at, ${msOf(sql`d.expires_at`)} as expires_at,
-      ${msOf(sql`coalesce(c.idle_expires_at, d.idle_expires_at)`)} as idle_expires_at,
+      d.auth_methods, ${epochMsOf(sql`d.authenticated_at`)} as authenticated_at,
+      ${epochMsOf(sql`d.created_at`)} as created_at, ${epochMsOf(sql`d.expires_at`)} as expires_at,
+      ${epochMsOf(sql`coalesce(c.idle_expires_at, d.idle_expires_at)`)} as idle_expires_at,
       row_to_json(u) as user
     from decided d
     join ${users} u on u.id = d.user_id

@@ -9,14 +9,14 @@ import { idleTimeoutMs } from "./lifetime.js";
 export const sessionKey = (id: string) => `session:${id}`;
 
 /** A second key that distinguishes a deleted session key from a lost one (docs/decisions/004). */
-export const knownSessionKey = (id: string) => `known-session:${id}`;
+export const sessionMarkerKey = (id: string) => `known-session:${id}`;
 
 /** Operators and admins act as users until they have used a second factor. */
 export function actingRole(role: Role, authMethods: string[]): Role {
   return authMethods.includes("otp") ? role : "user";
 }
 
-export interface SessionHash {
+export interface SessionKeyFields {
   id: string;
   userId: string;
   role: Role;
@@ -42,7 +42,7 @@ end`);
 /** Idempotent. The key lives until the absolute expiry; the idle timeout is checked at each refresh. */
 export async function writeSessionKey(
   trip: RoundTrip,
-  { id, userId, role, createdAt, expiresAt }: SessionHash,
+  { id, userId, role, createdAt, expiresAt }: SessionKeyFields,
   now: Date,
 ): Promise<void> {
   const end = expiresAt?.getTime() ?? now.getTime() + idleTimeoutMs(true);
@@ -52,7 +52,7 @@ export async function writeSessionKey(
     created: String(createdAt.getTime()),
     expires: expiresAt ? String(end) : "",
   };
-  const keys = [sessionKey(id), knownSessionKey(id)];
+  const keys = [sessionKey(id), sessionMarkerKey(id)];
   await trip.script(writeKeys, keys, [end, ...Object.entries(fields).flat()]);
 }
 
@@ -72,7 +72,7 @@ export async function endSessionKeys(trip: RoundTrip, ids: string[]): Promise<vo
   if (ids.length === 0) return;
   await trip.script(
     endKeys,
-    ids.flatMap((id) => [sessionKey(id), knownSessionKey(id)]),
+    ids.flatMap((id) => [sessionKey(id), sessionMarkerKey(id)]),
     [],
   );
 }

@@ -7,8 +7,8 @@ import { addressPrefix } from "../../ip-address.js";
 import { isAccountBlocked } from "../account-block.js";
 import type { Device } from "./device.js";
 import { absoluteExpiry, idleTimeoutMs } from "./lifetime.js";
-import { isLive } from "./live-record.js";
 import { deleteSessionKeys } from "./session-keys.js";
+import { isLiveSession } from "./session-status.js";
 
 export interface NewSession {
   id: string;
@@ -95,7 +95,7 @@ export function revokeExcessSessions(ctx: Context, userId: string) {
   const excessSessions = ctx.db
     .select({ id: sessions.id })
     .from(sessions)
-    .where(and(eq(sessions.userId, userId), isLive(ctx)))
+    .where(and(eq(sessions.userId, userId), isLiveSession(ctx)))
     .orderBy(desc(sessions.createdAt), desc(sessions.id))
     .offset(sessionsMax);
   return ctx.db

@@ -7,11 +7,11 @@ import { users } from "../../db/schema/accounts.js";
 import { writeOnce } from "../../db/write-once.js";
 import { AppError } from "../../errors.js";
 import { sessionKeysUndeleted } from "../../observability/log-lines/sessions.js";
-import { attemptSucceeded } from "../../rate-limit/attempt-events.js";
+import { recordSuccessfulAttempt } from "../../rate-limit/attempt-events.js";
 import type { Reservation } from "../../rate-limit/count.js";
-import { takeReserved } from "../../rate-limit/count.js";
-import { forgive } from "../../rate-limit/limiter.js";
-import { forgiveInPostgres } from "../../rate-limit/strict-fallback.js";
+import { consumeReservation } from "../../rate-limit/count.js";
+import { resetAfterSuccess } from "../../rate-limit/limiter.js";
+import { resetAfterSuccessInPostgres } from "../../rate-limit/strict-fallback.js";
 import { roundTrip } from "../../redis/client.js";
 import { enforce, enforceTimeoutMs } from "../../redis/enforce.js";
 import type { UserRow } from "../../user/user.js";
@@ -28,7 +28,7 @@ import {
 } from "./session.js";
 import { actingRole, endSessionKeys, writeSessionKey } from "./session-keys.js";
 
-export interface SignInClient {
+export interface SignInRequest {
   /** ISO 3166-1 alpha-2. */
   country: string | undefined;
   /** Failures counted in advance, given back on success. */
@@ -36,13 +36,13 @@ export interface SignInClient {
 }
 
 /** `amr` of a password sign-in (RFC 8176). */
-export const byPassword = ["pwd"];
+export const passwordAuthMethods = ["pwd"];
 
 export function newSessionRow(
   ctx: Context,
   account: { id: string; isGuest: boolean },
   device: Device | undefined,
-  { country }: Pick<SignInClient, "country">,
+  { country }: Pick<SignInRequest, "country">,
   authMethods: string[],
 ): SessionRow {
   const { id: userId, isGuest } = account;
@@ -55,8 +55,8 @@ export interface SignInWrite {
   /** CTEs that `unchanged` refers to. */
   withParts?: SQL[];
   /** Further statements of the transaction. */
-  alongside?: BatchItem<"pg">[];
-  ending?: ReturnType<typeof revokeSessions>;
+  statements?: BatchItem<"pg">[];
+  revocation?: ReturnType<typeof revokeSessions>;
 }
 
 /** Throws `service_unavailable` (safe to retry) when the account has changed since it was read. */
@@ -64,19 +64,19 @@ export async function createSession(
   ctx: Context,
   user: UserRow,
   row: SessionRow,
-  client: SignInClient,
-  { unchanged, withParts, alongside = [], ending }: SignInWrite,
+  client: SignInRequest,
+  { unchanged, withParts, statements = [], revocation }: SignInWrite,
 ): Promise<TokenPair> {
   const [, { rows }, ...others] = await writeOnce(ctx, row.id, [
     lockAccount(ctx, user.id),
     insertSession(ctx, row, and(eq(users.role, user.role), unchanged) as SQL, withParts),
-    ...alongside,
-    ...(ending ? [ending] : []),
+    ...statements,
+    ...(revocation ? [revocation] : []),
     revokeExcessSessions(ctx, user.id),
   ]).catch(rethrowAsUnavailable);
   const [inserted] = rows;
   const displaced = others.at(-1) as { id: string }[];
-  const ended = ending ? (others.at(-2) as { id: string }[]) : [];
+  const ended = revocation ? (others.at(-2) as { id: string }[]) : [];
   if (!inserted) throw new Error("The inserted session was not returned.");
   const isNewDevice = row.deviceId !== null && !inserted.knows_device && !inserted.is_first;
   if (isNewDevice) securityEvent(ctx, "new_device", { userId: user.id });
@@ -102,10 +102,10 @@ export async function finishSignIn(
   ctx: Context,
   user: UserRow,
   row: SessionRow,
-  client: Pick<SignInClient, "reserved">,
+  client: Pick<SignInRequest, "reserved">,
   endedIds: string[] = [],
 ): Promise<TokenPair> {
-  const reserved = takeReserved(client.reserved);
+  const reserved = consumeReservation(client.reserved);
   const trip = roundTrip(ctx);
   const role = actingRole(user.role, row.authMethods);
   await Promise.allSettled([
@@ -115,12 +115,12 @@ export async function finishSignIn(
       () => endSessionKeys(trip, endedIds),
       (error) => sessionKeysUndeleted(ctx.correlationId, endedIds.length, error),
     ),
-    forgive(trip, reserved),
+    resetAfterSuccess(trip, reserved),
     trip.send(endedIds.length > 0 ? { timeoutMs: enforceTimeoutMs } : {}),
   ]);
   if (reserved.countedIn === "postgres") {
-    ctx.after(() => forgiveInPostgres(ctx, reserved.counts));
+    ctx.after(() => resetAfterSuccessInPostgres(ctx, reserved.counts));
   }
-  attemptSucceeded(ctx, reserved, user.id);
+  recordSuccessfulAttempt(ctx, reserved, user.id);
   return issueTokenPair(ctx, user, row);
 }

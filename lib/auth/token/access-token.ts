@@ -3,7 +3,7 @@ import { decodeJwt, decodeProtectedHeader, errors, type JWTPayload, jwtVerify } 
 import { keyId } from "../../crypto/secret.js";
 import type { Env } from "../../env.js";
 import { AppError } from "../../errors.js";
-import { oncePer } from "../../once-per.js";
+import { memoizeByObject } from "../../memoize-by-object.js";
 import { VerifiedTokens } from "./verified-tokens.js";
 
 /** It has no role: that is read from the session. */
@@ -18,12 +18,12 @@ export interface AccessClaims {
   emailVerified?: true | undefined;
 }
 
-export interface ShownClaims extends AccessClaims {
+export interface PresentedClaims extends AccessClaims {
   isExpired: boolean;
 }
 
 /** Claims of a token whose signature is not verified. A refresh token has no user. */
-export interface UnprovenSession {
+export interface UnverifiedSession {
   sessionId: string;
   userId?: string;
 }
@@ -84,7 +84,7 @@ export async function verifyAccessToken(env: Env, token: string, now: Date): Pro
 }
 
 /** Null when the signing secret is known or the token is malformed. Nothing is verified. */
-export function unprovenSession(env: Env, token: string): UnprovenSession | null {
+export function decodeUnverifiedSession(env: Env, token: string): UnverifiedSession | null {
   try {
     const { kid = "" } = decodeProtectedHeader(token);
     const { sid, sub } = decodeJwt(token);
@@ -123,23 +123,23 @@ function isStringArray(claim: unknown): claim is string[] {
   return Array.isArray(claim) && claim.every((method) => typeof method === "string");
 }
 
-const verifiedTokens = oncePer((_: Env) => new VerifiedTokens<AccessClaims>());
+const verifiedTokens = memoizeByObject((_: Env) => new VerifiedTokens<AccessClaims>());
 
 /** A token of one deployment environment is invalid in another. */
-const issuerAndAudience = oncePer(({ jwt }: Env) => ({
+const issuerAndAudience = memoizeByObject(({ jwt }: Env) => ({
   iss: `linguamate-api/${jwt.environment}`,
   aud: `linguamate-app/${jwt.environment}`,
 }));
 
 const encodeJson = (part: object) => Buffer.from(JSON.stringify(part)).toString("base64url");
 
-const signingHeader = oncePer(({ jwt }: Env) =>
+const signingHeader = memoizeByObject(({ jwt }: Env) =>
   encodeJson({ alg: "HS256", kid: keyId(jwt.secret), typ: "at+jwt" }),
 );
 
-const signingKey = oncePer(({ jwt }: Env) => createSecretKey(jwt.secret, "utf8"));
+const signingKey = memoizeByObject(({ jwt }: Env) => createSecretKey(jwt.secret, "utf8"));
 
-const verifyingKeys = oncePer(async ({ jwt }: Env) => {
+const verifyingKeys = memoizeByObject(async ({ jwt }: Env) => {
   const keys = new Map<string, HmacKey>();
   for (const secret of [...jwt.previousSecrets, jwt.secret]) {
     keys.set(keyId(secret), await hmacKey(secret));

@@ -2,8 +2,8 @@ import { createHmac, createSecretKey, type KeyObject, timingSafeEqual } from "no
 import { deriveKey, keyId } from "../../crypto/secret.js";
 import type { Env } from "../../env.js";
 import { AppError } from "../../errors.js";
-import { oncePer } from "../../once-per.js";
-import type { UnprovenSession } from "./access-token.js";
+import { memoizeByObject } from "../../memoize-by-object.js";
+import type { UnverifiedSession } from "./access-token.js";
 
 export interface RefreshClaims {
   sessionId: string;
@@ -30,7 +30,7 @@ export function verifyRefreshToken(env: Env, token: string): RefreshClaims {
   return { sessionId, counter: Number(counter) };
 }
 
-export function unprovenRefreshSession(env: Env, token: string): UnprovenSession | null {
+export function decodeUnverifiedRefreshSession(env: Env, token: string): UnverifiedSession | null {
   const [, kid = "", sessionId] = tokenPattern.exec(token) ?? [];
   return sessionId === undefined || keys(env).byId.has(kid) ? null : { sessionId };
 }
@@ -41,7 +41,7 @@ const isMac = (presentedMac: string, key: KeyObject, signed: string) =>
 const mac = (key: KeyObject, text: string) =>
   createHmac("sha256", key).update(text).digest("base64url");
 
-const keys = oncePer(({ jwt }: Env) => {
+const keys = memoizeByObject(({ jwt }: Env) => {
   const keyOf = (secret: string) => createSecretKey(deriveKey(secret, "refresh-token"));
   const secrets = [...jwt.previousSecrets, jwt.secret];
   return {

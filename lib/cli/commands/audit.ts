@@ -1,7 +1,7 @@
 import type * as z from "zod";
 import { AuditRow } from "../../operations/audit-log.js";
-import { AuditVerdict } from "../../operations/audit-verification.js";
-import { pageOf } from "../../page.js";
+import { AuditVerificationReport } from "../../operations/audit-verification.js";
+import { pageSchema } from "../../page.js";
 import { type Command, textOf } from "../command.js";
 import { table } from "../text.js";
 
@@ -17,7 +17,7 @@ const list: Command = {
   async run({ api, options }) {
     const query = Object.fromEntries(filters.map((name) => [name, textOf(options[name])]));
     const answer = await api.get("/api/ops/audit", query);
-    const { items, nextCursor } = pageOf(AuditRow).parse(answer);
+    const { items, nextCursor } = pageSchema(AuditRow).parse(answer);
     const more = nextCursor ? `\nMore: --cursor ${nextCursor}` : "";
     return { body: answer, text: auditTable(items) + more };
   },
@@ -48,7 +48,7 @@ const verify: Command = {
   notes:
     "Pass --last-id and --hash from an `audit_sealed` log line to also detect a truncated audit log.",
   async run({ api, options }) {
-    const found = AuditVerdict.parse(
+    const found = AuditVerificationReport.parse(
       await api.get("/api/ops/audit/verification", {
         lastId: textOf(options["last-id"]),
         hash: textOf(options.hash),

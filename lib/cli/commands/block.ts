@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { BlockShown } from "../../admission/block.js";
+import { BlockDetails } from "../../admission/block.js";
 import { anAccount } from "../account.js";
 import type { Command } from "../command.js";
 import { secondsOf } from "../duration.js";
@@ -22,12 +22,12 @@ const list: Command = {
   summary: "active blocks: value, creator, reason and expiry",
   async run({ api }) {
     const answer = await api.get("/api/ops/blocks");
-    const { items } = z.object({ items: z.array(BlockShown) }).parse(answer);
+    const { items } = z.object({ items: z.array(BlockDetails) }).parse(answer);
     return { body: answer, text: blockTable(items, "No active blocks.") };
   },
 };
 
-export function blockTable(items: BlockShown[], none?: string): string {
+export function blockTable(items: BlockDetails[], none?: string): string {
   const rows = items.map(({ id, kind, value, reason, createdBy, expiresAt }) => ({
     kind,
     value,

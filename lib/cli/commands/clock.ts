@@ -1,6 +1,6 @@
-import { JobsShown } from "../../operations/jobs.js";
-import { OutboxShown } from "../../operations/outbox.js";
-import { CronName, CronsShown } from "../../schedule/cron-status.js";
+import { JobQueueStatus } from "../../operations/jobs.js";
+import { OutboxStatus } from "../../operations/outbox.js";
+import { CronName, CronStatus } from "../../schedule/cron-status.js";
 import type { Command } from "../command.js";
 import { table } from "../text.js";
 
@@ -9,7 +9,7 @@ const cron: Command = {
   args: [],
   summary: "the cron jobs, their missed slots, and their last runs",
   async run({ api }) {
-    const found = CronsShown.parse(await api.get("/api/ops/crons"));
+    const found = CronStatus.parse(await api.get("/api/ops/crons"));
     const runs = found.runs.map(({ failedParts, ...run }) => ({
       ...run,
       failed: failedParts.join(", ") || null,
@@ -38,7 +38,7 @@ const jobs: Command = {
   args: [],
   summary: "the job queue: dead letters and pending jobs",
   async run({ api }) {
-    const found = JobsShown.parse(await api.get("/api/ops/jobs"));
+    const found = JobQueueStatus.parse(await api.get("/api/ops/jobs"));
     const text = `Pending: ${found.waiting}. Dead letters: ${found.dead}.\n${table(found.items)}`;
     return { body: found, text, isProblem: found.dead > 0 };
   },
@@ -59,7 +59,7 @@ const outbox: Command = {
   args: [],
   summary: "pending mails and notices, and failed ones",
   async run({ api }) {
-    const found = OutboxShown.parse(await api.get("/api/ops/outbox"));
+    const found = OutboxStatus.parse(await api.get("/api/ops/outbox"));
     const failures = found.failures.length > 0 ? `\n\n${table(found.failures)}` : "";
     return {
       body: found,

@@ -1,4 +1,4 @@
-import { Found } from "../../operations/find.js";
+import { FindResult } from "../../operations/find.js";
 import type { Command } from "../command.js";
 import { table } from "../text.js";
 import { blockTable } from "./block.js";
@@ -8,7 +8,7 @@ export const find: Command = {
   args: ["WHAT"],
   summary: "look up a correlation ID, user ID, session ID, e-mail address or IP address",
   async run({ api, args: [q = ""] }) {
-    const found = Found.parse(await api.look("/api/ops/find", { q }));
+    const found = FindResult.parse(await api.look("/api/ops/find", { q }));
     const { accounts, blocks, securityEvents, audit, requests } = found;
     const parts = [
       `Looked up as ${found.lookedUpAs.join(", ")}.`,
@@ -23,7 +23,7 @@ ${table(audit, undefined, ["actor", "subjectId", "correlationId"])}`,
   },
 };
 
-function accountTable(accounts: Found["accounts"]): string {
+function accountTable(accounts: FindResult["accounts"]): string {
   const rows = accounts.map(
     ({ emailConfirmed, email, secondFactor, liveSessions, ...account }) => ({
       email: email === null || emailConfirmed ? email : `${email} (claimed)`,
@@ -38,7 +38,7 @@ function accountTable(accounts: Found["accounts"]): string {
   return table(rows, undefined, ["id", "createdAt"]);
 }
 
-function requestTable(requests: Found["requests"]): string {
+function requestTable(requests: FindResult["requests"]): string {
   const rows = requests.map(
     ({ at, count, status, method, route, code, ipPrefix, correlationId }) => ({
       at,

@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { FlagShown } from "../../admission/change-flag.js";
+import { FlagDetails } from "../../admission/change-flag.js";
 import type { Command } from "../command.js";
 import { UsageError } from "../failures.js";
 import { table } from "../text.js";
@@ -12,7 +12,7 @@ const list: Command = {
   summary: "every kill switch and feature flag",
   async run({ api }) {
     const answer = await api.get("/api/ops/flags");
-    const { items } = z.object({ items: z.array(FlagShown) }).parse(answer);
+    const { items } = z.object({ items: z.array(FlagDetails) }).parse(answer);
     const rows = items.map(({ name, kind, enabled, percentage, users, isPublic, covers }) => ({
       name,
       kind,

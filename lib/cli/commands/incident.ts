@@ -1,6 +1,6 @@
 import * as z from "zod";
 import { Incident } from "../../operations/incidents/incident.js";
-import { IncidentShown } from "../../operations/incidents/timeline.js";
+import { IncidentDetails } from "../../operations/incidents/timeline.js";
 import type { Command } from "../command.js";
 import { table } from "../text.js";
 
@@ -51,7 +51,7 @@ const show: Command = {
   names: { what: "incident", shownBy: "incident list" },
   summary: "a post-mortem template with the timeline of alerts, operator actions and notes",
   async run({ api, args: [id] }) {
-    const found = IncidentShown.parse(await api.get(at(id)));
+    const found = IncidentDetails.parse(await api.get(at(id)));
     return { body: found, text: found.postMortem };
   },
 };

@@ -1,4 +1,4 @@
-import { RotationState, TokenInspected } from "../../operations/jwt.js";
+import { RotationState, TokenInspection } from "../../operations/jwt.js";
 import type { Command } from "../command.js";
 import { table } from "../text.js";
 
@@ -8,7 +8,7 @@ const inspect: Command = {
   summary: "inspect a token: its claims, whether it is accepted, and the reason",
   notes: "The token is sent in the request body; it is not stored or logged.",
   async run({ api, args: [token] }) {
-    const inspected = TokenInspected.parse(await api.look("/api/ops/jwt/inspections", { token }));
+    const inspected = TokenInspection.parse(await api.look("/api/ops/jwt/inspections", { token }));
     const { findings, session, ...facts } = inspected;
     const rows = Object.entries(facts).map(([field, value]) => ({ field, value }));
     const state = { field: "session", value: session?.state ?? "unknown" };

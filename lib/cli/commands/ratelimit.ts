@@ -1,4 +1,4 @@
-import { Counters } from "../../operations/rate-limits/counters.js";
+import { RateLimitCounters } from "../../operations/rate-limits/counters.js";
 import { TopLimited } from "../../operations/rate-limits/top.js";
 import { anAccount } from "../account.js";
 import type { Command } from "../command.js";
@@ -11,7 +11,7 @@ const show: Command = {
   names: anAccount,
   summary: "the rate limit counters of an IP address, e-mail address, user ID or session ID",
   async run({ api, args: [of = ""] }) {
-    const found = Counters.parse(await api.look("/api/ops/rate-limits/find", { of }));
+    const found = RateLimitCounters.parse(await api.look("/api/ops/rate-limits/find", { of }));
     const rows = found.counters.map(({ key, used, max, until, refuses, countedIn }) => ({
       refuses: refuses ? "yes" : "no",
       used: `${used}/${max ?? "?"}`,

@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { SessionSeen, SessionShown } from "../../operations/sessions.js";
+import { SessionDetails, SessionSummary } from "../../operations/sessions.js";
 import { accountId, anAccount } from "../account.js";
 import type { Command } from "../command.js";
 import { UsageError } from "../failures.js";
@@ -12,7 +12,7 @@ const list: Command = {
   summary: "the sessions of a user (ID or e-mail), including ended ones",
   async run({ api, args: [user = ""] }) {
     const answer = await api.get("/api/ops/sessions", { user: await accountId(api, user) });
-    const { items } = z.object({ items: z.array(SessionSeen) }).parse(answer);
+    const { items } = z.object({ items: z.array(SessionSummary) }).parse(answer);
     const rows = items.map(
       ({ id, state, revokedReason, role, deviceName, country, lastSeenAt }) => ({
         id,
@@ -33,7 +33,7 @@ const show: Command = {
   names: { what: "session", shownBy: "sessions list USER" },
   summary: "one session, as stored in Postgres and in Redis",
   async run({ api, args: [id = ""] }) {
-    const session = SessionShown.parse(
+    const session = SessionDetails.parse(
       await api.get(`/api/ops/sessions/${encodeURIComponent(id)}`),
     );
     const rows = Object.entries(session).map(([field, value]) => ({ field, value }));

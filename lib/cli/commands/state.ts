@@ -1,10 +1,10 @@
 import { connect } from "node:tls";
 import { DatabaseState, SlowStatements } from "../../operations/state/database-state.js";
-import { type Finding, Findings } from "../../operations/state/finding.js";
+import { CheckReport, type CheckResult } from "../../operations/state/finding.js";
 import type { Command } from "../command.js";
 import { table } from "../text.js";
 
-function findingsText({ status, findings }: Findings): string {
+function findingsText({ status, findings }: CheckReport): string {
   const rows = findings.map(({ status: is, name, detail }) => ({ is, name, detail }));
   return `${status}\n${table(rows)}`;
 }
@@ -14,7 +14,7 @@ const status: Command = {
   args: [],
   summary: "overview: stores, cron jobs, event drain, alerts, job queue, mail",
   async run({ api }) {
-    const found = Findings.parse(await api.get("/api/ops/health"));
+    const found = CheckReport.parse(await api.get("/api/ops/health"));
     return { body: found, text: findingsText(found), isProblem: found.status !== "pass" };
   },
 };
@@ -24,7 +24,7 @@ const verify: Command = {
   args: [],
   summary: "check every invariant; for an https URL also TLS 1.3 and HSTS",
   async run({ api }) {
-    const server = Findings.parse(await api.get("/api/ops/verification"));
+    const server = CheckReport.parse(await api.get("/api/ops/verification"));
     const edge = api.url.protocol === "https:" ? await edgeFindings(api.url) : [];
     const findings = [...server.findings, ...edge];
     const isBad = findings.some(({ status: is }) => is === "fail");
@@ -34,7 +34,7 @@ const verify: Command = {
 };
 
 /** TLS and headers as seen from this machine. */
-async function edgeFindings(url: URL): Promise<Finding[]> {
+async function edgeFindings(url: URL): Promise<CheckResult[]> {
   const protocol = await tlsProtocol(url).catch(() => "none");
   const response = await fetch(new URL("/api/livez", url)).catch(() => null);
   const hsts = response?.headers.get("strict-transport-security") ?? null;

@@ -1,9 +1,9 @@
 import { isServerError } from "../../errors.js";
 import { AccessLogRow } from "../../operations/telemetry/access-log.js";
-import { DrainShown } from "../../operations/telemetry/drain-status.js";
+import { DrainStatus } from "../../operations/telemetry/drain-status.js";
 import { ErrorsByRoute } from "../../operations/telemetry/errors-by-route.js";
 import { SlowRoutes } from "../../operations/telemetry/slow-routes.js";
-import { pageOf } from "../../page.js";
+import { pageSchema } from "../../page.js";
 import { type Command, textOf } from "../command.js";
 import { table } from "../text.js";
 
@@ -40,7 +40,7 @@ const drain: Command = {
   args: [],
   summary: "the event drain: lag, backlog and lost batches",
   async run({ api }) {
-    const found = DrainShown.parse(await api.get("/api/ops/drain"));
+    const found = DrainStatus.parse(await api.get("/api/ops/drain"));
     const { gaps, waiting, ...state } = found;
     const rows = Object.entries({ ...state, ...waiting }).map(([what, value]) => ({ what, value }));
     const lost = gaps.length > 0 ? `\n\nLost batches:\n${table(gaps)}` : "";
@@ -74,7 +74,7 @@ const accessLog: Command = {
       ...query,
       correlationId: textOf(options.correlation),
     });
-    const { items, nextCursor } = pageOf(AccessLogRow).parse(answer);
+    const { items, nextCursor } = pageSchema(AccessLogRow).parse(answer);
     const rows = items.map(
       ({ at, count, status, method, route, code, durationMs, ipPrefix, correlationId }) => ({
         at,

@@ -1,6 +1,6 @@
 import { type Migration, MigrationError, type MigrationScript } from "./files.js";
 import { withLease } from "./lease.js";
-import { hasCode, runAlone } from "./outside-transaction.js";
+import { hasCode, runOutsideTransaction } from "./outside-transaction.js";
 import {
   isApplied,
   listApplied,
@@ -8,7 +8,7 @@ import {
   prepareRecord,
   recordApplied,
   recordUndone,
-  rejectChanged,
+  rejectChangedMigrations,
   requireUtf8,
   type Sql,
 } from "./record.js";
@@ -82,7 +82,7 @@ export async function migrateDown(
 /** Read only. Throws `MigrationError` when an applied file has changed. */
 export async function migrationStatus(sql: Sql, migrations: Migration[]): Promise<MigrationStatus> {
   const applied = await listApplied(sql);
-  rejectChanged(migrations, applied);
+  rejectChangedMigrations(migrations, applied);
   const appliedNames = new Set(applied.map(({ name }) => name));
   const names = new Set(migrations.map(({ name }) => name));
   return {
@@ -106,7 +106,7 @@ async function run(sql: Sql, name: string, script: MigrationScript, step: Step):
       return true;
     }
     return await withLease(sql, name, step.isDone, async () => {
-      for (const statement of script.statements) await runAlone(sql, statement);
+      for (const statement of script.statements) await runOutsideTransaction(sql, statement);
       await sql.transaction([lockRecord(sql), step.record()]);
     });
   } catch (error) {

@@ -1,12 +1,16 @@
 import type { Sql } from "./record.js";
 
-export async function runAlone(sql: Sql, statement: string, attemptsLeft = 3): Promise<void> {
+export async function runOutsideTransaction(
+  sql: Sql,
+  statement: string,
+  attemptsLeft = 3,
+): Promise<void> {
   await dropInvalidIndexes(sql, statement);
   try {
     await sql.query(statement);
   } catch (error) {
     if (attemptsLeft <= 1 || !hasCode(error) || error.code !== "40P01") throw error;
-    await runAlone(sql, statement, attemptsLeft - 1);
+    await runOutsideTransaction(sql, statement, attemptsLeft - 1);
   }
 }
 

@@ -68,7 +68,10 @@ export function recordUndone(sql: Sql, { name }: Migration) {
     SELECT 1 / count(*) FROM undone`;
 }
 
-export function rejectChanged(migrations: Migration[], applied: AppliedMigration[]): void {
+export function rejectChangedMigrations(
+  migrations: Migration[],
+  applied: AppliedMigration[],
+): void {
   const checksums = new Map(applied.map(({ name, checksum }) => [name, checksum]));
   const changed = migrations.find(
     ({ name, checksum }) => checksums.has(name) && checksums.get(name) !== checksum,

@@ -2,15 +2,15 @@ import { blockMembers } from "../../admission/admission.js";
 import { effectiveRevokeAll } from "../../admission/revoke-all.js";
 import type { OperatorKey } from "../../auth/operator/operator-key.js";
 import {
-  type KeptSession,
+  type CachedSession,
   type KeyState,
+  readCachedSession,
   readKeyState,
-  readSession,
-  type SessionAnswer,
+  type SessionLookup,
 } from "../../auth/session/live-session.js";
 import type { Context } from "../../context.js";
 import { redisRefusesWrites } from "../../observability/log-lines/stores.js";
-import type { Count, Reservation } from "../../rate-limit/count.js";
+import type { LimitCount, Reservation } from "../../rate-limit/count.js";
 import { countRequest } from "../../rate-limit/limiter.js";
 import { countLocally } from "../../rate-limit/local-counts.js";
 import { reserve } from "../../rate-limit/reservation.js";
@@ -18,8 +18,8 @@ import { isTrusted } from "../../rate-limit/trusted-address.js";
 import { readBlocks } from "../../redis/blocks.js";
 import { roundTrip } from "../../redis/client.js";
 import { readGate } from "../../redis/gate.js";
-import { doesRedisLag, redisLags } from "../../redis/lag.js";
-import { writeRefusal } from "../../redis/refused-writes.js";
+import { isRedisStale, markRedisStale } from "../../redis/stale-redis.js";
+import { writeRefusal } from "../../redis/write-refusal.js";
 import type { Identity } from "../endpoint.js";
 import type { Call } from "../exchange.js";
 import type { Counting } from "./limits.js";
@@ -31,7 +31,7 @@ export interface RedisAnswer {
   members: string[];
   /** Those that are blocked; null when Redis cannot say. */
   blocked: string[] | null;
-  session: SessionAnswer | null;
+  session: SessionLookup | null;
   keyState: KeyState;
 }
 
@@ -54,7 +54,7 @@ export async function askRedis(
     readGate(trip),
     readBlocks(trip, members),
     countRequest(trip, limits, subject, ctx.now),
-    needsSession ? readSession(trip, claims.sessionId) : null,
+    needsSession ? readCachedSession(trip, claims.sessionId) : null,
     identity.session === undefined ? ("unknown" as const) : readKeyState(trip, identity.session),
     trip.send(),
   ]);
@@ -85,11 +85,11 @@ export function blockableAddress(
  * Whether the answer of Redis may be used. A Redis that refused the count of this request takes no
  * writes: a session may have ended since, and Postgres decides until Redis has caught up.
  */
-function isRedisCurrent(ctx: Context, counted: PromiseSettledResult<Count[]>): boolean {
-  if (counted.status === "fulfilled") return !doesRedisLag();
+function isRedisCurrent(ctx: Context, counted: PromiseSettledResult<LimitCount[]>): boolean {
+  if (counted.status === "fulfilled") return !isRedisStale();
   if (writeRefusal(counted.reason)) {
-    if (!doesRedisLag()) redisRefusesWrites(ctx.correlationId, counted.reason);
-    redisLags();
+    if (!isRedisStale()) redisRefusesWrites(ctx.correlationId, counted.reason);
+    markRedisStale();
   }
   return false;
 }
@@ -97,8 +97,8 @@ function isRedisCurrent(ctx: Context, counted: PromiseSettledResult<Count[]>): b
 /** A session's key means nothing without the time before which every session has ended. */
 function sessionAnswer(
   { gate }: Context,
-  session: PromiseSettledResult<KeptSession | null>,
-): SessionAnswer | null {
+  session: PromiseSettledResult<CachedSession | null>,
+): SessionLookup | null {
   if (!gate || session.status === "rejected") return null;
   return { session: session.value, revokeAllBefore: gate.revokeAllBefore };
 }

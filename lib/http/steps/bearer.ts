@@ -1,7 +1,7 @@
 import { decodeJwt } from "jose";
 import {
   type AccessClaims,
-  type ShownClaims,
+  type PresentedClaims,
   verifyAccessToken,
 } from "../../auth/token/access-token.js";
 import type { Env } from "../../env.js";
@@ -15,7 +15,7 @@ export async function bearerClaims(request: Request, env: Env, now: Date): Promi
 }
 
 /** The same, also of an expired token. */
-export async function shownClaims(request: Request, env: Env, now: Date): Promise<ShownClaims> {
+export async function shownClaims(request: Request, env: Env, now: Date): Promise<PresentedClaims> {
   const token = bearerToken(request);
   try {
     return { ...(await verifyAccessToken(env, token, now)), isExpired: false };

@@ -12,7 +12,7 @@ const shared = globalThis as { [slot]?: { bytes: number } };
 export async function readBytes(
   request: Request,
   bytesMax: number,
-  { silenceMsMax, arrivalMsMax, unfinishedBytesMax }: BodyLimits = bodyLimits,
+  { idleMsMax, totalMsMax, bufferedBytesMax }: BodyLimits = bodyLimits,
 ): Promise<Uint8Array> {
   if (Number(request.headers.get("content-length") ?? 0) > bytesMax) {
     throw new AppError("payload_too_large");
@@ -24,9 +24,9 @@ export async function readBytes(
   let bytes: Uint8Array = new Uint8Array();
   let length = 0;
   const hold = (next: Uint8Array) => {
-    if (unfinished.bytes + next.length - bytes.length > unfinishedBytesMax) {
+    if (unfinished.bytes + next.length - bytes.length > bufferedBytesMax) {
       const cause = new Error("Unfinished request bodies use all of their memory budget.");
-      const retryAfterSeconds = Math.ceil(silenceMsMax / 1000);
+      const retryAfterSeconds = Math.ceil(idleMsMax / 1000);
       throw new AppError("service_unavailable", { cause, retryAfterSeconds });
     }
     unfinished.bytes += next.length - bytes.length;
@@ -38,8 +38,8 @@ export async function readBytes(
     // Ends the pending read.
     reader.cancel().catch(() => {});
   };
-  const silence = setTimeout(expire, silenceMsMax);
-  const arrival = setTimeout(expire, arrivalMsMax);
+  const silence = setTimeout(expire, idleMsMax);
+  const arrival = setTimeout(expire, totalMsMax);
   try {
     for (;;) {
       const { done, value } = await reader.read().catch((cause) => {

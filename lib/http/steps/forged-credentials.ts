@@ -1,10 +1,10 @@
 import { securityEvent } from "../../audit/security-events.js";
-import { isNamedSessionLive } from "../../auth/session/named-session.js";
-import type { UnprovenSession } from "../../auth/token/access-token.js";
+import { isUnverifiedSessionLive } from "../../auth/session/unverified-session.js";
+import type { UnverifiedSession } from "../../auth/token/access-token.js";
 import type { Context } from "../../context.js";
 import { AppError } from "../../errors.js";
-import { limitedAddress } from "../../ip-address.js";
-import type { Count } from "../../rate-limit/count.js";
+import { addressLimitKey } from "../../ip-address.js";
+import type { LimitCount } from "../../rate-limit/count.js";
 import { secondsUntil } from "../../rate-limit/headers.js";
 import { localCounts } from "../../rate-limit/local-counts.js";
 import type { PolicyName } from "../../rate-limit/policies.js";
@@ -28,11 +28,11 @@ export function requireFewForged(ctx: Context): void {
  * Count an invalid token against its IP address after the reply. A token that names a live session is not
  * counted: after a change of the secret, every app behind one address sends such a token.
  */
-export function countForgedLater(ctx: Context, named: UnprovenSession | null): void {
+export function countForgedLater(ctx: Context, named: UnverifiedSession | null): void {
   ctx.after(async () => {
     const isExcusable = named !== null && (await isExcused(ctx, named));
     const names: PolicyName[] = isExcusable ? ["default"] : ["default", policy];
-    const refuseAtMaximum = (counts: Count[]) => {
+    const refuseAtMaximum = (counts: LimitCount[]) => {
       const forged = counts.find(({ limit }) => limit.policy === policy);
       if (forged?.remaining === 0) {
         localCounts().count(refusalKey(ctx), forged.resetsAtMs, ctx.now.getTime());
@@ -42,12 +42,12 @@ export function countForgedLater(ctx: Context, named: UnprovenSession | null): v
   });
 }
 
-async function isExcused(ctx: Context, named: UnprovenSession): Promise<boolean> {
+async function isExcused(ctx: Context, named: UnverifiedSession): Promise<boolean> {
   const nowMs = ctx.now.getTime();
   const shown = localCounts().count(`retired:${named.sessionId}`, nowMs + excusedForMs, nowMs);
   if (shown > excusedMax) return false;
   // Without Postgres every invalid token is counted.
-  return isNamedSessionLive(ctx, named).catch(() => false);
+  return isUnverifiedSessionLive(ctx, named).catch(() => false);
 }
 
-const refusalKey = ({ address }: Context) => `refused:${policy}:${limitedAddress(address)}`;
+const refusalKey = ({ address }: Context) => `refused:${policy}:${addressLimitKey(address)}`;

@@ -1,5 +1,5 @@
 import type { AccessClaims } from "../../auth/token/access-token.js";
-import { AlreadyWritten, findWritten } from "../../db/write-once.js";
+import { AlreadyWritten, findIdempotentResult } from "../../db/write-once.js";
 import { AppError, catalogue } from "../../errors.js";
 import type { AnyInput, CallerInfo, Identity } from "../endpoint.js";
 import type { Call } from "../exchange.js";
@@ -36,13 +36,13 @@ export async function handle(
     const reply = replyOf(replies, await replay({ ...input, resultId }));
     return new Reply(reply.status, reply.body, { ...reply.headers, "Idempotent-Replayed": "true" });
   };
-  const before = await findWritten(ctx, key);
+  const before = await findIdempotentResult(ctx, key);
   if (before !== null) return replayed(before);
   try {
     return await handled();
   } catch (error) {
     // A request with the same key may have come first and used up what this one needed.
-    const written = isRefusal(error) ? await findWritten(ctx, key) : null;
+    const written = isRefusal(error) ? await findIdempotentResult(ctx, key) : null;
     if (written === null) throw error;
     return replayed(written);
   }

@@ -1,5 +1,5 @@
 import { securityEvent } from "../../audit/security-events.js";
-import { unprovenRefreshSession } from "../../auth/token/refresh-token.js";
+import { decodeUnverifiedRefreshSession } from "../../auth/token/refresh-token.js";
 import type { Identity } from "../endpoint.js";
 import type { Call } from "../exchange.js";
 import { countForgedLater, requireFewForged } from "./forged-credentials.js";
@@ -11,7 +11,7 @@ export function identify({ endpoint, ctx }: Call, body: unknown): Identity {
   } catch (error) {
     requireFewForged(ctx);
     securityEvent(ctx, "jwt_signature_invalid", { data: { reason: "refresh_token" } });
-    countForgedLater(ctx, unprovenRefreshSession(ctx.env, refreshTokenIn(body)));
+    countForgedLater(ctx, decodeUnverifiedRefreshSession(ctx.env, refreshTokenIn(body)));
     throw error;
   }
 }

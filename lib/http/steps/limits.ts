@@ -1,7 +1,7 @@
 import { securityEvent } from "../../audit/security-events.js";
 import type { Context } from "../../context.js";
 import { AppError } from "../../errors.js";
-import type { Count, Reservation, Subject } from "../../rate-limit/count.js";
+import type { LimitCount, LimitValues, Reservation } from "../../rate-limit/count.js";
 import { rateLimitHeaders, secondsUntil } from "../../rate-limit/headers.js";
 import type { Limit } from "../../rate-limit/policies.js";
 import { limitUses } from "../../rate-limit/reservation.js";
@@ -14,7 +14,7 @@ import type { Credential } from "./require-credential.js";
 
 export interface Counting {
   limits: Limit[];
-  subject: Subject;
+  subject: LimitValues;
   /** A bearer token was sent together with credentials, or has expired. */
   isTokenAside: boolean;
 }
@@ -54,7 +54,7 @@ export function requireWithinLimits(
   { ctx, headers }: Call,
   reserved: Reservation,
   { isTokenAside }: Counting,
-): Count | null {
+): LimitCount | null {
   const { counts } = reserved;
   ctx.requestMetrics.limits.push(...limitUses(reserved));
   Object.assign(headers, rateLimitHeaders(counts.filter(isCallersOwn), ctx.now));
@@ -67,16 +67,16 @@ export function requireWithinLimits(
 }
 
 /** A limit of all callers, or one that only withholds mail, is not shown to a caller. */
-const isCallersOwn = ({ limit }: Count) => limit.kind !== "all" && !limit.mutes;
+const isCallersOwn = ({ limit }: LimitCount) => limit.kind !== "all" && !limit.suppressesMail;
 
-function accountDelay({ address, env }: Context, counts: Count[]): Count | null {
+function accountDelay({ address, env }: Context, counts: LimitCount[]): LimitCount | null {
   if (isTrusted(address, env)) return null;
   return counts.find(({ limit, allowed }) => limit.kind === "account" && !allowed) ?? null;
 }
 
-export function refuseOverLimit(ctx: Context, counts: Count[]): void {
+export function refuseOverLimit(ctx: Context, counts: LimitCount[]): void {
   const [longest] = counts
-    .filter(({ limit, allowed }) => !allowed && !limit.mutes)
+    .filter(({ limit, allowed }) => !allowed && !limit.suppressesMail)
     .sort((one, other) => other.resetsAtMs - one.resetsAtMs);
   if (!longest || isTrusted(ctx.address, ctx.env)) return;
   const { policy, kind } = longest.limit;
@@ -88,7 +88,7 @@ export function refuseOverLimit(ctx: Context, counts: Count[]): void {
 
 /** Whether mail may be sent to an unverified e-mail address. The reply is the same in both cases. */
 export function mayMailUnproven(ctx: Context, { counts }: Reservation): boolean {
-  const muting = counts.find(({ limit, allowed }) => limit.mutes && !allowed);
+  const muting = counts.find(({ limit, allowed }) => limit.suppressesMail && !allowed);
   if (!muting || isTrusted(ctx.address, ctx.env)) return true;
   const { policy, kind } = muting.limit;
   securityEvent(ctx, "rate_limited", { data: { policy, reason: kind } });

@@ -1,7 +1,7 @@
 import type { OperatorKey } from "../../auth/operator/operator-key.js";
 import type { Env } from "../../env.js";
-import { limitedAddress } from "../../ip-address.js";
-import type { Subject } from "../../rate-limit/count.js";
+import { addressLimitKey } from "../../ip-address.js";
+import type { LimitValues } from "../../rate-limit/count.js";
 import type { Limit, PolicyName } from "../../rate-limit/policies.js";
 import { limitsFor } from "../../rate-limit/subject.js";
 
@@ -12,10 +12,10 @@ export function limitsOfKey(env: Env, names: PolicyName[], key: OperatorKey): Li
   const failures = limitsFor(env, ["auth-failures"]).filter(({ kind }) => kind === "ip");
   // A token's ID is not secret: a wrong secret must not use up the window of its owner.
   const own = applying.filter(({ kind }) => kind === "session");
-  return [...own.map((limit) => ({ ...limit, keeps: "failures" as const })), ...failures];
+  return [...own.map((limit) => ({ ...limit, countsKept: "failures" as const })), ...failures];
 }
 
-export function subjectOfKey(address: string | undefined, key: OperatorKey): Subject {
-  const ip = limitedAddress(address);
+export function subjectOfKey(address: string | undefined, key: OperatorKey): LimitValues {
+  const ip = addressLimitKey(address);
   return key.kind === "break_glass" ? { ip } : { ip, session: `ops-${key.id}` };
 }

@@ -5,8 +5,8 @@ import {
   requireSwitchedOn,
 } from "../../admission/admission.js";
 import { type Operator, requireOperator } from "../../auth/operator/operator.js";
-import { requireKeyHolder } from "../../auth/operator/operator-key.js";
-import { requireLiveSession, type SessionAnswer } from "../../auth/session/live-session.js";
+import { requireOperatorKeyHolder } from "../../auth/operator/operator-key.js";
+import { requireLiveSession, type SessionLookup } from "../../auth/session/live-session.js";
 import type { Actor } from "../../context.js";
 import { AppError } from "../../errors.js";
 import type { Call } from "../exchange.js";
@@ -22,12 +22,12 @@ export interface Caller {
 export async function requireCaller(
   { endpoint, ctx }: Call,
   { claims, key }: Credential,
-  session: SessionAnswer | null,
+  session: SessionLookup | null,
 ): Promise<Caller> {
   const { auth, operation } = endpoint;
   if (key) {
     if (!operation) throw new Error("An operators' endpoint needs an operation.");
-    return { operator: await requireKeyHolder(ctx, key, operation) };
+    return { operator: await requireOperatorKeyHolder(ctx, key, operation) };
   }
   if (!claims || (auth !== "user" && auth !== "operator")) return {};
   const actor = await requireLiveSession(ctx, claims, session);

@@ -1,10 +1,10 @@
 import { errors } from "jose";
 import { securityEvent } from "../../audit/security-events.js";
-import { type OperatorKey, readOperatorKey } from "../../auth/operator/operator-key.js";
+import { type OperatorKey, parseOperatorKey } from "../../auth/operator/operator-key.js";
 import {
   type AccessClaims,
-  type ShownClaims,
-  unprovenSession,
+  decodeUnverifiedSession,
+  type PresentedClaims,
 } from "../../auth/token/access-token.js";
 import type { Context } from "../../context.js";
 import { equalSecrets } from "../../crypto/secret.js";
@@ -16,7 +16,7 @@ import { countForgedLater, requireFewForged } from "./forged-credentials.js";
 
 /** What the request proves without any I/O. */
 export interface Credential {
-  claims?: AccessClaims | ShownClaims;
+  claims?: AccessClaims | PresentedClaims;
   /** An operator token or the break-glass token, not verified yet. */
   key?: OperatorKey;
 }
@@ -31,7 +31,7 @@ export async function requireCredential({ endpoint, ctx, request }: Call): Promi
   if (auth === "metrics") {
     return requireSecret(ctx, "metrics_token_invalid", secret, env.metrics.token);
   }
-  const key = auth === "operator" ? readOperatorKey(env, secret) : undefined;
+  const key = auth === "operator" ? parseOperatorKey(env, secret) : undefined;
   if (key) return { key };
   if (auth === "optional" && !request.headers.has("authorization")) return {};
   try {
@@ -44,7 +44,7 @@ export async function requireCredential({ endpoint, ctx, request }: Call): Promi
       ctx.requestMetrics.tokenFailure = reason;
       requireFewForged(ctx);
       securityEvent(ctx, "jwt_signature_invalid", { data: { reason } });
-      countForgedLater(ctx, unprovenSession(env, secret));
+      countForgedLater(ctx, decodeUnverifiedSession(env, secret));
       throw error;
     }
     if (error instanceof AppError && error.code === "token_expired") {

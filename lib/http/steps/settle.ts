@@ -1,7 +1,7 @@
 import type { Context } from "../../context.js";
 import { AppError, catalogue, type ErrorCode } from "../../errors.js";
-import { attemptFailed } from "../../rate-limit/attempt-events.js";
-import type { Count, Reservation } from "../../rate-limit/count.js";
+import { recordFailedAttempt } from "../../rate-limit/attempt-events.js";
+import type { LimitCount, Reservation } from "../../rate-limit/count.js";
 import { giveBackLater } from "../../rate-limit/reservation.js";
 
 /** How far a request came, for what it keeps of its reservation. */
@@ -16,25 +16,26 @@ export interface Progress {
 export function settle(ctx: Context, reserved: Reservation, progress: Progress): void {
   const { stage, error } = progress;
   if (stage === "handler" && !progress.usesKey && isFailedAttempt(error)) {
-    attemptFailed(ctx, reserved);
+    recordFailedAttempt(ctx, reserved);
     return;
   }
   giveBackLater(ctx, reserved, givenBack(progress));
 }
 
-function givenBack({ stage, usesKey, error }: Progress): (count: Count) => boolean {
+function givenBack({ stage, usesKey, error }: Progress): (count: LimitCount) => boolean {
   const code = error instanceof AppError ? error.code : undefined;
   if (stage === "admission") {
     // Nothing that this caller did: the service is switched off, or its budget is used up.
     const isOurs = code === "feature_disabled" || code === "toolkit_unavailable";
-    return ({ limit }) => isOurs || limit.keeps !== "requests";
+    return ({ limit }) => isOurs || limit.countsKept !== "requests";
   }
   if (usesKey) {
     const kind = code === "token_invalid" ? "session" : "ip";
     return ({ limit }) => limit.kind === kind;
   }
-  if (stage === "handler" && error === undefined) return ({ limit }) => limit.keeps === "failures";
-  return ({ limit }) => limit.keeps !== "requests";
+  if (stage === "handler" && error === undefined)
+    return ({ limit }) => limit.countsKept === "failures";
+  return ({ limit }) => limit.countsKept !== "requests";
 }
 
 /** These ask for another credential: nothing was guessed. */

@@ -9,7 +9,7 @@ export function rulesUnreadable(correlationId: string, error: unknown): void {
 }
 
 /** Retried each second and by the tick. */
-export function mirrorUnwritten(correlationId: string, error: unknown): void {
+export function redisCopyOutdated(correlationId: string, error: unknown): void {
   log(
     "WARN",
     { evt: "mirror_unwritten", cat: "ops", correlationId, data: errorFields(error) },

@@ -49,7 +49,7 @@ export async function openIncident(
 }
 
 /** Add a note. A closed incident accepts notes too, for the review. */
-export async function noteIncident(
+export async function addIncidentNote(
   ctx: Context,
   incidentId: string,
   text: string,

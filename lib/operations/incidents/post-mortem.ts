@@ -1,8 +1,8 @@
 import type { Incident } from "./incident.js";
-import type { Moment } from "./timeline-entry.js";
+import type { TimelineEntry } from "./timeline-entry.js";
 
 /** The post-mortem template in Markdown, filled in with the data of the incident. */
-export function postMortem(incident: Incident, timeline: readonly Moment[]): string {
+export function postMortem(incident: Incident, timeline: readonly TimelineEntry[]): string {
   const { id, title, severity, openedAt, closedAt } = incident;
   const minutes = closedAt && Math.round((Date.parse(closedAt) - Date.parse(openedAt)) / 60_000);
   const rows = timeline.map(({ at, who, what }) => `| ${at} | ${cell(what)} | ${who ?? ""} |`);

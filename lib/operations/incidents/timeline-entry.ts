@@ -1,6 +1,6 @@
 import * as z from "zod";
 
-export const Moment = z.strictObject({
+export const TimelineEntry = z.strictObject({
   at: z.iso.datetime(),
   kind: z.enum(["alert", "audit", "note"]),
   /** An operator's ID; null for automatic events. */
@@ -8,4 +8,4 @@ export const Moment = z.strictObject({
   what: z.string(),
 });
 
-export type Moment = z.infer<typeof Moment>;
+export type TimelineEntry = z.infer<typeof TimelineEntry>;

@@ -6,15 +6,15 @@ import { incidentNotes } from "../../db/schema/incidents.js";
 import { auditLog } from "../../db/schema/security.js";
 import { getIncident, Incident } from "./incident.js";
 import { postMortem } from "./post-mortem.js";
-import { Moment } from "./timeline-entry.js";
+import { TimelineEntry } from "./timeline-entry.js";
 
-export const IncidentShown = z.strictObject({
+export const IncidentDetails = z.strictObject({
   incident: Incident,
-  timeline: z.array(Moment),
+  timeline: z.array(TimelineEntry),
   /** Markdown. */
   postMortem: z.string(),
 });
-export type IncidentShown = z.infer<typeof IncidentShown>;
+export type IncidentDetails = z.infer<typeof IncidentDetails>;
 
 const entriesMax = 500;
 /** The cause usually starts before the incident is opened. */
@@ -24,7 +24,7 @@ const beforeMs = 30 * 60_000;
  * The timeline of an incident, oldest first: alert transitions, operator actions and notes, from 30 minutes
  * before it was opened until it was closed. Throws `not_found`.
  */
-export async function showIncident(ctx: Context, id: string): Promise<IncidentShown> {
+export async function getIncidentDetails(ctx: Context, id: string): Promise<IncidentDetails> {
   const incident = await getIncident(ctx, id);
   const { db } = ctx;
   const from = new Date(Date.parse(incident.openedAt) - beforeMs);
@@ -57,7 +57,7 @@ export async function showIncident(ctx: Context, id: string): Promise<IncidentSh
       .orderBy(asc(incidentNotes.at))
       .limit(entriesMax),
   ]);
-  const timeline: Moment[] = [
+  const timeline: TimelineEntry[] = [
     ...transitions.map(({ minute, rule, label, toState, detail }) => ({
       at: minute.toISOString(),
       kind: "alert" as const,

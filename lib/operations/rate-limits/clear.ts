@@ -5,10 +5,14 @@ import type { Context } from "../../context.js";
 import { sessions, users } from "../../db/schema/accounts.js";
 import { loginDelays, rateLimits } from "../../db/schema/limits.js";
 import { AppError } from "../../errors.js";
-import { limitedAccount } from "../../rate-limit/limited-account.js";
+import { accountLimitKey } from "../../rate-limit/account-limit-key.js";
 import { roundTrip } from "../../redis/client.js";
-import { type Counter, type Counters, countersOf } from "./counters.js";
-import { limitedSubject } from "./subject.js";
+import {
+  listRateLimitCounters,
+  type RateLimitCounter,
+  type RateLimitCounters,
+} from "./counters.js";
+import { resolveRateLimitSubject } from "./subject.js";
 
 /**
  * Delete a subject's counters in Redis and in Postgres, as `redis-cli DEL rate:<key>` does for one of them.
@@ -16,19 +20,19 @@ import { limitedSubject } from "./subject.js";
  * Postgres are deleted. Throws `forbidden` for an operator's account unless an admin asks: the login delay
  * protects that account against password guessing.
  */
-export async function clearLimits(
+export async function clearRateLimits(
   ctx: Context,
   operator: Operator,
   of: string,
   { by, dryRun }: { by: Pick<AuditEntry, "actor" | "reason">; dryRun: boolean },
-): Promise<Counters> {
-  const { values, auditedAs } = await limitedSubject(ctx, of);
+): Promise<RateLimitCounters> {
+  const { values, auditedAs } = await resolveRateLimitSubject(ctx, of);
   const operatorValues = await valuesOfOperators(ctx);
   if (values.some((value) => operatorValues.has(value))) requireAdmin(ctx, operator);
-  const found = await countersOf(ctx, values);
+  const found = await listRateLimitCounters(ctx, values);
   const { counters } = found;
   if (dryRun || counters.length === 0) return found;
-  const keysIn = (store: Counter["countedIn"]) =>
+  const keysIn = (store: RateLimitCounter["countedIn"]) =>
     counters.filter(({ countedIn }) => countedIn === store).map(({ key }) => key);
   const inPostgres = keysIn("postgres");
   await ctx.db.batch([
@@ -54,7 +58,7 @@ async function valuesOfOperators({ db, env }: Context): Promise<Set<string>> {
   return new Set(
     rows.flatMap(({ email, sessionIds }) => [
       ...sessionIds,
-      ...(email ? [limitedAccount(env, email)] : []),
+      ...(email ? [accountLimitKey(env, email)] : []),
     ]),
   );
 }

@@ -3,12 +3,12 @@ import * as z from "zod";
 import type { Context } from "../../context.js";
 import { loginDelays, rateLimits } from "../../db/schema/limits.js";
 import { redisUnavailable } from "../../observability/log-lines/stores.js";
-import { readCounterKey } from "../../rate-limit/counter-key.js";
+import { parseCounterKey } from "../../rate-limit/counter-key.js";
 import { type Limit, limitsOf } from "../../rate-limit/policies.js";
 import { roundTrip } from "../../redis/client.js";
 
 /** `key` is the Redis key, as `redis-cli KEYS rate:*` shows it. */
-export const Counter = z.strictObject({
+export const RateLimitCounter = z.strictObject({
   key: z.string(),
   policy: z.string(),
   kind: z.string(),
@@ -20,20 +20,23 @@ export const Counter = z.strictObject({
   until: z.iso.datetime().nullable(),
   refuses: z.boolean(),
 });
-export type Counter = z.infer<typeof Counter>;
+export type RateLimitCounter = z.infer<typeof RateLimitCounter>;
 
 const keysPerScan = "10000";
 const scansMax = 1000;
 
-export const Counters = z.strictObject({
-  counters: z.array(Counter),
+export const RateLimitCounters = z.strictObject({
+  counters: z.array(RateLimitCounter),
   /** False when Redis did not answer: only the counters in Postgres are listed. */
   redisAnswered: z.boolean(),
 });
-export type Counters = z.infer<typeof Counters>;
+export type RateLimitCounters = z.infer<typeof RateLimitCounters>;
 
 /** The counters of any of these values. SCANs all keys of Redis: not blocking but slow, so for operators only. */
-export async function countersOf(ctx: Context, values: string[]): Promise<Counters> {
+export async function listRateLimitCounters(
+  ctx: Context,
+  values: string[],
+): Promise<RateLimitCounters> {
   if (values.length === 0) return { counters: [], redisAnswered: true };
   const [inRedis, inPostgres] = await Promise.all([
     readRedis(ctx, values).catch((error) => {
@@ -49,7 +52,7 @@ export async function countersOf(ctx: Context, values: string[]): Promise<Counte
   };
 }
 
-async function readRedis(ctx: Context, values: string[]): Promise<Counter[]> {
+async function readRedis(ctx: Context, values: string[]): Promise<RateLimitCounter[]> {
   const keys = (await scan(values)).filter((key) => isOf(ctx, key, values));
   const trip = roundTrip();
   const reading = keys.map((key) => readOne(ctx, trip, key));
@@ -76,7 +79,7 @@ async function scan(values: string[]): Promise<string[]> {
 }
 
 function isOf(ctx: Context, key: string, values: string[]): boolean {
-  const value = readCounterKey(limitsOf(ctx.env), key)?.value;
+  const value = parseCounterKey(limitsOf(ctx.env), key)?.value;
   return values.some(
     (one) => value === one || value?.startsWith(`${one}/`) || value?.endsWith(`/${one}`),
   );
@@ -86,8 +89,8 @@ async function readOne(
   ctx: Context,
   trip: ReturnType<typeof roundTrip>,
   key: string,
-): Promise<Counter | null> {
-  const parsed = readCounterKey(limitsOf(ctx.env), key);
+): Promise<RateLimitCounter | null> {
+  const parsed = parseCounterKey(limitsOf(ctx.env), key);
   if (!parsed) return null;
   if (parsed.limit.delaysMs) {
     const [failures, until] = await trip.hashFields(key, "failures", "delayedUntilMs");
@@ -98,7 +101,7 @@ async function readOne(
   return present(ctx, key, parsed, "redis", Number(used), windowEnd(parsed));
 }
 
-async function readPostgres(ctx: Context, values: string[]): Promise<Counter[]> {
+async function readPostgres(ctx: Context, values: string[]): Promise<RateLimitCounter[]> {
   const among = sql`exists (
     select 1 from unnest(${sql.param(values)}::text[]) as value where strpos(key, value) > 0)`;
   const { rows } = await ctx.db.execute<{ key: string; used: number; until: string }>(sql`
@@ -106,7 +109,7 @@ async function readPostgres(ctx: Context, values: string[]): Promise<Counter[]> 
     union all
     select key, failures, delayed_until_ms from ${loginDelays} where ${among}`);
   return rows.flatMap(({ key, used, until }) => {
-    const parsed = readCounterKey(limitsOf(ctx.env), key);
+    const parsed = parseCounterKey(limitsOf(ctx.env), key);
     if (!parsed || !isOf(ctx, key, values)) return [];
     return [present(ctx, key, parsed, "postgres", used, Number(until))];
   });
@@ -124,10 +127,10 @@ function present(
   { now }: Context,
   key: string,
   { limit }: ParsedKey,
-  countedIn: Counter["countedIn"],
+  countedIn: RateLimitCounter["countedIn"],
   used: number,
   untilMs: number,
-): Counter {
+): RateLimitCounter {
   const isOver = limit.delaysMs ? untilMs > now.getTime() : used >= limit.max;
   return {
     key,

@@ -3,18 +3,18 @@ import * as z from "zod";
 import type { Context } from "../../context.js";
 import { sessions, users } from "../../db/schema/accounts.js";
 import { AppError } from "../../errors.js";
-import { addressPrefix, canonicalAddress, limitedAddress } from "../../ip-address.js";
-import { limitedAccount } from "../../rate-limit/limited-account.js";
+import { addressLimitKey, addressPrefix, canonicalAddress } from "../../ip-address.js";
+import { accountLimitKey } from "../../rate-limit/account-limit-key.js";
 import { canonicalEmail } from "../../user/email-address.js";
 
 /** An IP address, a user ID, a session ID or an e-mail address. */
-export const Limited = z
+export const RateLimitSubject = z
   .string()
   .min(1)
   .max(254)
   .meta({ examples: ["198.51.100.7"] });
 
-export interface LimitedSubject {
+export interface ResolvedSubject {
   kind: "ip" | "user" | "session" | "email";
   /** The values it is counted by, as they occur in counter keys. */
   values: string[];
@@ -26,15 +26,18 @@ export interface LimitedSubject {
  * The values a subject is counted by. An e-mail address needs no account: failed logins are counted without
  * one. Throws `not_found` for an unknown user and `validation_failed` for any other form.
  */
-export async function limitedSubject(ctx: Context, text: string): Promise<LimitedSubject> {
+export async function resolveRateLimitSubject(
+  ctx: Context,
+  text: string,
+): Promise<ResolvedSubject> {
   const address = canonicalAddress(text);
   if (address !== undefined) {
     const auditedAs = `ip ${addressPrefix(address)}`;
-    return { kind: "ip", values: [limitedAddress(address)], auditedAs };
+    return { kind: "ip", values: [addressLimitKey(address)], auditedAs };
   }
   const email = text.includes("@") ? canonicalEmail(text) : null;
   if (email !== null) {
-    const account = limitedAccount(ctx.env, email);
+    const account = accountLimitKey(ctx.env, email);
     return { kind: "email", values: [account], auditedAs: `account ${account}` };
   }
   if (z.uuid().safeParse(text).success) {
@@ -62,5 +65,5 @@ async function valuesOfUser({ db, env }: Context, userId: string): Promise<strin
   ]);
   if (!user) throw new AppError("not_found");
   const email = user.email ?? user.claimedEmail;
-  return [...live.map(({ id }) => id), ...(email ? [limitedAccount(env, email)] : [])];
+  return [...live.map(({ id }) => id), ...(email ? [accountLimitKey(env, email)] : [])];
 }

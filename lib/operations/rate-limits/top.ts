@@ -4,11 +4,11 @@ import type { Context } from "../../context.js";
 import { securityEvents } from "../../db/schema/security.js";
 import { recentSeries } from "../telemetry/recent-series.js";
 
-export const By = z.enum(["ip", "route", "user"]);
-export type By = z.infer<typeof By>;
+export const TopLimitedBy = z.enum(["ip", "route", "user"]);
+export type TopLimitedBy = z.infer<typeof TopLimitedBy>;
 
 export const TopLimited = z.strictObject({
-  by: By,
+  by: TopLimitedBy,
   since: z.iso.datetime(),
   rows: z.array(
     z.strictObject({ value: z.string(), policy: z.string().nullable(), hits: z.int() }),
@@ -23,7 +23,7 @@ const rowsMax = 20;
  * The callers or routes with the most rate limit hits in the last hour. IP addresses and users come from security
  * events, which are sampled during a flood; routes come from the per-minute roll-ups, which are exact.
  */
-export async function topLimited(ctx: Context, by: By): Promise<TopLimited> {
+export async function topLimited(ctx: Context, by: TopLimitedBy): Promise<TopLimited> {
   const since = new Date(ctx.now.getTime() - hourMs);
   const rows = by === "route" ? await topRoutes(ctx) : await topCallers(ctx, since, by);
   return { by, since: since.toISOString(), rows };

@@ -1,23 +1,24 @@
 import * as z from "zod";
 
-export const Finding = z.strictObject({
+export const CheckResult = z.strictObject({
   name: z.string(),
   status: z.enum(["pass", "warn", "fail"]),
   /** For people, not for programs. */
   detail: z.string(),
 });
-export type Finding = z.infer<typeof Finding>;
+export type CheckResult = z.infer<typeof CheckResult>;
 
-export const Findings = z
+export const CheckReport = z
   .strictObject({
     status: z.enum(["pass", "warn", "fail"]),
-    findings: z.array(Finding),
+    findings: z.array(CheckResult),
   })
   .meta({ id: "Findings" });
-export type Findings = z.infer<typeof Findings>;
+export type CheckReport = z.infer<typeof CheckReport>;
 
-export function found(findings: Finding[]): Findings {
-  const has = (status: Finding["status"]) => findings.some((finding) => finding.status === status);
+export function summarize(findings: CheckResult[]): CheckReport {
+  const has = (status: CheckResult["status"]) =>
+    findings.some((finding) => finding.status === status);
   return { status: has("fail") ? "fail" : has("warn") ? "warn" : "pass", findings };
 }
 
@@ -31,7 +32,10 @@ export function finding(
 }
 
 /** A check that fails to run becomes a warning, so it does not hide the other checks. */
-export async function looked(name: string, look: () => Promise<Finding>): Promise<Finding> {
+export async function runCheck(
+  name: string,
+  look: () => Promise<CheckResult>,
+): Promise<CheckResult> {
   try {
     return await look();
   } catch {

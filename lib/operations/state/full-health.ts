@@ -10,8 +10,8 @@ import { isDead, isJob, isMessage } from "../../queue/dead-letters.js";
 import { listCrons } from "../../schedule/cron-status.js";
 import { readBreaker } from "../../toolkit/breaker/shared-breaker.js";
 import { breakerState, positionOf } from "../../toolkit/breaker/state.js";
-import { showDrain } from "../telemetry/drain-status.js";
-import { type Finding, type Findings, finding, found, looked } from "./finding.js";
+import { getDrainStatus } from "../telemetry/drain-status.js";
+import { type CheckReport, type CheckResult, finding, runCheck, summarize } from "./finding.js";
 import { oneValue } from "./one-value.js";
 
 const lagSecondsMax = 180;
@@ -20,19 +20,19 @@ const skewMsMax = 2000;
 const backlogSecondsMax = 300;
 
 /** The public health check plus the state of background work. Each check runs alone, so one store that is down does not hide the others. */
-export async function fullHealth(ctx: Context): Promise<Findings> {
+export async function fullHealth(ctx: Context): Promise<CheckReport> {
   const [basic, ...rest] = await Promise.all([
     health(ctx),
-    looked("toolkit breaker", () => breakerFinding(ctx)),
-    looked("drain", () => drainFinding(ctx)),
-    looked("cron jobs", () => cronFinding(ctx)),
-    looked("migrations", () => migrationFinding(ctx)),
-    looked("partitions ahead", () => partitionFinding(ctx)),
-    looked("clock skew to the database", () => skewFinding(ctx)),
-    looked("jobs", () => jobFinding(ctx)),
-    looked("outbox", () => outboxFinding(ctx)),
-    looked("audit log", () => auditFinding(ctx)),
-    looked("alerts", () => alertFinding(ctx)),
+    runCheck("toolkit breaker", () => breakerFinding(ctx)),
+    runCheck("drain", () => drainFinding(ctx)),
+    runCheck("cron jobs", () => cronFinding(ctx)),
+    runCheck("migrations", () => migrationFinding(ctx)),
+    runCheck("partitions ahead", () => partitionFinding(ctx)),
+    runCheck("clock skew to the database", () => skewFinding(ctx)),
+    runCheck("jobs", () => jobFinding(ctx)),
+    runCheck("outbox", () => outboxFinding(ctx)),
+    runCheck("audit log", () => auditFinding(ctx)),
+    runCheck("alerts", () => alertFinding(ctx)),
   ]);
   const stores = Object.entries(basic.checks).flatMap(([name, [check]]) =>
     check === undefined
@@ -45,10 +45,10 @@ export async function fullHealth(ctx: Context): Promise<Findings> {
           },
         ],
   );
-  return found([...stores, ...rest]);
+  return summarize([...stores, ...rest]);
 }
 
-async function breakerFinding({ gate, now }: Context): Promise<Finding> {
+async function breakerFinding({ gate, now }: Context): Promise<CheckResult> {
   if (!gate) throw new Error("Redis was not read.");
   const state = breakerState(gate.toolkitBreaker);
   const result = (detail: string) =>
@@ -64,15 +64,15 @@ async function breakerFinding({ gate, now }: Context): Promise<Finding> {
 const forced = { forced_open: "open", forced_closed: "closed" } as const;
 const isoOf = (ms: number) => new Date(ms).toISOString();
 
-async function drainFinding(ctx: Context): Promise<Finding> {
-  const { lagSeconds, keeps, gaps } = await showDrain(ctx);
+async function drainFinding(ctx: Context): Promise<CheckResult> {
+  const { lagSeconds, keeps, gaps } = await getDrainStatus(ctx);
   const isGood = lagSeconds <= lagSecondsMax && keeps === "every row";
   const lost = gaps.reduce((sum, { missing }) => sum + missing, 0);
   const detail = `lag ${lagSeconds} s, keeps ${keeps}, ${lost} batches lost in the last two days`;
   return finding("drain", isGood, detail);
 }
 
-async function cronFinding(ctx: Context): Promise<Finding> {
+async function cronFinding(ctx: Context): Promise<CheckResult> {
   const { crons } = await listCrons(ctx);
   const late = crons.filter(({ missedSlots }) => missedSlots === null || missedSlots > 1);
   const descriptions = late.map(({ job, missedSlots }) =>
@@ -85,7 +85,7 @@ async function cronFinding(ctx: Context): Promise<Finding> {
   );
 }
 
-async function migrationFinding(ctx: Context): Promise<Finding> {
+async function migrationFinding(ctx: Context): Promise<CheckResult> {
   const head = await oneValue<string | null>(
     ctx,
     sql`select max(name collate "C") as value from schema_migrations`,
@@ -94,7 +94,7 @@ async function migrationFinding(ctx: Context): Promise<Finding> {
   return finding("migrations", isGood, `database ${head ?? "none"}, release ${migrationHead}`);
 }
 
-async function partitionFinding(ctx: Context): Promise<Finding> {
+async function partitionFinding(ctx: Context): Promise<CheckResult> {
   const ahead = await oneValue<number>(
     ctx,
     sql`select cast(count(*) as integer) as value from pg_inherits
@@ -105,7 +105,7 @@ async function partitionFinding(ctx: Context): Promise<Finding> {
   return finding("partitions ahead", ahead >= partitionsAheadMin, `${ahead} days`);
 }
 
-async function skewFinding(ctx: Context): Promise<Finding> {
+async function skewFinding(ctx: Context): Promise<CheckResult> {
   const before = Date.now();
   const theirs = await oneValue<number>(
     ctx,
@@ -117,7 +117,7 @@ async function skewFinding(ctx: Context): Promise<Finding> {
   return finding("clock skew to the database", skewMs <= skewMsMax, `${skewMs} ms`, "warn");
 }
 
-async function jobFinding(ctx: Context): Promise<Finding> {
+async function jobFinding(ctx: Context): Promise<CheckResult> {
   const dead = await oneValue<number>(
     ctx,
     sql`select cast(count(*) as integer) as value from ${queueEntries} where ${isJob} and ${isDead}`,
@@ -125,7 +125,7 @@ async function jobFinding(ctx: Context): Promise<Finding> {
   return finding("jobs", dead === 0, `dead letters: ${dead}`, "warn");
 }
 
-async function outboxFinding(ctx: Context): Promise<Finding> {
+async function outboxFinding(ctx: Context): Promise<CheckResult> {
   const counts = await oneValue<{ seconds: number | null; mails: number; notices: number }>(
     ctx,
     sql`select json_build_object(
@@ -143,7 +143,7 @@ async function outboxFinding(ctx: Context): Promise<Finding> {
   return finding("outbox", isGood, detail, "warn");
 }
 
-async function auditFinding(ctx: Context): Promise<Finding> {
+async function auditFinding(ctx: Context): Promise<CheckResult> {
   const broken = await oneValue<number | null>(
     ctx,
     sql`select (select value from telemetry_gauges where series = 'audit_chain_broken') as value`,
@@ -152,7 +152,7 @@ async function auditFinding(ctx: Context): Promise<Finding> {
   return finding("audit log", broken !== 1, detail);
 }
 
-async function alertFinding(ctx: Context): Promise<Finding> {
+async function alertFinding(ctx: Context): Promise<CheckResult> {
   const names = await oneValue<string[]>(
     ctx,
     sql`select coalesce(json_agg(rule || case label when '' then '' else ' (' || label || ')' end), '[]')

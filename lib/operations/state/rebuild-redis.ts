@@ -1,9 +1,9 @@
-import { mirrorGate } from "../../admission/mirror.js";
+import { copyGateToRedis } from "../../admission/mirror.js";
 import { auditRow, type OperatorAct } from "../../audit/audit.js";
-import { sweepSessionKeys } from "../../auth/session/sweep.js";
+import { sweepSessionKeys } from "../../auth/session/sweep-session-keys.js";
 import type { Context } from "../../context.js";
 import { roundTrip } from "../../redis/client.js";
-import { forgetIgnored } from "../../redis/revoke-all.js";
+import { clearIgnoredRevokeAll } from "../../redis/revoke-all.js";
 import { drainEvents } from "../../telemetry/drain.js";
 
 /**
@@ -16,9 +16,9 @@ export async function rebuildRedis(
   by: OperatorAct,
 ): Promise<{ blocks: number; endedSessions: number }> {
   await auditRow(ctx, { ...by, action: "redis.rebuilt", subjectId: "redis" });
-  const { blocks } = await mirrorGate(ctx);
+  const { blocks } = await copyGateToRedis(ctx);
   const trip = roundTrip(ctx);
-  await Promise.all([forgetIgnored(trip), trip.send()]);
+  await Promise.all([clearIgnoredRevokeAll(trip), trip.send()]);
   const endedSessions = await sweepSessionKeys(ctx);
   await drainEvents(ctx, { budgetMs: 3000 });
   return { blocks, endedSessions };

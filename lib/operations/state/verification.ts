@@ -2,14 +2,14 @@ import { count, gt, sql } from "drizzle-orm";
 import { flagsText } from "../../admission/flags.js";
 import { readRecorded } from "../../admission/recorded-rules.js";
 import { verifyAudit } from "../../audit/verification.js";
-import { isLive } from "../../auth/session/live-record.js";
 import { sessionsMax } from "../../auth/session/session.js";
+import { isLiveSession } from "../../auth/session/session-status.js";
 import type { Context } from "../../context.js";
 import { sessions } from "../../db/schema/accounts.js";
 import { blocksKeys, mirrorMark } from "../../redis/blocks.js";
 import { roundTrip } from "../../redis/client.js";
 import { readGate } from "../../redis/gate.js";
-import { type Finding, type Findings, finding, found, looked } from "./finding.js";
+import { type CheckReport, type CheckResult, finding, runCheck, summarize } from "./finding.js";
 import { oneValue } from "./one-value.js";
 
 const auditBudgetMs = 3000;
@@ -25,23 +25,23 @@ const uniqueIndexes = {
 } as const;
 
 /** Check every invariant. Reads only, but too slow to run on every request. */
-export async function verification(ctx: Context): Promise<Findings> {
+export async function verification(ctx: Context): Promise<CheckReport> {
   const findings = await Promise.all([
     ...Object.entries(uniqueIndexes).map(([index, promise]) =>
-      looked(promise, () => uniqueFinding(ctx, index, promise)),
+      runCheck(promise, () => uniqueFinding(ctx, index, promise)),
     ),
-    looked("sessions per user", () => sessionFinding(ctx)),
-    looked("flags in Redis", () => flagFinding(ctx)),
-    looked("blocks in Redis", () => blockFinding(ctx)),
-    looked("revoke-all cutoff", () => revokeAllFinding(ctx)),
-    looked("metric totals", () => totalFinding(ctx)),
-    looked("audit log", () => auditFinding(ctx)),
-    looked("audit log permissions", () => auditRoleFinding(ctx)),
+    runCheck("sessions per user", () => sessionFinding(ctx)),
+    runCheck("flags in Redis", () => flagFinding(ctx)),
+    runCheck("blocks in Redis", () => blockFinding(ctx)),
+    runCheck("revoke-all cutoff", () => revokeAllFinding(ctx)),
+    runCheck("metric totals", () => totalFinding(ctx)),
+    runCheck("audit log", () => auditFinding(ctx)),
+    runCheck("audit log permissions", () => auditRoleFinding(ctx)),
   ]);
-  return found(findings);
+  return summarize(findings);
 }
 
-async function uniqueFinding(ctx: Context, index: string, promise: string): Promise<Finding> {
+async function uniqueFinding(ctx: Context, index: string, promise: string): Promise<CheckResult> {
   const isThere = await oneValue<boolean>(
     ctx,
     sql`select exists (select 1 from pg_index join pg_class on pg_class.oid = indexrelid
@@ -54,11 +54,11 @@ async function uniqueFinding(ctx: Context, index: string, promise: string): Prom
   );
 }
 
-async function sessionFinding(ctx: Context): Promise<Finding> {
+async function sessionFinding(ctx: Context): Promise<CheckResult> {
   const beyond = ctx.db
     .select({ userId: sessions.userId })
     .from(sessions)
-    .where(isLive(ctx))
+    .where(isLiveSession(ctx))
     .groupBy(sessions.userId)
     .having(gt(count(), sessionsMax));
   const users = await oneValue<number>(
@@ -69,7 +69,7 @@ async function sessionFinding(ctx: Context): Promise<Finding> {
   return finding("sessions per user", users === 0, detail);
 }
 
-async function flagFinding(ctx: Context): Promise<Finding> {
+async function flagFinding(ctx: Context): Promise<CheckResult> {
   const trip = roundTrip(ctx);
   const [recorded, gate] = await Promise.all([readRecorded(ctx), readGate(trip), trip.send()]);
   const { version, rows } = recorded.flags;
@@ -80,7 +80,7 @@ async function flagFinding(ctx: Context): Promise<Finding> {
   return finding("flags in Redis", isSame, detail);
 }
 
-async function blockFinding(ctx: Context): Promise<Finding> {
+async function blockFinding(ctx: Context): Promise<CheckResult> {
   const trip = roundTrip(ctx);
   const [recorded, members] = await Promise.all([
     readRecorded(ctx),
@@ -96,7 +96,7 @@ async function blockFinding(ctx: Context): Promise<Finding> {
   return finding("blocks in Redis", isSame, detail);
 }
 
-async function revokeAllFinding(ctx: Context): Promise<Finding> {
+async function revokeAllFinding(ctx: Context): Promise<CheckResult> {
   const trip = roundTrip(ctx);
   const [recorded, gate] = await Promise.all([
     oneValue<number>(
@@ -116,7 +116,7 @@ async function revokeAllFinding(ctx: Context): Promise<Finding> {
 }
 
 /** A total must be at least the sum of the roll-ups that are still kept. */
-async function totalFinding(ctx: Context): Promise<Finding> {
+async function totalFinding(ctx: Context): Promise<CheckResult> {
   const short = await oneValue<number>(
     ctx,
     sql`select cast(count(*) as integer) as value from (
@@ -128,7 +128,7 @@ async function totalFinding(ctx: Context): Promise<Finding> {
   return finding("metric totals", short === 0, detail);
 }
 
-async function auditFinding(ctx: Context): Promise<Finding> {
+async function auditFinding(ctx: Context): Promise<CheckResult> {
   const { isIntact, rows, seals, findings } = await verifyAudit(
     ctx,
     performance.now() + auditBudgetMs,
@@ -138,7 +138,7 @@ async function auditFinding(ctx: Context): Promise<Finding> {
   return finding("audit log", isIntact, detail);
 }
 
-async function auditRoleFinding(ctx: Context): Promise<Finding> {
+async function auditRoleFinding(ctx: Context): Promise<CheckResult> {
   const mayChange = await oneValue<boolean>(
     ctx,
     sql`select has_table_privilege('audit_log', 'UPDATE, DELETE, TRUNCATE') as value`,

@@ -3,9 +3,9 @@ import * as z from "zod";
 import type { Context } from "../../context.js";
 import { accessLog } from "../../db/schema/telemetry.js";
 import { addressPrefix } from "../../ip-address.js";
-import { page, pageQuery } from "../../page.js";
+import { buildPage, pageQuery } from "../../page.js";
 import { userHashes } from "../../telemetry/request-event.js";
-import { MomentMs, Since } from "../../timestamps.js";
+import { EpochMs, SinceParam } from "../../timestamps.js";
 
 export const AccessLogRow = z.strictObject({
   at: z.iso.datetime(),
@@ -30,11 +30,11 @@ export const AccessLogRow = z.strictObject({
 });
 
 /** End of a page: time in ms and row ID. */
-const Position = z.tuple([MomentMs, z.int()]);
+const Position = z.tuple([EpochMs, z.int()]);
 
 export const AccessLogQuery = z.strictObject({
   ...pageQuery(Position).shape,
-  since: Since.optional(),
+  since: SinceParam.optional(),
   route: z.string().max(200).optional(),
   status: z
     .string()
@@ -72,7 +72,7 @@ export async function listAccessLog(ctx: Context, query: z.output<typeof AccessL
     )
     .orderBy(desc(accessLog.at), desc(accessLog.id))
     .limit(query.limit + 1);
-  return page(rows, query, present, ({ at, id }) => [at.getTime(), id]);
+  return buildPage(rows, query, present, ({ at, id }) => [at.getTime(), id]);
 }
 
 const findDays = 7;

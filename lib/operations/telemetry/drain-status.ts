@@ -8,7 +8,7 @@ import { measureStream } from "../../telemetry/stream.js";
 
 const modes = ["every row", "one row in ten", "counts alone"] as const;
 
-export const DrainShown = z.strictObject({
+export const DrainStatus = z.strictObject({
   cursor: z.string(),
   /** Everything added to the stream before this time is in the tables. */
   drainedUntil: z.iso.datetime(),
@@ -21,11 +21,11 @@ export const DrainShown = z.strictObject({
     z.strictObject({ instance: z.string(), missing: z.int(), lastSeenAt: z.iso.datetime() }),
   ),
 });
-export type DrainShown = z.infer<typeof DrainShown>;
+export type DrainStatus = z.infer<typeof DrainStatus>;
 
 const gapsMax = 20;
 
-export async function showDrain(ctx: Context): Promise<DrainShown> {
+export async function getDrainStatus(ctx: Context): Promise<DrainStatus> {
   const [state, gaps, waiting] = await Promise.all([
     ctx.db.execute<{ cursor: string; until: string }>(sql`
       select cursor, ${iso(sql`drained_until`)} as until from drain_state where name = 'events'`),

@@ -2,7 +2,7 @@ import { and, gt, sql } from "drizzle-orm";
 import * as z from "zod";
 import type { Context } from "../../context.js";
 import { telemetryMinutes } from "../../db/schema/telemetry.js";
-import { parseSeries } from "../../telemetry/series.js";
+import { parseSeriesName } from "../../telemetry/series.js";
 
 const minutesMax = 24 * 60;
 
@@ -32,7 +32,7 @@ export async function recentSeries(
     .where(and(gt(telemetryMinutes.minute, since), sql`starts_with(series, ${prefix})`))
     .groupBy(telemetryMinutes.series);
   return rows.map(({ series, value }) => {
-    const { metric, labels } = parseSeries(series);
+    const { metric, labels } = parseSeriesName(series);
     return { labels, suffix: metric.slice(prefix.length), value: Number(value) };
   });
 }

@@ -1,6 +1,6 @@
 import { userInfo } from "node:os";
 import { defaults, Pool } from "pg";
-import { parseDatabaseUrl, placeOf } from "../../database-url.js";
+import { hostAndPortOf, parseDatabaseUrl } from "../../database-url.js";
 import { cancelStatement } from "./cancel.js";
 import { beginStatement, isServerError, type SqlBackend } from "./neon-protocol.js";
 import {
@@ -42,7 +42,7 @@ export function postgresPool(
     if (nowMs - renewed.atMs >= 1000) renewed = { upTo: connectionsMade, atMs: nowMs };
   }
   pool.on("connect", (client) => asSession(client, ++connectionsMade).on("error", () => {}));
-  const place = placeOf(connectionString);
+  const place = hostAndPortOf(connectionString);
 
   function acquire(
     callback: (error: Error | undefined, session: PostgresSession | undefined) => void,

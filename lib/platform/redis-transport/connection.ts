@@ -1,5 +1,5 @@
 import type { Redis } from "ioredis";
-import { isReplicaAnswer } from "./replica-answer.js";
+import { isReplicaReply } from "./replica-reply.js";
 import type { RedisBackend } from "./upstash-protocol.js";
 
 /** Minimum time between reconnects, in case every address is a replica. */
@@ -25,7 +25,7 @@ export function redisConnection(redis: Redis): RedisBackend {
   let renewedAtMs = Number.NEGATIVE_INFINITY;
 
   function renewIfReplica(error: unknown): void {
-    if (!(error instanceof Error) || !isReplicaAnswer(error.message)) return;
+    if (!(error instanceof Error) || !isReplicaReply(error.message)) return;
     if (redis.status !== "ready" || performance.now() - renewedAtMs < renewMs) return;
     renewedAtMs = performance.now();
     redis.disconnect(true);

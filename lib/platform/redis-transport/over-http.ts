@@ -1,7 +1,7 @@
 import { errors, type Requester } from "@upstash/redis";
 import { dropIdleConnections, post } from "../keep-alive-http.js";
 import type { RedisCall } from "../platform.js";
-import { isReplicaAnswer } from "./replica-answer.js";
+import { isReplicaReply } from "./replica-reply.js";
 
 interface Reply {
   result?: unknown;
@@ -45,7 +45,7 @@ export function redisOverHttp(options: {
 }
 
 function renewIfReplica(replies: Reply[]): void {
-  const isReplica = replies.some(({ error }) => error !== undefined && isReplicaAnswer(error));
+  const isReplica = replies.some(({ error }) => error !== undefined && isReplicaReply(error));
   if (isReplica) dropIdleConnections();
 }
 

@@ -4,14 +4,14 @@ import type { Context } from "../../context.js";
 import { telemetryGauges } from "../../db/schema/telemetry.js";
 import { auditBroken } from "../../observability/log-lines/audit.js";
 import { seriesName } from "../../observability/metrics.js";
-import type { Run } from "../cron.js";
+import type { CronRun } from "../cron.js";
 import { moveCursor, readCursor } from "../cursor.js";
 
 const cursor = "audit_verification";
 const marginMs = 2000;
 
 /** Verify the audit log for the alert, continuing where the last run stopped. A broken part is verified again in each run. */
-export async function checkAudit(ctx: Context, { lease, endMs }: Run) {
+export async function checkAudit(ctx: Context, { lease, endMs }: CronRun) {
   const from = Number(await readCursor(ctx, cursor));
   const { findings, ...found } = await verifyAudit(ctx, endMs - marginMs, { from });
   for (const { kind, firstId, lastId } of findings) {

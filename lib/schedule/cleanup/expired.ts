@@ -1,6 +1,6 @@
 import { type SQL, sql } from "drizzle-orm";
 import type { Context } from "../../context.js";
-import { msOf } from "../../db/timestamp.js";
+import { epochMsOf } from "../../db/timestamp.js";
 
 const rowsPerStatement = 1000;
 
@@ -15,7 +15,7 @@ interface Expired {
 /** In UTC, because a day in the time zone of the database can have 23 or 25 hours. */
 const since = (age: SQL) => sql`(now() at time zone 'UTC' - ${age}) at time zone 'UTC'`;
 const ago = (interval: string) => () => since(sql`cast(${interval} as interval)`);
-const msAgo = (interval: string) => () => msOf(since(sql`cast(${interval} as interval)`));
+const msAgo = (interval: string) => () => epochMsOf(since(sql`cast(${interval} as interval)`));
 const auditRetention = ({ env }: Context) =>
   since(sql`make_interval(days => ${Math.max(30, env.audit.retentionDays)})`);
 /** As long as the audit log: together they are the timeline of an incident. */

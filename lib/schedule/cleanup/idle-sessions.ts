@@ -1,7 +1,7 @@
 import { sql } from "drizzle-orm";
 import type { Context } from "../../context.js";
 import { sessions } from "../../db/schema/accounts.js";
-import type { Run } from "../cron.js";
+import type { CronRun } from "../cron.js";
 import { moveCursor, readCursor } from "../cursor.js";
 
 const cursor = "idle_sessions";
@@ -9,7 +9,7 @@ const rowsPerPage = 1000;
 const pagesMax = 50;
 
 /** Without an index on the expiry, which every refresh would have to update: each run scans part of the table by ID. */
-export async function pruneIdleSessions(ctx: Context, { lease, endMs }: Run) {
+export async function pruneIdleSessions(ctx: Context, { lease, endMs }: CronRun) {
   const counts = { read: 0, deleted: 0 };
   for (let page = 0; page < pagesMax && performance.now() < endMs; page += 1) {
     const { last, read, deleted } = await prunePage(ctx, await readCursor(ctx, cursor));

@@ -1,6 +1,6 @@
-import { canonicalAddress, inNetworks, type NetworkTest } from "../../ip-address.js";
+import { canonicalAddress, createNetworkTest, type NetworkTest } from "../../ip-address.js";
 
-export interface Client {
+export interface CallerInfo {
   address: string;
   protocol: "http" | "https";
 }
@@ -15,7 +15,7 @@ export interface Hop {
  * The client is the socket's address or, behind trusted proxies, the right-most untrusted address of X-Forwarded-For.
  * Throws for an invalid entry (address or CIDR) of `trustedProxies`.
  */
-export function createClientReader(trustedProxies: readonly string[]): (hop: Hop) => Client {
+export function createClientReader(trustedProxies: readonly string[]): (hop: Hop) => CallerInfo {
   const isTrusted = testFor(trustedProxies);
   return ({ socketAddress, forwardedFor, forwardedProto }) => {
     let address = canonicalAddress(socketAddress) ?? socketAddress;
@@ -34,14 +34,14 @@ export function createClientReader(trustedProxies: readonly string[]): (hop: Hop
 function testFor(trustedProxies: readonly string[]): NetworkTest {
   for (const entry of trustedProxies) {
     try {
-      inNetworks([entry]);
+      createNetworkTest([entry]);
     } catch {
       throw new Error(
         `Invalid entry "${entry}" in TRUSTED_PROXIES: must be an IP address or CIDR block.`,
       );
     }
   }
-  return inNetworks(trustedProxies);
+  return createNetworkTest(trustedProxies);
 }
 
 function withoutPort(text: string): string {

@@ -42,7 +42,7 @@ export async function invoke(
 function afterBody(incoming: IncomingMessage, ms: number, expire: () => void): () => void {
   const startedAt = performance.now();
   const isWaiting = () =>
-    isBodyAwaited(incoming) && performance.now() - startedAt < bodyLimits.arrivalMsMax;
+    isBodyAwaited(incoming) && performance.now() - startedAt < bodyLimits.totalMsMax;
   const timer = setTimeout(() => (isWaiting() ? timer.refresh() : expire()), ms);
   incoming.once("end", () => timer.refresh());
   return () => clearTimeout(timer);

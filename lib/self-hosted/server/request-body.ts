@@ -62,7 +62,7 @@ export function isBodyAwaited(incoming: IncomingMessage): boolean {
 export function discardUnreadBody(
   incoming: IncomingMessage,
   outgoing: ServerResponse,
-  { silenceMsMax, arrivalMsMax }: BodyLimits = bodyLimits,
+  { idleMsMax, totalMsMax }: BodyLimits = bodyLimits,
 ): void {
   outgoing.once("prefinish", () => {
     if (incoming.complete || incoming.destroyed) return;
@@ -74,8 +74,8 @@ export function discardUnreadBody(
       if (socket.bytesRead === bytesRead) return destroy();
       bytesRead = socket.bytesRead;
       silence.refresh();
-    }, silenceMsMax);
-    const arrival = setTimeout(destroy, arrivalMsMax);
+    }, idleMsMax);
+    const arrival = setTimeout(destroy, totalMsMax);
     // Called by Node.js after the reply if the connection is not kept alive.
     socket.destroySoon = () => {
       socket.end();

@@ -1,13 +1,13 @@
 import { randomBytes } from "node:crypto";
 import type { IncomingMessage } from "node:http";
-import type { Client } from "./client.js";
+import type { CallerInfo } from "./client.js";
 
 /** Removed from client requests. */
 const platformHeader = /^(x-vercel-.*|x-forwarded-.*|forwarded|x-real-ip)$/i;
 
 export function setPlatformHeaders(
   incoming: IncomingMessage,
-  client: Client,
+  client: CallerInfo,
   requestId: string,
 ): void {
   const values: Record<string, string> = {

@@ -2,7 +2,7 @@ import http, { type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import { getRequestListener, type HttpBindings } from "@hono/node-server";
 import { bodyLimits } from "../../body-limits.js";
-import { type Client, createClientReader } from "./client.js";
+import { type CallerInfo, createClientReader } from "./client.js";
 import { compressReply } from "./compression.js";
 import { errorReply } from "./error-reply.js";
 import { invoke, type LoadedFunction } from "./invocation.js";
@@ -63,7 +63,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       maxHeaderSize: urlBytesMax + headerBytesMax + 2048,
       headersTimeout: 15_000,
       // Longer than bodyLimits, which apply first.
-      requestTimeout: bodyLimits.arrivalMsMax + 60_000,
+      requestTimeout: bodyLimits.totalMsMax + 60_000,
       connectionsCheckingInterval: 5_000,
       // Longer than the idle timeout of common load balancers (60 s), so that they close first.
       keepAliveTimeout: 65_000,
@@ -170,7 +170,7 @@ async function answerFile(
 function clientOf(
   incoming: IncomingMessage,
   readClient: ReturnType<typeof createClientReader>,
-): Client {
+): CallerInfo {
   return readClient({
     socketAddress: incoming.socket.remoteAddress ?? "",
     forwardedFor: joined(incoming.headers["x-forwarded-for"]),

@@ -2,7 +2,10 @@ import { randomUUID } from "node:crypto";
 import { beforeAll, describe, expect, it, vi } from "vitest";
 import login from "../../../api/auth/login.js";
 import register from "../../../api/auth/register.js";
-import { type HashGate, hashGate } from "../../../lib/auth/password/hash-gate.js";
+import {
+  createHashSemaphore,
+  type HashSemaphore,
+} from "../../../lib/auth/password/hash-semaphore.js";
 import { type Answer, call } from "../../support/call.js";
 import { aUser, password } from "../../support/people.js";
 import { useStores } from "../../support/stores.js";
@@ -10,9 +13,9 @@ import { useStores } from "../../support/stores.js";
 const stores = useStores();
 
 /** Counts the password hashes of this process. */
-const gate = hashGate(4);
+const gate = createHashSemaphore(4);
 let hashes = 0;
-const countingGate: HashGate = (hash) => {
+const countingGate: HashSemaphore = (hash) => {
   hashes++;
   return gate(hash);
 };

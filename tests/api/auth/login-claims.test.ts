@@ -10,7 +10,7 @@ import resend from "../../../api/auth/verify-email/resend.js";
 import user from "../../../api/user/index.js";
 import { hashPassword } from "../../../lib/auth/password/password.js";
 import { env } from "../../../lib/env.js";
-import { limitedAccount } from "../../../lib/rate-limit/limited-account.js";
+import { accountLimitKey } from "../../../lib/rate-limit/account-limit-key.js";
 import { type Answer, type CallOptions, call } from "../../support/call.js";
 import { useStillClock } from "../../support/clock.js";
 import { useHashCount } from "../../support/hashes.js";
@@ -100,7 +100,7 @@ const signIn = (email: string, password: string, device?: object, options: CallO
 
 /** Sets a login delay, as failed sign-ins would, in both stores. */
 async function delay(email: string): Promise<void> {
-  const key = `rate:account:account:${limitedAccount(env(), email)}`;
+  const key = `rate:account:account:${accountLimitKey(env(), email)}`;
   const until = String(Date.now() + 600_000);
   await stores.redis("HSET", key, "failures", "9", "delayedUntilMs", until);
   await stores.sql(

@@ -21,7 +21,7 @@ const read = () => call(alerts, "GET", { token: operator.token });
 describe("GET /api/ops/alerts", () => {
   it("lists alerts with state and runbook, firing ones first", async () => {
     await world.gauge("audit_chain_broken", 1);
-    for (let minute = 0; minute < 3; minute++) await world.pass(minute);
+    for (let minute = 0; minute < 3; minute++) await world.endMinute(minute);
     const { body } = await read();
     expect(body.alerts[0]).toMatchObject({
       rule: "AuditChainBroken",
@@ -143,7 +143,7 @@ describe("POST /api/ops/alerts/silences", () => {
     expect(answer.body.undo).toContain("alerts silence AuditChainBroken --minutes 0");
     expect((await read()).body.silences).toMatchObject([{ rule: "AuditChainBroken" }]);
     await world.gauge("audit_chain_broken", 1);
-    for (let minute = 0; minute < 3; minute++) await world.pass(minute);
+    for (let minute = 0; minute < 3; minute++) await world.endMinute(minute);
     expect(world.pager.incidents()).toEqual([]);
     await operate(silences, "POST", operator.token, { ...body, minutes: 0 });
     expect((await read()).body.silences).toEqual([]);

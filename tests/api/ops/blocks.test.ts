@@ -4,7 +4,7 @@ import lift from "../../../api/ops/blocks/[blockId]/lift.js";
 import blocks from "../../../api/ops/blocks/index.js";
 import operatorTokens from "../../../api/ops/operator-tokens/index.js";
 import user from "../../../api/user/index.js";
-import { mirrorGate } from "../../../lib/admission/mirror.js";
+import { copyGateToRedis } from "../../../lib/admission/mirror.js";
 import { secondsOf } from "../../../lib/cli/duration.js";
 import { call } from "../../support/call.js";
 import { aContext } from "../../support/context.js";
@@ -116,7 +116,7 @@ describe("blocking an IP address", () => {
     await stores.sql(
       "update blocks set expires_at = now() - interval '1 second' where value like '203.0.113.20%'",
     );
-    await mirrorGate(aContext());
+    await copyGateToRedis(aContext());
     expect((await signIn("203.0.113.20")).status).toBe(401);
   });
 
@@ -155,10 +155,10 @@ describe("blocking an IP address", () => {
        select gen_random_uuid(), 'ip', '100.64.' || n / 256 || '.' || n % 256 || '/32', 'many', 'x',
          now(), now() + interval '1 hour' from generate_series(1, 20000) n`,
     );
-    await mirrorGate(aContext());
+    await copyGateToRedis(aContext());
     expect((await signIn("100.64.78.32")).code).toBe("address_blocked");
     await stores.sql("delete from blocks where reason = 'many'");
-    await mirrorGate(aContext());
+    await copyGateToRedis(aContext());
     expect((await signIn("100.64.78.32")).status).toBe(401);
   });
 

@@ -4,7 +4,7 @@ import revocations from "../../../api/ops/revocations.js";
 import sessionRoute from "../../../api/ops/sessions/[sessionId].js";
 import sessions from "../../../api/ops/sessions/index.js";
 import user from "../../../api/user/index.js";
-import { sweepSessionKeys } from "../../../lib/auth/session/sweep.js";
+import { sweepSessionKeys } from "../../../lib/auth/session/sweep-session-keys.js";
 import { call } from "../../support/call.js";
 import { useStillClock } from "../../support/clock.js";
 import { aContext } from "../../support/context.js";

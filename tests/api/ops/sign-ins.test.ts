@@ -13,7 +13,10 @@ import refreshes from "../../../api/ops/sign-ins/refreshes.js";
 import signOuts from "../../../api/ops/sign-outs.js";
 import user from "../../../api/user/index.js";
 import { routeGroups } from "../../../lib/admission/route-groups.js";
-import { type HashGate, hashGate } from "../../../lib/auth/password/hash-gate.js";
+import {
+  createHashSemaphore,
+  type HashSemaphore,
+} from "../../../lib/auth/password/hash-semaphore.js";
 import { type Answer, call } from "../../support/call.js";
 import { useStillClock } from "../../support/clock.js";
 import { useEnvironment } from "../../support/environment.js";
@@ -42,9 +45,9 @@ beforeEach(async () => {
 });
 
 /** Counts the password hashes of this process. */
-const gate = hashGate(4);
+const gate = createHashSemaphore(4);
 let hashes = 0;
-const countingGate: HashGate = (hash) => {
+const countingGate: HashSemaphore = (hash) => {
   hashes++;
   return gate(hash);
 };

@@ -34,34 +34,34 @@ const moveFirstDueBack = (seconds: number) =>
 it("fires for a job that was never called or never succeeded, after two of its periods", async () => {
   await runs(tickCron, async () => {});
   await world.gauge(tick, Math.floor(Date.now() / 1000) + 3600);
-  await world.pass(0);
-  await world.pass(1);
+  await world.endMinute(0);
+  await world.endMinute(1);
   expect(await world.firing()).toEqual([]);
   await moveFirstDueBack(2 * 3600 - 600);
-  await world.pass(2);
+  await world.endMinute(2);
   expect(await world.firing()).toEqual([]);
   await moveFirstDueBack(600);
-  await world.pass(3);
+  await world.endMinute(3);
   expect(await world.firing()).toEqual(["CronMissed:cleanup"]);
   await runs(cleanupCron, failing);
-  await world.pass(4);
+  await world.endMinute(4);
   expect(await world.firing()).toEqual(["CronMissed:cleanup"]);
   await runs(cleanupCron, async () => {});
   expect(
     (await stores.sql("select 1 from telemetry_gauges where series = $1", cleanup)).length,
   ).toBe(1);
-  await world.pass(5);
-  await world.pass(6);
+  await world.endMinute(5);
+  await world.endMinute(6);
   expect(await world.firing()).toEqual([]);
 });
 
 it("fires for a tick that never succeeded completely, in its third minute", async () => {
   await runs(tickCron, failing);
-  await world.pass(0);
-  await world.pass(1);
+  await world.endMinute(0);
+  await world.endMinute(1);
   expect(await world.firing()).toEqual([]);
-  await world.pass(2);
-  await world.pass(3);
+  await world.endMinute(2);
+  await world.endMinute(3);
   expect(await world.firing()).toEqual(["CronMissed:tick"]);
 });
 

@@ -21,7 +21,7 @@ const outcomes = () => lines.read("database_down").map(({ data }) => data.outcom
 
 describe("alerts while Postgres is unavailable", () => {
   it("send one page in the second minute, which the state machine resolves later", async () => {
-    await world.pass(0);
+    await world.endMinute(0);
     await cut();
     await evaluateWithoutDatabase(1);
     expect(world.pager.incidents()).toEqual([]);
@@ -34,9 +34,9 @@ describe("alerts while Postgres is unavailable", () => {
     expect(world.team.messages()).toHaveLength(1);
 
     await restore();
-    await world.pass(6);
+    await world.endMinute(6);
     expect(await world.firing()).toContain("HealthCheckFailing:postgres");
-    for (let minute = 7; minute < 10; minute += 1) await world.pass(minute);
+    for (let minute = 7; minute < 10; minute += 1) await world.endMinute(minute);
     expect(await world.firing()).not.toContain("HealthCheckFailing:postgres");
     expect(await world.transitions("HealthCheckFailing")).toEqual([
       "2 inactive→pending",
@@ -75,7 +75,7 @@ describe("alerts while Postgres is unavailable", () => {
   );
 
   it("send a page when Postgres can be read but not written", async () => {
-    await world.pass(0);
+    await world.endMinute(0);
     const match = (body: unknown) => /update \\"alert_clock\\"/.test(JSON.stringify(body));
     await stores.faults.postgres.set({ kind: "reset", match });
     for (const minute of [1, 2]) await evaluateWithoutDatabase(minute, "Failed query");
@@ -84,11 +84,11 @@ describe("alerts while Postgres is unavailable", () => {
   });
 
   it("send no page for an outage of one minute", async () => {
-    await world.pass(0);
+    await world.endMinute(0);
     await cut();
     await evaluateWithoutDatabase(1);
     await restore();
-    for (let minute = 2; minute < 5; minute += 1) await world.pass(minute);
+    for (let minute = 2; minute < 5; minute += 1) await world.endMinute(minute);
     expect(world.pager.incidents()).toEqual([]);
     expect(world.team.messages()).toEqual([]);
     expect(await world.firing()).toEqual([]);
@@ -125,7 +125,7 @@ describe("alerts while Postgres is unavailable", () => {
   });
 
   it("send the page at once when Redis is unavailable too", async () => {
-    await world.pass(0);
+    await world.endMinute(0);
     await stores.faults.redis.set({ kind: "refuse" });
     await cut();
     await evaluateWithoutDatabase(1);
@@ -133,7 +133,7 @@ describe("alerts while Postgres is unavailable", () => {
     await stores.faults.redis.set(null);
     await expect.poll(() => redis().get("nothing"), { timeout: 15_000 }).toBe(null);
     await restore();
-    for (let minute = 2; minute < 6; minute += 1) await world.pass(minute);
+    for (let minute = 2; minute < 6; minute += 1) await world.endMinute(minute);
     expect(world.pager.incidents()).toMatchObject([{ key, status: "resolved", triggers: 1 }]);
   });
 
@@ -147,17 +147,17 @@ describe("alerts while Postgres is unavailable", () => {
   });
 
   it("resolve a page after the cron job stopped for longer than it catches up", async () => {
-    await world.pass(0);
+    await world.endMinute(0);
     await cut();
     for (let minute = 1; minute < 4; minute += 1) await evaluateWithoutDatabase(minute);
     await restore();
-    for (let minute = 60; minute < 64; minute += 1) await world.pass(minute);
+    for (let minute = 60; minute < 64; minute += 1) await world.endMinute(minute);
     expect(world.pager.incidents()).toMatchObject([{ key, status: "resolved", triggers: 1 }]);
     expect(await world.firing()).not.toContain("HealthCheckFailing:postgres");
   });
 
   it("do not change for an outage that another process has recorded", async () => {
-    await world.pass(0);
+    await world.endMinute(0);
     await stores.faults.redis.set({ kind: "refuse" });
     await cut();
     await evaluateWithoutDatabase(1);
@@ -167,7 +167,7 @@ describe("alerts while Postgres is unavailable", () => {
     // Another process did not see the outage and has evaluated these minutes.
     const until = new Date(world.after(1).now.setSeconds(0, 0));
     await stores.sql("update alert_clock set sampled_until = $1", until.toISOString());
-    for (let minute = 2; minute < 6; minute += 1) await world.pass(minute);
+    for (let minute = 2; minute < 6; minute += 1) await world.endMinute(minute);
     expect(await world.transitions("HealthCheckFailing")).toEqual([]);
   });
 });

@@ -3,7 +3,7 @@ import { deliverNotices } from "../../../lib/alerts/deliver-notices.js";
 import { alertKey, alertNoticeOf, queueAlertNotice } from "../../../lib/alerts/notice.js";
 import type { Rule } from "../../../lib/alerts/rule.js";
 import { findRule, type RuleName } from "../../../lib/alerts/rules.js";
-import { retryFailed } from "../../../lib/operations/outbox.js";
+import { retryFailedMessages } from "../../../lib/operations/outbox.js";
 import { useAlerts } from "../../support/alerts.js";
 import { setEnvironment } from "../../support/environment.js";
 import { useLogLines } from "../../support/log-lines.js";
@@ -187,14 +187,14 @@ describe("PagerUndelivered", () => {
   it("fires once through the fallback while a channel fails, and is resolved", async () => {
     await queue(0);
     world.pager.fail({ kind: "error", status: 503 });
-    for (let minute = 0; minute < 5; minute += 1) await world.pass(minute);
+    for (let minute = 0; minute < 5; minute += 1) await world.endMinute(minute);
     expect(await world.firing()).toEqual([]);
-    for (let minute = 5; minute < 9; minute += 1) await world.pass(minute);
+    for (let minute = 5; minute < 9; minute += 1) await world.endMinute(minute);
     expect(await world.firing()).toEqual(["PagerUndelivered:page"]);
     const about = () => world.team.messages().filter((text) => text.includes("PagerUndelivered"));
     expect(about()).toHaveLength(1);
     world.pager.fail(null);
-    for (let minute = 9; minute < 20; minute += 1) await world.pass(minute);
+    for (let minute = 9; minute < 20; minute += 1) await world.endMinute(minute);
     expect(await world.firing()).toEqual([]);
     expect(about()).toEqual([
       expect.stringContaining("*P2* PagerUndelivered: Notices of the channel page"),
@@ -213,18 +213,18 @@ describe("PagerUndelivered", () => {
     };
     setEnvironment(wrong);
     await queue(0);
-    for (let minute = 0; minute < 8; minute += 1) await world.pass(minute);
+    for (let minute = 0; minute < 8; minute += 1) await world.endMinute(minute);
     expect(await world.firing()).toEqual(["PagerUndelivered:page"]);
     expect(world.team.messages()).toEqual([
       expect.stringContaining("AuditChainBroken"),
       expect.stringContaining("*P2* PagerUndelivered: Notices of the channel page"),
     ]);
     setEnvironment({ ...wrong, PAGERDUTY_ROUTING_KEY: world.pager.routingKey });
-    await retryFailed(world.after(8), {
+    await retryFailedMessages(world.after(8), {
       actor: { kind: "operator", id: "someone" },
       reason: "a test",
     });
-    for (let minute = 8; minute < 12; minute += 1) await world.pass(minute);
+    for (let minute = 8; minute < 12; minute += 1) await world.endMinute(minute);
     expect(await world.firing()).toEqual([]);
     expect(world.pager.incidents()).toMatchObject([{ status: "triggered", triggers: 1 }]);
     expect(await world.unsent()).toBe(0);
@@ -237,14 +237,14 @@ describe("PagerUndelivered", () => {
       PAGERDUTY_URL: world.pager.url,
     });
     await queue(0);
-    for (let minute = 0; minute < 20; minute += 1) await world.pass(minute);
+    for (let minute = 0; minute < 20; minute += 1) await world.endMinute(minute);
     expect(await world.firing()).toEqual(["PagerUndelivered:page"]);
   });
 
   it("does not page for a channel that does not page", async () => {
     world.investigate.fail({ kind: "error", status: 503 });
     await queue(0, "trigger", "ErrorRateWarning");
-    for (let minute = 0; minute < 9; minute += 1) await world.pass(minute);
+    for (let minute = 0; minute < 9; minute += 1) await world.endMinute(minute);
     expect(await world.firing()).toEqual(["PagerUndelivered:investigate"]);
     expect(world.pager.incidents()).toEqual([]);
     expect(world.team.messages().join()).toContain("Notices of the channel investigate");

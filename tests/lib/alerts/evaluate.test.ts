@@ -26,7 +26,7 @@ async function allRows() {
 
 describe("evaluateAlerts", () => {
   it("changes nothing when called twice, late or out of order", async () => {
-    for (let minute = 0; minute < 4; minute += 1) await world.pass(minute, failing);
+    for (let minute = 0; minute < 4; minute += 1) await world.endMinute(minute, failing);
     expect(await world.firing()).toEqual(["ErrorRateCritical:"]);
     const before = await allRows();
     // Counts for a minute that is already evaluated.
@@ -48,7 +48,7 @@ describe("evaluateAlerts", () => {
       );
     }
     for (let minute = 0; minute < 8; minute += 1) {
-      await world.pass(minute, requests(200, { failed: 4 }));
+      await world.endMinute(minute, requests(200, { failed: 4 }));
     }
     expect(await world.firing()).toEqual([
       "before:ErrorRateCritical:",
@@ -60,7 +60,7 @@ describe("evaluateAlerts", () => {
 
   it("evaluates missed minutes once each, in order", async () => {
     for (let minute = 0; minute < 6; minute += 1) await world.count(minute, failing);
-    await world.pass(6, failing);
+    await world.endMinute(6, failing);
     expect(await world.transitions("ErrorRateCritical")).toEqual([
       "0 inactive→pending",
       "2 pending→firing",
@@ -69,16 +69,16 @@ describe("evaluateAlerts", () => {
   });
 
   it("treats a missing minute as no data, not as zero", async () => {
-    for (let minute = 0; minute < 4; minute += 1) await world.pass(minute, failing);
+    for (let minute = 0; minute < 4; minute += 1) await world.endMinute(minute, failing);
     // No data for an hour: no request, not even the cron job's own.
-    for (let minute = 4; minute < 64; minute += 4) await world.pass(minute, {});
+    for (let minute = 4; minute < 64; minute += 4) await world.endMinute(minute, {});
     expect(await world.firing()).toContain("ErrorRateCritical:");
-    for (let minute = 64; minute < 70; minute += 1) await world.pass(minute);
+    for (let minute = 64; minute < 70; minute += 1) await world.endMinute(minute);
     expect(await world.firing()).toEqual([]);
   });
 
   it("does not evaluate a minute that is not drained", async () => {
-    for (let minute = 0; minute < 3; minute += 1) await world.pass(minute);
+    for (let minute = 0; minute < 3; minute += 1) await world.endMinute(minute);
     await stores.sql("update telemetry_minutes set value = value + 1000 where series like '%503%'");
     await evaluateAlerts(world.after(4));
     expect(await world.firing()).toEqual([]);
@@ -86,24 +86,24 @@ describe("evaluateAlerts", () => {
 
   it("compares exactly: five of a hundred is not over 5 %", async () => {
     for (let minute = 0; minute < 8; minute += 1) {
-      await world.pass(minute, requests(100, { failed: 5 }));
+      await world.endMinute(minute, requests(100, { failed: 5 }));
     }
     expect(await world.transitions("ErrorRateCritical")).toEqual([]);
     for (let minute = 8; minute < 16; minute += 1) {
-      await world.pass(minute, requests(1000, { failed: 51 }));
+      await world.endMinute(minute, requests(1000, { failed: 51 }));
     }
     expect(await world.firing()).toContain("ErrorRateCritical:");
   });
 
   it("neither fires nor resolves an alert on too few requests", async () => {
     for (let minute = 0; minute < 8; minute += 1) {
-      await world.pass(minute, requests(3, { failed: 3 }));
+      await world.endMinute(minute, requests(3, { failed: 3 }));
     }
     expect(await world.firing()).toEqual([]);
-    for (let minute = 8; minute < 14; minute += 1) await world.pass(minute, failing);
+    for (let minute = 8; minute < 14; minute += 1) await world.endMinute(minute, failing);
     expect(await world.firing()).toEqual(["ErrorRateCritical:", "ErrorRateWarning:"]);
     for (let minute = 14; minute < 30; minute += 1) {
-      await world.pass(minute, requests(3, { failed: 3 }));
+      await world.endMinute(minute, requests(3, { failed: 3 }));
     }
     expect(await world.firing()).toEqual(["ErrorRateCritical:", "ErrorRateWarning:"]);
   });
@@ -111,9 +111,9 @@ describe("evaluateAlerts", () => {
   it("excludes probes from the error rate", async () => {
     const probes = requests(100_000, { route: "/api/health" });
     for (let minute = 0; minute < 4; minute += 1)
-      await world.pass(minute, { ...probes, ...failing });
+      await world.endMinute(minute, { ...probes, ...failing });
     expect(await world.firing()).toEqual(["ErrorRateCritical:"]);
-    await world.pass(4, requests(100_000, { route: "/api/health", failed: 100_000 }));
+    await world.endMinute(4, requests(100_000, { route: "/api/health", failed: 100_000 }));
     const [{ detail } = { detail: null }] = await stores.sql("select detail from alerts");
     expect(detail).toBe("160 of 400 in 5 min");
   });
@@ -124,7 +124,7 @@ describe("evaluateAlerts", () => {
       [seriesName("rate_limit_near_max_total", { policy })]: near,
     });
     for (let minute = 0; minute < 7; minute += 1) {
-      await world.pass(minute, { ...used("auth", 50), ...used("default", 1) });
+      await world.endMinute(minute, { ...used("auth", 50), ...used("default", 1) });
     }
     expect(await world.firing()).toEqual(["RateLimitNearMax:auth"]);
     expect(world.investigate.messages()).toHaveLength(1);
@@ -132,11 +132,11 @@ describe("evaluateAlerts", () => {
   });
 
   it("suppresses the warning while the critical alert fires, and sends it afterwards", async () => {
-    for (let minute = 0; minute < 8; minute += 1) await world.pass(minute, failing);
+    for (let minute = 0; minute < 8; minute += 1) await world.endMinute(minute, failing);
     expect(await world.firing()).toEqual(["ErrorRateCritical:", "ErrorRateWarning:"]);
     expect(world.investigate.messages()).toEqual([]);
     for (let minute = 8; minute < 20; minute += 1) {
-      await world.pass(minute, requests(100, { failed: 3 }));
+      await world.endMinute(minute, requests(100, { failed: 3 }));
     }
     expect(await world.firing()).toEqual(["ErrorRateWarning:"]);
     expect(world.investigate.messages()).toHaveLength(1);
@@ -146,47 +146,47 @@ describe("evaluateAlerts", () => {
   it("fires for a spike over the daily mean, with a higher priority when it grows", async () => {
     const day = 24 * 60;
     for (let hour = 1; hour <= 24; hour += 1) await world.count(-hour * 60 + 30, attacks(60));
-    await world.pass(0, attacks(15));
+    await world.endMinute(0, attacks(15));
     expect(await world.firing()).toEqual([]);
     // 1,440 a day are 5 in five minutes: over three times that is a spike, over ten times a P2.
-    await world.pass(1, attacks(5));
+    await world.endMinute(1, attacks(5));
     expect(world.investigate.messages()).toHaveLength(1);
     expect(world.team.messages()).toEqual([]);
-    await world.pass(2, attacks(60));
+    await world.endMinute(2, attacks(60));
     expect(world.team.messages()).toHaveLength(1);
     expect(await world.transitions("SecurityEventsSpike")).toEqual(["1 inactive→firing"]);
-    for (let minute = 3; minute < 30; minute += 1) await world.pass(minute);
+    for (let minute = 3; minute < 30; minute += 1) await world.endMinute(minute);
     expect(world.team.messages().at(-1)).toMatch(/^Resolved: SecurityEventsSpike/);
     expect(day).toBe(1440);
   });
 
   it("reports a service as down for an open breaker or three failed probes in a row", async () => {
     await world.gauge(breaker, 2);
-    for (let minute = 0; minute < 2; minute += 1) await world.pass(minute);
+    for (let minute = 0; minute < 2; minute += 1) await world.endMinute(minute);
     expect(await world.firing()).toEqual(["ExternalApiDown:toolkit"]);
     await world.gauge(breaker, 0);
-    for (let minute = 2; minute < 8; minute += 1) await world.pass(minute);
+    for (let minute = 2; minute < 8; minute += 1) await world.endMinute(minute);
     expect(await world.firing()).toEqual([]);
     world.toolkit.answer = 500;
-    for (let minute = 8; minute < 11; minute += 1) await world.pass(minute);
+    for (let minute = 8; minute < 11; minute += 1) await world.endMinute(minute);
     expect(await world.firing()).toEqual([]);
-    await world.pass(11);
+    await world.endMinute(11);
     expect(await world.firing()).toEqual(["ExternalApiDown:toolkit"]);
   });
 
   it("fires DrainStalled when the drain has stopped", async () => {
-    await world.pass(0);
+    await world.endMinute(0);
     await evaluateAlerts(world.after(2));
     expect(await world.firing()).toEqual([]);
     await evaluateAlerts(world.after(3));
     expect(await world.firing()).toEqual(["DrainStalled:"]);
-    for (let minute = 4; minute < 6; minute += 1) await world.pass(minute);
+    for (let minute = 4; minute < 6; minute += 1) await world.endMinute(minute);
     expect(await world.firing()).toEqual([]);
     expect(world.team.messages()).toHaveLength(2);
   });
 
   it("never fires for a metric that was never measured", async () => {
-    for (let minute = 0; minute < 20; minute += 1) await world.pass(minute);
+    for (let minute = 0; minute < 20; minute += 1) await world.endMinute(minute);
     expect(await stores.sql("select * from alerts")).toEqual([]);
   });
 
@@ -194,18 +194,18 @@ describe("evaluateAlerts", () => {
     const until = world.after(2).now.toISOString();
     await stores.sql("insert into alert_silences values ('AuditChainBroken', $1)", until);
     await world.gauge(chain, 1);
-    for (let minute = 0; minute < 2; minute += 1) await world.pass(minute);
+    for (let minute = 0; minute < 2; minute += 1) await world.endMinute(minute);
     expect(await world.firing()).toEqual(["AuditChainBroken:"]);
     expect(world.pager.incidents()).toEqual([]);
-    for (let minute = 2; minute < 4; minute += 1) await world.pass(minute);
+    for (let minute = 2; minute < 4; minute += 1) await world.endMinute(minute);
     expect(world.pager.incidents()).toMatchObject([{ triggers: 1 }]);
   });
 
   it("logs each alert that fires and is resolved", async () => {
     await world.gauge(chain, 1);
-    await world.pass(0);
+    await world.endMinute(0);
     await world.gauge(chain, 0);
-    await world.pass(1);
+    await world.endMinute(1);
     const data = { rule: "AuditChainBroken", reason: "audit_chain_broken is 1" };
     expect(lines.read("alert_firing")).toMatchObject([{ level: "NOTICE", data }]);
     expect(lines.read("alert_resolved")).toMatchObject([{ level: "NOTICE" }]);

@@ -222,7 +222,7 @@ describe("every alert fires once and is resolved once, although the destination 
     const key = `test:${rule}:${label}`;
     const { wrong = requests(100), right = requests(100) } = scenario;
     let minute = 0;
-    for (; minute < 6; minute += 1) await world.pass(minute, right);
+    for (; minute < 6; minute += 1) await world.endMinute(minute, right);
     expect(await world.firing()).toEqual([]);
     for (const way of ["pager", "team", "investigate"] as const) {
       world[way].fail({ kind: "error", status: 500, times: 2 });
@@ -231,11 +231,11 @@ describe("every alert fires once and is resolved once, although the destination 
     await breaks(world);
     const first = minute;
     for (; minute < first + firesAfter; minute += 1) {
-      await world.pass(minute, wrong);
+      await world.endMinute(minute, wrong);
       expect(await world.firing(), `minute ${minute}`).toEqual([]);
     }
     for (; minute < first + firesAfter + 3; minute += 1) {
-      await world.pass(minute, wrong);
+      await world.endMinute(minute, wrong);
       expect(await world.firing(), `minute ${minute}`).toContain(`${rule}:${label}`);
     }
     expect(notificationsOf(via, key)).toEqual({ began: 1, ended: 0 });
@@ -243,11 +243,11 @@ describe("every alert fires once and is resolved once, although the destination 
     await repairs(world);
     const recovered = minute;
     for (; minute < recovered + resolvesAfter; minute += 1) {
-      await world.pass(minute, right);
+      await world.endMinute(minute, right);
       expect(await world.firing(), `minute ${minute}`).toContain(`${rule}:${label}`);
     }
     for (; minute < recovered + resolvesAfter + 3; minute += 1) {
-      await world.pass(minute, right);
+      await world.endMinute(minute, right);
       expect(await world.firing(), `minute ${minute}`).not.toContain(`${rule}:${label}`);
     }
     expect(notificationsOf(via, key)).toEqual({ began: 1, ended: 1 });
@@ -270,7 +270,7 @@ describe("every alert fires once and is resolved once, although the destination 
     await deadJobs(1);
     await stores.sql("update queue_entries set dead_at = now() - interval '25 hours'");
     await failedMails(4);
-    for (let minute = 0; minute < 3; minute += 1) await world.pass(minute);
+    for (let minute = 0; minute < 3; minute += 1) await world.endMinute(minute);
     expect(await world.firing()).toEqual([]);
     await retried();
   });

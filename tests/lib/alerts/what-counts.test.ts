@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { refusedAsSent } from "../../../lib/alerts/rules/dependency-rules.js";
+import { callerFaultOutcomes } from "../../../lib/alerts/rules/dependency-rules.js";
 import { runHealthChecks } from "../../../lib/health/health.js";
 import { seriesName } from "../../../lib/observability/metrics.js";
 import { isFailure } from "../../../lib/toolkit/attempt.js";
@@ -20,7 +20,7 @@ async function runMinutes(minutes: number, ...counts: Counts[]): Promise<string[
   for (const [series, count] of counts.flatMap(Object.entries<number>)) {
     sum[series] = (sum[series] ?? 0) + count;
   }
-  for (let minute = 0; minute < minutes; minute += 1) await world.pass(minute, sum);
+  for (let minute = 0; minute < minutes; minute += 1) await world.endMinute(minute, sum);
   return world.firing();
 }
 
@@ -52,7 +52,7 @@ describe("ExternalApiDown", () => {
   });
 
   it("counts every outcome that the breaker counts as a failure", () => {
-    const leftOut = new RegExp(`^(?:${refusedAsSent})$`);
+    const leftOut = new RegExp(`^(?:${callerFaultOutcomes})$`);
     for (let status = 300; status < 600; status += 1) {
       if (isFailure(`status_${status}`)) expect(`status_${status}`).not.toMatch(leftOut);
     }
@@ -72,7 +72,7 @@ describe("ExternalApiDown", () => {
     const well = called("toolkit", "transcribe", "ok", 4);
     await stores.sql("update alert_clock set counted_until = $1", world.after(5).now.toISOString());
     for (let minute = 7; minute < 13; minute += 1) {
-      await world.pass(minute, { ...requests(100), ...well, ...probes("timeout") });
+      await world.endMinute(minute, { ...requests(100), ...well, ...probes("timeout") });
     }
     expect(await world.firing()).toEqual([]);
   });

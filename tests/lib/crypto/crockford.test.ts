@@ -1,15 +1,15 @@
 import { describe, expect, it } from "vitest";
-import { crockford, readCrockford } from "../../../lib/crypto/crockford.js";
+import { encodeCrockford, normalizeCrockford } from "../../../lib/crypto/crockford.js";
 
 describe("Crockford's base 32", () => {
   it("encodes five bits per character", () => {
-    expect(crockford(new Uint8Array(5))).toBe("00000000");
-    expect(crockford(new Uint8Array(5).fill(255))).toBe("ZZZZZZZZ");
-    expect(crockford(Buffer.from("0000000001", "hex"))).toBe("00000001");
-    expect(crockford(Buffer.from("00443214c74254b635cf", "hex"))).toBe("0123456789ABCDEF");
+    expect(encodeCrockford(new Uint8Array(5))).toBe("00000000");
+    expect(encodeCrockford(new Uint8Array(5).fill(255))).toBe("ZZZZZZZZ");
+    expect(encodeCrockford(Buffer.from("0000000001", "hex"))).toBe("00000001");
+    expect(encodeCrockford(Buffer.from("00443214c74254b635cf", "hex"))).toBe("0123456789ABCDEF");
   });
 
   it("decodes it with spaces, hyphens and look-alike characters", () => {
-    expect(readCrockford("o1il-23 ab")).toBe("011123AB");
+    expect(normalizeCrockford("o1il-23 ab")).toBe("011123AB");
   });
 });

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { isSealedUnderCurrent, seal, unseal } from "../../../lib/crypto/sealed.js";
+import { isSealedWithCurrentKey, seal, unseal } from "../../../lib/crypto/sealed.js";
 import { keyId } from "../../../lib/crypto/secret.js";
 import { readEnv } from "../../../lib/env.js";
 
@@ -54,8 +54,8 @@ describe("an encrypted value", () => {
     const sealed = seal(env, mine, "secret");
     const rotated = environment({ DATA_KEY: `next-${dataKey}`, DATA_KEY_PREVIOUS: dataKey });
     expect(unseal(rotated, mine, sealed)).toBe("secret");
-    expect(isSealedUnderCurrent(env, mine, sealed)).toBe(true);
-    expect(isSealedUnderCurrent(rotated, mine, sealed)).toBe(false);
+    expect(isSealedWithCurrentKey(env, mine, sealed)).toBe(true);
+    expect(isSealedWithCurrentKey(rotated, mine, sealed)).toBe(false);
     const lost = environment({ DATA_KEY: `next-${dataKey}` });
     expect(() => unseal(lost, mine, sealed)).toThrow(keyId(dataKey));
   });

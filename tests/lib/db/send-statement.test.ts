@@ -1,6 +1,6 @@
 import { sql } from "drizzle-orm";
 import { describe, expect, it } from "vitest";
-import { databaseOf } from "../../../lib/db/database.js";
+import { databaseForRequest } from "../../../lib/db/database.js";
 import { leavesSessionState } from "../../../lib/platform/postgres-transport/session-state.js";
 import { useEnvironment } from "../../support/environment.js";
 import { useLogLines } from "../../support/log-lines.js";
@@ -13,7 +13,7 @@ useEnvironment({ LOG_LEVEL: "info" });
 const sent = () => stores.faults.postgres.calls.map(({ body }) => body);
 
 describe("a statement that a request sends", () => {
-  const db = () => databaseOf({ correlationId: "abc-1" });
+  const db = () => databaseForRequest({ correlationId: "abc-1" });
 
   it("begins with a comment, and keeps a value that looks like a statement unchanged", async () => {
     await stores.resetCalls();
@@ -30,7 +30,7 @@ describe("a statement that a request sends", () => {
 
   it("has no comment when the ID could end the comment", async () => {
     await stores.resetCalls();
-    await databaseOf({ correlationId: "*/ drop table users; /*" }).execute(sql`select 1`);
+    await databaseForRequest({ correlationId: "*/ drop table users; /*" }).execute(sql`select 1`);
     expect(sent()).toEqual([{ query: "select 1", params: [] }]);
   });
 

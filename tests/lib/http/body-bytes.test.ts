@@ -69,7 +69,7 @@ function timersLeft() {
     .map(({ value }) => value)
     .filter((timer) => !cleared.includes(timer));
 }
-const ofBodies: unknown[] = [bodyLimits.silenceMsMax, bodyLimits.arrivalMsMax];
+const ofBodies: unknown[] = [bodyLimits.idleMsMax, bodyLimits.totalMsMax];
 
 const advance = (ms: number) => vi.advanceTimersByTimeAsync(ms);
 

@@ -3,7 +3,7 @@ import * as z from "zod";
 import { env } from "../../../lib/env.js";
 import { endpoint } from "../../../lib/http/endpoint.js";
 import { route } from "../../../lib/http/route.js";
-import { addressPrefix, limitedAddress } from "../../../lib/ip-address.js";
+import { addressLimitKey, addressPrefix } from "../../../lib/ip-address.js";
 import { isTrusted } from "../../../lib/rate-limit/trusted-address.js";
 import { setEnvironment, useEnvironment } from "../../support/environment.js";
 
@@ -79,11 +79,11 @@ describe("limitedAddress", () => {
     ["2001:db8:1:2::1", "2001:db8:1:2::/64"],
     ["fe80::1%eth0", "fe80::/64"],
   ])("counts %s as %s", (address, counted) => {
-    expect(limitedAddress(address)).toBe(counted);
+    expect(addressLimitKey(address)).toBe(counted);
   });
 
   it("uses one key for all unknown addresses", () => {
-    expect(limitedAddress(undefined)).toBe("unknown");
+    expect(addressLimitKey(undefined)).toBe("unknown");
   });
 });
 

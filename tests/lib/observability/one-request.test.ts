@@ -13,7 +13,7 @@ import { routesOf, send } from "../../../lib/alerts/send-notice.js";
 import { auditRow } from "../../../lib/audit/audit.js";
 import { endpoint } from "../../../lib/http/endpoint.js";
 import { route } from "../../../lib/http/route.js";
-import { externalCall, onwardHeaders } from "../../../lib/observability/external-call.js";
+import { externalCall, propagationHeaders } from "../../../lib/observability/external-call.js";
 import { sendHeartbeat } from "../../../lib/schedule/heartbeat.js";
 import { call } from "../../support/call.js";
 import { aContext } from "../../support/context.js";
@@ -44,7 +44,7 @@ const eventful = route("/api/eventful", {
       const entry = { actor: { kind: "user", id }, action: "user.updated", subjectId: id } as const;
       await ctx.db.batch([auditRow(ctx, entry)]);
       await externalCall(ctx, { service: "toolkit", operation: "test" }, () =>
-        fetch(toolkit.url, { headers: onwardHeaders(ctx) }),
+        fetch(toolkit.url, { headers: propagationHeaders(ctx) }),
       );
       throw new Error("in the end");
     },

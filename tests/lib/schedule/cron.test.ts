@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import { lacksRequiredRow } from "../../../lib/db/failures.js";
-import { type Cron, type Part, type Run, runCron } from "../../../lib/schedule/cron.js";
+import { type Cron, type CronPart, type CronRun, runCron } from "../../../lib/schedule/cron.js";
 import { moveCursor, readCursor } from "../../../lib/schedule/cursor.js";
 import { claimSlot, finishSlot, type Lease } from "../../../lib/schedule/lease.js";
 import { changeConnection } from "../../support/changed-connection.js";
@@ -15,7 +15,7 @@ const lines = useLogLines();
 useEnvironment({ LOG_LEVEL: "info" });
 
 /** A separate job for each test. */
-function aCron(...parts: Part[]): Cron {
+function aCron(...parts: CronPart[]): Cron {
   const name = `test-${randomUUID()}`;
   return { name, period: "hour", leaseSeconds: 50, budgetSeconds: 10, parts };
 }
@@ -52,7 +52,7 @@ function endless() {
 describe("runCron", () => {
   it("runs the parts in order and reports each", async () => {
     const order: string[] = [];
-    const part = (name: string): Part => [name, async () => order.push(name)];
+    const part = (name: string): CronPart => [name, async () => order.push(name)];
     const { report, isGood } = await run(aCron(part("first"), part("second"), part("third")));
     expect(order).toEqual(["first", "second", "third"]);
     expect(isGood).toBe(true);
@@ -210,7 +210,7 @@ describe("a lease", () => {
   });
 
   it("that is lost during the work is logged, and the run is not a success", async () => {
-    const runs: Run[] = [];
+    const runs: CronRun[] = [];
     const cron: Cron = {
       ...aCron([
         "slow",

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { seriesName } from "../../../lib/observability/metrics.js";
 import { recordBreakerGauge } from "../../../lib/toolkit/breaker/gauge.js";
-import { probeQuietBreaker } from "../../../lib/toolkit/breaker/quiet.js";
+import { probeIdleBreaker } from "../../../lib/toolkit/breaker/idle-probe.js";
 import { readBreaker } from "../../../lib/toolkit/breaker/shared-breaker.js";
 import { useAlerts } from "../../support/alerts.js";
 import { aContext } from "../../support/context.js";
@@ -20,17 +20,17 @@ const gauge = seriesName("circuit_breaker_state", { service: "toolkit" });
 
 /** One minute of the cron job. */
 async function runMinute(minute: number): Promise<string[]> {
-  await probeQuietBreaker(aContext());
+  await probeIdleBreaker(aContext());
   await recordBreakerGauge(aContext());
   toolkit.requests.length = 0;
-  await world.pass(minute);
+  await world.endMinute(minute);
   return world.firing();
 }
 
 describe("a half-open breaker", () => {
   it("is closed by the probe after five minutes without calls", async () => {
     await set(`open:3:${minutesAgo(6)}`);
-    await probeQuietBreaker(aContext());
+    await probeIdleBreaker(aContext());
     expect(await state()).toBe("closed:4:0");
     expect(toolkit.requests.map(({ path }) => path)).toEqual(["/health"]);
     expect(lines.read("circuit_breaker_changed")).toMatchObject([
@@ -43,7 +43,7 @@ describe("a half-open breaker", () => {
     await set(`open:3:${minutesAgo(6)}`);
     const openedAtMs = minutesAgo(7);
     await stores.redis("HSET", "breaker:toolkit", "openings", "1", "openedAt", `${openedAtMs}`);
-    await probeQuietBreaker(aContext());
+    await probeIdleBreaker(aContext());
     expect(await readBreaker()).toMatchObject({ openings: 2, openedAtMs });
     expect(await state()).toMatch(/^open:4:\d+$/);
     expect(Number((await state()).split(":")[2])).toBeGreaterThan(Date.now());
@@ -57,14 +57,14 @@ describe("a half-open breaker", () => {
     ["is not probed while it is closed", "closed:3:0"],
   ])("%s", async (_, field) => {
     await set(field);
-    await probeQuietBreaker(aContext());
+    await probeIdleBreaker(aContext());
     expect(await state()).toBe(field);
     expect(toolkit.requests).toEqual([]);
   });
 
   it("is probed once by concurrent cron jobs", async () => {
     await set(`open:3:${minutesAgo(6)}`);
-    await Promise.all([1, 2, 3].map(() => probeQuietBreaker(aContext())));
+    await Promise.all([1, 2, 3].map(() => probeIdleBreaker(aContext())));
     expect(toolkit.requests).toHaveLength(1);
     expect(await state()).toBe("closed:4:0");
   });

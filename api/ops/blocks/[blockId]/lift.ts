@@ -1,4 +1,4 @@
-import { liftBlock, planLift } from "../../../../lib/admission/block.js";
+import { getLiftableBlock, liftBlock } from "../../../../lib/admission/block.js";
 import { operatorChange } from "../../../../lib/http/operator-endpoint.js";
 import { route } from "../../../../lib/http/route.js";
 
@@ -9,7 +9,7 @@ const POST = operatorChange({
   body: {},
   errors: ["not_found"],
   async change({ ctx, operator, params: { blockId = "" }, dryRun, by }) {
-    const block = await planLift(ctx, operator, blockId);
+    const block = await getLiftableBlock(ctx, operator, blockId);
     if (!dryRun) await liftBlock(ctx, block, by);
     const { kind, value, expiresAt } = block;
     const seconds = Math.max(60, Math.ceil((Date.parse(expiresAt) - ctx.now.getTime()) / 1000));

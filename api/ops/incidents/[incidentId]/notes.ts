@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { operatorChange } from "../../../../lib/http/operator-endpoint.js";
 import { route } from "../../../../lib/http/route.js";
-import { getIncident, noteIncident } from "../../../../lib/operations/incidents/incident.js";
+import { addIncidentNote, getIncident } from "../../../../lib/operations/incidents/incident.js";
 
 const POST = operatorChange({
   summary: "Add a note to an incident.",
@@ -17,7 +17,7 @@ const POST = operatorChange({
   errors: ["not_found"],
   async change({ ctx, params: { incidentId = "" }, body: { text }, dryRun, by }) {
     const { id, title } = await getIncident(ctx, incidentId);
-    if (!dryRun) await noteIncident(ctx, id, text, by);
+    if (!dryRun) await addIncidentNote(ctx, id, text, by);
     return { done: `Add a note to “${title}”.`, undo: null };
   },
 });

@@ -1,17 +1,17 @@
 import { hash, parseOptions } from "@node-rs/argon2";
 import { describe, expect, it } from "vitest";
 import {
+  findPasswordViolation,
   hashPassword,
   isOutdated,
   passwordMatches,
-  passwordRefusal,
 } from "../../../../lib/auth/password/password.js";
 import { useRealHashes } from "../../../support/hashes.js";
 
 useRealHashes();
 
 const refusal = (password: string, email = "ada.lovelace@example.com") =>
-  passwordRefusal(password, email)?.code ?? null;
+  findPasswordViolation(password, email)?.code ?? null;
 
 /** @node-rs/argon2 has it only in a const enum, which cannot be imported. */
 const argon2i = 1;
@@ -128,7 +128,7 @@ describe("a new password", () => {
   });
 
   it("is refused with instructions and a pointer to the field", () => {
-    expect(passwordRefusal("short", "ada@example.com")).toEqual({
+    expect(findPasswordViolation("short", "ada@example.com")).toEqual({
       pointer: "/password",
       code: "password_length",
       message: "The password must have 8 to 128 characters.",

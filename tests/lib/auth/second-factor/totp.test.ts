@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import {
   newTotpSecret,
   otpauthUrl,
-  readTotpCode,
+  parseTotpCode,
   totpStep,
 } from "../../../../lib/auth/second-factor/totp.js";
 
@@ -38,9 +38,9 @@ describe("a TOTP code", () => {
   });
 
   it("may contain spaces, but nothing else", () => {
-    expect(readTotpCode(" 005 924 ")).toBe("005924");
+    expect(parseTotpCode(" 005 924 ")).toBe("005924");
     for (const typed of ["", "5924", "0059241", "00592a", "००५९२४"]) {
-      expect(readTotpCode(typed)).toBeNull();
+      expect(parseTotpCode(typed)).toBeNull();
     }
   });
 });

@@ -31,7 +31,7 @@ beforeAll(async () => {
   subscribe("net.server.socket", accept);
   server = await serve([
     route("/api/reads", reads(64 * 1024), 0.2),
-    route("/api/reads-in-haste", reads(1024, { ...bodyLimits, silenceMsMax: 300 }), 0.2),
+    route("/api/reads-in-haste", reads(1024, { ...bodyLimits, idleMsMax: 300 }), 0.2),
     route("/api/reads-much", reads(4 * megabyte)),
     route("/api/refuses", () => new Response("refused", { status: 401 })),
     route(
@@ -137,7 +137,7 @@ describe("the time limit of a function", () => {
     const other = await serve([]);
     const [options] = create.mock.calls[0] as unknown as [http.ServerOptions];
     create.mockRestore();
-    expect(options.requestTimeout).toBeGreaterThan(bodyLimits.arrivalMsMax);
+    expect(options.requestTimeout).toBeGreaterThan(bodyLimits.totalMsMax);
     await other.close();
   });
 });
@@ -188,7 +188,7 @@ describe("a response before the end of the body", () => {
     for (let sent = 0; sent < 3; sent++) {
       socket.write("x");
       await isRead(socket);
-      vi.advanceTimersByTime(bodyLimits.silenceMsMax - 1);
+      vi.advanceTimersByTime(bodyLimits.idleMsMax - 1);
     }
     socket.write("x");
     await isRead(socket);
@@ -202,7 +202,7 @@ describe("a response before the end of the body", () => {
     const { socket, state } = connect("/api/refuses", ["Content-Length: 100"]);
     const isClosed = new Promise((resolve) => socket.once("close", resolve));
     while (!state.received.includes("refused")) await new Promise(setImmediate);
-    vi.advanceTimersByTime(bodyLimits.silenceMsMax - 1);
+    vi.advanceTimersByTime(bodyLimits.idleMsMax - 1);
     expect(socket.destroyed).toBe(false);
     vi.advanceTimersByTime(1);
     await isClosed;

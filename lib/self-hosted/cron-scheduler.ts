@@ -15,7 +15,7 @@ interface ClockOptions {
 }
 
 /** Calls the cron routes as the platform does: GET with the secret, never retried. A call is skipped while the previous one runs. */
-export function startClock({ crons, port, secret, log }: ClockOptions): { stop(): void } {
+export function startCronScheduler({ crons, port, secret, log }: ClockOptions): { stop(): void } {
   const call = async (path: string) => {
     const headers = { authorization: `Bearer ${secret}` };
     const response = await fetch(`http://127.0.0.1:${port}${path}`, { headers });

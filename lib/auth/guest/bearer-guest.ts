@@ -4,13 +4,13 @@ import { prepared } from "../../db/database.js";
 import { sessions, users } from "../../db/schema/accounts.js";
 import { AppError, type ErrorCode } from "../../errors.js";
 import type { UserRow } from "../../user/user.js";
-import { requireLiveSession, type SessionAnswer } from "../session/live-session.js";
+import { requireLiveSession, type SessionLookup } from "../session/live-session.js";
 import type { RevocationReason } from "../session/session.js";
-import type { ShownClaims } from "../token/access-token.js";
+import type { PresentedClaims } from "../token/access-token.js";
 
 export interface PresentedBearer {
-  claims: ShownClaims | undefined;
-  session: SessionAnswer | null;
+  claims: PresentedClaims | undefined;
+  session: SessionLookup | null;
 }
 
 /**
@@ -47,7 +47,7 @@ function wasUpgraded(found: { revokedReason: string | null } | undefined): boole
 
 const ended: ErrorCode[] = ["session_revoked", "session_expired", "token_invalid"];
 
-async function isLive(ctx: Context, claims: ShownClaims, session: SessionAnswer | null) {
+async function isLive(ctx: Context, claims: PresentedClaims, session: SessionLookup | null) {
   try {
     await requireLiveSession(ctx, claims, session);
     return true;

@@ -1,7 +1,7 @@
 import type { Requester } from "@upstash/redis";
 import { expect, it } from "vitest";
 import type { RedisCall } from "../../../../lib/platform/platform.js";
-import { withFirstTrip } from "../../../../lib/platform/redis-transport/first-trip.js";
+import { withFirstCallTimeout } from "../../../../lib/platform/redis-transport/first-call-timeout.js";
 
 const deadlines: (number | undefined)[] = [];
 const answers: (() => void)[] = [];
@@ -13,7 +13,7 @@ const transport = {
 } as unknown as Requester;
 
 it("gives the first requests of a process a longer time limit until one has completed", async () => {
-  const redis = withFirstTrip(transport, 1000);
+  const redis = withFirstCallTimeout(transport, 1000);
   const first = redis.request({});
   void redis.request({});
   void redis.request({ timeoutMs: 3000 } as RedisCall);

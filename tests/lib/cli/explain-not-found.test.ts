@@ -3,8 +3,8 @@ import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openApi } from "../../../lib/cli/api.js";
 import { commandOf } from "../../../lib/cli/command-line.js";
+import { explainNotFound } from "../../../lib/cli/explain-not-found.js";
 import { FailedError, UsageError } from "../../../lib/cli/failures.js";
-import { explainNotFound } from "../../../lib/cli/not-there.js";
 import type { SignIn } from "../../../lib/cli/sign-in.js";
 
 /** A deployment that answers every request with 404. */

@@ -2,6 +2,6 @@ import { keyedHash } from "../crypto/secret.js";
 import type { Env } from "../env.js";
 
 /** Expects a canonical address. A keyed hash, because it is visible in Redis keys. */
-export function limitedAccount(env: Env, email: string): string {
+export function accountLimitKey(env: Env, email: string): string {
   return keyedHash(env, "limited-account", email);
 }

@@ -5,7 +5,7 @@ type Field = { path: string[]; field: unknown };
 type BuildSelection = (fields: Field[], options?: object) => SQL;
 
 /** The result must not depend on DateStyle, TimeZone or extra_float_digits (docs/decisions/025). */
-export function withFixedForms<Db extends object>(db: Db): Db {
+export function withStableFormats<Db extends object>(db: Db): Db {
   const { dialect } = db as unknown as { dialect: { buildSelection: BuildSelection } };
   dialect.buildSelection = (fields, options) =>
     buildSelection.call(dialect, fields.map(withFixedForm), options);

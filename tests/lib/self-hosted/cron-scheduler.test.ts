@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net";
 import { Cron } from "croner";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { readProjectSettings } from "../../../dev/build/platform-config.js";
-import { startClock } from "../../../lib/self-hosted/clock.js";
+import { startCronScheduler } from "../../../lib/self-hosted/cron-scheduler.js";
 
 const eachSecond = "* * * * * *";
 
@@ -13,7 +13,7 @@ describe("startClock", () => {
   let answer: (request: IncomingMessage, response: ServerResponse) => void;
   let calls: IncomingMessage[];
   let failures: string[];
-  let clocks: ReturnType<typeof startClock>[];
+  let clocks: ReturnType<typeof startCronScheduler>[];
 
   beforeEach(async () => {
     [calls, failures, clocks] = [[], [], []];
@@ -33,7 +33,7 @@ describe("startClock", () => {
     const { port } = server.address() as AddressInfo;
     const messages = failures;
     const log = (message: string) => void messages.push(message);
-    const clock = startClock({ crons, port, secret: "the-secret", log });
+    const clock = startCronScheduler({ crons, port, secret: "the-secret", log });
     clocks.push(clock);
     return clock;
   };

@@ -16,18 +16,18 @@ function lag(): Lag {
   return shared[slot];
 }
 
-export function redisLags(): void {
+export function markRedisStale(): void {
   lag().of = platform();
   lag().noticed += 1;
 }
 
-export function doesRedisLag(): boolean {
+export function isRedisStale(): boolean {
   const { of } = lag();
   return of !== null && of === platform();
 }
 
 /** Redis decides again afterwards, unless another write has failed. */
-export async function repairLag(repair: () => Promise<unknown>): Promise<void> {
+export async function repairStaleRedis(repair: () => Promise<unknown>): Promise<void> {
   const { noticed } = lag();
   await repair();
   if (lag().noticed === noticed) lag().of = null;

@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { atMostPerMinute } from "../at-most.js";
+import { atMostPerMinute } from "../at-most-per-minute.js";
 import type { Context } from "../context.js";
 import type { Env } from "../env.js";
 import type { AppError } from "../errors.js";
-import { oncePer } from "../once-per.js";
-import { momentIn, openTrace, type Trace } from "../trace.js";
+import { memoizeByObject } from "../memoize-by-object.js";
+import { startTrace, type Trace, traceNowMs } from "../trace.js";
 import { profilesUnavailable, sentryUnavailable } from "./log-lines/sentry.js";
 import type { RequestReport } from "./request-report.js";
 import { safeErrors } from "./safe-error.js";
@@ -21,11 +21,11 @@ export function traceOf(headers: Headers, env: Env, route: string): Trace | unde
   const { sentry } = env;
   if (sentry.dsn === undefined) return undefined;
   const rate = untraced.has(route) ? 0 : sentry.tracesSampleRate;
-  return openTrace(headers, rate, allowances(env).mayForceSampling);
+  return startTrace(headers, rate, allowances(env).mayForceSampling);
 }
 
 /** Per minute and function. */
-const allowances = oncePer((_: Env) => ({
+const allowances = memoizeByObject((_: Env) => ({
   mayForceSampling: atMostPerMinute(60),
   mayReportError: atMostPerMinute(60),
   mayReportOutage: atMostPerMinute(6),
@@ -38,7 +38,7 @@ export function reportOf(
   error: AppError | undefined,
 ): RequestReport | undefined {
   if (!trace) return undefined;
-  const endedAtMs = momentIn(trace);
+  const endedAtMs = traceNowMs(trace);
   const isCron = route.startsWith("/api/cron/") && status !== 401;
   const durationSeconds = (endedAtMs - trace.startedAtMs) / 1000;
   const checkIn = isCron ? { path: route, isOk: status < 400, durationSeconds } : undefined;
@@ -59,12 +59,12 @@ export function reportOf(
 }
 
 /** Call after the reply. Never rejects; reports not sent within 2 s are lost. */
-export async function tellSentry(env: Env, report: RequestReport): Promise<void> {
+export async function reportToSentry(env: Env, report: RequestReport): Promise<void> {
   const end = new AbortController();
   const sendReport = async () => {
     try {
       const sentry = await loadOnce(env);
-      sentry.tell(report);
+      sentry.report(report);
       await sentry.flush(reportTimeoutMs);
     } catch {
       logFailure("not_loaded");
@@ -88,7 +88,7 @@ const shared = globalThis as { [slot]?: (env: Env) => Promise<Sentry> };
 
 /** Shared by all functions of a process. */
 function loadOnce(env: Env): Promise<Sentry> {
-  shared[slot] ??= oncePer(load);
+  shared[slot] ??= memoizeByObject(load);
   return shared[slot](env);
 }
 

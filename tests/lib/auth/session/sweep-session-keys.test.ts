@@ -3,14 +3,14 @@ import { describe, expect, it } from "vitest";
 import logout from "../../../../api/auth/logout.js";
 import refresh from "../../../../api/auth/refresh.js";
 import user from "../../../../api/user/index.js";
-import { mirrorGate } from "../../../../lib/admission/mirror.js";
+import { copyGateToRedis } from "../../../../lib/admission/mirror.js";
 import { effectiveRevokeAll } from "../../../../lib/admission/revoke-all.js";
-import { sweepSessionKeys } from "../../../../lib/auth/session/sweep.js";
+import { sweepSessionKeys } from "../../../../lib/auth/session/sweep-session-keys.js";
 import type { Context } from "../../../../lib/context.js";
 import { database } from "../../../../lib/db/database.js";
 import { env } from "../../../../lib/env.js";
 import { runHealthChecks } from "../../../../lib/health/health.js";
-import { revokeEverybody } from "../../../../lib/operations/revocations.js";
+import { revokeAllSessions } from "../../../../lib/operations/revocations.js";
 import { rebuildRedis } from "../../../../lib/operations/state/rebuild-redis.js";
 import { emptyRequestMetrics } from "../../../../lib/request-metrics.js";
 import { call } from "../../../support/call.js";
@@ -137,14 +137,14 @@ describe("revokeAllBefore", () => {
     const normal = await cost();
     await stores.redis("HDEL", "gate", "revokeAllBefore");
     expect(await cost()).toEqual({ ...normal, postgresCalls: normal.postgresCalls + 1 });
-    await mirrorGate(aContext());
+    await copyGateToRedis(aContext());
     expect(await cost()).toEqual(normal);
   });
 
   it("never overwrites a later value in Redis", async () => {
     const at = String(soonMs());
     await stores.redis("HSET", "gate", "revokeAllBefore", at);
-    await mirrorGate(aContext());
+    await copyGateToRedis(aContext());
     expect(await stores.redis("HGET", "gate", "revokeAllBefore")).toBe(at);
     await sweep();
   });
@@ -195,7 +195,7 @@ describe("revokeAllBefore", () => {
     const at = soonMs();
     const by = { actor: { kind: "operator", id: "a-test" } as const, reason: "a test" };
     for (const now of [new Date(at), new Date(at - 10_000)]) {
-      await revokeEverybody({ ...aContext(), now }, { by, dryRun: false });
+      await revokeAllSessions({ ...aContext(), now }, { by, dryRun: false });
     }
     expect(await stores.redis("HGET", "gate", "revokeAllBefore")).toBe(String(at));
     expect(await recorded()).toBe(String(at));
@@ -272,7 +272,7 @@ describe("an implausible revokeAllBefore", () => {
 
   it("costs one more round trip once per process for a new value", async () => {
     const person = await aUser();
-    await mirrorGate(aContext());
+    await copyGateToRedis(aContext());
     const trips = async () => {
       await stores.resetCalls();
       expect((await read(person)).status).toBe(200);

@@ -19,7 +19,7 @@ export async function sweepSessionKeys(ctx: Context): Promise<number> {
 }
 
 /** The same for one account. Never rejects. */
-export async function enforceEndsOf(ctx: Context, userId: string): Promise<void> {
+export async function enforceRevocationsOf(ctx: Context, userId: string): Promise<void> {
   await enforce(
     ctx,
     () => deleteRecentlyRevokedKeys(ctx, userId),
@@ -51,17 +51,17 @@ async function deleteRecentlyRevokedKeys(ctx: Context, userId?: string): Promise
 /** The later timestamp wins in both stores; an implausible one in Redis is replaced. */
 async function reconcileRevokeAll(ctx: Context): Promise<void> {
   const trip = roundTrip(ctx);
-  const [{ held, why }] = await Promise.all([readRevokeAll(trip), trip.send()]);
-  const inRedis = held === null || why !== null ? 0 : Number(held);
-  if (why !== null)
-    securityEvent(ctx, "revoke_all_ignored", { data: { reason: `${held}: ${why}` } });
+  const [{ value, problem }] = await Promise.all([readRevokeAll(trip), trip.send()]);
+  const inRedis = value === null || problem !== null ? 0 : Number(value);
+  if (problem !== null)
+    securityEvent(ctx, "revoke_all_ignored", { data: { reason: `${value}: ${problem}` } });
   const before = securitySettings.revokeAllBefore;
   const [settings] = await ctx.db
     .update(securitySettings)
     .set({ revokeAllBefore: sql`greatest(${before}, to_timestamp(${inRedis / 1000}))` })
     .returning();
   const reconciledMs = settings?.revokeAllBefore.getTime() ?? 0;
-  if (held !== String(reconciledMs)) await raiseInRedis(ctx, reconciledMs);
+  if (value !== String(reconciledMs)) await raiseInRedis(ctx, reconciledMs);
 }
 
 async function raiseInRedis(ctx: Context, ms: number): Promise<void> {

@@ -1,5 +1,5 @@
 /** Memoize per object, such as an environment or platform, in a WeakMap. */
-export function oncePer<K extends object, V>(make: (key: K) => V): (key: K) => V {
+export function memoizeByObject<K extends object, V>(make: (key: K) => V): (key: K) => V {
   const cache = new WeakMap<K, V>();
   return (key) => {
     const cached = cache.get(key);

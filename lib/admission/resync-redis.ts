@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { sweepSessionKeys } from "../auth/session/sweep.js";
+import { sweepSessionKeys } from "../auth/session/sweep-session-keys.js";
 import type { Context } from "../context.js";
+import { memoizeByObject } from "../memoize-by-object.js";
 import { redisCaughtUp } from "../observability/log-lines/gate.js";
-import { oncePer } from "../once-per.js";
 import { isSelfHosted, platform } from "../platform/installed.js";
 import type { Platform } from "../platform/platform.js";
-import { doesRedisLag, repairLag } from "../redis/lag.js";
-import { mirrorGate } from "./mirror.js";
+import { isRedisStale, repairStaleRedis } from "../redis/stale-redis.js";
+import { copyGateToRedis } from "./mirror.js";
 
 const pauseMs = 1000;
 /** On Vercel, how long one request keeps the process awake for it; then the next request or cron continues. */
@@ -17,10 +17,10 @@ interface Loop {
   isAwaited: boolean;
 }
 
-const loops = oncePer((_: Platform): Loop => ({ running: null, isAwaited: false }));
+const loops = memoizeByObject((_: Platform): Loop => ({ running: null, isAwaited: false }));
 
 /** Retry every second to write to Redis what it refused or missed. One loop per process. Never rejects. */
-export async function catchUp(ctx: Context): Promise<void> {
+export async function resyncRedis(ctx: Context): Promise<void> {
   const loop = loops(platform());
   loop.running ??= repeat(ctx).finally(() => {
     loop.running = null;
@@ -36,17 +36,17 @@ export async function catchUp(ctx: Context): Promise<void> {
 
 async function repeat(ctx: Context): Promise<void> {
   const stores = platform();
-  while (doesRedisLag() && platform() === stores) {
-    const isRepaired = await repairLag(() => writeRecord({ ...ctx, now: new Date() })).then(
+  while (isRedisStale() && platform() === stores) {
+    const isRepaired = await repairStaleRedis(() => writeRecord({ ...ctx, now: new Date() })).then(
       () => true,
       () => false,
     );
     if (!isRepaired) await sleep(pauseMs, undefined, { ref: false });
-    else if (!doesRedisLag()) redisCaughtUp(ctx.correlationId);
+    else if (!isRedisStale()) redisCaughtUp(ctx.correlationId);
   }
 }
 
 async function writeRecord(ctx: Context): Promise<void> {
-  await mirrorGate(ctx);
+  await copyGateToRedis(ctx);
   await sweepSessionKeys(ctx);
 }

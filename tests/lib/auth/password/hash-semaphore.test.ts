@@ -1,12 +1,15 @@
 import { availableParallelism } from "node:os";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { type HashGate, hashGate } from "../../../../lib/auth/password/hash-gate.js";
+import {
+  createHashSemaphore,
+  type HashSemaphore,
+} from "../../../../lib/auth/password/hash-semaphore.js";
 import { AppError } from "../../../../lib/errors.js";
 
-let gate: HashGate;
+let gate: HashSemaphore;
 beforeEach(() => {
   vi.useFakeTimers();
-  gate = hashGate(4);
+  gate = createHashSemaphore(4);
 });
 afterEach(() => void vi.useRealTimers());
 
@@ -92,12 +95,12 @@ describe("the hash gate", () => {
   });
 
   it("is shared by all functions of the process", async () => {
-    const { throughHashGate } = await import("../../../../lib/auth/password/hash-gate.js");
-    gate = throughHashGate;
+    const { withHashPermit } = await import("../../../../lib/auth/password/hash-semaphore.js");
+    gate = withHashPermit;
     const running = Array.from({ length: Math.min(4, availableParallelism()) }, aHash);
     vi.resetModules();
-    const { throughHashGate: gateOfAnotherBundle } = await import(
-      "../../../../lib/auth/password/hash-gate.js"
+    const { withHashPermit: gateOfAnotherBundle } = await import(
+      "../../../../lib/auth/password/hash-semaphore.js"
     );
     let hashed = false;
     const other = gateOfAnotherBundle(async () => {

@@ -1,6 +1,6 @@
 import type { Trace } from "../trace.js";
 
-export interface AskingRequest {
+export interface DatabaseRequest {
   correlationId: string;
   trace?: Trace | undefined;
 }

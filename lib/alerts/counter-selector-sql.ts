@@ -1,9 +1,9 @@
 import { type SQL, sql } from "drizzle-orm";
 import { metrics } from "../observability/metrics.js";
-import type { Counted } from "./rule.js";
+import type { CounterSelector } from "./rule.js";
 
 /** SQL condition: the rows of `telemetry_minutes` that `counted` sums. */
-export function isSeriesOf(counted: Counted, name: SQL): SQL {
+export function isSeriesOf(counted: CounterSelector, name: SQL): SQL {
   const { metric, where = {}, slowerThanSeconds } = counted;
   const labels = Object.entries(where).map(([label, match]) => {
     const value = sql`coalesce(${labelOf(name, label)}, '')`;
@@ -20,7 +20,7 @@ export function isSeriesOf(counted: Counted, name: SQL): SQL {
 }
 
 /** SQL factor of a row: slower requests = `_count` minus the bucket. */
-export function signOf({ metric, slowerThanSeconds }: Counted, name: SQL): SQL {
+export function signOf({ metric, slowerThanSeconds }: CounterSelector, name: SQL): SQL {
   if (slowerThanSeconds === undefined) return sql`1`;
   return sql`case when ${isOfMetric(name, `${metric}_bucket`)} then -1 else 1 end`;
 }
@@ -30,7 +30,7 @@ export function labelOf(name: SQL, label: string): SQL {
   return sql`substring(${name} from ${`[{,]${label}="((?:[^"\\\\]|\\\\.)*)"`})`;
 }
 
-function isHistogram({ metric }: Counted): boolean {
+function isHistogram({ metric }: CounterSelector): boolean {
   return metrics[metric].type === "histogram";
 }
 

@@ -1,18 +1,18 @@
 import { and, eq } from "drizzle-orm";
 import type { Context } from "../../context.js";
 import { sessions } from "../../db/schema/accounts.js";
-import type { UnprovenSession } from "../token/access-token.js";
-import { isLive } from "./live-record.js";
+import type { UnverifiedSession } from "../token/access-token.js";
+import { isLiveSession } from "./session-status.js";
 
 /** For tokens whose signature is not verified. */
-export async function isNamedSessionLive(
+export async function isUnverifiedSessionLive(
   ctx: Context,
-  { sessionId, userId }: UnprovenSession,
+  { sessionId, userId }: UnverifiedSession,
 ): Promise<boolean> {
   const ofUser = userId === undefined ? undefined : eq(sessions.userId, userId);
   const found = await ctx.db
     .select({ id: sessions.id })
     .from(sessions)
-    .where(and(eq(sessions.id, sessionId), ofUser, isLive(ctx)));
+    .where(and(eq(sessions.id, sessionId), ofUser, isLiveSession(ctx)));
   return found.length > 0;
 }

@@ -5,7 +5,7 @@ import { sessions, users } from "../../db/schema/accounts.js";
 import { writeOnce } from "../../db/write-once.js";
 import { LanguageTag, TimeZone } from "../../user/language-tag.js";
 import { Device } from "../session/device.js";
-import { finishSignIn, newSessionRow, type SignInClient } from "../session/sign-in.js";
+import { finishSignIn, newSessionRow, type SignInRequest } from "../session/sign-in.js";
 import type { TokenPair } from "../token/token-pair.js";
 
 export const NewGuest = z.strictObject({
@@ -22,7 +22,7 @@ const guestName = "Guest";
 export async function createGuest(
   ctx: Context,
   input: NewGuest,
-  client: SignInClient,
+  client: SignInRequest,
 ): Promise<TokenPair> {
   const id = randomUUID();
   const row = newSessionRow(ctx, { id, isGuest: true }, input.device, client, []);

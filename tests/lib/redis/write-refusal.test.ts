@@ -6,7 +6,7 @@ import flag from "../../../api/ops/flags/[name].js";
 import revocations from "../../../api/ops/revocations.js";
 import user from "../../../api/user/index.js";
 import type { FaultCall } from "../../../dev/fault-proxy.js";
-import { writeRefusal } from "../../../lib/redis/refused-writes.js";
+import { writeRefusal } from "../../../lib/redis/write-refusal.js";
 import { call } from "../../support/call.js";
 import { useEnvironment } from "../../support/environment.js";
 import { useLogLines } from "../../support/log-lines.js";

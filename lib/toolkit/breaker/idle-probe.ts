@@ -11,7 +11,7 @@ const { totalMs } = operations.health;
 const leaseMs = totalMs + 5000;
 
 /** Until 5 minutes have passed, a real call may be the probe: it proves more. Rejects when Redis is down. */
-export async function probeQuietBreaker(ctx: Context): Promise<void> {
+export async function probeIdleBreaker(ctx: Context): Promise<void> {
   const { mode, generation, untilMs } = breakerState((await readBreaker()).field);
   if (mode !== "open" || Date.now() - untilMs < quietMs) return;
   const holder = randomUUID();

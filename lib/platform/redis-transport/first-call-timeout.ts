@@ -2,7 +2,7 @@ import type { Requester } from "@upstash/redis";
 import type { RedisCall } from "../platform.js";
 
 /** A longer timeout for the calls that open the connection: all calls until the first has finished. */
-export function withFirstTrip(requester: Requester, timeoutMs: number): Requester {
+export function withFirstCallTimeout(requester: Requester, timeoutMs: number): Requester {
   let isFirst = true;
   return Object.assign(Object.create(requester) as Requester, {
     request: async <Result>(call: RedisCall) => {

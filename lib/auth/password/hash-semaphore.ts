@@ -1,19 +1,19 @@
 import { availableParallelism } from "node:os";
 import { AppError } from "../../errors.js";
 
-export type HashGate = <T>(hash: () => Promise<T>) => Promise<T>;
+export type HashSemaphore = <T>(hash: () => Promise<T>) => Promise<T>;
 
 const waitMsMax = 500;
 const slot = Symbol.for("linguamate.hashGate");
-const shared = globalThis as { [slot]?: HashGate };
+const shared = globalThis as { [slot]?: HashSemaphore };
 
 /** Limits concurrent hashes (19 MiB each). Throws `service_unavailable` after a wait of half a second. */
-export const throughHashGate: HashGate = (hash) => {
-  shared[slot] ??= hashGate(Math.min(4, availableParallelism()));
+export const withHashPermit: HashSemaphore = (hash) => {
+  shared[slot] ??= createHashSemaphore(Math.min(4, availableParallelism()));
   return shared[slot](hash);
 };
 
-export function hashGate(runningMax: number): HashGate {
+export function createHashSemaphore(runningMax: number): HashSemaphore {
   const waiting = new Set<() => void>();
   let running = 0;
 

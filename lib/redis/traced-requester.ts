@@ -1,13 +1,13 @@
 import type { Requester } from "@upstash/redis";
-import { spanned, type Trace } from "../trace.js";
+import { type Trace, withSpan } from "../trace.js";
 
 const namesMax = 20;
 
 /** Span descriptions contain command names only. */
-export function traced(requester: Requester, trace: Trace): Requester {
+export function tracedRequester(requester: Requester, trace: Trace): Requester {
   return Object.assign(Object.create(requester) as Requester, {
     request: <Result>(call: Parameters<Requester["request"]>[0]) =>
-      spanned(
+      withSpan(
         trace,
         "db.redis",
         () => namesIn(call.body),
