@@ -12,9 +12,11 @@ type Schema = z.core.JSONSchema.JSONSchema;
  * The size in bytes of the largest JSON that a schema accepts, without white space. Each character of free
  * text counts as `\u0000`, as some encoders escape everything but ASCII. Throws where a size has no limit.
  */
-function largest(schema: Schema, path = "body"): number {
+function largest(schema: Schema, path = "body", named = schema.$defs ?? {}): number {
+  const name = schema.$ref?.replace("#/$defs/", "");
+  if (name !== undefined) return largest(named[name] as Schema, path, named);
   const { anyOf, oneOf, const: only, enum: values, type, pattern } = schema;
-  const options = (anyOf ?? oneOf)?.map((option) => largest(option as Schema, path));
+  const options = (anyOf ?? oneOf)?.map((option) => largest(option as Schema, path, named));
   if (options) return Math.max(...options);
   const literals = only === undefined ? values : [only];
   if (literals) return Math.max(...literals.map((value) => JSON.stringify(value).length));
@@ -26,13 +28,13 @@ function largest(schema: Schema, path = "body"): number {
   if (type === "array") {
     const count = bounded(schema.maxItems, path);
     expect(count).toBeLessThanOrEqual(membersMax);
-    return count * (largest(schema.items as Schema, `${path}[]`) + 1) + 2;
+    return count * (largest(schema.items as Schema, `${path}[]`, named) + 1) + 2;
   }
   if (type === "object" && schema.additionalProperties === false) {
     const fields = Object.entries(schema.properties ?? {});
     return fields.reduce(
       (bytes, [name, field]) =>
-        bytes + name.length + 4 + largest(field as Schema, `${path}.${name}`),
+        bytes + name.length + 4 + largest(field as Schema, `${path}.${name}`, named),
       2,
     );
   }
