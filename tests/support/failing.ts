@@ -1,3 +1,4 @@
+import { AppError } from "../../lib/errors.js";
 import { endpoint } from "../../lib/http/endpoint.js";
 import { route } from "../../lib/http/route.js";
 
@@ -9,7 +10,7 @@ export function failing(cause: unknown) {
       auth: "anonymous",
       limits: [],
       replies: { 200: null },
-      errors: [],
+      errors: cause instanceof AppError ? [cause.code] : [],
       handle: async () => {
         throw cause;
       },
