@@ -6,31 +6,34 @@ import { defineConfig } from "vitest/config";
 const patient = { testTimeout: 20_000, hookTimeout: 60_000 };
 const built = "tests/support/built-project.ts";
 
-/** Whose files run in one process each worker, over stores that are opened once. */
+const setupFiles = "tests/support/fresh-process.ts";
+
+/** Files that share the process of their worker, and stores that are opened once. */
 const inOneProcess = {
   isolate: false,
-  setupFiles: "tests/support/fresh-process.ts",
+  setupFiles,
   alias: { "@node-rs/argon2": path.resolve("tests/support/remembered-argon2.ts") },
   ...patient,
 };
 
-/** Races can only be lost on real servers: these run where some are named. */
+/** Races need real servers. Each file has its own process: these tests end pools and servers. */
 const services = {
   test: {
     name: "services",
     include: ["tests/services/**/*.test.ts"],
     globalSetup: built,
-    ...inOneProcess,
+    setupFiles,
+    ...patient,
   },
 };
 
-/** Over named stores only what asks them: the rest of the platform, and the terminal, ask functions at most. */
+/** Over named stores only the tests that use them. */
 const isNamed = process.env.TEST_DATABASE_URL !== undefined;
 const platform = isNamed
   ? { include: ["tests/dev/{postgres,redis}/{parity,upstash-endpoint}.test.ts"] }
   : { include: ["tests/{dev,system}/**/*.test.ts"], globalSetup: built };
 
-/** What asks no store, or is slow and alike over any: tests/services holds what that promises of real ones. */
+/** Tests that use no store, or whose promises over real stores are in tests/services. */
 const anywhere = [
   ...["tests/api", "tests/lib"]
     .flatMap((folder) =>
