@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Context } from "../context.js";
 import { securityEvents } from "../db/schema/security.js";
 import { securityEventsDropped } from "../observability/log-lines/security.js";
+import { requestsInFlight } from "../requests-in-flight.js";
 
 type Row = typeof securityEvents.$inferInsert & {
   count: number;
@@ -13,6 +14,7 @@ interface Batch {
   /** Per event and route: the count, and from the 11th on the row that counts the rest. */
   kinds: Map<string, { seen: number; rest?: Row }>;
   dropped: number;
+  closing: AbortController;
   written?: Promise<void>;
 }
 
@@ -29,7 +31,7 @@ const slot = Symbol.for("linguamate.securityEvents");
 const shared = globalThis as { [slot]?: Batches };
 
 /**
- * Write the row after the reply, batched with those of other requests. Every request waits for its batch after its
+ * Write the row after the reply, batched with those of requests in flight. Every request waits for its batch after its
  * reply, because the process may be frozen. Rows and statements stay bounded during a flood. Without Postgres the
  * batch is lost; the log lines remain.
  */
@@ -40,6 +42,7 @@ export function recordLater(ctx: Context, row: Row): void {
   add(batch, row);
   ctx.after(() => {
     batch.written ??= write(ctx, batches, batch);
+    if (requestsInFlight() === 0) batch.closing.abort();
     return batch.written;
   });
 }
@@ -71,7 +74,8 @@ function mergeInto(rest: Row, { ip, userId, data }: Row): void {
 }
 
 async function write(ctx: Context, batches: Batches, batch: Batch): Promise<void> {
-  await Promise.all([sleep(gatheringMs), batches.writing]);
+  const { signal } = batch.closing;
+  await Promise.all([sleep(gatheringMs, undefined, { signal }).catch(() => {}), batches.writing]);
   batches.open = emptyBatch();
   batches.writing = insert(ctx, batch);
   await batches.writing;
@@ -89,5 +93,5 @@ async function insert(ctx: Context, { rows, dropped }: Batch): Promise<void> {
 }
 
 function emptyBatch(): Batch {
-  return { rows: [], kinds: new Map(), dropped: 0 };
+  return { rows: [], kinds: new Map(), dropped: 0, closing: new AbortController() };
 }

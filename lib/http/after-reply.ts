@@ -3,6 +3,7 @@ import { workFailed } from "../observability/log-lines/http.js";
 import { reportToSentry } from "../observability/report-to-sentry.js";
 import type { RequestReport } from "../observability/request-report.js";
 import { isRedisStale } from "../redis/stale-redis.js";
+import { requestEnded } from "../requests-in-flight.js";
 import { recordLateEvents, recordRequestEvent } from "../telemetry/producer.js";
 import { type FinishedRequest, requestEvent } from "../telemetry/request-event.js";
 import { takeOverDrain } from "../telemetry/take-over.js";
@@ -15,6 +16,7 @@ export async function afterReply(
   report: RequestReport | undefined,
 ): Promise<unknown> {
   await new Promise((resolve) => setImmediate(resolve));
+  requestEnded();
   const { externalCalls, securityEvents } = ctx.requestMetrics;
   const [calls, events] = [externalCalls.length, securityEvents.length];
   const told = recordRequestEvent(ctx, requestEvent(ctx, ended));

@@ -7,7 +7,7 @@ import { environmentRead } from "../observability/log-lines/environment.js";
 import { requestCompleted, unexpectedError } from "../observability/log-lines/http.js";
 import { reportOf, traceOf } from "../observability/report-to-sentry.js";
 import { emptyRequestMetrics } from "../request-metrics.js";
-import { requestStarted } from "../telemetry/producer.js";
+import { requestStarted } from "../requests-in-flight.js";
 import type { FinishedRequest } from "../telemetry/request-event.js";
 import { afterReply } from "./after-reply.js";
 import { callerAddress } from "./caller-address.js";

@@ -3,6 +3,7 @@ import type { Context } from "../context.js";
 import { env } from "../env.js";
 import { batchDropped } from "../observability/log-lines/telemetry.js";
 import type { RequestMetrics } from "../request-metrics.js";
+import { requestsInFlight } from "../requests-in-flight.js";
 import { addEvent, type Batch, emptyBatch, sampled } from "./batch.js";
 import { countLateEvents, countLostBatches, seriesOf } from "./counters.js";
 import { type Mode, modeOf } from "./mode.js";
@@ -18,7 +19,6 @@ interface OpenBatch extends Batch {
 interface Producer {
   instance: string;
   seq: number;
-  inFlight: number;
   open: OpenBatch | undefined;
   /** Dropped batches that no sent batch has reported yet. */
   lost: number;
@@ -33,17 +33,12 @@ const eventsMax = 100;
 const slot = Symbol.for("linguamate.events");
 const shared = globalThis as { [slot]?: Producer };
 
-export function requestStarted(): void {
-  producer().inFlight++;
-}
-
 /**
  * Add the event of a finished request. Resolves when its batch was sent or dropped: at once when no request is in
  * flight, else after 250 ms or 100 events. Never rejects.
  */
 export function recordRequestEvent({ gate }: Context, event: RequestEvent): Promise<void> {
   const state = producer();
-  state.inFlight--;
   if (gate) state.lastDrainMs = Math.max(state.lastDrainMs, gate.lastDrainMs);
   const batch = openBatch(state);
   addEvent(batch, event);
@@ -60,7 +55,7 @@ export function recordLateEvents(
 }
 
 function sentInTime(state: Producer, batch: OpenBatch): Promise<void> {
-  if (state.inFlight === 0 || batch.events >= eventsMax) batch.close();
+  if (requestsInFlight() === 0 || batch.events >= eventsMax) batch.close();
   return batch.sent;
 }
 
@@ -130,7 +125,6 @@ function producer(): Producer {
   shared[slot] ??= {
     instance: `${Date.now().toString(36)}-${randomBytes(9).toString("base64url")}`,
     seq: 0,
-    inFlight: 0,
     open: undefined,
     lost: 0,
     streamBytes: 0,

@@ -1,12 +1,12 @@
-/**
- * Stands in for lib/http/after-reply.ts in the same build. Only what a request has left for later is
- * done, as if nothing were told of it.
- */
+import { requestEnded } from "../../../lib/requests-in-flight.js";
+
+/** Replaces lib/http/after-reply.ts in the same build: only the deferred work of a request is done. */
 export async function afterReply({
   deferred,
 }: {
   deferred: (() => Promise<unknown>)[];
 }): Promise<void> {
+  requestEnded();
   while (deferred.length > 0) {
     await Promise.allSettled(deferred.splice(0).map((work) => work()));
   }

@@ -313,6 +313,17 @@ describe("security events in the table", () => {
     expect(lines.read("jwt_signature_invalid")).toHaveLength(200);
   });
 
+  it("are stored without delay when no other request is in flight", async () => {
+    const [first, second] = [aFlood(), aFlood()];
+    await stores.resetCalls();
+    securityEvent(first.ctx({}), "rate_limited");
+    const written = first.written();
+    await new Promise((resolve) => setImmediate(resolve));
+    securityEvent(second.ctx({}), "rate_limited");
+    await Promise.all([written, second.written()]);
+    expect(stores.calls().postgresCalls).toBe(2);
+  });
+
   it("are stored as at most eleven rows per statement for similar events, with their common fields", async () => {
     const flood = aFlood();
     await stores.resetCalls();
