@@ -51,7 +51,8 @@ const anywhere = [
 export default defineConfig({
   test: {
     pool: "forks",
-    maxWorkers: "100%",
+    // Tests wait for timeouts, processes and stores about a third of their time.
+    maxWorkers: "150%",
     globalSetup: "tests/support/global-setup.ts",
     coverage: {
       provider: "v8",

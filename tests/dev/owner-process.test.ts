@@ -1,38 +1,23 @@
-import { cpSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { Redis } from "@upstash/redis";
-import {
-  afterAll,
-  afterEach,
-  beforeAll,
-  beforeEach,
-  describe,
-  expect,
-  inject,
-  it,
-  vi,
-} from "vitest";
+import { afterEach, beforeEach, describe, expect, inject, it, vi } from "vitest";
 import { redisOverHttp } from "../../lib/platform/redis-transport/over-http.js";
 import { type AttachedStores, attachStores } from "../../lib/self-hosted/embedded-stores/attach.js";
 import { storesLock } from "../../lib/self-hosted/embedded-stores/lock.js";
 import { connectForMigrations } from "../../lib/self-hosted/migration-connection.js";
-import { putEmbeddedStores } from "../support/snapshots.js";
+import { putEmbeddedPostgres } from "../support/snapshots.js";
 
 const program = [join(inject("builtProject"), ".vercel/self-hosted/embedded-stores.mjs")];
-/** What each test's stores are copied from. */
-const made = mkdtempSync(join(tmpdir(), "stores-made-"));
-beforeAll(() => putEmbeddedStores(made));
-afterAll(() => rmSync(made, { recursive: true }));
-
 let directory: string;
 let attached: AttachedStores[];
 
 beforeEach(() => {
   directory = mkdtempSync(join(tmpdir(), "stores-"));
-  cpSync(made, directory, { recursive: true });
+  putEmbeddedPostgres(directory);
   attached = [];
 });
 afterEach(async () => {

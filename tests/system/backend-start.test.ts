@@ -2,14 +2,16 @@ import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { readdirSync, readFileSync } from "node:fs";
 import { connect } from "node:net";
+import { join } from "node:path";
 import process from "node:process";
 import type { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { routesFromFiles } from "../../lib/self-hosted/server/routes.js";
 import { copyBuiltProject } from "../support/project-copy.js";
-import { startServerProcess } from "../support/server-process.js";
+import { type ServerProcess, startServerProcess } from "../support/server-process.js";
+import { putEmbeddedPostgres } from "../support/snapshots.js";
 
 const { scripts } = JSON.parse(readFileSync("package.json", "utf8"));
 const [, ...startArguments] = scripts["backend:start"].replace(/^exec /, "").split(" ");
@@ -22,10 +24,17 @@ const paths = routesFromFiles(readdirSync("api", { recursive: true }).map((file)
 
 describe("the built server", () => {
   const project = copyBuiltProject();
-  afterAll(project.remove);
+  let server: ServerProcess;
+  beforeAll(async () => {
+    putEmbeddedPostgres(join(project.root, ".local"));
+    server = await startServerProcess(project.root, startArguments, environment);
+  });
+  afterAll(async () => {
+    await server?.kill();
+    project.remove();
+  });
 
   it("serves every route twice within 200 MB of memory", async () => {
-    const server = await startServerProcess(project.root, startArguments, environment);
     for (let round = 0; round < 2; round++) {
       for (const path of paths) {
         const { status } = await fetch(server.url + path);
@@ -34,28 +43,29 @@ describe("the built server", () => {
       await sleep(500);
     }
     expect(residentMegabytes(server.pid)).toBeLessThan(200);
-    expect(await server.stop()).toBe(0);
   }, 120_000);
 
   it("answers GET /api/livez for an HTTP/1.0 client without a Host header", async () => {
-    const server = await startServerProcess(project.root, startArguments, environment);
     const { hostname, port } = new URL(server.url);
     const socket = connect(Number(port), hostname);
     socket.write("GET /api/livez HTTP/1.0\r\n\r\n");
     expect(await text(socket)).toMatch(/^HTTP\/1\.[01] 200 OK\r\n/);
-    await server.stop();
-  }, 60_000);
+  });
+
+  it("ends with status 0 at SIGTERM", async () => {
+    expect(await server.stop()).toBe(0);
+  });
 
   it("counts the requests of a session across all routes while Redis is unavailable", async () => {
     const max = 5;
-    const server = await startServerProcess(project.root, startArguments, {
+    const limited = await startServerProcess(project.root, startArguments, {
       ...environment,
       REDIS_URL: "redis://127.0.0.1:1",
       RATE_LIMIT_MAX_REQUESTS: String(max),
       // The window must not end during the test.
       RATE_LIMIT_WINDOW_MS: String(10 * 365 * 86_400_000),
     });
-    const created = await fetch(`${server.url}/api/auth/guest`, {
+    const created = await fetch(`${limited.url}/api/auth/guest`, {
       method: "POST",
       headers: { "content-type": "application/json" },
       body: "{}",
@@ -65,12 +75,12 @@ describe("the built server", () => {
     while (statuses.length < max + 2) {
       for (const path of ["/api/user", "/api/user/preferences"]) {
         const headers = { authorization: `Bearer ${accessToken}` };
-        statuses.push((await fetch(server.url + path, { headers })).status);
+        statuses.push((await fetch(limited.url + path, { headers })).status);
       }
     }
     expect(statuses.filter((status) => status === 200)).toHaveLength(max);
     expect(statuses.filter((status) => status === 429)).toHaveLength(statuses.length - max);
-    await server.stop();
+    await limited.stop();
   }, 60_000);
 
   it.each(["backend:start", "dev:server"])(

@@ -65,7 +65,7 @@ describe("embedded Postgres after a statement over the time limit", () => {
   const endless = statement("SELECT count(*) FROM generate_series(1, 1000000000000)");
 
   it("fails the statement, and reports that the data in memory is lost", async () => {
-    const limited = await openEmbeddedPostgres({ snapshot, timeLimitMs: 1000 });
+    const limited = await openEmbeddedPostgres({ snapshot, timeLimitMs: 300 });
     await expect(limited.backend.query(endless)).rejects.toMatchObject({ code: "57014" });
     await expect(limited.backend.query(statement("SELECT 1"))).rejects.toThrow(/lost/);
     await limited.close();
@@ -73,7 +73,7 @@ describe("embedded Postgres after a statement over the time limit", () => {
 
   it("fails the statement, and continues with the data in its directory", async () => {
     const directory = await mkdtemp(join(tmpdir(), "embedded-postgres-"));
-    const limited = await openEmbeddedPostgres({ directory, snapshot, timeLimitMs: 1000 });
+    const limited = await openEmbeddedPostgres({ directory, snapshot, timeLimitMs: 300 });
     await limited.backend.query(statement("CREATE TABLE kept AS SELECT 1 AS id"));
     await expect(limited.backend.query(endless)).rejects.toMatchObject({ code: "57014" });
     expect(await rowsOf(limited, "SELECT id FROM kept")).toEqual([["1"]]);
