@@ -6,7 +6,7 @@ import { route } from "../../lib/http/route.js";
 
 const POST = endpoint({
   summary:
-    "Create an account, or upgrade a guest account. 201, also for an address that is in use.",
+    "Create an account that claims an address, or upgrade the guest of the access token. 201, also for an address in use.",
   auth: "optional",
   limits: ["auth-calls", "registrations", "unproven-mails"],
   body: Registration,

@@ -4,7 +4,8 @@ import { cleanUp } from "../../lib/schedule/cleanup.js";
 import { CronReport } from "../../lib/schedule/cron.js";
 
 const GET = endpoint({
-  summary: "Run the hourly cleanup. Further calls within the hour do nothing.",
+  summary:
+    "Run the hourly maintenance: audit seals, expired rows, partitions. Once it has succeeded, calls within the hour do nothing.",
   auth: "cron",
   limits: [],
   anyHost: true,

@@ -73,7 +73,7 @@ async function readStanding({ db, now }: Context, which?: SQL): Promise<BlockDet
 export const isActive = (now: Date) => and(isNull(blocks.endedAt), gt(blocks.expiresAt, now));
 
 /** The value to block. Throws `validation_failed`, `block_protected` (own or trusted address), `not_found`, `forbidden`. */
-export async function resolveBlockValue(
+export async function requireBlockable(
   ctx: Context,
   operator: Operator,
   { kind, value }: NewBlock,

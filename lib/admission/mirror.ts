@@ -59,7 +59,7 @@ async function readVersions(ctx: Context): Promise<Record<"flags" | "blocks", st
   return { flags: flags ?? "0", blocks: blocks ?? "0" };
 }
 
-/** Like `mirrorGate`, right after a change; retried until Redis accepts it. */
+/** Like `copyGateToRedis`, right after a change; retried until Redis accepts it. */
 export async function copyChangeToRedis(ctx: Context): Promise<void> {
   await enforce(
     ctx,

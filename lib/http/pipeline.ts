@@ -15,16 +15,18 @@ import { preflight, requireEndpoint } from "./steps/method.js";
 import { pathParams } from "./steps/path.js";
 import { validQuery } from "./steps/query.js";
 import { readBody, readBodyFirst } from "./steps/read-body.js";
-import { requireCaller, requireCallerStill, requireStepUp } from "./steps/require-caller.js";
+import { recheckCaller, requireCaller, requireStepUp } from "./steps/require-caller.js";
 import { requireCredential } from "./steps/require-credential.js";
 import { type Progress, settle } from "./steps/settle.js";
 
-/** Where a body took longer, the caller is checked again. */
+/** After a slower body, block, kill switch and caller are checked again. */
 const slowBodyMs = 5000;
 
 /**
- * Answer a request. The steps run from top to bottom, and each throws an `AppError` to refuse the request;
- * `stepErrors` lists the codes of each. Before `askRedis` there is no I/O except the request's own body.
+ * Answer a request. The steps run from top to bottom, and each throws an `AppError` to refuse the request:
+ * host, method, app version, path, credential, block, kill switch, limits, caller, step-up, query, body.
+ * A body that identifies the caller (`identify`) is read before the block instead, and counted when it is
+ * refused. `stepErrors` lists the codes of each step.
  */
 export async function runPipeline(resource: Resource, exchange: Exchange): Promise<Reply> {
   requireAllowedHost(resource, exchange);
@@ -38,6 +40,7 @@ export async function runPipeline(resource: Resource, exchange: Exchange): Promi
   const identity = identify(call, first?.body);
   const counting = countingOf(call, credential, identity);
   const answer = await askRedis(call, credential, identity, counting);
+  // No answer: the endpoint has no limits and no session, so no block or kill switch applies.
   const progress: Progress = { stage: "admission", usesKey: credential.key !== undefined };
   let reserved: Reservation = answer?.reserved ?? { counts: [], countedIn: "redis" };
   try {
@@ -56,7 +59,7 @@ export async function runPipeline(resource: Resource, exchange: Exchange): Promi
     const startedAt = performance.now();
     const body = first ?? (await readBody(call, credential));
     const wasSlow = !first && performance.now() - startedAt > slowBodyMs;
-    if (wasSlow) who = await requireCallerStill(call, credential);
+    if (wasSlow) who = await recheckCaller(call, credential);
     const { claims } = credential;
     return await handle(call, { query, identity, claims, caller, ...who, ...body }, progress);
   } catch (error) {

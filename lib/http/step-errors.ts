@@ -19,8 +19,8 @@ const asksRedis = (endpoint: Endpoint) =>
   hasLimits(endpoint) || (hasToken(endpoint) && endpoint.auth !== "token");
 
 /**
- * The codes that the steps of the pipeline may answer, in the order of the steps. `requireEndpoint` is not
- * here: it refuses a method that has no endpoint.
+ * The codes that the steps of the pipeline may answer, in their order for an endpoint without `identify`.
+ * `requireEndpoint` is not here: it refuses a method that has no endpoint.
  */
 export const stepErrors: readonly StepErrors[] = [
   ["requireAllowedHost", ["host_not_allowed"], ({ anyHost }) => !anyHost],
@@ -28,10 +28,9 @@ export const stepErrors: readonly StepErrors[] = [
   ["pathParams", ["malformed_url"], (_, template) => template.includes(":")],
   ["requireCredential", ["token_missing"], needsToken],
   ["requireCredential", ["token_expired"], needsToken],
-  ["requireCredential", ["token_invalid"], hasToken],
+  ["requireCredential", ["token_invalid", "rate_limited"], hasToken],
   ["requireCredential", ["cron_secret_invalid"], ({ auth }) => auth === "cron"],
   ["requireCredential", ["metrics_token_invalid"], ({ auth }) => auth === "metrics"],
-  ["identify", ["rate_limited"], hasToken],
   ["askRedis", ["service_unavailable"], asksRedis],
   ["requireNotBlocked", ["address_blocked"], asksRedis],
   ["requireNotBlocked", ["account_blocked"], hasToken],
@@ -43,13 +42,17 @@ export const stepErrors: readonly StepErrors[] = [
   ["requireWithinLimits", ["rate_limited"], hasLimits],
   ["requireWithinLimits", ["toolkit_unavailable"], ({ limits }) => limits.includes("toolkit")],
   ["requireCaller", ["session_revoked", "session_expired"], hasSession],
-  ["requireCaller", ["forbidden", "operator_token_ended"], ({ auth }) => auth === "operator"],
+  [
+    "requireCaller",
+    ["forbidden", "token_invalid", "operator_token_ended"],
+    ({ auth }) => auth === "operator",
+  ],
   [
     "requireStepUp",
     ["reauth_required"],
     ({ stepUp, operation }) => stepUp === true || operation?.kind === "change",
   ],
-  ["validQuery", ["validation_failed"], ({ query }) => query !== undefined],
+  ["validQuery", ["malformed_url", "validation_failed"], ({ query }) => query !== undefined],
   [
     "readBody",
     ["malformed_body", "payload_too_large", "body_timeout", "service_unavailable"],
@@ -66,7 +69,7 @@ export const stepErrors: readonly StepErrors[] = [
   ["handle", ["internal_error", "service_unavailable"], always],
 ];
 
-/** Every code that this endpoint may answer: those of its steps and those of its handler. */
+/** All codes that this endpoint can answer: those of its steps and those of its handler. */
 export function errorsOf(endpoint: Endpoint, template: string): Set<ErrorCode> {
   const ofSteps = stepErrors.flatMap(([, codes, applies]) =>
     applies(endpoint, template) ? codes : [],

@@ -7,8 +7,8 @@ import type { Kind } from "./kind.js";
 const expiredMax = 1000;
 
 /**
- * Delete expired entries of a kind, and move entries whose last lease expired without a result to the dead
- * letters. One Postgres call. Safe to repeat and to run concurrently.
+ * Delete at most 1000 expired entries of a kind, dead letters included, and move entries whose last lease
+ * expired without a result to the dead letters. One Postgres call. Safe to repeat and to run concurrently.
  */
 export async function sweep(
   ctx: Context,

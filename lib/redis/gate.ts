@@ -1,11 +1,12 @@
 import type { Gate } from "../context.js";
 import type { RoundTrip } from "./round-trip.js";
 
+/** What each request needs to know: the cutoff of sessions, flags, breaker and last drain. */
 export const gateKey = "gate";
 
 const fields = ["revokeAllBefore", "flags", "breaker:toolkit", "lastDrain"] as const;
 
-/** Rejects when Redis cannot answer. */
+/** Settles after `trip.send()`; rejects when Redis cannot answer. */
 export async function readGate(trip: RoundTrip): Promise<Gate> {
   const values = await trip.hashFields(gateKey, ...fields);
   const [revokeAllBefore, flags, toolkitBreaker, lastDrain] = values;

@@ -21,7 +21,7 @@ export async function readClock(trip: RoundTrip): Promise<number> {
   return Number(seconds) * 1000 + Math.floor(Number(microseconds) / 1000);
 }
 
-/** Lua: the later timestamp wins; an implausible one (see `implausibility`) is replaced and kept aside. */
+/** Lua: the later timestamp wins; an implausible one (see `implausibleReason`) is replaced and kept aside. */
 export const raiseRevokeAllLua = `
 local function raiseRevokeAll(key, ms)
   local text = redis.call("HGET", key, "revokeAllBefore")

@@ -132,6 +132,7 @@ export interface VersionedPreferences {
   version: number;
 }
 
+/** The stored preferences, else the defaults. */
 export async function getPreferences(
   ctx: Context,
   { userId }: Actor,
@@ -141,7 +142,7 @@ export async function getPreferences(
   return { profile: stored.profile as PreferenceProfile, version: stored.version };
 }
 
-/** Of concurrent calls that expect the same version, one succeeds. Throws `precondition_failed`. */
+/** `expected`: the versions in If-Match. Of concurrent calls with the same one, one succeeds, the others throw `precondition_failed`. */
 export async function replacePreferences(
   ctx: Context,
   { userId }: Actor,

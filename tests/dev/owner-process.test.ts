@@ -100,5 +100,5 @@ describe("the owner process of the embedded stores", () => {
     expect(await redisOf(fresh).keys("*")).toEqual([]);
     const { sql } = connectForMigrations(fresh.postgres);
     expect(await sql`select to_regclass('notes') as notes`).toEqual([{ notes: null }]);
-  });
+  }, 60_000);
 });

@@ -3,7 +3,7 @@ import {
   BlockDetails,
   listBlocks,
   NewBlock,
-  resolveBlockValue,
+  requireBlockable,
   setBlock,
 } from "../../../lib/admission/block.js";
 import { operatorChange, operatorRead } from "../../../lib/http/operator-endpoint.js";
@@ -24,7 +24,7 @@ const POST = operatorChange({
   body: NewBlock,
   errors: ["not_found", "block_protected"],
   async change({ ctx, operator, body, dryRun, by }) {
-    const value = await resolveBlockValue(ctx, operator, body);
+    const value = await requireBlockable(ctx, operator, body);
     if (dryRun) return { done: `Block ${value} for ${body.ttlSeconds} s.`, undo: null };
     const { id, expiresAt, sessionsEnded } = await setBlock(ctx, operator, body, value, by);
     return {

@@ -3,7 +3,7 @@ import { route } from "../../../lib/http/route.js";
 import { RotationState, rotationState } from "../../../lib/operations/jwt.js";
 
 const GET = operatorRead({
-  summary: "List the signing, verifying and sealing keys by ID, and what depends on each.",
+  summary: "List the JWT keys and data keys by ID, and how many rows depend on each data key.",
   scope: "jwt",
   reply: RotationState,
   read: ({ ctx }) => rotationState(ctx),

@@ -4,7 +4,7 @@ import { operatorChange } from "../../../lib/http/operator-endpoint.js";
 import { route } from "../../../lib/http/route.js";
 
 const POST = operatorChange({
-  summary: "Remove an operator's role. 409 last_admin for the last admin.",
+  summary: "Remove an operator's role, sessions and tokens. 409 last_admin for the last admin.",
   scope: "operator",
   body: { user: AccountName },
   errors: ["not_found", "last_admin"],

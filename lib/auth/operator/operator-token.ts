@@ -152,6 +152,7 @@ export async function listOperatorTokens(ctx: Context): Promise<OperatorToken[]>
   }));
 }
 
+/** A token that is not revoked; an ID takes precedence over an equal name. Throws `not_found`. */
 export async function getOperatorToken(
   ctx: Context,
   idOrName: string,
@@ -164,12 +165,14 @@ export async function getOperatorToken(
         isNull(operatorTokens.revokedAt),
         or(eq(operatorTokens.id, idOrName), eq(operatorTokens.name, idOrName)),
       ),
-    );
+    )
+    .orderBy(desc(eq(operatorTokens.id, idOrName)))
+    .limit(1);
   if (!token) throw new AppError("not_found");
   return token;
 }
 
-/** Idempotent. Throws `forbidden`. */
+/** Does nothing for a revoked token. Throws `forbidden`. */
 export async function revokeOperatorToken(
   ctx: Context,
   operator: Operator,

@@ -74,7 +74,10 @@ export async function changeRole(
     ), audited as (
       ${auditIfAny(ctx, entry, sql`changed`)}
     )`;
-  const noChanges = sql`ended as (select id from ${sessions} where false)`;
+  const noChanges = sql`ended as (
+      select id from ${sessions}
+      where user_id in (select id from role_checks where role <> ${role}) and revoked_at is null
+    )`;
   const [, , { rows }] = await ctx.db.batch([
     lockRoles(ctx),
     lockAccount(ctx, id),

@@ -31,13 +31,15 @@ export interface RedisAnswer {
   members: string[];
   /** Those that are blocked; null when Redis cannot say. */
   blocked: string[] | null;
+  /** Null when it must be read from Postgres, or when the endpoint has none. */
   session: SessionLookup | null;
   keyState: KeyState;
 }
 
 /**
- * The request's one Redis round trip: gate, blocks, limits, session. Null for an endpoint that needs
- * nothing of it. Throws `service_unavailable` when a limit cannot be counted that must be.
+ * Count the limits, and read gate, blocks and session: one Redis round trip. Sets `ctx.gate`. Without Redis,
+ * Postgres or this process counts. Null only for an endpoint without limits and session. Throws
+ * `service_unavailable` when a limit cannot be counted that must be.
  */
 export async function askRedis(
   { endpoint, ctx }: Call,

@@ -16,7 +16,7 @@ interface Gathered extends Body, Caller {
   caller: CallerInfo;
 }
 
-/** The handler's reply, or the reply to the same write made before under the same Idempotency-Key. */
+/** Run the handler, or `replay` for an Idempotency-Key under which the same write was made before. */
 export async function handle(
   { endpoint, request, ctx, params }: Call,
   gathered: Gathered,

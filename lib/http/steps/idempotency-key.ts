@@ -8,7 +8,10 @@ const form = /^("?)([!#-+\--[\]-~]{8,128})\1$/;
 /** A key without an account must not be guessable: 128 bits are 22 characters of base64. */
 const anonymousLengthMin = 22;
 
-/** Source: draft-ietf-httpapi-idempotency-key-header. Throws `idempotency_key_invalid`. */
+/**
+ * The key, and a hash of method, path, query and body. 8 to 128 characters, at least 22 without an account.
+ * Throws `idempotency_key_invalid`. Source: draft-ietf-httpapi-idempotency-key-header.
+ */
 export function idempotencyKeyOf(
   ctx: Context,
   request: Request,

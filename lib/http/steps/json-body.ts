@@ -25,9 +25,10 @@ export async function readJsonBody(request: Request, bytesMax: number): Promise<
   return value;
 }
 
-export function requireStorable(value: unknown): void {
+/** Throws `validation_failed` for text that Postgres cannot store, and `malformed` for prototype keys. */
+export function requireStorable(value: unknown, malformed: Malformed = "malformed_body"): void {
   const refused: FieldError[] = [];
-  inspect(value, [], refused);
+  inspect(value, [], refused, malformed);
   if (refused.length > 0) throw new AppError("validation_failed", { fields: refused });
 }
 
@@ -60,28 +61,35 @@ export function decodeUtf8(bytes: Uint8Array): string {
   }
 }
 
-function inspect(value: unknown, path: string[], refused: FieldError[]): void {
+type Malformed = "malformed_body" | "malformed_url";
+
+function inspect(
+  value: unknown,
+  path: string[],
+  refused: FieldError[],
+  malformed: Malformed,
+): void {
   if (refused.length >= fieldsMax) return;
   if (typeof value === "string") {
     if (!isStorable(value)) refused.push(refusal(path, "invalid_text"));
     return;
   }
   if (typeof value !== "object" || value === null) return;
-  if (path.length >= depthMax) throw new AppError("malformed_body");
+  if (path.length >= depthMax) throw new AppError(malformed);
   const members = Array.isArray(value) ? value.length : Object.keys(value).length;
   if (members > membersMax) {
     refused.push(refusal(path, "too_big"));
     return;
   }
   for (const name of Object.keys(value)) {
-    if (name === "__proto__" || name === "constructor") throw new AppError("malformed_body");
+    if (name === "__proto__" || name === "constructor") throw new AppError(malformed);
     if (!isStorable(name)) {
       refused.push(refusal(path, "invalid_text"));
       continue;
     }
     // One shared path: a copy per element would be slow.
     path.push(name);
-    inspect((value as Record<string, unknown>)[name], path, refused);
+    inspect((value as Record<string, unknown>)[name], path, refused, malformed);
     path.pop();
   }
 }

@@ -6,6 +6,6 @@ import { validated } from "./validation.js";
 export function validQuery({ endpoint: { query }, url }: Call): unknown {
   if (!query) return undefined;
   const given = Object.fromEntries(url.searchParams);
-  requireStorable(given);
+  requireStorable(given, "malformed_url");
   return validated(query, given);
 }

@@ -36,8 +36,8 @@ export async function requireCaller(
     : { actor };
 }
 
-/** The same after a slow body: the session or the route group may have ended. Postgres decides. */
-export async function requireCallerStill(call: Call, credential: Credential): Promise<Caller> {
+/** Check block, kill switch and caller again in Postgres: each may have changed during a slow body. */
+export async function recheckCaller(call: Call, credential: Credential): Promise<Caller> {
   const { ctx } = call;
   const { claims, key } = credential;
   ctx.now = new Date();
@@ -51,7 +51,10 @@ export async function requireCallerStill(call: Call, credential: Credential): Pr
 
 const stepUpMs = 10 * 60_000;
 
-/** Throws `reauth_required` when the caller last showed a credential over ten minutes ago. */
+/**
+ * Throws `reauth_required` when the caller last showed a credential over ten minutes ago. A change by an
+ * operator needs a second factor too: `requireOperator`.
+ */
 export function requireStepUp({ endpoint, ctx }: Call, { claims }: Credential): void {
   if (!claims || !(endpoint.stepUp || endpoint.operation?.kind === "change")) return;
   const ageMs = ctx.now.getTime() - claims.authenticatedAt.getTime();

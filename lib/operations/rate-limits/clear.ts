@@ -49,6 +49,7 @@ export async function clearRateLimits(
 async function valuesOfOperators({ db, env }: Context): Promise<Set<string>> {
   const rows = await db
     .select({
+      id: users.id,
       email: sql<string | null>`coalesce(${users.email}, ${users.claimedEmail})`,
       sessionIds: sql<string[]>`array(
         select id from ${sessions} where user_id = ${users}.id and revoked_at is null)`,
@@ -56,7 +57,8 @@ async function valuesOfOperators({ db, env }: Context): Promise<Set<string>> {
     .from(users)
     .where(ne(users.role, "user"));
   return new Set(
-    rows.flatMap(({ email, sessionIds }) => [
+    rows.flatMap(({ id, email, sessionIds }) => [
+      id,
       ...sessionIds,
       ...(email ? [accountLimitKey(env, email)] : []),
     ]),

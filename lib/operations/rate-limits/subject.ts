@@ -65,5 +65,5 @@ async function valuesOfUser({ db, env }: Context, userId: string): Promise<strin
   ]);
   if (!user) throw new AppError("not_found");
   const email = user.email ?? user.claimedEmail;
-  return [...live.map(({ id }) => id), ...(email ? [accountLimitKey(env, email)] : [])];
+  return [userId, ...live.map(({ id }) => id), ...(email ? [accountLimitKey(env, email)] : [])];
 }

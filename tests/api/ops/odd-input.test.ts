@@ -50,6 +50,12 @@ describe("a query with values that no store can process", () => {
     expect(answer.body.errors).toEqual([expect.objectContaining(refused)]);
   });
 
+  it.each(["__proto__", "constructor"])("returns 400 for a parameter named %s", async (name) => {
+    const url = `http://localhost:8080${audit.template}?${name}=1`;
+    const answer = await call(audit, "GET", { token: admin.token, url });
+    expect(answer).toMatchObject({ status: 400, code: "malformed_url" });
+  });
+
   it("accepts the largest possible cursor", async () => {
     const url = `http://localhost:8080/api/user/audit?cursor=${encoded(Number.MAX_SAFE_INTEGER)}`;
     expect((await call(userAudit, "GET", { token: admin.token, url })).status).toBe(200);

@@ -95,6 +95,7 @@ describe("POST /api/ops/operators", () => {
       undo: null,
       done: expect.stringMatching(/admin/),
     });
+    expect(dry.body.detail).toMatchObject({ changed: true, sessionsEnded: 1 });
     expect(await roleOf(person.user.id)).toBe("user");
     expect(await auditOf(dry.headers.get("x-correlation-id"))).toEqual([]);
     expect((await call(user, "GET", { token: person.accessToken })).status).toBe(200);

@@ -104,6 +104,19 @@ describe("clearing rate limits", () => {
     expect(responsesAndLogs).not.toContain(email);
   });
 
+  it("clears the counters of a user's speech and toolkit calls", async () => {
+    const { user: person } = await aUser();
+    const keys = ["speech:user", "toolkit:unverified"].map((row) => {
+      const window = Math.floor(Date.now() / (row.startsWith("speech") ? 60_000 : 86_400_000));
+      return `rate:${row}:${person.id}:${window}`;
+    });
+    for (const key of keys) await stores.redis("SET", key, "50");
+    const found = (await show(person.id)).body.counters.map(({ key }: { key: string }) => key);
+    expect(found).toEqual(expect.arrayContaining(keys));
+    await clear(person.id);
+    expect((await show(person.id)).body.counters).toEqual([]);
+  });
+
   it("requires an admin for an operator's account, however it is named", async () => {
     const other = await anOperator(stores);
     await guess(other.email, anAddress());

@@ -164,6 +164,17 @@ describe("an operator token for machines", () => {
     expect((await call(top, "GET", { token: revoked.token })).code).toBe("operator_token_ended");
   });
 
+  it("is revoked by its ID, not the token whose name equals that ID", async () => {
+    const { id, token, admin } = await aToken(everyScope);
+    const namesake = { name: id, scopes: everyScope, ttlSeconds: 3600 };
+    const made = await operate(operatorTokens, "POST", admin.token, namesake);
+    // Without an order, Postgres returns the row that was written first.
+    await stores.sql("update operator_tokens set name = name || '-renamed' where id = $1", id);
+    await operate(tokenRevocations, "POST", admin.token, { token: id });
+    expect((await call(top, "GET", { token })).code).toBe("operator_token_ended");
+    expect((await call(top, "GET", { token: made.body.detail.token })).status).toBe(200);
+  });
+
   it("can be created by admins only, under a name that no live token has", async () => {
     const operator = await anOperator(stores);
     const given = { name: "ci-deploy", scopes: ["flag:change"], ttlSeconds: 3600 };

@@ -172,7 +172,7 @@ describe("the memory limit of unfinished bodies", () => {
 
   it("counts one buffer per body, however small the chunks are", async () => {
     const tiny = upload();
-    const limits = { ...bodyLimits, unfinishedBytesMax: 4 * kilobyte };
+    const limits = { ...bodyLimits, bufferedBytesMax: 4 * kilobyte };
     const outcome = outcomeOf(readBytes(tiny.request, 4 * kilobyte, limits));
     for (let sent = 0; sent < 4 * kilobyte; sent++) tiny.send(1);
     tiny.end();
