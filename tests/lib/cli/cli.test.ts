@@ -15,7 +15,7 @@ import {
   type OperatorPerson,
   operate,
 } from "../../support/operators.js";
-import { bundledOps, ops } from "../../support/ops-command.js";
+import { bundledOps, ops, opsInProcess } from "../../support/ops-command.js";
 import { aBoundUser, anAddress, aUser, password } from "../../support/people.js";
 import { resetUsedStep } from "../../support/second-factor.js";
 import { useServedFunctions } from "../../support/served-functions.js";
@@ -38,10 +38,10 @@ function storedSession(): { path: string; session: Record<string, unknown> } {
   return { path, session: JSON.parse(readFileSync(path, "utf8")) };
 }
 
-async function signIn(operator: OperatorPerson) {
+async function signIn(operator: OperatorPerson, run = opsInProcess) {
   await resetUsedStep(stores, operator);
   const stdin = [operator.email, password, operator.app.code()];
-  return ops(["login"], { env: signedOut(), stdin });
+  return run(["login"], { env: signedOut(), stdin });
 }
 
 beforeEach(async () => {
@@ -55,14 +55,14 @@ describe("npm run ops", () => {
     const env = signedOut();
     const [all, nothing, group, groupHelp, one, wrong, unknown, bare, opn] = await Promise.all([
       bundledOps(["--help"], { env }),
-      ops([], { env }),
+      opsInProcess([], { env }),
       ops(["sessions"], { env }),
-      ops(["sessions", "--help"], { env }),
-      ops(["revoke", "everybody", "--help"], { env }),
-      ops(["sessions", "kill"], { env }),
-      ops(["dance"], { env }),
-      ops(["flag", "--help"], { env }),
-      ops(["breaker", "opn", "toolkit", ...because], { env }),
+      opsInProcess(["sessions", "--help"], { env }),
+      opsInProcess(["revoke", "everybody", "--help"], { env }),
+      opsInProcess(["sessions", "kill"], { env }),
+      opsInProcess(["dance"], { env }),
+      opsInProcess(["flag", "--help"], { env }),
+      opsInProcess(["breaker", "opn", "toolkit", ...because], { env }),
     ]);
     expect(all).toMatchObject({ status: 0, error: "" });
     expect(all.out).toMatch(/^ {2}sessions +list · show · revoke$/m);
@@ -92,7 +92,7 @@ describe("npm run ops", () => {
 
   it("signs in from a pipe, stores the session for its owner only, and deletes it at logout", async () => {
     const operator = await anOperator(stores);
-    const signedIn = await signIn(operator);
+    const signedIn = await signIn(operator, ops);
     expect(signedIn).toMatchObject({ status: 0, out: `Signed in at ${served.url}.\n` });
     const { path, session } = storedSession();
     expect(statSync(path).mode & 0o777).toBe(0o600);
@@ -122,7 +122,7 @@ describe("npm run ops", () => {
     await stores.sql("update users set role = 'operator' where id = $1", unarmed.user.id);
     const outcomes = await Promise.all(
       [learner.email, unarmed.email].map((email) =>
-        ops(["login"], { env: signedOut(), stdin: [email, password] }),
+        opsInProcess(["login"], { env: signedOut(), stdin: [email, password] }),
       ),
     );
     expect(outcomes).toMatchObject([
@@ -132,7 +132,10 @@ describe("npm run ops", () => {
       },
       { status: 3, error: expect.stringContaining("must use a second factor") },
     ]);
-    const wrong = await ops(["login"], { env: signedOut(), stdin: [learner.email, "wrong"] });
+    const wrong = await opsInProcess(["login"], {
+      env: signedOut(),
+      stdin: [learner.email, "wrong"],
+    });
     expect(wrong).toMatchObject({
       status: 3,
       error: expect.stringContaining("invalid_credentials"),
@@ -156,7 +159,7 @@ describe("npm run ops", () => {
     const env = signedOut();
     const victim = await aUser();
     const change = ["sessions", "revoke", victim.sessionId, ...because];
-    const late = await ops(change, { env });
+    const late = await opsInProcess(change, { env });
     expect(late).toMatchObject({
       status: 3,
       error: expect.stringMatching(/reauth_required[\s\S]*confirm/),
@@ -165,9 +168,9 @@ describe("npm run ops", () => {
     expect(storedSession().session.rotationId).toBeUndefined();
 
     await resetUsedStep(stores, operator);
-    const confirmed = await ops(["confirm"], { env, stdin: [operator.app.code()] });
+    const confirmed = await opsInProcess(["confirm"], { env, stdin: [operator.app.code()] });
     expect(confirmed.status).toBe(0);
-    expect(await ops(change, { env })).toMatchObject({
+    expect(await opsInProcess(change, { env })).toMatchObject({
       status: 0,
       out: `Revoke session ${victim.sessionId}.\n`,
     });
@@ -179,32 +182,32 @@ describe("npm run ops", () => {
     await signIn(operator);
     const env = signedOut();
     const groups = Object.keys(routeGroups);
-    const planned = await ops(["flag", "off", "auth", "--dry-run", ...because], { env });
+    const planned = await opsInProcess(["flag", "off", "auth", "--dry-run", ...because], { env });
     expect(planned).toMatchObject({ status: 0, error: "" });
     expect(planned.out).toMatch(
       /^Dry run, nothing changed\. Would do: Switch auth off\. Every route under \/api\/auth\/ answers 503/,
     );
     for (const name of groups) {
-      expect((await ops(["flag", "off", name, ...because], { env })).status).toBe(0);
+      expect((await opsInProcess(["flag", "off", name, ...because], { env })).status).toBe(0);
     }
-    const off = await ops(["selftest"], { env });
+    const off = await opsInProcess(["selftest"], { env });
     expect(off).toMatchObject({ status: 1, out: expect.stringContaining("503") });
 
     // An expired access token is refreshed.
     const { path, session } = storedSession();
     writeFileSync(path, JSON.stringify({ ...session, expiresAt: 0 }));
-    expect((await ops(["flag"], { env })).out).toMatch(/^auth +kill_switch +OFF/m);
+    expect((await opsInProcess(["flag"], { env })).out).toMatch(/^auth +kill_switch +OFF/m);
     expect(storedSession().session.refreshToken).not.toBe(session.refreshToken);
     await resetUsedStep(stores, operator);
-    expect((await ops(["confirm"], { env, stdin: [operator.app.code()] })).status).toBe(0);
+    expect((await opsInProcess(["confirm"], { env, stdin: [operator.app.code()] })).status).toBe(0);
 
     // Signs in again after the session is deleted.
-    expect((await ops(["logout"], { env })).status).toBe(0);
+    expect((await opsInProcess(["logout"], { env })).status).toBe(0);
     expect((await signIn(operator)).status).toBe(0);
     for (const name of groups) {
-      expect((await ops(["flag", "on", name, ...because], { env })).status).toBe(0);
+      expect((await opsInProcess(["flag", "on", name, ...because], { env })).status).toBe(0);
     }
-    expect((await ops(["selftest"], { env })).status).toBe(0);
+    expect((await opsInProcess(["selftest"], { env })).status).toBe(0);
   }, 90_000);
 
   it("sends its token to bypass the login delay, or signs in without it", async () => {
@@ -227,7 +230,7 @@ describe("npm run ops", () => {
     const { path, session } = storedSession();
     await stores.sql("update sessions set revoked_at = now() where user_id = $1", operator.user.id);
     writeFileSync(path, JSON.stringify({ ...session, expiresAt: 0 }));
-    const refused = await ops(["operator", "list"], { env: signedOut() });
+    const refused = await opsInProcess(["operator", "list"], { env: signedOut() });
     expect(refused).toMatchObject({
       status: 3,
       error: expect.stringContaining("npm run ops -- login"),
@@ -245,16 +248,16 @@ describe("npm run ops", () => {
     const made = await operate(operatorTokens, "POST", admin.token, given);
     const env = { ...signedOut(), OPS_TOKEN: made.body.detail.token };
     const person = await aUser();
-    const answer = await ops(["sessions", "show", person.sessionId], { env });
+    const answer = await opsInProcess(["sessions", "show", person.sessionId], { env });
     expect(answer.status).toBe(0);
     expect(answer.out).toMatch(/^state +live$/m);
     await stores.redis("DEL", `session:${person.sessionId}`);
     await call(user, "GET", { token: person.accessToken });
-    expect((await ops(["sessions", "show", person.sessionId], { env })).status).toBe(1);
-    const beyond = await ops(["jwt", "rotation"], { env });
+    expect((await opsInProcess(["sessions", "show", person.sessionId], { env })).status).toBe(1);
+    const beyond = await opsInProcess(["jwt", "rotation"], { env });
     expect(beyond).toMatchObject({ status: 3, error: expect.stringContaining("403 forbidden") });
     for (const id of ["x".repeat(22), `-${"x".repeat(21)}`, `--${"x".repeat(20)}`]) {
-      const unknown = await ops(["sessions", "show", id], { env });
+      const unknown = await opsInProcess(["sessions", "show", id], { env });
       expect(unknown).toMatchObject({ status: 1, error: expect.stringContaining("404 not_found") });
     }
   }, 60_000);
@@ -263,25 +266,25 @@ describe("npm run ops", () => {
     const env = { ...signedOut(), OPS_TOKEN: breakGlassToken };
     const person = await aBoundUser(stores);
     const grant = ["operator", "grant", person.email];
-    const unreasoned = await ops(grant, { env });
+    const unreasoned = await opsInProcess(grant, { env });
     expect(unreasoned).toMatchObject({ status: 2, error: expect.stringContaining("--reason") });
-    const dry = await ops([...grant, ...because, "--dry-run"], { env });
+    const dry = await opsInProcess([...grant, ...because, "--dry-run"], { env });
     expect(dry).toMatchObject({
       status: 0,
       out: expect.stringMatching(/^Dry run, nothing changed\. Would do: Make .* admin/),
     });
     expect(dry.out).not.toContain("Undo:");
-    const granted = await ops([...grant, ...because], { env });
+    const granted = await opsInProcess([...grant, ...because], { env });
     expect(granted.out).toContain(`Undo: npm run ops -- operator revoke ${person.user.id}`);
-    expect((await ops([...grant, ...because], { env })).status).toBe(1);
+    expect((await opsInProcess([...grant, ...because], { env })).status).toBe(1);
     const [row] = await stores.sql("select role from users where id = $1", person.user.id);
     expect(row?.role).toBe("admin");
-    const curt = await ops([...grant, "--reason", "x"], { env });
+    const curt = await opsInProcess([...grant, "--reason", "x"], { env });
     expect(curt).toMatchObject({
       status: 2,
       error: expect.stringMatching(/^422 validation_failed: .*\n\nusage: .*operator grant/s),
     });
-    const everybody = await ops(["revoke", "everybody", ...because], { env });
+    const everybody = await opsInProcess(["revoke", "everybody", ...because], { env });
     expect(everybody).toMatchObject({
       status: 2,
       error: expect.stringContaining("--confirm everybody"),
@@ -298,9 +301,9 @@ describe("npm run ops", () => {
     const person = await aUser({ device: { id: "a-device-of-theirs", name, appVersion } });
 
     const [list, show, asJson] = await Promise.all([
-      ops(["sessions", "list", person.user.id], { env }),
-      ops(["sessions", "show", person.sessionId], { env }),
-      ops(["sessions", "list", person.user.id, "--json"], { env }),
+      opsInProcess(["sessions", "list", person.user.id], { env }),
+      opsInProcess(["sessions", "show", person.sessionId], { env }),
+      opsInProcess(["sessions", "list", person.user.id, "--json"], { env }),
     ]);
     const escaped = "phone\\u001b]0;owned\\u0007\\u009b2J\\u000aanother row\\u202e";
     expect(list.out.trimEnd().split("\n")).toEqual([
@@ -315,15 +318,15 @@ describe("npm run ops", () => {
     }
     expect(JSON.parse(asJson.out).items[0].deviceName).toBe(name);
 
-    const typed = await ops(["dance\u001b[2J"], { env });
+    const typed = await opsInProcess(["dance\u001b[2J"], { env });
     expect(typed.error).toContain("Unknown command: dance\\u001b[2J");
   }, 60_000);
 
   it("names what was not found", async () => {
     const env = { ...signedOut(), OPS_TOKEN: breakGlassToken };
     const [breaker, block] = await Promise.all([
-      ops(["breaker", "open", "tolkit", ...because], { env }),
-      ops(["block", "lift", "nope", ...because], { env }),
+      opsInProcess(["breaker", "open", "tolkit", ...because], { env }),
+      opsInProcess(["block", "lift", "nope", ...because], { env }),
     ]);
     expect(breaker).toMatchObject({
       status: 2,
