@@ -27,6 +27,11 @@ export interface AlertWorld {
   gauge(series: string, value: number): Promise<void>;
   /** End a minute: write its counts, evaluate the alerts and deliver the notices. */
   endMinute(minute: number, counts?: Counts): Promise<EvaluationCounts>;
+  /**
+   * End the minutes from `first` until before `end`, with one evaluation of all (at most 15) after the last.
+   * Counts are evaluated for each minute, gauges for the last one only.
+   */
+  endMinutes(first: number, end: number, counts?: Counts): Promise<EvaluationCounts>;
   /** The changes of state of a rule, oldest first, as `minute from→to`. */
   transitions(rule: string): Promise<string[]>;
   firing(): Promise<string[]>;
@@ -83,18 +88,31 @@ export function useAlerts(stores: Stores, environment: Record<string, string> = 
     now: new Date(at(minute + 1).getTime() + 5000),
   });
 
-  async function count(minute: number, counts: Counts) {
+  const count = (minute: number, counts: Counts) => countMinutes(minute, minute + 1, counts);
+
+  async function countMinutes(first: number, end: number, counts: Counts) {
     await stores.sql(
-      `insert into telemetry_minutes select $1, key, cast(value as bigint)
-       from jsonb_each_text(cast($2 as jsonb))
+      `insert into telemetry_minutes select minute, key, cast(value as bigint)
+       from jsonb_each_text(cast($3 as jsonb)),
+         generate_series(cast($1 as timestamptz), cast($2 as timestamptz), '1 minute') as minute
        on conflict (minute, series) do update set value = telemetry_minutes.value + excluded.value`,
-      at(minute).toISOString(),
+      at(first).toISOString(),
+      at(end - 1).toISOString(),
       JSON.stringify(counts),
     );
     await stores.sql(
       "update drain_state set drained_until = greatest(drained_until, $1) where name = 'events'",
-      at(minute + 1).toISOString(),
+      at(end).toISOString(),
     );
+  }
+
+  async function endMinutes(first: number, end: number, counts = requests(100)) {
+    await countMinutes(first, end, counts);
+    const ctx = after(end - 1);
+    const evaluated = await evaluateAlerts(ctx);
+    await stores.settled();
+    await deliverNotices(ctx);
+    return evaluated;
   }
 
   return {
@@ -118,14 +136,8 @@ export function useAlerts(stores: Stores, environment: Record<string, string> = 
         String(value),
       );
     },
-    async endMinute(minute, counts = requests(100)) {
-      await count(minute, counts);
-      const ctx = after(minute);
-      const evaluated = await evaluateAlerts(ctx);
-      await stores.settled();
-      await deliverNotices(ctx);
-      return evaluated;
-    },
+    endMinute: (minute, counts) => endMinutes(minute, minute + 1, counts),
+    endMinutes,
     async transitions(rule) {
       const rows = await stores.sql(
         `select extract(epoch from minute) as seconds, from_state, to_state

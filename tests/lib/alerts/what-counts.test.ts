@@ -20,7 +20,7 @@ async function runMinutes(minutes: number, ...counts: Counts[]): Promise<string[
   for (const [series, count] of counts.flatMap(Object.entries<number>)) {
     sum[series] = (sum[series] ?? 0) + count;
   }
-  for (let minute = 0; minute < minutes; minute += 1) await world.endMinute(minute, sum);
+  await world.endMinutes(0, minutes, sum);
   return world.firing();
 }
 
@@ -71,9 +71,7 @@ describe("ExternalApiDown", () => {
     await stores.sql("delete from telemetry_minutes");
     const well = called("toolkit", "transcribe", "ok", 4);
     await stores.sql("update alert_clock set counted_until = $1", world.after(5).now.toISOString());
-    for (let minute = 7; minute < 13; minute += 1) {
-      await world.endMinute(minute, { ...requests(100), ...well, ...probes("timeout") });
-    }
+    await world.endMinutes(7, 13, { ...requests(100), ...well, ...probes("timeout") });
     expect(await world.firing()).toEqual([]);
   });
 });
@@ -147,7 +145,8 @@ describe("RedisDown", () => {
   it("fires for a Redis that does not respond, not for a wrong setting", async () => {
     await policy("allkeys-lru");
     try {
-      expect(await runMinutes(4, requests(100))).toEqual([]);
+      for (let minute = 0; minute < 4; minute += 1) await world.endMinute(minute);
+      expect(await world.firing()).toEqual([]);
       expect(world.pager.incidents()).toEqual([]);
       const { checks, status } = await runHealthChecks(aContext());
       expect(status).toBe("warn");
