@@ -46,6 +46,7 @@ const anywhere = [
   "tests/lib/toolkit/**",
   "tests/lib/self-hosted/**",
   "tests/api/auth/login-claims.test.ts",
+  "tests/api/contract.test.ts",
 ];
 
 export default defineConfig({
