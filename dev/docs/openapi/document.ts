@@ -139,7 +139,7 @@ function requestBody({ endpoint }: Operation, schemas: Components): object | und
   return { required: true, content, "x-bytes-max": bodyBytesMaxOf(endpoint) };
 }
 
-/** The declared replies, and the errors, which stand in `errors` by their names. */
+/** The declared replies and references to the errors, which are added to `errors` by name. */
 function responses(
   operation: Operation,
   schemas: Components,
@@ -177,7 +177,7 @@ function replyContent({ body, contentType }: ReplyContract, schemas: Components)
 
 type Named = Record<string, Record<string, object>>;
 
-/** Without the components that nothing in the document refers to. */
+/** The components that the document refers to. */
 function onlyUsed(components: Named, document: object): Named {
   const text = JSON.stringify([document, components]);
   const isUsed = (kind: string, name: string) =>
