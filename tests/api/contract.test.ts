@@ -87,7 +87,7 @@ async function anIncident(): Promise<Sent> {
   return { params: { incidentId: opened.body.detail.id } };
 }
 
-/** The state that an operation needs; the others need none but the caller. */
+/** The state that an operation needs, in addition to the caller. */
 const prepared: Record<string, () => Promise<Sent> | Sent> = {
   "POST /api/auth/reset-password": () =>
     needsPerson(async ({ email, deviceId }) => {
@@ -207,7 +207,7 @@ async function send({ route, method, path }: Operation, { example }: Documented,
 }
 type Documented = DocumentedOperation;
 
-/** Something that the operation refuses, whatever its state. */
+/** A request that the operation refuses in any state. */
 function refused({ endpoint: { auth, body } }: Operation): Sent {
   if (auth === "optional") return { token: "no-token" };
   if (auth !== "anonymous") return {};
@@ -219,7 +219,7 @@ describe.each(documents)("$path", ({ path, operations }) => {
   const named = (name: string) => documented.filter((one) => one.name === name);
   const titled = operations.map((operation) => [operation.name, operation] as const);
 
-  it("holds each method of its routes once, and nothing else", () => {
+  it("contains each method of its routes once, and nothing else", () => {
     expect(documented.map(({ name }) => name).sort()).toEqual(
       operations.map(({ name }) => name).sort(),
     );
@@ -234,7 +234,7 @@ describe.each(documents)("$path", ({ path, operations }) => {
     expect(again.filter((schema) => schema.meta()?.id === undefined)).toEqual([]);
   });
 
-  it("gives each operation an id of its own", () => {
+  it("gives each operation a unique ID", () => {
     const ids = Object.values(documented[0]?.document.paths as object).flatMap((methods) =>
       Object.values(methods as Record<string, { operationId: string }>).map(
         ({ operationId }) => operationId,
@@ -243,7 +243,7 @@ describe.each(documents)("$path", ({ path, operations }) => {
     expect(new Set(ids).size).toBe(operations.length);
   });
 
-  it("has an example of each problem that is valid", () => {
+  it("has a valid example of each problem", () => {
     const { document } = documented[0] as Documented;
     const schema = { $ref: "#/components/schemas/Problem" };
     for (const [code, { value }] of Object.entries<{ value: unknown }>(
@@ -253,7 +253,7 @@ describe.each(documents)("$path", ({ path, operations }) => {
     }
   });
 
-  it.each(titled)("%s answers its example as documented", async (_, operation) => {
+  it.each(titled)("%s answers the request example as documented", async (_, operation) => {
     const [described] = named(operation.name) as [Documented];
     const sent = { token: await tokenFor(operation), ...(await prepared[operation.name]?.()) };
     const reply = await send(operation, described, sent as Sent);

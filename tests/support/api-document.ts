@@ -10,7 +10,7 @@ export interface DocumentedOperation {
   /** `GET /api/user/sessions`, with the path of the document. */
   name: string;
   responses: Record<string, Json>;
-  /** The example of the request's body, where there is one. */
+  /** The example of the request's body, if it has one. */
   example: Json;
   contentType: string | undefined;
   document: Json;
@@ -28,7 +28,7 @@ export function documentedOperations(path: string): DocumentedOperation[] {
   );
 }
 
-/** Hold a reply against the document: status, content type, required headers and body. */
+/** Compare a reply with the document: status, content type, required headers and body. */
 export async function expectDocumented(
   { name, responses, document }: DocumentedOperation,
   reply: Response,

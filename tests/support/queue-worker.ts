@@ -1,6 +1,6 @@
 /**
- * One process of the tests of the queue: it does jobs and sends alert notices, with the code that is
- * deployed, until it is told to end (SIGTERM) or is killed.
+ * A worker process for the queue tests. It runs jobs and sends alert notices with the deployed code until
+ * SIGTERM or a kill.
  */
 import process from "node:process";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -33,7 +33,7 @@ installPlatform({
   redis: inProcessRedis(redisUrl).requester,
 });
 
-/** Writes a row for itself, after a moment in which the process may be killed. */
+/** Writes a row for each job, after a delay in which the process may be killed. */
 const write = defineJob({
   name: "write",
   payload: z.strictObject({}),

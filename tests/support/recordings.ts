@@ -62,7 +62,7 @@ export function webm(seconds: number | null, ...before: Uint8Array[]): Uint8Arra
   return joined(webmHead(seconds, ...before), ...webmClusters(seconds ?? 0, 0));
 }
 
-/** The same as a browser records it: only packets tell of time. */
+/** The same as a browser records it: only packets have a time. */
 export const webmOnTheFly = (seconds: number, beganMs = 0) =>
   joined(webmHead(null), ...webmClusters(seconds, beganMs));
 
