@@ -58,9 +58,9 @@ export const alertNoticeKind = defineKind<AlertNotice>({
   handle: deliver,
   log: {
     retried: (ctx, entry, { reason, error }, delay) =>
-      noticeRetried({ ...factsOf(entry), channel: ownRoute(ctx, entry), reason, error, delay }),
+      noticeRetried({ ...logFieldsOf(entry), channel: ownRoute(ctx, entry), reason, error, delay }),
     died: (ctx, entry, { reason, error }) =>
-      noticeFailed({ ...factsOf(entry), channel: ownRoute(ctx, entry), reason, error }),
+      noticeFailed({ ...logFieldsOf(entry), channel: ownRoute(ctx, entry), reason, error }),
     expired: noticesExpired,
   },
 });
@@ -69,19 +69,19 @@ async function deliver(ctx: Context, entry: Entry<AlertNotice>): Promise<Outcome
   const { id, payload: notice, createdAt } = entry;
   const [own, other] = routesOf(ctx.env, notice.channel);
   if (!own) {
-    noticeUnaddressed({ ...factsOf(entry), channel: notice.channel });
+    noticeUnaddressed({ ...logFieldsOf(entry), channel: notice.channel });
     return { end: "dropped" };
   }
   const answer = await send(ctx, own, notice, id);
   if (answer.kind === "accepted") {
-    noticeSent({ ...factsOf(entry), channel: own.name });
+    noticeSent({ ...logFieldsOf(entry), channel: own.name });
     return { end: "done" };
   }
   const isLong = ctx.now.getTime() - createdAt.getTime() > otherRouteAfterMs;
   let toldOtherwise = notice.toldOtherwise === true;
   if (other && !toldOtherwise && (isLong || answer.kind === "final")) {
     toldOtherwise = (await send(ctx, other, notice, id)).kind === "accepted";
-    if (toldOtherwise) noticeSent({ ...factsOf(entry), channel: other.name });
+    if (toldOtherwise) noticeSent({ ...logFieldsOf(entry), channel: other.name });
   }
   const { reason } = answer;
   const payload = { ...notice, toldOtherwise };
@@ -94,7 +94,7 @@ async function deliver(ctx: Context, entry: Entry<AlertNotice>): Promise<Outcome
 
 type NoticeEntry = Entry<AlertNotice | null>;
 
-function factsOf({ correlationId, attempt, payload }: NoticeEntry) {
+function logFieldsOf({ correlationId, attempt, payload }: NoticeEntry) {
   const { rule = "", label = "", event = "", priority = "" } = payload ?? {};
   return { correlationId, attempt, rule, label, event, priority };
 }

@@ -34,7 +34,7 @@ export interface CallerInfo {
   reserved: Reservation;
   /** False when this IP address has used up its mails to unverified addresses. */
   mayMailUnproven: boolean;
-  /** End of the sign-in delay of the account in the body; null when there is none. */
+  /** End of the sign-in delay of the account in the body; null without a delay. */
   delayedUntil: Date | null;
   /** The bearer's session in Redis; null when Redis did not answer. */
   session: SessionLookup | null;

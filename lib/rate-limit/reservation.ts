@@ -59,7 +59,7 @@ export function filterCounts(
   return { ...reservation, counts: reservation.counts.filter(isKept) };
 }
 
-/** Decrease the counters of these counts after the reply. What was given back before is not given back again. */
+/** Decrease the counters of these counts after the reply. A count is given back at most once. */
 export function giveBackLater(
   ctx: Context,
   reservation: Reservation,

@@ -44,7 +44,7 @@ export function askForObject<S extends z.ZodType>(
   });
 }
 
-/** The first valid JSON in a completion that may have fences or prose. Throws if there is none. */
+/** The first valid JSON in a completion that may have fences or prose. Throws without valid JSON. */
 function jsonIn<S extends z.ZodType>(completion: string, answer: S): z.output<S> {
   for (const text of candidates(completion)) {
     try {
