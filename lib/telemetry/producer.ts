@@ -42,7 +42,7 @@ export function recordRequestEvent({ gate }: Context, event: RequestEvent): Prom
   if (gate) state.lastDrainMs = Math.max(state.lastDrainMs, gate.lastDrainMs);
   const batch = openBatch(state);
   addEvent(batch, event);
-  return sentInTime(state, batch);
+  return sentInTime(batch);
 }
 
 export function recordLateEvents(
@@ -51,10 +51,10 @@ export function recordLateEvents(
   const state = producer();
   const batch = openBatch(state);
   countLateEvents(batch.counters, Date.now(), events);
-  return sentInTime(state, batch);
+  return sentInTime(batch);
 }
 
-function sentInTime(state: Producer, batch: OpenBatch): Promise<void> {
+function sentInTime(batch: OpenBatch): Promise<void> {
   if (requestsInFlight() === 0 || batch.events >= eventsMax) batch.close();
   return batch.sent;
 }
