@@ -51,7 +51,7 @@ type ClaimsOf<A extends Auth> = A extends "token" | "user"
     : undefined;
 
 /** A request header that some handlers read; the others are read by the pipeline. */
-export type RequestHeader = "If-Match" | "If-None-Match" | "Rotation-Id" | "Device-Id";
+type RequestHeader = "If-Match" | "If-None-Match" | "Rotation-Id" | "Device-Id";
 
 type Schema = z.ZodType | undefined;
 type OutputOf<S extends Schema> = S extends z.ZodType ? z.output<S> : undefined;
@@ -63,7 +63,7 @@ export interface Identity {
   account?: string | undefined;
 }
 
-export interface Input<A extends Auth, B, Q, I = Identity, U = Upload | undefined> {
+interface Input<A extends Auth, B, Q, I = Identity, U = Upload | undefined> {
   ctx: Context;
   headers: Headers;
   body: B;

@@ -3,7 +3,7 @@ import type { Context } from "../context.js";
 import { type Answer, sharedAnswer } from "./answer.js";
 import { callToolkit, type ToolkitCall } from "./call.js";
 
-export interface Message {
+interface Message {
   role: "system" | "user" | "assistant";
   content: string;
 }

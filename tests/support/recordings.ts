@@ -95,7 +95,7 @@ function float64(value: number): Uint8Array {
 const openSegment = Buffer.from("1853806701ffffffffffffff", "hex");
 const openCluster = Buffer.from("1f43b67501ffffffffffffff", "hex");
 
-export function element(id: string, ...content: Part[]): Uint8Array {
+function element(id: string, ...content: Part[]): Uint8Array {
   const body = joined(...content);
   return joined(Buffer.from(id, "hex"), uint32(0x10000000 | body.length), body);
 }
