@@ -98,6 +98,8 @@ export interface EndpointSpec<
   limits: PolicyName[];
   /** A closed object. */
   body?: B;
+  /** Webhooks only: the events that have an effect, for the API document. Others are acknowledged. */
+  event?: z.ZodType;
   /** 64 KB by default; 16 KB with `identify`. */
   bodyBytesMax?: number;
   /** Makes the body multipart: this file, and `body` for the other parts. */

@@ -88,7 +88,7 @@ async function anIncident(): Promise<Sent> {
 }
 
 /** The state that an operation needs, in addition to the caller. */
-const prepared: Record<string, () => Promise<Sent> | Sent> = {
+const prepared: Record<string, (example: unknown) => Promise<Sent> | Sent> = {
   "POST /api/auth/reset-password": () =>
     needsPerson(async ({ email, deviceId }) => {
       await call(forgotPassword, "POST", { body: { email, device: { id: deviceId } } });
@@ -129,10 +129,14 @@ const prepared: Record<string, () => Promise<Sent> | Sent> = {
   "PUT /api/user/preferences": () => needsPerson(() => ({ headers: { "if-match": "*" } })),
   "POST /api/stt/transcribe": () =>
     needsPerson(async () => multipart(wav(1), { language: "es", alternatives: "2" })),
-  "POST /api/webhooks/mail": () => {
+  "POST /api/webhooks/mail": (example) => {
     const id = `msg_${randomUUID()}`;
     const at = new Date();
-    const signature = new Webhook(secrets.MAIL_WEBHOOK_SECRET).sign(id, at, "{}");
+    const signature = new Webhook(secrets.MAIL_WEBHOOK_SECRET).sign(
+      id,
+      at,
+      JSON.stringify(example),
+    );
     const timestamp = String(Math.floor(at.getTime() / 1000));
     return {
       headers: { "svix-id": id, "svix-timestamp": timestamp, "svix-signature": signature },
@@ -143,9 +147,6 @@ const prepared: Record<string, () => Promise<Sent> | Sent> = {
     const blocked = await operate(blocks, "POST", admin.token, body);
     return { params: { blockId: blocked.body.detail.id } };
   },
-  "PUT /api/ops/breakers/{service}": () => ({ params: { service: "toolkit" } }),
-  "POST /api/ops/crons/{job}/runs": () => ({ params: { job: "cleanup" } }),
-  "PUT /api/ops/flags/{name}": () => ({ params: { name: "stt" } }),
   "GET /api/ops/incidents/{incidentId}": anIncident,
   "POST /api/ops/incidents/{incidentId}/notes": anIncident,
   "POST /api/ops/incidents/{incidentId}/closure": anIncident,
@@ -189,9 +190,11 @@ async function tokenFor({ endpoint: { auth } }: Operation): Promise<string | und
   return auth === "metrics" ? secrets.METRICS_TOKEN : undefined;
 }
 
-async function send({ route, method, path }: Operation, { example }: Documented, sent: Sent) {
-  const { token, params = {}, query = {}, headers = {}, fields, body } = sent;
-  const url = path.replace(/\{(\w+)\}/g, (_, name) => params[name] ?? randomUUID());
+async function send({ route, method, path }: Operation, described: Documented, sent: Sent) {
+  const { example } = described;
+  const params = { ...described.params, ...sent.params };
+  const { token, query = {}, headers = {}, fields, body } = sent;
+  const url = path.replace(/\{(\w+)\}/g, (_, name) => params[name] ?? "");
   const content = body ?? (example && JSON.stringify({ ...example, ...fields }));
   const request = new Request(`http://localhost:8080${url}?${new URLSearchParams(query)}`, {
     method,
@@ -255,7 +258,10 @@ describe.each(documents)("$path", ({ path, operations }) => {
 
   it.each(titled)("%s answers the request example as documented", async (_, operation) => {
     const [described] = named(operation.name) as [Documented];
-    const sent = { token: await tokenFor(operation), ...(await prepared[operation.name]?.()) };
+    const sent = {
+      token: await tokenFor(operation),
+      ...(await prepared[operation.name]?.(described.example)),
+    };
     const reply = await send(operation, described, sent as Sent);
     expect(reply.status, `${operation.name}: ${await reply.clone().text()}`).toBeLessThan(300);
     await expectDocumented(described, reply);

@@ -13,6 +13,8 @@ export interface DocumentedOperation {
   /** The example of the request's body, if it has one. */
   example: Json;
   contentType: string | undefined;
+  /** The examples of the path's parameters by name. */
+  params: Record<string, string>;
   document: Json;
 }
 
@@ -20,10 +22,15 @@ export interface DocumentedOperation {
 export function documentedOperations(path: string): DocumentedOperation[] {
   const document = JSON.parse(readFileSync(path, "utf8"));
   return Object.entries<Json>(document.paths).flatMap(([url, methods]) =>
-    Object.entries<Json>(methods).map(([method, { responses, requestBody }]) => {
+    Object.entries<Json>(methods).map(([method, { parameters, responses, requestBody }]) => {
       const [contentType, body] = Object.entries<Json>(requestBody?.content ?? {})[0] ?? [];
+      const params = Object.fromEntries(
+        (parameters as Json[])
+          .filter((parameter) => parameter.in === "path")
+          .map(({ name, schema }) => [name, schema.examples[0]]),
+      );
       const name = `${method.toUpperCase()} ${url}`;
-      return { name, responses, example: body?.example, contentType, document };
+      return { name, responses, example: body?.example, contentType, params, document };
     }),
   );
 }
