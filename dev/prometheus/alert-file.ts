@@ -1,7 +1,7 @@
 import { stringify } from "yaml";
 import type { Condition, Priority, Rule } from "../../lib/alerts/rule.js";
 import { rules, runbookSlug } from "../../lib/alerts/rules.js";
-import { variables } from "../../lib/env.js";
+import { variables } from "../../lib/env-variables.js";
 import { expressionOf, type RecordingRule, scraped, scrapedLabel } from "./expression.js";
 
 const made = "# Generated from lib/alerts/rules.ts by `npm run docs:write`.\n";
