@@ -10,7 +10,7 @@ import {
   noticesExpired,
   noticeUnaddressed,
 } from "../observability/log-lines/alerts.js";
-import { defineKind, type Entry, type Outcome } from "../queue/kind.js";
+import { type AttemptOutcome, defineKind, type Entry } from "../queue/kind.js";
 import { type AlertNotice, alertNoticeKindName } from "./notice.js";
 import { routesOf, send } from "./send-notice.js";
 
@@ -65,7 +65,10 @@ export const alertNoticeKind = defineKind<AlertNotice>({
   },
 });
 
-async function deliver(ctx: Context, entry: Entry<AlertNotice>): Promise<Outcome<AlertNotice>> {
+async function deliver(
+  ctx: Context,
+  entry: Entry<AlertNotice>,
+): Promise<AttemptOutcome<AlertNotice>> {
   const { id, payload: notice, createdAt } = entry;
   const [own, other] = routesOf(ctx.env, notice.channel);
   if (!own) {

@@ -5,7 +5,7 @@ import { post } from "../platform/keep-alive-http.js";
 import type { Message } from "./mail.js";
 
 /** The result of sending. `reason` is one word, never the provider's text. */
-export type Outcome =
+export type ProviderOutcome =
   | { kind: "accepted" }
   | { kind: "retryable"; reason: string; retryAfterSeconds?: number }
   | { kind: "final"; reason: string; retryAfterSeconds?: undefined };
@@ -24,7 +24,7 @@ export async function handToProvider(
     message,
     correlationId,
   }: { key: string; to: string; message: Message; correlationId: string },
-): Promise<Outcome> {
+): Promise<ProviderOutcome> {
   try {
     const reply = await post(new URL(`${apiUrl.replace(/\/+$/, "")}/emails`), {
       headers: {
@@ -48,7 +48,7 @@ export async function handToProvider(
 }
 
 /** Source: resend.com/docs/api-reference/errors. */
-function outcomeOf(status: number, name: string, retryAfter: string | undefined): Outcome {
+function outcomeOf(status: number, name: string, retryAfter: string | undefined): ProviderOutcome {
   if (status >= 200 && status < 300) return { kind: "accepted" };
   // A mail with this key was accepted before, with the text of another release.
   if (name === "invalid_idempotent_request") return { kind: "accepted" };

@@ -3,7 +3,12 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { beforeEach, describe, expect, it } from "vitest";
 import * as z from "zod";
 import { enqueue, type NewEntry } from "../../../lib/queue/enqueue.js";
-import { defineKind, type Entry, type Failure, type Outcome } from "../../../lib/queue/kind.js";
+import {
+  type AttemptOutcome,
+  defineKind,
+  type Entry,
+  type Failure,
+} from "../../../lib/queue/kind.js";
 import { runDue, runEntries } from "../../../lib/queue/run-due.js";
 import { entryDone } from "../../../lib/queue/settle.js";
 import { aContext } from "../../support/context.js";
@@ -21,7 +26,7 @@ const nothing = { done: 0, dropped: 0, retried: 0, died: 0, expired: 0 };
 
 /** A kind without keys, and the calls of its log hooks. */
 function aKind(
-  handle: (entry: Entry<{ to: string }>) => Promise<Outcome<{ to: string }>>,
+  handle: (entry: Entry<{ to: string }>) => Promise<AttemptOutcome<{ to: string }>>,
   change: { attemptsMax?: number | null; concurrency?: number; budgetSeconds?: number } = {},
 ) {
   const logged: { is: string; failure?: Failure; delaySeconds?: number; count?: number }[] = [];
