@@ -41,23 +41,23 @@ export async function expectDocumented(
   reply: Response,
 ): Promise<Json> {
   const text = await reply.text();
-  const said = `${name} answered ${reply.status} ${text.slice(0, 500)}`;
-  expect(Object.keys(responses), said).toContain(String(reply.status));
+  const label = `${name} answered ${reply.status} ${text.slice(0, 500)}`;
+  expect(Object.keys(responses), label).toContain(String(reply.status));
   const response = followed(document, responses[reply.status]);
   for (const [header, declared] of Object.entries<Json>(response.headers ?? {})) {
     const { required, schema } = followed(document, declared);
     const value = reply.headers.get(header);
-    if (required) expect(value, `${header} of ${said}`).not.toBeNull();
-    if (value !== null) expectValid(document, schema, value, `${header} of ${said}`);
+    if (required) expect(value, `${header} of ${label}`).not.toBeNull();
+    if (value !== null) expectValid(document, schema, value, `${header} of ${label}`);
   }
   if (!response.content) {
-    expect(text, said).toBe("");
+    expect(text, label).toBe("");
     return undefined;
   }
   const type = reply.headers.get("content-type")?.split(";")[0] ?? "";
-  expect(Object.keys(response.content), said).toContain(type);
+  expect(Object.keys(response.content), label).toContain(type);
   const body = type.startsWith("text/") ? text : JSON.parse(text);
-  expectValid(document, response.content[type].schema, body, said);
+  expectValid(document, response.content[type].schema, body, label);
   return body;
 }
 
@@ -65,12 +65,12 @@ const ajv = new Ajv2020({ strict: false, allErrors: true });
 formats.default(ajv);
 const validators = new Map<string, ReturnType<typeof ajv.compile>>();
 
-export function expectValid(document: Json, schema: Json, value: unknown, said: string): void {
+export function expectValid(document: Json, schema: Json, value: unknown, label: string): void {
   const key = document.info.title + JSON.stringify(schema);
   const validate =
     validators.get(key) ?? ajv.compile({ ...schema, components: document.components });
   validators.set(key, validate);
-  expect(validate(value) ? [] : validate.errors, said).toEqual([]);
+  expect(validate(value) ? [] : validate.errors, label).toEqual([]);
 }
 
 function followed(document: Json, value: Json): Json {
