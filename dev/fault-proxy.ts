@@ -98,7 +98,7 @@ export async function startFaultProxy(target: string | http.RequestListener): Pr
       server.close(resolve);
       server.closeAllConnections();
     });
-    // Clients need a moment to notice; until then they would reuse a closed connection.
+    // Clients need some time to notice; until then they would reuse a closed connection.
     await sleep(10);
   }
 

@@ -16,7 +16,7 @@ export interface JsonReply {
 }
 
 /** A fault for the next `times` requests (default: all). */
-export type JsonFault = { times?: number } & (
+type JsonFault = { times?: number } & (
   | { kind: "error"; status: number }
   | { kind: "rate-limit"; retryAfterSeconds: number }
   /** The request is accepted, but the reply is lost. */

@@ -2,7 +2,7 @@ import * as z from "zod";
 import { type JsonEndpoint, type JsonReply, startJsonEndpoint } from "./json-endpoint.js";
 
 /** All triggers of one key until it is resolved. */
-export interface PagedIncident {
+interface PagedIncident {
   key: string;
   status: "triggered" | "resolved";
   triggers: number;

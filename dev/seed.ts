@@ -4,7 +4,7 @@ import { connectForCommand } from "./connect.js";
 import { seedAccounts, seededAccounts } from "./seed-accounts.js";
 
 if (process.env.NODE_ENV === "production") {
-  console.log("Nothing to seed: the development accounts have public passwords.");
+  console.log("Not seeded: the development accounts have public passwords.");
 } else {
   try {
     const { sql, close } = await connectForCommand();

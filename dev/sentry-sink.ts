@@ -3,19 +3,19 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { listenLocally } from "./stand-in.js";
 
 /** A fault until it is removed. Envelopes still arrive only with `latency`. */
-export type SentryFault =
+type SentryFault =
   | { kind: "latency"; ms: number }
   | { kind: "rate-limit"; retryAfterSeconds: number }
   | { kind: "error"; status: number }
   | { kind: "reset" | "hang" };
 
-export interface SentryItem {
+interface SentryItem {
   type: string;
   // biome-ignore lint/suspicious/noExplicitAny: a test knows the payload that it expects
   payload: any;
 }
 
-export interface SentryEnvelope {
+interface SentryEnvelope {
   headers: Record<string, unknown>;
   items: SentryItem[];
   /** The raw request with its headers. */

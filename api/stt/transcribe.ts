@@ -1,6 +1,11 @@
 import { endpoint } from "../../lib/http/endpoint.js";
 import { route } from "../../lib/http/route.js";
-import { audioBytesMax, Transcript, transcribe, Wishes } from "../../lib/tutor/transcribe.js";
+import {
+  audioBytesMax,
+  Transcript,
+  TranscriptionOptions,
+  transcribe,
+} from "../../lib/tutor/transcribe.js";
 
 export const config = { maxDuration: 60 };
 
@@ -9,7 +14,7 @@ const POST = endpoint({
   auth: "user",
   limits: ["default", "speech", "toolkit"],
   upload: { part: "audio", fileBytesMax: audioBytesMax },
-  body: Wishes,
+  body: TranscriptionOptions,
   replies: { 200: Transcript },
   errors: ["audio_unsupported", "audio_too_long"],
   handle: ({ ctx, file, body }) => transcribe(ctx, file, body),

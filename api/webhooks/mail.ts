@@ -1,13 +1,14 @@
 import { endpoint } from "../../lib/http/endpoint.js";
 import { route } from "../../lib/http/route.js";
 import { verifiedDelivery } from "../../lib/http/webhook.js";
-import { handleMailFeedback } from "../../lib/user/mail-feedback.js";
+import { handleMailFeedback, MailFeedback } from "../../lib/user/mail-feedback.js";
 
 const POST = endpoint({
   summary: "Receive bounces and complaints from the mail provider. Other events are ignored.",
   auth: "webhook",
   limits: [],
   anyHost: true,
+  event: MailFeedback,
   bodyBytesMax: 256 * 1024,
   replies: { 204: null },
   errors: ["webhook_signature_invalid"],

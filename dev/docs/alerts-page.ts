@@ -12,12 +12,20 @@ export function alertsPage(): string {
     `${rule.resolveMinutes} min`,
     (rule.inhibitedBy ?? []).join(", "),
   ]);
-  const head = ["alert", "says", "fires when", "for", "tells", "resolves after", "silent while"];
+  const head = [
+    "alert",
+    "summary",
+    "condition",
+    "for",
+    "notifies",
+    "resolves after",
+    "inhibited by",
+  ];
   return `# Alerts
 
-Made from \`lib/alerts/rules.ts\` by \`npm run docs:write\`; a test holds the two equal. Minutes are closed ones, whole numbers are
-compared, and a minute of which nothing is known is no data, never zero. \`page\` wakes somebody (\`PAGERDUTY_ROUTING_KEY\`), \`team\` is
-\`ALERT_WEBHOOK_URL\`, \`investigate\` \`ALERT_INVESTIGATE_WEBHOOK_URL\`. \`npm run ops -- alerts test RULE\` shows that a notice arrives.
+Generated from \`lib/alerts/rules.ts\` by \`npm run docs:write\`. Only closed minutes are evaluated, and whole numbers are compared. A
+minute without data is not zero: it neither fires nor resolves an alert. \`page\` is \`PAGERDUTY_ROUTING_KEY\`, \`team\` is
+\`ALERT_WEBHOOK_URL\`, \`investigate\` is \`ALERT_INVESTIGATE_WEBHOOK_URL\`. \`npm run ops -- alerts test RULE\` sends a test notice.
 
 ${table(head, rows)}
 `;
@@ -46,19 +54,19 @@ function inWords(condition: Condition): string {
       return `${named(condition)} ${compare} ${value}${often}${by ? `, for each ${by}` : ""}`;
     }
     case "age":
-      return `\`${condition.metric}\`, or as long as there is none \`${condition.since}\`, is over ${condition.periods} periods old, for each ${condition.by}`;
+      return `\`${condition.metric}\`, or \`${condition.since}\` until it exists, is over ${condition.periods} periods old, for each ${condition.by}`;
     case "any":
       return condition.of.map(inWords).join("; or ");
   }
 }
 
-/** `told` has the labels that the sentence has named before. */
+/** Without the labels of `known`, which the sentence has named before. */
 function named(
   { metric, where = {}, slowerThanSeconds }: CounterSelector,
-  told: LabelMatchers = {},
+  known: LabelMatchers = {},
 ): string {
   const narrowed = Object.entries(where)
-    .filter(([label, match]) => told[label] !== match)
+    .filter(([label, match]) => known[label] !== match)
     .map(([label, match]) =>
       "matches" in match ? `${label} ${match.matches}` : `${label} not ${match.not}`,
     );

@@ -5,7 +5,7 @@ import { Mailbox } from "./mailbox.js";
 import { createResendProtocol, type ResendReply, resendError } from "./resend-protocol.js";
 
 /** A fault for the next `times` requests (default: all). */
-export type MailFault = { times?: number } & (
+type MailFault = { times?: number } & (
   | { kind: "rate-limit"; retryAfterSeconds: number }
   | { kind: "error"; status: number }
   | { kind: "latency"; ms: number }

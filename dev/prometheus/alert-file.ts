@@ -1,11 +1,10 @@
 import { stringify } from "yaml";
 import type { Condition, Priority, Rule } from "../../lib/alerts/rule.js";
 import { rules, runbookSlug } from "../../lib/alerts/rules.js";
-import { variables } from "../../lib/env.js";
+import { variables } from "../../lib/env-variables.js";
 import { expressionOf, type RecordingRule, scraped, scrapedLabel } from "./expression.js";
 
-const made =
-  "# Made from lib/alerts/rules.ts by `npm run docs:write`; a test holds the two equal.\n";
+const made = "# Generated from lib/alerts/rules.ts by `npm run docs:write`.\n";
 
 /** docs/prometheus/alerts.yml: the rules of our evaluator in PromQL. */
 export function alertFile(): string {
@@ -58,10 +57,10 @@ function alertRule(rule: Rule, times?: number): AlertRule {
   };
 }
 
-/** `told` renders the value of the rule's label. */
-export function summaryOf({ summary, condition }: Rule, told: (label: string) => string): string {
+/** `render` renders the value of the rule's label. */
+export function summaryOf({ summary, condition }: Rule, render: (label: string) => string): string {
   const [label] = labelOf(condition);
-  return label ? summary.replace("{label}", told(label)) : summary;
+  return label ? summary.replace("{label}", render(label)) : summary;
 }
 
 /** The label of an alert in addition to `job`, with its name in Prometheus. */

@@ -1,6 +1,6 @@
 import process from "node:process";
 import pretty from "pino-pretty";
-import { logLevels } from "../../lib/env.js";
+import { logLevels } from "../../lib/env-variables.js";
 
 export function prettyLog(): { write(line: string): void } {
   return pretty({

@@ -32,16 +32,17 @@ export function answerToolkit(apiKey: string) {
 const calls: Record<string, (request: ToolkitRequest) => Promise<ToolkitReply>> = {
   "GET /health": async () => ({ status: 200, body: { status: "ok" } }),
   "POST /text/llm/": async (request) => {
-    const said = lastMessage(json(request));
-    return said === null
+    const prompt = lastMessage(json(request));
+    return prompt === null
       ? failure(400, "messages must be given")
-      : { status: 200, body: { completion: `Echo: ${said}` } };
+      : { status: 200, body: { completion: `Echo: ${prompt}` } };
   },
   "POST /llm/object": async (request) => {
     const body = json(request);
-    const said = lastMessage(body);
-    if (said === null || !isObject(body?.schema)) return failure(400, "messages and schema needed");
-    return { status: 200, body: { object: example(body.schema, said) } };
+    const prompt = lastMessage(body);
+    if (prompt === null || !isObject(body?.schema))
+      return failure(400, "messages and schema needed");
+    return { status: 200, body: { object: example(body.schema, prompt) } };
   },
   "POST /stt/transcribe/": transcribe,
 };
@@ -107,19 +108,19 @@ function lastMessage(body: Record<string, unknown> | null): string | null {
   return isObject(last) && typeof last.content === "string" ? last.content : null;
 }
 
-/** A minimal value for a JSON Schema, with `said` as each string. */
-function example(schema: Record<string, unknown>, said: string): unknown {
+/** A minimal value for a JSON Schema, with `prompt` as each string. */
+function example(schema: Record<string, unknown>, prompt: string): unknown {
   if (Array.isArray(schema.enum)) return schema.enum[0];
   if ("const" in schema) return schema.const;
-  if (schema.type === "array") return isObject(schema.items) ? [example(schema.items, said)] : [];
+  if (schema.type === "array") return isObject(schema.items) ? [example(schema.items, prompt)] : [];
   if (schema.type === "number" || schema.type === "integer") return Number(schema.minimum ?? 0);
   if (schema.type === "boolean") return true;
-  if (schema.type === "string") return said;
+  if (schema.type === "string") return prompt;
   const properties = isObject(schema.properties) ? schema.properties : {};
   return Object.fromEntries(
     Object.entries(properties).map(([name, part]) => [
       name,
-      isObject(part) ? example(part, said) : null,
+      isObject(part) ? example(part, prompt) : null,
     ]),
   );
 }

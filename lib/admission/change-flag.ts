@@ -42,7 +42,7 @@ export async function listFlags(ctx: Context): Promise<FlagDetails[]> {
   return [...switches, ...features.map((row) => ({ ...row, covers: null }))];
 }
 
-export function defaultFlag(name: string): FlagRow {
+function defaultFlag(name: string): FlagRow {
   const isSwitch = isRouteGroup(name);
   const kind = isSwitch ? ("kill_switch" as const) : ("feature" as const);
   return { name, kind, enabled: isSwitch, isPublic: false, percentage: 100, users: [] };

@@ -9,7 +9,7 @@ import { minuteMs, type Sample } from "./measures.js";
 import { type AlertNotice, alertKey, alertNoticeOf } from "./notice.js";
 import type { Rule } from "./rule.js";
 import { rules } from "./rules.js";
-import { type Route, routeNames, routesOf, send } from "./send-notice.js";
+import { type NoticeRoute, routeNames, routesOf, send } from "./send-notice.js";
 
 export interface Outage {
   /** In ms, when Postgres was unavailable. */
@@ -61,25 +61,25 @@ export async function pageDatabaseDown(ctx: Context, failure: unknown): Promise<
   });
   const routes = routesOf(ctx.env, "page");
   const outcomes = await Promise.all(routes.map((route) => page(ctx, route, payload)));
-  const isPaged = routes.length === 0 || outcomes.includes("told");
+  const isPaged = routes.length === 0 || outcomes.includes("paged");
   if (isPaged) await rememberPage(minute);
   databaseDown(ctx.correlationId, outcomeOf(outcomes), count);
 }
 
-type PageOutcome = "told" | "told_before" | "unsent";
+type PageOutcome = "paged" | "paged_before" | "unsent";
 
 /** A route that failed outranks one that worked. */
 function outcomeOf(outcomes: PageOutcome[]): PageOutcome | "unaddressed" {
   if (outcomes.length === 0) return "unaddressed";
   if (outcomes.includes("unsent")) return "unsent";
-  return outcomes.includes("told") ? "told" : "told_before";
+  return outcomes.includes("paged") ? "paged" : "paged_before";
 }
 
-async function page(ctx: Context, route: Route, notice: AlertNotice): Promise<PageOutcome> {
-  if (!(await acquireLock(ctx, route.name))) return "told_before";
+async function page(ctx: Context, route: NoticeRoute, notice: AlertNotice): Promise<PageOutcome> {
+  if (!(await acquireLock(ctx, route.name))) return "paged_before";
   for (let attempt = 1; attempt <= triesMax; attempt += 1) {
     const { kind } = await send(ctx, route, notice, randomUUID());
-    if (kind === "accepted") return "told";
+    if (kind === "accepted") return "paged";
     await sleep(attempt * 250);
   }
   memory.pagedAtMs.delete(route.name);

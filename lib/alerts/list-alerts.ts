@@ -16,7 +16,7 @@ const AlertShown = z.strictObject({
   since: z.iso.datetime(),
   detail: z.string(),
   priority: z.string(),
-  /** The priority of the notice sent or queued; null when there is none. */
+  /** The priority of the notice sent or queued; null without a notice. */
   toldPriority: z.string().nullable(),
   silencedUntil: z.iso.datetime().nullable(),
   runbook: z.string(),

@@ -10,7 +10,7 @@ import {
   noticesExpired,
   noticeUnaddressed,
 } from "../observability/log-lines/alerts.js";
-import { defineKind, type Entry, type Outcome } from "../queue/kind.js";
+import { type AttemptOutcome, defineKind, type Entry } from "../queue/kind.js";
 import { type AlertNotice, alertNoticeKindName } from "./notice.js";
 import { routesOf, send } from "./send-notice.js";
 
@@ -58,30 +58,33 @@ export const alertNoticeKind = defineKind<AlertNotice>({
   handle: deliver,
   log: {
     retried: (ctx, entry, { reason, error }, delay) =>
-      noticeRetried({ ...factsOf(entry), channel: ownRoute(ctx, entry), reason, error, delay }),
+      noticeRetried({ ...logFieldsOf(entry), channel: ownRoute(ctx, entry), reason, error, delay }),
     died: (ctx, entry, { reason, error }) =>
-      noticeFailed({ ...factsOf(entry), channel: ownRoute(ctx, entry), reason, error }),
+      noticeFailed({ ...logFieldsOf(entry), channel: ownRoute(ctx, entry), reason, error }),
     expired: noticesExpired,
   },
 });
 
-async function deliver(ctx: Context, entry: Entry<AlertNotice>): Promise<Outcome<AlertNotice>> {
+async function deliver(
+  ctx: Context,
+  entry: Entry<AlertNotice>,
+): Promise<AttemptOutcome<AlertNotice>> {
   const { id, payload: notice, createdAt } = entry;
   const [own, other] = routesOf(ctx.env, notice.channel);
   if (!own) {
-    noticeUnaddressed({ ...factsOf(entry), channel: notice.channel });
+    noticeUnaddressed({ ...logFieldsOf(entry), channel: notice.channel });
     return { end: "dropped" };
   }
   const answer = await send(ctx, own, notice, id);
   if (answer.kind === "accepted") {
-    noticeSent({ ...factsOf(entry), channel: own.name });
+    noticeSent({ ...logFieldsOf(entry), channel: own.name });
     return { end: "done" };
   }
   const isLong = ctx.now.getTime() - createdAt.getTime() > otherRouteAfterMs;
   let toldOtherwise = notice.toldOtherwise === true;
   if (other && !toldOtherwise && (isLong || answer.kind === "final")) {
     toldOtherwise = (await send(ctx, other, notice, id)).kind === "accepted";
-    if (toldOtherwise) noticeSent({ ...factsOf(entry), channel: other.name });
+    if (toldOtherwise) noticeSent({ ...logFieldsOf(entry), channel: other.name });
   }
   const { reason } = answer;
   const payload = { ...notice, toldOtherwise };
@@ -94,7 +97,7 @@ async function deliver(ctx: Context, entry: Entry<AlertNotice>): Promise<Outcome
 
 type NoticeEntry = Entry<AlertNotice | null>;
 
-function factsOf({ correlationId, attempt, payload }: NoticeEntry) {
+function logFieldsOf({ correlationId, attempt, payload }: NoticeEntry) {
   const { rule = "", label = "", event = "", priority = "" } = payload ?? {};
   return { correlationId, attempt, rule, label, event, priority };
 }

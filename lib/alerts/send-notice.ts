@@ -10,13 +10,13 @@ export const routeNames = ["pagerduty", "team_webhook", "investigate_webhook"] a
 
 type Asking = Pick<Context, "env" | "correlationId">;
 
-export interface Route {
+export interface NoticeRoute {
   name: (typeof routeNames)[number];
   send(ctx: Asking, notice: AlertNotice, id: string): Promise<HttpReply>;
 }
 
 /** `reason` is one word, never text from the receiver. */
-export type Outcome =
+export type ChannelOutcome =
   | { kind: "accepted" }
   | { kind: "retryable"; reason: string; retryAfterSeconds?: number }
   | { kind: "final"; reason: string };
@@ -24,7 +24,7 @@ export type Outcome =
 const deadlineMs = 5000;
 
 /** The configured routes of a channel: its own first, then the fallback. */
-export function routesOf({ alerts }: Env, channel: Channel): Route[] {
+export function routesOf({ alerts }: Env, channel: Channel): NoticeRoute[] {
   const page = alerts.pagerDutyRoutingKey ? [pagerDuty] : [];
   const team = alerts.webhookUrl ? [webhook("team_webhook", alerts.webhookUrl)] : [];
   const other = alerts.investigateWebhookUrl;
@@ -37,11 +37,11 @@ export function routesOf({ alerts }: Env, channel: Channel): Route[] {
 /** Never rejects. Safe to repeat; a webhook may then show the notice twice. */
 export function send(
   ctx: Context,
-  route: Route,
+  route: NoticeRoute,
   notice: AlertNotice,
   id: string,
-): Promise<Outcome> {
-  const hand = async (): Promise<Outcome> => {
+): Promise<ChannelOutcome> {
+  const hand = async (): Promise<ChannelOutcome> => {
     try {
       return outcomeOf(await route.send(ctx, notice, id));
     } catch (error) {
@@ -54,7 +54,7 @@ export function send(
   );
 }
 
-function outcomeOf({ status, headers }: HttpReply): Outcome {
+function outcomeOf({ status, headers }: HttpReply): ChannelOutcome {
   if (status >= 200 && status < 300) return { kind: "accepted" };
   const reason = `status_${status}`;
   if (status !== 408 && status !== 429 && status < 500) return { kind: "final", reason };
@@ -65,7 +65,7 @@ function outcomeOf({ status, headers }: HttpReply): Outcome {
 }
 
 /** Source: developer.pagerduty.com/docs/events-api-v2/trigger-events. */
-const pagerDuty: Route = {
+const pagerDuty: NoticeRoute = {
   name: "pagerduty",
   send(ctx, notice) {
     const { alerts, release, jwt } = ctx.env;
@@ -96,7 +96,7 @@ const pagerDuty: Route = {
 const severities: Record<Priority, string> = { P1: "critical", P2: "error", P3: "warning" };
 
 /** A Slack incoming webhook; Mattermost and Discord (`/slack`) accept the same format. */
-function webhook(name: Route["name"], url: string): Route {
+function webhook(name: NoticeRoute["name"], url: string): NoticeRoute {
   return {
     name,
     send(ctx, notice, id) {

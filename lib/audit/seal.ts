@@ -94,8 +94,8 @@ export function digest(from: SQL): SQL {
   return sql`encode(sha256(convert_to(string_agg(${row}, chr(10) order by ${from}.id), 'UTF8')), 'hex')`;
 }
 
-export const utc = (moment: SQL): SQL =>
-  sql`to_char(${moment} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`;
+export const utc = (timestamp: SQL): SQL =>
+  sql`to_char(${timestamp} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`;
 
 export const chained = (previous: string, rowsDigest: string): string =>
   createHash("sha256").update(`${previous}\n${rowsDigest}`).digest("hex");

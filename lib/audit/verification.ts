@@ -16,13 +16,13 @@ import { chained, checkSigned, genesis, rowsPerSealMax, type Seal, sealText } fr
  * `altered`: rows or seal differ, or there are more rows. `deleted`: rows are missing. `truncated`: all rows to the end
  * are missing. `unsealed`: rows without a seal. `unknown_key`: the seal's data key is not set.
  */
-export const Finding = z.strictObject({
+const Finding = z.strictObject({
   kind: z.enum(["altered", "deleted", "truncated", "unsealed", "unknown_key"]),
   what: z.enum(["rows", "seal"]),
   firstId: z.int(),
   lastId: z.int(),
 });
-export type Finding = z.infer<typeof Finding>;
+type Finding = z.infer<typeof Finding>;
 
 export const AuditVerification = z.strictObject({
   isIntact: z.boolean(),

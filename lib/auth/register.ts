@@ -7,7 +7,7 @@ import { writeOnce } from "../db/write-once.js";
 import { AppError } from "../errors.js";
 import { deliverLater } from "../mail/deliver-later.js";
 import { newMailId } from "../mail/queue-mail.js";
-import { canonicalEmail } from "../user/email-address.js";
+import { validEmail } from "../user/email-address.js";
 import { LanguageTag, TimeZone } from "../user/language-tag.js";
 import { secondsUntilTimeZoneChange, timeZoneUpdate } from "../user/time-zone.js";
 import type { UserRow } from "../user/user.js";
@@ -62,15 +62,7 @@ export async function register(
   client: RegisteringClient,
   bearer: PresentedBearer,
 ): Promise<TokenPair> {
-  const email = canonicalEmail(input.email);
-  if (email === null) {
-    const field = {
-      pointer: "/email",
-      code: "email_invalid",
-      message: "Must be an e-mail address.",
-    };
-    throw new AppError("validation_failed", { fields: [field] });
-  }
+  const email = validEmail(input.email);
   const refusal = findPasswordViolation(input.password, email);
   if (refusal) throw new AppError("validation_failed", { fields: [refusal] });
   const guest = await findBearerGuest(ctx, bearer);

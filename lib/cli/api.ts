@@ -54,12 +54,12 @@ export function openApi({ url, credentials, reason, dryRun }: Options): Api {
       answer = await send(method, path, body);
     }
     if (answer.status < 300) return answer.body;
-    const said = problemText(answer);
-    if (answer.code === "validation_failed") throw new UsageError(said);
-    if (answer.code === "not_found") throw new NotFoundError(said);
-    if (answer.status !== 401 && answer.status !== 403) throw new FailedError(said);
+    const problem = problemText(answer);
+    if (answer.code === "validation_failed") throw new UsageError(problem);
+    if (answer.code === "not_found") throw new NotFoundError(problem);
+    if (answer.status !== 401 && answer.status !== 403) throw new FailedError(problem);
     const todo = advice[answer.code ?? ""];
-    throw new RefusedError(todo ? `${said}\n${todo}` : said);
+    throw new RefusedError(todo ? `${problem}\n${todo}` : problem);
   }
 
   return {

@@ -13,7 +13,7 @@ export interface Call {
 }
 
 /** What an argument refers to, with all its values or the command that lists them. */
-export type Named = { what: string; oneOf: readonly string[] } | { what: string; shownBy: string };
+type Named = { what: string; oneOf: readonly string[] } | { what: string; shownBy: string };
 
 export interface Command {
   /** As typed after `npm run ops --`: `flag off`. */

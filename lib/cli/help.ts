@@ -35,7 +35,7 @@ export function helpOf(command: Command): string {
   return (isGroup ? groupUsage(command.name) : null) ?? usageOf(command);
 }
 
-/** Null when there is no such group. */
+/** Null for an unknown group. */
 export function groupUsage(word: string): string | null {
   const members = commands.filter(({ name }) => name.split(" ")[0] === word);
   if (members.length === 0) return null;

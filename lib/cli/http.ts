@@ -18,7 +18,6 @@ interface HttpCall {
 
 const timeoutMs = 15_000;
 /** Throws `FailedError` when the deployment does not answer or redirects. */
-/** One call of the deployment. Throws `FailedError` when it does not answer, or points elsewhere. */
 export async function exchange(url: URL, call: HttpCall): Promise<HttpAnswer> {
   const { status, location, text } = await send(url, call).catch(() => {
     throw new FailedError(`${url.origin} does not answer.`);

@@ -28,8 +28,8 @@ const refusals = [
   ["28", "DATABASE_URL is refused"],
   ["3D", "DATABASE_URL names no database"],
   ["42P01", "not migrated: run db:migrate:up"],
-  ["25006", "read-only: it takes no writes"],
-  ["53100", "full: it takes no writes"],
+  ["25006", "read-only: writes are refused"],
+  ["53100", "full: writes are refused"],
   ["53300", "too many connections"],
 ] as const;
 

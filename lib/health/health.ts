@@ -118,7 +118,7 @@ async function checkPostgres({ db }: Context): Promise<undefined> {
   if (encoding !== "UTF8") throw new Unhealthy(`the encoding is ${encoding}: it must be UTF8`);
 }
 
-const takesNoWrites = "read-only: it takes no writes";
+const readOnly = "read-only: writes are refused";
 
 /** An evicting Redis would lose sessions and limits. A full Redis answers PING, so we write. Upstash has no CONFIG. */
 async function checkRedis(ctx: Context): Promise<string | undefined> {
@@ -138,10 +138,10 @@ async function checkRedis(ctx: Context): Promise<string | undefined> {
 }
 
 const refusedWrites: Record<Exclude<WriteRefusal, "NOPERM">, string> = {
-  OOM: "full: it takes no writes",
-  READONLY: takesNoWrites,
-  NOREPLICAS: "too few replicas: it takes no writes",
-  MISCONF: "it cannot save to disk: it takes no writes",
+  OOM: "full: writes are refused",
+  READONLY: readOnly,
+  NOREPLICAS: "too few replicas: writes are refused",
+  MISCONF: "it cannot save to disk: writes are refused",
 };
 
 /** An error reply means that Redis is reachable. */

@@ -19,20 +19,20 @@ export async function afterReply(
   requestEnded();
   const { externalCalls, securityEvents } = ctx.requestMetrics;
   const [calls, events] = [externalCalls.length, securityEvents.length];
-  const told = recordRequestEvent(ctx, requestEvent(ctx, ended));
+  const recorded = recordRequestEvent(ctx, requestEvent(ctx, ended));
   await doDeferred(deferred, ctx.correlationId);
   const late = {
     externalCalls: externalCalls.slice(calls),
     securityEvents: securityEvents.slice(events),
   };
   const isLate = late.externalCalls.length + late.securityEvents.length > 0;
-  const toldAll = isLate ? Promise.all([told, recordLateEvents(late)]) : told;
+  const recordedAll = isLate ? Promise.all([recorded, recordLateEvents(late)]) : recorded;
   await takeOverDrain(ctx);
   // Last, so that the trace includes the other work.
   if (report) await reportToSentry(ctx.env, report);
   if (isRedisStale()) await resyncRedis(ctx);
   // Not awaited here: it would keep every request of a batch in memory.
-  return toldAll;
+  return recordedAll;
 }
 
 async function doDeferred(deferred: Work[], correlationId: string): Promise<void> {

@@ -34,7 +34,7 @@ export interface CallerInfo {
   reserved: Reservation;
   /** False when this IP address has used up its mails to unverified addresses. */
   mayMailUnproven: boolean;
-  /** End of the sign-in delay of the account in the body; null when there is none. */
+  /** End of the sign-in delay of the account in the body; null without a delay. */
   delayedUntil: Date | null;
   /** The bearer's session in Redis; null when Redis did not answer. */
   session: SessionLookup | null;
@@ -51,7 +51,7 @@ type ClaimsOf<A extends Auth> = A extends "token" | "user"
     : undefined;
 
 /** A request header that some handlers read; the others are read by the pipeline. */
-export type RequestHeader = "If-Match" | "If-None-Match" | "Rotation-Id" | "Device-Id";
+type RequestHeader = "If-Match" | "If-None-Match" | "Rotation-Id" | "Device-Id";
 
 type Schema = z.ZodType | undefined;
 type OutputOf<S extends Schema> = S extends z.ZodType ? z.output<S> : undefined;
@@ -63,7 +63,7 @@ export interface Identity {
   account?: string | undefined;
 }
 
-export interface Input<A extends Auth, B, Q, I = Identity, U = Upload | undefined> {
+interface Input<A extends Auth, B, Q, I = Identity, U = Upload | undefined> {
   ctx: Context;
   headers: Headers;
   body: B;
@@ -98,6 +98,8 @@ export interface EndpointSpec<
   limits: PolicyName[];
   /** A closed object. */
   body?: B;
+  /** Webhooks only: the events that have an effect, for the API document. Others are acknowledged. */
+  event?: z.ZodType;
   /** 64 KB by default; 16 KB with `identify`. */
   bodyBytesMax?: number;
   /** Makes the body multipart: this file, and `body` for the other parts. */

@@ -7,7 +7,7 @@ import type { ErrorCode } from "../errors.js";
 import { type Endpoint, endpoint } from "./endpoint.js";
 import type { Result } from "./reply.js";
 
-export const Changed = z
+const Changed = z
   .strictObject({
     dryRun: z.boolean(),
     /** A sentence about the change; in a dry run, about the change that would be made. */

@@ -1,7 +1,7 @@
 import type * as z from "zod";
 
 /** A header that some handlers send; the others are sent by the pipeline. */
-export type ReplyHeader = "ETag";
+type ReplyHeader = "ETag";
 
 /** The schema of a body, or null for none. */
 export type ReplyBody = z.ZodType | null;
@@ -25,7 +25,7 @@ type Sent<R> = R extends z.ZodType
 
 type IsUnion<T, U = T> = T extends unknown ? ([U] extends [T] ? false : true) : never;
 
-export type ReplyOf<R extends Replies> = {
+type ReplyOf<R extends Replies> = {
   [S in keyof R & number]: Reply<S, Sent<R[S]>>;
 }[keyof R & number];
 

@@ -7,13 +7,12 @@ import type { MailTemplate } from "./mail.js";
 
 export type Admission = "admitted" | "budget" | "suppressed";
 
-/** In any hour and any day: no two windows meet in which more could come. */
+/** Sliding windows. */
 const budget = { perHour: 3, perDay: 10 } as const;
 
 /**
- * Notices of what the account's holder did, or a thief: they are bound by what it takes to cause one, and
- * no stranger may use up the mails that would tell of a theft. And resets, whose budget is counted when
- * one is asked for.
+ * Notices of security changes: only a signed-in caller causes them, and a stranger must not be able to use up
+ * the budget of a notice about a theft. Resets have a budget of their own, which is counted at the request.
  */
 const unbudgeted: ReadonlySet<MailTemplate> = new Set([
   "reset_password",
@@ -25,8 +24,8 @@ const unbudgeted: ReadonlySet<MailTemplate> = new Set([
 ]);
 
 /**
- * May this mail go to this address? One statement, which counts the mail in the address's budget and
- * notes that on its row, so that each mail counts once however often it is tried.
+ * Whether this mail may be sent to this address. One statement counts the mail in the address's budget and
+ * records that on its row, so that each mail counts once, also when it is retried.
  */
 export async function admitMail(
   ctx: Context,

@@ -20,4 +20,4 @@ export function deliverUnnoticed(ctx: Context, id: string): void {
   });
 }
 
-export const unnoticedMs = { min: 500, max: 2000 } as const;
+const unnoticedMs = { min: 500, max: 2000 } as const;

@@ -10,7 +10,7 @@ import {
   mailsExpired,
   mailWithheld,
 } from "../observability/log-lines/mail.js";
-import { defineKind, type Entry, type Outcome } from "../queue/kind.js";
+import { type AttemptOutcome, defineKind, type Entry } from "../queue/kind.js";
 import { admitMail } from "./admission.js";
 import type { Mail, MailTemplate } from "./mail.js";
 import { handToProvider } from "./provider.js";
@@ -51,15 +51,15 @@ export const mailKind = defineKind<Mail, Reads>({
   handle: send,
   log: {
     retried: (_, mail, { reason, error }, delay) =>
-      mailRetried({ ...factsOf(mail), reason, error, delay }),
-    died: (_, mail, { reason, error }) => mailFailed({ ...factsOf(mail), reason, error }),
+      mailRetried({ ...logFieldsOf(mail), reason, error, delay }),
+    died: (_, mail, { reason, error }) => mailFailed({ ...logFieldsOf(mail), reason, error }),
     expired: mailsExpired,
   },
 });
 
 type MailEntry = Entry<Mail, Reads>;
 
-async function send(ctx: Context, entry: MailEntry): Promise<Outcome<Mail>> {
+async function send(ctx: Context, entry: MailEntry): Promise<AttemptOutcome<Mail>> {
   const { id, payload, reads, correlationId, createdAt } = entry;
   const to = "email" in payload.to ? payload.to.email : reads.boundEmail;
   const isForNoAccount = payload.template === "reset_password" && !reads.hasAccount;
@@ -74,10 +74,10 @@ async function send(ctx: Context, entry: MailEntry): Promise<Outcome<Mail>> {
     ctx,
     { service: "mail", operation: "send" },
     () => handToProvider(ctx.env.mail, { key: id, to, message, correlationId }),
-    (said) => (said.kind === "accepted" ? "ok" : said.reason),
+    (result) => (result.kind === "accepted" ? "ok" : result.reason),
   );
   if (answer.kind === "accepted") {
-    mailSent(factsOf(entry));
+    mailSent(logFieldsOf(entry));
     return { end: "done" };
   }
   const { reason, retryAfterSeconds } = answer;
@@ -90,12 +90,15 @@ async function send(ctx: Context, entry: MailEntry): Promise<Outcome<Mail>> {
   };
 }
 
-function withhold(entry: MailEntry, reason: "no_address" | "budget" | "suppressed"): Outcome<Mail> {
-  mailWithheld({ ...factsOf(entry), reason });
+function withhold(
+  entry: MailEntry,
+  reason: "no_address" | "budget" | "suppressed",
+): AttemptOutcome<Mail> {
+  mailWithheld({ ...logFieldsOf(entry), reason });
   return { end: "dropped" };
 }
 
-const factsOf = ({ correlationId, payload, attempt }: Entry<Mail | null>) => ({
+const logFieldsOf = ({ correlationId, payload, attempt }: Entry<Mail | null>) => ({
   correlationId,
   template: payload?.template ?? "unknown",
   attempt,

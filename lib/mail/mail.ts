@@ -1,11 +1,10 @@
-/** What is to be told to whom. */
 export interface Mail {
   template: MailTemplate;
   /** An address, or the account whose bound address is looked up when the mail is sent. */
   to: { email: string } | { userId: string };
-  /** The row of `mail_codes` whose code the mail tells. */
+  /** The row of `mail_codes` whose code the mail contains. */
   codeId?: string;
-  /** The change of e-mail that the mail tells how to undo. */
+  /** The change of e-mail that the link in the mail undoes. */
   undoId?: string;
 }
 
@@ -21,7 +20,7 @@ export type MailTemplate =
   | "token_reuse"
   | "second_factor_changed";
 
-/** A mail as it is read. */
+/** A rendered mail. */
 export interface Message {
   subject: string;
   text: string;

@@ -4,8 +4,8 @@ import { correlationHeader } from "../observability/external-call.js";
 import { post } from "../platform/keep-alive-http.js";
 import type { Message } from "./mail.js";
 
-/** What became of a mail that was handed to the provider. `reason` is a word, never the provider's text. */
-export type Outcome =
+/** The result of sending. `reason` is one word, never the provider's text. */
+export type ProviderOutcome =
   | { kind: "accepted" }
   | { kind: "retryable"; reason: string; retryAfterSeconds?: number }
   | { kind: "final"; reason: string; retryAfterSeconds?: undefined };
@@ -13,8 +13,8 @@ export type Outcome =
 const deadlineMs = 10_000;
 
 /**
- * Hand a mail to Resend (`POST /emails`). Never rejects. Repeating it with the same `key` within a day
- * is safe: what was accepted before is not sent again, even where its reply was lost.
+ * Send a mail with Resend (`POST /emails`). Never rejects. A retry with the same `key` within a day is safe: an
+ * accepted mail is not sent again, even if its reply was lost.
  */
 export async function handToProvider(
   { apiUrl, apiKey, from }: Env["mail"],
@@ -24,7 +24,7 @@ export async function handToProvider(
     message,
     correlationId,
   }: { key: string; to: string; message: Message; correlationId: string },
-): Promise<Outcome> {
+): Promise<ProviderOutcome> {
   try {
     const reply = await post(new URL(`${apiUrl.replace(/\/+$/, "")}/emails`), {
       headers: {
@@ -48,9 +48,9 @@ export async function handToProvider(
 }
 
 /** Source: resend.com/docs/api-reference/errors. */
-function outcomeOf(status: number, name: string, retryAfter: string | undefined): Outcome {
+function outcomeOf(status: number, name: string, retryAfter: string | undefined): ProviderOutcome {
   if (status >= 200 && status < 300) return { kind: "accepted" };
-  // A mail was accepted under this key, in the words of another release.
+  // A mail with this key was accepted before, with the text of another release.
   if (name === "invalid_idempotent_request") return { kind: "accepted" };
   const isPassing = status === 429 || status >= 500 || name === "concurrent_idempotent_requests";
   if (!isPassing) return { kind: "final", reason: name };
@@ -66,7 +66,7 @@ const ErrorBody = z.object({ name: z.string().regex(/^[a-z_]{1,40}$/i) });
 function errorName(status: number, body: string): string {
   try {
     const { name } = ErrorBody.parse(JSON.parse(body));
-    // By one name it tells that this mail is wrong, and that none from this sender is taken.
+    // Resend uses this name for an invalid mail (422) and for an unverified sender (403).
     return status === 403 && name === "validation_error" ? "sender_not_verified" : name;
   } catch {
     return `status_${status}`;

@@ -1,5 +1,6 @@
 import { pino } from "pino";
-import { type Env, env, type LogLevel } from "../env.js";
+import { type Env, env } from "../env.js";
+import type { LogLevel } from "../env-variables.js";
 import { memoizeByObject } from "../memoize-by-object.js";
 import { redactData, redactText } from "./redact.js";
 import { type SafeError, safeErrors } from "./safe-error.js";

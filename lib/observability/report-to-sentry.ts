@@ -31,7 +31,7 @@ const allowances = memoizeByObject((_: Env) => ({
   mayReportOutage: atMostPerMinute(6),
 }));
 
-/** Undefined if there is nothing to report. */
+/** Undefined without an error or a trace. */
 export function reportOf(
   { env, trace, route, correlationId, requestMetrics }: Context,
   { method, status }: { method: string; status: number },

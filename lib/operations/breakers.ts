@@ -8,7 +8,7 @@ import { type BreakerMode, breakerState, positionOf } from "../toolkit/breaker/s
 
 export const breakerServices = ["toolkit"] as const;
 
-export const Breaker = z.strictObject({
+const Breaker = z.strictObject({
   service: z.enum(breakerServices),
   state: z.enum(["closed", "half_open", "open"]),
   /** `auto`: the breaker opens and closes by itself. */
@@ -18,7 +18,6 @@ export const Breaker = z.strictObject({
   openingsInARow: z.number().int(),
   failuresInWindow: z.number().int(),
 });
-export type Breaker = z.infer<typeof Breaker>;
 
 export const Breakers = z.strictObject({ items: z.array(Breaker) });
 

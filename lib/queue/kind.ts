@@ -18,7 +18,7 @@ export interface Entry<Payload = unknown, Reads = unknown> {
 }
 
 /** The result of an attempt. A reason is one word without personal data. */
-export type Outcome<Payload = unknown> =
+export type AttemptOutcome<Payload = unknown> =
   | { end: "done" }
   /** Deleted without being done, on purpose. */
   | { end: "dropped" }
@@ -63,7 +63,7 @@ export interface Kind<Payload = unknown, Reads = unknown> {
    * At least once: commit writes to Postgres together with `entryDone`, and send the entry's ID as an
    * idempotency key. A thrown error is a retry.
    */
-  handle(ctx: Context, entry: Entry<Payload, Reads>): Promise<Outcome<Payload>>;
+  handle(ctx: Context, entry: Entry<Payload, Reads>): Promise<AttemptOutcome<Payload>>;
   log: {
     retried(ctx: Context, entry: Entry<Payload>, failure: Failure, delaySeconds: number): void;
     /** The payload is null if it is invalid. */

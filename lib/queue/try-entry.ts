@@ -1,5 +1,5 @@
 import type { Context } from "../context.js";
-import type { Entry, Failure, Kind, Outcome } from "./kind.js";
+import type { AttemptOutcome, Entry, Failure, Kind } from "./kind.js";
 import { endEntry, moveToDeadLetters, postpone } from "./settle.js";
 
 export interface Try {
@@ -42,7 +42,7 @@ async function handled<Payload, Reads>(
   ctx: Context,
   kind: Kind<Payload, Reads>,
   entry: Entry<Payload, Reads>,
-): Promise<Outcome<Payload> & { error?: unknown }> {
+): Promise<AttemptOutcome<Payload> & { error?: unknown }> {
   try {
     return await kind.handle(ctx, entry);
   } catch (error) {

@@ -14,13 +14,13 @@ export interface LimitCount {
   usedPass?: true;
 }
 
-/** `countedIn`: the store to which counts are given back. */
+/** `countedIn`: the store in which counts are released. */
 export interface Reservation {
   counts: LimitCount[];
   countedIn: "redis" | "postgres";
 }
 
-/** Empties the reservation, so that it is given back at most once. */
+/** Empties the reservation, so that it is released at most once. */
 export function consumeReservation(reservation: Reservation): Reservation {
   const taken = { ...reservation };
   reservation.counts = [];

@@ -4,8 +4,8 @@ import { countInWindows } from "./count-in-windows.js";
 import {
   clearFailures,
   type DelayPass,
-  giveBackAttempt,
   grantPass,
+  releaseAttempt,
   reserveAttempt,
 } from "./login-delay.js";
 import type { Limit } from "./policies.js";
@@ -34,7 +34,7 @@ export async function countRequest(
 export async function refund(trip: RoundTrip, counts: LimitCount[]): Promise<void> {
   await Promise.all(
     counts.map((count) =>
-      count.limit.delaysMs ? giveBackAttempt(trip, count) : uncount(trip, count),
+      count.limit.delaysMs ? releaseAttempt(trip, count) : uncount(trip, count),
     ),
   );
 }

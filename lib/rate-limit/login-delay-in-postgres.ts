@@ -55,7 +55,7 @@ export async function reserveAttemptInPostgres(
   });
 }
 
-export async function giveBackAttemptInPostgres(ctx: Context, count: LimitCount): Promise<void> {
+export async function releaseAttemptInPostgres(ctx: Context, count: LimitCount): Promise<void> {
   const { limit, value, allowed, resetsAtMs, usedPass } = count;
   if (!allowed) return;
   if (usedPass) {

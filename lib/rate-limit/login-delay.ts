@@ -29,11 +29,11 @@ export async function reserveAttempt(
 }
 
 /** For an attempt that was not made or did not fail because of the caller. */
-export async function giveBackAttempt(trip: RoundTrip, count: LimitCount): Promise<void> {
+export async function releaseAttempt(trip: RoundTrip, count: LimitCount): Promise<void> {
   const { limit, value, allowed, resetsAtMs, usedPass } = count;
   const key = delayKey(limit, value);
-  if (usedPass) await trip.script(giveBackPassScript, [key], []);
-  else if (allowed) await trip.script(giveBackScript, [key], [limit.max, resetsAtMs]);
+  if (usedPass) await trip.script(releasePassScript, [key], []);
+  else if (allowed) await trip.script(releaseScript, [key], [limit.max, resetsAtMs]);
 }
 
 /** Exempts the IP address or device that reset the password from a delay, once. */
@@ -99,7 +99,7 @@ redis.call("PEXPIRE", KEYS[1], window)
 return {1, failures, delayed, 0}`);
 
 /** Also ends the delay if this attempt started it. */
-const giveBackScript = script(`
+const releaseScript = script(`
 local failures = tonumber(redis.call("HGET", KEYS[1], "failures") or 0) - 1
 if failures < 1 and redis.call("HEXISTS", KEYS[1], "passUntilMs") == 0 then
   return redis.call("DEL", KEYS[1])
@@ -110,7 +110,7 @@ if failures < tonumber(ARGV[1]) or delayed == ARGV[2] then
   redis.call("HSET", KEYS[1], "delayedUntilMs", 0)
 end`);
 
-const giveBackPassScript = script(`redis.call("HDEL", KEYS[1], "passTaken")`);
+const releasePassScript = script(`redis.call("HDEL", KEYS[1], "passTaken")`);
 
 const grantScript = script(`
 redis.call("DEL", KEYS[1])

@@ -59,8 +59,8 @@ export function filterCounts(
   return { ...reservation, counts: reservation.counts.filter(isKept) };
 }
 
-/** Decrease the counters of these counts after the reply. What was given back before is not given back again. */
-export function giveBackLater(
+/** Decrease the counters of these counts after the reply. A count is released at most once. */
+export function releaseLater(
   ctx: Context,
   reservation: Reservation,
   isGivenBack: (count: LimitCount) => boolean,

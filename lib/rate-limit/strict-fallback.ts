@@ -6,8 +6,8 @@ import { applicableLimits, currentWindow, windowCount } from "./limiter.js";
 import type { DelayPass } from "./login-delay.js";
 import {
   clearFailuresInPostgres,
-  giveBackAttemptInPostgres,
   grantPassInPostgres,
+  releaseAttemptInPostgres,
   reserveAttemptInPostgres,
 } from "./login-delay-in-postgres.js";
 import type { Limit } from "./policies.js";
@@ -36,7 +36,7 @@ export async function refundInPostgres(ctx: Context, counts: LimitCount[]): Prom
   const delays = counts.filter(({ limit }) => limit.delaysMs);
   await Promise.all([
     uncountInWindows(ctx, counts),
-    ...delays.map((count) => giveBackAttemptInPostgres(ctx, count)),
+    ...delays.map((count) => releaseAttemptInPostgres(ctx, count)),
   ]);
 }
 

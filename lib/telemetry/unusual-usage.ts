@@ -24,8 +24,8 @@ export async function detectUnusualUsage(ctx: Context): Promise<{ people: number
     )
     insert into unusual_usage (user_hash, hour, calls)
     select user_hash, date_trunc('hour', now(), 'UTC'), calls from unusual
-    where not exists (select 1 from unusual_usage as told
-      where told.user_hash = unusual.user_hash and told.hour > now() - interval '1 hour')
+    where not exists (select 1 from unusual_usage as reported
+      where reported.user_hash = unusual.user_hash and reported.hour > now() - interval '1 hour')
     on conflict do nothing
     returning user_hash as account, calls`);
   for (const { account, calls } of rows) {

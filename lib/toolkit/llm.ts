@@ -3,7 +3,7 @@ import type { Context } from "../context.js";
 import { type Answer, sharedAnswer } from "./answer.js";
 import { callToolkit, type ToolkitCall } from "./call.js";
 
-export interface Message {
+interface Message {
   role: "system" | "user" | "assistant";
   content: string;
 }
@@ -44,7 +44,7 @@ export function askForObject<S extends z.ZodType>(
   });
 }
 
-/** The first valid JSON in a completion that may have fences or prose. Throws if there is none. */
+/** The first valid JSON in a completion that may have fences or prose. Throws without valid JSON. */
 function jsonIn<S extends z.ZodType>(completion: string, answer: S): z.output<S> {
   for (const text of candidates(completion)) {
     try {

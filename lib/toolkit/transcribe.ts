@@ -2,7 +2,7 @@ import * as z from "zod";
 import type { Context } from "../context.js";
 import { callToolkit } from "./call.js";
 
-export const Transcription = z.object({
+const Transcription = z.object({
   text: z.string(),
   language: z.string(),
   confidence: z.number().min(0).max(1).nullish(),
@@ -13,7 +13,7 @@ export const Transcription = z.object({
     .array(z.object({ text: z.string(), start: z.number().min(0), end: z.number().min(0) }))
     .nullish(),
 });
-export type Transcription = z.infer<typeof Transcription>;
+type Transcription = z.infer<typeof Transcription>;
 
 export interface Speech {
   audio: Uint8Array<ArrayBuffer>;

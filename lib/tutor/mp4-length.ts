@@ -108,9 +108,9 @@ const isLong = (body: Buffer) => body.readUInt8(0) === 1;
 function* boxes(container: Buffer): Generator<Box> {
   let at = 0;
   while (at + 8 <= container.length) {
-    const said = container.readUInt32BE(at);
-    const head = said === 1 ? 16 : 8;
-    const size = said === 1 ? Number(container.readBigUInt64BE(at + 8)) : said;
+    const declared = container.readUInt32BE(at);
+    const head = declared === 1 ? 16 : 8;
+    const size = declared === 1 ? Number(container.readBigUInt64BE(at + 8)) : declared;
     const end = size === 0 ? container.length : at + size;
     if (end < at + head || end > container.length) throw new Error("A box does not fit.");
     yield {

@@ -13,7 +13,7 @@ const secondsSpare = 0.5;
 
 const Switch = z.enum(["true", "false"]);
 
-export const Wishes = z.strictObject({
+export const TranscriptionOptions = z.strictObject({
   language: LanguageTag.optional(),
   formatting: z.enum(["none", "basic", "enhanced"]).optional(),
   punctuation: Switch.optional(),
@@ -24,7 +24,7 @@ export const Wishes = z.strictObject({
     .optional(),
   autoDetectLanguage: Switch.optional(),
 });
-export type Wishes = z.infer<typeof Wishes>;
+export type TranscriptionOptions = z.infer<typeof TranscriptionOptions>;
 
 const confidence = z.number().min(0).max(1).nullable();
 
@@ -43,7 +43,7 @@ export type Transcript = z.infer<typeof Transcript>;
 export async function transcribe(
   ctx: Context,
   audio: Uint8Array<ArrayBuffer>,
-  wishes: Wishes,
+  options: TranscriptionOptions,
 ): Promise<Transcript> {
   const contentType = audioTypeOf(audio);
   if (!contentType) throw new AppError("audio_unsupported");
@@ -51,20 +51,20 @@ export async function transcribe(
     throw new AppError("audio_unsupported", { cause });
   });
   if (seconds !== null && seconds > secondsMax + secondsSpare) throw new AppError("audio_too_long");
-  const given = Object.entries(wishes).filter((pair): pair is [string, string] => !!pair[1]);
-  const heard = await transcribeAudio(ctx, {
+  const given = Object.entries(options).filter((pair): pair is [string, string] => !!pair[1]);
+  const transcription = await transcribeAudio(ctx, {
     audio,
     contentType,
     fields: Object.fromEntries(given),
   });
   return {
-    text: heard.text,
-    language: heard.language,
-    confidence: heard.confidence ?? null,
-    alternatives: (heard.alternatives ?? []).map((other) => ({
+    text: transcription.text,
+    language: transcription.language,
+    confidence: transcription.confidence ?? null,
+    alternatives: (transcription.alternatives ?? []).map((other) => ({
       text: other.text,
       confidence: other.confidence ?? null,
     })),
-    timestamps: heard.timestamps ?? [],
+    timestamps: transcription.timestamps ?? [],
   };
 }

@@ -1,4 +1,5 @@
 import { domainToASCII } from "node:url";
+import { AppError } from "../errors.js";
 
 const lengthMax = 254;
 const localPartMax = 64;
@@ -24,4 +25,14 @@ export function canonicalEmail(input: string): string | null {
   const domain = hostPattern.test(host) ? domainToASCII(host) : "";
   const canonical = `${localPart}@${domain}`;
   return domainPattern.test(domain) && canonical.length <= lengthMax ? canonical : null;
+}
+
+/** The canonical form of the field `email` of a body. Throws `validation_failed`. */
+export function validEmail(input: string): string {
+  const email = canonicalEmail(input);
+  if (email !== null) return email;
+  const message = "Must be an e-mail address.";
+  throw new AppError("validation_failed", {
+    fields: [{ pointer: "/email", code: "email_invalid", message }],
+  });
 }

@@ -8,10 +8,13 @@ import { addressHash } from "../mail/address-hash.js";
 import { addressSuppressed } from "../observability/log-lines/mail.js";
 import { canonicalEmail } from "./email-address.js";
 
-const to = z.array(z.string().max(512)).max(50);
+const to = z
+  .array(z.string().max(512))
+  .max(50)
+  .meta({ examples: [["gone@example.com"]] });
 
 /** Source: resend.com/docs/webhooks/event-types. */
-const Feedback = z.discriminatedUnion("type", [
+export const MailFeedback = z.discriminatedUnion("type", [
   z.object({
     type: z.literal("email.bounced"),
     // Temporary bounces, such as a full mailbox, are ignored.
@@ -25,7 +28,7 @@ export async function handleMailFeedback(
   ctx: Context,
   { id, event }: { id: string; event: unknown },
 ): Promise<void> {
-  const { data: feedback } = Feedback.safeParse(event);
+  const { data: feedback } = MailFeedback.safeParse(event);
   if (!feedback) return;
   const emails = feedback.data.to.map(canonicalEmail).filter((email) => email !== null);
   if (emails.length === 0) return;

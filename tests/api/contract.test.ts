@@ -87,8 +87,8 @@ async function anIncident(): Promise<Sent> {
   return { params: { incidentId: opened.body.detail.id } };
 }
 
-/** The state that an operation needs; the others need none but the caller. */
-const prepared: Record<string, () => Promise<Sent> | Sent> = {
+/** The state that an operation needs, in addition to the caller. */
+const prepared: Record<string, (example: unknown) => Promise<Sent> | Sent> = {
   "POST /api/auth/reset-password": () =>
     needsPerson(async ({ email, deviceId }) => {
       await call(forgotPassword, "POST", { body: { email, device: { id: deviceId } } });
@@ -129,10 +129,14 @@ const prepared: Record<string, () => Promise<Sent> | Sent> = {
   "PUT /api/user/preferences": () => needsPerson(() => ({ headers: { "if-match": "*" } })),
   "POST /api/stt/transcribe": () =>
     needsPerson(async () => multipart(wav(1), { language: "es", alternatives: "2" })),
-  "POST /api/webhooks/mail": () => {
+  "POST /api/webhooks/mail": (example) => {
     const id = `msg_${randomUUID()}`;
     const at = new Date();
-    const signature = new Webhook(secrets.MAIL_WEBHOOK_SECRET).sign(id, at, "{}");
+    const signature = new Webhook(secrets.MAIL_WEBHOOK_SECRET).sign(
+      id,
+      at,
+      JSON.stringify(example),
+    );
     const timestamp = String(Math.floor(at.getTime() / 1000));
     return {
       headers: { "svix-id": id, "svix-timestamp": timestamp, "svix-signature": signature },
@@ -143,9 +147,6 @@ const prepared: Record<string, () => Promise<Sent> | Sent> = {
     const blocked = await operate(blocks, "POST", admin.token, body);
     return { params: { blockId: blocked.body.detail.id } };
   },
-  "PUT /api/ops/breakers/{service}": () => ({ params: { service: "toolkit" } }),
-  "POST /api/ops/crons/{job}/runs": () => ({ params: { job: "cleanup" } }),
-  "PUT /api/ops/flags/{name}": () => ({ params: { name: "stt" } }),
   "GET /api/ops/incidents/{incidentId}": anIncident,
   "POST /api/ops/incidents/{incidentId}/notes": anIncident,
   "POST /api/ops/incidents/{incidentId}/closure": anIncident,
@@ -189,9 +190,11 @@ async function tokenFor({ endpoint: { auth } }: Operation): Promise<string | und
   return auth === "metrics" ? secrets.METRICS_TOKEN : undefined;
 }
 
-async function send({ route, method, path }: Operation, { example }: Documented, sent: Sent) {
-  const { token, params = {}, query = {}, headers = {}, fields, body } = sent;
-  const url = path.replace(/\{(\w+)\}/g, (_, name) => params[name] ?? randomUUID());
+async function send({ route, method, path }: Operation, described: Documented, sent: Sent) {
+  const { example } = described;
+  const params = { ...described.params, ...sent.params };
+  const { token, query = {}, headers = {}, fields, body } = sent;
+  const url = path.replace(/\{(\w+)\}/g, (_, name) => params[name] ?? "");
   const content = body ?? (example && JSON.stringify({ ...example, ...fields }));
   const request = new Request(`http://localhost:8080${url}?${new URLSearchParams(query)}`, {
     method,
@@ -207,7 +210,7 @@ async function send({ route, method, path }: Operation, { example }: Documented,
 }
 type Documented = DocumentedOperation;
 
-/** Something that the operation refuses, whatever its state. */
+/** A request that the operation refuses in any state. */
 function refused({ endpoint: { auth, body } }: Operation): Sent {
   if (auth === "optional") return { token: "no-token" };
   if (auth !== "anonymous") return {};
@@ -219,7 +222,7 @@ describe.each(documents)("$path", ({ path, operations }) => {
   const named = (name: string) => documented.filter((one) => one.name === name);
   const titled = operations.map((operation) => [operation.name, operation] as const);
 
-  it("holds each method of its routes once, and nothing else", () => {
+  it("contains each method of its routes once, and nothing else", () => {
     expect(documented.map(({ name }) => name).sort()).toEqual(
       operations.map(({ name }) => name).sort(),
     );
@@ -234,7 +237,7 @@ describe.each(documents)("$path", ({ path, operations }) => {
     expect(again.filter((schema) => schema.meta()?.id === undefined)).toEqual([]);
   });
 
-  it("gives each operation an id of its own", () => {
+  it("gives each operation a unique ID", () => {
     const ids = Object.values(documented[0]?.document.paths as object).flatMap((methods) =>
       Object.values(methods as Record<string, { operationId: string }>).map(
         ({ operationId }) => operationId,
@@ -243,7 +246,7 @@ describe.each(documents)("$path", ({ path, operations }) => {
     expect(new Set(ids).size).toBe(operations.length);
   });
 
-  it("has an example of each problem that is valid", () => {
+  it("has a valid example of each problem", () => {
     const { document } = documented[0] as Documented;
     const schema = { $ref: "#/components/schemas/Problem" };
     for (const [code, { value }] of Object.entries<{ value: unknown }>(
@@ -253,9 +256,12 @@ describe.each(documents)("$path", ({ path, operations }) => {
     }
   });
 
-  it.each(titled)("%s answers its example as documented", async (_, operation) => {
+  it.each(titled)("%s answers the request example as documented", async (_, operation) => {
     const [described] = named(operation.name) as [Documented];
-    const sent = { token: await tokenFor(operation), ...(await prepared[operation.name]?.()) };
+    const sent = {
+      token: await tokenFor(operation),
+      ...(await prepared[operation.name]?.(described.example)),
+    };
     const reply = await send(operation, described, sent as Sent);
     expect(reply.status, `${operation.name}: ${await reply.clone().text()}`).toBeLessThan(300);
     await expectDocumented(described, reply);

@@ -118,7 +118,7 @@ describe("GET /api/health", () => {
     const { status, body } = await check();
     expect(status).toBe(503);
     expect(body.checks["postgres:responseTime"]).toMatchObject([
-      { status: "fail", output: "read-only: it takes no writes" },
+      { status: "fail", output: "read-only: writes are refused" },
     ]);
   });
 
@@ -189,12 +189,12 @@ describe("GET /api/health", () => {
   });
 
   it.each([
-    ["OOM command not allowed when used memory > 'maxmemory'.", "full: it takes no writes"],
-    ["READONLY You can't write against a read only replica.", "read-only: it takes no writes"],
-    ["NOREPLICAS Not enough good replicas to write.", "too few replicas: it takes no writes"],
+    ["OOM command not allowed when used memory > 'maxmemory'.", "full: writes are refused"],
+    ["READONLY You can't write against a read only replica.", "read-only: writes are refused"],
+    ["NOREPLICAS Not enough good replicas to write.", "too few replicas: writes are refused"],
     [
       "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist",
-      "it cannot save to disk: it takes no writes",
+      "it cannot save to disk: writes are refused",
     ],
     ["LOADING Redis is loading the dataset in memory", "it answers LOADING"],
     ["ERR DB index is out of range", "REDIS_URL names no database"],

@@ -14,14 +14,14 @@ const stores = useStores({ redisMs: 5000 });
 const written = (path: string) => JSON.parse(readFileSync(path, "utf8"));
 
 describe("GET /api/openapi.json", () => {
-  it("answers the document of docs/ to anybody, with its ETag", async () => {
+  it("returns the document of docs/ without authentication, with an ETag", async () => {
     const { status, body, headers } = await call(openapi, "GET");
     expect(status).toBe(200);
     expect(body).toEqual(written("docs/openapi.json"));
     expect(headers.get("etag")).toMatch(/^"[\w-]{43}"$/);
   });
 
-  it("answers 304 without a body to a caller who has it", async () => {
+  it("returns 304 without a body for a matching If-None-Match", async () => {
     const { headers } = await call(openapi, "GET");
     const etag = headers.get("etag") ?? "";
     const again = await call(openapi, "GET", { headers: { "if-none-match": etag } });
@@ -29,14 +29,14 @@ describe("GET /api/openapi.json", () => {
     expect(again.headers.get("etag")).toBe(etag);
   });
 
-  it("has no route of the operators", async () => {
+  it("contains no operator route", async () => {
     const { body } = await call(openapi, "GET");
     expect(Object.keys(body.paths).filter((path) => path.startsWith("/api/ops"))).toEqual([]);
   });
 });
 
 describe("GET /api/ops/openapi.json", () => {
-  it("answers the operators' document to an operator", async () => {
+  it("returns the operators' document to an operator", async () => {
     const { token } = await anOperator(stores);
     const { status, body } = await call(operatorsOpenapi, "GET", { token });
     expect(status).toBe(200);

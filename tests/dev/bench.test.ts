@@ -184,7 +184,7 @@ describe("bench targets", () => {
     expect(outcome("no request failed")).toBe("MISS");
   });
 
-  it("are reported as not measured when there is no measurement", () => {
+  it("are reported as not measured without a measurement", () => {
     expect(outcome("the peer's")).toBe("not measured");
   });
 });

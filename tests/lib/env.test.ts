@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { EnvironmentError, logLevels, readEnv } from "../../lib/env.js";
+import { EnvironmentError, readEnv } from "../../lib/env.js";
+import { logLevels } from "../../lib/env-variables.js";
 
 const strong = "b7Q2mV9xK4tR8wZ1cN6yL3pF5sD0hJgA";
 const production = {

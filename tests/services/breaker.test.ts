@@ -95,7 +95,7 @@ it("writes no breaker state to Redis while the toolkit works", async () => {
   expect(await processes.redis("HEXISTS", "gate", "breaker:toolkit")).toBe(0);
 });
 
-it("stays forced open or forced closed, whatever the failure count", async () => {
+it("stays forced open or forced closed, for any number of failures", async () => {
   await processes.redis("HSET", "gate", "breaker:toolkit", "forced_open:7:0");
   expect(await Promise.all(times(3, transcribe))).toEqual([503, 503, 503]);
   expect(toolkit.requests).toHaveLength(0);

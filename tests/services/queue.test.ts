@@ -29,7 +29,7 @@ beforeAll(async () => {
   database = await createDatabase(inject("migrated"));
   pool = new pg.Pool({ connectionString: database.url, max: 8 });
   pool.on("error", () => {});
-  // Without a unique key: what was committed twice shows.
+  // Without a unique key, so that a double commit is visible.
   await pool.query("create table job_writes (key text, pid integer)");
   pager = await startPagerDutyEndpoint();
 });
@@ -86,7 +86,7 @@ async function queueJobs(jobs: number): Promise<void> {
   );
 }
 
-/** The begin and the end of so many alerts. */
+/** A trigger and a resolve notice for each alert. */
 async function queueNotices(alerts: number): Promise<void> {
   await pool.query(
     `insert into queue_entries (id, kind, payload, correlation_id, created_at, expires_at, run_after)
@@ -94,13 +94,13 @@ async function queueNotices(alerts: number): Promise<void> {
        'rule', 'Rule', 'label', '', 'priority', 'P1', 'channel', 'page', 'summary', 's', 'detail', 'd',
        'minute', '2026-01-01T00:00:00.000Z', 'isTest', false, 'order', position), 'test', now(),
        now() + interval '1 day', now() - interval '1 minute'
-     from generate_series(1, $1) n, (values ('trigger', '0'), ('resolve', '1')) as told (event, position)`,
+     from generate_series(1, $1) n, (values ('trigger', '0'), ('resolve', '1')) as sent (event, position)`,
     [alerts],
   );
 }
 
-describe("two processes at once", () => {
-  it("do each job once, and send each notice exactly once, in the order of its alert", async () => {
+describe("two concurrent processes", () => {
+  it("run each job once, and send each notice exactly once, in the order of its alert", async () => {
     await queueJobs(100);
     await queueNotices(40);
     const before = pager.requests();
@@ -124,7 +124,7 @@ describe("two processes at once", () => {
       await expect.poll(() => count("job_writes"), patient).toBeGreaterThan(before);
       await sleep(Math.random() * 100);
       await end(workers[turn % 2] as ChildProcess, "SIGKILL");
-      // The leases of both run out, also that of the one that still works.
+      // Expires the leases of both, also of the worker that still runs.
       await pool.query(`update ${open.replace(" where", " set run_after = now() where")}`);
       workers[turn % 2] = start();
     }
@@ -160,8 +160,8 @@ describe("a process of the previous release beside one of this", () => {
       )
     ).rows.map(({ id }) => id);
 
-  it("claims no notice that this one has, and leaves this one what it does not live to send", async () => {
-    // Each of an alert of its own, for the previous release is not asked to keep their order here.
+  it("claims no notice that this release has claimed, and its unsent claims are sent by this release", async () => {
+    // One notice per alert: the order of the previous release is not part of this test.
     await queueNotices(60);
     await pool.query("delete from queue_entries where payload ->> 'event' = 'resolve'");
     const before = pager.requests();

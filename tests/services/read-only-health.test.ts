@@ -27,7 +27,7 @@ describe("the health of a server started while Postgres was read-only", () => {
     installPlatform(stores.platform);
     const check = async () =>
       (await runHealthChecks(aContext())).checks["postgres:responseTime"]?.[0];
-    const refused = { status: "fail", output: "read-only: it takes no writes" };
+    const refused = { status: "fail", output: "read-only: writes are refused" };
     expect(await check()).toMatchObject(refused);
     expect(await check()).toMatchObject(refused);
     await onServer(`alter database ${name} reset ${setting}`);

@@ -182,7 +182,7 @@ async function runWalk(plan: Plan): Promise<void> {
   for (const next of plan.steps) {
     await take(next);
     const row = await recordOf();
-    // One lineage: the recorded counter never decreases, whatever the replies.
+    // One lineage: the recorded counter never decreases, for any replies.
     expect(row?.refresh_counter).toBeGreaterThanOrEqual(counter);
     counter = row?.refresh_counter;
     possible = possible.filter(

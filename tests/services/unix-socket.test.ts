@@ -93,7 +93,7 @@ describe.each(forms)("a Unix socket URL with %s", (_, form) => {
     }
   });
 
-  it("is named without its password when there is no server", async () => {
+  it("is named without its password while no server listens", async () => {
     const { code, lines } = await migrate("status", form("/nowhere", name));
     expect(code).toBe(1);
     expect(lines).toHaveLength(1);

@@ -5,7 +5,7 @@ import type { Condition, CounterSelector, LabelMatchers, Rule } from "../../lib/
 import { runbookSlug } from "../../lib/alerts/rules.js";
 import { type Alert, advanceAlert } from "../../lib/alerts/state-machine.js";
 import { isCounterCondition, meanId, verdict } from "../../lib/alerts/verdict.js";
-import { variables } from "../../lib/env.js";
+import { variables } from "../../lib/env-variables.js";
 import { parseSeriesName } from "../../lib/telemetry/series.js";
 
 /** Counters and gauges of the minutes from 0 on, by series name. */

@@ -8,7 +8,7 @@ import { settled } from "./wait-until.js";
 export interface TestMailbox {
   /** The mails to an address, newest first. */
   to(email: string): Promise<readonly ReceivedMail[]>;
-  /** The 8 characters of the code in the newest mail to an address. Throws when there is none. */
+  /** The 8 characters of the code in the newest mail to an address. Throws without a mail. */
   codeTo(email: string): Promise<string>;
   /** The provider, to count its requests or make them fail until the end of the test. */
   readonly provider: ResendEndpoint;

@@ -1,39 +1,22 @@
 /**
- * One process of the tests of the queue: it does jobs and sends alert notices, with the code that is
- * deployed, until it is told to end (SIGTERM) or is killed.
+ * A worker process for the queue tests. It runs jobs and sends alert notices with the deployed code until
+ * SIGTERM or a kill.
  */
 import process from "node:process";
 import { setTimeout as sleep } from "node:timers/promises";
 import { sql } from "drizzle-orm";
 import * as z from "zod";
 import { deliverNotices } from "../../lib/alerts/deliver-notices.js";
-import { installPlatform, storeTimeouts } from "../../lib/platform/installed.js";
-import { inProcessPostgres } from "../../lib/platform/postgres-transport/in-process.js";
-import { inProcessRedis } from "../../lib/platform/redis-transport/in-process.js";
 import { defineJob } from "../../lib/queue/job.js";
 import { runDue } from "../../lib/queue/run-due.js";
 import { entryDone } from "../../lib/queue/settle.js";
 import { aContext } from "./context.js";
-import { installWaitUntil } from "./wait-until.js";
+import { startWorker } from "./worker-process.js";
 
-installWaitUntil();
+const [databaseUrl, redisUrl] = process.argv.slice(2);
+const worker = startWorker(databaseUrl, redisUrl);
 
-const [databaseUrl = "", redisUrl = ""] = process.argv.slice(2);
-
-let isOver = false;
-process.once("SIGTERM", () => {
-  isOver = true;
-});
-
-installPlatform({
-  postgres: {
-    connectionString: databaseUrl,
-    fetch: inProcessPostgres(databaseUrl, { deadlineMs: storeTimeouts.postgresMs }).fetch,
-  },
-  redis: inProcessRedis(redisUrl).requester,
-});
-
-/** Writes a row for itself, after a moment in which the process may be killed. */
+/** Writes a row for each job, after a delay in which the process may be killed. */
 const write = defineJob({
   name: "write",
   payload: z.strictObject({}),
@@ -47,7 +30,7 @@ const write = defineJob({
   },
 });
 
-while (!isOver) {
+while (!worker.isOver()) {
   await Promise.all([
     runDue(aContext(), write, performance.now() + 3000),
     deliverNotices(aContext()),

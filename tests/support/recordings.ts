@@ -62,7 +62,7 @@ export function webm(seconds: number | null, ...before: Uint8Array[]): Uint8Arra
   return joined(webmHead(seconds, ...before), ...webmClusters(seconds ?? 0, 0));
 }
 
-/** The same as a browser records it: only packets tell of time. */
+/** The same as a browser records it: only packets have a time. */
 export const webmOnTheFly = (seconds: number, beganMs = 0) =>
   joined(webmHead(null), ...webmClusters(seconds, beganMs));
 
@@ -95,7 +95,7 @@ function float64(value: number): Uint8Array {
 const openSegment = Buffer.from("1853806701ffffffffffffff", "hex");
 const openCluster = Buffer.from("1f43b67501ffffffffffffff", "hex");
 
-export function element(id: string, ...content: Part[]): Uint8Array {
+function element(id: string, ...content: Part[]): Uint8Array {
   const body = joined(...content);
   return joined(Buffer.from(id, "hex"), uint32(0x10000000 | body.length), body);
 }

@@ -4,12 +4,12 @@ import type argon2 from "@node-rs/argon2";
 
 const real: typeof argon2 = createRequire(import.meta.url)("@node-rs/argon2");
 
-/** Forgotten with the other slots of `globalThis` when the next test file begins. */
+/** Deleted with the other slots of `globalThis` when the next test file begins. */
 export const realHashes = Symbol.for("linguamate.test.realHashes");
 
 const answers = new Map<string, Promise<unknown>>();
 
-/** Stands in for @node-rs/argon2: what it has answered once, each 19 MiB and 20 ms of work, is its answer again. */
+/** Replaces @node-rs/argon2 and caches its results, because each costs 19 MiB and 20 ms. */
 export const hash: typeof real.hash = (password, options) =>
   remembered(["hash", password, options], () => real.hash(password, options));
 

@@ -11,15 +11,12 @@ import type { Requester } from "@upstash/redis";
 import * as z from "zod";
 import { endpoint } from "../../lib/http/endpoint.js";
 import { route } from "../../lib/http/route.js";
-import { installPlatform, platform, storeTimeouts } from "../../lib/platform/installed.js";
-import { inProcessPostgres } from "../../lib/platform/postgres-transport/in-process.js";
-import { inProcessRedis } from "../../lib/platform/redis-transport/in-process.js";
+import { platform } from "../../lib/platform/installed.js";
 import { drainEvents } from "../../lib/telemetry/drain.js";
 import type { Entry } from "../../lib/telemetry/stream.js";
 import { aContext } from "./context.js";
-import { installWaitUntil, settled } from "./wait-until.js";
-
-installWaitUntil();
+import { settled } from "./wait-until.js";
+import { startWorker } from "./worker-process.js";
 
 /** A line about a batch: before it is sent, or its result. */
 export interface BatchLine {
@@ -29,21 +26,10 @@ export interface BatchLine {
   events: number;
 }
 
-const [role = "", databaseUrl = "", redisUrl = ""] = process.argv.slice(2);
+const [role, databaseUrl, redisUrl] = process.argv.slice(2);
 const clients = 12;
 
-let isOver = false;
-process.once("SIGTERM", () => {
-  isOver = true;
-});
-
-installPlatform({
-  postgres: {
-    connectionString: databaseUrl,
-    fetch: inProcessPostgres(databaseUrl, { deadlineMs: storeTimeouts.postgresMs }).fetch,
-  },
-  redis: inProcessRedis(redisUrl).requester,
-});
+const worker = startWorker(databaseUrl, redisUrl);
 Object.assign(platform(), { redis: loggingBatches(platform().redis) });
 await (role === "drain" ? drain() : produce());
 write({ evt: "ended" });
@@ -65,7 +51,7 @@ async function produce(): Promise<void> {
     }),
   });
   async function keepRequesting(client: number): Promise<void> {
-    while (!isOver) {
+    while (!worker.isOver()) {
       const headers = {
         "x-correlation-id": randomUUID(),
         "x-vercel-forwarded-for": `10.${client}.0.1`,
@@ -79,7 +65,7 @@ async function produce(): Promise<void> {
 }
 
 async function drain(): Promise<void> {
-  while (!isOver) {
+  while (!worker.isOver()) {
     await drainEvents(aContext(), { budgetMs: 500 }).catch(() => {});
     await sleep(Math.random() * 50);
   }

@@ -1,7 +1,8 @@
 import { readFileSync } from "node:fs";
 import { parse } from "dotenv";
 import { describe, expect, it } from "vitest";
-import { readEnv, variables } from "../../lib/env.js";
+import { readEnv } from "../../lib/env.js";
+import { variables } from "../../lib/env-variables.js";
 
 const text = readFileSync(".env.example", "utf8");
 const lines = text.split("\n");

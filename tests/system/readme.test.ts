@@ -52,14 +52,6 @@ describe.each(pages)("%s", (page) => {
   });
 });
 
-describe("docs/api.md", () => {
-  it("lists every endpoint of api/auth and api/user, and no other", () => {
-    const rows = [...read("docs/api.md").matchAll(/^\| `([A-Z]+ \/api\/[^`]+)`/gm)];
-    const calls = rows.map(([, call]) => call);
-    expect(calls.sort()).toEqual([...callsIn("api/auth"), ...callsIn("api/user")].sort());
-  });
-});
-
 describe("docs/decisions/README.md", () => {
   it("lists every decision with its title", () => {
     const index = read("docs/decisions/README.md").replaceAll("\n  ", " ");
@@ -74,18 +66,6 @@ describe("docs/decisions/README.md", () => {
     expect(listed).toEqual(titles);
   });
 });
-
-/** The endpoints of a folder, such as `POST /api/auth/login`. */
-function callsIn(folder: string): string[] {
-  const files = readdirSync(folder, { recursive: true, encoding: "utf8" });
-  return files
-    .filter((file) => file.endsWith(".ts"))
-    .flatMap((file) => {
-      const source = read(`${folder}/${file}`);
-      const [, path, methods] = /route\("([^"]+)", \{ ([A-Z, ]+) \}\)/.exec(source) ?? [];
-      return (methods ?? file).split(", ").map((method) => `${method} ${path}`);
-    });
-}
 
 function scriptsIn(text: string): string[] {
   return [...text.matchAll(/\b(?:npm|bun) run (?:--silent )?([a-z][\w:-]*)/g)].map(

@@ -97,7 +97,7 @@ describe("the self-hosted server", () => {
     rmSync(root, { recursive: true, force: true });
   });
 
-  it("exits with a message when there is no build", async () => {
+  it("exits with a message without a build", async () => {
     const { exited, output } = run(stores);
     expect(await exited).toBe(1);
     expect(output()).toBe("No build found. Run `npm run backend:build` first.\n");

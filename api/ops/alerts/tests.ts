@@ -19,7 +19,7 @@ const POST = operatorChange({
     const sent = `Sent a test notification of ${rule.name}: ${way} `;
     const done =
       way === null
-        ? `${rule.name} reaches nobody: no destination is configured for ${channelOfTest(rule)} or as its fallback.`
+        ? `${rule.name} was not sent: no destination is configured for ${channelOfTest(rule)} or as its fallback.`
         : sent + (isDelivered ? "accepted it." : `refused it (${outcome}).`);
     return { done, undo: null, detail: { isDelivered, way, outcome } };
   },

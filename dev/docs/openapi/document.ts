@@ -9,6 +9,7 @@ import { version } from "../../../lib/release.js";
 import { errorResponses, problemExample } from "./errors.js";
 import { headers, parameters, replyHeadersOf, requestHeadersOf } from "./headers.js";
 import { rateLimitsOf } from "./limits.js";
+import { pathParametersOf } from "./path-parameters.js";
 import type { Operation } from "./routes.js";
 import { sampleReply, sampleRequest } from "./sample.js";
 import { type Components, type JsonSchema, schemaOf } from "./schemas.js";
@@ -54,7 +55,7 @@ export function openApiDocument(title: string, description: string, operations: 
 type Paths = Record<string, Record<string, ReturnType<typeof describe>>>;
 
 function describe(operation: Operation, schemas: Components, errors: Record<string, object>) {
-  const { endpoint, route } = operation;
+  const { endpoint, path, route } = operation;
   const group = routeGroupOf(route.template);
   const permission = endpoint.operation;
   const limits = rateLimitsOf(endpoint);
@@ -65,7 +66,7 @@ function describe(operation: Operation, schemas: Components, errors: Record<stri
     summary: endpoint.summary,
     security: securityOf(endpoint),
     parameters: [
-      ...pathParameters(operation),
+      ...pathParametersOf(path),
       ...queryParameters(operation, schemas),
       ...requestHeadersOf(endpoint),
     ],
@@ -91,15 +92,6 @@ function operationId({ method, path }: Operation): string {
   return method.toLowerCase() + name.join("");
 }
 
-function pathParameters({ path }: Operation): object[] {
-  return [...path.matchAll(/\{(\w+)\}/g)].map(([, name = ""]) => ({
-    name,
-    in: "path",
-    required: true,
-    schema: { type: "string" },
-  }));
-}
-
 function queryParameters({ endpoint: { query } }: Operation, schemas: Components): object[] {
   if (!query) return [];
   const { properties = {}, required = [] } = schemaOf(query, "input", schemas);
@@ -116,11 +108,8 @@ function queryParameters({ endpoint: { query } }: Operation, schemas: Components
 }
 
 function requestBody({ endpoint }: Operation, schemas: Components): object | undefined {
-  const { auth, body, upload } = endpoint;
-  if (auth === "webhook") {
-    const content = { "application/json": { schema: { type: "object" }, example: {} } };
-    return { required: true, content, "x-bytes-max": bodyBytesMaxOf(endpoint) };
-  }
+  const { body: ownBody, event, upload } = endpoint;
+  const body = event ?? ownBody;
   if (upload) {
     const fields = body ? schemaOf(body, "input", schemas) : { type: "object" as const };
     const file = { type: "string", contentMediaType: "application/octet-stream" };
@@ -139,7 +128,7 @@ function requestBody({ endpoint }: Operation, schemas: Components): object | und
   return { required: true, content, "x-bytes-max": bodyBytesMaxOf(endpoint) };
 }
 
-/** The declared replies, and the errors, which stand in `errors` by their names. */
+/** The declared replies and references to the errors, which are added to `errors` by name. */
 function responses(
   operation: Operation,
   schemas: Components,
@@ -177,7 +166,7 @@ function replyContent({ body, contentType }: ReplyContract, schemas: Components)
 
 type Named = Record<string, Record<string, object>>;
 
-/** Without the components that nothing in the document refers to. */
+/** The components that the document refers to. */
 function onlyUsed(components: Named, document: object): Named {
   const text = JSON.stringify([document, components]);
   const isUsed = (kind: string, name: string) =>

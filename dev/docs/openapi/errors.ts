@@ -6,7 +6,7 @@ import { replyHeadersOf } from "./headers.js";
 import type { Operation } from "./routes.js";
 
 interface ErrorResponse {
-  /** By its status and codes: the same in every operation that has the same. */
+  /** Made of the status and the codes, so that operations with the same errors share it. */
   name: string;
   response: { description: string; headers: object; content: object };
 }

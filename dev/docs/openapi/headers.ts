@@ -40,13 +40,13 @@ export const parameters: Record<string, object> = {
     { ...text, examples: ['"1"'] },
     true,
   ),
-  "If-None-Match": requestHeader("If-None-Match", "ETags that the caller has already.", {
+  "If-None-Match": requestHeader("If-None-Match", "The ETags of the caller's cached versions.", {
     ...text,
     examples: ['"1"'],
   }),
   "Rotation-Id": requestHeader(
     "Rotation-Id",
-    "The same for each try of one refresh, so that a lost reply can be asked for again: 128 random bits or more.",
+    "The same for each attempt of one refresh, so that a lost reply can be requested again: at least 128 random bits.",
     { ...text, pattern: "^[!-~]{22,128}$", examples: ["5c1e2b7a-9f0d-4e6b-8a3c-7d2f1e0b9a85"] },
   ),
   "Device-Id": requestHeader("Device-Id", "The id of the caller's device.", {
@@ -54,7 +54,12 @@ export const parameters: Record<string, object> = {
     pattern: "^[A-Za-z0-9._-]{8,128}$",
     examples: ["0c9d2f4e-8f0a-4b7c-9a55-1d2e3f4a5b6c"],
   }),
-  "svix-id": requestHeader("svix-id", "The delivery, the same for each try.", text, true),
+  "svix-id": requestHeader(
+    "svix-id",
+    "The ID of the delivery, the same for each attempt.",
+    text,
+    true,
+  ),
   "svix-timestamp": requestHeader("svix-timestamp", "Seconds since 1970.", text, true),
 };
 
@@ -91,10 +96,10 @@ export const headers: Record<string, object> = {
     type: "string",
     pattern: "^[1-9]\\d*$",
   }),
-  RateLimit: replyHeader("The limit that is nearest to being used up.", text),
+  RateLimit: replyHeader("The limit with the smallest remaining share.", text),
   "RateLimit-Policy": replyHeader("The maximum and window of that limit.", text),
   "X-RateLimit-Limit": replyHeader("The maximum of that limit.", text),
-  "X-RateLimit-Remaining": replyHeader("What is left in its window.", text),
+  "X-RateLimit-Remaining": replyHeader("The remaining requests in its window.", text),
   "X-RateLimit-Reset": replyHeader("When its window ends, in seconds since 1970.", text),
 };
 

@@ -3,7 +3,7 @@ import type { Endpoint } from "../../../lib/http/endpoint.js";
 
 type Requirement = Record<string, string[]>;
 
-/** The ways in which a caller may prove who they are; an empty one stands for none. */
+/** The accepted credentials; an empty requirement means that none is needed. */
 export function securityOf({ auth, operation }: Endpoint): Requirement[] {
   switch (auth) {
     case "anonymous":

@@ -11,7 +11,7 @@ import { writeOnce } from "../../db/write-once.js";
 import { AppError } from "../../errors.js";
 import { deliverLater } from "../../mail/deliver-later.js";
 import { newMailId, queueMail } from "../../mail/queue-mail.js";
-import { canonicalEmail } from "../../user/email-address.js";
+import { validEmail } from "../../user/email-address.js";
 import {
   presentUser,
   requireUser,
@@ -47,15 +47,7 @@ export async function requestEmailChange(
   input: z.infer<typeof EmailChange>,
   { mayMailUnproven }: { mayMailUnproven: boolean },
 ): Promise<void> {
-  const email = canonicalEmail(input.email);
-  if (email === null) {
-    const field = {
-      pointer: "/email",
-      code: "email_invalid",
-      message: "Must be an e-mail address.",
-    };
-    throw new AppError("validation_failed", { fields: [field] });
-  }
+  const email = validEmail(input.email);
   const user = await requireUser(ctx, userId);
   if (user.isGuest) throw new AppError("password_not_set");
 

@@ -13,7 +13,7 @@ import { type Operation, type Operator, requireAdmin } from "./operator.js";
 import { lockRoles, requireCurrentAuthority } from "./role.js";
 
 /** `NOUN:VERB`, such as `flag:change`, `block:*` or `*:read`. The nouns are those of the CLI. */
-export const Scope = z
+const Scope = z
   .string()
   .regex(
     /^(\*|[a-z][a-z0-9-]{0,39}):(\*|read|change)$/,

@@ -29,7 +29,7 @@ export interface SessionLookup {
   revokeAllBefore: number | null;
 }
 
-/** Null when there is no key. Rejects when Redis cannot answer. */
+/** Null without a key. Rejects when Redis cannot answer. */
 export async function readCachedSession(
   trip: RoundTrip,
   id: string,
@@ -86,7 +86,7 @@ export async function readKeyState(trip: RoundTrip, id: string): Promise<KeyStat
   }
 }
 
-/** Throws `session_revoked` when the session was revoked in the meantime. */
+/** Throws `session_revoked` when the session was revoked since. */
 async function writeBack(
   ctx: Context,
   claims: AccessClaims,

@@ -25,7 +25,7 @@ export interface SessionKeyFields {
   expiresAt: Date | null;
 }
 
-/** Writes both keys atomically, unless the session was revoked in the meantime. */
+/** Writes both keys atomically, unless the session was revoked since. */
 const writeKeys = script(`
 if redis.call("GET", KEYS[2]) == "ended" then return end
 redis.call("HSET", KEYS[1], unpack(ARGV, 2))

@@ -31,7 +31,7 @@ import { actingRole, endSessionKeys, writeSessionKey } from "./session-keys.js";
 export interface SignInRequest {
   /** ISO 3166-1 alpha-2. */
   country: string | undefined;
-  /** Failures counted in advance, given back on success. */
+  /** Failures counted in advance, released on success. */
   reserved: Reservation;
 }
 

@@ -38,7 +38,7 @@ const rules: Command = {
       return known.map(({ label, is, detail }) => ({
         rule: label ? `${rule} (${label})` : rule,
         priority,
-        says: is,
+        result: is,
         measured: detail,
         age: `${ageSeconds} s`,
       }));

@@ -9,8 +9,8 @@ const inspect: Command = {
   notes: "The token is sent in the request body; it is not stored or logged.",
   async run({ api, args: [token] }) {
     const inspected = TokenInspection.parse(await api.look("/api/ops/jwt/inspections", { token }));
-    const { findings, session, ...facts } = inspected;
-    const rows = Object.entries(facts).map(([field, value]) => ({ field, value }));
+    const { findings, session, ...claims } = inspected;
+    const rows = Object.entries(claims).map(([field, value]) => ({ field, value }));
     const state = { field: "session", value: session?.state ?? "unknown" };
     return {
       body: inspected,

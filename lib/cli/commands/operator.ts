@@ -72,7 +72,7 @@ const tokenList: Command = {
 const tokenCreate: Command = {
   name: "operator token create",
   args: ["NAME"],
-  summary: "create an API token; it is tokenText only once",
+  summary: "create an API token; it is shown only once",
   options: { scopes: { type: "string" }, ttl: { type: "string", default: "90d" } },
   changes: true,
   notes:
@@ -83,7 +83,7 @@ const tokenCreate: Command = {
     const body = { name, scopes: scopes.split(","), ttlSeconds: secondsOf(String(ttl)) };
     const created = await api.change("POST", "/api/ops/operator-tokens", body);
     const { detail } = created.body as { detail: { token?: string } };
-    const tokenText = detail.token ? `\nThe token, tokenText only once:\n${detail.token}` : "";
+    const tokenText = detail.token ? `\nThe token, shown only once:\n${detail.token}` : "";
     return { ...created, text: created.text + tokenText };
   },
 };

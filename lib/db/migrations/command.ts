@@ -75,12 +75,12 @@ const commands: Record<string, (run: Run) => Promise<void>> = {
     });
     for (const name of pending) io.out(`Skipped ${name}: its file contains no statement yet`);
     for (const name of unknown) io.out(`Ignored ${name}: it is from a newer release`);
-    if (count === 0) io.out("Nothing to apply: the database is up to date");
+    if (count === 0) io.out("No pending migrations: the database is up to date");
   },
 
   async down({ sql, migrations, io, isProduction, force }) {
     const undone = await migrateDown(sql, migrations, { isProduction, force });
-    io.out(undone ? `Undid ${undone}` : "Nothing to undo: no migration is applied");
+    io.out(undone ? `Undid ${undone}` : "No migration is applied");
   },
 
   async status({ sql, migrations, io }) {

@@ -16,7 +16,6 @@ import {
 export {
   createMigration,
   type Migration,
-  MigrationError,
   readMigrations,
 } from "./files.js";
 

@@ -3,8 +3,8 @@ import { boolean, index, jsonb, pgTable, smallint, text, uuid } from "drizzle-or
 import { at } from "./columns.js";
 
 /**
- * What is to be done later, written with the change that asks for it: see `lib/queue/`. An entry without a
- * key is deleted when it is done; one with a key, a job, is kept for a while, so that the key stays taken.
+ * Deferred work, queued in the transaction of the change that needs it: see `lib/queue/`. An entry without a
+ * key is deleted when it is done. An entry with a key, a job, is kept for some days, so that the key stays unique.
  */
 export const queueEntries = pgTable(
   "queue_entries",
@@ -16,17 +16,17 @@ export const queueEntries = pgTable(
     send: boolean("send").notNull().default(true),
     correlationId: text("correlation_id").notNull(),
     createdAt: at("created_at").notNull().default(sql`now()`),
-    /** The entry is deleted then, done or not. */
+    /** The entry is deleted at this time, done or not. */
     expiresAt: at("expires_at"),
-    /** When it may be claimed: moved by each lease and each backoff. */
+    /** It can be claimed from this time on: moved by each lease and each backoff. */
     runAfter: at("run_after").notNull().default(sql`now()`),
-    /** How often it was claimed. The number is also the token of the lease. */
+    /** The number of claims, which is also the fencing token of the lease. */
     attempts: smallint("attempts").notNull().default(0),
-    /** When a mail was counted in its address's budget: once, however often it is tried. */
+    /** When a mail was counted in its address's budget: once, also when it is retried. */
     admittedAt: at("admitted_at"),
     deadAt: at("dead_at"),
     lastError: text("last_error"),
-    /** Of several entries that are queued under one key, one is kept. */
+    /** Unique: a second entry with the same key is ignored. */
     key: text("key").unique(),
     leasedUntil: at("leased_until"),
     doneAt: at("done_at"),

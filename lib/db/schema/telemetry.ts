@@ -11,12 +11,6 @@ import {
 } from "drizzle-orm/pg-core";
 import { at } from "./columns.js";
 
-/** Totals by series name in Prometheus' text format. */
-export const telemetryTotals = pgTable("telemetry_totals", {
-  series: text("series").primaryKey(),
-  value: bigint("value", { mode: "number" }).notNull(),
-});
-
 /** Increments per minute; a request counts in the minute in which it ended. */
 export const telemetryMinutes = pgTable(
   "telemetry_minutes",
@@ -45,21 +39,6 @@ export const drainState = pgTable("drain_state", {
   cursor: text("cursor").notNull(),
   drainedUntil: at("drained_until").notNull(),
 });
-
-/** Prevents double writes and reveals lost batches. */
-export const drainedBatches = pgTable(
-  "drained_batches",
-  {
-    instance: text("instance").notNull(),
-    seq: bigint("seq", { mode: "number" }).notNull(),
-    events: integer("events").notNull(),
-    drainedAt: at("drained_at").notNull().default(sql`now()`),
-  },
-  (table) => [
-    primaryKey({ columns: [table.instance, table.seq] }),
-    index("drained_batches_drained_at_idx").on(table.drainedAt),
-  ],
-);
 
 export const accessLog = pgTable(
   "access_log",

@@ -84,8 +84,8 @@ export function blockableAddress(
 }
 
 /**
- * Whether the answer of Redis may be used. A Redis that refused the count of this request takes no
- * writes: a session may have ended since, and Postgres decides until Redis has caught up.
+ * Whether the answer of Redis may be used. If it refused to count this request, it refuses writes: it may not
+ * know that a session has ended, so Postgres decides until Redis is up to date.
  */
 function isRedisCurrent(ctx: Context, counted: PromiseSettledResult<LimitCount[]>): boolean {
   if (counted.status === "fulfilled") return !isRedisStale();
@@ -96,7 +96,7 @@ function isRedisCurrent(ctx: Context, counted: PromiseSettledResult<LimitCount[]
   return false;
 }
 
-/** A session's key means nothing without the time before which every session has ended. */
+/** A session's key is valid only together with the revoke-all cutoff. */
 function sessionAnswer(
   { gate }: Context,
   session: PromiseSettledResult<CachedSession | null>,

@@ -4,7 +4,7 @@ import type { Identity } from "../endpoint.js";
 import type { Call } from "../exchange.js";
 import { countForgedLater, requireFewForged } from "./forged-credentials.js";
 
-/** Who the body says is calling. A forged token in it counts as a forged bearer token does. */
+/** The caller's identity from the body. A forged token in it counts as a forged bearer token. */
 export function identify({ endpoint, ctx }: Call, body: unknown): Identity {
   try {
     return endpoint.identify?.(body, ctx.env) ?? {};

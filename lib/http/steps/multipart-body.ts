@@ -10,7 +10,7 @@ import { decodeUtf8, isStorable } from "./json-body.js";
 import { jsonPointer } from "./json-pointer.js";
 import { fieldsMax } from "./validation.js";
 
-/** What an endpoint takes that takes a file. */
+/** The file of a multipart endpoint. */
 export interface Upload {
   /** The name of the part that is the file. */
   part: string;
@@ -19,7 +19,7 @@ export interface Upload {
 
 export interface Multipart {
   file: Uint8Array<ArrayBuffer>;
-  /** The other parts, each a text. */
+  /** The other parts, as text. */
   fields: Record<string, string>;
 }
 
@@ -67,11 +67,11 @@ export async function readMultipart(
 
 /** Exactly one boundary, of the characters that RFC 2046 allows. */
 function boundaryOf(type: string): string {
-  const said = [...type.matchAll(/;\s*boundary\s*=\s*([^;]*)/gi)].map(([, value = ""]) =>
+  const declared = [...type.matchAll(/;\s*boundary\s*=\s*([^;]*)/gi)].map(([, value = ""]) =>
     value.trim(),
   );
-  const [boundary = ""] = said.map((value) => /^"(.*)"$/.exec(value)?.[1] ?? value);
-  if (said.length !== 1 || !/^[\w'()+,./:=? -]{0,69}[\w'()+,./:=?-]$/.test(boundary)) {
+  const [boundary = ""] = declared.map((value) => /^"(.*)"$/.exec(value)?.[1] ?? value);
+  if (declared.length !== 1 || !/^[\w'()+,./:=? -]{0,69}[\w'()+,./:=?-]$/.test(boundary)) {
     throw new AppError("malformed_body");
   }
   return boundary;
@@ -91,7 +91,7 @@ function partsOf(bytes: Uint8Array, boundary: string, maxFileSize: number) {
   }
 }
 
-/** What stands before the first boundary means nothing (RFC 2046); the parser refuses it. */
+/** Text before the first boundary is ignored (RFC 2046); the parser refuses it. */
 function withoutPreamble(bytes: Uint8Array, boundary: string): Uint8Array {
   const body = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const first = `--${boundary}`;

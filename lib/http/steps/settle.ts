@@ -2,7 +2,7 @@ import type { Context } from "../../context.js";
 import { AppError, catalogue, type ErrorCode } from "../../errors.js";
 import { recordFailedAttempt } from "../../rate-limit/attempt-events.js";
 import type { LimitCount, Reservation } from "../../rate-limit/count.js";
-import { giveBackLater } from "../../rate-limit/reservation.js";
+import { releaseLater } from "../../rate-limit/reservation.js";
 
 /** How far a request came, for what it keeps of its reservation. */
 export interface Progress {
@@ -12,17 +12,17 @@ export interface Progress {
   error?: unknown;
 }
 
-/** Decide once what stays counted, and give the rest back after the reply. */
+/** Decide once what stays counted, and release the rest after the reply. */
 export function settle(ctx: Context, reserved: Reservation, progress: Progress): void {
   const { stage, error } = progress;
   if (stage === "handler" && !progress.usesKey && isFailedAttempt(error)) {
     recordFailedAttempt(ctx, reserved);
     return;
   }
-  giveBackLater(ctx, reserved, givenBack(progress));
+  releaseLater(ctx, reserved, isReleased(progress));
 }
 
-function givenBack({ stage, usesKey, error }: Progress): (count: LimitCount) => boolean {
+function isReleased({ stage, usesKey, error }: Progress): (count: LimitCount) => boolean {
   const code = error instanceof AppError ? error.code : undefined;
   if (stage === "admission") {
     // Nothing that this caller did: the service is switched off, or its budget is used up.

@@ -23,7 +23,7 @@ interface NoticeTry {
 
 interface FailedTry extends NoticeTry {
   reason: string;
-  /** What was thrown, where something was. */
+  /** What the attempt threw, if anything. */
   error?: unknown;
 }
 
@@ -35,9 +35,9 @@ export function noticeSent({ correlationId, ...data }: NoticeTry): void {
 export function noticeRetried({
   correlationId,
   error,
-  ...facts
+  ...fields
 }: FailedTry & { delay: number }): void {
-  const data = { ...facts, ...(error === undefined ? {} : errorFields(error)) };
+  const data = { ...fields, ...(error === undefined ? {} : errorFields(error)) };
   log(
     "WARN",
     { evt: "notice_retried", cat: "alerts", correlationId, data },
@@ -46,8 +46,8 @@ export function noticeRetried({
 }
 
 /** Rejected permanently: the channel is misconfigured. */
-export function noticeFailed({ correlationId, error, ...facts }: FailedTry): void {
-  const data = { ...facts, ...(error === undefined ? {} : errorFields(error)) };
+export function noticeFailed({ correlationId, error, ...fields }: FailedTry): void {
+  const data = { ...fields, ...(error === undefined ? {} : errorFields(error)) };
   log(
     "ERROR",
     { evt: "notice_failed", cat: "alerts", correlationId, data },

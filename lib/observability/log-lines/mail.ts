@@ -21,9 +21,9 @@ export function mailSent({ correlationId, ...data }: MailTry): void {
 export function mailRetried({
   correlationId,
   error,
-  ...facts
+  ...fields
 }: FailedTry & { delay: number }): void {
-  const data = { ...facts, ...(error === undefined ? {} : errorFields(error)) };
+  const data = { ...fields, ...(error === undefined ? {} : errorFields(error)) };
   log(
     "WARN",
     { evt: "mail_retried", cat: "mail", correlationId, data },
@@ -31,8 +31,8 @@ export function mailRetried({
   );
 }
 
-export function mailFailed({ correlationId, error, ...facts }: FailedTry): void {
-  const data = { ...facts, ...(error === undefined ? {} : errorFields(error)) };
+export function mailFailed({ correlationId, error, ...fields }: FailedTry): void {
+  const data = { ...fields, ...(error === undefined ? {} : errorFields(error)) };
   log("ERROR", { evt: "mail_failed", cat: "mail", correlationId, data }, "Mail failed permanently");
 }
 

@@ -55,7 +55,7 @@ export async function attachStores({
   }
 }
 
-/** Null when there is no owner process. */
+/** Null without an owner process. */
 async function hold(lock: StoresLock, fresh: boolean): Promise<Socket | null> {
   const socket = connect(lock.port, "127.0.0.1");
   socket.on("error", () => socket.destroy());

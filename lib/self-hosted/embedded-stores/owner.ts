@@ -58,9 +58,9 @@ class StoresOwner {
     socket.once("close", () => {
       if (this.#holders.delete(socket) && this.#holders.size === 0) this.close();
     });
-    createInterface({ input: socket }).once("line", async (wish) => {
+    createInterface({ input: socket }).once("line", async (command) => {
       if (this.#isClosing || socket.destroyed) return socket.destroy();
-      const answer = await this.#hold(socket, wish === "fresh");
+      const answer = await this.#hold(socket, command === "fresh");
       socket.write(`${answer}\n`);
     });
     socket.write(`${this.lock.greeting}\n`);

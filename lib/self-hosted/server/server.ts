@@ -19,7 +19,7 @@ export interface Route {
 }
 
 /** For failures of which clients see only the status. */
-export type ServerLog = (message: string, error: unknown) => void;
+type ServerLog = (message: string, error: unknown) => void;
 
 export interface ServerOptions {
   port: number;

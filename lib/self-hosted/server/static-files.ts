@@ -13,7 +13,7 @@ const contentTypes: Record<string, string> = {
   ".webp": "image/webp",
 };
 
-/** Undefined if there is no such file, or it is hidden or outside the folder. */
+/** Undefined for a file that is missing, hidden or outside the folder. */
 export async function findStaticFile(
   publicDirectory: string,
   pathname: string,

@@ -75,7 +75,7 @@ describe("POST /api/auth/forgot-password", () => {
     expect([...unknown.headers.keys()]).toEqual([...known.headers.keys()]);
   });
 
-  it("mails the code to the account with the confirmed address, whatever other accounts claim", async () => {
+  it("mails the code to the account with the confirmed address, not to other claimants", async () => {
     const owner = await aConfirmedUser(stores);
     const stranger = await aUser({ email: owner.email });
     await addExperiencePoints(stranger.user.id, 1000);

@@ -117,7 +117,7 @@ describe("GET /api/cron/cleanup", () => {
     expect(await countOf("queue_entries", "waiting")).toBe(1);
   });
 
-  it("deletes sessions 90 days after they ended, for whatever reason", async () => {
+  it("deletes sessions 90 days after they ended, for any reason", async () => {
     const people = await someUsers(5);
     const [revokedLately, revoked, idleLately, idle, over] = people.map((one) => one.sessionId);
     const set = (what: string, id = "") =>

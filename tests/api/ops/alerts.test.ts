@@ -121,7 +121,7 @@ describe("POST /api/ops/alerts/tests", () => {
     expect(await test()).toContain("refused it (status_400)");
     setEnvironment({});
     expect(await test()).toBe(
-      "ErrorRateCritical reaches nobody: no destination is configured for page or as its fallback.",
+      "ErrorRateCritical was not sent: no destination is configured for page or as its fallback.",
     );
     expect(await world.unsent()).toBe(0);
   });

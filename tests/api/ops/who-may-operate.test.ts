@@ -290,7 +290,7 @@ describe("the break-glass token", () => {
     expect(new Set((await pages()).map(({ key }) => key)).size).toBe(2);
   });
 
-  it("sends a page for each use, whatever the correlation ID", async () => {
+  it("sends a page for each use, with any correlation ID", async () => {
     await stores.sql("delete from queue_entries where kind = 'notice'");
     const headers = { "x-correlation-id": "one-and-the-same" };
     for (let use = 0; use < 2; use += 1) {

@@ -36,11 +36,11 @@ interface Delivery {
 function signed(event: unknown, { id, at, key, prefix = "svix" }: Delivery = {}) {
   const body = typeof event === "string" ? event : JSON.stringify(event);
   const messageId = id ?? `msg_${randomUUID()}`;
-  const moment = at ?? new Date();
+  const sentAt = at ?? new Date();
   const headers = {
     [`${prefix}-id`]: messageId,
-    [`${prefix}-timestamp`]: String(Math.floor(moment.getTime() / 1000)),
-    [`${prefix}-signature`]: `v1,bm90aGluZw== ${new Webhook(key ?? secret).sign(messageId, moment, body)}`,
+    [`${prefix}-timestamp`]: String(Math.floor(sentAt.getTime() / 1000)),
+    [`${prefix}-signature`]: `v1,bm90aGluZw== ${new Webhook(key ?? secret).sign(messageId, sentAt, body)}`,
   };
   return { body, headers };
 }

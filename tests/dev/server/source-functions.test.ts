@@ -40,7 +40,7 @@ function replyingWith(expression: string): string {
   return `export default { fetch: () => new Response(${expression}) };`;
 }
 
-/** The reply of the function at a path, or undefined if there is no route. */
+/** The reply of the function at a path, or undefined without a route. */
 async function answer(path: string): Promise<string | undefined> {
   const route = functions.routes().find((one) => one.path === path);
   const loaded = await route?.load();
@@ -92,8 +92,8 @@ describe("watchFunctions", () => {
     expect(printed.join()).toContain("found end of file");
     expect(await answer("/api")).toBe("200 index");
 
-    write("api/hello.ts", replyingWith('"mended"'));
-    await vi.waitFor(async () => expect(await answer("/api/hello")).toBe("200 mended"), 5000);
+    write("api/hello.ts", replyingWith('"fixed"'));
+    await vi.waitFor(async () => expect(await answer("/api/hello")).toBe("200 fixed"), 5000);
   });
 
   it("rebuilds a function when its missing import is created", async () => {

@@ -26,7 +26,7 @@ describe("alerts while Postgres is unavailable", () => {
     await evaluateWithoutDatabase(1);
     expect(world.pager.incidents()).toEqual([]);
     for (let minute = 2; minute < 6; minute += 1) await evaluateWithoutDatabase(minute);
-    expect(outcomes()).toEqual(["noted", "told", "told_before", "told_before", "told_before"]);
+    expect(outcomes()).toEqual(["noted", "paged", "paged_before", "paged_before", "paged_before"]);
     expect(world.pager.incidents()).toMatchObject([
       { key, status: "triggered", triggers: 1, severity: "critical" },
     ]);
@@ -66,7 +66,7 @@ describe("alerts while Postgres is unavailable", () => {
     async (_, changed, why, reported) => {
       changeConnection(changed);
       for (const minute of [1, 2]) await evaluateWithoutDatabase(minute, why);
-      expect(outcomes()).toEqual(["noted", "told"]);
+      expect(outcomes()).toEqual(["noted", "paged"]);
       expect(world.pager.incidents()).toMatchObject([{ key, status: "triggered" }]);
       expect(JSON.stringify(world.team.messages())).toContain(
         `Postgres is unavailable: ${reported};`,
@@ -79,7 +79,7 @@ describe("alerts while Postgres is unavailable", () => {
     const match = (body: unknown) => /update \\"alert_clock\\"/.test(JSON.stringify(body));
     await stores.faults.postgres.set({ kind: "reset", match });
     for (const minute of [1, 2]) await evaluateWithoutDatabase(minute, "Failed query");
-    expect(outcomes()).toEqual(["noted", "told"]);
+    expect(outcomes()).toEqual(["noted", "paged"]);
     expect(world.pager.incidents()).toMatchObject([{ key, status: "triggered" }]);
   });
 
@@ -100,7 +100,7 @@ describe("alerts while Postgres is unavailable", () => {
     world.pager.fail({ kind: "error", status: 500, times: 2 });
     await evaluateWithoutDatabase(2);
     expect(world.pager.incidents()).toHaveLength(1);
-    expect(outcomes()).toEqual(["noted", "told"]);
+    expect(outcomes()).toEqual(["noted", "paged"]);
   });
 
   it("retry only the destination that failed", async () => {
@@ -111,7 +111,7 @@ describe("alerts while Postgres is unavailable", () => {
     expect(world.team.messages()).toHaveLength(1);
     world.pager.fail(null);
     await evaluateWithoutDatabase(3);
-    expect(outcomes()).toEqual(["noted", "unsent", "told"]);
+    expect(outcomes()).toEqual(["noted", "unsent", "paged"]);
     expect(world.pager.incidents()).toHaveLength(1);
     expect(world.team.messages()).toHaveLength(1);
   });

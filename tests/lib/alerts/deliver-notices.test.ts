@@ -166,7 +166,7 @@ describe("a notification", () => {
     expect(left).toEqual([{ rule: "HealthCheckFailing" }]);
   });
 
-  it("is kept after a permanent refusal when there is no fallback", async () => {
+  it("is kept after a permanent refusal without a fallback", async () => {
     setEnvironment({ PAGERDUTY_ROUTING_KEY: "f".repeat(32), PAGERDUTY_URL: world.pager.url });
     await queue(0);
     expect(await deliver(0)).toEqual({ ...nothing, failed: 1 });
@@ -230,7 +230,7 @@ describe("PagerUndelivered", () => {
     expect(await world.unsent()).toBe(0);
   });
 
-  it("fires once when there is no fallback either, and does not trigger itself", async () => {
+  it("fires once without a fallback, and does not trigger itself", async () => {
     setEnvironment({
       EXPO_PUBLIC_TOOLKIT_URL: world.toolkit.url,
       PAGERDUTY_ROUTING_KEY: "f".repeat(32),

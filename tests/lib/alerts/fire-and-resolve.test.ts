@@ -128,7 +128,7 @@ const scenarios: Scenario[] = [
     breaks: () => stores.faults.redis.set({ kind: "refuse" }),
     async repairs() {
       await stores.faults.redis.set(null);
-      // The client skips Redis for a moment after a failure.
+      // The client skips Redis for a short time after a failure.
       await expect.poll(() => redis().get("nothing"), { timeout: 15_000 }).toBe(null);
     },
     firesAfter: 1,

@@ -140,7 +140,7 @@ describe("sealing the audit log", () => {
 describe("verifyAudit", () => {
   it("finds altered rows", async () => {
     await aSealedLog();
-    await asSuperuser("update audit_log set actor_id = 'somebody else' where id = 2");
+    await asSuperuser("update audit_log set actor_id = 'another-user' where id = 2");
     expect(await findings()).toEqual([{ kind: "altered", what: "rows", firstId: 1, lastId: 3 }]);
   });
 
@@ -340,7 +340,7 @@ describe("the retention of the audit log", () => {
     await stores.sql("select put_clock_forward()");
   }
 
-  it("never deletes rows younger than 30 days, whatever the caller or the setting", async () => {
+  it("never deletes rows younger than 30 days, for any caller and setting", async () => {
     await aSealFrom(29);
     setEnvironment({ AUDIT_RETENTION_DAYS: "1" });
     expect(await retire()).toEqual({ seals: 0, rows: 0 });

@@ -10,9 +10,7 @@ import type { SignIn } from "../../../lib/cli/sign-in.js";
 /** A deployment that answers every request with 404. */
 const deployment = createServer((_, response) => {
   response.writeHead(404, { "content-type": "application/problem+json" });
-  response.end(
-    JSON.stringify({ code: "not_found", detail: "There is nothing here.", correlationId: "c-1" }),
-  );
+  response.end(JSON.stringify({ code: "not_found", detail: "Not found.", correlationId: "c-1" }));
 });
 beforeAll(async () => {
   await new Promise<void>((listening) => deployment.listen(0, "127.0.0.1", listening));
@@ -66,7 +64,7 @@ describe("notThere", () => {
       const error = await failureOf(name, [id]);
       expect(error).toBeInstanceOf(FailedError);
       expect((error as Error).message).toBe(
-        `${text}\n404 not_found: There is nothing here. Correlation ID c-1.`,
+        `${text}\n404 not_found: Not found. Correlation ID c-1.`,
       );
     },
   );

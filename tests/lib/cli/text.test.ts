@@ -17,7 +17,7 @@ describe("text for a terminal", () => {
     expect(lines("one\ntwo\u001b[2J\n")).toBe("one\ntwo\\u001b[2J\n");
   });
 
-  it("has one line per row with aligned columns, whatever the cells contain", () => {
+  it("has one line per row with aligned columns, for any content", () => {
     const rows = [
       { name: "phone\nsecond-row\u001b[31m", state: "live" },
       { name: { kind: "\u009b" }, state: "\u0007" },

@@ -9,7 +9,7 @@ const dataKey = "the-data-key-of-the-tests-of-32-bytes";
 const environment = (variables: Record<string, string> = {}) =>
   readEnv({ NODE_ENV: "test", JWT_SECRET: jwtSecret, DATA_KEY: dataKey, ...variables });
 const env = environment();
-const mine = { purpose: "totp-secret", owner: "somebody" };
+const mine = { purpose: "totp-secret", owner: "user-1" };
 
 describe("an encrypted value", () => {
   it("decrypts to the original text", () => {

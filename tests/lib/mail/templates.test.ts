@@ -27,7 +27,7 @@ const to = { email: "ada@example.com" };
 
 function rendered(mail: Omit<Mail, "to">) {
   const message = renderMail(env(), { to, ...mail }, validity);
-  if (!message) throw new Error("There is no such mail.");
+  if (!message) throw new Error("The template is unknown.");
   return message;
 }
 

@@ -1,7 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { describe, expect, it } from "vitest";
 import index from "../../../api/index.js";
-import { type LogLevel, logLevels } from "../../../lib/env.js";
+import { type LogLevel, logLevels } from "../../../lib/env-variables.js";
 import { log } from "../../../lib/observability/logger.js";
 import { call } from "../../support/call.js";
 import { setEnvironment, useEnvironment } from "../../support/environment.js";

@@ -3,7 +3,7 @@ import { parse as parseEnv } from "dotenv";
 import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import index from "../../../api/index.js";
-import { logLevels } from "../../../lib/env.js";
+import { logLevels } from "../../../lib/env-variables.js";
 import { log } from "../../../lib/observability/logger.js";
 import { call } from "../../support/call.js";
 import { useEnvironment } from "../../support/environment.js";

@@ -3,7 +3,12 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { beforeEach, describe, expect, it } from "vitest";
 import * as z from "zod";
 import { enqueue, type NewEntry } from "../../../lib/queue/enqueue.js";
-import { defineKind, type Entry, type Failure, type Outcome } from "../../../lib/queue/kind.js";
+import {
+  type AttemptOutcome,
+  defineKind,
+  type Entry,
+  type Failure,
+} from "../../../lib/queue/kind.js";
 import { runDue, runEntries } from "../../../lib/queue/run-due.js";
 import { entryDone } from "../../../lib/queue/settle.js";
 import { aContext } from "../../support/context.js";
@@ -19,9 +24,9 @@ const queue = (entry: Partial<NewEntry> = {}) =>
 const rows = () => stores.sql("select * from queue_entries order by created_at, id");
 const nothing = { done: 0, dropped: 0, retried: 0, died: 0, expired: 0 };
 
-/** A kind without keys, and what its log hooks were told. */
+/** A kind without keys, and the calls of its log hooks. */
 function aKind(
-  handle: (entry: Entry<{ to: string }>) => Promise<Outcome<{ to: string }>>,
+  handle: (entry: Entry<{ to: string }>) => Promise<AttemptOutcome<{ to: string }>>,
   change: { attemptsMax?: number | null; concurrency?: number; budgetSeconds?: number } = {},
 ) {
   const logged: { is: string; failure?: Failure; delaySeconds?: number; count?: number }[] = [];
@@ -54,7 +59,7 @@ describe("an entry without a key", () => {
     expect(await rows()).toEqual([]);
   });
 
-  it("is deleted with the work of a handler that says so in its batch", async () => {
+  it("is deleted in the transaction of a handler that commits `entryDone`", async () => {
     const ctx = aContext();
     const { kind } = aKind(async (entry) => {
       await ctx.db.batch([entryDone(ctx, entry)]);
@@ -65,7 +70,7 @@ describe("an entry without a key", () => {
     expect(await runDue(ctx, kind)).toEqual({ ...nothing, done: 1 });
   });
 
-  it("is a dead letter when its handler says so, with another payload where it gives one", async () => {
+  it("is a dead letter when its handler returns `dead`, with a new payload if it returns one", async () => {
     const payload = { to: "Grace" };
     const { kind, logged } = aKind(async () => ({ end: "dead", reason: "refused", payload }));
     await queue();
@@ -77,13 +82,13 @@ describe("an entry without a key", () => {
     expect(await runDue(aContext(), kind)).toEqual(nothing);
   });
 
-  it("is a dead letter when the next try would come after it has expired", async () => {
+  it("is a dead letter when the next attempt would be after its expiry", async () => {
     const { kind } = aKind(async () => ({ end: "retry", reason: "busy", afterSeconds: 60 }));
     await queue({ expiresAt: new Date(Date.now() + 30_000) });
     expect(await runDue(aContext(), kind)).toEqual({ ...nothing, died: 1 });
   });
 
-  it("is tried until it expires where its kind has no last try", async () => {
+  it("is retried until it expires if its kind has no maximum of attempts", async () => {
     const { kind, logged } = aKind(async () => ({ end: "retry", reason: "busy" }), {
       attemptsMax: null,
     });
@@ -95,7 +100,7 @@ describe("an entry without a key", () => {
     expect(logged.map(({ is }) => is)).toEqual(["retried", "expired"]);
   });
 
-  it("is tried no sooner than its handler allows, and longer by chance", async () => {
+  it("is retried after at least the delay of its handler, with jitter", async () => {
     const { kind, logged } = aKind(async () => ({
       end: "retry",
       reason: "busy",
@@ -113,7 +118,7 @@ describe("an entry without a key", () => {
     expect(row?.leased_until).toBeNull();
   });
 
-  it("is tried again after an error, which is logged apart from its payload", async () => {
+  it("is retried after an error, which is logged without its payload", async () => {
     const error = new TypeError("Ada has no address");
     const { kind, logged } = aKind(async () => {
       throw error;
@@ -124,7 +129,7 @@ describe("an entry without a key", () => {
     expect(logged).toMatchObject([{ failure: { reason: "TypeError", error } }]);
   });
 
-  it("is a dead letter after a last try that did not end", async () => {
+  it("is a dead letter after a last attempt without a result", async () => {
     const { kind, logged } = aKind(async () => ({ end: "done" }));
     await queue();
     await stores.sql("update queue_entries set attempts = 3, run_after = now()");
@@ -132,7 +137,7 @@ describe("an entry without a key", () => {
     expect(logged).toMatchObject([{ is: "died", failure: { reason: "lease_expired" } }]);
   });
 
-  it("is leased while it is tried", async () => {
+  it("is leased during an attempt", async () => {
     const { kind } = aKind(async () => {
       const [row] = await stores.sql("select leased_until > now() as leased from queue_entries");
       expect(row).toEqual({ leased: "t" });
@@ -144,7 +149,7 @@ describe("an entry without a key", () => {
 });
 
 describe("a kind", () => {
-  it("has as many entries tried at once as it allows", async () => {
+  it("handles at most `concurrency` entries at once", async () => {
     let [now, most] = [0, 0];
     const { kind } = aKind(
       async () => {
@@ -161,20 +166,20 @@ describe("a kind", () => {
     expect(most).toBe(3);
   });
 
-  it("ends its run where a pause is longer than what is left of its budget", async () => {
+  it("ends its run when a pause is longer than the rest of its budget", async () => {
     const { kind } = aKind(async () => ({ end: "retry", reason: "busy", pauseSeconds: 30 }));
     await Promise.all([queue(), queue()]);
     expect(await runDue(aContext(), kind)).toEqual({ ...nothing, retried: 1 });
   });
 
-  it("claims nothing when its time is over", async () => {
+  it("claims nothing after its end time", async () => {
     const { kind } = aKind(async () => ({ end: "done" }));
     await queue();
     expect(await runDue(aContext(), kind, performance.now())).toEqual(nothing);
     expect(await rows()).toMatchObject([{ attempts: "0" }]);
   });
 
-  it("does the entries that it is given, and no other of its own or of another kind", async () => {
+  it("handles only the given entries, and none of another kind", async () => {
     const seen: string[] = [];
     const { kind } = aKind(async ({ id }) => {
       seen.push(id);

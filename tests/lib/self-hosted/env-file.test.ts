@@ -74,7 +74,7 @@ describe("createEnvFile", () => {
     expect(readFileSync(file, "utf8")).toBe("ENV_FILE_A=mine\n");
   });
 
-  it("throws when there is no example", () => {
+  it("throws without an example", () => {
     expect(() => createEnvFile(file, join(folder, "absent"))).toThrow("ENOENT");
   });
 });

@@ -21,7 +21,7 @@ beforeEach(() => deleteEvents(stores));
 
 const rows = () => stores.sql("select * from access_log order by id");
 
-const withExternalCalls = route("/api/test/told", {
+const withExternalCalls = route("/api/test/external-calls", {
   GET: endpoint({
     summary: "Calls a service before and after the response.",
     auth: "anonymous",

@@ -32,11 +32,11 @@ const junk = new Uint8Array(16);
 
 type Answer = number | null | string;
 
-/** The length of a file, or why there is none. */
+/** The length of a file, or the reason why it has none. */
 const lengthOf = (file: Uint8Array<ArrayBuffer>): Promise<Answer> =>
   audioSeconds(file, audioTypeOf(file) ?? "").catch((error: Error) => error.message);
 
-/** How often others had their turn until a promise settled. */
+/** How often other work ran until a promise settled. */
 async function turnsDuring(settled: Promise<unknown>): Promise<number> {
   let turns = 0;
   let isDone = false;
@@ -52,7 +52,7 @@ async function turnsDuring(settled: Promise<unknown>): Promise<number> {
 
 const isTooLong = (answer: Answer) => typeof answer === "number" && answer > 60;
 
-describe("a recording that is made to deceive", () => {
+describe("a malicious recording", () => {
   it.each<[string, Uint8Array<ArrayBuffer>]>([
     ["four thousand million samples in a dozen bytes of MP4", mp4InFragments([2 ** 32 - 1])],
     ["a million samples in each fragment of MP4", mp4InFragments(Array(2000).fill(1_000_000))],
@@ -86,12 +86,12 @@ describe("a recording that is made to deceive", () => {
     expect(await lengthOf(file)).not.toSatisfy(Number.isFinite);
   });
 
-  it("has the length of its sound where MPEG frames without a bit rate stand between", async () => {
+  it("has the length of its audio when MPEG frames without a bit rate are in between", async () => {
     const between = repeated(Buffer.from("fffbf000", "hex"), 20_000);
     expect(await lengthOf(joined(mp3(2), between, mp3(9)))).toBeCloseTo(0.29, 1);
   });
 
-  it("lets others have their turn while a minute is walked", async () => {
+  it("yields to other work while a minute of audio is read", async () => {
     await lengthOf(mp3(1));
     expect(await turnsDuring(lengthOf(mp3(2297)))).toBeGreaterThan(10);
     expect(await turnsDuring(lengthOf(filled(aac(1, 7))))).toBeGreaterThan(20);
@@ -105,11 +105,11 @@ describe("a recording that is made to deceive", () => {
   });
 
   const change = fc.record({ at: fc.double({ min: 0, max: 1, noNaN: true }), byte: fc.nat(255) });
-  it.each(real)("has a length or none whatever bytes are changed: %s", async (_, file) => {
+  it.each(real)("has a length or none with any bytes changed: %s", async (_, file) => {
     await fc.assert(
       fc.asyncProperty(fc.array(change, { minLength: 1, maxLength: 8 }), async (changes) => {
         const changed = file.slice();
-        // Most of what can mislead stands in the first bytes.
+        // Most misleading fields are in the first bytes.
         for (const { at, byte } of changes) changed[Math.floor(at ** 3 * (file.length - 1))] = byte;
         const answer = await lengthOf(changed);
         expect(typeof answer === "number" ? answer >= 0 : true).toBe(true);

@@ -201,7 +201,7 @@ describe("DELETE /api/auth/totp", () => {
     expect(answer).toMatchObject({ status: 403, code: "reauth_required" });
   });
 
-  it("deletes an unconfirmed enrolment, and returns 204 when there is none", async () => {
+  it("deletes an unconfirmed enrolment, and returns 204 without one", async () => {
     const person = await aBoundUser(stores);
     const token = person.accessToken;
     await call(totp, "POST", { token });

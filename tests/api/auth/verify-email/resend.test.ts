@@ -54,7 +54,7 @@ describe("POST /api/auth/verify-email/resend", () => {
     expect(rows).toEqual([{ user_id: null }]);
   });
 
-  it("sends no mail when there is nothing to confirm", async () => {
+  it("sends no mail for a confirmed account", async () => {
     const person = await aConfirmedUser(stores);
     await send(person);
     const [last] = await stores.sql(

@@ -75,9 +75,9 @@ describe("GET /api/user/sessions", () => {
     const all = [person.sessionId];
     for (let turn = 0; turn < 4; turn++) all.unshift((await signInAgain(person)).sessionId);
     // Sessions with the same creation time are ordered by ID.
-    const moment = "date_trunc('milliseconds', now())";
+    const createdAt = "date_trunc('milliseconds', now())";
     await stores.sql(
-      `update sessions set created_at = ${moment} where user_id = $1`,
+      `update sessions set created_at = ${createdAt} where user_id = $1`,
       person.user.id,
     );
     const seen: string[] = [];

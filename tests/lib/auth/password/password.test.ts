@@ -62,13 +62,13 @@ describe("a password", () => {
     expect(await passwordMatches(made, "file1password")).toBe(false);
   });
 
-  it("never matches when there is no account", async () => {
+  it("never matches without an account", async () => {
     for (const guess of ["", "correct horse", "\0"]) {
       expect(await passwordMatches(null, guess)).toBe(false);
     }
   });
 
-  it("is compared with a hash of the same cost when there is no account", async () => {
+  it("is compared with a hash of the same cost without an account", async () => {
     const source = await import("node:fs").then(({ readFileSync }) =>
       readFileSync("lib/auth/password/password.ts", "utf8"),
     );

@@ -50,7 +50,7 @@ describe("one user's sessions", () => {
     ],
     [
       "were revoked with all sessions",
-      `with moment as (update security_settings set revoke_all_before = now() - interval '1 hour')
+      `with changed as (update security_settings set revoke_all_before = now() - interval '1 hour')
         update sessions set created_at = now() - interval '2 hours'
         where user_id = $1 and id <> $2`,
     ],

@@ -61,7 +61,7 @@ describe("sweepSessionKeys", () => {
     await end(person);
     await stores.faults.redis.set(null);
     expect(await stores.redis("EXISTS", ...keysOf(person))).toBe(2);
-    // The client skips Redis for a moment after failures.
+    // The client skips Redis for a short time after failures.
     await expect
       .poll(
         () =>

@@ -118,7 +118,7 @@ describe.each(stores)("migrations over $name", ({ serve }) => {
     expect(await columns()).toEqual(["id", "level"]);
     expect(await migrate("up")).toEqual({
       code: 0,
-      out: ["Nothing to apply: the database is up to date"],
+      out: ["No pending migrations: the database is up to date"],
       errors: [],
     });
   });
@@ -130,7 +130,7 @@ describe.each(stores)("migrations over $name", ({ serve }) => {
     expect(await columns()).toEqual(["id"]);
     expect((await migrate("down")).out).toEqual([`Undid ${first}`]);
     expect(await columns()).toEqual([]);
-    expect((await migrate("down")).out).toEqual(["Nothing to undo: no migration is applied"]);
+    expect((await migrate("down")).out).toEqual(["No migration is applied"]);
   });
 
   it("shows applied and pending migrations and those of a newer release", async () => {

@@ -69,7 +69,7 @@ describe.each(stores)("the queue's migration over $name", ({ serve }) => {
   }, 120_000);
   afterAll(() => database.close());
 
-  it("carries over every row as it was, also for the previous release, and back", async () => {
+  it("keeps every row unchanged, for both releases, when it is applied and undone", async () => {
     const old = { outbox: await outboxRows(), jobs: await jobRows() };
     expect([old.outbox.length, old.jobs.length]).toEqual([8, 5]);
     await up();

@@ -12,7 +12,7 @@ const sum = (lines: string[]) =>
   lines.reduce((total, line) => total + Number(line.split(" ").at(-1)), 0);
 
 describe("exposition", () => {
-  it("groups each metric, whatever the order of the rows", () => {
+  it("groups each metric, for any order of the rows", () => {
     const names = ["http_requests_total", "security_events_total", "http_requests_total"] as const;
     const series = names.map((name, turn): [string, number] => {
       const labels = { route: `/${turn}`, method: "GET", status: "200", event: "e" };

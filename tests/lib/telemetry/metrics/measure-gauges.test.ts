@@ -47,7 +47,7 @@ describe("measureGauges", () => {
     await stores.sql("update security_settings set revoke_all_before = 'epoch'");
   });
 
-  it("writes 0 when there is no session", async () => {
+  it("writes 0 without a session", async () => {
     expect(await measured()).toBe(0);
   });
 

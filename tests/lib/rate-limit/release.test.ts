@@ -24,7 +24,7 @@ async function reserve(ip: string) {
   ]);
   return counts;
 }
-async function giveBack(counts: Awaited<ReturnType<typeof reserve>>): Promise<void> {
+async function release(counts: Awaited<ReturnType<typeof reserve>>): Promise<void> {
   const trip = roundTrip(aContext());
   await Promise.all([refund(trip, counts), trip.send()]);
 }
@@ -40,7 +40,7 @@ describe("a reserved failure", () => {
     const counts = await reserve(ip);
     clock.advance(15 * 60 - 1);
     await reserve(ip);
-    await giveBack(counts);
+    await release(counts);
     expect(await used(ip)).toEqual(["1", "1"]);
   });
 
@@ -72,7 +72,7 @@ describe("a reserved failure", () => {
     const ip = anAddress();
     const counts = await reserve(ip);
     await stores.liftLimits();
-    await giveBack(counts);
+    await release(counts);
     expect(await used(ip)).toEqual([]);
   });
 });
