@@ -1,3 +1,4 @@
+import { markdownTable } from "markdown-table";
 import type { Condition, CounterSelector, LabelMatchers, Rule } from "../../lib/alerts/rule.js";
 import { rules, runbookSlug } from "../../lib/alerts/rules.js";
 
@@ -12,14 +13,23 @@ export function alertsPage(): string {
     `${rule.resolveMinutes} min`,
     (rule.inhibitedBy ?? []).join(", "),
   ]);
-  const head = ["alert", "says", "fires when", "for", "tells", "resolves after", "silent while"];
+  const head = [
+    "alert",
+    "message",
+    "fires when",
+    "for",
+    "notifies",
+    "resolves after",
+    "inhibited by",
+  ];
+  const cells = [head, ...rows].map((row) => row.map((cell) => cell.replaceAll("|", "\\|")));
   return `# Alerts
 
-Made from \`lib/alerts/rules.ts\` by \`npm run docs:write\`; a test holds the two equal. Minutes are closed ones, whole numbers are
-compared, and a minute of which nothing is known is no data, never zero. \`page\` wakes somebody (\`PAGERDUTY_ROUTING_KEY\`), \`team\` is
-\`ALERT_WEBHOOK_URL\`, \`investigate\` \`ALERT_INVESTIGATE_WEBHOOK_URL\`. \`npm run ops -- alerts test RULE\` shows that a notice arrives.
+Generated from \`lib/alerts/rules.ts\` by \`npm run docs:write\`; a test compares the two. Only complete minutes count, and values are compared
+as whole numbers. A minute without data is unknown, not zero. The channels: \`page\` calls the person on duty (\`PAGERDUTY_ROUTING_KEY\`), \`team\` is
+\`ALERT_WEBHOOK_URL\`, \`investigate\` is \`ALERT_INVESTIGATE_WEBHOOK_URL\`. \`npm run ops -- alerts test RULE\` sends a test notice.
 
-${table(head, rows)}
+${markdownTable(cells)}
 `;
 }
 
@@ -46,34 +56,23 @@ function inWords(condition: Condition): string {
       return `${named(condition)} ${compare} ${value}${often}${by ? `, for each ${by}` : ""}`;
     }
     case "age":
-      return `\`${condition.metric}\`, or as long as there is none \`${condition.since}\`, is over ${condition.periods} periods old, for each ${condition.by}`;
+      return `\`${condition.metric}\` (\`${condition.since}\` if missing) is over ${condition.periods} periods old, for each ${condition.by}`;
     case "any":
       return condition.of.map(inWords).join("; or ");
   }
 }
 
-/** `told` has the labels that the sentence has named before. */
+/** Without the conditions in `known`, which the sentence already contains. */
 function named(
   { metric, where = {}, slowerThanSeconds }: CounterSelector,
-  told: LabelMatchers = {},
+  known: LabelMatchers = {},
 ): string {
   const narrowed = Object.entries(where)
-    .filter(([label, match]) => told[label] !== match)
+    .filter(([label, match]) => known[label] !== match)
     .map(([label, match]) =>
       "matches" in match ? `${label} ${match.matches}` : `${label} not ${match.not}`,
     );
   const slower = slowerThanSeconds === undefined ? [] : [`slower than ${slowerThanSeconds} s`];
   const only = [...narrowed, ...slower].join(", ");
   return `\`${metric}\`${only && ` (${only})`}`;
-}
-
-/** With padded columns. */
-function table(head: string[], rows: string[][]): string {
-  const cells = [head, ...rows].map((row) => row.map((cell) => cell.replaceAll("|", "\\|")));
-  const widths = head.map((_, at) => Math.max(...cells.map((row) => row[at]?.length ?? 0)));
-  const line = (row: string[]) =>
-    `| ${row.map((cell, at) => cell.padEnd(widths[at] ?? 0)).join(" | ")} |`;
-  const [first = [], ...rest] = cells;
-  const rule = `| ${widths.map((width) => "-".repeat(width)).join(" | ")} |`;
-  return [line(first), rule, ...rest.map(line)].join("\n");
 }
