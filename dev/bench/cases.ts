@@ -1,110 +1,61 @@
-import { type Ask, bareArgon2, serverContender } from "./contender.js";
-import type { Peers } from "./peers.js";
-import { type Person, refreshTokensOfGuests } from "./person.js";
-import type { BenchCase } from "./rounds.js";
-import type { ServedProcess } from "./served-process.js";
+import { createPerson, password } from "./people.js";
+import { type Ask, type Contender, contender, type Scale } from "./rounds.js";
+import type { BenchServers } from "./servers.js";
 
-export interface Servers {
-  ours: ServedProcess;
-  withoutEvents: ServedProcess;
-  bare: ServedProcess;
-  oursOverHttp: ServedProcess;
-  bareOverHttp: ServedProcess;
-}
-
-export type Asks = ReturnType<typeof asksOf>;
-
-/** Each password costs a core for a while: more at once would only wait. */
-const loginConnections = 8;
-
-/** What is measured of our own endpoints. */
-export function asksOf({ authorization, refreshToken, logins }: Person, connections: number) {
-  const json = { "content-type": "application/json" };
+/** The requests that need no preparation. `emails` are those of the accounts that log in. */
+export function asksOf({ person }: BenchServers, emails: string[]) {
+  const headers = { "content-type": "application/json" };
+  const post = { method: "POST", headers } as const;
+  const logins = emails.map((email, index) =>
+    // With a device, a login computes one hash.
+    JSON.stringify({ email, password, device: { id: `bench-device-${index}` } }),
+  );
+  const user = { path: "/api/user" };
+  const badToken = withOtherSignature(person.authorization);
+  const badRefresh = JSON.stringify({ refreshToken: withOtherSignature(person.refreshToken) });
+  const refresh = { ...post, path: "/api/auth/refresh" };
   return {
-    "GET /api/livez": { path: "/api/livez", expectedStatus: 200, connections },
-    "GET /api/": { path: "/api/", expectedStatus: 200, connections },
-    "GET /api/user": {
-      path: "/api/user",
-      headers: { authorization },
-      expectedStatus: 200,
-      connections,
-    },
-    "GET /api/user, bad token": {
-      path: "/api/user",
-      headers: { authorization: withOtherSignature(authorization) },
-      expectedStatus: 401,
-      connections,
-    },
-    "POST /api/auth/login": {
-      path: "/api/auth/login",
-      method: "POST",
-      headers: json,
-      bodies: logins.map((credentials) => JSON.stringify(credentials)),
-      expectedStatus: 200,
-      connections: loginConnections,
-    },
-    "POST /api/auth/refresh, bad token": {
-      path: "/api/auth/refresh",
-      method: "POST",
-      headers: json,
-      bodies: [JSON.stringify({ refreshToken: withOtherSignature(refreshToken) })],
-      expectedStatus: 401,
-      connections,
-    },
-    "GET /api/health": { path: "/api/health", expectedStatus: 200, connections },
+    "GET /api/livez": { path: "/api/livez" },
+    "GET /api/user": { ...user, headers: { authorization: person.authorization } },
+    "GET /api/user, bad token": { ...user, headers: { authorization: badToken }, status: 401 },
+    // Each login computes a hash, so that more connections would only wait.
+    "POST /api/auth/login": { ...post, path: "/api/auth/login", bodies: logins, connections: 8 },
+    "POST /api/auth/refresh, bad token": { ...refresh, bodies: [badRefresh], status: 401 },
+    "GET /api/health": { path: "/api/health" },
   } satisfies Record<string, Ask>;
 }
 
-/** Every endpoint with those that do the same work beside it. */
-export function benchCases(asks: Asks, servers: Servers, peers: Peers | undefined): BenchCase[] {
-  const read = asks["GET /api/user"];
-  const beside: Partial<Record<keyof Asks, BenchCase["contenders"]>> = {
-    "GET /api/livez": peers?.withoutStores(read.connections) ?? [],
-    "GET /api/user": [
-      serverContender("bare", servers.bare, read),
-      serverContender("without events", servers.withoutEvents, read),
-      ...(peers?.signedInRead(read.connections) ?? []),
-    ],
-    "POST /api/auth/login": [
-      bareArgon2(loginConnections),
-      ...(peers?.login(loginConnections) ?? []),
-    ],
+/** Case by case, ours first. */
+export function contendersOf(
+  asks: ReturnType<typeof asksOf>,
+  servers: BenchServers,
+  peers: Contender[],
+): Contender[] {
+  const { ours, bare, withoutEvents, oursOverHttp, bareOverHttp } = servers;
+  const [user, login] = ["GET /api/user", "POST /api/auth/login"] as const;
+  const [refresh, overHttp] = ["POST /api/auth/refresh", "GET /api/user over HTTP"];
+  const { bodies: _, status: __, ...refreshAsk } = asks["POST /api/auth/refresh, bad token"];
+  const newSessions = async ({ connections }: Scale) => {
+    const people = Array.from({ length: connections }, () => createPerson(ours.url));
+    return { refreshTokens: (await Promise.all(people)).map(({ refreshToken }) => refreshToken) };
   };
-  const cases = (Object.keys(asks) as (keyof Asks)[]).map((name) => ({
-    name,
-    contenders: [serverContender("ours", servers.ours, asks[name]), ...(beside[name] ?? [])],
-  }));
-  const overHttp = {
-    name: "GET /api/user over HTTP",
-    contenders: [
-      serverContender("ours", servers.oursOverHttp, read),
-      serverContender("bare", servers.bareOverHttp, read),
-    ],
-  };
-  return [...cases, refreshing(servers, read.connections), overHttp];
+  const contenders = [
+    ...Object.entries(asks).map(([name, ask]) => contender(name, "ours", ours, ask)),
+    contender(user, "bare", bare, asks[user]),
+    contender(user, "without events", withoutEvents, asks[user]),
+    contender(login, "bare", bare, asks[login]),
+    contender(refresh, "ours", ours, refreshAsk, newSessions),
+    contender(refresh, "bare", bare, refreshAsk, newSessions),
+    contender(overHttp, "ours", oursOverHttp, asks[user]),
+    contender(overHttp, "bare", bareOverHttp, asks[user]),
+    ...peers,
+  ];
+  const names = contenders.map(({ caseName }) => caseName);
+  return contenders.toSorted((a, b) => names.indexOf(a.caseName) - names.indexOf(b.caseName));
 }
 
-/** Each connection has a session of its own and goes from token to token, for a rotation to be measured. */
-function refreshing({ ours, bare }: Servers, connections: number): BenchCase {
-  const ask = {
-    path: "/api/auth/refresh",
-    method: "POST",
-    headers: { "content-type": "application/json" },
-    expectedStatus: 200,
-    connections,
-  } satisfies Ask;
-  const prepare = async () => ({ refreshTokens: await refreshTokensOfGuests(ours, connections) });
-  return {
-    name: "POST /api/auth/refresh",
-    contenders: [
-      serverContender("ours", ours, ask, prepare),
-      serverContender("bare", bare, ask, prepare),
-    ],
-  };
-}
-
-/** Well-formed to the last step, so that all the work of refusing it is done. */
+/** Everything else is valid, so that the request is rejected at the last check. */
 function withOtherSignature(token: string): string {
-  const signatureAt = token.lastIndexOf(".") + 1;
-  return token.slice(0, signatureAt) + [...token.slice(signatureAt)].reverse().join("");
+  const start = token.lastIndexOf(".") + 1;
+  return token.slice(0, start) + [...token.slice(start)].reverse().join("");
 }

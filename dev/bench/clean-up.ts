@@ -1,15 +1,15 @@
-/** What has to be undone at the end of a run, whether or not it succeeds. */
+/** The steps at the end of a run, also of a failed one. */
 export class CleanUp {
-  readonly #steps: (() => Promise<void>)[] = [];
+  readonly #steps: (() => Promise<unknown>)[] = [];
 
-  /** Undo this at the end, before what was noted earlier. Undoing it twice has to be harmless. */
-  later(step: () => Promise<void>): void {
+  /** Steps run in reverse order. */
+  later(step: () => Promise<unknown>): void {
     this.#steps.push(step);
   }
 
-  async run(tell: (problem: string) => void): Promise<void> {
+  async run(log: (problem: string) => void): Promise<void> {
     for (const step of this.#steps.splice(0).reverse()) {
-      await step().catch((error) => tell(`Not cleaned up: ${error}`));
+      await step().catch((error) => log(`Not cleaned up: ${error}`));
     }
   }
 }

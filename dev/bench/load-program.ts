@@ -1,68 +1,42 @@
 import process from "node:process";
 import autocannon from "autocannon";
-import type { LoadRequest, LoadResult } from "./load.js";
-import { percentile } from "./statistics.js";
+import type { LoadRequest, LoadResult } from "./rounds.js";
 
-/** Runs in a process of its own, so that making the load does not count as serving it. */
 const request: LoadRequest = JSON.parse(process.argv[2] ?? "");
-const timesMs: number[] = [];
-let failures = 0;
+const { bodies = [], refreshTokens, status = 200, connections, seconds } = request;
 let clients = 0;
-let startedAt = performance.now();
 
-const load = autocannon(
-  {
-    url: request.url,
-    method: request.method ?? "GET",
-    headers: request.headers ?? {},
-    connections: request.connections,
-    duration: request.seconds,
-    // How often it looks whether the time is over.
-    sampleInt: 50,
-    setupClient: (client) => {
-      const refreshToken = request.refreshTokens?.pop();
-      if (refreshToken !== undefined) followRefreshes(client, refreshToken);
-      if (request.bodies) client.setRequests(beginningElsewhere(request.bodies));
-    },
+const { requests, latency, statusCodeStats, errors, duration } = await autocannon({
+  url: request.url,
+  method: request.method ?? "GET",
+  headers: request.headers ?? {},
+  connections,
+  duration: seconds,
+  // How often the end is checked, in ms.
+  sampleInt: 50,
+  setupClient(client) {
+    const index = clients++;
+    const start = Math.floor((index * bodies.length) / connections);
+    const rotated = [...bodies.slice(start), ...bodies.slice(0, start)];
+    if (rotated.length > 0) client.setRequests(rotated.map((body) => ({ body })));
+    if (refreshTokens) refreshInTurn(client, refreshTokens[index] ?? "");
   },
-  (error) => {
-    if (error) throw error;
-    const seconds = (performance.now() - startedAt) / 1000;
-    const result: LoadResult = {
-      replies: timesMs.length,
-      perSecond: timesMs.length / seconds,
-      p50Ms: percentile(timesMs, 0.5),
-      p95Ms: percentile(timesMs, 0.95),
-      p99Ms: percentile(timesMs, 0.99),
-      failures,
-    };
-    console.log(JSON.stringify(result));
-  },
-);
-load.on("start", () => {
-  startedAt = performance.now();
 });
-load.on("response", (_client, status, _bytes, timeMs) => {
-  timesMs.push(timeMs);
-  if (status !== request.expectedStatus) failures++;
-});
-load.on("reqError", () => {
-  failures++;
-});
+const replies = requests.total;
+const result: LoadResult = {
+  replies,
+  perSecond: replies / duration,
+  p50Ms: latency.p50,
+  p97Ms: latency.p97_5,
+  p99Ms: latency.p99,
+  failures: errors + replies - (statusCodeStats?.[`${status}`]?.count ?? 0),
+};
+console.log(JSON.stringify(result));
 
-function beginningElsewhere(bodies: string[]): { body: string }[] {
-  const start = Math.floor((clients++ * bodies.length) / request.connections) % bodies.length;
-  return [...bodies.slice(start), ...bodies.slice(0, start)].map((body) => ({ body }));
-}
-
-/** A session's next token is in the reply to the one before. */
-function followRefreshes(client: autocannon.Client, refreshToken: string): void {
-  client.setRequests([
-    {
-      body: JSON.stringify({ refreshToken }),
-      onResponse(status, body) {
-        if (status === 200) followRefreshes(client, JSON.parse(body).refreshToken);
-      },
-    },
-  ]);
+function refreshInTurn(client: autocannon.Client, refreshToken: string): void {
+  const body = JSON.stringify({ refreshToken });
+  const onResponse = (replied: number, text: string) => {
+    if (replied === 200) refreshInTurn(client, JSON.parse(text).refreshToken);
+  };
+  client.setRequests([{ body, onResponse }]);
 }

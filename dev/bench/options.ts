@@ -1,77 +1,40 @@
 import { parseArgs } from "node:util";
+import { z } from "zod";
 
-export interface BenchOptions {
-  /** How long each contender is loaded in each round. */
-  seconds: number;
-  connections: number;
-  rounds: number;
-  /** How many pairs of a known and an unknown address are timed for each call; 0: none. */
-  pairs: number;
-  /** The folder of the peers to measure beside us. */
-  peers: string | undefined;
-  jsonFile: string;
-  /** Exit with 1 when a target is missed. */
-  strict: boolean;
-}
+const count = z.coerce.number().int().positive().max(10_000);
 
-/** The command line asks for what cannot be. */
-export class UsageError extends Error {
-  override readonly name = "UsageError";
-}
+const Options = z.object({
+  seconds: z.coerce.number().positive().max(600).default(5),
+  rounds: count.default(3),
+  connections: count.default(32),
+  pairs: count.optional(),
+  peers: z.string().optional(),
+  json: z.string().optional(),
+});
 
-const usage = `usage: npm run bench [-- [--seconds N] [--connections N] [--rounds N] [--pairs N]
-  [--peers FOLDER] [--json FILE] [--strict]]`;
+export type BenchOptions = z.infer<typeof Options>;
 
-/** Throws a UsageError with the word that is wrong. */
-export function readOptions(
-  args: string[],
-  env: Record<string, string | undefined>,
-  now: Date,
-): BenchOptions {
-  const values = parsed(args);
-  if (values.peers !== undefined && !(env.DATABASE_URL && env.REDIS_URL)) {
-    throw new UsageError("--peers needs real stores: set DATABASE_URL and REDIS_URL.");
-  }
-  const name = now.toISOString().replace(/[:.]/g, "-");
-  return {
-    seconds: positive("seconds", values.seconds),
-    connections: whole("connections", values.connections),
-    rounds: whole("rounds", values.rounds),
-    pairs: values.pairs === "0" ? 0 : whole("pairs", values.pairs, 10_000),
-    peers: values.peers,
-    jsonFile: values.json ?? `bench-results/${name}.json`,
-    strict: values.strict,
-  };
-}
+const usage = `Usage: npm run bench [-- OPTIONS]
+  --seconds N      load of each contender in each round (default: 5)
+  --rounds N       (default: 3)
+  --connections N  (default: 32)
+  --pairs N        also time N requests about known and N about unknown addresses
+  --peers FOLDER   also measure the peers in FOLDER; needs DATABASE_URL and REDIS_URL, and about
+                   120 connections to Postgres
+  --json FILE      also write the result to FILE`;
 
-function parsed(args: string[]) {
+export class UsageError extends Error {}
+
+export function readOptions(args: string[], env: Record<string, string | undefined>): BenchOptions {
+  const names = Object.keys(Options.shape).map((name) => [name, { type: "string" }] as const);
   try {
-    return parseArgs({
-      args,
-      options: {
-        seconds: { type: "string", default: "5" },
-        connections: { type: "string", default: "32" },
-        rounds: { type: "string", default: "3" },
-        pairs: { type: "string", default: "0" },
-        peers: { type: "string" },
-        json: { type: "string" },
-        strict: { type: "boolean", default: false },
-      },
-    }).values;
+    const { values } = parseArgs({ args, options: Object.fromEntries(names) });
+    const options = Options.parse(values);
+    if (options.peers && !(env.DATABASE_URL && env.REDIS_URL))
+      throw new Error("--peers needs DATABASE_URL and REDIS_URL.");
+    return options;
   } catch (error) {
-    throw new UsageError(`${(error as Error).message}\n${usage}`);
+    const reason = error instanceof z.ZodError ? z.prettifyError(error) : (error as Error).message;
+    throw new UsageError(`${reason}\n${usage}`);
   }
-}
-
-function positive(name: string, text: string, most = 600): number {
-  const value = Number(text);
-  if (!(value > 0 && value <= most))
-    throw new UsageError(`--${name} has to be over 0 and at most ${most}.`);
-  return value;
-}
-
-function whole(name: string, text: string, most?: number): number {
-  const value = positive(name, text, most);
-  if (!Number.isInteger(value)) throw new UsageError(`--${name} has to be a whole number.`);
-  return value;
 }

@@ -4,89 +4,49 @@ import { join } from "node:path";
 import process from "node:process";
 import { promisify } from "node:util";
 import type { CleanUp } from "./clean-up.js";
-import { serverContender } from "./contender.js";
-import type { Contender } from "./rounds.js";
-import { type ServedProcess, serve } from "./served-process.js";
+import { password } from "./people.js";
+import { type Contender, contender } from "./rounds.js";
+import { startServer } from "./server.js";
 
 const run = promisify(execFile);
 
-/** What a team would pick instead (peer), and the least that the same I/O costs (floor). */
-export interface Peers {
-  withoutStores(connections: number): Contender[];
-  signedInRead(connections: number): Contender[];
-  login(connections: number): Contender[];
-}
-
 /**
- * Install the peers' folder as a copy in `stage` and start its servers over `stores`.
- *
- * It has to hold `better-auth-server.mjs` (with the argument `migrate` it makes its tables) and
- * `floor-server.mjs`, both of which listen on PORT.
+ * Install and start a copy of the folder `source` in `folder`: `better-auth-server.mjs` (peer) is what a team
+ * would choose instead of this backend, `floor-server.mjs` (floor) makes the same calls without checks.
  */
 export async function startPeers(
   source: string,
-  stage: string,
-  stores: { DATABASE_URL: string; REDIS_URL: string },
+  folder: string,
+  stores: Record<string, string>,
   cleanUp: CleanUp,
-): Promise<Peers> {
-  const folder = join(stage, "peers");
-  await cp(source, folder, {
-    recursive: true,
-    filter: (path) => !path.endsWith("node_modules"),
-  });
+): Promise<Contender[]> {
+  await cp(source, folder, { recursive: true, filter: (path) => !path.endsWith("node_modules") });
   await run("npm", ["install", "--no-audit", "--no-fund"], { cwd: folder });
   const { PATH = "", HOME = "" } = process.env;
   const env = { PATH, HOME, NODE_ENV: "production", ...stores };
-  const program = join(folder, "better-auth-server.mjs");
-  await run(process.execPath, [program, "migrate"], { cwd: folder, env: { ...env, PORT: "0" } });
-  const start = async (file: string) => {
-    const server = await serve({
-      flags: [],
-      program: join(folder, file),
-      folder,
-      env,
-      logFile: join(stage, `${file}.log`),
-      probe: { path: "/" },
-    });
-    cleanUp.later(server.stop);
-    return server;
-  };
+  const peerFile = join(folder, "better-auth-server.mjs");
+  await run(process.execPath, [peerFile, "migrate"], { cwd: folder, env: { ...env, PORT: "0" } });
+  const start = (file: string) =>
+    startServer({ args: [join(folder, file)], folder, env, probe: { path: "/" } }, cleanUp);
   const peer = await start("better-auth-server.mjs");
-  const { cookie, login } = await signUp(peer);
   const floor = await start("floor-server.mjs");
-  return {
-    withoutStores: (connections) => [
-      serverContender("peer", peer, { path: "/", expectedStatus: 200, connections }),
-      serverContender("floor", floor, { path: "/", expectedStatus: 200, connections }),
-    ],
-    signedInRead: (connections) => [
-      serverContender("peer", peer, {
-        path: "/api/me",
-        headers: { cookie },
-        expectedStatus: 200,
-        connections,
-      }),
-      serverContender("floor", floor, { path: "/me", expectedStatus: 200, connections }),
-    ],
-    login: (connections) => [
-      serverContender("peer", peer, { ...login, expectedStatus: 200, connections }),
-    ],
-  };
-}
 
-async function signUp(peer: ServedProcess) {
-  const account = { email: "bench@example.com", password: "correct horse battery", name: "Bench" };
   const request = {
     method: "POST" as const,
     headers: { "content-type": "application/json", origin: peer.url },
-    body: JSON.stringify(account),
   };
-  const path = "/api/auth/sign-in/email";
-  const signedUp = await fetch(`${peer.url}/api/auth/sign-up/email`, request);
-  if (!signedUp.ok) throw new Error(`The peer answered a sign-up with ${signedUp.status}.`);
-  const signedIn = await fetch(peer.url + path, request);
+  const body = JSON.stringify({ email: "bench@example.com", password, name: "Bench" });
+  const signIn = "/api/auth/sign-in/email";
+  await fetch(`${peer.url}/api/auth/sign-up/email`, { ...request, body });
+  const signedIn = await fetch(peer.url + signIn, { ...request, body });
   const cookie = signedIn.headers.get("set-cookie")?.split(";")[0];
-  if (cookie === undefined) throw new Error("The peer's sign-in gave no cookie.");
-  const { body, ...rest } = request;
-  return { cookie, login: { path, ...rest, bodies: [body] } };
+  if (!cookie) throw new Error(`The peer replied ${signedIn.status} to a sign-in.`);
+  const login = { path: signIn, ...request, bodies: [body], connections: 8 };
+  return [
+    contender("GET /api/livez", "peer", peer, { path: "/" }),
+    contender("GET /api/livez", "floor", floor, { path: "/" }),
+    contender("GET /api/user", "peer", peer, { path: "/api/me", headers: { cookie } }),
+    contender("GET /api/user", "floor", floor, { path: "/me" }),
+    contender("POST /api/auth/login", "peer", peer, login),
+  ];
 }

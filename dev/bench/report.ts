@@ -1,101 +1,84 @@
-import type { BenchResult } from "./result.js";
+import { sum } from "simple-statistics";
+import type { ColdStart } from "./cold-start.js";
+import type { BenchOptions } from "./options.js";
+import type { Row } from "./rounds.js";
+import { control } from "./timing.js";
 
-/** A run as text for a terminal. */
-export function report(result: BenchResult): string {
-  const { coldStart, storeCalls, bundleBytes } = result;
-  const bundles = Object.entries(bundleBytes).sort(([, a], [, b]) => b - a);
-  return [
-    `${result.stores.join(" and ")}, Node.js ${result.node}, ${result.cpus} CPUs; ` +
-      `medians of ${result.rounds} rounds of ${result.seconds} s, ${result.connections} connections ` +
-      "(login 8)",
-    table(
-      ["", "", "req/s", "P50 ms", "P95 ms", "P99 ms", "CPU µs/req", "failed"],
-      result.rows.map((row) => [
-        row.contender === "ours" ? row.caseName : "",
-        row.contender,
-        figure(row.perSecond),
-        figure(row.p50Ms, 1),
-        figure(row.p95Ms, 1),
-        figure(row.p99Ms, 1),
-        figure(row.cpuUs),
-        figure(row.failures),
-      ]),
-    ),
-    table(
-      ["ours to", "", "req/s", "CPU"],
-      result.ratios.map(({ caseName, to, perSecond, cpu }) => [
-        caseName,
-        to,
-        `x ${figure(perSecond, 2)}`,
-        `x ${figure(cpu, 2)}`,
-      ]),
-    ),
-    table(
-      ["calls a request, those after the reply included", "Redis trips", "commands", "Postgres"],
-      Object.entries(storeCalls).map(([name, calls]) => [
-        name,
-        figure(calls.redisTrips, 1),
-        figure(calls.redisCommands, 1),
-        figure(calls.postgresCalls, 1),
-      ]),
-    ),
-    table(
-      ["process", ""],
-      [
-        [
-          "peak RSS of the server",
-          `${figure(result.peakRssBytes && result.peakRssBytes / 2 ** 20)} MB`,
-        ],
-        ["fresh process to its first GET /api/user", `${figure(coldStart.firstReplyMs)} ms`],
-        [
-          `load ${coldStart.loadedFunction}`,
-          `${figure(coldStart.loadCpuMs)} ms CPU, ${figure(coldStart.loadMs)} ms`,
-        ],
-      ],
-    ),
-    ...likenessOf(result),
-    table(
-      ["bundle", "KB"],
-      bundles.map(([name, bytes]) => [name, figure(bytes / 1024)]),
-    ),
-    table(
-      ["target", "measured", ""],
-      result.verdicts.map(({ target, measured, outcome }) => [
-        target,
-        figure(measured, 2),
-        outcome,
-      ]),
-    ),
-  ].join("\n\n");
+export interface BenchResult {
+  environment: string;
+  options: BenchOptions;
+  rows: Row[];
+  coldStart: ColdStart;
+  peakRssMb: number;
+  /** By request. */
+  timings: Record<string, number>;
 }
 
-function likenessOf({ likeness }: BenchResult): string[] {
-  if (likeness.length === 0) return [];
-  const rows = likeness.map(({ operation, auc }) => [operation, figure(auc, 3)]);
-  return [table(["times of known addresses to those of unknown ones", "AUC"], rows)];
+interface Verdict {
+  target: string;
+  measured: number;
+  verdict: "met" | "MISSED" | "not measured";
 }
 
-/** Columns as wide as their widest cell: the first two words to the left, figures to the right. */
-export function table(head: string[], rows: string[][]): string {
-  const all = [head, ...rows];
-  const widths = head.map((_, column) => Math.max(...all.map((row) => (row[column] ?? "").length)));
-  const isText = head.map((_, column) =>
-    rows.every((row) => !/^(x )?[\d.]+$/.test(row[column] ?? "")),
-  );
-  return all
-    .map((row) =>
-      row
-        .map((cell, column) => {
-          const width = widths[column] ?? 0;
-          return isText[column] ? cell.padEnd(width) : cell.padStart(width);
-        })
-        .join("  ")
-        .trimEnd(),
-    )
-    .join("\n");
+/** Compare a run with the targets. */
+export function judge({ rows, timings, peakRssMb, coldStart }: BenchResult): Verdict[] {
+  const row = (caseName: string, name: string) =>
+    rows.find((one) => one.caseName === caseName && one.name === name);
+  const user = "GET /api/user";
+  const [login, refresh] = ["POST /api/auth/login", "POST /api/auth/refresh"];
+  const overHttp = row(`${user} over HTTP`, "ours");
+  const { [control]: controlAuc, ...aucs } = timings;
+  const [worstAuc] = Object.values(aucs).toSorted((a, b) => b - a);
+  const targets: [string, measured: number | undefined, "<=" | ">=", limit: number][] = [
+    [`${user}: CPU / bare`, row(user, "bare")?.ratio.cpu, "<=", 2],
+    [`${user}: CPU / without events`, row(user, "without events")?.ratio.cpu, "<=", 1.1],
+    [`${user}: req/s / peer`, row(user, "peer")?.ratio.perSecond, ">=", 1.5],
+    [`${login}: req/s / bare`, row(login, "bare")?.ratio.perSecond, ">=", 0.7],
+    [`${refresh}: CPU / bare`, row(refresh, "bare")?.ratio.cpu, "<=", 2],
+    [`${user}, bad token: CPU µs`, row(`${user}, bad token`, "ours")?.cpuUs, "<=", 1000],
+    [`${refresh}, bad token: CPU µs`, row(`${refresh}, bad token`, "ours")?.cpuUs, "<=", 1000],
+    [`${user} over HTTP: req/s`, overHttp?.perSecond, ">=", 1000],
+    [`${user} over HTTP: P97.5 ms`, overHttp?.p97Ms, "<=", 100],
+    ["known / unknown addresses: AUC", worstAuc, "<=", 0.55],
+    ["their control: AUC", controlAuc, ">=", 0.75],
+    ["peak RSS of the server: MB", peakRssMb, "<=", 256],
+    ["import of the largest function: CPU ms", coldStart.importCpuMs, "<=", 80],
+    ["failed requests", sum(rows.map(({ failures }) => failures)), "<=", 0],
+  ];
+  return targets.map(([what, measured = Number.NaN, sign, limit]) => {
+    const isMet = sign === "<=" ? measured <= limit : measured >= limit;
+    const verdict = Number.isNaN(measured) ? "not measured" : isMet ? "met" : "MISSED";
+    return { target: `${what} ${sign} ${limit}`, measured, verdict };
+  });
 }
 
-/** A dash stands for what was not measured. */
-export function figure(value: number | undefined, decimals = 0): string {
-  return value === undefined || Number.isNaN(value) ? "-" : value.toFixed(decimals);
+export function printReport({ rows, ...result }: BenchResult): void {
+  console.log(`${result.environment}. Ratios are ours / this contender.`);
+  const columns = rows.map(({ caseName, name, ratio, ...row }) => ({
+    case: caseName,
+    contender: name,
+    "req/s": row.perSecond,
+    "req/s ratio": ratio.perSecond,
+    "CPU µs/req": row.cpuUs,
+    "CPU ratio": ratio.cpu,
+    "P50 ms": row.p50Ms,
+    "P97.5 ms": row.p97Ms,
+    "P99 ms": row.p99Ms,
+    failed: row.failures,
+  }));
+  const { coldStart, timings, peakRssMb } = result;
+  const tables = {
+    Load: columns,
+    Processes: { peakRssMb, ...coldStart },
+    "AUC of the reply times of known and unknown addresses": timings,
+    Targets: judge({ rows, ...result }),
+  };
+  for (const [title, table] of Object.entries(tables)) {
+    console.log(title);
+    console.table(JSON.parse(JSON.stringify(table), rounded));
+  }
+}
+
+function rounded(_key: string, value: unknown): unknown {
+  return typeof value === "number" ? Math.round(value * 100) / 100 : value;
 }

@@ -5,9 +5,9 @@ import { redisOverHttp } from "../../lib/platform/redis-transport/over-http.js";
 import { readBuiltFunctions } from "../../lib/self-hosted/built-functions.js";
 import { startServer } from "../../lib/self-hosted/server/server.js";
 import { closeOnSignal } from "../../lib/self-hosted/server/shutdown.js";
-import type { StoreEndpoints } from "./store-endpoints.js";
+import type { StoreEndpoints } from "./stores.js";
 
-/** Serves the build of its folder as functions on the platform run: both stores are reached over HTTP. */
+/** Serves the built functions of its folder, which reach both stores over HTTP as on the platform. */
 const { postgres, redis }: StoreEndpoints = JSON.parse(process.env.BENCH_ENDPOINTS ?? "");
 installPlatform({
   postgres: {

@@ -1,7 +1,6 @@
-import { readFileSync } from "node:fs";
-import { cp, mkdir, mkdtemp, rm, symlink } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { build } from "esbuild";
 import { bundleOptions } from "../build/bundle.js";
 import type { FunctionOutput } from "../build/function-output.js";
@@ -9,115 +8,70 @@ import { buildOutput } from "../build/output.js";
 import { buildSelfHosted } from "../build/self-hosted.js";
 import type { CleanUp } from "./clean-up.js";
 
-/** A project built in a folder of its own, and the programs that serve it when run there. */
 export interface BuiltProject {
   folder: string;
   functions: FunctionOutput[];
-  /** Options for Node.js itself. */
-  flags: string[];
-  /** What `backend:start` runs: in-process transports. */
-  server: string;
-  /** The same functions over the HTTP transports. */
-  serverOverHttp: string;
 }
 
 export interface Stage {
   folder: string;
+  /** For embedded stores. */
+  stores: string;
   ours: BuiltProject;
-  /** Ours, but it tells nobody of its requests. */
   withoutEvents: BuiltProject;
   bare: BuiltProject;
-  /** Where the embedded stores of this run are. */
-  storesFolder: string;
 }
 
-/**
- * Build this project and the bare function, each as `backend:build` does, in a temporary folder: a run
- * disturbs neither the build nor the stores nor the `.env` of whoever works here.
- */
-export async function prepareStage(root: string, cleanUp: CleanUp): Promise<Stage> {
+/** What `npm run backend:start` runs, and the same functions over the HTTP transports. */
+export const programs = {
+  server: ".vercel/self-hosted/server.mjs",
+  serverOverHttp: ".vercel/self-hosted/server-over-http.mjs",
+};
+
+/** Build in a temporary folder, because the build, the stores and the `.env` of the project may be in use. */
+export async function buildStage(cleanUp: CleanUp): Promise<Stage> {
   const folder = await mkdtemp(join(tmpdir(), "bench-"));
   cleanUp.later(() => rm(folder, { recursive: true, force: true, maxRetries: 5 }));
-  const storesFolder = join(folder, "stores");
-  await mkdir(storesFolder);
-  const silent = await sourceWithoutEvents(root, folder);
+  const stores = join(folder, "stores");
+  await mkdir(stores);
+  const project = async (name: string, addSource: (root: string) => Promise<void>) => {
+    const root = join(folder, name);
+    await mkdir(root);
+    for (const shared of [
+      "docs",
+      "drizzle",
+      "node_modules",
+      "package.json",
+      "public",
+      "vercel.json",
+    ])
+      await symlink(resolve(shared), join(root, shared));
+    await symlink(stores, join(root, ".local"));
+    await addSource(root);
+    const { functions } = await buildOutput(root);
+    await buildSelfHosted(root);
+    const entry = { in: resolve("dev/bench/server-over-http.ts"), out: "server-over-http" };
+    const options = bundleOptions([entry], join(root, ".vercel/self-hosted"));
+    await build({ ...options, absWorkingDir: resolve(".") });
+    return { folder: root, functions };
+  };
+  const linked = (api: string) => async (root: string) => {
+    await symlink(resolve(api), join(root, "api"));
+    await symlink(resolve("lib"), join(root, "lib"));
+  };
   return {
     folder,
-    storesFolder,
-    ours: await buildProject(root, join(root, "api"), join(folder, "ours"), storesFolder),
-    withoutEvents: await buildProject(
-      root,
-      join(silent, "api"),
-      join(folder, "without-events"),
-      storesFolder,
-      join(silent, "lib"),
-    ),
-    bare: await buildProject(
-      root,
-      join(root, "dev/bench/bare/api"),
-      join(folder, "bare"),
-      storesFolder,
-    ),
+    stores,
+    ours: await project("ours", linked("api")),
+    withoutEvents: await project("without-events", copyWithoutEvents),
+    bare: await project("bare", linked("dev/bench/bare/api")),
   };
 }
 
-/** A copy of the sources, for imports are followed from where a file really is. */
-async function sourceWithoutEvents(root: string, folder: string): Promise<string> {
-  const copy = join(folder, "source-without-events");
-  for (const name of ["api", "lib"])
-    await cp(join(root, name), join(copy, name), { recursive: true });
-  for (const name of ["node_modules", "package.json", "vercel.json", "docs"]) {
-    await symlink(join(root, name), join(copy, name));
-  }
-  const standIns = join(root, "dev/bench/without-events");
-  await cp(join(standIns, "producer.ts"), join(copy, "lib/telemetry/producer.ts"));
-  await cp(join(standIns, "after-reply.ts"), join(copy, "lib/http/after-reply.ts"));
-  return copy;
-}
-
-async function buildProject(
-  root: string,
-  api: string,
-  folder: string,
-  storesFolder: string,
-  lib = join(root, "lib"),
-): Promise<BuiltProject> {
-  await mkdir(folder);
-  const links = {
-    ...Object.fromEntries(
-      ["drizzle", "public", "node_modules", "package.json", "vercel.json"].map((name) => [
-        name,
-        join(root, name),
-      ]),
-    ),
-    api,
-    lib,
-    ".local": storesFolder,
-  };
-  for (const [name, target] of Object.entries(links)) await symlink(target, join(folder, name));
-  const { functions } = await buildOutput(folder);
-  await buildSelfHosted(folder);
-  await buildServerOverHttp(root, folder);
-  return {
-    folder,
-    functions,
-    flags: startFlags(root),
-    server: join(folder, ".vercel/self-hosted/server.mjs"),
-    serverOverHttp: join(folder, ".vercel/self-hosted/over-http.mjs"),
-  };
-}
-
-/** What `npm run backend:start` gives to Node.js. */
-function startFlags(root: string): string[] {
-  const { scripts } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
-  return scripts["backend:start"].split(" ").filter((word: string) => word.startsWith("--"));
-}
-
-async function buildServerOverHttp(root: string, folder: string): Promise<void> {
-  const entry = { in: join(root, "dev/bench/server-over-http.ts"), out: "over-http" };
-  await build({
-    ...bundleOptions([entry], join(folder, ".vercel/self-hosted")),
-    absWorkingDir: root,
-    keepNames: true,
-  });
+/** A copy, because the imports of a linked file are resolved from its real path. */
+async function copyWithoutEvents(root: string): Promise<void> {
+  for (const name of ["api", "lib"]) await cp(name, join(root, name), { recursive: true });
+  const replacement = await readFile("dev/bench/after-reply-without-events.ts", "utf8");
+  const file = join(root, "lib/http/after-reply.ts");
+  await writeFile(file, replacement.replaceAll('"../../lib/', '"../'));
 }

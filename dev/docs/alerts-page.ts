@@ -1,3 +1,4 @@
+import { markdownTable } from "markdown-table";
 import type { Condition, CounterSelector, LabelMatchers, Rule } from "../../lib/alerts/rule.js";
 import { rules, runbookSlug } from "../../lib/alerts/rules.js";
 
@@ -21,13 +22,14 @@ export function alertsPage(): string {
     "resolves after",
     "inhibited by",
   ];
+  const cells = [head, ...rows].map((row) => row.map((cell) => cell.replaceAll("|", "\\|")));
   return `# Alerts
 
-Generated from \`lib/alerts/rules.ts\` by \`npm run docs:write\`. Only closed minutes are evaluated, and whole numbers are compared. A
-minute without data is not zero: it neither fires nor resolves an alert. \`page\` is \`PAGERDUTY_ROUTING_KEY\`, \`team\` is
+Generated from \`lib/alerts/rules.ts\` by \`npm run docs:write\`. Only complete minutes count, and values are compared as
+whole numbers. A minute without data is unknown, not zero. \`page\` calls the person on duty (\`PAGERDUTY_ROUTING_KEY\`), \`team\` is
 \`ALERT_WEBHOOK_URL\`, \`investigate\` is \`ALERT_INVESTIGATE_WEBHOOK_URL\`. \`npm run ops -- alerts test RULE\` sends a test notice.
 
-${table(head, rows)}
+${markdownTable(cells)}
 `;
 }
 
@@ -54,13 +56,13 @@ function inWords(condition: Condition): string {
       return `${named(condition)} ${compare} ${value}${often}${by ? `, for each ${by}` : ""}`;
     }
     case "age":
-      return `\`${condition.metric}\`, or \`${condition.since}\` until it exists, is over ${condition.periods} periods old, for each ${condition.by}`;
+      return `\`${condition.metric}\` (\`${condition.since}\` if missing) is over ${condition.periods} periods old, for each ${condition.by}`;
     case "any":
       return condition.of.map(inWords).join("; or ");
   }
 }
 
-/** Without the labels of `known`, which the sentence has named before. */
+/** Without the conditions in `known`, which the sentence already contains. */
 function named(
   { metric, where = {}, slowerThanSeconds }: CounterSelector,
   known: LabelMatchers = {},
@@ -73,15 +75,4 @@ function named(
   const slower = slowerThanSeconds === undefined ? [] : [`slower than ${slowerThanSeconds} s`];
   const only = [...narrowed, ...slower].join(", ");
   return `\`${metric}\`${only && ` (${only})`}`;
-}
-
-/** With padded columns. */
-function table(head: string[], rows: string[][]): string {
-  const cells = [head, ...rows].map((row) => row.map((cell) => cell.replaceAll("|", "\\|")));
-  const widths = head.map((_, at) => Math.max(...cells.map((row) => row[at]?.length ?? 0)));
-  const line = (row: string[]) =>
-    `| ${row.map((cell, at) => cell.padEnd(widths[at] ?? 0)).join(" | ")} |`;
-  const [first = [], ...rest] = cells;
-  const rule = `| ${widths.map((width) => "-".repeat(width)).join(" | ")} |`;
-  return [line(first), rule, ...rest.map(line)].join("\n");
 }

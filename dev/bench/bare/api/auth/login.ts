@@ -1,15 +1,9 @@
-import { neon, neonConfig } from "@neondatabase/serverless";
 import { verify } from "@node-rs/argon2";
 import { eq } from "drizzle-orm";
-import { drizzle } from "drizzle-orm/neon-http";
 import { users } from "../../../../../lib/db/schema/accounts.js";
-import { platform } from "../../../../../lib/platform/installed.js";
+import { db } from "../../stores.js";
 
-/** A login as it must not be: it works for known addresses only, so that its time tells them. */
-const { postgres } = platform();
-neonConfig.fetchFunction = postgres.fetch;
-const db = drizzle(neon(postgres.connectionString));
-
+/** The minimum for a login: a query and a hash. Its time reveals known addresses. */
 export default {
   async fetch(request: Request): Promise<Response> {
     const { email, password } = (await request.json()) as { email: string; password: string };

@@ -1,33 +1,20 @@
-import { neon, neonConfig } from "@neondatabase/serverless";
 import { eq, sql } from "drizzle-orm";
-import { drizzle } from "drizzle-orm/neon-http";
 import { sessions } from "../../../../../lib/db/schema/accounts.js";
-import { platform } from "../../../../../lib/platform/installed.js";
-import { plainRedis } from "../../plain-redis.js";
+import { db, roundTrip } from "../../stores.js";
 
-/**
- * The least that `POST /api/auth/refresh` can cost: its two calls, and reading and writing JSON. No
- * schema, no signature, no decision, no headers, no log.
- */
-const { postgres } = platform();
-const { pipeline, limiterSha, windowMs } = await plainRedis();
-neonConfig.fetchFunction = postgres.fetch;
-const rotate = drizzle(neon(postgres.connectionString))
+const rotate = db
   .update(sessions)
   .set({ refreshCounter: sql`${sessions.refreshCounter} + 1`, rotatedAt: sql`now()` })
   .where(eq(sessions.id, sql.placeholder("id")))
   .returning()
   .prepare("rotate");
 
+/** The minimum for `POST /api/auth/refresh`: its two calls, and JSON. No schema, signature, checks, headers or log. */
 export default {
   async fetch(request: Request): Promise<Response> {
     const { refreshToken } = (await request.json()) as { refreshToken: string };
     const id = refreshToken.split(".")[2];
-    const window = Math.floor(Date.now() / windowMs);
-    await pipeline()
-      .exists(`session:${id}`, `known-session:${id}`)
-      .evalsha(limiterSha, [`rate:refresh:session:${id}:${window}`], [60, windowMs, 1])
-      .exec();
+    await roundTrip(`refresh:session:${id}`).exists(`session:${id}`, `known-session:${id}`).exec();
     const [session] = await rotate.execute({ id });
     return session
       ? Response.json({ refreshToken, ...session })

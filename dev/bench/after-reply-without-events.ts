@@ -1,6 +1,6 @@
-import { requestEnded } from "../../../lib/requests-in-flight.js";
+import { requestEnded } from "../../lib/requests-in-flight.js";
 
-/** Replaces lib/http/after-reply.ts in the same build: only the deferred work of a request is done. */
+/** Replaces lib/http/after-reply.ts in the build without request events. */
 export async function afterReply({
   deferred,
 }: {

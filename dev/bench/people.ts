@@ -1,0 +1,39 @@
+import { randomUUID } from "node:crypto";
+import type { NeonQueryFunction } from "@neondatabase/serverless";
+import { hashPassword } from "../../lib/auth/password/password.js";
+
+export type Sql = NeonQueryFunction<false, false>;
+
+export const password = "correct horse battery staple";
+
+export function newAddresses(count: number): string[] {
+  return Array.from({ length: count }, () => `${randomUUID()}@example.com`);
+}
+
+/** Accounts with verified addresses. One hash for all, because hashes take time. */
+export async function createAccounts(sql: Sql, count: number): Promise<string[]> {
+  const emails = newAddresses(count);
+  const hash = await hashPassword(password);
+  await sql`insert into users (id, email, name, password_hash)
+    select gen_random_uuid(), email, 'Bench', ${hash} from unnest(${emails}::text[]) as email`;
+  return emails;
+}
+
+/** Register an account with this address, which is only claimed, or a guest. */
+export async function createPerson(serverUrl: string, email?: string) {
+  const url = `${serverUrl}/api/auth/${email ? "register" : "guest"}`;
+  const account = email ? { email, password, name: "Bench", acceptedTerms: true } : {};
+  const reply = await fetch(url, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify(account),
+  });
+  if (reply.status !== 201) throw new Error(`${url} replied ${reply.status}.`);
+  const { user, sessionId, accessToken, refreshToken } = (await reply.json()) as {
+    user: { id: string };
+    sessionId: string;
+    accessToken: string;
+    refreshToken: string;
+  };
+  return { userId: user.id, sessionId, authorization: `Bearer ${accessToken}`, refreshToken };
+}
