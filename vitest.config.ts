@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import path from "node:path";
 import process from "node:process";
 import { defineConfig } from "vitest/config";
@@ -12,7 +13,13 @@ const setupFiles = "tests/support/fresh-process.ts";
 const inOneProcess = {
   isolate: false,
   setupFiles,
-  alias: { "@node-rs/argon2": path.resolve("tests/support/remembered-argon2.ts") },
+  alias: [
+    { find: "@node-rs/argon2", replacement: path.resolve("tests/support/remembered-argon2.ts") },
+    {
+      find: /^\.\/postgres-thread\.js$/,
+      replacement: path.resolve("tests/support/postgres-in-thread.ts"),
+    },
+  ],
   ...patient,
 };
 
@@ -52,8 +59,8 @@ const anywhere = [
 export default defineConfig({
   test: {
     pool: "forks",
-    // Tests wait for timeouts, processes and stores about a third of their time.
-    maxWorkers: "150%",
+    // A third of the tests' time is waiting for timeouts and processes.
+    maxWorkers: Math.ceil(1.5 * availableParallelism()),
     globalSetup: "tests/support/global-setup.ts",
     coverage: {
       provider: "v8",
