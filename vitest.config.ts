@@ -23,10 +23,11 @@ const inOneProcess = {
   ...patient,
 };
 
-/** Races need real servers. Each file has its own process: these tests end pools and servers. */
+/** Races need real servers, and passwords that are really hashed. */
 const services = {
   test: {
     name: "services",
+    isolate: false,
     include: ["tests/services/**/*.test.ts"],
     globalSetup: built,
     setupFiles,

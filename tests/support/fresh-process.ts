@@ -1,4 +1,6 @@
+import { neonConfig } from "@neondatabase/serverless";
 import { afterAll, expect, vi } from "vitest";
+import "../../lib/db/database.js";
 import { resetEnvironment } from "./environment.js";
 import { restoreGlobals } from "./globals.js";
 import { secretsInRecords } from "./secrets-seen.js";
@@ -10,6 +12,12 @@ vi.useRealTimers();
 vi.restoreAllMocks();
 resetEnvironment();
 installWaitUntil();
+
+/** Set by lib/db/database.ts; migrations and some tests replace it. */
+const { fetchFunction } = neonConfig;
+afterAll(() => {
+  neonConfig.fetchFunction = fetchFunction;
+});
 
 /** No test may leave a secret in a log line or a record. */
 afterAll(async () => {

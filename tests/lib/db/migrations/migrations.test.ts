@@ -24,12 +24,8 @@ const concurrentIndex = {
 };
 
 // Use the driver's own transport instead of the functions' transport.
-const { fetchFunction } = neonConfig;
 beforeAll(() => {
   neonConfig.fetchFunction = undefined;
-});
-afterAll(() => {
-  neonConfig.fetchFunction = fetchFunction;
 });
 
 let directory: string;

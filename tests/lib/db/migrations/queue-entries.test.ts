@@ -10,12 +10,8 @@ import { type ServedDatabase, stores } from "../../../dev/postgres/served-databa
 const name = "0017_create_queue_entries";
 
 // The driver's own transport, in place of the one that functions use.
-const { fetchFunction } = neonConfig;
 beforeAll(() => {
   neonConfig.fetchFunction = undefined;
-});
-afterAll(() => {
-  neonConfig.fetchFunction = fetchFunction;
 });
 
 /** Rows in every state that the previous release leaves them in. */
