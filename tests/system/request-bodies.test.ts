@@ -108,8 +108,9 @@ describe("request bodies of the built server", () => {
     const uploads = Array.from({ length: 60 }, () => beginUpload(4 * megabyte - 1));
     const answered = () => uploads.filter(({ received }) => received !== "");
     await expect.poll(() => answered().length, longTimeout).toBeGreaterThanOrEqual(52);
-    // Until the others have arrived, and the rest of the refused ones is read and discarded.
-    await expect.poll(bufferBytes, longTimeout).toBeGreaterThan(before + 24 * megabyte);
+    // Until the others have arrived, and the rest of the refused ones is read and discarded. How many are left depends
+    // on the order in which they grew.
+    await expect.poll(bufferBytes, longTimeout).toBeGreaterThan(before + 12 * megabyte);
     await expect.poll(bufferBytes, longTimeout).toBeLessThan(before + 34 * megabyte);
     for (const { received } of answered()) {
       expect(received).toMatch(/^HTTP\/1.1 503 /);
@@ -123,5 +124,5 @@ describe("request bodies of the built server", () => {
       await expect.poll(() => upload.received, longTimeout).toContain('"bytes"');
     for (const { socket } of after) socket.destroy();
     await expect.poll(bufferBytes, longTimeout).toBeLessThan(before + megabyte);
-  });
+  }, 60_000);
 });
