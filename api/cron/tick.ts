@@ -4,7 +4,8 @@ import { CronReport } from "../../lib/schedule/cron.js";
 import { tick } from "../../lib/schedule/tick.js";
 
 const GET = endpoint({
-  summary: "Run the tasks of the minute. Further calls within the minute do nothing.",
+  summary:
+    "Run the tasks of the minute. Once they have succeeded, calls within the minute do nothing.",
   auth: "cron",
   limits: [],
   anyHost: true,

@@ -3,7 +3,7 @@ import { operatorRead } from "../../../lib/http/operator-endpoint.js";
 import { route } from "../../../lib/http/route.js";
 
 const GET = operatorRead({
-  summary: "List the alerts, firing ones first.",
+  summary: "List every alert that was ever raised, firing ones first.",
   scope: "alerts",
   breakGlass: true,
   reply: Alerts,

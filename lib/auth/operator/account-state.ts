@@ -18,12 +18,16 @@ interface RequestedChange {
   dryRun: boolean;
 }
 
+/** In a dry run `changed` is a prediction, and `sessionsEnded` is 0. */
 export interface AccountChangeResult {
   changed: boolean;
   sessionsEnded: number;
 }
 
-/** Also revokes the account's operator tokens. Idempotent. Throws `forbidden`, `last_admin`. */
+/**
+ * Also ends the account's sessions and revokes its operator tokens. Idempotent. Throws `forbidden` when an
+ * operator's or admin's account is changed by someone who is not an admin, `last_admin`, `not_found`.
+ */
 export async function suspend(
   ctx: Context,
   operator: Operator,
@@ -46,7 +50,7 @@ export async function suspend(
   });
 }
 
-/** Idempotent. Throws `forbidden`. */
+/** Idempotent. Throws `forbidden` as `suspend` does, `not_found`. */
 export async function unsuspend(
   ctx: Context,
   operator: Operator,
@@ -63,7 +67,10 @@ export async function unsuspend(
   });
 }
 
-/** For an owner who lost the device; notifies the owner by mail. Idempotent. Throws `forbidden`. */
+/**
+ * For an owner who lost the device: ends the sessions, and notifies the owner by mail. Idempotent. Throws
+ * `forbidden` as `suspend` does, `not_found`.
+ */
 export async function removeLostSecondFactor(
   ctx: Context,
   operator: Operator,
@@ -89,7 +96,7 @@ export async function removeLostSecondFactor(
 
 interface AccountChange {
   wouldChange: boolean;
-  /** Returns the `user_id` of the changed account. `isSame`: the role has not changed. */
+  /** Returns the `user_id` of the changed account. `isRoleUnchanged`: since the subject was read. */
   part: (isRoleUnchanged: SQL) => SQL;
   action: AuditEntry["action"];
   ending?: RevocationReason;

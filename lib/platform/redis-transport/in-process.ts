@@ -58,7 +58,7 @@ export function inProcessRedis(url: string): { requester: Requester; close(): Pr
 function withTimeout<T>(timeoutMs: number, answered: Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => {
-      const error = new Error(`Redis timed out: no reply withTimeout ${timeoutMs} ms.`);
+      const error = new Error(`Redis timed out: no reply within ${timeoutMs} ms.`);
       reject(Object.assign(error, { name: "TimeoutError" }));
     }, timeoutMs);
     answered.then(resolve, reject).finally(() => clearTimeout(timer));
