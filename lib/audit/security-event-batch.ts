@@ -2,7 +2,6 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Context } from "../context.js";
 import { securityEvents } from "../db/schema/security.js";
 import { securityEventsDropped } from "../observability/log-lines/security.js";
-import { requestsInFlight } from "../requests-in-flight.js";
 
 type Row = typeof securityEvents.$inferInsert & {
   count: number;
@@ -14,15 +13,17 @@ interface Batch {
   /** Per event and route: the count, and from the 11th on the row that counts the rest. */
   kinds: Map<string, { seen: number; rest?: Row }>;
   dropped: number;
-  closing: AbortController;
   written?: Promise<void>;
 }
 
 interface Batches {
   open: Batch;
   writing: Promise<void>;
+  /** Before this time (`performance.now()`) no batch is written. */
+  nextWriteMs: number;
 }
 
+/** The time between two batches, which bounds statements and rows during a flood. */
 const gatheringMs = 50;
 const equalRowsMax = 10;
 const rowsMax = 500;
@@ -31,18 +32,17 @@ const slot = Symbol.for("linguamate.securityEvents");
 const shared = globalThis as { [slot]?: Batches };
 
 /**
- * Write the row after the reply, batched with those of requests in flight. Every request waits for its batch after its
+ * Write the row after the reply, batched with those of other requests. Every request waits for its batch after its
  * reply, because the process may be frozen. Rows and statements stay bounded during a flood. Without Postgres the
  * batch is lost; the log lines remain.
  */
 export function recordLater(ctx: Context, row: Row): void {
-  shared[slot] ??= { open: emptyBatch(), writing: Promise.resolve() };
+  shared[slot] ??= { open: emptyBatch(), writing: Promise.resolve(), nextWriteMs: 0 };
   const batches = shared[slot];
   const batch = batches.open;
   add(batch, row);
   ctx.after(() => {
     batch.written ??= write(ctx, batches, batch);
-    if (requestsInFlight() === 0) batch.closing.abort();
     return batch.written;
   });
 }
@@ -74,8 +74,9 @@ function mergeInto(rest: Row, { ip, userId, data }: Row): void {
 }
 
 async function write(ctx: Context, batches: Batches, batch: Batch): Promise<void> {
-  const { signal } = batch.closing;
-  await Promise.all([sleep(gatheringMs, undefined, { signal }).catch(() => {}), batches.writing]);
+  const waitMs = Math.min(batches.nextWriteMs - performance.now(), gatheringMs);
+  await Promise.all([waitMs > 0 ? sleep(waitMs) : null, batches.writing]);
+  batches.nextWriteMs = performance.now() + gatheringMs;
   batches.open = emptyBatch();
   batches.writing = insert(ctx, batch);
   await batches.writing;
@@ -93,5 +94,5 @@ async function insert(ctx: Context, { rows, dropped }: Batch): Promise<void> {
 }
 
 function emptyBatch(): Batch {
-  return { rows: [], kinds: new Map(), dropped: 0, closing: new AbortController() };
+  return { rows: [], kinds: new Map(), dropped: 0 };
 }
