@@ -35,7 +35,7 @@ const secrets = {
   MAIL_WEBHOOK_SECRET: `whsec_${randomBytes(24).toString("base64")}`,
 };
 useEnvironment(secrets);
-const stores = useStores({ redisMs: 5000 });
+const stores = useStores();
 
 const operations = await operationsOfApi();
 const documents = [

@@ -6,7 +6,7 @@ import { call } from "../support/call.js";
 import { aBoundUser, aUser, password } from "../support/people.js";
 import { useStores } from "../support/stores.js";
 
-const stores = useStores({ redisMs: 2500 });
+const stores = useStores();
 
 /**
  * Bytes sent to Redis and received, without headers; replies are counted as large as commands.

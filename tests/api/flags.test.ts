@@ -22,7 +22,7 @@ import { aGuest, anAddress, aUser, someUsers } from "../support/people.js";
 import { useStores } from "../support/stores.js";
 
 useEnvironment({ OPS_TOKEN: breakGlassToken });
-const stores = useStores({ redisMs: 2500 });
+const stores = useStores();
 const logs = useLogLines();
 let operator: OperatorPerson;
 beforeAll(async () => {

@@ -8,7 +8,7 @@ import { useLogLines } from "../support/log-lines.js";
 import { aUser } from "../support/people.js";
 import { useStores } from "../support/stores.js";
 
-const stores = useStores({ redisMs: 2500 });
+const stores = useStores();
 const lines = useLogLines();
 const token = "the-scrapers-token-of-the-tests";
 const environment = { METRICS_TOKEN: token, GIT_COMMIT_SHA: "abc123" };

@@ -9,7 +9,7 @@ import { aUser } from "../support/people.js";
 import { useStores } from "../support/stores.js";
 
 useEnvironment();
-const stores = useStores({ redisMs: 5000 });
+const stores = useStores();
 
 const written = (path: string) => JSON.parse(readFileSync(path, "utf8"));
 

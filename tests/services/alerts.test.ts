@@ -5,7 +5,7 @@ import { requests, useAlerts } from "../support/alerts.js";
 import { useStores } from "../support/stores.js";
 import { times } from "../support/two-processes.js";
 
-const stores = useStores({ redisMs: 5000 });
+const stores = useStores();
 const world = useAlerts(stores);
 
 const failing = requests(100, { failed: 40 });

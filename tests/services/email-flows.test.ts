@@ -20,7 +20,7 @@ import { anAddress, aUser, type Person, password } from "../support/people.js";
 import { useStores } from "../support/stores.js";
 
 // Every request must be counted in Redis, however busy the machine is.
-const stores = useStores({ redisMs: 10_000 });
+const stores = useStores();
 
 const timeout = { timeout: 180_000 };
 

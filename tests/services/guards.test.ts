@@ -7,7 +7,7 @@ import { useHashCount, useRealHashes } from "../support/hashes.js";
 import { aBoundUser, password } from "../support/people.js";
 import { useStores } from "../support/stores.js";
 
-const stores = useStores({ redisMs: 5000 });
+const stores = useStores();
 const clock = useStillClock();
 const hashes = useHashCount();
 useRealHashes();

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, inject, vi } from "vitest";
 import { type FaultCall, type FaultProxy, startFaultProxy } from "../../dev/fault-proxy.js";
 import { copyGateToRedis } from "../../lib/admission/mirror.js";
-import { installPlatform, storeTimeouts } from "../../lib/platform/installed.js";
+import { installPlatform } from "../../lib/platform/installed.js";
 import type { SqlBackend } from "../../lib/platform/postgres-transport/neon-protocol.js";
 import { postgresOverHttp } from "../../lib/platform/postgres-transport/over-http.js";
 import { postgresPool } from "../../lib/platform/postgres-transport/pool.js";
@@ -17,6 +17,13 @@ import { createDatabase, openWorkerRedis } from "./real-stores.js";
 import { record } from "./secrets-seen.js";
 import { snapshot } from "./snapshots.js";
 import { settled } from "./wait-until.js";
+
+interface Timeouts {
+  postgresMs: number;
+  redisMs: number;
+}
+
+const patientTimeouts: Timeouts = { postgresMs: 10_000, redisMs: 10_000 };
 
 /** The stores of one test file, with direct access and fault injection. */
 export interface Stores {
@@ -40,15 +47,15 @@ export interface Stores {
 }
 
 /**
- * Give this test file empty stores, embedded or real, that are opened once per worker. `redisMs` is the
- * timeout of a request for Redis: increase it where a slow machine must not look like an outage.
+ * Give this test file empty stores, embedded or real, that are opened once per worker. Requests wait long for them,
+ * so that a slow machine does not look like an outage; a test of a hanging store needs the `timeouts` of production.
  * `prepareDatabase` prepares a real database for this file, and returns the URL to connect to.
  */
 export function useStores({
-  redisMs = storeTimeouts.redisMs as number,
+  timeouts = patientTimeouts,
   prepareDatabase,
 }: {
-  redisMs?: number;
+  timeouts?: Timeouts;
   prepareDatabase?: (databaseUrl: string) => Promise<string>;
 } = {}): Stores {
   let opened: Opened | undefined;
@@ -60,7 +67,7 @@ export function useStores({
     await stores().faults.redis.set(null);
     await stores().faults.postgres.set(null);
     // The clients skip a store for some time after failures; a new platform has no such state.
-    install(stores().faults, redisMs);
+    install(stores().faults, timeouts);
   };
   beforeAll(async () => {
     opened = await (prepareDatabase ? open(prepareDatabase) : openForWorker());
@@ -70,7 +77,7 @@ export function useStores({
     await vi.waitFor(() => copyGateToRedis(aContext()), { timeout: 20_000, interval: 100 });
     await stores().faults.redis.reset();
     await stores().faults.postgres.reset();
-    install(opened.faults, redisMs);
+    install(opened.faults, timeouts);
   });
   afterEach(async () => {
     await settled();
@@ -135,12 +142,12 @@ async function open(prepareDatabase = async (databaseUrl: string) => databaseUrl
   };
 }
 
-function install(faults: Opened["faults"], redisMs: number): void {
+function install(faults: Opened["faults"], { postgresMs, redisMs }: Timeouts): void {
   installPlatform({
     postgres: {
       connectionString,
       fetch: postgresOverHttp({
-        timeoutMs: storeTimeouts.postgresMs,
+        timeoutMs: postgresMs,
         endpoint: `${faults.postgres.url}/sql`,
       }),
     },
@@ -160,7 +167,7 @@ async function openDatabase(
   if (migrated.snapshots) return openEmbeddedPostgres({ snapshot: await snapshot("migrated") });
   const database = await createDatabase(migrated);
   const pool = postgresPool(await prepareDatabase(database.url), {
-    deadlineMs: storeTimeouts.postgresMs,
+    deadlineMs: patientTimeouts.postgresMs,
   });
   return {
     backend: pool,

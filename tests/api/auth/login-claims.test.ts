@@ -17,7 +17,7 @@ import { useHashCount } from "../../support/hashes.js";
 import { anAddress, aUser, bindEmail, type Person } from "../../support/people.js";
 import { useStores } from "../../support/stores.js";
 
-const stores = useStores({ redisMs: 2500 });
+const stores = useStores();
 const clock = useStillClock();
 const hashes = useHashCount();
 const timeoutMs = 60_000;

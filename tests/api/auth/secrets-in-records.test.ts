@@ -24,7 +24,7 @@ import { authenticator, resetUsedStep } from "../../support/second-factor.js";
 import { useSentry } from "../../support/sentry.js";
 import { useStores } from "../../support/stores.js";
 
-const stores = useStores({ redisMs: 2500 });
+const stores = useStores();
 const mailbox = useMailbox();
 const sentry = useSentry();
 const lines = useLogLines();

@@ -9,7 +9,7 @@ import { aUser, someUsers } from "../../support/people.js";
 import { nextSlot } from "../../support/slots.js";
 import { useStores } from "../../support/stores.js";
 
-const stores = useStores({ redisMs: 2500 });
+const stores = useStores();
 const lines = useLogLines();
 const secret = "the-clock-secret-of-the-tests";
 useEnvironment({ CRON_SECRET: secret, LOG_LEVEL: "info" });

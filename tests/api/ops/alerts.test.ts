@@ -10,7 +10,7 @@ import { setEnvironment } from "../../support/environment.js";
 import { anOperator, type OperatorPerson, operate } from "../../support/operators.js";
 import { useStores } from "../../support/stores.js";
 
-const stores = useStores({ redisMs: 2500 });
+const stores = useStores();
 let operator: OperatorPerson;
 beforeAll(async () => {
   operator = await anOperator(stores);

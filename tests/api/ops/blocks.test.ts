@@ -24,7 +24,7 @@ const environment = {
   VERCEL: "1",
 };
 useEnvironment(environment);
-const stores = useStores({ redisMs: 2500 });
+const stores = useStores();
 let operator: OperatorPerson;
 beforeAll(async () => {
   setEnvironment(environment);
@@ -84,7 +84,8 @@ describe("blocking an IP address", () => {
     ["10.20.0.0/16", "10.20.30.40", "10.21.0.1"],
     ["2001:db8:1::/48", "2001:db8:1:2::3", "2001:db8:2::1"],
   ])("applies a network block (%s) to every address in it", async (network, inside, outside) => {
-    const { body } = await block("cidr", network);
+    const { status, body } = await block("cidr", network);
+    expect(status, JSON.stringify(body)).toBe(200);
     expect((await signIn(inside)).code).toBe("address_blocked");
     expect((await signIn(outside)).status).toBe(401);
     await liftIt(body.detail.id);

@@ -8,7 +8,7 @@ import { enrol, freshToken } from "../../support/second-factor.js";
 import { useStores } from "../../support/stores.js";
 
 useEnvironment();
-const stores = useStores({ redisMs: 5000 });
+const stores = useStores();
 let token: string;
 
 beforeEach(async () => {

@@ -13,7 +13,7 @@ import { anOperator, type OperatorPerson, operate } from "../../support/operator
 import { aBoundUser, anAddress, aUser } from "../../support/people.js";
 import { useStores } from "../../support/stores.js";
 
-const stores = useStores({ redisMs: 2500 });
+const stores = useStores();
 const logs = useLogLines();
 useStillClock();
 useEnvironment({ RATE_LIMIT_MAX_REQUESTS: "30" });

@@ -31,7 +31,7 @@ import { aBoundUser, aGuest, anAddress, aUser, password } from "../../support/pe
 import { resetUsedStep } from "../../support/second-factor.js";
 import { useStores } from "../../support/stores.js";
 
-const stores = useStores({ redisMs: 2500 });
+const stores = useStores();
 const logs = useLogLines();
 const clock = useStillClock();
 useEnvironment({

@@ -23,7 +23,7 @@ import { useToolkit } from "../../support/toolkit.js";
 const cronSecret = "cron-secret-of-the-tests";
 const environment = { OPS_TOKEN: breakGlassToken, CRON_SECRET: cronSecret };
 useEnvironment(environment);
-const stores = useStores({ redisMs: 2500 });
+const stores = useStores();
 const toolkit = useToolkit();
 let operator: OperatorPerson;
 beforeAll(async () => {

@@ -15,7 +15,7 @@ import { aUser } from "../../support/people.js";
 import { useStores } from "../../support/stores.js";
 
 useEnvironment();
-const stores = useStores({ redisMs: 2500 });
+const stores = useStores();
 let operator: OperatorPerson;
 beforeAll(async () => {
   operator = await anOperator(stores);

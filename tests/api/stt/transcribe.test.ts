@@ -16,7 +16,7 @@ import { aac, mp4InFragments, multipart, wav, webmOnTheFly } from "../../support
 import { useStores } from "../../support/stores.js";
 
 useEnvironment();
-const stores = useStores({ redisMs: 5000 });
+const stores = useStores();
 const lines = useLogLines();
 let toolkit: ToolkitEndpoint;
 let person: Person;

@@ -7,7 +7,7 @@ import { useAlerts } from "../../support/alerts.js";
 import { aContext } from "../../support/context.js";
 import { useStores } from "../../support/stores.js";
 
-const stores = useStores({ redisMs: 5000 });
+const stores = useStores();
 const world = useAlerts(stores);
 
 const failing = async () => {

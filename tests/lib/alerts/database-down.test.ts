@@ -7,7 +7,7 @@ import { setEnvironment } from "../../support/environment.js";
 import { useLogLines } from "../../support/log-lines.js";
 import { useStores } from "../../support/stores.js";
 
-const stores = useStores({ redisMs: 5000 });
+const stores = useStores();
 const lines = useLogLines();
 const world = useAlerts(stores, { LOG_LEVEL: "info" });
 const key = "test:HealthCheckFailing:postgres";

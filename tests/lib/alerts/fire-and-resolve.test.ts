@@ -5,7 +5,7 @@ import { redis } from "../../../lib/redis/client.js";
 import { type AlertWorld, type Counts, requests, useAlerts } from "../../support/alerts.js";
 import { useStores } from "../../support/stores.js";
 
-const stores = useStores({ redisMs: 5000 });
+const stores = useStores();
 const world = useAlerts(stores);
 
 interface Scenario {

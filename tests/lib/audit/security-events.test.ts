@@ -31,7 +31,7 @@ import { aBoundUser, aUser, password } from "../../support/people.js";
 import { useStores } from "../../support/stores.js";
 
 useEnvironment({ LOG_LEVEL: "info" });
-const stores = useStores({ redisMs: 2500 });
+const stores = useStores();
 const lines = useLogLines();
 const clock = useStillClock();
 afterEach(() => stores.sql("delete from security_events"));

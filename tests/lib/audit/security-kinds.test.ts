@@ -21,7 +21,7 @@ import { useStores } from "../../support/stores.js";
 // SECURITY lines are written at every level.
 const cronSecret = "cron-secret-of-the-tests";
 useEnvironment({ LOG_LEVEL: "silent", CRON_SECRET: cronSecret });
-const stores = useStores({ redisMs: 2500 });
+const stores = useStores();
 const lines = useLogLines();
 
 const home = (search: string) => `http://localhost:8080/api/?q=${encodeURIComponent(search)}`;

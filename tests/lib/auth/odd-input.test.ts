@@ -7,7 +7,7 @@ import { call } from "../../support/call.js";
 import { anAddress, password } from "../../support/people.js";
 import { useStores } from "../../support/stores.js";
 
-const stores = useStores({ redisMs: 2500 });
+const stores = useStores();
 
 const signUp = (fields: Record<string, unknown>) =>
   call(register, "POST", {

@@ -21,7 +21,7 @@ import { resetUsedStep } from "../../support/second-factor.js";
 import { useServedFunctions } from "../../support/served-functions.js";
 import { useStores } from "../../support/stores.js";
 
-const stores = useStores({ redisMs: 2500 });
+const stores = useStores();
 const served = useServedFunctions();
 setDefaults({ OPS_TOKEN: breakGlassToken, RATE_LIMIT_MAX_REQUESTS: "100000" });
 

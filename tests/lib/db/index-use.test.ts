@@ -29,7 +29,7 @@ import { aGuest, anAddress, aUser, earn, password } from "../../support/people.j
 import { enrol, freshToken } from "../../support/second-factor.js";
 import { useStores } from "../../support/stores.js";
 
-const stores = useStores({ redisMs: 2500 });
+const stores = useStores();
 useMailbox();
 useEnvironment();
 

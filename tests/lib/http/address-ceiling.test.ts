@@ -14,7 +14,7 @@ import { useStores } from "../../support/stores.js";
 const max = 3;
 const ceiling = 10 * max;
 useEnvironment({ RATE_LIMIT_MAX_REQUESTS: String(max) });
-const stores = useStores({ redisMs: 2500 });
+const stores = useStores();
 const clock = useStillClock();
 let ip: string;
 beforeEach(() => {

@@ -25,7 +25,7 @@ import { useSentry } from "../../support/sentry.js";
 import { useStores } from "../../support/stores.js";
 import { useToolkit } from "../../support/toolkit.js";
 
-const stores = useStores({ redisMs: 2500 });
+const stores = useStores();
 const sentry = useSentry();
 const toolkit = useToolkit();
 const logs = useLogLines();

@@ -14,7 +14,7 @@ import { anAddress, aUser } from "../../support/people.js";
 import { useSentry } from "../../support/sentry.js";
 import { useStores } from "../../support/stores.js";
 
-const stores = useStores({ redisMs: 2500 });
+const stores = useStores();
 useMailbox();
 const sentry = useSentry();
 const logs = useLogLines();

@@ -9,7 +9,7 @@ import { useHashCount } from "../../support/hashes.js";
 import { aUser, password } from "../../support/people.js";
 import { useStores } from "../../support/stores.js";
 
-const stores = useStores({ redisMs: 2500 });
+const stores = useStores();
 useStillClock();
 const hashes = useHashCount();
 const timeoutMs = 120_000;

@@ -11,7 +11,7 @@ import { aContext } from "../../support/context.js";
 import { aBoundUser, anAddress, aUser, password } from "../../support/people.js";
 import { useStores } from "../../support/stores.js";
 
-const stores = useStores({ redisMs: 2500 });
+const stores = useStores();
 const clock = useStillClock();
 
 const limit = () => limitsOf(env())["auth-failures"].filter(({ kind }) => kind === "ip");

@@ -16,7 +16,7 @@ import { refuseWrites } from "../../support/refused-writes.js";
 import { useStores } from "../../support/stores.js";
 
 useEnvironment({ OPS_TOKEN: breakGlassToken });
-const stores = useStores({ redisMs: 2500 });
+const stores = useStores();
 const lines = useLogLines();
 
 const readOnly = "READONLY You can't write against a read only replica.";

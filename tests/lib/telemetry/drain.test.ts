@@ -13,7 +13,7 @@ import { useLogLines } from "../../support/log-lines.js";
 import { useStores } from "../../support/stores.js";
 
 useEnvironment({ LOG_LEVEL: "info" });
-const stores = useStores({ redisMs: 2500 });
+const stores = useStores();
 const lines = useLogLines();
 beforeEach(() => deleteEvents(stores));
 

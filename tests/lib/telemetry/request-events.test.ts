@@ -5,6 +5,7 @@ import user from "../../../api/user/index.js";
 import { env } from "../../../lib/env.js";
 import { endpoint } from "../../../lib/http/endpoint.js";
 import { route } from "../../../lib/http/route.js";
+import { storeTimeouts } from "../../../lib/platform/installed.js";
 import { userHash } from "../../../lib/telemetry/request-event.js";
 import { call } from "../../support/call.js";
 import { useStillClock } from "../../support/clock.js";
@@ -15,7 +16,7 @@ import { anAddress, aUser } from "../../support/people.js";
 import { useStores } from "../../support/stores.js";
 
 useEnvironment({ LOG_LEVEL: "info" });
-const stores = useStores({ redisMs: 2500 });
+const stores = useStores({ timeouts: { ...storeTimeouts, redisMs: 2500 } });
 const lines = useLogLines();
 beforeEach(() => deleteEvents(stores));
 

@@ -17,7 +17,7 @@ import { useLogLines } from "../../support/log-lines.js";
 import { useStores } from "../../support/stores.js";
 
 useEnvironment();
-const stores = useStores({ redisMs: 5000 });
+const stores = useStores();
 const lines = useLogLines();
 let toolkit: ToolkitEndpoint;
 

@@ -8,7 +8,7 @@ import { aContext } from "../../support/context.js";
 import { useLogLines } from "../../support/log-lines.js";
 import { useStores } from "../../support/stores.js";
 
-const stores = useStores({ redisMs: 5000 });
+const stores = useStores();
 const lines = useLogLines();
 const world = useAlerts(stores);
 const { toolkit } = world;

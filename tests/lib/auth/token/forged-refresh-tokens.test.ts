@@ -12,7 +12,7 @@ import { useStores } from "../../../support/stores.js";
 
 const secret = "the-signing-secret-of-this-test-0123456789";
 useEnvironment({ JWT_SECRET: secret });
-const stores = useStores({ redisMs: 2500 });
+const stores = useStores();
 useStillClock();
 let person: Person;
 beforeEach(async () => {
