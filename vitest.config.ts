@@ -60,8 +60,8 @@ const anywhere = [
 export default defineConfig({
   test: {
     pool: "forks",
-    // A third of the tests' time is waiting for timeouts and processes.
-    maxWorkers: Math.ceil(1.5 * availableParallelism()),
+    // Half of the time of the tests is waiting for timeouts and processes.
+    maxWorkers: 2 * availableParallelism(),
     globalSetup: "tests/support/global-setup.ts",
     coverage: {
       provider: "v8",
