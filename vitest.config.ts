@@ -60,8 +60,8 @@ const anywhere = [
 export default defineConfig({
   test: {
     pool: "forks",
-    // Half of the time of the tests is waiting for timeouts and processes.
-    maxWorkers: 2 * availableParallelism(),
+    // Half of the time of the tests is waiting. Over named stores, each worker takes up to 40 connections to Postgres.
+    maxWorkers: Math.ceil((isNamed ? 1.5 : 2) * availableParallelism()),
     globalSetup: "tests/support/global-setup.ts",
     coverage: {
       provider: "v8",
