@@ -7,7 +7,8 @@ import { route } from "../lib/http/route.js";
 const healthReply = { body: Health, contentType: "application/health+json" };
 
 const GET = endpoint({
-  summary: "Check the server, Postgres, Redis and the toolkit. 503 when Postgres is down.",
+  summary:
+    "Check the server, Postgres, Redis and the toolkit, at most every 5 s. 503 when Postgres is down.",
   auth: "anonymous",
   limits: [],
   replies: { 200: healthReply, 503: healthReply },

@@ -1,4 +1,4 @@
-/** Returns a function that is true for the first `max` calls of each minute. */
+/** Returns a function that is true for the first `max` calls of a minute. The first call after a minute starts the next one. */
 export function atMostPerMinute(max: number): () => boolean {
   let endsAtMs = 0;
   let used = 0;

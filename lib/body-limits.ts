@@ -3,6 +3,7 @@ export interface BodyLimits {
   idleMsMax: number;
   /** For the whole body. */
   totalMsMax: number;
+  /** For all unfinished bodies of the process together. */
   bufferedBytesMax: number;
 }
 

@@ -24,20 +24,19 @@ export type Database = NeonHttpDatabase<Record<string, never>> & {
   $client: NeonQueryFunction<false, false>;
 };
 
-/** Passed to every domain function, which reads no globals. */
+/** Passed to every domain function. */
 export interface Context {
   env: Env;
   db: Database;
-  /** The time of this request; set again after a slow body. */
+  /** The time of this request; set again after a slow body, and after one that is read before the limits. */
   now: Date;
   correlationId: string;
   /** The template, such as `/api/user/sessions/:sessionId`. */
   route: string;
   /** The caller's IP address; undefined without a trusted platform. */
   address: string | undefined;
-  /** Collected for the request event. */
   requestMetrics: RequestMetrics;
-  /** The gate as read in the request's Redis round trip; null when not asked or not answered. */
+  /** The gate as read in the request's Redis round trip; null when not asked, and when Redis did not answer or is outdated. */
   gate: Gate | null;
   trace?: Trace | undefined;
   idempotency?: IdempotencyKey;
@@ -50,8 +49,8 @@ export interface Gate {
   revokeAllBefore: number | null;
   /** The copy of the flags; null when Redis has lost it. */
   flags: string | null;
-  /** The state of the toolkit's circuit breaker; null while closed without failures. */
+  /** The state of the toolkit's circuit breaker; null (closed) until its first change. */
   toolkitBreaker: string | null;
-  /** The last drain of events, in ms; 0 before the first. */
+  /** The last drain that emptied the backlog of events, in ms; 0 if unknown. */
   lastDrainMs: number;
 }

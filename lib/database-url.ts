@@ -15,12 +15,13 @@ export function isDatabaseUrl(text: string): boolean {
   }
 }
 
+/** A `host` parameter (such as a socket directory) comes before the host of the URL; `localhost` without both. */
 export function hostOf(text: string): string {
   const { hostname, searchParams } = parseDatabaseUrl(text);
   return searchParams.get("host") ?? (decodeURIComponent(hostname) || "localhost");
 }
 
-/** Host and port, never the credentials. */
+/** Host, and port if the URL has one; never the credentials. */
 export function hostAndPortOf(text: string): string {
   const { port, searchParams } = parseDatabaseUrl(text);
   const portNumber = searchParams.get("port") ?? port;

@@ -79,9 +79,7 @@ export function readEnv(source: Record<string, string | undefined>) {
       /** A token of one deployment environment is invalid in another. */
       environment: value.VERCEL_ENV ?? value.NODE_ENV,
     },
-    /**
-     * The first encrypts and signs what must survive a change of JWT_SECRET; the others decrypt and verify.
-     */
+    /** The first encrypts and signs what must survive a change of JWT_SECRET; the others decrypt and verify. */
     dataKeys: [
       ...(value.DATA_KEY ? [value.DATA_KEY] : []),
       ...value.DATA_KEY_PREVIOUS,
@@ -149,6 +147,7 @@ export function readEnv(source: Record<string, string | undefined>) {
 const slot = Symbol.for("linguamate.env");
 const shared = globalThis as { [slot]?: Env };
 
+/** Reads `process.env` at the first call in the process. Throws `EnvironmentError`. */
 export function env(): Env {
   shared[slot] ??= readEnv(process.env);
   return shared[slot];

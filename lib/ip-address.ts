@@ -6,12 +6,11 @@ type Parsed = ipaddr.IPv4 | ipaddr.IPv6;
 /** `address` must be canonical. */
 export type NetworkTest = (address: string) => boolean;
 
-/** IPv4-mapped IPv6 becomes IPv4. Undefined for an invalid address. */
+/** Without a zone; IPv4-mapped IPv6 becomes IPv4. Undefined for an invalid address. */
 export function canonicalAddress(text: string): string | undefined {
   const mapped = text.startsWith("::ffff:") ? text.slice("::ffff:".length) : text;
   if (isIPv4(mapped)) return mapped;
   if (isIP(text) === 0) return undefined;
-  // The zone names a network interface, not an address.
   const [address = ""] = text.split("%");
   return ipaddr.process(address).toString();
 }
@@ -27,7 +26,7 @@ export function parseNetwork(text: string): [base: Parsed, bits: number] {
   return isMapped ? [base.toIPv4Address(), bits - 96] : [base, bits];
 }
 
-/** The rate-limit key of an address: an IPv4 address, or the /64 of IPv6, which one customer has. */
+/** What limits count an address by: IPv4 itself, the /64 of IPv6 (which one customer has), or `unknown` without an address. */
 export function addressLimitKey(address: string | undefined): string {
   if (address === undefined) return "unknown";
   return isIPv4(address) ? address : network(address, 24, 64);

@@ -2,7 +2,7 @@
 export interface ExternalCall {
   service: string;
   operation: string;
-  /** `ok`, `status_500`, `timeout`, `network`, `invalid_reply` or `circuit_open`. */
+  /** `ok` or an error code such as `status_500`, `timeout`, `network` or `circuit_open`. */
   outcome: string;
   durationMs: number;
 }

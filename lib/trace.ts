@@ -16,7 +16,7 @@ export interface Trace {
   spanId: string;
   parentSpanId: string | undefined;
   isSampled: boolean;
-  /** In ms, with fractions; spans are measured from it with a monotonic clock. */
+  /** In ms; spans are measured from it with a monotonic clock. */
   startedAtMs: number;
   readonly clockAtStart: number;
   spans: Span[];
@@ -25,10 +25,7 @@ export interface Trace {
 /** Bounds the memory of a long request. */
 const spansMax = 500;
 
-/**
- * Uses the caller's sampling decision where `mayForceSampling` allows it, else the share `rate` of trace
- * IDs; a rate of 0 samples nothing.
- */
+/** Samples the share `rate` of trace IDs, and what the caller asks for if `mayForceSampling()`; never what it declines, and nothing at 0. */
 export function startTrace(headers: Headers, rate: number, mayForceSampling: () => boolean): Trace {
   const parent = parentOf(headers);
   const traceId = parent?.traceId ?? randomBytes(16).toString("hex");

@@ -8,7 +8,7 @@ import {
 import { pageSchema } from "../../lib/page.js";
 
 const GET = operatorRead({
-  summary: "List recent requests, newest first.",
+  summary: "List requests, newest first; by default of the last 24 hours.",
   scope: "access-log",
   query: AccessLogQuery,
   reply: pageSchema(AccessLogRow),

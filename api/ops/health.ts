@@ -4,7 +4,8 @@ import { CheckReport } from "../../lib/operations/state/finding.js";
 import { fullHealth } from "../../lib/operations/state/full-health.js";
 
 const GET = operatorRead({
-  summary: "Read the detailed health: stores, crons, drain, alerts and configuration.",
+  summary:
+    "Read the detailed health: stores, migrations, crons, drain, queue, audit log and alerts.",
   scope: "health",
   breakGlass: true,
   reply: CheckReport,

@@ -10,7 +10,7 @@ import {
 } from "../../lib/operations/revocations.js";
 
 const POST = operatorChange({
-  summary: "End one session, all sessions of a user, or all sessions: name exactly one.",
+  summary: "Revoke one session, all sessions of a user, or all sessions: name exactly one.",
   scope: "revoke",
   breakGlass: true,
   body: {

@@ -4,7 +4,8 @@ import { CheckReport } from "../../lib/operations/state/finding.js";
 import { verification } from "../../lib/operations/state/verification.js";
 
 const GET = operatorRead({
-  summary: "Check every invariant of the stores.",
+  summary:
+    "Check the invariants of the stores: indexes, session counts, copies in Redis, metric totals, audit log.",
   scope: "verify",
   reply: CheckReport,
   read: ({ ctx }) => verification(ctx),

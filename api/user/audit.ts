@@ -4,7 +4,7 @@ import { pageQuery, pageSchema } from "../../lib/page.js";
 import { AuditPosition, AuditTrailEntry, listAuditTrail } from "../../lib/user/audit-trail.js";
 
 const GET = endpoint({
-  summary: "List changes of the own account, newest first.",
+  summary: "List the changes to and by the own account, newest first.",
   auth: "user",
   limits: ["default"],
   query: pageQuery(AuditPosition),

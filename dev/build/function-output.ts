@@ -18,7 +18,7 @@ const bundledEntry = (index: number) => `${bundles}/entry-${index}.mjs`;
 /**
  * Write each function into a folder of the Build Output API: entry, copies of its chunks, settings, native
  * packages. Chunk names are content hashes, so that one process can load equal copies once. Source maps go
- * to another folder, which is not served.
+ * to another folder, which is not served. `missing`: architectures without a native binary.
  */
 export async function writeFunctions(
   root: string,

@@ -4,7 +4,7 @@ import { routesFromFiles } from "../../lib/self-hosted/server/routes.js";
 import { type FunctionOutput, writeFunctions } from "./function-output.js";
 import { platformConfig, readProjectSettings } from "./platform-config.js";
 
-/** Write `.vercel/output` (Build Output API v3) with the functions of `api/` and the files of `public/`. */
+/** Replace `.vercel/output` (Build Output API v3): the functions of `api/` and the files of `public/`. */
 export async function buildOutput(
   root: string,
 ): Promise<{ functions: FunctionOutput[]; missing: string[] }> {

@@ -39,7 +39,7 @@ const hoursPerMonth = (365.25 / 12) * 24;
 const commandsPerRead = uses.read.redisCommands + eventCommands;
 const cronCommandsPerMonth = cronCallsPerMinute * 60 * hoursPerMonth;
 
-/** The cost of a month of reads in dollars, at a constant rate. What plans include is not deducted. */
+/** What a month of reads at a constant rate uses, and its cost in dollars. Only Upstash's free traffic is deducted. */
 export function billOf(perSecond: number) {
   const { vercel, upstash, neon } = prices;
   const { redisBytes, statements, cpuMicroseconds } = uses.read;
@@ -74,7 +74,7 @@ export function billOf(perSecond: number) {
   };
 }
 
-/** The rate of reads above which a fixed plan costs less than payment by command. */
+/** The rate of reads above which a fixed plan costs less than payment by command, without the cost of traffic. */
 export function breakEvenPerSecond(planMonth: number): number {
   const commands = (planMonth / prices.upstash.per100kCommands) * 100_000 - cronCommandsPerMonth;
   return commands / (3600 * hoursPerMonth) / commandsPerRead;

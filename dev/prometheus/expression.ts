@@ -111,6 +111,7 @@ function labels(by: string | undefined): string {
   return by === undefined ? jobLabel : `${jobLabel}, ${scrapedLabel(by)}`;
 }
 
+/** In braces, or empty without any; `more` is a matcher in PromQL. */
 export function matchers(where: LabelMatchers = {}, more?: string): string {
   const each = Object.entries(where).map(([label, value]) => {
     const [operator, pattern] = "not" in value ? ["!~", value.not] : ["=~", value.matches];

@@ -7,12 +7,12 @@ import type { Route } from "../../lib/self-hosted/server/server.js";
 import { FunctionBuild } from "./function-build.js";
 
 export interface SourceFunctions {
-  /** A new array after a file was added or removed. */
+  /** A new array after each change of a file in api/ or lib/. */
   routes(): readonly Route[];
   close(): Promise<void>;
 }
 
-/** Build each function of `api/` at its first request, and again when one of its imports changes. */
+/** Build each function of `api/` at its first request, then again as soon as one of its imports changes. */
 export async function watchFunctions(
   root: string,
   print: (text: string) => void,

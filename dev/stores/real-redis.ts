@@ -2,7 +2,7 @@ import { Redis } from "ioredis";
 import { redisConnection } from "../../lib/platform/redis-transport/connection.js";
 import type { RedisBackend } from "../../lib/platform/redis-transport/upstash-protocol.js";
 
-/** Rejects if the server cannot be reached now. */
+/** Rejects if the server cannot be reached now; a later loss is reconnected. */
 export async function openRealRedis(url: string): Promise<RedisBackend> {
   const redis = new Redis(url, {
     lazyConnect: true,

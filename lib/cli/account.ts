@@ -2,13 +2,13 @@ import { FindResult } from "../operations/find.js";
 import type { Api } from "./api.js";
 import { FailedError } from "./failures.js";
 
-/** Lookup also finds an account by an e-mail address that is only claimed. */
+/** `names` of a command about an account. Its lookup also finds e-mail addresses that are only claimed. */
 export const anAccount = {
   what: "account with the ID or confirmed e-mail address",
   shownBy: "find WHAT",
 };
 
-/** Resolves an e-mail address to an account ID. It is sent in a body, because URLs are logged. */
+/** The ID of the account with this e-mail address; any other text is returned unchecked. Throws `FailedError`. */
 export async function accountId(api: Api, typed: string): Promise<string> {
   if (!typed.includes("@")) return typed;
   const { accounts } = FindResult.parse(await api.look("/api/ops/find", { q: typed }));

@@ -7,12 +7,13 @@ import { visible } from "./text.js";
 
 export interface Api {
   url: URL;
+  /** These three throw on an error status. They ask for the second factor again where the server requires it. */
   get(path: string, query?: Record<string, string | undefined>): Promise<unknown>;
   /** A read with a body, for values that must not be in a URL. */
   look(path: string, body: object): Promise<unknown>;
-  /** A change; --reason and --dry-run are added. */
+  /** A change; --reason and --dry-run are added. A problem (`isProblem`) while it is not in Redis yet. */
   change(method: "POST" | "PUT" | "DELETE", path: string, body?: object): Promise<Result>;
-  /** Does not throw on an error status. */
+  /** Does not throw on an error status, only without an answer. */
   send(method: string, path: string, body?: unknown): Promise<{ status: number; body: unknown }>;
 }
 
@@ -41,7 +42,7 @@ const Changed = z.object({
 const pending =
   "The change is stored in Postgres, but Redis did not accept it. The server retries every second. Run the command again to check.";
 
-export function openApi({ url, credentials, reason, dryRun }: Options): Api {
+export function createApi({ url, credentials, reason, dryRun }: Options): Api {
   async function send(method: string, path: string, body?: unknown): Promise<HttpAnswer> {
     const token = await credentials.token();
     const headers: Record<string, string> = token ? { authorization: `Bearer ${token}` } : {};

@@ -2,7 +2,7 @@ import type { Command } from "./command.js";
 import { commands } from "./commands.js";
 import { groupUsage, usage } from "./help.js";
 
-/** The command with the longest matching name; undefined when the word after a group name is unknown. */
+/** The command with the longest matching name; undefined without a match, and when the word after a group's name is unknown. */
 export function commandOf(args: string[]): Command | undefined {
   const [found] = commands
     .filter(({ name }) => name.split(" ").every((word, at) => args[at] === word))
@@ -14,7 +14,7 @@ export function commandOf(args: string[]): Command | undefined {
   return isMistyped ? undefined : found;
 }
 
-/** The help for arguments that name no command. */
+/** The help for arguments that name no command. `isAsked`: with --help or `help`, not by mistake. */
 export function help(args: string[]): { isAsked: boolean; text: string } {
   const words = args.filter((arg) => arg !== "--help" && arg !== "help");
   const isAsked = words.length < args.length;

@@ -1,7 +1,7 @@
 import type { Command } from "./command.js";
 import { commands } from "./commands.js";
 
-/** One line per group of commands. */
+/** The general help: one line per group of commands, options, exit status. */
 export function usage(): string {
   const lines = groups().map(([name, members]) => {
     const [only] = members;
@@ -63,7 +63,6 @@ export function lineOf({ name, args }: Command): string {
   return [name, ...args].join(" ");
 }
 
-/** By first word, in listing order. */
 function groups(): [string, Command[]][] {
   const byWord = new Map<string, Command[]>();
   for (const command of commands) {

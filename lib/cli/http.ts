@@ -17,7 +17,7 @@ interface HttpCall {
 }
 
 const timeoutMs = 15_000;
-/** Throws `FailedError` when the deployment does not answer or redirects. */
+/** Throws `FailedError` when the deployment redirects or does not answer within 15 s; not on an error status. */
 export async function exchange(url: URL, call: HttpCall): Promise<HttpAnswer> {
   const { status, location, text } = await send(url, call).catch(() => {
     throw new FailedError(`${url.origin} does not answer.`);

@@ -2,7 +2,7 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { parseArgs } from "node:util";
-import { openApi } from "./api.js";
+import { createApi } from "./api.js";
 import type { Command } from "./command.js";
 import { commandOf, help } from "./command-line.js";
 import { explainNotFound } from "./explain-not-found.js";
@@ -11,7 +11,7 @@ import { helpOf, lineOf, usageOf } from "./help.js";
 import { sessionFile } from "./session-file.js";
 import { fixedCredentials, openSignIn } from "./sign-in.js";
 import { openTerminal } from "./terminal.js";
-import { json, lines } from "./text.js";
+import { json, visibleLines } from "./text.js";
 
 const exit = { ok: 0, problem: 1, usage: 2, refused: 3 } as const;
 
@@ -49,7 +49,7 @@ async function run(command: Command, rest: string[]): Promise<number> {
   const url = new URL(typedUrl);
   const signIn = openSignIn(url, sessionFile(configDirectory(), url), openTerminal());
   const { OPS_TOKEN: token } = process.env;
-  const api = openApi({
+  const api = createApi({
     url,
     credentials: token ? fixedCredentials(token) : signIn,
     reason,
@@ -59,7 +59,7 @@ async function run(command: Command, rest: string[]): Promise<number> {
   const { body, text, isProblem } = await command.run(call).catch((error) => {
     throw explainNotFound(command, call, error);
   });
-  console.log(values.json ? json(body) : lines(text));
+  console.log(values.json ? json(body) : visibleLines(text));
   return isProblem ? exit.problem : exit.ok;
 }
 
@@ -97,7 +97,7 @@ function isSessionId(arg: string): boolean {
 }
 
 function print(status: number, text: string): number {
-  if (status === exit.ok) console.log(lines(text));
-  else console.error(lines(text));
+  if (status === exit.ok) console.log(visibleLines(text));
+  else console.error(visibleLines(text));
   return status;
 }

@@ -7,18 +7,19 @@ import type { SessionFile, StoredSession } from "./session-file.js";
 import type { Terminal } from "./terminal.js";
 
 export interface Credentials {
-  /** The bearer token, refreshed before it expires; undefined without a session. */
+  /** The bearer token, refreshed when it is about to expire; undefined without a session, also when the server has ended it. */
   token(): Promise<string | undefined>;
   /** Ask for the second factor again; false without a terminal. */
   confirm(): Promise<boolean>;
 }
 
 export interface SignIn extends Credentials {
+  /** Ask for e-mail, password and second factor, and store the session. Throws `RefusedError` without a second factor. */
   logIn(): Promise<void>;
-  /** False when there was no session. */
+  /** Revoke the session on the server and delete the file. False when there was no session. */
   logOut(): Promise<boolean>;
-  /** Ask for the second factor again, also without a terminal. */
-  showFactor(): Promise<void>;
+  /** `confirm`, but also without a terminal. */
+  reauthenticate(): Promise<void>;
 }
 
 const renewBeforeMs = 30_000;
@@ -85,7 +86,7 @@ export function openSignIn(url: URL, file: SessionFile, terminal: Terminal): Sig
     await post(signOuts, undefined, { authorization: `Bearer ${accessToken}` });
   }
 
-  async function showFactor(): Promise<void> {
+  async function reauthenticate(): Promise<void> {
     const accessToken = await token();
     const stored = file.read();
     if (!accessToken || !stored)
@@ -101,10 +102,10 @@ export function openSignIn(url: URL, file: SessionFile, terminal: Terminal): Sig
 
   return {
     token,
-    showFactor,
+    reauthenticate,
     async confirm() {
       if (!terminal.isInteractive) return false;
-      await showFactor();
+      await reauthenticate();
       return true;
     },
     async logIn() {

@@ -36,10 +36,7 @@ function linesBelow(row: Record<string, unknown>, names: readonly string[]): str
   return lines;
 }
 
-/**
- * Escape control and formatting characters, as JSON does: text from users, such as a device name, must not send
- * escape sequences to an operator's terminal.
- */
+/** Escape control and formatting characters as JSON does, so that text from users cannot control an operator's terminal. */
 export function visible(text: string): string {
   return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (sign) =>
     // By UTF-16 code unit, as in JSON.
@@ -47,8 +44,8 @@ export function visible(text: string): string {
   );
 }
 
-/** Everything printed goes through this or `json`. */
-export function lines(text: string): string {
+/** `visible`, but keeps line breaks. Everything printed goes through this or `json`. */
+export function visibleLines(text: string): string {
   return text.split("\n").map(visible).join("\n");
 }
 

@@ -51,8 +51,8 @@ interface BreakerChange {
 }
 
 /**
- * Force a breaker open or closed, or return it to automatic. Redis cannot commit together with the audit row,
- * so the audit row is written first: a row without its change is harmless, the reverse is not.
+ * Force a breaker open or closed, or return it to automatic. The audit row is written first, because Redis cannot
+ * commit together with it. Throws `not_found` and `service_unavailable`.
  */
 export async function changeBreaker(
   ctx: Context,

@@ -46,7 +46,7 @@ const AuditFound = z.strictObject({
   correlationId: z.string(),
 });
 
-/** Everything stored about the subject; each list is sorted newest first. */
+/** At most 20 accounts, all active blocks, and the newest 50 events, audit rows and requests. */
 export const FindResult = z.strictObject({
   /** How the query was interpreted; a UUID can be a correlation ID and a user ID. */
   lookedUpAs: z.array(z.enum(["correlationId", "userId", "sessionId", "email", "ip"])),
@@ -64,10 +64,7 @@ type Kind = FindResult["lookedUpAs"][number];
 const accountsMax = 20;
 const rowsMax = 50;
 
-/**
- * Look up a correlation ID, a user or session ID, an e-mail address or an IP address. An e-mail address finds
- * the account that owns it and the accounts that claim it. Throws `validation_failed` for any other form.
- */
+/** Look up a correlation, user or session ID, an e-mail address (its owner, then its claimants) or an IP address. Throws `validation_failed` for other forms. */
 export async function find(ctx: Context, text: string): Promise<FindResult> {
   const kinds = kindsOf(text);
   const is = (kind: Kind) => kinds.includes(kind);

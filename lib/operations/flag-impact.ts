@@ -30,7 +30,6 @@ export async function impactOfSwitchingOff(
   return { text: text.join(" "), routes };
 }
 
-/** Sorted by number of requests, highest first. */
 async function recentRoutes(ctx: Context, group: string) {
   const counts = new Map<string, number>();
   for (const { labels, value } of await recentSeries(ctx, "http_requests_total{", minutes)) {

@@ -9,7 +9,7 @@ import { isDead, isJob, retryDead } from "../queue/dead-letters.js";
 export const JobQueueStatus = z.strictObject({
   waiting: z.int(),
   dead: z.int(),
-  /** Dead jobs first, then pending jobs, the longest waiting first. Never includes the payload. */
+  /** At most 50 dead jobs, the newest first, then 50 pending ones, the next due first. Never includes the payload. */
   items: z.array(
     z.strictObject({
       id: z.uuid(),

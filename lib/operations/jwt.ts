@@ -14,6 +14,7 @@ import { getSessionDetails, SessionDetails } from "./sessions.js";
 /** Neither the token nor its signature is included. */
 export const TokenInspection = z.strictObject({
   kind: z.enum(["access", "refresh", "unknown"]),
+  /** Of the token alone; whether its session has ended is in `session`. */
   verdict: z.enum(["good", "expired", "refused"]),
   /** The key ID in the token, and the role of that key in this deployment. */
   keyId: z.string().nullable(),
@@ -25,7 +26,7 @@ export const TokenInspection = z.strictObject({
   authenticatedAt: z.iso.datetime().nullable(),
   expiresAt: z.iso.datetime().nullable(),
   serverTime: z.iso.datetime(),
-  /** How far the time of issue is ahead of this server's clock. */
+  /** How far the time of issue is ahead of this server's clock; negative for the past. */
   aheadSeconds: z.int().nullable(),
   session: SessionDetails.nullable(),
   /** Explanations, as sentences. */
@@ -49,7 +50,7 @@ const leewaySeconds = 30;
 
 type Read = Omit<TokenInspection, "session" | "findings" | "serverTime" | "key">;
 
-/** Inspect a token: its claims, whether we accept it, and the reason. */
+/** Inspect a token: its claims, whether we accept it, its session, and the reasons. Never throws for an invalid token. */
 export async function inspectToken(ctx: Context, token: string): Promise<TokenInspection> {
   const read = token.startsWith("rt1.") ? readRefresh(ctx, token) : await readAccess(ctx, token);
   const key = keyRoleOf(ctx, read.keyId);

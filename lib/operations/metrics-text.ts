@@ -8,10 +8,7 @@ export const prometheusText = "text/plain; version=0.0.4; charset=utf-8";
 
 const drainMs = 3000;
 
-/**
- * All metrics in the Prometheus text format. Drains the backlog in Redis first; without Redis the totals are
- * those of the last drain. Throws `service_unavailable` when Postgres does not answer.
- */
+/** All metrics. Drains events first, for about 3 s; without Redis the totals are those of the last drain. Throws `service_unavailable` without Postgres. */
 export async function metricsText(ctx: Context): Promise<string> {
   const logFailure = (error: unknown) => scrapeUndrained(ctx.correlationId, error);
   await drainEvents(ctx, { budgetMs: drainMs }).catch(logFailure);

@@ -72,7 +72,7 @@ export async function countFailedMessages({ db }: Context): Promise<number> {
   return rows[0]?.count ?? 0;
 }
 
-/** Retry all failed rows with the next tick. Safe to repeat. */
+/** Put all failed rows that have not expired back into the queue, for the next tick, and return their number. Safe to repeat. */
 export async function retryFailedMessages(ctx: Context, by: OperatorAct): Promise<number> {
   const entry = { ...by, action: "outbox.retried", subjectId: "outbox" } as const;
   const { rows } = await ctx.db.execute<{ count: number }>(sql`

@@ -25,7 +25,7 @@ export interface RevocationResult {
   detail: Record<string, unknown>;
 }
 
-/** Revoke one session. Revoking a revoked session changes nothing. Throws `not_found`. */
+/** Revoke one session. For a revoked session, only its Redis key is deleted again. Throws `not_found`. */
 export async function revokeSessionById(
   ctx: Context,
   id: string,
@@ -49,7 +49,7 @@ export async function revokeSessionById(
   return { done, undo: null, detail: { sessionId: id, userId: session.userId } };
 }
 
-/** Revoke all sessions of one account. Throws `not_found`. */
+/** Revoke all sessions of an account, named by ID or confirmed e-mail address. Throws `not_found`. */
 export async function revokeUserSessions(
   ctx: Context,
   name: string,
@@ -87,9 +87,8 @@ async function liveSessionsOf({ db }: Context, userId: string): Promise<string[]
 }
 
 /**
- * Revoke every session created before now, including the caller's: one row in Postgres, then the Redis hash that
- * each request reads. The later time wins in both, because clocks differ. Guests cannot sign in again, so they
- * lose their accounts.
+ * Revoke every session created before now, including the caller's. Guests cannot sign in again, so they lose their
+ * accounts. The later time wins, because clocks differ. Resolves while Redis is down: its copy is written later.
  */
 export async function revokeAllSessions(
   ctx: Context,

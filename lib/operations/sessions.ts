@@ -29,7 +29,7 @@ export type SessionSummary = z.infer<typeof SessionSummary>;
 
 export const SessionDetails = z.strictObject({
   ...SessionSummary.shape,
-  /** The session's key in Redis: the key decides while it exists, the Postgres record when it does not. */
+  /** The session's key in Redis. Deleting it ends the session; one that Redis has lost is restored from Postgres. */
   key: z.enum(["present", "missing", "unknown"]),
   keyRole: z.string().nullable(),
 });
@@ -37,7 +37,7 @@ export type SessionDetails = z.infer<typeof SessionDetails>;
 
 const listedMax = 50;
 
-/** An account's sessions, newest first, ended sessions included. */
+/** An account's 50 newest sessions, ended ones included. */
 export async function listSessionsOf(ctx: Context, userId: string): Promise<SessionSummary[]> {
   const rows = await withAccount(ctx)
     .where(eq(sessions.userId, userId))

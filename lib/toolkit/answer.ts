@@ -9,6 +9,7 @@ import { type CachePolicy, operations } from "./operations.js";
 export interface Answer<T> {
   value: T;
   ageSeconds: number;
+  /** The answer is from the cache and no longer fresh. */
   degraded: boolean;
 }
 
@@ -24,7 +25,7 @@ interface CacheEntry {
 
 /**
  * Cached (stale-while-revalidate, stale-if-error). Never for personal requests: the answer is stored in plain text,
- * under a keyed hash of the request. Throws as `callToolkit` when nothing is cached.
+ * under a keyed hash of the request. Throws as `callToolkit`, unless a cached answer replaces a failure of the toolkit.
  */
 export async function sharedAnswer<T>(ctx: Context, call: SharedCall<T>): Promise<Answer<T>> {
   const { keeping } = operations[call.operation];

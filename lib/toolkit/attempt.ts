@@ -7,7 +7,7 @@ export type AttemptOutcome = "ok" | "timeout" | "network" | "invalid_reply" | `s
 export interface Attempt<T> {
   outcome: AttemptOutcome;
   value: T | undefined;
-  /** From Retry-After. */
+  /** From Retry-After, at most an hour; 0 without it. */
   retryAfterMs: number;
 }
 

@@ -8,6 +8,7 @@ import { type OperationName, operations } from "./operations.js";
 
 export interface ToolkitCall<T> extends Omit<ToolkitRequest<T>, "signal"> {
   operation: OperationName;
+  /** A duration; the operation's `totalMs` is the maximum and the default. */
   deadlineMs?: number | undefined;
   /** The error to throw when the toolkit rejects the request, by status. */
   refusals?: Partial<Record<number, ErrorCode>>;

@@ -16,7 +16,7 @@ interface Ask<S extends z.ZodType> {
   isShared: boolean;
 }
 
-/** The completion as text, or the JSON in it if the schema is not a string. */
+/** The completion as text, or the JSON in it if the schema is not a string. Throws as `callToolkit`. */
 export function askForText<S extends z.ZodType>(
   ctx: Context,
   { messages, answer, deadlineMs, isShared }: Ask<S>,
@@ -32,6 +32,7 @@ export function askForText<S extends z.ZodType>(
   });
 }
 
+/** The toolkit makes the object from the schema. Throws as `callToolkit`. */
 export function askForObject<S extends z.ZodType>(
   ctx: Context,
   { messages, answer, deadlineMs, isShared }: Ask<S>,

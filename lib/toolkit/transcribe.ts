@@ -21,7 +21,7 @@ export interface Speech {
   fields: Record<string, string>;
 }
 
-/** Nothing is stored. Throws as `callToolkit`, or for invalid audio. */
+/** Nothing is stored. Throws as `callToolkit`, and `payload_too_large`, `audio_unsupported`, `audio_too_long`. */
 export function transcribeAudio(
   ctx: Context,
   { audio, contentType, fields }: Speech,

@@ -8,7 +8,7 @@ const ownSeconds: Record<string, (bytes: Uint8Array) => number | null> = {
   "audio/3gpp": mp4Seconds,
 };
 
-/** The length in seconds, from the packets; null if unknown. Throws for an invalid file or too many packets. */
+/** The length in seconds; null if unknown. Some formats are read only up to 120 s. Throws for an invalid file or too many packets. */
 export async function audioSeconds(
   bytes: Uint8Array<ArrayBuffer>,
   contentType: string,

@@ -11,7 +11,7 @@ interface Track {
   unitsPerSample: number;
 }
 
-/** The length of the audio track of an MP4 or 3GP file in seconds; null if unknown. Throws for an invalid file. */
+/** The length of the longest audio track of an MP4 or 3GP file in seconds; null if unknown. Throws for an invalid file or without audio. */
 export function mp4Seconds(bytes: Uint8Array): number | null {
   const tracks = new Map<number, Track>();
   const file = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);

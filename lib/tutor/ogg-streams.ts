@@ -1,6 +1,6 @@
 const streamsMax = 16;
 
-/** The chained streams of an Ogg file (RFC 3533), of which the library reads only the first. Throws for too many. */
+/** The chained streams of an Ogg file (RFC 3533), of which the library reads only the first. Throws for over 16. */
 export function oggStreams(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer>[] {
   const file = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const starts: number[] = [];

@@ -25,7 +25,7 @@ const formats: Record<string, InputFormat> = {
   "audio/wav": WAVE,
 };
 
-/** The formats that the library reads safely. */
+/** The length in seconds of the formats that the library reads safely, counted up to 120 s per stream; null if 0. Throws as `audioSeconds`. */
 export async function packetSeconds(
   bytes: Uint8Array<ArrayBuffer>,
   contentType: string,

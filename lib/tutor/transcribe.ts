@@ -39,7 +39,7 @@ export const Transcript = z.strictObject({
 });
 export type Transcript = z.infer<typeof Transcript>;
 
-/** Stores neither audio nor text. Throws `audio_unsupported`, `audio_too_long` or `toolkit_unavailable`. */
+/** Stores neither audio nor text. Throws `audio_unsupported`, `audio_too_long` (over 60 s), or as `transcribeAudio`. */
 export async function transcribe(
   ctx: Context,
   audio: Uint8Array<ArrayBuffer>,

@@ -11,10 +11,7 @@ interface Times {
   last: number;
 }
 
-/**
- * The length of a WebM file in seconds, from its header or else its blocks (a browser's recording has no
- * length in its header); null if unknown. Throws without an audio track.
- */
+/** The length of a WebM file in seconds, by its header or its blocks, whichever is longer; null if unknown. Throws without an audio track. */
 export function webmSeconds(bytes: Uint8Array): number | null {
   const file = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   let units = 0;

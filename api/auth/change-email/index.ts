@@ -3,7 +3,8 @@ import { endpoint } from "../../../lib/http/endpoint.js";
 import { route } from "../../../lib/http/route.js";
 
 const POST = endpoint({
-  summary: "Mail a code to a new e-mail address. 202, also for an address that is in use.",
+  summary:
+    "Mail a code to a new e-mail address; it replaces an unverified one at once. 202, also for an address that is in use.",
   auth: "user",
   stepUp: true,
   limits: ["auth-calls", "unproven-mails"],

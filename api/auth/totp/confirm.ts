@@ -7,7 +7,8 @@ import { endpoint } from "../../../lib/http/endpoint.js";
 import { route } from "../../../lib/http/route.js";
 
 const POST = endpoint({
-  summary: "Turn on the second factor with its first code. Returns ten recovery codes.",
+  summary:
+    "Turn on the second factor with its first code. Returns ten recovery codes; other sessions end.",
   auth: "user",
   stepUp: true,
   limits: ["default"],

@@ -30,7 +30,8 @@ const POST = endpoint({
 });
 
 const DELETE = endpoint({
-  summary: "Remove the second factor. Requires a recent reauthentication with it.",
+  summary:
+    "Remove the second factor. Requires a recent reauthentication with it; other sessions end.",
   auth: "user",
   stepUp: true,
   limits: ["default"],

@@ -7,7 +7,8 @@ import {
 } from "../../../lib/operations/audit-verification.js";
 
 const GET = operatorRead({
-  summary: "Verify the audit log against its seals, and against a seal from the shipped logs.",
+  summary:
+    "Verify the audit log against its seals and, with lastId and hash, a seal from the shipped logs.",
   scope: "audit",
   query: z.strictObject({
     /** From an `audit_sealed` line in the shipped logs: it reveals rows deleted together with their seal. */

@@ -10,7 +10,7 @@ import { operatorChange, operatorRead } from "../../../lib/http/operator-endpoin
 import { route } from "../../../lib/http/route.js";
 
 const GET = operatorRead({
-  summary: "List the blocks: who is blocked, by whom, why and until when.",
+  summary: "List the active blocks: who is blocked, by whom, why and until when.",
   scope: "block",
   breakGlass: true,
   reply: z.strictObject({ items: z.array(BlockDetails) }),
@@ -18,7 +18,8 @@ const GET = operatorRead({
 });
 
 const POST = operatorChange({
-  summary: "Block an IP address, a network or a user. The user's sessions end.",
+  summary:
+    "Block an IP address, a network or a user. The sessions and operator tokens of the user are revoked.",
   scope: "block",
   breakGlass: true,
   body: NewBlock,

@@ -3,7 +3,7 @@ import { route } from "../../../lib/http/route.js";
 import { SlowStatements, slowStatements } from "../../../lib/operations/state/database-state.js";
 
 const GET = operatorRead({
-  summary: "List the slowest SQL statements, without values.",
+  summary: "List the SQL statements that took the most time, or else those running for over 1 s.",
   scope: "db",
   reply: SlowStatements,
   read: ({ ctx }) => slowStatements(ctx),

@@ -16,7 +16,7 @@ const GET = operatorRead({
 });
 
 const POST = operatorChange({
-  summary: "Open an incident. Its timeline records what happens from now on.",
+  summary: "Open an incident. Its timeline starts 30 minutes before.",
   scope: "incident",
   body: {
     title: z

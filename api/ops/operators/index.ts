@@ -13,7 +13,8 @@ const GET = operatorRead({
 });
 
 const POST = operatorChange({
-  summary: "Make an account an operator or admin. The break-glass token can make the first admin.",
+  summary:
+    "Make an account an operator or admin and revoke its sessions and operator tokens. The break-glass token can make the first admin.",
   scope: "operator",
   breakGlass: true,
   body: { user: AccountName, role: z.enum(["operator", "admin"]).optional() },

@@ -4,7 +4,8 @@ import { operatorChange } from "../../../lib/http/operator-endpoint.js";
 import { route } from "../../../lib/http/route.js";
 
 const POST = operatorChange({
-  summary: "Remove an operator's role, sessions and tokens. 409 last_admin for the last admin.",
+  summary:
+    "Revoke an operator's role, sessions and operator tokens. 409 last_admin for the last admin.",
   scope: "operator",
   body: { user: AccountName },
   errors: ["not_found", "last_admin"],

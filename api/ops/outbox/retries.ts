@@ -3,7 +3,7 @@ import { route } from "../../../lib/http/route.js";
 import { countFailedMessages, retryFailedMessages } from "../../../lib/operations/outbox.js";
 
 const POST = operatorChange({
-  summary: "Retry every failed mail and alert notice.",
+  summary: "Retry every failed mail and alert notice that has not expired.",
   scope: "outbox",
   body: {},
   async change({ ctx, dryRun, by }) {

@@ -11,7 +11,7 @@ import {
 } from "../../../lib/operations/rate-limits/subject.js";
 
 const POST = endpoint({
-  summary: "Read the rate limits of an IP address, user, session or e-mail address.",
+  summary: "Read the rate limit counters of an IP address, user, session or e-mail address.",
   auth: "operator",
   operation: { scope: "ratelimit", kind: "read" },
   limits: ["default"],

@@ -4,7 +4,7 @@ import { clearRateLimits } from "../../../lib/operations/rate-limits/clear.js";
 import { RateLimitSubject } from "../../../lib/operations/rate-limits/subject.js";
 
 const POST = operatorChange({
-  summary: "Delete the rate limit counters of an IP address, user, session or e-mail address.",
+  summary: "Clear the rate limit counters of an IP address, user, session or e-mail address.",
   scope: "ratelimit",
   body: { of: RateLimitSubject },
   errors: ["not_found"],

@@ -4,7 +4,7 @@ import { route } from "../../../lib/http/route.js";
 import { TopLimited, TopLimitedBy, topLimited } from "../../../lib/operations/rate-limits/top.js";
 
 const GET = operatorRead({
-  summary: "List the most refused callers of the last hour.",
+  summary: "List the callers or routes with the most rate limit hits in the last hour.",
   scope: "ratelimit",
   query: z.strictObject({ by: TopLimitedBy.default("ip") }),
   reply: TopLimited,

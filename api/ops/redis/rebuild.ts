@@ -3,7 +3,8 @@ import { route } from "../../../lib/http/route.js";
 import { rebuildRedis } from "../../../lib/operations/state/rebuild-redis.js";
 
 const POST = operatorChange({
-  summary: "Rebuild flags, blocks and the gate in Redis from Postgres. No session changes.",
+  summary:
+    "Rebuild flags, blocks and revocations in Redis from Postgres, and drain events. Does not sign anyone in or out.",
   scope: "redis",
   body: {},
   async change({ ctx, dryRun, by }) {

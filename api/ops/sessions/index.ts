@@ -4,7 +4,7 @@ import { route } from "../../../lib/http/route.js";
 import { listSessionsOf, SessionSummary } from "../../../lib/operations/sessions.js";
 
 const GET = operatorRead({
-  summary: "List the sessions of a user, ended ones included, newest first.",
+  summary: "List the newest 50 sessions of a user, ended ones included.",
   scope: "sessions",
   query: z.strictObject({ user: z.uuid() }),
   reply: z.strictObject({ items: z.array(SessionSummary) }),

@@ -12,7 +12,7 @@ const POST = endpoint({
   limits: ["default", "auth-failures"],
   body: z.strictObject({ otp: Otp.meta({ examples: ["123456"] }) }),
   replies: { 200: FreshAccessToken },
-  errors: ["forbidden", "otp_required", "otp_invalid"],
+  errors: ["forbidden", "otp_invalid"],
   handle: ({ ctx, actor, body }) => confirmOperator(ctx, actor, body.otp),
 });
 

@@ -4,7 +4,8 @@ import { operatorChange } from "../../../lib/http/operator-endpoint.js";
 import { route } from "../../../lib/http/route.js";
 
 const POST = operatorChange({
-  summary: "Remove the second factor of an account. Its sessions end, and its owner gets a mail.",
+  summary:
+    "Remove the second factor of an account. Its sessions are revoked, and its owner gets a mail.",
   scope: "user",
   body: { user: AccountName },
   errors: ["not_found"],

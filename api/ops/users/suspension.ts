@@ -5,7 +5,8 @@ import { operatorChange } from "../../../lib/http/operator-endpoint.js";
 import { route } from "../../../lib/http/route.js";
 
 const PUT = operatorChange({
-  summary: "Suspend an account and end its sessions, or lift the suspension.",
+  summary:
+    "Suspend an account and revoke its sessions and operator tokens, or lift the suspension.",
   scope: "user",
   body: { user: AccountName, suspended: z.boolean() },
   errors: ["not_found", "last_admin"],

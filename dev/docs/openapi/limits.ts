@@ -5,7 +5,7 @@ import { limitsOf } from "../../../lib/rate-limit/policies.js";
 /** The environment's defaults: a deployment may set the default limit otherwise. */
 const limits = limitsOf(readEnv({ JWT_SECRET: "only-for-the-defaults-of-the-environment" }));
 
-/** Every limit that counts the requests of an endpoint. */
+/** The limits that an endpoint declares. */
 export function rateLimitsOf(endpoint: Endpoint): object[] {
   const rows = [...new Set(endpoint.limits.flatMap((name) => limits[name]))];
   return rows.map(({ policy, kind, max, windowMs, whenRedisFails, countsKept, ...row }) => ({

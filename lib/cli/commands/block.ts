@@ -52,7 +52,7 @@ const lift: Command = {
 export const block = [
   blocking("ip", "ADDRESS", "block an IP address: --ttl 30m|1h|7d"),
   blocking("cidr", "NETWORK", "block a network: /8, /16, /24, /32, or /32, /48, /64, /128"),
-  blocking("user", "USER", "block a user (ID or e-mail) and revoke their sessions"),
+  blocking("user", "USER", "block a user (ID or e-mail) and revoke their sessions and API tokens"),
   list,
   lift,
 ];

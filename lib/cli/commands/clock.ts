@@ -72,7 +72,7 @@ const outbox: Command = {
 const retryOutbox: Command = {
   name: "outbox retry",
   args: [],
-  summary: "retry every failed mail and notice",
+  summary: "retry every failed mail and notice that has not expired",
   changes: true,
   run: ({ api }) => api.change("POST", "/api/ops/outbox/retries"),
 };

@@ -50,7 +50,8 @@ const set: Command = {
   name: "flag set",
   args: ["NAME"],
   names: { what: "flag", shownBy: "flag" },
-  summary: "choose who has a feature: --percentage N, --users ID,ID, --public or --no-public",
+  summary:
+    "turn a feature on for some users: --percentage N, --users ID,ID, --public or --no-public",
   options: {
     percentage: { type: "string" },
     users: { type: "string" },

@@ -29,7 +29,7 @@ export const confirm: Command = {
   args: [],
   summary: "enter the second factor again; changes need it within the last 10 minutes",
   async run({ signIn }) {
-    await signIn.showFactor();
+    await signIn.reauthenticate();
     return { body: { confirmed: true }, text: "Confirmed for 10 minutes." };
   },
 };

@@ -28,7 +28,8 @@ const grant: Command = {
   name: "operator grant",
   args: ["USER"],
   names: anAccount,
-  summary: "make a user (ID or e-mail) an operator, or an admin with --role admin",
+  summary:
+    "make a user (ID or e-mail) an operator, or an admin with --role admin; revokes their sessions",
   options: { role: { type: "string" } },
   changes: true,
   notes:
@@ -45,7 +46,7 @@ const revoke: Command = {
   name: "operator revoke",
   args: ["USER"],
   names: anAccount,
-  summary: "remove the operator or admin role; revokes their sessions and tokens",
+  summary: "revoke the operator or admin role of a user, their sessions and their API tokens",
   changes: true,
   run: ({ api, args: [user] }) => api.change("POST", "/api/ops/operators/removals", { user }),
 };

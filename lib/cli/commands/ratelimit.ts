@@ -31,7 +31,7 @@ const clear: Command = {
   name: "ratelimit clear",
   args: ["WHO"],
   names: anAccount,
-  summary: "delete these counters, as `redis-cli DEL rate:<key>` does for one key",
+  summary: "clear these counters, as `redis-cli DEL rate:<key>` does for one key",
   changes: true,
   run: ({ api, args: [of] }) => api.change("POST", "/api/ops/rate-limits/resets", { of }),
 };
@@ -39,7 +39,8 @@ const clear: Command = {
 const top: Command = {
   name: "ratelimit top",
   args: [],
-  summary: "most rate limit hits in the last hour: --by ip|route|user",
+  summary:
+    "the callers or routes with the most rate limit hits in the last hour: --by ip|route|user",
   options: { by: { type: "string", default: "ip" } },
   async run({ api, options: { by } }) {
     if (by !== "ip" && by !== "route" && by !== "user") {

@@ -22,7 +22,7 @@ const status: Command = {
 const verify: Command = {
   name: "verify",
   args: [],
-  summary: "check every invariant; for an https URL also TLS 1.3 and HSTS",
+  summary: "check the invariants of the stores; for an https URL also TLS 1.3 and HSTS",
   async run({ api }) {
     const server = CheckReport.parse(await api.get("/api/ops/verification"));
     const edge = api.url.protocol === "https:" ? await edgeFindings(api.url) : [];
@@ -78,7 +78,7 @@ const databaseStatus: Command = {
 const databaseSlow: Command = {
   name: "db slow",
   args: [],
-  summary: "the slowest SQL statements",
+  summary: "the SQL statements that took the most time",
   async run({ api }) {
     const found = SlowStatements.parse(await api.get("/api/ops/db/slow"));
     const note =
@@ -93,7 +93,8 @@ const databaseSlow: Command = {
 const rebuild: Command = {
   name: "redis rebuild",
   args: [],
-  summary: "rebuild the flags, blocks and revocations in Redis; does not sign anyone in or out",
+  summary:
+    "rebuild the flags, blocks and revocations in Redis and drain events; does not sign anyone in or out",
   changes: true,
   run: ({ api }) => api.change("POST", "/api/ops/redis/rebuild"),
 };

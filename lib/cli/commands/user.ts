@@ -5,7 +5,7 @@ const suspend: Command = {
   name: "user suspend",
   args: ["USER"],
   names: anAccount,
-  summary: "block sign-in for a user (ID or e-mail) and revoke their sessions",
+  summary: "block sign-in for a user (ID or e-mail) and revoke their sessions and API tokens",
   changes: true,
   run: ({ api, args: [user] }) =>
     api.change("PUT", "/api/ops/users/suspension", { user, suspended: true }),
@@ -26,7 +26,7 @@ const removeSecondFactor: Command = {
   args: ["USER"],
   names: anAccount,
   summary:
-    "remove the second factor of a user who lost it and the recovery codes; the user gets a mail",
+    "remove the second factor of a user who lost it and the recovery codes; revokes their sessions and sends a mail",
   changes: true,
   notes:
     "Verify the identity of the user first: afterwards the password alone is enough to sign in. Only admins can remove\

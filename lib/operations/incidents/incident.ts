@@ -20,6 +20,7 @@ export type Incident = z.infer<typeof Incident>;
 
 const listedMax = 50;
 
+/** The 50 newest. */
 export async function listIncidents({ db }: Context): Promise<Incident[]> {
   const rows = await db.select().from(incidents).orderBy(desc(incidents.openedAt)).limit(listedMax);
   return rows.map(presentIncident);
@@ -62,7 +63,7 @@ export async function addIncidentNote(
   ]);
 }
 
-/** Closing a closed incident changes nothing. */
+/** Closing a closed incident only adds an audit row. */
 export async function closeIncident(
   ctx: Context,
   incidentId: string,

@@ -16,14 +16,12 @@ export const IncidentDetails = z.strictObject({
 });
 export type IncidentDetails = z.infer<typeof IncidentDetails>;
 
+/** Of each kind, the oldest. */
 const entriesMax = 500;
 /** The cause usually starts before the incident is opened. */
 const beforeMs = 30 * 60_000;
 
-/**
- * The timeline of an incident, oldest first: alert transitions, operator actions and notes, from 30 minutes
- * before it was opened until it was closed. Throws `not_found`.
- */
+/** Alerts and operator actions from 30 minutes before it was opened until it was closed, and all notes; oldest first. Throws `not_found`. */
 export async function getIncidentDetails(ctx: Context, id: string): Promise<IncidentDetails> {
   const incident = await getIncident(ctx, id);
   const { db } = ctx;

@@ -16,9 +16,9 @@ import { resolveRateLimitSubject } from "./subject.js";
 
 /**
  * Delete a subject's counters in Redis and in Postgres, as `redis-cli DEL rate:<key>` does for one of them.
- * Safe to repeat; repeat it when it throws `service_unavailable`. While Redis is down, only the counters in
- * Postgres are deleted. Throws `forbidden` for an operator's account unless an admin asks: the login delay
- * protects that account against password guessing.
+ * While Redis is down, only the counters in Postgres are deleted. Safe to repeat. Throws as
+ * `resolveRateLimitSubject`, `service_unavailable` (repeat it), and `forbidden` for an operator's account unless
+ * an admin asks: the login delay protects that account against password guessing.
  */
 export async function clearRateLimits(
   ctx: Context,

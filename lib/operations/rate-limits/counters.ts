@@ -27,7 +27,7 @@ const scansMax = 1000;
 
 export const RateLimitCounters = z.strictObject({
   counters: z.array(RateLimitCounter),
-  /** False when Redis did not answer: only the counters in Postgres are listed. */
+  /** False when Redis could not be read: only the counters in Postgres are listed. */
   redisAnswered: z.boolean(),
 });
 export type RateLimitCounters = z.infer<typeof RateLimitCounters>;

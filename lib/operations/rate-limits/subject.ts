@@ -23,8 +23,8 @@ export interface ResolvedSubject {
 }
 
 /**
- * The values a subject is counted by. An e-mail address needs no account: failed logins are counted without
- * one. Throws `not_found` for an unknown user and `validation_failed` for any other form.
+ * The values a subject is counted by; for a user also those of the sessions and the e-mail address. An address
+ * or a session need not exist. Throws `not_found` for an unknown user and `validation_failed` for any other form.
  */
 export async function resolveRateLimitSubject(
   ctx: Context,

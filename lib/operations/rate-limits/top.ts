@@ -19,10 +19,7 @@ export type TopLimited = z.infer<typeof TopLimited>;
 const hourMs = 3_600_000;
 const rowsMax = 20;
 
-/**
- * The callers or routes with the most rate limit hits in the last hour. IP addresses and users come from security
- * events, which are sampled during a flood; routes come from the per-minute roll-ups, which are exact.
- */
+/** The most rate limit hits in the last hour, exact for routes; a flood merges events, so that some hits of IP addresses and users are missing. */
 export async function topLimited(ctx: Context, by: TopLimitedBy): Promise<TopLimited> {
   const since = new Date(ctx.now.getTime() - hourMs);
   const rows = by === "route" ? await topRoutes(ctx) : await topCallers(ctx, since, by);

@@ -6,6 +6,7 @@ export const DatabaseState = z.strictObject({
   version: z.string(),
   megabytes: z.int(),
   connectionsMax: z.int(),
+  /** To this database, by state; the one that counts is included. */
   connections: z.array(z.strictObject({ state: z.string(), count: z.int() })),
   /** The largest tables, sizes with indexes. */
   tables: z.array(z.strictObject({ name: z.string(), megabytes: z.number(), rowsAbout: z.int() })),
@@ -14,7 +15,6 @@ export type DatabaseState = z.infer<typeof DatabaseState>;
 
 const tablesMax = 10;
 
-/** Size and connections of Postgres. Our own connections are not counted: queries go over HTTP. */
 export async function databaseState({ db }: Context): Promise<DatabaseState> {
   const { rows } = await db.execute<{ value: DatabaseState }>(sql`
     select json_build_object(
@@ -34,11 +34,11 @@ export async function databaseState({ db }: Context): Promise<DatabaseState> {
 }
 
 export const SlowStatements = z.strictObject({
-  /** `running`: the statements that run now, when `pg_stat_statements` is not installed. */
+  /** `running`: the statements that run now, when `pg_stat_statements` is not installed; then `totalSeconds` is their age. */
   source: z.enum(["pg_stat_statements", "running"]),
   items: z.array(
     z.strictObject({
-      /** Without parameter values. */
+      /** The first 200 characters. Without parameter values; running ones keep the literals in their text. */
       statement: z.string(),
       calls: z.int().nullable(),
       meanMs: z.number().nullable(),
@@ -51,7 +51,7 @@ export type SlowStatements = z.infer<typeof SlowStatements>;
 const listedMax = 20;
 const lengthMax = 200;
 
-/** The most expensive statements; without `pg_stat_statements`, those running for over a second. */
+/** The statements with the most time in total; without `pg_stat_statements`, those running for over a second. */
 export async function slowStatements({ db }: Context): Promise<SlowStatements> {
   const { rows: installed } = await db.execute(
     sql`select 1 from pg_extension where extname = 'pg_stat_statements'`,

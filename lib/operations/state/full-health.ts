@@ -19,7 +19,7 @@ const partitionsAheadMin = 7;
 const skewMsMax = 2000;
 const backlogSecondsMax = 300;
 
-/** The public health check plus the state of background work. Each check runs alone, so one store that is down does not hide the others. */
+/** The public health check (cached for 5 s) plus the state of background work. A store that is down does not hide the other checks. */
 export async function fullHealth(ctx: Context): Promise<CheckReport> {
   const [basic, ...rest] = await Promise.all([
     health(ctx),

@@ -7,9 +7,8 @@ import { clearIgnoredRevokeAll } from "../../redis/revoke-all.js";
 import { drainEvents } from "../../telemetry/drain.js";
 
 /**
- * Write to Redis at once what the tick writes every minute: flags, blocks, the revoke-all cutoff, the drain
- * time; and delete the keys of ended sessions. Keys of live sessions come back with their next request
- * (docs/decisions/004), so this cannot sign anyone in or out. Safe to repeat; rejects while a store is down.
+ * Do what the tick does every minute: copy flags, blocks and the revoke-all cutoff to Redis, delete the keys of
+ * recently revoked sessions, drain events. Signs no one in or out. Safe to repeat; rejects while a store is down.
  */
 export async function rebuildRedis(
   ctx: Context,

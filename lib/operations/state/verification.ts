@@ -24,7 +24,7 @@ const uniqueIndexes = {
   blocks_standing_key: "one active block per network and user",
 } as const;
 
-/** Check every invariant. Reads only, but too slow to run on every request. */
+/** Check indexes, session counts, Redis against Postgres, metric totals and, for 3 s, the audit log. Reads only. */
 export async function verification(ctx: Context): Promise<CheckReport> {
   const findings = await Promise.all([
     ...Object.entries(uniqueIndexes).map(([index, promise]) =>

@@ -44,6 +44,7 @@ export const AccessLogQuery = z.strictObject({
   code: z.string().max(64).optional(),
   /** A user ID. */
   user: z.uuid().optional(),
+  /** Matches its whole /24 or /48: only that prefix is stored. */
   ip: z.union([z.ipv4(), z.ipv6()]).optional(),
   correlationId: z.string().max(64).optional(),
 });

@@ -54,7 +54,7 @@ export async function getDrainStatus(ctx: Context): Promise<DrainStatus> {
   };
 }
 
-/** Safe to repeat and to run concurrently. */
+/** Drain for at most 8 s. Safe to repeat and to run concurrently. */
 export async function drainNow(ctx: Context, by: OperatorAct) {
   await auditRow(ctx, { ...by, action: "events.drained", subjectId: "events" });
   return drainEvents(ctx, { budgetMs: 8000 });

@@ -19,7 +19,7 @@ export type ErrorsByRoute = z.infer<typeof ErrorsByRoute>;
 
 const rowsMax = 100;
 
-/** Error codes per route in the last `minutes`: server errors first, then by count. */
+/** The first 100 error codes per route in the last `minutes`: server errors first, then by count. */
 export async function errorsByRoute(ctx: Context, minutes: number): Promise<ErrorsByRoute> {
   const series = await recentSeries(ctx, "http_errors_total{", minutes);
   const rows = series.map(({ labels: { route = "", code = "" }, value }) => ({

@@ -6,7 +6,7 @@ import { parseSeriesName } from "../../telemetry/series.js";
 
 const minutesMax = 24 * 60;
 
-/** How far back roll-ups are summed. */
+/** A query: how far back roll-ups are summed. */
 export const Window = z.strictObject({
   minutes: z
     .string()
@@ -16,7 +16,7 @@ export const Window = z.strictObject({
     .default(15),
 });
 
-/** Increase of each series in the last `minutes`, for series whose name starts with `prefix`. */
+/** Increase of each series whose name starts with `prefix` in the last `minutes`. `suffix`: the rest of the metric's name. */
 export async function recentSeries(
   { db, now }: Context,
   prefix: string,

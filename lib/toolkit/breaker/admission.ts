@@ -25,7 +25,7 @@ const unreported = new UnreportedCalls();
 
 /**
  * Check the breaker, as read by the request's own Redis round trip: a closed breaker costs no extra call. Without Redis,
- * the breaker of this process decides. Throws `toolkit_unavailable`, or `feature_disabled` while it is forced open.
+ * the breaker of this process decides. Half-open, one caller gets the lease of the probe. Throws `toolkit_unavailable`, or `feature_disabled` while it is forced open.
  */
 export async function admit(
   ctx: Context,

@@ -10,7 +10,7 @@ const quietMs = 5 * 60_000;
 const { totalMs } = operations.health;
 const leaseMs = totalMs + 5000;
 
-/** Until 5 minutes have passed, a real call may be the probe: it proves more. Rejects when Redis is down. */
+/** Probe a breaker that has been half-open for 5 minutes; until then a real call may be the probe, which proves more. Rejects when Redis is down. */
 export async function probeIdleBreaker(ctx: Context): Promise<void> {
   const { mode, generation, untilMs } = breakerState((await readBreaker()).field);
   if (mode !== "open" || Date.now() - untilMs < quietMs) return;

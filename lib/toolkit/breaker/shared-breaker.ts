@@ -31,7 +31,7 @@ export async function reportFailures(
   return opened === 1 ? "opened" : "none";
 }
 
-/** Lease of the probe. False when another process has it, or it is too early. */
+/** Lease of the probe. False when another process has it, it is too early, or the breaker has changed. */
 export async function acquireProbe(
   now: Date,
   { generation, holder, leaseMs }: { generation: number; holder: string; leaseMs: number },
@@ -45,7 +45,7 @@ export async function acquireProbe(
   return acquired === 1;
 }
 
-/** No effect when the lease was lost. */
+/** Closes the breaker, or opens it for longer. No effect when another process has the lease, or the breaker has changed. */
 export async function settleProbe(
   now: Date,
   probe: { generation: number; holder: string; isHealthy: boolean; retryAfterMs: number },
@@ -65,7 +65,7 @@ export async function settleProbe(
   return (["none", "opened", "closed"] as const)[settled] ?? "none";
 }
 
-/** `closed`: automatic again, with the counters reset. */
+/** Also resets the counters. `closed`: automatic again. */
 export async function setBreaker(mode: Exclude<BreakerMode, "open">): Promise<void> {
   await redis().eval(set, keys, [mode]);
 }

@@ -1,7 +1,7 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { openApi } from "../../../lib/cli/api.js";
+import { createApi } from "../../../lib/cli/api.js";
 import { commandOf } from "../../../lib/cli/command-line.js";
 import { explainNotFound } from "../../../lib/cli/explain-not-found.js";
 import { FailedError, UsageError } from "../../../lib/cli/failures.js";
@@ -20,7 +20,7 @@ afterAll(() => deployment.close());
 async function failureOf(name: string, args: string[], options = {}): Promise<unknown> {
   const command = commandOf(name.split(" "));
   if (!command) throw new Error(`There is no command ${name}.`);
-  const api = openApi({
+  const api = createApi({
     url: new URL(`http://127.0.0.1:${(deployment.address() as AddressInfo).port}`),
     credentials: { token: async () => "x", confirm: async () => false },
     reason: "a test",

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { json, lines, table, visible } from "../../../lib/cli/text.js";
+import { json, table, visible, visibleLines } from "../../../lib/cli/text.js";
 
 /** Characters that move the cursor, change colours, ring the bell or change the text direction. */
 const controlCharacters =
@@ -14,7 +14,7 @@ describe("text for a terminal", () => {
   });
 
   it("keeps line breaks of the command itself", () => {
-    expect(lines("one\ntwo\u001b[2J\n")).toBe("one\ntwo\\u001b[2J\n");
+    expect(visibleLines("one\ntwo\u001b[2J\n")).toBe("one\ntwo\\u001b[2J\n");
   });
 
   it("has one line per row with aligned columns, for any content", () => {

@@ -3,7 +3,7 @@ import { route } from "../../../../lib/http/route.js";
 import { closeIncident, getIncident } from "../../../../lib/operations/incidents/incident.js";
 
 const POST = operatorChange({
-  summary: "Close an incident. Its timeline ends.",
+  summary: "Close an incident. Its timeline ends, except for further notes.",
   scope: "incident",
   body: {},
   errors: ["not_found"],

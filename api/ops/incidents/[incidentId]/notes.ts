@@ -4,7 +4,7 @@ import { route } from "../../../../lib/http/route.js";
 import { addIncidentNote, getIncident } from "../../../../lib/operations/incidents/incident.js";
 
 const POST = operatorChange({
-  summary: "Add a note to an incident.",
+  summary: "Add a note to an incident, open or closed.",
   scope: "incident",
   body: {
     text: z
