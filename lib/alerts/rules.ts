@@ -16,9 +16,10 @@ export type RuleName = (typeof rules)[number]["name"];
 
 export const ruleNames = rules.map(({ name }) => name) as [RuleName, ...RuleName[]];
 
-export function findRule(name: string): Rule | null {
-  return rules.find((rule) => rule.name === name) ?? null;
-}
+export const rulesByName = Object.fromEntries(rules.map((rule) => [rule.name, rule])) as Record<
+  RuleName,
+  Rule
+>;
 
 /** `ErrorRateCritical` → `error-rate-critical`. */
 export function runbookSlug(rule: string): string {

@@ -15,7 +15,7 @@ export interface TestAlertResult {
   outcome: string;
 }
 
-/** Trigger a marked test notice through the rule's channel, without fallback, and resolve it. Its key is its own. */
+/** Trigger a marked test notice, and resolve it, through the first configured route of the rule's channel. Its key is its own. */
 export async function testAlert(
   ctx: Context,
   rule: Rule,

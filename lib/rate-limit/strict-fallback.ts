@@ -92,7 +92,10 @@ async function uncountInWindows(ctx: Context, counts: LimitCount[]): Promise<voi
     ({ limit }) => limit.whenRedisFails === "strict" && !limit.delaysMs,
   );
   if (windows.length === 0) return;
-  const keys = windows.map(({ limit, value }) => currentWindow(limit, value, ctx.now).key);
+  // `ctx.now` is renewed after a slow body, and can be in a later window.
+  const keys = windows.map(
+    ({ limit, value, resetsAtMs }) => currentWindow(limit, value, new Date(resetsAtMs - 1)).key,
+  );
   await ctx.db.execute(sql`
     with locked as (
       select key from ${rateLimits} where key = any(${sql.param(keys)}::text[])

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { describe, expect, it, vi } from "vitest";
 import { parse, stringify } from "yaml";
 import type { Rule } from "../../lib/alerts/rule.js";
-import { findRule, type RuleName, rules, runbookSlug } from "../../lib/alerts/rules.js";
+import { type RuleName, rules, rulesByName, runbookSlug } from "../../lib/alerts/rules.js";
 import { seriesName } from "../../lib/observability/metrics.js";
 import { firesInEvaluator, promtoolTests, type Scenario } from "../support/alert-scenario.js";
 import { promtool } from "../support/promtool.js";
@@ -20,12 +20,6 @@ function only(name: RuleName): typeof files {
     rule.record?.startsWith(`${prefix}:`);
   for (const group of file.groups) group.rules = group.rules.filter(isPart);
   return { "alerts.yml": stringify(file) };
-}
-
-function ruleOf(name: RuleName): Rule {
-  const rule = findRule(name);
-  if (!rule) throw new Error(`No rule ${name}.`);
-  return rule;
 }
 
 /** The number of minutes compared, at the end of a scenario. */
@@ -58,7 +52,7 @@ function gaugeScenario(
   const values = [...repeated(6, good), ...repeated(badFor, bad), ...repeated(12, good)];
   return {
     name: `${name} ${series}`,
-    rule: ruleOf(name),
+    rule: rulesByName[name],
     gauges: { [series]: values },
     ...(label !== undefined && { label }),
     minutes: values.length,
@@ -105,7 +99,7 @@ const gaugeScenarios: Scenario[] = [
   // The last success stays at minute 10 until minute 17.
   {
     name: "CronMissed",
-    rule: ruleOf("CronMissed"),
+    rule: rulesByName.CronMissed,
     gauges: {
       [seriesName("cron_last_success_timestamp_seconds", { job: "tick" })]: Array.from(
         { length: 30 },
@@ -118,7 +112,7 @@ const gaugeScenarios: Scenario[] = [
   // Due from minute 0, first success in minute 10.
   {
     name: "CronMissed, before a first success",
-    rule: ruleOf("CronMissed"),
+    rule: rulesByName.CronMissed,
     gauges: {
       [seriesName("cron_first_due_timestamp_seconds", { job: "tick" })]: repeated(20, 0),
       [seriesName("cron_last_success_timestamp_seconds", { job: "tick" })]: Array.from(
@@ -170,7 +164,7 @@ const limitCalls = (policy: string, decided_by: string) =>
   seriesName("rate_limit_calls_total", { policy, decided_by });
 
 function countedScenario(name: (typeof countedRules)[number], { phases, load }: Course): Scenario {
-  const rule = ruleOf(name);
+  const rule = rulesByName[name];
   const { condition } = rule;
   const ratio = condition.kind === "any" ? condition.of[0] : condition;
   if (ratio?.kind !== "ratio") throw new Error(`${name} is not a ratio.`);
@@ -269,7 +263,7 @@ function spikeScenario(perMinute: number, times: number): Scenario {
   ];
   return {
     name: `SecurityEventsSpike ${perMinute} × ${times}`,
-    rule: ruleOf("SecurityEventsSpike"),
+    rule: rulesByName.SecurityEventsSpike,
     added: {
       [seriesName("security_events_total", { event: "rate_limited" })]: each,
       [seriesName("security_events_total", { event: "authz_denied" })]: each.map(() => 0),
@@ -329,7 +323,7 @@ describe("the Prometheus rules", () => {
     const from8 = Array.from({ length: minutes }, (_, minute) => (minute === 8 ? 40 : 0));
     const scenario: Scenario = {
       name: "a burst of a new status",
-      rule: ruleOf("ErrorRateCritical"),
+      rule: rulesByName.ErrorRateCritical,
       added: {
         [request("200")]: repeated(minutes, 10),
         [request("500")]: from8,
@@ -357,7 +351,7 @@ describe("the Prometheus rules", () => {
     const failure = seriesName("http_errors_total", { route: "/api/user", code: "internal_error" });
     const scenario: Scenario = {
       name: "the first scrape",
-      rule: ruleOf("ErrorRateCritical"),
+      rule: rulesByName.ErrorRateCritical,
       added: {
         [request("200")]: first(9000),
         [request("500")]: first(9000),

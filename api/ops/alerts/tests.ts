@@ -1,6 +1,5 @@
-import { findRule } from "../../../lib/alerts/rules.js";
+import { rulesByName } from "../../../lib/alerts/rules.js";
 import { channelOfTest, RuleName, testAlert } from "../../../lib/alerts/test-alert.js";
-import { AppError } from "../../../lib/errors.js";
 import { operatorChange } from "../../../lib/http/operator-endpoint.js";
 import { route } from "../../../lib/http/route.js";
 
@@ -8,10 +7,9 @@ const POST = operatorChange({
   summary: "Send a test notification of a rule through its channel, and resolve it.",
   scope: "alerts",
   body: { rule: RuleName },
-  errors: ["not_found"],
+  errors: [],
   async change({ ctx, body, dryRun, by }) {
-    const rule = findRule(body.rule);
-    if (!rule) throw new AppError("not_found");
+    const rule = rulesByName[body.rule];
     if (dryRun)
       return { done: `Send a test notification of ${rule.name} to its channel.`, undo: null };
     const { way, outcome } = await testAlert(ctx, rule, by);

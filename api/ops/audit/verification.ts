@@ -10,18 +10,23 @@ const GET = operatorRead({
   summary:
     "Verify the audit log against its seals and, with lastId and hash, a seal from the shipped logs.",
   scope: "audit",
-  query: z.strictObject({
-    /** From an `audit_sealed` line in the shipped logs: it reveals rows deleted together with their seal. */
-    lastId: z
-      .string()
-      .regex(/^\d{1,15}$/)
-      .transform(Number)
-      .optional(),
-    hash: z
-      .string()
-      .regex(/^[0-9a-f]{64}$/)
-      .optional(),
-  }),
+  query: z
+    .strictObject({
+      /** From an `audit_sealed` line in the shipped logs: it reveals rows deleted together with their seal. */
+      lastId: z
+        .string()
+        .regex(/^\d{1,15}$/)
+        .transform(Number)
+        .optional(),
+      hash: z
+        .string()
+        .regex(/^[0-9a-f]{64}$/)
+        .optional(),
+    })
+    .refine(
+      ({ lastId, hash }) => (lastId === undefined) === (hash === undefined),
+      "Give lastId and hash together.",
+    ),
   reply: AuditVerificationReport,
   read: ({ ctx, query: { lastId, hash } }) => {
     const anchor = lastId !== undefined && hash !== undefined ? { lastId, hash } : undefined;

@@ -15,8 +15,7 @@ export const find: Command = {
       `Accounts\n${accountTable(accounts)}`,
       `Active blocks\n${blockTable(blocks)}`,
       `Security events\n${table(securityEvents, undefined, ["ip", "userId", "correlationId", "data"])}`,
-      `Audit log\
-${table(audit, undefined, ["actor", "subjectId", "correlationId"])}`,
+      `Audit log\n${table(audit, undefined, ["actor", "subjectId", "correlationId"])}`,
       `Requests of the last 7 days\n${requestTable(requests)}`,
     ];
     return { body: found, text: parts.join("\n\n") };

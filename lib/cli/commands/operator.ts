@@ -77,8 +77,7 @@ const tokenCreate: Command = {
   options: { scopes: { type: "string" }, ttl: { type: "string", default: "90d" } },
   changes: true,
   notes:
-    "--scopes is a comma-separated list of NOUN:read, NOUN:change, NOUN:* and *:…, for example flag:change,*:read.\
---ttl is a number of m, h or d, at most 365d. A token cannot grant or revoke operators.",
+    "--scopes is a comma-separated list of NOUN:read, NOUN:change, NOUN:* and *:…, for example flag:change,*:read.\n--ttl is a number of m, h or d, at most 365d. A token cannot grant or revoke operators.",
   async run({ api, args: [name], options: { scopes, ttl } }) {
     if (typeof scopes !== "string") throw new UsageError("--scopes is required.");
     const body = { name, scopes: scopes.split(","), ttlSeconds: secondsOf(String(ttl)) };

@@ -83,8 +83,7 @@ const databaseSlow: Command = {
     const found = SlowStatements.parse(await api.get("/api/ops/db/slow"));
     const note =
       found.source === "running"
-        ? "The extension pg_stat_statements is not installed: showing statements that have been running for over 1 s.\
-"
+        ? "The extension pg_stat_statements is not installed: showing statements that have been running for over 1 s.\n"
         : "";
     return { body: found, text: note + table(found.items, "None.") };
   },

@@ -29,8 +29,7 @@ const removeSecondFactor: Command = {
     "remove the second factor of a user who lost it and the recovery codes; revokes their sessions and sends a mail",
   changes: true,
   notes:
-    "Verify the identity of the user first: afterwards the password alone is enough to sign in. Only admins can remove\
-an operator's second factor.",
+    "Verify the identity of the user first: afterwards the password alone is enough to sign in. Only admins can remove\nan operator's second factor.",
   run: ({ api, args: [user] }) =>
     api.change("POST", "/api/ops/users/second-factor-removals", { user }),
 };

@@ -64,5 +64,6 @@ describe("GET /api/ops/audit/verification", () => {
     const other = `?lastId=${Number(seal?.last_id) + 1}&hash=${"0".repeat(64)}`;
     expect((await read(verification, other)).body.isIntact).toBe(false);
     expect((await read(verification, "?lastId=x")).status).toBe(422);
+    expect((await read(verification, "?lastId=1")).status).toBe(422);
   });
 });

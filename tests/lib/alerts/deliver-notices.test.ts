@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { deliverNotices } from "../../../lib/alerts/deliver-notices.js";
 import { alertKey, alertNoticeOf, queueAlertNotice } from "../../../lib/alerts/notice.js";
 import type { Rule } from "../../../lib/alerts/rule.js";
-import { findRule, type RuleName } from "../../../lib/alerts/rules.js";
+import { type RuleName, rulesByName } from "../../../lib/alerts/rules.js";
 import { retryFailedMessages } from "../../../lib/operations/outbox.js";
 import { useAlerts } from "../../support/alerts.js";
 import { setEnvironment } from "../../support/environment.js";
@@ -13,7 +13,7 @@ const stores = useStores();
 const lines = useLogLines();
 const world = useAlerts(stores, { LOG_LEVEL: "info" });
 
-const ruleOf = (name: RuleName) => findRule(name) as Rule;
+const ruleOf = (name: RuleName) => rulesByName[name] as Rule;
 
 /** Queues a notification as an evaluation of this minute would. */
 async function queue(

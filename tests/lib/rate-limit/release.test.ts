@@ -4,6 +4,7 @@ import reauthenticate from "../../../api/auth/reauthenticate.js";
 import { env } from "../../../lib/env.js";
 import { countRequest, refund } from "../../../lib/rate-limit/limiter.js";
 import { limitsOf } from "../../../lib/rate-limit/policies.js";
+import { countInPostgres, refundInPostgres } from "../../../lib/rate-limit/strict-fallback.js";
 import { roundTrip } from "../../../lib/redis/client.js";
 import { call } from "../../support/call.js";
 import { useStillClock } from "../../support/clock.js";
@@ -42,6 +43,21 @@ describe("a reserved failure", () => {
     await reserve(ip);
     await release(counts);
     expect(await used(ip)).toEqual(["1", "1"]);
+  });
+
+  it("is not taken from a later window in Postgres", async () => {
+    const ip = anAddress();
+    const [ofAddress] = limitsOf(env())["auth-calls"].filter(({ kind }) => kind === "ip");
+    const count = () => countInPostgres(aContext(), ofAddress ? [ofAddress] : [], { ip });
+    const counts = await count();
+    clock.advance(15 * 60);
+    await count();
+    await refundInPostgres(aContext(), counts);
+    const rows = await stores.sql(
+      "select used from rate_limits where key like '%' || $1 || '%' order by key",
+      ip,
+    );
+    expect(rows.map(({ used }) => used)).toEqual(["1"]);
   });
 
   it("is returned once by a successful sign-in, and others' failures stay counted", async () => {
