@@ -15,7 +15,7 @@ export interface TestAlertResult {
   outcome: string;
 }
 
-/** Trigger a marked test notice through the rule's channel, without fallback, and resolve it. Its key is its own. */
+/** Send a marked test notice, with a key of its own, once to the channel's first configured route, and resolve it. Writes an audit row. */
 export async function testAlert(
   ctx: Context,
   rule: Rule,
