@@ -14,20 +14,20 @@ export interface AlertTransition extends Transition {
 }
 
 export interface EvaluationResult {
-  alerts: Alert[];
-  /** Every alert ever raised, inactive ones included. */
-  active: Alert[];
+  changed: Alert[];
+  /** Every alert of this environment, inactive ones included. */
+  all: Alert[];
   transitions: AlertTransition[];
   notices: QueuedAlertNotice[];
 }
 
 const samplesKeptMs = 2 * 3_600_000;
 
-/** Write the result in one statement; false, and nothing written, when a concurrent evaluation moved the clock. */
+/** Write the result, queue the notices and prune old samples in one statement. False, and no effect, if a concurrent one was first. */
 export async function commitEvaluation(
   ctx: Context,
   { clock, due, measures, now }: Readings,
-  { alerts: changed, active, transitions, notices }: EvaluationResult,
+  { changed, all, transitions, notices }: EvaluationResult,
 ): Promise<boolean> {
   const timestampAt = (at: number) => timestamp(new Date(at));
   const iso = (at: number) => new Date(at).toISOString();
@@ -36,7 +36,7 @@ export async function commitEvaluation(
   );
   const gauges = [
     ...now.samples.filter(({ series }) => ownGauges.test(series)),
-    ...active.map(({ rule, label, state }) => ({
+    ...all.map(({ rule, label, state }) => ({
       series: seriesName("alert_active", { rule, label }),
       value: state === "firing" ? 1 : 0,
     })),
@@ -114,7 +114,6 @@ export async function commitEvaluation(
   return Number(rows[0]?.won) === 1;
 }
 
-/** Gauges written by the evaluator; the drain writes the others. */
 const ownGauges = /^(probe_failed|external_probe_failed|notice_unsent_seconds|dead_letters)\{/;
 
 function rowsOf(rows: object[], columns: SQL): SQL {

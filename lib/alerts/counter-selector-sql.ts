@@ -25,7 +25,7 @@ export function signOf({ metric, slowerThanSeconds }: CounterSelector, name: SQL
   return sql`case when ${isOfMetric(name, `${metric}_bucket`)} then -1 else 1 end`;
 }
 
-/** SQL: the escaped value of a label in a series name. */
+/** SQL: the value of a label in a series name, still escaped; null without the label. */
 export function labelOf(name: SQL, label: string): SQL {
   return sql`substring(${name} from ${`[{,]${label}="((?:[^"\\\\]|\\\\.)*)"`})`;
 }

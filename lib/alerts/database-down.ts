@@ -12,7 +12,7 @@ import { rules } from "./rules.js";
 import { type NoticeRoute, routeNames, routesOf, send } from "./send-notice.js";
 
 export interface Outage {
-  /** In ms, when Postgres was unavailable. */
+  /** In ms, when Postgres was unavailable; a minute before the first due one counts as that one. */
   minutes: number[];
   /** The first of them that was paged; null when none was. */
   pagedFrom: number | null;
@@ -38,8 +38,8 @@ const memory = {
 };
 
 /**
- * Page without Postgres after it failed with `failure`: from the second failing minute in a row, or from the first
- * while Redis is down too. The key is the one that the state machine resolves later in PagerDuty.
+ * Record a failing minute of Postgres, and page from the second within 2 min, or at once while Redis is down too: each
+ * route at most once in 15 min (per process without Redis), with the key that the state machine resolves in PagerDuty. Never rejects.
  */
 export async function pageDatabaseDown(ctx: Context, failure: unknown): Promise<void> {
   const minute = Math.floor(ctx.now.getTime() / minuteMs) * minuteMs;
@@ -89,7 +89,6 @@ async function page(ctx: Context, route: NoticeRoute, notice: AlertNotice): Prom
   return "unsent";
 }
 
-/** True once per route in 15 min; once per process while Redis is down. */
 async function acquireLock({ now }: Context, route: string): Promise<boolean> {
   try {
     const lock = await redis().set(lockKey(route), 1, { nx: true, ex: pageSeconds });
@@ -111,7 +110,6 @@ async function rememberPage(minute: number): Promise<void> {
     .catch(() => {});
 }
 
-/** The recorded minutes; null when Redis does not answer. */
 async function recordMinute(minute: number): Promise<number[] | null> {
   memory.minutes.add(minute);
   try {
@@ -123,7 +121,7 @@ async function recordMinute(minute: number): Promise<number[] | null> {
   }
 }
 
-/** The recorded outage, mapped to the minutes due for evaluation; a page is returned until Postgres has it. */
+/** The recorded outage, mapped to the minutes due for evaluation; a page is returned until Postgres has it. Never rejects. */
 export async function recallOutage(sampledUntil: number, due: number[]): Promise<Outage> {
   const found = new Set(memory.minutes);
   // Another process may have recorded the page in Postgres: use ours only if it is newer.
@@ -147,7 +145,7 @@ export async function recallOutage(sampledUntil: number, due: number[]): Promise
   return { minutes: [...minutes], pagedFrom, samples: [sample] };
 }
 
-/** Call after the outage was recorded in Postgres. */
+/** Call after the outage was recorded in Postgres. Also releases the routes' locks. Never rejects. */
 export async function forgetOutage(): Promise<void> {
   memory.minutes.clear();
   memory.pagedFrom = null;

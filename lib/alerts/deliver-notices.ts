@@ -2,7 +2,7 @@ import type { Context } from "../context.js";
 import { runDue } from "../queue/run-due.js";
 import { alertNoticeKind } from "./notice-kind.js";
 
-/** `unaddressed`: no route is configured, so only the log has the notice. */
+/** `unaddressed`: no route, only logged. `failed`: now dead letters, even if the fallback took them. `expired`: with dead letters. */
 export interface NoticeCounts {
   sent: number;
   retried: number;
@@ -11,7 +11,7 @@ export interface NoticeCounts {
   expired: number;
 }
 
-/** Send due notices, those of one alert in order. Safe to repeat and to run concurrently. */
+/** Send due notices, those of one alert in order, and delete expired ones. Safe to repeat, also concurrently. Rejects without Postgres. */
 export async function deliverNotices(ctx: Context): Promise<NoticeCounts> {
   const tally = await runDue(ctx, alertNoticeKind);
   const { done: sent, dropped: unaddressed, retried, died: failed, expired } = tally;

@@ -12,7 +12,7 @@ import { rules } from "./rules.js";
 import { type Alert, advanceAlert } from "./state-machine.js";
 import { isCounterCondition, type Verdict, verdict } from "./verdict.js";
 
-/** All 0 when a concurrent evaluation was first. */
+/** All 0 when a concurrent evaluation was first. `minutes` counts a minute twice: for counters and for gauges. */
 export interface EvaluationCounts {
   minutes: number;
   transitions: number;
@@ -20,8 +20,8 @@ export interface EvaluationCounts {
 }
 
 /**
- * Evaluate every rule for each minute not evaluated yet, and queue the notices. Safe to repeat, concurrently or
- * late: one statement moves the clock and writes the result. When Postgres fails, pages without it and rejects.
+ * Evaluate every rule for the minutes not evaluated yet, at most the last 15. Queues the notices and sends them after the
+ * reply. Safe to repeat, concurrently or late. When Postgres fails, calls `pageDatabaseDown` and rejects.
  */
 export async function evaluateAlerts(ctx: Context): Promise<EvaluationCounts> {
   const probes = await runProbes(ctx);
@@ -106,7 +106,7 @@ function evaluate(ctx: Context, readings: Readings, outage: Outage): EvaluationR
     }
   }
   const changed = [...touched].flatMap((key) => standing.get(key) ?? []);
-  return { alerts: changed, active: [...standing.values()], transitions, notices };
+  return { changed, all: [...standing.values()], transitions, notices };
 }
 
 interface AlertStep {
@@ -166,6 +166,7 @@ function isInhibited(
   );
 }
 
+/** Those of `labelsOf`, and those of the rule's alerts. */
 export function labelsIn(rule: Rule, measures: Measures, standing: ReadonlyMap<string, Alert>) {
   const labels = labelsOf(rule, measures);
   for (const alert of standing.values()) if (alert.rule === rule.name) labels.add(alert.label);

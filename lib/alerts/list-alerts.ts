@@ -28,6 +28,7 @@ export const Alerts = z.strictObject({
   /** Every alert ever raised, firing ones first. */
   alerts: z.array(AlertShown),
   silences: z.array(z.strictObject({ rule: z.string(), until: z.iso.datetime() })),
+  /** Notices that wait to be sent, without dead letters. */
   unsent: z.int(),
 });
 export type Alerts = z.infer<typeof Alerts>;

@@ -16,7 +16,7 @@ const RuleShown = z.strictObject({
   forMinutes: z.int(),
   resolveMinutes: z.int(),
   runbook: z.string(),
-  /** The last minute that can be judged, and how long ago it ended. */
+  /** The last minute that can be judged, and how long ago it ended: 0 for gauges. */
   minute: z.iso.datetime(),
   ageSeconds: z.int(),
   now: z.array(
@@ -32,7 +32,7 @@ const RuleShown = z.strictObject({
 export const Rules = z.strictObject({ rules: z.array(RuleShown) });
 export type Rules = z.infer<typeof Rules>;
 
-/** Every rule's verdict on its last minute. Changes nothing. */
+/** Every rule's verdict on its last minute. Probes the stores and services; changes no alert. */
 export async function listRules(ctx: Context): Promise<Rules> {
   const { measures, now, alerts } = await readMeasures(ctx, await runProbes(ctx));
   const alertsByKey = new Map(alerts.map((alert) => [alert.key, alert]));
@@ -40,7 +40,6 @@ export async function listRules(ctx: Context): Promise<Rules> {
     const { name, condition, priority, channel, forMinutes, resolveMinutes } = rule;
     const counted = isCounterCondition(condition);
     const minute = counted ? measures.countedUntil : now.minute;
-    // A closed minute ended with the next one; a gauge was measured just now.
     const endedMs = counted ? minute + 60_000 : ctx.now.getTime();
     return {
       rule: name,

@@ -16,13 +16,14 @@ export interface Measures {
   countedUntil: number;
   /** By `countedId`, minute and label: the increase; a missing value is 0 when the minute has data. */
   counts: Map<string, Map<number, Map<string, number>>>;
-  /** By `countedId` and minute: the increase over the mean's hours. */
-  means: Map<string, Map<number, number>>;
+  /** By `spikeTotalId` and minute: the increase in the `meanHours` up to it. */
+  spikeTotals: Map<string, Map<number, number>>;
   samples: Map<number, Sample[]>;
 }
 
 export const countedId = (counted: CounterSelector, by = "") => JSON.stringify([counted, by]);
 
+/** The increase in so many minutes, of which `until` is the last. */
 export function sumOf(
   measures: Measures,
   { counted, by, label }: { counted: CounterSelector; by?: string | undefined; label: string },
@@ -57,7 +58,7 @@ export function gaugesOf(
   return found;
 }
 
-/** The labels with data; those of existing alerts may be more. */
+/** The labels with data, and `""` for a part without `by`. Existing alerts may have more. */
 export function labelsOf({ condition }: Pick<Rule, "condition">, measures: Measures): Set<string> {
   const labels = new Set<string>();
   for (const part of partsOf(condition)) {

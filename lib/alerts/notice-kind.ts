@@ -30,10 +30,9 @@ const NoticePayload = z.looseObject({
 });
 
 const backoffSeconds = { first: 15, max: 5 * 60, jitter: 0 } as const;
-/** After this the fallback route is used, too. */
 const otherRouteAfterMs = 5 * 60_000;
 
-/** At least once: PagerDuty deduplicates by the alert's key. */
+/** At least once: PagerDuty deduplicates by the alert's key. The fallback is used too if the own route rejects it or fails for 5 min. */
 export const alertNoticeKind = defineKind<AlertNotice>({
   name: alertNoticeKindName,
   payload: NoticePayload,

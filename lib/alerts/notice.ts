@@ -17,7 +17,6 @@ export interface AlertNotice {
   detail: string;
   /** The evaluated minute, ISO 8601. */
   minute: string;
-  /** Sent by an operator as a test. */
   isTest: boolean;
   /** The order of the notices of one key. */
   order: string;
@@ -38,10 +37,11 @@ export function alertKey({ env }: Context, rule: string, label: string): string 
   return `${env.jwt.environment}:${rule}:${label}`;
 }
 
-/** The prefix of this environment's alerts. Alerts of another one, as in a copied database, are ignored. */
+/** SQL condition: the key is of this environment. A copied database also has those of another one. */
 export const isOwnKey = ({ env }: Context, key: SQLWrapper) =>
   sql`starts_with(${key}, ${`${env.jwt.environment}:`})`;
 
+/** Build a notice with a new ID; nothing is queued. */
 export function alertNoticeOf(
   rule: Pick<Rule, "name" | "summary">,
   of: Omit<AlertNotice, "rule" | "summary" | "order" | "minute" | "isTest"> & {
@@ -63,7 +63,7 @@ export function alertNoticeOf(
   };
 }
 
-/** The statement that queues a notice, to be sent from `from` on. */
+/** The statement that queues a notice, to be sent from `from` on; it expires 24 h later. */
 export function queueAlertNotice(ctx: Context, { id, payload }: QueuedAlertNotice, from: Date) {
   const expiresAt = new Date(from.getTime() + noticeLifeMs);
   const kind = alertNoticeKindName;

@@ -1,6 +1,7 @@
 import type { Context } from "../context.js";
 import { runHealthChecks } from "../health/health.js";
 
+/** True: the probe failed. */
 export interface Probes {
   stores: Record<"postgres" | "redis" | "self", boolean>;
   services: Record<"toolkit", boolean>;

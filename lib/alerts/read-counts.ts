@@ -6,9 +6,9 @@ import { isSeriesOf, labelOf, signOf } from "./counter-selector-sql.js";
 import { countedId, type Measures, minuteMs, partsOf } from "./measures.js";
 import type { Condition, CounterSelector } from "./rule.js";
 import { rules } from "./rules.js";
-import { meanId } from "./verdict.js";
+import { spikeTotalId } from "./verdict.js";
 
-/** The longest window of any rule except spikes. */
+/** The longest `windowMinutes` of any rule. */
 const windowMinutesMax = 5;
 
 /** The counters from `first` to `last` (ms), and of the windows that end there, in one query. */
@@ -16,7 +16,7 @@ export async function readCounts(
   ctx: Context,
   first: number,
   last: number,
-): Promise<Pick<Measures, "countedMinutes" | "counts" | "means">> {
+): Promise<Pick<Measures, "countedMinutes" | "counts" | "spikeTotals">> {
   const queries = new Map<string, { counted: CounterSelector; by: string | undefined }>();
   const spikes = [];
   for (const part of rules.flatMap(({ condition }) => partsOf(condition))) {
@@ -35,9 +35,9 @@ export async function readCounts(
         sum(value * (${signOf(counted, name)})) as value
       from recent where ${isSeriesOf(counted, name)} group by 2, 3`,
   );
-  const means = spikes.map(
+  const totals = spikes.map(
     (spike) => sql`
-      select cast(${meanId(spike)} as text) as id, ended as minute, null as label,
+      select cast(${spikeTotalId(spike)} as text) as id, ended as minute, null as label,
         (select coalesce(sum(value), 0) from (${minutesOf(spike, first, last)}) as each
           where each.minute > ended - make_interval(hours => ${spike.meanHours})
             and each.minute <= ended) as value
@@ -53,19 +53,19 @@ export async function readCounts(
       select minute, series, value from ${telemetryMinutes}
       where minute > ${timestampOfMs(first - windowMinutesMax * minuteMs)} and minute <= ${timestampOfMs(last)})
     select id, ${epochMsOf(sql`minute`)} as minute, label, value from (
-      ${sql.join([...sums, ...means], sql` union all `)}
+      ${sql.join([...sums, ...totals], sql` union all `)}
       union all select distinct null, minute, null, 0 from recent) as found`);
 
   const countedMinutes = new Set<number>();
   const counts: Measures["counts"] = new Map();
-  const meansById: Measures["means"] = new Map();
+  const totalsById: Measures["spikeTotals"] = new Map();
   for (const { id, minute, label, value } of rows) {
     const at = Number(minute);
     if (id === null) countedMinutes.add(at);
-    else if (label === null) within(meansById, id).set(at, Number(value));
+    else if (label === null) within(totalsById, id).set(at, Number(value));
     else within(within(counts, id), at).set(label, Number(value));
   }
-  return { countedMinutes, counts, means: meansById };
+  return { countedMinutes, counts, spikeTotals: totalsById };
 }
 
 /** The spike's counter per minute. The metric name is a literal, so that Postgres can use the index. */

@@ -32,6 +32,7 @@ export interface Readings {
   drainedUntil: number;
 }
 
+/** Reads only. Stored gauges are used at any age. */
 export async function readMeasures(ctx: Context, probes: Probes): Promise<Readings> {
   const minute = Math.floor(ctx.now.getTime() / minuteMs) * minuteMs;
   const [clocks, states, silences, gauges, before, unsent, dead] = await ctx.db.batch([
@@ -109,7 +110,6 @@ export async function readMeasures(ctx: Context, probes: Probes): Promise<Readin
   };
 }
 
-/** Gauges that the evaluator measures itself. */
 const ownMetrics: ReadonlySet<MetricName> = new Set([
   "probe_failed",
   "external_probe_failed",

@@ -12,8 +12,8 @@ export interface CounterSelector {
 }
 
 /**
- * When a minute is bad. Only closed minutes are judged, and integers are compared. Each value of the label `by`
- * is an alert of its own; without `by` all series are summed (for gauges the maximum is used).
+ * When a minute is bad. Counters are judged by closed minutes, gauges by the current one; integers are compared. Each value
+ * of the label `by` is an alert of its own; without `by` all series are summed (for gauges the maximum is used).
  */
 export type Condition =
   /** `part` is above (`>=`: at least) `percent` of `of`, and `of` is at least `countMin`. */
@@ -77,6 +77,6 @@ export interface Rule {
   channel: Channel | "other";
   /** The rules that inhibit this one while they fire. If both alerts have a label, the labels must be equal. */
   inhibitedBy?: readonly string[];
-  /** Used for a spike of at least `times` the mean. */
+  /** Used for a spike of more than `times` the mean. */
   escalates?: { times: number; priority: Priority; channel: Channel };
 }

@@ -23,7 +23,7 @@ export type ChannelOutcome =
 
 const deadlineMs = 5000;
 
-/** The configured routes of a channel: its own first, then the fallback. */
+/** The configured routes of a channel: its own, then the fallback (team for page and investigate, page for team). */
 export function routesOf({ alerts }: Env, channel: Channel): NoticeRoute[] {
   const page = alerts.pagerDutyRoutingKey ? [pagerDuty] : [];
   const team = alerts.webhookUrl ? [webhook("team_webhook", alerts.webhookUrl)] : [];
@@ -34,7 +34,7 @@ export function routesOf({ alerts }: Env, channel: Channel): NoticeRoute[] {
   return channel === "page" ? [...page, ...team] : [...team, ...page];
 }
 
-/** Never rejects. Safe to repeat; a webhook may then show the notice twice. */
+/** One attempt. Never rejects. Safe to repeat; a webhook may then show the notice twice. */
 export function send(
   ctx: Context,
   route: NoticeRoute,

@@ -3,7 +3,7 @@ import { auditRow, type OperatorAct } from "../audit/audit.js";
 import type { Context } from "../context.js";
 import { alertSilences } from "../db/schema/alerts.js";
 
-/** Silence a rule's alerts until then; a time in the past ends the silence. */
+/** Mute a rule's trigger notices until then, with an audit row; a time not in the future ends it. Resolve notices are still sent. */
 export async function silence(
   ctx: Context,
   rule: string,

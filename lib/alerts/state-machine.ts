@@ -26,10 +26,7 @@ export interface Transition {
 /** A pending alert starts again when there was no data for this long. */
 const pendingMsMax = 15 * 60_000;
 
-/**
- * The alert after one more minute, and the transition, if any. Call with minutes in ascending order. An unknown
- * minute changes nothing: missing data neither raises nor resolves an alert.
- */
+/** The alert after one more minute, in ascending order. An unknown minute changes nothing: it neither raises nor resolves an alert. */
 export function advanceAlert(
   { forMinutes, resolveMinutes }: Pick<Rule, "forMinutes" | "resolveMinutes">,
   alert: Alert,

@@ -15,7 +15,7 @@ export interface TestAlertResult {
   outcome: string;
 }
 
-/** Trigger a marked test notice, and resolve it, through the first configured route of the rule's channel. Its key is its own. */
+/** Send a marked test notice, with a key of its own, once to the channel's first configured route, and resolve it. Writes an audit row. */
 export async function testAlert(
   ctx: Context,
   rule: Rule,

@@ -5,13 +5,13 @@ import type { Condition } from "./rule.js";
 export interface Verdict {
   is: "bad" | "good" | "unknown";
   detail: string;
-  /** Spikes only: how many times the mean, rounded down. */
+  /** Spikes only: the count is more than this many times the mean. */
   times?: number;
 }
 
 const unknown: Verdict = { is: "unknown", detail: "no data" };
 
-/** Judge a condition for one minute and label. Over the threshold with fewer than `countMin` is unknown. */
+/** Judge a condition for one minute and label. A ratio over its threshold with fewer than `countMin` is unknown. */
 export function verdict(
   condition: Condition,
   label: string,
@@ -37,6 +37,7 @@ export function verdict(
   }
 }
 
+/** True if every part counts events: then closed minutes are judged. */
 export function isCounterCondition(condition: Condition): boolean {
   if (condition.kind === "any") return condition.of.every(isCounterCondition);
   return condition.kind === "ratio" || condition.kind === "spike";
@@ -71,7 +72,7 @@ function spike(rule: Of<"spike">, minute: number, measures: Measures): Verdict {
   const { of, windowMinutes, meanHours, countMin, times } = rule;
   const label = "";
   const count = sumOf(measures, { counted: of, label }, { until: minute, minutes: windowMinutes });
-  const total = measures.means.get(meanId(rule))?.get(minute) ?? 0;
+  const total = measures.spikeTotals.get(spikeTotalId(rule))?.get(minute) ?? 0;
   const windows = (meanHours * 60) / windowMinutes;
   // Without division: count > times × total / windows.
   const isOver = count * windows > times * total;
@@ -80,7 +81,7 @@ function spike(rule: Of<"spike">, minute: number, measures: Measures): Verdict {
   return { is: count >= countMin && isOver ? "bad" : "good", detail, times: timesMean };
 }
 
-export const meanId = ({ of, meanHours }: Of<"spike">) => JSON.stringify([of, meanHours]);
+export const spikeTotalId = ({ of, meanHours }: Of<"spike">) => JSON.stringify([of, meanHours]);
 
 function gauge(rule: Of<"gauge">, label: string, minute: number, measures: Measures): Verdict {
   const { compare, value: limit, inARow = 1, metric } = rule;

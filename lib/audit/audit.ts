@@ -58,12 +58,12 @@ export interface OperatorAct {
   reason: string;
 }
 
-/** Add it to the batch of the change. IDs only: never an address, a name or a token. */
+/** The statement for the batch of the change. IDs only: never an address, a name or a token. It adds the caller's IP prefix. */
 export function auditRow(ctx: Context, entry: AuditEntry) {
   return ctx.db.insert(auditLog).values(rowOf(ctx, entry));
 }
 
-/** The same as part of a statement: inserted once if the CTE `from` returned a row. */
+/** The same as part of a statement: inserted once if the CTE or table `from` has a row. */
 export function auditIfAny(ctx: Context, entry: AuditEntry, from: SQL): SQL {
   const { actorKind, actorId, action, subjectId, reason, correlationId, ipPrefix } = rowOf(
     ctx,

@@ -8,7 +8,7 @@ export const sealsPerPage = 500;
 /** Rows are sealed 5 minutes after they are written, once an hour. */
 const unsealedAfter = sql`interval '2 hours'`;
 
-export async function readLog(ctx: Context) {
+export async function readLogStatus(ctx: Context) {
   const { rows } = await ctx.db.execute<{ newest: string; may_change: boolean }>(sql`
     select cast(coalesce(max(id), 0) as text) as newest,
       has_table_privilege('audit_log', 'UPDATE, DELETE, TRUNCATE') as may_change
@@ -37,7 +37,8 @@ export function sealsAfter(ctx: Context, lastId: number): Promise<Seal[]> {
     .limit(sealsPerPage);
 }
 
-export async function sealBefore(ctx: Context, id: number): Promise<Seal | undefined> {
+/** The last seal that ends at or before `id`. */
+export async function lastSealUpTo(ctx: Context, id: number): Promise<Seal | undefined> {
   if (id === 0) return undefined;
   const [seal] = await ctx.db
     .select(sealColumns)
@@ -63,7 +64,8 @@ export async function lastRetirement(ctx: Context): Promise<AuditRetirement | un
   return last;
 }
 
-export async function rowsOf(ctx: Context, seals: Seal[]) {
+/** By the last ID of each seal; no entry for a seal without rows. */
+export async function rowDigestsOf(ctx: Context, seals: Seal[]) {
   if (seals.length === 0) return new Map<number, { count: number; rowsDigest: string }>();
   const [firsts, lasts] = [seals.map(({ firstId }) => firstId), seals.map(({ lastId }) => lastId)];
   const { rows } = await ctx.db.execute<{ last: string; count: number; digest: string | null }>(sql`
@@ -78,7 +80,7 @@ export async function rowsOf(ctx: Context, seals: Seal[]) {
   );
 }
 
-/** Rows that should have a seal, and rows with a time in the future, which never get one. */
+/** The range of rows that should have a seal by now, or have a time in the future, which delays their seal. */
 export async function unsealedRange(ctx: Context, sealedTo: number) {
   const { rows } = await ctx.db.execute<{ first: string | null; last: string | null }>(sql`
     select cast(min(id) as text) as first, cast(max(id) as text) as last

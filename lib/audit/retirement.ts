@@ -4,6 +4,7 @@ import { auditRetirements, auditSeals } from "../db/schema/security.js";
 import type { Env } from "../env.js";
 import { checkSigned, sign, utc } from "./seal.js";
 
+/** Signed: rows up to `lastId` were deleted because of their age. Their seals stay. */
 export interface AuditRetirement {
   lastId: number;
   ageDays: number;
@@ -15,7 +16,7 @@ export interface AuditRetirement {
 /** The database function enforces the same minimum. */
 const ageDaysMin = 30;
 
-/** Delete rows older than the retention, one seal at a time, until `endMs` (by `performance.now()`). The seals stay. Safe to repeat. */
+/** Delete rows past the retention, at most 100 seals of them, until `endMs` (`performance.now()`). Signs each deletion. Safe to repeat. */
 export async function retireAudit(ctx: Context, endMs: number) {
   const ageDays = Math.max(ageDaysMin, ctx.env.audit.retentionDays);
   const counts = { seals: 0, rows: 0 };

@@ -6,7 +6,7 @@ import { auditLog, auditSeals } from "../db/schema/security.js";
 import type { Env } from "../env.js";
 import { auditSealed } from "../observability/log-lines/audit.js";
 
-/** Audit rows covered by a seal: without the data key, a change to them is detected. */
+/** A signed hash of a range of audit rows: they cannot be changed undetected without the data key. */
 export interface Seal {
   firstId: number;
   lastId: number;
@@ -26,8 +26,8 @@ export const rowsPerSealMax = 10_000;
 const purpose = "audit-seal";
 
 /**
- * Seal rows older than 5 minutes: no transaction is that old, so no row can still be added between them. Runs until
- * `endMs` (by `performance.now()`). Each seal is also logged, out of reach of the owner of the database.
+ * Seal rows older than 5 minutes: no transaction is that old, so no row can still be added between them. Runs until all are
+ * sealed or `endMs` (`performance.now()`). Each seal is also logged, out of reach of the owner of the database.
  */
 export async function sealAudit(ctx: Context, endMs: number) {
   const counts = { seals: 0, rows: 0 };
@@ -94,6 +94,7 @@ export function digest(from: SQL): SQL {
   return sql`encode(sha256(convert_to(string_agg(${row}, chr(10) order by ${from}.id), 'UTF8')), 'hex')`;
 }
 
+/** SQL: ISO 8601 with microseconds. */
 export const utc = (timestamp: SQL): SQL =>
   sql`to_char(${timestamp} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`;
 

@@ -33,8 +33,8 @@ const shared = globalThis as { [slot]?: Batches };
 
 /**
  * Write the row after the reply, batched with those of other requests. Every request waits for its batch after its
- * reply, because the process may be frozen. Rows and statements stay bounded during a flood. Without Postgres the
- * batch is lost; the log lines remain.
+ * reply, because the process may be frozen. In a flood equal events share a row, and rows beyond 500 are dropped. Without
+ * Postgres the batch is lost; the log lines remain.
  */
 export function recordLater(ctx: Context, row: Row): void {
   shared[slot] ??= { open: emptyBatch(), writing: Promise.resolve(), nextWriteMs: 0 };
@@ -64,7 +64,6 @@ function add(batch: Batch, row: Row): void {
   batch.kinds.set(name, kind);
 }
 
-/** Values that differ become null or are removed. */
 function mergeInto(rest: Row, { ip, userId, data }: Row): void {
   rest.count++;
   if (rest.ip !== ip) rest.ip = null;

@@ -40,7 +40,7 @@ export interface SecurityDetails {
   data?: Record<string, string | number>;
 }
 
-/** Logs at once, with the full IP address, and inserts a row after the reply. A flood is merged into fewer rows. */
+/** Logs at once, with the full IP address, counts it, and inserts a row after the reply. In a flood rows are merged or dropped. */
 export function securityEvent(
   ctx: Context,
   event: SecurityEvent,

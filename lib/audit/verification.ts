@@ -2,9 +2,9 @@ import * as z from "zod";
 import type { Context } from "../context.js";
 import {
   lastRetirement,
-  readLog,
-  rowsOf,
-  sealBefore,
+  lastSealUpTo,
+  readLogStatus,
+  rowDigestsOf,
   sealsAfter,
   sealsPerPage,
   unsealedRange,
@@ -13,8 +13,8 @@ import { type AuditRetirement, isValidRetirement } from "./retirement.js";
 import { chained, checkSigned, genesis, rowsPerSealMax, type Seal, sealText } from "./seal.js";
 
 /**
- * `altered`: rows or seal differ, or there are more rows. `deleted`: rows are missing. `truncated`: all rows to the end
- * are missing. `unsealed`: rows without a seal. `unknown_key`: the seal's data key is not set.
+ * `altered`: rows or seal differ, or there are more rows. `deleted`: rows or seals are missing. `truncated`: all rows to the
+ * end, or the anchor's seal, are missing. `unsealed`: rows should have a seal. `unknown_key`: the seal's data key is not set.
  */
 const Finding = z.strictObject({
   kind: z.enum(["altered", "deleted", "truncated", "unsealed", "unknown_key"]),
@@ -25,6 +25,7 @@ const Finding = z.strictObject({
 type Finding = z.infer<typeof Finding>;
 
 export const AuditVerification = z.strictObject({
+  /** No finding so far: see `isComplete`. */
   isIntact: z.boolean(),
   findings: z.array(Finding),
   seals: z.int(),
@@ -53,7 +54,7 @@ interface Options {
 
 const findingsMax = 100;
 
-/** Verify the log against its seals until `endMs` (by `performance.now()`). Reads only. */
+/** Verify seals after `from` and their rows until `endMs` (`performance.now()`); at the end also the anchor and unsealed rows. Reads only. */
 export async function verifyAudit(
   ctx: Context,
   endMs: number,
@@ -62,9 +63,9 @@ export async function verifyAudit(
   const findings: Finding[] = [];
   const sum = { seals: 0, rows: 0 };
   const [{ newestId, protectedBy }, retirement, before] = await Promise.all([
-    readLog(ctx),
+    readLogStatus(ctx),
     lastRetirement(ctx),
-    sealBefore(ctx, from),
+    lastSealUpTo(ctx, from),
   ]);
   let retiredTo = await validRetiredTo(ctx, retirement);
   let previous = before;
@@ -80,7 +81,7 @@ export async function verifyAudit(
         break;
       }
       const live = group.filter(({ lastId }) => lastId > retiredTo);
-      const found = await rowsOf(ctx, live);
+      const found = await rowDigestsOf(ctx, live);
       for (const seal of group) {
         findings.push(...checkSeal(ctx, seal, previous));
         previous = seal;
@@ -123,7 +124,7 @@ async function validRetiredTo(
   retirement: AuditRetirement | undefined,
 ): Promise<number> {
   if (!retirement) return 0;
-  const seal = await sealBefore(ctx, retirement.lastId);
+  const seal = await lastSealUpTo(ctx, retirement.lastId);
   if (seal?.lastId !== retirement.lastId) return 0;
   const isGenuine = checkSigned(ctx.env, sealText(seal), seal) === "fits";
   return isGenuine && isValidRetirement(ctx.env, retirement, seal.at) ? retirement.lastId : 0;
@@ -173,7 +174,7 @@ function checkRows(
 const truncated = (finding: Finding): Finding => ({ ...finding, kind: "truncated" });
 
 async function checkAnchor(ctx: Context, { lastId, hash }: Anchor): Promise<Finding[]> {
-  const seal = await sealBefore(ctx, lastId);
+  const seal = await lastSealUpTo(ctx, lastId);
   if (seal?.lastId === lastId && seal.hash === hash) return [];
   const kind = seal?.lastId === lastId ? "altered" : "truncated";
   return [{ kind, what: "seal", firstId: lastId, lastId }];

@@ -43,7 +43,7 @@ const memos = memoizeByObject((_: Env): { until: number; state?: Promise<Health>
 }));
 
 /**
- * Cached for 5 s and bounded to 800 ms, so that frequent probes are cheap. Postgres down is `fail`; Redis or the
+ * Cached for 5 s per process and bounded to 800 ms, so that frequent probes are cheap. Postgres down is `fail`; Redis or the
  * toolkit down is `warn`, because learners can continue without them.
  */
 export function health(ctx: Context): Promise<Health> {
@@ -55,6 +55,7 @@ export function health(ctx: Context): Promise<Health> {
   return state;
 }
 
+/** The same without the cache. Never rejects. */
 export async function runHealthChecks(ctx: Context): Promise<Health> {
   const [postgres, redisCheck, toolkit] = await Promise.all([
     timed("datastore", "fail", () => checkPostgres(ctx)),

@@ -27,6 +27,7 @@ export type AttackEvent = keyof typeof patterns;
 const textMax = 2048;
 const comments = /\/\*[^*]{0,40}\*\//g;
 
+/** What the first 2048 characters look like. */
 export function attacksIn(text: string): AttackEvent[] {
   const plain = text.slice(0, textMax).replace(comments, " ");
   const events = Object.keys(patterns) as AttackEvent[];

@@ -28,10 +28,10 @@ export async function externalCall<T>(
   }
 }
 
-/** Sent to every external service. */
+/** For external services. */
 export const correlationHeader = (correlationId: string) => ({ "X-Correlation-ID": correlationId });
 
-/** Sent to our own services: also continues the trace. */
+/** For our own services: also continues the trace. */
 export function propagationHeaders({
   correlationId,
   trace,

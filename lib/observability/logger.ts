@@ -14,7 +14,6 @@ export interface LogFields {
   data?: Record<string, unknown> | undefined;
 }
 
-/** In addition to pino's levels. */
 const ownLevels = { notice: 35, security: 70 } as const;
 
 const lineBytesMax = 16 * 1024;
@@ -66,7 +65,7 @@ function bounded(line: string): string {
   return `${Buffer.byteLength(kept) <= lineBytesMax ? kept : JSON.stringify({ ...cut, req: undefined, msg: "" })}\n`;
 }
 
-/** Name, message, stack and causes, redacted. */
+/** Name, message, stack and causes; `log` redacts them. */
 export function errorFields(error: unknown): Record<string, unknown> {
   const [outer, ...causes] = safeErrors(error);
   if (!outer || !(error instanceof Error)) return { error: String(error) };

@@ -144,7 +144,7 @@ export type MetricName = keyof typeof metrics;
 
 /**
  * The series name in the Prometheus text format: `http_errors_total{route="/api/user",code="not_found"}`. Also the key
- * of totals and roll-ups. Histogram sums are stored in µs, so that every value is an integer.
+ * of totals and roll-ups. Histogram sums are stored in µs, so that every counter is an integer.
  */
 export function seriesName(
   name: MetricName,

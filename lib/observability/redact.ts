@@ -60,6 +60,7 @@ const secrets: [RegExp, string][] = [
 
 const textMax = 4096;
 
+/** Replace tokens, credentials, hashes, secrets and e-mail addresses; cut at 4096 characters. */
 export function redactText(text: string): string {
   let redacted = text.length > textMax ? `${wholeWords(text.slice(0, textMax))}…` : text;
   for (const [pattern, replacement] of secrets) redacted = redacted.replace(pattern, replacement);
@@ -71,6 +72,7 @@ function wholeWords(cut: string): string {
   return cut.slice(0, Math.max(cut.lastIndexOf(" "), cut.lastIndexOf("\n")) + 1);
 }
 
+/** Only allowed fields, redacted; an object becomes JSON text. */
 export function redactData(data: Record<string, unknown>): Record<string, unknown> {
   const kept: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(data)) {

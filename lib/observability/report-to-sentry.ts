@@ -10,7 +10,6 @@ import type { RequestReport } from "./request-report.js";
 import { safeErrors } from "./safe-error.js";
 import type { Sentry } from "./sentry.js";
 
-/** The maximum time an invocation is kept alive for Sentry after its reply. */
 const reportTimeoutMs = 2000;
 
 /** Polled by machines: never traced. */
@@ -24,14 +23,13 @@ export function traceOf(headers: Headers, env: Env, route: string): Trace | unde
   return startTrace(headers, rate, allowances(env).mayForceSampling);
 }
 
-/** Per minute and function. */
 const allowances = memoizeByObject((_: Env) => ({
   mayForceSampling: atMostPerMinute(60),
   mayReportError: atMostPerMinute(60),
   mayReportOutage: atMostPerMinute(6),
 }));
 
-/** Undefined without an error or a trace. */
+/** Undefined if nothing is to be reported: no sampled trace, no error within the limits per minute, no cron check-in. */
 export function reportOf(
   { env, trace, route, correlationId, requestMetrics }: Context,
   { method, status }: { method: string; status: number },
@@ -58,7 +56,7 @@ export function reportOf(
   };
 }
 
-/** Call after the reply. Never rejects; reports not sent within 2 s are lost. */
+/** Call after the reply. Never rejects. Waits at most 2 s; a report not sent by then may be lost. */
 export async function reportToSentry(env: Env, report: RequestReport): Promise<void> {
   const end = new AbortController();
   const sendReport = async () => {
@@ -93,7 +91,6 @@ function loadOnce(env: Env): Promise<Sentry> {
 }
 
 async function load({ sentry, release, jwt, toolkit }: Env): Promise<Sentry> {
-  // A separate file: dev/build/late-files.ts.
   const { openSentry } = await import("./sentry.js");
   if (sentry.profilesSampleRate > 0) profilesUnavailable();
   return openSentry({

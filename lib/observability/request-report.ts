@@ -13,7 +13,7 @@ export interface RequestReport {
   userId: string | undefined;
   /** When the reply was ready, in ms since 1970. */
   endedAtMs: number;
-  /** Outermost first; empty if the request had no server error. */
+  /** Outermost first; empty without `internal_error` and `service_unavailable`, and beyond the limits per minute. */
   errors: SafeError[];
   checkIn: { path: string; isOk: boolean; durationSeconds: number } | undefined;
 }

@@ -8,7 +8,7 @@ export interface SafeError {
 
 const causesMax = 5;
 
-/** An error and its causes, outermost first. */
+/** An error and at most 5 causes, outermost first. */
 export function safeErrors(error: unknown): SafeError[] {
   if (!(error instanceof Error)) return [{ name: "", message: String(error), frames: undefined }];
   const found: SafeError[] = [];

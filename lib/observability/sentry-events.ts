@@ -95,7 +95,7 @@ function traceContext({ trace }: RequestReport) {
   };
 }
 
-/** Removes request, breadcrumbs and all user data except the ID, and redacts free text. */
+/** Removes request, breadcrumbs, extra and all user data except the ID; redacts error messages and span descriptions. */
 export function scrub<E extends Event>(event: E): E {
   const { request, breadcrumbs, extra, user, ...kept }: Event = event;
   for (const value of kept.exception?.values ?? []) value.value = redactText(value.value ?? "");

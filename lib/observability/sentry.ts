@@ -3,11 +3,11 @@ import { post } from "../platform/keep-alive-http.js";
 import type { RequestReport } from "./request-report.js";
 import { errorOf, monitorOf, scrub, slugOf, transactionOf } from "./sentry-events.js";
 
-/** The only file that uses Sentry's SDK. Loaded on first use, so it is built as a separate file without our own imports. */
+/** Only this file and sentry-events.ts use Sentry's SDK. Loaded on first use, as a separate chunk. */
 export interface Sentry {
-  /** Queue a report. Never throws. */
+  /** Queue a report; dropped in the 10 s after a failed delivery. */
   report(report: RequestReport): void;
-  /** Resolves when the queue was sent or dropped, after `timeoutMs` at the latest. */
+  /** Resolves when the queue was sent or dropped, after twice `timeoutMs` at the latest. */
   flush(timeoutMs: number): Promise<void>;
 }
 
@@ -16,7 +16,7 @@ export interface SentrySettings {
   release: string;
   environment: string;
   sampleRate: number;
-  /** Traces are continued to this origin only. */
+  /** The SDK's `tracePropagationTargets`: unused without its integrations. */
   toolkitUrl: string;
   /** Called with an error code for each failed delivery. */
   onFailure(reason: string): void;

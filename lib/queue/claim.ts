@@ -3,7 +3,7 @@ import type { Context } from "../context.js";
 import { queueEntries } from "../db/schema/queue.js";
 import type { Entry, Kind } from "./kind.js";
 
-/** The condition of the index `queue_entries_due_idx`. */
+/** To be sent, neither done nor dead: the condition of the index `queue_entries_due_idx`. */
 export const isOpen = sql`send and done_at is null and dead_at is null`;
 
 export const nowOf = (ctx: Context, kind: Pick<Kind, "now">): SQL => kind.now?.(ctx) ?? sql`now()`;
@@ -13,7 +13,7 @@ export const after = (now: SQL, seconds: number) => sql`${now} + make_interval(s
 /** As an array, which is evaluated once; a subquery could be evaluated for each row. */
 export const isOneOf = (rows: SQL) => sql`${queueEntries.id} = any(array(${rows}))`;
 
-/** Lease entries of a kind: the due ones of `ids`, or the oldest due ones. Of several callers one gets each. */
+/** Lease entries of a kind: the new or due ones of `ids`, or the `concurrency` oldest due ones. Of several callers one gets each. */
 export async function claim<Payload, Reads>(
   ctx: Context,
   kind: Kind<Payload, Reads>,

@@ -13,14 +13,13 @@ export interface Entry<Payload = unknown, Reads = unknown> {
   expiresAt: Date | null;
   /** 1 for the first attempt; also the fencing token of the lease. */
   attempt: number;
-  /** The values of the kind's `reads`. */
   reads: Reads;
 }
 
 /** The result of an attempt. A reason is one word without personal data. */
 export type AttemptOutcome<Payload = unknown> =
   | { end: "done" }
-  /** Deleted without being done, on purpose. */
+  /** Not done, on purpose; stored as if it was. */
   | { end: "dropped" }
   | {
       end: "retry";
@@ -45,7 +44,7 @@ export interface Kind<Payload = unknown, Reads = unknown> {
   payload: z.ZodType<Payload>;
   /** Longer than one attempt. */
   leaseSeconds: number;
-  /** Null: retried until it expires. */
+  /** Then a dead letter. Null: retried until it expires. */
   attemptsMax: number | null;
   /** Exponential backoff from `first` to `max`, plus a random share of up to `jitter`. */
   backoffSeconds: { first: number; max: number; jitter: number };
@@ -55,18 +54,15 @@ export interface Kind<Payload = unknown, Reads = unknown> {
   reads?: { [Name in keyof Reads]: SQL<Reads[Name]> };
   /** A further SQL condition on the row `due`. */
   isReady?: SQL;
-  /** Dead letters to delete when an entry with this payload is done. */
+  /** Dead letters to delete when an entry with this payload, without a key, is done or dropped. */
   supersedes?(payload: Payload): SQL;
   /** The time by which entries are due; by default the clock of Postgres. */
   now?(ctx: Context): SQL;
-  /**
-   * At least once: commit writes to Postgres together with `entryDone`, and send the entry's ID as an
-   * idempotency key. A thrown error is a retry.
-   */
+  /** At least once: commit writes together with `entryDone`, and send the entry's ID as an idempotency key. A thrown error is a retry. */
   handle(ctx: Context, entry: Entry<Payload, Reads>): Promise<AttemptOutcome<Payload>>;
   log: {
     retried(ctx: Context, entry: Entry<Payload>, failure: Failure, delaySeconds: number): void;
-    /** The payload is null if it is invalid. */
+    /** The payload is null if it is invalid or the last lease expired. */
     died(ctx: Context, entry: Entry<Payload | null>, failure: Failure): void;
     expired?(correlationId: string, count: number): void;
   };

@@ -17,7 +17,7 @@ export interface Tally {
 const leastMs = 1000;
 
 /**
- * Handle the due entries of a kind within its budget and until `endMs` (`performance.now()`). Safe to
+ * Sweep, then handle the due entries of a kind within its budget and until `endMs` (`performance.now()`). Safe to
  * repeat and to run concurrently. Rejects when Postgres is down.
  */
 export async function runDue<Payload, Reads>(
@@ -40,7 +40,7 @@ export async function runDue<Payload, Reads>(
   return tally;
 }
 
-/** Handle these entries now, if due and not leased. Safe to repeat and to run concurrently. */
+/** Handle these entries now, if new or due, and not leased. Safe to repeat and to run concurrently. */
 export async function runEntries<Payload, Reads>(
   ctx: Context,
   kind: Kind<Payload, Reads>,

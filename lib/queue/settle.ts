@@ -7,14 +7,10 @@ import type { Entry, Kind } from "./kind.js";
 
 type Claimed = Pick<Entry, "id" | "key" | "attempt">;
 
-/** Matches the entry while this lease is current. */
 const isHeld = ({ id, attempt }: Claimed) =>
   and(eq(queueEntries.id, id), eq(queueEntries.attempts, attempt), isOpen);
 
-/**
- * The statement that marks an entry done, for a handler to commit with its work. It fails the batch when the
- * lease was lost (`lacksRequiredRow`).
- */
+/** The statement that marks a job done or deletes a message, for the handler's batch. Fails it if the lease was lost (`lacksRequiredRow`). */
 export function entryDone({ db }: Context, entry: Claimed) {
   const ended =
     entry.key === null
@@ -24,7 +20,7 @@ export function entryDone({ db }: Context, entry: Claimed) {
     with done as (${ended} where ${isHeld(entry)} returning 1) select ${requiredRow(sql`done`)}`);
 }
 
-/** The same after the handler; no effect if the handler committed it. */
+/** The same after the handler, if it has not committed it and holds the lease. Also deletes superseded dead letters. */
 export async function endEntry<Payload>(
   { db }: Context,
   kind: Pick<Kind<Payload>, "name" | "supersedes">,

@@ -25,6 +25,7 @@ export const cleanupCron: Cron = {
   ],
 };
 
+/** Throws the first failure after all parts ran. */
 export async function cleanUp(ctx: Context): Promise<CronReport> {
   const { report, failure } = await runCron(ctx, cleanupCron);
   if (failure) throw failure;

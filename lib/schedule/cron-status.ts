@@ -19,7 +19,7 @@ export const CronStatus = z.strictObject({
       job: z.string(),
       period: z.enum(["minute", "hour"]),
       doneSlot: z.iso.datetime().nullable(),
-      /** Completed periods since then, without the current one. */
+      /** Completed periods since then, without the current one; null before the first success. */
       missedSlots: z.int().nullable(),
       isRunning: z.boolean(),
     }),
@@ -68,7 +68,7 @@ export async function listCrons({ db, now }: Context): Promise<CronStatus> {
 
 export const CronName = z.enum(scheduledJobs);
 
-/** Run the current slot of a job again, unless it is running. Parts not finished after 10 s are left to the next cron call. */
+/** Run the current slot again, unless it is running; writes an audit row. Reports failed parts. After 10 s the rest waits for the next cron call. */
 export async function runNow(ctx: Context, name: string, by: OperatorAct): Promise<CronReport> {
   const cron = crons.find((candidate) => candidate.name === name);
   if (!cron) throw new Error(`Unknown cron job: ${name}`);

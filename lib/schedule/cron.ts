@@ -5,7 +5,7 @@ import { cronLeaseLost, cronPartFailed } from "../observability/log-lines/cron.j
 import { claimSlot, finishSlot, type Lease, type Slots } from "./lease.js";
 
 export interface CronRun {
-  /** For `whileHeld`, which fails once another run has taken the lease over. */
+  /** For `requireLease` and `moveCursor`, which fail once another run has taken the lease over. */
   lease: Lease;
   /** End of its budget, by `performance.now()`: long work must stop before it and continue from a cursor. */
   endMs: number;
@@ -47,6 +47,7 @@ export type CronReport = z.infer<typeof CronReport>;
 
 export interface CronOutcome {
   report: CronReport;
+  /** The slot ran, every part was done, and the lease was kept. */
   isGood: boolean;
   failure?: unknown;
 }
@@ -61,8 +62,8 @@ const partSeconds = 8;
 const leastMs = 250;
 
 /**
- * Run the parts of the current slot (by the clock of Postgres) unless it is done or running; a failed part does not
- * stop the others. Without Postgres, runs the parts with `withoutDatabase`, then rejects.
+ * Run the parts of the current slot (by the clock of Postgres) unless it is running or, without `again`, done. A failed part
+ * is returned and does not stop the others. Without Postgres, runs the parts with `withoutDatabase`, then rejects.
  */
 export async function runCron(
   ctx: Context,
@@ -92,7 +93,7 @@ export async function runCron(
   };
 }
 
-/** With an invalid lease, so that `whileHeld` fails. */
+/** With an invalid lease, so that `requireLease` fails. */
 async function runWithoutDatabase(ctx: Context, { name, parts }: Cron, endMs: number) {
   const able = parts.filter(([, , options]) => options?.withoutDatabase);
   await runParts(ctx, able, { lease: { job: name, slot: "", token: 0 }, endMs });

@@ -3,6 +3,7 @@ import type { Context } from "../context.js";
 import { cronCursors } from "../db/schema/crons.js";
 import { type Lease, requireLease } from "./lease.js";
 
+/** Empty before the first move. */
 export async function readCursor(ctx: Context, name: string): Promise<string> {
   const [row] = await ctx.db.select().from(cronCursors).where(eq(cronCursors.name, name));
   return row?.position ?? "";

@@ -4,7 +4,7 @@ import { heartbeatFailed } from "../observability/log-lines/cron.js";
 
 const deadlineMs = 2000;
 
-/** Ping the external cron monitor. Never rejects; a failure is only logged. */
+/** Ping the external cron monitor, if configured. Never rejects; a failure is only logged. */
 export async function sendHeartbeat(ctx: Context): Promise<void> {
   const { heartbeatUrl } = ctx.env.cron;
   if (!heartbeatUrl) return;

@@ -28,7 +28,7 @@ interface ClaimOptions {
   beside?: (lease: SQL) => SQL;
 }
 
-/** One of several concurrent cron calls gets the lease. The first call ever also records that every job is due. */
+/** Lease the current slot and record the run; one of several concurrent calls gets it. The first call ever records when all jobs were first due. */
 export async function claimSlot(
   ctx: Context,
   { name, period, leaseSeconds }: Slots,
@@ -74,7 +74,7 @@ const firstDue = scheduledJobs.map((job) =>
 // A type, not an interface: `db.execute` needs an index signature.
 type Answer = { slot: string; token: number | null; is_done: boolean | null };
 
-/** With failed parts the slot can run again. False when another run took the lease over. */
+/** Release the lease and record the result. With failed parts the slot can run again. False, and no effect, if another run has the lease. */
 export async function finishSlot(
   ctx: Context,
   { job, slot, token }: Lease,

@@ -6,6 +6,7 @@ import type { Kind } from "../queue/kind.js";
 import { runDue, type Tally } from "../queue/run-due.js";
 
 export interface JobCounts extends Tally {
+  /** All dead jobs after the run. */
   dead: number;
 }
 

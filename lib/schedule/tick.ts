@@ -47,6 +47,7 @@ async function recordBreakers(ctx: Context): Promise<void> {
   await recordBreakerGauge(ctx);
 }
 
+/** Sends the heartbeat if every part was done. Throws the first failure after all parts ran. */
 export async function tick(ctx: Context): Promise<CronReport> {
   const { report, isGood, failure } = await runCron(ctx, tickCron);
   if (isGood) await sendHeartbeat(ctx);

@@ -21,7 +21,7 @@ export interface Row {
   token?: string | undefined;
   security?: string[] | undefined;
   app?: string | undefined;
-  /** Set when sampling left out similar rows: the row stands for this many. */
+  /** Set when sampling left out similar rows: the row stands for this many rows. */
   oneIn?: number | undefined;
 }
 
@@ -40,7 +40,7 @@ export function emptyBatch(): Batch {
   return { events: 0, counters: new Map(), rows: [], kinds: new Map() };
 }
 
-/** Count an event and add its row. From the 11th equal event on, events share a row. */
+/** Count an event and add its row. Probes, and from the 11th on events with equal route, status, code and IP prefix, share a row. */
 export function addEvent(batch: Batch, event: RequestEvent): void {
   batch.events++;
   countEvent(batch.counters, event);
@@ -58,7 +58,7 @@ export function addEvent(batch: Batch, event: RequestEvent): void {
   batch.kinds.set(name, kind);
 }
 
-/** Keeps one row in ten, and all rows with server errors or security events. */
+/** Keeps the rows for which `isNext` is true, as one in ten, and all rows with server errors or security events. */
 export function sampled(rows: Row[], isNext: () => boolean): Row[] {
   return rows.flatMap((row) => {
     if (isServerError(row.status, row.code) || row.security) return [row];
@@ -98,7 +98,6 @@ function rowOf(event: RequestEvent): Row {
   };
 }
 
-/** Values that differ between the requests become undefined. */
 function mergeInto(rest: Row, event: RequestEvent): void {
   rest.ms = tenths((rest.ms * rest.n + event.durationMs) / (rest.n + 1));
   rest.n++;

@@ -84,7 +84,6 @@ function add({ counts }: Minute, series: string, count: number): void {
 }
 
 interface Histogram {
-  /** By upper bound in ms, ascending; the last is infinite. */
   buckets: { maxMs: number; series: string }[];
   sum: string;
   count: string;
@@ -102,7 +101,6 @@ function observe({ observed }: Minute, histogram: Histogram, ms: number): void {
   seen.sumUs += Math.round(ms * 1000);
 }
 
-/** Makes the buckets cumulative, as in Prometheus. */
 function histogramSeries([histogram, { inBucket, sumUs }]: [Histogram, Observations]) {
   const series: [string, number][] = [];
   let count = 0;

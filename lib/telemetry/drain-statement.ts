@@ -11,11 +11,11 @@ interface Moved {
 const seriesMax = 4960;
 
 /**
- * Moves the cursor and writes the entries between, or nothing when a concurrent drain was first. Entries drained
+ * Write the entries up to `next` and move the cursor, or nothing when a concurrent drain was first. Entries drained
  * before are skipped. `until` is null when the stream has more entries. A new series beyond the maximum is counted
- * as `other`; a histogram counts as thirteen series. The mode is kept for 90 s, so that a scrape per minute sees it.
+ * as `other`; a histogram counts as thirteen series. A lower mode waits 90 s, so that a scrape per minute sees the higher.
  */
-export const moveCursor = preparedSql<Moved>(
+export const storeEntries = preparedSql<Moved>(
   () => sql`
 with moved as (
   update drain_state

@@ -2,7 +2,7 @@ import { sql } from "drizzle-orm";
 import type { Context } from "../context.js";
 import { isDataInvalid, isPartitionMissing } from "../db/failures.js";
 import { entriesUnreadable } from "../observability/log-lines/telemetry.js";
-import { moveCursor } from "./drain-statement.js";
+import { storeEntries } from "./drain-statement.js";
 import { ensurePartitions } from "./partitions.js";
 import {
   addedAtMs,
@@ -25,8 +25,8 @@ const conflictsMax = 5;
 const deliveryMsMax = 1000;
 
 /**
- * Move events from Redis to Postgres, for at most `budgetMs`. Safe to run concurrently and to kill at any point: no
- * event is lost or written twice. Rejects when a store is down; the backlog stays in the stream.
+ * Move events from Redis to Postgres; no step starts after `budgetMs`. Safe to run concurrently and to kill at any point:
+ * no event is lost or written twice. Invalid entries are logged and skipped. Rejects when a store is down.
  */
 export async function drainEvents(ctx: Context, { budgetMs = 20_000 } = {}): Promise<DrainResult> {
   const endMs = performance.now() + budgetMs;
@@ -61,7 +61,6 @@ interface Step {
 
 type Written = DrainResult & { cursor: string; bytes: number };
 
-/** Null when a concurrent drain moved the cursor first. */
 async function write(ctx: Context, step: Step): Promise<Written | null> {
   try {
     return await run(ctx, step, step.batchEntries.flatMap(parseEntry(ctx)));
@@ -88,7 +87,7 @@ async function run(ctx: Context, step: Step, entries: Entry[]): Promise<Written 
   const next = batchEntries.at(-1)?.id ?? cursor;
   const batchBytes = batchEntries.reduce((sum, { text }) => sum + sizeOf(text), 0);
   const lagMs = isComplete ? 0 : Math.max(0, readMs - addedAtMs(next));
-  const [result] = await moveCursor(ctx.db, {
+  const [result] = await storeEntries(ctx.db, {
     cursor,
     next,
     until: isComplete ? new Date(readMs - deliveryMsMax).toISOString() : null,

@@ -1,4 +1,4 @@
-/** 0: keep every row. 1: one row in ten. 2: counters only. Counters are exact in every mode. */
+/** 0: keep every row. 1: one in ten, and all with server errors or security events. 2: counters only. Counters are exact in every mode. */
 export type Mode = 0 | 1 | 2;
 
 const lagMsMax = 120_000;

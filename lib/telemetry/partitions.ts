@@ -11,7 +11,7 @@ export async function ensurePartitions({ db }: Context): Promise<number> {
   return Number(rows[0]?.made ?? 0);
 }
 
-/** Returns how many were dropped. Safe to repeat. Rejects when a reader locks the table for 2 s; the next run retries. */
+/** Delete access log days past the retention; returns how many. Safe to repeat. Rejects when a reader locks the table for 2 s. */
 export async function dropOldPartitions({ db, env }: Context): Promise<number> {
   const { rows } = await db.execute(
     sql`select drop_access_log_partitions(cast(${env.telemetry.accessLogRetentionDays} as integer)) as dropped`,

@@ -15,7 +15,6 @@ interface OpenBatch extends Batch {
   close(): void;
 }
 
-/** Per process, shared by all functions. */
 interface Producer {
   instance: string;
   seq: number;
@@ -45,6 +44,7 @@ export function recordRequestEvent({ gate }: Context, event: RequestEvent): Prom
   return sentInTime(batch);
 }
 
+/** The same for calls and security events after the request's event: counted, without a row. */
 export function recordLateEvents(
   events: Pick<RequestMetrics, "externalCalls" | "securityEvents">,
 ): Promise<void> {

@@ -9,6 +9,7 @@ export interface PruneCounts {
 const rowsMax = 10_000;
 const roundsMax = 5;
 
+/** Delete counters per minute after 35 days and marks of drained batches after 48 h, at most 50,000 rows each. Safe to repeat. */
 export async function pruneTelemetry({ db }: Context): Promise<PruneCounts> {
   const minutes = sql`delete from telemetry_minutes where ctid = any(array(
     select ctid from telemetry_minutes where minute < now() - interval '840 hours' limit ${rowsMax}))`;

@@ -15,7 +15,7 @@ export interface RequestEvent extends Omit<RequestMetrics, "userId" | "isPending
   status: number;
   durationMs: number;
   code: ErrorCode | undefined;
-  /** A keyed hash, not reversible without the data key. */
+  /** HMAC of the user ID with the data key. */
   userHash: string | undefined;
   ipPrefix: string | null;
   appVersion: string | undefined;

@@ -1,4 +1,4 @@
-/** The inverse of `seriesName`. */
+/** The inverse of `seriesName`; `metric` includes a suffix such as `_count`. */
 export function parseSeriesName(series: string): {
   metric: string;
   labels: Record<string, string>;

@@ -25,7 +25,7 @@ export interface StoredEntry {
 
 const overheadBytes = 64;
 
-/** Resolves to the bytes in the stream. Rejects unless Redis confirmed the entry. */
+/** Resolves to the bytes in the stream, 0 if unknown. Rejects unless Redis confirmed the entry. */
 export async function appendEntry(entry: Entry): Promise<number> {
   const text = JSON.stringify(entry);
   const trip = roundTrip();
@@ -70,7 +70,7 @@ export async function readEntries(cursor: string, max: number): Promise<StoredEn
   return found.map(([id, [, text = ""]]) => ({ id, text }));
 }
 
-/** Delete entries up to `cursor`. Safe to repeat, but the byte count is then too low until the stream is empty. */
+/** Delete entries up to `cursor`; store the drain's time, if given. Repeated, the byte count is too low until the stream is empty. */
 export async function trimEntries(
   cursor: string,
   bytes: number,
@@ -92,6 +92,7 @@ end
 if ARGV[3] ~= '' then redis.call('HSET', KEYS[3], 'lastDrain', ARGV[3]) end
 return 1`);
 
+/** Bytes in the stream, with an estimated overhead. */
 export const sizeOf = (text: string) => Buffer.byteLength(text) + overheadBytes;
 
 /** When Redis added the entry, in ms by its clock. */

@@ -5,7 +5,6 @@ import { drainEvents } from "./drain.js";
 const idleMs = 90_000;
 const budgetMs = 5000;
 
-/** Monotonic times. */
 interface TakeOver {
   startedMs: number;
   nextMs: number;
@@ -15,7 +14,7 @@ const slot = Symbol.for("linguamate.drainTurn");
 const shared = globalThis as { [slot]?: TakeOver };
 
 /**
- * Drain after a reply when cron has not drained for over 90 s. Each process tries at most once in 30 to 60 s, at
+ * Drain after a reply when no drain was complete for over 90 s. Each process tries at most once in 30 to 60 s, at
  * random, so that few processes drain at the same time. Never rejects.
  */
 export async function takeOverDrain(ctx: Context): Promise<void> {

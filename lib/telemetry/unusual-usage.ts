@@ -7,7 +7,7 @@ import type { ErrorCode } from "../errors.js";
 const callsMin = 300;
 const timesMean = 10;
 
-/** Once per user and hour. New users have no mean; calls to a disabled route group are retries and do not count. */
+/** A security event, once per clock hour, for each user above both thresholds. A new user's mean is 0; `feature_disabled` does not count. */
 export async function detectUnusualUsage(ctx: Context): Promise<{ people: number }> {
   const { rows } = await ctx.db.execute<{ account: string; calls: number }>(sql`
     with busy as (

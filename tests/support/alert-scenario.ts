@@ -4,7 +4,7 @@ import { countedId, type Measures, minuteMs } from "../../lib/alerts/measures.js
 import type { Condition, CounterSelector, LabelMatchers, Rule } from "../../lib/alerts/rule.js";
 import { runbookSlug } from "../../lib/alerts/rules.js";
 import { type Alert, advanceAlert } from "../../lib/alerts/state-machine.js";
-import { isCounterCondition, meanId, verdict } from "../../lib/alerts/verdict.js";
+import { isCounterCondition, spikeTotalId, verdict } from "../../lib/alerts/verdict.js";
 import { variables } from "../../lib/env-variables.js";
 import { parseSeriesName } from "../../lib/telemetry/series.js";
 
@@ -129,7 +129,7 @@ function measuresOf(
     countedMinutes: new Set(Object.keys(added).length > 0 ? times : []),
     countedUntil: 0,
     counts: new Map(),
-    means: new Map(),
+    spikeTotals: new Map(),
     samples: new Map(
       times.map((minute, index) => [
         minute,
@@ -151,8 +151,8 @@ function measuresOf(
       measures.counts.set(countedId(part.of), sum);
       const range = part.meanHours * 60;
       const each = times.map((minute) => sum.get(minute)?.get("") ?? 0);
-      measures.means.set(
-        meanId(part),
+      measures.spikeTotals.set(
+        spikeTotalId(part),
         new Map(
           times.map((minute, index) => {
             const before = each.slice(Math.max(0, index - range + 1), index + 1);

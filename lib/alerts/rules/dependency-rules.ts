@@ -1,6 +1,6 @@
 import type { CounterSelector, LabelMatchers, Rule } from "../rule.js";
 
-/** Outcomes that are the caller's fault. Statuses that affect every call, such as 402 and 404, are failures. */
+/** Regular expression of outcomes that are the caller's fault. Statuses that affect every call, such as 402 and 404, are failures. */
 export const callerFaultOutcomes =
   "status_4(00|13|15|22)|validation_error|invalid_parameter|missing_required_field";
 /** Without the probe of each minute, which has a gauge of its own: `external_probe_failed`. */

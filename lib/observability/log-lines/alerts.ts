@@ -23,7 +23,6 @@ interface NoticeTry {
 
 interface FailedTry extends NoticeTry {
   reason: string;
-  /** What the attempt threw, if anything. */
   error?: unknown;
 }
 
@@ -45,7 +44,7 @@ export function noticeRetried({
   );
 }
 
-/** Rejected permanently: the channel is misconfigured. */
+/** Now a dead letter: its own route rejected it, or its payload is invalid. */
 export function noticeFailed({ correlationId, error, ...fields }: FailedTry): void {
   const data = { ...fields, ...(error === undefined ? {} : errorFields(error)) };
   log(

@@ -4,7 +4,6 @@ interface ExternalTry {
   correlationId: string;
   service: string;
   operation: string;
-  /** Attempts so far. */
   attempt: number;
   reason: string;
 }

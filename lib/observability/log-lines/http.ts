@@ -28,7 +28,7 @@ export function requestCompleted(request: CompletedRequest): void {
   );
 }
 
-/** Details that the caller must not see. */
+/** Of `internal_error` and `service_unavailable`: details that the caller must not see. */
 export function unexpectedError(correlationId: string, route: string, error: AppError): void {
   log(
     "ERROR",
@@ -42,7 +42,7 @@ export function unexpectedError(correlationId: string, route: string, error: App
   );
 }
 
-/** Not logged while Redis is skipped, so that an outage does not flood the log. */
+/** Not logged if Redis was skipped, so that an outage does not flood the log. */
 export function workFailed(correlationId: string, error: unknown): void {
   if (isRedisSkipped(error)) return;
   log(

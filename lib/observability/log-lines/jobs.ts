@@ -8,6 +8,7 @@ interface JobTry {
   correlationId: string;
 }
 
+/** `delay` in seconds. */
 export function jobRetried(job: JobTry, delay: number, error: unknown): void {
   const data = { ...fieldsOf(job), delay, ...errorFields(error) };
   const { correlationId } = job;

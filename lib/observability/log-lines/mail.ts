@@ -9,7 +9,6 @@ interface MailTry {
 
 interface FailedTry extends MailTry {
   reason: string;
-  /** What the attempt threw, if anything. */
   error?: unknown;
 }
 
@@ -36,7 +35,7 @@ export function mailFailed({ correlationId, error, ...fields }: FailedTry): void
   log("ERROR", { evt: "mail_failed", cat: "mail", correlationId, data }, "Mail failed permanently");
 }
 
-/** Budget of the address used up, address suppressed, or account gone. */
+/** Budget of the address used up, address suppressed, or no account with an address. */
 export function mailWithheld({
   correlationId,
   ...data

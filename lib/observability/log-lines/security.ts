@@ -13,7 +13,7 @@ export function securityEventsDropped(correlationId: string, count: number, erro
   );
 }
 
-/** This line is then the only record. */
+/** This line and the security event are then the only record. */
 export function breakGlassUnrecorded(correlationId: string, error: unknown): void {
   log(
     "ERROR",

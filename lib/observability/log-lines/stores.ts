@@ -8,7 +8,7 @@ export function redisUnavailable(correlationId: string, error: unknown): void {
   );
 }
 
-/** Logged once until writes succeed again. */
+/** Call it once until writes succeed again. */
 export function redisRefusesWrites(correlationId: string, error: unknown): void {
   log(
     "WARN",

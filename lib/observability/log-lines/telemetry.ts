@@ -1,7 +1,7 @@
 import { isRedisSkipped } from "../../platform/redis-transport/breaker.js";
 import { errorFields, log } from "../logger.js";
 
-/** Not logged while Redis is skipped, so that an outage does not flood the log. */
+/** Not logged if Redis was skipped, so that an outage does not flood the log. */
 export function batchDropped(count: number, error: unknown): void {
   if (isRedisSkipped(error)) return;
   log(

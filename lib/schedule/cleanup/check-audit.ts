@@ -10,7 +10,7 @@ import { moveCursor, readCursor } from "../cursor.js";
 const cursor = "audit_verification";
 const marginMs = 2000;
 
-/** Verify the audit log for the alert, continuing where the last run stopped. A broken part is verified again in each run. */
+/** Verify the audit log from where the last run stopped, and set the gauge of the alert. A broken part is verified again in each run. */
 export async function checkAudit(ctx: Context, { lease, endMs }: CronRun) {
   const from = Number(await readCursor(ctx, cursor));
   const { findings, ...found } = await verifyAudit(ctx, endMs - marginMs, { from });

@@ -18,7 +18,7 @@ const ago = (interval: string) => () => since(sql`cast(${interval} as interval)`
 const msAgo = (interval: string) => () => epochMsOf(since(sql`cast(${interval} as interval)`));
 const auditRetention = ({ env }: Context) =>
   since(sql`make_interval(days => ${Math.max(30, env.audit.retentionDays)})`);
-/** As long as the audit log: together they are the timeline of an incident. */
+/** At least as long as the audit log: together they are the timeline of an incident. */
 const incidentRetention = ({ env }: Context) =>
   since(sql`make_interval(days => ${Math.max(90, env.audit.retentionDays)})`);
 
@@ -45,7 +45,7 @@ const expired: readonly Expired[] = [
   },
 ];
 
-/** Returns the count per table. Safe to repeat and to run concurrently. Throws the first error after all tables. */
+/** Delete expired rows until `endMs`; counts by table. Safe to repeat, also concurrently. Throws the first error after all tables. */
 export async function pruneExpired(ctx: Context, endMs: number): Promise<Record<string, number>> {
   const counts: Record<string, number> = {};
   const failures: unknown[] = [];

@@ -8,7 +8,7 @@ const cursor = "idle_sessions";
 const rowsPerPage = 1000;
 const pagesMax = 50;
 
-/** Without an index on the expiry, which every refresh would have to update: each run scans part of the table by ID. */
+/** Delete sessions that expired before the audit retention. Scans part of the table by ID, because each refresh would update an index. */
 export async function pruneIdleSessions(ctx: Context, { lease, endMs }: CronRun) {
   const counts = { read: 0, deleted: 0 };
   for (let page = 0; page < pagesMax && performance.now() < endMs; page += 1) {

@@ -3,7 +3,7 @@ import { type Metric, type MetricName, metrics, seriesName } from "../../observa
 /** The maximum per scrape; further series are summed as `other`. */
 export const seriesMax = 5000;
 
-/** Series in the Prometheus text format. Histogram sums are stored in µs and exposed in s. Unknown metrics are left out. */
+/** Prometheus text format. Histogram sums are stored in µs and exposed in s. Leaves out unknown metrics; adds 0 for unlabelled counters. */
 export function exposition(series: ReadonlyMap<string, number>): string {
   const found = childrenOf(series);
   const families = (Object.keys(metrics) as MetricName[]).flatMap((name) => {
@@ -76,7 +76,6 @@ function limitSeries(families: Family[]): Family[] {
   return families.map((family) => cut.get(family.name) ?? family);
 }
 
-/** Keep the first children and sum the rest, including an existing `other`. */
 function foldRest({ name, children }: Family, childrenMax: number): Family {
   const others = Object.fromEntries(metrics[name].labels.map((known) => [known, "other"]));
   const labels = /\{(.*)\}/.exec(seriesName(name, others))?.[1] ?? "";
@@ -94,7 +93,6 @@ function sizeOf({ name, children }: Family): number {
   return children.length * eachSize(name);
 }
 
-/** Series per label combination: for a histogram its buckets, `+Inf`, sum and count. */
 function eachSize(name: MetricName): number {
   const { buckets }: Metric = metrics[name];
   return buckets ? buckets.length + 3 : 1;

@@ -5,7 +5,7 @@ import { preparedSql } from "../../db/database.js";
 /** Up to this many sessions are counted exactly; more are estimated from a sample of this size. */
 const sampledMax = 100_000;
 
-/** Bounded cost: a large table is sampled by page, which is right to a few percent. Safe to repeat. Rejects without Postgres. */
+/** Store `active_sessions`. A large table is sampled by page, which is right to a few percent. Safe to repeat. Rejects without Postgres. */
 export async function measureGauges({ db, now }: Context): Promise<void> {
   await activeSessions(db, { now: now.toISOString() });
 }

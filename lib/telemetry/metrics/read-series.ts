@@ -7,7 +7,7 @@ import { readGate } from "../../redis/gate.js";
 import { version } from "../../release.js";
 import { breakerState, positionGauge, positionOf } from "../../toolkit/breaker/state.js";
 
-/** All series: one Postgres query and one Redis command. Live values of Redis replace stored ones. */
+/** All series except stale gauges; the breaker's live state if Redis answers. One call to each store. Rejects without Postgres. */
 export async function readSeries(ctx: Context): Promise<Map<string, number>> {
   const trip = roundTrip();
   const [rows, gate] = await Promise.all([
