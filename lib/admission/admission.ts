@@ -8,6 +8,7 @@ import { routeGroupOf } from "./route-groups.js";
 
 const retryAfterSeconds = 60;
 
+/** The names by which a caller can be blocked: its networks and `user:<id>`. */
 export function blockMembers(address: string | undefined, userId: string | undefined): string[] {
   return [
     ...(address === undefined ? [] : networksOf(address)),
@@ -22,10 +23,7 @@ export interface Admission {
   flags: Flags | undefined;
 }
 
-/**
- * `blocked` is the answer of Redis, or null when it has none: Postgres is then asked, and Redis is updated
- * after the reply.
- */
+/** `blocked` is from Redis, or null: `recordedRules` then decides, and a Redis that lost its data is updated after the reply. */
 export async function findAdmission(
   ctx: Context,
   members: string[],

@@ -72,7 +72,7 @@ async function readStanding({ db, now }: Context, which?: SQL): Promise<BlockDet
 
 export const isActive = (now: Date) => and(isNull(blocks.endedAt), gt(blocks.expiresAt, now));
 
-/** The value to block. Throws `validation_failed`, `block_protected` (own or trusted address), `not_found`, `forbidden`. */
+/** The value to block. Throws `validation_failed`, `block_protected` (own account, own or trusted address), `not_found`, `forbidden`. */
 export async function requireBlockable(
   ctx: Context,
   operator: Operator,
@@ -97,7 +97,7 @@ export async function requireBlockable(
   return found.network;
 }
 
-/** Blocks within 3 s, and revokes a user's sessions and tokens. Replaces an older block. Throws `forbidden` if a role changed. */
+/** Within 3 s; replaces an older block. Also revokes a user's sessions and operator tokens. Throws `forbidden` if a role changed. */
 export async function setBlock(
   ctx: Context,
   operator: Operator,
@@ -145,7 +145,7 @@ export async function setBlock(
   return { id: row?.id ?? "", expiresAt, sessionsEnded: ended.length };
 }
 
-/** Throws `not_found`, and `forbidden` for an operator's block. The break-glass token may lift it: no admin may be left. */
+/** An active block. Throws `not_found`, and `forbidden` if only an admin or the break-glass token may lift it (an operator's). */
 export async function getLiftableBlock(
   ctx: Context,
   operator: Operator,
@@ -163,7 +163,7 @@ export async function getLiftableBlock(
   return found;
 }
 
-/** Safe to repeat. */
+/** Safe to repeat; each call writes an audit row. */
 export async function liftBlock(
   ctx: Context,
   { id, kind, value }: BlockDetails,

@@ -84,7 +84,7 @@ export async function previewFlagChange(
   return { before, after };
 }
 
-/** Takes effect with the next request; while Redis is down within 3 s. Safe to repeat. */
+/** Takes effect with the next request; while Redis is down within 3 s. Safe to repeat; each call writes an audit row. */
 export async function setFlag(
   ctx: Context,
   { name, kind, enabled, isPublic, percentage, users }: FlagRow,

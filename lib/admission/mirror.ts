@@ -33,7 +33,7 @@ if mayWrite("blocks", ARGV[4], ARGV[5]) then
 end
 return 1`);
 
-/** Safe to repeat or run late. Rejects when a store is down. */
+/** Copy flags, blocks and the revoke-all cutoff from Postgres. Safe to repeat or run late. Rejects when a store is down. */
 export async function copyGateToRedis(ctx: Context): Promise<{ blocks: number }> {
   // Read first: what Redis has now cannot be newer than what is read from Postgres next.
   const seen = await readVersions(ctx);
@@ -59,7 +59,7 @@ async function readVersions(ctx: Context): Promise<Record<"flags" | "blocks", st
   return { flags: flags ?? "0", blocks: blocks ?? "0" };
 }
 
-/** Like `copyGateToRedis`, right after a change; retried until Redis accepts it. */
+/** Like `copyGateToRedis`, right after a change; retried until Redis accepts it. Never rejects. */
 export async function copyChangeToRedis(ctx: Context): Promise<void> {
   await enforce(
     ctx,

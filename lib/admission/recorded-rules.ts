@@ -57,8 +57,8 @@ interface Memory {
 }
 
 /**
- * At most one query in 3 s per process; without an answer the last known rules hold, at first none. `isRead` is true
- * for the caller that ran the query. Never rejects.
+ * At most one query in 3 s per process; without an answer in 500 ms the last known rules hold, at first none. `isRead` is
+ * true for the caller that ran the query, even if it failed. Never rejects.
  */
 export async function recordedRules(ctx: Context): Promise<{ rules: Rules; isRead: boolean }> {
   const memory = memories(platform());

@@ -19,7 +19,7 @@ interface Loop {
 
 const loops = memoizeByObject((_: Platform): Loop => ({ running: null, isAwaited: false }));
 
-/** Retry every second to write to Redis what it refused or missed. One loop per process. Never rejects. */
+/** Retry every second to write to Redis what it refused or missed. One loop per process, awaited on Vercel. Never rejects. */
 export async function resyncRedis(ctx: Context): Promise<void> {
   const loop = loops(platform());
   loop.running ??= repeat(ctx).finally(() => {

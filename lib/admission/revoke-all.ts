@@ -23,7 +23,7 @@ const judgements = memoizeByObject((_: Platform): { latest: Judgement | null } =
 
 /**
  * Replaces an implausible cutoff of Redis by the one in Postgres, and reports it once a minute per process. Null means
- * to check each session's record. The clock of Redis is read only for a new cutoff of the last 24 h or in the future.
+ * to check each session's record. A plausible cutoff over 24 h old is not compared with the clock of Redis. Never rejects.
  */
 export async function effectiveRevokeAll(ctx: Context, ms: number | null): Promise<number | null> {
   if (ms === null || ms === 0) return ms;

@@ -9,7 +9,7 @@ import { type FinishedRequest, requestEvent } from "../telemetry/request-event.j
 import { takeOverDrain } from "../telemetry/take-over.js";
 import type { Exchange, Work } from "./exchange.js";
 
-/** Work after the reply: it starts on the next turn of the event loop. */
+/** From the next turn of the event loop: record the request, run `ctx.after` work, and if due drain, report and resync. */
 export async function afterReply(
   { ctx, deferred }: Exchange,
   ended: FinishedRequest,

@@ -2,10 +2,7 @@ import type { Env } from "../env.js";
 import { canonicalAddress } from "../ip-address.js";
 import { isSelfHosted } from "../platform/installed.js";
 
-/**
- * The caller's IP address as the platform or our own server set it; undefined without either. An
- * IPv4-mapped address is returned as IPv4.
- */
+/** As the platform or our own server set it; undefined without either or if invalid. IPv4-mapped becomes IPv4. */
 export function callerAddress(request: Request, env: Env): string | undefined {
   if (!env.http.onVercel && !isSelfHosted()) return undefined;
   const { headers } = request;

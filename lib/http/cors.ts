@@ -29,7 +29,7 @@ const accepted = [
   "Baggage",
 ].join(", ");
 
-/** CORS headers, also for error replies: only for an origin in `CORS_ORIGIN` and the same origin. */
+/** `Vary: Origin`, and the CORS headers for the same origin or one in `CORS_ORIGIN`. Error replies need them too. */
 export function corsHeaders(request: Request, url: URL, env: Env): Record<string, string> {
   const origin = request.headers.get("origin");
   const always = { Vary: "Origin" };

@@ -12,7 +12,7 @@ import type { Upload } from "./steps/multipart-body.js";
 
 /**
  * Who may call. `anonymous`: a bearer token is ignored. `optional`: a bearer token, if sent, must be
- * valid. `token`: any valid bearer token. `user`: a live session. `operator`: an operator, operator
+ * genuine, but may have expired. `token`: any valid bearer token. `user`: a live session. `operator`: an operator, operator
  * token or break-glass token that may do `operation`. `cron`, `metrics`: a shared secret. `webhook`:
  * the handler verifies the signature of the raw body.
  */
@@ -30,17 +30,17 @@ export type Auth =
 export interface CallerInfo {
   /** ISO 3166-1 alpha-2, where the platform sends it. */
   country: string | undefined;
-  /** What the limits reserved for this attempt; a sign-in that succeeds releases it itself. */
+  /** Counts of failed attempts and work, which may be released; a sign-in consumes them itself. */
   reserved: Reservation;
   /** False when this IP address has used up its mails to unverified addresses. */
   mayMailUnproven: boolean;
-  /** End of the sign-in delay of the account in the body; null without a delay. */
+  /** End of the account's sign-in delay, for a caller with a bearer token: others are already refused. */
   delayedUntil: Date | null;
-  /** The bearer's session in Redis; null when Redis did not answer. */
+  /** The bearer's session in Redis; null when it was not read or Postgres must decide. */
   session: SessionLookup | null;
-  /** The keys of the session in the body. */
+  /** The keys of the session in the body; `unknown` when not read. */
   keyState: KeyState;
-  /** Sessions created before this time (ms) have ended; read together with `keyState`, else 0. */
+  /** Sessions created before this time (ms) have ended; 0 when not read. */
   revokeAllBefore: number;
 }
 
@@ -70,7 +70,6 @@ interface Input<A extends Auth, B, Q, I = Identity, U = Upload | undefined> {
   query: Q;
   params: Record<string, string>;
   caller: CallerInfo;
-  /** The result of `identify`. */
   identity: I;
   claims: ClaimsOf<A>;
   actor: A extends "user" ? Actor : undefined;
@@ -91,16 +90,15 @@ export interface EndpointSpec<
   /** One line: what it does, and the replies worth naming. */
   summary: string;
   auth: A;
-  /** What an operator needs permission for. */
   operation?: Operation;
-  /** Requires a credential shown in the last ten minutes, else `reauth_required`. */
+  /** Requires a credential shown in the last ten minutes, else `reauth_required`. Not of operator keys. */
   stepUp?: boolean;
   limits: PolicyName[];
   /** A closed object. */
   body?: B;
   /** Webhooks only: the events that have an effect, for the API document. Others are acknowledged. */
   event?: z.ZodType;
-  /** 64 KB by default; 16 KB with `identify`. */
+  /** 64 KB by default; 16 KB with `identify`. An `upload` has its own limit. */
   bodyBytesMax?: number;
   /** Makes the body multipart: this file, and `body` for the other parts. */
   upload?: U;
@@ -108,7 +106,6 @@ export interface EndpointSpec<
   query?: Q;
   /** Reads the caller's identity from the body, which is then read before the limits count. */
   identify?: (body: OutputOf<B>, env: Env) => I;
-  /** The request headers that the handler reads. */
   headers?: readonly RequestHeader[];
   replies: R;
   /** The codes that the handler throws, besides those of the pipeline's steps. */
@@ -124,7 +121,6 @@ export interface EndpointSpec<
 
 export type AnyInput = Input<Auth, unknown, unknown>;
 
-/** An endpoint as the pipeline runs it. */
 export interface Endpoint
   extends Omit<
     EndpointSpec<Auth, z.ZodType, z.ZodType, Replies, Identity, Upload | undefined>,
@@ -135,7 +131,7 @@ export interface Endpoint
   replay?(input: AnyInput & { resultId: string }): Promise<unknown>;
 }
 
-/** Declare an endpoint. `auth` and `limits` have no defaults. */
+/** Returns the declaration itself, type-checked. `auth` and `limits` have no defaults. */
 export function endpoint<
   A extends Auth,
   R extends Replies,

@@ -4,11 +4,11 @@ import { AppError } from "../errors.js";
 /** A strong entity tag (RFC 9110, section 8.8.3). */
 export const etagOf = (version: number | string) => `"${version}"`;
 
-/** The version of a document that differs per caller. */
+/** A version computed from the content: SHA-256 of the JSON, in base64url. */
 export const digestOf = (document: unknown): string =>
   createHash("sha256").update(JSON.stringify(document)).digest("base64url");
 
-/** The versions in `If-Match`, `any` for `*`; a weak tag matches nothing. Throws `precondition_required`. */
+/** The numbers in `If-Match`, `any` for `*`; weak and other tags are left out. Throws `precondition_required` without it. */
 export function requireIfMatch(headers: Headers): number[] | "any" {
   const given = headers.get("if-match");
   if (given === null) throw new AppError("precondition_required");
@@ -19,7 +19,7 @@ export function requireIfMatch(headers: Headers): number[] | "any" {
   });
 }
 
-/** Whether `If-None-Match` names this version. */
+/** Whether `If-None-Match` is `*` or names this version, weak or strong. */
 export function isKnown(headers: Headers, version: number | string): boolean {
   const given = headers.get("if-none-match");
   if (given === null) return false;

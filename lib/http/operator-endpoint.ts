@@ -12,9 +12,9 @@ const Changed = z
     dryRun: z.boolean(),
     /** A sentence about the change; in a dry run, about the change that would be made. */
     done: z.string(),
-    /** False while the change is in Postgres only: other instances do not apply it yet. */
+    /** False when Redis could not be updated: other instances may not apply the change yet. */
     inForce: z.boolean(),
-    /** The command that undoes it; null when nothing can. */
+    /** The command that undoes it; null when nothing can, and in a dry run. */
     undo: z.string().nullable(),
     detail: z.record(z.string(), z.unknown()),
   })
@@ -70,7 +70,7 @@ interface ChangeSpec<S extends z.ZodRawShape> {
   }): Promise<{ done: string; undo: string | null; detail?: Record<string, unknown> }>;
 }
 
-/** A change by an operator: a reason, a dry run, a recent second factor. `change` writes the audit row itself. */
+/** Needs a reason and, of a person, step-up and a second factor. Reports `admin_action`; `change` obeys `dryRun` and audits. */
 export function operatorChange<S extends z.ZodRawShape>(spec: ChangeSpec<S>): Endpoint {
   const { summary, scope, breakGlass = false, body, errors = [], change } = spec;
   return endpoint({

@@ -26,7 +26,7 @@ const slowBodyMs = 5000;
  * Answer a request. The steps run from top to bottom, and each throws an `AppError` to refuse the request:
  * host, method, app version, path, credential, block, kill switch, limits, caller, step-up, query, body.
  * A body that identifies the caller (`identify`) is read before the block instead, and counted when it is
- * refused. `stepErrors` lists the codes of each step.
+ * refused. After a slow body the caller is checked again. OPTIONS is answered after the host.
  */
 export async function runPipeline(resource: Resource, exchange: Exchange): Promise<Reply> {
   requireAllowedHost(resource, exchange);

@@ -20,7 +20,7 @@ export const Problem = z
   })
   .meta({ id: "Problem" });
 
-/** Any error as one that callers may see. An unexpected one becomes `internal_error`. */
+/** An unavailable Postgres becomes `service_unavailable`, any other unexpected error `internal_error`. */
 export function toAppError(error: unknown): AppError {
   if (error instanceof AppError) return error;
   if (isDatabaseUnavailable(error)) return databaseUnavailable(error);
@@ -49,7 +49,6 @@ export function problemReply(error: AppError, correlationId: string): Reply {
   });
 }
 
-/** These do not concern a token. */
 const withoutToken: ErrorCode[] = [
   "token_missing",
   "invalid_credentials",

@@ -1,6 +1,5 @@
 import type * as z from "zod";
 
-/** A header that some handlers send; the others are sent by the pipeline. */
 type ReplyHeader = "ETag";
 
 /** The schema of a body, or null for none. */
@@ -10,7 +9,7 @@ export interface ReplyContract {
   body: ReplyBody;
   /** `text/…` sends the string that the handler returns. */
   contentType?: string;
-  /** Always sent with this reply. */
+  /** The handler always sets these. */
   headers?: readonly ReplyHeader[];
 }
 
@@ -46,7 +45,7 @@ export function contractOf(reply: ReplyBody | ReplyContract): ReplyContract {
   return reply !== null && "body" in reply ? reply : { body: reply };
 }
 
-/** A bare body gets the declared status, and every reply its declared content type. */
+/** A bare body gets the (first) declared status; a reply without a content type gets the declared one. */
 export function replyOf(replies: Replies, result: unknown): Reply {
   const reply =
     result instanceof Reply ? result : new Reply(Number(Object.keys(replies)[0]), result);

@@ -5,7 +5,7 @@ import { attacksIn } from "../observability/attack-patterns.js";
 import { isOriginRefused } from "./cors.js";
 import type { Exchange } from "./exchange.js";
 
-/** Report a URL that looks like an attack, and a request of a foreign origin. */
+/** Security events for a URL that looks like an attack and for an origin that CORS refuses. */
 export function reportUrlAttack({ request, url, ctx }: Exchange): void {
   reportAttacks(ctx, decoded(`${url.pathname} ${url.search.replaceAll("+", " ")}`), "url");
   const isPreflight = request.method === "OPTIONS";
@@ -15,7 +15,7 @@ export function reportUrlAttack({ request, url, ctx }: Exchange): void {
 /** Without passwords, which are never inspected. */
 const authFields = ["email", "name", "code", "otp", "token", "refreshToken"] as const;
 
-/** Report an attack in the body of an auth route. Other bodies are a learner's own text. */
+/** Only for sign-in and other auth routes: other bodies are a learner's own text. */
 export function reportBodyAttack(ctx: Context, body: unknown): void {
   const isAuth = ctx.route.startsWith("/api/auth/") || ctx.route.startsWith("/api/ops/sign-ins");
   if (!isAuth || typeof body !== "object" || body === null) return;

@@ -5,7 +5,7 @@ export type Method = (typeof methods)[number];
 export type Endpoints = Partial<Record<Method, Endpoint>>;
 
 export interface Resource {
-  /** The path of its file, such as `/api/user/sessions/:sessionId`. */
+  /** The URL's path, such as `/api/user/sessions/:sessionId`. */
   readonly template: string;
   readonly endpoints: Endpoints;
 }

@@ -4,7 +4,7 @@ import { AppError } from "../errors.js";
 
 const rotationIdForm = /^[!-~]{22,128}$/;
 
-/** `Rotation-Id` and `Device-Id`, or null. Throws `rotation_id_invalid`; an invalid device ID is ignored. */
+/** Each null when absent. Throws `rotation_id_invalid`; an invalid device ID counts as absent. */
 export function rotationHeaders(
   headers: Headers,
 ): Pick<RotationRequest, "rotationId" | "deviceId"> {

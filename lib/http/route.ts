@@ -21,12 +21,11 @@ import { reportRefusal, reportUrlAttack } from "./report-attacks.js";
 import type { Endpoints, Resource } from "./resource.js";
 import { securityHeaders } from "./security-headers.js";
 
-/** A deployed function. */
 export interface Route extends Resource {
   fetch(request: Request): Promise<Response>;
 }
 
-/** One URL with its methods. HEAD is GET without the body. `template` must match the path of the file. */
+/** `fetch` turns errors of the pipeline into problem replies. HEAD is GET without the body. `template` must match the file. */
 export function route(template: string, endpoints: Endpoints): Route {
   const resource: Resource = { template, endpoints };
 
@@ -127,7 +126,6 @@ function responseOf(reply: Reply, headers: Record<string, string>, headOnly: boo
   });
 }
 
-/** A request that cannot be served because the environment is invalid. */
 function misconfigured(error: unknown, correlationId: string): Response {
   const message =
     error instanceof EnvironmentError ? error.message : "The environment is unreadable";

@@ -1,7 +1,7 @@
 import type { Env } from "../env.js";
 import { memoizeByObject } from "../memoize-by-object.js";
 
-/** On every reply; a cacheable reply overrides `Cache-Control`. Source: OWASP ASVS 5.0, 3.4. */
+/** HSTS in production only; a cacheable reply overrides `Cache-Control`. Source: OWASP ASVS 5.0, 3.4. */
 export const securityHeaders = memoizeByObject(
   (env: Env): Record<string, string> => ({
     "X-Content-Type-Options": "nosniff",

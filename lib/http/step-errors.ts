@@ -69,7 +69,6 @@ export const stepErrors: readonly StepErrors[] = [
   ["handle", ["internal_error", "service_unavailable"], always],
 ];
 
-/** All codes that this endpoint can answer: those of its steps and those of its handler. */
 export function errorsOf(endpoint: Endpoint, template: string): Set<ErrorCode> {
   const ofSteps = stepErrors.flatMap(([, codes, applies]) =>
     applies(endpoint, template) ? codes : [],

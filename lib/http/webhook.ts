@@ -10,8 +10,8 @@ export interface WebhookDelivery {
 }
 
 /**
- * The event in a body that was signed with `secret` at most five minutes ago (standardwebhooks.com, Svix).
- * Throws `webhook_signature_invalid`, also without a secret, and `malformed_body`.
+ * The event in a body that was signed with `secret` within five minutes of now (standardwebhooks.com, Svix).
+ * Throws `webhook_signature_invalid`, also without a secret, with a security event; and `malformed_body`.
  */
 export function verifiedDelivery(
   ctx: Context,

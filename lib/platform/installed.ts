@@ -10,7 +10,7 @@ import { redisOverHttp } from "./redis-transport/over-http.js";
 const slot = Symbol.for("linguamate.platform");
 const shared = globalThis as { [slot]?: Platform };
 
-/** On globalThis: server and functions are separate bundles but share one set of connections. */
+/** Adds a breaker for Redis. On globalThis: server and functions are separate bundles but share one set of connections. */
 export function installPlatform(platform: Platform): void {
   shared[slot] = { ...platform, redis: withBreaker(platform.redis) };
 }
@@ -20,11 +20,12 @@ export function isSelfHosted(): boolean {
   return shared[slot] !== undefined;
 }
 
+/** Without an installed one, HTTPS as the environment says. Throws `EnvironmentError`. */
 export function platform(): Platform {
   return shared[slot] ?? overHttps(env());
 }
 
-/** Throws an `EnvironmentError` for a URL that works only over a socket. */
+/** Throws an `EnvironmentError` for a URL without user, host or database, which works only over a socket. */
 export function requireOverHttps(databaseUrl: string): void {
   if (isNeonDriverUrl(databaseUrl)) return;
   throw new EnvironmentError(

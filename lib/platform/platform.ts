@@ -12,12 +12,12 @@ export type NeonFetch = (
 
 export type RedisCall = Parameters<Requester["request"]>[0] & { timeoutMs?: number };
 
-/** Transports: HTTPS on Vercel, local endpoints in development and tests, in-process drivers when self-hosted. */
+/** Transports to the stores: over HTTPS, to local endpoints (development, tests, embedded), or over sockets (self-hosted). */
 export interface Platform {
   postgres: {
     connectionString: string;
     fetch: NeonFetch;
-    /** Statements are prepared by their text, so comments in them are removed. */
+    /** Statements are prepared by their text, which must not contain a correlation ID. */
     preparesByText?: true;
   };
   redis: Requester;

@@ -6,6 +6,7 @@ import type { LimitKind } from "./policies.js";
 
 const suspiciousFailures = 3;
 
+/** Security event `login_failed`, and after the reply `login_bruteforce` for the tenth of a run. None without counts. */
 export function recordFailedAttempt(ctx: Context, reserved: Reservation): void {
   if (reserved.counts.length === 0) return;
   const account = findCount(reserved, "account");
@@ -18,7 +19,7 @@ export function recordFailedAttempt(ctx: Context, reserved: Reservation): void {
   });
 }
 
-/** After failures a success may be the owner who remembered the password, or a correct guess. */
+/** A security event after three or more failures of the account: the owner remembered, or an attacker guessed. */
 export function recordSuccessfulAttempt(ctx: Context, reserved: Reservation, userId: string): void {
   const account = findCount(reserved, "account");
   // This attempt was counted in advance, unless a token of the account exempted it from the delay.

@@ -18,7 +18,7 @@ interface PendingCount {
   reject(error: unknown): void;
 }
 
-/** Runs the calls of all limiters as one script. Null for a ceiling that did not count the request. */
+/** Count the request in each window, all in one script. Null for a ceiling that did not count it. */
 export function countInWindows(
   trip: RoundTrip,
   windows: { limit: Limit; identifier: string }[],

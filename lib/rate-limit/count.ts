@@ -6,7 +6,7 @@ export interface LimitCount {
   limit: Limit;
   value: string;
   allowed: boolean;
-  /** Includes this request; at most `max` for a fixed window. */
+  /** Includes this request if it was counted. A window in Redis reports at most `max`. */
   used: number;
   remaining: number;
   resetsAtMs: number;
@@ -20,7 +20,7 @@ export interface Reservation {
   countedIn: "redis" | "postgres";
 }
 
-/** Empties the reservation, so that it is released at most once. */
+/** Takes the counts out of the reservation, so that they are released at most once. */
 export function consumeReservation(reservation: Reservation): Reservation {
   const taken = { ...reservation };
   reservation.counts = [];

@@ -3,7 +3,7 @@ import type { Limit, PolicyName } from "./policies.js";
 export interface CounterName {
   limit: Limit;
   value: string;
-  /** Null for a delay, which has no window. */
+  /** Epoch time divided by `windowMs`; null for a delay. */
   window: number | null;
 }
 

@@ -7,9 +7,8 @@ import { clearCountersInPostgres } from "./strict-fallback.js";
 import { limitsFor, subjectOf } from "./subject.js";
 
 /**
- * Delete the failed sign-ins of an account and those from the caller's IP address, and exempt one sign-in
- * from this IP address or device from the next delay: the caller has just proved to own the account.
- * Never rejects.
+ * Delete the failed sign-ins of an account, and for ten minutes exempt one sign-in from this IP address or device
+ * from the next delay: the caller has just proved to own the account. Never rejects.
  */
 export async function endSignInDelay(
   ctx: Context,

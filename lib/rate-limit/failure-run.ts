@@ -15,7 +15,7 @@ const runDurationMs: Partial<Record<LimitKind, number>> = {
   account: 20 * minuteMs,
 };
 
-/** The kinds for which this was the tenth failure. Without Redis the windows of the limits are used. */
+/** Counts a failure; returns the kinds for which it was the tenth of its run. Without Redis, of the limit's window. */
 export async function countFailure(ctx: Context, reserved: Reservation): Promise<LimitKind[]> {
   const sources = reserved.counts.filter(({ limit }) => runDurationMs[limit.kind] !== undefined);
   if (sources.length === 0) return [];

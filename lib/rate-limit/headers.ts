@@ -1,8 +1,6 @@
 import type { LimitCount } from "./count.js";
 
-/**
- * X-RateLimit-Reset is in epoch seconds; in draft-ietf-httpapi-ratelimit-headers it is in seconds from now.
- */
+/** Of the limit with the least left. X-RateLimit-Reset is in epoch seconds, `t` (draft-ietf-httpapi-ratelimit-headers) from now. */
 export function rateLimitHeaders(counts: LimitCount[], now: Date): Record<string, string> {
   const [tightest] = [...counts].sort((a, b) => remainingShare(a) - remainingShare(b));
   if (!tightest) return {};

@@ -10,7 +10,7 @@ import {
 } from "./login-delay.js";
 import type { Limit } from "./policies.js";
 
-/** Rejects when Redis cannot answer: each limit's `whenRedisFails` then decides. */
+/** Settles after `trip.send()`; rejects when Redis cannot answer: each limit's `whenRedisFails` then decides. */
 export async function countRequest(
   trip: RoundTrip,
   limits: Limit[],
@@ -39,7 +39,7 @@ export async function refund(trip: RoundTrip, counts: LimitCount[]): Promise<voi
   );
 }
 
-/** Deletes earlier failures even if Redis did not answer the count: it may have counted them. */
+/** Uncounts this attempt, and deletes the account's failures and delay, even if Redis did not answer: it may have counted. */
 export async function resetAfterSuccess(
   trip: RoundTrip,
   { counts, countedIn }: Reservation,
@@ -51,7 +51,7 @@ export async function resetAfterSuccess(
   await Promise.all(uncounting);
 }
 
-/** Deletes the current windows; a later delay exempts this caller once. */
+/** Deletes the current windows, failures and delays; a later delay exempts this caller once. */
 export async function clearCounters(
   trip: RoundTrip,
   limits: Limit[],

@@ -55,7 +55,7 @@ const countsOfPlatform = memoizeByObject((_: Platform) => new LocalCounts());
 
 export const localCounts = (): LocalCounts => countsOfPlatform(platform());
 
-/** Counts every request, also while Redis works: an outage continues with the window's counts. */
+/** Counts the `local` limits, also while Redis works: an outage continues with the window's counts. */
 export function countLocally(limits: Limit[], subject: LimitValues, now: Date): LimitCount[] {
   const local = applicableLimits(limits, subject).filter(
     ({ limit }) => limit.whenRedisFails === "local",

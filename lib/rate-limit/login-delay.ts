@@ -6,7 +6,7 @@ export function delayKey({ policy, kind }: Limit, value: string): string {
   return `rate:${policy}:${kind}:${value}`;
 }
 
-/** Counted as failed in advance, in one script: concurrent attempts cannot both be allowed. */
+/** Counted as failed in advance, in one script: concurrent attempts cannot avoid the delay. Not counted during a delay. */
 export async function reserveAttempt(
   trip: RoundTrip,
   limit: Limit,
@@ -45,6 +45,7 @@ export interface DelayPass {
 
 export const passMs = 10 * 60_000;
 
+/** Also deletes the failures and the delay. */
 export async function grantPass(
   trip: RoundTrip,
   limit: Limit,

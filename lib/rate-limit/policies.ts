@@ -17,18 +17,18 @@ export type PolicyName =
 /** The value that a request is counted by; a limit without a value does not count the request. */
 export type LimitKind =
   | "session"
-  /** The address of an unauthenticated caller. */
+  /** The IP address of an unauthenticated caller. */
   | "ip"
-  /** The address of any caller. */
+  /** The IP address of any caller. */
   | "address"
   | "device"
   | "ip-account"
   | "account"
   | "account-session"
   | "user"
-  /** An account without a verified address; the guests of one IP address count as one. */
+  /** An account without a verified e-mail address; the guests of one IP address count as one. */
   | "unverified"
-  /** The IP address of a caller without a verified address. */
+  /** The IP address of such an account's caller. */
   | "unverified-ip"
   | "all";
 
@@ -39,7 +39,7 @@ export interface Limit {
   windowMs: number;
   /** `strict` counts in Postgres, `local` in this process, `deny` answers 503. */
   whenRedisFails: "local" | "strict" | "deny";
-  /** Which counts are kept: all requests, those whose work began, or failed attempts. */
+  /** Which counts are kept: of all requests, of those whose handler succeeded, or of failed attempts. */
   countsKept: "requests" | "work" | "failures";
   /** Counts only requests that the other windows allow. */
   isCeiling?: true;

@@ -7,8 +7,8 @@ import type { PolicyName } from "./policies.js";
 import { limitsFor, subjectOf } from "./subject.js";
 
 /**
- * Count a request that was refused before its caller was known, by IP address alone. Without Redis it is
- * counted in this process only.
+ * Count a request that was refused before its caller was known, in the `ip` rows of these policies. Without Redis
+ * only the `local` rows are counted. `beforeRedis` gets the counts of this process.
  */
 export async function countRefused(
   ctx: Context,

@@ -40,7 +40,6 @@ export async function reserve(
   return { counts: [...strict, ...local], countedIn: "postgres" };
 }
 
-/** What each policy counted, for the request's event. */
 export function limitUses({ counts, countedIn }: Reservation): LimitUse[] {
   return counts.map(({ limit, used, allowed }) => ({
     policy: limit.policy,
@@ -51,7 +50,6 @@ export function limitUses({ counts, countedIn }: Reservation): LimitUse[] {
   }));
 }
 
-/** The same reservation with only these of its counts. */
 export function filterCounts(
   reservation: Reservation,
   isKept: (count: LimitCount) => boolean,
@@ -59,7 +57,7 @@ export function filterCounts(
   return { ...reservation, counts: reservation.counts.filter(isKept) };
 }
 
-/** Decrease the counters of these counts after the reply. A count is released at most once. */
+/** Empties the reservation, and after the reply decrements the counters of the chosen counts. */
 export function releaseLater(
   ctx: Context,
   reservation: Reservation,

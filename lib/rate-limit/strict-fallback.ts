@@ -12,6 +12,7 @@ import {
 } from "./login-delay-in-postgres.js";
 import type { Limit } from "./policies.js";
 
+/** Counts the `strict` limits only. Also deletes a few expired rows. */
 export async function countInPostgres(
   ctx: Context,
   limits: Limit[],
@@ -48,7 +49,7 @@ export async function resetAfterSuccessInPostgres(
   await Promise.all([uncountInWindows(ctx, counts), clearFailuresInPostgres(ctx, delays)]);
 }
 
-/** Windows are short and are not cleared. */
+/** Deletes failures and delays, and exempts this caller once. Windows are short and are not cleared. */
 export async function clearCountersInPostgres(
   ctx: Context,
   limits: Limit[],

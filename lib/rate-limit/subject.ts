@@ -5,7 +5,6 @@ import { accountLimitKey } from "./account-limit-key.js";
 import type { LimitValues } from "./count.js";
 import { type Limit, limitsOf, type PolicyName } from "./policies.js";
 
-/** The rows of these policies. */
 export function limitsFor(env: Env, names: PolicyName[]): Limit[] {
   const table = limits(env);
   return names.flatMap((name) => table[name]);

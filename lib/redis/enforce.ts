@@ -3,7 +3,7 @@ import { markRedisStale } from "./stale-redis.js";
 
 export const enforceTimeoutMs = 3000;
 
-/** A failed write is logged, Postgres decides, and lib/admission/resync-redis.ts repeats it. Never rejects. */
+/** After a failed write Redis is stale: Postgres decides until lib/admission/resync-redis.ts has repeated it. Never rejects. */
 export async function enforce(
   { requestMetrics }: Pick<Context, "requestMetrics">,
   write: () => Promise<unknown>,

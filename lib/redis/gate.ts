@@ -18,6 +18,7 @@ export async function readGate(trip: RoundTrip): Promise<Gate> {
   };
 }
 
+/** NaN without a number. */
 export function parseMs(text: string | null | undefined): number {
   return text?.trim() ? Number(text) : Number.NaN;
 }

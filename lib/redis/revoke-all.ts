@@ -16,6 +16,7 @@ export function implausibleReason(ms: number, redisNowMs: number): string | null
     : null;
 }
 
+/** In epoch ms. */
 export async function readClock(trip: RoundTrip): Promise<number> {
   const [seconds, microseconds] = await trip.command<(string | number)[]>("TIME");
   return Number(seconds) * 1000 + Math.floor(Number(microseconds) / 1000);
@@ -45,6 +46,7 @@ export async function raiseRevokeAll(trip: RoundTrip, ms: number): Promise<void>
 export interface RevokeAllState {
   value: string | null;
   problem: string | null;
+  /** The implausible value that was replaced. */
   ignored: string | null;
 }
 

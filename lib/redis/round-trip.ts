@@ -12,6 +12,7 @@ type Reply = { result?: unknown; error?: string };
 /** The flag avoids Upstash's database-wide lock; the script must declare every key that it uses. */
 export const script = (body: string) => `#!lua flags=allow-key-locking\n${body}`;
 
+/** Collects commands for one pipeline, which is no transaction. Their promises settle with `send()`. */
 export class RoundTrip {
   readonly #redis: Requester;
   readonly #commands: Command[] = [];
@@ -29,6 +30,7 @@ export class RoundTrip {
     return this.#add(["EVALSHA", sha1, keys.length, ...keys, ...args]);
   }
 
+  /** Sent at once, in a request of its own. */
   async eval<Result>(script: string, keys: string[], args: Command): Promise<Result> {
     const body = ["EVAL", script, keys.length, ...keys, ...args];
     const { result } = await this.#redis.request<Result>({ body });
@@ -48,7 +50,7 @@ export class RoundTrip {
     return this.#add(command);
   }
 
-  /** Settles all promises. With `timeoutMs` it also tries a Redis that is skipped as failing. */
+  /** Never rejects: the commands do. With `timeoutMs` it also tries a Redis that is skipped as failing. */
   async send({ timeoutMs }: { timeoutMs?: number } = {}): Promise<void> {
     if (this.#commands.length === 0) return;
     try {

@@ -26,7 +26,7 @@ export function isRedisStale(): boolean {
   return of !== null && of === platform();
 }
 
-/** Redis decides again afterwards, unless another write has failed. */
+/** Redis decides again afterwards, unless another write has failed. Rejects when `repair` does. */
 export async function repairStaleRedis(repair: () => Promise<unknown>): Promise<void> {
   const { noticed } = lag();
   await repair();

@@ -3,7 +3,7 @@ import { type Trace, withSpan } from "../trace.js";
 
 const namesMax = 20;
 
-/** Span descriptions contain command names only. */
+/** Records a span per request; its description contains command names only. */
 export function tracedRequester(requester: Requester, trace: Trace): Requester {
   return Object.assign(Object.create(requester) as Requester, {
     request: <Result>(call: Parameters<Requester["request"]>[0]) =>

@@ -7,7 +7,7 @@ import type { LoadedFunction } from "./server/invocation.js";
 import { routesFromFiles } from "./server/routes.js";
 import type { Route } from "./server/server.js";
 
-/** Functions are loaded on first request; identical chunks are loaded once. */
+/** Functions are loaded on first request; identical chunks once, by a process-wide module hook. */
 export async function readBuiltFunctions(output: string): Promise<Route[]> {
   register("./shared-chunks.mjs", import.meta.url);
   const functions = join(output, "functions");

@@ -2,14 +2,14 @@ import { readFileSync, writeFileSync } from "node:fs";
 import process from "node:process";
 import { parse } from "dotenv";
 
-/** Existing variables win; of duplicate lines the last wins. */
+/** Sets `process.env`. Existing variables win; of duplicate lines the last wins. A missing file is ignored. */
 export function loadEnvFile(path = ".env"): void {
   const text = readIfPresent(path);
   if (text === undefined) return;
   for (const [name, value] of Object.entries(parse(text))) process.env[name] ??= value;
 }
 
-/** Mode 600. False when the file exists. */
+/** Copies `example`, with mode 600. False when the file exists. */
 export function createEnvFile(path = ".env", example = ".env.example"): boolean {
   try {
     writeFileSync(path, readFileSync(example), { flag: "wx", mode: 0o600 });

@@ -2,13 +2,13 @@ import { type NeonQueryFunction, neon, neonConfig } from "@neondatabase/serverle
 import { isNeonUrl } from "../database-url.js";
 import { requireOverHttps } from "../platform/installed.js";
 import type { NeonFetch } from "../platform/platform.js";
-import { inProcessPostgres, inProcessUrl } from "../platform/postgres-transport/in-process.js";
 import { postgresOverHttp } from "../platform/postgres-transport/over-http.js";
+import { placeholderUrl, postgresOverSocket } from "../platform/postgres-transport/over-socket.js";
 
 /** Long, because a migration may rewrite a table. */
 const timeoutMs = 15 * 60_000;
 
-/** Without the deadline of requests. Sets the driver's transport for the whole process. */
+/** With a deadline of 15 min instead of that of requests. Sets the driver's transport for the whole process. */
 export function connectForMigrations(postgres: { connectionString: string; endpoint?: string }): {
   sql: NeonQueryFunction<false, false>;
   close(): Promise<void>;
@@ -30,5 +30,5 @@ function transportTo({
     const fetch = postgresOverHttp({ timeoutMs, ...(endpoint === undefined ? {} : { endpoint }) });
     return { url, fetch, close: async () => {} };
   }
-  return { url: inProcessUrl, ...inProcessPostgres(url, { deadlineMs: timeoutMs }) };
+  return { url: placeholderUrl, ...postgresOverSocket(url, { deadlineMs: timeoutMs }) };
 }

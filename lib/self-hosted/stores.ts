@@ -2,11 +2,11 @@ import { hostAndPortOf, isNeonUrl } from "../database-url.js";
 import { type Env, EnvironmentError } from "../env.js";
 import { requireOverHttps, storeTimeouts } from "../platform/installed.js";
 import type { Platform } from "../platform/platform.js";
-import { inProcessPostgres, inProcessUrl } from "../platform/postgres-transport/in-process.js";
 import { postgresOverHttp } from "../platform/postgres-transport/over-http.js";
+import { placeholderUrl, postgresOverSocket } from "../platform/postgres-transport/over-socket.js";
 import { withFirstCallTimeout } from "../platform/redis-transport/first-call-timeout.js";
-import { inProcessRedis } from "../platform/redis-transport/in-process.js";
 import { redisOverHttp } from "../platform/redis-transport/over-http.js";
+import { redisOverSocket } from "../platform/redis-transport/over-socket.js";
 import { type AttachedStores, attachStores } from "./embedded-stores/attach.js";
 
 export interface SelfHostedStores {
@@ -22,7 +22,7 @@ type EmbeddedStores = Pick<AttachedStores, "postgres" | "redis" | "detach">;
 
 type Opened<Part> = { part: Part; description: string; close(): Promise<void> | void };
 
-/** Each store that the environment does not name is embedded. Throws an `EnvironmentError` for invalid settings. */
+/** Each store that the environment does not name is embedded. Throws what `requireStores`, `requireOverHttps` and `attach` throw. */
 export async function openSelfHostedStores(
   { stores, production }: Pick<Env, "stores" | "production">,
   attach: () => Promise<EmbeddedStores> = attachStores,
@@ -43,7 +43,7 @@ export async function openSelfHostedStores(
   };
 }
 
-/** Throws an `EnvironmentError` that names missing or contradicting settings. */
+/** Throws an `EnvironmentError` that names settings that contradict or, in production, are missing. */
 export function requireStores(stores: Env["stores"], production: boolean): void {
   if (stores.redisUrl && stores.upstash) {
     throw new EnvironmentError(
@@ -81,9 +81,9 @@ function openPostgres(
     const part = { connectionString: databaseUrl, fetch };
     return { part, description: `Neon at ${place}`, close };
   }
-  const transport = inProcessPostgres(databaseUrl, { deadlineMs: timeoutMs });
+  const transport = postgresOverSocket(databaseUrl, { deadlineMs: timeoutMs });
   return {
-    part: { connectionString: inProcessUrl, fetch: transport.fetch, preparesByText: true },
+    part: { connectionString: placeholderUrl, fetch: transport.fetch, preparesByText: true },
     description: `PostgreSQL at ${place}`,
     close: transport.close,
   };
@@ -95,7 +95,7 @@ function openRedis(
 ): Opened<Platform["redis"]> {
   const { redisMs: timeoutMs, redisFirstMs } = storeTimeouts;
   if (redisUrl) {
-    const { requester, close } = inProcessRedis(redisUrl);
+    const { requester, close } = redisOverSocket(redisUrl);
     const part = withFirstCallTimeout(requester, redisFirstMs);
     return { part, description: `Redis at ${new URL(redisUrl).host}`, close };
   }

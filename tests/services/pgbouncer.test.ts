@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { type NeonQueryFunction, neon, neonConfig } from "@neondatabase/serverless";
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { inProcessPostgres } from "../../lib/platform/postgres-transport/in-process.js";
+import { postgresOverSocket } from "../../lib/platform/postgres-transport/over-socket.js";
 import { asSession, runPrepared } from "../../lib/platform/postgres-transport/session.js";
 import { createRealDatabase } from "../dev/postgres/real-database.js";
 import { type PgBouncer, startPgBouncer } from "../support/pgbouncer.js";
@@ -16,14 +16,14 @@ describe.each(["transaction", "session"] as const)(
     let database: Awaited<ReturnType<typeof createRealDatabase>>;
     let pooler: PgBouncer;
     let url: string;
-    let transports: ReturnType<typeof inProcessPostgres>[];
+    let transports: ReturnType<typeof postgresOverSocket>[];
     let sql: NeonQueryFunction<false, false>;
 
     beforeAll(async () => {
       database = await createRealDatabase(serverUrl);
       pooler = await startPgBouncer(serverUrl, mode);
       url = pooler.through(database.connectionString);
-      transports = times(2, () => inProcessPostgres(url, { deadlineMs: 2000 }));
+      transports = times(2, () => postgresOverSocket(url, { deadlineMs: 2000 }));
       let turn = 0;
       // Like two instances of the server, which share the connections of the pooler.
       neonConfig.fetchFunction = (...call: Parameters<(typeof transports)[0]["fetch"]>) =>

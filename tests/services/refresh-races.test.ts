@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { endSessionKeys } from "../../lib/auth/session/session-keys.js";
-import { inProcessRedis } from "../../lib/platform/redis-transport/in-process.js";
+import { redisOverSocket } from "../../lib/platform/redis-transport/over-socket.js";
 import { RoundTrip } from "../../lib/redis/round-trip.js";
 import {
   counterOf,
@@ -17,9 +17,9 @@ const runsAtOnce = 5;
 const processes = useTwoProcesses();
 const { aRecordedLearner, logOut, read, refresh, sql, transaction } = processes;
 
-let ownRedis: ReturnType<typeof inProcessRedis>;
+let ownRedis: ReturnType<typeof redisOverSocket>;
 beforeAll(() => {
-  ownRedis = inProcessRedis(processes.environment.REDIS_URL ?? "");
+  ownRedis = redisOverSocket(processes.environment.REDIS_URL ?? "");
 });
 afterAll(() => ownRedis.close());
 

@@ -10,8 +10,8 @@ import { endpoint } from "../../lib/http/endpoint.js";
 import { route } from "../../lib/http/route.js";
 import { externalCall, propagationHeaders } from "../../lib/observability/external-call.js";
 import { installPlatform } from "../../lib/platform/installed.js";
-import { inProcessPostgres } from "../../lib/platform/postgres-transport/in-process.js";
-import { inProcessRedis } from "../../lib/platform/redis-transport/in-process.js";
+import { postgresOverSocket } from "../../lib/platform/postgres-transport/over-socket.js";
+import { redisOverSocket } from "../../lib/platform/redis-transport/over-socket.js";
 import { getUser } from "../../lib/user/user.js";
 import { resetEnvironment, setDefaults } from "./environment.js";
 import { installWaitUntil, settled } from "./wait-until.js";
@@ -65,9 +65,9 @@ function begin({ environment, databaseUrl, redisUrl, toolkitUrl: url }: Setting)
   installPlatform({
     postgres: {
       connectionString: databaseUrl,
-      fetch: inProcessPostgres(databaseUrl, { deadlineMs: 10_000 }).fetch,
+      fetch: postgresOverSocket(databaseUrl, { deadlineMs: 10_000 }).fetch,
     },
-    redis: inProcessRedis(redisUrl).requester,
+    redis: redisOverSocket(redisUrl).requester,
   });
 }
 

@@ -1,7 +1,7 @@
 import process from "node:process";
 import { installPlatform, storeTimeouts } from "../../lib/platform/installed.js";
-import { inProcessPostgres } from "../../lib/platform/postgres-transport/in-process.js";
-import { inProcessRedis } from "../../lib/platform/redis-transport/in-process.js";
+import { postgresOverSocket } from "../../lib/platform/postgres-transport/over-socket.js";
+import { redisOverSocket } from "../../lib/platform/redis-transport/over-socket.js";
 import { installWaitUntil } from "./wait-until.js";
 
 /** Connect this worker process to the stores. `isOver` returns true after SIGTERM. */
@@ -14,9 +14,9 @@ export function startWorker(databaseUrl = "", redisUrl = ""): { isOver(): boolea
   installPlatform({
     postgres: {
       connectionString: databaseUrl,
-      fetch: inProcessPostgres(databaseUrl, { deadlineMs: storeTimeouts.postgresMs }).fetch,
+      fetch: postgresOverSocket(databaseUrl, { deadlineMs: storeTimeouts.postgresMs }).fetch,
     },
-    redis: inProcessRedis(redisUrl).requester,
+    redis: redisOverSocket(redisUrl).requester,
   });
   return { isOver: () => isOver };
 }

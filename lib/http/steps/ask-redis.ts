@@ -31,15 +31,15 @@ export interface RedisAnswer {
   members: string[];
   /** Those that are blocked; null when Redis cannot say. */
   blocked: string[] | null;
-  /** Null when it must be read from Postgres, or when the endpoint has none. */
+  /** Null when it must be read from Postgres, or is not needed. */
   session: SessionLookup | null;
   keyState: KeyState;
 }
 
 /**
- * Count the limits, and read gate, blocks and session: one Redis round trip. Sets `ctx.gate`. Without Redis,
- * Postgres or this process counts. Null only for an endpoint without limits and session. Throws
- * `service_unavailable` when a limit cannot be counted that must be.
+ * Count the limits, and read gate, blocks and session: one Redis round trip, or more for a new script or
+ * cutoff. Sets `ctx.gate`. Without Redis, Postgres or this process counts. Null without limits and a session
+ * to read. Throws `service_unavailable` when a limit cannot be counted that must be.
  */
 export async function askRedis(
   { endpoint, ctx }: Call,

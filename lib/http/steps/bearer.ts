@@ -14,7 +14,7 @@ export async function bearerClaims(request: Request, env: Env, now: Date): Promi
   return verifyAccessToken(env, bearerToken(request), now);
 }
 
-/** The same, also of an expired token. */
+/** The same, but an expired token is accepted (`isExpired`). */
 export async function shownClaims(request: Request, env: Env, now: Date): Promise<PresentedClaims> {
   const token = bearerToken(request);
   try {
@@ -27,7 +27,7 @@ export async function shownClaims(request: Request, env: Env, now: Date): Promis
   }
 }
 
-/** The bearer token, or an empty string. */
+/** The bearer token, not verified; an empty string without a well-formed one. */
 export function shownSecret(request: Request): string {
   return tokenIn(request.headers.get("authorization") ?? "") ?? "";
 }

@@ -25,8 +25,8 @@ export function requireFewForged(ctx: Context): void {
 }
 
 /**
- * Count an invalid token against its IP address after the reply. A token that names a live session is not
- * counted: after a change of the secret, every app behind one address sends such a token.
+ * Count an invalid token against its IP address after the reply: always in `default`, and in `bad-signatures`
+ * unless it names a live session. After a change of the secret, every app behind one address sends such a token.
  */
 export function countForgedLater(ctx: Context, named: UnverifiedSession | null): void {
   ctx.after(async () => {

@@ -16,7 +16,7 @@ interface Gathered extends Body, Caller {
   caller: CallerInfo;
 }
 
-/** Run the handler, or `replay` for an Idempotency-Key under which the same write was made before. */
+/** Runs `replay` instead of the handler (or after it failed) when the Idempotency-Key has a result already. */
 export async function handle(
   { endpoint, request, ctx, params }: Call,
   gathered: Gathered,

@@ -16,7 +16,7 @@ export function requireAllowedHost(
   if (!anyHost && !isHostAllowed(url, ctx.env)) throw new AppError("host_not_allowed");
 }
 
-/** Whether the host is in `ALLOWED_HOSTS` (or a subdomain), a name of the deployment, or loopback. */
+/** In `ALLOWED_HOSTS` (or a subdomain), a name of the deployment, or loopback; any host when the list is empty. */
 export function isHostAllowed(url: URL, { http }: Env): boolean {
   if (http.allowedHosts.length === 0) return true;
   // A dot at its end makes a name absolute (RFC 1034, section 3.1).

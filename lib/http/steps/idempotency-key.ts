@@ -9,8 +9,9 @@ const form = /^("?)([!#-+\--[\]-~]{8,128})\1$/;
 const anonymousLengthMin = 22;
 
 /**
- * The key, and a hash of method, path, query and body. 8 to 128 characters, at least 22 without an account.
- * Throws `idempotency_key_invalid`. Source: draft-ietf-httpapi-idempotency-key-header.
+ * Hashes: one of the key, one of method, path, query and body. Undefined without the header. Throws
+ * `idempotency_key_invalid`: it must have 8 to 128 characters, at least 22 without an account.
+ * Source: draft-ietf-httpapi-idempotency-key-header.
  */
 export function idempotencyKeyOf(
   ctx: Context,

@@ -4,7 +4,7 @@ import type { Identity } from "../endpoint.js";
 import type { Call } from "../exchange.js";
 import { countForgedLater, requireFewForged } from "./forged-credentials.js";
 
-/** The caller's identity from the body. A forged token in it counts as a forged bearer token. */
+/** Empty without `endpoint.identify`. An invalid refresh token counts as an invalid bearer token. */
 export function identify({ endpoint, ctx }: Call, body: unknown): Identity {
   try {
     return endpoint.identify?.(body, ctx.env) ?? {};

@@ -1,7 +1,7 @@
 import { AppError, type FieldError } from "../../errors.js";
 import { readBytes } from "./body-bytes.js";
 import { jsonPointer } from "./json-pointer.js";
-import { fieldsMax } from "./validation.js";
+import { fieldErrorsMax } from "./validation.js";
 
 const depthMax = 32;
 
@@ -25,7 +25,7 @@ export async function readJsonBody(request: Request, bytesMax: number): Promise<
   return value;
 }
 
-/** Throws `validation_failed` for text that Postgres cannot store, and `malformed` for prototype keys. */
+/** Throws `validation_failed` (unstorable text, too many members) and `malformed` (depth, prototype keys). */
 export function requireStorable(value: unknown, malformed: Malformed = "malformed_body"): void {
   const refused: FieldError[] = [];
   inspect(value, [], refused, malformed);
@@ -53,6 +53,7 @@ function requireJson(headers: Headers): void {
 
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 
+/** Throws `malformed_body`. */
 export function decodeUtf8(bytes: Uint8Array): string {
   try {
     return utf8.decode(bytes);
@@ -69,7 +70,7 @@ function inspect(
   refused: FieldError[],
   malformed: Malformed,
 ): void {
-  if (refused.length >= fieldsMax) return;
+  if (refused.length >= fieldErrorsMax) return;
   if (typeof value === "string") {
     if (!isStorable(value)) refused.push(refusal(path, "invalid_text"));
     return;

@@ -47,8 +47,8 @@ export function countingOf(
 
 /**
  * Throws `rate_limited` with the time to wait, or `toolkit_unavailable` for a limit that all callers
- * share. Trusted addresses are never refused. Returns the delay of the account in the body, which is
- * decided when the account is known (`undelayedCandidates`), or null.
+ * share; trusted addresses are never refused. Sets the rate-limit headers. For a login with a bearer token,
+ * returns the account's delay, if any, for `comparableCandidates` to decide.
  */
 export function requireWithinLimits(
   { ctx, headers }: Call,
@@ -86,7 +86,7 @@ export function refuseOverLimit(ctx: Context, counts: LimitCount[]): void {
   throw new AppError("rate_limited", { retryAfterSeconds });
 }
 
-/** Whether mail may be sent to an unverified e-mail address. The reply is the same in both cases. */
+/** Whether mail may be sent to an unverified e-mail address. False is a security event; the reply is the same. */
 export function mayMailUnproven(ctx: Context, { counts }: Reservation): boolean {
   const muting = counts.find(({ limit, allowed }) => limit.suppressesMail && !allowed);
   if (!muting || isTrusted(ctx.address, ctx.env)) return true;

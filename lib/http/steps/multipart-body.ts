@@ -8,11 +8,10 @@ import { AppError, type FieldError } from "../../errors.js";
 import { readBytes } from "./body-bytes.js";
 import { decodeUtf8, isStorable } from "./json-body.js";
 import { jsonPointer } from "./json-pointer.js";
-import { fieldsMax } from "./validation.js";
+import { fieldErrorsMax } from "./validation.js";
 
-/** The file of a multipart endpoint. */
 export interface Upload {
-  /** The name of the part that is the file. */
+  /** The name of its part. */
   part: string;
   fileBytesMax: number;
 }
@@ -31,9 +30,8 @@ const partsMax = 32;
 const headersBytesMax = 4096;
 
 /**
- * A multipart body with one file. Throws what `readBytes` throws, `multipart_needed`, `malformed_body` or
- * `validation_failed` with a pointer to the part: it is missing, empty, repeated, or a file in place
- * of a text.
+ * Throws what `readBytes` throws, `multipart_needed`, `malformed_body`, and `validation_failed` with pointers to
+ * the parts: no file, an empty one, a repeated part, or a text that is a file or cannot be stored.
  */
 export async function readMultipart(
   request: Request,
@@ -60,7 +58,7 @@ export async function readMultipart(
   if (file?.byteLength === 0) refused.push(refusal(part, "empty"));
   if (!file && refused.length === 0) refused.push(refusal(part, "file_needed"));
   if (!file || refused.length > 0) {
-    throw new AppError("validation_failed", { fields: refused.slice(0, fieldsMax) });
+    throw new AppError("validation_failed", { fields: refused.slice(0, fieldErrorsMax) });
   }
   return { file, fields: { ...fields } };
 }
@@ -77,7 +75,6 @@ function boundaryOf(type: string): string {
   return boundary;
 }
 
-/** The parts of a multipart/form-data body (RFC 7578). */
 function partsOf(bytes: Uint8Array, boundary: string, maxFileSize: number) {
   const limits = { maxParts: partsMax, maxHeaderSize: headersBytesMax, maxFileSize };
   const parser = new MultipartParser(boundary, limits);

@@ -1,7 +1,7 @@
 import { AppError } from "../../errors.js";
 import { isStorable } from "./json-body.js";
 
-/** The values of the `:name` segments, never from the query. Throws `malformed_url`. */
+/** The decoded `:name` segments, never from the query. Throws `malformed_url`. */
 export function pathParams(template: string, url: URL): Record<string, string> {
   const params: Record<string, string> = {};
   if (!template.includes(":")) return params;

@@ -2,7 +2,7 @@ import type { Call } from "../exchange.js";
 import { requireStorable } from "./json-body.js";
 import { validated } from "./validation.js";
 
-/** The parsed query parameters, where the endpoint declares any. */
+/** Undefined when the endpoint declares none. Throws `malformed_url`, `validation_failed`. */
 export function validQuery({ endpoint: { query }, url }: Call): unknown {
   if (!query) return undefined;
   const given = Object.fromEntries(url.searchParams);

@@ -23,7 +23,7 @@ export function bodyBytesMaxOf({ bodyBytesMax, identify }: Endpoint): number {
   return bodyBytesMax ?? bytesMaxByDefault[identify ? "identifying" : "other"];
 }
 
-/** Read and parse the body in the endpoint's form: JSON, multipart, raw text, or none. */
+/** Read and validate the body in the endpoint's form: JSON, multipart, raw text, or none. Reports attacks in it. */
 export async function readBody(
   { endpoint, ctx, request }: Call,
   { claims }: Credential,
@@ -39,7 +39,7 @@ export async function readBody(
   return { ...file, body: validBody(ctx, schema, value, claims?.userId) };
 }
 
-/** The same before the limits. A refused body counts against its IP address. */
+/** The same before the limits; renews `ctx.now`. A refused body counts against its IP address, and may throw `rate_limited`. */
 export async function readBodyFirst(call: Call, credential: Credential): Promise<Body> {
   const { endpoint, ctx, headers } = call;
   try {

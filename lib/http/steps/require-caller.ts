@@ -18,7 +18,7 @@ export interface Caller {
   operator?: Operator;
 }
 
-/** The live session behind the token, or the operator who holds the key, if they may do this. */
+/** The live session behind the token, or the operator who holds the key, if they may do this. Empty for other `auth`. */
 export async function requireCaller(
   { endpoint, ctx }: Call,
   { claims, key }: Credential,
@@ -36,7 +36,7 @@ export async function requireCaller(
     : { actor };
 }
 
-/** Check block, kill switch and caller again in Postgres: each may have changed during a slow body. */
+/** Check block, kill switch and caller again, by Postgres: each may have changed during a slow body. Renews `ctx.now`. */
 export async function recheckCaller(call: Call, credential: Credential): Promise<Caller> {
   const { ctx } = call;
   const { claims, key } = credential;
@@ -52,8 +52,8 @@ export async function recheckCaller(call: Call, credential: Credential): Promise
 const stepUpMs = 10 * 60_000;
 
 /**
- * Throws `reauth_required` when the caller last showed a credential over ten minutes ago. A change by an
- * operator needs a second factor too: `requireOperator`.
+ * Throws `reauth_required` for a `stepUp` endpoint or an operator's change when the token's credential was shown over
+ * ten minutes ago. Operator keys pass. An operator's change needs a second factor too: `requireOperator`.
  */
 export function requireStepUp({ endpoint, ctx }: Call, { claims }: Credential): void {
   if (!claims || !(endpoint.stepUp || endpoint.operation?.kind === "change")) return;

@@ -21,7 +21,7 @@ export interface Credential {
   key?: OperatorKey;
 }
 
-/** Verify the token or secret that the endpoint asks for. A bad one is counted after the reply. */
+/** Verify the token or secret that the endpoint asks for; only parse an operator key. A bad token is counted after the reply. */
 export async function requireCredential({ endpoint, ctx, request }: Call): Promise<Credential> {
   const { auth, limits } = endpoint;
   const { env } = ctx;

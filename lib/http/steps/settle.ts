@@ -12,7 +12,7 @@ export interface Progress {
   error?: unknown;
 }
 
-/** Decide once what stays counted, and release the rest after the reply. */
+/** Release after the reply what need not stay counted. A failed attempt stays counted and is a security event. */
 export function settle(ctx: Context, reserved: Reservation, progress: Progress): void {
   const { stage, error } = progress;
   if (stage === "handler" && !progress.usesKey && isFailedAttempt(error)) {

@@ -6,7 +6,7 @@ import {
   type SqlStatement,
 } from "./neon-protocol.js";
 
-/** Prepared under `name`; without a name it is parsed each time. */
+/** With `fields` it was prepared under `name` before; else it is parsed now. */
 export interface WireStatement extends SqlStatement {
   name?: string;
   fields?: SqlField[] | undefined;

@@ -29,7 +29,7 @@ export interface BatchOptions {
   deferrable: boolean;
 }
 
-/** Rejects with a `ServerError`, or with another error when the server is unreachable, too slow or aborted. */
+/** Rejects with a `ServerError`, or with another error when the server is unreachable or the call late or aborted. */
 export interface SqlBackend {
   query(statement: SqlStatement, signal?: AbortSignal): Promise<SqlResult>;
   batch(
@@ -48,7 +48,7 @@ export interface SqlReply {
 /** Names in lower case (node:http) or as Neon's client writes them. */
 export type SqlHeaders = Record<string, string | string[] | undefined>;
 
-/** Handles `POST /sql`: 200, or 400 with the server's error. Raw text output only. Rejects on other errors of `backend`. */
+/** `POST /sql`: 200, or 400 for an invalid request or an SQL error. Raw text output only. Rejects on other errors of `backend`. */
 export async function handleSql(
   backend: SqlBackend,
   headers: SqlHeaders,
@@ -104,7 +104,7 @@ export function isServerError(error: unknown): error is ServerError {
   );
 }
 
-/** Parses a CommandComplete tag such as `INSERT 0 1`. */
+/** Of a CommandComplete message, such as `INSERT 0 1`. */
 export function parseCommandTag(tag: string): { command: string; rowCount: number | null } {
   const words = tag.split(" ");
   const count = Number(words[0] === "INSERT" ? words[2] : words[1]);

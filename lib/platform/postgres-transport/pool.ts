@@ -5,8 +5,8 @@ import { cancelStatement } from "./cancel.js";
 import { beginStatement, isServerError, type SqlBackend } from "./neon-protocol.js";
 import {
   asSession,
+  detectPooler,
   exchange,
-  findPooler,
   type PostgresSession,
   resetSession,
   runOne,
@@ -15,8 +15,8 @@ import {
 import { leavesSessionState, withoutLeadingComment } from "./session-state.js";
 
 /**
- * Statements are prepared once per connection, except behind a pooler. Session state is discarded before reuse. After
- * `deadlineMs` or an abort, the statement is cancelled and the connection closed. Connections are replaced after an
+ * A single statement is prepared once per connection, except behind a pooler. Session state is discarded before reuse.
+ * After `deadlineMs` or an abort, the statement is cancelled and the connection closed. Connections are replaced after an
  * outage, and after a read-only error: after a failover an old connection may still lead to the replica.
  */
 export function postgresPool(
@@ -87,7 +87,7 @@ export function postgresPool(
           return reject(isRefusal(error) ? error : unreachable(place, error));
         }
         session = used;
-        findPooler(used)
+        detectPooler(used)
           .then(() => {
             if (isSettled) throw new Error("The call was already rejected.");
             return work(used);

@@ -20,6 +20,7 @@ export function toBackend(command: string[]): string[] {
   }
 }
 
+/** Reports the SHA-1 of the script as the client sent it. */
 export function toClient(command: string[], result: unknown): unknown {
   return isScriptLoad(command) && typeof result === "string" ? sha1(command[2] ?? "") : result;
 }

@@ -2,7 +2,7 @@ import { toBackend, toClient } from "./scripts.js";
 
 /**
  * Calls of one tick are sent together, in order. An error reply is an Error named `ReplyError` with the server's text: a
- * rejection of `call`, an entry of `multi`. Any other rejection is a connection error.
+ * rejection of `call`, an entry of `multi` (or its rejection, if nothing ran). Other rejections are connection errors.
  */
 export interface RedisBackend {
   call(command: string[]): Promise<unknown>;

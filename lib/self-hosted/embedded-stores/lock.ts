@@ -12,7 +12,7 @@ export interface StoresLock {
   logFile: string;
 }
 
-/** A port derived from the path is the lock: the kernel frees it when the process dies. Below all ephemeral port ranges. */
+/** Creates the directory; takes no lock. The port is the lock: the kernel frees it. It is below all ephemeral port ranges. */
 export function storesLock(path: string): StoresLock {
   mkdirSync(path, { recursive: true, mode: 0o700 });
   const directory = realpathSync(path);

@@ -14,7 +14,7 @@ interface NeonOptions {
   connectionString: string;
 }
 
-/** Serves `POST /sql` for the credentials of `connectionString`. A closed client connection cancels its query. */
+/** Serves `POST /sql` for the credentials of `connectionString`. A closed client connection aborts its call of `backend`. */
 export async function startNeonEndpoint({
   port = 0,
   host = "127.0.0.1",

@@ -12,7 +12,7 @@ export interface OpenStores {
 
 export type StoresOpener = (directory: string, options: { fresh: boolean }) => Promise<OpenStores>;
 
-/** Null when another process owns the directory. Closes after the last holder, or after `patienceMs` without one. */
+/** Null when another process owns the directory. Closes after the last holder, or if none comes within `patienceMs`. */
 export async function ownStores(
   path: string,
   open: StoresOpener,

@@ -11,7 +11,7 @@ type Definition = (typeof redisCommandDefinitions)[number];
 
 export const compatibility = "redis-7.0";
 
-/** Fixes differences between js-redis-server and Redis. */
+/** Those of js-redis-server, with `=` in XADD and XTRIM as in Redis, and AUTH with any password. */
 export function embeddedRedisCommands(): CommandExecutor {
   const profile = resolveCompatibilityProfile(compatibility);
   const registry = createRedisCommandRegistry([], profile);

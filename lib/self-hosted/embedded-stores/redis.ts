@@ -16,7 +16,7 @@ export interface EmbeddedRedis {
   close(): Promise<void>;
 }
 
-/** Saved to `file` with a short delay. Only one process may use a file; this is not checked. */
+/** In memory, or saved to `file` with a short delay. Only one process may use a file; this is not checked. */
 export async function openEmbeddedRedis(options: { file?: string }): Promise<EmbeddedRedis> {
   const state = new RedisServerState({ databaseCount: 16, compatibility });
   const snapshot = options.file === undefined ? null : await openRedisSnapshot(state, options.file);

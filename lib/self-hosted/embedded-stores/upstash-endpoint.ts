@@ -52,7 +52,7 @@ export async function startUpstashEndpoint({
   };
 }
 
-/** What the endpoint does with each request. */
+/** Throws for an empty token. */
 export function upstashListener({ backend, token }: UpstashOptions): RequestListener {
   if (token === "") throw new Error("The Upstash endpoint needs a token.");
   let replies = 0;

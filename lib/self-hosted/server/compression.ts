@@ -17,11 +17,9 @@ const brotliOptions: zlib.BrotliOptions = {
 const compress = { br: promisify(zlib.brotliCompress), gzip: promisify(zlib.gzip) };
 
 /**
- * Compress what is written to `outgoing` when the client accepts br or gzip: text and JSON, from 1 KB
- * or of unknown length, unless the function encoded it itself or says `no-transform`.
- *
- * Streamed replies are flushed with each chunk. A strong ETag becomes weak, because the bytes differ
- * (RFC 9110, section 8.8.3).
+ * Compress what is written to `outgoing` when the client accepts br or gzip: text, JSON, XML and SVG, from 1 KB or of
+ * unknown length, unless the function encoded it itself or says `no-transform`. Streamed replies are flushed with each
+ * chunk. A strong ETag becomes weak, because the bytes differ (RFC 9110, section 8.8.3).
  */
 export function compressReply(incoming: IncomingMessage, outgoing: ServerResponse): void {
   const accepted = acceptedEncoding(incoming.headers["accept-encoding"]);

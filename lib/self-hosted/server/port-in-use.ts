@@ -1,4 +1,4 @@
-/** Undefined for other errors. */
+/** A message for `EADDRINUSE`; undefined for other errors. */
 export function explainPortInUse(error: unknown, portOf: () => number): string | undefined {
   const { code, address } = error as NodeJS.ErrnoException & { address?: string };
   if (code !== "EADDRINUSE") return undefined;

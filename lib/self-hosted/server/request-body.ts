@@ -8,7 +8,7 @@ export function isBodyTooLarge({ headers }: IncomingMessage): boolean {
   return Number(headers["content-length"] ?? 0) > bodyBytesMax;
 }
 
-/** Read on demand, and cancellable without closing the connection, unlike the adapter's body. */
+/** Replaces the adapter's body by one that is read on demand, and cancellable without closing the connection. */
 export function streamBody(request: Request, incoming: IncomingMessage): void {
   if (request.method === "GET" || request.method === "HEAD") return;
   let body: ReadableStream<Uint8Array> | undefined;

@@ -4,7 +4,7 @@ export interface FileRoute {
   path: string;
 }
 
-/** In the platform's order: more segments, fewer dynamic ones, name. Names starting with `_` or `.` are not functions. */
+/** Scripts in `api/`, without a leading `_` or `.`, in the platform's order: more segments, fewer dynamic ones, name. */
 export function routesFromFiles(files: readonly string[]): FileRoute[] {
   return files
     .filter(isFunctionFile)

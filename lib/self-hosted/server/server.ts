@@ -34,7 +34,7 @@ export interface ServerOptions {
 
 export interface RunningServer {
   port: number;
-  /** Finishes requests in flight and `waitUntil` work. */
+  /** Waits for requests in flight and `waitUntil` work; idle connections are cut. */
   close(): Promise<void>;
 }
 
@@ -45,7 +45,7 @@ const headerBytesMax = 32 * 1024;
 /** Pipelined requests per connection. A flood of small requests would need 100 times their size in memory. */
 const pipelinedMax = 16;
 
-/** With the platform's limits, headers and error replies. Rejects if the port is in use (`EADDRINUSE`). */
+/** Serves routes, else files, as the platform does. Installs `waitUntil` globally. Rejects if the port is in use (`EADDRINUSE`). */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
   /** Open replies per connection. */
   const connections = new Map<Socket, Set<ServerResponse>>();

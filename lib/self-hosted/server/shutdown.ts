@@ -3,7 +3,7 @@ import process from "node:process";
 /** The usual minimum between SIGTERM and SIGKILL. */
 const drainMs = 10_000;
 
-/** Exits with 0 when everything is closed, with 1 after 10 s or on a second signal. */
+/** On SIGTERM or SIGINT: exits with 0 after `close`, with 1 if that fails or takes 10 s, or on a second signal. */
 export function closeOnSignal(close: () => Promise<void>): void {
   let isClosing = false;
   const shutDown = () => {

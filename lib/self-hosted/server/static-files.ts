@@ -13,7 +13,7 @@ const contentTypes: Record<string, string> = {
   ".webp": "image/webp",
 };
 
-/** Undefined for a file that is missing, hidden or outside the folder. */
+/** A folder means its index.html. Undefined for a file that is missing, hidden or outside `publicDirectory`. */
 export async function findStaticFile(
   publicDirectory: string,
   pathname: string,

@@ -13,7 +13,7 @@ export function installWaitUntil(onError: (error: unknown) => void): void {
   Object.assign(globalThis, { [Symbol.for("@vercel/request-context")]: { get: () => context } });
 }
 
-/** Including work added by that work. */
+/** Resolves after all `waitUntil` work, including work added by it. */
 export async function pendingWorkDone(): Promise<void> {
   while (pending.size > 0) await Promise.all(pending);
 }

@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
-import { inProcessPostgres } from "../../../../lib/platform/postgres-transport/in-process.js";
+import { postgresOverSocket } from "../../../../lib/platform/postgres-transport/over-socket.js";
 
-describe("the in-process transport without a server", () => {
+describe("Postgres over a socket, without a server", () => {
   it("rejects at once with the address and without the password", async () => {
-    const { fetch, close } = inProcessPostgres("postgresql://me:hidden@127.0.0.1:1/nowhere", {
+    const { fetch, close } = postgresOverSocket("postgresql://me:hidden@127.0.0.1:1/nowhere", {
       deadlineMs: 2000,
     });
     const answer = fetch("", {

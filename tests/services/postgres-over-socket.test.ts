@@ -2,20 +2,20 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { neon, neonConfig } from "@neondatabase/serverless";
 import pg from "pg";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { inProcessPostgres } from "../../lib/platform/postgres-transport/in-process.js";
+import { postgresOverSocket } from "../../lib/platform/postgres-transport/over-socket.js";
 import { cases, clientFor, schema } from "../dev/postgres/parity-cases.js";
 import { createRealDatabase } from "../dev/postgres/real-database.js";
 
 const serverUrl = process.env.TEST_DATABASE_URL ?? "";
 
-describe("the in-process Postgres transport", () => {
+describe("Postgres over a socket", () => {
   let database: Awaited<ReturnType<typeof createRealDatabase>>;
-  let transport: ReturnType<typeof inProcessPostgres>;
+  let transport: ReturnType<typeof postgresOverSocket>;
   let sql: ReturnType<typeof neon>;
 
   beforeAll(async () => {
     database = await createRealDatabase(serverUrl);
-    transport = inProcessPostgres(database.connectionString, { deadlineMs: 2000 });
+    transport = postgresOverSocket(database.connectionString, { deadlineMs: 2000 });
     neonConfig.fetchFunction = transport.fetch;
     sql = neon(database.connectionString);
   });
@@ -138,11 +138,11 @@ async function onServer(text: string): Promise<void> {
   await client.end();
 }
 
-describe("the in-process Postgres transport after a failover", () => {
+describe("Postgres over a socket after a failover", () => {
   it("replaces its connections after the first read-only error", async () => {
     const database = await createRealDatabase(serverUrl);
     const name = new URL(database.connectionString).pathname.slice(1);
-    const transport = inProcessPostgres(database.connectionString, { deadlineMs: 5000 });
+    const transport = postgresOverSocket(database.connectionString, { deadlineMs: 5000 });
     neonConfig.fetchFunction = transport.fetch;
     const sql = neon(database.connectionString);
     await sql`CREATE TABLE notes (id int)`;

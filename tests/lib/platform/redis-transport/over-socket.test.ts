@@ -4,14 +4,14 @@ import { Redis } from "@upstash/redis";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { RedisCall } from "../../../../lib/platform/platform.js";
 import { withBreaker } from "../../../../lib/platform/redis-transport/breaker.js";
-import { inProcessRedis } from "../../../../lib/platform/redis-transport/in-process.js";
+import { redisOverSocket } from "../../../../lib/platform/redis-transport/over-socket.js";
 
 let server: Server;
 let connections = 0;
 beforeEach(() => {
   connections = 0;
 });
-let transport: ReturnType<typeof inProcessRedis>;
+let transport: ReturnType<typeof redisOverSocket>;
 afterEach(async () => {
   await transport.close();
   server.close();
@@ -49,14 +49,14 @@ async function answering(pinged: (socket: Socket) => void): Promise<string> {
   return `127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
-describe("Redis in-process, connected to a replica", () => {
+describe("Redis over a socket, connected to a replica", () => {
   it.each([
     "READONLY You can't write against a read only replica.",
     "ERR Error running script: @user_script: 1: -READONLY You can't write against a read only replica.",
     "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.",
   ])("reconnects at the first error %s, then at most once a second", async (error) => {
     const host = await answering((socket) => socket.write(`-${error}\r\n`));
-    transport = inProcessRedis(`redis://${host}/0`);
+    transport = redisOverSocket(`redis://${host}/0`);
     const ping = () => transport.requester.request({ body: ["PING"] }).catch(String);
     expect(await ping()).toContain(error);
     expect(connections).toBe(1);
@@ -70,7 +70,7 @@ describe("Redis in-process, connected to a replica", () => {
     "OOM command not allowed when used memory > 'maxmemory'.",
   ])("stays connected after %s", async (error) => {
     const host = await answering((socket) => socket.write(`-${error}\r\n`));
-    transport = inProcessRedis(`redis://${host}/0`);
+    transport = redisOverSocket(`redis://${host}/0`);
     for (let time = 0; time < 3; time += 1) {
       await expect(transport.requester.request({ body: ["PING"] })).rejects.toThrow(error);
     }
@@ -78,10 +78,10 @@ describe("Redis in-process, connected to a replica", () => {
   });
 });
 
-describe("Redis in-process, without a connection", () => {
+describe("Redis over a socket, without a connection", () => {
   it("reports a wrong password, also while the breaker skips it", async () => {
     const host = await refusing("WRONGPASS invalid username-password pair or user is disabled.");
-    transport = inProcessRedis(`redis://user:changed@${host}/0`);
+    transport = redisOverSocket(`redis://user:changed@${host}/0`);
     const redis = new Redis(withBreaker(transport.requester));
     const message = expect.stringMatching(
       new RegExp(`^No connection to Redis at ${host}: .*WRONGPASS`),
@@ -97,7 +97,7 @@ describe("Redis in-process, without a connection", () => {
 
   it("does not use another database than the configured one", async () => {
     const host = await refusing("ERR DB index is out of range", "select");
-    transport = inProcessRedis(`redis://${host}/99`);
+    transport = redisOverSocket(`redis://${host}/99`);
     const redis = new Redis(transport.requester);
     for (let time = 0; time < 2; time += 1) {
       await expect(redis.exec(["PING"])).rejects.toThrow(
@@ -108,7 +108,7 @@ describe("Redis in-process, without a connection", () => {
 
   it("waits as long as the call allows instead of 250 ms", async () => {
     const host = await answering((socket) => setTimeout(() => socket.write("+PONG\r\n"), 400));
-    transport = inProcessRedis(`redis://${host}/0`);
+    transport = redisOverSocket(`redis://${host}/0`);
     const ping = (timeoutMs?: number) =>
       transport.requester.request({ body: ["PING"], timeoutMs } as RedisCall);
     await expect(ping()).rejects.toMatchObject({ name: "TimeoutError" });
@@ -118,7 +118,7 @@ describe("Redis in-process, without a connection", () => {
   it("reports that the connection is refused", async () => {
     const host = await refusing("");
     server.close();
-    transport = inProcessRedis(`redis://${host}/0`);
+    transport = redisOverSocket(`redis://${host}/0`);
     const redis = new Redis(transport.requester);
     await expect(redis.exec(["PING"])).rejects.toThrow(
       `No connection to Redis at ${host}: connect ECONNREFUSED ${host}`,

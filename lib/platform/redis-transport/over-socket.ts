@@ -9,10 +9,10 @@ const openingMs = 1000;
 const silenceMs = 3500;
 
 /**
- * `new Redis(requester)` without HTTP. Commands are sent at most once. A call that is not sent or not answered in time
- * rejects with an error other than `UpstashError`. Reconnects in the background.
+ * For Upstash's client, over one socket to a Redis server. Commands are sent at most once. A call that is not sent or not
+ * answered in time rejects with an error other than `UpstashError`. Reconnects in the background.
  */
-export function inProcessRedis(url: string): { requester: Requester; close(): Promise<void> } {
+export function redisOverSocket(url: string): { requester: Requester; close(): Promise<void> } {
   const redis = new Redis(url, {
     connectTimeout: 2000,
     socketTimeout: silenceMs,

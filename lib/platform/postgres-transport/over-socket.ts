@@ -3,13 +3,13 @@ import { handleSql } from "./neon-protocol.js";
 import { postgresPool } from "./pool.js";
 
 /** A placeholder for Neon's driver, which rejects some URLs and shows them in errors. */
-export const inProcessUrl = "postgresql://user@in-process/database";
+export const placeholderUrl = "postgresql://user@socket/database";
 
 /**
- * Neon's protocol without HTTP, over a connection pool. `fetch` rejects when the server is unreachable or the deadline
- * has passed; errors of the server are replies. Aborting the signal cancels the statement.
+ * Neon's protocol to a Postgres server, over a pool of sockets. `fetch` rejects when the server is unreachable, shuts
+ * down or is full, or the deadline has passed; other server errors are replies. Aborting the signal cancels the statement.
  */
-export function inProcessPostgres(
+export function postgresOverSocket(
   connectionString: string,
   { deadlineMs }: { deadlineMs: number },
 ): { fetch: NeonFetch; close(): Promise<void> } {

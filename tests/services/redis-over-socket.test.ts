@@ -1,17 +1,17 @@
 import { Redis } from "@upstash/redis";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
-import { inProcessRedis } from "../../lib/platform/redis-transport/in-process.js";
 import { redisOverHttp } from "../../lib/platform/redis-transport/over-http.js";
+import { redisOverSocket } from "../../lib/platform/redis-transport/over-socket.js";
 import { realEndpoint, realUrl } from "../dev/redis/on-each-server.js";
 import { startWire, type Wire } from "../dev/redis/wire.js";
 
-describe("the in-process Redis transport", () => {
-  const prefix = `in-process-${process.pid}:`;
+describe("Redis over a socket", () => {
+  const prefix = `over-socket-${process.pid}:`;
   const real = new URL(realUrl ?? "redis://absent");
   let endpoint: Awaited<ReturnType<typeof realEndpoint>>;
   let overHttp: Redis;
   let wire: Wire;
-  let inProcess: ReturnType<typeof inProcessRedis>;
+  let transport: ReturnType<typeof redisOverSocket>;
   let redis: Redis;
 
   beforeAll(async () => {
@@ -20,11 +20,11 @@ describe("the in-process Redis transport", () => {
   });
   beforeEach(async () => {
     wire = await startWire(real);
-    inProcess = inProcessRedis(`redis://127.0.0.1:${wire.port}${real.pathname}`);
-    redis = new Redis(inProcess.requester);
+    transport = redisOverSocket(`redis://127.0.0.1:${wire.port}${real.pathname}`);
+    redis = new Redis(transport.requester);
   });
   afterEach(async () => {
-    await inProcess.close();
+    await transport.close();
     await wire.close();
   });
   afterAll(async () => {
@@ -68,7 +68,7 @@ describe("the in-process Redis transport", () => {
 
   it("starts while the server is unreachable", async () => {
     await wire.cut();
-    const early = inProcessRedis(`redis://127.0.0.1:${wire.port}`);
+    const early = redisOverSocket(`redis://127.0.0.1:${wire.port}`);
     const client = new Redis(early.requester);
     await expect(client.exec(["PING"])).rejects.toThrow();
     await wire.restore();
