@@ -3,7 +3,11 @@ import { and, desc, eq, gt, inArray, isNull, type SQL, sql } from "drizzle-orm";
 import * as z from "zod";
 import { auditRow, type OperatorAct } from "../audit/audit.js";
 import { type Operator, requireAdmin } from "../auth/operator/operator.js";
-import { lockRoles, requireCurrentAuthority, revokeTokensOf } from "../auth/operator/role.js";
+import {
+  lockRoles,
+  requireCurrentAuthority,
+  revokeOperatorTokensOf,
+} from "../auth/operator/role.js";
 import { getSubject } from "../auth/operator/subject.js";
 import { lockAccount, revokeSessions } from "../auth/session/session.js";
 import { enforceRevocationsOf } from "../auth/session/sweep-session-keys.js";
@@ -135,7 +139,7 @@ export async function setBlock(
       raiseVersion(ctx),
       insert,
       revokeSessions(ctx, { userId }, "account_blocked"),
-      ctx.db.execute(revokeTokensOf(ctx, sql`${userId}`)),
+      ctx.db.execute(revokeOperatorTokensOf(ctx, sql`${userId}`)),
       audit,
     ])
     .catch((error) => {

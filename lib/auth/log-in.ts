@@ -42,10 +42,10 @@ export const LoginCredentials = z
 export type LoginCredentials = z.infer<typeof LoginCredentials>;
 
 /**
- * Which account a login opens: docs/decisions/029. Unknown addresses and wrong passwords cost the same.
- *
- * Throws `invalid_credentials`; after the right password `account_suspended`, `account_blocked`,
- * `deletion_pending`, `otp_required`, `otp_invalid`; `token_expired` when a guest's token needs a refresh.
+ * Start a session in the account that docs/decisions/029 selects, and merge the bearer's guest into it. A failed login can
+ * mail a sign-in code, which verifies the address later. Unknown addresses and wrong passwords cost the same. Throws
+ * `invalid_credentials`, `rate_limited`, `service_unavailable` (retry), `token_expired` when a guest's token needs a refresh;
+ * after the right password `account_suspended`, `account_blocked`, `deletion_pending`, `otp_required`, `otp_invalid`.
  */
 export async function logIn(
   ctx: Context,

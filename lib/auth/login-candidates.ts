@@ -11,7 +11,7 @@ export type LoginAccount = UserRow & FactorOwner & { isBlocked: boolean };
 export interface Candidates {
   /** The account with this verified address. */
   bound: LoginAccount | null;
-  /** The claim made on the caller's device. */
+  /** The oldest claim made on the caller's device; without a device, the newest claim made without one. */
   claim: LoginAccount | null;
 }
 
@@ -36,7 +36,7 @@ export async function findCandidates(
 }
 
 const device = sql`cast(${sql.placeholder("device")} as text)`;
-/** Older releases write no `claimed_at`. */
+/** SQL: `claimed_at`, or the creation time in rows of older releases, which have none. */
 export const claimedAt = sql`coalesce(${users.claimedAt}, ${users.createdAt})`;
 
 const candidates = prepared((db) =>

@@ -30,8 +30,9 @@ export const FreshAccessToken = z
 export type FreshAccessToken = z.infer<typeof FreshAccessToken>;
 
 /**
- * Issue an access token with a new `auth_time`; the session does not change. OWASP ASVS 5.0, 7.5.1. Throws
- * `invalid_credentials`, `otp_required`, `otp_invalid`, `session_revoked`, `session_expired`.
+ * Issue an access token with a new `auth_time`; the session does not change. Needs the second factor, else the password; from a
+ * guest neither. OWASP ASVS 5.0, 7.5.1. Throws `validation_failed`, `invalid_credentials`, `otp_required`, `otp_invalid`,
+ * `session_revoked`, `session_expired`, `service_unavailable` (retry).
  */
 export async function reauthenticate(
   ctx: Context,

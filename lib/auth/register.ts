@@ -9,7 +9,7 @@ import { deliverLater } from "../mail/deliver-later.js";
 import { newMailId } from "../mail/queue-mail.js";
 import { validEmail } from "../user/email-address.js";
 import { LanguageTag, TimeZone } from "../user/language-tag.js";
-import { secondsUntilTimeZoneChange, timeZoneUpdate } from "../user/time-zone.js";
+import { secondsUntilTimeZoneMayChange, timeZoneUpdate } from "../user/time-zone.js";
 import type { UserRow } from "../user/user.js";
 import { issueCode } from "./email/mail-code.js";
 import { findBearerGuest, type PresentedBearer } from "./guest/bearer-guest.js";
@@ -53,8 +53,9 @@ interface RegisteringClient extends SignInRequest {
 }
 
 /**
- * The address is only claimed (docs/decisions/006). A guest with a bearer token is upgraded. Not idempotent.
- * Throws `validation_failed`, `token_expired`, and `session_revoked` when the guest was upgraded before.
+ * Create an account and a session, or upgrade the bearer's guest and end its other sessions. The address is only claimed
+ * (docs/decisions/006), and mailed if `mayMailUnproven`. Not idempotent. Throws `validation_failed`, `token_expired`,
+ * `service_unavailable` (retry), and `session_revoked` when the guest was upgraded before.
  */
 export async function register(
   ctx: Context,
@@ -129,7 +130,7 @@ async function upgrade(
 ): Promise<TokenPair> {
   const mailId = newMailId();
   const moves =
-    timeZone !== guest.timeZone && secondsUntilTimeZoneChange(ctx, guest.timeZoneChangedAt) <= 0;
+    timeZone !== guest.timeZone && secondsUntilTimeZoneMayChange(ctx, guest.timeZoneChangedAt) <= 0;
   const user = { ...guest, ...account, ...(moves && { timeZone }) };
   const pair = await createSession(ctx, user, row, client, {
     unchanged: sql`${users.isGuest} and ${users.mergedInto} is null
@@ -147,7 +148,7 @@ async function upgrade(
   return pair;
 }
 
-/** The owner of a taken address gets a mail with a code that never matches; SQL decides, at the same cost. */
+/** The owner of a taken address gets a mail without a code; SQL decides, at the same cost. */
 function issueVerification(
   ctx: Context,
   userId: string,

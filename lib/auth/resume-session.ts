@@ -6,7 +6,7 @@ import { passwordMatches } from "./password/password.js";
 import { requireLiveStatus, sessionStatusColumns } from "./session/session-status.js";
 import { issueTokenPair, type TokenPair } from "./token/token-pair.js";
 
-/** The reply to a retry. Throws `session_expired`, or `session_revoked`, also after a password change. */
+/** Issue tokens of this session again, for a retry. Throws `session_expired`; `session_revoked`, also for a wrong `password`. */
 export async function resumeSession(
   ctx: Context,
   sessionId: string,

@@ -21,7 +21,7 @@ import type { SignInWrite } from "./session/sign-in.js";
 
 const claimsComparedMax = 5;
 
-/** Every failed login writes the same rows; `send` is true when a claim needs a code. */
+/** After the reply. With `send` false it writes the same rows and mails nothing, so that all failed logins cost the same. */
 export function mailSignInCode(ctx: Context, email: string, { send }: { send: boolean }): void {
   const mailId = newMailId();
   ctx.after(async () => {
@@ -41,6 +41,7 @@ export function mailSignInCode(ctx: Context, email: string, { send }: { send: bo
   });
 }
 
+/** Null for a wrong code, or when none of the first claims has this password. Counts an attempt; does not consume the code. */
 export async function findClaimByCode(
   ctx: Context,
   email: string,
@@ -54,7 +55,7 @@ export async function findClaimByCode(
   return null;
 }
 
-/** Of concurrent calls with one code, one consumes it and verifies the address. */
+/** Parts of the sign-in's transaction: consume the code, verify the address, write the audit row. One code works once. */
 export function bindByCode(
   ctx: Context,
   user: UserRow,

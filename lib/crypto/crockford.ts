@@ -1,6 +1,7 @@
 /** Base 32 without I, L, O and U, which are easily misread. */
 const alphabet = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
+/** Eight characters for five bytes; drops the bytes after the last full five. */
 export function encodeCrockford(bytes: Uint8Array): string {
   let text = "";
   let bits = 0n;

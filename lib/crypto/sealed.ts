@@ -23,7 +23,7 @@ export function seal(env: Env, { purpose, owner }: SealContext, text: string): s
   return `${version}.${current.id}.${sealed}`;
 }
 
-/** Throws for an unknown key, another purpose or owner, and altered data. */
+/** Throws for an unknown key or format, another purpose or owner, and altered data. */
 export function unseal(env: Env, { purpose, owner }: SealContext, sealed: string): string {
   const [format = "", id = "", content = ""] = sealed.split(".");
   if (format !== version) throw new Error("The encrypted value has an unknown format.");

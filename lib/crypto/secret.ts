@@ -16,7 +16,7 @@ export interface DataKey {
   key: Buffer;
 }
 
-/** The first key is for new values, the others verify values from before a key rotation. */
+/** The first key is for new values, the others are for values from before a key rotation. */
 export function dataKeys(env: Env, purpose: string): DataKey[] {
   const derived = derivedDataKeys(env);
   const known = derived.get(purpose);
@@ -35,6 +35,7 @@ export function dataKey(env: Env, purpose: string): Buffer {
   return current.key;
 }
 
+/** HMAC-SHA256 under the current data key, cut to 22 base64url characters. */
 export function keyedHash(env: Env, purpose: string, value: string): string {
   return hashUnder(dataKey(env, purpose), value);
 }

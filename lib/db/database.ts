@@ -38,7 +38,7 @@ export function prepared<Q extends object>(build: (db: Database) => Q): (db: Dat
     Object.assign(Object.create(built(platform())) as Q, { clientQuery });
 }
 
-/** For raw SQL: each placeholder needs a cast; rows have the column names of Postgres. */
+/** For raw SQL: each placeholder needs a cast; rows have the column names and raw values of Postgres. */
 export function preparedSql<Row>(
   build: () => SQL,
 ): (db: Database, values: Record<string, unknown>) => Promise<Row[]> {

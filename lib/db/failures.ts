@@ -53,7 +53,7 @@ export function lacksRequiredRow(error: unknown): boolean {
   return databaseError(error)?.code === "22012";
 }
 
-/** The values are invalid, so a retry would fail again. */
+/** The values are invalid, so a retry would fail again. True also for `lacksRequiredRow`. */
 export function isDataInvalid(error: unknown): boolean {
   return /^(22|23502)/.test(databaseError(error)?.code ?? "");
 }

@@ -7,7 +7,7 @@ import type { DatabaseRequest } from "./database-request.js";
 const slowMs = 250;
 const descriptionMax = 1000;
 
-/** Adds the correlation ID as an SQL comment and records a span. Logs never contain parameter values. */
+/** Adds the correlation ID as an SQL comment, unless that defeats preparing; records a span, logs slow statements without values. */
 export const sendStatement: NeonFetch = (url, init) => {
   const { request, method, headers, body, signal } = init as Parameters<NeonFetch>[1] & {
     request?: DatabaseRequest;

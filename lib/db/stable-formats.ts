@@ -4,7 +4,7 @@ import { PgDialect, PgDoublePrecision } from "drizzle-orm/pg-core";
 type Field = { path: string[]; field: unknown };
 type BuildSelection = (fields: Field[], options?: object) => SQL;
 
-/** The result must not depend on DateStyle, TimeZone or extra_float_digits (docs/decisions/025). */
+/** Changes `db`: its selections must not depend on DateStyle, TimeZone or extra_float_digits (docs/decisions/025). */
 export function withStableFormats<Db extends object>(db: Db): Db {
   const { dialect } = db as unknown as { dialect: { buildSelection: BuildSelection } };
   dialect.buildSelection = (fields, options) =>

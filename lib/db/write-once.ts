@@ -9,10 +9,7 @@ export class AlreadyWritten extends Error {
   override readonly name = "AlreadyWritten";
 }
 
-/**
- * One transaction, at most once per Idempotency-Key; `resultId` identifies the result for a retry. Throws
- * `AlreadyWritten` for a retry, which the request pipeline handles.
- */
+/** One transaction, at most once per Idempotency-Key if there is one. A retry throws `AlreadyWritten`; `resultId` is for its reply. */
 export async function writeOnce<T extends Statements>(
   ctx: Context,
   resultId: string,
@@ -35,7 +32,7 @@ export async function writeOnce<T extends Statements>(
 
 type Statements = [BatchItem<"pg">, ...BatchItem<"pg">[]];
 
-/** Throws `idempotency_mismatch` when the key was used for another request. */
+/** The `resultId`, or null. Throws `idempotency_mismatch` when the key was used with another body. */
 export async function findIdempotentResult(
   ctx: Context,
   { scope, key, bodyHash }: IdempotencyKey,

@@ -10,10 +10,7 @@ export type Admission = "admitted" | "budget" | "suppressed";
 /** Sliding windows. */
 const budget = { perHour: 3, perDay: 10 } as const;
 
-/**
- * Notices of security changes: only a signed-in caller causes them, and a stranger must not be able to use up
- * the budget of a notice about a theft. Resets have a budget of their own, which is counted at the request.
- */
+/** Notices of security changes: a stranger must not be able to use up their budget. Resets have a budget of their own. */
 const unbudgeted: ReadonlySet<MailTemplate> = new Set([
   "reset_password",
   "password_changed",
@@ -23,10 +20,7 @@ const unbudgeted: ReadonlySet<MailTemplate> = new Set([
   "second_factor_changed",
 ]);
 
-/**
- * Whether this mail may be sent to this address. One statement counts the mail in the address's budget and
- * records that on its row, so that each mail counts once, also when it is retried.
- */
+/** Whether to send this mail. Counts it in the budget of its address, once also when it is retried; security notices do not count. */
 export async function admitMail(
   ctx: Context,
   id: string,

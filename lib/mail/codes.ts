@@ -5,14 +5,12 @@ import type { Env } from "../env.js";
 
 const codeBytes = 5;
 
-/**
- * 8 characters (40 bits), derived from the id of the `mail_codes` row under the data key and never stored.
- */
+/** 8 characters (40 bits), derived from the id of the `mail_codes` row under the data key and never stored. */
 export function mailCode(env: Env, id: string): string {
   return codeUnder(dataKey(env, "mail-code"), id);
 }
 
-/** Ignores case, spaces, hyphens and look-alikes. Codes from before a key rotation match too. */
+/** Ignores case, spaces, hyphens, look-alikes and the expiry. Codes from before a key rotation match too. */
 export function isMailCode(env: Env, id: string, typed: string): boolean {
   const plain = normalizeCrockford(typed);
   return dataKeys(env, "mail-code").some(({ key }) => equalSecrets(plain, codeUnder(key, id)));

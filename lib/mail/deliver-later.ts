@@ -3,15 +3,12 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Context } from "../context.js";
 import { deliver } from "./deliver.js";
 
-/** Send queued mails after the reply. The cron job retries failed ones. */
+/** Send queued mails after the reply. The cron job retries failed ones. Without an API key they wait. */
 export function deliverLater(ctx: Context, ...ids: string[]): void {
   if (ctx.env.mail.apiKey) ctx.after(() => deliver(ctx, ids));
 }
 
-/**
- * The same after a random delay, for a mail that is sent only to existing accounts: the caller must not be
- * able to measure the work of sending.
- */
+/** The same after a random delay: the caller must not be able to measure whether there is a mail to send. */
 export function deliverUnnoticed(ctx: Context, id: string): void {
   if (!ctx.env.mail.apiKey) return;
   ctx.after(async () => {

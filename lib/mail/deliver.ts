@@ -3,7 +3,7 @@ import { runDue, runEntries } from "../queue/run-due.js";
 import { sweep } from "../queue/sweep.js";
 import { mailKind } from "./mail-kind.js";
 
-/** `withheld`: not sent on purpose. */
+/** `withheld`: not sent on purpose. `expired` includes dead letters and mails queued with `send` false. */
 export interface DeliveryCounts {
   sent: number;
   retried: number;

@@ -28,7 +28,6 @@ const MailPayload = z.looseObject({
 interface Reads {
   /** The current verified address of the account, if the mail names an account. */
   boundEmail: string | null;
-  /** Whether an account has or claims the address. */
   hasAccount: boolean;
 }
 

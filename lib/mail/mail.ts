@@ -4,7 +4,7 @@ export interface Mail {
   to: { email: string } | { userId: string };
   /** The row of `mail_codes` whose code the mail contains. */
   codeId?: string;
-  /** The change of e-mail that the link in the mail undoes. */
+  /** The change of e-mail that the token in the mail undoes. */
   undoId?: string;
 }
 

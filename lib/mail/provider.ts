@@ -4,7 +4,7 @@ import { correlationHeader } from "../observability/external-call.js";
 import { post } from "../platform/keep-alive-http.js";
 import type { Message } from "./mail.js";
 
-/** The result of sending. `reason` is one word, never the provider's text. */
+/** The result of sending. `reason` is one word, such as the name of the provider's error, never its message. */
 export type ProviderOutcome =
   | { kind: "accepted" }
   | { kind: "retryable"; reason: string; retryAfterSeconds?: number }
@@ -12,10 +12,7 @@ export type ProviderOutcome =
 
 const deadlineMs = 10_000;
 
-/**
- * Send a mail with Resend (`POST /emails`). Never rejects. A retry with the same `key` within a day is safe: an
- * accepted mail is not sent again, even if its reply was lost.
- */
+/** Send a mail with Resend (`POST /emails`). Never rejects. Within a day a retry with the same `key` does not send it again. */
 export async function handToProvider(
   { apiUrl, apiKey, from }: Env["mail"],
   {

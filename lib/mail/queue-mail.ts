@@ -9,10 +9,7 @@ export const mailKindName = "mail";
 
 const lifeMs = 24 * 3_600_000;
 
-/**
- * The statement that queues a mail; commit it with the change. With `send` false it is never sent: an unknown
- * address then costs the same work as a known one.
- */
+/** The statement that queues a mail; commit it with the change. `send` false: never sent, so that an unknown address costs the same. */
 export function queueMail(ctx: Context, id: string, mail: Mail, { send }: { send: boolean }) {
   const { now } = ctx;
   const kind = mailKindName;
@@ -28,7 +25,7 @@ export interface AccountMail {
   now: SQL;
 }
 
-/** The same for each `user_id` of `from`. */
+/** The same as SQL, to the `user_id` of `from`, which has at most one row. */
 export function queueAccountMail(
   { id, template, correlationId, now }: AccountMail,
   from: SQL,
@@ -51,7 +48,7 @@ interface CodeMail {
   send: SQL | boolean;
 }
 
-/** The same for each code (`id`, `email`, `expires_at`) of `from`. */
+/** The same for the code (`id`, `email`, `expires_at`) of `from`; the mail expires with it. */
 export function queueCodeMail(
   { correlationId, now }: Context,
   { id, template, send }: CodeMail,

@@ -4,13 +4,10 @@ import { keyedHash } from "../crypto/secret.js";
 import { mailBudgets } from "../db/schema/mail.js";
 import { addressLimitKey } from "../ip-address.js";
 
-/**
- * Per hour. An address also gets the first mail in ten minutes: either its last code is valid, or the next
- * one is mailed. Separate from the budget of other mails (docs/decisions/027).
- */
+/** Per hour. An address also gets the first mail in ten minutes: its last code has then expired (docs/decisions/027). */
 const mailsPerHourMax = { ip: 3, email: 10 } as const;
 
-/** CTEs; `admitted` has a row if the budgets of both the address and the IP address allow one more mail. */
+/** CTEs that count a mail; `admitted` has a row if the budgets of the address and of an untrusted IP address allow it. */
 export function admitResetMail(
   { env, address }: Pick<Context, "env" | "address">,
   email: string,

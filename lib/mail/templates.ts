@@ -10,9 +10,7 @@ export interface MailValidity {
 
 interface Content {
   subject: string;
-  /** Paragraphs before the code. */
   opening: string[];
-  /** Shows a code and its lifetime. */
   hasCode?: true;
   closing: string[];
 }
@@ -91,7 +89,7 @@ const contents: Record<MailTemplate, Content> = {
   },
 };
 
-/** Null for an unknown template. Deterministic: a retry must send the same mail. */
+/** Null for an unknown template or a missing code. Deterministic: a retry must send the same mail. */
 export function renderMail(env: Env, mail: Mail, validity: MailValidity): Message | null {
   const content: Content | undefined = contents[mail.template];
   if (!content || (content.hasCode && mail.codeId === undefined)) return null;

@@ -9,9 +9,7 @@ export function undoToken(env: Env, id: string): string {
   return `ue1.${id}.${mac(dataKey(env, purpose), id)}`;
 }
 
-/**
- * The id of the change, or null for an invalid token. Tokens from before a key rotation are valid. No I/O.
- */
+/** The id of the change, or null for an invalid token; does not check the expiry. Tokens from before a key rotation are valid. No I/O. */
 export function verifyUndoToken(env: Env, token: string): string | null {
   const [, id = "", presentedMac = ""] = tokenPattern.exec(token) ?? [];
   const isOurs = dataKeys(env, purpose).some(({ key }) => equalSecrets(presentedMac, mac(key, id)));

@@ -8,7 +8,7 @@ export const AuditTrailEntry = z.strictObject({
   at: z.iso.datetime(),
   action: z.string(),
   actor: z.enum(["you", "operator", "system"]),
-  /** Null for the actions of others. */
+  /** Null when unknown, and for the actions of others. */
   ipPrefix: z.string().nullable(),
 });
 export type AuditTrailEntry = z.infer<typeof AuditTrailEntry>;
@@ -40,7 +40,6 @@ export async function listAuditTrail(
   );
 }
 
-/** The identity and network of another actor are not disclosed. */
 function presentEntry(row: typeof auditLog.$inferSelect, userId: string): AuditTrailEntry {
   const isOwn = row.actorId === userId;
   const other = row.actorKind === "operator" ? "operator" : "system";

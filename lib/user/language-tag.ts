@@ -17,7 +17,7 @@ export const LanguageTag = z
     return z.NEVER;
   });
 
-/** IANA, canonicalised: `europe/madrid` becomes `Europe/Madrid`. */
+/** An IANA name: `europe/madrid` becomes `Europe/Madrid`; an alias stays as typed. */
 export const TimeZone = z
   .string()
   .max(64)

@@ -23,7 +23,7 @@ export const MailFeedback = z.discriminatedUnion("type", [
   z.object({ type: z.literal("email.complained"), data: z.object({ to }) }),
 ]);
 
-/** Suppress addresses that bounced or complained. Other events are ignored; redelivery is harmless. */
+/** Suppress addresses that bounced or complained, and mark their accounts. Ignores other events; redelivery is harmless. */
 export async function handleMailFeedback(
   ctx: Context,
   { id, event }: { id: string; event: unknown },

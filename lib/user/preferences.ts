@@ -142,7 +142,7 @@ export async function getPreferences(
   return { profile: stored.profile as PreferenceProfile, version: stored.version };
 }
 
-/** `expected`: the versions in If-Match. Of concurrent calls with the same one, one succeeds, the others throw `precondition_failed`. */
+/** Audited. Throws `precondition_failed` unless `expected` has the current version. Of concurrent calls with one version, one succeeds. */
 export async function replacePreferences(
   ctx: Context,
   { userId }: Actor,

@@ -8,7 +8,7 @@ import { users } from "../db/schema/accounts.js";
 import { writeOnce } from "../db/write-once.js";
 import { AppError } from "../errors.js";
 import { LanguageTag, TimeZone } from "./language-tag.js";
-import { canChangeTimeZone, secondsUntilTimeZoneChange, timeZoneUpdate } from "./time-zone.js";
+import { canChangeTimeZone, secondsUntilTimeZoneMayChange, timeZoneUpdate } from "./time-zone.js";
 import { presentUser, type User, userFromJson } from "./user.js";
 
 /** Level names of the app and the levels of the CEFR (Common European Framework) that they cover. */
@@ -85,7 +85,7 @@ export const OnboardingAnswers = z.strictObject({
 });
 export type OnboardingAnswers = z.infer<typeof OnboardingAnswers>;
 
-/** Throws `time_zone_changed_recently`. */
+/** Audited. Throws `time_zone_changed_recently`, `session_revoked`. */
 export async function updateProfile(
   ctx: Context,
   actor: Actor,
@@ -94,7 +94,7 @@ export async function updateProfile(
   return writeProfile(ctx, actor, "user.updated", changes);
 }
 
-/** Safe to repeat. Throws `time_zone_changed_recently`. */
+/** Audited. Safe to repeat. Throws `time_zone_changed_recently`, `session_revoked`. */
 export async function completeOnboarding(
   ctx: Context,
   actor: Actor,
@@ -156,6 +156,6 @@ async function updateError(ctx: Context, userId: string): Promise<AppError> {
     .from(users)
     .where(eq(users.id, userId));
   if (!user) return new AppError("session_revoked");
-  const retryAfterSeconds = Math.max(1, secondsUntilTimeZoneChange(ctx, user.changedAt));
+  const retryAfterSeconds = Math.max(1, secondsUntilTimeZoneMayChange(ctx, user.changedAt));
   return new AppError("time_zone_changed_recently", { retryAfterSeconds });
 }

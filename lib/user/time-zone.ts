@@ -7,7 +7,7 @@ const hourMs = 3_600_000;
 /** Otherwise a user could live a day twice and double its daily limits. */
 const minChangeIntervalMs = 20 * hourMs;
 
-/** A new zone takes effect at the next midnight of the current one. Setting the same zone changes nothing. */
+/** Columns of `users`. A new zone takes effect at the next midnight of the current one; the same zone changes nothing. */
 export function timeZoneUpdate(ctx: Context, timeZone: string) {
   const now = timestamp(ctx.now);
   const currentZone = sql`case when ${users.timeZoneFrom} > ${now} then ${users.previousTimeZone}
@@ -27,6 +27,7 @@ export function timeZoneUpdate(ctx: Context, timeZone: string) {
   };
 }
 
+/** SQL: the zone is the current one, or the last change is at least 20 hours ago. */
 export function canChangeTimeZone(ctx: Context, timeZone: string): SQL | undefined {
   return or(
     eq(users.timeZone, timeZone),
@@ -35,7 +36,7 @@ export function canChangeTimeZone(ctx: Context, timeZone: string): SQL | undefin
   );
 }
 
-export function secondsUntilTimeZoneChange({ now }: Context, changedAt: Date | null): number {
+export function secondsUntilTimeZoneMayChange({ now }: Context, changedAt: Date | null): number {
   const changeableAtMs = (changedAt?.getTime() ?? 0) + minChangeIntervalMs;
   return Math.ceil((changeableAtMs - now.getTime()) / 1000);
 }

@@ -32,7 +32,7 @@ export type User = z.infer<typeof User>;
 
 export type UserRow = typeof users.$inferSelect;
 
-/** Throws `session_revoked` for a deleted account: its sessions are revoked too. */
+/** Throws `session_revoked` for a deleted account, not `not_found`. */
 export async function getUser(ctx: Context, id: string): Promise<User> {
   return presentUser(await requireUser(ctx, id));
 }

@@ -40,7 +40,10 @@ export const EmailChangeConfirmation = z.strictObject({ code: SubmittedCode });
 
 const undoDays = 7;
 
-/** The reply does not reveal whether the address is taken. Throws `validation_failed`, `password_not_set`. */
+/**
+ * Mails a code to the new address; an account without a verified one claims it at once. Audited. Does not reveal whether
+ * the address is taken. Throws `validation_failed`, `password_not_set`, `session_revoked`.
+ */
 export async function requestEmailChange(
   ctx: Context,
   { userId, sessionId }: Actor,
@@ -118,7 +121,7 @@ const unlessTaken = (userId: string, template: string) => ({
     else cast(${template} as text) end`,
 });
 
-/** Throws `code_invalid`, also when another account has verified the address since. */
+/** Also revokes the other sessions and mails the old address an undo token. Audited. Throws `code_invalid`, `session_revoked`. */
 export async function confirmEmailChange(
   ctx: Context,
   { userId, sessionId }: Actor,

@@ -52,7 +52,7 @@ export const addressSubjects = (env: Env, email: string) => keyedHashes(env, has
 
 const hashPurpose = "mail-subject";
 
-/** One code is valid per purpose and subject. `withParts` are CTEs that the code's SQL refers to. */
+/** Also queues the mail. One code is valid per purpose and subject; a recent one is mailed again. `withParts`: CTEs it refers to. */
 export function issueCode(ctx: Context, code: NewMailCode, withParts: SQL[] = []) {
   const at = (ms: number) => timestamp(new Date(ctx.now.getTime() + ms));
   const send = sql`cast(${code.send} as boolean)`;
@@ -85,9 +85,7 @@ export function issueCode(ctx: Context, code: NewMailCode, withParts: SQL[] = []
     ${queueCodeMail(ctx, { ...code, id: code.mailId }, sql`issued`)}`);
 }
 
-/**
- * Counts the attempt before the comparison, so that concurrent attempts are limited. Throws `code_invalid`.
- */
+/** Counts the attempt before the comparison, to limit concurrent ones. Does not consume the code. Throws `code_invalid`. */
 export async function requireCode(
   ctx: Context,
   purpose: CodePurpose,
@@ -111,7 +109,7 @@ export async function requireCode(
   return { id: row.id, userId: row.userId, email: row.email };
 }
 
-/** A CTE: of concurrent calls one consumes the code. Locks the account first to avoid deadlocks. */
+/** The CTE `consumed`: of concurrent calls one consumes the code. Locks the account first to avoid deadlocks. */
 export const consumeCode = (id: string) => sql`consumed as (
     delete from ${mailCodes} using (
       select id from ${users}
@@ -122,7 +120,7 @@ export const consumeCode = (id: string) => sql`consumed as (
     returning ${mailCodes.userId}
   )`;
 
-/** Another call consumed the code or verified the address first. */
+/** Throws `code_invalid` when the required row is missing or the address is taken, else the error itself. */
 export function rethrowAsCodeInvalid(error: unknown): never {
   const isLost = lacksRequiredRow(error) || violatesUnique(error, "users_email_key");
   throw isLost ? new AppError("code_invalid") : error;

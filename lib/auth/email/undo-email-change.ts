@@ -28,9 +28,7 @@ export const EmailChangeUndo = z.strictObject({
     }),
 });
 
-/**
- * Also voids the password, sessions, codes and recent factors (docs/decisions/012). Throws `code_invalid`.
- */
+/** Also voids the password, sessions, codes and recent factors, and mails the owner (docs/decisions/012). Throws `code_invalid`. */
 export async function undoEmailChange(
   ctx: Context,
   { token }: z.infer<typeof EmailChangeUndo>,

@@ -19,7 +19,7 @@ import {
 
 export const Verification = z.strictObject({ code: SubmittedCode });
 
-/** Of several claims of one address the first to verify gets it. Idempotent. Throws `code_invalid`. */
+/** The first to verify a claimed address gets it. Audited. A verified account gets no error. Throws `code_invalid`, `session_revoked`. */
 export async function verifyEmail(
   ctx: Context,
   { userId }: Actor,
@@ -60,7 +60,7 @@ async function bindClaim(ctx: Context, code: VerifiedCode): Promise<User> {
   }
 }
 
-/** A taken address gets a mail with a code that never matches; the reply is the same. */
+/** A taken address gets another mail, without a code. Without a claim nothing is sent. */
 export async function resendVerification(
   ctx: Context,
   { userId }: Actor,

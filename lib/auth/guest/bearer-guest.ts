@@ -14,7 +14,7 @@ export interface PresentedBearer {
 }
 
 /**
- * `upgraded` when it has registered since; null when the token is no guest's or its session has ended.
+ * `upgraded` when it has registered since; null without a token, or when it is no guest's or its session has ended.
  * Throws `token_expired` when the token needs a refresh: ignoring it would lose the guest's progress.
  */
 export async function findBearerGuest(

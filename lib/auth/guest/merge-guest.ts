@@ -7,7 +7,7 @@ import { timestamp } from "../../db/timestamp.js";
 import { revokeSessions } from "../session/session.js";
 import type { SignInWrite } from "../session/sign-in.js";
 
-/** New tables of progress belong here. Of concurrent sign-ins and registrations one gets the guest. */
+/** Moves the guest's points, and preferences if the account has none; revokes its sessions. New tables of progress belong here. */
 export function mergeGuest(
   ctx: Context,
   guestId: string,

@@ -10,7 +10,7 @@ import { secondFactorChanged } from "../second-factor/factor-change.js";
 import { lockAccount, type RevocationReason } from "../session/session.js";
 import { enforceRevocationsOf } from "../session/sweep-session-keys.js";
 import { type Operator, requireAdmin } from "./operator.js";
-import { lockRoles, otherAdminExists, revokeTokensOf } from "./role.js";
+import { lockRoles, otherAdminExists, revokeOperatorTokensOf } from "./role.js";
 import type { SubjectAccount } from "./subject.js";
 
 interface RequestedChange {
@@ -18,15 +18,15 @@ interface RequestedChange {
   dryRun: boolean;
 }
 
-/** In a dry run `changed` is a prediction, and `sessionsEnded` is 0. */
+/** In a dry run `changed` is a prediction, and `sessionsEnded` is 0. Expired sessions count too. */
 export interface AccountChangeResult {
   changed: boolean;
   sessionsEnded: number;
 }
 
 /**
- * Also ends the account's sessions and revokes its operator tokens. Idempotent. Throws `forbidden` when an
- * operator's or admin's account is changed by someone who is not an admin, `last_admin`, `not_found`.
+ * Also revokes the account's sessions and operator tokens. Audited. Idempotent. Throws `last_admin`, `not_found`, and
+ * `forbidden` when the account is an operator's or admin's and `operator` is not an admin.
  */
 export async function suspend(
   ctx: Context,
@@ -44,13 +44,13 @@ export async function suspend(
       returning id as user_id`,
     action: "user.suspended",
     ending: "suspended",
-    alongside: sql`tokens as (${revokeTokensOf(ctx, sql`select user_id from changed`)})`,
+    alongside: sql`tokens as (${revokeOperatorTokensOf(ctx, sql`select user_id from changed`)})`,
     isBlocked: sql`(select role = 'admin' and suspended_at is null and not ${otherAdminExists(subject.id)}
       from ${users} where id = ${subject.id})`,
   });
 }
 
-/** Idempotent. Throws `forbidden` as `suspend` does, `not_found`. */
+/** Audited. Idempotent. Throws `forbidden` as `suspend` does, `not_found`. */
 export async function unsuspend(
   ctx: Context,
   operator: Operator,
@@ -67,10 +67,7 @@ export async function unsuspend(
   });
 }
 
-/**
- * For an owner who lost the device: ends the sessions, and notifies the owner by mail. Idempotent. Throws
- * `forbidden` as `suspend` does, `not_found`.
- */
+/** For an owner who lost the device: also revokes all sessions, mails the owner. Audited. Idempotent. Throws as `unsuspend` does. */
 export async function removeLostSecondFactor(
   ctx: Context,
   operator: Operator,

@@ -11,8 +11,8 @@ import type { Operation, Operator } from "./operator.js";
 const breakGlassOperator: Operator = { kind: "break_glass", id: "break_glass" };
 
 /**
- * Log and audit a use of the break-glass token and page the on-call operator. Without an audit row a change
- * is refused; a read is allowed, because Postgres may be down. Throws `forbidden`.
+ * Log and audit a use of the break-glass token and page the on-call operator. When Postgres fails, a change is refused with
+ * its error; a read is allowed without audit and page. Throws `forbidden` unless the operation allows the token.
  */
 export async function useBreakGlass(ctx: Context, operation: Operation): Promise<Operator> {
   const { scope, kind, breakGlass: isAllowed } = operation;

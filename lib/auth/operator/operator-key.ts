@@ -15,7 +15,7 @@ export function parseOperatorKey(env: Env, text: string): OperatorKey | undefine
   return token && { kind: "token", ...token };
 }
 
-/** Throws `token_invalid`, `operator_token_ended`, `forbidden`. */
+/** Records the use as a security event; see `useBreakGlass`. Throws `token_invalid`, `operator_token_ended`, `forbidden`. */
 export async function requireOperatorKeyHolder(
   ctx: Context,
   key: OperatorKey,

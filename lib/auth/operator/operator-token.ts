@@ -92,7 +92,7 @@ export function isInScope(scopes: string[], { scope, kind }: Operation): boolean
   });
 }
 
-/** The token is returned once; only a keyed hash is stored. Throws `forbidden`, `operator_token_exists`. */
+/** Returns the token once; only a keyed hash is stored. Audited. Throws `forbidden`, `operator_token_exists`. */
 export async function createOperatorToken(
   ctx: Context,
   operator: Operator,
@@ -134,6 +134,7 @@ export async function createOperatorToken(
   return { id, token: `ops_${id}_${secret}`, expiresAt };
 }
 
+/** The newest 200, also expired and revoked ones. */
 export async function listOperatorTokens(ctx: Context): Promise<OperatorToken[]> {
   const rows = await ctx.db
     .select()
@@ -172,7 +173,7 @@ export async function getOperatorToken(
   return token;
 }
 
-/** Does nothing for a revoked token. Throws `forbidden`. */
+/** Audited. Does nothing for an unknown or revoked token. Throws `forbidden`. */
 export async function revokeOperatorToken(
   ctx: Context,
   operator: Operator,
@@ -201,7 +202,6 @@ function stateOf(
   return expiresAt <= now ? "expired" : "live";
 }
 
-/** At most one write a minute. */
 async function markUsed({ db, now }: Context, id: string): Promise<void> {
   const before = new Date(now.getTime() - lastUsedResolutionMs);
   const isDue = or(isNull(operatorTokens.lastUsedAt), lt(operatorTokens.lastUsedAt, before));

@@ -7,6 +7,7 @@ export interface Operation {
   /** The noun as the CLI names it: `flag`, `block`, `drain`. */
   scope: string;
   kind: "read" | "change";
+  /** Whether the break-glass token may do it. */
   breakGlass?: boolean;
 }
 
@@ -18,7 +19,7 @@ export interface Operator {
   role?: "operator" | "admin";
 }
 
-/** Throws `forbidden`, or `reauth_required` when a change needs a recent second factor. */
+/** Throws `forbidden`, or `reauth_required` for a change when `claims` do not prove a second factor. */
 export function requireOperator(
   ctx: Context,
   actor: Actor,
@@ -32,14 +33,14 @@ export function requireOperator(
   return { kind: "person", id: actor.userId, role };
 }
 
-/** The role of a session that began with a second factor. Throws `forbidden`. */
+/** Never `user`: a session without a second factor acts as a user. Throws `forbidden`, and records it as a security event. */
 export function requireOperatorRole(ctx: Context, { userId, role }: Actor): "operator" | "admin" {
   if (role !== "user") return role;
   securityEvent(ctx, "privilege_escalation_attempt", { userId });
   throw new AppError("forbidden");
 }
 
-/** Throws `forbidden`. */
+/** Throws `forbidden`, also for tokens, and records it as a security event. */
 export function requireAdmin(ctx: Context, operator: Operator): void {
   if (operator.role === "admin") return;
   const userId = operator.kind === "person" ? operator.id : undefined;

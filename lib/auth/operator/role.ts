@@ -31,14 +31,15 @@ interface RoleChange {
   dryRun: boolean;
 }
 
+/** In a dry run both are predictions. Expired sessions count too. */
 export interface RoleChangeResult {
   changed: boolean;
   sessionsEnded: number;
 }
 
 /**
- * Also revokes the account's sessions and operator tokens. The break-glass token may make the first admin.
- * Throws `forbidden`, `operators_exist`, `account_unfit`, `last_admin`.
+ * Also revokes the account's sessions and operator tokens. Audited. The break-glass token may only make the first operator.
+ * Throws `forbidden`, `operators_exist`, `account_unfit`, `last_admin`, `not_found`.
  */
 export async function changeRole(
   ctx: Context,
@@ -70,7 +71,7 @@ export async function changeRole(
       where user_id in (select id from changed) and revoked_at is null
       returning id
     ), tokens as (
-      ${revokeTokensOf(ctx, sql`select id from changed`)}
+      ${revokeOperatorTokensOf(ctx, sql`select id from changed`)}
     ), audited as (
       ${auditIfAny(ctx, entry, sql`changed`)}
     )`;
@@ -110,13 +111,14 @@ export function lockRoles({ db }: Context) {
   return db.select({ id: securitySettings.id }).from(securitySettings).for("update");
 }
 
+/** SQL. Accounts that are suspended, blocked or pending deletion do not count. */
 export const otherAdminExists = (id: string): SQL => sql`exists (
   select 1 from ${users} as other
   where other.role = 'admin' and other.id <> ${id}
     and other.suspended_at is null and other.purge_at is null
     and not ${isPersonBlocked(sql`other.id`)})`;
 
-export const revokeTokensOf = (ctx: Context, makers: SQL): SQL => sql`
+export const revokeOperatorTokensOf = (ctx: Context, makers: SQL): SQL => sql`
   update ${operatorTokens} set revoked_at = ${timestamp(ctx.now)}
   where created_by in (${makers}) and revoked_at is null`;
 
@@ -132,7 +134,7 @@ const isActiveAdmin = (id: string): SQL => sql`exists (
   where decider.id = ${id} and decider.role = 'admin' and decider.suspended_at is null
     and not ${isPersonBlocked(sql`decider.id`)})`;
 
-/** Fails its batch (`lacksRequiredRow`) unless the operator is an admin or the subject is no operator. */
+/** Fails its batch (`lacksRequiredRow`) unless the operator is an active admin or the subject's role is `user`. */
 export function requireCurrentAuthority(
   { db }: Context,
   { kind, id }: Operator,
@@ -149,6 +151,7 @@ export function requireCurrentAuthority(
 
 const resultsMax = 500;
 
+/** At most 500; addresses are masked. */
 export async function listOperators({ db }: Context): Promise<OperatorAccount[]> {
   const rows = await db
     .select({

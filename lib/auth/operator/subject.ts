@@ -16,6 +16,7 @@ export const AccountName = z
 export interface SubjectAccount {
   id: string;
   role: Role;
+  /** Verified; masked. */
   email: string | null;
   isGuest: boolean;
   suspendedAt: Date | null;
@@ -23,7 +24,7 @@ export interface SubjectAccount {
   hasSecondFactor: boolean;
 }
 
-/** Throws `not_found`. A claimed address matches no account. */
+/** Throws `not_found`, also for a claimed address and a merged guest. */
 export async function getSubject(ctx: Context, name: string): Promise<SubjectAccount> {
   const isId = z.uuid().safeParse(name).success;
   const email = isId ? null : canonicalEmail(name);

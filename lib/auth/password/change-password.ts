@@ -27,7 +27,10 @@ export const PasswordChange = z.strictObject({
     .meta({ examples: ["staple of a new horse"] }),
 });
 
-/** Throws `password_not_set`, `validation_failed`, `invalid_credentials`, `service_unavailable` (retry). */
+/**
+ * Also revokes the other sessions and mails the owner. Audited. Throws `password_not_set`, `validation_failed`,
+ * `invalid_credentials`, `session_revoked`, `service_unavailable` (retry).
+ */
 export async function changePassword(
   ctx: Context,
   { userId, sessionId }: Actor,

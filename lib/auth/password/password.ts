@@ -18,7 +18,7 @@ export function hashPassword(password: string): Promise<string> {
   return withHashPermit(() => hash(password.normalize("NFC"), parameters));
 }
 
-/** Always computes one hash: the time must not reveal whether there is an account. */
+/** Always computes one hash, so that the time does not reveal whether there is an account. Throws as `hashPassword` does. */
 export async function passwordMatches(
   passwordHash: string | null,
   password: string,
@@ -40,7 +40,7 @@ export function isOutdated(passwordHash: string): boolean {
   );
 }
 
-/** Null for an acceptable password. No composition rules (NIST SP 800-63B 3.1.1.2). `email` is canonical. */
+/** The first violation, or null. No composition rules (NIST SP 800-63B 3.1.1.2). `email` is canonical. */
 export function findPasswordViolation(password: string, email: string): FieldError | null {
   const characters = [...password.normalize("NFC")].length;
   const normalizedPassword = normalized(password);

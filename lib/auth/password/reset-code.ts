@@ -18,11 +18,11 @@ const attemptsMax = 10_000;
 
 export interface ResetRequester {
   deviceId: string | null;
-  /** A trusted IP address has no limit. */
+  /** No limit per IP address; the limit per e-mail address remains. */
   isTrusted: boolean;
 }
 
-/** Does not look up the account: every address takes the same time. Delivery withholds unneeded mail. */
+/** Also queues the mail, within the limits of `admitResetMail`. Looks up no account: every address takes the same time. */
 export function issueResetCode(
   ctx: Context,
   email: string,
@@ -44,7 +44,7 @@ export function issueResetCode(
     ${queueCodeMail(ctx, { id: mailId, template: "reset_password", send: true }, sql`issued`)}`);
 }
 
-/** Selects the account, too (docs/decisions/027). Throws `code_invalid`. */
+/** Counts an attempt for every live code of the address; selects the account (docs/decisions/027). Throws `code_invalid`. */
 export async function requireResetCode(
   ctx: Context,
   email: string,

@@ -55,7 +55,10 @@ export async function requestPasswordReset(
   deliverUnnoticed(ctx, mailId);
 }
 
-/** Also verifies a claimed address. Throws `code_invalid`, and `validation_failed` before trying the code. */
+/**
+ * Also revokes all sessions, ends the sign-in delay and mails the owner; a claim is verified, and loses its name, picture and
+ * second factor. Audited. Throws `code_invalid`, `service_unavailable` (retry), and `validation_failed` before trying the code.
+ */
 export async function resetPassword(
   ctx: Context,
   input: z.infer<typeof PasswordReset>,
@@ -84,7 +87,7 @@ export async function resetPassword(
   await endSignInDelay(ctx, email, reserved, deviceId);
 }
 
-/** A claim may be an attacker's: its name, picture and second factor go. One lock order avoids deadlocks. */
+/** An attacker may have made the claim: remove what they set. One lock order avoids deadlocks. */
 function setPassword(ctx: Context, code: VerifiedCode, passwordHash: string) {
   return ctx.db.execute(sql`
     with live as (

@@ -14,8 +14,8 @@ import { changeSessionRole, deleteSessionKeys } from "../session/session-keys.js
 import type { AccessClaims } from "../token/access-token.js";
 import {
   factorChangeParts,
-  findFactorAccount,
   type RevokedSessions,
+  requireFactorAccount,
   secondFactorChanged,
 } from "./factor-change.js";
 import { newRecoveryCodes, type RecoveryCodes, storeRecoveryCodes } from "./recovery-code-set.js";
@@ -59,9 +59,9 @@ export async function getSecondFactorState(
   };
 }
 
-/** Throws `second_factor_enrolled`, and `email_unverified`: a lost device needs a way to reach the owner. */
+/** Replaces a pending enrolment. Throws `second_factor_enrolled`, `session_revoked`, `email_unverified`: mail must reach the owner. */
 export async function beginEnrolment(ctx: Context, userId: string): Promise<TotpEnrolment> {
-  const { email, factor } = await findFactorAccount(ctx, userId);
+  const { email, factor } = await requireFactorAccount(ctx, userId);
   if (email === null) throw new AppError("email_unverified");
   if (factor?.confirmedAt) throw new AppError("second_factor_enrolled");
   const secret = newTotpSecret();
@@ -85,27 +85,30 @@ export async function beginEnrolment(ctx: Context, userId: string): Promise<Totp
   return { secret, otpauthUrl: otpauthUrl(secret, email) };
 }
 
-/** For a retry. Throws `second_factor_changed` once the enrolment is confirmed or replaced. */
+/** For a retry. Throws `session_revoked`, and `second_factor_changed` once it is confirmed, replaced or removed. */
 export async function getPendingEnrolment(
   ctx: Context,
   userId: string,
   enrolmentId: string,
 ): Promise<TotpEnrolment> {
-  const { email, factor } = await findFactorAccount(ctx, userId);
+  const { email, factor } = await requireFactorAccount(ctx, userId);
   const isPending = factor?.id === enrolmentId && factor.confirmedAt === null;
   if (email === null || !isPending) throw new AppError("second_factor_changed");
   const secret = unseal(ctx.env, totpSecretContext(userId), factor.sealedSecret);
   return { secret, otpauthUrl: otpauthUrl(secret, email) };
 }
 
-/** Throws `code_invalid`, `second_factor_missing`, `second_factor_enrolled`, `second_factor_changed`. */
+/**
+ * Also revokes the other sessions, adds `otp` to this one's `amr` (operators get their role), mails the owner. Audited. Throws
+ * `code_invalid`, `second_factor_missing`, `second_factor_enrolled`, `second_factor_changed`, `session_revoked`.
+ */
 export async function confirmEnrolment(
   ctx: Context,
   actor: Actor,
   typed: string,
 ): Promise<RecoveryCodes> {
   const { userId, sessionId } = actor;
-  const { role, factor } = await findFactorAccount(ctx, userId);
+  const { role, factor } = await requireFactorAccount(ctx, userId);
   if (!factor) throw new AppError("second_factor_missing");
   if (factor.confirmedAt) throw new AppError("second_factor_enrolled");
   const secret = unseal(ctx.env, totpSecretContext(userId), factor.sealedSecret);
@@ -142,14 +145,17 @@ export async function confirmEnrolment(
   return { recoveryCodes: set.codes };
 }
 
-/** Idempotent. Throws `reauth_required` unless the token proves the factor. */
+/**
+ * For a confirmed factor also revokes the other sessions, ends an operator's role in this one, mails the owner; audited.
+ * Idempotent. Throws `session_revoked`, `service_unavailable`, and `reauth_required` unless the token proves a confirmed factor.
+ */
 export async function removeSecondFactor(
   ctx: Context,
   actor: Actor,
   { authMethods }: AccessClaims,
 ): Promise<void> {
   const { userId, sessionId } = actor;
-  const { role, factor } = await findFactorAccount(ctx, userId);
+  const { role, factor } = await requireFactorAccount(ctx, userId);
   if (!factor) return;
   if (factor.confirmedAt === null) {
     const pending = and(eq(secondFactors.id, factor.id), isNull(secondFactors.confirmedAt));

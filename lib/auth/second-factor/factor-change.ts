@@ -10,8 +10,8 @@ import { deliverLater } from "../../mail/deliver-later.js";
 import { accountMailOf, queueAccountMail } from "../../mail/queue-mail.js";
 import type { RevocationReason } from "../session/session.js";
 
-/** The factor may be unconfirmed; null without one. */
-export async function findFactorAccount(ctx: Context, userId: string) {
+/** `factor` may be unconfirmed; null without one. Throws `session_revoked` for a deleted account. */
+export async function requireFactorAccount(ctx: Context, userId: string) {
   const [account] = await ctx.db
     .select({ email: users.email, role: users.role, factor: secondFactors })
     .from(users)
@@ -25,7 +25,7 @@ export interface RevokedSessions extends Record<string, unknown> {
   ended: string[];
 }
 
-/** CTEs that follow the CTE `change`: revoke the other sessions, queue the notice, write the audit row. */
+/** CTEs after the CTE `change`: set this session's `amr`, revoke the others (`ended`), queue the notice, write the audit row. */
 export function factorChangeParts(
   ctx: Context,
   { userId, sessionId }: Actor,
@@ -52,7 +52,7 @@ export function factorChangeParts(
     )`;
 }
 
-/** Call it after the commit. */
+/** Call it after the commit: records the security event and sends the queued mail. */
 export function secondFactorChanged(
   ctx: Context,
   userId: string,

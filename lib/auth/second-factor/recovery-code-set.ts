@@ -8,7 +8,7 @@ import { timestamp } from "../../db/timestamp.js";
 import { writeOnce } from "../../db/write-once.js";
 import { AppError } from "../../errors.js";
 import { accountMailOf, newMailId, queueAccountMail } from "../../mail/queue-mail.js";
-import { findFactorAccount, secondFactorChanged } from "./factor-change.js";
+import { requireFactorAccount, secondFactorChanged } from "./factor-change.js";
 import { recoveryCodeHash, recoveryCodesOf } from "./recovery-codes.js";
 
 export const RecoveryCodes = z
@@ -16,9 +16,9 @@ export const RecoveryCodes = z
   .meta({ id: "RecoveryCodes" });
 export type RecoveryCodes = z.infer<typeof RecoveryCodes>;
 
-/** Replaces the old codes. Throws `second_factor_missing`, `second_factor_changed`. */
+/** Deletes the old codes, mails the owner. Audited. Throws `second_factor_missing`, `second_factor_changed`, `session_revoked`. */
 export async function renewRecoveryCodes(ctx: Context, userId: string): Promise<RecoveryCodes> {
-  const { factor } = await findFactorAccount(ctx, userId);
+  const { factor } = await requireFactorAccount(ctx, userId);
   if (!factor?.confirmedAt) throw new AppError("second_factor_missing");
   const set = newRecoveryCodes(ctx);
   const mailId = newMailId();
@@ -46,7 +46,7 @@ export async function renewRecoveryCodes(ctx: Context, userId: string): Promise<
   return { recoveryCodes: set.codes };
 }
 
-/** For a retry. Throws `second_factor_changed` once the set is replaced. */
+/** For a retry: used codes are included. Throws `second_factor_changed` once the set is replaced or deleted. */
 export async function getStoredRecoveryCodes(
   ctx: Context,
   userId: string,

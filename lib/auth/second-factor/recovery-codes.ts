@@ -21,7 +21,7 @@ export function recoveryCodeHash(env: Env, code: string): string {
   return current;
 }
 
-/** One per data key; empty for malformed input. */
+/** One `<key id>.<hash>` per data key; empty for malformed input. */
 export function recoveryCodeHashes(env: Env, typed: string): string[] {
   const plain = normalizeCrockford(typed);
   return /^[0-9A-Z]{16}$/.test(plain) ? hashesWithKeyId(env, "recovery-code", plain) : [];

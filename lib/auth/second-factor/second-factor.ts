@@ -14,6 +14,7 @@ import { passwordAuthMethods } from "../session/sign-in.js";
 import { recoveryCodeHashes } from "./recovery-codes.js";
 import { parseTotpCode, totpStep } from "./totp.js";
 
+/** A TOTP code or a recovery code. */
 export const Otp = z.string().min(1).max(64);
 
 export interface FactorOwner {
@@ -22,16 +23,16 @@ export interface FactorOwner {
   sealedSecret: string | null;
 }
 
-/** A subquery for any query over `users`: accounts without a factor cost no extra call. */
+/** The encrypted secret of a confirmed factor: a subquery for any query over `users`. */
 export const confirmedSecret = sql<string | null>`(
   select sealed_secret from ${secondFactors}
   where user_id = ${users}.id and confirmed_at is not null)`;
 
-/** A condition: the account still has a factor, or none, as when it signed in. */
+/** SQL: the account has a factor exactly if `authMethods` contain `otp`. */
 export const factorUnchanged = (authMethods: string[]) => sql`(${confirmedSecret} is not null)
   = cast(${authMethods.includes("otp")} as boolean)`;
 
-/** Returns the session's `amr` (RFC 8176). Throws `otp_required`, `otp_invalid`. */
+/** Consumes `otp` if the account has a factor. Returns the session's `amr` (RFC 8176). Throws `otp_required`, `otp_invalid`. */
 export async function requireSecondFactor(
   ctx: Context,
   account: FactorOwner,
@@ -43,7 +44,7 @@ export async function requireSecondFactor(
   return [...passwordAuthMethods, "otp"];
 }
 
-/** Single use: of concurrent calls with one code, one succeeds. Throws `otp_invalid`. */
+/** Single use: of concurrent calls with one code, one succeeds. A recovery code also mails the owner. Throws `otp_invalid`. */
 export async function consumeOtp(
   ctx: Context,
   { id: userId, sealedSecret }: FactorOwner,

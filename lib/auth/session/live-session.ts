@@ -26,10 +26,11 @@ export interface CachedSession {
 
 export interface SessionLookup {
   session: CachedSession | null;
+  /** In ms; null when Redis has lost it. */
   revokeAllBefore: number | null;
 }
 
-/** Null without a key. Rejects when Redis cannot answer. */
+/** Null without a valid key. Rejects when Redis cannot answer. */
 export async function readCachedSession(
   trip: RoundTrip,
   id: string,
@@ -41,8 +42,8 @@ export async function readCachedSession(
 }
 
 /**
- * Decided by the key in Redis, else by the row in Postgres (docs/decisions/004). `answer` is null when Redis
- * is down. Throws `session_revoked`, `session_expired`, `token_invalid`.
+ * Decided by the key in Redis, else by the row in Postgres (docs/decisions/004): a lost key is written again, a deleted one
+ * revokes the session. `answer` is null when Redis is down. Throws `session_revoked`, `session_expired`, `token_invalid`.
  */
 export async function requireLiveSession(
   ctx: Context,

@@ -22,6 +22,7 @@ export const OwnSession = z.strictObject({
   ipPrefix: z.string().nullable(),
   country: z.string().nullable(),
   createdAt: z.iso.datetime(),
+  /** The last refresh, or the sign-in. */
   lastSeenAt: z.iso.datetime(),
   current: z.boolean(),
 });
@@ -31,6 +32,7 @@ export type OwnSession = z.infer<typeof OwnSession>;
 export const SessionPosition = z.tuple([EpochMs, z.string().regex(/^[\w-]{1,64}$/)]);
 export type SessionPosition = z.infer<typeof SessionPosition>;
 
+/** The caller's live sessions, newest first. */
 export async function listSessions(
   ctx: Context,
   actor: Actor,
@@ -74,7 +76,7 @@ function presentSession(row: SessionRecord, { sessionId }: Actor): OwnSession {
   };
 }
 
-/** Idempotent. Throws `not_found` for unknown sessions and those of other accounts. */
+/** Audited. Idempotent. Throws `not_found` for unknown sessions and those of other accounts. */
 export async function revokeOwnSession(ctx: Context, actor: Actor, id: string): Promise<void> {
   const { userId } = actor;
   const { rows } = await ctx.db.execute<{ revoked: boolean }>(sql`
@@ -88,7 +90,7 @@ export async function revokeOwnSession(ctx: Context, actor: Actor, id: string): 
   await deleteSessionKeys(ctx, [id]);
 }
 
-/** A retry also revokes sessions created since. */
+/** Audited. A retry without an Idempotency-Key also revokes sessions created since. */
 export async function revokeOtherSessions(ctx: Context, actor: Actor): Promise<void> {
   const { userId, sessionId: except } = actor;
   const write = ctx.db.execute<{ id: string }>(sql`

@@ -30,7 +30,7 @@ interface Decision {
   user: unknown;
 }
 
-/** One statement locks the row, decides and writes, so that concurrent calls see each other's result. */
+/** One statement locks the session, decides and writes; `reused` also revokes it and queues the mail. No row if it is unknown. */
 export const decideRefresh = preparedSql<Decision>(() => {
   const mail = queueAccountMail(
     {

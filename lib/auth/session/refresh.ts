@@ -32,15 +32,15 @@ export interface RotationRequest {
   rotationId: string | null;
   deviceId: string | null;
   keyState: KeyState;
-  /** As read from Redis, in ms. */
+  /** From Redis, in ms; 0 when Redis is down. */
   revokeAllBefore: number;
   /** Treat the session of a normal user as unknown. */
   operatorsOnly?: boolean;
 }
 
 /**
- * Rotation with reuse detection (RFC 9700, 4.14.2; docs/decisions/013). Safe to retry with the same
- * Rotation-Id, or within two minutes. Throws `session_revoked`, `session_expired`, `token_invalid`.
+ * Rotation with reuse detection (RFC 9700, 4.14.2; docs/decisions/013): reuse revokes the session and mails the owner. Safe to
+ * retry with the same Rotation-Id; without one, once in two minutes. Throws `session_revoked`, `session_expired`, `token_invalid`.
  */
 export async function refresh(
   ctx: Context,

@@ -5,7 +5,7 @@ import { enforce, enforceTimeoutMs } from "../../redis/enforce.js";
 import { type RoundTrip, script } from "../../redis/round-trip.js";
 import { idleTimeoutMs } from "./lifetime.js";
 
-/** A session is live while this key exists; `redis-cli DEL session:<id>` ends it. */
+/** The key of a live session; `redis-cli DEL session:<id>` ends it. */
 export const sessionKey = (id: string) => `session:${id}`;
 
 /** A second key that distinguishes a deleted session key from a lost one (docs/decisions/004). */
@@ -25,21 +25,19 @@ export interface SessionKeyFields {
   expiresAt: Date | null;
 }
 
-/** Writes both keys atomically, unless the session was revoked since. */
 const writeKeys = script(`
 if redis.call("GET", KEYS[2]) == "ended" then return end
 redis.call("HSET", KEYS[1], unpack(ARGV, 2))
 redis.call("PEXPIREAT", KEYS[1], ARGV[1])
 redis.call("SET", KEYS[2], "live", "PXAT", ARGV[1])`);
 
-/** `ended` outlives any write of the key that is still under way. */
 const endKeys = script(`
 for i = 1, #KEYS, 2 do
   redis.call("DEL", KEYS[i])
   redis.call("SET", KEYS[i + 1], "ended", "EX", 86400)
 end`);
 
-/** Idempotent. The key lives until the absolute expiry; the idle timeout is checked at each refresh. */
+/** Writes both keys unless `endSessionKeys` ran. They expire at the absolute expiry; for a guest, after its idle timeout. */
 export async function writeSessionKey(
   trip: RoundTrip,
   { id, userId, role, createdAt, expiresAt }: SessionKeyFields,
@@ -59,7 +57,7 @@ export async function writeSessionKey(
 const setRole = script(`
 if redis.call("EXISTS", KEYS[1]) == 1 then redis.call("HSET", KEYS[1], "role", ARGV[1]) end`);
 
-/** Takes effect at the next request. Idempotent. Rejects when Redis cannot answer. */
+/** Only in an existing key. Takes effect at the next request. Idempotent. Rejects when Redis cannot answer. */
 export async function changeSessionRole(ctx: Context, id: string, role: Role): Promise<void> {
   const trip = roundTrip(ctx);
   await Promise.all([
@@ -68,6 +66,7 @@ export async function changeSessionRole(ctx: Context, id: string, role: Role): P
   ]);
 }
 
+/** Deletes the keys; for a day `writeSessionKey` does not write them again. Idempotent. */
 export async function endSessionKeys(trip: RoundTrip, ids: string[]): Promise<void> {
   if (ids.length === 0) return;
   await trip.script(
@@ -77,7 +76,7 @@ export async function endSessionKeys(trip: RoundTrip, ids: string[]): Promise<vo
   );
 }
 
-/** Call it after the commit. Repeated in the background until Redis has done it. */
+/** Call it after the commit. Never rejects: a failure is logged, and repeated in the background. */
 export async function deleteSessionKeys(ctx: Context, ids: string[]): Promise<void> {
   if (ids.length === 0) return;
   await enforce(

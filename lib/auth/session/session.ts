@@ -49,7 +49,7 @@ export function sessionRow(ctx: Context, session: NewSession) {
 
 export type SessionRow = ReturnType<typeof sessionRow>;
 
-/** First in its batch: the later statements then see what the previous lock holder committed. */
+/** Later statements of the batch see what the previous lock holder committed. */
 export function lockAccount(ctx: Context, userId: string) {
   return ctx.db
     .select({ id: users.id })
@@ -58,7 +58,7 @@ export function lockAccount(ctx: Context, userId: string) {
     .for("no key update");
 }
 
-/** Follows `lockAccount`. Fails (`lacksRequiredRow`) when the account is closed or not `unchanged`. */
+/** After `lockAccount`. Fails (`lacksRequiredRow`) when the account is suspended, blocked, pending deletion or not `unchanged`. */
 export function insertSession(
   ctx: Context,
   row: SessionRow,
@@ -91,6 +91,7 @@ export function insertSession(
       not exists (select 1 from ${sessions} where ${sessions.userId} = ${row.userId}) as is_first`);
 }
 
+/** The oldest over `sessionsMax`. Returns their ids; delete the keys after the commit. */
 export function revokeExcessSessions(ctx: Context, userId: string) {
   const excessSessions = ctx.db
     .select({ id: sessions.id })
@@ -122,7 +123,7 @@ export type RevocationReason =
   | "account_upgraded"
   | "account_merged";
 
-/** Returns the ids of the sessions that were live, whose keys must be deleted after the commit. */
+/** Returns the ids of the sessions revoked now, also expired ones; delete their keys after the commit. */
 export function revokeSessions(
   ctx: Context,
   which: { id: string; userId?: string } | { userId: string; except?: string },

@@ -50,16 +50,15 @@ export function newSessionRow(
 }
 
 export interface SignInWrite {
-  /** Such as the same password hash. Role, suspension and deletion are always checked. */
+  /** Such as the same password hash. Role, suspension, blocks and deletion are always checked. */
   unchanged: SQL;
   /** CTEs that `unchanged` refers to. */
   withParts?: SQL[];
-  /** Further statements of the transaction. */
   statements?: BatchItem<"pg">[];
   revocation?: ReturnType<typeof revokeSessions>;
 }
 
-/** Throws `service_unavailable` (safe to retry) when the account has changed since it was read. */
+/** Also revokes the oldest sessions over `sessionsMax`. Throws `service_unavailable` (safe to retry) when the account has changed. */
 export async function createSession(
   ctx: Context,
   user: UserRow,
@@ -97,7 +96,7 @@ function rethrowAsUnavailable(error: unknown): never {
   throw new AppError("service_unavailable", { retryAfterSeconds: 1 });
 }
 
-/** After the commit. A key that could not be written is written at the session's first request. */
+/** After the commit: writes and deletes session keys, releases the counted attempts, issues the tokens. Redis may be down. */
 export async function finishSignIn(
   ctx: Context,
   user: UserRow,

@@ -11,14 +11,14 @@ import { endSessionKeys } from "./session-keys.js";
 const marginSeconds = 120;
 const sessionsPerTrip = 500;
 
-/** Repeats failed deletes and undoes a restored Redis snapshot. Idempotent. Rejects when a store is down. */
+/** Deletes the keys of recently revoked sessions (returns how many), copies the later `revokeAllBefore` to both stores. Rejects when one is down. */
 export async function sweepSessionKeys(ctx: Context): Promise<number> {
   const count = await deleteRecentlyRevokedKeys(ctx);
   await reconcileRevokeAll(ctx);
   return count;
 }
 
-/** The same for one account. Never rejects. */
+/** Deletes the keys of one account's recently revoked sessions. Never rejects: a failure is repeated in the background. */
 export async function enforceRevocationsOf(ctx: Context, userId: string): Promise<void> {
   await enforce(
     ctx,

@@ -4,7 +4,7 @@ import { sessions } from "../../db/schema/accounts.js";
 import type { UnverifiedSession } from "../token/access-token.js";
 import { isLiveSession } from "./session-status.js";
 
-/** For tokens whose signature is not verified. */
+/** For a token whose signature is not verified: proves nothing about the caller. */
 export async function isUnverifiedSessionLive(
   ctx: Context,
   { sessionId, userId }: UnverifiedSession,

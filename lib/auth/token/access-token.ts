@@ -10,7 +10,7 @@ import { VerifiedTokens } from "./verified-tokens.js";
 export interface AccessClaims {
   userId: string;
   sessionId: string;
-  /** When the caller last proved who they are; a refresh does not renew it. */
+  /** The last sign-in or reauthentication; a refresh does not renew it. */
   authenticatedAt: Date;
   /** RFC 8176: `pwd`, `otp`. */
   authMethods: string[];
@@ -48,7 +48,7 @@ export function issueAccessToken(env: Env, token: AccessClaims, now: Date): stri
   return `${signed}.${createHmac("sha256", signingKey(env)).update(signed).digest("base64url")}`;
 }
 
-/** No I/O. Throws `token_expired` when a refresh is enough, else `token_invalid`. */
+/** No I/O. Throws `token_expired` for a genuine token that has only expired, else `token_invalid`. */
 export async function verifyAccessToken(env: Env, token: string, now: Date): Promise<AccessClaims> {
   const known = verifiedTokens(env).find(token, now);
   if (known) return known;

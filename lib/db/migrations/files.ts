@@ -3,7 +3,6 @@ import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
 export interface Migration {
-  /** Such as `0001_create_users`. */
   name: string;
   checksum: string;
   up: MigrationScript;

@@ -4,7 +4,7 @@ import type { Sql } from "./record.js";
 
 const leaseSeconds = 60;
 
-/** For work outside a transaction, which cannot hold a lock. False when `isDone` before its turn. */
+/** For work outside a transaction, which cannot hold a lock. Waits for its turn; false when `isDone` by then. */
 export async function withLease(
   sql: Sql,
   name: string,

@@ -26,7 +26,7 @@ export interface MigrationStatus {
   unknown: string[];
 }
 
-/** Safe to run concurrently. Each migration is applied completely or not at all. Throws `MigrationError`. */
+/** Safe to run concurrently. A migration in a transaction is applied completely or not at all. Throws `MigrationError`. */
 export async function migrateUp(
   sql: Sql,
   migrations: Migration[],
@@ -46,7 +46,7 @@ export async function migrateUp(
   return migrationStatus(sql, migrations);
 }
 
-/** Returns its name, or null when none is applied. Throws `MigrationError`. */
+/** Undoes the newest applied migration. Returns its name, or null when none is applied. Throws `MigrationError`. */
 export async function migrateDown(
   sql: Sql,
   migrations: Migration[],
@@ -96,7 +96,6 @@ interface Step {
   isDone: () => Promise<boolean>;
 }
 
-/** False when another runner was first. */
 async function run(sql: Sql, name: string, script: MigrationScript, step: Step): Promise<boolean> {
   try {
     if (script.inTransaction) {

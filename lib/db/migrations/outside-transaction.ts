@@ -1,5 +1,6 @@
 import type { Sql } from "./record.js";
 
+/** First drops invalid indexes that the statement names. Retries after a deadlock. */
 export async function runOutsideTransaction(
   sql: Sql,
   statement: string,
@@ -25,7 +26,7 @@ async function dropInvalidIndexes(sql: Sql, statement: string): Promise<void> {
   for (const { name } of rows) await sql.query(`DROP INDEX CONCURRENTLY IF EXISTS ${name}`);
 }
 
-/** An error of the server, not of the connection. */
+/** With Neon's driver: an error of the server, not of the connection. */
 export function hasCode(error: unknown): error is Error & { code: string } {
   return error instanceof Error && typeof (error as { code?: unknown }).code === "string";
 }

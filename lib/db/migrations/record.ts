@@ -22,6 +22,7 @@ export async function requireUtf8(sql: Sql): Promise<void> {
   );
 }
 
+/** Creates `schema_migrations` and `schema_migration_leases` if they are missing. */
 export async function prepareRecord(sql: Sql): Promise<void> {
   if (await hasRecord(sql)) return;
   await sql.transaction([

@@ -43,7 +43,6 @@ export const users = pgTable(
     onboardingCompleted: boolean("onboarding_completed").notNull().default(false),
     suspendedAt: at("suspended_at"),
     purgeAt: at("purge_at"),
-    /** The account that a guest was merged into. */
     mergedInto: uuid("merged_into"),
     /** In effect until `timeZoneFrom`. */
     previousTimeZone: text("previous_time_zone"),
@@ -72,7 +71,7 @@ export const sessions = pgTable(
       .references(() => users.id, { onDelete: "cascade" }),
     refreshCounter: integer("refresh_counter").notNull().default(0),
     rotationHash: text("rotation_hash"),
-    /** Rotation-Ids of concurrent refreshes on the same device: their replies may be lost, too. */
+    /** Hashed Rotation-Ids of concurrent refreshes on the same device: their replies may be lost, too. */
     concurrentHashes: text("concurrent_hashes").array(),
     rotatedAt: at("rotated_at"),
     rotatedDevice: text("rotated_device"),
@@ -88,6 +87,7 @@ export const sessions = pgTable(
     authMethods: text("auth_methods").array().notNull(),
     authenticatedAt: at("authenticated_at").notNull(),
     createdAt: at("created_at").notNull(),
+    /** The last rotation, or the sign-in. */
     lastSeenAt: at("last_seen_at").notNull(),
     idleExpiresAt: at("idle_expires_at").notNull(),
     /** Null for guests. */

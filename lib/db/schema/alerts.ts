@@ -7,12 +7,12 @@ export const alerts = pgTable("alerts", {
   rule: text("rule").notNull(),
   label: text("label").notNull(),
   state: text("state", { enum: ["inactive", "pending", "firing"] }).notNull(),
-  /** Consecutive failing minutes, without minutes that have no data. */
+  /** Consecutive bad minutes; minutes without data do not count and do not interrupt them. */
   badMinutes: integer("bad_minutes").notNull(),
   goodMinutes: integer("good_minutes").notNull(),
   knownMinute: at("known_minute").notNull(),
   since: at("since").notNull(),
-  /** Priority and channel of the last notification; null before the first. */
+  /** Priority and channel of the last notification while the alert fires; else null. */
   toldPriority: text("told_priority"),
   toldChannel: text("told_channel"),
   detail: text("detail").notNull(),

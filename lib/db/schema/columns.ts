@@ -1,6 +1,6 @@
 import { customType } from "drizzle-orm/pg-core";
 
-/** Selected as seconds since the epoch, see `withFixedForms`. */
+/** Selected as seconds since the epoch, see `withStableFormats`. */
 export const at = customType<{ data: Date; driverData: string | number }>({
   dataType: () => "timestamp with time zone",
   toDriver: (date) => date.toISOString(),

@@ -4,7 +4,7 @@ import { at } from "./columns.js";
 
 export const cronLeases = pgTable("cron_leases", {
   job: text("job").primaryKey(),
-  /** A fencing token: writes with a smaller one are rejected. */
+  /** A fencing token, greater for each holder: writes with an older one are rejected. */
   token: integer("token").notNull(),
   slot: at("slot").notNull(),
   heldUntil: at("held_until").notNull(),

@@ -11,6 +11,7 @@ export const rateLimits = pgTable(
   (table) => [index("rate_limits_resets_at_ms_idx").on(table.resetsAtMs)],
 );
 
+/** Delays of accounts while Redis is down. */
 export const loginDelays = pgTable(
   "login_delays",
   {

@@ -11,7 +11,7 @@ export const mailCodes = pgTable(
     /** A user id or the keyed hash of an address; for a reset code its own id. */
     subject: text("subject").notNull(),
     id: uuid("id").notNull().unique(),
-    /** Null without an account: never sent, never matches. Always null for a reset code. */
+    /** Null without an account: never sent, never matches. A reset code has none, and selects the account when it is used. */
     userId: uuid("user_id").references(() => users.id, { onDelete: "cascade" }),
     email: text("email").notNull(),
     deviceId: text("device_id"),

@@ -2,10 +2,7 @@ import { sql } from "drizzle-orm";
 import { boolean, index, jsonb, pgTable, smallint, text, uuid } from "drizzle-orm/pg-core";
 import { at } from "./columns.js";
 
-/**
- * Deferred work, queued in the transaction of the change that needs it: see `lib/queue/`. An entry without a
- * key is deleted when it is done. An entry with a key, a job, is kept for some days, so that the key stays unique.
- */
+/** Work queued in the transaction of the change that needs it. A done entry is deleted; one with a key, a job, is kept for some days. */
 export const queueEntries = pgTable(
   "queue_entries",
   {
@@ -16,7 +13,7 @@ export const queueEntries = pgTable(
     send: boolean("send").notNull().default(true),
     correlationId: text("correlation_id").notNull(),
     createdAt: at("created_at").notNull().default(sql`now()`),
-    /** The entry is deleted at this time, done or not. */
+    /** The next sweep after this time deletes the entry, done or not. */
     expiresAt: at("expires_at"),
     /** It can be claimed from this time on: moved by each lease and each backoff. */
     runAfter: at("run_after").notNull().default(sql`now()`),

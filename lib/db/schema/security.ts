@@ -18,7 +18,6 @@ export const secondFactors = pgTable("second_factors", {
     .primaryKey()
     .references(() => users.id, { onDelete: "cascade" }),
   id: uuid("id").notNull(),
-  /** Encrypted under the data key. */
   sealedSecret: text("sealed_secret").notNull(),
   createdAt: at("created_at").notNull(),
   confirmedAt: at("confirmed_at"),
@@ -65,7 +64,7 @@ export const securityEvents = pgTable(
   ],
 );
 
-/** IDs only, no personal data. Triggers reject changes. */
+/** No names or addresses; `ipPrefix` is a /24 or /48. Triggers reject changes, except by `retire_audit_rows`. */
 export const auditLog = pgTable(
   "audit_log",
   {
@@ -105,6 +104,7 @@ export const auditSeals = pgTable(
   (table) => [index("audit_seals_at_idx").on(table.at)],
 );
 
+/** Audit rows up to `lastId` were deleted, older than `ageDays`. Triggers reject changes. */
 export const auditRetirements = pgTable("audit_retirements", {
   lastId: bigint("last_id", { mode: "number" }).primaryKey(),
   ageDays: integer("age_days").notNull(),

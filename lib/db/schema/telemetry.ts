@@ -47,7 +47,7 @@ export const accessLog = pgTable(
     insertedAt: at("inserted_at").notNull().default(sql`now()`),
     at: at("at").notNull(),
     count: integer("count").notNull(),
-    /** 10 when nine equal rows were left out (sampling). */
+    /** 10 when sampling left out nine other rows. */
     oneIn: integer("one_in").notNull(),
     /** Null in a row of several requests, like other values in which they differ. */
     correlationId: text("correlation_id"),
@@ -55,6 +55,7 @@ export const accessLog = pgTable(
     method: text("method").notNull(),
     status: integer("status").notNull(),
     code: text("code"),
+    /** The mean of `count` requests. */
     durationMs: doublePrecision("duration_ms").notNull(),
     userHash: text("user_hash"),
     ipPrefix: text("ip_prefix"),

@@ -29,7 +29,7 @@ export const xpEntries = pgTable(
   ],
 );
 
-/** Kept for seven days. */
+/** Kept for seven days. `resultId` is that of `writeOnce`. */
 export const idempotencyKeys = pgTable(
   "idempotency_keys",
   {
