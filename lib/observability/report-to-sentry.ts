@@ -90,7 +90,7 @@ function loadOnce(env: Env): Promise<Sentry> {
   return shared[slot](env);
 }
 
-async function load({ sentry, release, jwt, toolkit }: Env): Promise<Sentry> {
+async function load({ sentry, release, jwt }: Env): Promise<Sentry> {
   const { openSentry } = await import("./sentry.js");
   if (sentry.profilesSampleRate > 0) profilesUnavailable();
   return openSentry({
@@ -98,7 +98,6 @@ async function load({ sentry, release, jwt, toolkit }: Env): Promise<Sentry> {
     release: release.sha,
     environment: jwt.environment,
     sampleRate: sentry.tracesSampleRate,
-    toolkitUrl: toolkit.url,
     onFailure: logFailure,
   });
 }

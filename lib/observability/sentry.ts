@@ -16,8 +16,6 @@ export interface SentrySettings {
   release: string;
   environment: string;
   sampleRate: number;
-  /** The SDK's `tracePropagationTargets`: unused without its integrations. */
-  toolkitUrl: string;
   /** Called with an error code for each failed delivery. */
   onFailure(reason: string): void;
 }
@@ -30,7 +28,7 @@ const waitingMax = 256;
 const restMs = 10_000;
 
 export function openSentry(settings: SentrySettings): Sentry {
-  const { dsn, release, environment, sampleRate, toolkitUrl, onFailure } = settings;
+  const { dsn, release, environment, sampleRate, onFailure } = settings;
   let restsUntilMs = 0;
 
   const options: Options = {
@@ -44,7 +42,6 @@ export function openSentry(settings: SentrySettings): Sentry {
     sendClientReports: false,
     sendDefaultPii: false,
     maxBreadcrumbs: 0,
-    tracePropagationTargets: [toolkitUrl],
     stackParser: defaultStackParser,
     transport: (given) =>
       createTransport({ ...given, bufferSize: waitingMax }, ({ body }) => {

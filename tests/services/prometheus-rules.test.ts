@@ -2,7 +2,6 @@ import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, it, vi } from "vitest";
 import { parse, stringify } from "yaml";
-import type { Rule } from "../../lib/alerts/rule.js";
 import { type RuleName, rules, rulesByName, runbookSlug } from "../../lib/alerts/rules.js";
 import { seriesName } from "../../lib/observability/metrics.js";
 import { firesInEvaluator, promtoolTests, type Scenario } from "../support/alert-scenario.js";

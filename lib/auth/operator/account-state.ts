@@ -78,7 +78,7 @@ export async function removeLostSecondFactor(
   const outcome = await changeAccount(ctx, operator, subject, change, {
     wouldChange: subject.hasSecondFactor,
     part: (isRoleUnchanged) => sql`
-      delete from ${secondFactors} where user_id = ${subject.id} and ${isRoleUnchanged} returning user_id`,
+      delete from ${secondFactors} where user_id = ${subject.id} and confirmed_at is not null and ${isRoleUnchanged} returning user_id`,
     action: "totp.disabled",
     ending: "second_factor_changed",
     alongside: sql`noticed as (

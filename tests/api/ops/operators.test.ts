@@ -246,6 +246,16 @@ describe("POST /api/ops/users/second-factor-removals", () => {
     expect(again.body.detail).toMatchObject({ changed: false });
   });
 
+  it("changes nothing in an account whose enrolment is not confirmed", async () => {
+    const operator = await anOperator(stores);
+    const person = await aBoundUser(stores);
+    expect((await call(totp, "POST", { token: person.accessToken })).status).toBe(200);
+    const body = { user: person.user.id };
+    const removed = await operate(secondFactorRemovals, "POST", operator.token, body);
+    expect(removed.body.detail).toMatchObject({ changed: false, sessionsEnded: 0 });
+    expect((await call(totp, "GET", { token: person.accessToken })).status).toBe(200);
+  });
+
   it("requires an admin when the account is an operator's or an admin's", async () => {
     const [operator, admin] = [await anOperator(stores), await anOperator(stores, "admin")];
     const body = { user: admin.user.id };
