@@ -4,7 +4,7 @@ import type { Context } from "../context.js";
 import { databaseRefusalReason } from "../db/failures.js";
 import { databaseDown } from "../observability/log-lines/alerts.js";
 import { seriesName } from "../observability/metrics.js";
-import { redis } from "../redis/client.js";
+import { redis } from "../redis/upstash-client.js";
 import { minuteMs, type Sample } from "./measures.js";
 import { type AlertNotice, alertKey, alertNoticeOf } from "./notice.js";
 import type { Rule } from "./rule.js";

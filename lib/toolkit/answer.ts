@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import type { Context } from "../context.js";
 import { keyedHash } from "../crypto/secret.js";
 import { AppError } from "../errors.js";
-import { redis } from "../redis/client.js";
+import { redis } from "../redis/upstash-client.js";
 import { callToolkit, type ToolkitCall } from "./call.js";
 import { type CachePolicy, operations } from "./operations.js";
 

@@ -67,10 +67,11 @@ function start(): ChildProcess {
   return child;
 }
 async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
+  running.delete(child);
+  expect(child.exitCode, "the worker ended by itself").toBeNull();
   const gone = once(child, "exit");
   child.kill(signal);
   await gone;
-  running.delete(child);
 }
 
 const count = async (from: string): Promise<number> =>

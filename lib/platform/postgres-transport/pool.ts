@@ -21,14 +21,14 @@ import { leavesSessionState, withoutLeadingComment } from "./session-state.js";
  */
 export function postgresPool(
   connectionString: string,
-  { deadlineMs }: { deadlineMs?: number } = {},
+  { deadlineMs, connectionsMax = 20 }: { deadlineMs?: number; connectionsMax?: number } = {},
 ): SqlBackend & { close(): Promise<void> } {
   const { username, searchParams } = parseDatabaseUrl(connectionString);
   // As libpq does; pg uses only the variable USER, which services may lack.
   if (!username && !searchParams.has("user")) defaults.user ||= userInfo().username;
   const pool = new Pool({
     connectionString,
-    max: 20,
+    max: connectionsMax,
     idleTimeoutMillis: 30_000,
     connectionTimeoutMillis: 2000,
   });

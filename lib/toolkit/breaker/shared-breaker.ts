@@ -1,5 +1,5 @@
-import { redis } from "../../redis/client.js";
 import { script } from "../../redis/round-trip.js";
+import { redis } from "../../redis/upstash-client.js";
 import { type BreakerMode, thresholds } from "./state.js";
 
 /** Only the field in `gate` is read by every request; the counters have a key of their own. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { evaluateAlerts } from "../../../lib/alerts/evaluate.js";
-import { redis } from "../../../lib/redis/client.js";
+import { redis } from "../../../lib/redis/upstash-client.js";
 import { useAlerts } from "../../support/alerts.js";
 import { changeConnection } from "../../support/changed-connection.js";
 import { setEnvironment } from "../../support/environment.js";

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { type RuleName, rules } from "../../../lib/alerts/rules.js";
 import { seriesName } from "../../../lib/observability/metrics.js";
-import { redis } from "../../../lib/redis/client.js";
+import { redis } from "../../../lib/redis/upstash-client.js";
 import { type AlertWorld, type Counts, requests, useAlerts } from "../../support/alerts.js";
 import { useStores } from "../../support/stores.js";
 
