@@ -105,7 +105,8 @@ export function openSentry(settings: SentrySettings): Sentry {
       }
     },
     async flush(timeoutMs) {
-      await client.flush(timeoutMs);
+      // Rejects when a delivery fails, which onFailure has been told.
+      await client.flush(timeoutMs).then(undefined, () => {});
     },
   };
 }

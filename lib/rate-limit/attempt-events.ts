@@ -22,8 +22,9 @@ export function recordFailedAttempt(ctx: Context, reserved: Reservation): void {
 /** A security event after three or more failures of the account: the owner remembered, or an attacker guessed. */
 export function recordSuccessfulAttempt(ctx: Context, reserved: Reservation, userId: string): void {
   const account = findCount(reserved, "account");
-  // This attempt was counted in advance, unless a token of the account exempted it from the delay.
-  const failures = account ? account.used - (account.allowed ? 1 : 0) : 0;
+  // This attempt was counted in advance, unless a token or a pass exempted it from the delay.
+  const isCounted = account?.allowed && !account.usedPass;
+  const failures = (account?.used ?? 0) - (isCounted ? 1 : 0);
   if (failures < suspiciousFailures) return;
   securityEvent(ctx, "login_success_after_failures", { userId, data: { count: failures } });
 }

@@ -44,19 +44,20 @@ const verify: Command = {
   name: "audit verify",
   args: [],
   summary: "verify the audit log against its seals",
-  options: texts(["last-id", "hash"]),
+  options: texts(["from", "last-id", "hash"]),
   notes:
-    "Pass --last-id and --hash from an `audit_sealed` log line to also detect a truncated audit log.",
+    "Pass --last-id and --hash from an `audit_sealed` log line to also detect a truncated audit log.\nAfter a time limit, --from continues where the last run stopped.",
   async run({ api, options }) {
     const found = AuditVerificationReport.parse(
       await api.get("/api/ops/audit/verification", {
+        from: textOf(options.from),
         lastId: textOf(options["last-id"]),
         hash: textOf(options.hash),
       }),
     );
-    const { findings, isIntact, seals, rows, isComplete, protectedBy } = found;
-    const verdict = isIntact ? "intact" : "BROKEN";
-    const rest = isComplete ? "" : " Time limit reached: later rows were not verified.";
+    const { findings, isIntact, seals, rows, isComplete, verifiedTo, protectedBy } = found;
+    const verdict = !isIntact ? "BROKEN" : isComplete ? "intact" : "intact so far";
+    const rest = isComplete ? "" : ` Time limit reached: continue with --from ${verifiedTo}.`;
     const text = `${verdict}: ${rows} rows with ${seals} seals, protected by ${protectedBy}.${rest}`;
     const broken = findings.length > 0 ? `\n${table(findings)}` : "";
     return { body: found, text: text + broken, isProblem: !isIntact };

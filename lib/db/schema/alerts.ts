@@ -7,7 +7,7 @@ export const alerts = pgTable("alerts", {
   rule: text("rule").notNull(),
   label: text("label").notNull(),
   state: text("state", { enum: ["inactive", "pending", "firing"] }).notNull(),
-  /** Consecutive bad minutes; minutes without data do not count and do not interrupt them. */
+  /** Consecutive bad minutes; minutes without data do not count. A pending alert without data for over 15 minutes starts again. */
   badMinutes: integer("bad_minutes").notNull(),
   goodMinutes: integer("good_minutes").notNull(),
   knownMinute: at("known_minute").notNull(),

@@ -66,4 +66,11 @@ describe("GET /api/ops/audit/verification", () => {
     expect((await read(verification, "?lastId=x")).status).toBe(422);
     expect((await read(verification, "?lastId=1")).status).toBe(422);
   });
+
+  it("continues after the last verified row", async () => {
+    const { seals, verifiedTo } = (await read(verification)).body;
+    expect(seals).toBeGreaterThan(0);
+    const { body } = await read(verification, `?from=${verifiedTo}`);
+    expect(body).toMatchObject({ isIntact: true, seals: 0, verifiedTo });
+  });
 });

@@ -215,6 +215,13 @@ describe("verifyAudit", () => {
     expect(await findings()).toEqual([{ kind: "deleted", what: "seal", firstId: 1, lastId: 3 }]);
   });
 
+  it("checks the anchor even when the time is over", async () => {
+    const anchor = { lastId: 10 ** 9, hash: "0".repeat(64) };
+    const { isComplete, findings: found } = await verifyAudit(aContext(), 0, { anchor });
+    expect(isComplete).toBe(false);
+    expect(found).toMatchObject([{ kind: "truncated", what: "seal" }]);
+  });
+
   it("finds a truncation together with its seal only with an anchor", async () => {
     await aSealedLog();
     const [first, last] = await seals();

@@ -1,5 +1,8 @@
 import { describe, expect, it } from "vitest";
 import index from "../../../api/index.js";
+import { safeErrors } from "../../../lib/observability/safe-error.js";
+import { openSentry } from "../../../lib/observability/sentry.js";
+import { startTrace } from "../../../lib/trace.js";
 import { call } from "../../support/call.js";
 import { setEnvironment, useEnvironment } from "../../support/environment.js";
 import { failing } from "../../support/failing.js";
@@ -82,5 +85,31 @@ describe("an unavailable Sentry", () => {
     expect((await call(index, "GET", { headers })).status).toBe(200);
     expect(await sentry.received("transaction")).toEqual([]);
     expect(sentry.sink.requests()).toBe(1);
+  });
+
+  it("is waited for without an error", async () => {
+    sentry.sink.fail({ kind: "reset" });
+    const reasons: string[] = [];
+    const { report, flush } = openSentry({
+      dsn: sentry.sink.dsn,
+      release: "test",
+      environment: "test",
+      sampleRate: 1,
+      onFailure: (reason) => reasons.push(reason),
+    });
+    report({
+      trace: startTrace(new Headers(), 1, () => true),
+      route: "/api/test",
+      method: "GET",
+      status: 500,
+      code: "internal_error",
+      correlationId: "test",
+      userId: undefined,
+      endedAtMs: Date.now(),
+      errors: safeErrors(new Error("no")),
+      checkIn: undefined,
+    });
+    await expect(flush(1000)).resolves.toBeUndefined();
+    expect(reasons).toEqual(["network"]);
   });
 });
