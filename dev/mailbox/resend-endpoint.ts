@@ -4,7 +4,10 @@ import { faultsOnDemand, listenLocally } from "../stand-in.js";
 import { Mailbox } from "./mailbox.js";
 import { createResendProtocol, type ResendReply, resendError } from "./resend-protocol.js";
 
-/** A fault for the next `times` requests (default: all). */
+/**
+ * A fault for the next `times` requests (default: all). Only `hang` and `lose-reply` also affect a request that is refused
+ * or repeated.
+ */
 type MailFault = { times?: number } & (
   | { kind: "rate-limit"; retryAfterSeconds: number }
   | { kind: "error"; status: number }

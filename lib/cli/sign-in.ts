@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { decodeJwt } from "jose";
 import * as z from "zod";
-import { FailedError, RefusedError } from "./failures.js";
+import { FailedError, RefusedError, UsageError } from "./failures.js";
 import { exchange, type HttpAnswer, problemText } from "./http.js";
 import type { SessionFile, StoredSession } from "./session-file.js";
 import type { Terminal } from "./terminal.js";
@@ -153,6 +153,8 @@ function pairOf(answer: HttpAnswer): z.infer<typeof Pair> {
 
 function requireSuccess(answer: HttpAnswer): void {
   if (answer.status < 300) return;
+  const problem = problemText(answer);
+  if (answer.code === "validation_failed") throw new UsageError(problem);
   const isRefused = answer.status === 401 || answer.status === 403;
-  throw isRefused ? new RefusedError(problemText(answer)) : new FailedError(problemText(answer));
+  throw isRefused ? new RefusedError(problem) : new FailedError(problem);
 }

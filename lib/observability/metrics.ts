@@ -6,7 +6,7 @@ export interface Metric {
   buckets?: readonly number[];
 }
 
-const secondsBuckets = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10] as const;
+export const secondsBuckets = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10] as const;
 
 /** Counters and histograms are summed from request events. Labels have few values: never an address, a user or an ID. */
 export const metrics = {

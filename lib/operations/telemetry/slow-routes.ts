@@ -1,5 +1,6 @@
 import * as z from "zod";
 import type { Context } from "../../context.js";
+import { secondsBuckets } from "../../observability/metrics.js";
 import { recentSeries } from "./recent-series.js";
 
 const seconds = z.number().nullable();
@@ -39,7 +40,7 @@ export async function slowRoutes(ctx: Context, minutes: number): Promise<SlowRou
     const found = routes.get(route) ?? { atMost: new Map(), sumMicroseconds: 0, count: 0 };
     if (suffix === "_sum") found.sumMicroseconds = value;
     else if (suffix === "_count") found.count = value;
-    else found.atMost.set(le === "+Inf" ? Number.POSITIVE_INFINITY : Number(le), value);
+    else found.atMost.set(Number(le), value);
     routes.set(route, found);
   }
   const rows = [...routes].flatMap(([route, histogram]) =>
@@ -67,9 +68,10 @@ function summary(histogram: Histogram) {
 function quantile({ atMost, count }: Histogram, share: number): number | null {
   const rank = share * count;
   let [from, before] = [0, 0];
-  for (const [bound, reached] of [...atMost].sort(([one], [other]) => one - other)) {
+  for (const bound of secondsBuckets) {
+    // The lowest buckets are not stored while they are empty.
+    const reached = atMost.get(bound) ?? 0;
     if (reached >= rank) {
-      if (bound === Number.POSITIVE_INFINITY) return null;
       return rounded(from + ((bound - from) * (rank - before)) / (reached - before || 1));
     }
     [from, before] = [bound, reached];

@@ -87,10 +87,8 @@ describe("GET /api/ops/slow", () => {
       ["/api/fast", 100],
       ["/api/slow", 90],
     ] as const) {
-      for (const le of ["0.01", "0.025", "0.05", "0.1", "0.25", "0.5"]) {
-        await add(route, "_bucket", le === "0.5" ? fast : 0, le);
-      }
-      for (const le of ["1", "2"]) await add(route, "_bucket", fast, le);
+      // Empty buckets are not stored.
+      for (const le of ["0.5", "1", "2"]) await add(route, "_bucket", fast, le);
       for (const le of ["5", "10", "+Inf"]) await add(route, "_bucket", 100, le);
       await add(route, "_sum", 50_000_000);
       await add(route, "_count", 100);
