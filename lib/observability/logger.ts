@@ -16,16 +16,23 @@ export interface LogFields {
 
 const ownLevels = { notice: 35, security: 70 } as const;
 
+/** ERROR. */
+const urgentLevel = 50;
 const lineBytesMax = 16 * 1024;
-const slot = Symbol.for("linguamate.log");
-const shared = globalThis as { [slot]?: { write(line: string): void } };
+/** `isUrgent` from ERROR on: the process may end right after this line. */
+export interface LogStream {
+  write(line: string, isUrgent: boolean): void;
+}
 
-/** Replace stdout, for readable logs in development and for tests. */
-export function installLogStream(stream: { write(line: string): void }): void {
+const slot = Symbol.for("linguamate.log");
+const shared = globalThis as { [slot]?: LogStream };
+
+/** Replaces stdout, to which each line is written at once: a function can be frozen right after its reply. */
+export function installLogStream(stream: LogStream): void {
   shared[slot] = stream;
 }
 
-/** SECURITY is written at any `LOG_LEVEL`. Synchronous: a function can be frozen right after its reply. */
+/** SECURITY is written at any `LOG_LEVEL`. */
 export function log(level: LogLevel, fields: LogFields, message: string): void {
   const logger = loggerFor(env());
   const method = level.toLowerCase() as Lowercase<LogLevel>;
@@ -44,7 +51,15 @@ export function log(level: LogLevel, fields: LogFields, message: string): void {
 }
 
 const loggerFor = memoizeByObject((environment: Env) => {
-  const stdout = pino.destination({ fd: 1, sync: true });
+  const stdout: LogStream = pino.destination({ fd: 1, sync: true });
+  const stream = {
+    // pino then sets lastLevel.
+    [Symbol.for("pino.metadata")]: true,
+    lastLevel: 0,
+    write(line: string) {
+      (shared[slot] ?? stdout).write(bounded(line), this.lastLevel >= urgentLevel);
+    },
+  };
   return pino(
     {
       level: environment.log.level.toLowerCase(),
@@ -53,7 +68,7 @@ const loggerFor = memoizeByObject((environment: Env) => {
       timestamp: () => `,"time":"${new Date().toISOString()}"`,
       formatters: { level: (label) => ({ level: label.toUpperCase() }) },
     },
-    { write: (line: string) => (shared[slot] ?? stdout).write(bounded(line)) },
+    stream,
   );
 });
 

@@ -58,11 +58,16 @@ const secrets: [RegExp, string][] = [
   ],
 ];
 
+/** A part of every match of `secrets`: other text, nearly all of it, needs one search instead of eight. */
+const suspicious =
+  /eyJ|(rt|ue)1\.|ops_|bearer|basic|@|%(25)*40|\$argon2|passw|secret|token|api_?key/i;
+
 const textMax = 4096;
 
 /** Replace tokens, credentials, hashes, secrets and e-mail addresses; cut at 4096 characters. */
 export function redactText(text: string): string {
   let redacted = text.length > textMax ? `${wholeWords(text.slice(0, textMax))}…` : text;
+  if (!suspicious.test(redacted)) return redacted;
   for (const [pattern, replacement] of secrets) redacted = redacted.replace(pattern, replacement);
   return redacted;
 }

@@ -3,9 +3,10 @@ import process from "node:process";
 import { migrateCommand } from "../db/migrations/command.js";
 import { EnvironmentError, env } from "../env.js";
 import { environmentRead } from "../observability/log-lines/environment.js";
-import { errorFields, log } from "../observability/logger.js";
+import { errorFields, installLogStream, log } from "../observability/logger.js";
 import { installPlatform } from "../platform/installed.js";
 import { markRedisStale } from "../redis/stale-redis.js";
+import { batchedLog } from "./batched-log.js";
 import { readBuiltCrons, readBuiltFunctions } from "./built-functions.js";
 import { startCronScheduler } from "./cron-scheduler.js";
 import { ensureCronSecret } from "./cron-secret.js";
@@ -79,6 +80,7 @@ function exitOnUncaught(close: () => Promise<void>): void {
   });
 }
 
+installLogStream(batchedLog());
 loadEnvFile();
 ensureCronSecret();
 serve().catch((error) => {
