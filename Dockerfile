@@ -9,7 +9,9 @@ FROM node:22-bookworm-slim
 ARG GIT_COMMIT_SHA=
 ENV NODE_ENV=production PORT=8080 GIT_COMMIT_SHA=$GIT_COMMIT_SHA
 WORKDIR /app
-COPY --from=build /app/.vercel/output .vercel/output
+COPY --from=build /app/.vercel/functions .vercel/functions
+COPY --from=build /app/.vercel/output/config.json .vercel/output/config.json
+COPY --from=build /app/.vercel/output/static .vercel/output/static
 COPY --from=build /app/.vercel/self-hosted .vercel/self-hosted
 COPY --from=build /app/lib/self-hosted/start.mjs lib/self-hosted/start.mjs
 COPY --from=build /app/drizzle drizzle

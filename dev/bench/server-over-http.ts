@@ -16,7 +16,7 @@ installPlatform({
   },
   redis: redisOverHttp({ ...redis, timeoutMs: storeTimeouts.redisMs }),
 });
-const routes = await readBuiltFunctions(".vercel/output");
+const routes = await readBuiltFunctions(".vercel/functions");
 const server = await startServer({
   port: Number(process.env.PORT),
   routes: () => routes,

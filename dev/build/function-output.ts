@@ -1,6 +1,7 @@
-import { copyFile, mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { build, type Metafile } from "esbuild";
+import type { ListedFunction } from "../../lib/self-hosted/built-functions.js";
 import { bundleOptions, nativePackages } from "./bundle.js";
 import { collectNativePackage, installPackages } from "./native-packages.js";
 
@@ -12,12 +13,12 @@ export interface FunctionOutput {
 
 type Outputs = Metafile["outputs"];
 
-const bundles = ".vercel/bundles";
-const bundledEntry = (index: number) => `${bundles}/entry-${index}.mjs`;
+const bundles = ".vercel/functions";
+const entryName = (index: number) => `entry-${index}.mjs`;
 
 /**
- * Write each function into a folder of the Build Output API: entry, copies of its chunks, settings, native
- * packages. Chunk names are content hashes, so that one process can load equal copies once. Source maps go
+ * Write all functions into `.vercel/functions` for the self-hosted server, which loads a shared chunk once, and each
+ * into a folder of the Build Output API: entry, copies of its chunks, settings, native packages. Source maps go
  * to another folder, which is not served. `missing`: architectures without a native binary.
  */
 export async function writeFunctions(
@@ -27,30 +28,35 @@ export async function writeFunctions(
   const outputs = await bundleTogether(root, files);
   const missing = new Set<string>();
   const functions: FunctionOutput[] = [];
+  const listed: ListedFunction[] = [];
   for (const [index, file] of files.entries()) {
     const folder = join(root, ".vercel/output/functions", `${nameOf(file)}.func`);
-    const entry = bundledEntry(index);
+    const entry = `${bundles}/${entryName(index)}`;
     const chunks = importedBy(outputs, entry, { late: true });
     await mkdir(folder, { recursive: true });
     await copyFile(join(root, entry), join(folder, "index.mjs"));
     for (const chunk of chunks) await copyFile(join(root, chunk), join(folder, basename(chunk)));
-    const settings = functionSettings(await readFile(join(root, file), "utf8"), file);
+    const limits = maxDuration(await readFile(join(root, file), "utf8"), file);
+    const settings = { ...functionSettings, ...limits };
     await writeFile(join(folder, ".vc-config.json"), JSON.stringify(settings, null, 2));
+    listed.push({ file, entry: entryName(index), ...limits });
     const required = nativePackagesOf(outputs, [entry, ...chunks]);
     for (const name of required) {
       const collected = await collectNativePackage(root, name);
       for (const architecture of collected.missing) missing.add(architecture);
-      await installPackages(collected.folders, folder);
+      for (const place of [folder, join(root, bundles)])
+        await installPackages(collected.folders, place);
     }
     const loaded = [entry, ...importedBy(outputs, entry, { late: false })];
     functions.push({ file, bytes: sum(loaded.map((path) => outputs[path]?.bytes ?? 0)) });
   }
-  await keepSourceMaps(root, outputs, files);
-  await rm(join(root, bundles), { recursive: true });
+  await writeFile(join(root, bundles, "functions.json"), JSON.stringify(listed, null, 2));
+  await moveSourceMaps(root, outputs, files);
   return { functions, missing: [...missing] };
 }
 
 async function bundleTogether(root: string, files: readonly string[]): Promise<Outputs> {
+  await rm(join(root, bundles), { recursive: true, force: true });
   const entries = files.map((file, index) => ({ in: join(root, file), out: `entry-${index}` }));
   const { metafile } = await build({
     ...bundleOptions(entries, join(root, bundles)),
@@ -83,33 +89,30 @@ function nativePackagesOf(outputs: Outputs, paths: readonly string[]): string[] 
   );
 }
 
-async function keepSourceMaps(
+async function moveSourceMaps(
   root: string,
   outputs: Outputs,
   files: readonly string[],
 ): Promise<void> {
   const folder = join(root, ".vercel/source-maps");
-  const keep = async (output: string, place: string) => {
+  const move = async (output: string, place: string) => {
     await mkdir(dirname(place), { recursive: true });
-    await copyFile(join(root, `${output}.map`), place);
+    await rename(join(root, `${output}.map`), place);
   };
   for (const [index, file] of files.entries()) {
-    await keep(bundledEntry(index), join(folder, `${nameOf(file)}.func/index.mjs.map`));
+    await move(`${bundles}/${entryName(index)}`, join(folder, `${nameOf(file)}.func/index.mjs.map`));
   }
   const chunks = Object.keys(outputs).filter((path) => /chunk-\w+\.mjs$/.test(path));
-  for (const chunk of chunks) await keep(chunk, join(folder, `${basename(chunk)}.map`));
+  for (const chunk of chunks) await move(chunk, join(folder, `${basename(chunk)}.map`));
 }
 
-function functionSettings(source: string, file: string) {
-  return {
-    handler: "index.mjs",
-    runtime: "nodejs22.x",
-    launcherType: "Nodejs",
-    shouldAddHelpers: false,
-    supportsResponseStreaming: true,
-    ...maxDuration(source, file),
-  };
-}
+const functionSettings = {
+  handler: "index.mjs",
+  runtime: "nodejs22.x",
+  launcherType: "Nodejs",
+  shouldAddHelpers: false,
+  supportsResponseStreaming: true,
+};
 
 /** The platform reads `config` without running the function, so it must be a literal. */
 function maxDuration(source: string, file: string): { maxDuration?: number } {

@@ -23,7 +23,6 @@ export async function buildSelfHosted(root: string): Promise<void> {
     external: ["pg-native"],
     absWorkingDir: root,
   });
-  await copyFile(join(source, "shared-chunks.mjs"), join(outdir, "shared-chunks.mjs"));
   const postgres = join(root, "node_modules/@electric-sql/pglite/dist");
   for (const file of postgresFiles) await copyFile(join(postgres, file), join(outdir, file));
 }

@@ -42,7 +42,7 @@ export async function runPipeline(resource: Resource, exchange: Exchange): Promi
   const answer = await askRedis(call, credential, identity, counting);
   // No answer: the endpoint has no limits and no session, so no block or kill switch applies.
   const progress: Progress = { stage: "admission", usesKey: credential.key !== undefined };
-  let reserved: Reservation = answer?.reserved ?? { counts: [], countedIn: "redis" };
+  let reserved: Reservation = answer?.reserved ?? { counts: [], countedIn: "redis", local: [] };
   try {
     if (answer) {
       const admission = await findAdmission(call.ctx, answer.members, answer.blocked);

@@ -18,11 +18,14 @@ export interface LimitCount {
 export interface Reservation {
   counts: LimitCount[];
   countedIn: "redis" | "postgres";
+  /** What this process counted; Redis may have counted other limits, or none. */
+  local: LimitCount[];
 }
 
 /** Takes the counts out of the reservation, so that they are released at most once. */
 export function consumeReservation(reservation: Reservation): Reservation {
   const taken = { ...reservation };
   reservation.counts = [];
+  reservation.local = [];
   return taken;
 }

@@ -72,7 +72,6 @@ export function countLocally(limits: Limit[], subject: LimitValues, now: Date): 
 
 export function refundLocally(counts: LimitCount[]): void {
   for (const { limit, value, resetsAtMs } of counts) {
-    if (limit.whenRedisFails !== "local") continue;
     localCounts().uncount(counterKey(limit, value, resetsAtMs / limit.windowMs - 1));
   }
 }

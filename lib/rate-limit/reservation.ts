@@ -29,7 +29,7 @@ export async function reserve(
   subject: LimitValues,
   local: LimitCount[],
 ): Promise<Reservation> {
-  if (inRedis.status === "fulfilled") return { counts: inRedis.value, countedIn: "redis" };
+  if (inRedis.status === "fulfilled") return { counts: inRedis.value, countedIn: "redis", local };
   const { reason: cause } = inRedis;
   // Logged once per two seconds of an outage; a refused write is logged where it is detected.
   if (!isRedisSkipped(cause) && !writeRefusal(cause)) redisUnavailable(ctx.correlationId, cause);
@@ -37,7 +37,7 @@ export async function reserve(
     throw new AppError("service_unavailable", { cause, retryAfterSeconds });
   }
   const strict = await countInPostgres(ctx, applying, subject);
-  return { counts: [...strict, ...local], countedIn: "postgres" };
+  return { counts: [...strict, ...local], countedIn: "postgres", local };
 }
 
 export function limitUses({ counts, countedIn }: Reservation): LimitUse[] {
@@ -54,7 +54,8 @@ export function filterCounts(
   reservation: Reservation,
   isKept: (count: LimitCount) => boolean,
 ): Reservation {
-  return { ...reservation, counts: reservation.counts.filter(isKept) };
+  const { counts, local } = reservation;
+  return { ...reservation, counts: counts.filter(isKept), local: local.filter(isKept) };
 }
 
 /** Empties the reservation, and after the reply decrements the counters of the chosen counts. */
@@ -63,10 +64,10 @@ export function releaseLater(
   reservation: Reservation,
   isGivenBack: (count: LimitCount) => boolean,
 ): void {
-  const { counts, countedIn } = filterCounts(consumeReservation(reservation), isGivenBack);
-  if (counts.length === 0) return;
+  const { counts, countedIn, local } = filterCounts(consumeReservation(reservation), isGivenBack);
+  if (counts.length + local.length === 0) return;
   ctx.after(async () => {
-    refundLocally(counts);
+    refundLocally(local);
     if (countedIn === "postgres") return refundInPostgres(ctx, counts);
     const trip = roundTrip(ctx);
     await Promise.all([refund(trip, counts), trip.send()]);

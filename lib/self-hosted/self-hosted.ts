@@ -28,7 +28,10 @@ async function serve(): Promise<void> {
   // The previous process may have stopped while Redis refused writes.
   markRedisStale();
   await migrateEmbedded(stores);
-  const [routes, crons] = await Promise.all([readBuiltFunctions(output), readBuiltCrons(output)]);
+  const [routes, crons] = await Promise.all([
+    readBuiltFunctions(".vercel/functions"),
+    readBuiltCrons(output),
+  ]);
   const logFailure = (message: string, error: unknown) =>
     log("ERROR", { evt: "function_failed", cat: "server", data: errorFields(error) }, message);
   const server = await startServer({

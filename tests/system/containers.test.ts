@@ -23,7 +23,9 @@ describe("the container image", () => {
   it("contains the build output, and neither sources nor development packages", () => {
     const copied = linesOf(image, "COPY").map((line) => line.split(" ").at(-1));
     expect(copied).toEqual([
-      ".vercel/output",
+      ".vercel/functions",
+      ".vercel/output/config.json",
+      ".vercel/output/static",
       ".vercel/self-hosted",
       "lib/self-hosted/start.mjs",
       "drizzle",

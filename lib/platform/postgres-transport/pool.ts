@@ -30,7 +30,7 @@ export function postgresPool(
     connectionString,
     max: connectionsMax,
     idleTimeoutMillis: 30_000,
-    connectionTimeoutMillis: 2000,
+    connectionTimeoutMillis: deadlineMs ?? 2000,
   });
   // Broken idle connections are already removed, and statements in progress reject.
   pool.on("error", () => {});

@@ -3,7 +3,9 @@ import login from "../../../api/auth/login.js";
 import reauthenticate from "../../../api/auth/reauthenticate.js";
 import { env } from "../../../lib/env.js";
 import { countRequest, refund } from "../../../lib/rate-limit/limiter.js";
+import { countLocally } from "../../../lib/rate-limit/local-counts.js";
 import { limitsOf } from "../../../lib/rate-limit/policies.js";
+import { releaseLater, reserve as reserveCounts } from "../../../lib/rate-limit/reservation.js";
 import { countInPostgres, refundInPostgres } from "../../../lib/rate-limit/strict-fallback.js";
 import { roundTrip } from "../../../lib/redis/client.js";
 import { call } from "../../support/call.js";
@@ -58,6 +60,20 @@ describe("a reserved failure", () => {
       ip,
     );
     expect(rows.map(({ used }) => used)).toEqual(["1"]);
+  });
+
+  it("is returned in this process also where Redis did not count it", async () => {
+    const [ip, now] = [anAddress(), new Date()];
+    const limits = limitsOf(env()).default.filter(({ kind }) => kind !== "session");
+    const countHere = () => countLocally(limits, { ip, address: ip }, now);
+    const [first, ceiling] = countHere();
+    expect(ceiling?.limit.isCeiling).toBe(true);
+    const counted = { status: "fulfilled", value: first ? [first] : [] } as const;
+    const local = [first, ceiling].filter((count) => count !== undefined);
+    const ctx = aContext();
+    releaseLater(ctx, await reserveCounts(ctx, counted, limits, {}, local), () => true);
+    await stores.settled();
+    expect(countHere().map(({ used }) => used)).toEqual([1, 1]);
   });
 
   it("is returned once by a successful sign-in, and others' failures stay counted", async () => {
