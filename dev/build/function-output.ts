@@ -100,7 +100,10 @@ async function moveSourceMaps(
     await rename(join(root, `${output}.map`), place);
   };
   for (const [index, file] of files.entries()) {
-    await move(`${bundles}/${entryName(index)}`, join(folder, `${nameOf(file)}.func/index.mjs.map`));
+    await move(
+      `${bundles}/${entryName(index)}`,
+      join(folder, `${nameOf(file)}.func/index.mjs.map`),
+    );
   }
   const chunks = Object.keys(outputs).filter((path) => /chunk-\w+\.mjs$/.test(path));
   for (const chunk of chunks) await move(chunk, join(folder, `${basename(chunk)}.map`));
