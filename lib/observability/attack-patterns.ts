@@ -22,6 +22,9 @@ const patterns = {
   ],
 } as const;
 
+/** A part of every match: other text, nearly all of it, needs one search instead of fourteen. */
+const suspicious = /['"`<;:()]|union|_schema|_catalog|_cmdshell/i;
+
 export type AttackEvent = keyof typeof patterns;
 
 const textMax = 2048;
@@ -29,6 +32,7 @@ const comments = /\/\*[^*]{0,40}\*\//g;
 
 /** What the first 2048 characters look like. */
 export function attacksIn(text: string): AttackEvent[] {
+  if (!suspicious.test(text)) return [];
   const plain = text.slice(0, textMax).replace(comments, " ");
   const events = Object.keys(patterns) as AttackEvent[];
   return events.filter((event) => patterns[event].some((pattern) => pattern.test(plain)));

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { Ratelimit } from "@upstash/ratelimit";
+import { memoizeByObject } from "../memoize-by-object.js";
 import { type RoundTrip, script } from "../redis/round-trip.js";
 import type { Limit } from "./policies.js";
 
@@ -24,19 +25,18 @@ export function countInWindows(
   windows: { limit: Limit; identifier: string }[],
 ): Promise<(WindowUse | null)[]> {
   const pending: PendingCount[] = [];
+  called = pending;
   const uses = windows.map(async ({ limit, identifier }) => {
-    const evalsha = (_sha1: string, [key = ""]: string[], [max = 0, windowMs = 0]: number[]) =>
-      new Promise<[used: number, max: number]>((resolve, reject) => {
-        pending.push({ key, args: [max, windowMs, limit.isCeiling ? 1 : 0], resolve, reject });
-      });
-    const answer = await limiterOf(limit, evalsha).limit(identifier);
-    const { success: allowed, remaining, reset: resetsAtMs } = answer;
+    const { success: allowed, remaining, reset } = await limiterOf(limit).limit(identifier);
     const used = limit.max - remaining;
-    return used === 0 ? null : { allowed, used, remaining, resetsAtMs };
+    return used === 0 ? null : { allowed, used, remaining, resetsAtMs: reset };
   });
   if (pending.length > 0) void settle(pending, runScript(trip, pending));
   return Promise.all(uses);
 }
+
+/** What the limiters call now: they call Redis before their first `await`. */
+let called: PendingCount[] = [];
 
 async function settle(pending: PendingCount[], counting: Promise<number[]>): Promise<void> {
   try {
@@ -77,24 +77,19 @@ return counts`);
 
 const countSha1 = createHash("sha1").update(countScript).digest("hex");
 
-function limiterOf(limit: Limit, evalsha: unknown): Ratelimit {
+const limiterOf = memoizeByObject((limit: Limit): Ratelimit => {
+  const evalsha = (_sha1: string, [key = ""]: string[], [max = 0, windowMs = 0]: number[]) =>
+    new Promise<[used: number, max: number]>((resolve, reject) => {
+      called.push({ key, args: [max, windowMs, limit.isCeiling ? 1 : 0], resolve, reject });
+    });
   return new Ratelimit({
     // The limiter uses nothing but evalsha.
-    redis: { evalsha } as ConstructorParameters<typeof Ratelimit>[0]["redis"],
-    limiter: fixedWindow(limit.max, limit.windowMs),
+    redis: { evalsha } as unknown as ConstructorParameters<typeof Ratelimit>[0]["redis"],
+    limiter: Ratelimit.fixedWindow(limit.max, `${limit.windowMs} ms`),
     prefix: `rate:${limit.policy}`,
     // A cache would still block after `DEL rate:<key>`; a timeout would allow everything.
     ephemeralCache: false,
     timeout: 0,
     analytics: false,
   });
-}
-
-const windows = new Map<string, ReturnType<typeof Ratelimit.fixedWindow>>();
-
-function fixedWindow(max: number, windowMs: number) {
-  const name = `${max}/${windowMs}`;
-  const known = windows.get(name) ?? Ratelimit.fixedWindow(max, `${windowMs} ms`);
-  windows.set(name, known);
-  return known;
-}
+});

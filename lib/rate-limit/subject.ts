@@ -28,19 +28,21 @@ export function subjectOf(env: Env, address: string | undefined, known: KnownCal
   const ip = addressLimitKey(address);
   // A Redis key must not contain an e-mail address.
   const account = known.account && accountLimitKey(env, known.account);
-  return {
-    all: "all",
-    address: ip,
-    ...(known.user === undefined ? {} : { user: known.user }),
-    ...(known.user === undefined || known.isVerified
-      ? {}
-      : // Guest accounts are free: those of one IP address count as one.
-        { unverified: known.isGuest ? `guests/${ip}` : known.user, "unverified-ip": ip }),
-    ...(known.session === undefined ? { ip } : { session: known.session }),
-    ...(known.device === undefined ? {} : { device: known.device }),
-    ...(account === undefined ? {} : { account, "ip-account": `${ip}/${account}` }),
-    ...(account === undefined || known.shownSession === undefined
-      ? {}
-      : { "account-session": `${account}/${known.shownSession}` }),
-  };
+  const { user, session, device, shownSession } = known;
+  const values: LimitValues = { all: "all", address: ip };
+  if (user !== undefined) values.user = user;
+  if (user !== undefined && !known.isVerified) {
+    // Guest accounts are free: those of one IP address count as one.
+    values.unverified = known.isGuest ? `guests/${ip}` : user;
+    values["unverified-ip"] = ip;
+  }
+  if (session === undefined) values.ip = ip;
+  else values.session = session;
+  if (device !== undefined) values.device = device;
+  if (account !== undefined) {
+    values.account = account;
+    values["ip-account"] = `${ip}/${account}`;
+    if (shownSession !== undefined) values["account-session"] = `${account}/${shownSession}`;
+  }
+  return values;
 }

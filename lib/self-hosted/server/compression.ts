@@ -1,4 +1,5 @@
-import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from "node:http";
+import { type IncomingMessage, type OutgoingHttpHeaders, ServerResponse } from "node:http";
+import type { Transform } from "node:stream";
 import { promisify } from "node:util";
 import zlib from "node:zlib";
 
@@ -17,59 +18,92 @@ const brotliOptions: zlib.BrotliOptions = {
 const compress = { br: promisify(zlib.brotliCompress), gzip: promisify(zlib.gzip) };
 
 /**
- * Compress what is written to `outgoing` when the client accepts br or gzip: text, JSON, XML and SVG, from 1 KB or of
- * unknown length, unless the function encoded it itself or says `no-transform`. Streamed replies are flushed with each
- * chunk. A strong ETag becomes weak, because the bytes differ (RFC 9110, section 8.8.3).
+ * Compresses what is written when the client accepts br or gzip: text, JSON, XML and SVG, from 1 KB or of unknown
+ * length, unless the function encoded it itself or says `no-transform`.
+ *
+ * Streamed replies are flushed with each chunk. A strong ETag becomes weak, because the bytes differ
+ * (RFC 9110, section 8.8.3).
  */
-export function compressReply(incoming: IncomingMessage, outgoing: ServerResponse): void {
-  const accepted = acceptedEncoding(incoming.headers["accept-encoding"]);
-  const plain = {
-    writeHead: outgoing.writeHead.bind(outgoing),
-    flushHeaders: outgoing.flushHeaders.bind(outgoing),
-    write: outgoing.write.bind(outgoing),
-    end: outgoing.end.bind(outgoing),
-  };
-  Object.assign(outgoing, {
-    writeHead(status: number, given: OutgoingHttpHeaders = {}) {
-      if (!isCompressible(incoming, status, given)) {
-        Object.assign(outgoing, plain);
-        return plain.writeHead(status, given);
-      }
-      const headers = withLowerCaseNames(given);
-      const start = (encoding: Encoding | undefined, length?: number) => {
-        Object.assign(outgoing, plain);
-        return plain.writeHead(status, replyHeaders(headers, encoding, length));
-      };
-      Object.assign(outgoing, {
-        end(body: string | Uint8Array = "") {
-          const length = Buffer.byteLength(body);
-          if (!accepted || length < bytesMin) {
-            start(undefined, length).end(body);
-          } else {
-            compress[accepted](body, accepted === "br" ? brotliOptions : {}).then(
-              (bytes) => start(accepted, bytes.length).end(bytes),
-              (error: Error) => outgoing.destroy(error),
-            );
-          }
-          return outgoing;
-        },
-        flushHeaders() {
-          start(accepted).flushHeaders();
-          if (accepted) compressStream(outgoing, plain, accepted);
-        },
-        write(chunk: Uint8Array) {
-          start(accepted);
-          if (accepted) compressStream(outgoing, plain, accepted);
-          return outgoing.write(chunk);
-        },
-      });
-      return outgoing;
-    },
-  });
+export class CompressingResponse extends ServerResponse {
+  /** The head of a reply that may be compressed; its body decides. */
+  #waiting: { status: number; headers: OutgoingHttpHeaders } | undefined;
+  #coder: (Transform & { flush(kind: number): void }) | undefined;
+  #flushKind = 0;
+
+  // biome-ignore lint/suspicious/noExplicitAny: the overloads of ServerResponse; callers here give a status and headers
+  override writeHead(status: number, given: any = {}): this {
+    if (!isCompressible(this.req, status, given)) return super.writeHead(status, given);
+    this.#waiting = { status, headers: withLowerCaseNames(given) };
+    return this;
+  }
+
+  override flushHeaders(): void {
+    if (this.#waiting) this.#startStream();
+    super.flushHeaders();
+  }
+
+  // biome-ignore lint/suspicious/noExplicitAny: as above; callers here give a chunk
+  override write(chunk: any): boolean {
+    if (this.#waiting) this.#startStream();
+    const coder = this.#coder;
+    if (!coder) return super.write(chunk);
+    const hasRoom = coder.write(chunk);
+    coder.flush(this.#flushKind);
+    if (!hasRoom) coder.once("drain", () => this.emit("drain"));
+    return hasRoom;
+  }
+
+  // biome-ignore lint/suspicious/noExplicitAny: as above; callers here give a body or nothing
+  override end(body?: any): this {
+    if (this.#coder) {
+      this.#coder.end(body);
+      return this;
+    }
+    if (!this.#waiting) return super.end(body);
+    const bytes = Buffer.byteLength(body ?? "");
+    const encoding = bytes < bytesMin ? undefined : acceptedEncoding(this.req);
+    if (!encoding) {
+      this.#sendHead(undefined, bytes);
+      return super.end(body);
+    }
+    compress[encoding](body, encoding === "br" ? brotliOptions : {}).then(
+      (compressed) => {
+        this.#sendHead(encoding, compressed.length);
+        super.end(compressed);
+      },
+      (error: Error) => this.destroy(error),
+    );
+    return this;
+  }
+
+  #sendHead(encoding: Encoding | undefined, length?: number): void {
+    const { status, headers } = this.#waiting ?? { status: 200, headers: {} };
+    this.#waiting = undefined;
+    super.writeHead(status, replyHeaders(headers, encoding, length));
+  }
+
+  /** What is written from here on goes through a compressor that passes each chunk on at once. */
+  #startStream(): void {
+    const encoding = acceptedEncoding(this.req);
+    this.#sendHead(encoding);
+    if (!encoding) return;
+    const coder = encoding === "br" ? zlib.createBrotliCompress(brotliOptions) : zlib.createGzip();
+    this.#coder = coder;
+    this.#flushKind =
+      encoding === "br" ? zlib.constants.BROTLI_OPERATION_FLUSH : zlib.constants.Z_SYNC_FLUSH;
+    coder.on("data", (bytes) => {
+      if (!super.write(bytes)) coder.pause();
+    });
+    coder.on("end", () => super.end());
+    coder.on("error", (error) => this.destroy(error));
+    this.on("drain", () => coder.resume());
+    this.on("close", () => coder.destroy());
+  }
 }
 
 /** The best encoding of an Accept-Encoding header: the greater weight, br before gzip. */
-function acceptedEncoding(header: string | string[] | undefined): Encoding | undefined {
+function acceptedEncoding({ headers }: IncomingMessage): Encoding | undefined {
+  const header = headers["accept-encoding"];
   if (!header) return undefined;
   const weights = new Map<string, number>();
   for (const part of String(header).toLowerCase().split(",")) {
@@ -130,32 +164,4 @@ function replyHeaders(
       ? { etag: `W/${headers.etag}` }
       : {}),
   };
-}
-
-type Writing = Pick<ServerResponse, "write" | "end">;
-
-/** Send what is written from here on through a compressor that passes each chunk on at once. */
-function compressStream(outgoing: ServerResponse, plain: Writing, encoding: Encoding): void {
-  const coder = encoding === "br" ? zlib.createBrotliCompress(brotliOptions) : zlib.createGzip();
-  const flushKind =
-    encoding === "br" ? zlib.constants.BROTLI_OPERATION_FLUSH : zlib.constants.Z_SYNC_FLUSH;
-  coder.on("data", (bytes) => {
-    if (!plain.write(bytes)) coder.pause();
-  });
-  coder.on("end", () => plain.end());
-  coder.on("error", (error) => outgoing.destroy(error));
-  outgoing.on("drain", () => coder.resume());
-  outgoing.on("close", () => coder.destroy());
-  Object.assign(outgoing, {
-    write(chunk: Uint8Array) {
-      const hasRoom = coder.write(chunk);
-      coder.flush(flushKind);
-      if (!hasRoom) coder.once("drain", () => outgoing.emit("drain"));
-      return hasRoom;
-    },
-    end(chunk?: Uint8Array) {
-      coder.end(chunk);
-      return outgoing;
-    },
-  });
 }

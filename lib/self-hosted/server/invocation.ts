@@ -26,13 +26,14 @@ export async function invoke(
 ): Promise<Response> {
   try {
     const loaded = await route.load();
-    const { promise: expired, resolve: expire } = deferred<Response>();
-    const stopTimer = afterBody(outgoing.req, (loaded.maxDuration ?? secondsMax) * 1000, () => {
-      if (outgoing.headersSent) outgoing.destroy();
-      else expire(errorReply("FUNCTION_INVOCATION_TIMEOUT", requestId));
+    return await new Promise<Response>((resolve, reject) => {
+      const stopTimer = afterBody(outgoing.req, (loaded.maxDuration ?? secondsMax) * 1000, () => {
+        if (outgoing.headersSent) outgoing.destroy();
+        else resolve(errorReply("FUNCTION_INVOCATION_TIMEOUT", requestId));
+      });
+      outgoing.once("close", stopTimer);
+      Promise.resolve(loaded.fetch(request)).then(adapted).then(resolve, reject);
     });
-    outgoing.once("close", stopTimer);
-    return adapted(await Promise.race([loaded.fetch(request), expired]));
   } catch (error) {
     log(`Function failed: ${route.path}`, error);
     return errorReply("FUNCTION_INVOCATION_FAILED", requestId);
@@ -53,12 +54,4 @@ function adapted(response: Response): Response {
   if (response instanceof Response) return response;
   const { body, status, statusText, headers } = response as Response;
   return new Response(body, { status, statusText, headers });
-}
-
-function deferred<T>(): { promise: Promise<T>; resolve: (value: T) => void } {
-  let resolve: (value: T) => void = () => {};
-  const promise = new Promise<T>((settle) => {
-    resolve = settle;
-  });
-  return { promise, resolve };
 }

@@ -8,6 +8,11 @@ export function isBodyTooLarge({ headers }: IncomingMessage): boolean {
   return Number(headers["content-length"] ?? 0) > bodyBytesMax;
 }
 
+/** RFC 9112, section 6.3: a request without these fields has no body. */
+export function mayHaveBody({ headers }: IncomingMessage): boolean {
+  return headers["content-length"] !== undefined || headers["transfer-encoding"] !== undefined;
+}
+
 /** Replaces the adapter's body by one that is read on demand, and cancellable without closing the connection. */
 export function streamBody(request: Request, incoming: IncomingMessage): void {
   if (request.method === "GET" || request.method === "HEAD") return;

@@ -3,10 +3,10 @@ import type { AddressInfo, Socket } from "node:net";
 import { getRequestListener, type HttpBindings } from "@hono/node-server";
 import { bodyLimits } from "../../body-limits.js";
 import { type CallerInfo, createClientReader } from "./client.js";
-import { compressReply } from "./compression.js";
+import { CompressingResponse } from "./compression.js";
 import { errorReply } from "./error-reply.js";
 import { invoke, type LoadedFunction } from "./invocation.js";
-import { discardUnreadBody, isBodyTooLarge, streamBody } from "./request-body.js";
+import { discardUnreadBody, isBodyTooLarge, mayHaveBody, streamBody } from "./request-body.js";
 import { createRequestId, setPlatformHeaders } from "./request-headers.js";
 import { createRouter } from "./routes.js";
 import { findStaticFile } from "./static-files.js";
@@ -59,6 +59,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   let isClosing = false;
   const server = http.createServer(
     {
+      ServerResponse: CompressingResponse,
       // Large enough that an oversized URL or header gets its own status.
       maxHeaderSize: urlBytesMax + headerBytesMax + 2048,
       headersTimeout: 15_000,
@@ -81,8 +82,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       openReplies.add(outgoing);
       outgoing.once("close", () => openReplies.delete(outgoing));
       if (isClosing) outgoing.shouldKeepAlive = false;
-      compressReply(incoming, outgoing);
-      discardUnreadBody(incoming, outgoing);
+      if (mayHaveBody(incoming)) discardUnreadBody(incoming, outgoing);
       void listener(incoming, outgoing);
     },
   );
