@@ -19,8 +19,8 @@ const usage = `Usage: npm run bench [-- OPTIONS]
   --rounds N       (default: 3)
   --connections N  (default: 32)
   --pairs N        also time N requests about known and N about unknown addresses
-  --peers FOLDER   also measure the peers in FOLDER; needs DATABASE_URL and REDIS_URL, and about
-                   120 connections to Postgres
+  --peers FOLDER   also measure the peers in FOLDER; needs DATABASE_URL and REDIS_URL, and 95
+                   connections to Postgres
   --json FILE      also write the result to FILE`;
 
 export class UsageError extends Error {}

@@ -76,7 +76,8 @@ async function openPostgres(serverUrl: string, cleanUp: CleanUp) {
     return Object.assign(new URL(serverUrl), { pathname: `/${name}` }).href;
   };
   const connectionString = await createDatabase();
-  const backend = postgresPool(connectionString);
+  // With the servers and peers this stays below the default of 100 connections.
+  const backend = postgresPool(connectionString, { connectionsMax: 10 });
   cleanUp.later(() => backend.close());
   const { url, close } = await startNeonEndpoint({ backend, connectionString });
   cleanUp.later(close);
