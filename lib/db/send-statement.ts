@@ -8,7 +8,7 @@ const slowMs = 250;
 const descriptionMax = 1000;
 
 /** Adds the correlation ID as an SQL comment, unless that defeats preparing; records a span, logs slow statements without values. */
-export const sendStatement: NeonFetch = (url, init) => {
+export const sendStatement: NeonFetch = async (url, init) => {
   const { request, method, headers, body, signal } = init as Parameters<NeonFetch>[1] & {
     request?: DatabaseRequest;
   };
@@ -18,17 +18,18 @@ export const sendStatement: NeonFetch = (url, init) => {
   const sent = hasCorrelationId
     ? { method, headers, signal, body: withCorrelationId(body, request) }
     : init;
-  const logIfSlow = () => {
+  try {
+    return await withSpan(
+      request?.trace,
+      "db",
+      () => textOf(body),
+      () => platform().postgres.fetch(url, sent),
+      ({ ok }) => ok,
+    );
+  } finally {
     const durationMs = performance.now() - startedAt;
     if (durationMs > slowMs) slowStatement(request?.correlationId, textOf(body), durationMs);
-  };
-  return withSpan(
-    request?.trace,
-    "db",
-    () => textOf(body),
-    () => platform().postgres.fetch(url, sent),
-    ({ ok }) => ok,
-  ).finally(logIfSlow);
+  }
 };
 
 const queryPrefix = '{"query":"';

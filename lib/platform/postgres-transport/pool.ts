@@ -87,28 +87,30 @@ export function postgresPool(
           return reject(isRefusal(error) ? error : unreachable(place, error));
         }
         session = used;
-        detectPooler(used)
-          .then(() => {
-            if (isSettled) throw new Error("The call was already rejected.");
-            return work(used);
-          })
-          .then(
-            (result) => {
-              if (isSettled) return;
-              settle();
-              resolve(result);
-              releaseSession(used);
-            },
-            (failure: unknown) => {
-              if (isSettled) return;
-              settle();
-              reject(isRefusal(failure) ? failure : unreachable(place, failure));
-              const isReadOnly = isServerError(failure) && failure.code === "25006";
-              if (isReadOnly) renewConnections();
-              if (isReadOnly || !isRefusal(failure)) used.release(true);
-              else releaseSession(used);
-            },
-          );
+        const working =
+          used.isShared === undefined
+            ? detectPooler(used).then(() => {
+                if (isSettled) throw new Error("The call was already rejected.");
+                return work(used);
+              })
+            : work(used);
+        working.then(
+          (result) => {
+            if (isSettled) return;
+            settle();
+            resolve(result);
+            releaseSession(used);
+          },
+          (failure: unknown) => {
+            if (isSettled) return;
+            settle();
+            reject(isRefusal(failure) ? failure : unreachable(place, failure));
+            const isReadOnly = isServerError(failure) && failure.code === "25006";
+            if (isReadOnly) renewConnections();
+            if (isReadOnly || !isRefusal(failure)) used.release(true);
+            else releaseSession(used);
+          },
+        );
       });
     });
   }

@@ -27,7 +27,6 @@ export function asSession(client: PoolClient, number: number): PostgresSession {
 
 /** Sets `isShared`. A pooler gives each client a cancel key of its own, so the process ID differs from the server's. */
 export async function detectPooler(session: PostgresSession): Promise<void> {
-  if (session.isShared !== undefined) return;
   const { rows } = await runOne(session, { text: "SELECT pg_backend_pid()", params: [] });
   session.isShared = Number(rows[0]?.[0]) !== session.processID;
 }

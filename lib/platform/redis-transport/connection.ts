@@ -38,6 +38,17 @@ export function redisConnection(redis: Redis): RedisBackend {
       called.catch(renewIfReplica);
       return called;
     },
+    async pipeline(commands) {
+      gatherWrites();
+      const calls = commands.map(([name = "", ...args]) => redis.call(name, args));
+      const settled = await Promise.allSettled(calls);
+      return settled.map((one) => {
+        if (one.status === "fulfilled") return one.value;
+        renewIfReplica(one.reason);
+        if (one.reason.name !== "ReplyError") throw one.reason;
+        return one.reason;
+      });
+    },
     async multi(commands) {
       const transaction = redis.multi();
       for (const [name = "", ...args] of commands) transaction.call(name, args);

@@ -5,14 +5,12 @@ import type { RedisCall } from "../platform.js";
 export function withFirstCallTimeout(requester: Requester, timeoutMs: number): Requester {
   let isFirst = true;
   return Object.assign(Object.create(requester) as Requester, {
-    request: async <Result>(call: RedisCall) => {
+    request<Result>(call: RedisCall) {
       if (!isFirst) return requester.request<Result>(call);
       const first: RedisCall = { timeoutMs, ...call };
-      try {
-        return await requester.request<Result>(first);
-      } finally {
+      return requester.request<Result>(first).finally(() => {
         isFirst = false;
-      }
+      });
     },
   });
 }

@@ -44,9 +44,9 @@ export function redisOverSocket(url: string): { requester: Requester; close(): P
     if (opening) await opening;
     if (selectError) throw notConnected(host, selectError);
     const answered = handleRedis(backend, (path?.[0] ?? "") as RedisPath, body);
-    const reply = await withTimeout(timeoutMs, answered).catch(
+    const reply = await withTimeout(timeoutMs, answered, (error) =>
       // The client's own error does not give the reason.
-      (error) => Promise.reject(connectionError ? notConnected(host, connectionError) : error),
+      connectionError ? notConnected(host, connectionError) : error,
     );
     if (reply.status === 200) return reply.body;
     throw new errors.UpstashError((reply.body as { error: string }).error);
@@ -54,14 +54,27 @@ export function redisOverSocket(url: string): { requester: Requester; close(): P
   return { requester: { request } as Requester, close: () => backend.close() };
 }
 
-/** Rejects with a `TimeoutError`; the command may have run. */
-function withTimeout<T>(timeoutMs: number, answered: Promise<T>): Promise<T> {
+/** Rejects with what `reasonOf` makes of the failure or of a `TimeoutError`; the command may have run. */
+function withTimeout<T>(
+  timeoutMs: number,
+  answered: Promise<T>,
+  reasonOf: (error: unknown) => unknown,
+): Promise<T> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => {
       const error = new Error(`Redis timed out: no reply within ${timeoutMs} ms.`);
-      reject(Object.assign(error, { name: "TimeoutError" }));
+      reject(reasonOf(Object.assign(error, { name: "TimeoutError" })));
     }, timeoutMs);
-    answered.then(resolve, reject).finally(() => clearTimeout(timer));
+    answered.then(
+      (result) => {
+        clearTimeout(timer);
+        resolve(result);
+      },
+      (error) => {
+        clearTimeout(timer);
+        reject(reasonOf(error));
+      },
+    );
   });
 }
 

@@ -1,5 +1,8 @@
 import { createHash } from "node:crypto";
 
+/** Cached: the two hashes cost more than sending the script. */
+const rewrites = new Map<string, string>();
+const rewritesMax = 200;
 const backendShas = new Map<string, string>();
 
 /** Removes Upstash's `allow-key-locking` flag, which Redis rejects, and maps the script's SHA-1. Unknown SHAs get NOSCRIPT. */
@@ -30,6 +33,15 @@ function isScriptLoad(command: string[]): boolean {
 }
 
 function withoutLockFlag(script: string): string {
+  const known = rewrites.get(script);
+  if (known !== undefined) return known;
+  if (rewrites.size === rewritesMax) rewrites.clear();
+  const rewritten = rewrite(script);
+  rewrites.set(script, rewritten);
+  return rewritten;
+}
+
+function rewrite(script: string): string {
   const shebang = /^#!lua[ \t]+flags=([^\r\n]*)/.exec(script);
   if (!shebang?.[1]) return script;
   const flags = shebang[1].split(",").map((flag) => flag.trim());

@@ -6,6 +6,8 @@ import { toBackend, toClient } from "./scripts.js";
  */
 export interface RedisBackend {
   call(command: string[]): Promise<unknown>;
+  /** Not atomic. An error reply is an entry of the result. */
+  pipeline(commands: string[][]): Promise<unknown[]>;
   multi(commands: string[][]): Promise<unknown[]>;
   close(): Promise<void>;
 }
@@ -28,13 +30,8 @@ export async function handleRedis(
       return { status: 200, body: { result: await call(backend, parseCommand(body)) } };
     }
     const commands = parseCommands(body);
-    if (path === "multi-exec") return { status: 200, body: await execute(backend, commands) };
-    return {
-      status: 200,
-      body: await Promise.all(
-        commands.map((command) => call(backend, command).then(asResult, asError)),
-      ),
-    };
+    const run = path === "multi-exec" ? execute : pipeline;
+    return { status: 200, body: await run(backend, commands) };
   } catch (error) {
     return { status: 400, body: asError(error) };
   }
@@ -45,13 +42,22 @@ async function call(backend: RedisBackend, command: string[]): Promise<unknown> 
   return toClient(command, await backend.call(toBackend(command)));
 }
 
+async function pipeline(backend: RedisBackend, commands: string[][]): Promise<unknown[]> {
+  const refusals = commands.map((command) => refusalOf(command));
+  const sent = commands.filter((_, index) => refusals[index] === undefined);
+  const results = await backend.pipeline(sent.map(toBackend));
+  let next = 0;
+  return commands.map((command, index) => asReply(command, refusals[index] ?? results[next++]));
+}
+
 async function execute(backend: RedisBackend, commands: string[][]): Promise<unknown[]> {
   for (const command of commands) requireAllowed(command, "EXECABORT ");
   const results = await backend.multi(commands.map(toBackend));
-  return commands.map((command, index) => {
-    const result = results[index];
-    return result instanceof Error ? asError(result) : asResult(toClient(command, result));
-  });
+  return commands.map((command, index) => asReply(command, results[index]));
+}
+
+function asReply(command: string[], result: unknown) {
+  return result instanceof Error ? asError(result) : { result: toClient(command, result) };
 }
 
 function parseCommands(body: unknown): string[][] {
@@ -73,11 +79,16 @@ function parseArgument(value: unknown): string {
   throw replyError("ERR failed to parse command");
 }
 
-function requireAllowed(command: string[], prefix = "ERR "): void {
+function requireAllowed(command: string[], prefix?: string): void {
+  const refusal = refusalOf(command, prefix);
+  if (refusal) throw refusal;
+}
+
+function refusalOf(command: string[], prefix = "ERR "): Error | undefined {
   const name = command[0] ?? "";
-  if (connectionCommands.has(name) || (streamReads.has(name) && isBlocking(command))) {
-    throw replyError(`${prefix}Command is not available: '${name}'`);
-  }
+  return connectionCommands.has(name) || (streamReads.has(name) && isBlocking(command))
+    ? replyError(`${prefix}Command is not available: '${name}'`)
+    : undefined;
 }
 
 // The connection is shared: no commands that block it or change its state.
@@ -92,10 +103,6 @@ const streamReads = new Set(["XREAD", "XREADGROUP"]);
 function isBlocking(command: string[]): boolean {
   const words = command.map((word) => word.toUpperCase());
   return words.slice(0, words.indexOf("STREAMS")).includes("BLOCK");
-}
-
-function asResult(result: unknown) {
-  return { result };
 }
 
 function asError(error: unknown) {

@@ -179,7 +179,7 @@ describe("the Upstash endpoint", () => {
 
   it("returns 503 when the Redis server is unreachable", async () => {
     const away = () => Promise.reject(new Error("away"));
-    const backend = { call: away, multi: away, close: async () => {} };
+    const backend = { call: away, pipeline: away, multi: away, close: async () => {} };
     const broken = await startUpstashEndpoint({ backend, token: "secret" });
     for (const path of ["/pipeline", "/multi-exec"]) {
       expect(await call(broken, path, [["PING"]])).toMatchObject({ status: 503 });
