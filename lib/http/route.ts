@@ -40,17 +40,15 @@ export function route(template: string, endpoints: Endpoints): Route {
     environmentRead(environment);
     const exchange = open(request, template, environment);
     const { ctx, url } = exchange;
-    const respond = (reply: Reply) =>
-      responseOf(
-        reply,
-        {
-          ...securityHeaders(environment),
-          "X-Correlation-ID": ctx.correlationId,
-          ...corsHeaders(request, url, environment),
-          ...exchange.headers,
-        },
-        request.method === "HEAD",
+    const respond = (reply: Reply) => {
+      const headers = Object.assign(
+        { "X-Correlation-ID": ctx.correlationId },
+        securityHeaders(environment),
+        corsHeaders(request, url, environment),
+        exchange.headers,
       );
+      return responseOf(reply, headers, request.method === "HEAD");
+    };
     let error: AppError | undefined;
     let response: Response;
     reportUrlAttack(exchange);
@@ -109,21 +107,20 @@ function open(request: Request, template: string, environment: Env): Exchange {
   return { request, url: new URL(request.url), ctx, headers: {}, deferred };
 }
 
-function responseOf(reply: Reply, headers: Record<string, string>, headOnly: boolean): Response {
-  if (reply.body === undefined || reply.body === null) {
-    return new Response(null, { status: reply.status, headers: { ...headers, ...reply.headers } });
+/** `headers` is changed. */
+function responseOf(
+  { status, body, headers: own }: Reply,
+  headers: Record<string, string>,
+  headOnly: boolean,
+): Response {
+  if (body === undefined || body === null) {
+    return new Response(null, { status, headers: Object.assign(headers, own) });
   }
-  const isText = reply.headers["Content-Type"]?.startsWith("text/");
-  const text = isText ? String(reply.body) : JSON.stringify(reply.body);
-  return new Response(headOnly ? null : text, {
-    status: reply.status,
-    headers: {
-      "Content-Type": "application/json",
-      "Content-Length": String(Buffer.byteLength(text)),
-      ...headers,
-      ...reply.headers,
-    },
-  });
+  const isText = own["Content-Type"]?.startsWith("text/");
+  const text = isText ? String(body) : JSON.stringify(body);
+  headers["Content-Type"] = "application/json";
+  headers["Content-Length"] = String(Buffer.byteLength(text));
+  return new Response(headOnly ? null : text, { status, headers: Object.assign(headers, own) });
 }
 
 function misconfigured(error: unknown, correlationId: string): Response {

@@ -27,7 +27,13 @@ export async function countRequest(
     ),
     ...delays.map(({ limit, value }) => reserveAttempt(trip, limit, value, { ...subject, now })),
   ]);
-  const counts = windows.flatMap((window, at) => (uses[at] ? [{ ...window, ...uses[at] }] : []));
+  const counts: LimitCount[] = [];
+  for (const [at, { limit, value }] of windows.entries()) {
+    const use = uses[at];
+    if (!use) continue;
+    const { allowed, used, remaining, resetsAtMs } = use;
+    counts.push({ limit, value, allowed, used, remaining, resetsAtMs });
+  }
   return [...counts, ...reserved];
 }
 
