@@ -7,10 +7,11 @@ import { startResendEndpoint } from "../mailbox/resend-endpoint.js";
 import { asksOf, contendersOf } from "./cases.js";
 import { CleanUp } from "./clean-up.js";
 import { measureColdStart } from "./cold-start.js";
+import { benchOpenLoop, judgeOpenLoop } from "./open.js";
 import { type BenchOptions, readOptions, UsageError } from "./options.js";
 import { startPeers } from "./peers.js";
 import { createAccounts } from "./people.js";
-import { type BenchResult, judge, printReport } from "./report.js";
+import { type BenchResult, judge, printReport, printTables } from "./report.js";
 import { runRounds } from "./rounds.js";
 import { startServers } from "./servers.js";
 import { buildStage } from "./stage.js";
@@ -29,17 +30,35 @@ for (const event of ["SIGINT", "SIGTERM", "uncaughtException"] as const) {
 
 try {
   const options = readOptions(process.argv.slice(2), process.env);
-  const result = await runBench(options);
-  printReport(result);
-  if (options.json) {
-    const verdicts = judge(result);
-    await writeFile(options.json, JSON.stringify({ ...result, verdicts }, null, 2));
-  }
+  const result = options.open ? await runOpen(options) : await runClosed(options);
+  if (options.json) await writeFile(options.json, JSON.stringify(result, null, 2));
 } catch (error) {
   console.error(error instanceof UsageError ? error.message : error);
   process.exitCode = 1;
 } finally {
   await cleanUp.run(log);
+}
+
+async function runOpen(options: BenchOptions) {
+  const result = await benchOpenLoop(options, cleanUp, log);
+  const verdicts = judgeOpenLoop(result);
+  const { environment, latencies, errors, rssMb, telemetry, cpuShare } = result;
+  console.log(`${environment}. The server used ${Math.round(100 * cpuShare)} % of a processor.`);
+  printTables({
+    "Latencies from the time each call was due": latencies,
+    Sender: { meanLateMs: result.meanLateMs, maxLateMs: result.maxLateMs },
+    Errors: errors,
+    "RSS of the server, MB": rssMb,
+    Telemetry: telemetry,
+    Targets: verdicts,
+  });
+  return { ...result, verdicts };
+}
+
+async function runClosed(options: BenchOptions) {
+  const result = await runBench(options);
+  printReport(result);
+  return { ...result, verdicts: judge(result) };
 }
 
 async function runBench(options: BenchOptions): Promise<BenchResult> {

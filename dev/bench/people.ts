@@ -19,13 +19,13 @@ export async function createAccounts(sql: Sql, count: number): Promise<string[]>
   return emails;
 }
 
-/** Register an account with this address, which is only claimed, or a guest. */
-export async function createPerson(serverUrl: string, email?: string) {
+/** Register an account with this e-mail address, which is only claimed, or a guest. `address` is the caller's. */
+export async function createPerson(serverUrl: string, email?: string, address?: string) {
   const url = `${serverUrl}/api/auth/${email ? "register" : "guest"}`;
   const account = email ? { email, password, name: "Bench", acceptedTerms: true } : {};
   const reply = await fetch(url, {
     method: "POST",
-    headers: { "content-type": "application/json" },
+    headers: { "content-type": "application/json", ...(address && { "x-forwarded-for": address }) },
     body: JSON.stringify(account),
   });
   if (reply.status !== 201) throw new Error(`${url} replied ${reply.status}.`);

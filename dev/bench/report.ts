@@ -14,7 +14,7 @@ export interface BenchResult {
   timings: Record<string, number>;
 }
 
-interface Verdict {
+export interface Verdict {
   target: string;
   measured: number;
   verdict: "met" | "MISSED" | "not measured";
@@ -29,7 +29,7 @@ export function judge({ rows, timings, peakRssMb, coldStart }: BenchResult): Ver
   const overHttp = row(`${user} over HTTP`, "ours");
   const { [control]: controlAuc, ...aucs } = timings;
   const [worstAuc] = Object.values(aucs).toSorted((a, b) => b - a);
-  const targets: [string, measured: number | undefined, "<=" | ">=", limit: number][] = [
+  const targets: Target[] = [
     [`${user}: CPU / bare`, row(user, "bare")?.ratio.cpu, "<=", 2],
     [`${user}: CPU / without events`, row(user, "without events")?.ratio.cpu, "<=", 1.1],
     [`${user}: req/s / peer`, row(user, "peer")?.ratio.perSecond, ">=", 1.5],
@@ -45,6 +45,12 @@ export function judge({ rows, timings, peakRssMb, coldStart }: BenchResult): Ver
     ["import of the largest function: CPU ms", coldStart.importCpuMs, "<=", 80],
     ["failed requests", sum(rows.map(({ failures }) => failures)), "<=", 0],
   ];
+  return judged(targets);
+}
+
+type Target = [string, measured: number | undefined, "<=" | ">=", limit: number];
+
+export function judged(targets: Target[]): Verdict[] {
   return targets.map(([what, measured = Number.NaN, sign, limit]) => {
     const isMet = sign === "<=" ? measured <= limit : measured >= limit;
     const verdict = Number.isNaN(measured) ? "not measured" : isMet ? "met" : "MISSED";
@@ -73,6 +79,10 @@ export function printReport({ rows, ...result }: BenchResult): void {
     "AUC of the reply times of known and unknown addresses": timings,
     Targets: judge({ rows, ...result }),
   };
+  printTables(tables);
+}
+
+export function printTables(tables: Record<string, object>): void {
   for (const [title, table] of Object.entries(tables)) {
     console.log(title);
     console.table(JSON.parse(JSON.stringify(table), rounded));

@@ -70,9 +70,12 @@ export function readUsage(pid: number | undefined) {
     const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
     // The name, in parentheses, may contain spaces and parentheses.
     const [user, system] = stat.slice(stat.lastIndexOf(")")).split(" ").slice(12).map(Number);
-    const peakKb = /^VmHWM:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1];
-    return { cpuMs: (Number(user) + Number(system)) * 10, peakRssMb: Number(peakKb) / 1024 };
+    const status = readFileSync(`/proc/${pid}/status`, "utf8");
+    const megabytes = (name: string) =>
+      Number(new RegExp(`^${name}:\\s+(\\d+) kB`, "m").exec(status)?.[1]) / 1024;
+    const cpuMs = (Number(user) + Number(system)) * 10;
+    return { cpuMs, rssMb: megabytes("VmRSS"), peakRssMb: megabytes("VmHWM") };
   } catch {
-    return { cpuMs: Number.NaN, peakRssMb: Number.NaN };
+    return { cpuMs: Number.NaN, rssMb: Number.NaN, peakRssMb: Number.NaN };
   }
 }

@@ -21,7 +21,9 @@ describe("bench statistics", () => {
 
 describe("bench options", () => {
   it("have defaults", () => {
-    expect(readOptions([], {})).toEqual({ seconds: 5, connections: 32, rounds: 3 });
+    const open = { open: false, rate: 1000, people: 10_000 };
+    expect(readOptions([], {})).toEqual({ seconds: 5, connections: 32, rounds: 3, ...open });
+    expect(readOptions(["--open"], {})).toMatchObject({ open: true, seconds: 60 });
   });
 
   it.each([
@@ -55,7 +57,11 @@ describe("readUsage", () => {
   );
 
   it("returns NaN for a process that does not exist", () => {
-    expect(readUsage(2 ** 30)).toEqual({ cpuMs: Number.NaN, peakRssMb: Number.NaN });
+    expect(readUsage(2 ** 30)).toEqual({
+      cpuMs: Number.NaN,
+      rssMb: Number.NaN,
+      peakRssMb: Number.NaN,
+    });
   });
 });
 
@@ -117,7 +123,7 @@ describe("bench targets", () => {
   });
   const result: BenchResult = {
     environment: "",
-    options: { seconds: 1, rounds: 1, connections: 1 },
+    options: { seconds: 1, rounds: 1, connections: 1, open: false, rate: 1, people: 1 },
     rows: [
       row("GET /api/user over HTTP", "ours", { perSecond: 1, cpu: 1 }),
       row("GET /api/user", "bare", { perSecond: 0.5, cpu: 2.01 }),
