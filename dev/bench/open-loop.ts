@@ -94,11 +94,13 @@ function send(agent: http.Agent, url: string, call: LoadCall): Promise<number | 
         done?.(text);
         resolve(response.statusCode ?? 0);
       });
+      response.on("error", fail);
     });
-    request.on("error", (error: NodeJS.ErrnoException) => {
+    const fail = (error: NodeJS.ErrnoException) => {
       done?.(null);
       resolve(error.code ?? error.name);
-    });
+    };
+    request.on("error", fail);
     request.end(body);
   });
 }

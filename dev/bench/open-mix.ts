@@ -24,6 +24,7 @@ export interface LoadCall {
 }
 
 const reads = ["/api/user", "/api/user/preferences", "/api/user/sessions", "/api/flags"];
+export const mixRoutes = [...reads, "/api/auth/refresh", "/api/auth/login"];
 
 /** A call of a realistic mix: 80 % reads, 10 % refreshes, 5 % writes, 4 % refused calls, 1 % logins. */
 export function createMix(people: LoadPerson[], logins: LoadLogin[]): () => LoadCall {
@@ -48,8 +49,8 @@ export function createMix(people: LoadPerson[], logins: LoadLogin[]): () => Load
       body: JSON.stringify({ refreshToken }),
       status: 200,
       done(replyText) {
-        if (replyText === null) return;
-        const { accessToken, refreshToken: next } = JSON.parse(replyText);
+        // After an error the person has no valid token left.
+        const { accessToken, refreshToken: next } = parsed(replyText ?? "");
         if (!next) return;
         Object.assign(person, { refreshToken: next, authorization: `Bearer ${accessToken}` });
         free.push(person);
@@ -64,18 +65,30 @@ export function createMix(people: LoadPerson[], logins: LoadLogin[]): () => Load
   }
 
   function refused(): LoadCall {
-    if (turn % 2 === 0) return { ...signedIn("refused", "PATCH", "/api/user", "{}{"), status: 400 };
+    if (Math.random() < 0.5)
+      return { ...signedIn("refused", "PATCH", "/api/user", "{}{"), status: 400 };
     const { authorization: _, ...call } = signedIn("refused", "GET", "/api/user");
     return { ...call, status: 401 };
   }
 
   return () => {
     const share = Math.random();
-    if (share < 0.8) return signedIn("read", "GET", reads[turn % reads.length] as string);
+    if (share < 0.8) {
+      const read = Math.floor(Math.random() * reads.length);
+      return signedIn("read", "GET", reads[read] as string);
+    }
     if (share < 0.9) return refresh();
     if (share < 0.95) {
       return signedIn("write", "PATCH", "/api/user", JSON.stringify({ name: `Bench ${turn}` }));
     }
     return share < 0.99 ? refused() : login();
   };
+}
+
+function parsed(text: string): { accessToken?: string; refreshToken?: string } {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return {};
+  }
 }

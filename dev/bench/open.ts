@@ -11,7 +11,7 @@ import { seriesName } from "../../lib/observability/metrics.js";
 import { connectForMigrations } from "../../lib/self-hosted/migration-connection.js";
 import type { CleanUp } from "./clean-up.js";
 import type { OpenLoopResult } from "./open-loop.js";
-import type { LoadLogin, LoadPerson } from "./open-mix.js";
+import { type LoadLogin, type LoadPerson, mixRoutes } from "./open-mix.js";
 import type { BenchOptions } from "./options.js";
 import { createAccounts, createPerson, password, type Sql } from "./people.js";
 import { judged, type Verdict } from "./report.js";
@@ -82,6 +82,7 @@ export async function benchOpenLoop(
   const startedAt = performance.now();
   const rss: number[] = [server.usage().rssMb];
   const sampling = setInterval(() => rss.push(server.usage().rssMb), 1000);
+  sampling.unref();
   const result = await runLoad(join(stage.folder, "open-load.json"), load);
   clearInterval(sampling);
   const cpuShare = (server.usage().cpuMs - startCpu) / (performance.now() - startedAt);
@@ -162,14 +163,15 @@ async function drainTelemetry(server: Server, opsToken: string): Promise<void> {
   }
 }
 
+/** Of the routes of the mix: the drain and the crons record events too. */
 async function recorded(sql: Sql): Promise<{ events: number; lostBatches: number }> {
-  const sum = async (series: string) => {
+  const sum = async (series: string, routes: string) => {
     const [row] = await sql`select coalesce(sum(value), 0)::int as total
-      from telemetry_minutes where series = ${series}`;
+      from telemetry_minutes where starts_with(series, ${series}) and series ~ ${routes}`;
     return Number(row?.total);
   };
   return {
-    events: await sum(seriesName("telemetry_events_total")),
-    lostBatches: await sum(seriesName("telemetry_lost_batches_total")),
+    events: await sum("http_requests_total{", `route="(${mixRoutes.join("|")})"`),
+    lostBatches: await sum(seriesName("telemetry_lost_batches_total"), ""),
   };
 }

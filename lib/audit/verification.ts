@@ -67,6 +67,10 @@ export async function verifyAudit(
     lastRetirement(ctx),
     lastSealUpTo(ctx, from),
   ]);
+  // A run that ended at `from` has seen this seal.
+  if (from > 0 && before?.lastId !== from) {
+    findings.push({ kind: "truncated", what: "seal", firstId: from, lastId: from });
+  }
   let retiredTo = await validRetiredTo(ctx, retirement);
   let previous = before;
   let isComplete = false;

@@ -31,6 +31,7 @@ export function countInWindows(
     const used = limit.max - remaining;
     return used === 0 ? null : { allowed, used, remaining, resetsAtMs: reset };
   });
+  if (pending.length !== windows.length) throw new Error("A limiter did not call Redis at once.");
   if (pending.length > 0) void settle(pending, runScript(trip, pending));
   return Promise.all(uses);
 }

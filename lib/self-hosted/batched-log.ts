@@ -5,16 +5,19 @@ import type { LogStream } from "../observability/logger.js";
 const charactersMax = 64 * 1024;
 
 /**
- * The lines of one turn of the event loop are written together, urgent ones at once. All are written before the process
- * exits; SIGKILL or a crash of Node.js loses those of the current turn that are not urgent.
+ * The lines of one turn of the event loop are written together, urgent ones at once, and all before the process exits.
+ * SIGKILL, a signal without a handler or a crash of Node.js loses those of the current turn that are not urgent. Never
+ * throws: what a full disk refuses is written later, up to 1 MB.
  */
 export function batchedLog(): LogStream {
-  const stdout = pino.destination({ fd: 1, sync: true });
+  const stdout = pino.destination({ fd: 1, sync: true, maxLength: 1024 * 1024 });
+  // Without a listener a failed write throws.
+  stdout.on("error", () => {});
   let lines = "";
   const flush = () => {
-    if (lines === "") return;
-    stdout.write(lines);
+    const batch = lines;
     lines = "";
+    if (batch !== "") stdout.write(batch);
   };
   process.on("exit", flush);
   return {

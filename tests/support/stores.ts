@@ -168,6 +168,7 @@ async function openDatabase(
   const database = await createDatabase(migrated);
   const pool = postgresPool(await prepareDatabase(database.url), {
     deadlineMs: patientTimeouts.postgresMs,
+    connectMs: patientTimeouts.postgresMs,
     // All workers and the servers that they start share a Postgres server with 100 connections.
     connectionsMax: 8,
   });

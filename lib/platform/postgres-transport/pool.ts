@@ -21,7 +21,11 @@ import { leavesSessionState, withoutLeadingComment } from "./session-state.js";
  */
 export function postgresPool(
   connectionString: string,
-  { deadlineMs, connectionsMax = 20 }: { deadlineMs?: number; connectionsMax?: number } = {},
+  {
+    deadlineMs,
+    connectMs = 2000,
+    connectionsMax = 20,
+  }: { deadlineMs?: number; connectMs?: number; connectionsMax?: number } = {},
 ): SqlBackend & { close(): Promise<void> } {
   const { username, searchParams } = parseDatabaseUrl(connectionString);
   // As libpq does; pg uses only the variable USER, which services may lack.
@@ -30,7 +34,7 @@ export function postgresPool(
     connectionString,
     max: connectionsMax,
     idleTimeoutMillis: 30_000,
-    connectionTimeoutMillis: deadlineMs ?? 2000,
+    connectionTimeoutMillis: connectMs,
   });
   // Broken idle connections are already removed, and statements in progress reject.
   pool.on("error", () => {});

@@ -32,6 +32,7 @@ export class CompressingResponse extends ServerResponse {
 
   // biome-ignore lint/suspicious/noExplicitAny: the overloads of ServerResponse; callers here give a status and headers
   override writeHead(status: number, given: any = {}): this {
+    this.#waiting = undefined;
     if (!isCompressible(this.req, status, given)) return super.writeHead(status, given);
     this.#waiting = { status, headers: withLowerCaseNames(given) };
     return this;
@@ -66,13 +67,12 @@ export class CompressingResponse extends ServerResponse {
       this.#sendHead(undefined, bytes);
       return super.end(body);
     }
-    compress[encoding](body, encoding === "br" ? brotliOptions : {}).then(
-      (compressed) => {
+    compress[encoding](body, encoding === "br" ? brotliOptions : {})
+      .then((compressed) => {
         this.#sendHead(encoding, compressed.length);
         super.end(compressed);
-      },
-      (error: Error) => this.destroy(error),
-    );
+      })
+      .catch((error: Error) => this.destroy(error));
     return this;
   }
 

@@ -72,5 +72,7 @@ describe("GET /api/ops/audit/verification", () => {
     expect(seals).toBeGreaterThan(0);
     const { body } = await read(verification, `?from=${verifiedTo}`);
     expect(body).toMatchObject({ isIntact: true, seals: 0, verifiedTo });
+    const gone = await read(verification, `?from=${verifiedTo + 1}`);
+    expect(gone.body).toMatchObject({ isIntact: false, findings: [{ kind: "truncated" }] });
   });
 });
