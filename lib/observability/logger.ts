@@ -16,9 +16,10 @@ export interface LogFields {
 
 const ownLevels = { notice: 35, security: 70 } as const;
 
-/** ERROR. */
+/** The number of pino's level ERROR. */
 const urgentLevel = 50;
 const lineBytesMax = 16 * 1024;
+
 /** `isUrgent` from ERROR on: the process may end right after this line. */
 export interface LogStream {
   write(line: string, isUrgent: boolean): void;

@@ -24,16 +24,21 @@ const compress = { br: promisify(zlib.brotliCompress), gzip: promisify(zlib.gzip
  * Streamed replies are flushed with each chunk. A strong ETag becomes weak, because the bytes differ
  * (RFC 9110, section 8.8.3).
  */
-export class CompressingResponse extends ServerResponse {
+export class CompressingResponse<
+  Request extends IncomingMessage = IncomingMessage,
+> extends ServerResponse<Request> {
   /** The head of a reply that may be compressed; its body decides. */
   #waiting: { status: number; headers: OutgoingHttpHeaders } | undefined;
   #coder: (Transform & { flush(kind: number): void }) | undefined;
   #flushKind = 0;
 
-  // biome-ignore lint/suspicious/noExplicitAny: the overloads of ServerResponse; callers here give a status and headers
-  override writeHead(status: number, given: any = {}): this {
+  /** With a status message the reply is not compressed. */
+  override writeHead(status: number, ...rest: unknown[]): this {
+    const [given = {}] = rest as [OutgoingHttpHeaders?];
     this.#waiting = undefined;
-    if (!isCompressible(this.req, status, given)) return super.writeHead(status, given);
+    if (rest.length > 1 || !isCompressible(this.req, status, given)) {
+      return super.writeHead(status, ...(rest as []));
+    }
     this.#waiting = { status, headers: withLowerCaseNames(given) };
     return this;
   }
@@ -43,25 +48,29 @@ export class CompressingResponse extends ServerResponse {
     super.flushHeaders();
   }
 
-  // biome-ignore lint/suspicious/noExplicitAny: as above; callers here give a chunk
-  override write(chunk: any): boolean {
+  override write(chunk: unknown, ...rest: unknown[]): boolean {
     if (this.#waiting) this.#startStream();
     const coder = this.#coder;
-    if (!coder) return super.write(chunk);
-    const hasRoom = coder.write(chunk);
+    if (!coder) return super.write(chunk, ...(rest as []));
+    const hasRoom = coder.write(chunk, ...(rest as []));
     coder.flush(this.#flushKind);
     if (!hasRoom) coder.once("drain", () => this.emit("drain"));
     return hasRoom;
   }
 
-  // biome-ignore lint/suspicious/noExplicitAny: as above; callers here give a body or nothing
-  override end(body?: any): this {
+  /** A body with an encoding or a callback is not compressed. */
+  override end(...rest: unknown[]): this {
     if (this.#coder) {
-      this.#coder.end(body);
+      this.#coder.end(...(rest as []));
       return this;
     }
-    if (!this.#waiting) return super.end(body);
-    const bytes = Buffer.byteLength(body ?? "");
+    if (!this.#waiting) return super.end(...(rest as []));
+    const [body = ""] = rest;
+    if (rest.length > 1 || !(typeof body === "string" || body instanceof Uint8Array)) {
+      this.#sendHead(undefined);
+      return super.end(...(rest as []));
+    }
+    const bytes = Buffer.byteLength(body);
     const encoding = bytes < bytesMin ? undefined : acceptedEncoding(this.req);
     if (!encoding) {
       this.#sendHead(undefined, bytes);

@@ -103,6 +103,7 @@ describe("npm run ops", () => {
     const found = await ops(["find", operator.email, "--json"], { env });
     expect(found.status).toBe(0);
     expect(JSON.parse(found.out).accounts).toMatchObject([{ id: operator.user.id }]);
+    expect((await ops(["find", operator.email], { env })).out).toContain("\nAudit log\n");
 
     const out = await ops(["logout"], { env });
     expect(out).toMatchObject({ status: 0, out: `Signed out at ${served.url}.\n` });
@@ -115,6 +116,15 @@ describe("npm run ops", () => {
       error: expect.stringMatching(/token_missing[\s\S]*login/),
     });
   }, 60_000);
+
+  it("reports a password that is too long as wrong usage", async () => {
+    const stdin = ["a@example.com", "long".repeat(1000)];
+    const refused = await opsInProcess(["login"], { env: signedOut(), stdin });
+    expect(refused).toMatchObject({
+      status: 2,
+      error: expect.stringContaining("validation_failed"),
+    });
+  });
 
   it("stores no session for a learner or without a second factor", async () => {
     const learner = await aBoundUser(stores);

@@ -1,6 +1,8 @@
 import http from "node:http";
 import { brotliDecompressSync, createBrotliDecompress, gunzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { listenLocally } from "../../../../dev/stand-in.js";
+import { CompressingResponse } from "../../../../lib/self-hosted/server/compression.js";
 import type { RunningServer } from "../../../../lib/self-hosted/server/server.js";
 import { call, json, route, serve, streamOf } from "./server-calls.js";
 
@@ -113,5 +115,33 @@ describe("compression", () => {
   it("sends no body to HEAD", async () => {
     const reply = await call(server, "/api/long", { ...accepting("br"), method: "HEAD" });
     expect(reply).toMatchObject({ status: 200, text: "" });
+  });
+});
+
+describe("a reply written with all the arguments of Node.js", () => {
+  it("keeps the status message, the encoding and the callbacks", async () => {
+    const called: string[] = [];
+    const server = http.createServer({ ServerResponse: CompressingResponse }, (_, response) => {
+      response.writeHead(200, "Fine", { "content-type": "application/json" });
+      response.write("7b", "hex", () => called.push("write"));
+      response.end("7d", "hex", () => called.push("end"));
+    });
+    const { url, close } = await listenLocally(server);
+    const reply = await fetch(url);
+    expect(reply.statusText).toBe("Fine");
+    expect(await reply.text()).toBe("{}");
+    await close();
+    expect(called).toEqual(["write", "end"]);
+  });
+
+  it("is sent once when an error replaces a reply that was not sent", async () => {
+    const server = http.createServer({ ServerResponse: CompressingResponse }, (_, response) => {
+      response.writeHead(200, { "content-type": "application/json" });
+      response.writeHead(500, { "content-type": "image/png" });
+      response.end();
+    });
+    const { url, close } = await listenLocally(server);
+    expect((await fetch(url)).status).toBe(500);
+    await close();
   });
 });
