@@ -32,9 +32,36 @@ export type User = z.infer<typeof User>;
 
 export type UserRow = typeof users.$inferSelect;
 
+/** The columns that `presentUser` shows: the cost of a read grows with its columns. */
+const shown = {
+  id: users.id,
+  email: users.email,
+  claimedEmail: users.claimedEmail,
+  emailUndeliverable: users.emailUndeliverable,
+  name: users.name,
+  avatarUrl: users.avatarUrl,
+  role: users.role,
+  nativeLanguage: users.nativeLanguage,
+  targetLanguage: users.targetLanguage,
+  level: users.level,
+  goals: users.goals,
+  interests: users.interests,
+  topics: users.topics,
+  dailyGoalMinutes: users.dailyGoalMinutes,
+  timeZone: users.timeZone,
+  reminderTime: users.reminderTime,
+  isPremium: users.isPremium,
+  onboardingCompleted: users.onboardingCompleted,
+  createdAt: users.createdAt,
+};
+
+type ShownUser = Pick<UserRow, keyof typeof shown>;
+
 /** Throws `session_revoked` for a deleted account, not `not_found`. */
 export async function getUser(ctx: Context, id: string): Promise<User> {
-  return presentUser(await requireUser(ctx, id));
+  const [row] = await shownById(ctx.db).execute({ id });
+  if (!row) throw new AppError("session_revoked");
+  return presentUser(row);
 }
 
 export async function requireUser(ctx: Context, id: string): Promise<UserRow> {
@@ -44,7 +71,7 @@ export async function requireUser(ctx: Context, id: string): Promise<UserRow> {
 }
 
 /** A claimed address is shown to its claimant as not verified. */
-export function presentUser(row: UserRow): User {
+export function presentUser(row: ShownUser): User {
   return {
     id: row.id,
     email: row.email ?? row.claimedEmail,
@@ -84,4 +111,12 @@ const byId = prepared((db) =>
     .from(users)
     .where(eq(users.id, sql.placeholder("id")))
     .prepare("user_by_id"),
+);
+
+const shownById = prepared((db) =>
+  db
+    .select(shown)
+    .from(users)
+    .where(eq(users.id, sql.placeholder("id")))
+    .prepare("shown_user_by_id"),
 );
