@@ -56,7 +56,9 @@ export async function getSessionDetails(ctx: Context, id: string): Promise<Sessi
 async function keyOf(id: string): Promise<Pick<SessionDetails, "key" | "keyRole">> {
   try {
     const trip = roundTrip();
-    const [session] = await Promise.all([readCachedSession(trip, id), trip.send()]);
+    const cached = readCachedSession(trip, id);
+    await trip.send();
+    const session = cached();
     return { key: session ? "present" : "missing", keyRole: session?.role ?? null };
   } catch {
     return { key: "unknown", keyRole: null };

@@ -27,7 +27,7 @@ export function countInWindows(
   const pending: PendingCount[] = [];
   called = pending;
   const uses = windows.map(async ({ limit, identifier }) => {
-    const { success: allowed, remaining, reset } = await limiterOf(limit).limit(identifier);
+    const { success: allowed, remaining, reset } = await fixedWindowOf(limit)(identifier);
     const used = limit.max - remaining;
     return used === 0 ? null : { allowed, used, remaining, resetsAtMs: reset };
   });
@@ -78,19 +78,15 @@ return counts`);
 
 const countSha1 = createHash("sha1").update(countScript).digest("hex");
 
-const limiterOf = memoizeByObject((limit: Limit): Ratelimit => {
+/** Of the package only the window: a cache would still block after `DEL rate:<key>`, and a timeout would allow everything. */
+const fixedWindowOf = memoizeByObject((limit: Limit) => {
   const evalsha = (_sha1: string, [key = ""]: string[], [max = 0, windowMs = 0]: number[]) =>
     new Promise<[used: number, max: number]>((resolve, reject) => {
       called.push({ key, args: [max, windowMs, limit.isCeiling ? 1 : 0], resolve, reject });
     });
-  return new Ratelimit({
-    // The limiter uses nothing but evalsha.
-    redis: { evalsha } as unknown as ConstructorParameters<typeof Ratelimit>[0]["redis"],
-    limiter: Ratelimit.fixedWindow(limit.max, `${limit.windowMs} ms`),
-    prefix: `rate:${limit.policy}`,
-    // A cache would still block after `DEL rate:<key>`; a timeout would allow everything.
-    ephemeralCache: false,
-    timeout: 0,
-    analytics: false,
-  });
+  const prefix = `rate:${limit.policy}`;
+  const window = Ratelimit.fixedWindow(limit.max, `${limit.windowMs} ms`)();
+  // It uses nothing of Redis but evalsha.
+  const context = { redis: { evalsha }, prefix } as unknown as Parameters<typeof window.limit>[0];
+  return (identifier: string) => window.limit(context, `${prefix}:${identifier}`);
 });

@@ -1,33 +1,52 @@
 import type { Requester } from "@upstash/redis";
 import type { RedisCall } from "../platform/platform.js";
 
-interface Waiting {
-  resolve(result: unknown): void;
-  reject(error: Error): void;
-}
-
 type Command = (string | number)[];
 type Reply = { result?: unknown; error?: string };
+
+/** To be called after `send()`: throws an error reply, or why the command could not be sent. */
+export type Answer<Result> = () => Result;
+
+/** Null instead of an error. */
+export function orNull<Result>(answer: Answer<Result>): Result | null {
+  try {
+    return answer();
+  } catch {
+    return null;
+  }
+}
 
 /** The flag avoids Upstash's database-wide lock; the script must declare every key that it uses. */
 export const script = (body: string) => `#!lua flags=allow-key-locking\n${body}`;
 
-/** Collects commands for one pipeline, which is no transaction. Their promises settle with `send()`. */
+/** Collects commands for one pipeline, which is no transaction. `ask` is cheaper than the methods with a promise, which settles with `send()`. */
 export class RoundTrip {
   readonly #redis: Requester;
   readonly #commands: Command[] = [];
-  readonly #waiting: Waiting[] = [];
+  readonly #waiting: (() => void)[] = [];
+  #replies: Reply[] = [];
+  #failure: Error | undefined;
 
   constructor(redis: Requester) {
     this.#redis = redis;
   }
 
+  ask<Result>(...command: Command): Answer<Result> {
+    const at = this.#commands.push(command) - 1;
+    return () => {
+      if (this.#failure) throw this.#failure;
+      const { error, result } = this.#replies[at] ?? { error: "The reply is incomplete." };
+      if (error !== undefined) throw new Error(error);
+      return result as Result;
+    };
+  }
+
   hashFields(key: string, ...fields: string[]): Promise<(string | null)[]> {
-    return this.#add(["HMGET", key, ...fields]);
+    return this.command("HMGET", key, ...fields);
   }
 
   evalsha<Result>(sha1: string, keys: string[], args: Command): Promise<Result> {
-    return this.#add(["EVALSHA", sha1, keys.length, ...keys, ...args]);
+    return this.command("EVALSHA", sha1, keys.length, ...keys, ...args);
   }
 
   /** Sent at once, in a request of its own. */
@@ -39,15 +58,20 @@ export class RoundTrip {
 
   /** Sends the source, so that Redis cannot answer NOSCRIPT. */
   script<Result>(source: string, keys: string[], args: Command): Promise<Result> {
-    return this.#add(["EVAL", source, keys.length, ...keys, ...args]);
+    return this.command("EVAL", source, keys.length, ...keys, ...args);
   }
 
-  countPresent(...keys: string[]): Promise<number> {
-    return this.#add(["EXISTS", ...keys]);
-  }
-
-  command<Result>(...command: string[]): Promise<Result> {
-    return this.#add(command);
+  command<Result>(...command: Command): Promise<Result> {
+    const answer = this.ask<Result>(...command);
+    return new Promise((resolve, reject) => {
+      this.#waiting.push(() => {
+        try {
+          resolve(answer());
+        } catch (error) {
+          reject(error);
+        }
+      });
+    });
   }
 
   /** Never rejects: the commands do. With `timeoutMs` it also tries a Redis that is skipped as failing. */
@@ -59,22 +83,10 @@ export class RoundTrip {
         body: this.#commands,
         ...(timeoutMs !== undefined && { timeoutMs }),
       };
-      const replies = (await this.#redis.request(call)) as unknown as Reply[];
-      this.#waiting.forEach((waiting, index) => {
-        const { error, result } = replies[index] ?? { error: "The reply is incomplete." };
-        if (error === undefined) waiting.resolve(result);
-        else waiting.reject(new Error(error));
-      });
+      this.#replies = (await this.#redis.request(call)) as unknown as Reply[];
     } catch (error) {
-      const failure = error instanceof Error ? error : new Error(String(error));
-      for (const waiting of this.#waiting) waiting.reject(failure);
+      this.#failure = error instanceof Error ? error : new Error(String(error));
     }
-  }
-
-  #add<Result>(command: Command): Promise<Result> {
-    this.#commands.push(command);
-    return new Promise<Result>((resolve, reject) => {
-      this.#waiting.push({ resolve: (result) => resolve(result as Result), reject });
-    });
+    for (const settle of this.#waiting) settle();
   }
 }

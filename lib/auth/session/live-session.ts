@@ -4,7 +4,7 @@ import { prepared } from "../../db/database.js";
 import { sessions, users } from "../../db/schema/accounts.js";
 import { AppError } from "../../errors.js";
 import { roundTrip } from "../../redis/client.js";
-import type { RoundTrip } from "../../redis/round-trip.js";
+import { type Answer, orNull, type RoundTrip } from "../../redis/round-trip.js";
 import type { AccessClaims } from "../token/access-token.js";
 import { revokeSession } from "./session.js";
 import {
@@ -30,15 +30,26 @@ export interface SessionLookup {
   revokeAllBefore: number | null;
 }
 
-/** Null without a valid key. Rejects when Redis cannot answer. */
-export async function readCachedSession(
-  trip: RoundTrip,
-  id: string,
-): Promise<CachedSession | null> {
-  const fields = await trip.hashFields(sessionKey(id), "user", "role", "created", "expires");
-  const [userId, role, created, expires] = fields;
-  if (!userId || !isRole(role)) return null;
-  return { userId, role, createdAt: Number(created), expiresAt: expires ? Number(expires) : null };
+/** Null without a valid key. */
+export function readCachedSession(trip: RoundTrip, id: string): Answer<CachedSession | null> {
+  const fields = trip.ask<(string | null)[]>(
+    "HMGET",
+    sessionKey(id),
+    "user",
+    "role",
+    "created",
+    "expires",
+  );
+  return () => {
+    const [userId, role, created, expires] = fields();
+    if (!userId || !isRole(role)) return null;
+    return {
+      userId,
+      role,
+      createdAt: Number(created),
+      expiresAt: expires ? Number(expires) : null,
+    };
+  };
 }
 
 /**
@@ -66,7 +77,9 @@ export async function requireLiveSession(
 async function decideByRecord(ctx: Context, claims: AccessClaims): Promise<Actor> {
   const { record, actor } = await recordOfLiveSession(ctx, claims);
   const trip = roundTrip(ctx);
-  const [state] = await Promise.all([readKeyState(trip, record.id), trip.send()]);
+  const keyState = readKeyState(trip, record.id);
+  await trip.send();
+  const state = keyState();
   if (state === "deleted") {
     await revokeSession(ctx, record.id, "redis_key_deleted");
     throw new AppError("session_revoked");
@@ -77,14 +90,10 @@ async function decideByRecord(ctx: Context, claims: AccessClaims): Promise<Actor
 
 export type KeyState = "present" | "deleted" | "lost" | "unknown";
 
-/** Both keys expire together: when only one exists, the other was deleted. Never rejects. */
-export async function readKeyState(trip: RoundTrip, id: string): Promise<KeyState> {
-  try {
-    const count = await trip.countPresent(sessionKey(id), sessionMarkerKey(id));
-    return (["lost", "deleted", "present"] as const)[count] ?? "unknown";
-  } catch {
-    return "unknown";
-  }
+/** Both keys expire together: when only one exists, the other was deleted. Never throws. */
+export function readKeyState(trip: RoundTrip, id: string): Answer<KeyState> {
+  const count = trip.ask<number>("EXISTS", sessionKey(id), sessionMarkerKey(id));
+  return () => (["lost", "deleted", "present"] as const)[orNull(count) ?? -1] ?? "unknown";
 }
 
 /** Throws `session_revoked` when the session was revoked since. */

@@ -18,6 +18,7 @@ import { isTrusted } from "../../rate-limit/trusted-address.js";
 import { readBlocks } from "../../redis/blocks.js";
 import { roundTrip } from "../../redis/client.js";
 import { readGate } from "../../redis/gate.js";
+import { type Answer, orNull } from "../../redis/round-trip.js";
 import { isRedisStale, markRedisStale } from "../../redis/stale-redis.js";
 import { writeRefusal } from "../../redis/write-refusal.js";
 import type { Identity } from "../endpoint.js";
@@ -52,16 +53,14 @@ export async function askRedis(
   const local = countLocally(limits, subject, ctx.now);
   const trip = roundTrip(ctx);
   const members = blockMembers(blockableAddress(ctx, key), claims?.userId);
-  const [gate, blocked, counted, session, keyState] = await Promise.allSettled([
-    readGate(trip),
-    readBlocks(trip, members),
-    countRequest(trip, limits, subject, ctx.now),
-    needsSession ? readCachedSession(trip, claims.sessionId) : null,
-    identity.session === undefined ? ("unknown" as const) : readKeyState(trip, identity.session),
-    trip.send(),
-  ]);
+  const gate = readGate(trip);
+  const blocked = readBlocks(trip, members);
+  const counting = countRequest(trip, limits, subject, ctx.now);
+  const session = needsSession ? readCachedSession(trip, claims.sessionId) : null;
+  const keyState = identity.session === undefined ? null : readKeyState(trip, identity.session);
+  const [counted] = await Promise.allSettled([counting, trip.send()]);
   const isCurrent = isRedisCurrent(ctx, counted);
-  ctx.gate = isCurrent && gate.status === "fulfilled" ? gate.value : null;
+  ctx.gate = isCurrent ? orNull(gate) : null;
   const reserved = await reserve(ctx, counted, limits, subject, local);
   if (ctx.gate) {
     ctx.gate.revokeAllBefore = await effectiveRevokeAll(ctx, ctx.gate.revokeAllBefore);
@@ -69,9 +68,9 @@ export async function askRedis(
   return {
     reserved,
     members,
-    blocked: isCurrent && blocked.status === "fulfilled" ? blocked.value : null,
-    session: needsSession ? sessionAnswer(ctx, session) : null,
-    keyState: isCurrent && keyState.status === "fulfilled" ? keyState.value : "unknown",
+    blocked: isCurrent ? orNull(blocked) : null,
+    session: session && sessionAnswer(ctx, session),
+    keyState: (isCurrent && keyState?.()) || "unknown",
   };
 }
 
@@ -99,8 +98,8 @@ function isRedisCurrent(ctx: Context, counted: PromiseSettledResult<LimitCount[]
 /** A session's key is valid only together with the revoke-all cutoff. */
 function sessionAnswer(
   { gate }: Context,
-  session: PromiseSettledResult<CachedSession | null>,
+  session: Answer<CachedSession | null>,
 ): SessionLookup | null {
-  if (!gate || session.status === "rejected") return null;
-  return { session: session.value, revokeAllBefore: gate.revokeAllBefore };
+  if (!gate) return null;
+  return orNull(() => ({ session: session(), revokeAllBefore: gate.revokeAllBefore }));
 }

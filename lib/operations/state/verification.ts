@@ -71,9 +71,10 @@ async function sessionFinding(ctx: Context): Promise<CheckResult> {
 
 async function flagFinding(ctx: Context): Promise<CheckResult> {
   const trip = roundTrip(ctx);
-  const [recorded, gate] = await Promise.all([readRecorded(ctx), readGate(trip), trip.send()]);
+  const gate = readGate(trip);
+  const [recorded] = await Promise.all([readRecorded(ctx), trip.send()]);
   const { version, rows } = recorded.flags;
-  const isSame = gate.flags === flagsText(version, rows);
+  const isSame = gate().flags === flagsText(version, rows);
   const detail = isSame
     ? "same as in Postgres"
     : "differ from Postgres: the next tick or `redis rebuild` repairs them";
@@ -98,16 +99,16 @@ async function blockFinding(ctx: Context): Promise<CheckResult> {
 
 async function revokeAllFinding(ctx: Context): Promise<CheckResult> {
   const trip = roundTrip(ctx);
-  const [recorded, gate] = await Promise.all([
+  const gate = readGate(trip);
+  const [recorded] = await Promise.all([
     oneValue<number>(
       ctx,
       sql`select to_json(floor(extract(epoch from revoke_all_before) * 1000)) as value
         from security_settings`,
     ),
-    readGate(trip),
     trip.send(),
   ]);
-  const { revokeAllBefore: held } = gate;
+  const { revokeAllBefore: held } = gate();
   const isSame = held !== null && Math.abs(recorded - held) < 1;
   const detail = isSame
     ? "same as in Postgres"

@@ -4,17 +4,16 @@ import { preparedSql } from "../../db/database.js";
 import { type MetricName, seriesName } from "../../observability/metrics.js";
 import { roundTrip } from "../../redis/client.js";
 import { readGate } from "../../redis/gate.js";
+import { orNull } from "../../redis/round-trip.js";
 import { version } from "../../release.js";
 import { breakerState, positionGauge, positionOf } from "../../toolkit/breaker/state.js";
 
 /** All series except stale gauges; the breaker's live state if Redis answers. One call to each store. Rejects without Postgres. */
 export async function readSeries(ctx: Context): Promise<Map<string, number>> {
   const trip = roundTrip();
-  const [rows, gate] = await Promise.all([
-    recorded(ctx.db, {}),
-    readGate(trip).catch(() => null),
-    trip.send(),
-  ]);
+  const answer = readGate(trip);
+  const [rows] = await Promise.all([recorded(ctx.db, {}), trip.send()]);
+  const gate = orNull(answer);
   const series = new Map<string, number>();
   for (const { series: name, value, age } of rows) {
     if (!isStale(name, Number(age))) series.set(name, Number(value));
