@@ -1,6 +1,6 @@
 import { type NeonQueryFunction, neon, neonConfig } from "@neondatabase/serverless";
 import { fillPlaceholders, type Query, type SQL } from "drizzle-orm";
-import { drizzle } from "drizzle-orm/neon-http";
+import { drizzle, NeonHttpSession } from "drizzle-orm/neon-http";
 import { PgDialect } from "drizzle-orm/pg-core";
 import type { Database } from "../context.js";
 import { memoizeByObject } from "../memoize-by-object.js";
@@ -15,20 +15,19 @@ export function database(): Database {
   return databaseOfPlatform(platform());
 }
 
+/** Differs from the process's database only in what the driver passes to the transport. */
 export function databaseForRequest(request: DatabaseRequest): Database {
-  const { query, transaction } = database().$client;
-  // The driver passes these to the transport.
+  const shared = database();
+  const { query, transaction } = shared.$client;
   const fetchOptions = { request };
-  const client = () => {
-    throw new Error("Statements go through query() and transaction().");
-  };
-  const requestClient = Object.assign(client, {
+  const $client = {
     query: (text: string, params: unknown[], options: object) =>
       query(text, params, { ...options, fetchOptions }),
     transaction: (queries: Parameters<typeof transaction>[0], options: object) =>
       transaction(queries, { ...options, fetchOptions }),
-  });
-  return withStableFormats(drizzle(requestClient as unknown as Client));
+  } as unknown as Client;
+  const session = new NeonHttpSession($client, dialectOf(shared), undefined);
+  return Object.assign(Object.create(shared) as Database, { $client, session });
 }
 
 /** Built once per process: building the SQL costs more than sending it. */
@@ -54,6 +53,8 @@ function withoutIndentation({ sql, params }: Query): Query {
 }
 
 type Client = NeonQueryFunction<false, false>;
+
+const dialectOf = (db: Database) => (db as unknown as { dialect: PgDialect }).dialect;
 
 function connect({ postgres }: Platform): Database {
   return withStableFormats(drizzle(neon(postgres.connectionString)));
