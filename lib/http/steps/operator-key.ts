@@ -1,6 +1,7 @@
 import type { OperatorKey } from "../../auth/operator/operator-key.js";
 import type { Env } from "../../env.js";
 import { addressLimitKey } from "../../ip-address.js";
+import { memoizeByObject } from "../../memoize-by-object.js";
 import type { LimitValues } from "../../rate-limit/count.js";
 import type { Limit, PolicyName } from "../../rate-limit/policies.js";
 import { limitsFor } from "../../rate-limit/subject.js";
@@ -12,8 +13,12 @@ export function limitsOfKey(env: Env, names: PolicyName[], key: OperatorKey): Li
   const failures = limitsFor(env, ["auth-failures"]).filter(({ kind }) => kind === "ip");
   // A token's ID is not secret: a wrong secret must not use up the window of its owner.
   const own = applying.filter(({ kind }) => kind === "session");
-  return [...own.map((limit) => ({ ...limit, countsKept: "failures" as const })), ...failures];
+  return [...own.map(keptIfFailed), ...failures];
 }
+
+const keptIfFailed = memoizeByObject(
+  (limit: Limit): Limit => ({ ...limit, countsKept: "failures" }),
+);
 
 export function subjectOfKey(address: string | undefined, key: OperatorKey): LimitValues {
   const ip = addressLimitKey(address);
