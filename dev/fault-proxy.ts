@@ -22,6 +22,8 @@ export interface FaultProxy {
   calls: FaultCall[];
   reset(): Promise<void>;
   set(fault: Fault | null): Promise<void>;
+  /** Whether the fault delays or withholds replies. */
+  isSlow(): boolean;
   close(): Promise<void>;
 }
 
@@ -115,6 +117,7 @@ export async function startFaultProxy(target: string | http.RequestListener): Pr
     url: `http://127.0.0.1:${port}`,
     calls,
     set,
+    isSlow: () => fault?.kind === "hang" || fault?.kind === "latency",
     async reset() {
       calls.length = 0;
       await set(null);

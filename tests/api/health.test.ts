@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import type { Requester } from "@upstash/redis";
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import health from "../../api/health.js";
-import { installPlatform, platform, storeTimeouts } from "../../lib/platform/installed.js";
+import { installPlatform, platform } from "../../lib/platform/installed.js";
 import { call } from "../support/call.js";
 import { changeConnection } from "../support/changed-connection.js";
 import { setEnvironment, useEnvironment } from "../support/environment.js";
@@ -10,7 +10,7 @@ import { useStores } from "../support/stores.js";
 import { useToolkit } from "../support/toolkit.js";
 
 useEnvironment();
-const stores = useStores({ timeouts: storeTimeouts });
+const stores = useStores();
 const toolkit = useToolkit();
 
 beforeEach(async () => {

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, inject, vi } from "vitest";
 import { type FaultCall, type FaultProxy, startFaultProxy } from "../../dev/fault-proxy.js";
 import { copyGateToRedis } from "../../lib/admission/mirror.js";
-import { installPlatform } from "../../lib/platform/installed.js";
+import { installPlatform, storeTimeouts } from "../../lib/platform/installed.js";
 import type { SqlBackend } from "../../lib/platform/postgres-transport/neon-protocol.js";
 import { postgresOverHttp } from "../../lib/platform/postgres-transport/over-http.js";
 import { postgresPool } from "../../lib/platform/postgres-transport/pool.js";
@@ -18,12 +18,8 @@ import { record } from "./secrets-seen.js";
 import { snapshot } from "./snapshots.js";
 import { settled } from "./wait-until.js";
 
-interface Timeouts {
-  postgresMs: number;
-  redisMs: number;
-}
-
-const patientTimeouts: Timeouts = { postgresMs: 10_000, redisMs: 10_000 };
+/** So that a slow machine does not look like an outage. */
+const patientMs = 10_000;
 
 /** The stores of one test file, with direct access and fault injection. */
 export interface Stores {
@@ -47,15 +43,13 @@ export interface Stores {
 }
 
 /**
- * Give this test file empty stores, embedded or real, that are opened once per worker. Requests wait long for them,
- * so that a slow machine does not look like an outage; a test of a hanging store needs the `timeouts` of production.
+ * Give this test file empty stores, embedded or real, that are opened once per worker. Requests wait long for them;
+ * while a fault makes a store slow, the timeout of production applies to it.
  * `prepareDatabase` prepares a real database for this file, and returns the URL to connect to.
  */
 export function useStores({
-  timeouts = patientTimeouts,
   prepareDatabase,
 }: {
-  timeouts?: Timeouts;
   prepareDatabase?: (databaseUrl: string) => Promise<string>;
 } = {}): Stores {
   let opened: Opened | undefined;
@@ -67,7 +61,7 @@ export function useStores({
     await stores().faults.redis.set(null);
     await stores().faults.postgres.set(null);
     // The clients skip a store for some time after failures; a new platform has no such state.
-    install(stores().faults, timeouts);
+    install(stores().faults);
   };
   beforeAll(async () => {
     opened = await (prepareDatabase ? open(prepareDatabase) : openForWorker());
@@ -77,7 +71,7 @@ export function useStores({
     await vi.waitFor(() => copyGateToRedis(aContext()), { timeout: 20_000, interval: 100 });
     await stores().faults.redis.reset();
     await stores().faults.postgres.reset();
-    install(opened.faults, timeouts);
+    install(opened.faults);
   });
   afterEach(async () => {
     await settled();
@@ -142,16 +136,24 @@ async function open(prepareDatabase = async (databaseUrl: string) => databaseUrl
   };
 }
 
-function install(faults: Opened["faults"], { postgresMs, redisMs }: Timeouts): void {
+function install({ postgres, redis }: Opened["faults"]): void {
+  const { postgresMs, redisMs } = storeTimeouts;
   installPlatform({
     postgres: {
       connectionString,
-      fetch: postgresOverHttp({
-        timeoutMs: postgresMs,
-        endpoint: `${faults.postgres.url}/sql`,
-      }),
+      fetch: (url, init) =>
+        postgresOverHttp({
+          timeoutMs: postgres.isSlow() ? postgresMs : patientMs,
+          endpoint: `${postgres.url}/sql`,
+        })(url, init),
     },
-    redis: redisOverHttp({ url: faults.redis.url, token: "test", timeoutMs: redisMs }),
+    redis: redisOverHttp({
+      url: redis.url,
+      token: "test",
+      get timeoutMs() {
+        return redis.isSlow() ? redisMs : patientMs;
+      },
+    }),
   });
 }
 
@@ -167,8 +169,8 @@ async function openDatabase(
   if (migrated.snapshots) return openEmbeddedPostgres({ snapshot: await snapshot("migrated") });
   const database = await createDatabase(migrated);
   const pool = postgresPool(await prepareDatabase(database.url), {
-    deadlineMs: patientTimeouts.postgresMs,
-    connectMs: patientTimeouts.postgresMs,
+    deadlineMs: patientMs,
+    connectMs: patientMs,
     // All workers and the servers that they start share a Postgres server with 100 connections.
     connectionsMax: 8,
   });

@@ -6,7 +6,6 @@ import refresh from "../../../api/auth/refresh.js";
 import user from "../../../api/user/index.js";
 import { issueRefreshToken } from "../../../lib/auth/token/refresh-token.js";
 import { env } from "../../../lib/env.js";
-import { storeTimeouts } from "../../../lib/platform/installed.js";
 import { call } from "../../support/call.js";
 import { setEnvironment, useEnvironment } from "../../support/environment.js";
 import { useLogLines } from "../../support/log-lines.js";
@@ -14,7 +13,7 @@ import { aUser, type Person, password } from "../../support/people.js";
 import { useStores } from "../../support/stores.js";
 
 useEnvironment({ LOG_LEVEL: "info" });
-const stores = useStores({ timeouts: storeTimeouts });
+const stores = useStores();
 const logLines = useLogLines();
 
 const anId = () => randomBytes(16).toString("base64url");

@@ -1,13 +1,12 @@
 import { sql } from "drizzle-orm";
 import { describe, expect, it } from "vitest";
 import { databaseForRequest } from "../../../lib/db/database.js";
-import { storeTimeouts } from "../../../lib/platform/installed.js";
 import { leavesSessionState } from "../../../lib/platform/postgres-transport/session-state.js";
 import { useEnvironment } from "../../support/environment.js";
 import { useLogLines } from "../../support/log-lines.js";
 import { useStores } from "../../support/stores.js";
 
-const stores = useStores({ timeouts: storeTimeouts });
+const stores = useStores();
 const logs = useLogLines();
 useEnvironment({ LOG_LEVEL: "info" });
 

@@ -3,7 +3,6 @@ import changePassword from "../../../api/auth/change-password.js";
 import login from "../../../api/auth/login.js";
 import refresh from "../../../api/auth/refresh.js";
 import user from "../../../api/user/index.js";
-import { storeTimeouts } from "../../../lib/platform/installed.js";
 import { call } from "../../support/call.js";
 import { useStillClock } from "../../support/clock.js";
 import { setEnvironment, useEnvironment } from "../../support/environment.js";
@@ -15,7 +14,7 @@ const [secret, next] = [
   "the-next-secret-of-this-test-of-32",
 ];
 useEnvironment({ JWT_SECRET: secret });
-const stores = useStores({ timeouts: storeTimeouts });
+const stores = useStores();
 const clock = useStillClock();
 let person: Person;
 let ip: string;

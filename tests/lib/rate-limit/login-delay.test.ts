@@ -3,7 +3,6 @@ import { beforeEach, describe, expect, it } from "vitest";
 import login from "../../../api/auth/login.js";
 import { keyedHash } from "../../../lib/crypto/secret.js";
 import { env } from "../../../lib/env.js";
-import { storeTimeouts } from "../../../lib/platform/installed.js";
 import { type CallOptions, call } from "../../support/call.js";
 import { useStillClock } from "../../support/clock.js";
 import { setEnvironment } from "../../support/environment.js";
@@ -18,7 +17,7 @@ import {
 } from "../../support/people.js";
 import { useStores } from "../../support/stores.js";
 
-const stores = useStores({ timeouts: storeTimeouts });
+const stores = useStores();
 const clock = useStillClock();
 const hashes = useHashCount();
 

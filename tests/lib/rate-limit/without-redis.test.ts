@@ -4,7 +4,6 @@ import user from "../../../api/user/index.js";
 import type { Fault } from "../../../dev/fault-proxy.js";
 import { endpoint } from "../../../lib/http/endpoint.js";
 import { route } from "../../../lib/http/route.js";
-import { storeTimeouts } from "../../../lib/platform/installed.js";
 import { LocalCounts } from "../../../lib/rate-limit/local-counts.js";
 import { call } from "../../support/call.js";
 import { useStillClock } from "../../support/clock.js";
@@ -14,7 +13,7 @@ import { useStores } from "../../support/stores.js";
 
 const max = 20;
 useEnvironment({ RATE_LIMIT_MAX_REQUESTS: String(max) });
-const stores = useStores({ timeouts: storeTimeouts });
+const stores = useStores();
 const clock = useStillClock();
 
 const limited = route("/api/limited", {

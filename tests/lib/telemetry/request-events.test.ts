@@ -5,7 +5,6 @@ import user from "../../../api/user/index.js";
 import { env } from "../../../lib/env.js";
 import { endpoint } from "../../../lib/http/endpoint.js";
 import { route } from "../../../lib/http/route.js";
-import { storeTimeouts } from "../../../lib/platform/installed.js";
 import { userHash } from "../../../lib/telemetry/request-event.js";
 import { call } from "../../support/call.js";
 import { useStillClock } from "../../support/clock.js";
@@ -16,7 +15,7 @@ import { anAddress, aUser } from "../../support/people.js";
 import { useStores } from "../../support/stores.js";
 
 useEnvironment({ LOG_LEVEL: "info" });
-const stores = useStores({ timeouts: { ...storeTimeouts, redisMs: 2500 } });
+const stores = useStores();
 const lines = useLogLines();
 beforeEach(() => deleteEvents(stores));
 

@@ -4,13 +4,12 @@ import logout from "../../../../api/auth/logout.js";
 import user from "../../../../api/user/index.js";
 import type { Fault } from "../../../../dev/fault-proxy.js";
 import { writeSessionKey } from "../../../../lib/auth/session/session-keys.js";
-import { storeTimeouts } from "../../../../lib/platform/installed.js";
 import { roundTrip } from "../../../../lib/redis/client.js";
 import { call } from "../../../support/call.js";
 import { aUser, type Person, password } from "../../../support/people.js";
 import { useStores } from "../../../support/stores.js";
 
-const stores = useStores({ timeouts: storeTimeouts });
+const stores = useStores();
 
 const read = ({ accessToken }: Person) => call(user, "GET", { token: accessToken });
 const exists = ({ sessionId }: Person) => stores.redis("EXISTS", `session:${sessionId}`);
