@@ -73,6 +73,19 @@ describe("drainEvents", () => {
     expect(await written()).toBe(events);
   });
 
+  it("reads each batch once, also when a statement takes only some of them", async () => {
+    const route = "/api/x".padEnd(60_000, "x");
+    const row = { at: Date.now(), n: 3, route, method: "GET", status: 200, ms: 1 };
+    for (let seq = 1; seq <= 30; seq++) await appendEntry(aBatch(seq, { rows: [row] }));
+    await stores.resetCalls();
+    expect(await drained(stores)).toEqual({ events: 90, isComplete: true });
+    const calls = (name: string) =>
+      stores.faults.redis.calls.filter(({ body }) => JSON.stringify(body).includes(name)).length;
+    expect(calls("XTRIM")).toBeGreaterThan(2);
+    expect(calls("XRANGE")).toBe(1);
+    expect(await written()).toBe(90);
+  });
+
   it("writes each batch once with concurrent drains", async () => {
     const events = await aBacklog(120);
     const runs = await Promise.all(Array.from({ length: 4 }, () => drainEvents(aContext())));
