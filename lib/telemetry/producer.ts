@@ -59,6 +59,9 @@ function sentInTime(batch: OpenBatch): Promise<void> {
   return batch.sent;
 }
 
+/** As last read from Redis; 0 when unknown. */
+export const knownStreamBytes = () => producer().streamBytes;
+
 function openBatch(state: Producer): OpenBatch {
   if (state.open) return state.open;
   let finish: () => void = () => {};
