@@ -20,6 +20,10 @@ export function isSelfHosted(): boolean {
   return shared[slot] !== undefined;
 }
 
+export function outlivesRequests(): boolean {
+  return shared[slot]?.outlivesRequests === true;
+}
+
 /** Without an installed one, HTTPS as the environment says. Throws `EnvironmentError`. */
 export function platform(): Platform {
   return shared[slot] ?? overHttps(env());

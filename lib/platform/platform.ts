@@ -21,4 +21,6 @@ export interface Platform {
     preparesByText?: true;
   };
   redis: Requester;
+  /** The process is never frozen, and its shutdown waits for `waitUntil` work. */
+  outlivesRequests?: true;
 }

@@ -24,7 +24,7 @@ async function serve(): Promise<void> {
   const { port, http, cron } = environment;
   environmentRead(environment);
   const stores = await openSelfHostedStores(environment);
-  installPlatform(stores.platform);
+  installPlatform({ ...stores.platform, outlivesRequests: true });
   // The previous process may have stopped while Redis refused writes.
   markRedisStale();
   await migrateEmbedded(stores);

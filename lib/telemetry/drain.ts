@@ -33,23 +33,39 @@ export async function drainEvents(ctx: Context, { budgetMs = 20_000 } = {}): Pro
   const drained: DrainResult = { events: 0, isComplete: false };
   let cursor = await readCursor(ctx);
   let conflicts = 0;
+  let waiting: Waiting = { entries: [], isAll: false, readMs: 0 };
   do {
-    const readMs = Date.now();
-    const entries = await readEntries(cursor, entriesMax);
+    if (waiting.entries.length === 0) waiting = await readWaiting(cursor);
+    const { entries, isAll, readMs } = waiting;
     const batchEntries = entriesForOneStatement(entries);
-    const isComplete = batchEntries.length === entries.length && entries.length < entriesMax;
+    const isComplete = isAll && batchEntries.length === entries.length;
     const step = await write(ctx, { cursor, batchEntries, isComplete, readMs });
     if (step) {
       drained.events += step.events;
       drained.isComplete = step.isComplete;
       cursor = step.cursor;
+      waiting.entries = entries.slice(entries.findIndex(({ id }) => id === cursor) + 1);
       await trimEntries(cursor, step.bytes, step.isComplete ? readMs : null);
     } else {
       if (++conflicts > conflictsMax) break;
       cursor = await readCursor(ctx);
+      waiting.entries = [];
     }
   } while (!drained.isComplete && performance.now() < endMs);
   return drained;
+}
+
+interface Waiting {
+  entries: StoredEntry[];
+  /** The stream had no more entries at `readMs`. */
+  isAll: boolean;
+  readMs: number;
+}
+
+async function readWaiting(cursor: string): Promise<Waiting> {
+  const readMs = Date.now();
+  const entries = await readEntries(cursor, entriesMax);
+  return { entries, isAll: entries.length < entriesMax, readMs };
 }
 
 interface Step {

@@ -7,3 +7,7 @@ export function modeOf(streamBytes: number, streamBytesMax: number, lagMs: numbe
   if (streamBytes > 0.8 * streamBytesMax) return 2;
   return streamBytes > 0.5 * streamBytesMax || lagMs > lagMsMax ? 1 : 0;
 }
+
+/** Below all modes, so that a drain starts before rows are left out. */
+export const isFillingUp = (streamBytes: number, streamBytesMax: number) =>
+  streamBytes > 0.25 * streamBytesMax;

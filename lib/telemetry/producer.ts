@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import type { Context } from "../context.js";
 import { env } from "../env.js";
 import { batchDropped } from "../observability/log-lines/telemetry.js";
+import { outlivesRequests } from "../platform/installed.js";
 import type { RequestMetrics } from "../request-metrics.js";
 import { requestsInFlight } from "../requests-in-flight.js";
 import { addEvent, type Batch, emptyBatch, sampled } from "./batch.js";
@@ -33,8 +34,8 @@ const slot = Symbol.for("linguamate.events");
 const shared = globalThis as { [slot]?: Producer };
 
 /**
- * Add the event of a finished request. Resolves when its batch was sent or dropped: at once when no request is in
- * flight, else after 250 ms or 100 events. Never rejects.
+ * Add the event of a finished request. Resolves when its batch was sent or dropped: after 250 ms or 100 events, or at
+ * once when no request is in flight and the process may be frozen. Never rejects.
  */
 export function recordRequestEvent({ gate }: Context, event: RequestEvent): Promise<void> {
   const state = producer();
@@ -55,9 +56,13 @@ export function recordLateEvents(
 }
 
 function sentInTime(batch: OpenBatch): Promise<void> {
-  if (requestsInFlight() === 0 || batch.events >= eventsMax) batch.close();
+  const mayBeFrozen = requestsInFlight() === 0 && !outlivesRequests();
+  if (mayBeFrozen || batch.events >= eventsMax) batch.close();
   return batch.sent;
 }
+
+/** As last read from Redis; 0 when unknown. */
+export const knownStreamBytes = () => producer().streamBytes;
 
 function openBatch(state: Producer): OpenBatch {
   if (state.open) return state.open;

@@ -3,7 +3,12 @@ import { script } from "../redis/round-trip.js";
 import type { Row } from "./batch.js";
 import type { Mode } from "./mode.js";
 
-const keys = { stream: "events", bytes: "events:bytes", gate: "gate" } as const;
+const keys = {
+  stream: "events",
+  bytes: "events:bytes",
+  gate: "gate",
+  drain: "events:drain",
+} as const;
 
 export interface Entry {
   /** The process, and the sequence number of the batch in it, from 1. */
@@ -91,6 +96,16 @@ elseif tonumber(ARGV[2]) > 0 and redis.call('DECRBY', KEYS[2], ARGV[2]) < 0 then
 end
 if ARGV[3] ~= '' then redis.call('HSET', KEYS[3], 'lastDrain', ARGV[3]) end
 return 1`);
+
+/** True for one process in each period of `periodMs`. */
+export async function claimDrain(periodMs: number): Promise<boolean> {
+  const trip = roundTrip();
+  const [reply] = await Promise.all([
+    trip.command<string | null>("SET", keys.drain, "1", "NX", "PX", String(periodMs)),
+    trip.send(),
+  ]);
+  return reply === "OK";
+}
 
 /** Bytes in the stream, with an estimated overhead. */
 export const sizeOf = (text: string) => Buffer.byteLength(text) + overheadBytes;

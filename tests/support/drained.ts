@@ -14,7 +14,7 @@ export async function drained(stores: Stores) {
 /** Empty the stream and the tables of request events. */
 export async function deleteEvents(stores: Stores): Promise<void> {
   await stores.settled();
-  await stores.redis("DEL", "events", "events:bytes");
+  await stores.redis("DEL", "events", "events:bytes", "events:drain");
   await stores.redis("HDEL", "gate", "lastDrain");
   for (const table of [
     "access_log",

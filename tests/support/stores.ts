@@ -232,7 +232,7 @@ function isBatch({ body }: FaultCall): boolean {
 
 /** Whether a call sends or drains request events. */
 function isTelemetry({ body }: FaultCall): boolean {
-  return /"events(:bytes)?"|drain_state/.test(JSON.stringify(body));
+  return /"events(:bytes|:drain)?"|drain_state/.test(JSON.stringify(body));
 }
 
 /** Upstash also bills the commands in a script: for a limit, INCR and one PEXPIRE per window and key. */

@@ -73,6 +73,19 @@ describe("drainEvents", () => {
     expect(await written()).toBe(events);
   });
 
+  it("reads each batch once, also when a statement takes only some of them", async () => {
+    const route = "/api/x".padEnd(60_000, "x");
+    const row = { at: Date.now(), n: 3, route, method: "GET", status: 200, ms: 1 };
+    for (let seq = 1; seq <= 30; seq++) await appendEntry(aBatch(seq, { rows: [row] }));
+    await stores.resetCalls();
+    expect(await drained(stores)).toEqual({ events: 90, isComplete: true });
+    const calls = (name: string) =>
+      stores.faults.redis.calls.filter(({ body }) => JSON.stringify(body).includes(name)).length;
+    expect(calls("XTRIM")).toBeGreaterThan(2);
+    expect(calls("XRANGE")).toBe(1);
+    expect(await written()).toBe(90);
+  });
+
   it("writes each batch once with concurrent drains", async () => {
     const events = await aBacklog(120);
     const runs = await Promise.all(Array.from({ length: 4 }, () => drainEvents(aContext())));
@@ -304,23 +317,81 @@ describe("a stream that is filling up", () => {
   });
 });
 
-describe("takeOverDrain when the cron job has stopped", () => {
+describe("takeOverDrain", () => {
   const agedGate = (ageMs: number) => ({
     revokeAllBefore: 0,
     flags: null,
     toolkitBreaker: null,
     lastDrainMs: Date.now() - ageMs,
   });
+  const takeOver = (ageMs: number) => takeOverDrain({ ...aContext(), gate: agedGate(ageMs) });
+
+  function asNewProcess(): void {
+    Reflect.deleteProperty(globalThis, Symbol.for("linguamate.drainTurn"));
+  }
+  beforeEach(asNewProcess);
 
   it("drains once in a while when the last drain was over 90 s ago", async () => {
     await aBacklog(2);
-    await takeOverDrain({ ...aContext(), gate: agedGate(60_000) });
+    await takeOver(60_000);
     await takeOverDrain({ ...aContext(), gate: null });
     expect(await written()).toBe(0);
-    await takeOverDrain({ ...aContext(), gate: agedGate(100_000) });
+    await takeOver(100_000);
     expect(await written()).toBe(6);
     await appendEntry(aBatch(3));
-    await takeOverDrain({ ...aContext(), gate: agedGate(100_000) });
+    await takeOver(100_000);
     expect(await written()).toBe(6);
+  });
+
+  describe("when the stream is filling up", () => {
+    const full = 40_000;
+    useEnvironment({ LOG_LEVEL: "info", TELEMETRY_STREAM_BYTES_MAX: String(full) });
+
+    /** Sets the used share of the budget, and lets this process learn it from the reply to a batch. */
+    async function fill(share: number): Promise<void> {
+      await stores.redis("SET", "events:bytes", String(Math.round(share * full)));
+      await call(livez, "GET");
+      await stores.settled();
+      asNewProcess();
+    }
+
+    it("drains before rows are left out", async () => {
+      await fill(0.2);
+      await takeOver(1000);
+      expect(await written()).toBe(0);
+      await fill(0.3);
+      await takeOver(1000);
+      expect(await written()).toBe(2);
+      expect((await gauges()).telemetry_mode).toBe(0);
+    });
+
+    it("drains at most once in 5 s, and in one process", async () => {
+      await fill(0.3);
+      await takeOver(1000);
+      expect(await written()).toBe(1);
+      await fill(0.3);
+      await takeOver(1000);
+      expect(await written()).toBe(1);
+      await stores.redis("DEL", "events:drain");
+      await takeOver(1000);
+      expect(await written()).toBe(1);
+      asNewProcess();
+      await takeOver(1000);
+      expect(await written()).toBe(2);
+    });
+
+    it("leaves the stream as it is while Postgres or Redis refuses", async () => {
+      await fill(0.3);
+      for (const store of [stores.faults.redis, stores.faults.postgres]) {
+        await store.set({ kind: "refuse" });
+        await takeOver(1000);
+        await store.set(null);
+        asNewProcess();
+        await stores.redis("DEL", "events:drain");
+      }
+      expect(await written()).toBe(0);
+      expect(await stores.redis("XLEN", "events")).toBe(1);
+      expect(lines.read("drain_take_over_failed")).toHaveLength(2);
+    });
   });
 });

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { beforeEach, describe, expect, it } from "vitest";
 import * as z from "zod";
 import livez from "../../../api/livez.js";
@@ -5,6 +6,7 @@ import user from "../../../api/user/index.js";
 import { env } from "../../../lib/env.js";
 import { endpoint } from "../../../lib/http/endpoint.js";
 import { route } from "../../../lib/http/route.js";
+import { installPlatform, platform } from "../../../lib/platform/installed.js";
 import { userHash } from "../../../lib/telemetry/request-event.js";
 import { call } from "../../support/call.js";
 import { useStillClock } from "../../support/clock.js";
@@ -208,6 +210,20 @@ describe("sending telemetry events", () => {
     expect(stores.telemetryTrips()).toBeGreaterThan(0);
     await drained(stores);
     expect((await totals(stores)).telemetry_events_total).toBe(321);
+  });
+
+  it("collects the events of successive requests in a process that outlives them", async () => {
+    installPlatform({ ...platform(), outlivesRequests: true });
+    await stores.resetCalls();
+    for (let count = 0; count < 40; count++) {
+      await call(livez, "GET");
+      // So that no request is in flight when the event is recorded.
+      await sleep(2);
+    }
+    await stores.settled();
+    expect(stores.telemetryTrips()).toBeLessThan(10);
+    await drained(stores);
+    expect((await totals(stores)).telemetry_events_total).toBe(40);
   });
 
   it("ends within the invocation, also when another request does not end", async () => {
