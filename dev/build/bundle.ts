@@ -1,6 +1,7 @@
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import type { BuildOptions, Plugin } from "esbuild";
+import { withoutNeonSocketClient } from "./neon-driver.js";
 
 /** Packages with a compiled binary. They are not bundled, but installed beside the bundle. */
 export const nativePackages = ["@node-rs/argon2"] as const;
@@ -33,7 +34,7 @@ export function bundleOptions(entries: { in: string; out: string }[], outdir: st
     mainFields: ["module", "main"],
     banner: { js: commonJsNames },
     legalComments: "none",
-    plugins: [nativePackagesByRequire, withoutUnusedPackages],
+    plugins: [nativePackagesByRequire, withoutUnusedPackages, withoutNeonSocketClient],
     // The package's other functions, 18 KB, are for sockets, caches and OIDC.
     alias: { "@vercel/functions": join(vercelFunctions, "wait-until.js") },
     logLevel: "silent",
