@@ -8,6 +8,9 @@ const unusedFiles = [
   "pino/lib/transport.js",
   "pino/lib/multistream.js",
   "@pinojs/redact/index.js",
+  // Clusters and sentinels of Redis.
+  "ioredis/built/cluster/index.js",
+  "ioredis/built/connectors/SentinelConnector/index.js",
   // Analytics of rate limits.
   "@upstash/core-analytics/dist/index.js",
   // Relations and `db.query`, and the column types of a `pgTable` that is given a function.

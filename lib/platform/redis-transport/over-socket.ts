@@ -20,6 +20,8 @@ export function redisOverSocket(url: string): { requester: Requester; close(): P
     enableOfflineQueue: false,
     maxRetriesPerRequest: 0,
     autoResendUnfulfilledCommands: false,
+    // Its version is in a package.json that the bundle does not contain.
+    disableClientInfo: true,
     retryStrategy: (attempts) => Math.min(attempts * 50, 1000),
   });
   const { host } = new URL(url);
