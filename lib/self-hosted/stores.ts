@@ -45,7 +45,7 @@ export async function openSelfHostedStores(
 
 async function attachEmbedded(): Promise<EmbeddedStores> {
   const { attachStores } = await import("./embedded-stores/attach.js");
-  return attachStores();
+  return attachStores({ program: [".vercel/self-hosted/embedded-stores.mjs"] });
 }
 
 /** Throws an `EnvironmentError` that names settings that contradict or, in production, are missing. */

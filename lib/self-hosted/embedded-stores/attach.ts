@@ -27,7 +27,7 @@ export class StoresError extends Error {
   override readonly name = "StoresError";
 }
 
-const builtProgram = [fileURLToPath(new URL("../self-hosted/embedded-stores.mjs", import.meta.url))];
+const builtProgram = [fileURLToPath(new URL("./embedded-stores.mjs", import.meta.url))];
 
 /**
  * Start the owner process if needed and hold the stores open with a connection, until `detach()` or the end of this
