@@ -23,7 +23,7 @@ export function startCronScheduler({ crons, port, secret, log }: ClockOptions): 
   };
   const jobs = crons.map(({ path, schedule }) => {
     const logFailure = (error: unknown) => log(`Cron call failed: ${path}`, error);
-    // A time zone would load its calendar: 8 ms before the first reply.
+    // A time zone would load its calendar: 6 ms before the first reply.
     const options = { utcOffset: 0, protect: true, catch: logFailure };
     return new Job(schedule, options, () => call(path));
   });
