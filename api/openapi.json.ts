@@ -1,12 +1,16 @@
 import * as z from "zod";
-// biome-ignore lint/correctness/useImportExtensions: JSON, not TypeScript
-import document from "../docs/openapi.json" with { type: "json" };
 import { endpoint } from "../lib/http/endpoint.js";
 import { digestOf, etagOf, isKnown } from "../lib/http/etag.js";
 import { Reply } from "../lib/http/reply.js";
 import { route } from "../lib/http/route.js";
 
-const version = digestOf(document);
+/** On the first request: its 170 KB would slow every cold start. */
+async function loadDocument() {
+  // biome-ignore lint/correctness/useImportExtensions: JSON, not TypeScript
+  const { default: document } = await import("../docs/openapi.json", { with: { type: "json" } });
+  return { document, version: digestOf(document) };
+}
+let loading: ReturnType<typeof loadDocument> | undefined;
 
 const GET = endpoint({
   summary: "This document: the routes of the app, as OpenAPI 3.1; 304 when If-None-Match names it.",
@@ -19,6 +23,8 @@ const GET = endpoint({
   },
   errors: [],
   async handle({ headers }) {
+    loading ??= loadDocument();
+    const { document, version } = await loading;
     const tag = { ETag: etagOf(version), "Cache-Control": "no-cache" };
     return isKnown(headers, version)
       ? new Reply(304, undefined, tag)

@@ -1,6 +1,4 @@
 import * as z from "zod";
-// biome-ignore lint/correctness/useImportExtensions: JSON, not TypeScript
-import document from "../../docs/openapi-operators.json" with { type: "json" };
 import { operatorRead } from "../../lib/http/operator-endpoint.js";
 import { route } from "../../lib/http/route.js";
 
@@ -9,7 +7,14 @@ const GET = operatorRead({
   scope: "openapi",
   breakGlass: true,
   reply: z.record(z.string(), z.unknown()),
-  read: async () => document,
+  async read() {
+    const { default: document } = await import(
+      // biome-ignore lint/correctness/useImportExtensions: JSON, not TypeScript
+      "../../docs/openapi-operators.json",
+      { with: { type: "json" } }
+    );
+    return document;
+  },
 });
 
 export default route("/api/ops/openapi.json", { GET });

@@ -1,14 +1,14 @@
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import type { BuildOptions, Plugin } from "esbuild";
+import { withoutNeonSocketClient } from "./neon-driver.js";
+import { withoutJsonSchemaMethods, withoutUnusedFiles } from "./unused-code.js";
 
 /** Packages with a compiled binary. They are not bundled, but installed beside the bundle. */
 export const nativePackages = ["@node-rs/argon2"] as const;
 
-const vercelFunctions = dirname(createRequire(import.meta.url).resolve("@vercel/functions"));
-
-/** Required by pino for transports in worker threads, and by the rate limiter for analytics: 16 KB that never run. */
-const unusedPackages = ["thread-stream", "@upstash/core-analytics"];
+const { resolve } = createRequire(import.meta.url);
+const vercelFunctions = dirname(resolve("@vercel/functions"));
 
 /** Names that bundled CommonJS packages need and ES modules do not have. */
 const commonJsNames = [
@@ -33,9 +33,18 @@ export function bundleOptions(entries: { in: string; out: string }[], outdir: st
     mainFields: ["module", "main"],
     banner: { js: commonJsNames },
     legalComments: "none",
-    plugins: [nativePackagesByRequire, withoutUnusedPackages],
-    // The package's other functions, 18 KB, are for sockets, caches and OIDC.
-    alias: { "@vercel/functions": join(vercelFunctions, "wait-until.js") },
+    plugins: [
+      nativePackagesByRequire,
+      withoutUnusedFiles,
+      withoutNeonSocketClient,
+      withoutJsonSchemaMethods,
+    ],
+    alias: {
+      // The package's other functions, 18 KB, are for sockets, caches and OIDC.
+      "@vercel/functions": join(vercelFunctions, "wait-until.js"),
+      // The ES module, which package.json does not name, without the limiters for several regions.
+      "@upstash/ratelimit": resolve("@upstash/ratelimit").replace(/\.js$/, ".mjs"),
+    },
     logLevel: "silent",
   } satisfies BuildOptions;
 }
@@ -54,17 +63,5 @@ const nativePackagesByRequire: Plugin = {
     build.onLoad({ filter, namespace }, ({ path }) => ({
       contents: `module.exports = require("${path}");`,
     }));
-  },
-};
-
-const withoutUnusedPackages: Plugin = {
-  name: "without-unused-packages",
-  setup(build) {
-    const namespace = "unused";
-    build.onResolve({ filter: new RegExp(`^(${unusedPackages.join("|")})$`) }, ({ path }) => ({
-      path,
-      namespace,
-    }));
-    build.onLoad({ filter: /./, namespace }, () => ({ contents: "module.exports = {};" }));
   },
 };

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { copyFile, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { build, type Metafile } from "esbuild";
@@ -17,7 +18,7 @@ const bundles = ".vercel/functions";
 const entryName = (index: number) => `entry-${index}.mjs`;
 
 /**
- * Write all functions into `.vercel/functions` for the self-hosted server, which loads a shared chunk once, and each
+ * Write all functions and the self-hosted server into `.vercel/functions`, where they share chunks, and each function
  * into a folder of the Build Output API: entry, copies of its chunks, settings, native packages. Source maps go
  * to another folder, which is not served. `missing`: architectures without a native binary.
  */
@@ -58,6 +59,8 @@ export async function writeFunctions(
 async function bundleTogether(root: string, files: readonly string[]): Promise<Outputs> {
   await rm(join(root, bundles), { recursive: true, force: true });
   const entries = files.map((file, index) => ({ in: join(root, file), out: `entry-${index}` }));
+  const server = join(root, "lib/self-hosted/self-hosted.ts");
+  if (existsSync(server)) entries.push({ in: server, out: "server" });
   const { metafile } = await build({
     ...bundleOptions(entries, join(root, bundles)),
     splitting: true,
@@ -66,6 +69,8 @@ async function bundleTogether(root: string, files: readonly string[]): Promise<O
     minify: true,
     sourcemap: "external",
     metafile: true,
+    // An optional driver that pg requires in a try block.
+    external: ["pg-native"],
   });
   return metafile.outputs;
 }
@@ -105,7 +110,7 @@ async function moveSourceMaps(
       join(folder, `${nameOf(file)}.func/index.mjs.map`),
     );
   }
-  const chunks = Object.keys(outputs).filter((path) => /chunk-\w+\.mjs$/.test(path));
+  const chunks = Object.keys(outputs).filter((path) => /(chunk-\w+|server)\.mjs$/.test(path));
   for (const chunk of chunks) await move(chunk, join(folder, `${basename(chunk)}.map`));
 }
 

@@ -1,4 +1,4 @@
-import { copyFile, rm } from "node:fs/promises";
+import { copyFile, mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { build } from "esbuild";
 import { bundleOptions } from "./bundle.js";
@@ -12,11 +12,12 @@ export async function buildSelfHosted(root: string): Promise<void> {
   await rm(outdir, { recursive: true, force: true });
   const source = join(root, "lib/self-hosted");
   const entries = [
-    { in: join(source, "self-hosted.ts"), out: "server" },
     { in: join(source, "migrate.ts"), out: "migrate" },
     { in: join(source, "embedded-stores/main.ts"), out: "embedded-stores" },
     { in: join(source, "embedded-stores/postgres-worker.mjs"), out: "postgres-worker" },
   ];
+  await mkdir(outdir, { recursive: true });
+  await writeFile(join(outdir, "server.mjs"), `import "../functions/server.mjs";\n`);
   await build({
     ...bundleOptions(entries, outdir),
     // An optional driver that pg requires in a try block.

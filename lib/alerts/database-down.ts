@@ -83,15 +83,15 @@ async function page(ctx: Context, route: NoticeRoute, notice: AlertNotice): Prom
     await sleep(attempt * 250);
   }
   memory.pagedAtMs.delete(route.name);
-  await redis()
-    .del(lockKey(route.name))
-    .catch(() => {});
+  const client = await redis();
+  await client.del(lockKey(route.name)).catch(() => {});
   return "unsent";
 }
 
 async function acquireLock({ now }: Context, route: string): Promise<boolean> {
   try {
-    const lock = await redis().set(lockKey(route), 1, { nx: true, ex: pageSeconds });
+    const client = await redis();
+    const lock = await client.set(lockKey(route), 1, { nx: true, ex: pageSeconds });
     if (lock === null) return false;
   } catch {
     // PagerDuty deduplicates the pages of several processes by their key.
@@ -105,17 +105,17 @@ async function acquireLock({ now }: Context, route: string): Promise<boolean> {
 /** Remember the first paged minute, so that the state machine resolves the page. */
 async function rememberPage(minute: number): Promise<void> {
   memory.pagedFrom ??= minute;
-  await redis()
-    .set(pagedKey, minute, { nx: true, ex: ttlSeconds })
-    .catch(() => {});
+  const client = await redis();
+  await client.set(pagedKey, minute, { nx: true, ex: ttlSeconds }).catch(() => {});
 }
 
 async function recordMinute(minute: number): Promise<number[] | null> {
   memory.minutes.add(minute);
   try {
-    await redis().sadd(minutesKey, minute);
-    await redis().expire(minutesKey, ttlSeconds);
-    return (await redis().smembers(minutesKey)).map(Number);
+    const client = await redis();
+    await client.sadd(minutesKey, minute);
+    await client.expire(minutesKey, ttlSeconds);
+    return (await client.smembers(minutesKey)).map(Number);
   } catch {
     return null;
   }
@@ -128,9 +128,10 @@ export async function recallOutage(sampledUntil: number, due: number[]): Promise
   const isUnrecorded = memory.pagedFrom !== null && memory.pagedFrom > sampledUntil;
   let paged = isUnrecorded ? memory.pagedFrom : null;
   try {
+    const client = await redis();
     const [storedMinutes, storedPage] = await Promise.all([
-      redis().smembers(minutesKey),
-      redis().get<number>(pagedKey),
+      client.smembers(minutesKey),
+      client.get<number>(pagedKey),
     ]);
     for (const minute of storedMinutes) found.add(Number(minute));
     if (storedPage !== null) paged = Number(storedPage);
@@ -150,7 +151,6 @@ export async function forgetOutage(): Promise<void> {
   memory.minutes.clear();
   memory.pagedFrom = null;
   memory.pagedAtMs.clear();
-  await redis()
-    .del(minutesKey, pagedKey, ...routeNames.map(lockKey))
-    .catch(() => {});
+  const client = await redis();
+  await client.del(minutesKey, pagedKey, ...routeNames.map(lockKey)).catch(() => {});
 }

@@ -1,11 +1,14 @@
-import { Redis } from "@upstash/redis";
+import type { Redis } from "@upstash/redis";
 import { memoizeByObject } from "../memoize-by-object.js";
 import { platform } from "../platform/installed.js";
 import type { Platform } from "../platform/platform.js";
 
-/** Its 80 KB are loaded only by functions that import this file. */
-export function redis(): Redis {
+/** Loaded by the first call: 80 KB that few functions need, and only when something fails. */
+export function redis(): Promise<Redis> {
   return clientOf(platform());
 }
 
-const clientOf = memoizeByObject(({ redis: requester }: Platform) => new Redis(requester));
+const clientOf = memoizeByObject(async ({ redis: requester }: Platform) => {
+  const { Redis } = await import("@upstash/redis");
+  return new Redis(requester);
+});

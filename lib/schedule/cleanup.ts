@@ -7,10 +7,11 @@ import { checkAudit } from "./cleanup/check-audit.js";
 import { pruneExpired } from "./cleanup/expired.js";
 import { pruneIdleSessions } from "./cleanup/idle-sessions.js";
 import { type Cron, type CronReport, runCron } from "./cron.js";
+import { cronPeriods } from "./scheduled-jobs.js";
 
 export const cleanupCron: Cron = {
   name: "cleanup",
-  period: "hour",
+  period: cronPeriods.cleanup,
   leaseSeconds: 180,
   budgetSeconds: 150,
   parts: [

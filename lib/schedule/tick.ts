@@ -14,13 +14,14 @@ import { type Cron, type CronReport, runCron } from "./cron.js";
 import { sendHeartbeat } from "./heartbeat.js";
 import { jobKinds } from "./job-kinds.js";
 import { runJobs } from "./run-jobs.js";
+import { cronPeriods } from "./scheduled-jobs.js";
 
 const marginMs = 3000;
 
 /** The lease ends before the next minute. */
 export const tickCron: Cron = {
   name: "tick",
-  period: "minute",
+  period: cronPeriods.tick,
   leaseSeconds: 55,
   budgetSeconds: 50,
   parts: [

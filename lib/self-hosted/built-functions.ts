@@ -3,10 +3,10 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { Cron } from "./cron-scheduler.js";
 import type { LoadedFunction } from "./server/invocation.js";
-import { routesFromFiles } from "./server/routes.js";
+import { pathOf } from "./server/routes.js";
 import type { Route } from "./server/server.js";
 
-/** An entry of `functions.json`. `entry` is a module beside it; `maxDuration` in seconds. */
+/** An entry of `functions.json`, which is in order of precedence. `entry` is a module beside it; `maxDuration` in seconds. */
 export interface ListedFunction {
   file: string;
   entry: string;
@@ -18,13 +18,12 @@ export async function readBuiltFunctions(folder: string): Promise<Route[]> {
   const listed: ListedFunction[] = JSON.parse(
     await readFile(join(folder, "functions.json"), "utf8"),
   );
-  const byFile = new Map(listed.map((one) => [one.file, one]));
-  return routesFromFiles([...byFile.keys()]).map(({ file, path }) => {
+  return listed.map((one) => {
     let loading: Promise<LoadedFunction> | undefined;
     return {
-      path,
+      path: pathOf(one.file),
       load() {
-        loading ??= loadFunction(folder, byFile.get(file) as ListedFunction);
+        loading ??= loadFunction(folder, one);
         return loading;
       },
     };

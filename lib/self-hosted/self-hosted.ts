@@ -1,6 +1,5 @@
 import { join } from "node:path";
 import process from "node:process";
-import { migrateCommand } from "../db/migrations/command.js";
 import { EnvironmentError, env } from "../env.js";
 import { environmentRead } from "../observability/log-lines/environment.js";
 import { errorFields, installLogStream, log } from "../observability/logger.js";
@@ -11,7 +10,6 @@ import { readBuiltCrons, readBuiltFunctions } from "./built-functions.js";
 import { startCronScheduler } from "./cron-scheduler.js";
 import { ensureCronSecret } from "./cron-secret.js";
 import { loadEnvFile } from "./env-file.js";
-import { connectForMigrations } from "./migration-connection.js";
 import { explainPortInUse } from "./server/port-in-use.js";
 import { startServer } from "./server/server.js";
 import { closeOnSignal } from "./server/shutdown.js";
@@ -64,6 +62,10 @@ async function serve(): Promise<void> {
 
 async function migrateEmbedded({ embeddedPostgres }: SelfHostedStores): Promise<void> {
   if (!embeddedPostgres) return;
+  const [{ migrateCommand }, { connectForMigrations }] = await Promise.all([
+    import("../db/migrations/command.js"),
+    import("./migration-connection.js"),
+  ]);
   const quiet = { out: () => {}, error: console.error };
   const connect = async () => connectForMigrations(embeddedPostgres);
   if ((await migrateCommand(["up"], connect, quiet)) !== 0) process.exit(1);

@@ -7,7 +7,7 @@ import { placeholderUrl, postgresOverSocket } from "../platform/postgres-transpo
 import { withFirstCallTimeout } from "../platform/redis-transport/first-call-timeout.js";
 import { redisOverHttp } from "../platform/redis-transport/over-http.js";
 import { redisOverSocket } from "../platform/redis-transport/over-socket.js";
-import { type AttachedStores, attachStores } from "./embedded-stores/attach.js";
+import type { AttachedStores } from "./embedded-stores/attach.js";
 
 export interface SelfHostedStores {
   platform: Platform;
@@ -25,7 +25,7 @@ type Opened<Part> = { part: Part; description: string; close(): Promise<void> | 
 /** Each store that the environment does not name is embedded. Throws what `requireStores`, `requireOverHttps` and `attach` throw. */
 export async function openSelfHostedStores(
   { stores, production }: Pick<Env, "stores" | "production">,
-  attach: () => Promise<EmbeddedStores> = attachStores,
+  attach: () => Promise<EmbeddedStores> = attachEmbedded,
 ): Promise<SelfHostedStores> {
   requireStores(stores, production);
   const embedded =
@@ -41,6 +41,11 @@ export async function openSelfHostedStores(
       embedded?.detach();
     },
   };
+}
+
+async function attachEmbedded(): Promise<EmbeddedStores> {
+  const { attachStores } = await import("./embedded-stores/attach.js");
+  return attachStores({ program: [".vercel/self-hosted/embedded-stores.mjs"] });
 }
 
 /** Throws an `EnvironmentError` that names settings that contradict or, in production, are missing. */

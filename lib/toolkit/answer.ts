@@ -59,14 +59,13 @@ async function ask<T>(
   const value = await callToolkit(ctx, call);
   const cached: CacheEntry = { atMs: ctx.now.getTime(), value };
   const ex = freshSeconds + revalidateSeconds + errorSeconds;
-  ctx.after(() => redis().set(key, JSON.stringify(cached), { ex }));
+  ctx.after(async () => (await redis()).set(key, JSON.stringify(cached), { ex }));
   return value;
 }
 
 async function find(key: string): Promise<CacheEntry | null> {
-  return redis()
-    .get<CacheEntry>(key)
-    .catch(() => null);
+  const client = await redis();
+  return client.get<CacheEntry>(key).catch(() => null);
 }
 
 function keyOf(ctx: Context, { operation, body }: SharedCall<unknown>): string {

@@ -1,4 +1,4 @@
-import { isInScope } from "../../../lib/auth/operator/operator-token.js";
+import { isInScope } from "../../../lib/auth/operator/verify-operator-token.js";
 import type { Endpoint } from "../../../lib/http/endpoint.js";
 
 type Requirement = Record<string, string[]>;

@@ -1,16 +1,16 @@
 import { randomBytes } from "node:crypto";
-import { and, desc, eq, isNull, lt, or, sql } from "drizzle-orm";
+import { and, desc, eq, isNull, or, sql } from "drizzle-orm";
 import * as z from "zod";
 import { auditIfAny, auditRow } from "../../audit/audit.js";
-import { securityEvent } from "../../audit/security-events.js";
 import type { Context } from "../../context.js";
-import { equalSecrets, hashesWithKeyId } from "../../crypto/secret.js";
+import { hashesWithKeyId } from "../../crypto/secret.js";
 import { lacksRequiredRow, violatesUnique } from "../../db/failures.js";
 import { operatorTokens } from "../../db/schema/operators.js";
 import { timestamp } from "../../db/timestamp.js";
 import { AppError } from "../../errors.js";
-import { type Operation, type Operator, requireAdmin } from "./operator.js";
+import { type Operator, requireAdmin } from "./operator.js";
 import { lockRoles, requireCurrentAuthority } from "./role.js";
+import { operatorTokenPurpose, stateOf } from "./verify-operator-token.js";
 
 /** `NOUN:VERB`, such as `flag:change`, `block:*` or `*:read`. The nouns are those of the CLI. */
 const Scope = z
@@ -51,46 +51,7 @@ export const OperatorToken = z.strictObject({
 });
 export type OperatorToken = z.infer<typeof OperatorToken>;
 
-const tokenPattern = /^ops_([\da-f]{16})_([\w-]{43})$/;
-const hashPurpose = "operator-token";
 const resultsMax = 200;
-const lastUsedResolutionMs = 60_000;
-
-export function parseOperatorToken(text: string): { id: string; secret: string } | undefined {
-  const [, id, secret] = tokenPattern.exec(text) ?? [];
-  return id === undefined || secret === undefined ? undefined : { id, secret };
-}
-
-/** Throws `token_invalid`; `operator_token_ended` only when the secret is right. */
-export async function verifyOperatorToken(
-  ctx: Context,
-  { id, secret }: { id: string; secret: string },
-): Promise<{ id: string; scopes: string[] }> {
-  const [token] = await ctx.db.select().from(operatorTokens).where(eq(operatorTokens.id, id));
-  const isGenuine = hashesWithKeyId(ctx.env, hashPurpose, `${id}.${secret}`)
-    .map((hash) => equalSecrets(hash, token?.secretHash))
-    .includes(true);
-  if (!token || !isGenuine) {
-    securityEvent(ctx, "operator_token_invalid", { data: { account: id, reason: "secret" } });
-    throw new AppError("token_invalid");
-  }
-  const state = stateOf(token, ctx.now);
-  if (state !== "live") {
-    securityEvent(ctx, "operator_token_invalid", { data: { account: id, reason: state } });
-    throw new AppError("operator_token_ended");
-  }
-  ctx.after(() => markUsed(ctx, id));
-  return { id, scopes: token.scopes };
-}
-
-/** No token may manage operators, whatever its scopes. */
-export function isInScope(scopes: string[], { scope, kind }: Operation): boolean {
-  if (scope === "operator") return false;
-  return scopes.some((tokenScope) => {
-    const [noun, verb] = tokenScope.split(":");
-    return (noun === "*" || noun === scope) && (verb === "*" || verb === kind);
-  });
-}
 
 /** Returns the token once; only a keyed hash is stored. Audited. Throws `forbidden`, `operator_token_exists`. */
 export async function createOperatorToken(
@@ -102,7 +63,7 @@ export async function createOperatorToken(
   const { name, scopes, ttlSeconds, reason } = input;
   const id = randomBytes(8).toString("hex");
   const secret = randomBytes(32).toString("base64url");
-  const [secretHash = ""] = hashesWithKeyId(ctx.env, hashPurpose, `${id}.${secret}`);
+  const [secretHash = ""] = hashesWithKeyId(ctx.env, operatorTokenPurpose, `${id}.${secret}`);
   const expiresAt = new Date(ctx.now.getTime() + ttlSeconds * 1000);
   const row = {
     id,
@@ -192,21 +153,4 @@ export async function revokeOperatorToken(
       where id = ${id} and revoked_at is null returning id
     ), audited as (${auditIfAny(ctx, entry, sql`revoked`)})
     select id from revoked`);
-}
-
-function stateOf(
-  { revokedAt, expiresAt }: { revokedAt: Date | null; expiresAt: Date },
-  now: Date,
-): OperatorToken["state"] {
-  if (revokedAt) return "revoked";
-  return expiresAt <= now ? "expired" : "live";
-}
-
-async function markUsed({ db, now }: Context, id: string): Promise<void> {
-  const before = new Date(now.getTime() - lastUsedResolutionMs);
-  const isDue = or(isNull(operatorTokens.lastUsedAt), lt(operatorTokens.lastUsedAt, before));
-  await db
-    .update(operatorTokens)
-    .set({ lastUsedAt: now })
-    .where(and(eq(operatorTokens.id, id), isDue));
 }

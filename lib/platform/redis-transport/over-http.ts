@@ -1,7 +1,8 @@
-import { errors, type Requester } from "@upstash/redis";
+import type { Requester } from "@upstash/redis";
 import { dropIdleConnections, post } from "../keep-alive-http.js";
 import type { RedisCall } from "../platform.js";
 import { isReplicaReply } from "./replica-reply.js";
+import { UpstashError, UpstashJSONParseError } from "./upstash-error.js";
 
 interface Reply {
   result?: unknown;
@@ -35,7 +36,7 @@ export function redisOverHttp(options: {
     const body = parse(reply.body);
     renewIfReplica([body].flat() as Reply[]);
     // The client's own transport adds the whole command, and session data would be logged.
-    if (reply.status !== 200) throw new errors.UpstashError(String((body as Reply).error));
+    if (reply.status !== 200) throw new UpstashError(String((body as Reply).error));
 
     requester.upstashSyncToken = String(reply.headers["upstash-sync-token"] ?? "");
     return Array.isArray(body) ? body.map(decodeReply) : decodeReply(body as Reply);
@@ -54,9 +55,9 @@ function parse(body: string): unknown {
     const value: unknown = JSON.parse(body);
     if (typeof value === "object" && value !== null) return value;
   } catch (cause) {
-    throw new errors.UpstashJSONParseError(body, { cause });
+    throw new UpstashJSONParseError(body, { cause });
   }
-  throw new errors.UpstashJSONParseError(body);
+  throw new UpstashJSONParseError(body);
 }
 
 function decodeReply({ result, error }: Reply): Reply {

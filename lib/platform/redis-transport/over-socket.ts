@@ -1,7 +1,8 @@
-import { errors, type Requester } from "@upstash/redis";
+import type { Requester } from "@upstash/redis";
 import { Redis } from "ioredis";
 import type { RedisCall } from "../platform.js";
 import { redisConnection } from "./connection.js";
+import { UpstashError } from "./upstash-error.js";
 import { handleRedis, type RedisPath } from "./upstash-protocol.js";
 
 const commandTimeoutMs = 250;
@@ -19,6 +20,8 @@ export function redisOverSocket(url: string): { requester: Requester; close(): P
     enableOfflineQueue: false,
     maxRetriesPerRequest: 0,
     autoResendUnfulfilledCommands: false,
+    // Its version is in a package.json that the bundle does not contain.
+    disableClientInfo: true,
     retryStrategy: (attempts) => Math.min(attempts * 50, 1000),
   });
   const { host } = new URL(url);
@@ -49,7 +52,7 @@ export function redisOverSocket(url: string): { requester: Requester; close(): P
       connectionError ? notConnected(host, connectionError) : error,
     );
     if (reply.status === 200) return reply.body;
-    throw new errors.UpstashError((reply.body as { error: string }).error);
+    throw new UpstashError((reply.body as { error: string }).error);
   };
   return { requester: { request } as Requester, close: () => backend.close() };
 }

@@ -36,7 +36,7 @@ function isFunctionFile(file: string): boolean {
   );
 }
 
-function pathOf(file: string): string {
+export function pathOf(file: string): string {
   return `/${file.replace(/\.(ts|js|mjs)$/, "").replace(/\/index$/, "")}`;
 }
 

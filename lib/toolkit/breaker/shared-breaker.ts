@@ -15,7 +15,8 @@ export async function reportFailures(
 ): Promise<Transition> {
   const { windowMs, callsMin, failuresPercent, openMs, openMsMax } = thresholds;
   const { generation, failures, calls, retryAfterMs } = seen;
-  const opened = await redis().eval<(string | number)[], number>(report, keys, [
+  const client = await redis();
+  const opened = await client.eval<(string | number)[], number>(report, keys, [
     now.getTime(),
     generation,
     failures,
@@ -36,7 +37,8 @@ export async function acquireProbe(
   now: Date,
   { generation, holder, leaseMs }: { generation: number; holder: string; leaseMs: number },
 ): Promise<boolean> {
-  const acquired = await redis().eval<(string | number)[], number>(acquire, keys, [
+  const client = await redis();
+  const acquired = await client.eval<(string | number)[], number>(acquire, keys, [
     now.getTime(),
     generation,
     holder,
@@ -52,7 +54,8 @@ export async function settleProbe(
 ): Promise<Transition> {
   const { generation, holder, isHealthy, retryAfterMs } = probe;
   const { openMs, openMsMax } = thresholds;
-  const settled = await redis().eval<(string | number)[], number>(settle, keys, [
+  const client = await redis();
+  const settled = await client.eval<(string | number)[], number>(settle, keys, [
     now.getTime(),
     generation,
     holder,
@@ -67,7 +70,8 @@ export async function settleProbe(
 
 /** Also resets the counters. `closed`: automatic again. */
 export async function setBreaker(mode: Exclude<BreakerMode, "open">): Promise<void> {
-  await redis().eval(set, keys, [mode]);
+  const client = await redis();
+  await client.eval(set, keys, [mode]);
 }
 
 export interface BreakerRecord {
@@ -80,7 +84,8 @@ export interface BreakerRecord {
 }
 
 export async function readBreaker(): Promise<BreakerRecord> {
-  const pipeline = redis().pipeline();
+  const client = await redis();
+  const pipeline = client.pipeline();
   pipeline.hmget("gate", breakerKey);
   pipeline.hmget(breakerKey, "openings", "openedAt", "failures", "probeUntil");
   const [gate, counted] = await pipeline.exec<(Record<string, unknown> | null)[]>();

@@ -131,7 +131,7 @@ describe("alerts while Postgres is unavailable", () => {
     await evaluateWithoutDatabase(1);
     expect(world.pager.incidents()).toMatchObject([{ key, status: "triggered", triggers: 1 }]);
     await stores.faults.redis.set(null);
-    await expect.poll(() => redis().get("nothing"), { timeout: 15_000 }).toBe(null);
+    await expect.poll(async () => (await redis()).get("nothing"), { timeout: 15_000 }).toBe(null);
     await restore();
     for (let minute = 2; minute < 6; minute += 1) await world.endMinute(minute);
     expect(world.pager.incidents()).toMatchObject([{ key, status: "resolved", triggers: 1 }]);
@@ -162,7 +162,7 @@ describe("alerts while Postgres is unavailable", () => {
     await cut();
     await evaluateWithoutDatabase(1);
     await stores.faults.redis.set(null);
-    await expect.poll(() => redis().get("nothing"), { timeout: 15_000 }).toBe(null);
+    await expect.poll(async () => (await redis()).get("nothing"), { timeout: 15_000 }).toBe(null);
     await restore();
     // Another process did not see the outage and has evaluated these minutes.
     const until = new Date(world.after(1).now.setSeconds(0, 0));

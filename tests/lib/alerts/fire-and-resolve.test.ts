@@ -129,7 +129,7 @@ const scenarios: Scenario[] = [
     async repairs() {
       await stores.faults.redis.set(null);
       // The client skips Redis for a short time after a failure.
-      await expect.poll(() => redis().get("nothing"), { timeout: 15_000 }).toBe(null);
+      await expect.poll(async () => (await redis()).get("nothing"), { timeout: 15_000 }).toBe(null);
     },
     firesAfter: 1,
     resolvesAfter: 1,

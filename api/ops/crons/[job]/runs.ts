@@ -1,7 +1,8 @@
 import { AppError } from "../../../../lib/errors.js";
 import { operatorChange } from "../../../../lib/http/operator-endpoint.js";
 import { route } from "../../../../lib/http/route.js";
-import { CronName, runNow } from "../../../../lib/schedule/cron-status.js";
+import { CronName } from "../../../../lib/schedule/cron-status.js";
+import { runNow } from "../../../../lib/schedule/run-cron-now.js";
 
 const POST = operatorChange({
   summary: "Run a cron now, unless it is running. Safe to repeat.",
