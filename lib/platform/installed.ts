@@ -5,14 +5,15 @@ import type { Platform } from "./platform.js";
 import { postgresOverHttp } from "./postgres-transport/over-http.js";
 import { withBreaker } from "./redis-transport/breaker.js";
 import { withFirstCallTimeout } from "./redis-transport/first-call-timeout.js";
+import { withGatheredPipelines } from "./redis-transport/gathered-pipelines.js";
 import { redisOverHttp } from "./redis-transport/over-http.js";
 
 const slot = Symbol.for("linguamate.platform");
 const shared = globalThis as { [slot]?: Platform };
 
-/** Adds a breaker for Redis. On globalThis: server and functions are separate bundles but share one set of connections. */
+/** Gathers the calls to Redis, and adds a breaker. On globalThis: server and functions are separate bundles but share one set of connections. */
 export function installPlatform(platform: Platform): void {
-  shared[slot] = { ...platform, redis: withBreaker(platform.redis) };
+  shared[slot] = { ...platform, redis: withGatheredPipelines(withBreaker(platform.redis)) };
 }
 
 /** True on our own server, which also sets the platform's request headers. */
@@ -49,10 +50,12 @@ const overHttps = memoizeByObject(({ stores }: ReturnType<typeof env>): Platform
       connectionString: stores.databaseUrl,
       fetch: postgresOverHttp({ timeoutMs: storeTimeouts.postgresMs }),
     },
-    redis: withBreaker(
-      withFirstCallTimeout(
-        redisOverHttp({ ...stores.upstash, timeoutMs: storeTimeouts.redisMs }),
-        storeTimeouts.redisFirstMs,
+    redis: withGatheredPipelines(
+      withBreaker(
+        withFirstCallTimeout(
+          redisOverHttp({ ...stores.upstash, timeoutMs: storeTimeouts.redisMs }),
+          storeTimeouts.redisFirstMs,
+        ),
       ),
     ),
   };
