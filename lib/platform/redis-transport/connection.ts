@@ -5,7 +5,7 @@ import type { RedisBackend } from "./upstash-protocol.js";
 /** Minimum time between reconnects, in case every address is a replica. */
 const renewMs = 1000;
 
-/** Calls of one event loop turn are written together. A connection to a replica is replaced, once a second at most. */
+/** A pipeline, and the calls of one event loop turn, are written together. A connection to a replica is replaced, once a second at most. */
 export function redisConnection(redis: Redis): RedisBackend {
   // Callers get the errors; without a listener ioredis prints each reconnect.
   redis.on("error", () => {});
@@ -39,8 +39,10 @@ export function redisConnection(redis: Redis): RedisBackend {
       return called;
     },
     async pipeline(commands) {
-      gatherWrites();
+      const { stream } = redis;
+      stream?.cork();
       const calls = commands.map(([name = "", ...args]) => redis.call(name, args));
+      stream?.uncork();
       const settled = await Promise.allSettled(calls);
       return settled.map((one) => {
         if (one.status === "fulfilled") return one.value;
