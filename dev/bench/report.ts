@@ -32,7 +32,7 @@ export interface Verdict {
 export const sizeTolerance = 0.02;
 
 /** Less than the gains that are worth keeping, and more than a value varies from run to run. */
-export const ratioTolerance = 0.12;
+export const ratioTolerance = 0.15;
 
 export type Target = [
   what: string,

@@ -65,13 +65,13 @@ describe("bench --check", () => {
     expect(problems(run({ cpu: 1.07, logins: 1.07, medianKb: 509 }))).toEqual([]);
   });
 
-  it("fails when 15 % of a gain is lost, with the values in the message", () => {
-    expect(problems(run({ cpu: 1.15 }))).toEqual([
+  it("fails when a request becomes 18 % more expensive, with the values in the message", () => {
+    expect(problems(run({ cpu: 1.18 }))).toEqual([
       expect.stringMatching(
-        /^LOST: GET \/api\/user: CPU \/ bare is 1\.15; it was 1\.00, and 1\.\d+ is/,
+        /^LOST: GET \/api\/user: CPU \/ bare is 1\.18; it was 1\.00, and 1\.\d+ is/,
       ),
     ]);
-    expect(problems(run({ logins: 1.15 }))).toEqual([expect.stringContaining(login)]);
+    expect(problems(run({ logins: 1.18 }))).toEqual([expect.stringContaining(login)]);
     expect(problems(run({ medianKb: 515 }))).toEqual([expect.stringContaining(median)]);
   });
 
