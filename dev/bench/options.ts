@@ -36,7 +36,7 @@ const usage = `Usage: npm run bench [-- OPTIONS]
                    their rate limits
   --json FILE      also write the result to FILE
   --check          instead fail if a ratio or a size of a bundle is worse than in dev/bench/ratios.json;
-                   takes 4 minutes
+                   takes 5 minutes, or 10 if a value is in doubt and measured again
   --write          with --check: write what was measured to dev/bench/ratios.json
   --open           instead send calls at a fixed rate, a realistic mix, and measure from the time each was due
   --rate N         calls a second (default: 1000)`;

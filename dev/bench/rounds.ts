@@ -83,7 +83,7 @@ export interface Row extends Sample {
 }
 
 /** With less, the first rounds also measure the compilation of the server's code. */
-const warmUp = { replies: 10_000, secondsMax: 12 };
+const warmUp = { replies: 10_000, seconds: 3, secondsMax: 12 };
 
 /**
  * Load all contenders one after another in each round, so that other work of the machine affects all of
@@ -98,9 +98,10 @@ export async function runRounds(
   const samples = contenders.map((): Sample[] => []);
   log("Warm-up");
   for (const { measure } of contenders) {
+    const load = { seconds: Math.max(seconds, warmUp.seconds), connections };
     for (let replies = 0, spent = 0; replies < warmUp.replies && spent < warmUp.secondsMax; ) {
-      replies += seconds * (await measure({ seconds, connections })).perSecond;
-      spent += seconds;
+      replies += load.seconds * (await measure(load)).perSecond;
+      spent += load.seconds;
     }
   }
   for (let done = 0, planned = rounds; done < planned; ) {
