@@ -1,4 +1,5 @@
-import { createPerson, password } from "./people.js";
+import { shuffle } from "simple-statistics";
+import { createPerson, password, type SignedInPerson } from "./people.js";
 import { type Ask, type Contender, contender, type Scale } from "./rounds.js";
 import type { BenchServers } from "./servers.js";
 
@@ -25,10 +26,14 @@ export function asksOf({ person }: BenchServers, emails: string[]) {
   } satisfies Record<string, Ask>;
 }
 
+/** Our calls as one person from one trusted address, next to those of many people. */
+export const onePerson = "one person";
+
 /** Case by case, ours first. */
 export function contendersOf(
   asks: ReturnType<typeof asksOf>,
   servers: BenchServers,
+  people: SignedInPerson[],
   peers: Contender[],
 ): Contender[] {
   const { ours, bare, withoutEvents, oursOverHttp, bareOverHttp } = servers;
@@ -39,10 +44,19 @@ export function contendersOf(
     const people = Array.from({ length: connections }, () => createPerson(ours.url));
     return { refreshTokens: (await Promise.all(people)).map(({ refreshToken }) => refreshToken) };
   };
+  const callers = people.map(({ authorization, address }) => ({
+    authorization,
+    "x-forwarded-for": address,
+  }));
+  const manyPeople = `${user}, ${people.length.toLocaleString("en")} people`;
+  // So that a short load does not always reach the same people.
+  const anyCallers = async () => ({ callers: shuffle(callers) });
   const contenders = [
     ...Object.entries(asks).map(([name, ask]) => contender(name, "ours", ours, ask)),
     contender(user, "bare", bare, asks[user]),
     contender(user, "without events", withoutEvents, asks[user]),
+    contender(manyPeople, "ours", ours, { path: "/api/user" }, anyCallers),
+    contender(manyPeople, onePerson, ours, asks[user]),
     contender(login, "bare", bare, asks[login]),
     contender(refresh, "ours", ours, refreshAsk, newSessions),
     contender(refresh, "bare", bare, refreshAsk, newSessions),

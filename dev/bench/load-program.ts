@@ -1,24 +1,30 @@
 import process from "node:process";
+import { json } from "node:stream/consumers";
 import autocannon from "autocannon";
 import type { LoadRequest, LoadResult } from "./rounds.js";
 
-const request: LoadRequest = JSON.parse(process.argv[2] ?? "");
-const { bodies = [], refreshTokens, status = 200, connections, seconds } = request;
+const request = (await json(process.stdin)) as LoadRequest;
+const { bodies = [], callers = [], headers = {}, refreshTokens } = request;
+const { status = 200, connections, seconds } = request;
 let clients = 0;
 
 const { requests, latency, statusCodeStats, errors, duration } = await autocannon({
   url: request.url,
   method: request.method ?? "GET",
-  headers: request.headers ?? {},
+  headers,
   connections,
   duration: seconds,
   // How often the end is checked, in ms.
   sampleInt: 50,
   setupClient(client) {
     const index = clients++;
-    const start = Math.floor((index * bodies.length) / connections);
+    const startOf = (items: unknown[], at: number) => Math.floor((at * items.length) / connections);
+    const start = startOf(bodies, index);
     const rotated = [...bodies.slice(start), ...bodies.slice(0, start)];
     if (rotated.length > 0) client.setRequests(rotated.map((body) => ({ body })));
+    const own = callers.slice(startOf(callers, index), startOf(callers, index + 1));
+    if (own.length > 0)
+      client.setRequests(own.map((caller) => ({ headers: { ...headers, ...caller } })));
     if (refreshTokens) refreshInTurn(client, refreshTokens[index] ?? "");
   },
 });

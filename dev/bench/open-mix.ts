@@ -1,9 +1,4 @@
-/** The people of an open-loop load. Each has an IP address of their own. */
-export interface LoadPerson {
-  authorization: string;
-  refreshToken: string;
-  address: string;
-}
+import type { SignedInPerson } from "./people.js";
 
 export interface LoadLogin {
   body: string;
@@ -27,12 +22,12 @@ const reads = ["/api/user", "/api/user/preferences", "/api/user/sessions", "/api
 export const mixRoutes = [...reads, "/api/auth/refresh", "/api/auth/login"];
 
 /** A call of a realistic mix: 80 % reads, 10 % refreshes, 5 % writes, 4 % refused calls, 1 % logins. */
-export function createMix(people: LoadPerson[], logins: LoadLogin[]): () => LoadCall {
+export function createMix(people: SignedInPerson[], logins: LoadLogin[]): () => LoadCall {
   const free = [...people];
   let turn = 0;
 
   function signedIn(kind: string, method: LoadCall["method"], path: string, body?: string) {
-    const { authorization, address } = people[turn++ % people.length] as LoadPerson;
+    const { authorization, address } = people[turn++ % people.length] as SignedInPerson;
     return { kind, method, path, address, authorization, ...(body && { body }), status: 200 };
   }
 

@@ -11,9 +11,16 @@ import { seriesName } from "../../lib/observability/metrics.js";
 import { connectForMigrations } from "../../lib/self-hosted/migration-connection.js";
 import type { CleanUp } from "./clean-up.js";
 import type { OpenLoopResult } from "./open-loop.js";
-import { type LoadLogin, type LoadPerson, mixRoutes } from "./open-mix.js";
+import { type LoadLogin, mixRoutes } from "./open-mix.js";
 import type { BenchOptions } from "./options.js";
-import { createAccounts, createPerson, password, type Sql } from "./people.js";
+import {
+  addressOf,
+  createAccounts,
+  password,
+  type SignedInPerson,
+  type Sql,
+  signUp,
+} from "./people.js";
 import { judged, type Verdict } from "./report.js";
 import { type Server, startServer } from "./server.js";
 import { buildStage, programs } from "./stage.js";
@@ -24,7 +31,7 @@ export interface OpenLoad {
   url: string;
   seconds: number;
   rate: number;
-  people: LoadPerson[];
+  people: SignedInPerson[];
   logins: LoadLogin[];
 }
 
@@ -66,7 +73,7 @@ export async function benchOpenLoop(
   cleanUp.later(close);
 
   log(`Sign-up of ${count} people`);
-  const people = await signUp(server, count);
+  const people = await signUp(server.url, count);
   const emails = await createAccounts(sql, Math.ceil(seconds * rate * 0.015));
   const logins = emails.map((email, index) => ({
     body: JSON.stringify({ email, password, device: { id: `bench-device-${index}` } }),
@@ -119,25 +126,6 @@ export function judgeOpenLoop({ latencies, errors, rssMb, telemetry }: OpenResul
     ["lost batches of events", telemetry.lostBatches, "<=", 0],
   ]);
 }
-
-async function signUp(server: Server, count: number): Promise<LoadPerson[]> {
-  const people: LoadPerson[] = [];
-  const worker = async () => {
-    for (let index = people.length; people.length < count; index = people.length) {
-      const address = addressOf(index);
-      const person = { address, authorization: "", refreshToken: "" };
-      people.push(person);
-      const { authorization, refreshToken } = await createPerson(server.url, undefined, address);
-      Object.assign(person, { authorization, refreshToken });
-    }
-  };
-  await Promise.all(Array.from({ length: 16 }, worker));
-  return people;
-}
-
-/** Of the network 100.64.0.0/10, which no real client has. */
-const addressOf = (index: number) =>
-  `100.${64 + (index >> 16)}.${(index >> 8) & 255}.${index & 255}`;
 
 /** In another process, which only sends. */
 async function runLoad(file: string, load: OpenLoad): Promise<OpenLoopResult> {

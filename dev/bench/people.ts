@@ -19,6 +19,33 @@ export async function createAccounts(sql: Sql, count: number): Promise<string[]>
   return emails;
 }
 
+/** Someone who is signed in and calls from an IP address of their own. */
+export interface SignedInPerson {
+  authorization: string;
+  refreshToken: string;
+  address: string;
+}
+
+/** Guests, each of whom signs up from their own address: the server must have 127.0.0.1 in TRUSTED_PROXIES. */
+export async function signUp(serverUrl: string, count: number): Promise<SignedInPerson[]> {
+  const people: SignedInPerson[] = [];
+  const worker = async () => {
+    for (let index = people.length; people.length < count; index = people.length) {
+      const address = addressOf(index);
+      const person = { address, authorization: "", refreshToken: "" };
+      people.push(person);
+      const { authorization, refreshToken } = await createPerson(serverUrl, undefined, address);
+      Object.assign(person, { authorization, refreshToken });
+    }
+  };
+  await Promise.all(Array.from({ length: 16 }, worker));
+  return people;
+}
+
+/** Of the network 100.64.0.0/10, which no real client has. */
+export const addressOf = (index: number) =>
+  `100.${64 + (index >> 16)}.${(index >> 8) & 255}.${index & 255}`;
+
 /** Register an account with this e-mail address, which is only claimed, or a guest. `address` is the caller's. */
 export async function createPerson(serverUrl: string, email?: string, address?: string) {
   const url = `${serverUrl}/api/auth/${email ? "register" : "guest"}`;

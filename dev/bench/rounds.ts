@@ -11,6 +11,8 @@ export interface LoadRequest {
   headers?: Record<string, string>;
   /** Sent in turn; each connection starts with another one. */
   bodies?: string[];
+  /** Headers of different callers, sent in turn; each connection sends those of others. */
+  callers?: Record<string, string>[];
   /** Instead of bodies: each connection refreshes its own session, each time with the newest token. */
   refreshTokens?: string[];
   /** Default: 200. */
@@ -66,40 +68,65 @@ export async function load(request: LoadRequest): Promise<LoadResult> {
   const { hostname } = new URL(request.url);
   if (hostname !== "127.0.0.1") throw new Error(`${hostname} is not this machine.`);
   const program = fileURLToPath(new URL("load-program.ts", import.meta.url));
-  const args = ["--import", "tsx", program, JSON.stringify(request)];
-  return JSON.parse((await promisify(execFile)(process.execPath, args)).stdout);
+  const running = promisify(execFile)(process.execPath, ["--import", "tsx", program]);
+  running.child.stdin?.end(JSON.stringify(request));
+  return JSON.parse((await running).stdout);
 }
 
 /** Medians of the rounds; the failures are added. */
 export interface Row extends Sample {
   caseName: string;
   name: string;
-  /** Ours divided by this contender: the median of the ratios within each round. */
+  /** Ours divided by this contender: the median of the ratios within each round in which no request of either failed. */
   ratio: { perSecond: number; cpu: number };
+  samples: Sample[];
 }
+
+/** With less, the first rounds also measure the compilation of the server's code. */
+const warmUp = { replies: 10_000, seconds: 3, secondsMax: 12 };
 
 /**
  * Load all contenders one after another in each round, so that other work of the machine affects all of
- * them. The first round is a warm-up and not counted.
+ * them. The warm-up before is not counted. As many rounds again if the result is in doubt.
  */
 export async function runRounds(
   contenders: readonly Contender[],
   { rounds, seconds, connections }: Scale & { rounds: number },
   log: (progress: string) => void,
+  isInDoubt: (rows: Row[]) => boolean = () => false,
 ): Promise<Row[]> {
-  const measured = contenders.map((contender) => ({ ...contender, samples: [] as Sample[] }));
-  for (let round = 0; round <= rounds; round++) {
-    log(round === 0 ? "Warm-up" : `Round ${round} of ${rounds}`);
-    for (const { measure, samples } of measured) {
-      const sample = await measure({ seconds, connections });
-      if (round > 0) samples.push(sample);
+  const samples = contenders.map((): Sample[] => []);
+  log("Warm-up");
+  for (const { measure } of contenders) {
+    const load = { seconds: Math.max(seconds, warmUp.seconds), connections };
+    for (let replies = 0, spent = 0; replies < warmUp.replies && spent < warmUp.secondsMax; ) {
+      replies += load.seconds * (await measure(load)).perSecond;
+      spent += load.seconds;
     }
   }
-  return measured.map(({ caseName, name, samples }) => {
-    const ours = measured.find((other) => other.caseName === caseName)?.samples ?? [];
-    const of = (key: keyof Sample) => median(samples.map((sample) => sample[key]));
+  for (let done = 0, planned = rounds; done < planned; ) {
+    done += 1;
+    log(`Round ${done} of ${planned}`);
+    for (const [at, { measure }] of contenders.entries())
+      samples[at]?.push(await measure({ seconds, connections }));
+    if (done === rounds && isInDoubt(rowsOf(contenders, samples))) planned += rounds;
+  }
+  return rowsOf(contenders, samples);
+}
+
+function rowsOf(contenders: readonly Contender[], samples: readonly Sample[][]): Row[] {
+  return contenders.map(({ caseName, name }, index) => {
+    const own = samples[index] ?? [];
+    const ours = samples[contenders.findIndex((other) => other.caseName === caseName)] ?? [];
+    const of = (key: keyof Sample) => median(own.map((sample) => sample[key]));
+    const clean = own.flatMap((sample, round) => {
+      const our = ours[round];
+      return our && our.failures + sample.failures === 0 ? [{ our, sample }] : [];
+    });
     const ratio = (key: keyof Sample) =>
-      median(samples.map((sample, round) => (ours[round]?.[key] ?? Number.NaN) / sample[key]));
+      clean.length > 0
+        ? median(clean.map(({ our, sample }) => our[key] / sample[key]))
+        : Number.NaN;
     return {
       caseName,
       name,
@@ -108,8 +135,9 @@ export async function runRounds(
       p97Ms: of("p97Ms"),
       p99Ms: of("p99Ms"),
       cpuUs: of("cpuUs"),
-      failures: sum(samples.map(({ failures }) => failures)),
+      failures: sum(own.map(({ failures }) => failures)),
       ratio: { perSecond: ratio("perSecond"), cpu: ratio("cpuUs") },
+      samples: [...own],
     };
   });
 }

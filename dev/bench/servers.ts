@@ -14,8 +14,9 @@ export async function startServers(stage: Stage, stores: BenchStores, cleanUp: C
     NODE_ENV: "production",
     JWT_SECRET: randomBytes(48).toString("base64"),
     ACCESS_TOKEN_TTL_SECONDS: "86400",
-    // Limits count requests, but reject none.
+    // Limits count requests from this address, but reject none; other addresses have all limits.
     RATE_LIMIT_TRUSTED_IPS: "127.0.0.1",
+    TRUSTED_PROXIES: "127.0.0.1",
     // A closed port: the bench connects to no other machine.
     EXPO_PUBLIC_TOOLKIT_URL: "http://127.0.0.1:9",
     ...stores.env,

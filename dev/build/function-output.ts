@@ -10,7 +10,12 @@ export interface FunctionOutput {
   file: string;
   /** The entry and its statically imported chunks: the code loaded before the first reply. */
   bytes: number;
+  /** Of the entry and all its chunks, by npm package; the rest is `ownCode`. */
+  bytesByPackage: Record<string, number>;
 }
+
+/** Of this repository, and what the bundler adds. */
+export const ownCode = "own code";
 
 type Outputs = Metafile["outputs"];
 
@@ -49,7 +54,11 @@ export async function writeFunctions(
         await installPackages(collected.folders, place);
     }
     const loaded = [entry, ...importedBy(outputs, entry, { late: false })];
-    functions.push({ file, bytes: sum(loaded.map((path) => outputs[path]?.bytes ?? 0)) });
+    functions.push({
+      file,
+      bytes: sum(loaded.map((path) => outputs[path]?.bytes ?? 0)),
+      bytesByPackage: bytesByPackage(outputs, [entry, ...chunks]),
+    });
   }
   await writeFile(join(root, bundles, "functions.json"), JSON.stringify(listed, null, 2));
   await moveSourceMaps(root, outputs, files);
@@ -92,6 +101,24 @@ function nativePackagesOf(outputs: Outputs, paths: readonly string[]): string[] 
   return nativePackages.filter((name) =>
     imports.some(({ path, external }) => external && path === name),
   );
+}
+
+/** All bytes of the files: those of no source file are own code. */
+function bytesByPackage(outputs: Outputs, paths: readonly string[]): Record<string, number> {
+  const found: Record<string, number> = {};
+  const add = (name: string, bytes: number) => {
+    found[name] = (found[name] ?? 0) + bytes;
+  };
+  for (const { bytes, inputs } of paths.flatMap((path) => outputs[path] ?? [])) {
+    add(ownCode, bytes);
+    for (const [source, { bytesInOutput }] of Object.entries(inputs)) {
+      const name = /.*node_modules\/((@[^/]+\/)?[^/]+)/.exec(source)?.[1];
+      if (!name) continue;
+      add(name, bytesInOutput);
+      add(ownCode, -bytesInOutput);
+    }
+  }
+  return found;
 }
 
 async function moveSourceMaps(

@@ -13,6 +13,7 @@ import {
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { FunctionOutput } from "../../dev/build/function-output.js";
 import { buildOutput } from "../../dev/build/output.js";
 
 const files = {
@@ -51,6 +52,7 @@ const isChunk = (file: string) => /(^|\/)chunk-\w+\.mjs$/.test(file);
 describe("the build output", () => {
   const root = mkdtempSync(join(tmpdir(), "build-"));
   const output = join(root, ".vercel/output");
+  let functions: FunctionOutput[];
   const all = () =>
     readdirSync(output, { recursive: true, withFileTypes: true })
       .filter((entry) => entry.isFile())
@@ -62,7 +64,7 @@ describe("the build output", () => {
       writeFileSync(join(root, name), text);
     }
     symlinkSync(resolve("node_modules"), join(root, "node_modules"));
-    await buildOutput(root);
+    ({ functions } = await buildOutput(root));
   });
   afterAll(() => rmSync(root, { recursive: true, force: true }));
 
@@ -121,6 +123,22 @@ describe("the build output", () => {
     expect(entry.length).toBeLessThan(2000);
     expect(size).toBeGreaterThan(100_000);
     expect(size).toBeLessThan(500_000);
+  });
+
+  it("reports the bytes of each function by package, also of chunks loaded late", () => {
+    for (const { file, bytes, bytesByPackage } of functions) {
+      const folder = join(output, "functions", file.replace(/\.ts$/, ".func"));
+      const deployed = readdirSync(folder)
+        .filter((name) => name.endsWith(".mjs"))
+        .map((name) => statSync(join(folder, name)).size);
+      const total = deployed.reduce((sum, size) => sum + size, 0);
+      const reported = Object.values(bytesByPackage).reduce((sum, size) => sum + size, 0);
+      expect(reported, file).toBe(total);
+      expect(bytes, file).toBeLessThanOrEqual(total);
+      expect(bytesByPackage["own code"], file).toBeGreaterThan(0);
+    }
+    const late = functions.find(({ file }) => file === "api/late.ts");
+    expect(late?.bytesByPackage["@sentry/node"]).toBeGreaterThan(late?.bytes ?? 0);
   });
 
   it("includes Linux binaries of native packages only in the functions that import them", () => {
