@@ -188,10 +188,10 @@ describe("bench targets", () => {
     environment: "",
     options: readOptions([], {}),
     bundles: {
-      medianKb: 450.1,
+      medianKb: 800,
       largestKb: 900,
       largestFunction: "",
-      medianLoadedKb: 400,
+      medianLoadedKb: 450.1,
       medianFunction: "",
       medianByPackageKb: {},
     },

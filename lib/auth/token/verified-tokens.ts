@@ -1,4 +1,5 @@
-const tokensMax = 1000;
+/** About 16 MB. */
+const tokensMax = 20_000;
 
 export interface ValidityInterval {
   fromMs: number;
@@ -8,6 +9,11 @@ export interface ValidityInterval {
 /** Caches verified claims: WebCrypto's thread switch costs a fifth of a request (docs/decisions/007). */
 export class VerifiedTokens<Claims> {
   readonly #byToken = new Map<string, { claims: Claims; during: ValidityInterval }>();
+  readonly #max: number;
+
+  constructor(max = tokensMax) {
+    this.#max = max;
+  }
 
   find(token: string, now: Date): Claims | undefined {
     const known = this.#byToken.get(token);
@@ -18,7 +24,7 @@ export class VerifiedTokens<Claims> {
 
   remember(token: string, claims: Claims, during: ValidityInterval): void {
     this.#byToken.set(token, { claims, during });
-    if (this.#byToken.size <= tokensMax) return;
+    if (this.#byToken.size <= this.#max) return;
     const [oldest] = this.#byToken.keys();
     if (oldest !== undefined) this.#byToken.delete(oldest);
   }
