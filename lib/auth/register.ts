@@ -15,7 +15,7 @@ import { issueCode } from "./email/mail-code.js";
 import { findBearerGuest, type PresentedBearer } from "./guest/bearer-guest.js";
 import { findPasswordViolation, hashPassword } from "./password/password.js";
 import { Device } from "./session/device.js";
-import { revokeSessions, type SessionRow } from "./session/session.js";
+import { type AccountCondition, revokeSessions, type SessionRow } from "./session/session.js";
 import {
   createSession,
   finishSignIn,
@@ -119,6 +119,11 @@ async function create(
   return finishSignIn(ctx, user, row, client);
 }
 
+const guestUnchanged: AccountCondition = {
+  unchanged: sql`${users.isGuest} and ${users.mergedInto} is null
+    and ${eq(users.timeZone, sql.placeholder("timeZone"))}`,
+};
+
 /** The row lock that the new session takes serialises concurrent upgrades. */
 async function upgrade(
   ctx: Context,
@@ -133,8 +138,8 @@ async function upgrade(
     timeZone !== guest.timeZone && secondsUntilTimeZoneMayChange(ctx, guest.timeZoneChangedAt) <= 0;
   const user = { ...guest, ...account, ...(moves && { timeZone }) };
   const pair = await createSession(ctx, user, row, client, {
-    unchanged: sql`${users.isGuest} and ${users.mergedInto} is null
-      and ${eq(users.timeZone, guest.timeZone)}`,
+    condition: guestUnchanged,
+    values: { timeZone: guest.timeZone },
     statements: [
       ctx.db
         .update(users)
