@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { eq, sql } from "drizzle-orm";
 import * as z from "zod";
 import type { Context } from "../context.js";
-import { sessions, users } from "../db/schema/accounts.js";
+import { users } from "../db/schema/accounts.js";
 import { writeOnce } from "../db/write-once.js";
 import { AppError } from "../errors.js";
 import { deliverLater } from "../mail/deliver-later.js";
@@ -15,7 +15,12 @@ import { issueCode } from "./email/mail-code.js";
 import { findBearerGuest, type PresentedBearer } from "./guest/bearer-guest.js";
 import { findPasswordViolation, hashPassword } from "./password/password.js";
 import { Device } from "./session/device.js";
-import { type AccountCondition, revokeSessions, type SessionRow } from "./session/session.js";
+import {
+  type AccountCondition,
+  insertFirstSession,
+  revokeSessions,
+  type SessionRow,
+} from "./session/session.js";
 import {
   createSession,
   finishSignIn,
@@ -111,7 +116,7 @@ async function create(
   const mailId = newMailId();
   const [[user]] = await writeOnce(ctx, row.id, [
     ctx.db.insert(users).values(account).returning(),
-    ctx.db.insert(sessions).values(row),
+    insertFirstSession(row),
     issueVerification(ctx, row.userId, account.claimedEmail, mailId, client),
   ]);
   if (!user) throw new Error("The inserted account was not returned.");

@@ -89,14 +89,30 @@ function driverValues(row: SessionRow): Record<string, unknown> {
   return values;
 }
 
+/** The first session of an account that the same batch inserts. */
+export function insertFirstSession(row: SessionRow) {
+  return insertUnconditionally(driverValues(row));
+}
+
+const columnNames = () =>
+  sql.join(
+    sessionColumns.map(([, column]) => sql.identifier(column.name)),
+    sql`, `,
+  );
+
+const castValue = ([name, column]: (typeof sessionColumns)[number]) =>
+  sql`cast(${sql.placeholder(name)} as ${sql.raw(column.getSQLType())})`;
+
+const insertUnconditionally = preparedBatchSql(
+  () => sql`insert into ${sessions} (${columnNames()})
+    values (${sql.join(sessionColumns.map(castValue), sql`, `)})`,
+);
+
 const insertIf = memoizeByObject(({ unchanged, withParts = [] }: AccountCondition) =>
   preparedBatchSql<{ knows_device: boolean; is_first: boolean }>(() => {
     const userId = sql.placeholder("userId");
-    const names = sessionColumns.map(([, column]) => sql`${sql.identifier(column.name)}`);
-    const values = sessionColumns.map(([name, column]) =>
-      name === "userId"
-        ? sql`account.id`
-        : sql`cast(${sql.placeholder(name)} as ${sql.raw(column.getSQLType())})`,
+    const values = sessionColumns.map((entry) =>
+      entry[0] === "userId" ? sql`account.id` : castValue(entry),
     );
     const account = sql`account as (
       select id from ${users}
@@ -106,7 +122,7 @@ const insertIf = memoizeByObject(({ unchanged, withParts = [] }: AccountConditio
     )`;
     return sql`
       with ${sql.join([...withParts, account], sql`, `)}, inserted as (
-        insert into ${sessions} (${sql.join(names, sql`, `)})
+        insert into ${sessions} (${columnNames()})
         select ${sql.join(values, sql`, `)} from account
         returning id
       )
