@@ -134,7 +134,7 @@ export async function setBlock(
     .batch([
       // Otherwise two admins could block each other at the same time.
       lockRoles(ctx),
-      lockAccount(ctx, userId),
+      lockAccount(userId),
       requireCurrentAuthority(ctx, operator, userId),
       raiseVersion(ctx),
       insert,

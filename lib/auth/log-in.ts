@@ -1,4 +1,4 @@
-import { and, eq, type SQL } from "drizzle-orm";
+import { and, eq, sql } from "drizzle-orm";
 import * as z from "zod";
 import type { Context } from "../context.js";
 import { violatesUnique } from "../db/failures.js";
@@ -14,13 +14,14 @@ import { comparableCandidates, type LoginDelay } from "./login-delay.js";
 import { hashPassword, isOutdated, passwordMatches } from "./password/password.js";
 import { factorUnchanged, Otp, requireSecondFactor } from "./second-factor/second-factor.js";
 import { Device } from "./session/device.js";
+import type { AccountCondition } from "./session/session.js";
 import {
   createSession,
   newSessionRow,
   type SignInRequest,
   type SignInWrite,
 } from "./session/sign-in.js";
-import { bindByCode, findClaimByCode, mailSignInCode } from "./sign-in-code.js";
+import { bindByCode, claimUnchanged, findClaimByCode, mailSignInCode } from "./sign-in-code.js";
 import type { TokenPair } from "./token/token-pair.js";
 
 export const LoginCredentials = z
@@ -83,19 +84,15 @@ export async function logIn(
   const authMethods = await requireSecondFactor(ctx, user, input.otp);
   const row = newSessionRow(ctx, user, input.device, client, authMethods);
   if (isOutdated(passwordHash)) ctx.after(() => rehash(ctx, user.id, passwordHash, input.password));
-  const binding = codeId === undefined ? null : bindByCode(ctx, user, email, codeId);
+  const binding = codeId === undefined ? null : bindByCode(ctx, user, email);
   const isMerging = guest !== null && guest !== "upgraded" && guest.id !== user.id;
   const merging = isMerging ? mergeGuest(ctx, guest.id, user.id) : null;
   const signedIn = binding ? { ...user, email, claimedEmail: null } : user;
   try {
     const pair = await createSession(ctx, signedIn, row, client, {
-      ...binding,
       ...merging,
-      unchanged: and(
-        eq(users.passwordHash, passwordHash),
-        factorUnchanged(authMethods),
-        binding?.unchanged,
-      ) as SQL,
+      condition: binding ? claimAndPasswordUnchanged : passwordUnchanged,
+      values: { passwordHash, hasFactor: authMethods.includes("otp"), codeId, email },
       statements: [...(binding?.statements ?? []), ...(merging?.statements ?? [])],
     } satisfies SignInWrite);
     if (keptReservation) recordSuccessfulAttempt(ctx, keptReservation, user.id);
@@ -105,6 +102,15 @@ export async function logIn(
     throw error;
   }
 }
+
+const passwordUnchanged: AccountCondition = {
+  unchanged: sql`${eq(users.passwordHash, sql.placeholder("passwordHash"))} and ${factorUnchanged}`,
+};
+
+const claimAndPasswordUnchanged: AccountCondition = {
+  withParts: claimUnchanged.withParts,
+  unchanged: sql`${passwordUnchanged.unchanged} and ${claimUnchanged.unchanged}`,
+};
 
 const operatorCandidate = ({ bound }: Candidates) => ({
   bound: bound?.role === "user" ? null : bound,

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { eq, sql } from "drizzle-orm";
 import * as z from "zod";
 import type { Context } from "../context.js";
-import { sessions, users } from "../db/schema/accounts.js";
+import { users } from "../db/schema/accounts.js";
 import { writeOnce } from "../db/write-once.js";
 import { AppError } from "../errors.js";
 import { deliverLater } from "../mail/deliver-later.js";
@@ -15,7 +15,12 @@ import { issueCode } from "./email/mail-code.js";
 import { findBearerGuest, type PresentedBearer } from "./guest/bearer-guest.js";
 import { findPasswordViolation, hashPassword } from "./password/password.js";
 import { Device } from "./session/device.js";
-import { revokeSessions, type SessionRow } from "./session/session.js";
+import {
+  type AccountCondition,
+  insertFirstSession,
+  revokeSessions,
+  type SessionRow,
+} from "./session/session.js";
 import {
   createSession,
   finishSignIn,
@@ -111,13 +116,18 @@ async function create(
   const mailId = newMailId();
   const [[user]] = await writeOnce(ctx, row.id, [
     ctx.db.insert(users).values(account).returning(),
-    ctx.db.insert(sessions).values(row),
+    insertFirstSession(row),
     issueVerification(ctx, row.userId, account.claimedEmail, mailId, client),
   ]);
   if (!user) throw new Error("The inserted account was not returned.");
   deliverLater(ctx, mailId);
   return finishSignIn(ctx, user, row, client);
 }
+
+const guestUnchanged: AccountCondition = {
+  unchanged: sql`${users.isGuest} and ${users.mergedInto} is null
+    and ${eq(users.timeZone, sql.placeholder("timeZone"))}`,
+};
 
 /** The row lock that the new session takes serialises concurrent upgrades. */
 async function upgrade(
@@ -133,8 +143,8 @@ async function upgrade(
     timeZone !== guest.timeZone && secondsUntilTimeZoneMayChange(ctx, guest.timeZoneChangedAt) <= 0;
   const user = { ...guest, ...account, ...(moves && { timeZone }) };
   const pair = await createSession(ctx, user, row, client, {
-    unchanged: sql`${users.isGuest} and ${users.mergedInto} is null
-      and ${eq(users.timeZone, guest.timeZone)}`,
+    condition: guestUnchanged,
+    values: { timeZone: guest.timeZone },
     statements: [
       ctx.db
         .update(users)

@@ -17,6 +17,7 @@ import {
 } from "./email/mail-code.js";
 import { claimedAt } from "./login-candidates.js";
 import { passwordMatches } from "./password/password.js";
+import type { AccountCondition } from "./session/session.js";
 import type { SignInWrite } from "./session/sign-in.js";
 
 const claimsComparedMax = 5;
@@ -55,21 +56,24 @@ export async function findClaimByCode(
   return null;
 }
 
-/** Parts of the sign-in's transaction: consume the code, verify the address, write the audit row. One code works once. */
+/** A part of the sign-in's condition: consume the code of this claim. One code works once. Values: `codeId`, `email`. */
+export const claimUnchanged = {
+  withParts: [consumeCode(sql.placeholder("codeId"))],
+  unchanged: sql`exists (select 1 from consumed) and ${isNull(users.email)}
+    and ${eq(users.claimedEmail, sql.placeholder("email"))}`,
+} satisfies AccountCondition;
+
+/** Parts of the sign-in's transaction: verify the address, write the audit row. */
 export function bindByCode(
   ctx: Context,
   user: UserRow,
   email: string,
-  codeId: string,
-): Required<Pick<SignInWrite, "unchanged" | "withParts" | "statements">> {
+): Required<Pick<SignInWrite, "statements">> {
   const bind = ctx.db
     .update(users)
     .set({ email, claimedEmail: null, claimDevice: null, updatedAt: ctx.now })
     .where(eq(users.id, user.id));
   return {
-    withParts: [consumeCode(codeId)],
-    unchanged: sql`exists (select 1 from consumed) and ${isNull(users.email)}
-      and ${eq(users.claimedEmail, email)}`,
     statements: [
       bind,
       auditRow(ctx, {

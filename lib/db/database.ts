@@ -2,6 +2,7 @@ import { type NeonQueryFunction, neon, neonConfig } from "@neondatabase/serverle
 import { fillPlaceholders, type Query, type SQL } from "drizzle-orm";
 import { drizzle, NeonHttpSession } from "drizzle-orm/neon-http";
 import { PgDialect } from "drizzle-orm/pg-core";
+import type { RunnableQuery } from "drizzle-orm/runnable-query";
 import type { Database } from "../context.js";
 import { memoizeByObject } from "../memoize-by-object.js";
 import { platform } from "../platform/installed.js";
@@ -41,10 +42,35 @@ export function prepared<Q extends object>(build: (db: Database) => Q): (db: Dat
 export function preparedSql<Row>(
   build: () => SQL,
 ): (db: Database, values: Record<string, unknown>) => Promise<Row[]> {
-  let text: Query | undefined;
+  const filled = filledQuery(build);
   return async ({ $client }, values) => {
-    text ??= withoutIndentation(new PgDialect().sqlToQuery(build()));
-    return (await $client.query(text.sql, fillPlaceholders(text.params, values))) as Row[];
+    const { sql, params } = filled(values);
+    return (await $client.query(sql, params)) as Row[];
+  };
+}
+
+/** The same as an item of a batch. */
+export function preparedBatchSql<Row>(
+  build: () => SQL,
+): (values: Record<string, unknown>) => RunnableQuery<{ rows: Row[] }, "pg"> {
+  const filled = filledQuery(build);
+  return (values) => {
+    // What drizzle calls in a batch, as in its PgRaw.
+    const item = {
+      _prepare: () => item,
+      getQuery: () => filled(values),
+      isResponseInArrayMode: () => false,
+      mapResult: (result: unknown) => result,
+    };
+    return item as unknown as RunnableQuery<{ rows: Row[] }, "pg">;
+  };
+}
+
+function filledQuery(build: () => SQL): (values: Record<string, unknown>) => Query {
+  let query: Query | undefined;
+  return (values) => {
+    query ??= withoutIndentation(new PgDialect().sqlToQuery(build()));
+    return { sql: query.sql, params: fillPlaceholders(query.params, values) };
   };
 }
 

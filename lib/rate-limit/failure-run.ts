@@ -27,24 +27,27 @@ export async function countFailure(ctx: Context, reserved: Reservation): Promise
 
 async function countInRedis(ctx: Context, sources: LimitCount[]): Promise<boolean[]> {
   const trip = roundTrip(ctx);
-  const counting = sources.map(({ limit: { kind }, value }) =>
-    trip.script<number>(
-      incrementScript,
-      [`failures:${kind}:${value}`],
-      [ctx.now.getTime(), runDurationMs[kind] ?? 0],
-    ),
-  );
-  const [failures] = await Promise.all([Promise.all(counting), trip.send()]);
+  const keys = sources.map(({ limit: { kind }, value }) => `failures:${kind}:${value}`);
+  const durations = sources.map(({ limit: { kind } }) => runDurationMs[kind] ?? 0);
+  const [failures] = await Promise.all([
+    trip.script<number[]>(incrementScript, keys, [ctx.now.getTime(), ...durations]),
+    trip.send(),
+  ]);
   return failures.map((failed) => failed === failuresPerRun);
 }
 
 const isTenthFailure = ({ allowed, used }: LimitCount) => allowed && used === failuresPerRun;
 
+/** ARGV: now, then the duration of each key's run. */
 const incrementScript = script(`
-local now, lasts = tonumber(ARGV[1]), tonumber(ARGV[2])
-local began = tonumber(redis.call("HGET", KEYS[1], "beganMs") or 0)
-if now - began >= lasts then
-  redis.call("HSET", KEYS[1], "beganMs", ARGV[1], "failures", 0)
-  redis.call("PEXPIRE", KEYS[1], lasts)
+local now, failures = tonumber(ARGV[1]), {}
+for i, key in ipairs(KEYS) do
+  local lasts = tonumber(ARGV[i + 1])
+  local began = tonumber(redis.call("HGET", key, "beganMs") or 0)
+  if now - began >= lasts then
+    redis.call("HSET", key, "beganMs", ARGV[1], "failures", 0)
+    redis.call("PEXPIRE", key, lasts)
+  end
+  failures[i] = redis.call("HINCRBY", key, "failures", 1)
 end
-return redis.call("HINCRBY", KEYS[1], "failures", 1)`);
+return failures`);

@@ -38,11 +38,8 @@ export async function countRequest(
 }
 
 export async function refund(trip: RoundTrip, counts: LimitCount[]): Promise<void> {
-  await Promise.all(
-    counts.map((count) =>
-      count.limit.delaysMs ? releaseAttempt(trip, count) : uncount(trip, count),
-    ),
-  );
+  const delays = counts.filter(({ limit }) => limit.delaysMs);
+  await Promise.all([uncount(trip, counts), ...delays.map((count) => releaseAttempt(trip, count))]);
 }
 
 /** Uncounts this attempt, and deletes the account's failures and delay, even if Redis did not answer: it may have counted. */
@@ -50,11 +47,11 @@ export async function resetAfterSuccess(
   trip: RoundTrip,
   { counts, countedIn }: Reservation,
 ): Promise<void> {
-  const uncounting = counts.map((count) => {
-    if (count.limit.delaysMs) return clearFailures(trip, count);
-    return countedIn === "redis" ? uncount(trip, count) : undefined;
-  });
-  await Promise.all(uncounting);
+  const delays = counts.filter(({ limit }) => limit.delaysMs);
+  await Promise.all([
+    countedIn === "redis" ? uncount(trip, counts) : undefined,
+    ...delays.map((count) => clearFailures(trip, count)),
+  ]);
 }
 
 /** Deletes the current windows, failures and delays; a later delay exempts this caller once. */
@@ -107,12 +104,17 @@ export function windowCount(
 
 const identifier = (limit: Limit, value: string) => `${limit.kind}:${value}`;
 
-/** In the window that counted it, which may have ended. A deleted counter must not become negative. */
-async function uncount(trip: RoundTrip, { limit, value, resetsAtMs }: LimitCount): Promise<void> {
-  const window = Math.floor(resetsAtMs / limit.windowMs) - 1;
-  await trip.script(decrementScript, [counterKey(limit, value, window)], []);
+/** In the windows that counted it, which may have ended. A deleted counter must not become negative. */
+async function uncount(trip: RoundTrip, counts: LimitCount[]): Promise<void> {
+  const keys = counts
+    .filter(({ limit }) => !limit.delaysMs)
+    .map(({ limit, value, resetsAtMs }) =>
+      counterKey(limit, value, Math.floor(resetsAtMs / limit.windowMs) - 1),
+    );
+  if (keys.length > 0) await trip.script(decrementScript, keys, []);
 }
 
 const decrementScript = script(`
-local used = tonumber(redis.call("GET", KEYS[1]) or 0)
-if used > 0 then redis.call("DECR", KEYS[1]) end`);
+for _, key in ipairs(KEYS) do
+  if redis.call("DECR", key) < 0 then redis.call("DEL", key) end
+end`);

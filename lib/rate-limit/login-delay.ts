@@ -80,8 +80,8 @@ export function delayCount(
 
 const reserveScript = script(`
 local now, window, max = tonumber(ARGV[1]), ARGV[2], tonumber(ARGV[3])
-local failures = tonumber(redis.call("HGET", KEYS[1], "failures") or 0)
-local delayed = tonumber(redis.call("HGET", KEYS[1], "delayedUntilMs") or 0)
+local state = redis.call("HMGET", KEYS[1], "failures", "delayedUntilMs")
+local failures, delayed = tonumber(state[1] or 0), tonumber(state[2] or 0)
 if delayed > now then
   local pass = redis.call("HMGET", KEYS[1], "passUntilMs", "passTaken", "passIp", "passDevice")
   local isCallers = ARGV[4] ~= "" and pass[3] == ARGV[4] or ARGV[5] ~= "" and pass[4] == ARGV[5]

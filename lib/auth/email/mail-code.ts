@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { and, eq, gt, inArray, lt, type SQL, sql } from "drizzle-orm";
+import { and, eq, gt, inArray, lt, type Placeholder, type SQL, sql } from "drizzle-orm";
 import * as z from "zod";
 import type { Context } from "../../context.js";
 import { keyedHash, keyedHashes } from "../../crypto/secret.js";
@@ -110,7 +110,7 @@ export async function requireCode(
 }
 
 /** The CTE `consumed`: of concurrent calls one consumes the code. Locks the account first to avoid deadlocks. */
-export const consumeCode = (id: string) => sql`consumed as (
+export const consumeCode = (id: string | Placeholder) => sql`consumed as (
     delete from ${mailCodes} using (
       select id from ${users}
       where id = (select user_id from ${mailCodes} where id = ${id})

@@ -1,10 +1,14 @@
 import { randomUUID } from "node:crypto";
+import { sql } from "drizzle-orm";
 import * as z from "zod";
 import type { Context } from "../../context.js";
-import { sessions, users } from "../../db/schema/accounts.js";
+import { preparedBatchSql } from "../../db/database.js";
+import { users } from "../../db/schema/accounts.js";
 import { writeOnce } from "../../db/write-once.js";
 import { LanguageTag, TimeZone } from "../../user/language-tag.js";
+import { userFromJson } from "../../user/user.js";
 import { Device } from "../session/device.js";
+import { insertFirstSession } from "../session/session.js";
 import { finishSignIn, newSessionRow, type SignInRequest } from "../session/sign-in.js";
 import type { TokenPair } from "../token/token-pair.js";
 
@@ -26,22 +30,24 @@ export async function createGuest(
 ): Promise<TokenPair> {
   const id = randomUUID();
   const row = newSessionRow(ctx, { id, isGuest: true }, input.device, client, []);
-  const [[user]] = await writeOnce(ctx, row.id, [
-    ctx.db
-      .insert(users)
-      .values({
-        id,
-        isGuest: true,
-        name: guestName,
-        timeZone: input.timeZone ?? "UTC",
-        nativeLanguage: input.nativeLanguage ?? null,
-        targetLanguage: input.targetLanguage ?? null,
-        createdAt: ctx.now,
-        updatedAt: ctx.now,
-      })
-      .returning(),
-    ctx.db.insert(sessions).values(row),
+  const now = ctx.now.toISOString();
+  const { timeZone = "UTC", nativeLanguage = null, targetLanguage = null } = input;
+  const [{ rows }] = await writeOnce(ctx, row.id, [
+    insertGuest({ id, now, timeZone, nativeLanguage, targetLanguage }),
+    insertFirstSession(row),
   ]);
-  if (!user) throw new Error("The inserted account was not returned.");
-  return finishSignIn(ctx, user, row, client);
+  const [inserted] = rows;
+  if (!inserted) throw new Error("The inserted account was not returned.");
+  return finishSignIn(ctx, userFromJson(inserted.user), row, client);
 }
+
+const insertGuest = preparedBatchSql<{ user: unknown }>(() => {
+  const now = sql`cast(${sql.placeholder("now")} as timestamptz)`;
+  return sql`
+    insert into ${users}
+      (id, is_guest, name, time_zone, native_language, target_language, created_at, updated_at)
+    values (cast(${sql.placeholder("id")} as uuid), true, ${sql.raw(`'${guestName}'`)},
+      cast(${sql.placeholder("timeZone")} as text), cast(${sql.placeholder("nativeLanguage")} as text),
+      cast(${sql.placeholder("targetLanguage")} as text), ${now}, ${now})
+    returning row_to_json(users) as user`;
+});

@@ -129,7 +129,7 @@ async function changeAccount(
   ];
   const [, , { rows }] = await ctx.db.batch([
     lockRoles(ctx),
-    lockAccount(ctx, subject.id),
+    lockAccount(subject.id),
     ctx.db.execute<{ changed: boolean; blocked: boolean; ended: string[]; role: string }>(sql`
       with ${sql.join(parts, sql`, `)}
       select role, exists (select 1 from changed) as changed, ${isBlocked} as blocked,

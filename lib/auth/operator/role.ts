@@ -81,7 +81,7 @@ export async function changeRole(
     )`;
   const [, , { rows }] = await ctx.db.batch([
     lockRoles(ctx),
-    lockAccount(ctx, id),
+    lockAccount(id),
     ctx.db.execute<RoleChecks>(sql`
       with ${roleChecks}, ${dryRun ? noChanges : changes}
       select role, may_decide, is_fit, leaves_an_admin, array(select id from ended) as ended

@@ -126,7 +126,7 @@ export async function confirmEnrolment(
   });
   const [, { rows }] = await writeOnce(ctx, set.id, [
     // A concurrent sign-in without the factor is either revoked here or fails.
-    lockAccount(ctx, userId),
+    lockAccount(userId),
     ctx.db.execute<RevokedSessions>(sql`
       with confirmed as (
         update ${secondFactors} set confirmed_at = ${timestamp(ctx.now)}, last_used_step = ${step}
@@ -176,7 +176,7 @@ export async function removeSecondFactor(
     mailId,
   });
   const [, { rows }] = await writeOnce(ctx, factor.id, [
-    lockAccount(ctx, userId),
+    lockAccount(userId),
     ctx.db.execute<RevokedSessions>(sql`
       with removed as (
         delete from ${secondFactors}

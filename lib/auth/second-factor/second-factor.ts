@@ -28,9 +28,9 @@ export const confirmedSecret = sql<string | null>`(
   select sealed_secret from ${secondFactors}
   where user_id = ${users}.id and confirmed_at is not null)`;
 
-/** SQL: the account has a factor exactly if `authMethods` contain `otp`. */
-export const factorUnchanged = (authMethods: string[]) => sql`(${confirmedSecret} is not null)
-  = cast(${authMethods.includes("otp")} as boolean)`;
+/** SQL: the account has a factor exactly if `hasFactor`. */
+export const factorUnchanged = sql`(${confirmedSecret} is not null)
+  = cast(${sql.placeholder("hasFactor")} as boolean)`;
 
 /** Consumes `otp` if the account has a factor. Returns the session's `amr` (RFC 8176). Throws `otp_required`, `otp_invalid`. */
 export async function requireSecondFactor(

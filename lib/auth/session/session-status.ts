@@ -39,7 +39,7 @@ export function requireLiveStatus({ now }: Context, session: SessionStatus): voi
 }
 
 /** The same as an SQL condition, without `isClosed`. */
-export function isLiveSession({ now }: Context): SQL | undefined {
+export function isLiveSession({ now }: { now: Date | SQL }): SQL | undefined {
   return and(
     isNull(sessions.revokedAt),
     gt(sessions.idleExpiresAt, now),

@@ -1,9 +1,11 @@
 import { randomBytes } from "node:crypto";
-import { and, desc, eq, getTableColumns, inArray, isNull, ne, type SQL, sql } from "drizzle-orm";
-import type { Context } from "../../context.js";
+import { and, eq, getTableColumns, isNull, ne, type SQL, sql } from "drizzle-orm";
+import type { Context, Role } from "../../context.js";
+import { preparedBatchSql } from "../../db/database.js";
 import { requiredRow } from "../../db/required-row.js";
 import { sessions, users } from "../../db/schema/accounts.js";
 import { addressPrefix } from "../../ip-address.js";
+import { memoizeByObject } from "../../memoize-by-object.js";
 import { isAccountBlocked } from "../account-block.js";
 import type { Device } from "./device.js";
 import { absoluteExpiry, idleTimeoutMs } from "./lifetime.js";
@@ -50,61 +52,107 @@ export function sessionRow(ctx: Context, session: NewSession) {
 export type SessionRow = ReturnType<typeof sessionRow>;
 
 /** Later statements of the batch see what the previous lock holder committed. */
-export function lockAccount(ctx: Context, userId: string) {
-  return ctx.db
-    .select({ id: users.id })
-    .from(users)
-    .where(eq(users.id, userId))
-    .for("no key update");
+export function lockAccount(userId: string) {
+  return lockById({ userId });
+}
+
+const lockById = preparedBatchSql(
+  () => sql`select 1 from ${users} where ${users.id} = ${sql.placeholder("userId")}
+    for no key update`,
+);
+
+/** What must still be true of the account. A constant: the SQL is built once, so values are placeholders. */
+export interface AccountCondition {
+  unchanged: SQL;
+  /** CTEs that `unchanged` refers to. */
+  withParts?: SQL[];
+}
+
+export interface ConditionMet {
+  condition: AccountCondition;
+  values: Record<string, unknown>;
 }
 
 /** After `lockAccount`. Fails (`lacksRequiredRow`) when the account is suspended, blocked, pending deletion or not `unchanged`. */
-export function insertSession(
-  ctx: Context,
-  row: SessionRow,
-  unchanged: SQL,
-  withParts: SQL[] = [],
-) {
-  const columns = Object.entries(getTableColumns(sessions)).map(([name, column]) => {
-    const value = sql.param((row as Record<string, unknown>)[name] ?? null, column);
-    const cast = sql`cast(${value} as ${sql.raw(column.getSQLType())})`;
-    return { name: sql.identifier(column.name), value: name === "userId" ? sql`account.id` : cast };
-  });
-  const names = columns.map(({ name }) => sql`${name}`);
-  const values = columns.map(({ value }) => value);
-  const account = sql`account as (
-      select id from ${users}
-      where ${users.id} = ${row.userId} and ${users.suspendedAt} is null
-        and ${users.purgeAt} is null and not ${isAccountBlocked} and ${unchanged}
-    )`;
-  return ctx.db.execute<{ knows_device: boolean; is_first: boolean }>(sql`
-    with ${sql.join([...withParts, account], sql`, `)}, inserted as (
-      insert into ${sessions} (${sql.join(names, sql`, `)})
-      select ${sql.join(values, sql`, `)} from account
-      returning id
-    )
-    select ${requiredRow(sql`inserted`)},
-      exists (
-        select 1 from ${sessions}
-        where ${sessions.userId} = ${row.userId} and ${sessions.deviceId} = ${row.deviceId}
-      ) as knows_device,
-      not exists (select 1 from ${sessions} where ${sessions.userId} = ${row.userId}) as is_first`);
+export function insertSession(row: SessionRow, role: Role, { condition, values }: ConditionMet) {
+  return insertIf(condition)({ ...driverValues(row), role, ...values });
 }
 
-/** The oldest over `sessionsMax`. Returns their ids; delete the keys after the commit. */
-export function revokeExcessSessions(ctx: Context, userId: string) {
-  const excessSessions = ctx.db
-    .select({ id: sessions.id })
-    .from(sessions)
-    .where(and(eq(sessions.userId, userId), isLiveSession(ctx)))
-    .orderBy(desc(sessions.createdAt), desc(sessions.id))
-    .offset(sessionsMax);
-  return ctx.db
-    .update(sessions)
-    .set({ revokedAt: ctx.now, revokedReason: "too_many_sessions" satisfies RevocationReason })
-    .where(and(inArray(sessions.id, excessSessions), isNull(sessions.revokedAt)))
-    .returning({ id: sessions.id });
+const sessionColumns = Object.entries(getTableColumns(sessions));
+
+function driverValues(row: SessionRow): Record<string, unknown> {
+  const values: Record<string, unknown> = {};
+  for (const [name, column] of sessionColumns) {
+    const value = (row as Record<string, unknown>)[name] ?? null;
+    values[name] = value === null ? null : column.mapToDriverValue(value);
+  }
+  return values;
 }
+
+/** The first session of an account that the same batch inserts. */
+export function insertFirstSession(row: SessionRow) {
+  return insertUnconditionally(driverValues(row));
+}
+
+const columnNames = () =>
+  sql.join(
+    sessionColumns.map(([, column]) => sql.identifier(column.name)),
+    sql`, `,
+  );
+
+const castValue = ([name, column]: (typeof sessionColumns)[number]) =>
+  sql`cast(${sql.placeholder(name)} as ${sql.raw(column.getSQLType())})`;
+
+const insertUnconditionally = preparedBatchSql(
+  () => sql`insert into ${sessions} (${columnNames()})
+    values (${sql.join(sessionColumns.map(castValue), sql`, `)})`,
+);
+
+const insertIf = memoizeByObject(({ unchanged, withParts = [] }: AccountCondition) =>
+  preparedBatchSql<{ knows_device: boolean; is_first: boolean }>(() => {
+    const userId = sql.placeholder("userId");
+    const values = sessionColumns.map((entry) =>
+      entry[0] === "userId" ? sql`account.id` : castValue(entry),
+    );
+    const account = sql`account as (
+      select id from ${users}
+      where ${users.id} = ${userId} and ${users.role} = ${sql.placeholder("role")}
+        and ${users.suspendedAt} is null and ${users.purgeAt} is null
+        and not ${isAccountBlocked} and ${unchanged}
+    )`;
+    return sql`
+      with ${sql.join([...withParts, account], sql`, `)}, inserted as (
+        insert into ${sessions} (${columnNames()})
+        select ${sql.join(values, sql`, `)} from account
+        returning id
+      )
+      select ${requiredRow(sql`inserted`)},
+        exists (
+          select 1 from ${sessions}
+          where ${sessions.userId} = ${userId} and ${sessions.deviceId} = ${sql.placeholder("deviceId")}
+        ) as knows_device,
+        not exists (select 1 from ${sessions} where ${sessions.userId} = ${userId}) as is_first`;
+  }),
+);
+
+/** The oldest over `sessionsMax`. Returns their ids; delete the keys after the commit. */
+export function revokeExcessSessions({ now }: Context, userId: string) {
+  return revokeExcess({ userId, now: now.toISOString() });
+}
+
+const revokeExcess = preparedBatchSql<{ id: string }>(() => {
+  const now = sql`cast(${sql.placeholder("now")} as timestamptz)`;
+  const reason = "too_many_sessions" satisfies RevocationReason;
+  return sql`
+    update ${sessions} set revoked_at = ${now}, revoked_reason = ${sql.raw(`'${reason}'`)}
+    where ${sessions.revokedAt} is null and ${sessions.id} in (
+      select ${sessions.id} from ${sessions}
+      where ${sessions.userId} = ${sql.placeholder("userId")} and ${isLiveSession({ now })}
+      order by ${sessions.createdAt} desc, ${sessions.id} desc
+      offset ${sql.raw(String(sessionsMax))}
+    )
+    returning id`;
+});
 
 export type RevocationReason =
   | "logged_out"

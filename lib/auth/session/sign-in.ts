@@ -1,9 +1,7 @@
-import { and, eq, type SQL } from "drizzle-orm";
 import type { BatchItem } from "drizzle-orm/batch";
 import { securityEvent } from "../../audit/security-events.js";
 import type { Context } from "../../context.js";
 import { lacksRequiredRow } from "../../db/failures.js";
-import { users } from "../../db/schema/accounts.js";
 import { writeOnce } from "../../db/write-once.js";
 import { AppError } from "../../errors.js";
 import { sessionKeysUndeleted } from "../../observability/log-lines/sessions.js";
@@ -18,6 +16,7 @@ import type { UserRow } from "../../user/user.js";
 import { issueTokenPair, type TokenPair } from "../token/token-pair.js";
 import type { Device } from "./device.js";
 import {
+  type ConditionMet,
   insertSession,
   lockAccount,
   newSessionId,
@@ -49,11 +48,8 @@ export function newSessionRow(
   return sessionRow(ctx, { id: newSessionId(), userId, isGuest, device, country, authMethods });
 }
 
-export interface SignInWrite {
-  /** Such as the same password hash. Role, suspension, blocks and deletion are always checked. */
-  unchanged: SQL;
-  /** CTEs that `unchanged` refers to. */
-  withParts?: SQL[];
+/** The condition is such as the same password hash. Role, suspension, blocks and deletion are always checked. */
+export interface SignInWrite extends ConditionMet {
   statements?: BatchItem<"pg">[];
   revocation?: ReturnType<typeof revokeSessions>;
 }
@@ -64,17 +60,17 @@ export async function createSession(
   user: UserRow,
   row: SessionRow,
   client: SignInRequest,
-  { unchanged, withParts, statements = [], revocation }: SignInWrite,
+  { condition, values, statements = [], revocation }: SignInWrite,
 ): Promise<TokenPair> {
   const [, { rows }, ...others] = await writeOnce(ctx, row.id, [
-    lockAccount(ctx, user.id),
-    insertSession(ctx, row, and(eq(users.role, user.role), unchanged) as SQL, withParts),
+    lockAccount(user.id),
+    insertSession(row, user.role, { condition, values }),
     ...statements,
     ...(revocation ? [revocation] : []),
     revokeExcessSessions(ctx, user.id),
   ]).catch(rethrowAsUnavailable);
   const [inserted] = rows;
-  const displaced = others.at(-1) as { id: string }[];
+  const { rows: displaced } = others.at(-1) as { rows: { id: string }[] };
   const ended = revocation ? (others.at(-2) as { id: string }[]) : [];
   if (!inserted) throw new Error("The inserted session was not returned.");
   const isNewDevice = row.deviceId !== null && !inserted.knows_device && !inserted.is_first;
