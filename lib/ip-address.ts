@@ -1,5 +1,6 @@
 import { isIP, isIPv4 } from "node:net";
 import ipaddr from "ipaddr.js";
+import { rememberByText } from "./remember-by-text.js";
 
 type Parsed = ipaddr.IPv4 | ipaddr.IPv6;
 
@@ -29,28 +30,31 @@ export function parseNetwork(text: string): [base: Parsed, bits: number] {
 /** What limits count an address by: IPv4 itself, the /64 of IPv6 (which one customer has), or `unknown` without an address. */
 export function addressLimitKey(address: string | undefined): string {
   if (address === undefined) return "unknown";
-  return isIPv4(address) ? address : network(address, 24, 64);
+  return isIPv4(address) ? address : networkOf(address, 24, 64);
 }
 
 /** The part that may be stored: /24 of IPv4, /48 of IPv6. */
 export function addressPrefix(address: string | undefined): string | null {
-  return address === undefined ? null : network(address, 24, 48);
+  return address === undefined ? null : networkOf(address, 24, 48);
 }
 
 /** Throws for an entry that is neither a CIDR block nor an address. */
 export function createNetworkTest(entries: readonly string[]): NetworkTest {
   const networks = entries.map(parseNetwork);
   if (networks.length === 0) return () => false;
-  return (address) => {
+  return rememberByText((address) => {
     const parsed = ipaddr.process(address);
     return networks.some(
       ([base, bits]) => parsed.kind() === base.kind() && parsed.match(base, bits),
     );
-  };
+  });
 }
 
-function network(address: string, bits4: number, bits6: number): string {
-  return isIPv4(address)
-    ? `${ipaddr.IPv4.networkAddressFromCIDR(`${address}/${bits4}`)}/${bits4}`
-    : `${ipaddr.IPv6.networkAddressFromCIDR(`${address}/${bits6}`)}/${bits6}`;
+/** The network of a canonical address, such as `203.0.113.0/24`. `bits4` is a multiple of 8. */
+export function networkOf(address: string, bits4: number, bits6: number): string {
+  if (!isIPv4(address)) {
+    return `${ipaddr.IPv6.networkAddressFromCIDR(`${address}/${bits6}`)}/${bits6}`;
+  }
+  const bytes = address.split(".").map((byte, index) => (index < bits4 / 8 ? byte : "0"));
+  return `${bytes.join(".")}/${bits4}`;
 }

@@ -1,13 +1,12 @@
 import { isIPv4 } from "node:net";
-import ipaddr from "ipaddr.js";
-import { canonicalAddress, parseNetwork } from "../ip-address.js";
+import { canonicalAddress, networkOf, parseNetwork } from "../ip-address.js";
 
 /** The prefix lengths that can be blocked: every request looks up its address with each of them. */
 const prefixLengths = { ipv4: [32, 24, 16, 8], ipv6: [128, 64, 48, 32] } as const;
 
 export function networksOf(address: string): string[] {
   const lengths = isIPv4(address) ? prefixLengths.ipv4 : prefixLengths.ipv6;
-  return lengths.map((length) => networkOf(address, length));
+  return lengths.map((length) => networkOf(address, length, length));
 }
 
 export const userMember = (userId: string) => `user:${userId}`;
@@ -24,7 +23,7 @@ export function blockableNetwork(text: string): { network: string } | { problem:
   const lengths: readonly number[] = prefixLengths[family];
   const length = bits === undefined ? Math.max(...lengths) : Number(bits);
   if (!lengths.includes(length)) return { problem: lengthProblem(family, length) };
-  return { network: networkOf(address, length) };
+  return { network: networkOf(address, length, length) };
 }
 
 export function overlap(one: string, other: string): boolean {
@@ -38,11 +37,4 @@ function lengthProblem(family: keyof typeof prefixLengths, length: number): stri
   const narrower = lengths.find((bits) => bits > length);
   const split = narrower === undefined ? "" : ` Block its /${narrower} networks instead.`;
   return `Only ${names} can be blocked.${split}`;
-}
-
-function networkOf(address: string, length: number): string {
-  const network = isIPv4(address)
-    ? ipaddr.IPv4.networkAddressFromCIDR(`${address}/${length}`)
-    : ipaddr.IPv6.networkAddressFromCIDR(`${address}/${length}`);
-  return `${network}/${length}`;
 }

@@ -4,6 +4,7 @@ import type { Env } from "../env.js";
 import type { ErrorCode } from "../errors.js";
 import { addressPrefix } from "../ip-address.js";
 import { memoizeByObject } from "../memoize-by-object.js";
+import { rememberByText } from "../remember-by-text.js";
 import type { RequestMetrics } from "../request-metrics.js";
 
 /** One per request: the source of the access log, the metrics and the alerts. */
@@ -43,7 +44,7 @@ export function requestEvent(ctx: Context, ended: FinishedRequest): RequestEvent
     code,
     userHash:
       requestMetrics.userId === undefined ? undefined : userHash(ctx.env, requestMetrics.userId),
-    ipPrefix: address === undefined ? null : prefixOf(address),
+    ipPrefix: addressPrefix(address),
     appVersion: version.exec(ended.appVersion ?? "")?.[0],
     limits: requestMetrics.limits,
     externalCalls: requestMetrics.externalCalls,
@@ -63,20 +64,7 @@ const methods = new Set(["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELE
 const version = /^[\w.+-]{1,32}$/;
 
 const purpose = "access-log-user";
+/** Hashing would be a tenth of the cost of an event. */
 const hashes = memoizeByObject((env: Env) =>
-  remembered((userId: string) => keyedHash(env, purpose, userId)),
+  rememberByText((userId) => keyedHash(env, purpose, userId)),
 );
-const prefixOf = remembered(addressPrefix);
-
-/** Cached: hashing would be a tenth of the cost of an event. */
-function remembered<V>(make: (key: string) => V): (key: string) => V {
-  const known = new Map<string, V>();
-  return (key) => {
-    const found = known.get(key);
-    if (found !== undefined) return found;
-    if (known.size === 2000) known.clear();
-    const created = make(key);
-    known.set(key, created);
-    return created;
-  };
-}
