@@ -1,0 +1,14 @@
+const entriesMax = 20_000;
+
+/** Memoize by text, such as an IP address, what costs more than a lookup. Forgets everything when it is full. */
+export function rememberByText<V>(make: (key: string) => V): (key: string) => V {
+  const known = new Map<string, V>();
+  return (key) => {
+    const found = known.get(key);
+    if (found !== undefined) return found;
+    if (known.size === entriesMax) known.clear();
+    const created = make(key);
+    known.set(key, created);
+    return created;
+  };
+}
