@@ -17,7 +17,6 @@ export class PostgresExchange implements Submittable {
   readonly #results: SqlResult[] = [];
   #fields: SqlField[] = [];
   #rows: (string | null)[][] = [];
-  #isSent = false;
 
   constructor(
     private readonly statements: WireStatement[],
@@ -27,10 +26,7 @@ export class PostgresExchange implements Submittable {
     this.#fields = statements[0]?.fields ?? [];
   }
 
-  /** Sends it, the first time. Exchanges of one turn of the event loop are one write. */
   submit(connection: Connection): void {
-    if (this.#isSent) return;
-    this.#isSent = true;
     connection.stream.cork();
     for (const name of this.unneededNames) connection.close({ type: "S", name }, true);
     for (const { text, params, name = "", fields } of this.statements) {
@@ -40,7 +36,7 @@ export class PostgresExchange implements Submittable {
       connection.execute(null, true);
     }
     connection.sync();
-    process.nextTick(() => connection.stream.uncork());
+    connection.stream.uncork();
   }
 
   handleRowDescription(message: { fields: SqlField[] }): void {

@@ -1,16 +1,13 @@
-import type { Connection, PoolClient } from "pg";
+import type { PoolClient } from "pg";
 import { PostgresExchange, type WireStatement } from "./exchange.js";
 import { isServerError, type SqlResult, type SqlStatement } from "./neon-protocol.js";
 import { PreparedStatements } from "./prepared.js";
 
 export type PostgresSession = PoolClient & {
-  connection: Connection;
   number: number;
   processID: number | null;
   secretKey: number | null;
   prepared: PreparedStatements;
-  /** Sent and not yet answered, in this order. */
-  exchanges: PostgresExchange[];
   /** True behind a pooler in transaction mode; undefined until checked. */
   isShared: boolean | undefined;
   needsRollback: boolean;
@@ -22,7 +19,6 @@ export function asSession(client: PoolClient, number: number): PostgresSession {
   return Object.assign(client as PostgresSession, {
     number,
     prepared: new PreparedStatements(),
-    exchanges: [],
     isShared: undefined,
     needsRollback: false,
     needsDiscard: false,
@@ -35,22 +31,18 @@ export async function detectPooler(session: PostgresSession): Promise<void> {
   session.isShared = Number(rows[0]?.[0]) !== session.processID;
 }
 
-/** Sent at once, also behind others. pg accepts one at a time, so it is given each when the one before it has ended. */
 export function exchange(
   session: PostgresSession,
   statements: WireStatement[],
 ): Promise<SqlResult[]> {
-  const { connection, exchanges, prepared } = session;
   return new Promise((resolve, reject) => {
-    const onDone = (error: Error | undefined, results: SqlResult[]) => {
-      if (error) reject(error);
-      else resolve(results);
-      exchanges.shift();
-      if (exchanges[0]) session.query(exchanges[0]);
-    };
-    const added = new PostgresExchange(statements, onDone, prepared.takeUnneeded());
-    if (exchanges.push(added) === 1) session.query(added);
-    else added.submit(connection);
+    session.query(
+      new PostgresExchange(
+        statements,
+        (error, results) => (error ? reject(error) : resolve(results)),
+        session.prepared.takeUnneeded(),
+      ),
+    );
   });
 }
 
