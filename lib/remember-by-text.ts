@@ -8,7 +8,8 @@ export function rememberByText<V>(make: (key: string) => V): (key: string) => V 
     if (found !== undefined) return found;
     if (known.size === entriesMax) known.clear();
     const created = make(key);
-    known.set(key, created);
+    // A key that is a part of a header would keep the whole header in memory.
+    known.set(Buffer.from(key).toString(), created);
     return created;
   };
 }

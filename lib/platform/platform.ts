@@ -10,7 +10,11 @@ export type NeonFetch = (
   },
 ) => Promise<{ ok: boolean; status: number; json(): Promise<unknown>; text(): Promise<string> }>;
 
-export type RedisCall = Parameters<Requester["request"]>[0] & { timeoutMs?: number };
+export type RedisCall = Parameters<Requester["request"]>[0] & {
+  timeoutMs?: number;
+  /** A pipeline that may be sent together with others. */
+  isGathered?: boolean;
+};
 
 /** Transports to the stores: over HTTPS, to local endpoints (development, tests, embedded), or over sockets (self-hosted). */
 export interface Platform {

@@ -78,7 +78,7 @@ return counts`);
 
 const countSha1 = createHash("sha1").update(countScript).digest("hex");
 
-/** Of the package only the window: a cache would still block after `DEL rate:<key>`, and a timeout would allow everything. */
+/** Without the package's cache, which would still block after `DEL rate:<key>`, and its timeout, which would allow everything. */
 const fixedWindowOf = memoizeByObject((limit: Limit) => {
   const evalsha = (_sha1: string, [key = ""]: string[], [max = 0, windowMs = 0]: number[]) =>
     new Promise<[used: number, max: number]>((resolve, reject) => {

@@ -74,14 +74,18 @@ export class RoundTrip {
     });
   }
 
-  /** Never rejects: the commands do. With `timeoutMs` it also tries a Redis that is skipped as failing. */
-  async send({ timeoutMs }: { timeoutMs?: number } = {}): Promise<void> {
+  /**
+   * Never rejects: the commands do. With `timeoutMs` it also tries a Redis that is skipped as failing; with `isGathered`
+   * it shares a call with other round trips of this turn.
+   */
+  async send({ timeoutMs, isGathered }: Pick<RedisCall, "timeoutMs" | "isGathered"> = {}) {
     if (this.#commands.length === 0) return;
     try {
       const call: RedisCall = {
         path: ["pipeline"],
         body: this.#commands,
         ...(timeoutMs !== undefined && { timeoutMs }),
+        ...(isGathered && { isGathered }),
       };
       this.#replies = (await this.#redis.request(call)) as unknown as Reply[];
     } catch (error) {

@@ -21,7 +21,7 @@ export async function requireOperatorKeyHolder(
   operation: Operation,
 ): Promise<Operator> {
   if (key.kind === "break_glass") {
-    // Every function would carry the queue and the alerts.
+    // A static import would add the queue and the alerts to every function.
     const { useBreakGlass } = await import("./break-glass.js");
     return useBreakGlass(ctx, operation);
   }

@@ -48,7 +48,7 @@ export function newSessionRow(
   return sessionRow(ctx, { id: newSessionId(), userId, isGuest, device, country, authMethods });
 }
 
-/** The condition is such as the same password hash. Role, suspension, blocks and deletion are always checked. */
+/** The condition says, for example, that the password hash is the same. Role, suspension, blocks and deletion are always checked. */
 export interface SignInWrite extends ConditionMet {
   statements?: BatchItem<"pg">[];
   revocation?: ReturnType<typeof revokeSessions>;

@@ -58,7 +58,7 @@ export async function askRedis(
   const counting = countRequest(trip, limits, subject, ctx.now);
   const session = needsSession ? readCachedSession(trip, claims.sessionId) : null;
   const keyState = identity.session === undefined ? null : readKeyState(trip, identity.session);
-  const [counted] = await Promise.allSettled([counting, trip.send()]);
+  const [counted] = await Promise.allSettled([counting, trip.send({ isGathered: true })]);
   const isCurrent = isRedisCurrent(ctx, counted);
   ctx.gate = isCurrent ? orNull(gate) : null;
   const reserved = await reserve(ctx, counted, limits, subject, local);

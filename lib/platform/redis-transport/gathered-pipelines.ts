@@ -9,8 +9,8 @@ interface Gathering {
 const commandsMax = 200;
 
 /**
- * The pipelines of one turn of the event loop are sent as one, because a call costs more than its commands. They fail
- * together. A call with its own `timeoutMs` or `signal` is sent alone.
+ * The `isGathered` pipelines of one turn of the event loop are sent as one, because a call costs more than its commands.
+ * They fail together, so their replies must be small.
  */
 export function withGatheredPipelines(requester: Requester): Requester {
   let open: Gathering | undefined;
@@ -48,10 +48,7 @@ export function withGatheredPipelines(requester: Requester): Requester {
   }
 
   return Object.assign(Object.create(requester) as Requester, {
-    request: (call: RedisCall) => {
-      const isPlain =
-        call.path?.[0] === "pipeline" && call.timeoutMs === undefined && call.signal === undefined;
-      return isPlain ? gather(call.body as unknown[]) : requester.request(call);
-    },
+    request: (call: RedisCall) =>
+      call.isGathered ? gather(call.body as unknown[]) : requester.request(call),
   });
 }

@@ -18,6 +18,7 @@ function recordedRequester(reply = async (body: unknown[]) => body.map(echoOf)) 
 const echoOf = (command: unknown) => ({ result: (command as unknown[]).at(-1) });
 const pipeline = (...texts: string[]): RedisCall => ({
   path: ["pipeline"],
+  isGathered: true,
   body: texts.map((text) => ["ECHO", text]),
 });
 
@@ -51,13 +52,13 @@ it("gathers at most 200 commands", async () => {
   expect(other).toEqual(one);
 });
 
-it("sends a call with its own timeout, or another than a pipeline, at once", async () => {
+it("sends other calls at once", async () => {
   const { calls, gathered } = recordedRequester();
   const single: RedisCall = { body: ["PING"] };
-  const urgent = { ...pipeline("a"), timeoutMs: 3000 };
+  const alone = { ...pipeline("a"), isGathered: false };
   void gathered.request(single);
-  void gathered.request(urgent);
-  expect(calls).toEqual([single, urgent]);
+  void gathered.request(alone);
+  expect(calls).toEqual([single, alone]);
 });
 
 it("rejects all when the call fails", async () => {
