@@ -3,8 +3,10 @@ import { neon, neonConfig } from "@neondatabase/serverless";
 import pg from "pg";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { postgresOverSocket } from "../../lib/platform/postgres-transport/over-socket.js";
+import { postgresPool } from "../../lib/platform/postgres-transport/pool.js";
 import { cases, clientFor, schema } from "../dev/postgres/parity-cases.js";
 import { createRealDatabase } from "../dev/postgres/real-database.js";
+import { times } from "../support/two-processes.js";
 
 const serverUrl = process.env.TEST_DATABASE_URL ?? "";
 
@@ -137,6 +139,26 @@ async function onServer(text: string): Promise<void> {
   await client.query(text);
   await client.end();
 }
+
+describe("Postgres over two connections", () => {
+  it("gives each of many callers their own row while other statements fail", async () => {
+    const database = await createRealDatabase(serverUrl);
+    const pool = postgresPool(database.connectionString, { connectionsMax: 2 });
+    const read = async (name: string) => {
+      const { rows } = await pool.query({ text: "SELECT $1::text", params: [name] });
+      return rows[0]?.[0];
+    };
+    const fail = () => pool.query({ text: "SELECT 1 / $1::int", params: ["0"] });
+    for (let round = 0; round < 500; round++) {
+      const failing = Promise.allSettled(times(4, fail));
+      const names = times(8, (index) => `person ${round}-${index}`);
+      expect(await Promise.all(names.map(read))).toEqual(names);
+      await failing;
+    }
+    await pool.close();
+    await database.drop();
+  });
+});
 
 describe("Postgres over a socket after a failover", () => {
   it("replaces its connections after the first read-only error", async () => {
