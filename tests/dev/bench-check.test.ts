@@ -1,6 +1,12 @@
 import { describe, expect, it } from "vitest";
 import { bundleSizes } from "../../dev/bench/bundles.js";
-import { compare, comparedContenders, keptValuesOf, problemsOf } from "../../dev/bench/check.js";
+import {
+  compare,
+  comparedContenders,
+  keptValuesOf,
+  problemsOf,
+  readKept,
+} from "../../dev/bench/check.js";
 import type { Measured } from "../../dev/bench/report.js";
 import type { Row } from "../../dev/bench/rounds.js";
 
@@ -49,7 +55,6 @@ describe("bench --check", () => {
   it("compares ratios within one run and sizes, and nothing that depends on the machine", () => {
     expect(Object.keys(kept)).toEqual([
       user,
-      "GET /api/user: CPU / without events",
       "GET /api/user: CPU of many people / one person",
       "POST /api/auth/refresh: CPU / bare",
       "GET /api/user over HTTP: CPU / bare",
@@ -58,6 +63,10 @@ describe("bench --check", () => {
       "largest bundle: KB",
       "median bundle, with what is loaded later: KB",
     ]);
+  });
+
+  it("has a value for each of them", async () => {
+    expect(Object.keys(await readKept("real stores"))).toEqual(Object.keys(kept));
   });
 
   it("accepts an unchanged run, and one that varies within the tolerance", () => {
