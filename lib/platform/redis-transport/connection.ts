@@ -1,4 +1,4 @@
-import type { Redis } from "ioredis";
+import { type Redis, ReplyError } from "ioredis";
 import { isReplicaReply } from "./replica-reply.js";
 import type { RedisBackend } from "./upstash-protocol.js";
 
@@ -24,8 +24,11 @@ export function redisConnection(redis: Redis): RedisBackend {
 
   let renewedAtMs = Number.NEGATIVE_INFINITY;
 
-  function renewIfReplica(error: unknown): void {
-    if (!(error instanceof Error) || !isReplicaReply(error.message)) return;
+  function inspect(error: unknown): void {
+    if (!(error instanceof Error && error instanceof ReplyError)) return;
+    // Its own name is that of its class, which the minifier changes.
+    Object.defineProperty(error, "name", { value: "ReplyError" });
+    if (!isReplicaReply(error.message)) return;
     if (redis.status !== "ready" || performance.now() - renewedAtMs < renewMs) return;
     renewedAtMs = performance.now();
     redis.disconnect(true);
@@ -35,7 +38,7 @@ export function redisConnection(redis: Redis): RedisBackend {
     call([name = "", ...args]) {
       gatherWrites();
       const called = redis.call(name, args);
-      called.catch(renewIfReplica);
+      called.catch(inspect);
       return called;
     },
     async pipeline(commands) {
@@ -46,7 +49,7 @@ export function redisConnection(redis: Redis): RedisBackend {
       const settled = await Promise.allSettled(calls);
       return settled.map((one) => {
         if (one.status === "fulfilled") return one.value;
-        renewIfReplica(one.reason);
+        inspect(one.reason);
         if (one.reason.name !== "ReplyError") throw one.reason;
         return one.reason;
       });
@@ -54,8 +57,10 @@ export function redisConnection(redis: Redis): RedisBackend {
     async multi(commands) {
       const transaction = redis.multi();
       for (const [name = "", ...args] of commands) transaction.call(name, args);
-      const results = (await transaction.exec()) ?? [];
-      for (const [error] of results) renewIfReplica(error);
+      const executed = transaction.exec();
+      executed.catch(inspect);
+      const results = (await executed) ?? [];
+      for (const [error] of results) inspect(error);
       return results.map(([error, result]) => error ?? result);
     },
     async close() {
