@@ -54,7 +54,7 @@ describe("GET /api/user/sessions", () => {
       ],
       nextCursor: null,
     });
-    expect(JSON.stringify(body)).not.toMatch(/rt1\.|eyJ|device_?id|counter/i);
+    expect(JSON.stringify(body)).not.toMatch(/rt1\.|eyJ[\w-]*\.|device_?id|counter/i);
   });
 
   it.each([
