@@ -50,7 +50,7 @@ describe("GET /api/ops/sessions", () => {
       { id: second.sessionId, state: "live", deviceName: "Phone", role: "user" },
       { id: person.sessionId, state: "revoked", revokedReason: "revoked_by_operator" },
     ]);
-    expect(JSON.stringify(list)).not.toMatch(/eyJ|rt1\.|hash/i);
+    expect(JSON.stringify(list)).not.toMatch(/eyJ[\w-]*\.|rt1\.|hash/i);
   });
 });
 
