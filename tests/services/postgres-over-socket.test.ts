@@ -160,6 +160,46 @@ describe("Postgres over two connections", () => {
   });
 });
 
+describe("Postgres over one connection", () => {
+  let database: Awaited<ReturnType<typeof createRealDatabase>>;
+  beforeAll(async () => {
+    database = await createRealDatabase(serverUrl);
+  });
+  afterAll(() => database.drop());
+
+  it("never gives a caller the row of another after a failed COPY", async () => {
+    const pool = postgresPool(database.connectionString, { connectionsMax: 1 });
+    const read = (name: string) =>
+      pool.query({ text: "SELECT $1::text", params: [name] }).then(
+        ({ rows }) => rows[0]?.[0],
+        () => "rejected",
+      );
+    await pool.query({ text: "CREATE VIEW one AS SELECT 1 AS a", params: [] });
+    for (let round = 0; round < 100; round++) {
+      const copying = pool.query({ text: "COPY one FROM STDIN", params: [] }).catch(() => {});
+      const names = times(4, (index) => `person ${round}-${index}`);
+      const answers = await Promise.all(names.map(read));
+      const wrong = answers.filter((answer, i) => answer !== names[i] && answer !== "rejected");
+      expect(wrong).toEqual([]);
+      await copying;
+    }
+    await pool.close();
+  });
+
+  it("keeps a connection whose URL has a query_timeout", async () => {
+    const url = new URL(database.connectionString);
+    url.searchParams.set("query_timeout", "200");
+    const pool = postgresPool(url.href, { connectionsMax: 1 });
+    const ask = (text: string) => pool.query({ text, params: [] }).then(({ rows }) => rows[0]?.[0]);
+    const pid = await ask("SELECT pg_backend_pid()");
+    await sleep(300);
+    expect(await ask("SELECT pg_backend_pid()")).toBe(pid);
+    await expect(ask("SELECT pg_sleep(1)")).rejects.toThrow("Query read timeout");
+    expect(await ask("SELECT 1")).toBe("1");
+    await pool.close();
+  });
+});
+
 describe("Postgres over a socket after a failover", () => {
   it("replaces its connections after the first read-only error", async () => {
     const database = await createRealDatabase(serverUrl);

@@ -1,4 +1,4 @@
-import type { Connection, Submittable } from "pg";
+import { type Connection, Query, type Submittable } from "pg";
 import {
   parseCommandTag,
   type SqlField,
@@ -12,8 +12,16 @@ export interface WireStatement extends SqlStatement {
   fields?: SqlField[] | undefined;
 }
 
-/** Statements in one round trip, with one Sync: an error skips the rest. Rows are not converted, unlike in pg's Query. */
-export class PostgresExchange implements Submittable {
+/** The types declare its methods as properties, which cannot be overridden. */
+const PgQuery = Query as new (text: string) => object;
+
+/**
+ * Statements in one round trip, with one Sync: an error skips the rest. Rows are not converted. On a
+ * pipelined connection pg accepts only a Query, so it is one and overrides all its handlers.
+ */
+export class PostgresExchange extends PgQuery implements Submittable {
+  /** Set by pg to stop the timer of `query_timeout`. */
+  declare callback?: () => void;
   readonly #results: SqlResult[] = [];
   #fields: SqlField[] = [];
   #rows: (string | null)[][] = [];
@@ -23,11 +31,14 @@ export class PostgresExchange implements Submittable {
     private readonly onDone: (error: Error | undefined, results: SqlResult[]) => void,
     private readonly unneededNames: string[] = [],
   ) {
+    super("");
     this.#fields = statements[0]?.fields ?? [];
   }
 
+  /** Those of one turn of the event loop are one write. */
   submit(connection: Connection): void {
     connection.stream.cork();
+    process.nextTick(() => connection.stream.uncork());
     for (const name of this.unneededNames) connection.close({ type: "S", name }, true);
     for (const { text, params, name = "", fields } of this.statements) {
       if (!fields) connection.parse({ text, name, types: [] }, true);
@@ -36,7 +47,6 @@ export class PostgresExchange implements Submittable {
       connection.execute(null, true);
     }
     connection.sync();
-    connection.stream.uncork();
   }
 
   handleRowDescription(message: { fields: SqlField[] }): void {
@@ -64,11 +74,15 @@ export class PostgresExchange implements Submittable {
   handleCopyData(): void {}
 
   handleError(error: Error): void {
+    this.callback?.();
     this.onDone(error, this.#results);
   }
 
   handleReadyForQuery(): void {
-    this.onDone(undefined, this.#results);
+    this.callback?.();
+    // After a failed COPY the server may reply once too often.
+    const isComplete = this.#results.length === this.statements.length;
+    this.onDone(isComplete ? undefined : new Error("A reply is out of step"), this.#results);
   }
 
   #finish(tag: string): void {

@@ -1,23 +1,33 @@
 import { userInfo } from "node:os";
 import { defaults, Pool } from "pg";
 import { hostAndPortOf, parseDatabaseUrl } from "../../database-url.js";
-import { cancelStatement } from "./cancel.js";
-import { beginStatement, isServerError, type SqlBackend } from "./neon-protocol.js";
+import { Lease } from "./lease.js";
+import {
+  beginStatement,
+  isServerError,
+  type ServerError,
+  type SqlBackend,
+} from "./neon-protocol.js";
 import {
   asSession,
   detectPooler,
   exchange,
   type PostgresSession,
-  resetSession,
   runOne,
   runPrepared,
 } from "./session.js";
-import { leavesSessionState, withoutLeadingComment } from "./session-state.js";
+import { isPlainRead, leavesSessionState, withoutLeadingComment } from "./session-state.js";
+
+/** A statement waits for the others on its connection, so few share one. */
+const sharersMax = 4;
+
+type OnLease = (error: Error | undefined, lease?: Lease) => void;
 
 /**
- * A single statement is prepared once per connection, except behind a pooler. Session state is discarded before reuse.
- * After `deadlineMs` or an abort, the statement is cancelled and the connection closed. Connections are replaced after an
- * outage, and after a read-only error: after a failover an old connection may still lead to the replica.
+ * A single statement is prepared once per connection, except behind a pooler. Prepared reads of one turn share connections.
+ * Session state is discarded before reuse. After `deadlineMs` or an abort, the statement is cancelled and the connection
+ * closed, unless others share it. Connections are replaced after an outage, and after a read-only error: after a failover
+ * an old connection may still lead to the replica.
  */
 export function postgresPool(
   connectionString: string,
@@ -33,6 +43,7 @@ export function postgresPool(
   const pool = new Pool({
     connectionString,
     max: connectionsMax,
+    pipeline: true,
     idleTimeoutMillis: 30_000,
     connectionTimeoutMillis: connectMs,
   });
@@ -59,24 +70,52 @@ export function postgresPool(
     });
   }
 
+  const gathering = new Map<string | undefined, OnLease[]>();
+  let lastLeased: PostgresSession | undefined;
+
+  /** Callers with the same `readText` in one turn of the event loop share a connection on which it is prepared. */
+  function lease(readText: string | undefined, onLease: OnLease): void {
+    const gathered = gathering.get(readText);
+    if (gathered && gathered.length < sharersMax) {
+      gathered.push(onLease);
+      return;
+    }
+    const isShareable = (session: PostgresSession | undefined) =>
+      readText !== undefined && session?.isShared === false && session.prepared.has(readText);
+    const opensConnection = pool.idleCount === 0 && pool.totalCount < connectionsMax;
+    const sharers = [onLease];
+    // The next connection is probably like the last one. If it is not, the others have to wait for one again.
+    if (isShareable(lastLeased) && !opensConnection) {
+      gathering.set(readText, sharers);
+      process.nextTick(() => gathering.delete(readText));
+    }
+    acquire((error, session) => {
+      if (gathering.get(readText) === sharers) gathering.delete(readText);
+      lastLeased = session;
+      const others = error || isShareable(session) ? [] : sharers.splice(1);
+      const leased = session && new Lease(session, sharers.length);
+      for (const sharer of sharers) sharer(error, leased);
+      for (const other of others) lease(undefined, other);
+    });
+  }
+
   function withSession<T>(
     work: (session: PostgresSession) => Promise<T>,
     signal: AbortSignal | undefined,
+    readText?: string,
   ): Promise<T> {
     return new Promise((resolve, reject) => {
-      let session: PostgresSession | undefined;
+      let used: Lease | undefined;
       let isSettled = false;
       const settle = () => {
         isSettled = true;
         clearTimeout(timer);
         signal?.removeEventListener("abort", onAbort);
+        used?.leave();
       };
       const giveUp = (reason: unknown) => {
         settle();
         reject(reason);
-        const givenUp = session;
-        // Cancel first: a pooler forgets the statement of a disconnected client.
-        if (givenUp) cancelStatement(givenUp).finally(() => givenUp.release(true));
       };
       const onAbort = () => giveUp(signal?.reason);
       const onDeadline = () => giveUp(timeoutError(place, deadlineMs));
@@ -84,35 +123,38 @@ export function postgresPool(
       if (signal?.aborted) return onAbort();
       signal?.addEventListener("abort", onAbort);
 
-      acquire((error, used) => {
-        if (isSettled) return used?.release();
-        if (!used) {
+      lease(readText, (error, leased) => {
+        if (isSettled) {
+          leased?.finish();
+          return leased?.leave();
+        }
+        if (!leased) {
           settle();
           return reject(isRefusal(error) ? error : unreachable(place, error));
         }
-        session = used;
+        used = leased;
+        const { session } = leased;
         const working =
-          used.isShared === undefined
-            ? detectPooler(used).then(() => {
+          session.isShared === undefined
+            ? detectPooler(session).then(() => {
                 if (isSettled) throw new Error("The call was already rejected.");
-                return work(used);
+                return work(session);
               })
-            : work(used);
+            : work(session);
         working.then(
           (result) => {
+            leased.finish();
             if (isSettled) return;
             settle();
             resolve(result);
-            releaseSession(used);
           },
           (failure: unknown) => {
+            const isReadOnly = isServerError(failure) && failure.code === "25006";
+            if (isReadOnly) renewConnections();
+            leased.finish(isRefusal(failure) && failure.severity !== "FATAL" && !isReadOnly);
             if (isSettled) return;
             settle();
             reject(isRefusal(failure) ? failure : unreachable(place, failure));
-            const isReadOnly = isServerError(failure) && failure.code === "25006";
-            if (isReadOnly) renewConnections();
-            if (isReadOnly || !isRefusal(failure)) used.release(true);
-            else releaseSession(used);
           },
         );
       });
@@ -120,16 +162,18 @@ export function postgresPool(
   }
 
   return {
-    query: (statement, signal) =>
-      withSession((session) => {
-        // A prepared statement would keep the comment of its first caller.
-        const text = withoutLeadingComment(statement.text);
+    query: (statement, signal) => {
+      // A prepared statement would keep the comment of its first caller.
+      const text = withoutLeadingComment(statement.text);
+      const run = (session: PostgresSession) => {
         if (session.prepared.has(text) || !leavesSessionState(text)) {
           return runPrepared(session, { ...statement, text });
         }
         session.needsDiscard = true;
         return runOne(session, statement);
-      }, signal),
+      };
+      return withSession(run, signal, isPlainRead(text) ? text : undefined);
+    },
     batch: (statements, options, signal) =>
       withSession(async (session) => {
         const begin = { text: beginStatement(options), params: [] };
@@ -144,17 +188,8 @@ export function postgresPool(
   };
 }
 
-function releaseSession(session: PostgresSession): void {
-  if (session.needsRollback || session.needsDiscard) {
-    resetSession(session).then(
-      () => session.release(),
-      () => session.release(true),
-    );
-  } else session.release();
-}
-
-/** The server replied with an error and the connection stays usable. */
-function isRefusal(error: unknown): boolean {
+/** The server replied with an error of the statement. */
+function isRefusal(error: unknown): error is ServerError {
   return isServerError(error) && !/^(57P0|08|53300)/.test(error.code);
 }
 
