@@ -27,7 +27,7 @@ export const stepErrors: readonly StepErrors[] = [
   ["requireSupportedApp", ["upgrade_required"], always],
   ["pathParams", ["malformed_url"], (_, template) => template.includes(":")],
   ["requireCredential", ["token_missing"], needsToken],
-  ["requireCredential", ["token_expired"], needsToken],
+  ["requireCredential", ["token_expired"], hasSession],
   ["requireCredential", ["token_invalid", "rate_limited"], hasToken],
   ["requireCredential", ["cron_secret_invalid"], ({ auth }) => auth === "cron"],
   ["requireCredential", ["metrics_token_invalid"], ({ auth }) => auth === "metrics"],
