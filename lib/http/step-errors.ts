@@ -52,7 +52,7 @@ export const stepErrors: readonly StepErrors[] = [
     ["reauth_required"],
     ({ stepUp, operation }) => stepUp === true || operation?.kind === "change",
   ],
-  ["validQuery", ["malformed_url", "validation_failed"], ({ query }) => query !== undefined],
+  ["validQuery", ["validation_failed"], ({ query }) => query !== undefined],
   [
     "readBody",
     ["malformed_body", "payload_too_large", "body_timeout", "service_unavailable"],
