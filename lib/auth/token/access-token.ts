@@ -100,7 +100,7 @@ async function genuinePayload(
       ({ alg, typ, kid = "", ...others }) => {
         const key = keys.get(kid);
         if (!key) throw new errors.JOSEError("unknown kid");
-        if (Object.keys(others).length > 0) throw new errors.JOSENotSupported("unknown header");
+        if (Object.keys(others).length > 0) throw new errors.JWTInvalid("unknown header");
         return key;
       },
       {
