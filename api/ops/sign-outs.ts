@@ -1,14 +1,15 @@
-import { revokeSession } from "../../lib/auth/session/session.js";
+import { logOut } from "../../lib/auth/session/own-sessions.js";
 import { endpoint } from "../../lib/http/endpoint.js";
 import { route } from "../../lib/http/route.js";
 
 const POST = endpoint({
-  summary: "Sign out: end this session. 204, also for a session that has ended.",
+  summary:
+    "Sign out: end this session. 204, also with an expired access token and for a session that has ended.",
   auth: "token",
   limits: ["default"],
   replies: { 204: null },
   errors: [],
-  handle: ({ ctx, claims }) => revokeSession(ctx, claims.sessionId, "logged_out"),
+  handle: ({ ctx, claims }) => logOut(ctx, claims),
 });
 
 export default route("/api/ops/sign-outs", { POST });

@@ -1,2 +1,2 @@
 /** The newest migration that this release was written against. */
-export const migrationHead = "0017_create_queue_entries";
+export const migrationHead = "0018_add_concurrent_at";

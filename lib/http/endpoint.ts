@@ -12,9 +12,9 @@ import type { Upload } from "./steps/multipart-body.js";
 
 /**
  * Who may call. `anonymous`: a bearer token is ignored. `optional`: a bearer token, if sent, must be
- * genuine, but may have expired. `token`: any valid bearer token. `user`: a live session. `operator`: an operator, operator
- * token or break-glass token that may do `operation`. `cron`, `metrics`: a shared secret. `webhook`:
- * the handler verifies the signature of the raw body.
+ * genuine, but may have expired. `token`: a genuine bearer token, which may have expired. `user`: a live session.
+ * `operator`: an operator, operator token or break-glass token that may do `operation`. `cron`, `metrics`: a shared
+ * secret. `webhook`: the handler verifies the signature of the raw body.
  */
 export type Auth =
   | "anonymous"

@@ -27,7 +27,7 @@ export const stepErrors: readonly StepErrors[] = [
   ["requireSupportedApp", ["upgrade_required"], always],
   ["pathParams", ["malformed_url"], (_, template) => template.includes(":")],
   ["requireCredential", ["token_missing"], needsToken],
-  ["requireCredential", ["token_expired"], needsToken],
+  ["requireCredential", ["token_expired"], hasSession],
   ["requireCredential", ["token_invalid", "rate_limited"], hasToken],
   ["requireCredential", ["cron_secret_invalid"], ({ auth }) => auth === "cron"],
   ["requireCredential", ["metrics_token_invalid"], ({ auth }) => auth === "metrics"],
@@ -52,7 +52,7 @@ export const stepErrors: readonly StepErrors[] = [
     ["reauth_required"],
     ({ stepUp, operation }) => stepUp === true || operation?.kind === "change",
   ],
-  ["validQuery", ["malformed_url", "validation_failed"], ({ query }) => query !== undefined],
+  ["validQuery", ["validation_failed"], ({ query }) => query !== undefined],
   [
     "readBody",
     ["malformed_body", "payload_too_large", "body_timeout", "service_unavailable"],

@@ -9,6 +9,12 @@ export interface WebhookDelivery {
   event: unknown;
 }
 
+/** Visible ASCII without the dot, which separates the signed parts. */
+const idForm = /^[!-\-/-~]{1,256}$/;
+/** The library also reads `1700000000x`, and signs the number. */
+const timestampForm = /^[1-9]\d{0,11}$/;
+const signatureForm = /^[^ ,]+,[^ ,]+(?: [^ ,]+,[^ ,]+)*$/;
+
 /**
  * The event in a body that was signed with `secret` within five minutes of now (standardwebhooks.com, Svix).
  * Throws `webhook_signature_invalid`, also without a secret, with a security event; and `malformed_body`.
@@ -24,10 +30,14 @@ export function verifiedDelivery(
   const id = shown("id");
   try {
     if (!secret) throw new Error("No webhook secret is set.");
+    const [timestamp, signature] = [shown("timestamp"), shown("signature")];
+    if (!idForm.test(id) || !timestampForm.test(timestamp) || !signatureForm.test(signature)) {
+      throw new Error("A header of the signature is malformed.");
+    }
     const signed = {
       "webhook-id": id,
-      "webhook-timestamp": shown("timestamp"),
-      "webhook-signature": shown("signature"),
+      "webhook-timestamp": timestamp,
+      "webhook-signature": signature,
     };
     new Webhook(secret).verify(raw, signed, { jsonParse: false });
   } catch (cause) {

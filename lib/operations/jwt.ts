@@ -159,7 +159,7 @@ function findingsOf(token: Omit<TokenInspection, "findings">): string[] {
     key === "verifies" && "The token was signed before the last rotation of JWT_SECRET.",
     verdict === "refused" &&
       key !== "unknown" &&
-      "The signature or the claims are invalid: the token was altered.",
+      "The signature or the claims are invalid: the token was altered, or ACCESS_TOKEN_TTL_SECONDS is lower than at its time of issue.",
     verdict === "expired" && "The token has expired: the app must refresh it.",
     aheadSeconds !== null &&
       aheadSeconds > leewaySeconds &&

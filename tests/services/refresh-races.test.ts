@@ -132,7 +132,17 @@ describe("a thief and a victim over two processes", () => {
 
   it.each([
     ["with headers", (who: string) => rotation(who)],
+    ["with the headers of one device", () => rotation("the-same-device")],
     ["without headers", () => ({})],
+    [
+      "the thief without headers",
+      (who: string) => (who.startsWith("thief") ? {} : rotation("the-same-device")),
+    ],
+    [
+      "the thief without a Rotation-Id",
+      (who: string): Record<string, string> =>
+        who.startsWith("thief") ? { "device-id": "the-same-device" } : rotation("the-same-device"),
+    ],
   ])("are detected in the second of ten rounds at the latest (%s)", async (_, headers) => {
     const learner = await aRecordedLearner();
     const held = { thief: learner.refreshToken, victim: learner.refreshToken };

@@ -7,6 +7,8 @@ export interface RefreshModel {
   counter: number;
   /** The rotation that set the current counter. */
   last: { rotationId: string | null; device: string | null; at: number; joined: string[] } | null;
+  /** The last time that a concurrent refresh of the same device got the successor of another. */
+  joinedAt: number | null;
   /** The last time that a client without a Rotation-Id got the successor again. */
   blind: { presented: number; at: number } | null;
 }
@@ -20,7 +22,13 @@ export interface Presented {
 /** The counter of the successor, or "ended" for an ended session. */
 export type Answer = { successor: number } | "ended";
 
-export const newSession: RefreshModel = { isEnded: false, counter: 0, last: null, blind: null };
+export const newSession: RefreshModel = {
+  isEnded: false,
+  counter: 0,
+  last: null,
+  joinedAt: null,
+  blind: null,
+};
 
 /** The reply to `presented` at `now` (in seconds), and the session afterwards. */
 export function answerOf(
@@ -47,5 +55,10 @@ export function answerOf(
   }
   if (rotationId === last.rotationId || last.joined.includes(rotationId)) return [again, session];
   if (device === null || device !== last.device || now - last.at > 10) return stolen;
-  return [again, { ...session, last: { ...last, joined: [...last.joined, rotationId] } }];
+  // For one rotation in ten minutes.
+  const isOnlyOne =
+    last.joined.length > 0 || session.joinedAt === null || now - session.joinedAt > 600;
+  if (!isOnlyOne) return stolen;
+  const joined = { ...last, joined: [...last.joined, rotationId] };
+  return [again, { ...session, last: joined, joinedAt: now }];
 }

@@ -4,7 +4,7 @@ import { routeGroupOf } from "../../../lib/admission/route-groups.js";
 import { catalogue, type ErrorCode } from "../../../lib/errors.js";
 import { Problem } from "../../../lib/http/problem.js";
 import { contractOf, type ReplyContract } from "../../../lib/http/reply.js";
-import { bodyBytesMaxOf } from "../../../lib/http/steps/read-body.js";
+import { bodyBytesMaxOf, isBodyOptional } from "../../../lib/http/steps/read-body.js";
 import { version } from "../../../lib/release.js";
 import { errorResponses, problemExample } from "./errors.js";
 import { headers, parameters, replyHeadersOf, requestHeadersOf } from "./headers.js";
@@ -125,7 +125,7 @@ function requestBody({ endpoint }: Operation, schemas: Components): object | und
   if (!body) return undefined;
   const schema = schemaOf(body, "input", schemas);
   const content = { "application/json": { schema, example: sampleRequest(schema, schemas) } };
-  return { required: true, content, "x-bytes-max": bodyBytesMaxOf(endpoint) };
+  return { required: !isBodyOptional(body), content, "x-bytes-max": bodyBytesMaxOf(endpoint) };
 }
 
 /** The declared replies and references to the errors, which are added to `errors` by name. */

@@ -9,6 +9,7 @@ import { AppError } from "../../errors.js";
 import { sessionsRevoked } from "../../observability/log-lines/sessions.js";
 import { buildPage, type PageRequest } from "../../page.js";
 import { EpochMs } from "../../timestamps.js";
+import type { AccessClaims } from "../token/access-token.js";
 import { revokeSessions } from "./session.js";
 import { deleteSessionKeys } from "./session-keys.js";
 import { isLiveSession } from "./session-status.js";
@@ -74,6 +75,15 @@ function presentSession(row: SessionRecord, { sessionId }: Actor): OwnSession {
     lastSeenAt: row.lastSeenAt.toISOString(),
     current: row.id === sessionId,
   };
+}
+
+/** Idempotent. Throws `token_invalid` for a session of another account. */
+export async function logOut(ctx: Context, { userId, sessionId }: AccessClaims): Promise<void> {
+  const { rows } = await ctx.db.execute<{ is_own: boolean }>(sql`
+    with revoked as ${revokeSessions(ctx, { userId, id: sessionId }, "logged_out")}
+    select ${sessions.userId} = ${userId} as is_own from ${sessions} where ${sessions.id} = ${sessionId}`);
+  if (rows[0]?.is_own === false) throw new AppError("token_invalid");
+  await deleteSessionKeys(ctx, [sessionId]);
 }
 
 /** Audited. Idempotent. Throws `not_found` for unknown sessions and those of other accounts. */

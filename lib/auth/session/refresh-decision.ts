@@ -18,6 +18,8 @@ export type RefreshOutcome =
 /** For clients that send no Rotation-Id. */
 const repetitionWindow = sql.raw("interval '120 seconds'");
 const concurrencyWindow = sql.raw("interval '10 seconds'");
+/** The access token of a client with concurrent refreshes lives longer. */
+const concurrencyPause = sql.raw("interval '10 minutes'");
 
 interface Decision {
   outcome: RefreshOutcome;
@@ -71,7 +73,9 @@ export const decideRefresh = preparedSql<Decision>(() => {
           and (repeated_counter = presented or repeated_at is null
             or repeated_at < now - ${repetitionWindow}) then 'repeated'
         when rotation_id_hash is not null and device = rotated_device
-          and rotated_at >= now - ${concurrencyWindow} then 'concurrent'
+          and rotated_at >= now - ${concurrencyWindow}
+          and (concurrent_hashes is not null or concurrent_at is null
+            or concurrent_at < now - ${concurrencyPause}) then 'concurrent'
         else 'reused'
       end as outcome
       from locked
@@ -90,6 +94,7 @@ export const decideRefresh = preparedSql<Decision>(() => {
         concurrent_hashes = case when rotates then null
           when outcome = 'concurrent' then array_append(s.concurrent_hashes, rotation_id_hash)
           else s.concurrent_hashes end,
+        concurrent_at = case when outcome = 'concurrent' then now else s.concurrent_at end,
         repeated_at = case when outcome = 'repeated' then now else s.repeated_at end,
         repeated_counter = case when outcome = 'repeated' then presented
           else s.repeated_counter end,

@@ -4,6 +4,7 @@ import { keyId } from "../../crypto/secret.js";
 import type { Env } from "../../env.js";
 import { AppError } from "../../errors.js";
 import { memoizeByObject } from "../../memoize-by-object.js";
+import { EpochMs } from "../../timestamps.js";
 import { VerifiedTokens } from "./verified-tokens.js";
 
 /** It has no role: that is read from the session. */
@@ -50,36 +51,26 @@ export function issueAccessToken(env: Env, token: AccessClaims, now: Date): stri
 
 /** No I/O. Throws `token_expired` for a genuine token that has only expired, else `token_invalid`. */
 export async function verifyAccessToken(env: Env, token: string, now: Date): Promise<AccessClaims> {
+  const { isExpired, ...claims } = await verifyPresentedToken(env, token, now);
+  if (isExpired) throw new AppError("token_expired");
+  return claims;
+}
+
+/** The same, but an expired token is accepted. Throws `token_invalid`. */
+export async function verifyPresentedToken(
+  env: Env,
+  token: string,
+  now: Date,
+): Promise<PresentedClaims> {
   const known = verifiedTokens(env).find(token, now);
-  if (known) return known;
-  const keys = await verifyingKeys(env);
-  const { iss: issuer, aud: audience } = issuerAndAudience(env);
+  if (known) return { ...known, isExpired: false };
   try {
-    const { payload } = await jwtVerify(
-      token,
-      ({ kid = "" }) => {
-        const key = keys.get(kid);
-        if (!key) throw new errors.JOSEError("unknown kid");
-        return key;
-      },
-      {
-        algorithms: ["HS256"],
-        typ: "at+jwt",
-        issuer,
-        audience,
-        clockTolerance: leewaySeconds,
-        currentDate: now,
-        requiredClaims: ["exp", "iat", "jti", "sub"],
-      },
-    );
-    const claims = claimsOf(payload, now);
-    const { iat = 0, exp = 0 } = payload;
-    verifiedTokens(env).remember(token, claims, { fromMs: iat * 1000, untilMs: exp * 1000 });
-    return claims;
+    const { payload, isExpired } = await genuinePayload(env, token, now);
+    const { claims, during } = readClaims(env, payload, now);
+    if (!isExpired) verifiedTokens(env).remember(token, claims, during);
+    return { ...claims, isExpired };
   } catch (cause) {
-    throw new AppError(cause instanceof errors.JWTExpired ? "token_expired" : "token_invalid", {
-      cause,
-    });
+    throw new AppError("token_invalid", { cause });
   }
 }
 
@@ -95,19 +86,63 @@ export function decodeUnverifiedSession(env: Env, token: string): UnverifiedSess
   }
 }
 
-function claimsOf(payload: JWTPayload, now: Date): AccessClaims {
-  const { sub, sid, auth_time: authTime, amr, iat = 0 } = payload;
-  if (!isId(sub) || !isId(sid) || !isTime(authTime) || !isStringArray(amr))
+async function genuinePayload(
+  env: Env,
+  token: string,
+  now: Date,
+): Promise<{ payload: JWTPayload; isExpired: boolean }> {
+  if (!token.split(".").every(isCanonical)) throw new errors.JWTInvalid("not canonical base64url");
+  const keys = await verifyingKeys(env);
+  const { iss: issuer, aud: audience } = issuerAndAudience(env);
+  try {
+    const { payload } = await jwtVerify(
+      token,
+      ({ alg, typ, kid = "", ...others }) => {
+        const key = keys.get(kid);
+        if (!key) throw new errors.JOSEError("unknown kid");
+        if (Object.keys(others).length > 0) throw new errors.JWTInvalid("unknown header");
+        return key;
+      },
+      {
+        algorithms: ["HS256"],
+        typ: "at+jwt",
+        issuer,
+        audience,
+        clockTolerance: leewaySeconds,
+        currentDate: now,
+        requiredClaims: ["exp", "iat", "jti", "sub"],
+      },
+    );
+    return { payload, isExpired: false };
+  } catch (error) {
+    // jose checks the expiry last.
+    if (error instanceof errors.JWTExpired) return { payload: error.payload, isExpired: true };
+    throw error;
+  }
+}
+
+/** jose also decodes other alphabets, padding and unused bits, so that one token would have many forms. */
+const isCanonical = (part: string) => Buffer.from(part, "base64url").toString("base64url") === part;
+
+function readClaims({ jwt }: Env, payload: JWTPayload, now: Date) {
+  const { aud, sub, sid, auth_time: authTime, amr, iat, exp } = payload;
+  if (!isId(sub) || !isId(sid) || !isTime(authTime) || !isStringArray(amr) || Array.isArray(aud))
     throw new errors.JWTInvalid("a claim is wrong");
-  const isFuture = iat > now.getTime() / 1000 + leewaySeconds;
-  if (isFuture) throw new errors.JWTInvalid("issued in the future");
-  return {
+  const isInTime =
+    isTime(iat) &&
+    isTime(exp) &&
+    iat <= exp &&
+    exp <= iat + jwt.accessTtlSeconds &&
+    iat <= now.getTime() / 1000 + leewaySeconds;
+  if (!isInTime) throw new errors.JWTInvalid("the lifetime is wrong");
+  const claims: AccessClaims = {
     userId: sub,
     sessionId: sid,
     authenticatedAt: new Date(authTime * 1000),
     authMethods: amr,
     ...(payload.email_verified === true && { emailVerified: true }),
   };
+  return { claims, during: { fromMs: iat * 1000, untilMs: exp * 1000 } };
 }
 
 /** The IDs are used in Redis keys and SQL parameters. */
@@ -116,7 +151,7 @@ function isId(claim: unknown): claim is string {
 }
 
 function isTime(claim: unknown): claim is number {
-  return typeof claim === "number" && !Number.isNaN(new Date(claim * 1000).getTime());
+  return Number.isInteger(claim) && EpochMs.safeParse(Number(claim) * 1000).success;
 }
 
 function isStringArray(claim: unknown): claim is string[] {

@@ -1,8 +1,8 @@
-import { decodeJwt } from "jose";
 import {
   type AccessClaims,
   type PresentedClaims,
   verifyAccessToken,
+  verifyPresentedToken,
 } from "../../auth/token/access-token.js";
 import type { Env } from "../../env.js";
 import { AppError } from "../../errors.js";
@@ -16,15 +16,7 @@ export async function bearerClaims(request: Request, env: Env, now: Date): Promi
 
 /** The same, but an expired token is accepted (`isExpired`). */
 export async function shownClaims(request: Request, env: Env, now: Date): Promise<PresentedClaims> {
-  const token = bearerToken(request);
-  try {
-    return { ...(await verifyAccessToken(env, token, now)), isExpired: false };
-  } catch (error) {
-    if (!(error instanceof AppError) || error.code !== "token_expired") throw error;
-    const { exp = 0 } = decodeJwt(token);
-    const claims = await verifyAccessToken(env, token, new Date((exp - 1) * 1000));
-    return { ...claims, isExpired: true };
-  }
+  return verifyPresentedToken(env, bearerToken(request), now);
 }
 
 /** The bearer token, not verified; an empty string without a well-formed one. */

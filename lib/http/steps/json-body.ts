@@ -9,12 +9,22 @@ const depthMax = 32;
 export const membersMax = 1000;
 
 /**
- * Throws what `readBytes` throws, `unsupported_media_type`, `malformed_body` (UTF-8, JSON, depth, prototype
- * keys), and `validation_failed` (too many members; NUL and lone surrogates, which Postgres cannot store).
+ * With `isOptional`, no body is `{}`. Of repeated fields the last one counts. Throws what `readBytes` throws,
+ * `unsupported_media_type`, `malformed_body` (UTF-8, JSON, depth, prototype keys), and `validation_failed` (too many
+ * members; NUL and lone surrogates, which Postgres cannot store).
  */
-export async function readJsonBody(request: Request, bytesMax: number): Promise<unknown> {
-  requireJson(request.headers);
-  const text = decodeUtf8(await readBytes(request, bytesMax));
+export async function readJsonBody(
+  request: Request,
+  bytesMax: number,
+  isOptional = false,
+): Promise<unknown> {
+  if (!isOptional) requireJson(request.headers);
+  const bytes = await readBytes(request, bytesMax);
+  if (isOptional) {
+    if (bytes.length === 0) return {};
+    requireJson(request.headers);
+  }
+  const text = decodeUtf8(bytes);
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -25,10 +35,9 @@ export async function readJsonBody(request: Request, bytesMax: number): Promise<
   return value;
 }
 
-/** Throws `validation_failed` (unstorable text, too many members) and `malformed` (depth, prototype keys). */
-export function requireStorable(value: unknown, malformed: Malformed = "malformed_body"): void {
+function requireStorable(value: unknown): void {
   const refused: FieldError[] = [];
-  inspect(value, [], refused, malformed);
+  inspect(value, [], refused);
   if (refused.length > 0) throw new AppError("validation_failed", { fields: refused });
 }
 
@@ -44,7 +53,7 @@ export async function readText(request: Request, bytesMax: number): Promise<stri
 function requireJson(headers: Headers): void {
   const [type = "", ...parameters] = (headers.get("content-type") ?? "").toLowerCase().split(";");
   const charset = parameters.map((p) => p.trim()).find((p) => p.startsWith("charset="));
-  const isUtf8 = charset === undefined || /^charset="?utf-8"?$/.test(charset);
+  const isUtf8 = charset === undefined || /^charset=(utf-?8|"utf-?8")$/.test(charset);
   const encoding = headers.get("content-encoding")?.toLowerCase() ?? "identity";
   if (type.trim() !== "application/json" || !isUtf8 || encoding !== "identity") {
     throw new AppError("unsupported_media_type");
@@ -62,35 +71,28 @@ export function decodeUtf8(bytes: Uint8Array): string {
   }
 }
 
-type Malformed = "malformed_body" | "malformed_url";
-
-function inspect(
-  value: unknown,
-  path: string[],
-  refused: FieldError[],
-  malformed: Malformed,
-): void {
+function inspect(value: unknown, path: string[], refused: FieldError[]): void {
   if (refused.length >= fieldErrorsMax) return;
   if (typeof value === "string") {
     if (!isStorable(value)) refused.push(refusal(path, "invalid_text"));
     return;
   }
   if (typeof value !== "object" || value === null) return;
-  if (path.length >= depthMax) throw new AppError(malformed);
+  if (path.length >= depthMax) throw new AppError("malformed_body");
   const members = Array.isArray(value) ? value.length : Object.keys(value).length;
   if (members > membersMax) {
     refused.push(refusal(path, "too_big"));
     return;
   }
   for (const name of Object.keys(value)) {
-    if (name === "__proto__" || name === "constructor") throw new AppError(malformed);
+    if (name === "__proto__" || name === "constructor") throw new AppError("malformed_body");
     if (!isStorable(name)) {
       refused.push(refusal(path, "invalid_text"));
       continue;
     }
     // One shared path: a copy per element would be slow.
     path.push(name);
-    inspect((value as Record<string, unknown>)[name], path, refused, malformed);
+    inspect((value as Record<string, unknown>)[name], path, refused);
     path.pop();
   }
 }

@@ -1,4 +1,6 @@
+import * as z from "zod";
 import { AppError, catalogue } from "../../errors.js";
+import { memoizeByObject } from "../../memoize-by-object.js";
 import { rateLimitHeaders } from "../../rate-limit/headers.js";
 import { countRefused } from "../../rate-limit/refused-requests.js";
 import type { Endpoint } from "../endpoint.js";
@@ -23,6 +25,11 @@ export function bodyBytesMaxOf({ bodyBytesMax, identify }: Endpoint): number {
   return bodyBytesMax ?? bytesMaxByDefault[identify ? "identifying" : "other"];
 }
 
+/** Every field is optional: a request without a body means `{}`. */
+export const isBodyOptional = memoizeByObject(
+  (schema: z.ZodType) => schema instanceof z.ZodObject && schema.safeParse({}).success,
+);
+
 /** Read and validate the body in the endpoint's form: JSON, multipart, raw text, or none. Reports attacks in it. */
 export async function readBody(
   { endpoint, ctx, request }: Call,
@@ -34,7 +41,7 @@ export async function readBody(
   const form = upload && (await readMultipart(request, upload));
   const file = form && { file: form.file };
   if (!schema) return { ...file };
-  const value = form ? form.fields : await readJsonBody(request, bytesMax);
+  const value = form ? form.fields : await readJsonBody(request, bytesMax, isBodyOptional(schema));
   if (!form) reportBodyAttack(ctx, value);
   return { ...file, body: validBody(ctx, schema, value, claims?.userId) };
 }

@@ -35,7 +35,8 @@ export async function requireCredential({ endpoint, ctx, request }: Call): Promi
   if (key) return { key };
   if (auth === "optional" && !request.headers.has("authorization")) return {};
   try {
-    const claims = await (auth === "optional" ? shownClaims : bearerClaims)(request, env, ctx.now);
+    const mayBeExpired = auth === "optional" || auth === "token";
+    const claims = await (mayBeExpired ? shownClaims : bearerClaims)(request, env, ctx.now);
     ctx.requestMetrics.userId = claims.userId;
     return { claims };
   } catch (error) {

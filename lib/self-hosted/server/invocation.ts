@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { bodyLimits } from "../../body-limits.js";
-import { errorReply } from "./error-reply.js";
+import type { PlatformError } from "./error-reply.js";
 import { isBodyAwaited } from "./request-body.js";
 
 /** `maxDuration` in seconds. */
@@ -11,7 +11,7 @@ export interface LoadedFunction {
 
 interface Invocation {
   outgoing: ServerResponse;
-  requestId: string;
+  refuse: (code: PlatformError) => Response;
   log: (message: string, error: unknown) => void;
 }
 
@@ -22,21 +22,21 @@ const secondsMax = 300;
 export async function invoke(
   route: { path: string; load(): Promise<LoadedFunction> },
   request: Request,
-  { outgoing, requestId, log }: Invocation,
+  { outgoing, refuse, log }: Invocation,
 ): Promise<Response> {
   try {
     const loaded = await route.load();
     return await new Promise<Response>((resolve, reject) => {
       const stopTimer = afterBody(outgoing.req, (loaded.maxDuration ?? secondsMax) * 1000, () => {
         if (outgoing.headersSent) outgoing.destroy();
-        else resolve(errorReply("FUNCTION_INVOCATION_TIMEOUT", requestId));
+        else resolve(refuse("FUNCTION_INVOCATION_TIMEOUT"));
       });
       outgoing.once("close", stopTimer);
       Promise.resolve(loaded.fetch(request)).then(adapted).then(resolve, reject);
     });
   } catch (error) {
     log(`Function failed: ${route.path}`, error);
-    return errorReply("FUNCTION_INVOCATION_FAILED", requestId);
+    return refuse("FUNCTION_INVOCATION_FAILED");
   }
 }
 

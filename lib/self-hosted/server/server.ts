@@ -4,8 +4,9 @@ import { getRequestListener, type HttpBindings } from "@hono/node-server";
 import { bodyLimits } from "../../body-limits.js";
 import { type CallerInfo, createClientReader } from "./client.js";
 import { CompressingResponse } from "./compression.js";
-import { errorReply } from "./error-reply.js";
+import { errorReply, type PlatformError } from "./error-reply.js";
 import { invoke, type LoadedFunction } from "./invocation.js";
+import { readableByPages } from "./readable-by-pages.js";
 import { discardUnreadBody, isBodyTooLarge, mayHaveBody, streamBody } from "./request-body.js";
 import { createRequestId, setPlatformHeaders } from "./request-headers.js";
 import { createRouter } from "./routes.js";
@@ -133,14 +134,15 @@ function createAnswer(options: ServerOptions) {
   let findRoute = createRouter(routes);
   return async (request: Request, { incoming, outgoing }: HttpBindings): Promise<Response> => {
     const requestId = createRequestId();
+    const refuse = (code: PlatformError) => readableByPages(request, errorReply(code, requestId));
     const target = incoming.url ?? "";
     // An absolute URL is for proxies; its host could differ from the Host header.
     if (!target.startsWith("/") || !hasUsableHost(incoming)) {
-      return errorReply("BAD_REQUEST", requestId);
+      return refuse("BAD_REQUEST");
     }
-    if (target.length > urlBytesMax) return errorReply("URL_TOO_LONG", requestId);
+    if (target.length > urlBytesMax) return refuse("URL_TOO_LONG");
     if (headerBytes(incoming) > headerBytesMax) {
-      return errorReply("REQUEST_HEADER_TOO_LARGE", requestId);
+      return refuse("REQUEST_HEADER_TOO_LARGE");
     }
     setPlatformHeaders(incoming, clientOf(incoming, readClient), requestId);
     if (routes !== options.routes()) {
@@ -149,10 +151,10 @@ function createAnswer(options: ServerOptions) {
     }
     const pathname = pathOf(request.url);
     const route = findRoute(pathname);
-    if (!route) return answerFile(options.publicDirectory, pathname, request.method, requestId);
-    if (isBodyTooLarge(incoming)) return errorReply("FUNCTION_PAYLOAD_TOO_LARGE", requestId);
+    if (!route) return answerFile(options.publicDirectory, pathname, request.method, refuse);
+    if (isBodyTooLarge(incoming)) return refuse("FUNCTION_PAYLOAD_TOO_LARGE");
     streamBody(request, incoming);
-    return invoke(route, request, { outgoing, requestId, log: options.log });
+    return invoke(route, request, { outgoing, refuse, log: options.log });
   };
 }
 
@@ -160,11 +162,11 @@ async function answerFile(
   publicDirectory: string,
   pathname: string,
   method: string,
-  requestId: string,
+  refuse: (code: PlatformError) => Response,
 ): Promise<Response> {
   const file = await findStaticFile(publicDirectory, pathname);
-  if (!file) return errorReply("NOT_FOUND", requestId);
-  return method === "GET" || method === "HEAD" ? file : errorReply("METHOD_NOT_ALLOWED", requestId);
+  if (!file) return refuse("NOT_FOUND");
+  return method === "GET" || method === "HEAD" ? file : refuse("METHOD_NOT_ALLOWED");
 }
 
 function clientOf(

@@ -28,6 +28,10 @@ describe("POST /api/auth/guest", () => {
     expect(row).toMatchObject({ is_guest: "t", password_hash: null, claimed_email: null });
   });
 
+  it("needs no body", async () => {
+    expect((await call(guest, "POST")).status).toBe(201);
+  });
+
   it("keeps the session alive while it is used at least every 400 days", async () => {
     const { body } = await create();
     expect(body.refreshExpiresIn).toBe(400 * 86_400);

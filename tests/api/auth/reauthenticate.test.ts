@@ -70,6 +70,13 @@ describe("POST /api/auth/reauthenticate", () => {
     expect(answer).toMatchObject({ status: 422, code: "validation_failed" });
   });
 
+  it("accepts no body from a guest, and asks others for their credentials", async () => {
+    const [ofGuest, other] = [await anHourLater(await aGuest()), await anHourLater(await aUser())];
+    expect((await call(reauthenticate, "POST", { token: ofGuest })).status).toBe(200);
+    const refused = await call(reauthenticate, "POST", { token: other });
+    expect(refused).toMatchObject({ status: 422, code: "validation_failed" });
+  });
+
   it("accepts an empty body from a guest, who has no credentials", async () => {
     const person = await aGuest();
     const { status, body } = await send(await anHourLater(person), {});

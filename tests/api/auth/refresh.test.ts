@@ -34,6 +34,7 @@ const age = (person: Person, interval: string) =>
   change(
     person,
     `rotated_at = rotated_at - interval '${interval}',
+    concurrent_at = concurrent_at - interval '${interval}',
     repeated_at = repeated_at - interval '${interval}'`,
   );
 const eventsOf = ({ user: { id } }: Person, event: string) =>
@@ -204,6 +205,28 @@ describe("two concurrent refreshes from one device", () => {
     expect(await send(tokenOf(person, 1), calls[1])).toMatchObject(revoked);
   });
 
+  it("are allowed for one rotation in ten minutes, not for two", async () => {
+    const person = await aUser();
+    for (const counter of [0, 0, 1]) {
+      const { status } = await send(tokenOf(person, counter), from(person.deviceId));
+      expect(status).toBe(200);
+    }
+    await age(person, "9 s");
+    expect(await send(tokenOf(person, 1), from(person.deviceId))).toMatchObject(revoked);
+    await expectReuse(person);
+  });
+
+  it("are allowed again ten minutes later", async () => {
+    const person = await aUser();
+    for (const counter of [0, 1, 2]) {
+      for (const headers of [from(person.deviceId), from(person.deviceId)]) {
+        const { status, body } = await send(tokenOf(person, counter), headers);
+        expect([status, body.refreshToken]).toEqual([200, tokenOf(person, counter + 1)]);
+      }
+      await age(person, "601 s");
+    }
+  });
+
   it("count as token reuse after ten seconds", async () => {
     const person = await aUser();
     await send(person.refreshToken, from(person.deviceId));
@@ -246,6 +269,38 @@ describe("a stolen refresh token", () => {
     expect(await send(theft.body.refreshToken, { "rotation-id": anId() })).toMatchObject(revoked);
     await expectReuse(person);
   });
+
+  it.each(["owner", "thief"])(
+    "revokes the session in the second round at the latest, when the thief knows the device ID and the %s is first",
+    async (first) => {
+      const person = await aUser();
+      const held = { owner: person.refreshToken, thief: person.refreshToken };
+      const order =
+        first === "owner" ? (["owner", "thief"] as const) : (["thief", "owner"] as const);
+      const rounds: string[][] = [];
+      while (rounds.length < 10) {
+        const round: string[] = [];
+        for (const who of order) {
+          const headers = { "rotation-id": anId(), "device-id": person.deviceId };
+          const { status, code, body } = await send(held[who], headers);
+          if (status === 200) held[who] = body.refreshToken;
+          round.push(`${who} ${code ?? status}`);
+        }
+        rounds.push(round);
+      }
+      const [one, other] = order;
+      expect(rounds.slice(0, 2)).toEqual([
+        [`${one} 200`, `${other} 200`],
+        [`${one} 200`, `${other} session_revoked`],
+      ]);
+      expect(new Set(rounds.slice(2).flat())).toEqual(
+        new Set([`${one} session_revoked`, `${other} session_revoked`]),
+      );
+      await stores.settled();
+      expect(await eventsOf(person, "refresh_concurrent")).toHaveLength(1);
+      await expectReuse(person);
+    },
+  );
 
   it("revokes the session when the token is two or more rotations old, with any headers", async () => {
     const person = await aUser();

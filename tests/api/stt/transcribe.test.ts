@@ -192,6 +192,33 @@ describe("POST /api/stt/transcribe", () => {
     }
   });
 
+  it.each(["__proto__", "constructor", "prototype", "toString"])(
+    "refuses a field named %s, as any unknown one",
+    async (name) => {
+      const answer = await sendFields([name]);
+      expect(answer).toMatchObject({ status: 422, code: "validation_failed" });
+      expect(answer.body.errors).toMatchObject([
+        { pointer: `/${name}`, code: "unrecognized_keys" },
+      ]);
+    },
+  );
+
+  it.each(["language", "unknown", "__proto__"])("refuses a repeated field %s", async (name) => {
+    const answer = await sendFields([name, name]);
+    expect(answer).toMatchObject({ status: 422, code: "validation_failed" });
+    expect(answer.body.errors).toMatchObject([{ pointer: `/${name}`, code: "repeated" }]);
+  });
+
+  function sendFields(names: string[]) {
+    const part = (name: string) =>
+      `--b\r\ncontent-disposition: form-data; name="${name}"\r\n\r\nes\r\n`;
+    const file = `--b\r\ncontent-disposition: form-data; name="audio"; filename="a"\r\n\r\n`;
+    const start = Buffer.from(names.map(part).join("") + file);
+    const body = Buffer.concat([start, wav(0.1), Buffer.from("\r\n--b--\r\n")]);
+    const headers = { "content-type": "multipart/form-data; boundary=b" };
+    return call(transcribe, "POST", { token: person.accessToken, headers, body });
+  }
+
   it("refuses a text field that is not UTF-8", async () => {
     const head = '--b\r\ncontent-disposition: form-data; name="language"\r\n\r\n';
     const answer = await sendRaw(head, new Uint8Array([0xff]), "\r\n--b--");

@@ -44,6 +44,12 @@ function signed(event: unknown, { id, at, key, prefix = "svix" }: Delivery = {})
   };
   return { body, headers };
 }
+/** A signed delivery whose headers were changed. */
+function changed(event: object, changes: Record<string, (text: string) => string>) {
+  const { body, headers } = signed(event);
+  for (const [name, change] of Object.entries(changes)) headers[name] = change(headers[name] ?? "");
+  return { body, headers };
+}
 const deliver = (event: unknown, delivery?: Delivery) =>
   call(mailWebhook, "POST", signed(event, delivery));
 
@@ -147,6 +153,32 @@ describe("POST /api/webhooks/mail", () => {
       "a malformed signature",
       (body) => ({ body, headers: { ...signed(body).headers, "svix-signature": "v1 v1, ,,\t" } }),
     ],
+    [
+      "another notation of the timestamp",
+      (body) => changed(body, { "svix-timestamp": (text) => `${text}.5` }),
+    ],
+    [
+      "a timestamp with a zero",
+      (body) => changed(body, { "svix-timestamp": (text) => `0${text}` }),
+    ],
+    [
+      "a timestamp with a sign",
+      (body) => changed(body, { "svix-timestamp": (text) => `+${text}` }),
+    ],
+    ["a repeated timestamp", (body) => changed(body, { "svix-timestamp": (t) => `${t}, ${t}` })],
+    [
+      "a signature with a third part",
+      (body) => changed(body, { "svix-signature": (text) => `${text},more` }),
+    ],
+    ["a padded signature", (body) => changed(body, { "svix-signature": (text) => `${text}=` })],
+    [
+      "a signature in the alphabet of base64url",
+      (body) =>
+        changed(body, {
+          "svix-signature": (text) => `${text.replaceAll("+", "-").replaceAll("/", "_")}=`,
+        }),
+    ],
+    ["an id that contains the separator", (body) => signed(body, { id: `msg.${randomUUID()}` })],
   ])("returns 401 for %s, with a security event and no change", async (_, request) => {
     const { email } = await aBoundUser(stores);
     await stores.settled();

@@ -37,6 +37,11 @@ describe("the type of a body", () => {
     "application/json; charset=utf-8",
     'application/json;charset="UTF-8"',
     "application/json; charset=utf-8; profile=x",
+    "application/json; charset=utf8",
+    "application/json; charset=UTF8",
+    "application/json;charset=Utf-8",
+    'application/json; charset="utf8"',
+    'application/json; CHARSET="Utf-8"',
   ])("may be %s", async (type) => {
     expect((await send("{}", { "content-type": type })).status).toBe(200);
   });
@@ -52,6 +57,12 @@ describe("the type of a body", () => {
     "multipart/form-data; boundary=x",
     "application/json; charset=utf-16",
     "application/json; charset=iso-8859-1",
+    "application/json; charset=",
+    'application/json; charset="utf-8',
+    "application/json; charset=utf-8x",
+    "application/json; charset=utf-88",
+    "application/json; charset='utf-8'",
+    "application/json; charset=utf-16; charset=utf-8",
   ])("may not be %j", async (type) => {
     const answer = await send("{}", { "content-type": type });
     expect(answer).toMatchObject({ status: 415, code: "unsupported_media_type" });
@@ -72,6 +83,66 @@ describe("the type of a body", () => {
 
   it("may be declared as identity encoding", async () => {
     expect((await send("{}", { "content-encoding": "Identity" })).status).toBe(200);
+  });
+});
+
+describe("a request without a body", () => {
+  const echoing = (body: z.ZodType) =>
+    route("/api/echo", {
+      POST: endpoint({
+        summary: "The body that was read.",
+        auth: "anonymous",
+        limits: [],
+        body,
+        replies: { 200: z.unknown() },
+        errors: [],
+        handle: async ({ body }) => ({ body }),
+      }),
+    });
+  const optional = echoing(
+    z.strictObject({ name: z.string().optional(), count: z.int().default(1) }),
+  );
+  const withType = (type: string): RequestInit => ({ headers: { "content-type": type } });
+
+  it.each<[string, RequestInit]>([
+    ["without a type", {}],
+    ["with a type", withType("application/json")],
+    ["with another type", withType("text/plain;charset=UTF-8")],
+    ["with a length of 0", { headers: { "content-length": "0" } }],
+    ["of 0 bytes", { body: "" }],
+    ["of 0 chunks", { body: new ReadableStream({ start: (to) => to.close() }), duplex: "half" }],
+  ])("is read as {} where every field is optional: %s", async (_, init) => {
+    const request = () =>
+      new Request("http://localhost/api/echo", { method: "POST", ...init } as RequestInit);
+    const answer = await optional.fetch(request());
+    expect([answer.status, await answer.json()]).toEqual([200, { body: { count: 1 } }]);
+  });
+
+  it("is refused where a field is required", async () => {
+    const required = echoing(z.strictObject({ name: z.string() }));
+    const sent = (init: RequestInit) =>
+      required.fetch(new Request("http://localhost/api/echo", { method: "POST", ...init }));
+    expect((await sent({})).status).toBe(415);
+    expect((await sent(withType("application/json"))).status).toBe(400);
+  });
+
+  it("is not the same as a body of another type, or of white space", async () => {
+    const other = { body: "x", headers: { "content-type": "text/plain" } };
+    expect((await call(optional, "POST", other)).code).toBe("unsupported_media_type");
+    expect((await call(optional, "POST", { body: " " })).code).toBe("malformed_body");
+    expect((await call(optional, "POST", { body: "null" })).code).toBe("validation_failed");
+  });
+});
+
+describe("a field that is there twice", () => {
+  it("has the last value", async () => {
+    expect((await send('{"a":1,"b":{"c":1,"c":2},"a":2}')).body).toEqual({
+      body: { a: 2, b: { c: 2 } },
+    });
+  });
+
+  it("is still refused by its name", async () => {
+    expect(await send('{"__proto__":1,"a":1,"__proto__":2}')).toMatchObject({ status: 400 });
   });
 });
 

@@ -7,6 +7,11 @@ import { keyId } from "../../../../lib/crypto/secret.js";
 import { type Env, env } from "../../../../lib/env.js";
 import { call } from "../../../support/call.js";
 import { setEnvironment, useEnvironment } from "../../../support/environment.js";
+import {
+  inBase64,
+  otherNotations,
+  withSpecialCharacter,
+} from "../../../support/other-notations.js";
 import { useStores } from "../../../support/stores.js";
 
 const secret = "the-signing-secret-of-this-test-0123456789";
@@ -14,10 +19,13 @@ useEnvironment({ JWT_SECRET: secret });
 const stores = useStores();
 beforeEach(() => stores.resetCalls());
 
+const audience = "linguamate-app/test";
 const session = { userId: randomUUID(), sessionId: "c2Vzc2lvbi1vZi1hLXRlc3Q" };
 type Json = Record<string, unknown>;
 
-const encoded = (value: unknown) => Buffer.from(JSON.stringify(value)).toString("base64url");
+/** A string is encoded as it is. */
+const encoded = (value: unknown) =>
+  Buffer.from(typeof value === "string" ? value : JSON.stringify(value)).toString("base64url");
 const seconds = () => Math.floor(Date.now() / 1000);
 
 function header(changes: Json = {}): Json {
@@ -25,18 +33,24 @@ function header(changes: Json = {}): Json {
 }
 
 function claims(changes: Json = {}): Json {
+  const now = seconds();
   return {
     iss: "linguamate-api/test",
-    aud: "linguamate-app/test",
+    aud: audience,
     sub: session.userId,
     sid: session.sessionId,
-    iat: seconds(),
-    exp: seconds() + 900,
+    iat: now,
+    exp: now + 900,
     jti: randomUUID(),
     amr: ["pwd"],
-    auth_time: seconds(),
+    auth_time: now,
     ...changes,
   };
+}
+
+/** The claims with another text for one number, as `JSON.stringify` would not write it. */
+function raw(claims: Json, name: string, number: string): string {
+  return JSON.stringify({ ...claims, [name]: "here" }).replace('"here"', number);
 }
 
 /** A token with the given header and claims, and a valid signature unless another key is given. */
@@ -178,6 +192,30 @@ describe("a token that is not ours", () => {
       "another environment's iss",
       () => token(header(), claims({ iss: "linguamate-api/production" })),
     ],
+    ["b64 without crit", () => token(header({ b64: true }), claims())],
+    ["b64 with crit", () => token(header({ crit: ["b64"], b64: true }), claims())],
+    ["an unencoded payload without crit", () => token(header({ b64: false }), claims())],
+    ["an unknown header parameter", () => token(header({ cty: "JWT" }), claims())],
+    ["an aud list that contains ours", () => token(header(), claims({ aud: [audience] }))],
+    ["an aud list with another", () => token(header(), claims({ aud: ["other", audience] }))],
+    ["an iss list", () => token(header(), claims({ iss: ["linguamate-api/test"] }))],
+    ["an exp beyond the lifetime", () => token(header(), claims({ exp: seconds() + 902 }))],
+    ["an exp of 1e308", () => token(header(), raw(claims(), "exp", "1e308"))],
+    ["an exp beyond every number", () => token(header(), raw(claims(), "exp", "1e999"))],
+    ["an exp that is not an integer", () => token(header(), claims({ exp: seconds() + 60.5 }))],
+    ["a negative exp", () => token(header(), claims({ exp: -1 }))],
+    ["a negative exp and iat", () => token(header(), claims({ iat: -900, exp: -1 }))],
+    ["an exp before the iat", () => token(header(), claims({ exp: seconds() - 10 }))],
+    ["an exp of null", () => token(header(), claims({ exp: null }))],
+    ["an iat that is not an integer", () => token(header(), claims({ iat: seconds() - 0.5 }))],
+    ["an iat of 0", () => token(header(), claims({ iat: 0 }))],
+    ["a negative iat", () => token(header(), claims({ iat: -1 }))],
+    ["an auth_time that is not an integer", () => token(header(), claims({ auth_time: 1.5 }))],
+    ["a negative auth_time", () => token(header(), claims({ auth_time: -1 }))],
+    [
+      "expired, with an exp beyond the lifetime",
+      () => token(header(), claims({ iat: seconds() - 2000, exp: seconds() - 100 })),
+    ],
     ["another aud", () => token(header(), claims({ aud: "linguamate-ops/test" }))],
     ["an exp that is not a number", () => token(header(), claims({ exp: "tomorrow" }))],
     ["an iat that is not a number", () => token(header(), claims({ iat: "now" }))],
@@ -221,7 +259,8 @@ describe("a token that is not ours", () => {
   );
 
   it("returns token_expired when it is otherwise valid", async () => {
-    const old = { iat: seconds() - 1000, exp: seconds() - 100 };
+    const now = seconds();
+    const old = { iat: now - 1000, exp: now - 100 };
     expect(await refusal(token(header(), claims(old)))).toBe("token_expired");
   });
 
@@ -239,6 +278,52 @@ describe("a token that is not ours", () => {
     );
     setEnvironment({ JWT_SECRET: secret, VERCEL_ENV: "production" });
     expect(await refusal(preview)).toBe("token_invalid");
+  });
+});
+
+describe("another notation of a valid token", () => {
+  /** A token with the change in one part, whose signature covers what is sent. */
+  function changed(index: number, change: (part: string) => string): string {
+    const texts = [header(), claims()].map((part) => JSON.stringify(part));
+    // JSON white space, until the last character has unused bits.
+    while (index < 2 && Buffer.byteLength(texts[index] ?? "") % 3 === 0) texts[index] += " ";
+    const at = (part: number, text: string) => (part === index ? change(text) : text);
+    const signed = texts.map((text, part) => at(part, encoded(text))).join(".");
+    const mac = createHmac("sha256", secret).update(signed).digest("base64url");
+    return `${signed}.${at(2, mac)}`;
+  }
+  const invalid = (other: string) =>
+    expect(verifyAccessToken(env(), other, new Date())).rejects.toMatchObject({
+      code: "token_invalid",
+    });
+  it.each([0, 1, 2])("is accepted without a change of part %i", async (index) => {
+    const good = changed(index, (part) => part);
+    expect(await verifyAccessToken(env(), good, new Date())).toMatchObject(session);
+  });
+
+  it.each(
+    [0, 1, 2].flatMap((index) =>
+      otherNotations.map(([name, change]) => [name, index, change] as const),
+    ),
+  )("is invalid: %s in part %i", (_, index, change) => invalid(changed(index, change)));
+
+  it("is invalid: the alphabet of base64 in the payload", async () => {
+    const body = encoded(claims({ name: "???>>>" }));
+    expect(body).toMatch(/[-_]/);
+    const signed = `${encoded(header())}.${inBase64(body)}`;
+    await invalid(`${signed}.${createHmac("sha256", secret).update(signed).digest("base64url")}`);
+  });
+
+  it("is invalid: the alphabet of base64 in the signature", async () => {
+    const good = withSpecialCharacter(() => token(header(), claims()));
+    const at = good.lastIndexOf(".");
+    await invalid(good.slice(0, at) + inBase64(good.slice(at)));
+  });
+
+  it("is invalid after the canonical form was accepted", async () => {
+    const good = token(header(), claims());
+    await verifyAccessToken(env(), good, new Date());
+    expect(await refusal(`${good}=`)).toBe("token_invalid");
   });
 });
 

@@ -1,3 +1,4 @@
+import "../../../support/environment.js";
 import http from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { LoadedFunction } from "../../../../lib/self-hosted/server/invocation.js";
