@@ -10,7 +10,7 @@ async function loadDocument() {
   const { default: document } = await import("../docs/openapi.json", { with: { type: "json" } });
   return { document, version: digestOf(document) };
 }
-let loading: ReturnType<typeof loadDocument> | undefined;
+let loaded: Awaited<ReturnType<typeof loadDocument>> | undefined;
 
 const GET = endpoint({
   summary: "This document: the routes of the app, as OpenAPI 3.1; 304 when If-None-Match names it.",
@@ -23,8 +23,8 @@ const GET = endpoint({
   },
   errors: [],
   async handle({ headers }) {
-    loading ??= loadDocument();
-    const { document, version } = await loading;
+    loaded ??= await loadDocument();
+    const { document, version } = loaded;
     const tag = { ETag: etagOf(version), "Cache-Control": "no-cache" };
     return isKnown(headers, version)
       ? new Reply(304, undefined, tag)

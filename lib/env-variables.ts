@@ -118,6 +118,7 @@ export const variables = z.object({
     .url({ protocol: /^rediss?$/ })
     .refine(isDecodable, "must write % as %25")
     .refine(hasDatabaseNumber, "must have no path except a database number, such as /0")
+    .refine(hasKnownParameters, "must have no parameters except family=4 or family=6")
     .optional(),
   UPSTASH_REDIS_REST_URL: httpUrl.optional(),
   UPSTASH_REDIS_REST_TOKEN: secret,
@@ -143,6 +144,11 @@ function isDecodable(url: string): boolean {
 /** Redis clients read a path that is not a number as database 0. */
 function hasDatabaseNumber(url: string): boolean {
   return !URL.canParse(url) || /^(\/\d*)?$/.test(new URL(url).pathname);
+}
+
+/** Any other parameter would be an option of the Redis client, or ignored. */
+function hasKnownParameters(url: string): boolean {
+  return !URL.canParse(url) || /^(\?family=[046])?$/.test(new URL(url).search);
 }
 
 /** Compared as text, so exactly as browsers send it: lower case, no default port, no path. */

@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { type Plugin, transform } from "esbuild";
+import { packageFiles } from "./package-files.js";
 
 /**
  * The driver is one minified file. Its client over WebSockets (`Client`, `Pool`) and its polyfills for browsers are never
@@ -8,7 +9,8 @@ import { type Plugin, transform } from "esbuild";
 export const withoutNeonSocketClient: Plugin = {
   name: "without-neon-socket-client",
   setup(build) {
-    build.onLoad({ filter: /@neondatabase[/\\]serverless[/\\]index\.mjs$/ }, async ({ path }) => ({
+    const filter = packageFiles(["@neondatabase/serverless/index.mjs"]);
+    build.onLoad({ filter }, async ({ path }) => ({
       contents: await treeShakable(await readFile(path, "utf8")),
     }));
   },

@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import type { Plugin } from "esbuild";
+import { packageFiles } from "./package-files.js";
 
 /** Files of packages that are imported for features which no function uses. */
 const unusedFiles = [
@@ -23,8 +24,7 @@ const unusedFiles = [
 export const withoutUnusedFiles: Plugin = {
   name: "without-unused-files",
   setup(build) {
-    const filter = new RegExp(`[/\\\\]node_modules[/\\\\](${unusedFiles.join("|")})$`);
-    build.onLoad({ filter }, async ({ path }) => {
+    build.onLoad({ filter: packageFiles(unusedFiles) }, async ({ path }) => {
       const [, names] = /^export \{([^}]*)\}/m.exec(await readFile(path, "utf8")) ?? [];
       if (names === undefined) return { contents: "module.exports = {};" };
       return { contents: `let unused; export { ${names.replace(/\w+/g, "unused as $&")} };` };
@@ -39,7 +39,7 @@ export const withoutUnusedFiles: Plugin = {
 export const withoutJsonSchemaMethods: Plugin = {
   name: "without-json-schema-methods",
   setup(build) {
-    build.onLoad({ filter: /[/\\]zod[/\\]v4[/\\]classic[/\\]schemas\.js$/ }, async ({ path }) => {
+    build.onLoad({ filter: packageFiles(["zod/v4/classic/schemas.js"]) }, async ({ path }) => {
       let contents = await readFile(path, "utf8");
       for (const pattern of jsonSchemaMethods) {
         const rest = contents.replace(pattern, "");

@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
+import type { Redis } from "@upstash/redis";
 import type { Context } from "../context.js";
 import { databaseRefusalReason } from "../db/failures.js";
 import { databaseDown } from "../observability/log-lines/alerts.js";
@@ -83,8 +84,7 @@ async function page(ctx: Context, route: NoticeRoute, notice: AlertNotice): Prom
     await sleep(attempt * 250);
   }
   memory.pagedAtMs.delete(route.name);
-  const client = await redis();
-  await client.del(lockKey(route.name)).catch(() => {});
+  await ifRedisWorks((client) => client.del(lockKey(route.name)));
   return "unsent";
 }
 
@@ -105,8 +105,7 @@ async function acquireLock({ now }: Context, route: string): Promise<boolean> {
 /** Remember the first paged minute, so that the state machine resolves the page. */
 async function rememberPage(minute: number): Promise<void> {
   memory.pagedFrom ??= minute;
-  const client = await redis();
-  await client.set(pagedKey, minute, { nx: true, ex: ttlSeconds }).catch(() => {});
+  await ifRedisWorks((client) => client.set(pagedKey, minute, { nx: true, ex: ttlSeconds }));
 }
 
 async function recordMinute(minute: number): Promise<number[] | null> {
@@ -151,6 +150,11 @@ export async function forgetOutage(): Promise<void> {
   memory.minutes.clear();
   memory.pagedFrom = null;
   memory.pagedAtMs.clear();
-  const client = await redis();
-  await client.del(minutesKey, pagedKey, ...routeNames.map(lockKey)).catch(() => {});
+  await ifRedisWorks((client) => client.del(minutesKey, pagedKey, ...routeNames.map(lockKey)));
+}
+
+async function ifRedisWorks(command: (client: Redis) => Promise<unknown>): Promise<void> {
+  await redis()
+    .then(command)
+    .catch(() => {});
 }

@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
+import { memoizeByObject } from "../memoize-by-object.js";
 import type { Cron } from "./cron-scheduler.js";
 import type { LoadedFunction } from "./server/invocation.js";
 import { pathOf } from "./server/routes.js";
@@ -18,16 +19,8 @@ export async function readBuiltFunctions(folder: string): Promise<Route[]> {
   const listed: ListedFunction[] = JSON.parse(
     await readFile(join(folder, "functions.json"), "utf8"),
   );
-  return listed.map((one) => {
-    let loading: Promise<LoadedFunction> | undefined;
-    return {
-      path: pathOf(one.file),
-      load() {
-        loading ??= loadFunction(folder, one);
-        return loading;
-      },
-    };
-  });
+  const load = memoizeByObject((one: ListedFunction) => loadFunction(folder, one));
+  return listed.map((one) => ({ path: pathOf(one.file), load: () => load(one) }));
 }
 
 export async function readBuiltCrons(output: string): Promise<Cron[]> {

@@ -63,9 +63,10 @@ async function ask<T>(
   return value;
 }
 
-async function find(key: string): Promise<CacheEntry | null> {
-  const client = await redis();
-  return client.get<CacheEntry>(key).catch(() => null);
+function find(key: string): Promise<CacheEntry | null> {
+  return redis()
+    .then((client) => client.get<CacheEntry>(key))
+    .catch(() => null);
 }
 
 function keyOf(ctx: Context, { operation, body }: SharedCall<unknown>): string {

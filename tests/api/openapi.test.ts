@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import openapi from "../../api/openapi.json.js";
 import operatorsOpenapi from "../../api/ops/openapi.json.js";
 import { call } from "../support/call.js";
@@ -27,6 +27,16 @@ describe("GET /api/openapi.json", () => {
     const again = await call(openapi, "GET", { headers: { "if-none-match": etag } });
     expect(again).toMatchObject({ status: 304, body: undefined });
     expect(again.headers.get("etag")).toBe(etag);
+  });
+
+  it("returns the document after it could not be loaded once", async () => {
+    const notLoaded: typeof openapi = (await import(`${"../../api/openapi.json.js"}?again`))
+      .default;
+    vi.doMock("../../docs/openapi.json", () => Promise.reject(new Error("too many open files")));
+    onTestFinished(() => void vi.doUnmock("../../docs/openapi.json"));
+    expect((await call(notLoaded, "GET")).status).toBe(500);
+    vi.doUnmock("../../docs/openapi.json");
+    expect((await call(notLoaded, "GET")).status).toBe(200);
   });
 
   it("contains no operator route", async () => {

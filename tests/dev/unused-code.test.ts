@@ -2,10 +2,11 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { build } from "esbuild";
+import { build, type Plugin } from "esbuild";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import * as z from "zod";
 import { bundleOptions } from "../../dev/build/bundle.js";
+import { packageFiles } from "../../dev/build/package-files.js";
 
 const source = `
   import * as z from "zod";
@@ -42,5 +43,17 @@ describe("packages in a bundle", () => {
         { io: "input" },
       );
     expect(convert(bundled.z)).toEqual(convert(z));
+  });
+
+  it("are not built when a file to be changed was renamed", async () => {
+    const changing: Plugin = {
+      name: "changing",
+      setup: (plugin) =>
+        plugin.onLoad({ filter: packageFiles(["pino/pino.js", "pino/renamed.js"]) }, () => null),
+    };
+    const options = { stdin: { contents: "" }, write: false, plugins: [changing] };
+    await expect(build({ ...options, logLevel: "silent" })).rejects.toThrow(
+      "pino/renamed.js does not exist.",
+    );
   });
 });

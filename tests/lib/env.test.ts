@@ -135,6 +135,10 @@ describe("the environment", () => {
     ["REDIS_URL", "redis://user:hunter2@host/0/1"],
     ["REDIS_URL", "redis://user:hunter2%zz@host"],
     ["REDIS_URL", "rediss://user:hunter2@host/-1"],
+    ["REDIS_URL", "redis://user:hunter2@host?sentinels=a,b"],
+    ["REDIS_URL", "redis://user:hunter2@host/0?db=3"],
+    ["REDIS_URL", "redis://user:hunter2@host/0?family=5"],
+    ["REDIS_URL", "redis://user:hunter2@host/0?family=6&scripts=x"],
     ["EXPO_PUBLIC_TOOLKIT_URL", "ftp://toolkit.example"],
     ["EXPO_PUBLIC_TOOLKIT_URL", "javascript:alert(1)"],
     ["UPSTASH_REDIS_REST_URL", "redis://cache.example"],
@@ -150,6 +154,11 @@ describe("the environment", () => {
     expect(message).toContain(`${name}: `);
     expect(message).not.toContain(value);
     expect(message).not.toContain("hunter2");
+  });
+
+  it("accepts the IP version as a parameter of REDIS_URL", () => {
+    const REDIS_URL = "redis://user:pass@host:6379/0?family=6";
+    expect(read({ REDIS_URL }).stores.redisUrl).toBe(REDIS_URL);
   });
 
   it.each(["JWT_SECRET_PREVIOUS", "DATA_KEY_PREVIOUS"])(

@@ -171,6 +171,14 @@ describe("the self-hosted server", () => {
       expect(second.output()).toContain("PORT in .env");
     });
 
+    it("says in one line that a parameter of REDIS_URL is not supported", async () => {
+      const { exited, output } = run({ REDIS_URL: "redis://:hunter2@127.0.0.1:1?sentinels=a" });
+      expect(await exited).toBe(1);
+      expect(output()).toBe(
+        "Error: Invalid environment: REDIS_URL: must have no parameters except family=4 or family=6\n",
+      );
+    });
+
     it("names in one line the variables missing in production", async () => {
       const { exited, output } = run({
         NODE_ENV: "production",

@@ -43,9 +43,13 @@ export function redisConnection(redis: Redis): RedisBackend {
     },
     async pipeline(commands) {
       const { stream } = redis;
+      const calls: Promise<unknown>[] = [];
       stream?.cork();
-      const calls = commands.map(([name = "", ...args]) => redis.call(name, args));
-      stream?.uncork();
+      try {
+        for (const [name = "", ...args] of commands) calls.push(redis.call(name, args));
+      } finally {
+        stream?.uncork();
+      }
       const settled = await Promise.allSettled(calls);
       return settled.map((one) => {
         if (one.status === "fulfilled") return one.value;

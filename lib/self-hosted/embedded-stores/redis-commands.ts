@@ -1,22 +1,28 @@
 import {
+  type CommandDefinition,
   CommandExecutor,
   createAuthPolicy,
   createRedisCommandRegistry,
   createTransactionPolicy,
+  defineCommand,
+  RedisResult,
+  RedisValue,
   redisCommandDefinitions,
   resolveCompatibilityProfile,
+  t,
 } from "js-redis-server/core";
-
-type Definition = (typeof redisCommandDefinitions)[number];
+import { memory, object } from "./redis-key-inspection.js";
+import { streamCorrections } from "./redis-stream-commands.js";
 
 export const compatibility = "redis-7.0";
 
-/** Those of js-redis-server, with `=` in XADD and XTRIM as in Redis, and AUTH with any password. */
+/** Those of js-redis-server, with the commands and replies in which it differs from Redis, and AUTH with any password. */
 export function embeddedRedisCommands(): CommandExecutor {
   const profile = resolveCompatibilityProfile(compatibility);
-  const registry = createRedisCommandRegistry([], profile);
-  for (const name of ["xadd", "xtrim"]) registry.override(withExactTrim(definitionOf(name)));
-  registry.override(withOpenAuth(definitionOf("auth")));
+  const registry = createRedisCommandRegistry([echo, memory, object], profile);
+  for (const [name, corrected] of Object.entries({ ...streamCorrections, auth: withOpenAuth })) {
+    registry.override(corrected(definitionOf(name)));
+  }
   return new CommandExecutor({
     registry,
     profile,
@@ -24,36 +30,14 @@ export function embeddedRedisCommands(): CommandExecutor {
   });
 }
 
-function definitionOf(name: string): Definition {
+function definitionOf(name: string): CommandDefinition {
   const found = redisCommandDefinitions.find((definition) => definition.name === name);
   if (!found) throw new Error(`js-redis-server has no command ${name}.`);
   return found;
 }
 
-/** Removes `=` from `MAXLEN = n` and `MINID = id`, which js-redis-server rejects. */
-function withExactTrim(definition: Definition): Definition {
-  const { schema } = definition;
-  return {
-    ...definition,
-    schema: {
-      parse(input, index, context) {
-        const sign = exactSignAt(input);
-        if (sign === -1) return schema.parse(input, index, context);
-        const { value, nextIndex } = schema.parse(input.toSpliced(sign, 1), index, context);
-        return { value, nextIndex: nextIndex + 1 };
-      },
-    },
-  };
-}
-
-function exactSignAt(input: readonly Buffer[]): number {
-  const strategy = /^NOMKSTREAM$/i.test(String(input[1])) ? 2 : 1;
-  const isTrim = /^(MAXLEN|MINID)$/i.test(String(input[strategy]));
-  return isTrim && String(input[strategy + 1]) === "=" ? strategy + 1 : -1;
-}
-
 /** Any password is accepted: the port is local. */
-function withOpenAuth(definition: Definition): Definition {
+function withOpenAuth(definition: CommandDefinition): CommandDefinition {
   const { execute } = definition;
   return {
     ...definition,
@@ -61,3 +45,11 @@ function withOpenAuth(definition: Definition): Definition {
       execute({ args: [Buffer.from("default"), Buffer.alloc(0)] }, context),
   };
 }
+
+const echo = defineCommand({
+  name: "echo",
+  schema: t.object({ message: t.bulk() }),
+  flags: ["fast"],
+  keys: () => [],
+  execute: ({ message }) => RedisResult.create(RedisValue.bulkString(message)),
+});

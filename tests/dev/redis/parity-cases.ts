@@ -5,10 +5,15 @@ import { expect } from "vitest";
 export type Step = [command: (string | number)[], answer: unknown];
 
 const script = "return {KEYS[1], ARGV[1], redis.call('INCR', KEYS[1]), false, {1, 'two'}}";
+const append250 = "for i = 1, 250 do redis.call('XADD', KEYS[1], i .. '-0', 'n', i) end";
 const flagged = `#!lua flags=allow-key-locking\n${script}`;
 const large = Array.from({ length: 400 }, (_, i) => [`field-${i}`, "x".repeat(i)]).flat();
 
 const noScript = error("NOSCRIPT No matching script. Please use EVAL.");
+const noStreamKey = error(
+  "ERR The XGROUP subcommand requires the key to exist. Note that for CREATE you may want to use the MKSTREAM option to create an empty stream automatically.",
+);
+const noGroup = (key: string) => error(`NOGROUP No such consumer group 'g' for key name '${key}'`);
 const wrongType = error("WRONGTYPE Operation against a key holding the wrong kind of value");
 
 /** Each case uses only keys that start with `k`. */
@@ -183,6 +188,46 @@ export const cases: Record<string, (k: string) => Step[]> = {
     [["XACK", `${k}x`, "g", "5-0"], 1],
     [["XDEL", `${k}x`, "5-0"], 1],
   ],
+  "streams: missing keys and groups": (k) => [
+    [["XACK", `${k}x`, "g", "1-0"], 0],
+    [["XGROUP", "DESTROY", `${k}x`, "g"], noStreamKey],
+    [["XGROUP", "CREATE", `${k}x`, "g", "$"], noStreamKey],
+    [["XGROUP", "SETID", `${k}x`, "g", "0"], noStreamKey],
+    [["XADD", `${k}x`, "1-0", "type", "a"], "1-0"],
+    [["XACK", `${k}x`, "g", "1-0"], 0],
+    [["XGROUP", "DESTROY", `${k}x`, "g"], 0],
+    [["XGROUP", "SETID", `${k}x`, "g", "0"], noGroup(`${k}x`)],
+    [["XGROUP", "CREATECONSUMER", `${k}x`, "g", "c"], noGroup(`${k}x`)],
+    [["XGROUP", "DELCONSUMER", `${k}x`, "g", "c"], noGroup(`${k}x`)],
+    [["XGROUP", "CREATE", `${k}new`, "g", "$", "MKSTREAM"], "OK"],
+    [
+      ["XGROUP", "CREATE", `${k}new`, "g", "$"],
+      error("BUSYGROUP Consumer Group name already exists"),
+    ],
+    [["XGROUP", "DESTROY", `${k}new`, "g"], 1],
+    [["SET", `${k}s`, 1], "OK"],
+    [["XACK", `${k}s`, "g", "1-0"], wrongType],
+    [["XGROUP", "DESTROY", `${k}s`, "g"], wrongType],
+  ],
+  "streams: ~ removes only whole nodes of 100 entries": (k) => [
+    [["EVAL", append250, 1, `${k}x`], null],
+    [["XTRIM", `${k}x`, "MAXLEN", "~", 200], 0],
+    [["XTRIM", `${k}x`, "MAXLEN", "~", 10, "LIMIT", 99], 0],
+    [["XTRIM", `${k}x`, "MAXLEN", "~", 10, "LIMIT", 150], 100],
+    [["XTRIM", `${k}x`, "MINID", "~", "200-0"], 0],
+    [["XADD", `${k}x`, "MINID", "~", "201-0", "300-0", "n", 1], "300-0"],
+    [["XLEN", `${k}x`], 51],
+    [["XADD", `${k}x`, "MAXLEN", "~", 10, "301-0", "n", 1], "301-0"],
+    [["XLEN", `${k}x`], 52],
+    [["XTRIM", `${k}x`, "MAXLEN", "~", 0], 52],
+    [
+      ["XTRIM", `${k}x`, "MAXLEN", 10, "LIMIT", 1],
+      error("ERR syntax error, LIMIT cannot be used without the special ~ option"),
+    ],
+    [["XTRIM", `${k}absent`, "MAXLEN", "~", 10], 0],
+    [["SET", `${k}s`, 1], "OK"],
+    [["XTRIM", `${k}s`, "MAXLEN", "~", 10], wrongType],
+  ],
   lists: (k) => [
     [["RPUSH", `${k}l`, "a", "b", "c"], 3],
     [["LPUSH", `${k}l`, "z"], 4],
@@ -227,6 +272,43 @@ export const cases: Record<string, (k: string) => Step[]> = {
     [["EVAL", "return cjson.encode({a=1})", 0], '{"a":1}'],
     [["EVAL", "return tonumber('3.9')", 0], 3],
     [["EVAL", "return redis.call('TIME')[1] ~= nil", 0], 1],
+  ],
+  "commands of operators and their tools": (k) => [
+    [["ECHO", "é ✓"], "é ✓"],
+    [["ECHO"], error("ERR wrong number of arguments for 'echo' command")],
+    [["MEMORY", "USAGE", `${k}absent`], null],
+    [["SET", `${k}n`, 42], "OK"],
+    [["SET", `${k}short`, "x".repeat(44)], "OK"],
+    [["SET", `${k}long`, "x".repeat(2000)], "OK"],
+    [["MEMORY", "USAGE", `${k}n`], near(20, 200)],
+    [["MEMORY", "USAGE", `${k}long`, "SAMPLES", 5], near(2000, 4000)],
+    [["MEMORY", "USAGE"], error("ERR wrong number of arguments for 'memory|usage' command")],
+    [["MEMORY", "USAGE", `${k}n`, "SAMPLES"], error("ERR syntax error")],
+    [["MEMORY", "NONSENSE"], error("ERR unknown subcommand 'NONSENSE'. Try MEMORY HELP.")],
+    [["HSET", `${k}h`, "a", 1], 1],
+    [["HSET", `${k}wide`, "a", "x".repeat(65)], 1],
+    [["HSET", `${k}large`, ...large], 400],
+    [["SADD", `${k}ints`, 1, -2], 2],
+    [["SADD", `${k}s`, 1, "a"], 2],
+    [["ZADD", `${k}z`, 1, "a"], 1],
+    [["ZADD", `${k}zwide`, 1, "x".repeat(65)], 1],
+    [["RPUSH", `${k}l`, "a"], 1],
+    [["XADD", `${k}x`, "1-0", "a", 1], "1-0"],
+    [["OBJECT", "ENCODING", `${k}absent`], null],
+    [["OBJECT", "ENCODING", `${k}n`], "int"],
+    [["OBJECT", "ENCODING", `${k}short`], "embstr"],
+    [["OBJECT", "ENCODING", `${k}long`], "raw"],
+    [["OBJECT", "ENCODING", `${k}h`], "listpack"],
+    [["OBJECT", "ENCODING", `${k}wide`], "hashtable"],
+    [["OBJECT", "ENCODING", `${k}large`], "hashtable"],
+    [["OBJECT", "ENCODING", `${k}ints`], "intset"],
+    [["OBJECT", "ENCODING", `${k}s`], "hashtable"],
+    [["OBJECT", "ENCODING", `${k}z`], "listpack"],
+    [["OBJECT", "ENCODING", `${k}zwide`], "skiplist"],
+    [["OBJECT", "ENCODING", `${k}l`], "quicklist"],
+    [["OBJECT", "ENCODING", `${k}x`], "stream"],
+    [["OBJECT", "ENCODING"], error("ERR wrong number of arguments for 'object|encoding' command")],
+    [["OBJECT", "NONSENSE", `${k}n`], error("ERR unknown subcommand 'NONSENSE'. Try OBJECT HELP.")],
   ],
   errors: (k) => [
     [["SET", `${k}s`, 1], "OK"],

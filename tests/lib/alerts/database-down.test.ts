@@ -1,5 +1,6 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { evaluateAlerts } from "../../../lib/alerts/evaluate.js";
+import { installPlatform, platform } from "../../../lib/platform/installed.js";
 import { redis } from "../../../lib/redis/upstash-client.js";
 import { useAlerts } from "../../support/alerts.js";
 import { changeConnection } from "../../support/changed-connection.js";
@@ -135,6 +136,22 @@ describe("alerts while Postgres is unavailable", () => {
     await restore();
     for (let minute = 2; minute < 6; minute += 1) await world.endMinute(minute);
     expect(world.pager.incidents()).toMatchObject([{ key, status: "resolved", triggers: 1 }]);
+  });
+
+  it("send the page when the Redis client cannot be loaded, and load it later", async () => {
+    await world.endMinute(0);
+    installPlatform(platform());
+    vi.doMock("@upstash/redis", () => Promise.reject(new Error("too many open files")));
+    onTestFinished(() => void vi.doUnmock("@upstash/redis"));
+    await cut();
+    world.pager.fail({ kind: "error", status: 500, times: 3 });
+    for (const minute of [1, 2]) await evaluateWithoutDatabase(minute);
+    expect(outcomes()).toEqual(["unsent", "paged"]);
+    await restore();
+    for (let minute = 3; minute < 7; minute += 1) await world.endMinute(minute);
+    expect(world.pager.incidents()).toMatchObject([{ key, status: "resolved", triggers: 1 }]);
+    vi.doUnmock("@upstash/redis");
+    expect(await (await redis()).get("nothing")).toBe(null);
   });
 
   it("write a log line when no destination is configured", async () => {

@@ -220,18 +220,26 @@ describe("telemetry totals", () => {
   });
 });
 
-describe("a stream that is filling up", () => {
-  const full = 40_000;
-  useEnvironment({ LOG_LEVEL: "info", TELEMETRY_STREAM_BYTES_MAX: String(full) });
+const full = 40_000;
 
-  /** Sets the used share of the budget, which a process learns from the response to its previous batch. */
-  async function fill(share: number): Promise<void> {
-    await stores.redis("SET", "events:bytes", String(Math.round(share * full)));
-    await call(livez, "GET");
-    await stores.settled();
-    await stores.redis("DEL", "events");
-    await stores.redis("SET", "events:bytes", String(Math.round(share * full)));
-  }
+/** Sets the used share of the budget, which a process learns from the reply to its previous batch. */
+async function fill(share: number, { keepsBatch = false } = {}): Promise<void> {
+  const bytes = String(Math.round(share * full));
+  await stores.redis("SET", "events:bytes", bytes);
+  await call(livez, "GET");
+  await stores.settled();
+  asNewProcess();
+  if (keepsBatch) return;
+  await stores.redis("DEL", "events");
+  await stores.redis("SET", "events:bytes", bytes);
+}
+
+function asNewProcess(): void {
+  Reflect.deleteProperty(globalThis, Symbol.for("linguamate.drainTurn"));
+}
+
+describe("a stream that is filling up", () => {
+  useEnvironment({ LOG_LEVEL: "info", TELEMETRY_STREAM_BYTES_MAX: String(full) });
 
   const broken = (at: number) =>
     call(livez, at % 10 === 0 ? "POST" : "GET", { ip: `10.1.${at}.1` });
@@ -326,9 +334,6 @@ describe("takeOverDrain", () => {
   });
   const takeOver = (ageMs: number) => takeOverDrain({ ...aContext(), gate: agedGate(ageMs) });
 
-  function asNewProcess(): void {
-    Reflect.deleteProperty(globalThis, Symbol.for("linguamate.drainTurn"));
-  }
   beforeEach(asNewProcess);
 
   it("drains once in a while when the last drain was over 90 s ago", async () => {
@@ -344,32 +349,23 @@ describe("takeOverDrain", () => {
   });
 
   describe("when the stream is filling up", () => {
-    const full = 40_000;
     useEnvironment({ LOG_LEVEL: "info", TELEMETRY_STREAM_BYTES_MAX: String(full) });
 
-    /** Sets the used share of the budget, and lets this process learn it from the reply to a batch. */
-    async function fill(share: number): Promise<void> {
-      await stores.redis("SET", "events:bytes", String(Math.round(share * full)));
-      await call(livez, "GET");
-      await stores.settled();
-      asNewProcess();
-    }
-
     it("drains before rows are left out", async () => {
-      await fill(0.2);
+      await fill(0.2, { keepsBatch: true });
       await takeOver(1000);
       expect(await written()).toBe(0);
-      await fill(0.3);
+      await fill(0.3, { keepsBatch: true });
       await takeOver(1000);
       expect(await written()).toBe(2);
       expect((await gauges()).telemetry_mode).toBe(0);
     });
 
     it("drains at most once in 5 s, and in one process", async () => {
-      await fill(0.3);
+      await fill(0.3, { keepsBatch: true });
       await takeOver(1000);
       expect(await written()).toBe(1);
-      await fill(0.3);
+      await fill(0.3, { keepsBatch: true });
       await takeOver(1000);
       expect(await written()).toBe(1);
       await stores.redis("DEL", "events:drain");
@@ -381,7 +377,7 @@ describe("takeOverDrain", () => {
     });
 
     it("leaves the stream as it is while Postgres or Redis refuses", async () => {
-      await fill(0.3);
+      await fill(0.3, { keepsBatch: true });
       for (const store of [stores.faults.redis, stores.faults.postgres]) {
         await store.set({ kind: "refuse" });
         await takeOver(1000);

@@ -1,7 +1,7 @@
 import type { AddressInfo } from "node:net";
 import { createServer } from "node:net";
 import { waitUntil } from "@vercel/functions";
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from "vitest";
 import * as z from "zod";
 import {
   startToolkitEndpoint,
@@ -10,6 +10,7 @@ import {
 } from "../../../dev/toolkit/toolkit-endpoint.js";
 import type { Context } from "../../../lib/context.js";
 import { AppError } from "../../../lib/errors.js";
+import { installPlatform, platform } from "../../../lib/platform/installed.js";
 import { askForObject, askForText } from "../../../lib/toolkit/llm.js";
 import { aContext } from "../../support/context.js";
 import { setEnvironment, useEnvironment } from "../../support/environment.js";
@@ -155,6 +156,14 @@ describe("calling the toolkit", () => {
     expect(await ask(aRequest())).toMatchObject({ degraded: true, ageSeconds: 7200 });
     await stores.settled();
     expect(await ask(aRequest())).toMatchObject({ degraded: false });
+  });
+
+  it("returns a new answer while the Redis client cannot be loaded", async () => {
+    installPlatform(platform());
+    vi.doMock("@upstash/redis", () => Promise.reject(new Error("too many open files")));
+    onTestFinished(() => void vi.doUnmock("@upstash/redis"));
+    expect(await ask(aRequest())).toMatchObject({ degraded: false });
+    await stores.settled();
   });
 
   it("does not cache personal answers", async () => {
