@@ -1,18 +1,42 @@
-// Bundles the operators' CLI, because that starts twice as fast as translating its two hundred files.
-import { mkdtempSync } from "node:fs";
+// Bundling takes longer than any command, so the bundle is kept until one of its sources changes.
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { pathToFileURL } from "node:url";
-import { bundleOps } from "./ops-bundle.js";
+import { bundleOps, isCurrent } from "./ops-bundle.js";
 
-const file = join(mkdtempSync(join(tmpdir(), "linguamate-ops-")), "ops.mjs");
-await bundleOps(
-  file,
-  `import { rmSync } from "node:fs";
+const kept = join(import.meta.dirname, "../node_modules/.cache/linguamate-ops/ops.mjs");
+// `ops … | head` closes stdout early.
+const before = `
+  import process from "node:process";
   import { loadEnvFile } from "./lib/self-hosted/env-file.js";
-  rmSync(import.meta.dirname, { recursive: true });
-  loadEnvFile();`,
-);
-process.setSourceMapsEnabled(true);
-await import(pathToFileURL(file).href);
+  process.stdout.on("error", () => process.exit());
+  loadEnvFile();`;
+
+try {
+  const isKept = isCurrent(kept) || (await keep());
+  await (isKept ? import(pathToFileURL(kept).href) : runOnce());
+} catch (error) {
+  console.error(`The CLI cannot start: ${error.message}`);
+  process.exitCode = 1;
+}
+
+/** False in a read-only checkout. */
+async function keep() {
+  return bundleOps(kept, before).then(
+    () => true,
+    () => false,
+  );
+}
+
+async function runOnce() {
+  const directory = mkdtempSync(join(tmpdir(), "linguamate-ops-"));
+  try {
+    const file = join(directory, "ops.mjs");
+    await bundleOps(file, before);
+    await import(pathToFileURL(file).href);
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+}

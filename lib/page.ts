@@ -1,6 +1,6 @@
 import * as z from "zod";
 
-const limitMax = 100;
+export const limitMax = 100;
 const limitDefault = 50;
 
 /** At most `limit` items after the position of `cursor`. */

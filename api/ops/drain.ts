@@ -22,7 +22,10 @@ const POST = operatorChange({
   async change({ ctx, dryRun, by }) {
     if (dryRun) {
       const { waiting } = await getDrainStatus(ctx);
-      return { done: `Drain ${waiting?.batches ?? "an unknown number of"} batches.`, undo: null };
+      return {
+        done: `Would drain ${waiting?.batches ?? "an unknown number of"} batches.`,
+        undo: null,
+      };
     }
     const { events, isComplete } = await drainNow(ctx, by);
     const rest = isComplete ? "" : " More are waiting: run it again.";

@@ -108,7 +108,7 @@ export async function setBlock(
   { kind, ttlSeconds }: NewBlock,
   value: string,
   by: OperatorAct,
-): Promise<{ id: string; expiresAt: Date; sessionsEnded: number }> {
+): Promise<{ id: string; expiresAt: Date; isNew: boolean; sessionsEnded: number }> {
   const expiresAt = new Date(ctx.now.getTime() + ttlSeconds * 1000);
   const userId = personIn({ kind, value });
   const set = { reason: by.reason, createdBy: by.actor.id, createdAt: ctx.now, expiresAt };
@@ -120,7 +120,8 @@ export async function setBlock(
       targetWhere: isNull(blocks.endedAt),
       set,
     })
-    .returning({ id: blocks.id });
+    // A row version that replaces none has no xmax.
+    .returning({ id: blocks.id, isNew: sql<boolean>`${blocks}.xmax = 0` });
   // The audit log holds IDs only: an IP address is personal data, so the block's ID stands for it.
   const blockId = sql<string>`(
     select cast(id as text) from ${blocks} where value = ${value} and ended_at is null)`;
@@ -128,7 +129,7 @@ export async function setBlock(
   if (userId === undefined) {
     const [, [row]] = await ctx.db.batch([raiseVersion(ctx), insert, audit]);
     await copyChangeToRedis(ctx);
-    return { id: row?.id ?? "", expiresAt, sessionsEnded: 0 };
+    return { id: "", isNew: true, ...row, expiresAt, sessionsEnded: 0 };
   }
   const [, , , , [row], ended] = await ctx.db
     .batch([
@@ -146,7 +147,7 @@ export async function setBlock(
       throw lacksRequiredRow(error) ? new AppError("forbidden") : error;
     });
   await Promise.all([copyChangeToRedis(ctx), enforceRevocationsOf(ctx, userId)]);
-  return { id: row?.id ?? "", expiresAt, sessionsEnded: ended.length };
+  return { id: "", isNew: true, ...row, expiresAt, sessionsEnded: ended.length };
 }
 
 /** An active block. Throws `not_found`, and `forbidden` if only an admin or the break-glass token may lift it (an operator's). */

@@ -11,7 +11,7 @@ export const anAccount = {
 /** The ID of the account with this e-mail address; any other text is returned unchecked. Throws `FailedError`. */
 export async function accountId(api: Api, typed: string): Promise<string> {
   if (!typed.includes("@")) return typed;
-  const { accounts } = FindResult.parse(await api.look("/api/ops/find", { q: typed }));
+  const { accounts } = await api.look(FindResult, "/api/ops/find", { q: typed });
   const [account] = accounts;
   if (!account) throw new FailedError("No account has this e-mail address.");
   if (accounts.length > 1 && !account.emailConfirmed) {

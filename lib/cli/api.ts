@@ -1,20 +1,29 @@
 import * as z from "zod";
-import { FailedError, NotFoundError, RefusedError, UsageError } from "./failures.js";
-import { exchange, type HttpAnswer, problemText } from "./http.js";
+import { errorOf, exchange, type HttpAnswer } from "./http.js";
+import { readReply } from "./read-reply.js";
 import type { Result } from "./result.js";
 import type { Credentials } from "./sign-in.js";
 import { visible } from "./text.js";
 
 export interface Api {
   url: URL;
-  /** These three throw on an error status. They ask for the second factor again where the server requires it. */
-  get(path: string, query?: Record<string, string | undefined>): Promise<unknown>;
+  /**
+   * These three throw on an error status and for another reply than the schema describes. They ask for the second factor
+   * again where the server requires it.
+   */
+  get<S extends z.ZodType>(
+    reply: S,
+    path: string,
+    query?: Record<string, string | undefined>,
+  ): Promise<z.output<S>>;
   /** A read with a body, for values that must not be in a URL. */
-  look(path: string, body: object): Promise<unknown>;
+  look<S extends z.ZodType>(reply: S, path: string, body: object): Promise<z.output<S>>;
   /** A change; --reason and --dry-run are added. A problem (`isProblem`) while it is not in Redis yet. */
-  change(method: "POST" | "PUT" | "DELETE", path: string, body?: object): Promise<Result>;
-  /** Does not throw on an error status, only without an answer. */
-  send(method: string, path: string, body?: unknown): Promise<{ status: number; body: unknown }>;
+  change(method: "POST" | "PUT" | "DELETE", path: string, body?: object): Promise<Change>;
+}
+
+interface Change extends Result {
+  detail: Record<string, unknown>;
 }
 
 interface Options {
@@ -24,19 +33,21 @@ interface Options {
   dryRun: boolean;
 }
 
+const signInAgain = "Your session has ended. Sign in again: `npm run ops -- login`.";
 const advice: Record<string, string> = {
   token_missing: "Sign in with `npm run ops -- login`, or set OPS_TOKEN.",
-  token_expired: "Your session has ended. Sign in again: `npm run ops -- login`.",
-  session_revoked: "Your session has ended. Sign in again: `npm run ops -- login`.",
-  session_expired: "Your session has ended. Sign in again: `npm run ops -- login`.",
-  reauth_required: "Enter your second factor again: `npm run ops -- confirm`.",
+  token_expired: signInAgain,
+  session_revoked: signInAgain,
+  session_expired: signInAgain,
+  reauth_required: "Enter your second factor with `npm run ops -- confirm`, then repeat this.",
 };
 
 /** An older release does not send `inForce`. */
 const Changed = z.object({
   done: z.string(),
   undo: z.string().nullable(),
-  inForce: z.boolean().default(true),
+  inForce: z.boolean().optional(),
+  detail: z.record(z.string(), z.unknown()),
 });
 
 const pending =
@@ -49,40 +60,39 @@ export function createApi({ url, credentials, reason, dryRun }: Options): Api {
     return exchange(url, { method, path, body, headers });
   }
 
-  async function ask(method: string, path: string, body?: unknown): Promise<unknown> {
+  async function ask<S extends z.ZodType>(
+    reply: S,
+    method: string,
+    path: string,
+    body?: unknown,
+  ): Promise<z.output<S>> {
     let answer = await send(method, path, body);
     if (answer.code === "reauth_required" && (await credentials.confirm())) {
       answer = await send(method, path, body);
     }
-    if (answer.status < 300) return answer.body;
-    const problem = problemText(answer);
-    if (answer.code === "validation_failed") throw new UsageError(problem);
-    if (answer.code === "not_found") throw new NotFoundError(problem);
-    if (answer.status !== 401 && answer.status !== 403) throw new FailedError(problem);
-    const todo = advice[answer.code ?? ""];
-    throw new RefusedError(todo ? `${problem}\n${todo}` : problem);
+    if (answer.status >= 300) throw errorOf(answer, advice);
+    return readReply(reply, answer);
   }
 
   return {
     url,
-    send,
-    look: (path, body) => ask("POST", path, body),
-    get(path, query = {}) {
+    look: (reply, path, body) => ask(reply, "POST", path, body),
+    get(reply, path, query = {}) {
       const given = Object.entries(query).filter(
         (pair): pair is [string, string] => pair[1] !== undefined,
       );
       const search = new URLSearchParams(given).toString();
-      return ask("GET", search ? `${path}?${search}` : path);
+      return ask(reply, "GET", search ? `${path}?${search}` : path);
     },
     async change(method, path, body = {}) {
-      const answer = await ask(method, path, { ...body, reason, dryRun });
-      const { done, undo, inForce } = Changed.parse(answer);
-      const what = dryRun ? `Dry run, nothing changed. Would do: ${done}` : done;
+      const answer = await ask(Changed, method, path, { ...body, reason, dryRun });
+      const { done, undo, inForce = true, detail } = answer;
+      const what = dryRun ? `Dry run, nothing changed. ${done}` : done;
       const lines = [
         ...(inForce ? [what] : [`Recorded, not active yet: ${what}`, pending]),
         ...(undo ? [`Undo: ${undo}`] : []),
       ];
-      return { body: answer, text: lines.map(visible).join("\n"), isProblem: !inForce };
+      return { body: answer, detail, text: lines.map(visible).join("\n"), isProblem: !inForce };
     },
   };
 }

@@ -1,7 +1,9 @@
 import type { ParseArgsConfig } from "node:util";
 import type { Api } from "./api.js";
+import type { Check } from "./checks.js";
 import type { Result } from "./result.js";
 import type { SignIn } from "./sign-in.js";
+import type { Terminal } from "./terminal.js";
 
 export interface Call {
   /** The arguments after the command's name. */
@@ -10,6 +12,8 @@ export interface Call {
   api: Api;
   /** The session stored on this machine. */
   signIn: SignIn;
+  /** For secrets, which must not be arguments: other users of the machine see those. */
+  terminal: Terminal;
 }
 
 /** What an argument refers to, with all its values or the command that lists them. */
@@ -23,8 +27,10 @@ export interface Command {
   summary: string;
   /** What the first argument refers to, for the message when it does not exist. */
   names?: Named;
-  /** In addition to --url, --json and --help; a change also takes --reason and --dry-run. */
+  /** In addition to --url, --json, --break-glass and --help; a change also takes --reason and --dry-run. */
   options?: NonNullable<ParseArgsConfig["options"]>;
+  /** By the name of the argument or option, such as `USER` or `ttl`. */
+  checks?: Record<string, Check>;
   changes?: boolean;
   /** More help: examples and warnings. */
   notes?: string;

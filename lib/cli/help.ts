@@ -18,15 +18,24 @@ ${lines.join("\n")}
   npm run ops -- GROUP --help    list the commands of a group
   npm run ops -- COMMAND --help  how to use a command
 
-  --url       the deployment to call (default: $OPS_URL, else http://localhost:$PORT)
-  --json      print the response as JSON
-  --reason    why you make the change; required for changes and stored in the audit log
-  --dry-run   show what a change would do, without doing it
+  --url          the deployment to call
+                 (default: $OPS_URL, else http://localhost:$PORT)
+  --json         print the response as JSON
+  --reason       why you make the change; required for changes, kept in the
+                 audit log
+  --dry-run      show what a change would do, without doing it and without a
+                 second factor
+  --break-glass  use OPS_TOKEN although you are signed in
 
-Sign in with \`login\`, or set OPS_TOKEN to a token of \`operator token create\` or, in an emergency, to the
-break-glass token. Without a terminal, \`login\` reads the e-mail, the password and the code from stdin, one per line.
+Sign in with \`login\`. Without a session, the CLI uses OPS_TOKEN: a token of
+\`operator token create\` or, in an emergency, the break-glass token, whose use
+pages the person on call. Without a terminal, \`login\` reads the e-mail, the
+password and the code from stdin, one per line.
 
-exit status: 0 success, 1 a problem was found, 2 wrong usage, 3 permission denied`;
+exit status: 0  done; a list exits with 0 also when it lists problems
+             1  a problem was found, or the request failed
+             2  wrong usage, nothing was sent or changed
+             3  refused: not signed in, or no permission`;
 }
 
 /** For a command that is also a group: the help of both. */
@@ -49,14 +58,18 @@ export function groupUsage(word: string): string | null {
   return `${heading}\n\n${lines.join("\n")}${changing}`;
 }
 
-export function usageOf(command: Command): string {
+function usageOf(command: Command): string {
+  const notes = command.notes ? `\n\n${command.notes}` : "";
+  return `${usageLineOf(command)}\n\n${command.summary}${notes}`;
+}
+
+export function usageLineOf(command: Command): string {
   const own = Object.entries(command.options ?? {}).map(([name, { type }]) =>
     type === "string" ? `[--${name} ${name.toUpperCase()}]` : `[--${name}]`,
   );
   const change = command.changes ? ["--reason TEXT", "[--dry-run]"] : [];
   const line = [lineOf(command), ...own, ...change, "[--url URL]", "[--json]"].join(" ");
-  const notes = command.notes ? `\n\n${command.notes}` : "";
-  return `usage: npm run ops -- ${line}\n\n${command.summary}${notes}`;
+  return `usage: npm run ops -- ${line}`;
 }
 
 export function lineOf({ name, args }: Command): string {

@@ -1,12 +1,17 @@
 import { randomUUID } from "node:crypto";
-import { FailedError } from "./failures.js";
+import { type HttpReply, send } from "../platform/keep-alive-http.js";
+import { FailedError, NotFoundError, RefusedError, UsageError } from "./failures.js";
 import { visible } from "./text.js";
 
 export interface HttpAnswer {
   status: number;
+  /** Undefined when it is not JSON. */
   body: unknown;
   /** The code of a problem+json body. */
   code: string | undefined;
+  /** `GET https://example.com/api/ops/alerts answered 200 with text/html (512 bytes)`; no excerpt, because it may be secret. */
+  received: string;
+  retryAfter: string | undefined;
 }
 
 interface HttpCall {
@@ -19,52 +24,98 @@ interface HttpCall {
 const timeoutMs = 15_000;
 /** Throws `FailedError` when the deployment redirects or does not answer within 15 s; not on an error status. */
 export async function exchange(url: URL, call: HttpCall): Promise<HttpAnswer> {
-  const { status, location, text } = await send(url, call).catch(() => {
-    throw new FailedError(`${url.origin} does not answer.`);
+  const {
+    status,
+    headers,
+    body: text,
+  } = await request(url, call).catch((error) => {
+    throw new FailedError(`${url.origin} does not answer: ${reasonOf(error)}.`);
   });
-  if (location !== null && status >= 300 && status < 400) {
+  // Not followed: credentials must not go to another host.
+  const { location } = headers;
+  if (location !== undefined && status >= 300 && status < 400) {
     const other = URL.canParse(location, url.href) ? new URL(location, url).origin : location;
     throw new FailedError(
       `${url.origin} redirects to ${other}. If that is the deployment, set it with --url.`,
     );
   }
   const body = parsed(text);
-  const code = (body as { code?: unknown } | null)?.code;
-  return { status, body, code: typeof code === "string" ? code : undefined };
+  const code = (body as { code?: unknown } | null | undefined)?.code;
+  const [path = ""] = call.path.split("?");
+  const type = headers["content-type"]?.split(";")[0] || "no content type";
+  const what = text === "" ? "an empty body" : `${type} (${Buffer.byteLength(text)} bytes)`;
+  return {
+    status,
+    body,
+    code: typeof code === "string" ? code : undefined,
+    received: visible(`${call.method} ${url.origin}${path} answered ${status} with ${what}`),
+    retryAfter: headers["retry-after"],
+  };
 }
 
-async function send(url: URL, { method, path, body, headers }: HttpCall) {
-  const response = await fetch(new URL(path, url), {
-    method,
-    // Credentials must not follow a redirect to another host.
-    redirect: "manual",
+function request(url: URL, { method, path, body, headers }: HttpCall): Promise<HttpReply> {
+  const json = body === undefined ? undefined : JSON.stringify(body);
+  return send(new URL(path, url), method, {
     headers: {
       "x-correlation-id": randomUUID(),
       ...headers,
-      ...(body === undefined ? {} : { "content-type": "application/json" }),
+      ...(json !== undefined && { "content-type": "application/json" }),
     },
-    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-    signal: AbortSignal.timeout(timeoutMs),
+    ...(json !== undefined && { body: json }),
+    timeoutMs,
   });
-  const location = response.headers.get("location");
-  return { status: response.status, location, text: await response.text() };
+}
+
+const reasons: Record<string, string> = {
+  ECONNREFUSED: "connection refused",
+  ECONNRESET: "it closed the connection",
+  ENOTFOUND: "DNS does not know the host",
+  EAI_AGAIN: "DNS does not answer",
+  EHOSTUNREACH: "host unreachable",
+  ENETUNREACH: "network unreachable",
+  ETIMEDOUT: "connection timed out",
+  EPROTO: "TLS failed, is it an http:// URL?",
+};
+
+function reasonOf(error: NodeJS.ErrnoException): string {
+  const { name, code = "", message } = error;
+  if (name === "TimeoutError") return `no reply within ${timeoutMs / 1000} s`;
+  // OpenSSL's messages have several lines.
+  const [first = ""] = message.split("\n");
+  if (code.startsWith("ERR_SSL")) return reasons.EPROTO as string;
+  return reasons[code] ?? visible(first || code);
 }
 
 /** Status, code, message, invalid fields and correlation ID, on one line. */
-export function problemText({ status, body, code }: HttpAnswer): string {
+export function problemText(
+  answer: Pick<HttpAnswer, "status" | "code" | "body"> & Partial<HttpAnswer>,
+): string {
+  const { status, body, code, received, retryAfter } = answer;
+  if (code === undefined && received) return `${received}. Is this the deployment? Check --url.`;
   const { detail, title, correlationId, errors } = (body ?? {}) as Record<string, unknown>;
   const fields = Array.isArray(errors)
-    ? errors.map((field) => `${field.pointer || "the body"}: ${field.message}`).join("; ")
+    ? errors.map((field) => `${field?.pointer || "the body"}: ${field?.message}`).join("; ")
     : "";
   const summary = `${status} ${code ?? ""}: ${detail ?? title ?? "no reason given"}`;
+  const wait = retryAfter ? ` Try again in ${retryAfter} s.` : "";
   const correlation = correlationId ? ` Correlation ID ${correlationId}.` : "";
-  return visible(`${summary}${fields && ` (${fields})`}${correlation}`);
+  return visible(`${summary}${fields && ` (${fields})`}${wait}${correlation}`);
+}
+
+/** The error of an answer with an error status. `advice` follows a refusal, by its code. */
+export function errorOf(answer: HttpAnswer, advice: Record<string, string> = {}): Error {
+  const problem = problemText(answer);
+  if (answer.code === "validation_failed") return new UsageError(problem);
+  if (answer.code === "not_found") return new NotFoundError(problem);
+  if (answer.status !== 401 && answer.status !== 403) return new FailedError(problem);
+  const todo = advice[answer.code ?? ""];
+  return new RefusedError(todo ? `${problem} ${todo}` : problem);
 }
 
 function parsed(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    return text;
+    return undefined;
   }
 }

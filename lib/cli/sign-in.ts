@@ -1,8 +1,9 @@
 import { randomUUID } from "node:crypto";
 import { decodeJwt } from "jose";
 import * as z from "zod";
-import { FailedError, RefusedError, UsageError } from "./failures.js";
-import { exchange, type HttpAnswer, problemText } from "./http.js";
+import { RefusedError } from "./failures.js";
+import { errorOf, exchange, type HttpAnswer, problemText } from "./http.js";
+import { readReply } from "./read-reply.js";
 import type { SessionFile, StoredSession } from "./session-file.js";
 import type { Terminal } from "./terminal.js";
 
@@ -14,6 +15,7 @@ export interface Credentials {
 }
 
 export interface SignIn extends Credentials {
+  hasSession(): boolean;
   /** Ask for e-mail, password and second factor, and store the session. Throws `RefusedError` without a second factor. */
   logIn(): Promise<void>;
   /** Revoke the session on the server and delete the file. False when there was no session. */
@@ -35,11 +37,7 @@ const Pair = z.object({
   refreshToken: z.string(),
   expiresIn: z.number(),
 });
-
-/** For OPS_TOKEN. */
-export function fixedCredentials(token: string): Credentials {
-  return { token: async () => token, confirm: async () => false };
-}
+const Confirmation = Pair.omit({ refreshToken: true });
 
 /** The session stored in `file`. */
 export function openSignIn(url: URL, file: SessionFile, terminal: Terminal): SignIn {
@@ -62,7 +60,7 @@ export function openSignIn(url: URL, file: SessionFile, terminal: Terminal): Sig
       file.remove();
       return undefined;
     }
-    return keep(stored.deviceId, pairOf(answer)).accessToken;
+    return keep(stored.deviceId, replyOf(Pair, answer)).accessToken;
   }
 
   /** A token of the account, even an expired one, bypasses the login delay caused by others' failed attempts. */
@@ -83,7 +81,8 @@ export function openSignIn(url: URL, file: SessionFile, terminal: Terminal): Sig
   }
 
   async function end(accessToken: string): Promise<void> {
-    await post(signOuts, undefined, { authorization: `Bearer ${accessToken}` });
+    const answer = await post(signOuts, undefined, { authorization: `Bearer ${accessToken}` });
+    if (answer.status >= 300 && answer.status !== 401) throw errorOf(answer);
   }
 
   async function reauthenticate(): Promise<void> {
@@ -94,13 +93,13 @@ export function openSignIn(url: URL, file: SessionFile, terminal: Terminal): Sig
     const otp = await terminal.ask("Second factor code", { hidden: true });
     const authorization = `Bearer ${accessToken}`;
     const answer = await post(confirmations, { otp }, { authorization });
-    requireSuccess(answer);
-    const fresh = z.object({ accessToken: z.string(), expiresIn: z.number() }).parse(answer.body);
+    const fresh = replyOf(Confirmation, answer);
     const expiresAt = Date.now() + fresh.expiresIn * 1000;
     file.write({ ...stored, accessToken: fresh.accessToken, expiresAt });
   }
 
   return {
+    hasSession: () => file.read() !== null,
     token,
     reauthenticate,
     async confirm() {
@@ -120,7 +119,7 @@ export function openSignIn(url: URL, file: SessionFile, terminal: Terminal): Sig
         answer = await postCredentials({ ...credentials, otp }, known);
       }
       if (answer.code === "invalid_credentials") throw new RefusedError(refusalText(answer));
-      const pair = pairOf(answer);
+      const pair = replyOf(Pair, answer);
       const { amr } = decodeJwt(pair.accessToken);
       if (!Array.isArray(amr) || !amr.includes("otp")) {
         await end(pair.accessToken);
@@ -143,18 +142,10 @@ export function openSignIn(url: URL, file: SessionFile, terminal: Terminal): Sig
 
 /** The server answers both cases alike. */
 function refusalText(answer: HttpAnswer): string {
-  return `${problemText(answer)}\nIf the credentials are correct, the account is not an operator. An admin can grant it: npm run ops -- operator grant USER`;
+  return `${problemText(answer)} If the credentials are correct, the account is not an operator. An admin can grant it: npm run ops -- operator grant USER`;
 }
 
-function pairOf(answer: HttpAnswer): z.infer<typeof Pair> {
-  requireSuccess(answer);
-  return Pair.parse(answer.body);
-}
-
-function requireSuccess(answer: HttpAnswer): void {
-  if (answer.status < 300) return;
-  const problem = problemText(answer);
-  if (answer.code === "validation_failed") throw new UsageError(problem);
-  const isRefused = answer.status === 401 || answer.status === 403;
-  throw isRefused ? new RefusedError(problem) : new FailedError(problem);
+function replyOf<S extends z.ZodType>(schema: S, answer: HttpAnswer): z.output<S> {
+  if (answer.status >= 300) throw errorOf(answer);
+  return readReply(schema, answer);
 }

@@ -1,6 +1,15 @@
-const columnsMax = 100;
+import process from "node:process";
+import stringWidth from "string-width";
+import wrapAnsi from "wrap-ansi";
 
-/** Rows as aligned columns, or `none`. The columns of `below` are printed under their row. */
+/** In a pipe as in the smallest usual terminal. */
+const columnsMax = () => Math.max(80, process.stdout.columns ?? 0);
+const gap = 2;
+
+/**
+ * Rows as aligned columns, or `none`. The columns of `below`, and those that do not fit, are printed under their row:
+ * nothing is cut, so that an ID can be copied.
+ */
 export function table(
   rows: Record<string, unknown>[],
   none = "None.",
@@ -8,18 +17,46 @@ export function table(
 ): string {
   const [first] = rows;
   if (!first) return none;
-  const headings = Object.keys(first).filter((heading) => !below.includes(heading));
-  const cells = [headings, ...rows.map((row) => headings.map((heading) => cell(row[heading])))];
-  const widths = headings.map((_, at) => Math.max(...cells.map((line) => line[at]?.length ?? 0)));
-  return cells
-    .flatMap((line, at) => [
-      line
-        .map((text, column) => text.padEnd(widths[column] ?? 0))
-        .join("  ")
-        .trimEnd(),
-      ...linesBelow(rows[at - 1] ?? {}, below),
-    ])
-    .join("\n");
+  const columns = Object.keys(first)
+    .filter((heading) => !below.includes(heading))
+    .map((heading) => {
+      const cells = rows.map((row) => cell(row[heading]));
+      return {
+        heading,
+        cells,
+        width: Math.max(...[heading, ...cells].map((text) => stringWidth(text))),
+      };
+    });
+  const beside = fitting(columns);
+  const under = Object.keys(first).filter(
+    (name) => !beside.some(({ heading }) => heading === name),
+  );
+  const line = (textOf: (column: Column) => string) =>
+    beside
+      .map((column) => padEnd(textOf(column), column.width))
+      .join(" ".repeat(gap))
+      .trimEnd();
+  return [
+    line(({ heading }) => heading),
+    ...rows.flatMap((row, at) => [line(({ cells }) => cells[at] ?? ""), ...linesBelow(row, under)]),
+  ].join("\n");
+}
+
+interface Column {
+  heading: string;
+  cells: string[];
+  width: number;
+}
+
+/** Without the widest columns, until the rest fits. The first one stays if it can, because it names the row. */
+function fitting(columns: Column[]): Column[] {
+  const total = columns.reduce((sum, { width }) => sum + width + gap, -gap);
+  if (total <= columnsMax()) return columns;
+  const [first, ...others] = columns;
+  const isFirstTooWide = others.length === 0 || (first?.width ?? 0) > columnsMax() / 2;
+  const widest = Math.max(...(isFirstTooWide ? columns : others).map(({ width }) => width));
+  const removed = columns.findLastIndex(({ width }) => width === widest);
+  return fitting(columns.toSpliced(removed, 1));
 }
 
 /** `name value` pairs, several per line; missing values are left out. */
@@ -29,11 +66,22 @@ function linesBelow(row: Record<string, unknown>, names: readonly string[]): str
     if (row[name] === null || row[name] === undefined) continue;
     const text = `${name} ${cell(row[name])}`;
     const last = lines.at(-1);
-    if (last !== undefined && last.length + 2 + text.length <= columnsMax) {
+    if (last !== undefined && stringWidth(`${last}  ${text}`) <= columnsMax()) {
       lines[lines.length - 1] = `${last}  ${text}`;
     } else lines.push(`    ${text}`);
   }
-  return lines;
+  return lines.flatMap((line) => wrapped(line.trimStart(), 4).split("\n"));
+}
+
+/** Broken into lines that fit and begin with `indent` spaces. */
+export function wrapped(text: string, indent: number): string {
+  const width = columnsMax() - indent;
+  const lines = wrapAnsi(text, width, { hard: true, trim: false }).split("\n");
+  return lines.map((line) => " ".repeat(indent) + line).join("\n");
+}
+
+function padEnd(text: string, width: number): string {
+  return text + " ".repeat(width - stringWidth(text));
 }
 
 /** Escape control and formatting characters as JSON does, so that text from users cannot control an operator's terminal. */

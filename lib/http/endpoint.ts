@@ -48,7 +48,9 @@ type ClaimsOf<A extends Auth> = A extends "token" | "user"
   ? AccessClaims
   : A extends "optional"
     ? PresentedClaims | undefined
-    : undefined;
+    : A extends "operator"
+      ? AccessClaims | undefined
+      : undefined;
 
 /** A request header that some handlers read; the others are read by the pipeline. */
 type RequestHeader = "If-Match" | "If-None-Match" | "Rotation-Id" | "Device-Id";

@@ -6,6 +6,7 @@ import type { Context } from "../context.js";
 import type { ErrorCode } from "../errors.js";
 import { type Endpoint, endpoint } from "./endpoint.js";
 import type { Result } from "./reply.js";
+import { requireStepUp } from "./steps/require-caller.js";
 
 const Changed = z
   .strictObject({
@@ -70,7 +71,7 @@ interface ChangeSpec<S extends z.ZodRawShape> {
   }): Promise<{ done: string; undo: string | null; detail?: Record<string, unknown> }>;
 }
 
-/** Needs a reason and, of a person, step-up and a second factor. Reports `admin_action`; `change` obeys `dryRun` and audits. */
+/** Needs a reason and, of a person, a second factor; without `dryRun` a recent one. Reports `admin_action`; `change` obeys `dryRun` and audits. */
 export function operatorChange<S extends z.ZodRawShape>(spec: ChangeSpec<S>): Endpoint {
   const { summary, scope, breakGlass = false, body, errors = [], change } = spec;
   return endpoint({
@@ -90,8 +91,9 @@ export function operatorChange<S extends z.ZodRawShape>(spec: ChangeSpec<S>): En
     }),
     replies: { 200: Changed },
     errors,
-    handle: async ({ ctx, operator, body: given, params }) => {
+    handle: async ({ ctx, operator, claims, body: given, params }) => {
       const { reason, dryRun, ...rest } = given as { reason: string; dryRun: boolean };
+      if (!dryRun) requireStepUp(ctx, claims);
       const by: OperatorAct = { actor: { kind: "operator", id: operator.id }, reason };
       const fields = rest as z.output<z.ZodObject<S>>;
       const outcome = await change({ ctx, operator, body: fields, params, dryRun, by });

@@ -54,7 +54,7 @@ export async function runPipeline(resource: Resource, exchange: Exchange): Promi
     reserved = caller.reserved;
     progress.stage = "caller";
     let who = await requireCaller(call, credential, caller.session);
-    requireStepUp(call, credential);
+    if (endpoint.stepUp) requireStepUp(call.ctx, credential.claims);
     const query = validQuery(call);
     const startedAt = performance.now();
     const body = first ?? (await readBody(call, credential));

@@ -57,7 +57,7 @@ interface BreakerChange {
 export async function changeBreaker(
   ctx: Context,
   { service, setting, dryRun, by }: BreakerChange,
-): Promise<{ done: string; undo: string }> {
+): Promise<{ done: string; undo: string | null }> {
   const known = breakerServices.find((name) => name === service);
   if (!known) throw new AppError("not_found");
   const before = settingOf(breakerState((await orUnavailable(readBreaker())).field).mode);
@@ -66,8 +66,11 @@ export async function changeBreaker(
     await orUnavailable(setBreaker(modes[setting]));
     ctx.after(() => recordBreakerGauge(ctx));
   }
+  if (before === setting)
+    return { done: `The breaker of ${known} is already set to ${setting}.`, undo: null };
+  const verb = dryRun ? "Would set" : "Set";
   const undo = `npm run ops -- breaker ${verbs[before]} ${known} --reason "undo"`;
-  return { done: `The breaker of ${known} is set to ${setting} (before: ${before}).`, undo };
+  return { done: `${verb} the breaker of ${known} to ${setting} (before: ${before}).`, undo };
 }
 
 const modes = { open: "forced_open", closed: "forced_closed", auto: "closed" } as const;

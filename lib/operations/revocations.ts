@@ -25,6 +25,8 @@ export interface RevocationResult {
   detail: Record<string, unknown>;
 }
 
+const verb = (dryRun: boolean) => (dryRun ? "Would revoke" : "Revoked");
+
 /** Revoke one session. For a revoked session, only its Redis key is deleted again. Throws `not_found`. */
 export async function revokeSessionById(
   ctx: Context,
@@ -45,7 +47,9 @@ export async function revokeSessionById(
     // Always: the Redis key can outlive the record.
     await deleteSessionKeys(ctx, [id]);
   }
-  const done = session.revokedAt ? `Session ${id} was already revoked.` : `Revoke session ${id}.`;
+  const done = session.revokedAt
+    ? `Session ${id} was already revoked.`
+    : `${verb(dryRun)} session ${id}.`;
   return { done, undo: null, detail: { sessionId: id, userId: session.userId } };
 }
 
@@ -61,7 +65,10 @@ export async function revokeUserSessions(
     ? await liveSessionsOf(ctx, userId)
     : await revokeLiveSessions(ctx, userId, entry);
   return {
-    done: `Revoke ${ids.length} ${ids.length === 1 ? "session" : "sessions"} of ${userId}.`,
+    done:
+      ids.length === 0
+        ? `${userId} has no session to revoke.`
+        : `${verb(dryRun)} ${ids.length} ${ids.length === 1 ? "session" : "sessions"} of ${userId}.`,
     undo: null,
     detail: { userId, sessions: ids.length },
   };
@@ -95,7 +102,7 @@ export async function revokeAllSessions(
   { by, dryRun }: Act,
 ): Promise<RevocationResult> {
   const detail = await countLive(ctx);
-  const done = `Revoke all sessions: ${detail.sessions} live, ${detail.guests} of them guest sessions. Guests cannot sign in again.`;
+  const done = `${verb(dryRun)} all sessions: ${detail.sessions} live, ${detail.guests} of them guest sessions. Guests cannot sign in again.`;
   if (dryRun) return { done, undo: null, detail };
   const before = securitySettings.revokeAllBefore;
   const [[settings]] = await ctx.db.batch([

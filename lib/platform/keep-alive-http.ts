@@ -9,7 +9,7 @@ export interface HttpReply {
 
 export interface HttpCall {
   headers: Record<string, string>;
-  body: string;
+  body?: string;
   timeoutMs: number;
   signal?: AbortSignal | undefined;
 }
@@ -23,20 +23,28 @@ const agents = {
 };
 let lastCallAtMs = 0;
 
+/** `send` with POST. */
+export function post(url: URL, call: HttpCall): Promise<HttpReply> {
+  return send(url, "POST", call);
+}
+
 /**
- * POST over a keep-alive connection. Rejects on connection errors and after `timeoutMs` (`TimeoutError`). Never retries:
+ * Send a request over a keep-alive connection. Does not follow redirects. Rejects on connection errors and after `timeoutMs` (`TimeoutError`). Never retries:
  * the lost reply may be of a completed write. node:http needs a quarter of the CPU of fetch (docs/decisions/002).
  */
-export function post(url: URL, call: HttpCall): Promise<HttpReply> {
+export function send(url: URL, method: string, call: HttpCall): Promise<HttpReply> {
   dropConnectionsOfAFrozenProcess();
   return new Promise((resolve, reject) => {
     const client = url.protocol === "https:" ? https : http;
     const request = client.request(
       url,
       {
-        method: "POST",
+        method,
         agent: agents[url.protocol as keyof typeof agents],
-        headers: { ...call.headers, "content-length": Buffer.byteLength(call.body) },
+        headers: {
+          ...call.headers,
+          ...(call.body !== undefined && { "content-length": Buffer.byteLength(call.body) }),
+        },
         ...(call.signal ? { signal: call.signal } : {}),
       },
       (response) => {

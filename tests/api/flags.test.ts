@@ -43,7 +43,7 @@ describe("a kill switch", () => {
     const { accessToken: token } = await aUser();
     const off = await put("user", { enabled: false });
     expect(off.body).toMatchObject({
-      done: "Switch user off.",
+      done: "Switched user off.",
       undo: expect.stringContaining("flag on user"),
     });
     const answer = await call(user, "GET", { token });
@@ -98,7 +98,9 @@ describe("a kill switch", () => {
     for (let at = 0; at < 3; at += 1) await call(user, "GET", { token });
     await drained(stores);
     const { body } = await put("user", { enabled: false, dryRun: true });
-    expect(body.done).toMatch(/^Switch user off\. Every route under \/api\/user\/ answers 503/);
+    expect(body.done).toMatch(
+      /^Would switch user off\. Every route under \/api\/user\/ answers 503/,
+    );
     expect(body.done).toMatch(/in the last 15 minutes: \d+ \(.*\/api\/user \d+/);
     const { requests } = body.detail.routes.find(
       ({ route }: { route: string }) => route === "/api/user",

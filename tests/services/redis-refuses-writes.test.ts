@@ -92,7 +92,7 @@ describe("a Redis that serves reads and refuses writes", () => {
     for (const turn of [0, 1]) expect(await statusAt(turn, person)).toBe(403);
     const again = await ops([...line, "--url", processes.at(0)], { env });
     expect(again.status).toBe(0);
-    expect(again.out).toMatch(/^Block user:/);
+    expect(again.out).toMatch(/^Already blocked user:/);
   }, 60_000);
 
   it("revokes all sessions on both servers", async () => {

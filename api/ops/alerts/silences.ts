@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { silence } from "../../../lib/alerts/silence.js";
+import { isSilenced, silence } from "../../../lib/alerts/silence.js";
 import { RuleName } from "../../../lib/alerts/test-alert.js";
 import { operatorChange } from "../../../lib/http/operator-endpoint.js";
 import { route } from "../../../lib/http/route.js";
@@ -19,10 +19,14 @@ const POST = operatorChange({
   },
   async change({ ctx, body: { rule, minutes }, dryRun, by }) {
     const until = new Date(ctx.now.getTime() + minutes * 60_000);
+    if (minutes === 0 && !(await isSilenced(ctx, rule))) {
+      return { done: `${rule} is not silenced.`, undo: null };
+    }
     if (!dryRun) await silence(ctx, rule, until, by);
-    if (minutes === 0) return { done: `End the silence of ${rule}.`, undo: null };
+    if (minutes === 0)
+      return { done: `${dryRun ? "Would end" : "Ended"} the silence of ${rule}.`, undo: null };
     return {
-      done: `Silence ${rule} until ${until.toISOString()}.`,
+      done: `${dryRun ? "Would silence" : "Silenced"} ${rule} until ${until.toISOString()}.`,
       undo: `npm run ops -- alerts silence ${rule} --minutes 0 --reason "undo"`,
       detail: { until: until.toISOString() },
     };

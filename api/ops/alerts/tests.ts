@@ -11,7 +11,7 @@ const POST = operatorChange({
   async change({ ctx, body, dryRun, by }) {
     const rule = rulesByName[body.rule];
     if (dryRun)
-      return { done: `Send a test notification of ${rule.name} to its channel.`, undo: null };
+      return { done: `Would send a test notification of ${rule.name} to its channel.`, undo: null };
     const { way, outcome } = await testAlert(ctx, rule, by);
     const isDelivered = outcome === "accepted";
     const sent = `Sent a test notification of ${rule.name}: ${way} `;

@@ -26,10 +26,13 @@ const POST = operatorChange({
   errors: ["not_found", "block_protected"],
   async change({ ctx, operator, body, dryRun, by }) {
     const value = await requireBlockable(ctx, operator, body);
-    if (dryRun) return { done: `Block ${value} for ${body.ttlSeconds} s.`, undo: null };
-    const { id, expiresAt, sessionsEnded } = await setBlock(ctx, operator, body, value, by);
+    if (dryRun) return { done: `Would block ${value} for ${body.ttlSeconds} s.`, undo: null };
+    const { id, expiresAt, isNew, sessionsEnded } = await setBlock(ctx, operator, body, value, by);
+    const until = expiresAt.toISOString();
     return {
-      done: `Block ${value} until ${expiresAt.toISOString()}.`,
+      done: isNew
+        ? `Blocked ${value} until ${until}.`
+        : `Already blocked ${value}: now until ${until}.`,
       undo: `npm run ops -- block lift ${id} --reason "undo"`,
       detail: { id, value, expiresAt: expiresAt.toISOString(), sessionsEnded },
     };

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import {
   FlagChange,
   FlagName,
@@ -23,7 +24,11 @@ const PUT = operatorChange({
     const { before, after } = await previewFlagChange(ctx, name, body);
     if (!dryRun) await setFlag(ctx, after, by);
     const share = after.percentage < 100 ? ` for ${after.percentage} %` : "";
-    const done = `Switch ${name} ${after.enabled ? `on${share}` : "off"}.`;
+    const state = after.enabled ? `on${share}` : "off";
+    if (isDeepStrictEqual(before, after)) {
+      return { done: `${name} is already ${state}.`, undo: null, detail: { before, after } };
+    }
+    const done = `${dryRun ? "Would switch" : "Switched"} ${name} ${state}.`;
     const hit = dryRun && !after.enabled ? await impactOfSwitchingOff(ctx, before) : null;
     return {
       done: hit ? `${done} ${hit.text}` : done,

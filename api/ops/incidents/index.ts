@@ -29,7 +29,7 @@ const POST = operatorChange({
   },
   async change({ ctx, body, dryRun, by }) {
     const { title, severity } = body;
-    if (dryRun) return { done: `Open the incident “${title}” (${severity}).`, undo: null };
+    if (dryRun) return { done: `Would open the incident “${title}” (${severity}).`, undo: null };
     const id = await openIncident(ctx, body, by);
     return {
       done: `Opened incident ${id} (${severity}).`,

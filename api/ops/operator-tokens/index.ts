@@ -23,11 +23,11 @@ const POST = operatorChange({
   errors: ["operator_token_exists"],
   async change({ ctx, operator, body, dryRun, by: { reason } }) {
     requireAdmin(ctx, operator);
-    const what = `Create the token ${body.name} for ${body.scopes.join(", ")}`;
-    if (dryRun) return { done: `${what}.`, undo: null };
+    const what = `the token ${body.name} for ${body.scopes.join(", ")}`;
+    if (dryRun) return { done: `Would create ${what}.`, undo: null };
     const { id, token, expiresAt } = await createOperatorToken(ctx, operator, { ...body, reason });
     return {
-      done: `${what}, until ${expiresAt.toISOString()}.`,
+      done: `Created ${what}, until ${expiresAt.toISOString()}.`,
       undo: `npm run ops -- operator token revoke ${id} --reason "undo"`,
       detail: { id, token, expiresAt: expiresAt.toISOString() },
     };

@@ -22,7 +22,8 @@ const POST = operatorChange({
     requireAdmin(ctx, operator);
     const { id, name } = await getOperatorToken(ctx, body.token);
     if (!dryRun) await revokeOperatorToken(ctx, operator, { id, reason });
-    return { done: `Revoke the token ${name} (${id}).`, undo: null, detail: { id, name } };
+    const verb = dryRun ? "Would revoke" : "Revoked";
+    return { done: `${verb} the token ${name} (${id}).`, undo: null, detail: { id, name } };
   },
 });
 

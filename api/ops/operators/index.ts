@@ -40,7 +40,7 @@ const POST = operatorChange({
         ? `operator revoke ${subject.id}`
         : `operator grant ${subject.id} --role ${subject.role}`;
     return {
-      done: `Make ${subject.id} ${role}. ${factor}`,
+      done: `${dryRun ? "Would make" : "Made"} ${subject.id} ${role}. ${factor}`,
       undo: `npm run ops -- ${undo} --reason "undo"`,
       detail: { userId: subject.id, was: subject.role, role, ...outcome },
     };

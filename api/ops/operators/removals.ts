@@ -14,7 +14,7 @@ const POST = operatorChange({
     const outcome = await changeRole(ctx, operator, subject, { role: "user", reason, dryRun });
     if (!outcome.changed) return { done: `${subject.id} is not an operator.`, undo: null };
     return {
-      done: `Make ${subject.id} a user. Their sessions and the operator tokens they created end.`,
+      done: `${dryRun ? "Would make" : "Made"} ${subject.id} a user. Their sessions and the operator tokens they created end.`,
       undo: `npm run ops -- operator grant ${subject.id} --role ${subject.role} --reason "undo"`,
       detail: { userId: subject.id, was: subject.role, ...outcome },
     };

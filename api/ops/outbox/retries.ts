@@ -8,8 +8,12 @@ const POST = operatorChange({
   body: {},
   async change({ ctx, dryRun, by }) {
     const count = await (dryRun ? countFailedMessages(ctx) : retryFailedMessages(ctx, by));
+    const verb = dryRun ? "Would queue" : "Queued";
     return {
-      done: `Retry ${count} failed mails and alert notices.`,
+      done:
+        count === 0
+          ? "There are no failed mails or alert notices."
+          : `${verb} ${count} failed mails and alert notices for another attempt.`,
       undo: null,
       detail: { count },
     };

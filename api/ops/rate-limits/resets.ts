@@ -13,10 +13,13 @@ const POST = operatorChange({
       by,
       dryRun,
     });
-    const many = `${counters.length} ${counters.length === 1 ? "counter" : "counters"}`;
+    const many =
+      counters.length === 0
+        ? "no counters"
+        : `${counters.length} ${counters.length === 1 ? "counter" : "counters"}`;
     const silent = redisAnswered ? "" : " Redis did not answer: repeat this when it is back.";
     return {
-      done: `Clear ${many}.${silent}`,
+      done: `${dryRun ? "Would clear" : "Cleared"} ${many}.${silent}`,
       undo: null,
       detail: { keys: counters.map(({ key }) => key), redisAnswered },
     };

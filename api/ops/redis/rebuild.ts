@@ -8,7 +8,7 @@ const POST = operatorChange({
   scope: "redis",
   body: {},
   async change({ ctx, dryRun, by }) {
-    if (dryRun) return { done: "Rebuild flags, blocks and the gate in Redis.", undo: null };
+    if (dryRun) return { done: "Would rebuild flags, blocks and the gate in Redis.", undo: null };
     const { blocks, endedSessions } = await rebuildRedis(ctx, by);
     return {
       done: `Wrote the flags, ${blocks} blocks and the gate; deleted the keys of ${endedSessions} ended sessions.`,

@@ -14,8 +14,8 @@ const POST = operatorChange({
     const outcome = await removeLostSecondFactor(ctx, operator, subject, { reason, dryRun });
     return {
       done: outcome.changed
-        ? `Remove the second factor of ${subject.id}. The owner signs in with the password and can enrol again.`
-        : `${subject.id} has no second factor.`,
+        ? `${dryRun ? "Would remove" : "Removed"} the second factor of ${subject.id}. The owner signs in with the password and can enrol again.`
+        : `${subject.id} already has no second factor.`,
       undo: null,
       detail: { userId: subject.id, ...outcome },
     };

@@ -14,10 +14,11 @@ const PUT = operatorChange({
     const subject = await getSubject(ctx, body.user);
     const decide = body.suspended ? suspend : unsuspend;
     const outcome = await decide(ctx, operator, subject, { reason, dryRun });
-    const [verb, opposite] = body.suspended ? ["Suspend", "unsuspend"] : ["Unsuspend", "suspend"];
-    const state = body.suspended ? "suspended already" : "not suspended";
+    const [verb, opposite] = body.suspended ? ["suspend", "unsuspend"] : ["unsuspend", "suspend"];
+    const done = dryRun ? `Would ${verb}` : body.suspended ? "Suspended" : "Unsuspended";
+    const state = body.suspended ? "already suspended" : "not suspended";
     return {
-      done: outcome.changed ? `${verb} ${subject.id}.` : `${subject.id} is ${state}.`,
+      done: outcome.changed ? `${done} ${subject.id}.` : `${subject.id} is ${state}.`,
       undo: outcome.changed
         ? `npm run ops -- user ${opposite} ${subject.id} --reason "undo"`
         : null,

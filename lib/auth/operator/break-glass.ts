@@ -1,10 +1,10 @@
-import { randomUUID } from "node:crypto";
 import { deliverNotices } from "../../alerts/deliver-notices.js";
 import { alertKey, alertNoticeOf, queueAlertNotice } from "../../alerts/notice.js";
 import { auditRow } from "../../audit/audit.js";
 import { securityEvent } from "../../audit/security-events.js";
 import type { Context } from "../../context.js";
 import { AppError } from "../../errors.js";
+import { addressPrefix } from "../../ip-address.js";
 import { breakGlassUnrecorded } from "../../observability/log-lines/security.js";
 import type { Operation, Operator } from "./operator.js";
 
@@ -26,11 +26,7 @@ export async function useBreakGlass(ctx: Context, operation: Operation): Promise
         action: isAllowed ? "break_glass" : "break_glass.refused",
         subjectId: operationName,
       }),
-      queueAlertNotice(
-        ctx,
-        isAllowed ? noticeOfUse(ctx, operationName) : noticeOfRefusal(ctx, operationName),
-        ctx.now,
-      ),
+      queueAlertNotice(ctx, pageNotice(ctx, `${operationName}, ${outcome}`), ctx.now),
     ]);
     ctx.after(() => deliverNotices(ctx));
   } catch (error) {
@@ -41,26 +37,21 @@ export async function useBreakGlass(ctx: Context, operation: Operation): Promise
   return breakGlassOperator;
 }
 
-function noticeOfUse(ctx: Context, operation: string) {
-  // Random: a caller chooses its correlation ID, and a repeated key would not page again.
-  return pageNotice(ctx, randomUUID(), operation);
-}
-
-/** One page a minute: an attacker must not be able to flood the pager. */
-function noticeOfRefusal(ctx: Context, operation: string) {
-  const minute = Math.floor(ctx.now.getTime() / 60_000);
-  return pageNotice(ctx, `refused-${minute}`, `${operation}, refused`);
-}
-
-function pageNotice(ctx: Context, label: string, operationName: string) {
+/**
+ * The uses of one hour from one network are one incident: its key is what PagerDuty deduplicates by. Not the correlation ID,
+ * which a caller chooses.
+ */
+function pageNotice(ctx: Context, use: string) {
   const rule = { name: "BreakGlassUsed", summary: "The break-glass token was used" };
+  const hour = ctx.now.toISOString().slice(0, "2026-01-31T08".length);
+  const network = addressPrefix(ctx.address) ?? "unknown";
   return alertNoticeOf(rule, {
     event: "trigger",
-    key: alertKey(ctx, rule.name, label),
+    key: alertKey(ctx, rule.name, `${hour} ${network}`),
     label: "",
     priority: "P2",
     channel: "page",
-    detail: `${operationName}, correlation ID ${ctx.correlationId}`,
+    detail: `${use}, correlation ID ${ctx.correlationId}`,
     minute: ctx.now.getTime(),
   });
 }

@@ -1,7 +1,8 @@
 import { Alerts } from "../../alerts/list-alerts.js";
 import { Rules } from "../../alerts/list-rules.js";
+import { ruleNames } from "../../alerts/rules.js";
+import { numberFrom, oneOf } from "../checks.js";
 import type { Command } from "../command.js";
-import { UsageError } from "../failures.js";
 import { table } from "../text.js";
 
 const list: Command = {
@@ -9,13 +10,14 @@ const list: Command = {
   args: [],
   summary: "the state of every alert, firing ones first",
   async run({ api }) {
-    const found = Alerts.parse(await api.get("/api/ops/alerts"));
+    const found = await api.get(Alerts, "/api/ops/alerts");
     const rows = found.alerts.map(({ rule, label, state, since, detail, runbook }) => ({
       state,
       rule: label ? `${rule} (${label})` : rule,
       since,
       detail,
-      runbook: state === "inactive" ? null : runbook,
+      // The whole URL does not fit; --json has it.
+      runbook: state === "inactive" ? null : runbook.replace(/^.*\//, ""),
     }));
     const silences = found.silences.map(({ rule, until }) => `\nSilenced: ${rule} until ${until}`);
     const text = [
@@ -23,7 +25,7 @@ const list: Command = {
       ...silences,
       `\nEvaluated until ${found.evaluatedUntil}. Undelivered notices: ${found.unsent}.`,
     ].join("");
-    return { body: found, text, isProblem: found.alerts.some(({ state }) => state === "firing") };
+    return { body: found, text };
   },
 };
 
@@ -32,7 +34,7 @@ const rules: Command = {
   args: [],
   summary: "the current result of every rule, and the age of its data",
   async run({ api }) {
-    const found = Rules.parse(await api.get("/api/ops/alerts/rules"));
+    const found = await api.get(Rules, "/api/ops/alerts/rules");
     const rows = found.rules.flatMap(({ rule, priority, ageSeconds, now }) => {
       const known = now.length > 0 ? now : [{ label: "", is: "unknown", detail: "no data" }];
       return known.map(({ label, is, detail }) => ({
@@ -43,8 +45,7 @@ const rules: Command = {
         age: `${ageSeconds} s`,
       }));
     });
-    const isProblem = found.rules.some(({ now }) => now.some(({ is }) => is === "bad"));
-    return { body: found, text: table(rows), isProblem };
+    return { body: found, text: table(rows) };
   },
 };
 
@@ -52,11 +53,11 @@ const test: Command = {
   name: "alerts test",
   args: ["RULE"],
   summary: "send a test notice of a rule and show whether it was delivered",
+  checks: { RULE: oneOf(ruleNames) },
   changes: true,
   async run({ api, args: [rule] }) {
     const result = await api.change("POST", "/api/ops/alerts/tests", { rule });
-    const { detail } = result.body as { detail: { isDelivered?: boolean } };
-    return { ...result, isProblem: detail.isDelivered === false };
+    return { ...result, isProblem: result.detail.isDelivered === false };
   },
 };
 
@@ -65,9 +66,9 @@ const silence: Command = {
   args: ["RULE"],
   summary: "silence the alerts of a rule for --minutes 60 (0 ends the silence)",
   options: { minutes: { type: "string", default: "60" } },
+  checks: { RULE: oneOf(ruleNames), minutes: numberFrom(0, 7 * 24 * 60) },
   changes: true,
   run({ api, args: [rule], options: { minutes } }) {
-    if (!/^\d{1,5}$/.test(String(minutes))) throw new UsageError("--minutes must be a number.");
     return api.change("POST", "/api/ops/alerts/silences", { rule, minutes: Number(minutes) });
   },
 };

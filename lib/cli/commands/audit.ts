@@ -1,8 +1,10 @@
 import type * as z from "zod";
 import { AuditRow } from "../../operations/audit-log.js";
 import { AuditVerificationReport } from "../../operations/audit-verification.js";
-import { pageSchema } from "../../page.js";
+import { limitMax, pageSchema } from "../../page.js";
+import { matching, numberFrom, text, time } from "../checks.js";
 import { type Command, textOf } from "../command.js";
+import { UsageError } from "../failures.js";
 import { table } from "../text.js";
 
 const filters = ["actor", "action", "subject", "since", "limit", "cursor"] as const;
@@ -14,12 +16,20 @@ const list: Command = {
   args: [],
   summary: "audit log, newest first; filter with the options",
   options: texts(filters),
+  checks: {
+    actor: text(64),
+    action: text(64),
+    subject: text(128),
+    since: time,
+    limit: numberFrom(1, limitMax),
+    cursor: text(256),
+  },
   async run({ api, options }) {
     const query = Object.fromEntries(filters.map((name) => [name, textOf(options[name])]));
-    const answer = await api.get("/api/ops/audit", query);
-    const { items, nextCursor } = pageSchema(AuditRow).parse(answer);
+    const found = await api.get(pageSchema(AuditRow), "/api/ops/audit", query);
+    const { items, nextCursor } = found;
     const more = nextCursor ? `\nMore: --cursor ${nextCursor}` : "";
-    return { body: answer, text: auditTable(items) + more };
+    return { body: found, text: auditTable(items) + more };
   },
 };
 
@@ -45,22 +55,28 @@ const verify: Command = {
   args: [],
   summary: "verify the audit log against its seals",
   options: texts(["from", "last-id", "hash"]),
+  checks: {
+    from: numberFrom(0, 1e15),
+    "last-id": numberFrom(0, 1e15),
+    hash: matching(/^[\da-f]{64}$/, "a hash of 64 hexadecimal digits"),
+  },
   notes:
     "Pass --last-id and --hash from an `audit_sealed` log line to also detect a truncated audit log.\nAfter a time limit, --from continues where the last run stopped.",
   async run({ api, options }) {
-    const found = AuditVerificationReport.parse(
-      await api.get("/api/ops/audit/verification", {
-        from: textOf(options.from),
-        lastId: textOf(options["last-id"]),
-        hash: textOf(options.hash),
-      }),
-    );
+    if ((options["last-id"] === undefined) !== (options.hash === undefined)) {
+      throw new UsageError("Give --last-id and --hash together.");
+    }
+    const found = await api.get(AuditVerificationReport, "/api/ops/audit/verification", {
+      from: textOf(options.from),
+      lastId: textOf(options["last-id"]),
+      hash: textOf(options.hash),
+    });
     const { findings, isIntact, seals, rows, isComplete, verifiedTo, protectedBy } = found;
     const verdict = !isIntact ? "BROKEN" : isComplete ? "intact" : "intact so far";
     const rest = isComplete ? "" : ` Time limit reached: continue with --from ${verifiedTo}.`;
-    const text = `${verdict}: ${rows} rows with ${seals} seals, protected by ${protectedBy}.${rest}`;
+    const report = `${verdict}: ${rows} rows with ${seals} seals, protected by ${protectedBy}.${rest}`;
     const broken = findings.length > 0 ? `\n${table(findings)}` : "";
-    return { body: found, text: text + broken, isProblem: !isIntact };
+    return { body: found, text: report + broken, isProblem: !isIntact };
   },
 };
 

@@ -1,16 +1,25 @@
 import * as z from "zod";
 import { BlockDetails } from "../../admission/block.js";
 import { anAccount } from "../account.js";
+import { account, type Check, durationUpTo, ipAddress, network, uuid } from "../checks.js";
 import type { Command } from "../command.js";
 import { secondsOf } from "../duration.js";
 import { table } from "../text.js";
 
-const blocking = (kind: "ip" | "cidr" | "user", what: string, summary: string): Command => ({
+const Blocks = z.object({ items: z.array(BlockDetails) });
+
+const blocking = (
+  kind: "ip" | "cidr" | "user",
+  what: string,
+  check: Check,
+  summary: string,
+): Command => ({
   name: `block ${kind}`,
   args: [what],
   names: anAccount,
   summary,
   options: { ttl: { type: "string", default: "1h" } },
+  checks: { [what]: check, ttl: durationUpTo(30) },
   changes: true,
   run: ({ api, args: [value], options: { ttl } }) =>
     api.change("POST", "/api/ops/blocks", { kind, value, ttlSeconds: secondsOf(String(ttl)) }),
@@ -21,9 +30,8 @@ const list: Command = {
   args: [],
   summary: "active blocks: value, creator, reason and expiry",
   async run({ api }) {
-    const answer = await api.get("/api/ops/blocks");
-    const { items } = z.object({ items: z.array(BlockDetails) }).parse(answer);
-    return { body: answer, text: blockTable(items, "No active blocks.") };
+    const found = await api.get(Blocks, "/api/ops/blocks");
+    return { body: found, text: blockTable(found.items, "No active blocks.") };
   },
 };
 
@@ -44,15 +52,21 @@ const lift: Command = {
   args: ["ID"],
   names: { what: "active block", shownBy: "block list" },
   summary: "remove a block",
+  checks: { ID: uuid },
   changes: true,
   run: ({ api, args: [id = ""] }) =>
     api.change("POST", `/api/ops/blocks/${encodeURIComponent(id)}/lift`),
 };
 
 export const block = [
-  blocking("ip", "ADDRESS", "block an IP address: --ttl 30m|1h|7d"),
-  blocking("cidr", "NETWORK", "block a network: /8, /16, /24, /32, or /32, /48, /64, /128"),
-  blocking("user", "USER", "block a user (ID or e-mail) and revoke their sessions and API tokens"),
+  blocking("ip", "ADDRESS", ipAddress, "block an IP address: --ttl 30m|1h|7d"),
+  blocking("cidr", "NETWORK", network, "block a network: /8, /16, /24, or /32, /48, /64 of IPv6"),
+  blocking(
+    "user",
+    "USER",
+    account,
+    "block a user (ID or e-mail) and revoke their sessions and API tokens",
+  ),
   list,
   lift,
 ];

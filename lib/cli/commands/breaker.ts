@@ -1,6 +1,5 @@
 import { Breakers, breakerServices } from "../../operations/breakers.js";
 import type { Command } from "../command.js";
-import { UsageError } from "../failures.js";
 import { table } from "../text.js";
 
 const show: Command = {
@@ -8,12 +7,8 @@ const show: Command = {
   args: [],
   summary: "the state of the circuit breakers",
   async run({ api }) {
-    const body = Breakers.parse(await api.get("/api/ops/breakers"));
-    return {
-      body,
-      text: table(body.items),
-      isProblem: body.items.some(({ state }) => state !== "closed"),
-    };
+    const body = await api.get(Breakers, "/api/ops/breakers");
+    return { body, text: table(body.items) };
   },
 };
 
@@ -31,9 +26,7 @@ function setting(verb: string, state: string, summary: string): Command {
     names: { what: "breaker", oneOf: breakerServices },
     summary,
     changes: true,
-    async run({ api, args: [service] }) {
-      if (!service) throw new UsageError("SERVICE is required, for example toolkit.");
-      return api.change("PUT", `/api/ops/breakers/${encodeURIComponent(service)}`, { state });
-    },
+    run: ({ api, args: [service = ""] }) =>
+      api.change("PUT", `/api/ops/breakers/${encodeURIComponent(service)}`, { state }),
   };
 }

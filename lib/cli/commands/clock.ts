@@ -1,6 +1,7 @@
 import { JobQueueStatus } from "../../operations/jobs.js";
 import { OutboxStatus } from "../../operations/outbox.js";
 import { CronName, CronStatus } from "../../schedule/cron-status.js";
+import { uuid } from "../checks.js";
 import type { Command } from "../command.js";
 import { table } from "../text.js";
 
@@ -9,17 +10,13 @@ const cron: Command = {
   args: [],
   summary: "the cron jobs, their missed slots, and their last runs",
   async run({ api }) {
-    const found = CronStatus.parse(await api.get("/api/ops/crons"));
+    const found = await api.get(CronStatus, "/api/ops/crons");
     const runs = found.runs.map(({ failedParts, ...run }) => ({
       ...run,
       failed: failedParts.join(", ") || null,
     }));
     const text = `${table(found.crons)}\n\n${table(runs, "No runs yet.")}`;
-    return {
-      body: found,
-      text,
-      isProblem: found.crons.some(({ missedSlots }) => missedSlots === null || missedSlots > 1),
-    };
+    return { body: found, text };
   },
 };
 
@@ -38,9 +35,9 @@ const jobs: Command = {
   args: [],
   summary: "the job queue: dead letters and pending jobs",
   async run({ api }) {
-    const found = JobQueueStatus.parse(await api.get("/api/ops/jobs"));
+    const found = await api.get(JobQueueStatus, "/api/ops/jobs");
     const text = `Pending: ${found.waiting}. Dead letters: ${found.dead}.\n${table(found.items)}`;
-    return { body: found, text, isProblem: found.dead > 0 };
+    return { body: found, text };
   },
 };
 
@@ -49,6 +46,7 @@ const retryJob: Command = {
   args: ["ID"],
   names: { what: "dead job", shownBy: "jobs" },
   summary: "retry a dead job; its attempts are reset",
+  checks: { ID: uuid },
   changes: true,
   run: ({ api, args: [id = ""] }) =>
     api.change("POST", `/api/ops/jobs/${encodeURIComponent(id)}/retries`),
@@ -59,13 +57,9 @@ const outbox: Command = {
   args: [],
   summary: "pending mails and notices, and failed ones",
   async run({ api }) {
-    const found = OutboxStatus.parse(await api.get("/api/ops/outbox"));
+    const found = await api.get(OutboxStatus, "/api/ops/outbox");
     const failures = found.failures.length > 0 ? `\n\n${table(found.failures)}` : "";
-    return {
-      body: found,
-      text: table(found.kinds, "The outbox is empty.") + failures,
-      isProblem: found.failures.length > 0,
-    };
+    return { body: found, text: table(found.kinds, "The outbox is empty.") + failures };
   },
 };
 

@@ -8,7 +8,7 @@ export const find: Command = {
   args: ["WHAT"],
   summary: "look up a correlation ID, user ID, session ID, e-mail address or IP address",
   async run({ api, args: [q = ""] }) {
-    const found = FindResult.parse(await api.look("/api/ops/find", { q }));
+    const found = await api.look(FindResult, "/api/ops/find", { q });
     const { accounts, blocks, securityEvents, audit, requests } = found;
     const parts = [
       `Looked up as ${found.lookedUpAs.join(", ")}.`,

@@ -1,28 +1,32 @@
 import * as z from "zod";
 import { FlagDetails } from "../../admission/change-flag.js";
+import { listed, matching, numberFrom, uuid } from "../checks.js";
 import type { Command } from "../command.js";
 import { UsageError } from "../failures.js";
 import { table } from "../text.js";
 
 const at = (name = "") => `/api/ops/flags/${encodeURIComponent(name)}`;
 
+const Flags = z.object({ items: z.array(FlagDetails) });
+const flagName = matching(/^[\w-]{1,64}$/, "the name of a flag");
+
 const list: Command = {
   name: "flag",
   args: [],
   summary: "every kill switch and feature flag",
   async run({ api }) {
-    const answer = await api.get("/api/ops/flags");
-    const { items } = z.object({ items: z.array(FlagDetails) }).parse(answer);
-    const rows = items.map(({ name, kind, enabled, percentage, users, isPublic, covers }) => ({
-      name,
-      kind,
-      is: enabled ? "on" : "OFF",
-      for: kind === "feature" ? `${percentage} % and ${users.length} named users` : "all",
-      signedOut: kind === "feature" ? isPublic : null,
-      covers,
-    }));
-    const isProblem = items.some(({ kind, enabled }) => kind === "kill_switch" && !enabled);
-    return { body: answer, text: table(rows), isProblem };
+    const found = await api.get(Flags, "/api/ops/flags");
+    const rows = found.items.map(
+      ({ name, kind, enabled, percentage, users, isPublic, covers }) => ({
+        name,
+        kind,
+        is: enabled ? "on" : "OFF",
+        for: kind === "feature" ? `${percentage} % and ${users.length} named users` : "all",
+        signedOut: kind === "feature" ? isPublic : null,
+        covers,
+      }),
+    );
+    return { body: found, text: table(rows) };
   },
 };
 
@@ -31,6 +35,7 @@ const on: Command = {
   args: ["NAME"],
   names: { what: "flag", shownBy: "flag" },
   summary: "turn a route group or a feature on",
+  checks: { NAME: flagName },
   changes: true,
   run: ({ api, args: [name] }) => api.change("PUT", at(name), { enabled: true }),
 };
@@ -40,6 +45,7 @@ const off: Command = {
   args: ["NAME"],
   names: { what: "flag", shownBy: "flag" },
   summary: "turn it off; the routes of a group answer 503 feature_disabled at once",
+  checks: { NAME: flagName },
   notes:
     "--dry-run shows which routes and callers are affected. Kill switches never affect the operators' routes.",
   changes: true,
@@ -58,12 +64,10 @@ const set: Command = {
     public: { type: "boolean" },
     "no-public": { type: "boolean" },
   },
+  checks: { NAME: flagName, percentage: numberFrom(0, 100), users: listed(uuid) },
   changes: true,
   run({ api, args: [name], options }) {
     const { percentage, users, public: isPublic, "no-public": isPrivate } = options;
-    if (percentage !== undefined && !/^\d{1,3}$/.test(String(percentage))) {
-      throw new UsageError("--percentage must be a number from 0 to 100.");
-    }
     if (isPublic && isPrivate) throw new UsageError("Use --public or --no-public, not both.");
     return api.change("PUT", at(name), {
       enabled: true,

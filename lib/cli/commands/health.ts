@@ -1,26 +1,25 @@
 import { Health } from "../../health/health.js";
 import type { Command } from "../command.js";
-import { FailedError } from "../failures.js";
+import { errorOf, exchange } from "../http.js";
+import { readReply } from "../read-reply.js";
+import { table } from "../text.js";
 
 export const health: Command = {
   name: "health",
   args: [],
   summary: "health of the server and its dependencies",
   async run({ api }) {
-    const { body } = await api.send("GET", "/api/health");
-    const read = Health.safeParse(body);
-    if (!read.success) {
-      throw new FailedError(`${api.url.origin}/api/health did not return a valid health response.`);
-    }
-    const { status, version, releaseId, checks } = read.data;
-    const lines = Object.entries(checks).map(([name, [check]]) => {
-      const measured = `${check?.observedValue ?? ""} ${check?.observedUnit ?? ""}`;
-      return `${check?.status.padEnd(5)} ${name.padEnd(24)} ${(check?.output ?? measured).trim()}`;
+    const answer = await exchange(api.url, { method: "GET", path: "/api/health" });
+    // An unhealthy server answers with an error status, too.
+    const isOther = answer.status >= 300 && answer.body === undefined;
+    if (isOther || answer.code !== undefined) throw errorOf(answer);
+    const found = readReply(Health, answer);
+    const { status, version, releaseId, checks } = found;
+    const rows = Object.entries(checks).map(([name, [check]]) => {
+      const measured = `${check?.observedValue ?? ""} ${check?.observedUnit ?? ""}`.trim();
+      return { is: check?.status, name, detail: check?.output ?? (measured || null) };
     });
-    return {
-      body: read.data,
-      text: [`${status}  version ${version}  release ${releaseId}`, ...lines].join("\n"),
-      isProblem: status !== "pass",
-    };
+    const text = `${status}  version ${version}  release ${releaseId}\n${table(rows)}`;
+    return { body: found, text, isProblem: status !== "pass" };
   },
 };

@@ -1,19 +1,21 @@
 import * as z from "zod";
-import { Incident } from "../../operations/incidents/incident.js";
+import { Incident, Severity } from "../../operations/incidents/incident.js";
 import { IncidentDetails } from "../../operations/incidents/timeline.js";
+import { oneOf, text, uuid } from "../checks.js";
 import type { Command } from "../command.js";
 import { table } from "../text.js";
 
 const at = (id = "") => `/api/ops/incidents/${encodeURIComponent(id)}`;
+
+const Incidents = z.object({ items: z.array(Incident) });
 
 const list: Command = {
   name: "incident list",
   args: [],
   summary: "the latest incidents",
   async run({ api }) {
-    const answer = await api.get("/api/ops/incidents");
-    const { items } = z.object({ items: z.array(Incident) }).parse(answer);
-    return { body: answer, text: table(items), isProblem: items.some(({ closedAt }) => !closedAt) };
+    const found = await api.get(Incidents, "/api/ops/incidents");
+    return { body: found, text: table(found.items) };
   },
 };
 
@@ -22,6 +24,7 @@ const open: Command = {
   args: ["TITLE"],
   summary: "open an incident: --severity P1|P2|P3",
   options: { severity: { type: "string", default: "P2" } },
+  checks: { TITLE: text(200, 3), severity: oneOf(Severity.options) },
   changes: true,
   run: ({ api, args: [title], options: { severity } }) =>
     api.change("POST", "/api/ops/incidents", { title, severity }),
@@ -32,8 +35,9 @@ const note: Command = {
   args: ["ID", "TEXT"],
   names: { what: "incident", shownBy: "incident list" },
   summary: "add a note to the timeline",
+  checks: { ID: uuid, TEXT: text(2000) },
   changes: true,
-  run: ({ api, args: [id, text] }) => api.change("POST", `${at(id)}/notes`, { text }),
+  run: ({ api, args: [id, note] }) => api.change("POST", `${at(id)}/notes`, { text: note }),
 };
 
 const close: Command = {
@@ -41,6 +45,7 @@ const close: Command = {
   args: ["ID"],
   names: { what: "incident", shownBy: "incident list" },
   summary: "close an incident",
+  checks: { ID: uuid },
   changes: true,
   run: ({ api, args: [id] }) => api.change("POST", `${at(id)}/closure`),
 };
@@ -50,8 +55,9 @@ const show: Command = {
   args: ["ID"],
   names: { what: "incident", shownBy: "incident list" },
   summary: "a post-mortem template with the timeline of alerts, operator actions and notes",
+  checks: { ID: uuid },
   async run({ api, args: [id] }) {
-    const found = IncidentDetails.parse(await api.get(at(id)));
+    const found = await api.get(IncidentDetails, at(id));
     return { body: found, text: found.postMortem };
   },
 };

@@ -26,7 +26,8 @@ export const logout: Command = {
 export const confirm: Command = {
   name: "confirm",
   args: [],
-  summary: "enter the second factor again; changes need it within the last 10 minutes",
+  summary:
+    "enter the second factor again; changes need it within the last 10 minutes, and ask for it in a terminal",
   async run({ signIn }) {
     await signIn.reauthenticate();
     return { body: { confirmed: true }, text: "Confirmed for 10 minutes." };

@@ -2,18 +2,30 @@ import * as z from "zod";
 import { OperatorToken } from "../../auth/operator/operator-token.js";
 import { OperatorAccount } from "../../auth/operator/role.js";
 import { anAccount } from "../account.js";
+import { account, durationUpTo, listed, matching, oneOf } from "../checks.js";
 import type { Command } from "../command.js";
 import { secondsOf } from "../duration.js";
 import { UsageError } from "../failures.js";
 import { table } from "../text.js";
+
+const tokenName = matching(
+  /^[a-z0-9][a-z0-9._-]{0,62}$/,
+  "1 to 63 of a-z 0-9 . _ - (the ID or name, not the token itself)",
+);
+const scope = matching(
+  /^(\*|[a-z][a-z0-9-]*):(\*|read|change)$/,
+  "a list of scopes, such as flag:change,*:read",
+);
+const Operators = z.object({ items: z.array(OperatorAccount) });
+const OperatorTokens = z.object({ items: z.array(OperatorToken) });
 
 const list: Command = {
   name: "operator list",
   args: [],
   summary: "accounts of operators and admins",
   async run({ api }) {
-    const answer = await api.get("/api/ops/operators");
-    const { items } = z.object({ items: z.array(OperatorAccount) }).parse(answer);
+    const answer = await api.get(Operators, "/api/ops/operators");
+    const { items } = answer;
     return {
       body: answer,
       text: table(
@@ -31,15 +43,12 @@ const grant: Command = {
   summary:
     "make a user (ID or e-mail) an operator, or an admin with --role admin; revokes their sessions",
   options: { role: { type: "string" } },
+  checks: { USER: account, role: oneOf(["operator", "admin"]) },
   changes: true,
   notes:
     "Only admins can grant. While there are no operators, the break-glass token in OPS_TOKEN can grant; the role is then admin.",
-  async run({ api, args: [user], options: { role } }) {
-    if (role !== undefined && role !== "operator" && role !== "admin") {
-      throw new UsageError("--role must be operator or admin.");
-    }
-    return api.change("POST", "/api/ops/operators", { user, role });
-  },
+  run: ({ api, args: [user], options: { role } }) =>
+    api.change("POST", "/api/ops/operators", { user, role }),
 };
 
 const revoke: Command = {
@@ -47,6 +56,7 @@ const revoke: Command = {
   args: ["USER"],
   names: anAccount,
   summary: "revoke the operator or admin role of a user, their sessions and their API tokens",
+  checks: { USER: account },
   changes: true,
   run: ({ api, args: [user] }) => api.change("POST", "/api/ops/operators/removals", { user }),
 };
@@ -56,8 +66,8 @@ const tokenList: Command = {
   args: [],
   summary: "API tokens, and when each was last used",
   async run({ api }) {
-    const answer = await api.get("/api/ops/operator-tokens");
-    const { items } = z.object({ items: z.array(OperatorToken) }).parse(answer);
+    const answer = await api.get(OperatorTokens, "/api/ops/operator-tokens");
+    const { items } = answer;
     const rows = items.map(({ id, name, state, scopes, expiresAt, lastUsedAt }) => ({
       id,
       name,
@@ -75,6 +85,7 @@ const tokenCreate: Command = {
   args: ["NAME"],
   summary: "create an API token; it is shown only once",
   options: { scopes: { type: "string" }, ttl: { type: "string", default: "90d" } },
+  checks: { NAME: tokenName, scopes: listed(scope), ttl: durationUpTo(365) },
   changes: true,
   notes:
     "--scopes is a comma-separated list of NOUN:read, NOUN:change, NOUN:* and *:…, for example flag:change,*:read.\n--ttl is a number of m, h or d, at most 365d. A token cannot grant or revoke operators.",
@@ -82,8 +93,8 @@ const tokenCreate: Command = {
     if (typeof scopes !== "string") throw new UsageError("--scopes is required.");
     const body = { name, scopes: scopes.split(","), ttlSeconds: secondsOf(String(ttl)) };
     const created = await api.change("POST", "/api/ops/operator-tokens", body);
-    const { detail } = created.body as { detail: { token?: string } };
-    const tokenText = detail.token ? `\nThe token, shown only once:\n${detail.token}` : "";
+    const { token } = created.detail;
+    const tokenText = token ? `\nThe token, shown only once:\n${token}` : "";
     return { ...created, text: created.text + tokenText };
   },
 };
@@ -93,6 +104,7 @@ const tokenRevoke: Command = {
   args: ["TOKEN"],
   names: { what: "API token", shownBy: "operator token list" },
   summary: "revoke an API token, by its ID or name",
+  checks: { TOKEN: tokenName },
   changes: true,
   run: ({ api, args: [token] }) =>
     api.change("POST", "/api/ops/operator-tokens/revocations", { token }),

@@ -1,8 +1,8 @@
 import { RateLimitCounters } from "../../operations/rate-limits/counters.js";
 import { TopLimited } from "../../operations/rate-limits/top.js";
 import { anAccount } from "../account.js";
-import type { Command } from "../command.js";
-import { UsageError } from "../failures.js";
+import { caller, oneOf } from "../checks.js";
+import { type Command, textOf } from "../command.js";
 import { table } from "../text.js";
 
 const show: Command = {
@@ -10,8 +10,9 @@ const show: Command = {
   args: ["WHO"],
   names: anAccount,
   summary: "the rate limit counters of an IP address, e-mail address, user ID or session ID",
+  checks: { WHO: caller },
   async run({ api, args: [of = ""] }) {
-    const found = RateLimitCounters.parse(await api.look("/api/ops/rate-limits/find", { of }));
+    const found = await api.look(RateLimitCounters, "/api/ops/rate-limits/find", { of });
     const rows = found.counters.map(({ key, used, max, until, refuses, countedIn }) => ({
       refuses: refuses ? "yes" : "no",
       used: `${used}/${max ?? "?"}`,
@@ -22,8 +23,7 @@ const show: Command = {
     const warning = found.redisAnswered
       ? ""
       : "\nRedis did not answer: only the counters in Postgres are shown.";
-    const isProblem = !found.redisAnswered || found.counters.some(({ refuses }) => refuses);
-    return { body: found, text: table(rows) + warning, isProblem };
+    return { body: found, text: table(rows) + warning, isProblem: !found.redisAnswered };
   },
 };
 
@@ -32,6 +32,7 @@ const clear: Command = {
   args: ["WHO"],
   names: anAccount,
   summary: "clear these counters, as `redis-cli DEL rate:<key>` does for one key",
+  checks: { WHO: caller },
   changes: true,
   run: ({ api, args: [of] }) => api.change("POST", "/api/ops/rate-limits/resets", { of }),
 };
@@ -42,11 +43,10 @@ const top: Command = {
   summary:
     "the callers or routes with the most rate limit hits in the last hour: --by ip|route|user",
   options: { by: { type: "string", default: "ip" } },
-  async run({ api, options: { by } }) {
-    if (by !== "ip" && by !== "route" && by !== "user") {
-      throw new UsageError("--by must be ip, route or user.");
-    }
-    const found = TopLimited.parse(await api.get("/api/ops/rate-limits/top", { by }));
+  checks: { by: oneOf(["ip", "route", "user"]) },
+  async run({ api, options }) {
+    const by = textOf(options.by);
+    const found = await api.get(TopLimited, "/api/ops/rate-limits/top", { by });
     return { body: found, text: table(found.rows, "No rate limit hits.") };
   },
 };

@@ -1,4 +1,5 @@
 import { anAccount } from "../account.js";
+import { account } from "../checks.js";
 import type { Command } from "../command.js";
 import { UsageError } from "../failures.js";
 
@@ -7,6 +8,7 @@ const user: Command = {
   args: ["USER"],
   names: anAccount,
   summary: "revoke all sessions of a user (ID or e-mail)",
+  checks: { USER: account },
   changes: true,
   run: ({ api, args: [name] }) => api.change("POST", "/api/ops/revocations", { user: name }),
 };

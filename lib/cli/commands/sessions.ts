@@ -1,19 +1,23 @@
 import * as z from "zod";
 import { SessionDetails, SessionSummary } from "../../operations/sessions.js";
 import { accountId, anAccount } from "../account.js";
+import { account, sessionId } from "../checks.js";
 import type { Command } from "../command.js";
 import { UsageError } from "../failures.js";
 import { table } from "../text.js";
+
+const Sessions = z.object({ items: z.array(SessionSummary) });
 
 const list: Command = {
   name: "sessions list",
   args: ["USER"],
   names: anAccount,
   summary: "the sessions of a user (ID or e-mail), including ended ones",
+  checks: { USER: account },
   async run({ api, args: [user = ""] }) {
-    const answer = await api.get("/api/ops/sessions", { user: await accountId(api, user) });
-    const { items } = z.object({ items: z.array(SessionSummary) }).parse(answer);
-    const rows = items.map(
+    const query = { user: await accountId(api, user) };
+    const found = await api.get(Sessions, "/api/ops/sessions", query);
+    const rows = found.items.map(
       ({ id, state, revokedReason, role, deviceName, country, lastSeenAt }) => ({
         id,
         state: revokedReason ? `${state} (${revokedReason})` : state,
@@ -23,7 +27,7 @@ const list: Command = {
         lastSeenAt,
       }),
     );
-    return { body: answer, text: table(rows) };
+    return { body: found, text: table(rows) };
   },
 };
 
@@ -32,10 +36,9 @@ const show: Command = {
   args: ["ID"],
   names: { what: "session", shownBy: "sessions list USER" },
   summary: "one session, as stored in Postgres and in Redis",
+  checks: { ID: sessionId },
   async run({ api, args: [id = ""] }) {
-    const session = SessionDetails.parse(
-      await api.get(`/api/ops/sessions/${encodeURIComponent(id)}`),
-    );
+    const session = await api.get(SessionDetails, `/api/ops/sessions/${encodeURIComponent(id)}`);
     const rows = Object.entries(session).map(([field, value]) => ({ field, value }));
     return { body: session, text: table(rows), isProblem: session.state !== "live" };
   },
@@ -47,6 +50,7 @@ const revoke: Command = {
   names: { what: "session or account", shownBy: "find WHAT" },
   summary: "revoke a session, or all sessions of a user with --user",
   options: { user: { type: "string" } },
+  checks: { ID: sessionId, user: account },
   changes: true,
   notes: "Like `redis-cli DEL session:<id>`, but also recorded in Postgres and in the audit log.",
   async run({ api, args: [session], options: { user } }) {

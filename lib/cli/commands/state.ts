@@ -2,7 +2,7 @@ import { connect } from "node:tls";
 import { DatabaseState, SlowStatements } from "../../operations/state/database-state.js";
 import { CheckReport, type CheckResult } from "../../operations/state/finding.js";
 import type { Command } from "../command.js";
-import { table } from "../text.js";
+import { table, wrapped } from "../text.js";
 
 function findingsText({ status, findings }: CheckReport): string {
   const rows = findings.map(({ status: is, name, detail }) => ({ is, name, detail }));
@@ -14,7 +14,7 @@ const status: Command = {
   args: [],
   summary: "overview: stores, cron jobs, event drain, alerts, job queue, mail",
   async run({ api }) {
-    const found = CheckReport.parse(await api.get("/api/ops/health"));
+    const found = await api.get(CheckReport, "/api/ops/health");
     return { body: found, text: findingsText(found), isProblem: found.status !== "pass" };
   },
 };
@@ -24,7 +24,7 @@ const verify: Command = {
   args: [],
   summary: "check the invariants of the stores; for an https URL also TLS 1.3 and HSTS",
   async run({ api }) {
-    const server = CheckReport.parse(await api.get("/api/ops/verification"));
+    const server = await api.get(CheckReport, "/api/ops/verification");
     const edge = api.url.protocol === "https:" ? await edgeFindings(api.url) : [];
     const findings = [...server.findings, ...edge];
     const isBad = findings.some(({ status: is }) => is === "fail");
@@ -63,11 +63,14 @@ const databaseStatus: Command = {
   args: [],
   summary: "size and connections of Postgres",
   async run({ api }) {
-    const found = DatabaseState.parse(await api.get("/api/ops/db"));
+    const found = await api.get(DatabaseState, "/api/ops/db");
     const { version, megabytes, connectionsMax, connections, tables } = found;
     const used = connections.reduce((sum, { count }) => sum + count, 0);
     const text = [
-      `PostgreSQL ${version}, ${megabytes} MB, ${used} of ${connectionsMax} connections`,
+      wrapped(
+        `PostgreSQL ${version}, ${megabytes} MB, ${used} of ${connectionsMax} connections`,
+        0,
+      ),
       table(connections),
       table(tables),
     ].join("\n\n");
@@ -80,7 +83,7 @@ const databaseSlow: Command = {
   args: [],
   summary: "the SQL statements that took the most time",
   async run({ api }) {
-    const found = SlowStatements.parse(await api.get("/api/ops/db/slow"));
+    const found = await api.get(SlowStatements, "/api/ops/db/slow");
     const note =
       found.source === "running"
         ? "The extension pg_stat_statements is not installed: showing statements that have been running for over 1 s.\n"

@@ -1,9 +1,10 @@
-import { isServerError } from "../../errors.js";
 import { AccessLogRow } from "../../operations/telemetry/access-log.js";
 import { DrainStatus } from "../../operations/telemetry/drain-status.js";
 import { ErrorsByRoute } from "../../operations/telemetry/errors-by-route.js";
+import { minutesMax } from "../../operations/telemetry/recent-series.js";
 import { SlowRoutes } from "../../operations/telemetry/slow-routes.js";
-import { pageSchema } from "../../page.js";
+import { limitMax, pageSchema } from "../../page.js";
+import { ipAddress, numberFrom, text, time, uuid } from "../checks.js";
 import { type Command, textOf } from "../command.js";
 import { table } from "../text.js";
 
@@ -14,11 +15,11 @@ const errors: Command = {
   args: [],
   summary: "error codes per route, server errors first: --minutes 15",
   options: minutes,
+  checks: { minutes: numberFrom(1, minutesMax) },
   async run({ api, options }) {
     const query = { minutes: textOf(options.minutes) };
-    const found = ErrorsByRoute.parse(await api.get("/api/ops/errors", query));
-    const isProblem = found.rows.some(({ status, code }) => isServerError(status ?? 0, code));
-    return { body: found, text: table(found.rows, "No errors."), isProblem };
+    const found = await api.get(ErrorsByRoute, "/api/ops/errors", query);
+    return { body: found, text: table(found.rows, "No errors.") };
   },
 };
 
@@ -27,11 +28,11 @@ const slow: Command = {
   args: [],
   summary: "latency per route, slowest first: --minutes 15",
   options: minutes,
+  checks: { minutes: numberFrom(1, minutesMax) },
   async run({ api, options }) {
     const query = { minutes: textOf(options.minutes) };
-    const found = SlowRoutes.parse(await api.get("/api/ops/slow", query));
-    const isProblem = found.rows.some(({ count, over1s }) => over1s * 20 > count);
-    return { body: found, text: table(found.rows, "No requests."), isProblem };
+    const found = await api.get(SlowRoutes, "/api/ops/slow", query);
+    return { body: found, text: table(found.rows, "No requests.") };
   },
 };
 
@@ -40,7 +41,7 @@ const drain: Command = {
   args: [],
   summary: "the event drain: lag, backlog and lost batches",
   async run({ api }) {
-    const found = DrainStatus.parse(await api.get("/api/ops/drain"));
+    const found = await api.get(DrainStatus, "/api/ops/drain");
     const { gaps, waiting, ...state } = found;
     const rows = Object.entries({ ...state, ...waiting }).map(([what, value]) => ({ what, value }));
     const lost = gaps.length > 0 ? `\n\nLost batches:\n${table(gaps)}` : "";
@@ -67,14 +68,25 @@ const accessLog: Command = {
     ...Object.fromEntries(filters.map((name) => [name, { type: "string" as const }])),
     correlation: { type: "string" },
   },
+  checks: {
+    status: numberFrom(100, 599),
+    route: text(200),
+    code: text(64),
+    user: uuid,
+    ip: ipAddress,
+    since: time,
+    limit: numberFrom(1, limitMax),
+    cursor: text(256),
+    correlation: text(64),
+  },
   notes: "--since takes a time such as 2026-01-31T08:00:00Z, --user a user ID, --ip an IP address.",
   async run({ api, options }) {
     const query = Object.fromEntries(filters.map((name) => [name, textOf(options[name])]));
-    const answer = await api.get("/api/ops/access-log", {
+    const found = await api.get(pageSchema(AccessLogRow), "/api/ops/access-log", {
       ...query,
       correlationId: textOf(options.correlation),
     });
-    const { items, nextCursor } = pageSchema(AccessLogRow).parse(answer);
+    const { items, nextCursor } = found;
     const rows = items.map(
       ({ at, count, status, method, route, code, durationMs, ipPrefix, correlationId }) => ({
         at,
@@ -89,7 +101,7 @@ const accessLog: Command = {
       }),
     );
     const more = nextCursor ? `\nMore: --cursor ${nextCursor}` : "";
-    return { body: answer, text: table(rows) + more };
+    return { body: found, text: table(rows) + more };
   },
 };
 

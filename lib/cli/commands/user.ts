@@ -1,4 +1,5 @@
 import { anAccount } from "../account.js";
+import { account } from "../checks.js";
 import type { Command } from "../command.js";
 
 const suspend: Command = {
@@ -6,6 +7,7 @@ const suspend: Command = {
   args: ["USER"],
   names: anAccount,
   summary: "block sign-in for a user (ID or e-mail) and revoke their sessions and API tokens",
+  checks: { USER: account },
   changes: true,
   run: ({ api, args: [user] }) =>
     api.change("PUT", "/api/ops/users/suspension", { user, suspended: true }),
@@ -16,6 +18,7 @@ const unsuspend: Command = {
   args: ["USER"],
   names: anAccount,
   summary: "allow the user to sign in again",
+  checks: { USER: account },
   changes: true,
   run: ({ api, args: [user] }) =>
     api.change("PUT", "/api/ops/users/suspension", { user, suspended: false }),
@@ -27,6 +30,7 @@ const removeSecondFactor: Command = {
   names: anAccount,
   summary:
     "remove the second factor of a user who lost it and the recovery codes; revokes their sessions and sends a mail",
+  checks: { USER: account },
   changes: true,
   notes:
     "Verify the identity of the user first: afterwards the password alone is enough to sign in. Only admins can remove\nan operator's second factor.",

@@ -7,7 +7,7 @@ import {
 import { type Operator, requireOperator } from "../../auth/operator/operator.js";
 import { requireOperatorKeyHolder } from "../../auth/operator/operator-key.js";
 import { requireLiveSession, type SessionLookup } from "../../auth/session/live-session.js";
-import type { Actor } from "../../context.js";
+import type { Actor, Context } from "../../context.js";
 import { AppError } from "../../errors.js";
 import type { Call } from "../exchange.js";
 import { blockableAddress } from "./ask-redis.js";
@@ -52,11 +52,11 @@ export async function recheckCaller(call: Call, credential: Credential): Promise
 const stepUpMs = 10 * 60_000;
 
 /**
- * Throws `reauth_required` for a `stepUp` endpoint or an operator's change when the token's credential was shown over
- * ten minutes ago. Operator keys pass. An operator's change needs a second factor too: `requireOperator`.
+ * Throws `reauth_required` for a `stepUp` endpoint when the token's credential was shown over ten minutes ago. For an
+ * operator's change, `operatorChange` calls it: a dry run does not need it.
  */
-export function requireStepUp({ endpoint, ctx }: Call, { claims }: Credential): void {
-  if (!claims || !(endpoint.stepUp || endpoint.operation?.kind === "change")) return;
-  const ageMs = ctx.now.getTime() - claims.authenticatedAt.getTime();
+export function requireStepUp({ now }: Context, claims: Credential["claims"] | undefined): void {
+  if (!claims) return;
+  const ageMs = now.getTime() - claims.authenticatedAt.getTime();
   if (ageMs > stepUpMs) throw new AppError("reauth_required");
 }

@@ -4,7 +4,7 @@ import type { Context } from "../../context.js";
 import { telemetryMinutes } from "../../db/schema/telemetry.js";
 import { parseSeriesName } from "../../telemetry/series.js";
 
-const minutesMax = 24 * 60;
+export const minutesMax = 24 * 60;
 
 /** A query: how far back roll-ups are summed. */
 export const Window = z.strictObject({

@@ -91,7 +91,7 @@ describe("/api/ops/outbox", () => {
     });
     expect(JSON.stringify(body)).not.toContain("ada@");
     expect((await operate(outboxRetries, "POST", operator.token, { dryRun: true })).body.done).toBe(
-      "Retry 1 failed mails and alert notices.",
+      "Would queue 1 failed mails and alert notices for another attempt.",
     );
     await operate(outboxRetries, "POST", operator.token, {});
     expect((await read(outbox)).body.kinds).toMatchObject([{ waiting: 1, failed: 0 }]);

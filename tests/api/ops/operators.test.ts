@@ -40,7 +40,7 @@ describe("POST /api/ops/operators", () => {
     const person = await aBoundUser(stores);
     const granted = await operate(operators, "POST", admin.token, { user: person.email });
     expect(granted.body).toMatchObject({
-      done: expect.stringContaining(`Make ${person.user.id} operator. They act as a user until`),
+      done: expect.stringContaining(`Made ${person.user.id} operator. They act as a user until`),
       undo: `npm run ops -- operator revoke ${person.user.id} --reason "undo"`,
       detail: { was: "user", role: "operator", sessionsEnded: 1 },
     });
@@ -184,7 +184,7 @@ describe("PUT /api/ops/users/suspension", () => {
     const person = await aBoundUser(stores);
     const body = { user: person.email, suspended: true };
     const dry = await operate(suspension, "PUT", operator.token, { ...body, dryRun: true });
-    expect(dry.body.done).toBe(`Suspend ${person.user.id}.`);
+    expect(dry.body.done).toBe(`Would suspend ${person.user.id}.`);
     expect((await call(user, "GET", { token: person.accessToken })).status).toBe(200);
     const suspended = await operate(suspension, "PUT", operator.token, body);
     expect(suspended.body.detail).toMatchObject({ changed: true, sessionsEnded: 1 });

@@ -51,7 +51,7 @@ describe("clearing rate limits", () => {
 
     await exhaust(token);
     const cleared = await clear(sessionId);
-    expect(cleared.body).toMatchObject({ done: "Clear 1 counter.", detail: { keys: [own] } });
+    expect(cleared.body).toMatchObject({ done: "Cleared 1 counter.", detail: { keys: [own] } });
     expect((await call(user, "GET", { token })).status).toBe(200);
 
     await exhaust(token);

@@ -73,7 +73,10 @@ describe("POST /api/ops/revocations", () => {
     const revoked = await operate(revocations, "POST", operator.token, {
       session: byName.sessionId,
     });
-    expect(revoked.body).toMatchObject({ done: `Revoke session ${byName.sessionId}.`, undo: null });
+    expect(revoked.body).toMatchObject({
+      done: `Revoked session ${byName.sessionId}.`,
+      undo: null,
+    });
     expect(await stores.redis("KEYS", `session:${byName.sessionId}`)).toEqual([]);
     expect(await stores.redis("KEYS", "session:*")).toContain(`session:${byHand.sessionId}`);
     await stores.redis("DEL", `session:${byHand.sessionId}`);

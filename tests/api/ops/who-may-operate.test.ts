@@ -283,26 +283,34 @@ describe("the break-glass token", () => {
       expect.stringContaining("ratelimit:change, refused"),
       expect.stringContaining("ratelimit:read, refused"),
     ]);
-    // One incident per minute: repeated use does not page repeatedly.
     expect(new Set(notices.map(({ key }) => key)).size).toBe(1);
-    clock.advance(60);
-    await call(top, "GET", { token: breakGlassToken });
-    expect(new Set((await pages()).map(({ key }) => key)).size).toBe(2);
   });
 
-  it("sends a page for each use, with any correlation ID", async () => {
+  it("makes one incident of the uses of an hour from one network, whatever their correlation IDs", async () => {
     await stores.sql("delete from queue_entries where kind = 'notice'");
-    const headers = { "x-correlation-id": "one-and-the-same" };
-    for (let use = 0; use < 2; use += 1) {
-      await call(drain, "GET", { token: breakGlassToken, headers });
-    }
+    const use = (correlationId: string, ip: string) =>
+      call(drain, "GET", {
+        token: breakGlassToken,
+        ip,
+        headers: { "x-correlation-id": correlationId },
+      });
+    await use("one", "203.0.113.7");
+    await use("two", "203.0.113.8");
     const notices = await pages();
+    // Each use is a notice, which PagerDuty adds to the incident of its key.
     expect(notices.map(({ detail }) => detail)).toEqual([
-      "drain:read, correlation ID one-and-the-same",
-      "drain:read, correlation ID one-and-the-same",
+      "drain:read, allowed, correlation ID one",
+      "drain:read, allowed, correlation ID two",
     ]);
-    expect(new Set(notices.map(({ key }) => key)).size).toBe(2);
-    expect(notices.filter(({ key }) => key.includes("one-and-the-same"))).toEqual([]);
+    const [one] = notices;
+    expect(notices.map(({ key }) => key)).toEqual([one?.key, one?.key]);
+    expect(one?.key).not.toMatch(/one|two/);
+
+    await use("one", "198.51.100.7");
+    expect(new Set((await pages()).map(({ key }) => key)).size).toBe(2);
+    clock.advance(3600);
+    await use("one", "203.0.113.7");
+    expect(new Set((await pages()).map(({ key }) => key)).size).toBe(3);
   });
 
   it("is refused for other operations also while Postgres is unavailable", async () => {

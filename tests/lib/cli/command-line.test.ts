@@ -20,22 +20,42 @@ describe("commandOf and help", () => {
   });
 
   it.each([
-    ["breaker opn toolkit --reason x", "Unknown command: breaker opn"],
-    ["cron rnu tick --reason x", "Unknown command: cron rnu"],
-    ["sessions kill --user x", "Unknown command: sessions kill"],
-    ["operator token make ci", "Unknown command: operator token make"],
-    ["sessions --json", "Which command?"],
-    ["operator token", "Which command?"],
-  ])("reports a mistyped command and lists its group: %s", (line, complaint) => {
+    ["breaker opn toolkit --reason x", "breaker opn", "Did you mean breaker open SERVICE? "],
+    ["cron rnu tick --reason x", "cron rnu", "Did you mean cron run JOB? "],
+    ["flag of stt", "flag of", "Did you mean flag on NAME or flag off NAME? "],
+    ["sesions list x", "sesions", "Did you mean sessions? "],
+    ["alert", "alert", "Did you mean alerts? "],
+    ["operator token make ci", "operator token make", ""],
+    ["dance", "dance", ""],
+  ])("reports a mistyped command in three lines: %s", (line, complaint, suggestion) => {
     expect(nameOf(line)).toBeUndefined();
-    const [group = ""] = typed(line);
     const { isAsked, text } = help(typed(line));
     expect(isAsked).toBe(false);
-    expect(text.split("\n")[0]).toBe(complaint);
-    for (const { name, args } of commands.filter((one) => one.name.startsWith(`${group} `))) {
-      expect(text).toContain(`\n  ${[name, ...args].join(" ")}`);
-    }
+    const group = complaint.includes(" ") ? `${complaint.split(" ")[0]} ` : "";
+    const where = `Help: npm run ops -- ${group}--help`;
+    expect(text).toBe(`Unknown command: ${complaint}\n\n${suggestion}${where}`);
   });
+
+  it("says that options follow the command", () => {
+    expect(help(typed("--url https://example.com health"))).toEqual({
+      isAsked: false,
+      text: "Options follow the command.\n\nHelp: npm run ops -- --help",
+    });
+  });
+
+  it.each([["sessions --json"], ["operator token"]])(
+    "lists the commands of a group: %s",
+    (line) => {
+      expect(nameOf(line)).toBeUndefined();
+      const [group = ""] = typed(line);
+      const { isAsked, text } = help(typed(line));
+      expect(isAsked).toBe(false);
+      expect(text.split("\n")[0]).toBe("Which command?");
+      for (const { name, args } of commands.filter((one) => one.name.startsWith(`${group} `))) {
+        expect(text).toContain(`\n  ${[name, ...args].join(" ")}`);
+      }
+    },
+  );
 });
 
 const bare = ["flag", "breaker", "alerts", "drain", "cron", "jobs", "outbox", "audit"];

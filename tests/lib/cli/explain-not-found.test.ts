@@ -6,6 +6,7 @@ import { commandOf } from "../../../lib/cli/command-line.js";
 import { explainNotFound } from "../../../lib/cli/explain-not-found.js";
 import { FailedError, UsageError } from "../../../lib/cli/failures.js";
 import type { SignIn } from "../../../lib/cli/sign-in.js";
+import type { Terminal } from "../../../lib/cli/terminal.js";
 
 /** A deployment that answers every request with 404. */
 const deployment = createServer((_, response) => {
@@ -26,7 +27,7 @@ async function failureOf(name: string, args: string[], options = {}): Promise<un
     reason: "a test",
     dryRun: false,
   });
-  const call = { args, options, api, signIn: {} as SignIn };
+  const call = { args, options, api, signIn: {} as SignIn, terminal: {} as Terminal };
   return command.run(call).catch((error) => explainNotFound(command, call, error));
 }
 

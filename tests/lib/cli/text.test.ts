@@ -1,3 +1,4 @@
+import stringWidth from "string-width";
 import { describe, expect, it } from "vitest";
 import { json, table, visible, visibleLines } from "../../../lib/cli/text.js";
 
@@ -53,12 +54,34 @@ describe("text for a terminal", () => {
     expect(table(rows, "None.", ["actor", "subject", "correlation"]).split("\n")).toEqual([
       "at                    reason",
       "2026-01-31T08:00:00Z  why",
-      `    actor ${one}  subject ${other}`,
+      `    actor ${one}`,
+      `    subject ${other}`,
       `    correlation ${one}`,
       "2026-01-31T08:00:01Z  -",
       "    subject x\\u000ay",
     ]);
     expect(table([], "Nobody.", ["actor"])).toBe("Nobody.");
+  });
+
+  it("moves the widest columns below their row until the rest fits 80 columns, and cuts nothing", () => {
+    const url = `https://example.com/${"path/".repeat(30)}`;
+    const rows = [
+      { state: "firing", rule: "ErrorRate", detail: "電話".repeat(12), owner: "a".repeat(30), url },
+      { state: "inactive", rule: "Latency", detail: null, owner: "b", url: null },
+    ];
+    const lines = table(rows).split("\n");
+    expect(lines[0]).toBe("state     rule       owner");
+    expect(lines.at(-1)).toBe("inactive  Latency    b");
+    expect(lines.map((line) => stringWidth(line)).filter((width) => width > 80)).toEqual([]);
+    expect(lines.join("").replaceAll(" ", "")).toContain(`url${url}`);
+  });
+
+  it("aligns characters of two columns", () => {
+    const rows = [
+      { name: "電話 📱", is: "on" },
+      { name: "phone", is: "off" },
+    ];
+    expect(table(rows)).toBe("name     is\n電話 📱  on\nphone    off");
   });
 
   it("is equivalent JSON with --json", () => {

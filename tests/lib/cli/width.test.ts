@@ -1,7 +1,14 @@
+import stringWidth from "string-width";
 import { describe, expect, it } from "vitest";
+import * as z from "zod";
 import type { Api } from "../../../lib/cli/api.js";
+import type { Command } from "../../../lib/cli/command.js";
 import { commandOf } from "../../../lib/cli/command-line.js";
+import { commands } from "../../../lib/cli/commands.js";
+import { readReply } from "../../../lib/cli/read-reply.js";
+import type { Result } from "../../../lib/cli/result.js";
 import type { SignIn } from "../../../lib/cli/sign-in.js";
+import type { Terminal } from "../../../lib/cli/terminal.js";
 
 const id = "0198a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b";
 const at = "2026-01-31T08:00:00.123Z";
@@ -46,11 +53,17 @@ const request = {
 async function printed(name: string, answer: object): Promise<string> {
   const command = commandOf([...name.split(" ")]);
   const api = { get: async () => answer, look: async () => answer } as unknown as Api;
-  const output = await command?.run({ args: ["x"], options: {}, api, signIn: {} as SignIn });
+  const output = await command?.run({
+    args: ["x"],
+    options: {},
+    api,
+    signIn: {} as SignIn,
+    terminal: {} as Terminal,
+  });
   return output?.text ?? "";
 }
 
-describe("in a terminal of 100 columns", () => {
+describe("in a terminal of 80 columns", () => {
   it.each([
     [
       "audit",
@@ -97,8 +110,98 @@ describe("in a terminal of 100 columns", () => {
     ],
   ])("%s prints no line that wraps, and every ID", async (name, answer) => {
     const text = await printed(name, answer);
-    for (const line of text.split("\n")) expect(line.length, line).toBeLessThanOrEqual(100);
+    for (const line of text.split("\n")) expect(stringWidth(line), line).toBeLessThanOrEqual(80);
     const ids = JSON.stringify(answer).split(id).length;
     expect(text.split(id).length).toBe(ids);
+  });
+});
+
+/** Long, realistic values by the name of their field; ISO times and URLs by their format. */
+const strings: [name: RegExp, value: string][] = [
+  [/e-?mail/i, "marie-therese.von-und-zu-lichtenstein@department.subsidiary.example.com"],
+  [/ip|address/i, "2001:0db8:85a3:0000:0000:8a2e:0370:7334/128"],
+  [/runbook|url/i, `https://git.example.com/${"linguamate-backend/".repeat(5)}runbook.md`],
+  [/at$|until$|since|time/i, at],
+  [
+    /detail|reason|output|error|title|query|covers/i,
+    "「電話番号」が変更されました, and ".repeat(7),
+  ],
+  [/name|device/i, "小林さんの電話 📱 of Ünïcødé Kobayashi-Fitzgerald, the second"],
+  [/route/i, "/api/user/subscriptions/:subscriptionId/invoices/:invoiceId/lines"],
+  [/./, id],
+];
+
+/** A reply in the form of a schema, with long values everywhere. */
+function longest(schema: z.core.$ZodType, name = ""): unknown {
+  if (schema instanceof z.ZodObject) {
+    return Object.fromEntries(
+      Object.entries(schema.shape).map(([key, field]) => [key, longest(field, key)]),
+    );
+  }
+  if (schema instanceof z.ZodArray) return [1, 2].map(() => longest(schema.element, name));
+  if (schema instanceof z.ZodNullable || schema instanceof z.ZodOptional) {
+    return longest(schema.unwrap(), name);
+  }
+  if (schema instanceof z.ZodTuple) return schema.def.items.map((item) => longest(item, name));
+  if (schema instanceof z.ZodRecord) return { [id]: longest(schema.valueType, name) };
+  if (schema instanceof z.ZodUnion) return longest(schema.options[0] as z.ZodType, name);
+  if (schema instanceof z.ZodEnum) {
+    return schema.options.toSorted((a, b) => String(b).length - String(a).length)[0];
+  }
+  if (schema instanceof z.ZodLiteral) return schema.value;
+  if (schema instanceof z.ZodBoolean) return true;
+  if (schema instanceof z.ZodNumber) return 123_456_789;
+  if (schema instanceof z.ZodISODateTime) return at;
+  if (schema instanceof z.ZodUUID) return id;
+  return strings.find(([pattern]) => pattern.test(name))?.[1];
+}
+
+/** The reply of a newer release: more fields and other values. */
+function newer(schema: z.core.$ZodType, value: unknown): unknown {
+  if (schema instanceof z.ZodNullable || schema instanceof z.ZodOptional) {
+    return newer(schema.unwrap(), value);
+  }
+  if (schema instanceof z.ZodArray) {
+    return (value as unknown[]).map((item) => newer(schema.element, item));
+  }
+  if (schema instanceof z.ZodEnum) return "a-new-value";
+  if (!(schema instanceof z.ZodObject)) return value;
+  const fields = Object.entries(value as object).map(([key, field]) => [
+    key,
+    newer(schema.shape[key], field),
+  ]);
+  return { ...Object.fromEntries(fields), newField: { with: "more" } };
+}
+
+function run(command: Command, replyTo: (schema: z.ZodType) => unknown): Promise<Result> {
+  const answer = async (schema: z.ZodType) => replyTo(schema);
+  const api = { url: new URL("http://localhost"), get: answer, look: answer } as unknown as Api;
+  const call = { args: [id], options: {}, api, signIn: {} as SignIn, terminal: {} as Terminal };
+  return command.run(call);
+}
+
+/** Those that print no reply, or only the text of a document. */
+const others = /^(login|logout|confirm|health|selftest|incident show)$/;
+const reads = commands
+  .filter(({ name, changes }) => !changes && !others.test(name))
+  .map((command) => [command.name, command] as const);
+
+describe("every command that reads", () => {
+  it.each(reads)("fits 80 columns with long values: %s", async (_, command) => {
+    const lines = (await run(command, longest)).text.split("\n");
+    expect(lines.length).toBeGreaterThan(1);
+    expect(lines.filter((line) => stringWidth(line) > 80)).toEqual([]);
+  });
+
+  it.each(reads)("reads the reply of a newer release: %s", async (_, command) => {
+    const bodies: unknown[] = [];
+    const { text, body } = await run(command, (schema) => {
+      bodies.push(newer(schema, longest(schema)));
+      const answer = { status: 200, code: undefined, received: "", retryAfter: undefined };
+      return readReply(schema, { ...answer, body: bodies.at(-1) });
+    });
+    expect(text).not.toContain("newField");
+    // `verify` adds findings of its own to the reply.
+    if (command.name !== "verify") expect(JSON.parse(JSON.stringify(body))).toEqual(bodies.at(-1));
   });
 });

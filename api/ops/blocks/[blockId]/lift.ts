@@ -16,7 +16,7 @@ const POST = operatorChange({
     const who = kind === "user" ? value.slice("user:".length) : value;
     const as = kind === "user" ? "user" : "cidr";
     return {
-      done: `Lift the block of ${value}.`,
+      done: `${dryRun ? "Would lift" : "Lifted"} the block of ${value}.`,
       undo: `npm run ops -- block ${as} ${who} --ttl ${seconds}s --reason "undo"`,
     };
   },

@@ -12,7 +12,7 @@ const POST = operatorChange({
   async change({ ctx, params: { job }, dryRun, by }) {
     const { data: name } = CronName.safeParse(job);
     if (!name) throw new AppError("not_found");
-    if (dryRun) return { done: `Run ${name}.`, undo: null };
+    if (dryRun) return { done: `Would run ${name}.`, undo: null };
     const report = await runNow(ctx, name, by);
     const outcomes = Object.entries(report.parts).map(
       ([part, { outcome }]) => `${part} ${outcome}`,

@@ -11,7 +11,7 @@ const POST = operatorChange({
     const { id, title, closedAt } = await getIncident(ctx, incidentId);
     if (closedAt) return { done: `“${title}” is already closed.`, undo: null };
     if (!dryRun) await closeIncident(ctx, id, by);
-    return { done: `Close “${title}”.`, undo: null };
+    return { done: `${dryRun ? "Would close" : "Closed"} “${title}”.`, undo: null };
   },
 });
 

@@ -18,7 +18,7 @@ const POST = operatorChange({
   async change({ ctx, params: { incidentId = "" }, body: { text }, dryRun, by }) {
     const { id, title } = await getIncident(ctx, incidentId);
     if (!dryRun) await addIncidentNote(ctx, id, text, by);
-    return { done: `Add a note to “${title}”.`, undo: null };
+    return { done: `${dryRun ? "Would add" : "Added"} a note to “${title}”.`, undo: null };
   },
 });
 

@@ -10,7 +10,8 @@ const POST = operatorChange({
   async change({ ctx, params: { jobId = "" }, dryRun, by }) {
     const { kind } = await requireDeadJob(ctx, jobId);
     if (!dryRun) await retryJob(ctx, jobId, by);
-    return { done: `Retry the ${kind} job ${jobId}.`, undo: null };
+    const verb = dryRun ? "Would queue" : "Queued";
+    return { done: `${verb} the ${kind} job ${jobId} for another attempt.`, undo: null };
   },
 });
 

@@ -1,0 +1,72 @@
+import { isIP } from "node:net";
+import { blockableNetwork } from "../admission/block-members.js";
+import { secondsOf } from "./duration.js";
+
+/** What the value must be instead: `must be a user ID`. Undefined for a valid value. */
+export type Check = (typed: string) => string | undefined;
+
+const mustBe =
+  (what: string, isValid: (typed: string) => boolean): Check =>
+  (typed) =>
+    isValid(typed) ? undefined : `must be ${what}`;
+
+const isUuid = (typed: string) => /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/i.test(typed);
+const isEmail = (typed: string) => /^[^\s@]+@[^\s@]+$/.test(typed) && typed.length <= 254;
+const isSessionId = (typed: string) => /^[\w-]{22}$/.test(typed);
+const isIpAddress = (typed: string) => isIP(typed) > 0;
+
+export const uuid = mustBe("an ID, such as 0198a1b2-c3d4-4e5f-8a9b-0c1d2e3f4a5b", isUuid);
+export const sessionId = mustBe("a session ID, which has 22 characters", isSessionId);
+export const ipAddress = mustBe("an IP address, such as 203.0.113.7 or 2001:db8::7", isIpAddress);
+export const account = mustBe(
+  "a user ID or an e-mail address",
+  (typed) => isUuid(typed) || isEmail(typed),
+);
+export const caller = mustBe(
+  "an IP address, an e-mail address, a user ID, a session ID or ops-ID of an API token",
+  (typed) =>
+    [isIpAddress, isEmail, isUuid, isSessionId].some((is) => is(typed)) ||
+    /^ops-[\da-f]{16}$/.test(typed),
+);
+export const network: Check = (typed) => {
+  const found = blockableNetwork(typed);
+  const isNetwork = typed.includes("/") && !("problem" in found);
+  return isNetwork
+    ? undefined
+    : "must be an IPv4 network of /8, /16 or /24, or an IPv6 network of /32, /48 or /64";
+};
+export const time = mustBe(
+  "a time, such as 2026-01-31T08:00:00Z",
+  (typed) => /^\d{4}-\d\d-\d\dT.*(Z|[+-]\d\d:\d\d)$/.test(typed) && Date.parse(typed) >= 0,
+);
+
+export const text = (max: number, min = 1) =>
+  mustBe(`a text of ${min} to ${max} characters`, (typed) => {
+    const { length } = typed.trim();
+    return length >= min && length <= max;
+  });
+export const matching = (pattern: RegExp, what: string) =>
+  mustBe(what, (typed) => pattern.test(typed));
+export const numberFrom = (min: number, max: number) =>
+  mustBe(
+    `a whole number from ${min} to ${max}`,
+    (typed) => /^\d{1,15}$/.test(typed) && Number(typed) >= min && Number(typed) <= max,
+  );
+export const oneOf = (values: readonly string[]) =>
+  mustBe(listOf(values), (typed) => values.includes(typed));
+export const listed =
+  (each: Check): Check =>
+  (typed) =>
+    typed.split(",").filter(Boolean).map(each).find(Boolean);
+
+/** At least a minute; `90s` occurs in undo commands. */
+export const durationUpTo = (daysMax: number) =>
+  mustBe(`a duration from 1m to ${daysMax}d, such as 30m, 12h or 7d`, (typed) => {
+    const seconds = secondsOf(typed);
+    return seconds >= 60 && seconds <= daysMax * 86_400;
+  });
+
+/** `a, b or c`. */
+export function listOf(values: readonly string[]): string {
+  return [values.slice(0, -1).join(", "), values.at(-1)].filter(Boolean).join(" or ");
+}

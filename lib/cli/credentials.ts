@@ -1,0 +1,36 @@
+import { UsageError } from "./failures.js";
+import type { Credentials, SignIn } from "./sign-in.js";
+
+interface Given {
+  /** OPS_TOKEN. */
+  token: string | undefined;
+  /** --break-glass. */
+  breakGlass: boolean;
+  signIn: SignIn;
+}
+
+interface ChosenCredentials extends Credentials {
+  /** What to tell the operator afterwards. */
+  notice(): string | undefined;
+}
+
+/** The session; OPS_TOKEN with --break-glass, or without a session. */
+export function chooseCredentials({ token, breakGlass, signIn }: Given): ChosenCredentials {
+  if (breakGlass && !token) throw new UsageError("--break-glass needs the token in OPS_TOKEN.");
+  if (!token || (signIn.hasSession() && !breakGlass)) {
+    return { ...signIn, notice: () => undefined };
+  }
+  let isUsed = false;
+  return {
+    async token() {
+      isUsed = true;
+      return token;
+    },
+    confirm: async () => false,
+    notice() {
+      // Other tokens have scopes, and page nobody.
+      if (!isUsed || token.startsWith("ops_")) return undefined;
+      return "OPS_TOKEN was sent, not a session. Each use of the break-glass token is audited and pages.";
+    },
+  };
+}
