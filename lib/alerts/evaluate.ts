@@ -3,6 +3,7 @@ import { alertChanged } from "../observability/log-lines/alerts.js";
 import { type AlertTransition, commitEvaluation, type EvaluationResult } from "./commit.js";
 import { forgetOutage, type Outage, pageDatabaseDown, recallOutage } from "./database-down.js";
 import { deliverNotices } from "./deliver-notices.js";
+import { excuseCrons } from "./excused-crons.js";
 import { labelsOf, type Measures } from "./measures.js";
 import { alertKey, alertNoticeOf, type QueuedAlertNotice } from "./notice.js";
 import { runProbes } from "./probes.js";
@@ -202,7 +203,8 @@ function newAlert(key: string, rule: string, label: string, minute: number): Ale
   };
 }
 
-function addOutage({ measures }: Readings, outage: Outage): void {
+function addOutage({ measures, now }: Readings, outage: Outage): void {
+  excuseCrons(now.samples, outage.spans);
   for (const minute of outage.minutes) {
     measures.samples.set(minute, [...(measures.samples.get(minute) ?? []), ...outage.samples]);
   }

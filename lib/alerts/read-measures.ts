@@ -123,7 +123,7 @@ const readGauges = [
     rules.flatMap(({ condition }) =>
       partsOf(condition).flatMap((part) => [
         ...("metric" in part ? [part.metric] : []),
-        ...("since" in part ? [part.since] : []),
+        ...("since" in part ? [part.since, part.excused] : []),
       ]),
     ),
   ),
