@@ -217,6 +217,15 @@ describe("evaluateAlerts", () => {
     expect(await world.firing()).toEqual(["ExternalApiDown:toolkit"]);
   });
 
+  it("resolves a service that works again when Redis can no longer report the breaker", async () => {
+    await world.gauge(breaker, 2);
+    for (let minute = 0; minute < 2; minute += 1) await world.endMinute(minute);
+    expect(await world.firing()).toEqual(["ExternalApiDown:toolkit"]);
+    await stores.sql("update telemetry_gauges set measured_at = now() - interval '301 s'");
+    for (let minute = 2; minute < 9; minute += 1) await world.endMinute(minute);
+    expect(await world.firing()).toEqual([]);
+  });
+
   it("fires DrainStalled when the drain has stopped", async () => {
     await world.endMinute(0);
     await evaluateAlerts(world.after(2));
