@@ -61,6 +61,18 @@ export async function findBlocks(
   return values.length > 0 ? readStanding(ctx, inArray(blocks.value, values)) : [];
 }
 
+/** The active block of this value, which `setBlock` would replace. */
+export async function findBlockOf(ctx: Context, value: string): Promise<BlockDetails | undefined> {
+  return (await readStanding(ctx, eq(blocks.value, value)))[0];
+}
+
+/** The command that sets the block again, for its remaining time. */
+export function blockCommand({ kind, value, expiresAt }: BlockDetails, now: Date): string {
+  const seconds = Math.max(60, Math.ceil((Date.parse(expiresAt) - now.getTime()) / 1000));
+  const as = kind === "user" ? "user" : "cidr";
+  return `npm run ops -- block ${as} ${personIn({ kind, value }) ?? value} --ttl ${seconds}s --reason "undo"`;
+}
+
 async function readStanding({ db, now }: Context, which?: SQL): Promise<BlockDetails[]> {
   const rows = await db
     .select()
@@ -111,10 +123,10 @@ export async function setBlock(
 ): Promise<{ id: string; expiresAt: Date; sessionsEnded: number }> {
   const expiresAt = new Date(ctx.now.getTime() + ttlSeconds * 1000);
   const userId = personIn({ kind, value });
-  const set = { reason: by.reason, createdBy: by.actor.id, createdAt: ctx.now, expiresAt };
+  const set = { kind, reason: by.reason, createdBy: by.actor.id, createdAt: ctx.now, expiresAt };
   const insert = ctx.db
     .insert(blocks)
-    .values({ id: randomUUID(), kind, value, ...set })
+    .values({ id: randomUUID(), value, ...set })
     .onConflictDoUpdate({
       target: blocks.value,
       targetWhere: isNull(blocks.endedAt),

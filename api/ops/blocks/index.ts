@@ -1,6 +1,8 @@
 import * as z from "zod";
 import {
   BlockDetails,
+  blockCommand,
+  findBlockOf,
   listBlocks,
   NewBlock,
   requireBlockable,
@@ -27,10 +29,13 @@ const POST = operatorChange({
   async change({ ctx, operator, body, dryRun, by }) {
     const value = await requireBlockable(ctx, operator, body);
     if (dryRun) return { done: `Block ${value} for ${body.ttlSeconds} s.`, undo: null };
+    const replaced = await findBlockOf(ctx, value);
     const { id, expiresAt, sessionsEnded } = await setBlock(ctx, operator, body, value, by);
     return {
       done: `Block ${value} until ${expiresAt.toISOString()}.`,
-      undo: `npm run ops -- block lift ${id} --reason "undo"`,
+      undo: replaced
+        ? blockCommand(replaced, ctx.now)
+        : `npm run ops -- block lift ${id} --reason "undo"`,
       detail: { id, value, expiresAt: expiresAt.toISOString(), sessionsEnded },
     };
   },
