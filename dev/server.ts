@@ -3,6 +3,7 @@ import process from "node:process";
 import { parseArgs } from "node:util";
 import { migrateCommand } from "../lib/db/migrations/command.js";
 import { EnvironmentError, env } from "../lib/env.js";
+import { unmatched } from "../lib/http/unmatched.js";
 import { environmentRead } from "../lib/observability/log-lines/environment.js";
 import { errorFields, installLogStream, log } from "../lib/observability/logger.js";
 import { installPlatform } from "../lib/platform/installed.js";
@@ -38,6 +39,7 @@ async function serve({ fresh }: { fresh: boolean }): Promise<void> {
   const server = await startServer({
     port,
     routes: mailbox.withPage(functions.routes),
+    unmatched,
     publicDirectory: "public",
     trustedProxies: http.trustedProxies,
     log: logFailure,

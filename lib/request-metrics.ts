@@ -7,19 +7,25 @@ export interface ExternalCall {
   durationMs: number;
 }
 
+export const limitDeciders = ["redis", "postgres", "local"] as const;
+
 export interface LimitUse {
   policy: string;
   used: number;
   max: number;
   refused: boolean;
   /** Postgres or the process itself (`local`) decides while Redis does not answer. */
-  decidedBy: "redis" | "postgres" | "local";
+  decidedBy: (typeof limitDeciders)[number];
 }
+
+/** Why a token is rejected. `form`: it is no token at all. */
+export const tokenFailures = ["expired", "signature", "algorithm", "claim", "key", "form"] as const;
+export type TokenFailure = (typeof tokenFailures)[number];
 
 /** Collected during a request for its telemetry event. */
 export interface RequestMetrics {
   userId: string | undefined;
-  tokenFailure: string | undefined;
+  tokenFailure: TokenFailure | undefined;
   limits: LimitUse[];
   externalCalls: ExternalCall[];
   securityEvents: string[];

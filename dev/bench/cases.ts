@@ -19,12 +19,16 @@ export function asksOf({ person }: BenchServers, emails: string[]) {
     "GET /api/livez": { path: "/api/livez" },
     "GET /api/user": { ...user, headers: { authorization: person.authorization } },
     "GET /api/user, bad token": { ...user, headers: { authorization: badToken }, status: 401 },
+    [noSuchPath]: { path: "/wp-login.php", status: 404 },
     // Each login computes a hash, so that more connections would only wait.
     "POST /api/auth/login": { ...post, path: "/api/auth/login", bodies: logins, connections: 8 },
     "POST /api/auth/refresh, bad token": { ...refresh, bodies: [badRefresh], status: 401 },
     "GET /api/health": { path: "/api/health" },
   } satisfies Record<string, Ask>;
 }
+
+/** A scan: no function and no file. */
+export const noSuchPath = "GET /wp-login.php";
 
 /** Our calls as one person from one trusted address, next to those of many people. */
 export const onePerson = "one person";

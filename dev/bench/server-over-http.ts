@@ -1,4 +1,5 @@
 import process from "node:process";
+import { unmatched } from "../../lib/http/unmatched.js";
 import { installPlatform, storeTimeouts } from "../../lib/platform/installed.js";
 import { postgresOverHttp } from "../../lib/platform/postgres-transport/over-http.js";
 import { redisOverHttp } from "../../lib/platform/redis-transport/over-http.js";
@@ -20,6 +21,7 @@ const routes = await readBuiltFunctions(".vercel/functions");
 const server = await startServer({
   port: Number(process.env.PORT),
   routes: () => routes,
+  unmatched,
   publicDirectory: ".vercel/output/static",
   trustedProxies: [],
   log: console.error,

@@ -56,7 +56,7 @@ function inWords(condition: Condition): string {
       return `${named(condition)} ${compare} ${value}${often}${by ? `, for each ${by}` : ""}`;
     }
     case "age":
-      return `\`${condition.metric}\` (\`${condition.since}\` if missing) is over ${condition.periods} periods old, for each ${condition.by}`;
+      return `\`${condition.metric}\` (\`${condition.since}\` if missing) is over ${condition.periods} periods old, without \`${condition.excused}\`, for each ${condition.by}`;
     case "any":
       return condition.of.map(inWords).join("; or ");
   }

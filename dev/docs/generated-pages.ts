@@ -3,6 +3,7 @@ import { costTables } from "../cost/cost-tables.js";
 import { alertFile, inhibitFile } from "../prometheus/alert-file.js";
 import { dashboardFile } from "../prometheus/dashboard.js";
 import { alertsPage } from "./alerts-page.js";
+import { declaredRoutes } from "./declared-routes.js";
 import { openApiPages } from "./openapi/pages.js";
 
 /** The texts of the generated pages by path. */
@@ -12,6 +13,7 @@ export async function generatedPages(): Promise<Record<string, string>> {
     "docs/prometheus/alerts.yml": alertFile(),
     "docs/prometheus/alertmanager.yml": inhibitFile(),
     "docs/prometheus/dashboard.json": dashboardFile(),
+    "lib/operations/declared-routes.json": await declaredRoutes(),
     "docs/cost.md": withTables("docs/cost.md", costTables()),
     ...(await openApiPages()),
   };

@@ -84,10 +84,12 @@ function gauge({ metric, where, compare, value, inARow = 1, by }: Of<"gauge">): 
   return `(min_over_time(${range}) ${compare} ${value} and count_over_time(${range}) >= ${inARow})`;
 }
 
-function age({ metric, since, by }: Of<"age">, value: string, seconds: number): string {
+function age(rule: Of<"age">, value: string, seconds: number): string {
+  const { metric, since, excused, by } = rule;
   const last = (gauge: string) =>
     `max by (${labels(by)}) (${gauge}{${scrapedLabel(by)}="${value}"})`;
-  return `time() - (${last(metric)} or ${last(since)}) > ${seconds}`;
+  const start = `(${last(metric)} or ${last(since)})`;
+  return `time() - ${start} - (${last(excused)} or 0 * ${start}) > ${seconds}`;
 }
 
 function totalOf(of: CounterSelector, by: string | undefined): string {

@@ -61,6 +61,18 @@ export async function findBlocks(
   return values.length > 0 ? readStanding(ctx, inArray(blocks.value, values)) : [];
 }
 
+/** The active block of this value, which `setBlock` would replace. */
+export async function findBlockOf(ctx: Context, value: string): Promise<BlockDetails | undefined> {
+  return (await readStanding(ctx, eq(blocks.value, value)))[0];
+}
+
+/** The command that sets the block again, for its remaining time. */
+export function blockCommand({ kind, value, expiresAt }: BlockDetails, now: Date): string {
+  const seconds = Math.max(60, Math.ceil((Date.parse(expiresAt) - now.getTime()) / 1000));
+  const as = kind === "user" ? "user" : "cidr";
+  return `npm run ops -- block ${as} ${personIn({ kind, value }) ?? value} --ttl ${seconds}s --reason "undo"`;
+}
+
 async function readStanding({ db, now }: Context, which?: SQL): Promise<BlockDetails[]> {
   const rows = await db
     .select()
@@ -108,20 +120,19 @@ export async function setBlock(
   { kind, ttlSeconds }: NewBlock,
   value: string,
   by: OperatorAct,
-): Promise<{ id: string; expiresAt: Date; isNew: boolean; sessionsEnded: number }> {
+): Promise<{ id: string; expiresAt: Date; sessionsEnded: number }> {
   const expiresAt = new Date(ctx.now.getTime() + ttlSeconds * 1000);
   const userId = personIn({ kind, value });
-  const set = { reason: by.reason, createdBy: by.actor.id, createdAt: ctx.now, expiresAt };
+  const set = { kind, reason: by.reason, createdBy: by.actor.id, createdAt: ctx.now, expiresAt };
   const insert = ctx.db
     .insert(blocks)
-    .values({ id: randomUUID(), kind, value, ...set })
+    .values({ id: randomUUID(), value, ...set })
     .onConflictDoUpdate({
       target: blocks.value,
       targetWhere: isNull(blocks.endedAt),
       set,
     })
-    // A row version that replaces none has no xmax.
-    .returning({ id: blocks.id, isNew: sql<boolean>`${blocks}.xmax = 0` });
+    .returning({ id: blocks.id });
   // The audit log holds IDs only: an IP address is personal data, so the block's ID stands for it.
   const blockId = sql<string>`(
     select cast(id as text) from ${blocks} where value = ${value} and ended_at is null)`;
@@ -129,7 +140,7 @@ export async function setBlock(
   if (userId === undefined) {
     const [, [row]] = await ctx.db.batch([raiseVersion(ctx), insert, audit]);
     await copyChangeToRedis(ctx);
-    return { id: "", isNew: true, ...row, expiresAt, sessionsEnded: 0 };
+    return { id: "", ...row, expiresAt, sessionsEnded: 0 };
   }
   const [, , , , [row], ended] = await ctx.db
     .batch([
@@ -147,7 +158,7 @@ export async function setBlock(
       throw lacksRequiredRow(error) ? new AppError("forbidden") : error;
     });
   await Promise.all([copyChangeToRedis(ctx), enforceRevocationsOf(ctx, userId)]);
-  return { id: "", isNew: true, ...row, expiresAt, sessionsEnded: ended.length };
+  return { id: "", ...row, expiresAt, sessionsEnded: ended.length };
 }
 
 /** An active block. Throws `not_found`, and `forbidden` if only an admin or the break-glass token may lift it (an operator's). */

@@ -114,7 +114,8 @@ export async function commitEvaluation(
   return Number(rows[0]?.won) === 1;
 }
 
-const ownGauges = /^(probe_failed|external_probe_failed|notice_unsent_seconds|dead_letters)\{/;
+const ownGauges =
+  /^(probe_failed|external_probe_failed|notice_unsent_seconds|dead_letters|cron_outage_seconds)\{/;
 
 function rowsOf(rows: object[], columns: SQL): SQL {
   return sql`jsonb_to_recordset(cast(${JSON.stringify(rows)} as jsonb)) as given (${columns})`;

@@ -18,6 +18,13 @@ export interface Outage {
   /** The first of them that was paged; null when none was. */
   pagedFrom: number | null;
   samples: Sample[];
+  /** When it was noted, in ms; a cron that missed one note does not end it. */
+  spans: Span[];
+}
+
+export interface Span {
+  from: number;
+  until: number;
 }
 
 const minutesKey = "alerts:database-down";
@@ -136,13 +143,23 @@ export async function recallOutage(sampledUntil: number, due: number[]): Promise
     if (storedPage !== null) paged = Number(storedPage);
   } catch {}
   const [first] = due;
-  if (first === undefined) return { minutes: [], pagedFrom: null, samples: [] };
+  if (first === undefined) return { minutes: [], pagedFrom: null, samples: [], spans: [] };
   const noted = [...found].filter((minute) => minute > sampledUntil);
   const minutes = new Set(noted.map((minute) => Math.max(minute, first)));
   const pagedFrom = paged === null ? null : Math.max(paged, first);
   if (pagedFrom !== null) minutes.add(pagedFrom);
   const sample = { series: seriesName("probe_failed", { probe: "postgres" }), value: 1 };
-  return { minutes: [...minutes], pagedFrom, samples: [sample] };
+  return { minutes: [...minutes], pagedFrom, samples: [sample], spans: spansOf(noted) };
+}
+
+function spansOf(minutes: number[]): Span[] {
+  const spans: Span[] = [];
+  for (const from of [...minutes].sort((one, other) => one - other)) {
+    const last = spans.at(-1);
+    if (last && from <= last.until + minuteMs) last.until = from + minuteMs;
+    else spans.push({ from, until: from + minuteMs });
+  }
+  return spans;
 }
 
 /** Call after the outage was recorded in Postgres. Also releases the routes' locks. Never rejects. */

@@ -3,12 +3,13 @@ import { alertChanged } from "../observability/log-lines/alerts.js";
 import { type AlertTransition, commitEvaluation, type EvaluationResult } from "./commit.js";
 import { forgetOutage, type Outage, pageDatabaseDown, recallOutage } from "./database-down.js";
 import { deliverNotices } from "./deliver-notices.js";
+import { excuseCrons } from "./excused-crons.js";
 import { labelsOf, type Measures } from "./measures.js";
 import { alertKey, alertNoticeOf, type QueuedAlertNotice } from "./notice.js";
 import { runProbes } from "./probes.js";
 import { type Readings, readMeasures } from "./read-measures.js";
 import type { Channel, Rule } from "./rule.js";
-import { rules } from "./rules.js";
+import { type RuleName, rules, rulesByName } from "./rules.js";
 import { type Alert, advanceAlert } from "./state-machine.js";
 import { isCounterCondition, type Verdict, verdict } from "./verdict.js";
 
@@ -69,7 +70,7 @@ function evaluate(ctx: Context, readings: Readings, outage: Outage): EvaluationR
   const outageKey = alertKey(ctx, "HealthCheckFailing", "postgres");
   const labels = new Map(rules.map((rule) => [rule.name, labelsIn(rule, measures, standing)]));
   for (const minute of minutes) {
-    const steps: { rule: Rule; before: Alert | undefined; after: Alert; result: Verdict }[] = [];
+    const steps: Step[] = [];
     for (const rule of rules as readonly Rule[]) {
       if (!(isCounterCondition(rule.condition) ? counted : sampled).has(minute)) continue;
       for (const label of labels.get(rule.name as never) ?? []) {
@@ -87,12 +88,22 @@ function evaluate(ctx: Context, readings: Readings, outage: Outage): EvaluationR
         if (!(wasInactive && alert.state === "inactive")) touched.add(key);
         if (transition) transitions.push({ ...transition, alert });
         standing.set(key, alert);
-        steps.push({ rule, before, after: alert, result });
+        steps.push({ rule, key, before, after: alert, result });
       }
     }
-    for (const { rule, before, after, result } of steps) {
-      const isMuted = silenced.has(rule.name) || isInhibited(rule, after, standing);
-      const wasPaged = after.key === outageKey && isPaged(outage, minute);
+    // The end of an inhibition restarts the windows of the alerts that it held back.
+    for (const { before, after: inhibitor } of steps) {
+      if (before?.state !== "firing" || inhibitor.state === "firing") continue;
+      for (const alert of standing.values()) {
+        if (alert.notifiedAs !== null || !inhibits(inhibitor, alert)) continue;
+        standing.set(alert.key, { ...alert, badMinutes: 0 });
+        if (alert.state !== "inactive") touched.add(alert.key);
+      }
+    }
+    for (const { rule, before, key, result } of steps) {
+      const after = standing.get(key) as Alert;
+      const isMuted = silenced.has(rule.name) || isInhibited(after, standing);
+      const wasPaged = key === outageKey && isPaged(outage, minute);
       const { notifiedAs, notice } = decideNotice(rule, {
         before,
         after,
@@ -101,7 +112,7 @@ function evaluate(ctx: Context, readings: Readings, outage: Outage): EvaluationR
         isMuted,
         wasPaged,
       });
-      standing.set(after.key, { ...after, notifiedAs });
+      standing.set(key, { ...after, notifiedAs });
       if (notice) notices.push(notice);
     }
   }
@@ -109,17 +120,22 @@ function evaluate(ctx: Context, readings: Readings, outage: Outage): EvaluationR
   return { changed, all: [...standing.values()], transitions, notices };
 }
 
-interface AlertStep {
+interface Step {
+  rule: Rule;
+  key: string;
   before: Alert | undefined;
   after: Alert;
   result: Verdict;
+}
+
+interface AlertStep extends Pick<Step, "before" | "after" | "result"> {
   minute: number;
-  /** Silenced or inhibited. The notice follows when this ends, if the alert still fires. */
+  /** Silenced or inhibited. The notice follows when this ends, if the condition then still holds for its window. */
   isMuted: boolean;
   wasPaged: boolean;
 }
 
-/** The notice to send, if any. A notified alert is always resolved, even when muted. */
+/** The notice to send, if any. An alert that was notified is always resolved, even when muted; another one never is. */
 function decideNotice(
   rule: Rule,
   { before, after, result, minute, isMuted, wasPaged }: AlertStep,
@@ -136,7 +152,9 @@ function decideNotice(
   const urgency = urgencyOf(rule, label, result);
   if (wasPaged && notifiedAs === null) return { notifiedAs: urgency, notice: null };
   const isNew =
-    notifiedAs === null || (result.is === "bad" && urgency.priority < notifiedAs.priority);
+    notifiedAs === null
+      ? after.badMinutes > rule.forMinutes
+      : result.is === "bad" && urgency.priority < notifiedAs.priority;
   if (!isNew || isMuted) return { notifiedAs, notice: null };
   return {
     notifiedAs: urgency,
@@ -153,17 +171,14 @@ function urgencyOf(rule: Rule, label: string, { times = 0 }: Verdict) {
 /** Non-urgent notices must not page anyone, even when their own channel fails. */
 const fallbackOf = (channel: string): Channel => (channel === "team" ? "page" : "team");
 
-function isInhibited(
-  { inhibitedBy = [] }: Rule,
-  alert: Alert,
-  standing: ReadonlyMap<string, Alert>,
-): boolean {
-  return [...standing.values()].some(
-    ({ rule, label, state }) =>
-      state === "firing" &&
-      inhibitedBy.includes(rule) &&
-      (label === alert.label || label === "" || alert.label === ""),
-  );
+function isInhibited(alert: Alert, standing: ReadonlyMap<string, Alert>): boolean {
+  return [...standing.values()].some((other) => other.state === "firing" && inhibits(other, alert));
+}
+
+function inhibits(inhibitor: Alert, { rule, label }: Alert): boolean {
+  const { inhibitedBy }: Partial<Rule> = rulesByName[rule as RuleName] ?? {};
+  const isSameLabel = inhibitor.label === label || inhibitor.label === "" || label === "";
+  return isSameLabel && (inhibitedBy?.includes(inhibitor.rule) ?? false);
 }
 
 /** Those of `labelsOf`, and those of the rule's alerts. */
@@ -188,7 +203,8 @@ function newAlert(key: string, rule: string, label: string, minute: number): Ale
   };
 }
 
-function addOutage({ measures }: Readings, outage: Outage): void {
+function addOutage({ measures, now }: Readings, outage: Outage): void {
+  excuseCrons(now.samples, outage.spans);
   for (const minute of outage.minutes) {
     measures.samples.set(minute, [...(measures.samples.get(minute) ?? []), ...outage.samples]);
   }

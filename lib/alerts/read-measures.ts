@@ -8,6 +8,7 @@ import { mailKindName } from "../mail/queue-mail.js";
 import { type MetricName, seriesName } from "../observability/metrics.js";
 import { isOpen } from "../queue/claim.js";
 import { isDead, isJob } from "../queue/dead-letters.js";
+import { measuredEachMinute, staleSeconds } from "../telemetry/metrics/read-series.js";
 import { type Measures, minuteMs, partsOf, type Sample } from "./measures.js";
 import { alertNoticeKindName, isOwnKey } from "./notice.js";
 import type { Probes } from "./probes.js";
@@ -32,7 +33,7 @@ export interface Readings {
   drainedUntil: number;
 }
 
-/** Reads only. Stored gauges are used at any age. */
+/** Reads only. A gauge that is measured each minute, but was not, is no data; others are used at any age. */
 export async function readMeasures(ctx: Context, probes: Probes): Promise<Readings> {
   const minute = Math.floor(ctx.now.getTime() / minuteMs) * minuteMs;
   const [clocks, states, silences, gauges, before, unsent, dead] = await ctx.db.batch([
@@ -48,7 +49,9 @@ export async function readMeasures(ctx: Context, probes: Probes): Promise<Readin
       .where(sql`${alertSilences.until} > ${timestamp(ctx.now)}`),
     ctx.db.execute<{ series: string; value: string }>(sql`
       select series, cast(floor(value) as numeric) as value from ${telemetryGauges}
-      where split_part(series, '{', 1) = any(${textArray(readGauges)})`),
+      where split_part(series, '{', 1) = any(${textArray(readGauges)})
+        and (split_part(series, '{', 1) <> all(${textArray(measuredEachMinute)})
+          or measured_at > now() - make_interval(secs => ${staleSeconds}))`),
     ctx.db.execute<{ minute: string; series: string; value: string }>(sql`
       select ${epochMsOf(sql`minute`)} as minute, series, value from ${alertSamples}
       where minute > ${timestampOfMs(minute - catchUpMinutes * minuteMs)}
@@ -123,7 +126,7 @@ const readGauges = [
     rules.flatMap(({ condition }) =>
       partsOf(condition).flatMap((part) => [
         ...("metric" in part ? [part.metric] : []),
-        ...("since" in part ? [part.since] : []),
+        ...("since" in part ? [part.since, part.excused] : []),
       ]),
     ),
   ),

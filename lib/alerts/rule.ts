@@ -46,11 +46,15 @@ export type Condition =
       inARow?: number;
       by?: string;
     }
-  /** The gauge, a Unix time in seconds, is older than `periods` periods of its label. `since` is used until it exists. */
+  /**
+   * The gauge, a Unix time in seconds, is older than `periods` periods of its label, without the `excused` seconds.
+   * `since` is used until it exists.
+   */
   | {
       kind: "age";
       metric: MetricName;
       since: MetricName;
+      excused: MetricName;
       by: string;
       periods: number;
       periodSeconds: Record<string, number>;

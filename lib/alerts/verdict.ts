@@ -103,17 +103,19 @@ function gauge(rule: Of<"gauge">, label: string, minute: number, measures: Measu
 
 function age(rule: Of<"age">, label: string, minute: number, measures: Measures): Verdict {
   const period = rule.periodSeconds[label];
-  const { metric, since, by } = rule;
+  const { metric, since, excused, by } = rule;
   const gaugeValue = (gauge: typeof metric) =>
     gaugesOf(measures, { metric: gauge, by }, minute).find((each) => each.label === label)?.value;
   const last = gaugeValue(metric);
   const from = last ?? gaugeValue(since);
   if (period === undefined || from === undefined) return unknown;
   const seconds = Math.max(0, minute / 1000 - from);
-  const isOver = seconds > rule.periods * period;
+  const excusedSeconds = gaugeValue(excused) ?? 0;
+  const isOver = seconds - excusedSeconds > rule.periods * period;
+  const without = excusedSeconds > 0 ? `, ${excusedSeconds} s of them without Postgres` : "";
   const detail =
     last === undefined
-      ? `no success in ${seconds} s, since it was first due`
-      : `the last success is ${seconds} s old`;
+      ? `no success in ${seconds} s, since it was first due${without}`
+      : `the last success is ${seconds} s old${without}`;
   return { is: isOver ? "bad" : "good", detail };
 }

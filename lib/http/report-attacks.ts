@@ -1,6 +1,6 @@
 import { securityEvent } from "../audit/security-events.js";
 import type { Context } from "../context.js";
-import { type AppError, catalogue } from "../errors.js";
+import type { AppError } from "../errors.js";
 import { attacksIn } from "../observability/attack-patterns.js";
 import { isOriginRefused } from "./cors.js";
 import type { Exchange } from "./exchange.js";
@@ -25,12 +25,12 @@ export function reportBodyAttack(ctx: Context, body: unknown): void {
   }
 }
 
-/** Report a refusal that is a security event. */
+/** Report a refusal that is a security event. What the caller must do first (`reauth_required`) or its account's state is none. */
 export function reportRefusal(ctx: Context, { code }: AppError): void {
   if (code === "host_not_allowed") securityEvent(ctx, "host_rejected");
   if (code === "address_blocked" || code === "account_blocked") {
     securityEvent(ctx, "ip_blocked", { data: { code } });
-  } else if (catalogue[code].status === 403) securityEvent(ctx, "authz_denied", { data: { code } });
+  } else if (code === "forbidden") securityEvent(ctx, "authz_denied", { data: { code } });
 }
 
 function reportAttacks(ctx: Context, text: string, reason: string): void {

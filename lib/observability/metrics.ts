@@ -93,6 +93,11 @@ export const metrics = {
     help: "Unix time at which a cron job was first due.",
     labels: ["job"],
   },
+  cron_outage_seconds: {
+    type: "gauge",
+    help: "Seconds without Postgres since the last success of a cron job.",
+    labels: ["job"],
+  },
   audit_chain_broken: {
     type: "gauge",
     help: "1 while the audit log does not match its seals, or is not sealed in time.",

@@ -1,5 +1,5 @@
 import type { Context } from "../context.js";
-import { redisUnavailable } from "../observability/log-lines/stores.js";
+import { redisUnavailable, signInDelayKept } from "../observability/log-lines/stores.js";
 import { roundTrip } from "../redis/client.js";
 import type { Reservation } from "./count.js";
 import { clearCounters } from "./limiter.js";
@@ -28,6 +28,7 @@ export async function endSignInDelay(
       trip.send(),
     ]);
   } catch (error) {
-    redisUnavailable(ctx.correlationId, error);
+    const report = countedIn === "postgres" ? signInDelayKept : redisUnavailable;
+    report(ctx.correlationId, error);
   }
 }

@@ -81,7 +81,8 @@ export async function finishSlot(
   failedParts: string[],
 ): Promise<boolean> {
   const isDone = failedParts.length === 0;
-  const series = seriesName("cron_last_success_timestamp_seconds", { job });
+  const lastSuccess = seriesName("cron_last_success_timestamp_seconds", { job });
+  const outage = seriesName("cron_outage_seconds", { job });
   const { rows } = await ctx.db.execute(sql`
     with lease as (
       update ${cronLeases} set held_until = now(),
@@ -93,7 +94,8 @@ export async function finishSlot(
       from lease where cron_runs.job = lease.job and cron_runs.slot = lease.slot
     ), gauge as (
       insert into ${telemetryGauges} (series, value, measured_at)
-      select cast(${series} as text), extract(epoch from now()), now() from lease
+      select series, value, now() from lease, (values
+        (cast(${lastSuccess} as text), extract(epoch from now())), (cast(${outage} as text), 0)) as given (series, value)
       where cast(${isDone} as boolean)
       on conflict (series) do update set value = excluded.value, measured_at = excluded.measured_at
     )

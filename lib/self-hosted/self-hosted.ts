@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import process from "node:process";
 import { EnvironmentError, env } from "../env.js";
+import { unmatched } from "../http/unmatched.js";
 import { environmentRead } from "../observability/log-lines/environment.js";
 import { errorFields, installLogStream, log } from "../observability/logger.js";
 import { installPlatform } from "../platform/installed.js";
@@ -35,6 +36,7 @@ async function serve(): Promise<void> {
   const server = await startServer({
     port,
     routes: () => routes,
+    unmatched,
     publicDirectory: join(output, "static"),
     trustedProxies: http.trustedProxies,
     log: logFailure,

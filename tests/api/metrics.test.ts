@@ -1,8 +1,12 @@
 import { beforeEach, describe, expect, it } from "vitest";
+import login from "../../api/auth/login.js";
 import metricsRoute from "../../api/metrics.js";
+import user from "../../api/user/index.js";
 import { type MetricName, metrics, seriesName } from "../../lib/observability/metrics.js";
 import { version } from "../../lib/release.js";
+import { seriesMax } from "../../lib/telemetry/metrics/exposition.js";
 import { call } from "../support/call.js";
+import { drained, totals } from "../support/drained.js";
 import { setEnvironment, useEnvironment } from "../support/environment.js";
 import { useLogLines } from "../support/log-lines.js";
 import { aUser } from "../support/people.js";
@@ -61,16 +65,24 @@ describe("GET /api/metrics", () => {
     expect(headers.get("content-length")).toBe(String(Buffer.byteLength(body)));
     expect(headers.get("cache-control")).toBe("no-store");
     expect(body).toContain(
+      ["# HELP http_requests_total Completed requests.", "# TYPE http_requests_total counter"].join(
+        "\n",
+      ),
+    );
+    expect(body).toContain(
       [
-        "# HELP http_requests_total Completed requests.",
-        "# TYPE http_requests_total counter",
         'http_requests_total{route="/api/user",method="GET",status="200"} 7',
         'http_requests_total{route="/api/user",method="GET",status="401"} 2',
-        "# HELP http_request_duration_seconds Request duration.",
-        "# TYPE http_request_duration_seconds histogram",
-        'http_request_duration_seconds_bucket{route="/api/user",le="0.01"} 0',
       ].join("\n"),
     );
+    expect(body).toContain(
+      [
+        "# HELP http_request_duration_seconds Request duration.",
+        "# TYPE http_request_duration_seconds histogram",
+        "",
+      ].join("\n"),
+    );
+    expect(body).toContain('http_request_duration_seconds_bucket{route="/api/user",le="0.01"} 0');
     expect(body).toContain(
       [
         'http_request_duration_seconds_bucket{route="/api/user",le="0.5"} 3',
@@ -90,13 +102,58 @@ describe("GET /api/metrics", () => {
     expect(body).toMatch(/[^\n]\n$/);
   });
 
-  it("omits series without a value, except counters without labels", async () => {
+  it("names every metric in the first scrape, with 0 for the known series of each counter", async () => {
     const body = await samples();
-    expect(body).toContain("telemetry_lost_batches_total 0");
-    expect(body).toContain("telemetry_events_total 0");
-    for (const name of ["http_requests_total", "alert_active", "active_sessions"] as const) {
-      expect(body.filter((line) => line.includes(name))).toEqual([]);
+    for (const [name, { type, help }] of Object.entries(metrics)) {
+      expect(body).toContain(`# HELP ${name} ${help}`);
+      expect(body).toContain(`# TYPE ${name} ${type}`);
     }
+    expect(body).toEqual(
+      expect.arrayContaining([
+        "telemetry_lost_batches_total 0",
+        "telemetry_events_total 0",
+        'http_requests_total{route="/api/auth/login",method="POST",status="200"} 0',
+        'http_request_duration_seconds_bucket{route="unmatched",le="+Inf"} 0',
+        'http_errors_total{route="/api/user",code="service_unavailable"} 0',
+        'rate_limit_calls_total{policy="default",decided_by="local"} 0',
+        'rate_limit_near_max_total{policy="bad-signatures"} 0',
+        'rate_limit_hits_total{policy="auth-failures",route="/api/auth/login"} 0',
+        'external_api_calls_total{service="toolkit",operation="transcribe",outcome="timeout"} 0',
+        'external_api_duration_seconds_count{service="mail",operation="send"} 0',
+        'jwt_verification_failures_total{reason="expired"} 0',
+        'security_events_total{event="login_failed"} 0',
+        'cron_outage_seconds{job="cleanup"} 0',
+        'circuit_breaker_state{service="toolkit"} 0',
+      ]),
+    );
+    const values = body.filter((line) => line && !line.startsWith("#"));
+    expect(values.length).toBeLessThan(seriesMax / 2);
+    // A gauge that nothing has measured has no value.
+    expect(values.filter((line) => /^(alert_active|active_sessions|probe_)/.test(line))).toEqual(
+      [],
+    );
+  });
+
+  it("counts on from the announced 0, in the same series", async () => {
+    await total("security_events_total", { event: "login_failed" }, 3);
+    await total("jwt_verification_failures_total", { reason: "form" }, 2);
+    const found = (await samples()).filter((line) => /"(login_failed|form)"/.test(line));
+    expect(found).toEqual([
+      'jwt_verification_failures_total{reason="form"} 2',
+      'security_events_total{event="login_failed"} 3',
+    ]);
+  });
+
+  it("announces each limit, token failure and call under the labels that requests count", async () => {
+    const known = new Set((await samples()).map((line) => line.replace(/ \S+$/, "")));
+    await call(user, "GET", { token: "x.y.z" });
+    await call(login, "POST", { body: { email: "nobody@example.com", password: "wrong" } });
+    await drained(stores);
+    const counted = Object.keys(await totals(stores)).filter((name) =>
+      /^(rate_limit_calls|jwt_|security_|external_api_calls)/.test(name),
+    );
+    expect(counted.length).toBeGreaterThan(4);
+    expect(counted.filter((name) => !known.has(name))).toEqual([]);
   });
 
   it("includes the release in build_info", async () => {
@@ -125,7 +182,7 @@ describe("GET /api/metrics", () => {
     const body = await samples();
     expect(body).toContain(`${job} 1700000000`);
     expect(body).toContain('probe_failed{probe="postgres"} 0');
-    expect(body.filter((line) => /active_sessions|"redis"/.test(line))).toEqual([]);
+    expect(body.filter((line) => /^active_sessions|probe="redis"/.test(line))).toEqual([]);
   });
 
   it.each([
@@ -147,7 +204,7 @@ describe("GET /api/metrics", () => {
     expect(await scrape()).toMatchObject({ status: 200 });
     expect(await samples()).toContain(`${breaker} 2`);
     await stores.sql("delete from telemetry_gauges");
-    expect((await scrape()).body).not.toContain("circuit_breaker_state");
+    expect((await scrape()).body).not.toContain("circuit_breaker_state{");
   });
 
   it("returns 503 without Postgres, so that the scrape fails visibly", async () => {

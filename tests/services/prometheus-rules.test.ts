@@ -108,6 +108,23 @@ const gaugeScenarios: Scenario[] = [
     label: "tick",
     minutes: 30,
   },
+  // The last success stays at minute 5 until minute 20; four of these minutes were without Postgres.
+  {
+    name: "CronMissed, after an outage",
+    rule: rulesByName.CronMissed,
+    gauges: {
+      [seriesName("cron_last_success_timestamp_seconds", { job: "tick" })]: Array.from(
+        { length: 30 },
+        (_, minute) => 60 * (minute >= 5 && minute < 20 ? 5 : minute),
+      ),
+      [seriesName("cron_outage_seconds", { job: "tick" })]: Array.from(
+        { length: 30 },
+        (_, minute) => (minute >= 7 && minute < 20 ? 240 : 0),
+      ),
+    },
+    label: "tick",
+    minutes: 30,
+  },
   // Due from minute 0, first success in minute 10.
   {
     name: "CronMissed, before a first success",

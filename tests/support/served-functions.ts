@@ -1,5 +1,6 @@
 import { resolve } from "node:path";
 import { afterAll, beforeAll } from "vitest";
+import { unmatched } from "../../lib/http/unmatched.js";
 import { routesFromFiles } from "../../lib/self-hosted/server/routes.js";
 import { startServer } from "../../lib/self-hosted/server/server.js";
 import { sourceFiles } from "./source-files.js";
@@ -16,6 +17,7 @@ export function useServedFunctions(): { readonly url: string } {
       port: 0,
       host: "127.0.0.1",
       routes: () => routes,
+      unmatched,
       publicDirectory: "public",
       trustedProxies: [],
       log: () => {},

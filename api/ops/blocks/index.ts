@@ -1,6 +1,8 @@
 import * as z from "zod";
 import {
   BlockDetails,
+  blockCommand,
+  findBlockOf,
   listBlocks,
   NewBlock,
   requireBlockable,
@@ -27,13 +29,16 @@ const POST = operatorChange({
   async change({ ctx, operator, body, dryRun, by }) {
     const value = await requireBlockable(ctx, operator, body);
     if (dryRun) return { done: `Would block ${value} for ${body.ttlSeconds} s.`, undo: null };
-    const { id, expiresAt, isNew, sessionsEnded } = await setBlock(ctx, operator, body, value, by);
+    const replaced = await findBlockOf(ctx, value);
+    const { id, expiresAt, sessionsEnded } = await setBlock(ctx, operator, body, value, by);
     const until = expiresAt.toISOString();
     return {
-      done: isNew
-        ? `Blocked ${value} until ${until}.`
-        : `Already blocked ${value}: now until ${until}.`,
-      undo: `npm run ops -- block lift ${id} --reason "undo"`,
+      done: replaced
+        ? `Already blocked ${value}: now until ${until}.`
+        : `Blocked ${value} until ${until}.`,
+      undo: replaced
+        ? blockCommand(replaced, ctx.now)
+        : `npm run ops -- block lift ${id} --reason "undo"`,
       detail: { id, value, expiresAt: expiresAt.toISOString(), sessionsEnded },
     };
   },

@@ -20,6 +20,7 @@ export const backgroundRules = [
       kind: "age",
       metric: "cron_last_success_timestamp_seconds",
       since: "cron_first_due_timestamp_seconds",
+      excused: "cron_outage_seconds",
       by: "job",
       periods: 2,
       periodSeconds: {

@@ -1,8 +1,10 @@
 import { serverErrorCodes } from "../../errors.js";
 import type { CounterSelector, LabelMatchers, Rule } from "../rule.js";
 
-/** Probes and crons call often: they must neither hide an outage of users' requests nor look like one. */
-const userRoutes: LabelMatchers = { route: { not: "/api/(health|livez|metrics|cron/.*)" } };
+/** Probes, crons and scanners call often: they must neither hide an outage of users' requests nor look like one. */
+const userRoutes: LabelMatchers = {
+  route: { not: "unmatched|/api/(health|livez|metrics|cron/.*)" },
+};
 const requests: CounterSelector = { metric: "http_requests_total", where: userRoutes };
 /** By code, not by status: the 503 of a route group that an operator switched off is not an error. */
 const serverErrors: CounterSelector = {

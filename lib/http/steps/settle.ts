@@ -39,7 +39,12 @@ function isReleased({ stage, usesKey, error }: Progress): (count: LimitCount) =>
 }
 
 /** These ask for another credential: nothing was guessed. */
-const asksForMore: ErrorCode[] = ["otp_required", "token_expired"];
+const asksForMore: ErrorCode[] = [
+  "otp_required",
+  "token_expired",
+  "session_expired",
+  "session_revoked",
+];
 
 function isFailedAttempt(error: unknown): boolean {
   if (!(error instanceof AppError) || asksForMore.includes(error.code)) return false;

@@ -8,6 +8,15 @@ export function redisUnavailable(correlationId: string, error: unknown): void {
   );
 }
 
+/** Postgres, which counts while Redis is down, does not answer either. */
+export function signInDelayKept(correlationId: string, error: unknown): void {
+  log(
+    "WARN",
+    { evt: "sign_in_delay_kept", cat: "db", correlationId, data: errorFields(error) },
+    "The delay of sign-ins could not be ended; it ends by itself",
+  );
+}
+
 /** Call it once until writes succeed again. */
 export function redisRefusesWrites(correlationId: string, error: unknown): void {
   log(

@@ -1,6 +1,5 @@
 const errors = {
   BAD_REQUEST: [400, "Bad Request"],
-  NOT_FOUND: [404, "The page could not be found"],
   METHOD_NOT_ALLOWED: [405, "Method Not Allowed"],
   FUNCTION_PAYLOAD_TOO_LARGE: [413, "Request Entity Too Large"],
   URL_TOO_LONG: [414, "URI Too Long"],

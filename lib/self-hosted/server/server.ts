@@ -27,6 +27,8 @@ export interface ServerOptions {
   host?: string;
   /** Read on each request; a new array replaces the routes. */
   routes: () => readonly Route[];
+  /** Answers what neither a route nor a file answers. */
+  unmatched: LoadedFunction;
   publicDirectory: string;
   /** Addresses or CIDR blocks whose `X-Forwarded-For` is trusted. */
   trustedProxies: readonly string[];
@@ -46,7 +48,7 @@ const headerBytesMax = 32 * 1024;
 /** Pipelined requests per connection. A flood of small requests would need 100 times their size in memory. */
 const pipelinedMax = 16;
 
-/** Serves routes, else files, as the platform does. Installs `waitUntil` globally. Rejects if the port is in use (`EADDRINUSE`). */
+/** Serves routes, else files, as the platform does, else `unmatched`. Installs `waitUntil` globally. Rejects if the port is in use (`EADDRINUSE`). */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
   /** Open replies per connection. */
   const connections = new Map<Socket, Set<ServerResponse>>();
@@ -130,6 +132,7 @@ function stopParsing(socket: Socket): void {
 
 function createAnswer(options: ServerOptions) {
   const readClient = createClientReader(options.trustedProxies);
+  const unmatched: Route = { path: "unmatched", load: async () => options.unmatched };
   let routes: readonly Route[] = [];
   let findRoute = createRouter(routes);
   return async (request: Request, { incoming, outgoing }: HttpBindings): Promise<Response> => {
@@ -151,22 +154,15 @@ function createAnswer(options: ServerOptions) {
     }
     const pathname = pathOf(request.url);
     const route = findRoute(pathname);
-    if (!route) return answerFile(options.publicDirectory, pathname, request.method, refuse);
-    if (isBodyTooLarge(incoming)) return refuse("FUNCTION_PAYLOAD_TOO_LARGE");
+    const file = route ? undefined : await findStaticFile(options.publicDirectory, pathname);
+    if (file) {
+      const isRead = request.method === "GET" || request.method === "HEAD";
+      return isRead ? file : refuse("METHOD_NOT_ALLOWED");
+    }
+    if (route && isBodyTooLarge(incoming)) return refuse("FUNCTION_PAYLOAD_TOO_LARGE");
     streamBody(request, incoming);
-    return invoke(route, request, { outgoing, refuse, log: options.log });
+    return invoke(route ?? unmatched, request, { outgoing, refuse, log: options.log });
   };
-}
-
-async function answerFile(
-  publicDirectory: string,
-  pathname: string,
-  method: string,
-  refuse: (code: PlatformError) => Response,
-): Promise<Response> {
-  const file = await findStaticFile(publicDirectory, pathname);
-  if (!file) return refuse("NOT_FOUND");
-  return method === "GET" || method === "HEAD" ? file : refuse("METHOD_NOT_ALLOWED");
 }
 
 function clientOf(

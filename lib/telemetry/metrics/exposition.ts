@@ -3,12 +3,12 @@ import { type Metric, type MetricName, metrics, seriesName } from "../../observa
 /** The maximum per scrape; further series are summed as `other`. */
 export const seriesMax = 5000;
 
-/** Prometheus text format. Histogram sums are stored in µs and exposed in s. Leaves out unknown metrics; adds 0 for unlabelled counters. */
+/** Prometheus text format. Histogram sums are stored in µs and exposed in s. Names every metric, also one without a series; leaves out unknown ones; adds 0 for unlabelled counters. */
 export function exposition(series: ReadonlyMap<string, number>): string {
   const found = childrenOf(series);
-  const families = (Object.keys(metrics) as MetricName[]).flatMap((name) => {
+  const families = (Object.keys(metrics) as MetricName[]).map((name) => {
     const children = found.get(name) ?? (hasNoLabels(name) ? [zeroChild] : []);
-    return children.length > 0 ? [{ name, children }] : [];
+    return { name, children };
   });
   return limitSeries(families).map(text).join("");
 }

@@ -42,7 +42,7 @@ const recorded = preparedSql<{ series: string; value: string; age: string | null
 );
 
 /** An older value is left out, so that a graph shows a gap instead of a stale line. */
-const measuredEachMinute: readonly string[] = [
+export const measuredEachMinute: readonly string[] = [
   "active_sessions",
   "alert_active",
   "circuit_breaker_state",
@@ -53,7 +53,7 @@ const measuredEachMinute: readonly string[] = [
   "dead_letters",
 ] satisfies MetricName[];
 
-const staleSeconds = 300;
+export const staleSeconds = 300;
 
 function isStale(series: string, ageSeconds: number): boolean {
   return ageSeconds > staleSeconds && measuredEachMinute.includes(series.replace(/\{.*/s, ""));

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { Context } from "../../context.js";
 import { circuitBreakerChanged } from "../../observability/log-lines/external.js";
+import { isFailure } from "../attempt.js";
 import { askHealth } from "../health.js";
 import { operations } from "../operations.js";
 import { acquireProbe, readBreaker, settleProbe } from "./shared-breaker.js";
@@ -17,7 +18,7 @@ export async function probeIdleBreaker(ctx: Context): Promise<void> {
   const holder = randomUUID();
   if (!(await acquireProbe(new Date(), { generation, holder, leaseMs }))) return;
   const { outcome, retryAfterMs } = await askHealth(ctx, AbortSignal.timeout(totalMs));
-  const found = { generation, holder, isHealthy: outcome === "ok", retryAfterMs };
+  const found = { generation, holder, isHealthy: !isFailure(outcome), retryAfterMs };
   const transition = await settleProbe(new Date(), found);
   if (transition !== "none") circuitBreakerChanged(ctx.correlationId, "toolkit", transition);
 }

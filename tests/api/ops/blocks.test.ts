@@ -65,6 +65,18 @@ describe("blocking an IP address", () => {
     expect(secondsOf(ttl)).toBeGreaterThan(ttlSeconds - 60);
   });
 
+  it("returns an undo that restores the block it replaced, and stores its own kind", async () => {
+    const first = await block("cidr", "203.0.113.61/32", { ttlSeconds: 7200 });
+    const { body } = await block("ip", "203.0.113.61", { ttlSeconds: 60 });
+    const stored = (await call(blocks, "GET", { token: operator.token })).body.items;
+    const { id } = first.body.detail;
+    expect(stored.find((each: { id: string }) => each.id === id).kind).toBe("ip");
+    const [, value, ttl = ""] = / block cidr (\S+) --ttl (\S+) /.exec(body.undo) ?? [];
+    expect(value).toBe("203.0.113.61/32");
+    expect(secondsOf(ttl)).toBeGreaterThan(7200 - 60);
+    await liftIt(id);
+  });
+
   it("writes audit rows under the block's ID, without the address, when it is set, renewed and lifted", async () => {
     const { body } = await block("ip", "203.0.113.60");
     const again = await block("ip", "203.0.113.60");

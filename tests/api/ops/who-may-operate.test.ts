@@ -76,6 +76,7 @@ describe("a user who calls the operators' API", () => {
     const fresh = await freshToken({ ...operator, accessToken: token }, operator.app.code());
     expect((await operate(resets, "POST", fresh, change)).status).toBe(200);
     expect(logs.read("admin_action").length).toBe(2);
+    expect(logs.read("authz_denied")).toEqual([]);
   });
 
   it("may revoke an admin's sessions as an operator, to contain a theft", async () => {
@@ -155,6 +156,7 @@ describe("an operator token for machines", () => {
     clock.advance(61);
     const late = await call(top, "GET", { token: expiring.token });
     expect(late).toMatchObject({ status: 401, code: "operator_token_ended" });
+    expect(logs.read("operator_token_invalid")).toEqual([]);
 
     const revoked = await aToken(everyScope);
     const answer = await operate(tokenRevocations, "POST", revoked.admin.token, {
@@ -162,6 +164,8 @@ describe("an operator token for machines", () => {
     });
     expect(answer.status).toBe(200);
     expect((await call(top, "GET", { token: revoked.token })).code).toBe("operator_token_ended");
+    const [event] = logs.read("operator_token_invalid");
+    expect(event.data).toMatchObject({ account: revoked.id, reason: "revoked" });
   });
 
   it("is revoked by its ID, not the token whose name equals that ID", async () => {

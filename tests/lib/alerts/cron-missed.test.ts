@@ -1,4 +1,5 @@
-import { expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
+import { evaluateAlerts } from "../../../lib/alerts/evaluate.js";
 import { seriesName } from "../../../lib/observability/metrics.js";
 import { cleanupCron } from "../../../lib/schedule/cleanup.js";
 import { runCron } from "../../../lib/schedule/cron.js";
@@ -77,4 +78,89 @@ it("keeps the time at which a job was first due", async () => {
   await runs(cleanupCron, async () => {});
   const [due] = Object.values(await firstDue());
   expect(due).toBeCloseTo((Object.values(first)[0] ?? 0) - 500, 3);
+});
+
+describe("after an outage of Postgres", () => {
+  const secondsAt = (minute: number) => Math.floor(world.after(minute).now.getTime() / 1000);
+  const succeeds = (series: string, minute: number) => world.gauge(series, secondsAt(minute));
+  const outageSeconds = async (job: string) => {
+    const series = seriesName("cron_outage_seconds", { job });
+    const [row] = await stores.sql("select value from telemetry_gauges where series = $1", series);
+    return Number(row?.value);
+  };
+
+  /** Ticks without Postgres, in each of these minutes. */
+  async function isDown(first: number, end: number, step = 1) {
+    await stores.faults.postgres.set({ kind: "refuse" });
+    for (let minute = first; minute < end; minute += step) {
+      await expect(evaluateAlerts(world.after(minute))).rejects.toThrow();
+    }
+    await stores.faults.postgres.set(null);
+  }
+  const missed = async () => (await world.firing()).filter((key) => key.startsWith("CronMissed"));
+
+  it("does not fire when the runs resume", async () => {
+    await succeeds(tick, 0);
+    await world.endMinute(0);
+    await isDown(1, 8);
+    await world.endMinute(8);
+    expect(await missed()).toEqual([]);
+    await succeeds(tick, 8);
+    await world.endMinute(9);
+    expect(await missed()).toEqual([]);
+    expect(await world.transitions("CronMissed")).toEqual([]);
+    expect(world.investigate.messages()).toEqual([]);
+  });
+
+  it("fires when the job is not run after it either", async () => {
+    await succeeds(tick, 0);
+    await world.endMinute(0);
+    await isDown(1, 8);
+    await world.endMinute(8);
+    await world.endMinute(9);
+    expect(await missed()).toEqual([]);
+    await world.endMinute(10);
+    expect(await missed()).toEqual(["CronMissed:tick"]);
+    // Late, repeated and earlier evaluations change nothing.
+    for (const minute of [10, 9, 8]) {
+      expect(await evaluateAlerts(world.after(minute))).toMatchObject({ transitions: 0 });
+    }
+    expect(await missed()).toEqual(["CronMissed:tick"]);
+  });
+
+  it("fires for runs that were missed before or after it", async () => {
+    await succeeds(tick, 0);
+    await world.endMinute(0);
+    await isDown(1, 3);
+    // Nothing called the job for five minutes, and Postgres was back.
+    await world.endMinute(8);
+    expect(await missed()).toEqual(["CronMissed:tick"]);
+  });
+
+  it("does not fire for an hourly job before its next slot, also after a second outage", async () => {
+    await succeeds(cleanup, 0);
+    await world.endMinute(0);
+    await isDown(20, 95, 2);
+    await world.endMinute(95);
+    await isDown(100, 160, 2);
+    await world.endMinute(160);
+    expect(await missed()).toEqual([]);
+    expect(await outageSeconds("cleanup")).toBe((75 + 59) * 60);
+    await world.endMinute(179);
+    expect(await missed()).toEqual([]);
+    await world.endMinute(260);
+    expect(await missed()).toEqual(["CronMissed:cleanup"]);
+  });
+
+  it("counts only the part of the outage after the last success, and a success ends it", async () => {
+    await runs(tickCron, async () => {});
+    await succeeds(cleanup, 4);
+    await world.endMinute(0);
+    await isDown(1, 8);
+    await world.endMinute(8);
+    expect(await outageSeconds("tick")).toBe(7 * 60);
+    expect(await outageSeconds("cleanup")).toBe(4 * 60 - 5);
+    await runs(tickCron, async () => {});
+    expect(await outageSeconds("tick")).toBe(0);
+  });
 });

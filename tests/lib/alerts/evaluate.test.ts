@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { deliverNotices } from "../../../lib/alerts/deliver-notices.js";
 import { evaluateAlerts } from "../../../lib/alerts/evaluate.js";
 import { seriesName } from "../../../lib/observability/metrics.js";
-import { requests, useAlerts } from "../../support/alerts.js";
+import { type Counts, requests, useAlerts } from "../../support/alerts.js";
 import { useLogLines } from "../../support/log-lines.js";
 import { useStores } from "../../support/stores.js";
 
@@ -17,6 +17,19 @@ const attacks = (count: number) => ({
 });
 const chain = seriesName("audit_chain_broken");
 const breaker = seriesName("circuit_breaker_state", { service: "toolkit" });
+
+/** Minute by minute; each time this or an earlier minute is evaluated again, which must change nothing. */
+async function replay(first: number, end: number, counts: Counts) {
+  for (let minute = first; minute < end; minute += 1) {
+    await world.endMinute(minute, counts);
+    for (const again of [minute, Math.max(0, minute - 2)]) {
+      expect(await evaluateAlerts(world.after(again))).toMatchObject({
+        transitions: 0,
+        notices: 0,
+      });
+    }
+  }
+}
 
 async function allRows() {
   const tables = ["alerts", "alert_transitions", "alert_samples", "alert_clock", "queue_entries"];
@@ -123,15 +136,54 @@ describe("evaluateAlerts", () => {
   });
 
   it("suppresses the warning while the critical alert fires, and sends it afterwards", async () => {
-    for (let minute = 0; minute < 8; minute += 1) await world.endMinute(minute, failing);
+    await world.endMinutes(0, 8, failing);
     expect(await world.firing()).toEqual(["ErrorRateCritical:", "ErrorRateWarning:"]);
     expect(world.investigate.messages()).toEqual([]);
-    for (let minute = 8; minute < 20; minute += 4) {
-      await world.endMinutes(minute, minute + 4, requests(100, { failed: 3 }));
-    }
+    // The critical alert is resolved in minute 17: then the warning must hold for its own six minutes.
+    await replay(8, 23, requests(100, { failed: 3 }));
+    expect(world.pager.incidents()).toMatchObject([{ status: "resolved" }]);
+    expect(await world.firing()).toEqual(["ErrorRateWarning:"]);
+    expect(world.investigate.messages()).toEqual([]);
+    await replay(23, 26, requests(100, { failed: 3 }));
+    expect(world.investigate.messages()).toHaveLength(1);
+    await world.endMinutes(26, 36, requests(100));
+    expect(world.investigate.messages()).toEqual([
+      expect.stringContaining("*P3* ErrorRateWarning"),
+      expect.stringContaining("Resolved: ErrorRateWarning"),
+    ]);
+  });
+
+  it("sends nothing about a warning that ends with the critical alert", async () => {
+    await replay(0, 8, failing);
+    await replay(8, 10, requests(100, { failed: 3 }));
+    await replay(10, 20, requests(100));
+    expect(await world.transitions("ErrorRateCritical")).toContain("17 firing→inactive");
+    expect(await world.transitions("ErrorRateWarning")).toContain("18 firing→inactive");
+    expect(world.investigate.messages()).toEqual([]);
+    expect(await world.unsent()).toBe(0);
+  });
+
+  it("starts the window of a pending warning again when the critical alert is resolved", async () => {
+    await replay(0, 8, requests(15, { failed: 6 }));
+    await replay(8, 14, requests(10));
+    await replay(14, 17, requests(200, { failed: 4 }));
+    expect(await world.firing()).toEqual(["ErrorRateCritical:"]);
+    await replay(17, 23, requests(200, { failed: 4 }));
+    expect(await world.firing()).toEqual([]);
+    expect(world.investigate.messages()).toEqual([]);
+    await replay(23, 25, requests(200, { failed: 4 }));
     expect(await world.firing()).toEqual(["ErrorRateWarning:"]);
     expect(world.investigate.messages()).toHaveLength(1);
-    expect(world.pager.incidents()).toMatchObject([{ status: "resolved" }]);
+  });
+
+  it("decides the same when the minutes of an inhibition are evaluated late and together", async () => {
+    await world.endMinutes(0, 8, failing);
+    await world.count(8, requests(100, { failed: 3 }));
+    await world.count(9, requests(100, { failed: 3 }));
+    await world.endMinutes(10, 22, requests(100));
+    await replay(22, 25, requests(100));
+    expect(await world.transitions("ErrorRateWarning")).toContain("18 firing→inactive");
+    expect(world.investigate.messages()).toEqual([]);
   });
 
   it("fires for a spike over the daily mean, with a higher priority when it grows", async () => {
@@ -165,6 +217,15 @@ describe("evaluateAlerts", () => {
     expect(await world.firing()).toEqual(["ExternalApiDown:toolkit"]);
   });
 
+  it("resolves a service that works again when Redis can no longer report the breaker", async () => {
+    await world.gauge(breaker, 2);
+    for (let minute = 0; minute < 2; minute += 1) await world.endMinute(minute);
+    expect(await world.firing()).toEqual(["ExternalApiDown:toolkit"]);
+    await stores.sql("update telemetry_gauges set measured_at = now() - interval '301 s'");
+    for (let minute = 2; minute < 9; minute += 1) await world.endMinute(minute);
+    expect(await world.firing()).toEqual([]);
+  });
+
   it("fires DrainStalled when the drain has stopped", async () => {
     await world.endMinute(0);
     await evaluateAlerts(world.after(2));
@@ -190,6 +251,15 @@ describe("evaluateAlerts", () => {
     expect(world.pager.incidents()).toEqual([]);
     for (let minute = 2; minute < 4; minute += 1) await world.endMinute(minute);
     expect(world.pager.incidents()).toMatchObject([{ triggers: 1 }]);
+  });
+
+  it("sends nothing about a silenced alert that is no longer bad when the silence ends", async () => {
+    const until = world.after(8).now.toISOString();
+    await stores.sql("insert into alert_silences values ('ErrorRateCritical', $1)", until);
+    await replay(0, 3, failing);
+    await replay(3, 15, requests(100));
+    expect(await world.transitions("ErrorRateCritical")).toContain("12 firing→inactive");
+    expect(world.pager.incidents()).toEqual([]);
   });
 
   it("logs each alert that fires and is resolved", async () => {

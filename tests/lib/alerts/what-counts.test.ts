@@ -101,8 +101,8 @@ describe("the rates of errors and slow requests", () => {
     },
   );
 
-  it("are not diluted by calls of the cron route", async () => {
-    const many = requests(400, { route: clock });
+  it.each([clock, "unmatched"])("are not diluted by calls of %s", async (route) => {
+    const many = requests(400, { route });
     expect(await runMinutes(5, requests(10, { failed: 2 }), many)).toEqual(["ErrorRateCritical:"]);
   });
 });

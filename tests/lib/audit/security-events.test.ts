@@ -6,6 +6,7 @@ import undoEmailChange from "../../../api/auth/change-email/undo.js";
 import changePassword from "../../../api/auth/change-password.js";
 import forgotPassword from "../../../api/auth/forgot-password.js";
 import login from "../../../api/auth/login.js";
+import logout from "../../../api/auth/logout.js";
 import reauthenticate from "../../../api/auth/reauthenticate.js";
 import refresh from "../../../api/auth/refresh.js";
 import register from "../../../api/auth/register.js";
@@ -14,6 +15,7 @@ import totp from "../../../api/auth/totp/index.js";
 import verifyEmail from "../../../api/auth/verify-email/index.js";
 import index from "../../../api/index.js";
 import user from "../../../api/user/index.js";
+import ownSession from "../../../api/user/sessions/[sessionId].js";
 import { securityEvent } from "../../../lib/audit/security-events.js";
 import { issueAccessToken } from "../../../lib/auth/token/access-token.js";
 import type { Context } from "../../../lib/context.js";
@@ -70,9 +72,9 @@ const learner = route("/api/test/answers", {
     auth: "anonymous",
     limits: [],
     replies: { 200: z.unknown() },
-    errors: ["reauth_required"],
+    errors: ["forbidden"],
     handle: async () => {
-      throw new AppError("reauth_required");
+      throw new AppError("forbidden");
     },
   }),
 });
@@ -214,7 +216,55 @@ describe("a security event", () => {
   it("reports a refused known caller", async () => {
     expect((await call(learner, "GET")).status).toBe(403);
     expect(await events()).toEqual({ authz_denied: 1 });
-    expect(lines.read("authz_denied")[0].data).toMatchObject({ code: "reauth_required" });
+    expect(lines.read("authz_denied")[0].data).toMatchObject({ code: "forbidden" });
+  });
+
+  it("does not report what a caller must do first, or what its own account is", async () => {
+    const [person, unbound] = [await aUser(), await aUser()];
+    const [suspended, leaving] = [await aBoundUser(stores), await aBoundUser(stores)];
+    const { id: userId } = person.user;
+    const earlier = { userId, sessionId: person.sessionId, authMethods: ["pwd"] };
+    const authenticatedAt = new Date(Date.now() - 3_600_000);
+    const stale = await issueAccessToken(env(), { ...earlier, authenticatedAt }, new Date());
+    await stores.sql("update users set suspended_at = now() where id = $1", suspended.user.id);
+    await stores.sql("update users set purge_at = now() + '1 day' where id = $1", leaving.user.id);
+    const signIn = ({ email }: { email: string }) =>
+      call(login, "POST", { ip: anAddress(), body: { email, password } });
+    const refused = [
+      await call(totp, "POST", { token: stale }),
+      await call(totp, "POST", { token: unbound.accessToken }),
+      await signIn(suspended),
+      await signIn(leaving),
+      await call(ownSession, "DELETE", {
+        token: person.accessToken,
+        url: `http://localhost:8080/api/user/sessions/${randomUUID()}`,
+      }),
+    ];
+    expect(refused.map(({ code }) => code)).toEqual([
+      "reauth_required",
+      "email_unverified",
+      "account_suspended",
+      "deletion_pending",
+      "not_found",
+    ]);
+    expect(await events()).toEqual({});
+  });
+
+  it("does not report the refresh of a session that has expired or was revoked", async () => {
+    const [expired, revoked] = [await aUser(), await aUser()];
+    const end = (person: { sessionId: string }, column: string) =>
+      stores.sql(
+        `update sessions set ${column} = now() - '1 hour'::interval where id = $1`,
+        person.sessionId,
+      );
+    await end(expired, "idle_expires_at");
+    await call(logout, "POST", { token: revoked.accessToken });
+    const answers = [];
+    for (const { refreshToken } of [expired, revoked]) {
+      answers.push(await call(refresh, "POST", { body: { refreshToken } }));
+    }
+    expect(answers.map(({ code }) => code)).toEqual(["session_expired", "session_revoked"]);
+    expect(await events()).toEqual({});
   });
 
   it("records the token's user, which the response does not contain", async () => {
@@ -236,10 +286,9 @@ describe("a security event", () => {
     expect(refused.map(({ status }) => status)).toEqual([401, 401, 403, 429]);
     await stores.settled();
     const rows = await stores.sql("select event, user_id from security_events where ip = $1", ip);
-    const logged = ["authz_denied", "login_failed", "login_failed", "rate_limited"];
+    const logged = ["login_failed", "login_failed", "rate_limited"];
     expect(rows.map(({ event }) => event).sort()).toEqual(logged);
     expect(new Set(rows.map(({ user_id }) => user_id))).toEqual(new Set([person.id]));
-    expect(lines.read("authz_denied")[0].data).toMatchObject({ userId: person.id });
     const responses = JSON.stringify(refused.map((answer) => [answer.body, [...answer.headers]]));
     expect(responses).not.toContain(person.id);
     expect(responses).not.toContain(email);

@@ -28,17 +28,22 @@ async function runMinute(minute: number): Promise<string[]> {
 }
 
 describe("a half-open breaker", () => {
-  it("is closed by the probe after five minutes without calls", async () => {
-    await set(`open:3:${minutesAgo(6)}`);
-    await probeIdleBreaker(aContext());
-    expect(await state()).toBe("closed:4:0");
-    expect(toolkit.requests.map(({ path }) => path)).toEqual(["/health"]);
-    expect(lines.read("circuit_breaker_changed")).toMatchObject([
-      { data: { service: "toolkit", outcome: "closed" } },
-    ]);
-  });
+  // As for a call, a 404 means that the service answers.
+  it.each([200, 404])(
+    "is closed by a probe that gets %s after five minutes without calls",
+    async (answer) => {
+      toolkit.answer = answer;
+      await set(`open:3:${minutesAgo(6)}`);
+      await probeIdleBreaker(aContext());
+      expect(await state()).toBe("closed:4:0");
+      expect(toolkit.requests.map(({ path }) => path)).toEqual(["/health"]);
+      expect(lines.read("circuit_breaker_changed")).toMatchObject([
+        { data: { service: "toolkit", outcome: "closed" } },
+      ]);
+    },
+  );
 
-  it.each([500, 404, "nothing"] as const)("opens again when the probe gets %s", async (answer) => {
+  it.each([500, 401, "nothing"] as const)("opens again when the probe gets %s", async (answer) => {
     toolkit.answer = answer;
     await set(`open:3:${minutesAgo(6)}`);
     const openedAtMs = minutesAgo(7);

@@ -22,6 +22,9 @@ export function serve(
   return startServer({
     port: 0,
     routes: () => routes,
+    unmatched: {
+      fetch: (request) => new Response(new URL(request.url).pathname, { status: 404 }),
+    },
     publicDirectory: "public",
     trustedProxies: [],
     log: () => {},
