@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { costTables } from "../cost/cost-tables.js";
-import { alertFile, inhibitFile } from "../prometheus/alert-file.js";
+import { alertFile, alertmanagerFile } from "../prometheus/alert-file.js";
 import { dashboardFile } from "../prometheus/dashboard.js";
 import { alertsPage } from "./alerts-page.js";
 import { openApiPages } from "./openapi/pages.js";
@@ -10,7 +10,7 @@ export async function generatedPages(): Promise<Record<string, string>> {
   return {
     "docs/alerts.md": alertsPage(),
     "docs/prometheus/alerts.yml": alertFile(),
-    "docs/prometheus/alertmanager.yml": inhibitFile(),
+    "docs/prometheus/alertmanager.yml": alertmanagerFile(),
     "docs/prometheus/dashboard.json": dashboardFile(),
     "docs/cost.md": withTables("docs/cost.md", costTables()),
     ...(await openApiPages()),
