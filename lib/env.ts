@@ -1,4 +1,5 @@
 import { variables } from "./env-variables.js";
+import { builtRelease, type Release } from "./release.js";
 
 /** The message names the variable and never contains its value. */
 export class EnvironmentError extends Error {
@@ -70,7 +71,7 @@ export function readEnv(source: Record<string, string | undefined>) {
     name: value.NODE_ENV,
     production,
     port: value.PORT,
-    release: { sha: value.VERCEL_GIT_COMMIT_SHA ?? value.GIT_COMMIT_SHA ?? "development" },
+    release: releaseFrom(value.VERCEL_GIT_COMMIT_SHA ?? value.GIT_COMMIT_SHA),
     log: { level: tooVerbose ? ("INFO" as const) : level },
     jwt: {
       secret: value.JWT_SECRET,
@@ -160,6 +161,12 @@ function upstash(restUrl: string | undefined, token: string | undefined) {
   const names = ["UPSTASH_REDIS_REST_URL", "UPSTASH_REDIS_REST_TOKEN"] as const;
   const [present, missing] = restUrl ? names : names.toReversed();
   throw new EnvironmentError(`${missing} is required when ${present} is set`);
+}
+
+/** A variable does not say when the commit was made, unless it names the commit that was built. */
+function releaseFrom(sha: string | undefined): Release {
+  const built = builtRelease();
+  return sha === undefined || sha === built.sha ? built : { sha, committedAt: null };
 }
 
 function secretWeakness(value: string, bytesMin = 32): string | undefined {

@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { copyFile, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { build, type Metafile } from "esbuild";
+import { type Release, releaseFile } from "../../lib/release.js";
 import type { ListedFunction } from "../../lib/self-hosted/built-functions.js";
 import { bundleOptions, nativePackages } from "./bundle.js";
 import { collectNativePackage, installPackages } from "./native-packages.js";
@@ -24,14 +25,18 @@ const entryName = (index: number) => `entry-${index}.mjs`;
 
 /**
  * Write all functions and the self-hosted server into `.vercel/functions`, where they share chunks, and each function
- * into a folder of the Build Output API: entry, copies of its chunks, settings, native packages. Source maps go
+ * into a folder of the Build Output API: entry, copies of its chunks, release, settings, native packages. Source maps go
  * to another folder, which is not served. `missing`: architectures without a native binary.
  */
 export async function writeFunctions(
   root: string,
   files: readonly string[],
+  release: Release,
 ): Promise<{ functions: FunctionOutput[]; missing: string[] }> {
   const outputs = await bundleTogether(root, files);
+  const writeRelease = (folder: string) =>
+    writeFile(join(folder, releaseFile), JSON.stringify(release, null, 2));
+  await writeRelease(join(root, bundles));
   const missing = new Set<string>();
   const functions: FunctionOutput[] = [];
   const listed: ListedFunction[] = [];
@@ -41,6 +46,7 @@ export async function writeFunctions(
     const chunks = importedBy(outputs, entry, { late: true });
     await mkdir(folder, { recursive: true });
     await copyFile(join(root, entry), join(folder, "index.mjs"));
+    await writeRelease(folder);
     for (const chunk of chunks) await copyFile(join(root, chunk), join(folder, basename(chunk)));
     const limits = maxDuration(await readFile(join(root, file), "utf8"), file);
     const settings = { ...functionSettings, ...limits };

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { costTables } from "../cost/cost-tables.js";
-import { alertFile, inhibitFile } from "../prometheus/alert-file.js";
+import { alertFile, alertmanagerFile } from "../prometheus/alert-file.js";
 import { dashboardFile } from "../prometheus/dashboard.js";
 import { alertsPage } from "./alerts-page.js";
 import { declaredRoutes } from "./declared-routes.js";
@@ -11,7 +11,7 @@ export async function generatedPages(): Promise<Record<string, string>> {
   return {
     "docs/alerts.md": alertsPage(),
     "docs/prometheus/alerts.yml": alertFile(),
-    "docs/prometheus/alertmanager.yml": inhibitFile(),
+    "docs/prometheus/alertmanager.yml": alertmanagerFile(),
     "docs/prometheus/dashboard.json": dashboardFile(),
     "lib/operations/declared-routes.json": await declaredRoutes(),
     "docs/cost.md": withTables("docs/cost.md", costTables()),

@@ -12,8 +12,23 @@ export function alertFile(): string {
   return `${made}${stringify({ groups: [group] }, { lineWidth: 0 })}`;
 }
 
-/** docs/prometheus/alertmanager.yml: which alerts are silent while others fire. */
-export function inhibitFile(): string {
+/** The receivers have no contacts yet: Alertmanager accepts that and notifies nobody. */
+const routes = {
+  route: {
+    receiver: "investigate",
+    group_by: ["alertname", "job"],
+    routes: [
+      { matchers: ["notify = page"], receiver: "page" },
+      { matchers: ["notify = team"], receiver: "team" },
+      { matchers: ["notify = other", "channel = page"], receiver: "team" },
+      { matchers: ["notify = other"], receiver: "page" },
+    ],
+  },
+  receivers: ["page", "team", "investigate"].map((name) => ({ name })),
+};
+
+/** docs/prometheus/alertmanager.yml: who is notified, and which alerts are silent while others fire. */
+export function alertmanagerFile(): string {
   const inhibit_rules = rules.flatMap((rule: Rule) =>
     (rule.inhibitedBy ?? []).map((source) => ({
       source_matchers: [`alertname = ${source}`],
@@ -21,7 +36,7 @@ export function inhibitFile(): string {
       equal: ["job", ...labelOf(rule.condition)],
     })),
   );
-  return `${made}${stringify({ inhibit_rules }, { lineWidth: 0 })}`;
+  return `${made}${stringify({ ...routes, inhibit_rules }, { lineWidth: 0 })}`;
 }
 
 interface AlertRule {

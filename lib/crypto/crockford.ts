@@ -1,3 +1,5 @@
+import { normalizePastedCode } from "./pasted-code.js";
+
 /** Base 32 without I, L, O and U, which are easily misread. */
 const alphabet = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
@@ -15,5 +17,5 @@ export function encodeCrockford(bytes: Uint8Array): string {
 }
 
 export function normalizeCrockford(typed: string): string {
-  return typed.toUpperCase().replace(/[\s-]/g, "").replace(/O/g, "0").replace(/[IL]/g, "1");
+  return normalizePastedCode(typed).toUpperCase().replace(/O/g, "0").replace(/[IL]/g, "1");
 }

@@ -10,7 +10,7 @@ export function mailCode(env: Env, id: string): string {
   return codeUnder(dataKey(env, "mail-code"), id);
 }
 
-/** Ignores case, spaces, hyphens, look-alikes and the expiry. Codes from before a key rotation match too. */
+/** Ignores case, look-alikes, the expiry and what `normalizePastedCode` removes. Codes from before a key rotation match too. */
 export function isMailCode(env: Env, id: string, typed: string): boolean {
   const plain = normalizeCrockford(typed);
   return dataKeys(env, "mail-code").some(({ key }) => equalSecrets(plain, codeUnder(key, id)));

@@ -37,6 +37,8 @@ const allowed = new Set([
   "jobId",
   "lastId",
   "hash",
+  "sha",
+  "committedAt",
 ]);
 
 const secrets: [RegExp, string][] = [

@@ -17,7 +17,7 @@ export function safeErrors(error: unknown): SafeError[] {
     at instanceof Error && found.length <= causesMax;
     at = causeOf(at)
   ) {
-    found.push({ name: at.name, message: withoutValues(at), frames: framesOf(at) });
+    found.push({ ...described(at), frames: framesOf(at) });
   }
   return found;
 }
@@ -28,9 +28,14 @@ export function causeOf(error: Error): unknown {
 }
 
 /** drizzle puts the statement with its parameters into the message, and Postgres the rejected value: personal data. */
-function withoutValues({ name, message }: Error): string {
-  if (message.startsWith("Failed query:")) return "a query failed";
-  return name === "NeonDbError" ? message.replace(/: ".*"$/s, "") : message;
+function described(error: Error): Pick<SafeError, "name" | "message"> {
+  const { name, message } = error;
+  if (message.startsWith("Failed query:")) return { name, message: "a query failed" };
+  const { code, severity } = error as { code?: unknown; severity?: unknown };
+  // Neon's driver carries the errors of every Postgres; pg names its own "error".
+  if (name !== "NeonDbError" && typeof severity !== "string") return { name, message };
+  const state = typeof code === "string" ? ` (SQLSTATE ${code})` : "";
+  return { name: "PostgresError", message: `${message.replace(/: ".*"$/s, "")}${state}` };
 }
 
 function framesOf({ stack }: Error): string | undefined {

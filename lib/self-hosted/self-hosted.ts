@@ -47,18 +47,21 @@ async function serve(): Promise<void> {
     secret: cron.secret,
     log: logFailure,
   });
+  const { release } = environment;
+  const logOfServer = (evt: string, message: string) =>
+    log("NOTICE", { evt, cat: "server", data: { ...release } }, message);
   const close = async () => {
     clock.stop();
     await server.close();
     await stores.close();
+    logOfServer("server_stopped", `Stopped release ${release.sha}`);
   };
   closeOnSignal(close);
   exitOnUncaught(close);
   const used = stores.descriptions.join(" and ");
-  log(
-    "NOTICE",
-    { evt: "server_started", cat: "server" },
-    `Serving ${routes.length} functions on http://localhost:${server.port} over ${used}`,
+  logOfServer(
+    "server_started",
+    `Serving ${routes.length} functions of release ${release.sha} on http://localhost:${server.port} over ${used}`,
   );
 }
 

@@ -50,7 +50,8 @@ export async function transcribe(
   const seconds = await audioSeconds(audio, contentType).catch((cause) => {
     throw new AppError("audio_unsupported", { cause });
   });
-  if (seconds !== null && seconds > secondsMax + secondsSpare) throw new AppError("audio_too_long");
+  if (!seconds) throw new AppError("audio_unsupported");
+  if (seconds > secondsMax + secondsSpare) throw new AppError("audio_too_long");
   const given = Object.entries(options).filter((pair): pair is [string, string] => !!pair[1]);
   const transcription = await transcribeAudio(ctx, {
     audio,

@@ -16,7 +16,10 @@ const domainPattern = new RegExp(`^(?:${label}\\.)+(?!\\d+$)${label}$`);
 /** NFKC, trimmed, lower case, the domain in ASCII (IDNA). Plus-tags are kept. Null for an invalid address. */
 export function canonicalEmail(input: string): string | null {
   if (input.length > 2 * lengthMax) return null;
-  const address = input.normalize("NFKC").trim().toLowerCase();
+  const text = input.normalize("NFKC");
+  // `trim` would remove this zero-width character.
+  if (text.includes("\ufeff")) return null;
+  const address = text.trim().toLowerCase();
   if (invisible.test(address) || address.length > lengthMax) return null;
   const parts = address.split("@");
   if (parts.length !== 2) return null;

@@ -50,7 +50,7 @@ describe("the environment", () => {
       name: "development",
       production: false,
       port: 8080,
-      release: { sha: "development" },
+      release: { sha: "development", committedAt: null },
       log: { level: "INFO" },
       jwt: {
         secret: strong,

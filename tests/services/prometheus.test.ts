@@ -5,7 +5,7 @@ import { ruleNames } from "../../lib/alerts/rules.js";
 import { metrics, seriesName } from "../../lib/observability/metrics.js";
 import { version } from "../../lib/release.js";
 import { type PrometheusProcess, startPrometheus } from "../support/prometheus-process.js";
-import { promtool } from "../support/promtool.js";
+import { amtool, promtool } from "../support/promtool.js";
 import { useTwoProcesses } from "../support/two-processes.js";
 
 const token = "the-scrapers-token-of-the-tests";
@@ -218,6 +218,24 @@ describe("a real Prometheus", () => {
     });
     expect(config.output).toContain("SUCCESS");
     expect(config.status).toBe(0);
+  });
+
+  it("ships a configuration of Alertmanager that amtool accepts, with a receiver for each channel", () => {
+    const files = { "alertmanager.yml": page("alertmanager.yml") };
+    const checked = amtool(["check-config", "alertmanager.yml"], { files });
+    expect(checked.output).toContain("SUCCESS");
+    expect(checked.status).toBe(0);
+    const receiverOf = (...labels: string[]) =>
+      amtool(["config", "routes", "test", "--config.file=alertmanager.yml", ...labels], {
+        files,
+      }).output.split("\n")[0];
+    expect(["page", "team", "investigate"].map((name) => receiverOf(`notify=${name}`))).toEqual([
+      "page",
+      "team",
+      "investigate",
+    ]);
+    expect(receiverOf("notify=other", "channel=page")).toBe("team");
+    expect(receiverOf("notify=other", "channel=team")).toBe("page");
   });
 
   it("gets gzip-compressed text when it accepts gzip", async () => {

@@ -14,7 +14,7 @@ import { workerRedisUrl } from "../support/real-stores.js";
 import { useTwoProcesses } from "../support/two-processes.js";
 
 const directory = "docs/runbooks";
-const files = readdirSync(directory).filter((name) => name.endsWith(".md"));
+const files = readdirSync(directory).filter((name) => name.endsWith(".md") && name !== "README.md");
 const text = (file: string) => readFileSync(join(directory, file), "utf8");
 
 const headings = ["DO NOW", "CONFIRM", "DECIDE", "FIX", "VERIFY", "UNDO / ESCALATE", "WHY"];

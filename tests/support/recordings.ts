@@ -38,11 +38,11 @@ export function aac(frames: number, bytes = 200): Uint8Array<ArrayBuffer> {
 export function ogg(seconds: number, comments = uint32(0, "LE")): Uint8Array<ArrayBuffer> {
   const head = joined("OpusHead", [1, 1, 0, 0], uint32(16_000, "LE"), [0, 0, 0]);
   const sound = Array.from({ length: seconds }, (_, at) =>
-    oggPage(0, (at + 1) * 48_000, ...Array<Uint8Array>(50).fill(opusPacket)),
+    oggPage(0, granule((at + 1) * 48_000), ...Array<Uint8Array>(50).fill(opusPacket)),
   );
   return joined(
-    oggPage(2, 0, head),
-    oggPage(0, 0, joined("OpusTags", uint32(0, "LE"), comments)),
+    oggPage(2, granule(0), head),
+    oggPage(0, granule(0), joined("OpusTags", uint32(0, "LE"), comments)),
     ...sound,
   );
 }
@@ -50,9 +50,13 @@ export function ogg(seconds: number, comments = uint32(0, "LE")): Uint8Array<Arr
 /** 20 ms. */
 const opusPacket = new Uint8Array([8, 0, 0, 0]);
 
-function oggPage(flags: number, samples: number, ...packets: Uint8Array[]): Uint8Array {
-  const end = Buffer.alloc(8);
-  end.writeBigInt64LE(BigInt(samples));
+function granule(samples: number): Uint8Array {
+  const bytes = Buffer.alloc(8);
+  bytes.writeBigInt64LE(BigInt(samples));
+  return bytes;
+}
+
+export function oggPage(flags: number, end: Uint8Array, ...packets: Uint8Array[]): Uint8Array {
   const sizes = packets.map(({ length }) => length);
   return joined("OggS", [0, flags], end, Buffer.alloc(12), [sizes.length, ...sizes], ...packets);
 }
@@ -66,8 +70,40 @@ export function webm(seconds: number | null, ...before: Uint8Array[]): Uint8Arra
 export const webmOnTheFly = (seconds: number, beganMs = 0) =>
   joined(webmHead(null), ...webmClusters(seconds, beganMs));
 
+/** The bytes of fields of the header; `isStill` gives all blocks the same time. */
+interface WebmFields {
+  duration?: Uint8Array;
+  scale?: Uint8Array;
+  isStill?: boolean;
+}
+
+/** WebM with fields of its header as given, and `packets` packets of 20 ms per second. */
+export function webmWith(
+  seconds: number,
+  { duration, scale, isStill = false }: WebmFields,
+  packets = 3,
+): Uint8Array<ArrayBuffer> {
+  const fields = [
+    ...(scale ? [element("2ad7b1", scale)] : []),
+    ...(duration ? [element("4489", duration)] : []),
+  ];
+  const block = element("a3", joined([0x81, 0, 0, 0x80], opusPacket));
+  const clusters = Array.from({ length: seconds }, (_, second) =>
+    joined(
+      openCluster,
+      element("e7", uint32(isStill ? 0 : second * 1000)),
+      repeated(block, packets),
+    ),
+  );
+  return joined(webmHeadOf(fields), ...clusters);
+}
+
 export function webmHead(seconds: number | null, ...before: Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const info = element("1549a966", ...(seconds ? [element("4489", float64(seconds * 1000))] : []));
+  return webmHeadOf(seconds ? [element("4489", float64(seconds * 1000))] : [], ...before);
+}
+
+function webmHeadOf(fields: Uint8Array[], ...before: Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const info = element("1549a966", ...fields);
   const audio = element("e1", element("b5", float64(48_000)), element("9f", [1]));
   const ids = [element("d7", [1]), element("73c5", [1]), element("83", [2])];
   const track = element("ae", ...ids, element("86", "A_OPUS"), audio);
@@ -147,7 +183,15 @@ function movie(samples: number, ...more: Uint8Array[]): Uint8Array {
     list("stco", 16),
   ];
   const media = box("mdia", times, kind, box("minf", box("stbl", sample, ...tables)));
-  return box("moov", box("trak", head, media), ...more);
+  const milliseconds = Math.round((samples * 1024_000) / 44_100);
+  const movieHead = box(
+    "mvhd",
+    Buffer.alloc(12),
+    uint32(1000),
+    uint32(milliseconds),
+    Buffer.alloc(80),
+  );
+  return box("moov", movieHead, box("trak", head, media), ...more);
 }
 
 export function box(name: string, ...content: Part[]): Uint8Array {

@@ -77,12 +77,16 @@ describe("the build output", () => {
       "config.json",
       "functions/api/hash.func/.vc-config.json",
       "functions/api/hash.func/index.mjs",
+      "functions/api/hash.func/release.json",
       "functions/api/index.func/.vc-config.json",
       "functions/api/index.func/index.mjs",
+      "functions/api/index.func/release.json",
       "functions/api/late.func/.vc-config.json",
       "functions/api/late.func/index.mjs",
+      "functions/api/late.func/release.json",
       "functions/api/query/[id].func/.vc-config.json",
       "functions/api/query/[id].func/index.mjs",
+      "functions/api/query/[id].func/release.json",
       "static/robots.txt",
     ]);
   });

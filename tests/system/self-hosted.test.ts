@@ -169,7 +169,7 @@ describe("the self-hosted server", () => {
       const second = run({ ...stores, PORT: port });
       expect(await second.exited).toBe(1);
       expect(second.output()).toContain(`Error: EADDRINUSE: address already in use :::${port}`);
-      expect(second.output()).toContain(`lsof -ti :${port} | xargs kill -9`);
+      expect(second.output()).toContain(`lsof -ti tcp:${port} -sTCP:LISTEN | xargs kill`);
       expect(second.output()).toContain("PORT in .env");
     });
 

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { and, eq, gt, inArray, lt, type Placeholder, type SQL, sql } from "drizzle-orm";
 import * as z from "zod";
 import type { Context } from "../../context.js";
+import { pastedCodeMax } from "../../crypto/pasted-code.js";
 import { keyedHash, keyedHashes } from "../../crypto/secret.js";
 import { lacksRequiredRow, violatesUnique } from "../../db/failures.js";
 import { users } from "../../db/schema/accounts.js";
@@ -18,7 +19,7 @@ export type CodePurpose = "verify_email" | "sign_in" | "reset_password" | "chang
 export const SubmittedCode = z
   .string()
   .min(1)
-  .max(32)
+  .max(pastedCodeMax)
   .meta({ examples: ["7K3QM9ZD"] });
 
 export interface NewMailCode {

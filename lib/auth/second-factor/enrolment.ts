@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { and, eq, isNotNull, isNull, sql } from "drizzle-orm";
 import * as z from "zod";
 import type { Actor, Context, Role } from "../../context.js";
+import { pastedCodeMax } from "../../crypto/pasted-code.js";
 import { seal, unseal } from "../../crypto/sealed.js";
 import { recoveryCodes, secondFactors } from "../../db/schema/security.js";
 import { timestamp } from "../../db/timestamp.js";
@@ -36,7 +37,7 @@ export const TotpConfirmation = z.strictObject({
   code: z
     .string()
     .min(1)
-    .max(16)
+    .max(pastedCodeMax)
     .meta({ examples: ["123456"] }),
 });
 

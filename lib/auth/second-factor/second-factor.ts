@@ -3,6 +3,7 @@ import * as z from "zod";
 import { auditIfAny } from "../../audit/audit.js";
 import { securityEvent } from "../../audit/security-events.js";
 import type { Context } from "../../context.js";
+import { pastedCodeMax } from "../../crypto/pasted-code.js";
 import { isSealedWithCurrentKey, seal, unseal } from "../../crypto/sealed.js";
 import { users } from "../../db/schema/accounts.js";
 import { recoveryCodes, secondFactors } from "../../db/schema/security.js";
@@ -15,7 +16,7 @@ import { recoveryCodeHashes } from "./recovery-codes.js";
 import { parseTotpCode, totpStep } from "./totp.js";
 
 /** A TOTP code or a recovery code. */
-export const Otp = z.string().min(1).max(64);
+export const Otp = z.string().min(1).max(pastedCodeMax);
 
 export interface FactorOwner {
   id: string;

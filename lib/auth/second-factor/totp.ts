@@ -1,4 +1,5 @@
 import { Secret, TOTP } from "otpauth";
+import { normalizePastedCode } from "../../crypto/pasted-code.js";
 
 /** RFC 6238, with the parameters that every authenticator app supports. */
 const parameters = { algorithm: "SHA1", digits: 6, period: 30 } as const;
@@ -30,8 +31,8 @@ export function totpStep(secret: string, code: string, now: Date): number | null
   return TOTP.counter({ period: parameters.period, timestamp }) + validated;
 }
 
-/** The six digits without spaces, or null. */
+/** The six digits of a pasted code, or null. */
 export function parseTotpCode(typed: string): string | null {
-  const digits = typed.replace(/\s/g, "");
+  const digits = normalizePastedCode(typed);
   return /^\d{6}$/.test(digits) ? digits : null;
 }

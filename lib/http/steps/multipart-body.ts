@@ -79,7 +79,7 @@ function partsOf(bytes: Uint8Array, boundary: string, maxFileSize: number) {
   const limits = { maxParts: partsMax, maxHeaderSize: headersBytesMax, maxFileSize };
   const parser = new MultipartParser(boundary, limits);
   try {
-    const parts = [...parser.write(withoutPreamble(bytes, boundary))].map(formPart);
+    const parts = [...parser.write(readable(bytes, boundary))].map(formPart);
     parser.finish();
     return parts;
   } catch (cause) {
@@ -88,13 +88,25 @@ function partsOf(bytes: Uint8Array, boundary: string, maxFileSize: number) {
   }
 }
 
-/** Text before the first boundary is ignored (RFC 2046); the parser refuses it. */
-function withoutPreamble(bytes: Uint8Array, boundary: string): Uint8Array {
-  const body = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const first = `--${boundary}`;
-  if (body.toString("latin1", 0, first.length) === first) return body;
-  const lineBreakAt = body.indexOf(`\r\n${first}`, 0, "latin1");
-  return lineBreakAt === -1 ? body : body.subarray(lineBreakAt + 2);
+/** Without the text before the first boundary (RFC 2046), and without line separators in headers: the parser refuses both. */
+function readable(bytes: Uint8Array, boundary: string): Uint8Array {
+  const whole = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const delimiter = `\r\n--${boundary}`;
+  const isFirst = whole.toString("latin1", 0, delimiter.length - 2) === delimiter.slice(2);
+  const preamble = isFirst ? 0 : whole.indexOf(delimiter, 0, "latin1") + 2;
+  const body = preamble === 1 ? whole : whole.subarray(preamble);
+  for (let at = 0, end = 0; at !== -1 && end !== -1; at = body.indexOf(delimiter, end, "latin1")) {
+    end = body.indexOf("\r\n\r\n", at, "latin1");
+    if (end !== -1) replaceLineSeparators(body.subarray(at, end));
+  }
+  return body;
+}
+
+function replaceLineSeparators(head: Buffer): void {
+  for (const separator of ["\u2028", "\u2029"]) {
+    for (let at = head.indexOf(separator); at !== -1; at = head.indexOf(separator, at))
+      head.fill("_", at, at + 3);
+  }
 }
 
 function formPart(part: MultipartPart) {

@@ -67,7 +67,7 @@ async function hold(lock: StoresLock, fresh: boolean): Promise<Socket | null> {
   if (greeting !== lock.greeting) {
     socket.destroy();
     throw new StoresError(
-      `Port ${lock.port}, the lock of ${lock.directory}, is used by another program. Find it with: lsof -i :${lock.port}`,
+      `Port ${lock.port}, the lock of ${lock.directory}, is used by another program. Find it with: lsof -i tcp:${lock.port} -sTCP:LISTEN`,
     );
   }
   socket.write(fresh ? "fresh\n" : "open\n");

@@ -5,7 +5,8 @@ export function explainPortInUse(error: unknown, portOf: () => number): string |
   const port = portOf();
   return [
     `Error: EADDRINUSE: address already in use ${address ?? "::"}:${port}`,
-    `Free the port:      lsof -ti :${port} | xargs kill -9`,
+    // Without the state, lsof also prints clients of the port.
+    `Free the port:      lsof -ti tcp:${port} -sTCP:LISTEN | xargs kill`,
     "Or use another one: change PORT in .env",
   ].join("\n");
 }

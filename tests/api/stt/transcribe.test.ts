@@ -10,6 +10,7 @@ import { limitsOf } from "../../../lib/rate-limit/policies.js";
 import { call } from "../../support/call.js";
 import { setEnvironment, useEnvironment } from "../../support/environment.js";
 import { useLogLines } from "../../support/log-lines.js";
+import { lyingHeaders } from "../../support/lying-headers.js";
 import { aConfirmedUser } from "../../support/mailed-codes.js";
 import { aGuest, anAddress, aUser, type Person } from "../../support/people.js";
 import { aac, mp4InFragments, multipart, wav, webmOnTheFly } from "../../support/recordings.js";
@@ -138,6 +139,16 @@ describe("POST /api/stt/transcribe", () => {
     },
   );
 
+  it.each(lyingHeaders)(
+    "refuses a lying header before it calls the toolkit: %s",
+    async (_, file) => {
+      const answer = await send(file);
+      expect([415, 422]).toContain(answer.status);
+      expect(["audio_unsupported", "audio_too_long"]).toContain(answer.code);
+      expect(toolkit.requests).toEqual([]);
+    },
+  );
+
   it("returns 415 without a multipart body and 400 for a truncated one", async () => {
     const token = person.accessToken;
     const json = await call(transcribe, "POST", { token, body: {} });
@@ -153,6 +164,14 @@ describe("POST /api/stt/transcribe", () => {
     [".NET", "form-data; name=audio; filename=a.wav; filename*=utf-8''a.wav"],
     ["curl, with a quote in the file name", 'form-data; name="audio"; filename="\\"a.wav"'],
     ["a client that omits spaces", 'form-data;name="audio";filename="a.wav"'],
+    [
+      "a client with a line separator in the file name",
+      'form-data; name="audio"; filename="a\u2028b.wav"',
+    ],
+    [
+      "a client with a paragraph separator before the name",
+      'form-data; filename="a\u2029b.wav"; name="audio"',
+    ],
     ["a client with an unknown character set", "form-data; name=audio; filename*=none''a.wav"],
     [
       "a client with a semicolon in the file name",

@@ -71,7 +71,7 @@ describe("dev:server", () => {
 
     expect(code).toBe(1);
     expect(stderr).toContain(`Error: EADDRINUSE: address already in use :::${port}\n`);
-    expect(stderr).toContain(`lsof -ti :${port} | xargs kill -9`);
+    expect(stderr).toContain(`lsof -ti tcp:${port} -sTCP:LISTEN | xargs kill`);
     occupied.close();
   });
 });

@@ -39,9 +39,9 @@ function storedSession(): { path: string; session: Record<string, unknown> } {
   return { path, session: JSON.parse(readFileSync(path, "utf8")) };
 }
 
-async function signIn(operator: OperatorPerson, run = opsInProcess) {
+async function signIn(operator: OperatorPerson, run = opsInProcess, code = operator.app.code()) {
   await resetUsedStep(stores, operator);
-  const stdin = [operator.email, password, operator.app.code()];
+  const stdin = [operator.email, password, code];
   return run(["login"], { env: signedOut(), stdin });
 }
 
@@ -220,6 +220,13 @@ describe("npm run ops", () => {
     }
     expect((await opsInProcess(["selftest"], { env })).status).toBe(0);
   }, 90_000);
+
+  it("signs in with a code pasted at the prompt", async () => {
+    const operator = await anOperator(stores);
+    const code = operator.app.code();
+    const pasted = `  ${code.slice(0, 3)}\u00a0\u2013\u200b${code.slice(3)}. `;
+    expect(await signIn(operator, opsInProcess, pasted)).toMatchObject({ status: 0 });
+  });
 
   it("sends its token to bypass the login delay, or signs in without it", async () => {
     const operator = await anOperator(stores);

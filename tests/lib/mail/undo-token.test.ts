@@ -24,7 +24,7 @@ describe("the undo token of an e-mail change", () => {
       `${version}.${id.toUpperCase()}.${mac}`,
       `ue2.${id}.${mac}`,
       `${token}A`,
-      `${token}\n`,
+      `${token}_A`,
       token.slice(0, -1),
     ];
     expect(others.map((text) => verifyUndoToken(env(), text))).toEqual(others.map(() => null));

@@ -140,6 +140,10 @@ describe("a failed query", () => {
     ["as a cause", new Error("outer", { cause: failed })],
     ["as a cause's cause", new Error("outer", { cause: new Error("inner", { cause: failed }) })],
     ["without drizzle", refusal],
+    [
+      "of a socket",
+      Object.assign(new Error(refusal.message), { ...refusal, name: "error", severity: "ERROR" }),
+    ],
   ])("is logged without its statement, parameters and values: %s", async (_, thrown) => {
     const failing = route("/api/failing", {
       GET: endpoint({
@@ -153,7 +157,8 @@ describe("a failed query", () => {
     });
     expect((await call(failing, "GET")).status).toBe(500);
     const written = logs.written().join("");
-    expect(written).toContain("invalid input syntax for type uuid");
+    expect(written).toContain("PostgresError: invalid input syntax for type uuid (SQLSTATE 22P02)");
+    expect(written).not.toContain("NeonDbError");
     expect(written).not.toMatch(/insert into|values|Ada L\.|hunter2|params/);
     expect(logs.read("request_failed")[0].data.stack).toContain("redaction.test.ts");
   });

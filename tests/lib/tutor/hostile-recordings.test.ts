@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import process from "node:process";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { audioSeconds } from "../../../lib/tutor/audio-length.js";
@@ -11,8 +12,10 @@ import {
   mp3,
   mp4InFragments,
   ogg,
+  oggPage,
   repeated,
   uint32,
+  wav,
   webm,
   webmHead,
 } from "../../support/recordings.js";
@@ -49,6 +52,116 @@ async function turnsDuring(settled: Promise<unknown>): Promise<number> {
   isDone = true;
   return turns;
 }
+
+const cpuMs = () => {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
+};
+
+/**
+ * The CPU time of the longest turn of the event loop while a length is read. CPU time instead of wall time: a busy machine
+ * does not add to it. The shortest of three measurements: code that is compiled or collected meanwhile counts too.
+ */
+async function longestTurnMs(file: Uint8Array<ArrayBuffer>): Promise<number> {
+  let shortest = Number.POSITIVE_INFINITY;
+  for (let attempt = 0; attempt < 3 && shortest > 25; attempt += 1) {
+    let longest = 0;
+    let last = cpuMs();
+    let isDone = false;
+    const turn = () => {
+      const now = cpuMs();
+      longest = Math.max(longest, now - last);
+      last = now;
+      if (!isDone) setImmediate(turn);
+    };
+    setImmediate(turn);
+    await lengthOf(file);
+    isDone = true;
+    turn();
+    shortest = Math.min(shortest, longest);
+  }
+  return shortest;
+}
+
+const head = (bytes: number) => [
+  3,
+  0,
+  0,
+  bytes >> 21,
+  (bytes >> 14) & 127,
+  (bytes >> 7) & 127,
+  bytes & 127,
+];
+/** Chunks that WAV readers skip, before the format. */
+const wavAfter = (chunk: Uint8Array) =>
+  joined("RIFF", uint32(2 ** 31, "LE"), "WAVE", filled(chunk).subarray(0, 4e6), wav(2).slice(12));
+/** A packet over several Ogg pages. */
+const oggPages = (packet: Uint8Array) =>
+  Array.from({ length: Math.ceil((packet.length + 1) / 65_025) }, (_, page) => {
+    const body = packet.subarray(page * 65_025, (page + 1) * 65_025);
+    const sizes = Array<number>(Math.floor(body.length / 255)).fill(255);
+    if (body.length < 65_025) sizes.push(body.length % 255);
+    const end = new Uint8Array(8).fill(body.length < 65_025 ? 0 : 255);
+    return joined("OggS", [0, 0], end, new Uint8Array(12), [sizes.length, ...sizes], body);
+  });
+const oggHead = ogg(0).slice(0, 47);
+const comments = (list: Uint8Array) => joined("OpusTags", uint32(0), uint32(2 ** 31, "LE"), list);
+
+/** Files that once blocked the event loop for 70 ms to several minutes. */
+const slow: [string, Uint8Array<ArrayBuffer>][] = [
+  [
+    "MPEG headers without a bit rate",
+    joined(mp3(2), filled(Buffer.from("fffbf000", "hex")).slice(0, 4e6)),
+  ],
+  [
+    "MPEG headers of the free format",
+    joined(mp3(2), filled(Buffer.from("fffb0000", "hex")).slice(0, 4e6)),
+  ],
+  ["MP3 before zeros", joined(mp3(2), new Uint8Array(4e6))],
+  [
+    "ID3 tags of no bytes before MP3",
+    joined(filled(joined("ID3", head(0))).slice(0, 4e6), mp3(20)),
+  ],
+  ["an ID3 tag of 4 MB", joined("ID3", head(4e6), filled(joined("TIT2", uint32(0), [0, 0])))],
+  ["WAV after empty chunks", wavAfter(joined("junk", uint32(0)))],
+  ["WAV after many formats", wavAfter(wav(1).slice(12, 36))],
+  [
+    "WAV after a list of empty texts",
+    wavAfter(joined("LIST", uint32(4e6, "LE"), "INFO", filled(joined("INAM", uint32(0))))),
+  ],
+  ["MP4 of empty boxes", joined(box("ftyp", "M4A ", uint32(0)), filled(box("free")))],
+  ["MP4 of empty fragments", joined(box("ftyp", "M4A ", uint32(0)), filled(box("moof")))],
+  ["MP4 of empty tracks", joined(box("ftyp", "M4A ", uint32(0)), box("moov", filled(box("trak"))))],
+  ["WebM of empty elements", webm(62, filled(Buffer.from("ec80", "hex")).slice(0, 2e6))],
+  ["WebM of empty groups", joined(webmHead(null), filled(Buffer.from("a080", "hex")))],
+  [
+    "WebM of the smallest blocks",
+    joined(webmHead(null), filled(Buffer.from("a38481000080", "hex"))),
+  ],
+  [
+    "Ogg with 600,000 comments of one name",
+    joined(oggHead, ...oggPages(comments(filled(joined(uint32(2, "LE"), "A=")).slice(0, 4e6)))),
+  ],
+  [
+    "Ogg with 5,000 comments of one name",
+    joined(
+      oggHead,
+      ...oggPages(comments(repeated(joined(uint32(2, "LE"), "A="), 5000))),
+      ogg(1).slice(47 + 44),
+    ),
+  ],
+  ["Ogg of empty pages", joined(ogg(1), filled(joined("OggS", [0, 0], new Uint8Array(21))))],
+  [
+    "Ogg with a page for each packet",
+    joined(
+      ogg(1),
+      ...Array<Uint8Array>(20_000).fill(
+        oggPage(0, new Uint8Array(8).fill(127), new Uint8Array([0x80])),
+      ),
+    ),
+  ],
+  ["AAC frames of 7 bytes", filled(aac(1, 7))],
+];
 
 const isTooLong = (answer: Answer) => typeof answer === "number" && answer > 60;
 
@@ -95,6 +208,35 @@ describe("a malicious recording", () => {
     await lengthOf(mp3(1));
     expect(await turnsDuring(lengthOf(mp3(2297)))).toBeGreaterThan(10);
     expect(await turnsDuring(lengthOf(filled(aac(1, 7))))).toBeGreaterThan(20);
+  });
+
+  it.each(slow)("blocks the event loop for at most 50 ms of CPU: %s", async (_, file) => {
+    expect(await longestTurnMs(file)).toBeLessThan(50);
+  });
+
+  it("blocks the event loop for at most 50 ms of CPU with any bytes changed or repeated", async () => {
+    const edits = fc.array(
+      fc.record({
+        at: fc.double({ min: 0, max: 1, noNaN: true }),
+        bytes: fc.uint8Array({ minLength: 1, maxLength: 12 }),
+        copies: fc.constantFrom(1, 1, 1, 5_000, 200_000),
+      }),
+      { minLength: 1, maxLength: 4 },
+    );
+    const deadline = Date.now() + 8_000;
+    for (let seed = 1; seed <= 150 && Date.now() < deadline; seed += 1) {
+      for (const [name, file] of real) {
+        const [changes = []] = fc.sample(edits, { seed, numRuns: 1 });
+        let changed = file;
+        for (const { at, bytes, copies } of changes) {
+          const from = Math.floor(at ** 3 * (file.length - 1));
+          const rest = changed.subarray(from + (copies === 1 ? bytes.length : 0));
+          changed = joined(changed.subarray(0, from), repeated(bytes, copies), rest);
+        }
+        const ms = await longestTurnMs(changed.slice(0, bytesMax));
+        expect(ms, `seed ${seed} of ${name}`).toBeLessThan(50);
+      }
+    }
   });
 
   it.each(real)("has a length or none wherever it is cut: %s", async (_, file) => {

@@ -63,6 +63,8 @@ describe("an invalid e-mail address", () => {
     ["a zero-width space", "ada\u200b@example.com"],
     ["a zero-width joiner", "ada\u200d@example.com"],
     ["a zero-width no-break space", "a\ufeffda@example.com"],
+    ["a zero-width no-break space before it", "\ufeffada@example.com"],
+    ["a zero-width no-break space after it", "ada@example.com\ufeff"],
     ["a word joiner in the domain", "ada@exam\u2060ple.com"],
     ["a soft hyphen", "a\u00adda@example.com"],
     ["a right-to-left override", "ada\u202e@example.com"],

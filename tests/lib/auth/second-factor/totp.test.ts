@@ -37,9 +37,9 @@ describe("a TOTP code", () => {
     }
   });
 
-  it("may contain spaces, but nothing else", () => {
+  it("may be pasted with spaces, but with no other character inside", () => {
     expect(parseTotpCode(" 005 924 ")).toBe("005924");
-    for (const typed of ["", "5924", "0059241", "00592a", "००५९२४"]) {
+    for (const typed of ["", "5924", "0059241", "00592a", "005.924"]) {
       expect(parseTotpCode(typed)).toBeNull();
     }
   });
