@@ -14,11 +14,12 @@ const cron: Command = {
       ...run,
       failed: failedParts.join(", ") || null,
     }));
-    const text = `${table(found.crons)}\n\n${table(runs, "No runs yet.")}`;
+    const crons = found.crons.map(({ isLate: _, ...job }) => job);
+    const text = `${table(crons)}\n\n${table(runs, "No runs yet.")}`;
     return {
       body: found,
       text,
-      isProblem: found.crons.some(({ missedSlots }) => missedSlots === null || missedSlots > 1),
+      isProblem: found.crons.some(({ isLate }) => isLate),
     };
   },
 };
