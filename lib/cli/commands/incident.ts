@@ -13,7 +13,8 @@ const list: Command = {
   async run({ api }) {
     const answer = await api.get("/api/ops/incidents");
     const { items } = z.object({ items: z.array(Incident) }).parse(answer);
-    return { body: answer, text: table(items), isProblem: items.some(({ closedAt }) => !closedAt) };
+    const rows = items.map(({ openedBy: _, ...incident }) => incident);
+    return { body: answer, text: table(rows), isProblem: items.some(({ closedAt }) => !closedAt) };
   },
 };
 

@@ -1,4 +1,6 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeEach, describe, expect, it } from "vitest";
@@ -202,6 +204,9 @@ describe("npm run ops", () => {
     }
     const off = await opsInProcess(["selftest"], { env });
     expect(off).toMatchObject({ status: 1, out: expect.stringContaining("503") });
+    expect(off.out).toMatch(
+      /FAIL +503 .*\n {4}code feature_disabled {2}correlationId [\da-f-]{36}\n {4}next npm run ops -- flag$/m,
+    );
 
     // An expired access token is refreshed.
     const { path, session } = storedSession();
@@ -219,6 +224,24 @@ describe("npm run ops", () => {
     }
     expect((await opsInProcess(["selftest"], { env })).status).toBe(0);
   }, 90_000);
+
+  it("names the request of a failed selftest step, and how to look it up", async () => {
+    const session = createServer((request, response) => {
+      const isGuest = request.url === "/api/auth/guest";
+      response.writeHead(isGuest ? 201 : 500, { "content-type": "application/problem+json" });
+      response.end(
+        isGuest ? '{"accessToken":"a","refreshToken":"r"}' : '{"code":"internal_error"}',
+      );
+    });
+    await new Promise<void>((listening) => session.listen(0, "127.0.0.1", listening));
+    const url = `http://127.0.0.1:${(session.address() as AddressInfo).port}`;
+    const outcome = await opsInProcess(["selftest", "--url", url, "--json"], { env: signedOut() });
+    session.close();
+    const [passed, failed] = JSON.parse(outcome.out).steps;
+    expect(passed).toMatchObject({ is: "pass", status: 201 });
+    expect(failed).toMatchObject({ is: "FAIL", status: 500, code: "internal_error" });
+    expect(failed.next).toBe(`npm run ops -- find ${failed.correlationId}`);
+  });
 
   it("sends its token to bypass the login delay, or signs in without it", async () => {
     const operator = await anOperator(stores);
@@ -357,6 +380,13 @@ describe("npm run ops", () => {
     const silent = await ops(["operator", "list"], { env });
     expect(silent).toMatchObject({ status: 1, error: "http://127.0.0.1:9 does not answer.\n" });
     expect((await ops(["operator", "list", "--url", "nowhere"], { env })).status).toBe(2);
+    const selftest = await opsInProcess(["selftest"], { env });
+    expect(selftest).toMatchObject({
+      status: 1,
+      out: expect.stringMatching(
+        /code http:\S+ does not answer\..*\n* *next npm run ops -- health$/ms,
+      ),
+    });
     expect(readdirSync(temporary)).toEqual([]);
   }, 60_000);
 });
