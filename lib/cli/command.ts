@@ -10,6 +10,8 @@ export interface Call {
   api: Api;
   /** The session stored on this machine. */
   signIn: SignIn;
+  /** OPS_TOKEN is set, which `api` uses instead of the session. */
+  hasOpsToken?: boolean;
 }
 
 /** What an argument refers to, with all its values or the command that lists them. */

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { FailedError } from "./failures.js";
+import { FailedError, RefusedError, UsageError } from "./failures.js";
 import { visible } from "./text.js";
 
 export interface HttpAnswer {
@@ -59,6 +59,14 @@ export function problemText({ status, body, code }: HttpAnswer): string {
   const summary = `${status} ${code ?? ""}: ${detail ?? title ?? "no reason given"}`;
   const correlation = correlationId ? ` Correlation ID ${correlationId}.` : "";
   return visible(`${summary}${fields && ` (${fields})`}${correlation}`);
+}
+
+export function requireSuccess(answer: HttpAnswer): void {
+  if (answer.status < 300) return;
+  const problem = problemText(answer);
+  if (answer.code === "validation_failed") throw new UsageError(problem);
+  const isRefused = answer.status === 401 || answer.status === 403;
+  throw isRefused ? new RefusedError(problem) : new FailedError(problem);
 }
 
 function parsed(text: string): unknown {

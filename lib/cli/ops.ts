@@ -55,7 +55,8 @@ async function run(command: Command, rest: string[]): Promise<number> {
     reason,
     dryRun: values["dry-run"] === true,
   });
-  const call = { args: positionals, options: values, api, signIn };
+  const hasOpsToken = Boolean(token);
+  const call = { args: positionals, options: values, api, signIn, hasOpsToken };
   const { body, text, isProblem } = await command.run(call).catch((error) => {
     throw explainNotFound(command, call, error);
   });

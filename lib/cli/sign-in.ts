@@ -1,10 +1,11 @@
 import { randomUUID } from "node:crypto";
-import { decodeJwt } from "jose";
 import * as z from "zod";
-import { FailedError, RefusedError, UsageError } from "./failures.js";
-import { exchange, type HttpAnswer, problemText } from "./http.js";
+import { type EnrolOptions, enrol, hasFactor } from "./enrol.js";
+import { RefusedError } from "./failures.js";
+import { exchange, type HttpAnswer, problemText, requireSuccess } from "./http.js";
 import type { SessionFile, StoredSession } from "./session-file.js";
 import type { Terminal } from "./terminal.js";
+import { Pair } from "./token-pair.js";
 
 export interface Credentials {
   /** The bearer token, refreshed when it is about to expire; undefined without a session, also when the server has ended it. */
@@ -16,6 +17,8 @@ export interface Credentials {
 export interface SignIn extends Credentials {
   /** Ask for e-mail, password and second factor, and store the session. Throws `RefusedError` without a second factor. */
   logIn(): Promise<void>;
+  /** Set up an operator's second factor, for the first admin also the account. Returns new recovery codes. */
+  enrol(options: EnrolOptions): Promise<string[] | null>;
   /** Revoke the session on the server and delete the file. False when there was no session. */
   logOut(): Promise<boolean>;
   /** `confirm`, but also without a terminal. */
@@ -29,12 +32,6 @@ const signIns = "/api/ops/sign-ins";
 const refreshes = "/api/ops/sign-ins/refreshes";
 const confirmations = "/api/ops/sign-ins/confirmations";
 const signOuts = "/api/ops/sign-outs";
-
-const Pair = z.object({
-  accessToken: z.string(),
-  refreshToken: z.string(),
-  expiresIn: z.number(),
-});
 
 /** For OPS_TOKEN. */
 export function fixedCredentials(token: string): Credentials {
@@ -74,7 +71,7 @@ export function openSignIn(url: URL, file: SessionFile, terminal: Terminal): Sig
     return answer.code === "token_invalid" ? post(signIns, credentials) : answer;
   }
 
-  function keep(deviceId: string, pair: z.infer<typeof Pair>): StoredSession {
+  function keep(deviceId: string, pair: Pair): StoredSession {
     const { accessToken, refreshToken, expiresIn } = pair;
     const expiresAt = Date.now() + expiresIn * 1000;
     const session = { deviceId, accessToken, refreshToken, expiresAt };
@@ -121,14 +118,17 @@ export function openSignIn(url: URL, file: SessionFile, terminal: Terminal): Sig
       }
       if (answer.code === "invalid_credentials") throw new RefusedError(refusalText(answer));
       const pair = pairOf(answer);
-      const { amr } = decodeJwt(pair.accessToken);
-      if (!Array.isArray(amr) || !amr.includes("otp")) {
+      if (!hasFactor(pair.accessToken)) {
         await end(pair.accessToken);
         throw new RefusedError(
-          "Operators must use a second factor. Set it up in the app, then sign in again.",
+          "Operators must use a second factor. Set it up with `npm run ops -- operator enrol`.",
         );
       }
       keep(deviceId, pair);
+    },
+    enrol(options) {
+      const deviceId = file.read()?.deviceId ?? randomUUID();
+      return enrol({ terminal, deviceId, post, keep, renew }, options);
     },
     async logOut() {
       const stored = file.read();
@@ -146,15 +146,7 @@ function refusalText(answer: HttpAnswer): string {
   return `${problemText(answer)}\nIf the credentials are correct, the account is not an operator. An admin can grant it: npm run ops -- operator grant USER`;
 }
 
-function pairOf(answer: HttpAnswer): z.infer<typeof Pair> {
+function pairOf(answer: HttpAnswer): Pair {
   requireSuccess(answer);
   return Pair.parse(answer.body);
-}
-
-function requireSuccess(answer: HttpAnswer): void {
-  if (answer.status < 300) return;
-  const problem = problemText(answer);
-  if (answer.code === "validation_failed") throw new UsageError(problem);
-  const isRefused = answer.status === 401 || answer.status === 403;
-  throw isRefused ? new RefusedError(problem) : new FailedError(problem);
 }

@@ -16,10 +16,7 @@ const list: Command = {
     const { items } = z.object({ items: z.array(OperatorAccount) }).parse(answer);
     return {
       body: answer,
-      text: table(
-        items,
-        "No operators. Create the first one with the break-glass token in OPS_TOKEN.",
-      ),
+      text: table(items, "No operators. Create the first one with `operator enrol`."),
     };
   },
 };
@@ -39,6 +36,33 @@ const grant: Command = {
       throw new UsageError("--role must be operator or admin.");
     }
     return api.change("POST", "/api/ops/operators", { user, role });
+  },
+};
+
+const enrol: Command = {
+  name: "operator enrol",
+  args: [],
+  summary: "set up the first admin, or the second factor of an operator, and sign in",
+  options: {
+    reason: { type: "string", default: "first admin" },
+    "new-recovery-codes": { type: "boolean", default: false },
+  },
+  notes:
+    "With the break-glass token in OPS_TOKEN, and while there are no operators: creates the account if needed, confirms\nits e-mail address with a mailed code and makes it an admin. After an interruption, run it again. It needs a terminal.",
+  async run({ api, signIn, options, hasOpsToken }) {
+    const grant = (user: string) => api.change("POST", "/api/ops/operators", { user });
+    const recoveryCodes = await signIn.enrol({
+      grant: hasOpsToken ? grant : null,
+      renewsRecoveryCodes: options["new-recovery-codes"] === true,
+    });
+    const lines = [
+      `Signed in at ${api.url.origin} with a second factor.`,
+      ...(recoveryCodes
+        ? ["Recovery codes, shown only once. Each replaces one code of the app:", ...recoveryCodes]
+        : ["It was set up before. For new recovery codes, add --new-recovery-codes."]),
+      ...(hasOpsToken ? ["Unset OPS_TOKEN now: it takes precedence over your session."] : []),
+    ];
+    return { body: { signedIn: true, recoveryCodes }, text: lines.join("\n") };
   },
 };
 
@@ -98,4 +122,4 @@ const tokenRevoke: Command = {
     api.change("POST", "/api/ops/operator-tokens/revocations", { token }),
 };
 
-export const operator = [list, grant, revoke, tokenList, tokenCreate, tokenRevoke];
+export const operator = [list, enrol, grant, revoke, tokenList, tokenCreate, tokenRevoke];
