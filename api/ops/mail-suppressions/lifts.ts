@@ -1,4 +1,3 @@
-import { AppError } from "../../../lib/errors.js";
 import { operatorChange } from "../../../lib/http/operator-endpoint.js";
 import { route } from "../../../lib/http/route.js";
 import { findSuppression, liftSuppression } from "../../../lib/mail/suppression.js";
@@ -9,11 +8,10 @@ const POST = operatorChange({
   summary: "Lift the suppression of an address: mail is sent to it again.",
   scope: "mail",
   body: { email: EmailAddress },
-  errors: ["not_found"],
   async change({ ctx, body, dryRun, by }) {
     const email = validEmail(body.email);
     const found = await findSuppression(ctx, email);
-    if (!found) throw new AppError("not_found");
+    if (!found) return { done: `Mail to ${email} is not suppressed.`, undo: null };
     const { addressHash, reason, since } = found;
     if (!dryRun) await liftSuppression(ctx, email, by);
     const asked = reason === "complained" ? " The recipient had reported mail as spam." : "";

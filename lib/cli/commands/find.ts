@@ -20,11 +20,11 @@ export const find: Command = {
     const kinds = `Looked up as ${found.lookedUpAs.join(", ")}.`;
     const rows = [...accounts, ...blocks, ...securityEvents, ...audit, ...requests];
     if (rows.length === 0 && !mailSuppression) {
-      return { body: found, text: `Nothing found for ${q}. ${kinds} ${until}`, isProblem: true };
+      return { body: found, text: `Nothing found for ${q}. ${until}`, isProblem: true };
     }
     const more = (list: List) => {
       const isCut = found.cut.includes(list);
-      return isCut ? `\nThe newest ${limit}. More: ${moreCommand(list, found, q)}` : "";
+      return isCut ? `\nThe newest ${limit}. More:\n${moreCommand(list, found, q)}` : "";
     };
     const events = table(securityEvents, undefined, ["ip", "userId", "correlationId", "data"]);
     const audits = table(audit, undefined, ["actor", "subjectId", "correlationId"]);
@@ -54,7 +54,7 @@ function moreCommand(list: List, { lookedUpAs, accounts }: FindResult, q: string
 }
 
 function suppressionText({ reason, since }: NonNullable<FindResult["mailSuppression"]>): string {
-  return `Mail\nNo mail is sent to this address: ${reason} at ${since}. To lift: mail suppression lift`;
+  return `Mail\nNo mail is sent to this address: ${reason} at ${since.slice(0, 19)}Z. See \`mail suppression --help\`.`;
 }
 
 function accountTable(accounts: FindResult["accounts"]): string {

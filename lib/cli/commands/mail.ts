@@ -29,7 +29,6 @@ const list: Command = {
 const lift: Command = {
   name: "mail suppression lift",
   args: ["EMAIL"],
-  names: { what: "suppressed address", shownBy: "mail suppression list" },
   summary: "send mail to an address again",
   changes: true,
   notes:

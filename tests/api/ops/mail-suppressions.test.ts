@@ -110,8 +110,11 @@ describe("POST /api/ops/mail-suppressions/lifts", () => {
     expect(await audits(addressHash)).toMatchObject([{ action: "mail_suppression.lifted" }]);
   });
 
-  it("returns 404 for an address that is not suppressed", async () => {
-    expect(await lift("other@example.com")).toMatchObject({ status: 404, code: "not_found" });
+  it("does nothing for an address that is not suppressed, and offers no undo", async () => {
+    const before = await stores.sql("select from audit_log");
+    const { body } = await lift("other@example.com");
+    expect(body).toMatchObject({ undo: null, done: expect.stringContaining("is not suppressed") });
+    expect(await stores.sql("select from audit_log")).toHaveLength(before.length);
   });
 });
 

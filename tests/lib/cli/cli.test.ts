@@ -355,6 +355,44 @@ describe("npm run ops", () => {
     expect(typed.error).toContain("Unknown command: dance\\u001b[2J");
   }, 60_000);
 
+  it("says in one line that nothing was found, with exit status 1, and how to get more rows", async () => {
+    const admin = await anOperator(stores, "admin");
+    const token = { name: `ci-${admin.user.id.slice(0, 8)}`, scopes: ["*:*"], ttlSeconds: 600 };
+    const made = await operate(operatorTokens, "POST", admin.token, token);
+    const env = { ...signedOut(), OPS_TOKEN: made.body.detail.token };
+    const nothing = await opsInProcess(["find", "203.0.113.250"], { env });
+    expect(nothing).toMatchObject({ status: 1, error: "" });
+    expect(nothing.out).toMatch(
+      /^Nothing found for 203\.0\.113\.250\. Events up to 2\d{3}-\d\d-\d\d \d\d:\d\d:\d\d UTC\.\n$/,
+    );
+    const ip = anAddress();
+    for (let time = 0; time < 2; time++) await call(user, "GET", { token: "none", ip });
+    await stores.settled();
+    const some = await opsInProcess(["find", ip, "--limit", "1"], { env });
+    expect(some.status).toBe(0);
+    expect(some.out).toMatch(
+      new RegExp(`The newest 1\\. More:\nnpm run ops -- access-log --ip ${ip} --since 2`),
+    );
+    const more = /^npm run ops -- (access-log .*)$/m.exec(some.out)?.[1]?.split(" ") ?? [];
+    const listed = await opsInProcess(more, { env });
+    expect(listed.out.match(/token_invalid/g)).toHaveLength(2);
+
+    const person = await aUser();
+    const byAccount = await opsInProcess(["sessions", "revoke", person.user.id, ...because], {
+      env,
+    });
+    expect(byAccount.out).toContain(`Revoke 1 session of ${person.user.id}.`);
+    const { email } = await aUser();
+    const suppression = (...args: string[]) =>
+      opsInProcess(["mail", "suppression", ...args], { env });
+    expect((await suppression("set", email, ...because)).status).toBe(0);
+    const found = await suppression("list", "--email", email);
+    expect(found).toMatchObject({ status: 1, out: expect.stringContaining("bounced") });
+    const lifted = await suppression("lift", email, ...because);
+    expect(lifted.out).toContain(`Undo: npm run ops -- mail suppression set ${email}`);
+    expect((await suppression("list", "--email", email)).status).toBe(0);
+  }, 60_000);
+
   it("names what was not found", async () => {
     const env = { ...signedOut(), OPS_TOKEN: breakGlassToken };
     const [breaker, block] = await Promise.all([
