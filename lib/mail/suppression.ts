@@ -19,7 +19,7 @@ export const MailSuppression = z.strictObject({
 });
 export type MailSuppression = z.infer<typeof MailSuppression>;
 
-export const suppressionsListedMax = 100;
+const listedMax = 100;
 
 /** The 100 newest, and the number of all. */
 export async function listSuppressions({ db }: Context) {
@@ -28,7 +28,7 @@ export async function listSuppressions({ db }: Context) {
       .select()
       .from(suppressedAddresses)
       .orderBy(desc(suppressedAddresses.createdAt))
-      .limit(suppressionsListedMax),
+      .limit(listedMax),
     db.select({ total: count() }).from(suppressedAddresses),
   ]);
   return { items: rows.map(present), total: counted?.total ?? 0 };

@@ -1,5 +1,4 @@
-import * as z from "zod";
-import { MailSuppression } from "../../mail/suppression.js";
+import { MailSuppressions } from "../../operations/mail-suppressions.js";
 import { type Command, textOf } from "../command.js";
 import { UsageError } from "../failures.js";
 import { table } from "../text.js";
@@ -16,9 +15,7 @@ const list: Command = {
   async run({ api, options }) {
     const email = textOf(options.email);
     const answer = await (email === undefined ? api.get(at) : api.look(`${at}/find`, { email }));
-    const { items, total = items.length } = z
-      .object({ items: z.array(MailSuppression), total: z.int().optional() })
-      .parse(answer);
+    const { items, total } = MailSuppressions.parse(answer);
     const rows = items.map(({ addressHash, reason, since }) => ({ reason, since, addressHash }));
     const more = total > items.length ? `\nThe ${items.length} newest of ${total}.` : "";
     const text = table(rows, "No suppressed addresses.") + more;

@@ -81,6 +81,7 @@ describe("POST /api/ops/mail-suppressions/lifts", () => {
     expect(await audits(user.id)).toEqual([
       { action: "mail_suppression.lifted", actor_kind: "operator", reason: "a test" },
     ]);
+    expect(lines.read("suppression_lifted")).toMatchObject([{ data: { reason: "operator" } }]);
     expect(lines.read("admin_action")).toMatchObject([{ data: { operation: "mail" } }]);
     expect(lines.written().join("")).not.toContain(email);
   });
