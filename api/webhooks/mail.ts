@@ -4,7 +4,8 @@ import { verifiedDelivery } from "../../lib/http/webhook.js";
 import { handleMailFeedback, MailFeedback } from "../../lib/user/mail-feedback.js";
 
 const POST = endpoint({
-  summary: "Receive bounces and complaints from the mail provider. Other events are ignored.",
+  summary:
+    "Receive bounces, complaints and deliveries from the mail provider. Other events are ignored.",
   auth: "webhook",
   limits: [],
   anyHost: true,

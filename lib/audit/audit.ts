@@ -38,6 +38,8 @@ export type AuditAction =
   | "cron.run"
   | "job.retried"
   | "outbox.retried"
+  | "mail_suppression.set"
+  | "mail_suppression.lifted"
   | "flag.changed"
   | "block.set"
   | "block.lifted"

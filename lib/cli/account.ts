@@ -4,11 +4,11 @@ import { FailedError } from "./failures.js";
 
 /** `names` of a command about an account. Its lookup also finds e-mail addresses that are only claimed. */
 export const anAccount = {
-  what: "account with the ID or confirmed e-mail address",
+  what: "account with the ID, session ID, correlation ID or confirmed e-mail address",
   shownBy: "find WHAT",
 };
 
-/** The ID of the account with this e-mail address; any other text is returned unchecked. Throws `FailedError`. */
+/** For a URL: the ID of the account with this e-mail address; the server looks up any other text. Throws `FailedError`. */
 export async function accountId(api: Api, typed: string): Promise<string> {
   if (!typed.includes("@")) return typed;
   const { accounts } = await api.look(FindResult, "/api/ops/find", { q: typed });

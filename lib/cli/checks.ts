@@ -1,5 +1,6 @@
 import { isIP } from "node:net";
 import { blockableNetwork } from "../admission/block-members.js";
+import { identify } from "../auth/operator/identifier.js";
 import { secondsOf } from "./duration.js";
 
 /** What the value must be instead: `must be a user ID`. Undefined for a valid value. */
@@ -11,22 +12,27 @@ const mustBe =
     isValid(typed) ? undefined : `must be ${what}`;
 
 const isUuid = (typed: string) => /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/i.test(typed);
-const isEmail = (typed: string) => /^[^\s@]+@[^\s@]+$/.test(typed) && typed.length <= 254;
 const isSessionId = (typed: string) => /^[\w-]{22}$/.test(typed);
 const isIpAddress = (typed: string) => isIP(typed) > 0;
 
 export const uuid = mustBe("an ID, such as 0198a1b2-c3d4-4e5f-8a9b-0c1d2e3f4a5b", isUuid);
 export const sessionId = mustBe("a session ID, which has 22 characters", isSessionId);
 export const ipAddress = mustBe("an IP address, such as 203.0.113.7 or 2001:db8::7", isIpAddress);
-export const account = mustBe(
-  "a user ID or an e-mail address",
-  (typed) => isUuid(typed) || isEmail(typed),
+export const emailAddress = mustBe("an e-mail address", (typed) =>
+  identify(typed).includes("email"),
 );
+export const account = mustBe(
+  "a user ID, an e-mail address, a session ID or a correlation ID",
+  (typed) => identify(typed).some((kind) => kind !== "ip"),
+);
+export const identifier = mustBe(
+  "a user ID, an e-mail address, a session ID, a correlation ID or an IP address",
+  (typed) => identify(typed).length > 0,
+);
+/** The ID of an API token, such as `ops-0123456789abcdef`, has the form of a correlation ID. */
 export const caller = mustBe(
-  "an IP address, an e-mail address, a user ID, a session ID or ops-ID of an API token",
-  (typed) =>
-    [isIpAddress, isEmail, isUuid, isSessionId].some((is) => is(typed)) ||
-    /^ops-[\da-f]{16}$/.test(typed),
+  "an IP address, an e-mail address, a user ID, a session ID or the ID of an API token",
+  (typed) => identify(typed).length > 0,
 );
 export const network: Check = (typed) => {
   const found = blockableNetwork(typed);

@@ -14,6 +14,8 @@ export interface Call {
   signIn: SignIn;
   /** For secrets, which must not be arguments: other users of the machine see those. */
   terminal: Terminal;
+  /** Uses OPS_TOKEN, also when there is a session; undefined without one. */
+  tokenApi?: Api | undefined;
 }
 
 /** What an argument refers to, with all its values or the command that lists them. */

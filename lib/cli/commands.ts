@@ -10,6 +10,7 @@ import { health } from "./commands/health.js";
 import { incident } from "./commands/incident.js";
 import { jwt } from "./commands/jwt.js";
 import { confirm, login, logout } from "./commands/login.js";
+import { mail } from "./commands/mail.js";
 import { operator } from "./commands/operator.js";
 import { ratelimit } from "./commands/ratelimit.js";
 import { revoke } from "./commands/revoke.js";
@@ -36,6 +37,7 @@ export const commands: readonly Command[] = [
   ...block,
   ...breakerCommands,
   ...clock,
+  ...mail,
   ...audit,
   ...incident,
   ...operator,

@@ -112,6 +112,10 @@ export function errorOf(answer: HttpAnswer, advice: Record<string, string> = {})
   return new RefusedError(todo ? `${problem} ${todo}` : problem);
 }
 
+export function requireSuccess(answer: HttpAnswer): void {
+  if (answer.status >= 300) throw errorOf(answer);
+}
+
 function parsed(text: string): unknown {
   try {
     return JSON.parse(text);

@@ -11,7 +11,7 @@ import { explainNotFound } from "./explain-not-found.js";
 import { FailedError, RefusedError, UsageError } from "./failures.js";
 import { helpOf, usageLineOf } from "./help.js";
 import { sessionFile } from "./session-file.js";
-import { openSignIn } from "./sign-in.js";
+import { type Credentials, openSignIn } from "./sign-in.js";
 import { openTerminal } from "./terminal.js";
 import { json, visible, visibleLines } from "./text.js";
 
@@ -58,13 +58,21 @@ async function run(
   const breakGlass = values["break-glass"] === true;
   const credentials = chooseCredentials({ token, breakGlass, signIn });
   atEnd.push(credentials.notice);
-  const api = createApi({
-    url,
-    credentials,
-    reason: textOf(values.reason),
-    dryRun: values["dry-run"] === true,
-  });
-  const call = { args: positionals, options: values, api, signIn, terminal };
+  const apiWith = (credentials: Credentials) =>
+    createApi({
+      url,
+      credentials,
+      reason: textOf(values.reason),
+      dryRun: values["dry-run"] === true,
+    });
+  const call = {
+    args: positionals,
+    options: values,
+    api: apiWith(credentials),
+    signIn,
+    terminal,
+    tokenApi: token ? apiWith(chooseCredentials({ token, breakGlass: true, signIn })) : undefined,
+  };
   try {
     const { body, text, isProblem } = await command.run(call);
     console.log(values.json ? json(body) : visibleLines(text));

@@ -1,6 +1,6 @@
 import * as z from "zod";
 import { FailedError } from "./failures.js";
-import type { HttpAnswer } from "./http.js";
+import { type HttpAnswer, requireSuccess } from "./http.js";
 
 /**
  * The fields that the schema knows; as JSON, the whole reply. A newer release may add fields and values: only a missing
@@ -21,6 +21,12 @@ export function readReply<S extends z.ZodType>(schema: S, answer: HttpAnswer): z
   throw new FailedError(
     `${received}, which this release of the CLI cannot read: ${where} ${problem}.`,
   );
+}
+
+/** As `readReply`, after throwing the error of an error status. */
+export function replyOf<S extends z.ZodType>(schema: S, answer: HttpAnswer): z.output<S> {
+  requireSuccess(answer);
+  return readReply(schema, answer);
 }
 
 function isFault(issue: z.core.$ZodIssue): boolean {

@@ -1,11 +1,11 @@
 import { randomUUID } from "node:crypto";
-import { decodeJwt } from "jose";
-import * as z from "zod";
+import { type EnrolOptions, enrol, hasFactor } from "./enrol.js";
 import { RefusedError } from "./failures.js";
-import { errorOf, exchange, type HttpAnswer, problemText } from "./http.js";
-import { readReply } from "./read-reply.js";
+import { exchange, type HttpAnswer, problemText, requireSuccess } from "./http.js";
+import { replyOf } from "./read-reply.js";
 import type { SessionFile, StoredSession } from "./session-file.js";
 import type { Terminal } from "./terminal.js";
+import { Pair } from "./token-pair.js";
 
 export interface Credentials {
   /** The bearer token, refreshed when it is about to expire; undefined without a session, also when the server has ended it. */
@@ -18,6 +18,8 @@ export interface SignIn extends Credentials {
   hasSession(): boolean;
   /** Ask for e-mail, password and second factor, and store the session. Throws `RefusedError` without a second factor. */
   logIn(): Promise<void>;
+  /** Set up an operator's second factor, for the first admin also the account. Returns new recovery codes. */
+  enrol(options: EnrolOptions): Promise<string[] | null>;
   /** Revoke the session on the server and delete the file. False when there was no session. */
   logOut(): Promise<boolean>;
   /** `confirm`, but also without a terminal. */
@@ -32,11 +34,6 @@ const refreshes = "/api/ops/sign-ins/refreshes";
 const confirmations = "/api/ops/sign-ins/confirmations";
 const signOuts = "/api/ops/sign-outs";
 
-const Pair = z.object({
-  accessToken: z.string(),
-  refreshToken: z.string(),
-  expiresIn: z.number(),
-});
 const Confirmation = Pair.omit({ refreshToken: true });
 
 /** The session stored in `file`. */
@@ -72,7 +69,7 @@ export function openSignIn(url: URL, file: SessionFile, terminal: Terminal): Sig
     return answer.code === "token_invalid" ? post(signIns, credentials) : answer;
   }
 
-  function keep(deviceId: string, pair: z.infer<typeof Pair>): StoredSession {
+  function keep(deviceId: string, pair: Pair): StoredSession {
     const { accessToken, refreshToken, expiresIn } = pair;
     const expiresAt = Date.now() + expiresIn * 1000;
     const session = { deviceId, accessToken, refreshToken, expiresAt };
@@ -82,7 +79,7 @@ export function openSignIn(url: URL, file: SessionFile, terminal: Terminal): Sig
 
   async function end(accessToken: string): Promise<void> {
     const answer = await post(signOuts, undefined, { authorization: `Bearer ${accessToken}` });
-    if (answer.status >= 300 && answer.status !== 401) throw errorOf(answer);
+    if (answer.status !== 401) requireSuccess(answer);
   }
 
   async function reauthenticate(): Promise<void> {
@@ -120,14 +117,17 @@ export function openSignIn(url: URL, file: SessionFile, terminal: Terminal): Sig
       }
       if (answer.code === "invalid_credentials") throw new RefusedError(refusalText(answer));
       const pair = replyOf(Pair, answer);
-      const { amr } = decodeJwt(pair.accessToken);
-      if (!Array.isArray(amr) || !amr.includes("otp")) {
+      if (!hasFactor(pair.accessToken)) {
         await end(pair.accessToken);
         throw new RefusedError(
-          "Operators must use a second factor. Set it up in the app, then sign in again.",
+          "Operators must use a second factor. Set it up with `npm run ops -- operator enrol`.",
         );
       }
       keep(deviceId, pair);
+    },
+    enrol(options) {
+      const deviceId = file.read()?.deviceId ?? randomUUID();
+      return enrol({ terminal, deviceId, post, keep, renew }, options);
     },
     async logOut() {
       const stored = file.read();
@@ -143,9 +143,4 @@ export function openSignIn(url: URL, file: SessionFile, terminal: Terminal): Sig
 /** The server answers both cases alike. */
 function refusalText(answer: HttpAnswer): string {
   return `${problemText(answer)} If the credentials are correct, the account is not an operator. An admin can grant it: npm run ops -- operator grant USER`;
-}
-
-function replyOf<S extends z.ZodType>(schema: S, answer: HttpAnswer): z.output<S> {
-  if (answer.status >= 300) throw errorOf(answer);
-  return readReply(schema, answer);
 }

@@ -8,6 +8,8 @@ export interface Terminal {
   isInteractive: boolean;
   /** Prompt for a line; `hidden` turns echo off. Without a terminal, reads the next line of stdin. */
   ask(question: string, options?: { hidden?: boolean }): Promise<string>;
+  /** On stderr, like the prompts. */
+  show(text: string): void;
 }
 
 /** Prompts go to stderr, so that stdout has only the command's output. */
@@ -15,6 +17,7 @@ export function openTerminal(): Terminal {
   let lines: AsyncIterator<string> | undefined;
   return {
     isInteractive: process.stdin.isTTY === true,
+    show: (text) => void process.stderr.write(`${text}\n`),
     async ask(question, { hidden = false } = {}) {
       if (process.stdin.isTTY) return readLine(question, hidden);
       lines ??= createInterface({ input: process.stdin })[Symbol.asyncIterator]();

@@ -2,6 +2,8 @@ import { desc, eq, or, type SQL, sql } from "drizzle-orm";
 import * as z from "zod";
 import { BlockDetails, findBlocks, isActive } from "../admission/block.js";
 import { userMember } from "../admission/block-members.js";
+import { callerOfRequest } from "../auth/operator/caller-of-request.js";
+import { IdentifierKind, identify } from "../auth/operator/identifier.js";
 import { maskedEmail } from "../auth/operator/subject.js";
 import { confirmedSecret } from "../auth/second-factor/second-factor.js";
 import { isLiveSession } from "../auth/session/session-status.js";
@@ -11,8 +13,12 @@ import { blocks } from "../db/schema/gate.js";
 import { auditLog, securityEvents } from "../db/schema/security.js";
 import { AppError } from "../errors.js";
 import { canonicalAddress } from "../ip-address.js";
+import { findSuppression, MailSuppression } from "../mail/suppression.js";
+import { findUndrained } from "../observability/log-lines/telemetry.js";
+import { drainEvents } from "../telemetry/drain.js";
 import { canonicalEmail } from "../user/email-address.js";
 import { AccessLogRow, findRequests } from "./telemetry/access-log.js";
+import { readDrainedUntil } from "./telemetry/drain-status.js";
 
 const AccountFound = z.strictObject({
   id: z.uuid(),
@@ -46,61 +52,79 @@ const AuditFound = z.strictObject({
   correlationId: z.string(),
 });
 
-/** At most 20 accounts, all active blocks, and the newest 50 events, audit rows and requests. */
+/** At most 20 accounts, all active blocks, and the newest `limit` events, audit rows and requests. */
 export const FindResult = z.strictObject({
   /** How the query was interpreted; a UUID can be a correlation ID and a user ID. */
-  lookedUpAs: z.array(z.enum(["correlationId", "userId", "sessionId", "email", "ip"])),
+  lookedUpAs: z.array(IdentifierKind),
+  /** Requests that ended before this time are found, and the events of some later ones. */
+  eventsUntil: z.iso.datetime(),
   accounts: z.array(AccountFound),
   /** Active blocks; for an IP address also the blocks of networks that contain it. */
   blocks: z.array(BlockDetails),
+  /** Null also when the query is no e-mail address. */
+  mailSuppression: MailSuppression.nullable(),
   securityEvents: z.array(EventFound),
   audit: z.array(AuditFound),
   /** Of the last 7 days. */
   requests: z.array(AccessLogRow),
+  /** The lists that have more rows than `limit`. */
+  cut: z.array(z.enum(["securityEvents", "audit", "requests"])),
 });
 export type FindResult = z.infer<typeof FindResult>;
-type Kind = FindResult["lookedUpAs"][number];
 
 const accountsMax = 20;
-const rowsMax = 50;
+export const findRows = { byDefault: 50, max: 500 } as const;
+const drainMs = 3000;
 
-/** Look up a correlation, user or session ID, an e-mail address (its owner, then its claimants) or an IP address. Throws `validation_failed` for other forms. */
-export async function find(ctx: Context, text: string): Promise<FindResult> {
-  const kinds = kindsOf(text);
-  const is = (kind: Kind) => kinds.includes(kind);
-  const accounts = await findAccounts(ctx, text, is);
-  const ids = accounts.map(({ id }) => id);
-  const userIds = is("userId") && ids.length === 0 ? [text] : ids;
-  const address = is("ip") ? canonicalAddress(text) : undefined;
-  const correlation = is("correlationId") ? text : undefined;
-  const [blocksFound, events, audits, requests] = await Promise.all([
-    findBlocks(ctx, { address, userIds }),
-    findEvents(ctx, userIds, address, correlation),
-    findAuditRows(ctx, is("userId") || is("email") || is("sessionId") ? userIds : [], correlation),
-    findRequests(ctx, { users: userIds, ip: address, correlationId: correlation }, rowsMax),
+/**
+ * Look up a correlation, user or session ID, an e-mail address (its owner, then its claimants) or an IP address. Drains events
+ * first, for about 3 s; without Redis finds what was drained before. Throws `validation_failed` for other forms.
+ */
+export async function find(ctx: Context, text: string, limit: number): Promise<FindResult> {
+  const kinds = identify(text);
+  if (kinds.length === 0) throw unknownFormError();
+  await drainEvents(ctx, { budgetMs: drainMs }).catch((error) =>
+    findUndrained(ctx.correlationId, error),
+  );
+  const is = (kind: IdentifierKind) => kinds.includes(kind);
+  const email = is("email") ? canonicalEmail(text) : null;
+  const owners = await findAccounts(ctx, [
+    ...(is("userId") ? [eq(users.id, text)] : []),
+    ...(email ? [eq(users.email, email), eq(users.claimedEmail, email)] : []),
+    ...(is("sessionId") ? [isOwnerOfSession(text)] : []),
   ]);
+  // An account's ID outlives it in the records.
+  const isErased = is("userId") && owners.length === 0;
+  const userIds = isErased ? [text] : owners.map(({ id }) => id);
+  const isRequest = is("correlationId") && owners.length === 0;
+  const caller = isRequest ? await callerOfRequest(ctx, text) : null;
+  const accounts = caller ? await findAccounts(ctx, [eq(users.id, caller)]) : owners;
+  const address = is("ip") ? canonicalAddress(text) : undefined;
+  const correlationId = is("correlationId") ? text : undefined;
+  const isAccount = is("userId") || is("email") || is("sessionId");
+  const most = limit + 1;
+  const [blocksFound, events, audits, requests, mailSuppression, eventsUntil] = await Promise.all([
+    findBlocks(ctx, { address, userIds: caller ? [caller] : userIds }),
+    findEvents(ctx, { userIds, address, correlationId }, most),
+    findAuditRows(ctx, { userIds: isAccount ? userIds : [], correlationId }, most),
+    findRequests(ctx, { users: userIds, ip: address, correlationId }, most),
+    email === null ? null : findSuppression(ctx, email),
+    readDrainedUntil(ctx),
+  ]);
+  const lists = { securityEvents: events, audit: audits, requests };
   return {
     lookedUpAs: kinds,
+    eventsUntil,
     accounts,
     blocks: blocksFound,
-    securityEvents: events,
-    audit: audits,
-    requests,
+    mailSuppression,
+    securityEvents: events.slice(0, limit),
+    audit: audits.slice(0, limit),
+    requests: requests.slice(0, limit),
+    cut: (["securityEvents", "audit", "requests"] as const).filter(
+      (name) => lists[name].length > limit,
+    ),
   };
-}
-
-function kindsOf(text: string): Kind[] {
-  const kinds: Kind[] = [];
-  if (canonicalAddress(text) !== undefined) return ["ip"];
-  if (text.includes("@")) {
-    if (canonicalEmail(text) === null) throw unknownFormError();
-    return ["email"];
-  }
-  if (z.uuid().safeParse(text).success) kinds.push("userId");
-  if (/^[\w-]{22}$/.test(text)) kinds.push("sessionId");
-  if (/^[A-Za-z0-9._-]{1,64}$/.test(text)) kinds.push("correlationId");
-  if (kinds.length === 0) throw unknownFormError();
-  return kinds;
 }
 
 function unknownFormError(): AppError {
@@ -111,21 +135,12 @@ function unknownFormError(): AppError {
   });
 }
 
-async function findAccounts(
-  ctx: Context,
-  text: string,
-  is: (kind: Kind) => boolean,
-): Promise<FindResult["accounts"]> {
-  const { db, now } = ctx;
-  const email = is("email") ? canonicalEmail(text) : null;
-  const conditions: SQL[] = [
-    ...(is("userId") ? [eq(users.id, text)] : []),
-    ...(email ? [eq(users.email, email), eq(users.claimedEmail, email)] : []),
-    ...(is("sessionId")
-      ? [sql`${users.id} = (select user_id from ${sessions} where ${sessions.id} = ${text})`]
-      : []),
-  ];
+const isOwnerOfSession = (id: string): SQL =>
+  sql`${users.id} = (select user_id from ${sessions} where ${sessions.id} = ${id})`;
+
+async function findAccounts(ctx: Context, conditions: SQL[]): Promise<FindResult["accounts"]> {
   if (conditions.length === 0) return [];
+  const { db, now } = ctx;
   const rows = await db
     .select({
       account: users,
@@ -163,11 +178,16 @@ function stateOf(
   return account.isGuest ? "guest" : "active";
 }
 
+interface Recorded {
+  userIds: string[];
+  address?: string | undefined;
+  correlationId: string | undefined;
+}
+
 async function findEvents(
   { db }: Context,
-  userIds: string[],
-  address: string | undefined,
-  correlationId: string | undefined,
+  { userIds, address, correlationId }: Recorded,
+  most: number,
 ): Promise<FindResult["securityEvents"]> {
   const conditions = [
     ...userIds.map((id) => eq(securityEvents.userId, id)),
@@ -180,14 +200,14 @@ async function findEvents(
     .from(securityEvents)
     .where(or(...conditions))
     .orderBy(desc(securityEvents.at))
-    .limit(rowsMax);
+    .limit(most);
   return rows.map(({ id: _, at, ...event }) => ({ at: at.toISOString(), ...event }));
 }
 
 async function findAuditRows(
   { db }: Context,
-  userIds: string[],
-  correlationId: string | undefined,
+  { userIds, correlationId }: Recorded,
+  most: number,
 ): Promise<FindResult["audit"]> {
   const conditions = [
     ...userIds.flatMap((id) => [eq(auditLog.subjectId, id), eq(auditLog.actorId, id)]),
@@ -199,7 +219,7 @@ async function findAuditRows(
     .from(auditLog)
     .where(or(...conditions))
     .orderBy(desc(auditLog.id))
-    .limit(rowsMax);
+    .limit(most);
   return rows.map(({ at, action, actorKind, actorId, subjectId, reason, correlationId }) => ({
     at: at.toISOString(),
     action,

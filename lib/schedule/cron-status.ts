@@ -1,8 +1,10 @@
-import { desc } from "drizzle-orm";
+import { desc, sql } from "drizzle-orm";
 import * as z from "zod";
 import type { Context } from "../context.js";
 import { cronLeases, cronRuns } from "../db/schema/crons.js";
-import { cronPeriods, scheduledJobs } from "./scheduled-jobs.js";
+import { epochMsOf } from "../db/timestamp.js";
+import { seriesName } from "../observability/metrics.js";
+import { cronMinutes, cronPeriods, scheduledJobs } from "./scheduled-jobs.js";
 
 const periodMs = { minute: 60_000, hour: 3_600_000 } as const;
 
@@ -12,8 +14,12 @@ export const CronStatus = z.strictObject({
       job: z.string(),
       period: z.enum(["minute", "hour"]),
       doneSlot: z.iso.datetime().nullable(),
+      /** When the first run is due; null after the first success. */
+      dueAt: z.iso.datetime().nullable(),
       /** Completed periods since then, without the current one; null before the first success. */
       missedSlots: z.int().nullable(),
+      /** More than one period was completed without a success. */
+      isLate: z.boolean(),
       isRunning: z.boolean(),
     }),
   ),
@@ -32,21 +38,37 @@ export type CronStatus = z.infer<typeof CronStatus>;
 const runsMax = 20;
 
 export async function listCrons({ db, now }: Context): Promise<CronStatus> {
-  const [leases, runs] = await db.batch([
+  const [leases, runs, { rows: known }] = await db.batch([
     db.select().from(cronLeases),
     db.select().from(cronRuns).orderBy(desc(cronRuns.slot)).limit(runsMax),
+    // Before the first call of any job, jobs are due from the creation of the database.
+    db.execute<{ series: string | null; ms: string }>(sql`
+      select series, value * 1000 as ms from telemetry_gauges
+      where starts_with(series, 'cron_first_due_timestamp_seconds')
+      union all select null, ${epochMsOf(sql`min(applied_at)`)} from schema_migrations`),
   ]);
+  const dueFromMs = (job: (typeof scheduledJobs)[number]) => {
+    const series = seriesName("cron_first_due_timestamp_seconds", { job });
+    const row = known.find((each) => each.series === series) ?? known.find((each) => !each.series);
+    return Number(row?.ms ?? now.getTime());
+  };
   return {
     crons: scheduledJobs.map((job) => {
       const period = cronPeriods[job];
+      const lengthMs = periodMs[period];
       const lease = leases.find((row) => row.job === job);
       const done = lease?.doneSlot ?? null;
-      const periods = done && Math.floor((now.getTime() - done.getTime()) / periodMs[period]);
+      const offsetMs = cronMinutes[job] * periodMs.minute;
+      const dueMs = Math.ceil((dueFromMs(job) - offsetMs) / lengthMs) * lengthMs + offsetMs;
+      const sinceMs = now.getTime() - (done ? done.getTime() + lengthMs : dueMs);
+      const missed = Math.max(0, Math.floor(sinceMs / lengthMs));
       return {
         job,
         period,
         doneSlot: done?.toISOString() ?? null,
-        missedSlots: periods === null ? null : Math.max(0, periods - 1),
+        dueAt: done ? null : new Date(dueMs).toISOString(),
+        missedSlots: done ? missed : null,
+        isLate: missed > 1,
         isRunning: lease !== undefined && lease.heldUntil > now,
       };
     }),

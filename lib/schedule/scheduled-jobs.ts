@@ -5,3 +5,9 @@ export const cronPeriods = { tick: "minute", cleanup: "hour" } as const satisfie
   (typeof scheduledJobs)[number],
   "minute" | "hour"
 >;
+
+/** The minute of the hour at which a job of each hour runs. */
+export const cronMinutes = { tick: 0, cleanup: 7 } as const satisfies Record<
+  (typeof scheduledJobs)[number],
+  number
+>;

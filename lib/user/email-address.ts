@@ -1,4 +1,5 @@
 import { domainToASCII } from "node:url";
+import * as z from "zod";
 import { AppError } from "../errors.js";
 
 const lengthMax = 254;
@@ -29,6 +30,13 @@ export function canonicalEmail(input: string): string | null {
   const canonical = `${localPart}@${domain}`;
   return domainPattern.test(domain) && canonical.length <= lengthMax ? canonical : null;
 }
+
+/** For a field `email` that `validEmail` checks. */
+export const EmailAddress = z
+  .string()
+  .min(1)
+  .max(254)
+  .meta({ examples: ["ada@example.com"] });
 
 /** The canonical form of the field `email` of a body. Throws `validation_failed`. */
 export function validEmail(input: string): string {

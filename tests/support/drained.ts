@@ -1,4 +1,6 @@
 import { drainEvents } from "../../lib/telemetry/drain.js";
+import { recordRequestEvent } from "../../lib/telemetry/producer.js";
+import { requestEvent } from "../../lib/telemetry/request-event.js";
 import { aContext } from "./context.js";
 import type { Stores } from "./stores.js";
 
@@ -9,6 +11,17 @@ export type Series = Record<string, number>;
 export async function drained(stores: Stores) {
   await stores.settled();
   return drainEvents(aContext());
+}
+
+/** Record finished requests of `route` that took so long, as the pipeline does after each reply. */
+export async function recordRequests(route: string, durationsMs: number[]): Promise<void> {
+  await Promise.all(
+    durationsMs.map((durationMs) => {
+      const ctx = { ...aContext(), route };
+      const ended = { method: "GET", status: 200, durationMs, code: undefined, appVersion: null };
+      return recordRequestEvent(ctx, requestEvent(ctx, ended));
+    }),
+  );
 }
 
 /** Empty the stream and the tables of request events. */

@@ -4,7 +4,7 @@ import { Cron } from "croner";
 import { describe, expect, it } from "vitest";
 import { platformConfig, readProjectSettings } from "../../dev/build/platform-config.js";
 import type { Route } from "../../lib/http/route.js";
-import { scheduledJobs } from "../../lib/schedule/scheduled-jobs.js";
+import { cronMinutes, cronPeriods, scheduledJobs } from "../../lib/schedule/scheduled-jobs.js";
 import { sourceFiles } from "../support/source-files.js";
 
 const settings = readProjectSettings(readFileSync("vercel.json", "utf8"));
@@ -19,6 +19,15 @@ describe("crons in vercel.json", () => {
   it("match the list of scheduled jobs", () => {
     const jobs = settings.crons.map(({ path }) => path.replace("/api/cron/", "")).sort();
     expect([...scheduledJobs].sort()).toEqual(jobs);
+  });
+
+  it.each(scheduledJobs)("match the period and the minute of %s", (job) => {
+    const cron = settings.crons.find(({ path }) => path === `/api/cron/${job}`);
+    const schedule = new Cron(cron?.schedule ?? "", { timezone: "UTC" });
+    const [first, second] = schedule.nextRuns(2, "2026-01-31T08:59:30Z");
+    const minutes = (Number(second) - Number(first)) / 60_000;
+    expect(minutes).toBe({ minute: 1, hour: 60 }[cronPeriods[job]]);
+    expect(first?.getUTCMinutes()).toBe(cronMinutes[job]);
   });
 
   it.each(files)("%s accepts only GET with the cron secret, under any host name", async (file) => {

@@ -16,7 +16,7 @@ const GET = operatorRead({
 });
 
 const POST = operatorChange({
-  summary: "Open an incident. Its timeline starts 30 minutes before.",
+  summary: "Open an incident. Its timeline starts now, with the alerts that are firing.",
   scope: "incident",
   body: {
     title: z

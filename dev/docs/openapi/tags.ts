@@ -32,6 +32,7 @@ const descriptions: Record<string, string> = {
   incidents: "Incidents with their timelines.",
   jobs: "Queued jobs.",
   jwt: "Keys and tokens.",
+  "mail-suppressions": "Addresses to which no mail is sent.",
   "operator-tokens": "Tokens of machines.",
   operators: "Accounts with operator rights.",
   outbox: "Mail and notices that are to be sent.",

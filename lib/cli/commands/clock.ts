@@ -15,8 +15,8 @@ const cron: Command = {
       ...run,
       failed: failedParts.join(", ") || null,
     }));
-    const text = `${table(found.crons)}\n\n${table(runs, "No runs yet.")}`;
-    return { body: found, text };
+    const crons = found.crons.map(({ isLate: _, ...job }) => job);
+    return { body: found, text: `${table(crons)}\n\n${table(runs, "No runs yet.")}` };
   },
 };
 

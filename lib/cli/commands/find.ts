@@ -1,4 +1,7 @@
 import { FindResult } from "../../operations/find.js";
+import { shellWord } from "../../operations/shell-word.js";
+import { findDays } from "../../operations/telemetry/access-log.js";
+import { identifier, numberFrom } from "../checks.js";
 import type { Command } from "../command.js";
 import { table } from "../text.js";
 import { blockTable } from "./block.js";
@@ -7,20 +10,52 @@ export const find: Command = {
   name: "find",
   args: ["WHAT"],
   summary: "look up a correlation ID, user ID, session ID, e-mail address or IP address",
-  async run({ api, args: [q = ""] }) {
-    const found = await api.look(FindResult, "/api/ops/find", { q });
-    const { accounts, blocks, securityEvents, audit, requests } = found;
+  options: { limit: { type: "string", default: "50" } },
+  checks: { WHAT: identifier, limit: numberFrom(1, 500) },
+  notes: "Drains events first. --limit is the maximum of rows per list, at most 500.",
+  async run({ api, args: [q = ""], options: { limit = "50" } }) {
+    const found = await api.look(FindResult, "/api/ops/find", { q, limit: Number(limit) });
+    const { accounts, blocks, securityEvents, audit, requests, mailSuppression } = found;
+    const until = `Events up to ${found.eventsUntil.slice(0, 19).replace("T", " ")} UTC.`;
+    const kinds = `Looked up as ${found.lookedUpAs.join(", ")}.`;
+    const rows = [...accounts, ...blocks, ...securityEvents, ...audit, ...requests];
+    if (rows.length === 0 && !mailSuppression) {
+      return { body: found, text: `Nothing found for ${q}. ${until}`, isProblem: true };
+    }
+    const more = (list: List) => {
+      const isCut = found.cut.includes(list);
+      return isCut ? `\nThe newest ${limit}. More:\n${moreCommand(list, found, q)}` : "";
+    };
+    const events = table(securityEvents, undefined, ["ip", "userId", "correlationId", "data"]);
+    const audits = table(audit, undefined, ["actor", "subjectId", "correlationId"]);
     const parts = [
-      `Looked up as ${found.lookedUpAs.join(", ")}.`,
+      `${kinds} ${until}`,
       `Accounts\n${accountTable(accounts)}`,
+      ...(mailSuppression ? [suppressionText(mailSuppression)] : []),
       `Active blocks\n${blockTable(blocks)}`,
-      `Security events\n${table(securityEvents, undefined, ["ip", "userId", "correlationId", "data"])}`,
-      `Audit log\n${table(audit, undefined, ["actor", "subjectId", "correlationId"])}`,
-      `Requests of the last 7 days\n${requestTable(requests)}`,
+      `Security events\n${events}${more("securityEvents")}`,
+      `Audit log\n${audits}${more("audit")}`,
+      `Requests of the last ${findDays} days\n${requestTable(requests)}${more("requests")}`,
     ];
     return { body: found, text: parts.join("\n\n") };
   },
 };
+
+type List = FindResult["cut"][number];
+
+/** The access log has pages, unlike this command. */
+function moreCommand(list: List, { lookedUpAs, accounts }: FindResult, q: string): string {
+  if (list !== "requests") return `npm run ops -- find ${shellWord(q)} --limit 500`;
+  const since = new Date(Date.now() - findDays * 86_400_000).toISOString();
+  const [account] = accounts;
+  const byAccount = account ? `--user ${account.id}` : `--correlation ${q}`;
+  const filter = lookedUpAs.includes("ip") ? `--ip ${q}` : byAccount;
+  return `npm run ops -- access-log ${filter} --since ${since}`;
+}
+
+function suppressionText({ reason, since }: NonNullable<FindResult["mailSuppression"]>): string {
+  return `Mail\nNo mail is sent to this address: ${reason} at ${since.slice(0, 19)}Z. See \`mail suppression --help\`.`;
+}
 
 function accountTable(accounts: FindResult["accounts"]): string {
   const rows = accounts.map(

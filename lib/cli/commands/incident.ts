@@ -15,7 +15,8 @@ const list: Command = {
   summary: "the latest incidents",
   async run({ api }) {
     const found = await api.get(Incidents, "/api/ops/incidents");
-    return { body: found, text: table(found.items) };
+    const rows = found.items.map(({ openedBy: _, ...incident }) => incident);
+    return { body: found, text: table(rows) };
   },
 };
 

@@ -28,10 +28,7 @@ const list: Command = {
     const { items } = answer;
     return {
       body: answer,
-      text: table(
-        items,
-        "No operators. Create the first one with the break-glass token in OPS_TOKEN.",
-      ),
+      text: table(items, "No operators. Create the first one with `operator enrol`."),
     };
   },
 };
@@ -49,6 +46,32 @@ const grant: Command = {
     "Only admins can grant. While there are no operators, the break-glass token in OPS_TOKEN can grant; the role is then admin.",
   run: ({ api, args: [user], options: { role } }) =>
     api.change("POST", "/api/ops/operators", { user, role }),
+};
+
+const enrol: Command = {
+  name: "operator enrol",
+  args: [],
+  summary: "set up the first admin, or the second factor of an operator, and sign in",
+  options: {
+    reason: { type: "string", default: "first admin" },
+    "new-recovery-codes": { type: "boolean", default: false },
+  },
+  notes:
+    "With the break-glass token in OPS_TOKEN, and while there are no operators: creates the account if needed, confirms\nits e-mail address with a mailed code and makes it an admin. After an interruption, run it again. It needs a terminal.",
+  async run({ api, signIn, options, tokenApi }) {
+    const recoveryCodes = await signIn.enrol({
+      grant: tokenApi ? (user) => tokenApi.change("POST", "/api/ops/operators", { user }) : null,
+      renewsRecoveryCodes: options["new-recovery-codes"] === true,
+    });
+    const lines = [
+      `Signed in at ${api.url.origin} with a second factor.`,
+      ...(recoveryCodes
+        ? ["Recovery codes, shown only once. Each replaces one code of the app:", ...recoveryCodes]
+        : ["It was set up before. For new recovery codes, add --new-recovery-codes."]),
+      ...(tokenApi ? ["Unset OPS_TOKEN now: it is for emergencies."] : []),
+    ];
+    return { body: { signedIn: true, recoveryCodes }, text: lines.join("\n") };
+  },
 };
 
 const revoke: Command = {
@@ -110,4 +133,4 @@ const tokenRevoke: Command = {
     api.change("POST", "/api/ops/operator-tokens/revocations", { token }),
 };
 
-export const operator = [list, grant, revoke, tokenList, tokenCreate, tokenRevoke];
+export const operator = [list, enrol, grant, revoke, tokenList, tokenCreate, tokenRevoke];

@@ -1,5 +1,6 @@
+import { randomUUID } from "node:crypto";
 import type { Command } from "../command.js";
-import { exchange, type HttpAnswer } from "../http.js";
+import { exchange } from "../http.js";
 import { table } from "../text.js";
 
 interface Pair {
@@ -37,6 +38,17 @@ const get = (path: string, { accessToken }: Pair) => ({
   headers: { authorization: `Bearer ${accessToken}` },
 });
 
+type Row = {
+  step: string;
+  is: "pass" | "FAIL";
+  status: number | null;
+  ms: number;
+  /** These explain a failure. */
+  code?: string | undefined;
+  correlationId?: string;
+  next?: string;
+};
+
 export const selftest: Command = {
   name: "selftest",
   args: [],
@@ -44,18 +56,47 @@ export const selftest: Command = {
   notes: "Creates one guest account, signed out and without data, and does not delete it.",
   async run({ api }) {
     let pair: Pair = { accessToken: "", refreshToken: "" };
-    const rows: { step: string; is: "pass" | "FAIL"; status: number | null; ms: number }[] = [];
+    const rows: Row[] = [];
     for (const [step, expected, callOf] of steps) {
       const startedMs = performance.now();
-      const answer = await exchange(api.url, callOf(pair)).catch((): HttpAnswer | null => null);
+      const correlationId = randomUUID();
+      const { headers, ...call } = callOf(pair);
+      const named = { ...call, headers: { ...headers, "x-correlation-id": correlationId } };
+      const { answer, error } = await exchange(api.url, named).then(
+        (answer) => ({ answer, error: undefined }),
+        (error: Error) => ({ answer: undefined, error }),
+      );
       const ms = Math.round(performance.now() - startedMs);
-      const isGood = answer?.status === expected;
-      rows.push({ step, is: isGood ? "pass" : "FAIL", status: answer?.status ?? null, ms });
-      if (!isGood) break;
+      const measured = { status: answer?.status ?? null, ms };
+      if (answer?.status !== expected) {
+        const code = error?.message ?? answer?.code ?? `expected ${expected}`;
+        rows.push({
+          step,
+          is: "FAIL",
+          ...measured,
+          code,
+          correlationId,
+          next: nextStep(answer, correlationId),
+        });
+        break;
+      }
+      rows.push({ step, is: "pass", ...measured });
       const body = answer.body as Partial<Pair> | undefined;
       if (body?.accessToken && body.refreshToken) pair = body as Pair;
     }
-    const isProblem = rows.length < steps.length || rows.some(({ is }) => is === "FAIL");
-    return { body: { steps: rows, isGood: !isProblem }, text: table(rows), isProblem };
+    const isProblem = rows.some(({ is }) => is === "FAIL");
+    const text = table(rows, undefined, ["code", "correlationId", "next"]);
+    return { body: { steps: rows, isGood: !isProblem }, text, isProblem };
   },
 };
+
+const nextSteps: Record<string, string> = {
+  feature_disabled: "flag",
+  rate_limited: "ratelimit top",
+  service_unavailable: "status",
+};
+
+function nextStep(answer: { code: string | undefined } | undefined, correlationId: string): string {
+  const command = answer ? (nextSteps[answer.code ?? ""] ?? `find ${correlationId}`) : "health";
+  return `npm run ops -- ${command}`;
+}

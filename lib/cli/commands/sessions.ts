@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { identify } from "../../auth/operator/identifier.js";
 import { SessionDetails, SessionSummary } from "../../operations/sessions.js";
 import { accountId, anAccount } from "../account.js";
 import { account, sessionId } from "../checks.js";
@@ -48,17 +49,21 @@ const revoke: Command = {
   name: "sessions revoke",
   args: ["[ID]"],
   names: { what: "session or account", shownBy: "find WHAT" },
-  summary: "revoke a session, or all sessions of a user with --user",
+  summary: "revoke a session, or all sessions of a user",
   options: { user: { type: "string" } },
   checks: { ID: sessionId, user: account },
   changes: true,
   notes: "Like `redis-cli DEL session:<id>`, but also recorded in Postgres and in the audit log.",
-  async run({ api, args: [session], options: { user } }) {
-    if ((session === undefined) === (user === undefined)) {
+  async run({ api, args: [what], options: { user } }) {
+    if ((what === undefined) === (user === undefined)) {
       throw new UsageError("Give either a session ID or --user USER.");
     }
-    const which = session === undefined ? { user } : { session };
-    return api.change("POST", "/api/ops/revocations", which);
+    const isSession = what !== undefined && identify(what).includes("sessionId");
+    return api.change(
+      "POST",
+      "/api/ops/revocations",
+      isSession ? { session: what } : { user: what ?? user },
+    );
   },
 };
 

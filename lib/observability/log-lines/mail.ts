@@ -59,3 +59,12 @@ export function addressSuppressed(correlationId: string, reason: string, count: 
     "Address suppressed: no more mail is sent to it",
   );
 }
+
+/** After a delivery reported by the provider, or by an operator. */
+export function suppressionLifted(correlationId: string, reason: "delivered" | "operator"): void {
+  log(
+    "NOTICE",
+    { evt: "suppression_lifted", cat: "mail", correlationId, data: { reason } },
+    "Suppression lifted: mail is sent to the address again",
+  );
+}

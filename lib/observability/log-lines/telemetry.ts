@@ -40,3 +40,12 @@ export function scrapeUndrained(correlationId: string, error: unknown): void {
     "Drain before the scrape failed",
   );
 }
+
+/** What an operator looks up then misses the newest requests. */
+export function findUndrained(correlationId: string, error: unknown): void {
+  log(
+    "WARN",
+    { evt: "find_undrained", cat: "telemetry", correlationId, data: errorFields(error) },
+    "Drain before the lookup failed",
+  );
+}

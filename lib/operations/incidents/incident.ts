@@ -5,6 +5,7 @@ import { auditRow, type OperatorAct } from "../../audit/audit.js";
 import type { Context } from "../../context.js";
 import { incidentNotes, incidents } from "../../db/schema/incidents.js";
 import { AppError } from "../../errors.js";
+import { actorNames } from "../actor-names.js";
 
 export const Severity = z.enum(["P1", "P2", "P3"]);
 
@@ -14,6 +15,8 @@ export const Incident = z.strictObject({
   severity: Severity,
   openedAt: z.iso.datetime(),
   openedBy: z.string(),
+  /** The name and masked e-mail address of that operator. */
+  openedByName: z.string(),
   closedAt: z.iso.datetime().nullable(),
 });
 export type Incident = z.infer<typeof Incident>;
@@ -21,18 +24,18 @@ export type Incident = z.infer<typeof Incident>;
 const listedMax = 50;
 
 /** The 50 newest. */
-export async function listIncidents({ db }: Context): Promise<Incident[]> {
-  const rows = await db.select().from(incidents).orderBy(desc(incidents.openedAt)).limit(listedMax);
-  return rows.map(presentIncident);
+export async function listIncidents(ctx: Context): Promise<Incident[]> {
+  const newest = desc(incidents.openedAt);
+  return present(ctx, await ctx.db.select().from(incidents).orderBy(newest).limit(listedMax));
 }
 
 /** Throws `not_found`. */
-export async function getIncident({ db }: Context, id: string): Promise<Incident> {
-  const [row] = z.uuid().safeParse(id).success
-    ? await db.select().from(incidents).where(eq(incidents.id, id))
-    : [];
-  if (!row) throw new AppError("not_found");
-  return presentIncident(row);
+export async function getIncident(ctx: Context, id: string): Promise<Incident> {
+  const isId = z.uuid().safeParse(id).success;
+  const rows = isId ? await ctx.db.select().from(incidents).where(eq(incidents.id, id)) : [];
+  const [incident] = await present(ctx, rows);
+  if (!incident) throw new AppError("not_found");
+  return incident;
 }
 
 export async function openIncident(
@@ -78,10 +81,16 @@ export async function closeIncident(
   ]);
 }
 
-function presentIncident(row: typeof incidents.$inferSelect): Incident {
-  return {
+async function present(ctx: Context, rows: (typeof incidents.$inferSelect)[]): Promise<Incident[]> {
+  if (rows.length === 0) return [];
+  const nameOf = await actorNames(
+    ctx,
+    rows.map(({ openedBy }) => openedBy),
+  );
+  return rows.map((row) => ({
     ...row,
     openedAt: row.openedAt.toISOString(),
+    openedByName: nameOf(row.openedBy),
     closedAt: row.closedAt?.toISOString() ?? null,
-  };
+  }));
 }

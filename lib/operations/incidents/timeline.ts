@@ -1,9 +1,10 @@
-import { and, asc, eq, gte, inArray, lte, not } from "drizzle-orm";
+import { and, asc, desc, eq, gte, inArray, lt, lte, not } from "drizzle-orm";
 import * as z from "zod";
 import type { Context } from "../../context.js";
 import { alertTransitions } from "../../db/schema/alerts.js";
 import { incidentNotes } from "../../db/schema/incidents.js";
 import { auditLog } from "../../db/schema/security.js";
+import { actorNames } from "../actor-names.js";
 import { getIncident, Incident } from "./incident.js";
 import { postMortem } from "./post-mortem.js";
 import { TimelineEntry } from "./timeline-entry.js";
@@ -18,20 +19,24 @@ export type IncidentDetails = z.infer<typeof IncidentDetails>;
 
 /** Of each kind, the oldest. */
 const entriesMax = 500;
-/** The cause usually starts before the incident is opened. */
-const beforeMs = 30 * 60_000;
 
-/** Alerts and operator actions from 30 minutes before it was opened until it was closed, and all notes; oldest first. Throws `not_found`. */
+/** Alerts that were firing when it was opened, alerts and operator actions until it was closed, and all notes; oldest first. Throws `not_found`. */
 export async function getIncidentDetails(ctx: Context, id: string): Promise<IncidentDetails> {
   const incident = await getIncident(ctx, id);
   const { db } = ctx;
-  const from = new Date(Date.parse(incident.openedAt) - beforeMs);
+  const from = new Date(incident.openedAt);
   const until = incident.closedAt ? new Date(incident.closedAt) : ctx.now;
-  const [transitions, changes, notes] = await db.batch([
+  const isBefore = lt(alertTransitions.minute, from);
+  const [before, transitions, changes, notes] = await db.batch([
+    db
+      .selectDistinctOn([alertTransitions.key])
+      .from(alertTransitions)
+      .where(isBefore)
+      .orderBy(alertTransitions.key, desc(alertTransitions.minute)),
     db
       .select()
       .from(alertTransitions)
-      .where(and(gte(alertTransitions.minute, from), lte(alertTransitions.minute, until)))
+      .where(and(not(isBefore), lte(alertTransitions.minute, until)))
       .orderBy(asc(alertTransitions.minute))
       .limit(entriesMax),
     db
@@ -55,26 +60,52 @@ export async function getIncidentDetails(ctx: Context, id: string): Promise<Inci
       .orderBy(asc(incidentNotes.at))
       .limit(entriesMax),
   ]);
+  const actors = [
+    ...changes.map(({ actorId }) => actorId ?? ""),
+    ...notes.map(({ author }) => author),
+  ];
+  const nameOf = await actorNames(ctx, actors);
+  const firing = before.filter(({ toState }) => toState === "firing");
   const timeline: TimelineEntry[] = [
-    ...transitions.map(({ minute, rule, label, toState, detail }) => ({
-      at: minute.toISOString(),
-      kind: "alert" as const,
-      who: null,
-      what: `${rule}${label && ` (${label})`} is ${toState}: ${detail}`,
-    })),
+    ...firing.map((transition) => {
+      const entry = alertEntry(transition);
+      // Alerts know only the minute, which can be the one in which the incident was opened.
+      const isOlder = from.getTime() - transition.minute.getTime() >= 60_000;
+      const what = isOlder ? `${entry.what} (since ${entry.at})` : entry.what;
+      return { ...entry, at: incident.openedAt, what };
+    }),
+    ...transitions.map(alertEntry),
     ...changes.map(({ at, actorId, action, subjectId, reason }) => ({
       at: at.toISOString(),
       kind: "audit" as const,
-      who: actorId,
+      who: actorId && nameOf(actorId),
+      actorId,
       what: `${action} ${subjectId ?? ""}${reason ? `: ${reason}` : ""}`.trim(),
     })),
     ...notes.map(({ at, author, text }) => ({
       at: at.toISOString(),
       kind: "note" as const,
-      who: author,
+      who: nameOf(author),
+      actorId: author,
       what: text,
     })),
   ];
   timeline.sort((one, other) => Date.parse(one.at) - Date.parse(other.at));
   return { incident, timeline, postMortem: postMortem(incident, timeline) };
+}
+
+function alertEntry({
+  minute,
+  rule,
+  label,
+  toState,
+  detail,
+}: typeof alertTransitions.$inferSelect) {
+  return {
+    at: minute.toISOString(),
+    kind: "alert" as const,
+    who: null,
+    actorId: null,
+    what: `${rule}${label && ` (${label})`} is ${toState}: ${detail}`,
+  };
 }

@@ -1,5 +1,6 @@
 import { and, eq, isNull } from "drizzle-orm";
 import * as z from "zod";
+import { identify } from "../../auth/operator/identifier.js";
 import type { Context } from "../../context.js";
 import { sessions, users } from "../../db/schema/accounts.js";
 import { AppError } from "../../errors.js";
@@ -30,20 +31,21 @@ export async function resolveRateLimitSubject(
   ctx: Context,
   text: string,
 ): Promise<ResolvedSubject> {
+  const kinds = identify(text);
   const address = canonicalAddress(text);
   if (address !== undefined) {
     const auditedAs = `ip ${addressPrefix(address)}`;
     return { kind: "ip", values: [addressLimitKey(address)], auditedAs };
   }
-  const email = text.includes("@") ? canonicalEmail(text) : null;
+  const email = kinds.includes("email") ? canonicalEmail(text) : null;
   if (email !== null) {
     const account = accountLimitKey(ctx.env, email);
     return { kind: "email", values: [account], auditedAs: `account ${account}` };
   }
-  if (z.uuid().safeParse(text).success) {
+  if (kinds.includes("userId")) {
     return { kind: "user", values: await valuesOfUser(ctx, text), auditedAs: text };
   }
-  if (/^(ops-[\da-f]{16}|[\w-]{22})$/.test(text)) {
+  if (kinds.includes("sessionId") || /^ops-[\da-f]{16}$/.test(text)) {
     return { kind: "session", values: [text], auditedAs: `session ${text}` };
   }
   const message = "Must be an IP address, an e-mail address, a user ID or a session ID.";

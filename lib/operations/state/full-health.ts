@@ -74,13 +74,17 @@ async function drainFinding(ctx: Context): Promise<CheckResult> {
 
 async function cronFinding(ctx: Context): Promise<CheckResult> {
   const { crons } = await listCrons(ctx);
-  const late = crons.filter(({ missedSlots }) => missedSlots === null || missedSlots > 1);
-  const descriptions = late.map(({ job, missedSlots }) =>
-    missedSlots === null ? `${job} never ran` : `${job} missed ${missedSlots} slots`,
-  );
+  const descriptions = crons.flatMap(({ job, dueAt, missedSlots, isLate }) => {
+    if (dueAt === null) return isLate ? [`${job} missed ${missedSlots} slots`] : [];
+    return [
+      isLate
+        ? `${job} never succeeded, due since ${dueAt}`
+        : `${job} is due at ${dueAt.slice(11, 16)} UTC`,
+    ];
+  });
   return finding(
     "cron jobs",
-    late.length === 0,
+    crons.every(({ isLate }) => !isLate),
     descriptions.join(", ") || "every job ran on time",
   );
 }

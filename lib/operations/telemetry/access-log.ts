@@ -76,7 +76,7 @@ export async function listAccessLog(ctx: Context, query: z.output<typeof AccessL
   return buildPage(rows, query, present, ({ at, id }) => [at.getTime(), id]);
 }
 
-const findDays = 7;
+export const findDays = 7;
 
 /** The newest requests of the users, the network or the correlation ID, in the last 7 days. */
 export async function findRequests(

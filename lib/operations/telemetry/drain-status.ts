@@ -54,6 +54,14 @@ export async function getDrainStatus(ctx: Context): Promise<DrainStatus> {
   };
 }
 
+/** Everything added to the stream before this time is in the tables. */
+export async function readDrainedUntil({ db }: Context): Promise<string> {
+  const { rows } = await db.execute<{ until: string }>(
+    sql`select ${iso(sql`drained_until`)} as until from drain_state where name = 'events'`,
+  );
+  return rows[0]?.until ?? new Date(0).toISOString();
+}
+
 /** Drain for at most 8 s. Safe to repeat and to run concurrently. */
 export async function drainNow(ctx: Context, by: OperatorAct) {
   await auditRow(ctx, { ...by, action: "events.drained", subjectId: "events" });

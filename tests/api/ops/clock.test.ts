@@ -28,6 +28,7 @@ describe("/api/ops/crons", () => {
   it("shows each job's last run, runs a job on request any number of times, and writes an audit row", async () => {
     const [before] = (await read(crons)).body.crons;
     expect(before).toMatchObject({ job: "tick", doneSlot: null, missedSlots: null });
+    expect(Date.parse(before.dueAt) % 60_000).toBe(0);
     expect((await run("tick", { dryRun: true })).body.dryRun).toBe(true);
     expect((await read(crons)).body.runs).toEqual([]);
     for (let time = 1; time <= 2; time++) {
@@ -37,7 +38,13 @@ describe("/api/ops/crons", () => {
       expect(await audits("cron.run")).toHaveLength(time);
     }
     const [tick] = (await read(crons)).body.crons;
-    expect(tick).toMatchObject({ job: "tick", missedSlots: 0, isRunning: false });
+    expect(tick).toMatchObject({
+      job: "tick",
+      dueAt: null,
+      missedSlots: 0,
+      isLate: false,
+      isRunning: false,
+    });
   });
 
   it("returns 404 for an unknown job", async () => {

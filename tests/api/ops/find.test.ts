@@ -4,6 +4,7 @@ import guests from "../../../api/auth/guest.js";
 import login from "../../../api/auth/login.js";
 import blocks from "../../../api/ops/blocks/index.js";
 import find from "../../../api/ops/find.js";
+import suppressions from "../../../api/ops/mail-suppressions/index.js";
 import revocations from "../../../api/ops/revocations.js";
 import user from "../../../api/user/index.js";
 import { call } from "../../support/call.js";
@@ -69,10 +70,74 @@ describe("POST /api/ops/find", () => {
   it("finds a user's recent requests, and one request by its correlation ID", async () => {
     const { user: person, accessToken: token } = await aUser();
     await call(user, "GET", { token, headers: { "x-correlation-id": "found-by-its-id" } });
-    await drained(stores);
+    await stores.settled();
     const request = { route: "/api/user", status: 200, correlationId: "found-by-its-id" };
     expect((await lookUp(person.id)).body.requests[0]).toMatchObject(request);
     expect((await lookUp("found-by-its-id")).body.requests).toMatchObject([request]);
+  });
+
+  it("drains events first, and says up to which time it found them", async () => {
+    const before = Date.now();
+    await call(user, "GET", { headers: { "x-correlation-id": "a-fresh-request" } });
+    await stores.settled();
+    const { body } = await lookUp("a-fresh-request");
+    expect(body.requests).toHaveLength(1);
+    // An event can be up to a second on its way.
+    expect(Date.parse(body.eventsUntil)).toBeGreaterThan(before - 1000);
+    expect(Date.parse(body.eventsUntil)).toBeLessThanOrEqual(Date.now());
+  });
+
+  it("finds what was drained before when Redis does not answer", async () => {
+    await call(user, "GET", { headers: { "x-correlation-id": "drained-before" } });
+    await drained(stores);
+    const { eventsUntil } = (await lookUp("drained-before")).body;
+    await stores.faults.redis.set({ kind: "refuse" });
+    const { status, body } = await lookUp("drained-before");
+    await stores.faults.redis.set(null);
+    expect(status).toBe(200);
+    expect(body.requests).toHaveLength(1);
+    expect(body.eventsUntil).toBe(eventsUntil);
+    expect(logs.read("find_undrained")).toHaveLength(1);
+  });
+
+  it("returns at most `limit` rows of each list, and names the lists with more", async () => {
+    const ip = anAddress();
+    for (let time = 0; time < 3; time++) {
+      await call(login, "POST", { body: { email: "nobody@example.com", password: "wrong" }, ip });
+    }
+    await stores.settled();
+    const at = (limit: number) =>
+      call(find, "POST", { token: operator.token, body: { q: ip, limit } });
+    const { body } = await at(2);
+    expect(body.requests).toHaveLength(2);
+    expect(body.cut).toContain("requests");
+    expect(body.cut).toContain("securityEvents");
+    expect((await at(3)).body.cut).toEqual([]);
+    expect((await at(501)).code).toBe("validation_failed");
+  });
+
+  it("finds the account that was signed in to a request, not one that it only names", async () => {
+    const person = await aBoundUser(stores);
+    const victim = await aBoundUser(stores);
+    const headers = { "x-correlation-id": "signed-in-request" };
+    const { accessToken: token } = person;
+    await call(user, "PATCH", { token, headers, body: { name: "Grace" } });
+    await call(login, "POST", { body: { email: victim.email, password: "wrong" }, headers });
+    await stores.settled();
+    const { body } = await lookUp("signed-in-request");
+    expect(body.accounts).toMatchObject([{ id: person.user.id }]);
+    expect(body.requests).toHaveLength(2);
+    const stranger = { "x-correlation-id": "a-stranger" };
+    await call(login, "POST", { body: { email: victim.email, password: "no" }, headers: stranger });
+    await stores.settled();
+    expect((await lookUp("a-stranger")).body.accounts).toEqual([]);
+  });
+
+  it("says that mail to an address is suppressed", async () => {
+    const { email } = await aBoundUser(stores);
+    expect((await lookUp(email)).body.mailSuppression).toBeNull();
+    await operate(suppressions, "POST", operator.token, { email });
+    expect((await lookUp(email)).body.mailSuppression).toMatchObject({ reason: "bounced" });
   });
 
   it("finds the account of a session", async () => {

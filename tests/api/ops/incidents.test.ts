@@ -48,7 +48,49 @@ describe("an incident", () => {
     expect(body.postMortem).toContain("# Passwords are guessed");
     expect(body.postMortem).toContain("One network \\| a scanner");
     const list = await call(incidents, "GET", { token: operator.token });
-    expect(list.body.items).toMatchObject([{ id }]);
+    expect(list.body.items).toMatchObject([{ id, openedByName: "Ada (l***@example.com)" }]);
+  });
+
+  it("has a timeline that starts when it is opened and names people", async () => {
+    const transition = (rule: string, to: string, minutesAgo: number) =>
+      stores.sql(
+        `insert into alert_transitions values
+          ($1, date_trunc('minute', now()) - make_interval(mins => $3), $1, '', 'inactive', $2, 'detail')`,
+        rule,
+        to,
+        String(minutesAgo),
+      );
+    await transition("RedisDown", "firing", 20);
+    await transition("DrainStalled", "firing", 20);
+    await transition("DrainStalled", "inactive", 10);
+    await change(incidents, "http://localhost:8080/api/ops/incidents", {
+      title: "Before",
+      severity: "P3",
+    });
+    const opened = await change(incidents, "http://localhost:8080/api/ops/incidents", {
+      title: "Slow",
+      severity: "P2",
+    });
+    const { id } = opened.body.detail;
+    await change(notes, path(id, "/notes"), { text: "Redis was restarted" });
+    const { body } = await call(incidentRoute, "GET", { token: operator.token, url: path(id) });
+    const { openedAt } = body.incident;
+    const times = body.timeline.map(({ at }: { at: string }) => at);
+    expect([...times].sort()).toEqual(times);
+    expect(times[0]).toBe(openedAt);
+    const what = body.timeline.map((entry: { what: string }) => entry.what);
+    expect(what).toContainEqual(expect.stringMatching(/^RedisDown is firing: detail \(since 2/));
+    expect(what.join()).not.toContain("DrainStalled");
+    expect(body.timeline.filter(({ kind }: { kind: string }) => kind !== "alert")).toMatchObject([
+      {
+        who: "Ada (l***@example.com)",
+        actorId: operator.user.id,
+        what: `incident.opened ${id}: a test`,
+      },
+      { who: "Ada (l***@example.com)", what: "Redis was restarted" },
+    ]);
+    expect(body.postMortem).not.toContain(operator.user.id);
+    expect(body.postMortem).toContain("| Redis was restarted | Ada (l***@example.com) |");
   });
 
   it("returns 404 for an unknown incident, and opens none in a dry run", async () => {

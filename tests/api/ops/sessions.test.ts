@@ -1,5 +1,7 @@
+import { randomUUID } from "node:crypto";
 import { beforeAll, beforeEach, describe, expect, it } from "vitest";
 import login from "../../../api/auth/login.js";
+import blocks from "../../../api/ops/blocks/index.js";
 import revocations from "../../../api/ops/revocations.js";
 import sessionRoute from "../../../api/ops/sessions/[sessionId].js";
 import sessions from "../../../api/ops/sessions/index.js";
@@ -8,6 +10,7 @@ import { sweepSessionKeys } from "../../../lib/auth/session/sweep-session-keys.j
 import { call } from "../../support/call.js";
 import { useStillClock } from "../../support/clock.js";
 import { aContext } from "../../support/context.js";
+import { drained } from "../../support/drained.js";
 import { anOperator, type OperatorPerson, operate } from "../../support/operators.js";
 import { aBoundUser, aGuest, anAddress, aUser, password } from "../../support/people.js";
 import { freshToken } from "../../support/second-factor.js";
@@ -51,6 +54,42 @@ describe("GET /api/ops/sessions", () => {
       { id: person.sessionId, state: "revoked", revokedReason: "revoked_by_operator" },
     ]);
     expect(JSON.stringify(list)).not.toMatch(/eyJ[\w-]*\.|rt1\.|hash/i);
+  });
+});
+
+describe("the account of a session or a request", () => {
+  it("can be named by the ID of each, to list and to revoke its sessions and to block it", async () => {
+    const operator = await signedIn();
+    const person = await aUser();
+    const { accessToken: token, sessionId } = person;
+    const correlationId = `of-${sessionId.replace(/\W/g, "x")}`;
+    const headers = { "x-correlation-id": correlationId };
+    await call(user, "PATCH", { token, headers, body: { name: "Grace" } });
+    await drained(stores);
+    for (const name of [sessionId, correlationId]) {
+      expect((await listOf(operator, name)).body.items).toMatchObject([{ userId: person.user.id }]);
+      const dry = { user: name, dryRun: true };
+      expect((await operate(revocations, "POST", operator.token, dry)).body.detail).toMatchObject({
+        userId: person.user.id,
+        sessions: 1,
+      });
+      const block = { kind: "user", value: name, ttlSeconds: 60, dryRun: true };
+      expect((await operate(blocks, "POST", operator.token, block)).body.done).toContain(
+        person.user.id,
+      );
+    }
+  });
+
+  it("returns 404 for an unknown ID, and for an IP address 422 with the command to use", async () => {
+    const operator = await signedIn();
+    for (const name of [randomUUID(), "x".repeat(22), "unknown"]) {
+      expect(await listOf(operator, name)).toMatchObject({ status: 404, code: "not_found" });
+      const answer = await operate(revocations, "POST", operator.token, { user: name });
+      expect(answer).toMatchObject({ status: 404, code: "not_found" });
+    }
+    const answer = await operate(revocations, "POST", operator.token, { user: "203.0.113.7" });
+    expect(answer).toMatchObject({ status: 422, code: "validation_failed" });
+    expect(answer.body.errors[0].message).toContain("block ip");
   });
 });
 

@@ -46,10 +46,11 @@ async function findingsOf(route: Parameters<typeof call>[0], token = operator.to
 
 describe("GET /api/ops/health", () => {
   it("reports the state of background work, also to the break-glass token", async () => {
+    await stores.sql("update schema_migrations set applied_at = now() - interval '1 day'");
     const before = await findingsOf(health, breakGlassToken);
     expect(before["cron jobs"]).toMatchObject({
       status: "fail",
-      detail: expect.stringContaining("tick never ran"),
+      detail: expect.stringMatching(/tick never succeeded, due since .*cleanup never succeeded/),
     });
     for (const path of ["tick", "cleanup"]) {
       const route = path === "tick" ? tick : (await import("../../../api/cron/cleanup.js")).default;
@@ -60,6 +61,25 @@ describe("GET /api/ops/health", () => {
       expect(after[name], name).toMatchObject({ status: "pass" });
     }
     expect(after["postgres:responseTime"]).toMatchObject({ status: "pass" });
+  });
+
+  it("says when a cron job is due for the first time, and fails once it is late", async () => {
+    const firstCall = (minutesAgo: number) =>
+      stores.sql(
+        `update telemetry_gauges set value = extract(epoch from now()) - $1 * 60
+         where series like 'cron_first_due%cleanup%'`,
+        String(minutesAgo),
+      );
+    await stores.sql("delete from cron_leases where job = 'cleanup'");
+    await firstCall(0);
+    const { status, detail } = (await findingsOf(health))["cron jobs"] ?? {};
+    expect(status).toBe("pass");
+    expect(detail).toMatch(/^cleanup is due at \d\d:07 UTC$/);
+    await firstCall(4 * 60);
+    expect((await findingsOf(health))["cron jobs"]).toMatchObject({
+      status: "fail",
+      detail: expect.stringMatching(/^cleanup never succeeded, due since .*:07:00\.000Z$/),
+    });
   });
 
   it("reports each failing check", async () => {

@@ -8,7 +8,7 @@ import slow from "../../../api/ops/slow.js";
 import user from "../../../api/user/index.js";
 import { seriesName } from "../../../lib/observability/metrics.js";
 import { call } from "../../support/call.js";
-import { deleteEvents, drained } from "../../support/drained.js";
+import { deleteEvents, drained, recordRequests } from "../../support/drained.js";
 import { setEnvironment, useEnvironment } from "../../support/environment.js";
 import { anOperator, type OperatorPerson, operate } from "../../support/operators.js";
 import { aUser } from "../../support/people.js";
@@ -74,38 +74,68 @@ describe("GET /api/ops/errors", () => {
 });
 
 describe("GET /api/ops/slow", () => {
-  it("estimates quantiles from histogram buckets, slowest route first", async () => {
-    const minute = new Date().toISOString();
-    const add = (route: string, suffix: "_bucket" | "_sum" | "_count", value: number, le = "") =>
-      stores.sql(
-        "insert into telemetry_minutes values ($1, $2, $3)",
-        minute,
-        seriesName("http_request_duration_seconds", { route, le }, suffix),
-        String(value),
-      );
-    for (const [route, fast] of [
-      ["/api/fast", 100],
-      ["/api/slow", 90],
-    ] as const) {
-      // Empty buckets are not stored.
-      for (const le of ["0.5", "1", "2"]) await add(route, "_bucket", fast, le);
-      for (const le of ["5", "10", "+Inf"]) await add(route, "_bucket", 100, le);
-      await add(route, "_sum", 50_000_000);
-      await add(route, "_count", 100);
-    }
+  const times = (count: number, ms: number) => Array.from({ length: count }, () => ms);
+
+  it("interpolates quantiles in the bucket that contains them, slowest route first", async () => {
+    await recordRequests("/api/between", times(100, 1500));
+    await recordRequests("/api/mixed", [...times(90, 400), ...times(10, 3000)]);
+    await recordRequests("/api/fast", times(100, 5));
+    await recordRequests("/api/endless", times(2, 11_000));
+    await drained(stores);
     const { rows } = (await read(slow)).body;
     expect(rows).toEqual([
+      // Beyond the last bucket there is no upper bound to interpolate to.
       {
-        route: "/api/slow",
+        route: "/api/endless",
+        count: 2,
+        meanSeconds: 11,
+        p50: null,
+        p95: null,
+        p99: null,
+        over1s: 2,
+        over2s: 2,
+      },
+      {
+        route: "/api/mixed",
         count: 100,
-        meanSeconds: 0.5,
+        meanSeconds: 0.66,
         p50: 0.389,
         p95: 3.5,
         p99: 4.7,
         over1s: 10,
         over2s: 10,
       },
-      expect.objectContaining({ route: "/api/fast", p50: 0.375, p99: 0.498, over1s: 0 }),
+      // All are between 1 and 2 s: the empty buckets below are not stored.
+      {
+        route: "/api/between",
+        count: 100,
+        meanSeconds: 1.5,
+        p50: 1.5,
+        p95: 1.95,
+        p99: 1.99,
+        over1s: 100,
+        over2s: 0,
+      },
+      {
+        route: "/api/fast",
+        count: 100,
+        meanSeconds: 0.005,
+        p50: 0.005,
+        p95: 0.01,
+        p99: 0.01,
+        over1s: 0,
+        over2s: 0,
+      },
+    ]);
+  });
+
+  it("sums batches of which each stored other buckets", async () => {
+    await recordRequests("/api/drifting", times(50, 5));
+    await drained(stores);
+    await recordRequests("/api/drifting", times(50, 1500));
+    await drained(stores);
+    expect((await read(slow)).body.rows).toMatchObject([
+      { count: 100, p50: 0.01, p95: 1.9, p99: 1.98, over1s: 50, over2s: 0 },
     ]);
   });
 });

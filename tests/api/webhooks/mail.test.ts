@@ -16,14 +16,17 @@ const secret = `whsec_${randomBytes(24).toString("base64")}`;
 const environment = { MAIL_WEBHOOK_SECRET: secret, LOG_LEVEL: "info" };
 useEnvironment(environment);
 
-function bounced(email: string, type = "Permanent") {
+function bounced(email: string, type = "Permanent", at = new Date()) {
   const bounce = { type, subType: "General", message: "The address does not exist." };
-  return eventOf("email.bounced", email, { bounce });
+  return eventOf("email.bounced", email, { bounce }, at);
 }
-function eventOf(type: string, email: string, more = {}) {
+function eventOf(type: string, email: string, more = {}, at = new Date()) {
   const data = { email_id: randomUUID(), from: "Linguamate", to: [email], subject: "Hi", ...more };
-  return { type, created_at: new Date().toISOString(), data };
+  return { type, created_at: at.toISOString(), data };
 }
+const minutesAgo = (minutes: number) => new Date(Date.now() - minutes * 60_000);
+const delivered = (email: string, minutes: number) =>
+  eventOf("email.delivered", email, {}, minutesAgo(minutes));
 
 interface Delivery {
   id?: string;
@@ -103,12 +106,77 @@ describe("POST /api/webhooks/mail", () => {
     expect(await isUndeliverable(user.id)).toBe(false);
     expect((await deliver(eventOf("email.complained", email))).status).toBe(204);
     expect(await isUndeliverable(user.id)).toBe(true);
+    // The stronger reason: a delivery lifts a bounce only.
+    expect(await suppression(email)).toBe("complained");
+  });
+
+  it("lifts a bounce after a later delivery, with one Postgres call, a log line and an audit row", async () => {
+    const { user, email } = await aBoundUser(stores);
+    await deliver(bounced(email, "Permanent", minutesAgo(2)));
+    await stores.resetCalls();
+    expect((await deliver(delivered(email.toUpperCase(), 1))).status).toBe(204);
+    expect(stores.calls()).toMatchObject({ postgresCalls: 1, redisTrips: 0 });
+    expect(await suppression(email)).toBeUndefined();
+    expect(await isUndeliverable(user.id)).toBe(false);
+    expect(lines.read("suppression_lifted")).toMatchObject([
+      { level: "NOTICE", data: { reason: "delivered" } },
+    ]);
+    const audit = await stores.sql("select * from audit_log where subject_id = $1", user.id);
+    expect(audit).toMatchObject([{ action: "mail_suppression.lifted", actor_kind: "system" }]);
+    expect(lines.written().join()).not.toContain(email);
+  });
+
+  it("does not lift a bounce after an older delivery, also when several bounced", async () => {
+    const { user, email } = await aBoundUser(stores);
+    await deliver(bounced(email, "Permanent", minutesAgo(2)));
+    await deliver(delivered(email, 3));
+    expect(await suppression(email)).toBe("bounced");
+    await deliver(bounced(email));
+    await deliver(delivered(email, 1));
+    expect(await suppression(email)).toBe("bounced");
+    expect(await isUndeliverable(user.id)).toBe(true);
+    expect(await stores.sql("select from audit_log where subject_id = $1", user.id)).toEqual([]);
+  });
+
+  it("ignores a bounce that arrives after a later delivery", async () => {
+    const { user, email } = await aBoundUser(stores);
+    await deliver(delivered(email, 1));
+    await deliver(bounced(email, "Permanent", minutesAgo(2)));
+    expect(await suppression(email)).toBeUndefined();
+    expect(await isUndeliverable(user.id)).toBe(false);
+    await deliver(bounced(email));
+    expect(await suppression(email)).toBe("bounced");
+  });
+
+  it("does not lift a complaint after a delivery, in any order", async () => {
+    const { email } = await aBoundUser(stores);
+    await deliver(delivered(email, 1));
+    await deliver(eventOf("email.complained", email, {}, minutesAgo(2)));
+    await deliver(delivered(email, 0));
+    expect(await suppression(email)).toBe("complained");
+    await deliver(bounced(email));
+    await deliver(delivered(email, 0));
+    expect(await suppression(email)).toBe("complained");
+  });
+
+  it("does not take a delivery in the future for a later one", async () => {
+    const { email } = await aBoundUser(stores);
+    await deliver(delivered(email, -60));
+    await deliver(bounced(email));
     expect(await suppression(email)).toBe("bounced");
   });
 
   it.each([
     ["a temporary bounce", (email: string) => bounced(email, "Transient")],
-    ["a delivery", (email: string) => eventOf("email.delivered", email)],
+    ["a sent mail", (email: string) => eventOf("email.sent", email)],
+    [
+      "a delivery to several recipients",
+      (email: string) => eventOf("email.delivered", email, { to: [email, "b@example.com"] }),
+    ],
+    [
+      "a delivery without a valid time",
+      (email: string) => ({ ...eventOf("email.delivered", email), created_at: "soon" }),
+    ],
     ["an unknown event", (email: string) => eventOf("contact.created", email)],
     ["an event without recipients", () => ({ type: "email.complained", data: {} })],
     ["an invalid address", () => eventOf("email.complained", "nobody")],

@@ -86,6 +86,16 @@ describe("the rates of errors and slow requests", () => {
     expect(await runMinutes(9, requests(10), requests(1, { over2s: 1, route: clock }))).toEqual([]);
   });
 
+  it.each([
+    ["LatencyP95Warning:", { over1s: 100 }],
+    ["LatencyP95Critical:", { over2s: 100 }],
+  ])(
+    "fire %s when all requests are slow, without a row for the empty buckets",
+    async (rule, slow) => {
+      expect(await runMinutes(11, requests(100, slow))).toContain(rule);
+    },
+  );
+
   it("exclude disabled features", async () => {
     const off = requests(100, { failed: 90, code: "feature_disabled" });
     expect(await runMinutes(9, requests(10), off)).toEqual([]);

@@ -1,5 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeEach, describe, expect, it } from "vitest";
@@ -203,6 +205,9 @@ describe("npm run ops", () => {
     }
     const off = await opsInProcess(["selftest"], { env });
     expect(off).toMatchObject({ status: 1, out: expect.stringContaining("503") });
+    expect(off.out).toMatch(
+      /FAIL +503 .*\n {4}code feature_disabled {2}correlationId [\da-f-]{36}\n {4}next npm run ops -- flag$/m,
+    );
 
     // An expired access token is refreshed.
     const { path, session } = storedSession();
@@ -226,6 +231,24 @@ describe("npm run ops", () => {
     const code = operator.app.code();
     const pasted = `  ${code.slice(0, 3)}\u00a0\u2013\u200b${code.slice(3)}. `;
     expect(await signIn(operator, opsInProcess, pasted)).toMatchObject({ status: 0 });
+  });
+
+  it("names the request of a failed selftest step, and how to look it up", async () => {
+    const session = createServer((request, response) => {
+      const isGuest = request.url === "/api/auth/guest";
+      response.writeHead(isGuest ? 201 : 500, { "content-type": "application/problem+json" });
+      response.end(
+        isGuest ? '{"accessToken":"a","refreshToken":"r"}' : '{"code":"internal_error"}',
+      );
+    });
+    await new Promise<void>((listening) => session.listen(0, "127.0.0.1", listening));
+    const url = `http://127.0.0.1:${(session.address() as AddressInfo).port}`;
+    const outcome = await opsInProcess(["selftest", "--url", url, "--json"], { env: signedOut() });
+    session.close();
+    const [passed, failed] = JSON.parse(outcome.out).steps;
+    expect(passed).toMatchObject({ is: "pass", status: 201 });
+    expect(failed).toMatchObject({ is: "FAIL", status: 500, code: "internal_error" });
+    expect(failed.next).toBe(`npm run ops -- find ${failed.correlationId}`);
   });
 
   it("sends its token to bypass the login delay, or signs in without it", async () => {
@@ -402,6 +425,44 @@ describe("npm run ops", () => {
     expect(typed.error).toContain("Unknown command: dance\\u001b[2J");
   }, 60_000);
 
+  it("says in one line that nothing was found, with exit status 1, and how to get more rows", async () => {
+    const admin = await anOperator(stores, "admin");
+    const token = { name: `ci-${admin.user.id.slice(0, 8)}`, scopes: ["*:*"], ttlSeconds: 600 };
+    const made = await operate(operatorTokens, "POST", admin.token, token);
+    const env = { ...signedOut(), OPS_TOKEN: made.body.detail.token };
+    const nothing = await opsInProcess(["find", "203.0.113.250"], { env });
+    expect(nothing).toMatchObject({ status: 1, error: "" });
+    expect(nothing.out).toMatch(
+      /^Nothing found for 203\.0\.113\.250\. Events up to 2\d{3}-\d\d-\d\d \d\d:\d\d:\d\d UTC\.\n$/,
+    );
+    const ip = anAddress();
+    for (let time = 0; time < 2; time++) await call(user, "GET", { token: "none", ip });
+    await stores.settled();
+    const some = await opsInProcess(["find", ip, "--limit", "1"], { env });
+    expect(some.status).toBe(0);
+    expect(some.out).toMatch(
+      new RegExp(`The newest 1\\. More:\nnpm run ops -- access-log --ip ${ip} --since 2`),
+    );
+    const more = /^npm run ops -- (access-log .*)$/m.exec(some.out)?.[1]?.split(" ") ?? [];
+    const listed = await opsInProcess(more, { env });
+    expect(listed.out.match(/token_invalid/g)).toHaveLength(2);
+
+    const person = await aUser();
+    const byAccount = await opsInProcess(["sessions", "revoke", person.user.id, ...because], {
+      env,
+    });
+    expect(byAccount.out).toContain(`Revoke 1 session of ${person.user.id}.`);
+    const { email } = await aUser();
+    const suppression = (...args: string[]) =>
+      opsInProcess(["mail", "suppression", ...args], { env });
+    expect((await suppression("set", email, ...because)).status).toBe(0);
+    const found = await suppression("list", "--email", email);
+    expect(found).toMatchObject({ status: 1, out: expect.stringContaining("bounced") });
+    const lifted = await suppression("lift", email, ...because);
+    expect(lifted.out).toContain(`Undo: npm run ops -- mail suppression set ${email}`);
+    expect((await suppression("list", "--email", email)).status).toBe(0);
+  }, 60_000);
+
   it("names what was not found", async () => {
     const env = { ...signedOut(), OPS_TOKEN: breakGlassToken };
     const [breaker, block] = await Promise.all([
@@ -432,6 +493,13 @@ describe("npm run ops", () => {
       ),
     });
     expect((await ops(["operator", "list", "--url", "nowhere"], { env })).status).toBe(2);
+    const selftest = await opsInProcess(["selftest"], { env });
+    expect(selftest).toMatchObject({
+      status: 1,
+      out: expect.stringMatching(
+        /code http:\S+ does not answer\..*\n* *next npm run ops -- health$/ms,
+      ),
+    });
     expect(readdirSync(temporary)).toEqual([]);
   }, 60_000);
 });

@@ -79,6 +79,9 @@ describe("in a terminal of 80 columns", () => {
       "find",
       {
         lookedUpAs: ["userId", "correlationId"],
+        eventsUntil: at,
+        mailSuppression: { addressHash: "x".repeat(22), reason: "complained", since: at },
+        cut: ["securityEvents", "audit"],
         accounts: [
           {
             id,

@@ -1,0 +1,49 @@
+import { MailSuppressions } from "../../operations/mail-suppressions.js";
+import { emailAddress, oneOf } from "../checks.js";
+import { type Command, textOf } from "../command.js";
+import { table } from "../text.js";
+
+const at = "/api/ops/mail-suppressions";
+
+const list: Command = {
+  name: "mail suppression list",
+  args: [],
+  summary: "addresses to which no mail is sent, newest first; --email looks one up",
+  options: { email: { type: "string" } },
+  checks: { email: emailAddress },
+  notes:
+    "An address is stored as a keyed hash. A permanent bounce or a spam complaint suppresses it, also for password resets.",
+  async run({ api, options }) {
+    const email = textOf(options.email);
+    const found = await (email === undefined
+      ? api.get(MailSuppressions, at)
+      : api.look(MailSuppressions, `${at}/find`, { email }));
+    const { items, total } = found;
+    const rows = items.map(({ addressHash, reason, since }) => ({ reason, since, addressHash }));
+    const more = total > items.length ? `\nThe ${items.length} newest of ${total}.` : "";
+    return { body: found, text: table(rows, "No suppressed addresses.") + more };
+  },
+};
+
+const lift: Command = {
+  name: "mail suppression lift",
+  args: ["EMAIL"],
+  checks: { EMAIL: emailAddress },
+  summary: "send mail to an address again",
+  changes: true,
+  notes:
+    "The next permanent bounce suppresses the address again. Lift a complaint only when the recipient asked for it.",
+  run: ({ api, args: [email] }) => api.change("POST", `${at}/lifts`, { email }),
+};
+
+const set: Command = {
+  name: "mail suppression set",
+  args: ["EMAIL"],
+  summary: "send no more mail to an address",
+  options: { cause: { type: "string", default: "bounced" } },
+  checks: { EMAIL: emailAddress, cause: oneOf(["bounced", "complained"]) },
+  changes: true,
+  run: ({ api, args: [email], options: { cause } }) => api.change("POST", at, { email, cause }),
+};
+
+export const mail = [list, lift, set];

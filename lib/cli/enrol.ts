@@ -1,0 +1,151 @@
+import { randomUUID } from "node:crypto";
+import { decodeJwt } from "jose";
+import * as z from "zod";
+import { FailedError, RefusedError, UsageError } from "./failures.js";
+import { type HttpAnswer, problemText, requireSuccess } from "./http.js";
+import { replyOf } from "./read-reply.js";
+import type { StoredSession } from "./session-file.js";
+import type { Terminal } from "./terminal.js";
+import { Pair } from "./token-pair.js";
+
+interface Steps {
+  terminal: Terminal;
+  /** Also of an interrupted run: an address that is not confirmed yet opens only on the device that registered it. */
+  deviceId: string;
+  post(path: string, body: unknown, headers?: Record<string, string>): Promise<HttpAnswer>;
+  keep(deviceId: string, pair: Pair): StoredSession;
+  renew(stored: StoredSession): Promise<string | undefined>;
+}
+
+export interface EnrolOptions {
+  /** Makes the account an admin; null without a break-glass token. */
+  grant: ((userId: string) => Promise<unknown>) | null;
+  renewsRecoveryCodes: boolean;
+}
+
+const triesMax = 5;
+
+const Account = z.object({ user: z.object({ id: z.string(), emailVerified: z.boolean() }) });
+const Enrolment = z.object({ secret: z.string(), otpauthUrl: z.string() });
+const RecoveryCodes = z.object({ recoveryCodes: z.array(z.string()) });
+
+/**
+ * Create or take the account, confirm its address, make it an admin, set up its second factor and store the session. Each
+ * step that is done is skipped, so an interrupted run can be repeated. Null without new recovery codes.
+ */
+export async function enrol(steps: Steps, options: EnrolOptions): Promise<string[] | null> {
+  const { terminal, deviceId, post, keep, renew } = steps;
+  if (!terminal.isInteractive) {
+    throw new UsageError(
+      "This command shows a secret and asks for a code made from it, so it needs a terminal.",
+    );
+  }
+  const email = await terminal.ask("E-mail");
+  const password = await terminal.ask("Password", { hidden: true });
+  const credentials = { email, password, device: { id: deviceId, name: "ops command line" } };
+
+  async function signIn(path: string): Promise<HttpAnswer> {
+    let answer = await post(path, credentials);
+    for (let tries = 0; tries < triesMax && asksForCode(answer); tries += 1) {
+      if (answer.code === "otp_invalid")
+        terminal.show("Wrong or used code. Wait for the next one.");
+      const otp = await terminal.ask("Second factor code", { hidden: true });
+      answer = await post(path, { ...credentials, otp });
+    }
+    return answer;
+  }
+
+  async function takeAccount(): Promise<string> {
+    const answer = await signIn("/api/auth/login");
+    const isNew = answer.code === "invalid_credentials";
+    const taken = isNew ? await register() : answer;
+    const { accessToken } = keep(deviceId, replyOf(Pair, taken));
+    const { user } = replyOf(Account, taken);
+    if (!user.emailVerified) await confirmAddress(bearerOf(accessToken), isNew);
+    return user.id;
+  }
+
+  async function register(): Promise<HttpAnswer> {
+    const typed = await terminal.ask(
+      "No account has this e-mail address and password. Create one? (yes/no)",
+    );
+    if (!/^y(es)?$/i.test(typed)) throw new RefusedError("No account was created.");
+    const name = await terminal.ask("Name");
+    const again = await terminal.ask("Password again", { hidden: true });
+    if (again !== password) throw new UsageError("The passwords differ.");
+    return post("/api/auth/register", { ...credentials, name, acceptedTerms: true });
+  }
+
+  async function confirmAddress(bearer: Record<string, string>, isMailed: boolean): Promise<void> {
+    if (!isMailed) requireSuccess(await post("/api/auth/verify-email/resend", undefined, bearer));
+    terminal.show(`A code was mailed to ${email}.`);
+    await untilRight("Code from the mail", (code) =>
+      post("/api/auth/verify-email", { code }, bearer),
+    );
+  }
+
+  async function untilRight(question: string, send: (code: string) => Promise<HttpAnswer>) {
+    for (let tries = 0; tries < triesMax; tries += 1) {
+      const code = await terminal.ask(question);
+      const answer = await send(code);
+      if (answer.code !== "code_invalid") {
+        requireSuccess(answer);
+        return answer;
+      }
+      terminal.show("Wrong or expired code.");
+    }
+    throw new FailedError("Too many wrong codes. Run the command again.");
+  }
+
+  async function setUpFactor(bearer: Record<string, string>): Promise<string[]> {
+    const begun = await post("/api/auth/totp", undefined, bearer);
+    const { secret, otpauthUrl } = replyOf(Enrolment, begun);
+    terminal.show(await qrCode(otpauthUrl));
+    terminal.show(`Scan this with an authenticator app, or enter it there:\n${otpauthUrl}`);
+    terminal.show(`Secret: ${secret}\nAn entry from an interrupted run is no longer valid.`);
+    const confirmed = await untilRight("First code of the app", (code) => {
+      // When the reply is lost, the same key returns the same recovery codes.
+      const headers = { ...bearer, "idempotency-key": randomUUID() };
+      const send = () => post("/api/auth/totp/confirm", { code }, headers);
+      return send().catch(send);
+    });
+    return replyOf(RecoveryCodes, confirmed).recoveryCodes;
+  }
+
+  let answer = await signIn(operatorSignIns);
+  if (answer.code === "invalid_credentials") {
+    if (!options.grant) {
+      throw new RefusedError(
+        `${problemText(answer)} For the first admin, set OPS_TOKEN to the break-glass token. Otherwise an admin can grant the role: npm run ops -- operator grant USER`,
+      );
+    }
+    await options.grant(await takeAccount());
+    answer = await signIn(operatorSignIns);
+  }
+  const stored = keep(deviceId, replyOf(Pair, answer));
+  const bearer = bearerOf(stored.accessToken);
+  if (!hasFactor(stored.accessToken)) {
+    const codes = await setUpFactor(bearer);
+    await renew(stored);
+    return codes;
+  }
+  if (!options.renewsRecoveryCodes) return null;
+  const renewed = await post("/api/auth/recovery-codes", undefined, bearer);
+  return replyOf(RecoveryCodes, renewed).recoveryCodes;
+}
+
+const operatorSignIns = "/api/ops/sign-ins";
+const bearerOf = (token: string) => ({ authorization: `Bearer ${token}` });
+const asksForCode = ({ code }: HttpAnswer) => code === "otp_required" || code === "otp_invalid";
+
+export function hasFactor(accessToken: string): boolean {
+  const { amr } = decodeJwt(accessToken);
+  return Array.isArray(amr) && amr.includes("otp");
+}
+
+/** Loaded here only: other commands must start without it. White on black, as the blocks assume. */
+async function qrCode(text: string): Promise<string> {
+  const { renderUnicodeCompact } = await import("uqr");
+  const lines = renderUnicodeCompact(text, { border: 2 }).split("\n");
+  return lines.map((line) => `\u001b[97;40m${line}\u001b[0m`).join("\n");
+}

@@ -1,0 +1,80 @@
+import * as z from "zod";
+import type { OperatorAct } from "../audit/audit.js";
+import type { Context } from "../context.js";
+import {
+  findSuppression,
+  liftSuppression,
+  listSuppressions,
+  MailSuppression,
+  SuppressionReason,
+  setSuppression,
+} from "../mail/suppression.js";
+import { suppressionLifted } from "../observability/log-lines/mail.js";
+import { EmailAddress, validEmail } from "../user/email-address.js";
+import { shellWord } from "./shell-word.js";
+
+export const SuppressedAddress = { email: EmailAddress };
+export const NewSuppression = {
+  email: EmailAddress,
+  cause: SuppressionReason.default("bounced"),
+};
+export const MailSuppressions = z.strictObject({
+  items: z.array(MailSuppression),
+  /** Of all, also those that are not listed. */
+  total: z.int(),
+});
+export type MailSuppressions = z.infer<typeof MailSuppressions>;
+
+interface Act {
+  by: OperatorAct;
+  dryRun: boolean;
+}
+
+/** The 100 newest. */
+export const listMailSuppressions = (ctx: Context): Promise<MailSuppressions> =>
+  listSuppressions(ctx);
+
+/** Of one address. Throws `validation_failed`. */
+export async function findMailSuppressions(
+  ctx: Context,
+  address: string,
+): Promise<MailSuppressions> {
+  const found = await findSuppression(ctx, validEmail(address));
+  return found ? { items: [found], total: 1 } : { items: [], total: 0 };
+}
+
+/** Audited. Throws `validation_failed`. */
+export async function suppressMail(
+  ctx: Context,
+  { email: address, cause }: z.output<z.ZodObject<typeof NewSuppression>>,
+  { by, dryRun }: Act,
+) {
+  const email = validEmail(address);
+  if (!dryRun) await setSuppression(ctx, email, cause, by);
+  return {
+    done: `Send no more mail to ${email}.`,
+    undo: `npm run ops -- mail suppression lift ${shellWord(email)} --reason "undo"`,
+  };
+}
+
+/** Audited. Does nothing for an address that is not suppressed. Throws `validation_failed`. */
+export async function liftMailSuppression(
+  ctx: Context,
+  address: string,
+  { by, dryRun }: Act,
+): Promise<{ done: string; undo: string | null; detail?: Record<string, unknown> }> {
+  const email = validEmail(address);
+  const found = await findSuppression(ctx, email);
+  if (!found) return { done: `Mail to ${email} is not suppressed.`, undo: null };
+  const { addressHash, reason, since } = found;
+  if (!dryRun) {
+    await liftSuppression(ctx, email, by);
+    suppressionLifted(ctx.correlationId, "operator");
+  }
+  const warning = reason === "complained" ? " The recipient had reported mail as spam." : "";
+  return {
+    done: `Send mail to ${email} again (${reason} at ${since}).${warning}`,
+    undo: `npm run ops -- mail suppression set ${shellWord(email)} --cause ${reason} --reason "undo"`,
+    detail: { addressHash, was: reason, since },
+  };
+}

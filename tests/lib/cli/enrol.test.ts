@@ -1,0 +1,229 @@
+import { randomUUID } from "node:crypto";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeEach, describe, expect, it } from "vitest";
+import * as z from "zod";
+import { createApi } from "../../../lib/cli/api.js";
+import { commandOf } from "../../../lib/cli/command-line.js";
+import { chooseCredentials } from "../../../lib/cli/credentials.js";
+import { sessionFile } from "../../../lib/cli/session-file.js";
+import { openSignIn } from "../../../lib/cli/sign-in.js";
+import { setDefaults } from "../../support/environment.js";
+import { mailedCode } from "../../support/mailed-codes.js";
+import { anOperator, breakGlassToken, demoteOperators } from "../../support/operators.js";
+import { opsInProcess } from "../../support/ops-command.js";
+import { aBoundUser, password } from "../../support/people.js";
+import { authenticator, enrol as enrolFactor, resetUsedStep } from "../../support/second-factor.js";
+import { useServedFunctions } from "../../support/served-functions.js";
+import { useStores } from "../../support/stores.js";
+
+const stores = useStores();
+const served = useServedFunctions();
+setDefaults({ OPS_TOKEN: breakGlassToken, RATE_LIMIT_MAX_REQUESTS: "100000" });
+
+let directory: string;
+const directories: string[] = [];
+afterAll(() => {
+  for (const path of directories) rmSync(path, { recursive: true, force: true });
+});
+beforeEach(async () => {
+  directory = mkdtempSync(join(tmpdir(), "linguamate-enrol-"));
+  directories.push(directory);
+  await stores.liftLimits();
+  await demoteOperators(stores);
+});
+
+class Interrupted extends Error {}
+
+type Answers = Record<string, string | ((shown: string) => string | Promise<string>)>;
+
+/** Answers each question of the terminal by its first words; a question without an answer interrupts the command. */
+function scripted(answers: Answers) {
+  const asked: string[] = [];
+  let shown = "";
+  return {
+    asked,
+    get shown() {
+      return shown;
+    },
+    isInteractive: true,
+    show(text: string) {
+      shown += `${text}\n`;
+    },
+    async ask(question: string) {
+      asked.push(question);
+      const [, answer] =
+        Object.entries(answers).find(([start]) => question.startsWith(start)) ?? [];
+      if (answer === undefined) throw new Interrupted(question);
+      return typeof answer === "string" ? answer : answer(shown);
+    },
+  };
+}
+
+function session() {
+  return sessionFile(directory, new URL(served.url));
+}
+
+async function enrol(
+  terminal: ReturnType<typeof scripted>,
+  { token = breakGlassToken, ...options } = {},
+) {
+  const url = new URL(served.url);
+  const signIn = openSignIn(url, session(), terminal);
+  const given = { token: token || undefined, signIn };
+  const apiWith = (breakGlass: boolean) => {
+    const credentials = chooseCredentials({ ...given, breakGlass });
+    return createApi({ url, credentials, reason: "first admin", dryRun: false });
+  };
+  const tokenApi = token ? apiWith(true) : undefined;
+  const command = commandOf(["operator", "enrol"]);
+  if (!command) throw new Error("There is no such command.");
+  return command.run({ args: [], options, api: apiWith(false), signIn, terminal, tokenApi });
+}
+
+const secretIn = (shown: string) => /^Secret: (\w+)$/m.exec(shown)?.[1] ?? "";
+const appCode = (shown: string) => authenticator(secretIn(shown)).code();
+const idOf = async (email: string) =>
+  (await stores.sql("select id from users where email = $1 or claimed_email = $1", email))[0]?.id ??
+  "";
+const status = async () => {
+  const signIn = openSignIn(new URL(served.url), session(), scripted({}));
+  const api = createApi({
+    url: new URL(served.url),
+    credentials: signIn,
+    reason: "x",
+    dryRun: false,
+  });
+  return api.get(z.unknown(), "/api/ops/operators");
+};
+
+describe("npm run ops -- operator enrol", () => {
+  it("creates the first admin from nothing, with a second factor, and leaves a signed-in session", async () => {
+    const email = `first-${randomUUID()}@example.com`;
+    let tries = 0;
+    const terminal = scripted({
+      "E-mail": email,
+      Password: password,
+      "No account": "yes",
+      Name: "Grace",
+      // The first one is wrong.
+      "Code from the mail": async () =>
+        tries++ === 0 ? "AAAA-AAAA" : mailedCode(stores, "verify_email", await idOf(email)),
+      "First code": appCode,
+    });
+    const { text, body } = await enrol(terminal);
+    expect(terminal.shown).toContain("Wrong or expired code.");
+    expect(terminal.shown).toMatch(/otpauth:\/\/totp\/\S+secret=/);
+    expect(terminal.shown).toMatch(/[█▀▄]{20}/);
+    const { recoveryCodes } = body as { recoveryCodes: string[] };
+    expect(recoveryCodes).toHaveLength(10);
+    for (const code of recoveryCodes) expect(text).toContain(code);
+    expect(text).toContain("Unset OPS_TOKEN");
+    expect(await stores.sql("select role, email from users where email = $1", email)).toEqual([
+      { role: "admin", email },
+    ]);
+    expect(await status()).toMatchObject({ items: [{ name: "Grace", secondFactor: true }] });
+    // A change needs the second factor in the token.
+    const url = new URL(served.url);
+    const credentials = openSignIn(url, session(), scripted({}));
+    const api = createApi({ url, credentials, reason: "a test", dryRun: false });
+    const person = await aBoundUser(stores);
+    const revoked = await api.change("POST", "/api/ops/revocations", { user: person.user.id });
+    expect(revoked.text).toContain("Revoke 1 session");
+  }, 60_000);
+
+  it("continues after an interruption at each question", async () => {
+    const email = `again-${randomUUID()}@example.com`;
+    const answers: Answers = { "E-mail": email, Password: password };
+    const next: [string, Answers[string]][] = [
+      ["No account", "y"],
+      ["Name", "Grace"],
+      ["Code from the mail", async () => mailedCode(stores, "verify_email", await idOf(email))],
+      ["First code", appCode],
+    ];
+    const asked: string[] = [];
+    for (const [question, answer] of next) {
+      await expect(enrol(scripted(answers))).rejects.toThrow(question);
+      answers[question] = answer;
+      asked.push(question);
+      await stores.liftLimits();
+    }
+    const terminal = scripted(answers);
+    const { body } = await enrol(terminal);
+    expect(terminal.asked).toEqual(["E-mail", "Password", "First code of the app"]);
+    expect((body as { recoveryCodes: string[] }).recoveryCodes).toHaveLength(10);
+    expect(await stores.sql("select role from users where email = $1", email)).toEqual([
+      { role: "admin" },
+    ]);
+    const grants = await stores.sql(
+      "select from audit_log where action = 'role.granted' and subject_id = $1",
+      await idOf(email),
+    );
+    expect(grants).toHaveLength(1);
+    expect(await status()).toMatchObject({ items: [{ secondFactor: true }] });
+
+    // After the last step nothing is left to do.
+    const code = (shown: string) => authenticator(secretIn(terminal.shown) || shown).code();
+    const user = { user: { id: await idOf(email) } } as Parameters<typeof resetUsedStep>[1];
+    await resetUsedStep(stores, user);
+    const done = await enrol(scripted({ ...answers, "Second factor code": code }));
+    expect(done.text).toContain("It was set up before.");
+    await resetUsedStep(stores, user);
+    const renewed = await enrol(scripted({ ...answers, "Second factor code": code }), {
+      "new-recovery-codes": true,
+    } as object);
+    const { recoveryCodes } = renewed.body as { recoveryCodes: string[] };
+    expect(recoveryCodes).toHaveLength(10);
+    expect(recoveryCodes).not.toEqual((body as { recoveryCodes: string[] }).recoveryCodes);
+  }, 120_000);
+
+  it("takes an existing account with its second factor", async () => {
+    const person = await aBoundUser(stores);
+    const app = await enrolFactor(stores, person);
+    const terminal = scripted({
+      "E-mail": person.email,
+      Password: password,
+      "Second factor code": async () => {
+        await resetUsedStep(stores, person);
+        return app.code();
+      },
+    });
+    expect((await enrol(terminal)).text).toContain("It was set up before.");
+    expect(await status()).toMatchObject({ items: [{ id: person.user.id, role: "admin" }] });
+  }, 60_000);
+
+  it("sets up the second factor of an operator without the break-glass token", async () => {
+    const person = await aBoundUser(stores);
+    await stores.sql("update users set role = 'operator' where id = $1", person.user.id);
+    const terminal = scripted({
+      "E-mail": person.email,
+      Password: password,
+      "First code": appCode,
+    });
+    const { text } = await enrol(terminal, { token: "" });
+    expect(text).not.toContain("OPS_TOKEN");
+    expect(await status()).toMatchObject({ items: [{ secondFactor: true }] });
+  }, 60_000);
+
+  it("refuses when operators exist, without the break-glass token, and without consent", async () => {
+    const person = await aBoundUser(stores);
+    const terminal = scripted({ "E-mail": person.email, Password: password });
+    await expect(enrol(terminal, { token: "" })).rejects.toThrow(/set OPS_TOKEN/);
+    await anOperator(stores, "admin");
+    await expect(enrol(terminal)).rejects.toThrow(/operators_exist/);
+    const email = `nobody-${randomUUID()}@example.com`;
+    const unwilling = scripted({ "E-mail": email, Password: password, "No account": "no" });
+    await expect(enrol(unwilling)).rejects.toThrow("No account was created.");
+    expect(await idOf(email)).toBe("");
+  }, 60_000);
+
+  it("refuses without a terminal", async () => {
+    const env = { HOME: directory, OPS_URL: served.url, OPS_TOKEN: breakGlassToken };
+    const refused = await opsInProcess(["operator", "enrol"], { env, stdin: ["ada@example.com"] });
+    expect(refused).toMatchObject({
+      status: 2,
+      error: expect.stringContaining("needs a terminal"),
+    });
+  });
+});
