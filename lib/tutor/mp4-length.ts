@@ -14,13 +14,11 @@ interface Reading {
 
 interface Times {
   unitsPerSecond: number;
-  /** 0 if unknown. */
   units: number;
 }
 
 interface Track extends Times {
   isAudio: boolean;
-  /** Of the table of samples, and of the fragments. */
   tableUnits: number;
   fragmentUnits: number;
   samples: number;
@@ -58,7 +56,6 @@ export function mp4Seconds(bytes: Uint8Array): number | null {
   return longest === 0 ? null : Math.max(longest, movie.units / movie.unitsPerSecond);
 }
 
-/** 0 if neither the header nor a fragment has a length. */
 function secondsOf(track: Track): number {
   const claimed = Math.max(track.units, track.fragmentUnits);
   if (claimed === 0) return 0;

@@ -1,3 +1,4 @@
+const capturePattern = Buffer.from("OggS").readUInt32BE();
 const streamsMax = 16;
 /** A minute has at most 24,000 packets: Opus with 2.5 ms each. */
 const pagesMax = 30_000;
@@ -9,7 +10,7 @@ interface LogicalStream {
   granule: number;
 }
 
-/** The chained streams of an Ogg file (RFC 3533), of which the library reads only the first. Throws for too many streams, pages or comments, and for timestamps that are missing or decrease. */
+/** The chained streams of an Ogg file (RFC 3533), of which the library reads only the first. Throws for too many, and for missing or decreasing timestamps. */
 export function oggStreams(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer>[] {
   const file = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const starts: number[] = [];
@@ -45,6 +46,3 @@ export function oggStreams(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuff
   }
   return starts.map((start, index) => bytes.subarray(start, starts[index + 1]));
 }
-
-/** "OggS". */
-const capturePattern = 0x4f676753;

@@ -2,9 +2,7 @@ const [pcm, float, aLaw, muLaw, extensible] = [1, 3, 6, 7, 0xfffe];
 const chunksMax = 1000;
 
 interface Rates {
-  /** As the header says. */
   declared: number;
-  /** By the sample rate and the size of the samples, which decoders use. */
   computed: number;
 }
 

@@ -58,7 +58,6 @@ export function webmSeconds(bytes: Uint8Array): number | null {
   return Math.max(claimed, reading.opusSeconds) || null;
 }
 
-/** True for an audio track. */
 function readTrack(reading: Reading, from: number, to: number): boolean {
   const { file, opusTracks } = reading;
   let id = 0;
