@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { endpoint } from "../lib/http/endpoint.js";
 import { route } from "../lib/http/route.js";
-import { version } from "../lib/release.js";
+import { version } from "../lib/version.js";
 
 const Greeting = z.strictObject({
   status: z.literal("ok"),

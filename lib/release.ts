@@ -1,8 +1,4 @@
 import { readFileSync } from "node:fs";
-// biome-ignore lint/correctness/useImportExtensions: JSON, not TypeScript
-import packageJson from "../package.json" with { type: "json" };
-
-export const version: string = packageJson.version;
 
 export interface Release {
   /** Ends in `-dirty` for a build with uncommitted changes; `unknown` for a build outside a git checkout. */

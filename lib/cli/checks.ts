@@ -21,18 +21,19 @@ export const ipAddress = mustBe("an IP address, such as 203.0.113.7 or 2001:db8:
 export const emailAddress = mustBe("an e-mail address", (typed) =>
   identify(typed).includes("email"),
 );
+/** A correlation ID of another form than a UUID could be any word. */
 export const account = mustBe(
   "a user ID, an e-mail address, a session ID or a correlation ID",
-  (typed) => identify(typed).some((kind) => kind !== "ip"),
+  (typed) => identify(typed).some((kind) => kind !== "ip" && kind !== "correlationId"),
 );
 export const identifier = mustBe(
   "a user ID, an e-mail address, a session ID, a correlation ID or an IP address",
   (typed) => identify(typed).length > 0,
 );
-/** The ID of an API token, such as `ops-0123456789abcdef`, has the form of a correlation ID. */
 export const caller = mustBe(
-  "an IP address, an e-mail address, a user ID, a session ID or the ID of an API token",
-  (typed) => identify(typed).length > 0,
+  "an IP address, an e-mail address, a user ID, a session ID or ops-ID of an API token",
+  (typed) =>
+    identify(typed).some((kind) => kind !== "correlationId") || /^ops-[\da-f]{16}$/.test(typed),
 );
 export const network: Check = (typed) => {
   const found = blockableNetwork(typed);

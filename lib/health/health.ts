@@ -8,8 +8,8 @@ import { safeErrors } from "../observability/safe-error.js";
 import { roundTrip } from "../redis/client.js";
 import { type RevokeAllState, readRevokeAll } from "../redis/revoke-all.js";
 import { type WriteRefusal, writeRefusal } from "../redis/write-refusal.js";
-import { version } from "../release.js";
 import { askHealth } from "../toolkit/health.js";
+import { version } from "../version.js";
 
 const Status = z.enum(["pass", "warn", "fail"]);
 

@@ -18,11 +18,13 @@ export const NewSuppression = {
   email: EmailAddress,
   cause: SuppressionReason.default("bounced"),
 };
-export const MailSuppressions = z.strictObject({
-  items: z.array(MailSuppression),
-  /** Of all, also those that are not listed. */
-  total: z.int(),
-});
+export const MailSuppressions = z
+  .strictObject({
+    items: z.array(MailSuppression),
+    /** Of all, also those that are not listed. */
+    total: z.int(),
+  })
+  .meta({ id: "MailSuppressions" });
 export type MailSuppressions = z.infer<typeof MailSuppressions>;
 
 interface Act {
@@ -52,7 +54,7 @@ export async function suppressMail(
   const email = validEmail(address);
   if (!dryRun) await setSuppression(ctx, email, cause, by);
   return {
-    done: `Send no more mail to ${email}.`,
+    done: `${dryRun ? "Would suppress" : "Suppressed"} mail to ${email}.`,
     undo: `npm run ops -- mail suppression lift ${shellWord(email)} --reason "undo"`,
   };
 }
@@ -65,7 +67,7 @@ export async function liftMailSuppression(
 ): Promise<{ done: string; undo: string | null; detail?: Record<string, unknown> }> {
   const email = validEmail(address);
   const found = await findSuppression(ctx, email);
-  if (!found) return { done: `Mail to ${email} is not suppressed.`, undo: null };
+  if (!found) return { done: `Mail to ${email} is already not suppressed.`, undo: null };
   const { addressHash, reason, since } = found;
   if (!dryRun) {
     await liftSuppression(ctx, email, by);
@@ -73,7 +75,7 @@ export async function liftMailSuppression(
   }
   const warning = reason === "complained" ? " The recipient had reported mail as spam." : "";
   return {
-    done: `Send mail to ${email} again (${reason} at ${since}).${warning}`,
+    done: `${dryRun ? "Would lift" : "Lifted"} the suppression of ${email} (${reason} at ${since}).${warning}`,
     undo: `npm run ops -- mail suppression set ${shellWord(email)} --cause ${reason} --reason "undo"`,
     detail: { addressHash, was: reason, since },
   };

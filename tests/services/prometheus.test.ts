@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { parse, stringify } from "yaml";
 import { ruleNames } from "../../lib/alerts/rules.js";
 import { metrics, seriesName } from "../../lib/observability/metrics.js";
-import { version } from "../../lib/release.js";
+import { version } from "../../lib/version.js";
 import { type PrometheusProcess, startPrometheus } from "../support/prometheus-process.js";
 import { amtool, promtool } from "../support/promtool.js";
 import { useTwoProcesses } from "../support/two-processes.js";

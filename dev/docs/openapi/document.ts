@@ -5,7 +5,7 @@ import { catalogue, type ErrorCode } from "../../../lib/errors.js";
 import { Problem } from "../../../lib/http/problem.js";
 import { contractOf, type ReplyContract } from "../../../lib/http/reply.js";
 import { bodyBytesMaxOf, isBodyOptional } from "../../../lib/http/steps/read-body.js";
-import { version } from "../../../lib/release.js";
+import { version } from "../../../lib/version.js";
 import { errorResponses, problemExample } from "./errors.js";
 import { headers, parameters, replyHeadersOf, requestHeadersOf } from "./headers.js";
 import { rateLimitsOf } from "./limits.js";

@@ -54,7 +54,7 @@ function moreCommand(list: List, { lookedUpAs, accounts }: FindResult, q: string
 }
 
 function suppressionText({ reason, since }: NonNullable<FindResult["mailSuppression"]>): string {
-  return `Mail\nNo mail is sent to this address: ${reason} at ${since.slice(0, 19)}Z. See \`mail suppression --help\`.`;
+  return `Mail\nNo mail is sent to this address: ${reason} at ${since.slice(0, 19)}Z.`;
 }
 
 function accountTable(accounts: FindResult["accounts"]): string {

@@ -47,16 +47,16 @@ const show: Command = {
 
 const revoke: Command = {
   name: "sessions revoke",
-  args: ["[ID]"],
+  args: ["[WHAT]"],
   names: { what: "session or account", shownBy: "find WHAT" },
   summary: "revoke a session, or all sessions of a user",
   options: { user: { type: "string" } },
-  checks: { ID: sessionId, user: account },
+  checks: { WHAT: account, user: account },
   changes: true,
   notes: "Like `redis-cli DEL session:<id>`, but also recorded in Postgres and in the audit log.",
   async run({ api, args: [what], options: { user } }) {
     if ((what === undefined) === (user === undefined)) {
-      throw new UsageError("Give either a session ID or --user USER.");
+      throw new UsageError("Give either WHAT or --user USER.");
     }
     const isSession = what !== undefined && identify(what).includes("sessionId");
     return api.change(

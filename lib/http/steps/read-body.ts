@@ -8,7 +8,7 @@ import type { Call } from "../exchange.js";
 import { reportBodyAttack } from "../report-attacks.js";
 import { readJsonBody, readText } from "./json-body.js";
 import { refuseOverLimit } from "./limits.js";
-import { readMultipart } from "./multipart-body.js";
+import type { Upload } from "./multipart-body.js";
 import type { Credential } from "./require-credential.js";
 import { validBody } from "./valid-body.js";
 
@@ -38,12 +38,18 @@ export async function readBody(
   const { auth, body: schema, upload } = endpoint;
   const bytesMax = bodyBytesMaxOf(endpoint);
   if (auth === "webhook") return { raw: await readText(request, bytesMax) };
-  const form = upload && (await readMultipart(request, upload));
+  const form = upload && (await readForm(request, upload));
   const file = form && { file: form.file };
   if (!schema) return { ...file };
   const value = form ? form.fields : await readJsonBody(request, bytesMax, isBodyOptional(schema));
   if (!form) reportBodyAttack(ctx, value);
   return { ...file, body: validBody(ctx, schema, value, claims?.userId) };
+}
+
+/** Few functions have uploads, so the others start without this code. */
+async function readForm(request: Request, upload: Upload) {
+  const { readMultipart } = await import("./multipart-body.js");
+  return readMultipart(request, upload);
 }
 
 /** The same before the limits; renews `ctx.now`. A refused body counts against its IP address, and may throw `rate_limited`. */

@@ -5,8 +5,8 @@ import { type MetricName, seriesName } from "../../observability/metrics.js";
 import { roundTrip } from "../../redis/client.js";
 import { readGate } from "../../redis/gate.js";
 import { orNull } from "../../redis/round-trip.js";
-import { version } from "../../release.js";
 import { breakerState, positionGauge, positionOf } from "../../toolkit/breaker/state.js";
+import { version } from "../../version.js";
 
 /** All series except stale gauges; the breaker's live state if Redis answers. One call to each store. Rejects without Postgres. */
 export async function readSeries(ctx: Context): Promise<Map<string, number>> {

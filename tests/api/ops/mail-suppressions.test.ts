@@ -114,7 +114,10 @@ describe("POST /api/ops/mail-suppressions/lifts", () => {
   it("does nothing for an address that is not suppressed, and offers no undo", async () => {
     const before = await stores.sql("select from audit_log");
     const { body } = await lift("other@example.com");
-    expect(body).toMatchObject({ undo: null, done: expect.stringContaining("is not suppressed") });
+    expect(body).toMatchObject({
+      undo: null,
+      done: expect.stringContaining("is already not suppressed"),
+    });
     expect(await stores.sql("select from audit_log")).toHaveLength(before.length);
   });
 });

@@ -7,6 +7,8 @@ import flag from "../../../api/ops/flags/[name].js";
 import closure from "../../../api/ops/incidents/[incidentId]/closure.js";
 import notes from "../../../api/ops/incidents/[incidentId]/notes.js";
 import incidents from "../../../api/ops/incidents/index.js";
+import mailSuppressions from "../../../api/ops/mail-suppressions/index.js";
+import suppressionLifts from "../../../api/ops/mail-suppressions/lifts.js";
 import operatorTokens from "../../../api/ops/operator-tokens/index.js";
 import operators from "../../../api/ops/operators/index.js";
 import removals from "../../../api/ops/operators/removals.js";
@@ -150,6 +152,20 @@ const changes: [name: string, change: () => Change, dry: RegExp, real: RegExp, a
     /^Would clear no counters\.$/,
     /^Cleared no counters\.$/,
     /^Cleared no counters\.$/,
+  ],
+  [
+    "mail suppression set",
+    () => [mailSuppressions, "POST", { email: "messages@example.com" }],
+    /^Would suppress mail to messages@example\.com\.$/,
+    /^Suppressed mail to messages@example\.com\.$/,
+    /^Suppressed mail to messages@example\.com\.$/,
+  ],
+  [
+    "mail suppression lift",
+    () => [suppressionLifts, "POST", { email: "messages@example.com" }],
+    /^Would lift the suppression of messages@example\.com /,
+    /^Lifted the suppression of messages@example\.com /,
+    /^Mail to messages@example\.com is already not suppressed\.$/,
   ],
   [
     "outbox retry",

@@ -130,7 +130,7 @@ describe("npm run ops -- operator enrol", () => {
     const api = createApi({ url, credentials, reason: "a test", dryRun: false });
     const person = await aBoundUser(stores);
     const revoked = await api.change("POST", "/api/ops/revocations", { user: person.user.id });
-    expect(revoked.text).toContain("Revoke 1 session");
+    expect(revoked.text).toContain("Revoked 1 session");
   }, 60_000);
 
   it("continues after an interruption at each question", async () => {

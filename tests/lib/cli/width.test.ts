@@ -184,7 +184,7 @@ function run(command: Command, replyTo: (schema: z.ZodType) => unknown): Promise
 }
 
 /** Those that print no reply, or only the text of a document. */
-const others = /^(login|logout|confirm|health|selftest|incident show)$/;
+const others = /^(login|logout|confirm|health|selftest|incident show|operator enrol)$/;
 const reads = commands
   .filter(({ name, changes }) => !changes && !others.test(name))
   .map((command) => [command.name, command] as const);

@@ -65,11 +65,12 @@ describe("a token has one notation", () => {
     expect((await call(refresh, "POST", { body: { refreshToken } })).status).toBe(200);
   });
 
-  it("of the token that undoes a change of the e-mail address", () => {
+  it("of the token that undoes a change of the e-mail address, but for what a mail program adds", () => {
     const token = withSpecialCharacter(() => undoToken(env(), randomUUID()));
     expect(verifyUndoToken(env(), token)).not.toBeNull();
     for (const [name, other] of othersOf(token)) {
-      expect(verifyUndoToken(env(), other), name).toBeNull();
+      const isPasted = /^(a space|a line break|a NUL|a dot at)/.test(name);
+      expect(verifyUndoToken(env(), other) !== null, name).toBe(isPasted);
     }
   });
 
