@@ -74,7 +74,7 @@ describe("npm run ops", () => {
     expect(group.error).toMatch(/sessions list USER +the sessions of a user/);
     expect(groupHelp).toMatchObject({
       status: 0,
-      out: expect.stringContaining("sessions revoke [ID]"),
+      out: expect.stringContaining("sessions revoke [WHAT]"),
     });
     expect(one.out).toMatch(/\[--confirm CONFIRM\] --reason TEXT \[--dry-run\]/);
     expect(one.out).toMatch(/Guests cannot sign in again/);

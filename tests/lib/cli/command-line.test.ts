@@ -79,6 +79,6 @@ describe("the help of a group", () => {
   it("does not change the help of single commands", () => {
     const off = commandOf(["flag", "off", "--help"]);
     expect(off && helpOf(off)).toMatch(/^usage: npm run ops -- flag off NAME --reason TEXT/);
-    expect(help(["help", "sessions"]).text).toContain("sessions revoke [ID]");
+    expect(help(["help", "sessions"]).text).toContain("sessions revoke [WHAT]");
   });
 });
