@@ -11,7 +11,7 @@ const kept = join(import.meta.dirname, "../node_modules/.cache/linguamate-ops/op
 const before = `
   import process from "node:process";
   import { loadEnvFile } from "./lib/self-hosted/env-file.js";
-  process.stdout.on("error", () => process.exit());
+  process.stdout.on("error", ({ code }) => process.exit(code === "EPIPE" ? 0 : 1));
   loadEnvFile();`;
 
 try {

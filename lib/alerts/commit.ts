@@ -5,6 +5,7 @@ import { telemetryGauges } from "../db/schema/telemetry.js";
 import { timestamp } from "../db/timestamp.js";
 import { seriesName } from "../observability/metrics.js";
 import { enqueueFrom } from "../queue/enqueue.js";
+import type { Sample } from "./measures.js";
 import { alertNoticeKindName, noticeLifeMs, type QueuedAlertNotice } from "./notice.js";
 import type { Readings } from "./read-measures.js";
 import type { Alert, Transition } from "./state-machine.js";
@@ -19,6 +20,8 @@ export interface EvaluationResult {
   all: Alert[];
   transitions: AlertTransition[];
   notices: QueuedAlertNotice[];
+  /** New values of `cron_outage_seconds`. */
+  excused: Sample[];
 }
 
 const samplesKeptMs = 2 * 3_600_000;
@@ -27,7 +30,7 @@ const samplesKeptMs = 2 * 3_600_000;
 export async function commitEvaluation(
   ctx: Context,
   { clock, due, measures, now }: Readings,
-  { changed, all, transitions, notices }: EvaluationResult,
+  { changed, all, transitions, notices, excused }: EvaluationResult,
 ): Promise<boolean> {
   const timestampAt = (at: number) => timestamp(new Date(at));
   const iso = (at: number) => new Date(at).toISOString();
@@ -36,6 +39,7 @@ export async function commitEvaluation(
   );
   const gauges = [
     ...now.samples.filter(({ series }) => ownGauges.test(series)),
+    ...excused,
     ...all.map(({ rule, label, state }) => ({
       series: seriesName("alert_active", { rule, label }),
       value: state === "firing" ? 1 : 0,
@@ -114,8 +118,7 @@ export async function commitEvaluation(
   return Number(rows[0]?.won) === 1;
 }
 
-const ownGauges =
-  /^(probe_failed|external_probe_failed|notice_unsent_seconds|dead_letters|cron_outage_seconds)\{/;
+const ownGauges = /^(probe_failed|external_probe_failed|notice_unsent_seconds|dead_letters)\{/;
 
 function rowsOf(rows: object[], columns: SQL): SQL {
   return sql`jsonb_to_recordset(cast(${JSON.stringify(rows)} as jsonb)) as given (${columns})`;

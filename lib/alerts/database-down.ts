@@ -18,7 +18,7 @@ export interface Outage {
   /** The first of them that was paged; null when none was. */
   pagedFrom: number | null;
   samples: Sample[];
-  /** When it was noted, in ms; a cron that missed one note does not end it. */
+  /** When Postgres was down, in ms; one minute without a note does not end a span. */
   spans: Span[];
 }
 

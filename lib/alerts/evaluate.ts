@@ -4,7 +4,7 @@ import { type AlertTransition, commitEvaluation, type EvaluationResult } from ".
 import { forgetOutage, type Outage, pageDatabaseDown, recallOutage } from "./database-down.js";
 import { deliverNotices } from "./deliver-notices.js";
 import { excuseCrons } from "./excused-crons.js";
-import { labelsOf, type Measures } from "./measures.js";
+import { labelsOf, type Measures, type Sample } from "./measures.js";
 import { alertKey, alertNoticeOf, type QueuedAlertNotice } from "./notice.js";
 import { runProbes } from "./probes.js";
 import { type Readings, readMeasures } from "./read-measures.js";
@@ -28,8 +28,8 @@ export async function evaluateAlerts(ctx: Context): Promise<EvaluationCounts> {
   const probes = await runProbes(ctx);
   const readings = await orPage(ctx, () => readMeasures(ctx, probes));
   const outage = await recallOutage(readings.clock.sampledUntil, readings.due.sampled);
-  addOutage(readings, outage);
-  const result = evaluate(ctx, readings, outage);
+  const excused = addOutage(readings, outage);
+  const result = { ...evaluate(ctx, readings, outage), excused };
   const { due } = readings;
   const minutes = due.counted.length + due.sampled.length;
   if (minutes === 0) return { minutes, transitions: 0, notices: 0 };
@@ -58,7 +58,11 @@ async function orPage<Result>(ctx: Context, ask: () => Promise<Result>): Promise
 }
 
 /** Minute by minute: first move every alert, then decide notices, because inhibition needs all states. */
-function evaluate(ctx: Context, readings: Readings, outage: Outage): EvaluationResult {
+function evaluate(
+  ctx: Context,
+  readings: Readings,
+  outage: Outage,
+): Omit<EvaluationResult, "excused"> {
   const { measures, due, silenced } = readings;
   const standing = new Map(readings.alerts.map((alert) => [alert.key, alert]));
   const touched = new Set<string>();
@@ -203,11 +207,12 @@ function newAlert(key: string, rule: string, label: string, minute: number): Ale
   };
 }
 
-function addOutage({ measures, now }: Readings, outage: Outage): void {
-  excuseCrons(now.samples, outage.spans);
+function addOutage({ measures, now }: Readings, outage: Outage): Sample[] {
+  const excused = excuseCrons(now.samples, outage.spans);
   for (const minute of outage.minutes) {
     measures.samples.set(minute, [...(measures.samples.get(minute) ?? []), ...outage.samples]);
   }
+  return excused;
 }
 
 /** A paged minute fires the alert at once, so that it can be resolved. */

@@ -11,14 +11,16 @@ interface Given {
 
 interface ChosenCredentials extends Credentials {
   /** What to tell the operator afterwards. */
-  notice(): string | undefined;
+  notice(isFailed: boolean): string | undefined;
 }
 
 /** The session; OPS_TOKEN with --break-glass, or without a session. */
 export function chooseCredentials({ token, breakGlass, signIn }: Given): ChosenCredentials {
   if (breakGlass && !token) throw new UsageError("--break-glass needs the token in OPS_TOKEN.");
   if (!token || (signIn.hasSession() && !breakGlass)) {
-    return { ...signIn, notice: () => undefined };
+    const unused =
+      "OPS_TOKEN was not sent, because there is a session. To use it, add --break-glass.";
+    return { ...signIn, notice: (isFailed) => (isFailed && token ? unused : undefined) };
   }
   let isUsed = false;
   return {

@@ -23,7 +23,7 @@ ${lines.join("\n")}
   --json         print the response as JSON
   --reason       why you make the change; required for changes, kept in the
                  audit log
-  --dry-run      show what a change would do, without doing it and without a
+  --dry-run      show what a change would do, without doing it; needs no recent
                  second factor
   --break-glass  use OPS_TOKEN although you are signed in
 

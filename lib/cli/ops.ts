@@ -22,7 +22,8 @@ process.exitCode = await ops(process.argv.slice(2));
 /** The operators' CLI. It uses HTTP only, so it works against any deployment. */
 async function ops(args: string[]): Promise<number> {
   const command = commandOf(args);
-  const atEnd: (() => string | undefined)[] = [];
+  const atEnd: ((isFailed: boolean) => string | undefined)[] = [];
+  let isFailed = false;
   try {
     if (command) return await run(command, args.slice(command.name.split(" ").length), atEnd);
     const { isAsked, text } = help(args);
@@ -32,6 +33,7 @@ async function ops(args: string[]): Promise<number> {
       const usage = command ? `\n\n${usageLineOf(command)} [--help]` : "";
       return print(exit.usage, visible(error.message) + usage);
     }
+    isFailed = true;
     if (error instanceof RefusedError)
       return print(exit.refused, visible(`Permission denied: ${error.message}`));
     if (error instanceof FailedError) return print(exit.problem, visible(error.message));
@@ -39,14 +41,15 @@ async function ops(args: string[]): Promise<number> {
     const [what] = String(error).split("\n");
     return print(exit.problem, `Unexpected error: ${what} (NODE_DEBUG=ops shows where)`);
   } finally {
-    for (const notice of atEnd.map((textAtEnd) => textAtEnd())) if (notice) console.error(notice);
+    for (const notice of atEnd.map((textAtEnd) => textAtEnd(isFailed)))
+      if (notice) console.error(notice);
   }
 }
 
 async function run(
   command: Command,
   rest: string[],
-  atEnd: (() => string | undefined)[],
+  atEnd: ((isFailed: boolean) => string | undefined)[],
 ): Promise<number> {
   const { OPS_TOKEN: token, OPS_URL, PORT } = process.env;
   const defaultUrl = OPS_URL || `http://localhost:${PORT || 8080}`;
@@ -57,7 +60,10 @@ async function run(
   const signIn = openSignIn(url, sessionFile(configDirectory(), url), terminal);
   const breakGlass = values["break-glass"] === true;
   const credentials = chooseCredentials({ token, breakGlass, signIn });
-  atEnd.push(credentials.notice);
+  const tokenCredentials = token
+    ? chooseCredentials({ token, breakGlass: true, signIn })
+    : undefined;
+  atEnd.push((isFailed) => credentials.notice(isFailed) ?? tokenCredentials?.notice(isFailed));
   const apiWith = (credentials: Credentials) =>
     createApi({
       url,
@@ -71,7 +77,7 @@ async function run(
     api: apiWith(credentials),
     signIn,
     terminal,
-    tokenApi: token ? apiWith(chooseCredentials({ token, breakGlass: true, signIn })) : undefined,
+    tokenApi: tokenCredentials && apiWith(tokenCredentials),
   };
   try {
     const { body, text, isProblem } = await command.run(call);

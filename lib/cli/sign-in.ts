@@ -132,8 +132,7 @@ export function openSignIn(url: URL, file: SessionFile, terminal: Terminal): Sig
     async logOut() {
       const stored = file.read();
       if (!stored) return false;
-      const accessToken = await token();
-      if (accessToken) await end(accessToken);
+      await end(stored.accessToken);
       file.remove();
       return true;
     },

@@ -25,7 +25,7 @@ export function reportBodyAttack(ctx: Context, body: unknown): void {
   }
 }
 
-/** Report a refusal that is a security event. What the caller must do first (`reauth_required`) or its account's state is none. */
+/** Report a refusal that is a security event. `reauth_required` and refusals for the state of the account are not. */
 export function reportRefusal(ctx: Context, { code }: AppError): void {
   if (code === "host_not_allowed") securityEvent(ctx, "host_rejected");
   if (code === "address_blocked" || code === "account_blocked") {

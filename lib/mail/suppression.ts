@@ -92,7 +92,7 @@ export async function liftSuppression(ctx: Context, email: string, by: OperatorA
   ]);
 }
 
-/** What `liftSuppression` undoes, or its undo. */
+/** Suppress an address by an operator's decision. Audited. */
 export async function setSuppression(
   ctx: Context,
   email: string,

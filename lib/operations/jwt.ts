@@ -159,8 +159,9 @@ function findingsOf(token: Omit<TokenInspection, "findings">): string[] {
     key === "verifies" && "The token was signed before the last rotation of JWT_SECRET.",
     verdict === "refused" &&
       key !== "unknown" &&
-      "The signature or the claims are invalid: the token was altered, or ACCESS_TOKEN_TTL_SECONDS is lower than at its time of issue.",
-    verdict === "expired" && "The token has expired: the app must refresh it.",
+      "The signature or the claims are invalid: the token was altered.",
+    verdict === "expired" &&
+      "The token has expired, or lives longer than ACCESS_TOKEN_TTL_SECONDS: the app must refresh it.",
     aheadSeconds !== null &&
       aheadSeconds > leewaySeconds &&
       "The token was issued in the future: the clock of the server that issued it is fast, or this server's clock is slow.",

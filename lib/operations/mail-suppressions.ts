@@ -16,7 +16,7 @@ import { shellWord } from "./shell-word.js";
 export const SuppressedAddress = { email: EmailAddress };
 export const NewSuppression = {
   email: EmailAddress,
-  cause: SuppressionReason.default("bounced"),
+  cause: SuppressionReason.default("complained"),
 };
 export const MailSuppressions = z
   .strictObject({

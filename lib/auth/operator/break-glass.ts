@@ -26,7 +26,7 @@ export async function useBreakGlass(ctx: Context, operation: Operation): Promise
         action: isAllowed ? "break_glass" : "break_glass.refused",
         subjectId: operationName,
       }),
-      queueAlertNotice(ctx, pageNotice(ctx, `${operationName}, ${outcome}`), ctx.now),
+      queueAlertNotice(ctx, pageNotice(ctx, operationName, outcome), ctx.now),
     ]);
     ctx.after(() => deliverNotices(ctx));
   } catch (error) {
@@ -38,20 +38,20 @@ export async function useBreakGlass(ctx: Context, operation: Operation): Promise
 }
 
 /**
- * The uses of one hour from one network are one incident: its key is what PagerDuty deduplicates by. Not the correlation ID,
+ * The allowed uses of one hour from one network are one incident, and so are the refused ones: its key is what PagerDuty deduplicates by. Not the correlation ID,
  * which a caller chooses.
  */
-function pageNotice(ctx: Context, use: string) {
+function pageNotice(ctx: Context, operation: string, outcome: "allowed" | "refused") {
   const rule = { name: "BreakGlassUsed", summary: "The break-glass token was used" };
   const hour = ctx.now.toISOString().slice(0, "2026-01-31T08".length);
   const network = addressPrefix(ctx.address) ?? "unknown";
   return alertNoticeOf(rule, {
     event: "trigger",
-    key: alertKey(ctx, rule.name, `${hour} ${network}`),
+    key: alertKey(ctx, rule.name, `${hour} ${network} ${outcome}`),
     label: "",
     priority: "P2",
     channel: "page",
-    detail: `${use}, correlation ID ${ctx.correlationId}`,
+    detail: `${operation}, ${outcome}, correlation ID ${ctx.correlationId}`,
     minute: ctx.now.getTime(),
   });
 }

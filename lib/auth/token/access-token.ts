@@ -49,7 +49,7 @@ export function issueAccessToken(env: Env, token: AccessClaims, now: Date): stri
   return `${signed}.${createHmac("sha256", signingKey(env)).update(signed).digest("base64url")}`;
 }
 
-/** No I/O. Throws `token_expired` for a genuine token that has only expired, else `token_invalid`. */
+/** No I/O. Throws `token_expired` for a genuine token that has expired or lives too long, else `token_invalid`. */
 export async function verifyAccessToken(env: Env, token: string, now: Date): Promise<AccessClaims> {
   const { isExpired, ...claims } = await verifyPresentedToken(env, token, now);
   if (isExpired) throw new AppError("token_expired");
@@ -65,8 +65,11 @@ export async function verifyPresentedToken(
   const known = verifiedTokens(env).find(token, now);
   if (known) return { ...known, isExpired: false };
   try {
-    const { payload, isExpired } = await genuinePayload(env, token, now);
-    const { claims, during } = readClaims(env, payload, now);
+    const { payload, ...found } = await genuinePayload(env, token, now);
+    const { claims, during } = readClaims(payload, now);
+    // The lifetime was shortened since, or someone has the key: the app has to refresh.
+    const isTooLong = during.untilMs - during.fromMs > env.jwt.accessTtlSeconds * 1000;
+    const isExpired = found.isExpired || isTooLong;
     if (!isExpired) verifiedTokens(env).remember(token, claims, during);
     return { ...claims, isExpired };
   } catch (cause) {
@@ -124,16 +127,12 @@ async function genuinePayload(
 /** jose also decodes other alphabets, padding and unused bits, so that one token would have many forms. */
 const isCanonical = (part: string) => Buffer.from(part, "base64url").toString("base64url") === part;
 
-function readClaims({ jwt }: Env, payload: JWTPayload, now: Date) {
+function readClaims(payload: JWTPayload, now: Date) {
   const { aud, sub, sid, auth_time: authTime, amr, iat, exp } = payload;
   if (!isId(sub) || !isId(sid) || !isTime(authTime) || !isStringArray(amr) || Array.isArray(aud))
     throw new errors.JWTInvalid("a claim is wrong");
   const isInTime =
-    isTime(iat) &&
-    isTime(exp) &&
-    iat <= exp &&
-    exp <= iat + jwt.accessTtlSeconds &&
-    iat <= now.getTime() / 1000 + leewaySeconds;
+    isTime(iat) && isTime(exp) && iat <= exp && iat <= now.getTime() / 1000 + leewaySeconds;
   if (!isInTime) throw new errors.JWTInvalid("the lifetime is wrong");
   const claims: AccessClaims = {
     userId: sub,

@@ -10,11 +10,15 @@ export const find: Command = {
   name: "find",
   args: ["WHAT"],
   summary: "look up a correlation ID, user ID, session ID, e-mail address or IP address",
-  options: { limit: { type: "string", default: "50" } },
+  options: { limit: { type: "string" } },
   checks: { WHAT: identifier, limit: numberFrom(1, 500) },
-  notes: "Drains events first. --limit is the maximum of rows per list, at most 500.",
-  async run({ api, args: [q = ""], options: { limit = "50" } }) {
-    const found = await api.look(FindResult, "/api/ops/find", { q, limit: Number(limit) });
+  notes:
+    "Drains events first. --limit is the maximum of rows per list, by default 50, at most 500.",
+  async run({ api, args: [q = ""], options: { limit } }) {
+    const found = await api.look(FindResult, "/api/ops/find", {
+      q,
+      ...(limit !== undefined && { limit: Number(limit) }),
+    });
     const { accounts, blocks, securityEvents, audit, requests, mailSuppression } = found;
     const until = `Events up to ${found.eventsUntil.slice(0, 19).replace("T", " ")} UTC.`;
     const kinds = `Looked up as ${found.lookedUpAs.join(", ")}.`;
@@ -24,7 +28,7 @@ export const find: Command = {
     }
     const more = (list: List) => {
       const isCut = found.cut.includes(list);
-      return isCut ? `\nThe newest ${limit}. More:\n${moreCommand(list, found, q)}` : "";
+      return isCut ? `\nThe newest ${limit ?? 50}. More:\n${moreCommand(list, found, q)}` : "";
     };
     const events = table(securityEvents, undefined, ["ip", "userId", "correlationId", "data"]);
     const audits = table(audit, undefined, ["actor", "subjectId", "correlationId"]);
@@ -48,7 +52,8 @@ function moreCommand(list: List, { lookedUpAs, accounts }: FindResult, q: string
   if (list !== "requests") return `npm run ops -- find ${shellWord(q)} --limit 500`;
   const since = new Date(Date.now() - findDays * 86_400_000).toISOString();
   const [account] = accounts;
-  const byAccount = account ? `--user ${account.id}` : `--correlation ${q}`;
+  const userId = account?.id ?? (lookedUpAs.includes("userId") ? q : undefined);
+  const byAccount = userId ? `--user ${userId}` : `--correlation ${q}`;
   const filter = lookedUpAs.includes("ip") ? `--ip ${q}` : byAccount;
   return `npm run ops -- access-log ${filter} --since ${since}`;
 }

@@ -40,7 +40,7 @@ const set: Command = {
   name: "mail suppression set",
   args: ["EMAIL"],
   summary: "send no more mail to an address",
-  options: { cause: { type: "string", default: "bounced" } },
+  options: { cause: { type: "string", default: "complained" } },
   checks: { EMAIL: emailAddress, cause: oneOf(["bounced", "complained"]) },
   changes: true,
   run: ({ api, args: [email], options: { cause } }) => api.change("POST", at, { email, cause }),

@@ -73,7 +73,7 @@ export const sessions = pgTable(
     rotationHash: text("rotation_hash"),
     /** Hashed Rotation-Ids of concurrent refreshes on the same device: their replies may be lost, too. */
     concurrentHashes: text("concurrent_hashes").array(),
-    /** The last concurrent refresh that got the successor of another. */
+    /** When a concurrent refresh was last accepted. */
     concurrentAt: at("concurrent_at"),
     rotatedAt: at("rotated_at"),
     rotatedDevice: text("rotated_device"),

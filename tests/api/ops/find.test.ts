@@ -137,7 +137,7 @@ describe("POST /api/ops/find", () => {
     const { email } = await aBoundUser(stores);
     expect((await lookUp(email)).body.mailSuppression).toBeNull();
     await operate(suppressions, "POST", operator.token, { email });
-    expect((await lookUp(email)).body.mailSuppression).toMatchObject({ reason: "bounced" });
+    expect((await lookUp(email)).body.mailSuppression).toMatchObject({ reason: "complained" });
   });
 
   it("finds the account of a session", async () => {

@@ -134,7 +134,7 @@ describe("POST /api/ops/mail-suppressions", () => {
     expect(await lookUp(email)).toMatchObject([{ reason: "complained" }]);
     await operate(lifts, "POST", operator.token, { email });
     await operate(suppressions, "POST", operator.token, { email });
-    expect(await lookUp(email)).toMatchObject([{ reason: "bounced" }]);
+    expect(await lookUp(email)).toMatchObject([{ reason: "complained" }]);
     expect((await audits(user.id)).map(({ action }) => action)).toEqual([
       "mail_suppression.set",
       "mail_suppression.lifted",

@@ -457,7 +457,7 @@ describe("npm run ops", () => {
       opsInProcess(["mail", "suppression", ...args], { env });
     expect((await suppression("set", email, ...because)).status).toBe(0);
     const found = await suppression("list", "--email", email);
-    expect(found).toMatchObject({ status: 0, out: expect.stringContaining("bounced") });
+    expect(found).toMatchObject({ status: 0, out: expect.stringContaining("complained") });
     const lifted = await suppression("lift", email, ...because);
     expect(lifted.out).toContain(`Undo: npm run ops -- mail suppression set ${email}`);
     expect((await suppression("list", "--email", email)).out).toBe("No suppressed addresses.\n");
