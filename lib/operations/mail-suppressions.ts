@@ -73,7 +73,7 @@ export async function liftMailSuppression(
     await liftSuppression(ctx, email, by);
     suppressionLifted(ctx.correlationId, "operator");
   }
-  const warning = reason === "complained" ? " The recipient had reported mail as spam." : "";
+  const warning = reason === "complained" ? " The recipient did not want this mail." : "";
   return {
     done: `${dryRun ? "Would lift" : "Lifted"} the suppression of ${email} (${reason} at ${since}).${warning}`,
     undo: `npm run ops -- mail suppression set ${shellWord(email)} --cause ${reason} --reason "undo"`,
