@@ -107,7 +107,7 @@ describe("POST /api/ops/mail-suppressions/lifts", () => {
     const email = "nobody-here@example.com";
     await bounce(email, "complained");
     const [{ addressHash }] = await lookUp(email);
-    expect((await lift(email)).body.done).toContain("reported mail as spam");
+    expect((await lift(email)).body.done).toContain("did not want this mail");
     expect(await audits(addressHash)).toMatchObject([{ action: "mail_suppression.lifted" }]);
   });
 
