@@ -69,8 +69,9 @@ export async function findBlockOf(ctx: Context, value: string): Promise<BlockDet
 /** The command that sets the block again, for its remaining time. */
 export function blockCommand({ kind, value, expiresAt }: BlockDetails, now: Date): string {
   const seconds = Math.max(60, Math.ceil((Date.parse(expiresAt) - now.getTime()) / 1000));
-  const as = kind === "user" ? "user" : "cidr";
-  return `npm run ops -- block ${as} ${personIn({ kind, value }) ?? value} --ttl ${seconds}s --reason "undo"`;
+  // An address is stored as its network.
+  const what = kind === "ip" ? value.replace(/\/\d+$/, "") : (personIn({ kind, value }) ?? value);
+  return `npm run ops -- block ${kind} ${what} --ttl ${seconds}s --reason "undo"`;
 }
 
 async function readStanding({ db, now }: Context, which?: SQL): Promise<BlockDetails[]> {

@@ -100,7 +100,9 @@ function meant(typed: string, options: object): string {
     typed,
     Object.keys(options).map((name) => `--${name}`),
   );
-  return distance(typed, nearest) <= 3 ? `. Did you mean ${nearest}?` : "";
+  return distance(typed, nearest) <= Math.min(3, typed.length / 3)
+    ? `. Did you mean ${nearest}?`
+    : "";
 }
 
 /** Session IDs can begin with a dash; such an argument is not an option. */

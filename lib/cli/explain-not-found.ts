@@ -1,3 +1,4 @@
+import { shellWord } from "../operations/shell-word.js";
 import { type Call, type Command, textOf } from "./command.js";
 import { FailedError, NotFoundError, UsageError } from "./failures.js";
 import { visible } from "./text.js";
@@ -12,8 +13,9 @@ export function explainNotFound(
   if (!(error instanceof NotFoundError) || !names || typed === undefined) return error;
   const message = `There is no ${names.what} ${visible(typed)}`;
   if ("shownBy" in names) {
+    const shownBy = names.shownBy.replace("WHAT", shellWord(typed));
     return new FailedError(
-      `${message}. List them with \`npm run ops -- ${names.shownBy}\`.\n${error.message}`,
+      `${message}. List them with \`npm run ops -- ${shownBy}\`. ${error.message}`,
     );
   }
   if (names.oneOf.includes(typed)) return error;

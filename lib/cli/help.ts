@@ -21,8 +21,8 @@ ${lines.join("\n")}
   --url          the deployment to call
                  (default: $OPS_URL, else http://localhost:$PORT)
   --json         print the response as JSON
-  --reason       why you make the change; required for changes, kept in the
-                 audit log
+  --reason       why you make the change, 3 to 500 characters; required for
+                 changes, kept in the audit log
   --dry-run      show what a change would do, without doing it; needs no recent
                  second factor
   --break-glass  use OPS_TOKEN although you are signed in

@@ -74,7 +74,8 @@ const verify: Command = {
     const { findings, isIntact, seals, rows, isComplete, verifiedTo, protectedBy } = found;
     const verdict = !isIntact ? "BROKEN" : isComplete ? "intact" : "intact so far";
     const rest = isComplete ? "" : ` Time limit reached: continue with --from ${verifiedTo}.`;
-    const report = `${verdict}: ${rows} rows with ${seals} seals, protected by ${protectedBy}.${rest}`;
+    const none = seals === 0 ? " Nothing is sealed yet: `cleanup` seals each hour." : "";
+    const report = `${verdict}: ${rows} rows with ${seals} seals, protected by ${protectedBy}.${rest}${none}`;
     const broken = findings.length > 0 ? `\n${table(findings)}` : "";
     return { body: found, text: report + broken, isProblem: !isIntact };
   },

@@ -32,14 +32,16 @@ export const find: Command = {
     };
     const events = table(securityEvents, undefined, ["ip", "userId", "correlationId", "data"]);
     const audits = table(audit, undefined, ["actor", "subjectId", "correlationId"]);
+    const isAddress = found.lookedUpAs.includes("ip");
+    const network = isAddress ? ", from all addresses of its network" : "";
     const parts = [
       `${kinds} ${until}`,
       `Accounts\n${accountTable(accounts)}`,
       ...(mailSuppression ? [suppressionText(mailSuppression)] : []),
       `Active blocks\n${blockTable(blocks)}`,
       `Security events\n${events}${more("securityEvents")}`,
-      `Audit log\n${audits}${more("audit")}`,
-      `Requests of the last ${findDays} days\n${requestTable(requests)}${more("requests")}`,
+      ...(isAddress ? [] : [`Audit log\n${audits}${more("audit")}`]),
+      `Requests of the last ${findDays} days${network}\n${requestTable(requests)}${more("requests")}`,
     ];
     return { body: found, text: parts.join("\n\n") };
   },

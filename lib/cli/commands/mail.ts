@@ -41,6 +41,7 @@ const set: Command = {
   args: ["EMAIL"],
   summary: "send no more mail to an address",
   options: { cause: { type: "string", default: "complained" } },
+  notes: "--cause is complained (default), or bounced: then the next delivered mail lifts it.",
   checks: { EMAIL: emailAddress, cause: oneOf(["bounced", "complained"]) },
   changes: true,
   run: ({ api, args: [email], options: { cause } }) => api.change("POST", at, { email, cause }),

@@ -65,7 +65,7 @@ describe("notThere", () => {
       const error = await failureOf(name, [id]);
       expect(error).toBeInstanceOf(FailedError);
       expect((error as Error).message).toBe(
-        `${text}\n404 not_found: Not found. Correlation ID c-1.`,
+        `${text} 404 not_found: Not found. Correlation ID c-1.`,
       );
     },
   );
@@ -76,7 +76,7 @@ describe("notThere", () => {
       await failureOf("sessions revoke", [], { user: "ada" }),
     ]) {
       expect((error as Error).message).toMatch(
-        /^There is no .*account .*ada\. List them with `npm run ops -- find WHAT`/,
+        /^There is no .*account .*ada\. List them with `npm run ops -- find ada`/,
       );
     }
   });
