@@ -12,7 +12,7 @@ export function alertFile(): string {
   return `${made}${stringify({ groups: [group] }, { lineWidth: 0 })}`;
 }
 
-/** The receivers have no contacts yet: Alertmanager accepts that and notifies nobody. */
+/** The receivers have no contacts yet: Alertmanager accepts that and sends nothing. */
 const routes = {
   route: {
     receiver: "investigate",

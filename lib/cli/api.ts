@@ -42,10 +42,10 @@ const advice: Record<string, string> = {
   reauth_required: "Enter your second factor with `npm run ops -- confirm`, then repeat this.",
 };
 
-/** An older release does not send `inForce`. */
 const Changed = z.object({
   done: z.string(),
   undo: z.string().nullable(),
+  /** Missing in the replies of an older release. */
   inForce: z.boolean().optional(),
   detail: z.record(z.string(), z.unknown()),
 });

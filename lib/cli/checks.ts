@@ -12,7 +12,7 @@ const mustBe =
     isValid(typed) ? undefined : `must be ${what}`;
 
 const isUuid = (typed: string) => /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/i.test(typed);
-const isSessionId = (typed: string) => /^[\w-]{22}$/.test(typed);
+const isSessionId = (typed: string) => identify(typed).includes("sessionId");
 const isIpAddress = (typed: string) => isIP(typed) > 0;
 
 export const uuid = mustBe("an ID, such as 0198a1b2-c3d4-4e5f-8a9b-0c1d2e3f4a5b", isUuid);

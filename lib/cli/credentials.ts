@@ -30,7 +30,7 @@ export function chooseCredentials({ token, breakGlass, signIn }: Given): ChosenC
     },
     confirm: async () => false,
     notice() {
-      // Other tokens have scopes, and page nobody.
+      // Other tokens have scopes, and their use sends no page.
       if (!isUsed || token.startsWith("ops_")) return undefined;
       return "OPS_TOKEN was sent, not a session. Each use of the break-glass token is audited and pages.";
     },

@@ -113,7 +113,7 @@ describe("Prepared reads that start in one turn of the event loop", () => {
     expect(await aborted).toBe("AbortError");
     expect(await last).toBe("AbortError");
     expect((await Promise.all(others)).map(([used]) => used)).toEqual([pid, pid]);
-    // The last one was still running for nobody.
+    // The last one was still running, without a caller.
     await expect.poll(running).toEqual([]);
     expect((await read(divide, 1))[0]).not.toBe(pid);
   });

@@ -38,8 +38,8 @@ export async function useBreakGlass(ctx: Context, operation: Operation): Promise
 }
 
 /**
- * The allowed uses of one hour from one network are one incident, and so are the refused ones: its key is what PagerDuty deduplicates by. Not the correlation ID,
- * which a caller chooses.
+ * PagerDuty deduplicates by the key: the allowed uses of one hour from one network are one incident, the refused ones
+ * another. The correlation ID is not in the key, because the caller chooses it.
  */
 function pageNotice(ctx: Context, operation: string, outcome: "allowed" | "refused") {
   const rule = { name: "BreakGlassUsed", summary: "The break-glass token was used" };

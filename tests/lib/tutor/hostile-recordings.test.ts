@@ -60,7 +60,7 @@ const cpuMs = () => {
 
 /**
  * The CPU time of the longest turn of the event loop while a length is read. CPU time instead of wall time: a busy machine
- * does not add to it. The shortest of three measurements: code that is compiled or collected meanwhile counts too.
+ * does not add to it. The shortest of three measurements is taken: compilation and garbage collection also count.
  */
 async function longestTurnMs(file: Uint8Array<ArrayBuffer>): Promise<number> {
   let shortest = Number.POSITIVE_INFINITY;
