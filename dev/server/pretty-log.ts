@@ -3,7 +3,7 @@ import pretty from "pino-pretty";
 import { logLevels } from "../../lib/env-variables.js";
 
 export function prettyLog(): { write(line: string): void } {
-  return pretty({
+  const stream = pretty({
     sync: true,
     colorize: process.stdout.isTTY,
     customLevels: Object.fromEntries(logLevels.map((level, index) => [level, index])),
@@ -13,4 +13,6 @@ export function prettyLog(): { write(line: string): void } {
     translateTime: "SYS:HH:MM:ss.l",
     singleLine: true,
   });
+  // The second argument of a log line is not the encoding that a Node.js stream expects.
+  return { write: (line) => void stream.write(line) };
 }
