@@ -65,7 +65,8 @@ export type Condition =
 export type Priority = "P1" | "P2" | "P3";
 
 /** `page` wakes the on-call engineer, `team` is read in working hours, `investigate` has no deadline. */
-export type Channel = "page" | "team" | "investigate";
+export const channels = ["page", "team", "investigate"] as const;
+export type Channel = (typeof channels)[number];
 
 export interface Rule {
   name: string;

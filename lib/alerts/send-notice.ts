@@ -34,6 +34,13 @@ export function routesOf({ alerts }: Env, channel: Channel): NoticeRoute[] {
   return channel === "page" ? [...page, ...team] : [...team, ...page];
 }
 
+/** Any one of them gives the channel a route. */
+export const variablesOf: Record<Channel, string> = {
+  page: "PAGERDUTY_ROUTING_KEY or ALERT_WEBHOOK_URL",
+  team: "PAGERDUTY_ROUTING_KEY or ALERT_WEBHOOK_URL",
+  investigate: "ALERT_INVESTIGATE_WEBHOOK_URL or ALERT_WEBHOOK_URL",
+};
+
 /** One attempt. Never rejects. Safe to repeat; a webhook may then show the notice twice. */
 export function send(
   ctx: Context,

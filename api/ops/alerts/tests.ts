@@ -1,4 +1,5 @@
 import { rulesByName } from "../../../lib/alerts/rules.js";
+import { routesOf, variablesOf } from "../../../lib/alerts/send-notice.js";
 import { channelOfTest, RuleName, testAlert } from "../../../lib/alerts/test-alert.js";
 import { operatorChange } from "../../../lib/http/operator-endpoint.js";
 import { route } from "../../../lib/http/route.js";
@@ -10,14 +11,21 @@ const POST = operatorChange({
   errors: [],
   async change({ ctx, body, dryRun, by }) {
     const rule = rulesByName[body.rule];
-    if (dryRun)
-      return { done: `Would send a test notification of ${rule.name} to its channel.`, undo: null };
+    const channel = channelOfTest(rule);
+    const missing = `no destination is configured for ${channel} or as its fallback. Set ${variablesOf[channel]}.`;
+    if (dryRun) {
+      const way = routesOf(ctx.env, channel)[0]?.name ?? null;
+      const done = way
+        ? `Would send a test notification of ${rule.name} through ${way}.`
+        : `Would send nothing: ${missing}`;
+      return { done, undo: null, detail: { way } };
+    }
     const { way, outcome } = await testAlert(ctx, rule, by);
     const isDelivered = outcome === "accepted";
     const sent = `Sent a test notification of ${rule.name}: ${way} `;
     const done =
       way === null
-        ? `${rule.name} was not sent: no destination is configured for ${channelOfTest(rule)} or as its fallback.`
+        ? `${rule.name} was not sent: ${missing}`
         : sent + (isDelivered ? "accepted it." : `refused it (${outcome}).`);
     return { done, undo: null, detail: { isDelivered, way, outcome } };
   },

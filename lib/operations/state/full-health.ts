@@ -1,6 +1,8 @@
 import { sql } from "drizzle-orm";
 import { isOwnKey } from "../../alerts/notice.js";
+import { channels } from "../../alerts/rule.js";
 import { failedMailsMin } from "../../alerts/rules/background-rules.js";
+import { routesOf, variablesOf } from "../../alerts/send-notice.js";
 import type { Context } from "../../context.js";
 import { migrationHead } from "../../db/migration-head.js";
 import { queueEntries } from "../../db/schema/queue.js";
@@ -162,5 +164,16 @@ async function alertFinding(ctx: Context): Promise<CheckResult> {
     sql`select coalesce(json_agg(rule || case label when '' then '' else ' (' || label || ')' end), '[]')
       as value from alerts where state = 'firing' and ${isOwnKey(ctx, sql`key`)}`,
   );
-  return finding("alerts", names.length === 0, names.join(", ") || "none firing", "warn");
+  const firing = names.join(", ") || "none firing";
+  const unheard = unheardText(ctx);
+  const detail = unheard ? `${firing}; ${unheard}` : firing;
+  return finding("alerts", names.length === 0 && !unheard, detail, "warn");
+}
+
+/** In development and in tests nobody waits for alerts. */
+function unheardText({ env }: Context): string | undefined {
+  if (!env.production) return undefined;
+  const unheard = channels.filter((channel) => routesOf(env, channel).length === 0);
+  const [first] = unheard;
+  return first && `no destination configured for ${unheard.join(", ")}: set ${variablesOf[first]}`;
 }

@@ -121,9 +121,37 @@ describe("POST /api/ops/alerts/tests", () => {
     expect(await test()).toContain("refused it (status_400)");
     setEnvironment({});
     expect(await test()).toBe(
-      "ErrorRateCritical was not sent: no destination is configured for page or as its fallback.",
+      "ErrorRateCritical was not sent: no destination is configured for page or as its fallback. Set PAGERDUTY_ROUTING_KEY or ALERT_WEBHOOK_URL.",
     );
     expect(await world.unsent()).toBe(0);
+  });
+
+  it("says in a dry run where it would send a notification, or that it would send none", async () => {
+    const tested = () => stores.sql("select 1 from audit_log where action = 'alert.tested'");
+    const before = await tested();
+    const dry = async (rule: string) =>
+      (await operate(tests, "POST", operator.token, { rule, dryRun: true })).body;
+    expect(await dry("ErrorRateCritical")).toMatchObject({
+      done: "Would send a test notification of ErrorRateCritical through pagerduty.",
+      detail: { way: "pagerduty" },
+    });
+    setEnvironment({ PAGERDUTY_ROUTING_KEY: "f".repeat(32) });
+    const nothing = (rule: string, channel: string, variables: string) => ({
+      done: `Would send nothing: no destination is configured for ${channel} or as its fallback. Set ${variables}.`,
+      detail: { way: null },
+    });
+    expect(await dry("ErrorRateWarning")).toMatchObject(
+      nothing(
+        "ErrorRateWarning",
+        "investigate",
+        "ALERT_INVESTIGATE_WEBHOOK_URL or ALERT_WEBHOOK_URL",
+      ),
+    );
+    setEnvironment({});
+    expect(await dry("ErrorRateCritical")).toMatchObject(
+      nothing("ErrorRateCritical", "page", "PAGERDUTY_ROUTING_KEY or ALERT_WEBHOOK_URL"),
+    );
+    expect(await tested()).toEqual(before);
   });
 
   it("sends nothing in a dry run, and returns 422 for an unknown rule", async () => {

@@ -148,6 +148,32 @@ describe("GET /api/ops/health", () => {
     await stores.redis("HDEL", "gate", "breaker:toolkit");
   });
 
+  it("warns in production when a channel of alerts has no destination", async () => {
+    const alerts = async (variables: Record<string, string>) => {
+      // Production refuses a short one.
+      const token = "a-break-glass-token-of-32-bytes-or-more";
+      setEnvironment({ ...environment, OPS_TOKEN: token, ...variables });
+      const { status, body } = await call(health, "GET", { token });
+      expect(status).toBe(200);
+      return (body.findings as Finding[]).find(({ name }) => name === "alerts");
+    };
+    const pager = { PAGERDUTY_ROUTING_KEY: "f".repeat(32) };
+    const team = { ALERT_WEBHOOK_URL: "https://hooks.example.com/team" };
+    const production = { NODE_ENV: "production" };
+    expect(await alerts(production)).toMatchObject({
+      status: "warn",
+      detail:
+        "none firing; no destination configured for page, team, investigate: set PAGERDUTY_ROUTING_KEY or ALERT_WEBHOOK_URL",
+    });
+    expect(await alerts({ ...production, ...pager })).toMatchObject({
+      status: "warn",
+      detail: expect.stringMatching(/no destination configured for investigate: set ALERT_/),
+    });
+    for (const variables of [{ ...production, ...team }, { NODE_ENV: "development" }, {}]) {
+      expect(await alerts(variables)).toMatchObject({ status: "pass", detail: "none firing" });
+    }
+  });
+
   it("does not report an unreadable breaker as closed", async () => {
     await stores.faults.redis.set({ kind: "refuse" });
     const findings = await findingsOf(health, breakGlassToken);
