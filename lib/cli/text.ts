@@ -6,9 +6,13 @@ import wrapAnsi from "wrap-ansi";
 const columnsMax = () => Math.max(80, process.stdout.columns ?? 0);
 const gap = 2;
 
+/** Of a wrapped column. */
+const wrappedColumnsMin = 24;
+
 /**
- * Rows as aligned columns, or `none`. The columns of `below`, and those that do not fit, are printed under their row:
- * nothing is cut, so that an ID can be copied.
+ * Rows as aligned columns, or `none`. The first column names the row, the second decides. A text in the last column is
+ * wrapped. The columns of `below`, and those that do not fit, are printed under their row: nothing is cut, so that an ID
+ * can be copied.
  */
 export function table(
   rows: Record<string, unknown>[],
@@ -31,14 +35,22 @@ export function table(
   const under = Object.keys(first).filter(
     (name) => !beside.some(({ heading }) => heading === name),
   );
-  const line = (textOf: (column: Column) => string) =>
+  const line = (textOf: (column: Column) => string | undefined) =>
     beside
-      .map((column) => padEnd(textOf(column), column.width))
+      .map((column) => padEnd(textOf(column) ?? "", column.width))
       .join(" ".repeat(gap))
       .trimEnd();
+  /** Several lines for a wrapped cell; `cell` escapes the line breaks of values. */
+  const lines = (at: number) => {
+    const cells = beside.map((column) => (column.cells[at] ?? "").split("\n"));
+    const count = Math.max(1, ...cells.map(({ length }) => length));
+    return Array.from({ length: count }, (_, part) =>
+      line((column) => cells[beside.indexOf(column)]?.[part]),
+    );
+  };
   return [
     line(({ heading }) => heading),
-    ...rows.flatMap((row, at) => [line(({ cells }) => cells[at] ?? ""), ...linesBelow(row, under)]),
+    ...rows.flatMap((row, at) => [...lines(at), ...linesBelow(row, under)]),
   ].join("\n");
 }
 
@@ -48,15 +60,34 @@ interface Column {
   width: number;
 }
 
-/** Without the widest columns, until the rest fits. The first one stays if it can, because it names the row. */
+/** With the last column wrapped, or without the widest columns, until the rest fits. The first two stay if they can. */
 function fitting(columns: Column[]): Column[] {
-  const total = columns.reduce((sum, { width }) => sum + width + gap, -gap);
+  const total = totalWidth(columns);
   if (total <= columnsMax()) return columns;
-  const [first, ...others] = columns;
-  const isFirstTooWide = others.length === 0 || (first?.width ?? 0) > columnsMax() / 2;
-  const widest = Math.max(...(isFirstTooWide ? columns : others).map(({ width }) => width));
-  const removed = columns.findLastIndex(({ width }) => width === widest);
+  const last = columns.at(-1);
+  const texts = last && wrappedColumn(last, columnsMax() - (total - last.width));
+  if (texts) return [...columns.slice(0, -1), texts];
+  const [first] = columns;
+  const isFirstTooWide = columns.length === 1 || (first?.width ?? 0) > columnsMax() / 2;
+  const areTwoTooWide = columns.length === 2 || totalWidth(columns.slice(0, 2)) > columnsMax();
+  const kept = isFirstTooWide ? 0 : areTwoTooWide ? 1 : 2;
+  const widest = Math.max(...columns.slice(kept).map(({ width }) => width));
+  const removed = columns.findLastIndex(({ width }, at) => at >= kept && width === widest);
   return fitting(columns.toSpliced(removed, 1));
+}
+
+function totalWidth(columns: Column[]): number {
+  return columns.reduce((sum, { width }) => sum + width + gap, -gap);
+}
+
+/** Undefined when a word does not fit: an ID in several lines cannot be copied. */
+function wrappedColumn({ heading, cells }: Column, width: number): Column | undefined {
+  if (width < wrappedColumnsMin) return undefined;
+  const wrappedCells = cells.map((text) => wrapAnsi(text, width));
+  const isFit = wrappedCells.every((text) =>
+    text.split("\n").every((line) => stringWidth(line) <= width),
+  );
+  return isFit ? { heading, cells: wrappedCells, width } : undefined;
 }
 
 /** `name value` pairs, several per line; missing values are left out. */

@@ -15,19 +15,44 @@ const list: Command = {
       state,
       rule: label ? `${rule} (${label})` : rule,
       since,
-      detail,
       // The whole URL does not fit; --json has it.
       runbook: state === "inactive" ? null : runbook.replace(/^.*\//, ""),
+      detail,
     }));
     const silences = found.silences.map(({ rule, until }) => `\nSilenced: ${rule} until ${until}`);
     const text = [
-      table(rows, "No alerts yet."),
+      table(rows, "No alerts yet.", ["runbook"]),
       ...silences,
-      `\nEvaluated until ${found.evaluatedUntil}. Undelivered notices: ${found.unsent}.`,
+      `\nUndelivered notices: ${found.unsent}.`,
+      `\n${evaluationText(found.evaluatedUntil)}`,
     ].join("");
     return { body: found, text };
   },
 };
+
+const minuteMs = 60_000;
+/** Counters are drained once a minute, and a minute is evaluated when all its events are drained. */
+const lateMinutes = 5;
+
+/** `evaluatedUntil` is the start of the last evaluated minute. By this machine's clock. */
+function evaluationText(evaluatedUntil: string): string {
+  const endMs = Date.parse(evaluatedUntil) + minuteMs;
+  if (endMs === minuteMs) return "Not evaluated yet.";
+  const minutes = Math.max(0, Math.floor((Date.now() - endMs) / minuteMs));
+  const [day = "", time = ""] = new Date(endMs).toISOString().split("T");
+  const isToday = new Date().toISOString().startsWith(day);
+  const until = `${isToday ? "" : `${day} `}${time.slice(0, 5)} UTC`;
+  const late = "\nThat is late: see `npm run ops -- cron` and `npm run ops -- drain`.";
+  return `Evaluated up to ${until} (${agoText(minutes)}).${minutes > lateMinutes ? late : ""}`;
+}
+
+function agoText(minutes: number): string {
+  if (minutes < 1) return "less than 1 min ago";
+  if (minutes < 120) return `${minutes} min ago`;
+  return minutes < 2880
+    ? `${Math.floor(minutes / 60)} h ago`
+    : `${Math.floor(minutes / 1440)} d ago`;
+}
 
 const rules: Command = {
   name: "alerts rules",
@@ -41,8 +66,8 @@ const rules: Command = {
         rule: label ? `${rule} (${label})` : rule,
         priority,
         result: is,
-        measured: detail,
         age: `${ageSeconds} s`,
+        measured: detail,
       }));
     });
     return { body: found, text: table(rows) };
@@ -57,7 +82,9 @@ const test: Command = {
   changes: true,
   async run({ api, args: [rule] }) {
     const result = await api.change("POST", "/api/ops/alerts/tests", { rule });
-    return { ...result, isProblem: result.detail.isDelivered === false };
+    // A dry run has no delivery.
+    const { isDelivered, way } = result.detail;
+    return { ...result, isProblem: isDelivered === false || way === null };
   },
 };
 

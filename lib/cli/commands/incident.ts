@@ -15,7 +15,17 @@ const list: Command = {
   summary: "the latest incidents",
   async run({ api }) {
     const found = await api.get(Incidents, "/api/ops/incidents");
-    const rows = found.items.map(({ openedBy: _, ...incident }) => incident);
+    const rows = found.items.map(
+      ({ id, title, severity, openedAt, openedByName: openedBy, closedAt }) => ({
+        id,
+        state: closedAt ? "closed" : "open",
+        severity,
+        openedAt,
+        closedAt,
+        openedBy,
+        title,
+      }),
+    );
     return { body: found, text: table(rows) };
   },
 };

@@ -76,6 +76,40 @@ describe("text for a terminal", () => {
     expect(lines.join("").replaceAll(" ", "")).toContain(`url${url}`);
   });
 
+  it("wraps a text in the last column, so that one long text leaves each other row its line", () => {
+    const rows = [
+      { is: "pass", name: "jobs", detail: "dead letters: 0" },
+      { is: "warn", name: "drain", detail: `lag 53 s, ${"keeps every row, ".repeat(6)}`.trimEnd() },
+    ];
+    expect(table(rows).split("\n")).toEqual([
+      "is    name   detail",
+      "pass  jobs   dead letters: 0",
+      "warn  drain  lag 53 s, keeps every row, keeps every row, keeps every row, keeps",
+      "             every row, keeps every row, keeps every row,",
+    ]);
+    // An ID in several lines cannot be copied.
+    const [first] = rows;
+    expect(table([{ ...first, detail: "a".repeat(90) }])).toContain("\n    detail aaa");
+  });
+
+  it("keeps the second column, which decides, before wider and narrower ones", () => {
+    const rows = [
+      {
+        id: "a".repeat(22),
+        state: "revoked (password_changed)",
+        device: "a phone",
+        at: "x".repeat(24),
+      },
+      { id: "b".repeat(22), state: "live", device: "a tablet", at: null },
+    ];
+    expect(table(rows).split("\n")).toEqual([
+      `id${" ".repeat(22)}state                       device`,
+      `${"a".repeat(22)}  revoked (password_changed)  a phone`,
+      `    at ${"x".repeat(24)}`,
+      `${"b".repeat(22)}  live                        a tablet`,
+    ]);
+  });
+
   it("aligns characters of two columns", () => {
     const rows = [
       { name: "電話 📱", is: "on" },

@@ -1,5 +1,5 @@
 import stringWidth from "string-width";
-import { describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import * as z from "zod";
 import type { Api } from "../../../lib/cli/api.js";
 import type { Command } from "../../../lib/cli/command.js";
@@ -188,6 +188,88 @@ const others = /^(login|logout|confirm|health|selftest|incident show|operator en
 const reads = commands
   .filter(({ name, changes }) => !changes && !others.test(name))
   .map((command) => [command.name, command] as const);
+
+describe("the columns that decide stay beside their row", () => {
+  const session = {
+    id: "a".repeat(22),
+    deviceName: "a phone",
+    platform: null,
+    appVersion: null,
+    country: "DE",
+    role: "operator",
+    createdAt: at,
+    lastSeenAt: at,
+    expiresAt: at,
+    revokedAt: at,
+    revokedReason: "password_changed",
+    state: "revoked",
+  };
+  const alert = {
+    rule: "PagerUndelivered",
+    label: "investigate",
+    state: "firing",
+    since: at,
+    detail: "notice_unsent_seconds is 1207",
+    priority: "P2",
+    toldPriority: "P2",
+    silencedUntil: null,
+    runbook: "https://example.com/docs/runbooks/pager-undelivered.md",
+  };
+  const incident = {
+    id,
+    title: "Sign-ins fail for a third of all learners",
+    severity: "P1",
+    openedAt: at,
+    openedBy: id,
+    openedByName: "Grace (g***@example.com)",
+    closedAt: at,
+  };
+  const entry = { id: 7, actorKind: "operator", actorId: id, ipPrefix: "203.0.113.0/24" };
+  it.each([
+    ["sessions list", { items: [session] }, /^a{22} +revoked \(password_changed\)/m],
+    [
+      "alerts",
+      { evaluatedUntil: at, alerts: [alert], silences: [], unsent: 0 },
+      /^firing +PagerUndelivered \(investigate\)/m,
+    ],
+    ["incident list", { items: [incident] }, /^[\da-f-]{36} +closed +P1/m],
+    [
+      "audit",
+      { items: [{ ...audit, ...entry, reason: "a lost phone" }], nextCursor: null },
+      /^2026-\S+ +operator_token\.created/m,
+    ],
+    ["block list", { items: [block] }, /^user +user:[\da-f-]{36} /m],
+    [
+      "access-log",
+      { items: [request], nextCursor: null },
+      /^2026-\S+ .*401 .*operator_token_ended/m,
+    ],
+  ])("%s", async (name, answer, row) => {
+    const text = await printed(name, answer);
+    expect(text).toMatch(row);
+    for (const line of text.split("\n")) expect(stringWidth(line), line).toBeLessThanOrEqual(80);
+  });
+});
+
+describe("alerts", () => {
+  afterEach(() => vi.useRealTimers());
+
+  it.each([
+    ["2026-01-31T12:02:00.000Z", "12:03 UTC (2 min ago)."],
+    ["2026-01-31T12:04:00.000Z", "12:05 UTC (less than 1 min ago)."],
+    ["2026-01-31T09:29:00.000Z", "09:30 UTC (2 h ago).\nThat is late: see `npm run ops -- cron`"],
+    ["2026-01-28T12:02:00.000Z", "2026-01-28 12:03 UTC (3 d ago).\nThat is late: see "],
+  ])("says up to when they were evaluated: %s", async (evaluatedUntil, text) => {
+    vi.useFakeTimers({ now: Date.parse("2026-01-31T12:05:30Z"), toFake: ["Date"] });
+    const answer = { evaluatedUntil, alerts: [], silences: [], unsent: 0 };
+    expect(await printed("alerts", answer)).toContain(`\nEvaluated up to ${text}`);
+  });
+
+  it("says that they were never evaluated", async () => {
+    const answer = { evaluatedUntil: new Date(0).toISOString(), alerts: [], silences: [] };
+    expect(await printed("alerts", answer)).toContain("\nNot evaluated yet.");
+  });
+});
 
 describe("every command that reads", () => {
   it.each(reads)("fits 80 columns with long values: %s", async (_, command) => {
