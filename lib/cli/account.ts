@@ -13,7 +13,7 @@ export async function accountId(api: Api, typed: string): Promise<string> {
   if (!typed.includes("@")) return typed;
   const { accounts } = await api.look(FindResult, "/api/ops/find", { q: typed });
   const [account] = accounts;
-  if (!account) throw new FailedError("No account has this e-mail address.");
+  if (!account) throw new FailedError("No account has this e-mail address.", { code: "not_found" });
   if (accounts.length > 1 && !account.emailConfirmed) {
     throw new FailedError(
       "Several accounts claim this e-mail address. Use the account ID instead: `npm run ops -- find EMAIL` shows it.",

@@ -31,16 +31,20 @@ interface Options {
   credentials: Credentials;
   reason: string | undefined;
   dryRun: boolean;
+  /** Added to each command that is shown, such as ` --url https://api.example.com`. */
+  target?: string;
 }
 
-const signInAgain = "Your session has ended. Sign in again: `npm run ops -- login`.";
-const advice: Record<string, string> = {
-  token_missing: "Sign in with `npm run ops -- login`, or set OPS_TOKEN.",
-  token_expired: signInAgain,
-  session_revoked: signInAgain,
-  session_expired: signInAgain,
-  reauth_required: "Enter your second factor with `npm run ops -- confirm`, then repeat this.",
-};
+function adviceFor(target: string): Record<string, string> {
+  const signInAgain = `Your session has ended. Sign in again: \`npm run ops -- login${target}\`.`;
+  return {
+    token_missing: `Sign in with \`npm run ops -- login${target}\`, or set OPS_TOKEN.`,
+    token_expired: signInAgain,
+    session_revoked: signInAgain,
+    session_expired: signInAgain,
+    reauth_required: `Enter your second factor with \`npm run ops -- confirm${target}\`, then repeat this.`,
+  };
+}
 
 const Changed = z.object({
   done: z.string(),
@@ -53,7 +57,9 @@ const Changed = z.object({
 const pending =
   "The change is stored in Postgres, but Redis did not accept it. The server retries every second. Run the command again to check.";
 
-export function createApi({ url, credentials, reason, dryRun }: Options): Api {
+export function createApi({ url, credentials, reason, dryRun, target = "" }: Options): Api {
+  const advice = adviceFor(target);
+
   async function send(method: string, path: string, body?: unknown): Promise<HttpAnswer> {
     const token = await credentials.token();
     const headers: Record<string, string> = token ? { authorization: `Bearer ${token}` } : {};
@@ -67,7 +73,7 @@ export function createApi({ url, credentials, reason, dryRun }: Options): Api {
     body?: unknown,
   ): Promise<z.output<S>> {
     let answer = await send(method, path, body);
-    if (answer.code === "reauth_required" && (await credentials.confirm())) {
+    if (answer.code === "reauth_required" && (await credentials.confirm().catch(unchanged))) {
       answer = await send(method, path, body);
     }
     if (answer.status >= 300) throw errorOf(answer, advice);
@@ -90,9 +96,15 @@ export function createApi({ url, credentials, reason, dryRun }: Options): Api {
       const what = dryRun ? `Dry run, nothing changed. ${done}` : done;
       const lines = [
         ...(inForce ? [what] : [`Recorded, not active yet: ${what}`, pending]),
-        ...(undo ? [`Undo: ${undo}`] : []),
+        ...(undo ? [`Undo: ${undo}${target}`] : []),
       ];
       return { body: answer, detail, text: lines.map(visible).join("\n"), isProblem: !inForce };
     },
   };
+}
+
+/** Nothing was sent after the refusal. */
+function unchanged(error: unknown): never {
+  if (error instanceof Error) error.message += " Nothing was changed.";
+  throw error;
 }

@@ -6,13 +6,13 @@ import { UsageError } from "./failures.js";
 
 export type Options = Record<string, string | boolean | undefined>;
 
-/** The arguments after the command's name, checked, so that nothing is sent for a mistake. Throws `UsageError`. */
+/** The arguments after the command's name, checked, so that nothing is sent for a mistake. `url` is the typed one only. Throws `UsageError`. */
 export function parseArguments(
   command: Command,
   args: string[],
   defaultUrl: string,
 ): { positionals: string[]; values: Options } {
-  const options = optionsOf(command, defaultUrl);
+  const options = optionsOf(command);
   const { tokens } = parseArgs({
     args: [...args.filter((arg) => !isSessionId(arg)), "--", ...args.filter(isSessionId)],
     allowPositionals: true,
@@ -44,13 +44,14 @@ export function parseArguments(
   const defaults = Object.entries(options).map(([name, option]) => [name, option.default]);
   const all: Options = { ...Object.fromEntries(defaults), ...values };
   requireAll(command, positionals, all);
+  requireUrl(String(values.url ?? defaultUrl));
   return { positionals, values: all };
 }
 
-function optionsOf({ options, changes }: Command, url: string): NonNullable<Command["options"]> {
+function optionsOf({ options, changes }: Command): NonNullable<Command["options"]> {
   return {
     ...options,
-    url: { type: "string", default: url },
+    url: { type: "string" },
     json: { type: "boolean", default: false },
     "break-glass": { type: "boolean", default: false },
     help: { type: "boolean", default: false },
@@ -83,7 +84,6 @@ function requireAll(command: Command, positionals: string[], values: Options): v
     const problem = typeof value === "string" ? checks[name]?.(value) : undefined;
     if (problem) throw new UsageError(`${shown} ${problem}, not ${value || "empty"}.`);
   }
-  requireUrl(String(values.url));
 }
 
 function requireUrl(typed: string): void {

@@ -16,8 +16,9 @@ export function explainNotFound(
     const shownBy = names.shownBy.replace("WHAT", shellWord(typed));
     return new FailedError(
       `${message}. List them with \`npm run ops -- ${shownBy}\`. ${error.message}`,
+      error.body,
     );
   }
   if (names.oneOf.includes(typed)) return error;
-  return new UsageError(`${message}. Use ${names.oneOf.join(" or ")}.`);
+  return new UsageError(`${message}. Use ${names.oneOf.join(" or ")}.`, error.body);
 }

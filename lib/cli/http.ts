@@ -1,6 +1,12 @@
 import { randomUUID } from "node:crypto";
 import { type HttpReply, send } from "../platform/keep-alive-http.js";
-import { FailedError, NotFoundError, RefusedError, UsageError } from "./failures.js";
+import {
+  FailedError,
+  type FailureBody,
+  NotFoundError,
+  RefusedError,
+  UsageError,
+} from "./failures.js";
 import { visible } from "./text.js";
 
 export interface HttpAnswer {
@@ -29,7 +35,9 @@ export async function exchange(url: URL, call: HttpCall): Promise<HttpAnswer> {
     headers,
     body: text,
   } = await request(url, call).catch((error) => {
-    throw new FailedError(`${url.origin} does not answer: ${reasonOf(error)}.`);
+    throw new FailedError(`${url.origin} does not answer: ${reasonOf(error)}.`, {
+      code: "no_answer",
+    });
   });
   // Not followed: credentials must not go to another host.
   const { location } = headers;
@@ -37,6 +45,7 @@ export async function exchange(url: URL, call: HttpCall): Promise<HttpAnswer> {
     const other = URL.canParse(location, url.href) ? new URL(location, url).origin : location;
     throw new FailedError(
       `${url.origin} redirects to ${other}. If that is the deployment, set it with --url.`,
+      { code: "redirected" },
     );
   }
   const body = parsed(text);
@@ -105,11 +114,22 @@ export function problemText(
 /** The error of an answer with an error status. `advice` follows a refusal, by its code. */
 export function errorOf(answer: HttpAnswer, advice: Record<string, string> = {}): Error {
   const problem = problemText(answer);
-  if (answer.code === "validation_failed") return new UsageError(problem);
-  if (answer.code === "not_found") return new NotFoundError(problem);
-  if (answer.status !== 401 && answer.status !== 403) return new FailedError(problem);
+  const body = failureBodyOf(answer);
+  if (answer.code === "validation_failed") return new UsageError(problem, body);
+  if (answer.code === "not_found") return new NotFoundError(problem, body);
+  if (answer.status !== 401 && answer.status !== 403) return new FailedError(problem, body);
   const todo = advice[answer.code ?? ""];
-  return new RefusedError(todo ? `${problem} ${todo}` : problem);
+  return new RefusedError(todo ? `${problem} ${todo}` : problem, body);
+}
+
+/** The problem as received. */
+function failureBodyOf({ status, code, body, retryAfter }: HttpAnswer): FailureBody {
+  return {
+    ...(code === undefined ? {} : (body as object)),
+    status,
+    code: code ?? "unexpected_reply",
+    ...(retryAfter !== undefined && { retryAfterSeconds: Number(retryAfter) }),
+  };
 }
 
 export function requireSuccess(answer: HttpAnswer): void {

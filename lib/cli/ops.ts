@@ -6,9 +6,10 @@ import { createApi } from "./api.js";
 import { parseArguments } from "./arguments.js";
 import { type Command, textOf } from "./command.js";
 import { commandOf, help } from "./command-line.js";
+import { targetText } from "./command-text.js";
 import { chooseCredentials } from "./credentials.js";
 import { explainNotFound } from "./explain-not-found.js";
-import { FailedError, RefusedError, UsageError } from "./failures.js";
+import { FailedError, type FailureBody, RefusedError, UsageError } from "./failures.js";
 import { helpOf, usageLineOf } from "./help.js";
 import { sessionFile } from "./session-file.js";
 import { type Credentials, openSignIn } from "./sign-in.js";
@@ -17,45 +18,73 @@ import { json, visible, visibleLines } from "./text.js";
 
 const exit = { ok: 0, problem: 1, usage: 2, refused: 3 } as const;
 
+interface Outcome {
+  status: number;
+  text: string;
+  /** Of a failure: printed on stderr, with --json this instead of the text. */
+  failure?: FailureBody;
+}
+
+type Notice = (isFailed: boolean) => string | undefined;
+
 process.exitCode = await ops(process.argv.slice(2));
 
 /** The operators' CLI. It uses HTTP only, so it works against any deployment. */
 async function ops(args: string[]): Promise<number> {
   const command = commandOf(args);
-  const atEnd: ((isFailed: boolean) => string | undefined)[] = [];
-  let isFailed = false;
-  try {
-    if (command) return await run(command, args.slice(command.name.split(" ").length), atEnd);
-    const { isAsked, text } = help(args);
-    return print(isAsked ? exit.ok : exit.usage, text);
-  } catch (error) {
-    if (error instanceof UsageError) {
-      const usage = command ? `\n\n${usageLineOf(command)} [--help]` : "";
-      return print(exit.usage, visible(error.message) + usage);
-    }
-    isFailed = true;
-    if (error instanceof RefusedError)
-      return print(exit.refused, visible(`Permission denied: ${error.message}`));
-    if (error instanceof FailedError) return print(exit.problem, visible(error.message));
-    debuglog("ops")("%s", error instanceof Error ? error.stack : error);
-    const [what] = String(error).split("\n");
-    return print(exit.problem, `Unexpected error: ${what} (NODE_DEBUG=ops shows where)`);
-  } finally {
-    for (const notice of atEnd.map((textAtEnd) => textAtEnd(isFailed)))
-      if (notice) console.error(notice);
+  const atEnd: Notice[] = [];
+  const { status, text, failure } = command
+    ? await run(command, args.slice(command.name.split(" ").length), atEnd).catch((error) =>
+        failed(error, command),
+      )
+    : unknownCommand(args);
+  const isFailed = failure !== undefined && status !== exit.usage;
+  const notices = atEnd.map((notice) => notice(isFailed)).filter((notice) => notice !== undefined);
+  // Before the arguments are checked: a wrong option is a failure, too.
+  if (failure && args.includes("--json")) {
+    console.error(json({ ...failure, ...(notices.length > 0 && { notices }) }));
+    return status;
   }
+  const print = failure ? console.error : console.log;
+  print(visibleLines(text));
+  for (const notice of notices) console.error(notice);
+  return status;
 }
 
-async function run(
-  command: Command,
-  rest: string[],
-  atEnd: ((isFailed: boolean) => string | undefined)[],
-): Promise<number> {
+function unknownCommand(args: string[]): Outcome {
+  const { isAsked, text } = help(args);
+  if (isAsked) return { status: exit.ok, text };
+  return { status: exit.usage, text, failure: { code: "usage", message: text } };
+}
+
+function failed(error: unknown, command: Command): Outcome {
+  if (error instanceof UsageError) {
+    const text = `${visible(error.message)}\n\n${usageLineOf(command)} [--help]`;
+    return { status: exit.usage, text, failure: bodyOf(error) };
+  }
+  if (error instanceof RefusedError) {
+    const text = visible(`Permission denied: ${error.message}`);
+    return { status: exit.refused, text, failure: bodyOf(error) };
+  }
+  if (error instanceof FailedError) {
+    return { status: exit.problem, text: visible(error.message), failure: bodyOf(error) };
+  }
+  debuglog("ops")("%s", error instanceof Error ? error.stack : error);
+  const [what] = String(error).split("\n");
+  const text = `Unexpected error: ${what} (NODE_DEBUG=ops shows where)`;
+  return { status: exit.problem, text, failure: { code: "unexpected_error", message: text } };
+}
+
+function bodyOf({ body, message }: UsageError | RefusedError | FailedError): FailureBody {
+  return { ...body, message };
+}
+
+async function run(command: Command, rest: string[], atEnd: Notice[]): Promise<Outcome> {
   const { OPS_TOKEN: token, OPS_URL, PORT } = process.env;
   const defaultUrl = OPS_URL || `http://localhost:${PORT || 8080}`;
   const { values, positionals } = parseArguments(command, rest, defaultUrl);
-  if (values.help) return print(exit.ok, helpOf(command));
-  const url = new URL(String(values.url));
+  if (values.help) return { status: exit.ok, text: helpOf(command) };
+  const url = new URL(String(values.url ?? defaultUrl));
   const terminal = openTerminal();
   const signIn = openSignIn(url, sessionFile(configDirectory(), url), terminal);
   const breakGlass = values["break-glass"] === true;
@@ -70,6 +99,7 @@ async function run(
       credentials,
       reason: textOf(values.reason),
       dryRun: values["dry-run"] === true,
+      target: targetText({ options: values }),
     });
   const call = {
     args: positionals,
@@ -81,8 +111,8 @@ async function run(
   };
   try {
     const { body, text, isProblem } = await command.run(call);
-    console.log(values.json ? json(body) : visibleLines(text));
-    return isProblem ? exit.problem : exit.ok;
+    const status = isProblem ? exit.problem : exit.ok;
+    return { status, text: values.json ? json(body) : text };
   } catch (error) {
     throw explainNotFound(command, call, error);
   }
@@ -91,10 +121,4 @@ async function run(
 /** XDG Base Directory Specification. */
 function configDirectory(): string {
   return join(process.env.XDG_CONFIG_HOME || join(homedir(), ".config"), "linguamate-ops");
-}
-
-function print(status: number, text: string): number {
-  if (status === exit.ok) console.log(visibleLines(text));
-  else console.error(visibleLines(text));
-  return status;
 }

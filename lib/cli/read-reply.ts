@@ -7,9 +7,13 @@ import { type HttpAnswer, requireSuccess } from "./http.js";
  * field or one of another type is an error. Throws `FailedError`.
  */
 export function readReply<S extends z.ZodType>(schema: S, answer: HttpAnswer): z.output<S> {
-  const { body, received } = answer;
+  const { status, body, received } = answer;
+  const unexpected = { code: "unexpected_reply", status };
   if (body === undefined) {
-    throw new FailedError(`${received}, not with JSON. Is this the deployment? Check --url.`);
+    throw new FailedError(
+      `${received}, not with JSON. Is this the deployment? Check --url.`,
+      unexpected,
+    );
   }
   const fault = schema.safeParse(body, { reportInput: true }).error?.issues.find(isFault);
   if (!fault) {
@@ -20,6 +24,7 @@ export function readReply<S extends z.ZodType>(schema: S, answer: HttpAnswer): z
   const problem = fault.input === undefined ? "is missing" : "has another type";
   throw new FailedError(
     `${received}, which this release of the CLI cannot read: ${where} ${problem}.`,
+    unexpected,
   );
 }
 

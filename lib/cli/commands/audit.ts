@@ -4,6 +4,7 @@ import { AuditVerificationReport } from "../../operations/audit-verification.js"
 import { limitMax, pageSchema } from "../../page.js";
 import { matching, numberFrom, text, time } from "../checks.js";
 import { type Command, textOf } from "../command.js";
+import { commandText } from "../command-text.js";
 import { UsageError } from "../failures.js";
 import { table } from "../text.js";
 
@@ -28,7 +29,8 @@ const list: Command = {
     const query = Object.fromEntries(filters.map((name) => [name, textOf(options[name])]));
     const found = await api.get(pageSchema(AuditRow), "/api/ops/audit", query);
     const { items, nextCursor } = found;
-    const more = nextCursor ? `\nMore: --cursor ${nextCursor}` : "";
+    const next = { ...query, cursor: nextCursor };
+    const more = nextCursor ? `\nMore:\n${commandText({ options }, "audit", next)}` : "";
     return { body: found, text: auditTable(items) + more };
   },
 };
@@ -36,9 +38,9 @@ const list: Command = {
 function auditTable(items: z.infer<typeof AuditRow>[]): string {
   const rows = items.map(
     ({ id, at, actorKind, actorId, action, subjectId, reason, correlationId, ipPrefix }) => ({
-      id,
       at,
       action,
+      id,
       by: actorKind,
       reason,
       actor: actorId,
@@ -73,9 +75,12 @@ const verify: Command = {
     });
     const { findings, isIntact, seals, rows, isComplete, verifiedTo, protectedBy } = found;
     const verdict = !isIntact ? "BROKEN" : isComplete ? "intact" : "intact so far";
-    const rest = isComplete ? "" : ` Time limit reached: continue with --from ${verifiedTo}.`;
+    const { "last-id": lastId, hash } = options;
+    const next = { from: String(verifiedTo), "last-id": lastId, hash };
+    const command = commandText({ options }, "audit verify", next);
+    const rest = isComplete ? "" : `\nTime limit reached. Continue:\n${command}`;
     const none = seals === 0 ? " Nothing is sealed yet: `cleanup` seals each hour." : "";
-    const report = `${verdict}: ${rows} rows with ${seals} seals, protected by ${protectedBy}.${rest}${none}`;
+    const report = `${verdict}: ${rows} rows with ${seals} seals, protected by ${protectedBy}.${none}${rest}`;
     const broken = findings.length > 0 ? `\n${table(findings)}` : "";
     return { body: found, text: report + broken, isProblem: !isIntact };
   },

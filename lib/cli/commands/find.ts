@@ -2,7 +2,8 @@ import { FindResult } from "../../operations/find.js";
 import { shellWord } from "../../operations/shell-word.js";
 import { findDays } from "../../operations/telemetry/access-log.js";
 import { identifier, numberFrom } from "../checks.js";
-import type { Command } from "../command.js";
+import type { Call, Command } from "../command.js";
+import { commandText } from "../command-text.js";
 import { table } from "../text.js";
 import { blockTable } from "./block.js";
 
@@ -14,7 +15,8 @@ export const find: Command = {
   checks: { WHAT: identifier, limit: numberFrom(1, 500) },
   notes:
     "Drains events first. --limit is the maximum of rows per list, by default 50, at most 500.",
-  async run({ api, args: [q = ""], options: { limit } }) {
+  async run({ api, args: [q = ""], options }) {
+    const { limit } = options;
     const found = await api.look(FindResult, "/api/ops/find", {
       q,
       ...(limit !== undefined && { limit: Number(limit) }),
@@ -28,7 +30,9 @@ export const find: Command = {
     }
     const more = (list: List) => {
       const isCut = found.cut.includes(list);
-      return isCut ? `\nThe newest ${limit ?? 50}. More:\n${moreCommand(list, found, q)}` : "";
+      return isCut
+        ? `\nThe newest ${limit ?? 50}. More:\n${moreCommand({ options }, list, found, q)}`
+        : "";
     };
     const events = table(securityEvents, undefined, ["ip", "userId", "correlationId", "data"]);
     const audits = table(audit, undefined, ["actor", "subjectId", "correlationId"]);
@@ -50,14 +54,19 @@ export const find: Command = {
 type List = FindResult["cut"][number];
 
 /** The access log has pages, unlike this command. */
-function moreCommand(list: List, { lookedUpAs, accounts }: FindResult, q: string): string {
-  if (list !== "requests") return `npm run ops -- find ${shellWord(q)} --limit 500`;
+function moreCommand(
+  call: Pick<Call, "options">,
+  list: List,
+  { lookedUpAs, accounts }: FindResult,
+  q: string,
+): string {
+  if (list !== "requests") return commandText(call, `find ${shellWord(q)}`, { limit: "500" });
   const since = new Date(Date.now() - findDays * 86_400_000).toISOString();
   const [account] = accounts;
-  const userId = account?.id ?? (lookedUpAs.includes("userId") ? q : undefined);
-  const byAccount = userId ? `--user ${userId}` : `--correlation ${q}`;
-  const filter = lookedUpAs.includes("ip") ? `--ip ${q}` : byAccount;
-  return `npm run ops -- access-log ${filter} --since ${since}`;
+  const user = account?.id ?? (lookedUpAs.includes("userId") ? q : undefined);
+  const byAccount = user ? { user } : { correlation: q };
+  const filter = lookedUpAs.includes("ip") ? { ip: q } : byAccount;
+  return commandText(call, "access-log", { ...filter, since });
 }
 
 function suppressionText({ reason, since }: NonNullable<FindResult["mailSuppression"]>): string {

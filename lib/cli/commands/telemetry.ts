@@ -6,6 +6,7 @@ import { SlowRoutes } from "../../operations/telemetry/slow-routes.js";
 import { limitMax, pageSchema } from "../../page.js";
 import { ipAddress, numberFrom, text, time, uuid } from "../checks.js";
 import { type Command, textOf } from "../command.js";
+import { commandText } from "../command-text.js";
 import { table } from "../text.js";
 
 const minutes = { minutes: { type: "string", default: "15" } } as const;
@@ -90,18 +91,20 @@ const accessLog: Command = {
     const rows = items.map(
       ({ at, count, status, method, route, code, durationMs, ipPrefix, correlationId }) => ({
         at,
-        n: count,
         status,
+        n: count,
         method,
-        route,
-        code,
         ms: durationMs,
+        code,
+        route,
         ip: ipPrefix,
         correlationId,
       }),
     );
-    const more = nextCursor ? `\nMore: --cursor ${nextCursor}` : "";
-    return { body: found, text: table(rows) + more };
+    const { cursor: _, ...given } = query;
+    const next = { ...given, correlation: options.correlation, cursor: nextCursor };
+    const more = nextCursor ? `\nMore:\n${commandText({ options }, "access-log", next)}` : "";
+    return { body: found, text: table(rows, undefined, ["ip", "correlationId"]) + more };
   },
 };
 

@@ -115,6 +115,94 @@ describe("a change that needs the second factor again", () => {
   });
 });
 
+describe("a failure with --json", () => {
+  const failureOf = async (url: string, args = ["alerts", "--json"]) => {
+    const { status, out, error } = await alertsFrom(url, args);
+    expect(out).toBe("");
+    return { status, ...JSON.parse(error) };
+  };
+
+  it("is one object on stderr: the problem as received, and the message", async () => {
+    const body = problem("rate_limited");
+    const type = "application/problem+json";
+    const limited = await answering(429, type, body, { "retry-after": "30" });
+    const { status, out, error } = await alertsFrom(limited, ["alerts", "--json"]);
+    expect({ status, out }).toEqual({ status: 1, out: "" });
+    expect(JSON.parse(error)).toEqual({
+      ...JSON.parse(body),
+      status: 429,
+      retryAfterSeconds: 30,
+      message: "429 rate_limited: What happened. Try again in 30 s. Correlation ID c-1.",
+    });
+    const refused = await answering(403, type, problem("forbidden"));
+    expect(await failureOf(refused)).toMatchObject({ code: "forbidden", correlationId: "c-1" });
+  });
+
+  it("has a code of the CLI when there is no problem of the server", async () => {
+    const page = await answering(502, "text/html", html);
+    expect(await failureOf(page)).toMatchObject({ status: 502, code: "unexpected_reply" });
+    expect(await failureOf("http://127.0.0.1:1024")).toMatchObject({
+      status: 1,
+      code: "no_answer",
+      message: "http://127.0.0.1:1024 does not answer: connection refused.",
+    });
+    expect(await failureOf(page, ["alerts", "silence", "--json"])).toMatchObject({
+      status: 2,
+      code: "usage",
+      message: "RULE is missing.",
+    });
+    expect(await failureOf(page, ["alert", "--json"])).toMatchObject({
+      status: 2,
+      code: "usage",
+      message: expect.stringMatching(/^Unknown command: alert\n/),
+    });
+  });
+
+  it("has the notices, which are prose otherwise", async () => {
+    const url = await answering(404, "application/problem+json", problem("not_found"));
+    const env = { OPS_URL: url, OPS_TOKEN: "a break-glass token" };
+    const { error } = await opsInProcess(["alerts", "--json"], { env });
+    expect(JSON.parse(error)).toMatchObject({
+      code: "not_found",
+      notices: [expect.stringContaining("Each use of the break-glass token is audited")],
+    });
+  });
+});
+
+describe("a command that is printed to be copied", () => {
+  const page = JSON.stringify({ items: [], nextCursor: "-a_cursor" });
+
+  it.each([
+    ["audit --actor Ada --action o'clock --limit 5", "audit", "--actor Ada --action 'o'\\''clock'"],
+    ["access-log --correlation c-1 --status 401", "access-log", "--status 401 --correlation c-1"],
+  ])("has the same filters and deployment: %s", async (line, name, filters) => {
+    const url = await answering(200, "application/json", page);
+    const args = [...line.split(" "), "--url", `${url}/`];
+    const { out, error } = await opsInProcess(args, { env: { OPS_TOKEN: "ops_a_token" } });
+    expect(error).toBe("");
+    const limit = name === "audit" ? " --limit 5" : "";
+    expect(out).toContain(
+      `\nMore:\nnpm run ops -- ${name} ${filters}${limit} --cursor=-a_cursor --url '${url}/'\n`,
+    );
+    const here = await opsInProcess(line.split(" "), {
+      env: { OPS_URL: url, OPS_TOKEN: "ops_a_token" },
+    });
+    expect(here.out).toMatch(/--cursor=-a_cursor\n$/);
+  });
+
+  it("names the typed deployment also to undo and to sign in", async () => {
+    const changed = { done: "Done.", undo: "npm run ops -- undo", inForce: true, detail: {} };
+    const url = await answering(200, "application/json", JSON.stringify(changed));
+    const env = { OPS_TOKEN: "ops_a_token" };
+    const change = ["flag", "off", "stt", "--reason", "a test", "--url", url];
+    const undo = `\nUndo: npm run ops -- undo --url '${url}'\n`;
+    expect((await opsInProcess(change, { env })).out).toContain(undo);
+    const refusing = await answering(401, "application/json", problem("session_revoked"));
+    const { error } = await opsInProcess(["flag", "--url", refusing], { env });
+    expect(error).toContain(`npm run ops -- login --url '${refusing}'`);
+  });
+});
+
 describe("a deployment that does not answer", () => {
   it.each([
     ["connection refused", "http://127.0.0.1:1024", /: connection refused\.$/],
