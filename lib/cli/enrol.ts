@@ -15,6 +15,12 @@ interface Steps {
   post(path: string, body: unknown, headers?: Record<string, string>): Promise<HttpAnswer>;
   keep(deviceId: string, pair: Pair): StoredSession;
   renew(stored: StoredSession): Promise<string | undefined>;
+  /** Asks for a code of the second factor, again after a wrong one. */
+  withCode(send: (otp: string) => Promise<HttpAnswer>): Promise<HttpAnswer>;
+  /** The operator with a second factor whose session is stored; null without one. */
+  signedIn(): Promise<{ email: string } | null>;
+  token(): Promise<string | undefined>;
+  reauthenticate(): Promise<void>;
 }
 
 export interface EnrolOptions {
@@ -34,25 +40,27 @@ const RecoveryCodes = z.object({ recoveryCodes: z.array(z.string()) });
  * step that is done is skipped, so an interrupted run can be repeated. Null without new recovery codes.
  */
 export async function enrol(steps: Steps, options: EnrolOptions): Promise<string[] | null> {
-  const { terminal, deviceId, post, keep, renew } = steps;
+  const { terminal, deviceId, post, keep, renew, withCode } = steps;
   if (!terminal.isInteractive) {
     throw new UsageError(
       "This command shows a secret and asks for a code made from it, so it needs a terminal.",
     );
+  }
+  const current = await steps.signedIn();
+  if (current) {
+    terminal.show(
+      `Signed in as ${current.email}. For another account, sign out first: npm run ops -- logout`,
+    );
+    return options.renewsRecoveryCodes ? renewRecoveryCodes(steps) : null;
   }
   const email = await terminal.ask("E-mail");
   const password = await terminal.ask("Password", { hidden: true });
   const credentials = { email, password, device: { id: deviceId, name: "ops command line" } };
 
   async function signIn(path: string): Promise<HttpAnswer> {
-    let answer = await post(path, credentials);
-    for (let tries = 0; tries < triesMax && asksForCode(answer); tries += 1) {
-      if (answer.code === "otp_invalid")
-        terminal.show("Wrong or used code. Wait for the next one.");
-      const otp = await terminal.ask("Second factor code", { hidden: true });
-      answer = await post(path, { ...credentials, otp });
-    }
-    return answer;
+    const answer = await post(path, credentials);
+    if (answer.code !== "otp_required") return answer;
+    return withCode((otp) => post(path, { ...credentials, otp }));
   }
 
   async function takeAccount(): Promise<string> {
@@ -123,20 +131,27 @@ export async function enrol(steps: Steps, options: EnrolOptions): Promise<string
     answer = await signIn(operatorSignIns);
   }
   const stored = keep(deviceId, replyOf(Pair, answer));
-  const bearer = bearerOf(stored.accessToken);
   if (!hasFactor(stored.accessToken)) {
-    const codes = await setUpFactor(bearer);
+    const codes = await setUpFactor(bearerOf(stored.accessToken));
     await renew(stored);
     return codes;
   }
-  if (!options.renewsRecoveryCodes) return null;
-  const renewed = await post("/api/auth/recovery-codes", undefined, bearer);
-  return replyOf(RecoveryCodes, renewed).recoveryCodes;
+  return options.renewsRecoveryCodes ? renewRecoveryCodes(steps) : null;
+}
+
+async function renewRecoveryCodes({ post, token, reauthenticate }: Steps): Promise<string[]> {
+  const send = async () =>
+    post("/api/auth/recovery-codes", undefined, bearerOf((await token()) ?? ""));
+  let answer = await send();
+  if (answer.code === "reauth_required") {
+    await reauthenticate();
+    answer = await send();
+  }
+  return replyOf(RecoveryCodes, answer).recoveryCodes;
 }
 
 const operatorSignIns = "/api/ops/sign-ins";
 const bearerOf = (token: string) => ({ authorization: `Bearer ${token}` });
-const asksForCode = ({ code }: HttpAnswer) => code === "otp_required" || code === "otp_invalid";
 
 export function hasFactor(accessToken: string): boolean {
   const { amr } = decodeJwt(accessToken);

@@ -1,8 +1,9 @@
 import { randomUUID } from "node:crypto";
+import * as z from "zod";
 import { type EnrolOptions, enrol, hasFactor } from "./enrol.js";
 import { RefusedError } from "./failures.js";
 import { exchange, type HttpAnswer, problemText, requireSuccess } from "./http.js";
-import { replyOf } from "./read-reply.js";
+import { readReply, replyOf } from "./read-reply.js";
 import type { SessionFile, StoredSession } from "./session-file.js";
 import type { Terminal } from "./terminal.js";
 import { Pair } from "./token-pair.js";
@@ -27,6 +28,7 @@ export interface SignIn extends Credentials {
 }
 
 const renewBeforeMs = 30_000;
+const codeTriesMax = 3;
 
 /** Kill switches do not affect these routes, so operators can always sign in. */
 const signIns = "/api/ops/sign-ins";
@@ -35,6 +37,7 @@ const confirmations = "/api/ops/sign-ins/confirmations";
 const signOuts = "/api/ops/sign-outs";
 
 const Confirmation = Pair.omit({ refreshToken: true });
+const SignedIn = z.object({ email: z.string().nullable(), role: z.string() });
 
 /** The session stored in `file`. */
 export function openSignIn(url: URL, file: SessionFile, terminal: Terminal): SignIn {
@@ -86,13 +89,36 @@ export function openSignIn(url: URL, file: SessionFile, terminal: Terminal): Sig
     const accessToken = await token();
     const stored = file.read();
     if (!accessToken || !stored)
-      throw new RefusedError("Not signed in. Sign in with `npm run ops -- login`.");
-    const otp = await terminal.ask("Second factor code", { hidden: true });
+      throw new RefusedError("Not signed in. Sign in with `npm run ops -- login`.", {
+        code: "token_missing",
+      });
     const authorization = `Bearer ${accessToken}`;
-    const answer = await post(confirmations, { otp }, { authorization });
+    const answer = await withCode((otp) => post(confirmations, { otp }, { authorization }));
     const fresh = replyOf(Confirmation, answer);
     const expiresAt = Date.now() + fresh.expiresIn * 1000;
     file.write({ ...stored, accessToken: fresh.accessToken, expiresAt });
+  }
+
+  /** In a terminal, asks again after a wrong code; from a pipe, the next line is the next answer. */
+  async function withCode(send: (otp: string) => Promise<HttpAnswer>): Promise<HttpAnswer> {
+    for (let tries = 1; ; tries += 1) {
+      const answer = await send(await terminal.ask("Second factor code", { hidden: true }));
+      // An empty code is not valid.
+      const isWrong = answer.code === "otp_invalid" || answer.code === "validation_failed";
+      if (!isWrong || !terminal.isInteractive || tries === codeTriesMax) return answer;
+      terminal.show("Wrong or used code. Wait for the next one.");
+    }
+  }
+
+  /** Null without a session, and for a session that is not an operator's with a second factor. */
+  async function signedIn(): Promise<{ email: string } | null> {
+    const accessToken = await token();
+    if (!accessToken || !hasFactor(accessToken)) return null;
+    const headers = { authorization: `Bearer ${accessToken}` };
+    const answer = await exchange(url, { method: "GET", path: "/api/user", headers });
+    if (answer.status !== 200) return null;
+    const { email, role } = readReply(SignedIn, answer);
+    return email !== null && role !== "user" ? { email } : null;
   }
 
   return {
@@ -112,8 +138,7 @@ export function openSignIn(url: URL, file: SessionFile, terminal: Terminal): Sig
       const credentials = { email, password, device: { id: deviceId, name: "ops command line" } };
       let answer = await postCredentials(credentials, known);
       if (answer.code === "otp_required") {
-        const otp = await terminal.ask("Second factor code", { hidden: true });
-        answer = await postCredentials({ ...credentials, otp }, known);
+        answer = await withCode((otp) => postCredentials({ ...credentials, otp }, known));
       }
       if (answer.code === "invalid_credentials") throw new RefusedError(refusalText(answer));
       const pair = replyOf(Pair, answer);
@@ -127,7 +152,8 @@ export function openSignIn(url: URL, file: SessionFile, terminal: Terminal): Sig
     },
     enrol(options) {
       const deviceId = file.read()?.deviceId ?? randomUUID();
-      return enrol({ terminal, deviceId, post, keep, renew }, options);
+      const steps = { terminal, deviceId, post, keep, renew, withCode, signedIn };
+      return enrol({ ...steps, token, reauthenticate }, options);
     },
     async logOut() {
       const stored = file.read();

@@ -44,9 +44,8 @@ function readLine(question: string, hidden: boolean): Promise<string> {
       if (hidden) process.stderr.write("\n");
       resolve(line.trim());
     });
-    reader.once("SIGINT", () => {
-      reader.close();
-      reject(new UsageError("Cancelled."));
-    });
+    reader.once("SIGINT", () => reader.close());
+    // After a line, the promise is settled.
+    reader.once("close", () => reject(new UsageError("Cancelled.", { code: "cancelled" })));
   });
 }

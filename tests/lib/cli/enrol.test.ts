@@ -178,6 +178,50 @@ describe("npm run ops -- operator enrol", () => {
     expect(recoveryCodes).not.toEqual((body as { recoveryCodes: string[] }).recoveryCodes);
   }, 120_000);
 
+  it("says who is signed in and does not ask again", async () => {
+    const operator = await anOperator(stores);
+    const { app } = operator;
+    const code = async () => {
+      await resetUsedStep(stores, operator);
+      return app.code();
+    };
+    const answers = { "E-mail": operator.email, Password: password, "Second factor code": code };
+    await enrol(scripted(answers), { token: "" });
+    const again = scripted({});
+    const { text } = await enrol(again, { token: "" });
+    expect(again.asked).toEqual([]);
+    expect(again.shown).toBe(
+      `Signed in as ${operator.email}. For another account, sign out first: npm run ops -- logout\n`,
+    );
+    expect(text).toContain("It was set up before.");
+
+    // New recovery codes need a recent second factor.
+    await stores.sql(
+      "update sessions set authenticated_at = now() - interval '20 minutes' where user_id = $1",
+      operator.user.id,
+    );
+    const stored = session().read();
+    if (stored) session().write({ ...stored, expiresAt: 0 });
+    const renewing = scripted({ "Second factor code": code });
+    const renewed = await enrol(renewing, { token: "", "new-recovery-codes": true } as object);
+    expect(renewing.asked).toEqual(["Second factor code"]);
+    expect((renewed.body as { recoveryCodes: string[] }).recoveryCodes).toHaveLength(10);
+  }, 60_000);
+
+  it("asks who it is when the session has ended or lost its role", async () => {
+    const operator = await anOperator(stores);
+    const code = async () => {
+      await resetUsedStep(stores, operator);
+      return operator.app.code();
+    };
+    const answers = { "E-mail": operator.email, Password: password, "Second factor code": code };
+    await enrol(scripted(answers), { token: "" });
+    await stores.sql("update users set role = 'user' where id = $1", operator.user.id);
+    const asked = scripted({});
+    await expect(enrol(asked, { token: "" })).rejects.toThrow("E-mail");
+    expect(asked.shown).toBe("");
+  }, 60_000);
+
   it("takes an existing account with its second factor", async () => {
     const person = await aBoundUser(stores);
     const app = await enrolFactor(stores, person);
