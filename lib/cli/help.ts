@@ -20,7 +20,8 @@ ${lines.join("\n")}
 
   --url          the deployment to call
                  (default: $OPS_URL, else http://localhost:$PORT)
-  --json         print the response as JSON
+  --json         print the response as JSON; a failure is then one JSON object
+                 on stderr, with a code and a message
   --reason       why you make the change, 3 to 500 characters; required for
                  changes, kept in the audit log
   --dry-run      show what a change would do, without doing it; needs no recent

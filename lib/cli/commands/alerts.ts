@@ -4,6 +4,7 @@ import { ruleNames } from "../../alerts/rules.js";
 import { numberFrom, oneOf } from "../checks.js";
 import type { Command } from "../command.js";
 import { table } from "../text.js";
+import { minutesSince, upTo } from "../up-to.js";
 
 const list: Command = {
   name: "alerts",
@@ -34,24 +35,12 @@ const minuteMs = 60_000;
 /** Counters are drained once a minute, and a minute is evaluated when all its events are drained. */
 const lateMinutes = 5;
 
-/** `evaluatedUntil` is the start of the last evaluated minute. By this machine's clock. */
+/** `evaluatedUntil` is the start of the last evaluated minute. */
 function evaluationText(evaluatedUntil: string): string {
   const endMs = Date.parse(evaluatedUntil) + minuteMs;
   if (endMs === minuteMs) return "Not evaluated yet.";
-  const minutes = Math.max(0, Math.floor((Date.now() - endMs) / minuteMs));
-  const [day = "", time = ""] = new Date(endMs).toISOString().split("T");
-  const isToday = new Date().toISOString().startsWith(day);
-  const until = `${isToday ? "" : `${day} `}${time.slice(0, 5)} UTC`;
   const late = "\nThat is late: see `npm run ops -- cron` and `npm run ops -- drain`.";
-  return `Evaluated up to ${until} (${agoText(minutes)}).${minutes > lateMinutes ? late : ""}`;
-}
-
-function agoText(minutes: number): string {
-  if (minutes < 1) return "less than 1 min ago";
-  if (minutes < 120) return `${minutes} min ago`;
-  return minutes < 2880
-    ? `${Math.floor(minutes / 60)} h ago`
-    : `${Math.floor(minutes / 1440)} d ago`;
+  return `Evaluated up to ${upTo(endMs)}.${minutesSince(endMs) > lateMinutes ? late : ""}`;
 }
 
 const rules: Command = {
@@ -60,17 +49,18 @@ const rules: Command = {
   summary: "the current result of every rule, and the age of its data",
   async run({ api }) {
     const found = await api.get(Rules, "/api/ops/alerts/rules");
-    const rows = found.rules.flatMap(({ rule, priority, ageSeconds, now }) => {
+    const rows = found.rules.flatMap(({ rule, priority, now }) => {
       const known = now.length > 0 ? now : [{ label: "", is: "unknown", detail: "no data" }];
       return known.map(({ label, is, detail }) => ({
         rule: label ? `${rule} (${label})` : rule,
         priority,
         result: is,
-        age: `${ageSeconds} s`,
         measured: detail,
       }));
     });
-    return { body: found, text: table(rows) };
+    const ageSeconds = Math.max(0, ...found.rules.map((rule) => rule.ageSeconds));
+    const age = `\nCounts in minutes are ${ageSeconds} s old, all other values are of now.`;
+    return { body: found, text: table(rows) + age };
   },
 };
 

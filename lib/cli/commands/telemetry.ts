@@ -8,8 +8,16 @@ import { ipAddress, numberFrom, text, time, uuid } from "../checks.js";
 import { type Command, textOf } from "../command.js";
 import { commandText } from "../command-text.js";
 import { table } from "../text.js";
+import { upTo } from "../up-to.js";
 
 const minutes = { minutes: { type: "string", default: "15" } } as const;
+
+/** Missing in the replies of an older release. */
+const optionalUntil = { eventsUntil: true } as const;
+
+function untilText({ eventsUntil }: { eventsUntil?: string | undefined }): string {
+  return eventsUntil === undefined ? "" : `\nRequests up to ${upTo(Date.parse(eventsUntil))}.`;
+}
 
 const errors: Command = {
   name: "errors",
@@ -19,8 +27,8 @@ const errors: Command = {
   checks: { minutes: numberFrom(1, minutesMax) },
   async run({ api, options }) {
     const query = { minutes: textOf(options.minutes) };
-    const found = await api.get(ErrorsByRoute, "/api/ops/errors", query);
-    return { body: found, text: table(found.rows, "No errors.") };
+    const found = await api.get(ErrorsByRoute.partial(optionalUntil), "/api/ops/errors", query);
+    return { body: found, text: table(found.rows, "No errors.") + untilText(found) };
   },
 };
 
@@ -32,8 +40,8 @@ const slow: Command = {
   checks: { minutes: numberFrom(1, minutesMax) },
   async run({ api, options }) {
     const query = { minutes: textOf(options.minutes) };
-    const found = await api.get(SlowRoutes, "/api/ops/slow", query);
-    return { body: found, text: table(found.rows, "No requests.") };
+    const found = await api.get(SlowRoutes.partial(optionalUntil), "/api/ops/slow", query);
+    return { body: found, text: table(found.rows, "No requests.") + untilText(found) };
   },
 };
 

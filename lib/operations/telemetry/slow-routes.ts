@@ -1,12 +1,15 @@
 import * as z from "zod";
 import type { Context } from "../../context.js";
 import { secondsBuckets } from "../../observability/metrics.js";
+import { readDrainedUntil } from "./drain-status.js";
 import { recentSeries } from "./recent-series.js";
 
 const seconds = z.number().nullable();
 
 export const SlowRoutes = z.strictObject({
   minutes: z.int(),
+  /** Requests before this time are counted. */
+  eventsUntil: z.iso.datetime(),
   rows: z.array(
     z.strictObject({
       route: z.string(),
@@ -33,7 +36,10 @@ interface Histogram {
 
 /** Latency per route in the last `minutes`, slowest P95 first. */
 export async function slowRoutes(ctx: Context, minutes: number): Promise<SlowRoutes> {
-  const series = await recentSeries(ctx, "http_request_duration_seconds", minutes);
+  const [series, eventsUntil] = await Promise.all([
+    recentSeries(ctx, "http_request_duration_seconds", minutes),
+    readDrainedUntil(ctx),
+  ]);
   const routes = new Map<string, Histogram>();
   for (const { labels, suffix, value } of series) {
     const { route = "", le } = labels;
@@ -48,7 +54,7 @@ export async function slowRoutes(ctx: Context, minutes: number): Promise<SlowRou
   );
   const slowness = ({ p95 }: (typeof rows)[number]) => p95 ?? Number.MAX_VALUE;
   rows.sort((one, other) => slowness(other) - slowness(one) || other.count - one.count);
-  return { minutes, rows };
+  return { minutes, eventsUntil, rows };
 }
 
 function summary(histogram: Histogram) {

@@ -136,20 +136,16 @@ describe("POST /api/ops/alerts/tests", () => {
       detail: { way: "pagerduty" },
     });
     setEnvironment({ PAGERDUTY_ROUTING_KEY: "f".repeat(32) });
-    const nothing = (rule: string, channel: string, variables: string) => ({
+    const nothing = (channel: string, variables: string) => ({
       done: `Would send nothing: no destination is configured for ${channel} or as its fallback. Set ${variables}.`,
       detail: { way: null },
     });
     expect(await dry("ErrorRateWarning")).toMatchObject(
-      nothing(
-        "ErrorRateWarning",
-        "investigate",
-        "ALERT_INVESTIGATE_WEBHOOK_URL or ALERT_WEBHOOK_URL",
-      ),
+      nothing("investigate", "ALERT_INVESTIGATE_WEBHOOK_URL or ALERT_WEBHOOK_URL"),
     );
     setEnvironment({});
     expect(await dry("ErrorRateCritical")).toMatchObject(
-      nothing("ErrorRateCritical", "page", "PAGERDUTY_ROUTING_KEY or ALERT_WEBHOOK_URL"),
+      nothing("page", "PAGERDUTY_ROUTING_KEY or ALERT_WEBHOOK_URL"),
     );
     expect(await tested()).toEqual(before);
   });

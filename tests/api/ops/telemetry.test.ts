@@ -38,6 +38,7 @@ describe("GET /api/ops/errors", () => {
     const { body } = await read(errors, "?minutes=5");
     expect(body).toEqual({
       minutes: 5,
+      eventsUntil: (await read(drain)).body.drainedUntil,
       rows: [
         { route: "/api/user", code: "service_unavailable", status: 503, count: 1 },
         { route: "/api/user", code: "token_invalid", status: 401, count: 3 },

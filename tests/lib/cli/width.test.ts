@@ -189,6 +189,20 @@ const reads = commands
   .filter(({ name, changes }) => !changes && !others.test(name))
   .map((command) => [command.name, command] as const);
 
+describe("a healthy server", () => {
+  it("fits status in a terminal of 80 by 24", async () => {
+    const detail = "lag 53 s, keeps every row, 0 batches lost in the last two days";
+    const finding = { name: "clock skew to the database", status: "pass", detail };
+    const findings = Array.from({ length: 14 }, (_, at) =>
+      at < 3 ? finding : { ...finding, detail: "none firing" },
+    );
+    const lines = (await printed("status", { status: "pass", findings })).split("\n");
+    // npm prints four lines before, and the prompt needs one.
+    expect(lines.length + 5).toBeLessThanOrEqual(24);
+    expect(lines.join(" ").split("0 batches lost in")).toHaveLength(4);
+  });
+});
+
 describe("the columns that decide stay beside their row", () => {
   const session = {
     id: "a".repeat(22),
@@ -263,6 +277,35 @@ describe("alerts", () => {
     vi.useFakeTimers({ now: Date.parse("2026-01-31T12:05:30Z"), toFake: ["Date"] });
     const answer = { evaluatedUntil, alerts: [], silences: [], unsent: 0 };
     expect(await printed("alerts", answer)).toContain(`\nEvaluated up to ${text}`);
+  });
+
+  it.each(["errors", "slow"])("have siblings that say it, too: %s", async (name) => {
+    vi.useFakeTimers({ now: Date.parse("2026-01-31T12:05:30Z"), toFake: ["Date"] });
+    const answer = { minutes: 15, eventsUntil: "2026-01-31T12:03:40.000Z", rows: [] };
+    const until = "\nRequests up to 12:03 UTC (1 min ago).";
+    expect(await printed(name, answer)).toContain(until);
+    // An older release does not know it.
+    expect(await printed(name, { minutes: 15, rows: [] })).toMatch(/^No \w+\.$/);
+  });
+
+  it("shows each rule on one line, and the age of the counts once", async () => {
+    const rule = (name: string, ageSeconds: number, detail: string) => ({
+      rule: name,
+      priority: "P2",
+      ageSeconds,
+      now: [{ label: "investigate", is: "good", detail, state: "inactive" }],
+    });
+    const rules = [
+      rule("ErrorRateCritical", 82, "0 of 7 in 5 min"),
+      rule("PagerUndelivered", 0, "telemetry_drain_lag_seconds is 23"),
+    ];
+    expect((await printed("alerts rules", { rules })).split("\n")).toEqual([
+      "rule                             priority  result  measured",
+      "ErrorRateCritical (investigate)  P2        good    0 of 7 in 5 min",
+      "PagerUndelivered (investigate)   P2        good    telemetry_drain_lag_seconds",
+      "                                                   is 23",
+      "Counts in minutes are 82 s old, all other values are of now.",
+    ]);
   });
 
   it("says that they were never evaluated", async () => {
