@@ -453,6 +453,20 @@ describe("npm run ops", () => {
     });
     expect(byAccount.out).toContain(`Revoked 1 session of ${person.user.id}.`);
     const { email } = await aUser();
+    for (const command of [
+      ["sessions", "list"],
+      ["revoke", "user"],
+      ["user", "suspend"],
+    ]) {
+      const isChange = command[0] !== "sessions";
+      const claimed = await opsInProcess([...command, email, ...(isChange ? because : [])], {
+        env,
+      });
+      expect(claimed).toMatchObject({
+        status: 1,
+        error: expect.stringContaining(`No account has confirmed the e-mail address ${email}. `),
+      });
+    }
     const suppression = (...args: string[]) =>
       opsInProcess(["mail", "suppression", ...args], { env });
     expect((await suppression("set", email, ...because)).status).toBe(0);

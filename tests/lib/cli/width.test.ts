@@ -81,6 +81,7 @@ describe("in a terminal of 80 columns", () => {
         lookedUpAs: ["userId", "correlationId"],
         eventsUntil: at,
         mailSuppression: { addressHash: "x".repeat(22), reason: "complained", since: at },
+        mailBudgets: [{ budget: "reset mails per hour", used: 10, max: 10, fullUntil: at }],
         cut: ["securityEvents", "audit"],
         accounts: [
           {
@@ -103,6 +104,7 @@ describe("in a terminal of 80 columns", () => {
             userId: id,
             ip: "203.0.113.200",
             route: "/api/auth/login",
+            accountId: id,
             correlationId: id,
             data: { reason: "a" },
           },

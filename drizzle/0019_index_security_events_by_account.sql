@@ -1,0 +1,3 @@
+-- no transaction
+CREATE INDEX CONCURRENTLY IF NOT EXISTS security_events_account_idx
+  ON security_events ((data ->> 'account'), at) WHERE data ->> 'account' IS NOT NULL;
