@@ -1,3 +1,2 @@
 -- no transaction
-CREATE INDEX CONCURRENTLY IF NOT EXISTS security_events_account_idx
-  ON security_events ((data ->> 'account'), at) WHERE data ->> 'account' IS NOT NULL;
+CREATE INDEX CONCURRENTLY IF NOT EXISTS security_events_account_idx ON security_events ((data ->> 'account'), at);
