@@ -1,16 +1,18 @@
-import { PasswordReset, resetPassword } from "../../lib/auth/password/reset-password.js";
+import {
+  PasswordReset,
+  resetPassword,
+  resetSubjectOf,
+} from "../../lib/auth/password/reset-password.js";
 import { endpoint } from "../../lib/http/endpoint.js";
 import { deviceHeader } from "../../lib/http/rotation-headers.js";
 import { route } from "../../lib/http/route.js";
-import { canonicalEmail } from "../../lib/user/email-address.js";
 
 const POST = endpoint({
   summary: "Set a new password with the mailed code. Every session ends.",
   auth: "anonymous",
   limits: ["auth-calls", "auth-failures"],
   body: PasswordReset,
-  // Counted apart from wrong passwords, which are the usual reason for a reset.
-  identify: ({ email }) => ({ account: `reset ${canonicalEmail(email) ?? email}` }),
+  identify: ({ email }) => ({ account: resetSubjectOf(email) }),
   headers: ["Device-Id"],
   replies: { 204: null },
   errors: ["code_invalid"],

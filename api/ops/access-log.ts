@@ -1,17 +1,16 @@
 import { operatorRead } from "../../lib/http/operator-endpoint.js";
 import { route } from "../../lib/http/route.js";
 import {
+  AccessLog,
   AccessLogQuery,
-  AccessLogRow,
   listAccessLog,
 } from "../../lib/operations/telemetry/access-log.js";
-import { pageSchema } from "../../lib/page.js";
 
 const GET = operatorRead({
   summary: "List requests, newest first; by default of the last 24 hours.",
   scope: "access-log",
   query: AccessLogQuery,
-  reply: pageSchema(AccessLogRow),
+  reply: AccessLog,
   read: ({ ctx, query }) => listAccessLog(ctx, query),
 });
 

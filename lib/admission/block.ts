@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { and, desc, eq, gt, inArray, isNull, type SQL, sql } from "drizzle-orm";
+import { and, desc, eq, gt, inArray, isNull, or, type SQL, sql } from "drizzle-orm";
 import * as z from "zod";
 import { auditRow, type OperatorAct } from "../audit/audit.js";
 import { type Operator, requireAdmin } from "../auth/operator/operator.js";
@@ -67,11 +67,29 @@ export async function findBlockOf(ctx: Context, value: string): Promise<BlockDet
 }
 
 /** The command that sets the block again, for its remaining time. */
-export function blockCommand({ kind, value, expiresAt }: BlockDetails, now: Date): string {
-  const seconds = Math.max(60, Math.ceil((Date.parse(expiresAt) - now.getTime()) / 1000));
+export function blockCommand(block: BlockDetails, now: Date): string {
+  const seconds = Math.max(60, Math.ceil((Date.parse(block.expiresAt) - now.getTime()) / 1000));
+  return `npm run ops -- block ${targetOf(block)} --ttl ${seconds}s --reason "undo"`;
+}
+
+/** What was blocked, by the subject of the audit rows (a block ID, or the user ID): `ip 203.0.113.7`, `user <id>`. */
+export async function findBlockTargets(
+  { db }: Context,
+  subjectIds: string[],
+): Promise<Map<string, string>> {
+  if (subjectIds.length === 0) return new Map();
+  const rows = await db
+    .select()
+    .from(blocks)
+    .where(or(inArray(blocks.id, subjectIds), inArray(blocks.value, subjectIds.map(userMember))));
+  return new Map(rows.map((row) => [personIn(row) ?? row.id, targetOf(row)]));
+}
+
+/** As the CLI's `block` takes it. */
+function targetOf({ kind, value }: Pick<BlockDetails, "kind" | "value">): string {
   // An address is stored as its network.
   const what = kind === "ip" ? value.replace(/\/\d+$/, "") : (personIn({ kind, value }) ?? value);
-  return `npm run ops -- block ${kind} ${what} --ttl ${seconds}s --reason "undo"`;
+  return `${kind} ${what}`;
 }
 
 async function readStanding({ db, now }: Context, which?: SQL): Promise<BlockDetails[]> {

@@ -62,6 +62,7 @@ export async function logIn(
     findBearerGuest(ctx, bearer),
   ]);
   const found = operatorsOnly ? operatorCandidate(candidates) : candidates;
+  client.reserved.accountId = found.bound?.id;
   const allowed = comparableCandidates(ctx, client, bearer.claims, found);
   const comparesClaim = input.device === undefined || found.claim !== null;
   const verified =

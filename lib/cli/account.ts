@@ -1,8 +1,10 @@
 import { FindResult } from "../operations/find.js";
+import { shellWord } from "../operations/shell-word.js";
 import type { Api } from "./api.js";
 import { FailedError } from "./failures.js";
+import { visible } from "./text.js";
 
-/** `names` of a command about an account. Its lookup also finds e-mail addresses that are only claimed. */
+/** `names` of a command about an account. */
 export const anAccount = {
   what: "account with the ID, session ID, correlation ID or confirmed e-mail address",
   shownBy: "find WHAT",
@@ -12,12 +14,16 @@ export const anAccount = {
 export async function accountId(api: Api, typed: string): Promise<string> {
   if (!typed.includes("@")) return typed;
   const { accounts } = await api.look(FindResult, "/api/ops/find", { q: typed });
-  const [account] = accounts;
-  if (!account) throw new FailedError("No account has this e-mail address.", { code: "not_found" });
-  if (accounts.length > 1 && !account.emailConfirmed) {
-    throw new FailedError(
-      "Several accounts claim this e-mail address. Use the account ID instead: `npm run ops -- find EMAIL` shows it.",
-    );
-  }
+  const account = accounts.find(({ emailConfirmed }) => emailConfirmed);
+  if (!account) throw new FailedError(unconfirmedText(typed), { code: "not_found" });
   return account.id;
+}
+
+/** Why no command chooses an account by an address that it only claims. */
+export function unconfirmedText(email: string): string {
+  return [
+    `No account has confirmed the e-mail address ${visible(email)}.`,
+    "An account that only claims it is never chosen, because anyone can claim any address.",
+    `List the claims with \`npm run ops -- find ${shellWord(email)}\`, and use the ID of the account.`,
+  ].join(" ");
 }

@@ -1,4 +1,5 @@
 import { shellWord } from "../operations/shell-word.js";
+import { anAccount, unconfirmedText } from "./account.js";
 import { type Call, type Command, textOf } from "./command.js";
 import { FailedError, NotFoundError, UsageError } from "./failures.js";
 import { visible } from "./text.js";
@@ -11,6 +12,9 @@ export function explainNotFound(
 ): unknown {
   const typed = first ?? textOf(options.user);
   if (!(error instanceof NotFoundError) || !names || typed === undefined) return error;
+  if ("shownBy" in names && names.shownBy === anAccount.shownBy && typed.includes("@")) {
+    return new FailedError(`${unconfirmedText(typed)} ${error.message}`);
+  }
   const message = `There is no ${names.what} ${visible(typed)}`;
   if ("shownBy" in names) {
     const shownBy = names.shownBy.replace("WHAT", shellWord(typed));

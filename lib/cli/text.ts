@@ -123,6 +123,11 @@ export function visible(text: string): string {
   );
 }
 
+/** How current a list of requests and events is. */
+export function untilText(eventsUntil: string): string {
+  return `Events up to ${eventsUntil.slice(0, 19).replace("T", " ")} UTC.`;
+}
+
 /** `visible`, but keeps line breaks. Everything printed goes through this or `json`. */
 export function visibleLines(text: string): string {
   return text.split("\n").map(visible).join("\n");

@@ -8,7 +8,7 @@ import type { MailTemplate } from "./mail.js";
 export type Admission = "admitted" | "budget" | "suppressed";
 
 /** Sliding windows. */
-const budget = { perHour: 3, perDay: 10 } as const;
+export const mailsMax = { perHour: 3, perDay: 10 } as const;
 
 /** Notices of security changes: a stranger must not be able to use up their budget. Resets have a budget of their own. */
 const unbudgeted: ReadonlySet<MailTemplate> = new Set([
@@ -45,7 +45,7 @@ export async function admitMail(
       where admitted_at is null and not ${suppressed} and ${isBudgeted}
       on conflict (address_hash) do update set
         admitted_at = ${lastDay} || now(), last_admitted_at = now()
-      where cardinality(${lastHour}) < ${budget.perHour} and cardinality(${lastDay}) < ${budget.perDay}
+      where cardinality(${lastHour}) < ${mailsMax.perHour} and cardinality(${lastDay}) < ${mailsMax.perDay}
       returning address_hash
     ), noted as (
       update ${queueEntries} set admitted_at = now()

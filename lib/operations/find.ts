@@ -13,12 +13,12 @@ import { blocks } from "../db/schema/gate.js";
 import { auditLog, securityEvents } from "../db/schema/security.js";
 import { AppError } from "../errors.js";
 import { canonicalAddress } from "../ip-address.js";
+import { listMailBudgetUse, MailBudgetUse } from "../mail/budget-use.js";
 import { findSuppression, MailSuppression } from "../mail/suppression.js";
-import { findUndrained } from "../observability/log-lines/telemetry.js";
-import { drainEvents } from "../telemetry/drain.js";
+import { accountEventKeys } from "../rate-limit/account-limit-key.js";
 import { canonicalEmail } from "../user/email-address.js";
 import { AccessLogRow, findRequests } from "./telemetry/access-log.js";
-import { readDrainedUntil } from "./telemetry/drain-status.js";
+import { drainBeforeReading } from "./telemetry/drain-before-reading.js";
 
 const AccountFound = z.strictObject({
   id: z.uuid(),
@@ -40,7 +40,10 @@ const EventFound = z.strictObject({
   ip: z.string().nullable(),
   route: z.string().nullable(),
   correlationId: z.string(),
-  data: z.unknown(),
+  /** Of a failed sign-in: the account with the typed e-mail address. */
+  accountId: z.string().nullable(),
+  /** `account` is a keyed hash of the typed e-mail address: look it up to find its other failed sign-ins. */
+  data: z.record(z.string(), z.unknown()),
 });
 
 const AuditFound = z.strictObject({
@@ -61,8 +64,10 @@ export const FindResult = z.strictObject({
   accounts: z.array(AccountFound),
   /** Active blocks; for an IP address also the blocks of networks that contain it. */
   blocks: z.array(BlockDetails),
-  /** Null also when the query is no e-mail address. */
+  /** Of the e-mail address, or of the only account found. */
   mailSuppression: MailSuppression.nullable(),
+  /** The same, those in use; for an IP address the limit of password resets that it requests. */
+  mailBudgets: z.array(MailBudgetUse),
   securityEvents: z.array(EventFound),
   audit: z.array(AuditFound),
   /** Of the last 7 days. */
@@ -74,7 +79,6 @@ export type FindResult = z.infer<typeof FindResult>;
 
 const accountsMax = 20;
 export const findRows = { byDefault: 50, max: 500 } as const;
-const drainMs = 3000;
 
 /**
  * Look up a correlation, user or session ID, an e-mail address (its owner, then its claimants) or an IP address. Drains events
@@ -83,9 +87,7 @@ const drainMs = 3000;
 export async function find(ctx: Context, text: string, limit: number): Promise<FindResult> {
   const kinds = identify(text);
   if (kinds.length === 0) throw unknownFormError();
-  await drainEvents(ctx, { budgetMs: drainMs }).catch((error) =>
-    findUndrained(ctx.correlationId, error),
-  );
+  const eventsUntil = await drainBeforeReading(ctx);
   const is = (kind: IdentifierKind) => kinds.includes(kind);
   const email = is("email") ? canonicalEmail(text) : null;
   const owners = await findAccounts(ctx, [
@@ -103,21 +105,29 @@ export async function find(ctx: Context, text: string, limit: number): Promise<F
   const correlationId = is("correlationId") ? text : undefined;
   const isAccount = is("userId") || is("email") || is("sessionId");
   const most = limit + 1;
-  const [blocksFound, events, audits, requests, mailSuppression, eventsUntil] = await Promise.all([
+  const emails = email === null ? owners.flatMap(addressOf) : [email];
+  const mailedTo = emails.length === 1 ? (emails[0] ?? null) : null;
+  // A failed sign-in is nobody's act: its event has no user ID, but the hash of the typed address.
+  const accountKeys = [
+    ...emails.flatMap((one) => accountEventKeys(ctx.env, one)),
+    ...(is("sessionId") ? [text] : []),
+  ];
+  const [blocksFound, events, audits, requests, mailSuppression, mailBudgets] = await Promise.all([
     findBlocks(ctx, { address, userIds: caller ? [caller] : userIds }),
-    findEvents(ctx, { userIds, address, correlationId }, most),
+    findEvents(ctx, { userIds, accountKeys, address, correlationId }, most),
     findAuditRows(ctx, { userIds: isAccount ? userIds : [], correlationId }, most),
     findRequests(ctx, { users: userIds, ip: address, correlationId }, most),
-    email === null ? null : findSuppression(ctx, email),
-    readDrainedUntil(ctx),
+    mailedTo === null ? null : findSuppression(ctx, mailedTo),
+    listMailBudgetUse(ctx, { email: mailedTo, ip: address }),
   ]);
   const lists = { securityEvents: events, audit: audits, requests };
   return {
     lookedUpAs: kinds,
     eventsUntil,
-    accounts,
+    accounts: accounts.map(presentAccount),
     blocks: blocksFound,
     mailSuppression,
+    mailBudgets,
     securityEvents: events.slice(0, limit),
     audit: audits.slice(0, limit),
     requests: requests.slice(0, limit),
@@ -138,11 +148,17 @@ function unknownFormError(): AppError {
 const isOwnerOfSession = (id: string): SQL =>
   sql`${users.id} = (select user_id from ${sessions} where ${sessions.id} = ${id})`;
 
-async function findAccounts(ctx: Context, conditions: SQL[]): Promise<FindResult["accounts"]> {
-  if (conditions.length === 0) return [];
+type AccountRow = Awaited<ReturnType<typeof readAccounts>>[number];
+
+async function findAccounts(ctx: Context, conditions: SQL[]): Promise<AccountRow[]> {
+  return conditions.length === 0 ? [] : readAccounts(ctx, or(...conditions));
+}
+
+function readAccounts(ctx: Context, which: SQL | undefined) {
   const { db, now } = ctx;
-  const rows = await db
+  return db
     .select({
+      id: users.id,
       account: users,
       sealedSecret: confirmedSecret,
       isBlocked: sql<boolean>`exists(
@@ -152,10 +168,19 @@ async function findAccounts(ctx: Context, conditions: SQL[]): Promise<FindResult
         where user_id = ${users}.id and ${isLiveSession(ctx)})`,
     })
     .from(users)
-    .where(or(...conditions))
+    .where(which)
     .orderBy(sql`${users.email} is null`, desc(users.createdAt))
     .limit(accountsMax);
-  return rows.map(({ account, sealedSecret, isBlocked, liveSessions }) => ({
+}
+
+function addressOf({ account: { email, claimedEmail } }: AccountRow): string[] {
+  const address = email ?? claimedEmail;
+  return address === null ? [] : [address];
+}
+
+function presentAccount(row: AccountRow): FindResult["accounts"][number] {
+  const { account, sealedSecret, isBlocked, liveSessions } = row;
+  return {
     id: account.id,
     email: maskedEmail(account.email ?? account.claimedEmail),
     emailConfirmed: account.email !== null,
@@ -164,7 +189,7 @@ async function findAccounts(ctx: Context, conditions: SQL[]): Promise<FindResult
     secondFactor: sealedSecret !== null,
     createdAt: account.createdAt.toISOString(),
     liveSessions,
-  }));
+  };
 }
 
 function stateOf(
@@ -180,17 +205,22 @@ function stateOf(
 
 interface Recorded {
   userIds: string[];
-  address?: string | undefined;
   correlationId: string | undefined;
 }
 
 async function findEvents(
   { db }: Context,
-  { userIds, address, correlationId }: Recorded,
+  {
+    userIds,
+    accountKeys,
+    address,
+    correlationId,
+  }: Recorded & { accountKeys: string[]; address: string | undefined },
   most: number,
 ): Promise<FindResult["securityEvents"]> {
   const conditions = [
     ...userIds.map((id) => eq(securityEvents.userId, id)),
+    ...accountKeys.map((key) => sql`${securityEvents.data} ->> 'account' = ${key}`),
     ...(address ? [eq(securityEvents.ip, address)] : []),
     ...(correlationId ? [eq(securityEvents.correlationId, correlationId)] : []),
   ];
@@ -201,7 +231,10 @@ async function findEvents(
     .where(or(...conditions))
     .orderBy(desc(securityEvents.at))
     .limit(most);
-  return rows.map(({ id: _, at, ...event }) => ({ at: at.toISOString(), ...event }));
+  return rows.map(({ id: _, at, data, ...event }) => {
+    const { accountId = null, ...rest } = data;
+    return { at: at.toISOString(), ...event, accountId, data: rest };
+  });
 }
 
 async function findAuditRows(

@@ -1,4 +1,4 @@
-import { and, eq, isNull, sql } from "drizzle-orm";
+import { and, eq, type SQL, sql } from "drizzle-orm";
 import { type AuditEntry, auditIfAny, auditRow } from "../audit/audit.js";
 import { getSubject } from "../auth/operator/subject.js";
 import { revokeSessions } from "../auth/session/session.js";
@@ -53,7 +53,7 @@ export async function revokeSessionById(
   return { done, undo: null, detail: { sessionId: id, userId: session.userId } };
 }
 
-/** Revoke all sessions of an account, named by ID or confirmed e-mail address. Throws `not_found`. */
+/** Revoke all sessions of an account, named by ID or confirmed e-mail address; the count is of live ones. Throws `not_found`. */
 export async function revokeUserSessions(
   ctx: Context,
   name: string,
@@ -61,9 +61,8 @@ export async function revokeUserSessions(
 ): Promise<RevocationResult> {
   const { id: userId } = await getSubject(ctx, name);
   const entry = { ...by, action: "sessions.revoked", subjectId: userId } as const;
-  const ids = dryRun
-    ? await liveSessionsOf(ctx, userId)
-    : await revokeLiveSessions(ctx, userId, entry);
+  const live = sql`select id from ${sessions} where ${and(eq(sessions.userId, userId), isLiveSession(ctx))}`;
+  const ids = await (dryRun ? readIds(ctx, live) : revokeSessionsOf(ctx, userId, live, entry));
   return {
     done:
       ids.length === 0
@@ -74,22 +73,27 @@ export async function revokeUserSessions(
   };
 }
 
-async function revokeLiveSessions(
+/** Returns the IDs that were live. */
+async function revokeSessionsOf(
   ctx: Context,
   userId: string,
+  live: SQL,
   entry: AuditEntry,
 ): Promise<string[]> {
-  const { rows } = await ctx.db.execute<{ id: string }>(sql`
+  // All parts of a statement see the rows as they were before it.
+  const ids = await readIds(
+    ctx,
+    sql`
     with revoked as ${revokeSessions(ctx, { userId }, "revoked_by_operator")},
     audited as (${auditIfAny(ctx, entry, sql`revoked`)})
-    select id from revoked`);
+    select id from revoked where id in (${live})`,
+  );
   await enforceRevocationsOf(ctx, userId);
-  return rows.map(({ id }) => id);
+  return ids;
 }
 
-async function liveSessionsOf({ db }: Context, userId: string): Promise<string[]> {
-  const live = and(eq(sessions.userId, userId), isNull(sessions.revokedAt));
-  const rows = await db.select({ id: sessions.id }).from(sessions).where(live);
+async function readIds({ db }: Context, query: SQL): Promise<string[]> {
+  const { rows } = await db.execute<{ id: string }>(query);
   return rows.map(({ id }) => id);
 }
 

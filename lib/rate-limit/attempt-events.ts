@@ -9,8 +9,9 @@ const suspiciousFailures = 3;
 /** Security event `login_failed`, and after the reply `login_bruteforce` for the tenth of a run. None without counts. */
 export function recordFailedAttempt(ctx: Context, reserved: Reservation): void {
   if (reserved.counts.length === 0) return;
-  const account = findCount(reserved, "account");
-  const data = { ...(account && { account: account.value }) };
+  const { accountId } = reserved;
+  const account = accountOf(reserved);
+  const data = { ...(account && { account }), ...(accountId && { accountId }) };
   securityEvent(ctx, "login_failed", { data });
   ctx.after(async () => {
     for (const reason of await countFailure(ctx, reserved)) {
@@ -27,6 +28,12 @@ export function recordSuccessfulAttempt(ctx: Context, reserved: Reservation, use
   const failures = (account?.used ?? 0) - (isCounted ? 1 : 0);
   if (failures < suspiciousFailures) return;
   securityEvent(ctx, "login_success_after_failures", { userId, data: { count: failures } });
+}
+
+/** Guesses at a reset code are counted by IP address and account, never by account alone. */
+function accountOf(reserved: Reservation): string | undefined {
+  const ofIpAndAccount = findCount(reserved, "ip-account")?.value;
+  return findCount(reserved, "account")?.value ?? ofIpAndAccount?.split("/").at(-1);
 }
 
 function findCount({ counts }: Reservation, kind: LimitKind): LimitCount | undefined {

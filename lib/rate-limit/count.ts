@@ -20,6 +20,8 @@ export interface Reservation {
   countedIn: "redis" | "postgres";
   /** What this process counted; Redis may have counted other limits, or none. */
   local: LimitCount[];
+  /** The account with this e-mail address, once the handler has found it: an event of a failure names it. */
+  accountId?: string | undefined;
 }
 
 /** Takes the counts out of the reservation, so that they are released at most once. */

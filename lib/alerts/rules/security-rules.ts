@@ -2,7 +2,7 @@ import type { SecurityEvent } from "../../audit/security-events.js";
 import type { CounterSelector, Rule } from "../rule.js";
 
 /** Events of normal use, and events that page by themselves. All others may be an attack. */
-const benignEvents = [
+export const benignEvents = [
   "new_device",
   "session_displaced",
   "second_factor_changed",

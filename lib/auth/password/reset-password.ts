@@ -11,6 +11,7 @@ import { writeOnce } from "../../db/write-once.js";
 import { AppError } from "../../errors.js";
 import { deliverLater, deliverUnnoticed } from "../../mail/deliver-later.js";
 import { newMailId, queueMail } from "../../mail/queue-mail.js";
+import { resetSubject } from "../../rate-limit/account-limit-key.js";
 import type { Reservation } from "../../rate-limit/count.js";
 import { endSignInDelay } from "../../rate-limit/end-sign-in-delay.js";
 import { isTrusted } from "../../rate-limit/trusted-address.js";
@@ -54,6 +55,9 @@ export async function requestPasswordReset(
   await issueResetCode(ctx, canonicalEmail(email) ?? "", requester, mailId);
   deliverUnnoticed(ctx, mailId);
 }
+
+/** Counted apart from wrong passwords, which are the usual reason for a reset. */
+export const resetSubjectOf = (email: string) => resetSubject(canonicalEmail(email) ?? email);
 
 /**
  * Also revokes all sessions, ends the sign-in delay and mails the owner; a claim is verified, and loses its name, picture and

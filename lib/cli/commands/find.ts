@@ -4,7 +4,7 @@ import { findDays } from "../../operations/telemetry/access-log.js";
 import { identifier, numberFrom } from "../checks.js";
 import type { Call, Command } from "../command.js";
 import { commandText } from "../command-text.js";
-import { table } from "../text.js";
+import { table, untilText } from "../text.js";
 import { blockTable } from "./block.js";
 
 export const find: Command = {
@@ -14,18 +14,19 @@ export const find: Command = {
   options: { limit: { type: "string" } },
   checks: { WHAT: identifier, limit: numberFrom(1, 500) },
   notes:
-    "Drains events first. --limit is the maximum of rows per list, by default 50, at most 500.",
+    "Drains events first. --limit is the maximum of rows per list, by default 50, at most 500.\nA failed sign-in shows the accountId, or the hash of an e-mail address without an account: `find` takes both.",
   async run({ api, args: [q = ""], options }) {
     const { limit } = options;
     const found = await api.look(FindResult, "/api/ops/find", {
       q,
       ...(limit !== undefined && { limit: Number(limit) }),
     });
-    const { accounts, blocks, securityEvents, audit, requests, mailSuppression } = found;
-    const until = `Events up to ${found.eventsUntil.slice(0, 19).replace("T", " ")} UTC.`;
+    const { accounts, blocks, securityEvents, audit, requests } = found;
+    const mail = mailText(found);
+    const until = untilText(found.eventsUntil);
     const kinds = `Looked up as ${found.lookedUpAs.join(", ")}.`;
     const rows = [...accounts, ...blocks, ...securityEvents, ...audit, ...requests];
-    if (rows.length === 0 && !mailSuppression) {
+    if (rows.length === 0 && !mail) {
       return { body: found, text: `Nothing found for ${q}. ${until}`, isProblem: true };
     }
     const more = (list: List) => {
@@ -34,14 +35,14 @@ export const find: Command = {
         ? `\nThe newest ${limit ?? 50}. More:\n${moreCommand({ options }, list, found, q)}`
         : "";
     };
-    const events = table(securityEvents, undefined, ["ip", "userId", "correlationId", "data"]);
+    const events = eventTable(securityEvents);
     const audits = table(audit, undefined, ["actor", "subjectId", "correlationId"]);
     const isAddress = found.lookedUpAs.includes("ip");
     const network = isAddress ? ", from all addresses of its network" : "";
     const parts = [
       `${kinds} ${until}`,
       `Accounts\n${accountTable(accounts)}`,
-      ...(mailSuppression ? [suppressionText(mailSuppression)] : []),
+      ...(mail ? [`Mail\n${mail}`] : []),
       `Active blocks\n${blockTable(blocks)}`,
       `Security events\n${events}${more("securityEvents")}`,
       ...(isAddress ? [] : [`Audit log\n${audits}${more("audit")}`]),
@@ -69,8 +70,43 @@ function moreCommand(
   return commandText(call, "access-log", { ...filter, since });
 }
 
-function suppressionText({ reason, since }: NonNullable<FindResult["mailSuppression"]>): string {
-  return `Mail\nNo mail is sent to this address: ${reason} at ${since.slice(0, 19)}Z.`;
+/** Empty without a reason for a missing mail. */
+function mailText({ mailSuppression, mailBudgets }: FindResult): string {
+  const { reason, since = "" } = mailSuppression ?? {};
+  const lines = [
+    ...(reason ? [`No mail is sent to this address: ${reason} at ${since.slice(0, 19)}Z.`] : []),
+    ...(mailBudgets.length > 0 ? [budgetTable(mailBudgets)] : []),
+  ];
+  return lines.join("\n");
+}
+
+function budgetTable(budgets: FindResult["mailBudgets"]): string {
+  const rows = budgets.map(({ budget, used, max, fullUntil }) => ({
+    limit: budget,
+    used: `${used}/${max}`,
+    "no mail until": fullUntil,
+  }));
+  return table(rows);
+}
+
+/** A hash is shown only where it is all that is known. */
+function eventTable(events: FindResult["securityEvents"]): string {
+  const rows = events.map(({ at, event, count, route, ip, userId, accountId, ...others }) => {
+    const { account, ...data } = others.data;
+    const known = accountId === null && account !== undefined ? { account, ...data } : data;
+    return {
+      at,
+      event,
+      count,
+      route,
+      ip,
+      userId,
+      accountId,
+      correlationId: others.correlationId,
+      data: Object.keys(known).length > 0 ? known : null,
+    };
+  });
+  return table(rows, undefined, ["ip", "userId", "accountId", "correlationId", "data"]);
 }
 
 function accountTable(accounts: FindResult["accounts"]): string {

@@ -3,7 +3,7 @@ import { TopLimited } from "../../operations/rate-limits/top.js";
 import { anAccount } from "../account.js";
 import { caller, oneOf } from "../checks.js";
 import { type Command, textOf } from "../command.js";
-import { table } from "../text.js";
+import { table, untilText } from "../text.js";
 
 const show: Command = {
   name: "ratelimit show",
@@ -47,7 +47,8 @@ const top: Command = {
   async run({ api, options }) {
     const by = textOf(options.by);
     const found = await api.get(TopLimited, "/api/ops/rate-limits/top", { by });
-    return { body: found, text: table(found.rows, "No rate limit hits.") };
+    const rows = table(found.rows, "No rate limit hits.");
+    return { body: found, text: `${untilText(found.eventsUntil)}\n${rows}` };
   },
 };
 

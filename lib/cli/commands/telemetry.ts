@@ -1,23 +1,16 @@
-import { AccessLogRow } from "../../operations/telemetry/access-log.js";
+import { AccessLog } from "../../operations/telemetry/access-log.js";
 import { DrainStatus } from "../../operations/telemetry/drain-status.js";
 import { ErrorsByRoute } from "../../operations/telemetry/errors-by-route.js";
 import { minutesMax } from "../../operations/telemetry/recent-series.js";
+import { SecurityEventSources } from "../../operations/telemetry/security-event-sources.js";
 import { SlowRoutes } from "../../operations/telemetry/slow-routes.js";
-import { limitMax, pageSchema } from "../../page.js";
-import { ipAddress, numberFrom, text, time, uuid } from "../checks.js";
+import { limitMax } from "../../page.js";
+import { ipAddress, network, numberFrom, text, time, uuid } from "../checks.js";
 import { type Command, textOf } from "../command.js";
 import { commandText } from "../command-text.js";
-import { table } from "../text.js";
-import { upTo } from "../up-to.js";
+import { table, untilText } from "../text.js";
 
 const minutes = { minutes: { type: "string", default: "15" } } as const;
-
-/** Missing in the replies of an older release. */
-const optionalUntil = { eventsUntil: true } as const;
-
-function untilText({ eventsUntil }: { eventsUntil?: string | undefined }): string {
-  return eventsUntil === undefined ? "" : `\nRequests up to ${upTo(Date.parse(eventsUntil))}.`;
-}
 
 const errors: Command = {
   name: "errors",
@@ -27,8 +20,9 @@ const errors: Command = {
   checks: { minutes: numberFrom(1, minutesMax) },
   async run({ api, options }) {
     const query = { minutes: textOf(options.minutes) };
-    const found = await api.get(ErrorsByRoute.partial(optionalUntil), "/api/ops/errors", query);
-    return { body: found, text: table(found.rows, "No errors.") + untilText(found) };
+    const found = await api.get(ErrorsByRoute, "/api/ops/errors", query);
+    const rows = table(found.rows, "No errors.");
+    return { body: found, text: `${untilText(found.eventsUntil)}\n${rows}` };
   },
 };
 
@@ -40,8 +34,32 @@ const slow: Command = {
   checks: { minutes: numberFrom(1, minutesMax) },
   async run({ api, options }) {
     const query = { minutes: textOf(options.minutes) };
-    const found = await api.get(SlowRoutes.partial(optionalUntil), "/api/ops/slow", query);
-    return { body: found, text: table(found.rows, "No requests.") + untilText(found) };
+    const found = await api.get(SlowRoutes, "/api/ops/slow", query);
+    const rows = table(found.rows, "No requests.");
+    return { body: found, text: `${untilText(found.eventsUntil)}\n${rows}` };
+  },
+};
+
+const security: Command = {
+  name: "security",
+  args: [],
+  summary: "the IP addresses with the most security events, per event: --minutes 15",
+  options: { ...minutes, network: { type: "string" } },
+  checks: { minutes: numberFrom(1, minutesMax), network },
+  notes:
+    "--network limits the list to a network such as 203.0.113.0/24, which `access-log` shows instead of an address.\n`find IP` shows the events of one address, and the accounts that it tried. `targets` is the number of e-mail\naddresses that failed sign-ins used. Events without an ip are those of a flood, which came from several addresses.",
+  async run({ api, options }) {
+    const query = { minutes: textOf(options.minutes), network: textOf(options.network) };
+    const found = await api.get(SecurityEventSources, "/api/ops/security-events", query);
+    const rows = found.rows.map(({ event, ip, count, targets, lastAt }) => ({
+      count,
+      event,
+      targets: targets || null,
+      lastAt,
+      ip,
+    }));
+    const text = `${untilText(found.eventsUntil)}\n${table(rows, "No security events.")}`;
+    return { body: found, text };
   },
 };
 
@@ -91,7 +109,7 @@ const accessLog: Command = {
   notes: "--since takes a time such as 2026-01-31T08:00:00Z, --user a user ID, --ip an IP address.",
   async run({ api, options }) {
     const query = Object.fromEntries(filters.map((name) => [name, textOf(options[name])]));
-    const found = await api.get(pageSchema(AccessLogRow), "/api/ops/access-log", {
+    const found = await api.get(AccessLog, "/api/ops/access-log", {
       ...query,
       correlationId: textOf(options.correlation),
     });
@@ -112,8 +130,9 @@ const accessLog: Command = {
     const { cursor: _, ...given } = query;
     const next = { ...given, correlation: options.correlation, cursor: nextCursor };
     const more = nextCursor ? `\nMore:\n${commandText({ options }, "access-log", next)}` : "";
-    return { body: found, text: table(rows, undefined, ["ip", "correlationId"]) + more };
+    const text = `${untilText(found.eventsUntil)}\n${table(rows, undefined, ["ip", "correlationId"])}`;
+    return { body: found, text: text + more };
   },
 };
 
-export const telemetry = [errors, slow, drain, drainNow, accessLog];
+export const telemetry = [errors, slow, security, drain, drainNow, accessLog];

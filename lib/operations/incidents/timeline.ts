@@ -1,5 +1,6 @@
 import { and, asc, desc, eq, gte, inArray, lt, lte, not } from "drizzle-orm";
 import * as z from "zod";
+import { findBlockTargets } from "../../admission/block.js";
 import type { Context } from "../../context.js";
 import { alertTransitions } from "../../db/schema/alerts.js";
 import { incidentNotes } from "../../db/schema/incidents.js";
@@ -64,7 +65,15 @@ export async function getIncidentDetails(ctx: Context, id: string): Promise<Inci
     ...changes.map(({ actorId }) => actorId ?? ""),
     ...notes.map(({ author }) => author),
   ];
-  const nameOf = await actorNames(ctx, actors);
+  const blockIds = changes.flatMap(({ action, subjectId }) =>
+    action.startsWith("block.") && subjectId !== null ? [subjectId] : [],
+  );
+  const [nameOf, blockTargets] = await Promise.all([
+    actorNames(ctx, actors),
+    findBlockTargets(ctx, blockIds),
+  ]);
+  const subjectOf = (action: string, subjectId: string) =>
+    (action.startsWith("block.") && blockTargets.get(subjectId)) || subjectId;
   const firing = before.filter(({ toState }) => toState === "firing");
   const timeline: TimelineEntry[] = [
     ...firing.map((transition) => {
@@ -80,7 +89,7 @@ export async function getIncidentDetails(ctx: Context, id: string): Promise<Inci
       kind: "audit" as const,
       who: actorId && nameOf(actorId),
       actorId,
-      what: `${action} ${subjectId ?? ""}${reason ? `: ${reason}` : ""}`.trim(),
+      what: `${action} ${subjectOf(action, subjectId ?? "")}${reason ? `: ${reason}` : ""}`.trim(),
     })),
     ...notes.map(({ at, author, text }) => ({
       at: at.toISOString(),

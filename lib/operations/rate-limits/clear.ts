@@ -5,7 +5,7 @@ import type { Context } from "../../context.js";
 import { sessions, users } from "../../db/schema/accounts.js";
 import { loginDelays, rateLimits } from "../../db/schema/limits.js";
 import { AppError } from "../../errors.js";
-import { accountLimitKey } from "../../rate-limit/account-limit-key.js";
+import { accountLimitKeys } from "../../rate-limit/account-limit-key.js";
 import { roundTrip } from "../../redis/client.js";
 import {
   listRateLimitCounters,
@@ -60,7 +60,7 @@ async function valuesOfOperators({ db, env }: Context): Promise<Set<string>> {
     rows.flatMap(({ id, email, sessionIds }) => [
       id,
       ...sessionIds,
-      ...(email ? [accountLimitKey(env, email)] : []),
+      ...(email ? accountLimitKeys(env, email) : []),
     ]),
   );
 }

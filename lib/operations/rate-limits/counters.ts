@@ -16,7 +16,7 @@ export const RateLimitCounter = z.strictObject({
   countedIn: z.enum(["redis", "postgres"]),
   used: z.int(),
   max: z.int().nullable(),
-  /** When the window or the delay ends. */
+  /** When the window or the delay ends; null without a delay. */
   until: z.iso.datetime().nullable(),
   refuses: z.boolean(),
 });
@@ -32,7 +32,7 @@ export const RateLimitCounters = z.strictObject({
 });
 export type RateLimitCounters = z.infer<typeof RateLimitCounters>;
 
-/** The counters of any of these values. SCANs all keys of Redis: not blocking but slow, so for operators only. */
+/** The counters of any of these values, without those whose window has ended. SCANs all keys of Redis: not blocking but slow, so for operators only. */
 export async function listRateLimitCounters(
   ctx: Context,
   values: string[],
@@ -107,11 +107,12 @@ async function readPostgres(ctx: Context, values: string[]): Promise<RateLimitCo
   const { rows } = await ctx.db.execute<{ key: string; used: number; until: string }>(sql`
     select key, used, resets_at_ms as until from ${rateLimits} where ${among}
     union all
-    select key, failures, delayed_until_ms from ${loginDelays} where ${among}`);
+    select key, failures, delayed_until_ms from ${loginDelays}
+    where ${among} and expires_at_ms > ${ctx.now.getTime()}`);
   return rows.flatMap(({ key, used, until }) => {
     const parsed = parseCounterKey(limitsOf(ctx.env), key);
     if (!parsed || !isOf(ctx, key, values)) return [];
-    return [present(ctx, key, parsed, "postgres", used, Number(until))];
+    return present(ctx, key, parsed, "postgres", used, Number(until)) ?? [];
   });
 }
 
@@ -123,6 +124,7 @@ interface ParsedKey {
 
 const windowEnd = ({ limit, window }: ParsedKey) => ((window ?? 0) + 1) * limit.windowMs;
 
+/** Null for a window that has ended: its key can outlive it. The failures behind a delay outlive the delay. */
 function present(
   { now }: Context,
   key: string,
@@ -130,8 +132,10 @@ function present(
   countedIn: RateLimitCounter["countedIn"],
   used: number,
   untilMs: number,
-): RateLimitCounter {
-  const isOver = limit.delaysMs ? untilMs > now.getTime() : used >= limit.max;
+): RateLimitCounter | null {
+  const isRunning = untilMs > now.getTime();
+  if (!limit.delaysMs && !isRunning) return null;
+  const isOver = limit.delaysMs !== undefined || used >= limit.max;
   return {
     key,
     policy: limit.policy,
@@ -139,7 +143,7 @@ function present(
     countedIn,
     used,
     max: limit.max,
-    until: untilMs > 0 ? new Date(untilMs).toISOString() : null,
-    refuses: isOver && untilMs > now.getTime(),
+    until: isRunning ? new Date(untilMs).toISOString() : null,
+    refuses: isOver && isRunning,
   };
 }

@@ -5,7 +5,7 @@ import type { Context } from "../../context.js";
 import { sessions, users } from "../../db/schema/accounts.js";
 import { AppError } from "../../errors.js";
 import { addressLimitKey, addressPrefix, canonicalAddress } from "../../ip-address.js";
-import { accountLimitKey } from "../../rate-limit/account-limit-key.js";
+import { accountLimitKey, accountLimitKeys } from "../../rate-limit/account-limit-key.js";
 import { canonicalEmail } from "../../user/email-address.js";
 
 /** An IP address, a user ID, a session ID or an e-mail address. */
@@ -39,8 +39,8 @@ export async function resolveRateLimitSubject(
   }
   const email = kinds.includes("email") ? canonicalEmail(text) : null;
   if (email !== null) {
-    const account = accountLimitKey(ctx.env, email);
-    return { kind: "email", values: [account], auditedAs: `account ${account}` };
+    const auditedAs = `account ${accountLimitKey(ctx.env, email)}`;
+    return { kind: "email", values: accountLimitKeys(ctx.env, email), auditedAs };
   }
   if (kinds.includes("userId")) {
     return { kind: "user", values: await valuesOfUser(ctx, text), auditedAs: text };
@@ -67,5 +67,5 @@ async function valuesOfUser({ db, env }: Context, userId: string): Promise<strin
   ]);
   if (!user) throw new AppError("not_found");
   const email = user.email ?? user.claimedEmail;
-  return [userId, ...live.map(({ id }) => id), ...(email ? [accountLimitKey(env, email)] : [])];
+  return [userId, ...live.map(({ id }) => id), ...(email ? accountLimitKeys(env, email) : [])];
 }

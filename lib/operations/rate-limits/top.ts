@@ -2,6 +2,7 @@ import { and, desc, eq, gt, isNotNull, sql } from "drizzle-orm";
 import * as z from "zod";
 import type { Context } from "../../context.js";
 import { securityEvents } from "../../db/schema/security.js";
+import { drainBeforeReading } from "../telemetry/drain-before-reading.js";
 import { recentSeries } from "../telemetry/recent-series.js";
 
 export const TopLimitedBy = z.enum(["ip", "route", "user"]);
@@ -10,6 +11,7 @@ export type TopLimitedBy = z.infer<typeof TopLimitedBy>;
 export const TopLimited = z.strictObject({
   by: TopLimitedBy,
   since: z.iso.datetime(),
+  eventsUntil: z.iso.datetime(),
   rows: z.array(
     z.strictObject({ value: z.string(), policy: z.string().nullable(), hits: z.int() }),
   ),
@@ -22,8 +24,10 @@ const rowsMax = 20;
 /** The most rate limit hits in the last hour, exact for routes; a flood merges events, so that some hits of IP addresses and users are missing. */
 export async function topLimited(ctx: Context, by: TopLimitedBy): Promise<TopLimited> {
   const since = new Date(ctx.now.getTime() - hourMs);
+  // Security events are stored right after the reply, counts of routes by the drain.
+  const eventsUntil = by === "route" ? await drainBeforeReading(ctx) : ctx.now.toISOString();
   const rows = by === "route" ? await topRoutes(ctx) : await topCallers(ctx, since, by);
-  return { by, since: since.toISOString(), rows };
+  return { by, since: since.toISOString(), eventsUntil, rows };
 }
 
 async function topCallers({ db }: Context, since: Date, by: "ip" | "user") {

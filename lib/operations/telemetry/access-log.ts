@@ -3,9 +3,11 @@ import * as z from "zod";
 import type { Context } from "../../context.js";
 import { accessLog } from "../../db/schema/telemetry.js";
 import { addressPrefix } from "../../ip-address.js";
-import { buildPage, pageQuery } from "../../page.js";
+import { buildPage, pageQuery, pageSchema } from "../../page.js";
 import { userHashes } from "../../telemetry/request-event.js";
 import { EpochMs, SinceParam } from "../../timestamps.js";
+import { drainBeforeReading } from "./drain-before-reading.js";
+import { readDrainedUntil } from "./drain-status.js";
 
 export const AccessLogRow = z.strictObject({
   at: z.iso.datetime(),
@@ -27,6 +29,12 @@ export const AccessLogRow = z.strictObject({
   securityEvents: z.array(z.string()).nullable(),
   appVersion: z.string().nullable(),
   release: z.string(),
+});
+
+export const AccessLog = z.strictObject({
+  ...pageSchema(AccessLogRow).shape,
+  /** Requests that ended before this time are listed, and some later ones. */
+  eventsUntil: z.iso.datetime(),
 });
 
 /** End of a page: time in ms and row ID. */
@@ -51,9 +59,10 @@ export const AccessLogQuery = z.strictObject({
 
 const hoursByDefault = 24;
 
-/** Requests, newest first; the last 24 h by default. */
+/** Requests, newest first; the last 24 h by default. The first page drains events first. */
 export async function listAccessLog(ctx: Context, query: z.output<typeof AccessLogQuery>) {
   const { since, route, status, code, user, ip, correlationId, cursor } = query;
+  const eventsUntil = await (cursor ? readDrainedUntil(ctx) : drainBeforeReading(ctx));
   const from = since ? new Date(since) : new Date(ctx.now.getTime() - hoursByDefault * 3_600_000);
   const prefix = ip === undefined ? undefined : addressPrefix(ip);
   const rows = await ctx.db
@@ -73,7 +82,7 @@ export async function listAccessLog(ctx: Context, query: z.output<typeof AccessL
     )
     .orderBy(desc(accessLog.at), desc(accessLog.id))
     .limit(query.limit + 1);
-  return buildPage(rows, query, present, ({ at, id }) => [at.getTime(), id]);
+  return { ...buildPage(rows, query, present, ({ at, id }) => [at.getTime(), id]), eventsUntil };
 }
 
 export const findDays = 7;

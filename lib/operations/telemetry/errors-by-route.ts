@@ -1,12 +1,12 @@
 import * as z from "zod";
 import type { Context } from "../../context.js";
 import { catalogue, type ErrorCode, isServerError } from "../../errors.js";
-import { readDrainedUntil } from "./drain-status.js";
+import { drainBeforeReading } from "./drain-before-reading.js";
 import { recentSeries } from "./recent-series.js";
 
 export const ErrorsByRoute = z.strictObject({
   minutes: z.int(),
-  /** Requests before this time are counted. */
+  /** Requests that ended before this time are counted. */
   eventsUntil: z.iso.datetime(),
   rows: z.array(
     z.strictObject({
@@ -22,12 +22,10 @@ export type ErrorsByRoute = z.infer<typeof ErrorsByRoute>;
 
 const rowsMax = 100;
 
-/** The first 100 error codes per route in the last `minutes`: server errors first, then by count. */
+/** The first 100 error codes per route in the last `minutes`; drains events first: server errors first, then by count. */
 export async function errorsByRoute(ctx: Context, minutes: number): Promise<ErrorsByRoute> {
-  const [series, eventsUntil] = await Promise.all([
-    recentSeries(ctx, "http_errors_total{", minutes),
-    readDrainedUntil(ctx),
-  ]);
+  const eventsUntil = await drainBeforeReading(ctx);
+  const series = await recentSeries(ctx, "http_errors_total{", minutes);
   const rows = series.map(({ labels: { route = "", code = "" }, value }) => ({
     route,
     code,

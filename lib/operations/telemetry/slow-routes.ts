@@ -1,14 +1,14 @@
 import * as z from "zod";
 import type { Context } from "../../context.js";
 import { secondsBuckets } from "../../observability/metrics.js";
-import { readDrainedUntil } from "./drain-status.js";
+import { drainBeforeReading } from "./drain-before-reading.js";
 import { recentSeries } from "./recent-series.js";
 
 const seconds = z.number().nullable();
 
 export const SlowRoutes = z.strictObject({
   minutes: z.int(),
-  /** Requests before this time are counted. */
+  /** Requests that ended before this time are counted. */
   eventsUntil: z.iso.datetime(),
   rows: z.array(
     z.strictObject({
@@ -34,12 +34,10 @@ interface Histogram {
   count: number;
 }
 
-/** Latency per route in the last `minutes`, slowest P95 first. */
+/** Latency per route in the last `minutes`, slowest P95 first. Drains events first. */
 export async function slowRoutes(ctx: Context, minutes: number): Promise<SlowRoutes> {
-  const [series, eventsUntil] = await Promise.all([
-    recentSeries(ctx, "http_request_duration_seconds", minutes),
-    readDrainedUntil(ctx),
-  ]);
+  const eventsUntil = await drainBeforeReading(ctx);
+  const series = await recentSeries(ctx, "http_request_duration_seconds", minutes);
   const routes = new Map<string, Histogram>();
   for (const { labels, suffix, value } of series) {
     const { route = "", le } = labels;

@@ -1,14 +1,19 @@
 import { randomUUID } from "node:crypto";
 import { beforeAll, describe, expect, it } from "vitest";
+import forgotPassword from "../../../api/auth/forgot-password.js";
 import guests from "../../../api/auth/guest.js";
 import login from "../../../api/auth/login.js";
+import resetPassword from "../../../api/auth/reset-password.js";
 import blocks from "../../../api/ops/blocks/index.js";
 import find from "../../../api/ops/find.js";
 import suppressions from "../../../api/ops/mail-suppressions/index.js";
 import revocations from "../../../api/ops/revocations.js";
 import user from "../../../api/user/index.js";
+import { env } from "../../../lib/env.js";
+import { addressHash } from "../../../lib/mail/address-hash.js";
 import { call } from "../../support/call.js";
 import { drained } from "../../support/drained.js";
+import { setEnvironment, useEnvironment } from "../../support/environment.js";
 import { useLogLines } from "../../support/log-lines.js";
 import { anOperator, type OperatorPerson, operate } from "../../support/operators.js";
 import { aBoundUser, anAddress, aUser } from "../../support/people.js";
@@ -16,6 +21,7 @@ import { useStores } from "../../support/stores.js";
 
 const stores = useStores();
 const logs = useLogLines();
+useEnvironment();
 
 let operator: OperatorPerson;
 beforeAll(async () => {
@@ -155,6 +161,80 @@ describe("POST /api/ops/find", () => {
     expect(body.securityEvents).toMatchObject([
       { event: "login_failed", correlationId: failed.headers.get("x-correlation-id"), ip },
     ]);
+  });
+
+  it("finds the failed sign-ins of an account by its address and its ID, also from before a data key was set", async () => {
+    const { user, email } = await aBoundUser(stores);
+    const guess = (route: typeof login, body: object) =>
+      call(route, "POST", { body: { email, ...body }, ip: anAddress() });
+    await guess(login, { password: "wrong" });
+    setEnvironment({ DATA_KEY: "the-data-key-of-the-tests-of-32-bytes" });
+    await guess(login, { password: "wrong" });
+    await guess(resetPassword, { code: "AAAAAAAA", password: "another battery" });
+    await stores.settled();
+    for (const q of [email, user.id]) {
+      const { securityEvents } = (await lookUp(q)).body;
+      expect(securityEvents).toHaveLength(3);
+      expect(securityEvents).toMatchObject([
+        { event: "login_failed", route: "/api/auth/reset-password" },
+        { event: "login_failed", accountId: user.id },
+        { event: "login_failed", accountId: user.id },
+      ]);
+    }
+  });
+
+  it("finds failed sign-ins to an address without an account, and by the hash that the events show", async () => {
+    const email = `nobody-${randomUUID()}@example.com`;
+    const ip = anAddress();
+    await call(login, "POST", { body: { email, password: "wrong" }, ip });
+    await stores.settled();
+    const { accounts, securityEvents } = (await lookUp(email)).body;
+    expect(accounts).toEqual([]);
+    expect(securityEvents).toMatchObject([{ event: "login_failed", ip, accountId: null }]);
+    const { account } = securityEvents[0].data;
+    expect((await lookUp(account)).body.securityEvents).toEqual(securityEvents);
+  });
+
+  it("names the accounts that an IP address tried to sign in to", async () => {
+    const victims = [await aBoundUser(stores), await aBoundUser(stores)];
+    const ip = anAddress();
+    for (const { email } of victims) {
+      await call(login, "POST", { body: { email, password: "wrong" }, ip });
+    }
+    await stores.settled();
+    const events: { accountId: string }[] = (await lookUp(ip)).body.securityEvents;
+    expect(events.map(({ accountId }) => accountId)).toEqual(
+      victims.map(({ user }) => user.id).reverse(),
+    );
+  });
+
+  it("says how much of the mail limits of an address is used, and when a mail is allowed again", async () => {
+    const { email, user } = await aBoundUser(stores);
+    const ip = anAddress();
+    expect((await lookUp(email)).body.mailBudgets).toEqual([]);
+    for (let time = 0; time < 3; time++) {
+      await call(forgotPassword, "POST", { body: { email }, ip });
+    }
+    await stores.settled();
+    const reset = { budget: "reset mails per hour", used: 3, max: 10, fullUntil: null };
+    for (const q of [email, user.id]) expect((await lookUp(q)).body.mailBudgets).toEqual([reset]);
+    const [full] = (await lookUp(ip)).body.mailBudgets;
+    expect(full).toMatchObject({ budget: "reset mails per hour", used: 3, max: 3 });
+    expect(Date.parse(full.fullUntil) - Date.now()).toBeGreaterThan(55 * 60_000);
+    await stores.sql(
+      `insert into mail_budgets values ($1, array[now() - interval '2 hours',
+        now() - interval '50 minutes', now() - interval '40 minutes', now() - interval '30 minutes'], now())`,
+      addressHash(env(), email),
+    );
+    const { mailBudgets } = (await lookUp(email)).body;
+    expect(mailBudgets).toEqual([
+      { budget: "mails per hour", used: 3, max: 3, fullUntil: expect.any(String) },
+      { budget: "mails per day", used: 4, max: 10, fullUntil: null },
+      reset,
+    ]);
+    const minutes = (Date.parse(mailBudgets[0].fullUntil) - Date.now()) / 60_000;
+    expect(minutes).toBeGreaterThan(5);
+    expect(minutes).toBeLessThanOrEqual(10);
   });
 
   it("finds the block of an account and returns its state as blocked", async () => {

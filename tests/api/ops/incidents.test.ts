@@ -1,11 +1,14 @@
 import { randomUUID } from "node:crypto";
 import { beforeAll, describe, expect, it } from "vitest";
+import lift from "../../../api/ops/blocks/[blockId]/lift.js";
+import blocks from "../../../api/ops/blocks/index.js";
 import closure from "../../../api/ops/incidents/[incidentId]/closure.js";
 import incidentRoute from "../../../api/ops/incidents/[incidentId]/index.js";
 import notes from "../../../api/ops/incidents/[incidentId]/notes.js";
 import incidents from "../../../api/ops/incidents/index.js";
 import { call } from "../../support/call.js";
 import { anOperator, type OperatorPerson } from "../../support/operators.js";
+import { aBoundUser } from "../../support/people.js";
 import { useStores } from "../../support/stores.js";
 
 const stores = useStores();
@@ -91,6 +94,47 @@ describe("an incident", () => {
     ]);
     expect(body.postMortem).not.toContain(operator.user.id);
     expect(body.postMortem).toContain("| Redis was restarted | Ada (l***@example.com) |");
+  });
+
+  it("says what was blocked while the record of the block exists, then only its ID", async () => {
+    const opened = await change(incidents, "http://localhost:8080/api/ops/incidents", {
+      title: "Guesses",
+      severity: "P2",
+    });
+    const { id } = opened.body.detail;
+    const person = await aBoundUser(stores);
+    const block = async (kind: string, value: string) => {
+      const set = await change(blocks, "http://localhost:8080/api/ops/blocks", {
+        kind,
+        value,
+        ttlSeconds: 600,
+      });
+      return set.body.detail.id;
+    };
+    const network = await block("cidr", "198.51.100.0/24");
+    const lifted = await block("ip", "203.0.113.7");
+    await block("user", person.user.id);
+    const url = `http://localhost:8080/api/ops/blocks/${lifted}/lift`;
+    await change(lift, url, {});
+    const what = async () => {
+      const { body } = await call(incidentRoute, "GET", { token: operator.token, url: path(id) });
+      const entries: { what: string }[] = body.timeline;
+      return entries.map((entry) => entry.what).filter((text) => text.startsWith("block."));
+    };
+    const ofPerson = `block.set user ${person.user.id}: a test`;
+    expect(await what()).toEqual([
+      "block.set cidr 198.51.100.0/24: a test",
+      "block.set ip 203.0.113.7: a test",
+      ofPerson,
+      "block.lifted ip 203.0.113.7: a test",
+    ]);
+    await stores.sql("delete from blocks where id in ($1, $2)", network, lifted);
+    expect(await what()).toEqual([
+      `block.set ${network}: a test`,
+      `block.set ${lifted}: a test`,
+      ofPerson,
+      `block.lifted ${lifted}: a test`,
+    ]);
   });
 
   it("returns 404 for an unknown incident, and opens none in a dry run", async () => {

@@ -1,12 +1,16 @@
 import { beforeAll, beforeEach, describe, expect, it } from "vitest";
 import login from "../../../api/auth/login.js";
+import resetPassword from "../../../api/auth/reset-password.js";
 import find from "../../../api/ops/rate-limits/find.js";
 import resets from "../../../api/ops/rate-limits/resets.js";
 import top from "../../../api/ops/rate-limits/top.js";
 import user from "../../../api/user/index.js";
+import { env } from "../../../lib/env.js";
 import { seriesName } from "../../../lib/observability/metrics.js";
+import { accountLimitKey } from "../../../lib/rate-limit/account-limit-key.js";
 import { call } from "../../support/call.js";
 import { useStillClock } from "../../support/clock.js";
+import { deleteEvents } from "../../support/drained.js";
 import { useEnvironment } from "../../support/environment.js";
 import { useLogLines } from "../../support/log-lines.js";
 import { anOperator, type OperatorPerson, operate } from "../../support/operators.js";
@@ -165,6 +169,50 @@ describe("clearing rate limits", () => {
     expect(signedIn.status).toBe(200);
   });
 
+  it("leaves out windows that have ended, and shows an ended delay as one that refuses nothing", async () => {
+    const { user: person, email } = await aUser();
+    const hash = accountLimitKey(env(), email);
+    const minutes = (count: number) => String(Date.now() + count * 60_000);
+    const window = Math.floor(Date.now() / 60_000);
+    await stores.redis("SET", `rate:speech:user:${person.id}:${window - 2}`, "50");
+    await stores.sql(
+      "insert into rate_limits values ($1, 100, $2), ($3, 100, $4)",
+      `rate:auth-failures:ip-account:192.0.2.1/${hash}:1`,
+      minutes(-1),
+      `rate:auth-failures:ip-account:192.0.2.2/${hash}:2`,
+      minutes(1),
+    );
+    await stores.sql(
+      `insert into login_delays (key, failures, delayed_until_ms, expires_at_ms, last_reservation)
+        values ($1, 6, $2, $3, gen_random_uuid()), ($4, 6, $2, $2, gen_random_uuid())`,
+      `rate:account:account:${hash}`,
+      minutes(-1),
+      minutes(60),
+      `rate:account:account-session:${hash}/${person.id}`,
+    );
+    const { counters } = (await show(person.id)).body;
+    expect(counters.map(({ key }: { key: string }) => key).sort()).toEqual([
+      `rate:account:account:${hash}`,
+      `rate:auth-failures:ip-account:192.0.2.2/${hash}:2`,
+    ]);
+    expect(counters).toContainEqual(
+      expect.objectContaining({ policy: "account", used: 6, until: null, refuses: false }),
+    );
+  });
+
+  it("shows and clears the failed password resets of an address", async () => {
+    const { email } = await aBoundUser(stores);
+    const ip = anAddress();
+    const body = { email, code: "AAAAAAAA", password: "another battery" };
+    for (let attempt = 0; attempt < 10; attempt++) await call(resetPassword, "POST", { body, ip });
+    expect((await call(resetPassword, "POST", { body, ip })).code).toBe("rate_limited");
+    expect((await show(email)).body.counters).toMatchObject([
+      { policy: "auth-failures", kind: "ip-account", refuses: true },
+    ]);
+    await clear(email);
+    expect((await call(resetPassword, "POST", { body, ip })).code).toBe("code_invalid");
+  });
+
   it("returns 422 for invalid input and 404 for an unknown account", async () => {
     for (const of of ["rate:*", "*", "ada"]) {
       expect((await clear(of)).code).toBe("validation_failed");
@@ -181,9 +229,8 @@ describe("GET /api/ops/rate-limits/top", () => {
       url: `http://localhost:8080/api/ops/rate-limits/top?by=${by}`,
     });
 
-  beforeAll(async () => {
-    await stores.sql("delete from security_events");
-  });
+  beforeAll(() => stores.sql("delete from security_events"));
+  beforeEach(() => deleteEvents(stores));
 
   it("lists the addresses and users that were refused most in the last hour", async () => {
     const person = await aUser();
@@ -223,6 +270,9 @@ describe("GET /api/ops/rate-limits/top", () => {
       { value: "/api/auth/login", policy: "default", hits: 30 },
       { value: "/api/user", policy: "default", hits: 12 },
     ]);
+    for (const by of ["route", "ip", "user"]) {
+      expect((await topBy(by)).body.eventsUntil).toMatch(/^\d{4}-/);
+    }
     expect((await topBy("planet")).code).toBe("validation_failed");
   });
 });

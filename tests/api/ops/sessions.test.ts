@@ -141,6 +141,27 @@ describe("POST /api/ops/revocations", () => {
     expect((await call(user, "GET", { token: person.accessToken })).code).toBe("session_revoked");
   });
 
+  it("counts live sessions only, as `find` does, and also ends the others", async () => {
+    const operator = await signedIn();
+    const person = await aBoundUser(stores);
+    const second = { body: { email: person.email, password }, ip: anAddress() };
+    const { body: other } = await call(login, "POST", second);
+    await stores.sql(
+      "update sessions set idle_expires_at = now() - interval '1 second' where id = $1",
+      other.sessionId,
+    );
+    const body = { user: person.email };
+    const dry = await operate(revocations, "POST", operator.token, { ...body, dryRun: true });
+    expect(dry.body.detail).toMatchObject({ sessions: 1 });
+    const done = await operate(revocations, "POST", operator.token, body);
+    expect(done.body).toMatchObject({
+      done: `Revoked 1 session of ${person.user.id}.`,
+      detail: { sessions: 1 },
+    });
+    const rows = "select from sessions where user_id = $1 and revoked_at is null";
+    expect(await stores.sql(rows, person.user.id)).toEqual([]);
+  });
+
   it("returns 422 unless exactly one of session, user and everybody is given", async () => {
     const operator = await signedIn();
     for (const body of [{}, { user: operator.user.id, everybody: true }, { everybody: false }]) {

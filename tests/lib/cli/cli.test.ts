@@ -5,6 +5,8 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeEach, describe, expect, it } from "vitest";
+import forgotPassword from "../../../api/auth/forgot-password.js";
+import login from "../../../api/auth/login.js";
 import operatorTokens from "../../../api/ops/operator-tokens/index.js";
 import signIns from "../../../api/ops/sign-ins/index.js";
 import user from "../../../api/user/index.js";
@@ -453,6 +455,20 @@ describe("npm run ops", () => {
     });
     expect(byAccount.out).toContain(`Revoked 1 session of ${person.user.id}.`);
     const { email } = await aUser();
+    for (const command of [
+      ["sessions", "list"],
+      ["revoke", "user"],
+      ["user", "suspend"],
+    ]) {
+      const isChange = command[0] !== "sessions";
+      const claimed = await opsInProcess([...command, email, ...(isChange ? because : [])], {
+        env,
+      });
+      expect(claimed).toMatchObject({
+        status: 1,
+        error: expect.stringContaining(`No account has confirmed the e-mail address ${email}. `),
+      });
+    }
     const suppression = (...args: string[]) =>
       opsInProcess(["mail", "suppression", ...args], { env });
     expect((await suppression("set", email, ...because)).status).toBe(0);
@@ -461,6 +477,43 @@ describe("npm run ops", () => {
     const lifted = await suppression("lift", email, ...because);
     expect(lifted.out).toContain(`Undo: npm run ops -- mail suppression set ${email}`);
     expect((await suppression("list", "--email", email)).out).toBe("No suppressed addresses.\n");
+  }, 60_000);
+
+  it("leads from an attack to its address, the accounts tried and their mail limits", async () => {
+    const admin = await anOperator(stores, "admin");
+    const token = { name: `ci-${admin.user.id.slice(0, 8)}`, scopes: ["*:read"], ttlSeconds: 600 };
+    const made = await operate(operatorTokens, "POST", admin.token, token);
+    const env = { ...signedOut(), OPS_TOKEN: made.body.detail.token };
+    await stores.sql("delete from security_events");
+    const victim = await aBoundUser(stores);
+    const ip = anAddress();
+    const unknown = `nobody-${randomUUID()}@example.com`;
+    for (const email of [victim.email, victim.email, unknown]) {
+      await call(login, "POST", { body: { email, password: "wrong" }, ip });
+    }
+    await call(forgotPassword, "POST", { body: { email: victim.email }, ip });
+    await stores.settled();
+    const network = ip.replace(/\d+$/, "0/24");
+    const listed = await opsInProcess(["security", "--network", network], { env });
+    expect(listed.out).toMatch(/^Events up to 2[\d-]+ [\d:]+ UTC\.\ncount +event +targets/);
+    expect(listed.out).toMatch(new RegExp(`^3 +login_failed +2 +2\\S+ +${ip}$`, "m"));
+    const byIp = await opsInProcess(["find", ip], { env });
+    expect(byIp.out.match(new RegExp(`accountId ${victim.user.id}`, "g"))).toHaveLength(2);
+    // The hash is shown only where it is all that is known, and `find` takes it.
+    const [hash = "", ...others] = [...byIp.out.matchAll(/"account":"([\w-]{22})"/g)].map(
+      ([, found]) => found,
+    );
+    expect(others).toEqual([]);
+    expect((await opsInProcess(["find", hash], { env })).out).toContain("login_failed");
+    const byEmail = await opsInProcess(["find", victim.email], { env });
+    expect(byEmail.out).toMatch(
+      /\nMail\nlimit +used +no mail until\nreset mails per hour +1\/10 +-\n/,
+    );
+    expect(byEmail.out.match(/login_failed/g)).toHaveLength(2);
+    for (const list of ["access-log", "errors", "slow", "ratelimit top"]) {
+      const { out } = await opsInProcess(list.split(" "), { env });
+      expect(out, list).toMatch(/^Events up to 2[\d-]+ [\d:]+ UTC\.\n/);
+    }
   }, 60_000);
 
   it("names what was not found", async () => {

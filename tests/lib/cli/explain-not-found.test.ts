@@ -81,6 +81,20 @@ describe("notThere", () => {
     }
   });
 
+  it.each(["user suspend", "revoke user", "block user", "operator grant", "sessions revoke"])(
+    "says for %s why an address that is only claimed names no account, and how to go on",
+    async (name) => {
+      const error = await failureOf(name, ["o'ada@example.com"]);
+      expect(error).toBeInstanceOf(FailedError);
+      expect((error as Error).message).toBe(
+        "No account has confirmed the e-mail address o'ada@example.com. An account that only claims it is never " +
+          "chosen, because anyone can claim any address. " +
+          "List the claims with `npm run ops -- find 'o'\\''ada@example.com'`, and use the ID of the account. " +
+          "404 not_found: Not found. Correlation ID c-1.",
+      );
+    },
+  );
+
   it("returns the server's error for a known name", async () => {
     const error = await failureOf("cron run", ["tick"]);
     expect((error as Error).message).toMatch(/^404 not_found: /);

@@ -170,7 +170,11 @@ describe("a failure with --json", () => {
 });
 
 describe("a command that is printed to be copied", () => {
-  const page = JSON.stringify({ items: [], nextCursor: "-a_cursor" });
+  const page = JSON.stringify({
+    items: [],
+    nextCursor: "-a_cursor",
+    eventsUntil: "2026-01-31T12:03:40.000Z",
+  });
 
   it.each([
     ["audit --actor Ada --action o'clock --limit 5", "audit", "--actor Ada --action 'o'\\''clock'"],
