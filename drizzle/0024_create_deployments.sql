@@ -26,5 +26,3 @@ CREATE TABLE deployment_events (
 CREATE INDEX deployment_events_at_idx ON deployment_events (at DESC);
 --> statement-breakpoint
 CREATE INDEX deployment_events_live_idx ON deployment_events (at DESC, deployment_id DESC) WHERE kind = 'live';
---> statement-breakpoint
-CREATE INDEX deployments_sha_idx ON deployments (sha text_pattern_ops);

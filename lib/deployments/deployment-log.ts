@@ -1,4 +1,4 @@
-import { desc, inArray } from "drizzle-orm";
+import { desc, inArray, lte } from "drizzle-orm";
 import * as z from "zod";
 import type { Context } from "../context.js";
 import { deploymentEvents, deployments } from "../db/schema/deployments.js";
@@ -59,11 +59,12 @@ export interface DeploymentLog {
   failures: EventRow[];
 }
 
-/** The newest part of the log. */
-export async function readDeploymentLog({ db }: Context): Promise<DeploymentLog> {
+/** The newest part of the log, or what was its newest part at `until`. */
+export async function readDeploymentLog({ db }: Context, until?: Date): Promise<DeploymentLog> {
   const newest = db
     .select()
     .from(deploymentEvents)
+    .where(until && lte(deploymentEvents.at, until))
     .orderBy(desc(deploymentEvents.at))
     .limit(eventsMax);
   const events = await newest;

@@ -1,19 +1,13 @@
 import { sql } from "drizzle-orm";
-// biome-ignore lint/correctness/useImportExtensions: JSON, not TypeScript
-import vercelSettings from "../../vercel.json" with { type: "json" };
 import type { Context } from "../context.js";
 import { migrationHead } from "../db/migration-head.js";
 import { deploymentEvents, deployments } from "../db/schema/deployments.js";
 import { deploymentUnrecorded } from "../observability/log-lines/deployments.js";
 import { version } from "../version.js";
 import { releaseFirstRequest } from "./first-request.js";
+import { ownCrons } from "./own-crons.js";
 import { isRecorded, ownDeploymentId } from "./own-deployment.js";
 import { releaseEnvironment } from "./release-environment.js";
-
-/** Schedules by path, as this release has them. */
-export const ownCrons: Record<string, string> = Object.fromEntries(
-  vercelSettings.crons.map(({ path, schedule }) => [path, schedule]),
-);
 
 /** After the reply to the first request of this process. Never rejects. */
 export async function observeFirstRequest(ctx: Context): Promise<void> {

@@ -3,27 +3,23 @@ import { index, jsonb, pgTable, primaryKey, text } from "drizzle-orm/pg-core";
 import type { Platform } from "../../env.js";
 import { at } from "./columns.js";
 
-export const deployments = pgTable(
-  "deployments",
-  {
-    /** Vercel's ID (`dpl_…`), elsewhere the platform and the SHA. */
-    id: text("id").primaryKey(),
-    platform: text("platform").$type<Platform>().notNull(),
-    sha: text("sha"),
-    version: text("version"),
-    url: text("url"),
-    /** The first line of the commit message. */
-    reason: text("reason"),
-    firstServedAt: at("first_served_at"),
-    lastServedAt: at("last_served_at"),
-    migrationHead: text("migration_head"),
-    /** The names of the variables that were set, each with a keyed hash of its value. */
-    environment: jsonb("environment").$type<Record<string, string>>(),
-    /** Schedules by path. */
-    crons: jsonb("crons").$type<Record<string, string>>(),
-  },
-  (table) => [index("deployments_sha_idx").on(table.sha.op("text_pattern_ops"))],
-);
+export const deployments = pgTable("deployments", {
+  /** Vercel's ID (`dpl_…`), elsewhere the platform and the SHA. */
+  id: text("id").primaryKey(),
+  platform: text("platform").$type<Platform>().notNull(),
+  sha: text("sha"),
+  version: text("version"),
+  url: text("url"),
+  /** The first line of the commit message. */
+  reason: text("reason"),
+  firstServedAt: at("first_served_at"),
+  lastServedAt: at("last_served_at"),
+  migrationHead: text("migration_head"),
+  /** The names of the variables that were set, each with a keyed hash of its value. */
+  environment: jsonb("environment").$type<Record<string, string>>(),
+  /** Schedules by path. */
+  crons: jsonb("crons").$type<Record<string, string>>(),
+});
 
 export const deploymentEventKinds = [
   "requested",
