@@ -1,7 +1,8 @@
-import { beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it, vi } from "vitest";
 import tick from "../../../api/cron/tick.js";
 import livez from "../../../api/livez.js";
 import { readDeploymentLog } from "../../../lib/deployments/deployment-log.js";
+import { claimFirstRequest, releaseFirstRequest } from "../../../lib/deployments/first-request.js";
 import { observeRelease } from "../../../lib/deployments/observe-release.js";
 import { recordVercelEvent } from "../../../lib/deployments/vercel-event.js";
 import { call } from "../../support/call.js";
@@ -99,17 +100,31 @@ describe("the first request that a process serves", () => {
     expect(await logged()).toMatchObject([{ platform: "railway", sha: newSha, state: "live" }]);
   });
 
-  it("is answered while Postgres is down, and recorded by a request a minute later", async () => {
+  it("is answered while Postgres is down, and the next requests do not try again at once", async () => {
     startProcess(oldSha);
     await stores.faults.postgres.set({ kind: "refuse" });
     expect((await request()).status).toBe(200);
     expect(lines.read("deployment_unrecorded")).toMatchObject([{ level: "WARN" }]);
     await stores.faults.postgres.set(null);
+    await stores.resetCalls();
     await request();
-    expect(await logged()).toEqual([]);
-    startProcess(oldSha);
-    await request();
+    expect(stores.calls().postgresCalls).toBe(0);
+    // The tick does not depend on it.
+    await observeRelease(aContext());
     expect(await states()).toEqual({ a: "live" });
+  });
+
+  it("is recorded by the first request a minute after a failure", () => {
+    startProcess(oldSha);
+    const { env } = aContext();
+    const clock = vi.spyOn(performance, "now").mockReturnValue(1000);
+    expect([claimFirstRequest(env, "x"), claimFirstRequest(env, "x")]).toEqual([true, false]);
+    releaseFirstRequest(env);
+    clock.mockReturnValue(60_999);
+    expect(claimFirstRequest(env, "x")).toBe(false);
+    clock.mockReturnValue(61_000);
+    expect(claimFirstRequest(env, "x")).toBe(true);
+    clock.mockRestore();
   });
 
   it("is recorded on Vercel in the row of the webhook, in either order", async () => {
