@@ -11,6 +11,7 @@ const commands = {
   bench: "./bench/main.js",
   migrate: "./migrate.js",
   docs: "./docs.js",
+  release: "./release.js",
   ops: "./ops.mjs",
 };
 

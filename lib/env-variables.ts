@@ -129,8 +129,32 @@ export const variables = z.object({
   VERCEL_BRANCH_URL: text,
   VERCEL_PROJECT_PRODUCTION_URL: text,
   VERCEL_GIT_COMMIT_SHA: text,
+  VERCEL_DEPLOYMENT_ID: text,
+  VERCEL_PROJECT_ID: text,
+  VERCEL_TEAM_ID: text,
+  VERCEL_TOKEN: secret.refine(isBearer, bearerRule),
+  VERCEL_API_URL: httpUrl.default("https://api.vercel.com"),
+  VERCEL_WEBHOOK_SECRET: secret,
+  RAILWAY_ENVIRONMENT_NAME: text,
+  RAILWAY_GIT_COMMIT_SHA: text,
   GIT_COMMIT_SHA: text,
 });
+
+/** Set by the platform for each deployment: they differ between two deployments with the same settings. */
+export const platformVariables: readonly (keyof typeof variables.shape)[] = [
+  "VERCEL",
+  "VERCEL_ENV",
+  "VERCEL_URL",
+  "VERCEL_BRANCH_URL",
+  "VERCEL_PROJECT_PRODUCTION_URL",
+  "VERCEL_GIT_COMMIT_SHA",
+  "VERCEL_DEPLOYMENT_ID",
+  "VERCEL_PROJECT_ID",
+  "RAILWAY_ENVIRONMENT_NAME",
+  "RAILWAY_GIT_COMMIT_SHA",
+  "GIT_COMMIT_SHA",
+  "PORT",
+];
 
 function isDecodable(url: string): boolean {
   try {

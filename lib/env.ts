@@ -1,4 +1,5 @@
-import { variables } from "./env-variables.js";
+import type * as z from "zod";
+import { platformVariables, variables } from "./env-variables.js";
 import { builtRelease, type Release } from "./release.js";
 
 /** The message names the variable and never contains its value. */
@@ -58,6 +59,9 @@ export function readEnv(source: Record<string, string | undefined>) {
   if (!value.CRON_SECRET && production) {
     warnings.push("CRON_SECRET is not set: cron routes reject every request.");
   }
+  if (value.VERCEL_WEBHOOK_SECRET && !value.VERCEL_PROJECT_ID) {
+    warnings.push("VERCEL_PROJECT_ID is not set: events of Vercel are ignored.");
+  }
   if (value.LOG_SIGNING_KEY !== value.EXPO_PUBLIC_LOG_SIGNING_KEY) {
     warnings.push(
       "EXPO_PUBLIC_LOG_SIGNING_KEY differs from LOG_SIGNING_KEY: log batches from the app will be rejected.",
@@ -71,7 +75,25 @@ export function readEnv(source: Record<string, string | undefined>) {
     name: value.NODE_ENV,
     production,
     port: value.PORT,
-    release: releaseFrom(value.VERCEL_GIT_COMMIT_SHA ?? value.GIT_COMMIT_SHA),
+    release: releaseFrom(
+      value.VERCEL_GIT_COMMIT_SHA ?? value.GIT_COMMIT_SHA ?? value.RAILWAY_GIT_COMMIT_SHA,
+    ),
+    deployment: {
+      platform: platformOf(value),
+      /** Vercel's; undefined elsewhere. */
+      id: value.VERCEL_DEPLOYMENT_ID,
+      /** Always lead to this deployment, also when another one is live. */
+      ownHosts: [value.VERCEL_URL, value.VERCEL_BRANCH_URL].filter((host) => host !== undefined),
+      /** The values as set, to compare them with those of another deployment. Contains secrets. */
+      settings: settingsFrom(nonEmpty),
+    },
+    vercel: {
+      apiUrl: value.VERCEL_API_URL,
+      token: value.VERCEL_TOKEN,
+      projectId: value.VERCEL_PROJECT_ID,
+      teamId: value.VERCEL_TEAM_ID,
+      webhookSecret: value.VERCEL_WEBHOOK_SECRET,
+    },
     log: { level: tooVerbose ? ("INFO" as const) : level },
     jwt: {
       secret: value.JWT_SECRET,
@@ -144,6 +166,24 @@ export function readEnv(source: Record<string, string | undefined>) {
     },
     warnings,
   };
+}
+
+export type Platform = "vercel" | "railway" | "self-hosted";
+
+function platformOf(
+  value: Pick<z.infer<typeof variables>, "VERCEL" | "RAILWAY_ENVIRONMENT_NAME">,
+): Platform {
+  if (value.VERCEL === "1") return "vercel";
+  return value.RAILWAY_ENVIRONMENT_NAME ? "railway" : "self-hosted";
+}
+
+function settingsFrom(source: Record<string, string | undefined>): Record<string, string> {
+  const names = Object.keys(variables.shape).filter(
+    (name) => !(platformVariables as readonly string[]).includes(name),
+  );
+  return Object.fromEntries(
+    names.flatMap((name) => (source[name] === undefined ? [] : [[name, source[name]]])),
+  );
 }
 
 const slot = Symbol.for("linguamate.env");

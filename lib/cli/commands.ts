@@ -4,6 +4,7 @@ import { audit } from "./commands/audit.js";
 import { block } from "./commands/block.js";
 import { breakerCommands } from "./commands/breaker.js";
 import { clock } from "./commands/clock.js";
+import { deployments } from "./commands/deployments.js";
 import { find } from "./commands/find.js";
 import { flag } from "./commands/flag.js";
 import { health } from "./commands/health.js";
@@ -37,6 +38,7 @@ export const commands: readonly Command[] = [
   ...block,
   ...breakerCommands,
   ...clock,
+  ...deployments,
   ...mail,
   ...audit,
   ...incident,

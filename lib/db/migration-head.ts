@@ -1,2 +1,2 @@
 /** The newest migration that this release was written against. */
-export const migrationHead = "0019_index_security_events_by_account";
+export const migrationHead = "0024_create_deployments";

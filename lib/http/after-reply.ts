@@ -1,4 +1,5 @@
 import { resyncRedis } from "../admission/resync-redis.js";
+import { claimFirstRequest } from "../deployments/first-request.js";
 import { workFailed } from "../observability/log-lines/http.js";
 import { reportToSentry } from "../observability/report-to-sentry.js";
 import type { RequestReport } from "../observability/request-report.js";
@@ -9,9 +10,9 @@ import { type FinishedRequest, requestEvent } from "../telemetry/request-event.j
 import { takeOverDrain } from "../telemetry/take-over.js";
 import type { Exchange, Work } from "./exchange.js";
 
-/** From the next turn of the event loop: record the request, run `ctx.after` work, and if due drain, report and resync. */
+/** From the next turn of the event loop: record the request, run `ctx.after` work, and if due record the release, drain, report and resync. */
 export async function afterReply(
-  { ctx, deferred }: Exchange,
+  { ctx, url, deferred }: Exchange,
   ended: FinishedRequest,
   report: RequestReport | undefined,
 ): Promise<unknown> {
@@ -27,12 +28,19 @@ export async function afterReply(
   };
   const isLate = late.externalCalls.length + late.securityEvents.length > 0;
   const recordedAll = isLate ? Promise.all([recorded, recordLateEvents(late)]) : recorded;
+  if (claimFirstRequest(ctx.env, url.hostname)) await observeRelease(ctx);
   await takeOverDrain(ctx);
   // Last, so that the trace includes the other work.
   if (report) await reportToSentry(ctx.env, report);
   if (isRedisStale()) await resyncRedis(ctx);
   // Not awaited here: it would keep every request of a batch in memory.
   return recordedAll;
+}
+
+/** Once per process, so the code is loaded only then. */
+async function observeRelease(ctx: Exchange["ctx"]): Promise<void> {
+  const { observeFirstRequest } = await import("../deployments/observe-release.js");
+  await observeFirstRequest(ctx);
 }
 
 async function doDeferred(deferred: Work[], correlationId: string): Promise<void> {

@@ -100,6 +100,8 @@ export interface EndpointSpec<
   body?: B;
   /** Webhooks only: the events that have an effect, for the API document. Others are acknowledged. */
   event?: z.ZodType;
+  /** Webhooks only, for the API document: another provider's signature instead of Standard Webhooks. */
+  signedBy?: "vercel";
   /** 64 KB by default; 16 KB with `identify`. An `upload` has its own limit. */
   bodyBytesMax?: number;
   /** Makes the body multipart: this file, and `body` for the other parts. */

@@ -1,6 +1,8 @@
+import { createHmac } from "node:crypto";
 import { Webhook } from "standardwebhooks";
 import { securityEvent } from "../audit/security-events.js";
 import type { Context } from "../context.js";
+import { equalSecrets } from "../crypto/secret.js";
 import { AppError } from "../errors.js";
 
 /** `id` is the same for a repeated delivery. */
@@ -44,8 +46,30 @@ export function verifiedDelivery(
     securityEvent(ctx, "webhook_signature_invalid");
     throw new AppError("webhook_signature_invalid", { cause });
   }
+  return { id, event: parsed(raw) };
+}
+
+/**
+ * The event in a body that Vercel signed: HMAC-SHA1 of the raw body, in hexadecimal (vercel.com/docs/webhooks/webhooks-api).
+ * The signature has no time, so a delivery can be repeated for ever. Throws as `verifiedDelivery` does.
+ */
+export function verifiedVercelEvent(
+  ctx: Context,
+  headers: Headers,
+  raw: string,
+  secret: string | undefined,
+): unknown {
+  const given = headers.get("x-vercel-signature") ?? "";
+  if (!secret || !equalSecrets(given, createHmac("sha1", secret).update(raw).digest("hex"))) {
+    securityEvent(ctx, "webhook_signature_invalid");
+    throw new AppError("webhook_signature_invalid");
+  }
+  return parsed(raw);
+}
+
+function parsed(raw: string): unknown {
   try {
-    return { id, event: JSON.parse(raw) };
+    return JSON.parse(raw);
   } catch (cause) {
     throw new AppError("malformed_body", { cause });
   }

@@ -52,6 +52,8 @@ const calls: [service: string, operation: string, ...outcomes: string[]][] = [
   ]),
   ["mail", "send"],
   ["heartbeat", "beat"],
+  ["vercel", "list_deployments", "invalid_reply"],
+  ["vercel", "get_project", "invalid_reply"],
   ...routeNames.map((name): [string, string] => [name, "notify"]),
 ];
 

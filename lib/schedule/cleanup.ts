@@ -1,6 +1,7 @@
 import { retireAudit } from "../audit/retirement.js";
 import { sealAudit } from "../audit/seal.js";
 import type { Context } from "../context.js";
+import { reconcileDeployments } from "../deployments/reconcile.js";
 import { dropOldPartitions, ensurePartitions } from "../telemetry/partitions.js";
 import { pruneTelemetry } from "../telemetry/prune.js";
 import { checkAudit } from "./cleanup/check-audit.js";
@@ -23,6 +24,7 @@ export const cleanupCron: Cron = {
     ["ensure_partitions", async (ctx) => ({ made: await ensurePartitions(ctx) })],
     ["drop_old_partitions", async (ctx) => ({ dropped: await dropOldPartitions(ctx) })],
     ["prune_telemetry", pruneTelemetry, { budgetSeconds: 20 }],
+    ["reconcile_deployments", reconcileDeployments, { budgetSeconds: 20 }],
   ],
 };
 

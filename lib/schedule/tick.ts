@@ -3,6 +3,7 @@ import { deliverNotices } from "../alerts/deliver-notices.js";
 import { evaluateAlerts } from "../alerts/evaluate.js";
 import { sweepSessionKeys } from "../auth/session/sweep-session-keys.js";
 import type { Context } from "../context.js";
+import { observeRelease } from "../deployments/observe-release.js";
 import { deliverDue } from "../mail/deliver.js";
 import { drainEvents } from "../telemetry/drain.js";
 import { measureGauges } from "../telemetry/metrics/measure-gauges.js";
@@ -38,6 +39,7 @@ export const tickCron: Cron = {
     ["mirror_gate", copyGateToRedis],
     ["detect_unusual_usage", detectUnusualUsage],
     ["sweep_session_keys", async (ctx) => ({ sessions: await sweepSessionKeys(ctx) })],
+    ["observe_release", observeRelease],
     ["deliver_mail", deliverDue, { budgetSeconds: 22 }],
     ["run_jobs", (ctx, { endMs }) => runJobs(ctx, jobKinds, endMs), { budgetSeconds: 15 }],
   ],

@@ -28,8 +28,11 @@ import { aBoundUser, anAddress, aUser, type Person } from "../support/people.js"
 import { multipart, wav } from "../support/recordings.js";
 import { authenticator, enrol, freshToken } from "../support/second-factor.js";
 import { useStores } from "../support/stores.js";
+import { projectId, signedByVercel } from "../support/vercel-events.js";
 
 const secrets = {
+  VERCEL_WEBHOOK_SECRET: "the-vercel-webhook-secret-of-the-tests",
+  VERCEL_PROJECT_ID: projectId,
   CRON_SECRET: "the-clock-secret-of-the-contract-tests",
   METRICS_TOKEN: "the-metrics-token-of-the-contract-tests",
   MAIL_WEBHOOK_SECRET: `whsec_${randomBytes(24).toString("base64")}`,
@@ -142,6 +145,9 @@ const prepared: Record<string, (example: unknown) => Promise<Sent> | Sent> = {
       headers: { "svix-id": id, "svix-timestamp": timestamp, "svix-signature": signature },
     };
   },
+  "POST /api/webhooks/vercel": (example) => ({
+    headers: signedByVercel(example, secrets.VERCEL_WEBHOOK_SECRET).headers,
+  }),
   "POST /api/ops/blocks/{blockId}/lift": async () => {
     const body = { kind: "ip", value: "203.0.113.9", ttlSeconds: 60 };
     const blocked = await operate(blocks, "POST", admin.token, body);

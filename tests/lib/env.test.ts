@@ -78,6 +78,19 @@ describe("the environment", () => {
         runbookBaseUrl: "https://github.com/linguamate/backend/blob/main/docs/runbooks",
       },
       sentry: { dsn: undefined, tracesSampleRate: 0.2, profilesSampleRate: 0.1 },
+      deployment: {
+        id: undefined,
+        ownHosts: [],
+        platform: "self-hosted",
+        settings: { JWT_SECRET: expect.any(String) },
+      },
+      vercel: {
+        apiUrl: "https://api.vercel.com",
+        projectId: undefined,
+        teamId: undefined,
+        token: undefined,
+        webhookSecret: undefined,
+      },
       http: {
         corsOrigins: [],
         allowedHosts: [],

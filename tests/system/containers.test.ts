@@ -68,8 +68,10 @@ describe("the container image", () => {
 describe("docker-compose.yml", () => {
   const { services, volumes } = parse(read("docker-compose.yml"), { merge: true });
 
-  it("runs the release of TAG, after its migrations", () => {
-    expect(services.backend.image).toMatch(/^linguamate\/backend:\$\{TAG:-latest\}$/);
+  it("runs the release of TAG from REGISTRY, after its migrations", () => {
+    expect(services.backend.image).toMatch(
+      /^\$\{REGISTRY:-docker\.io\}\/linguamate\/backend:\$\{TAG:-latest\}$/,
+    );
     expect(services.migrate.image).toBe(services.backend.image);
     expect(services.backend.depends_on.migrate.condition).toBe("service_completed_successfully");
     expect(services.migrate.command).toEqual(["node", ".vercel/self-hosted/migrate.mjs", "up"]);
@@ -123,5 +125,27 @@ describe("the CI workflow", () => {
     for (const command of commands.filter((line) => /^npm (?!ci$)/.test(line))) {
       expect(scripts).toHaveProperty([command.replace(/^npm (run )?/, "")]);
     }
+  });
+});
+
+describe("the release workflow", () => {
+  const { on, jobs } = parse(read(".github/workflows/release.yml"));
+  const { env, steps } = jobs.release;
+  const commands: string[] = steps.flatMap(({ run }: { run?: string }) => run ?? []);
+
+  it("runs for tags of a version only", () => {
+    expect(on).toEqual({ push: { tags: ["v*.*.*"] } });
+  });
+
+  it("releases the tag with a script that exists, to the registry of the settings", () => {
+    expect(scripts).toHaveProperty("release");
+    expect(commands.at(-1)).toBe('npm run release -- "$GITHUB_REF_NAME"');
+    expect(env.REGISTRY).toMatch(/^\$\{\{ vars\.REGISTRY \}\}$/);
+  });
+
+  it("gives the password of the registry only to the step that logs in, on standard input", () => {
+    const holders = steps.filter((step: object) => JSON.stringify(step).includes("secrets."));
+    expect(holders).toHaveLength(1);
+    expect(holders[0].run).toMatch(/\| docker login .* --password-stdin$/);
   });
 });

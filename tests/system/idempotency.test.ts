@@ -18,6 +18,7 @@ const repeatable: Record<string, string> = {
     "the Rotation-Id identifies a repeated request, as in /api/auth/refresh",
   "POST /api/ops/sign-outs": "a revoked session stays revoked",
   "POST /api/webhooks/mail": "each delivery ID is processed once",
+  "POST /api/webhooks/vercel": "each delivery ID is processed once",
   "POST /api/auth/reauthenticate": "nothing is written",
   "POST /api/stt/transcribe": "nothing is written",
   "DELETE /api/user/sessions/:sessionId": "a revoked session stays revoked",

@@ -67,11 +67,11 @@ const reference = (kind: "parameters" | "headers", name: string) => ({
   $ref: `#/components/${kind}/${name}`,
 });
 
-export function requestHeadersOf({ auth, replay, headers = [] }: Endpoint): object[] {
+export function requestHeadersOf({ auth, replay, signedBy, headers = [] }: Endpoint): object[] {
   const names = [
     ...headers,
     ...(replay ? ["Idempotency-Key"] : []),
-    ...(auth === "webhook" ? ["svix-id", "svix-timestamp"] : []),
+    ...(auth === "webhook" && !signedBy ? ["svix-id", "svix-timestamp"] : []),
     ...["X-Correlation-ID", "X-App-Version", "Traceparent"],
   ];
   return names.map((name) => reference("parameters", name));

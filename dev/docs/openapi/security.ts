@@ -4,7 +4,7 @@ import type { Endpoint } from "../../../lib/http/endpoint.js";
 type Requirement = Record<string, string[]>;
 
 /** The accepted credentials; an empty requirement means that none is needed. */
-export function securityOf({ auth, operation }: Endpoint): Requirement[] {
+export function securityOf({ auth, operation, signedBy }: Endpoint): Requirement[] {
   switch (auth) {
     case "anonymous":
       return [];
@@ -24,7 +24,7 @@ export function securityOf({ auth, operation }: Endpoint): Requirement[] {
     case "metrics":
       return [{ metricsToken: [] }];
     case "webhook":
-      return [{ webhookSignature: [] }];
+      return [signedBy === "vercel" ? { vercelSignature: [] } : { webhookSignature: [] }];
   }
 }
 
@@ -51,5 +51,11 @@ export const securitySchemes: Record<string, object> = {
     name: "svix-signature",
     description:
       "The signature of the raw body by the specification of standardwebhooks.com. `webhook-id`, `webhook-timestamp` and `webhook-signature` are accepted too.",
+  },
+  vercelSignature: {
+    type: "apiKey",
+    in: "header",
+    name: "x-vercel-signature",
+    description: "HMAC-SHA1 of the raw body under the secret of the webhook, in hexadecimal.",
   },
 };

@@ -65,7 +65,7 @@ const show: Command = {
   name: "incident show",
   args: ["ID"],
   names: { what: "incident", shownBy: "incident list" },
-  summary: "a post-mortem template with the timeline of alerts, operator actions and notes",
+  summary: "a post-mortem template with the timeline of alerts, deployments, actions and notes",
   checks: { ID: uuid },
   async run({ api, args: [id] }) {
     const found = await api.get(IncidentDetails, at(id));

@@ -5,6 +5,11 @@ import type { Context } from "../../context.js";
 import { alertTransitions } from "../../db/schema/alerts.js";
 import { incidentNotes } from "../../db/schema/incidents.js";
 import { auditLog } from "../../db/schema/security.js";
+import {
+  type DeploymentLog,
+  readDeploymentLog,
+  releaseName,
+} from "../../deployments/deployment-log.js";
 import { actorNames } from "../actor-names.js";
 import { getIncident, Incident } from "./incident.js";
 import { postMortem } from "./post-mortem.js";
@@ -21,7 +26,7 @@ export type IncidentDetails = z.infer<typeof IncidentDetails>;
 /** Of each kind, the oldest. */
 const entriesMax = 500;
 
-/** Alerts that were firing when it was opened, alerts and operator actions until it was closed, and all notes; oldest first. Throws `not_found`. */
+/** What was live and firing when it was opened, alerts, deployments and operator actions until it was closed, and all notes; oldest first. Throws `not_found`. */
 export async function getIncidentDetails(ctx: Context, id: string): Promise<IncidentDetails> {
   const incident = await getIncident(ctx, id);
   const { db } = ctx;
@@ -61,6 +66,7 @@ export async function getIncidentDetails(ctx: Context, id: string): Promise<Inci
       .orderBy(asc(incidentNotes.at))
       .limit(entriesMax),
   ]);
+  const log = await readDeploymentLog(ctx, until);
   const actors = [
     ...changes.map(({ actorId }) => actorId ?? ""),
     ...notes.map(({ author }) => author),
@@ -84,6 +90,7 @@ export async function getIncidentDetails(ctx: Context, id: string): Promise<Inci
       return { ...entry, at: incident.openedAt, what };
     }),
     ...transitions.map(alertEntry),
+    ...deploymentEntries(log, from),
     ...changes.map(({ at, actorId, action, subjectId, reason }) => ({
       at: at.toISOString(),
       kind: "audit" as const,
@@ -117,4 +124,40 @@ function alertEntry({
     actorId: null,
     what: `${rule}${label && ` (${label})`} is ${toState}: ${detail}`,
   };
+}
+
+/** The release that was live at `from`, and what was deployed after it. */
+function deploymentEntries(
+  { rows, switches, failures }: DeploymentLog,
+  from: Date,
+): TimelineEntry[] {
+  const nameOf = (id: string) => {
+    const row = rows.get(id) ?? { id, sha: null, version: null };
+    return `Release ${releaseName(row)}`;
+  };
+  const before = switches.findLast(({ at }) => at < from);
+  const entry = (at: Date, who: string | null, what: string): TimelineEntry => ({
+    at: at.toISOString(),
+    kind: "deployment",
+    who,
+    actorId: null,
+    what,
+  });
+  return [
+    ...(before
+      ? [entry(from, null, `${nameOf(before.to)} is live (since ${before.at.toISOString()})`)]
+      : []),
+    ...switches
+      .filter(({ at }) => at >= from)
+      .map(({ at, to, from: replaced, isRollback, actor }) => {
+        const reason = rows.get(to)?.reason;
+        const after = isRollback && replaced ? `, ${nameOf(replaced)} was rolled back` : "";
+        return entry(at, actor, `${nameOf(to)} is live${after}${reason ? `: ${reason}` : ""}`);
+      }),
+    ...failures
+      .filter(({ at }) => at >= from)
+      .map(({ at, deploymentId, actor }) =>
+        entry(at, actor, `The deployment of ${nameOf(deploymentId).toLowerCase()} failed`),
+      ),
+  ];
 }

@@ -6,6 +6,8 @@ import { routesOf, variablesOf } from "../../alerts/send-notice.js";
 import type { Context } from "../../context.js";
 import { migrationHead } from "../../db/migration-head.js";
 import { queueEntries } from "../../db/schema/queue.js";
+import { readDeploymentLog, releaseName, shortSha } from "../../deployments/deployment-log.js";
+import { isRecorded, ownDeploymentId } from "../../deployments/own-deployment.js";
 import { health } from "../../health/health.js";
 import { isOpen } from "../../queue/claim.js";
 import { isDead, isJob, isMessage } from "../../queue/dead-letters.js";
@@ -25,6 +27,7 @@ const backlogSecondsMax = 300;
 export async function fullHealth(ctx: Context): Promise<CheckReport> {
   const [basic, ...rest] = await Promise.all([
     health(ctx),
+    runCheck("release", () => releaseFinding(ctx)),
     runCheck("toolkit breaker", () => breakerFinding(ctx)),
     runCheck("drain", () => drainFinding(ctx)),
     runCheck("cron jobs", () => cronFinding(ctx)),
@@ -48,6 +51,17 @@ export async function fullHealth(ctx: Context): Promise<CheckReport> {
         ],
   );
   return summarize([...stores, ...rest]);
+}
+
+/** A warning while this process belongs to another release than the live one, as in a rolling deployment. */
+async function releaseFinding(ctx: Context): Promise<CheckResult> {
+  const own = shortSha(ctx.env.release.sha);
+  const { deployments } = await readDeploymentLog(ctx);
+  const live = deployments.find(({ state }) => state === "live");
+  if (!live) return finding("release", true, `${own}, no deployment is recorded`);
+  const isOwn = !isRecorded(ctx.env) || live.id === ownDeploymentId(ctx.env);
+  const detail = `${releaseName(live)} on ${live.platform} is live since ${live.liveAt}`;
+  return finding("release", isOwn, isOwn ? detail : `${detail}, this process is ${own}`, "warn");
 }
 
 async function breakerFinding({ gate, now }: Context): Promise<CheckResult> {

@@ -1,0 +1,3 @@
+DROP TABLE deployment_events;
+--> statement-breakpoint
+DROP TABLE deployments;
