@@ -1,2 +1,2 @@
 /** The newest migration that this release was written against. */
-export const migrationHead = "0018_add_concurrent_at";
+export const migrationHead = "0026_create_retention_removals";
