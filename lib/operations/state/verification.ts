@@ -9,6 +9,7 @@ import { sessions } from "../../db/schema/accounts.js";
 import { blocksKeys, mirrorMark } from "../../redis/blocks.js";
 import { roundTrip } from "../../redis/client.js";
 import { readGate } from "../../redis/gate.js";
+import { retentionFinding } from "../retention/state.js";
 import { type CheckReport, type CheckResult, finding, runCheck, summarize } from "./finding.js";
 import { oneValue } from "./one-value.js";
 
@@ -37,6 +38,7 @@ export async function verification(ctx: Context): Promise<CheckReport> {
     runCheck("metric totals", () => totalFinding(ctx)),
     runCheck("audit log", () => auditFinding(ctx)),
     runCheck("audit log permissions", () => auditRoleFinding(ctx)),
+    runCheck("retention", () => retentionFinding(ctx)),
   ]);
   return summarize(findings);
 }
