@@ -11,7 +11,6 @@ import {
 import { cutoff } from "../../schedule/retention/cutoff.js";
 import { andOnly, expiredRows, momentOf } from "../../schedule/retention/expired.js";
 import { sessionsPerRun } from "../../schedule/retention/idle-sessions.js";
-import { type CheckResult, finding } from "../state/finding.js";
 
 const nullableTimestamp = z.iso.datetime().nullable();
 
@@ -134,17 +133,6 @@ function expiredSessions(ctx: Context, kind: RetentionClass): SQL {
 }
 
 const sampledMax = sql.raw("100000");
-
-/** For `verify`. */
-export async function retentionFinding(ctx: Context): Promise<CheckResult> {
-  const { classes } = await retentionState(ctx);
-  const overdue = classes.filter(({ isOverdue }) => isOverdue);
-  const detail = overdue
-    .map(({ name, oldestAt, keptHours }) => `${name} since ${oldestAt}, kept ${keptHours} h`)
-    .join(", ");
-  const kept = `nothing of ${classes.length} classes is beyond its age`;
-  return finding("retention", overdue.length === 0, detail || kept);
-}
 
 export interface Removed {
   class: string;
