@@ -96,9 +96,10 @@ const databaseStatus: Command = {
     const used = connections.reduce((sum, { count }) => sum + count, 0);
     const problems = databaseProblems(found, used);
     const mode = found.isReadOnly ? "read-only" : "read-write";
+    const bound = found.statementTimeoutMs || "none";
     const parts = [
       wrapped(
-        `PostgreSQL ${version}, ${mode}, ${megabytes} MB, ${used} of ${connectionsMax} connections`,
+        `PostgreSQL ${version}, ${mode}, ${megabytes} MB, ${used} of ${connectionsMax} connections, statement_timeout ${bound}`,
         0,
       ),
       ...(problems.length > 0

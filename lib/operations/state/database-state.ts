@@ -36,7 +36,7 @@ export const DatabaseState = z.strictObject({
   ),
   /** As this server sees them; empty without the right to see them. */
   replicas: z.array(z.strictObject({ name: z.string(), lagSeconds: z.number().nullable() })),
-  /** The largest tables, sizes with indexes; a partitioned table is one. */
+  /** The largest tables, sizes with indexes as the last vacuum counted them; a partitioned table is one. */
   tables: z.array(z.strictObject({ name: z.string(), megabytes: z.number(), rowsAbout: z.int() })),
   /** Tables of which a fifth or more are dead rows that no vacuum has removed. */
   bloated: z.array(
@@ -53,6 +53,10 @@ const tablesMax = 10;
 const waitsMax = 10;
 const statementText = sql`left(regexp_replace(query, '[[:space:]]+', ' ', 'g'), 200)`;
 const isOurs = sql`datname = current_database() and pid <> pg_backend_pid() and backend_type = 'client backend'`;
+/** SQL: pages of 8 kB of a table with its indexes, as the last vacuum counted them: the exact size waits for who has locked the table. */
+const pagesOf = (table: SQL) => sql`(${table}.relpages
+  + coalesce((select relpages from pg_class where oid = ${table}.reltoastrelid), 0)
+  + coalesce((select sum(relpages) from pg_index join pg_class on pg_class.oid = indexrelid where indrelid = ${table}.oid), 0))`;
 const secondsSince = (moment: SQL) =>
   sql`round(cast(extract(epoch from clock_timestamp() - ${moment}) as numeric), 1)`;
 
@@ -70,11 +74,11 @@ export async function databaseState({ db }: Context): Promise<DatabaseState> {
         from pg_stat_activity where datname = current_database() group by 1 order by 2 desc) as c),
       'tables', (select coalesce(json_agg(t), '[]') from (
         select coalesce(cast(cast(inhparent as regclass) as text), relname) as name,
-          round(sum(pg_total_relation_size(oid)) / 1048576.0, 1) as megabytes,
+          round(sum(${pagesOf(sql`t`)}) / 128.0, 1) as megabytes,
           cast(sum(greatest(reltuples, 0)) as bigint) as "rowsAbout"
-        from pg_class left join pg_inherits on inhrelid = oid
+        from pg_class as t left join pg_inherits on inhrelid = t.oid
         where relkind = 'r' and relnamespace = 'public'::regnamespace
-        group by 1 order by sum(pg_total_relation_size(oid)) desc limit ${sql.raw(String(tablesMax))}) as t),
+        group by 1 order by 2 desc limit ${sql.raw(String(tablesMax))}) as t),
       'longest', (select coalesce(json_agg(l), '[]') from (
         (select 'statement' as kind, pid, ${secondsSince(sql`query_start`)} as seconds, state, ${statementText} as statement
         from pg_stat_activity where ${isOurs} and state = 'active' order by query_start limit 1)
