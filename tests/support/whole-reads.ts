@@ -79,7 +79,8 @@ export async function wholeReads(backend: SqlBackend, statements: SqlStatement[]
   const complete = new Map(rows.map(([index, table]) => [index ?? "", table ?? ""]));
   const found: { tables: string; text: string }[] = [];
   for (const statement of statements) {
-    if (reports.some(([pattern]) => pattern.test(statement.text))) continue;
+    const oneLine = statement.text.replace(/\s+/g, " ").trim();
+    if (reports.some(([pattern]) => pattern.test(oneLine))) continue;
     const plan = await planOf(backend, statement);
     const tables = plan ? [...new Set(readWhole(plan, complete))] : [];
     if (tables.length > 0) found.push({ tables: tables.join(), text: statement.text });
