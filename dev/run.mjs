@@ -12,6 +12,7 @@ const commands = {
   migrate: "./migrate.js",
   docs: "./docs.js",
   release: "./release.js",
+  prove: "./prove.js",
   ops: "./ops.mjs",
 };
 

@@ -44,6 +44,7 @@ export type AuditAction =
   | "block.set"
   | "block.lifted"
   | "redis.rebuilt"
+  | "db.reconnected"
   | "breaker.set";
 
 export interface AuditEntry {

@@ -1,7 +1,9 @@
 import { and, asc, gt, lt, sql } from "drizzle-orm";
 import type { Context } from "../context.js";
 import { auditRetirements, auditSeals } from "../db/schema/security.js";
+import { timestamp } from "../db/timestamp.js";
 import type { Env } from "../env.js";
+import { recordRemoval } from "./removals.js";
 import { checkSigned, sign, utc } from "./seal.js";
 
 /** Signed: rows up to `lastId` were deleted because of their age. Their seals stay. */
@@ -33,8 +35,9 @@ const sealsPerRun = 100;
 async function dueSeals(ctx: Context, ageDays: number): Promise<number[]> {
   const retired = sql`coalesce((select max(last_id) from ${auditRetirements}), 0)`;
   // Days can have 23 or 25 hours in the time zone of the database; verification counts 24. Require both.
+  const ours = timestamp(ctx.now);
   const before = sql`least(now() - make_interval(days => ${ageDays}),
-    now() - make_interval(hours => ${24 * ageDays}))`;
+    least(now(), ${ours}) - make_interval(hours => ${24 * ageDays}))`;
   const rows = await ctx.db
     .select({ lastId: auditSeals.lastId })
     .from(auditSeals)
@@ -54,7 +57,11 @@ async function retire(ctx: Context, lastId: number, ageDays: number): Promise<nu
       values (${lastId}, ${ageDays}, ${hmac}, ${keyId}, cast(${at} as timestamptz))
       on conflict do nothing`),
     ctx.db.execute<{ dropped: string }>(sql`
-      select cast(retire_audit_rows(cast(${lastId} as bigint), cast(${ageDays} as integer)) as text) as dropped`),
+      with gone as materialized (
+        select retire_audit_rows(cast(${lastId} as bigint), cast(${ageDays} as integer)) as rows,
+          (select at from ${auditSeals} where last_id = ${lastId}) as removed_to
+      ), ${recordRemoval(ctx, "audit_log", sql`select * from gone`)}
+      select cast(rows as text) as dropped from gone`),
   ]);
   return Number(dropped.rows[0]?.dropped ?? 0);
 }

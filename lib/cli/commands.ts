@@ -14,6 +14,7 @@ import { confirm, login, logout } from "./commands/login.js";
 import { mail } from "./commands/mail.js";
 import { operator } from "./commands/operator.js";
 import { ratelimit } from "./commands/ratelimit.js";
+import { retention } from "./commands/retention.js";
 import { revoke } from "./commands/revoke.js";
 import { selftest } from "./commands/selftest.js";
 import { sessions } from "./commands/sessions.js";
@@ -41,6 +42,7 @@ export const commands: readonly Command[] = [
   ...deployments,
   ...mail,
   ...audit,
+  ...retention,
   ...incident,
   ...operator,
   login,

@@ -58,6 +58,11 @@ export function isDataInvalid(error: unknown): boolean {
   return /^(22|23502)/.test(databaseError(error)?.code ?? "");
 }
 
+/** Another transaction holds the lock (`lock_timeout`). Nothing was changed. */
+export function isLockUnavailable(error: unknown): boolean {
+  return databaseError(error)?.code === "55P03";
+}
+
 export function isPartitionMissing(error: unknown): boolean {
   const cause = databaseError(error);
   return cause?.code === "23514" && cause.message.includes("no partition of relation");

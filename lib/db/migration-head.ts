@@ -1,2 +1,2 @@
 /** The newest migration that this release was written against. */
-export const migrationHead = "0024_create_deployments";
+export const migrationHead = "0027_add_suppressed_addresses_created_at_idx";

@@ -8,3 +8,7 @@ export const timestampOfMs = (ms: number): SQL => timestamp(new Date(ms));
 /** Whole ms since the epoch, returned as text. */
 export const epochMsOf = (value: SQL): SQL =>
   sql`cast(floor(extract(epoch from ${value}) * 1000) as bigint)`;
+
+/** ISO 8601 in UTC with ms. */
+export const isoOf = (value: SQL): SQL =>
+  sql`to_char(${value} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;

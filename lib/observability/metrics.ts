@@ -72,6 +72,11 @@ export const metrics = {
     help: "Request events drained to Postgres.",
     labels: [],
   },
+  retention_removed_rows_total: {
+    type: "counter",
+    help: "Rows removed because of their age, by class of data; of the access log about as many.",
+    labels: ["class"],
+  },
   active_sessions: { type: "gauge", help: "Live sessions.", labels: [] },
   circuit_breaker_state: {
     type: "gauge",

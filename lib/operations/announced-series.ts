@@ -5,6 +5,7 @@ import { memoizeByObject } from "../memoize-by-object.js";
 import { seriesName } from "../observability/metrics.js";
 import { limitsOf } from "../rate-limit/policies.js";
 import { limitDeciders, tokenFailures } from "../request-metrics.js";
+import { retentionClasses } from "../schedule/retention/classes.js";
 import { scheduledJobs } from "../schedule/scheduled-jobs.js";
 import { operations } from "../toolkit/operations.js";
 // biome-ignore lint/correctness/useImportExtensions: JSON, not TypeScript
@@ -37,6 +38,9 @@ export const announcedSeries = memoizeByObject((env: Env): ReadonlyMap<string, n
     ]),
     ...tokenFailures.map((reason) => seriesName("jwt_verification_failures_total", { reason })),
     ...securityEventNames.map((event) => seriesName("security_events_total", { event })),
+    ...retentionClasses.map(({ name }) =>
+      seriesName("retention_removed_rows_total", { class: name }),
+    ),
     ...scheduledJobs.map((job) => seriesName("cron_outage_seconds", { job })),
   ];
   return new Map(names.map((name) => [name, 0]));

@@ -25,6 +25,15 @@ export function outlivesRequests(): boolean {
   return shared[slot]?.outlivesRequests === true;
 }
 
+/** Replace the connections of this process to Postgres, and connect. How many there were; undefined without a pool. Rejects when Postgres is unreachable. */
+export async function reconnectPostgres(): Promise<number | undefined> {
+  return platform().postgres.reconnect?.();
+}
+
+export function hasPostgresPool(): boolean {
+  return shared[slot]?.postgres.reconnect !== undefined;
+}
+
 /** Without an installed one, HTTPS as the environment says. Throws `EnvironmentError`. */
 export function platform(): Platform {
   return shared[slot] ?? overHttps(env());

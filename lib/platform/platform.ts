@@ -23,6 +23,8 @@ export interface Platform {
     fetch: NeonFetch;
     /** Statements are prepared by their text, which must not contain a correlation ID. */
     preparesByText?: true;
+    /** Replace the pool's connections; see `postgresPool`. Undefined without a pool. */
+    reconnect?: () => Promise<number>;
   };
   redis: Requester;
   /** The process is never frozen, and its shutdown waits for `waitUntil` work. */

@@ -1,13 +1,10 @@
-import { retireAudit } from "../audit/retirement.js";
 import { sealAudit } from "../audit/seal.js";
 import type { Context } from "../context.js";
 import { reconcileDeployments } from "../deployments/reconcile.js";
-import { dropOldPartitions, ensurePartitions } from "../telemetry/partitions.js";
-import { pruneTelemetry } from "../telemetry/prune.js";
+import { ensurePartitions } from "../telemetry/partitions.js";
 import { checkAudit } from "./cleanup/check-audit.js";
-import { pruneExpired } from "./cleanup/expired.js";
-import { pruneIdleSessions } from "./cleanup/idle-sessions.js";
 import { type Cron, type CronReport, runCron } from "./cron.js";
+import { retentionParts } from "./retention/parts.js";
 import { cronPeriods } from "./scheduled-jobs.js";
 
 export const cleanupCron: Cron = {
@@ -18,13 +15,9 @@ export const cleanupCron: Cron = {
   parts: [
     ["seal_audit", (ctx, { endMs }) => sealAudit(ctx, endMs)],
     ["check_audit", checkAudit, { budgetSeconds: 30 }],
-    ["retire_audit", (ctx, { endMs }) => retireAudit(ctx, endMs), { budgetSeconds: 15 }],
-    ["prune_expired", (ctx, { endMs }) => pruneExpired(ctx, endMs), { budgetSeconds: 40 }],
-    ["prune_idle_sessions", pruneIdleSessions, { budgetSeconds: 15 }],
     ["ensure_partitions", async (ctx) => ({ made: await ensurePartitions(ctx) })],
-    ["drop_old_partitions", async (ctx) => ({ dropped: await dropOldPartitions(ctx) })],
-    ["prune_telemetry", pruneTelemetry, { budgetSeconds: 20 }],
     ["reconcile_deployments", reconcileDeployments, { budgetSeconds: 20 }],
+    ...retentionParts,
   ],
 };
 

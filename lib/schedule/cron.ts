@@ -28,7 +28,7 @@ export interface Cron extends Slots {
 }
 
 const PartReport = z.strictObject({
-  /** `overdue`: still running at the end of its budget. `skipped`: not started, no time was left. */
+  /** `overdue`: still running at the end of its budget. `skipped`: not started, as no time was left or others were asked for. */
   outcome: z.enum(["done", "failed", "overdue", "skipped"]),
   durationMs: z.int().min(0),
   detail: z.unknown(),
@@ -56,6 +56,8 @@ interface RunOptions {
   again?: boolean;
   beside?: (lease: SQL) => SQL;
   budgetSeconds?: number;
+  /** Names of parts; the others are reported as skipped, so that the slot does not count as done. */
+  only?: readonly string[];
 }
 
 const partSeconds = 8;
@@ -68,7 +70,7 @@ const leastMs = 250;
 export async function runCron(
   ctx: Context,
   cron: Cron,
-  { budgetSeconds = cron.budgetSeconds, ...options }: RunOptions = {},
+  { budgetSeconds = cron.budgetSeconds, only, ...options }: RunOptions = {},
 ): Promise<CronOutcome> {
   const endMs = performance.now() + budgetSeconds * 1000;
   let claim: Awaited<ReturnType<typeof claimSlot>>;
@@ -82,7 +84,15 @@ export async function runCron(
     return { report: { slot: claim.slot, ran: false, parts: {} }, isGood: false };
   }
   const { lease } = claim;
-  const done = await runParts(ctx, cron.parts, { lease, endMs });
+  const isSkipped = (name: string) => only !== undefined && !only.includes(name);
+  const done = [
+    ...cron.parts.filter(([name]) => isSkipped(name)).map(([name]) => skipped(name)),
+    ...(await runParts(
+      ctx,
+      cron.parts.filter(([name]) => !isSkipped(name)),
+      { lease, endMs },
+    )),
+  ];
   const unfinished = done.filter(({ outcome }) => outcome !== "done").map(({ name }) => name);
   const isKept = await finishSlot(ctx, lease, unfinished);
   if (!isKept) cronLeaseLost(ctx.correlationId, lease.job);
@@ -114,6 +124,13 @@ async function runParts(
   return done;
 }
 
+const skipped = (name: string): PartResult => ({
+  name,
+  outcome: "skipped",
+  durationMs: 0,
+  detail: null,
+});
+
 class Overdue extends Error {
   override readonly name = "Overdue";
 }
@@ -126,7 +143,7 @@ async function runPart(
   const startedMs = performance.now();
   const budgetMs = Math.min(budgetSeconds * 1000, endMs - startedMs);
   const durationMs = () => Math.round(performance.now() - startedMs);
-  if (budgetMs < leastMs) return { name, outcome: "skipped", durationMs: 0, detail: null };
+  if (budgetMs < leastMs) return skipped(name);
   let timer: NodeJS.Timeout | undefined;
   const deadline = new Promise<never>((_, reject) => {
     const late = () => reject(new Overdue(`The budget of ${Math.round(budgetMs)} ms is used up.`));

@@ -9,14 +9,23 @@ const crons: readonly Cron[] = [tickCron, cleanupCron];
 /** Below the timeout of the CLI. */
 const budgetSeconds = 10;
 
-/** Run the current slot again, unless it is running; writes an audit row. Reports failed parts. After 10 s the rest waits for the next cron call. */
-export async function runNow(ctx: Context, name: string, by: OperatorAct): Promise<CronReport> {
+/**
+ * Run the current slot again, or `only` these parts of it, unless it is running; writes an audit row. Reports failed parts.
+ * After 10 s the rest waits for the next cron call.
+ */
+export async function runNow(
+  ctx: Context,
+  name: string,
+  by: OperatorAct,
+  only?: readonly string[],
+): Promise<CronReport> {
   const cron = crons.find((candidate) => candidate.name === name);
   if (!cron) throw new Error(`Unknown cron job: ${name}`);
   const entry = { ...by, action: "cron.run", subjectId: name } as const;
   const { report } = await runCron(ctx, cron, {
     again: true,
     budgetSeconds,
+    ...(only && { only }),
     beside: (lease) => sql`${auditIfAny(ctx, entry, lease)} returning 1`,
   });
   return report;

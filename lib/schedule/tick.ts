@@ -5,6 +5,7 @@ import { sweepSessionKeys } from "../auth/session/sweep-session-keys.js";
 import type { Context } from "../context.js";
 import { observeRelease } from "../deployments/observe-release.js";
 import { deliverDue } from "../mail/deliver.js";
+import { cronPartFailed } from "../observability/log-lines/cron.js";
 import { drainEvents } from "../telemetry/drain.js";
 import { measureGauges } from "../telemetry/metrics/measure-gauges.js";
 import { ensurePartitions } from "../telemetry/partitions.js";
@@ -14,6 +15,7 @@ import { probeIdleBreaker } from "../toolkit/breaker/idle-probe.js";
 import { type Cron, type CronReport, runCron } from "./cron.js";
 import { sendHeartbeat } from "./heartbeat.js";
 import { jobKinds } from "./job-kinds.js";
+import { followReconnectOrder } from "./reconnect-postgres.js";
 import { runJobs } from "./run-jobs.js";
 import { cronPeriods } from "./scheduled-jobs.js";
 
@@ -52,7 +54,12 @@ async function recordBreakers(ctx: Context): Promise<void> {
 
 /** Sends the heartbeat if every part was done. Throws the first failure after all parts ran. */
 export async function tick(ctx: Context): Promise<CronReport> {
-  const { report, isGood, failure } = await runCron(ctx, tickCron);
+  const [{ report, isGood, failure }] = await Promise.all([
+    runCron(ctx, tickCron),
+    followReconnectOrder(ctx).catch((error) =>
+      cronPartFailed(ctx.correlationId, "reconnect_postgres", error),
+    ),
+  ]);
   if (isGood) await sendHeartbeat(ctx);
   if (failure) throw failure;
   return report;

@@ -88,7 +88,12 @@ function openPostgres(
   }
   const transport = postgresOverSocket(databaseUrl, { deadlineMs: timeoutMs });
   return {
-    part: { connectionString: placeholderUrl, fetch: transport.fetch, preparesByText: true },
+    part: {
+      connectionString: placeholderUrl,
+      fetch: transport.fetch,
+      preparesByText: true,
+      reconnect: transport.reconnect,
+    },
     description: `PostgreSQL at ${place}`,
     close: transport.close,
   };

@@ -1,5 +1,6 @@
-import { sql } from "drizzle-orm";
+import { type SQL, sql } from "drizzle-orm";
 import type { Context } from "../context.js";
+import { isLockUnavailable } from "../db/failures.js";
 
 const daysAhead = 8;
 
@@ -11,10 +12,24 @@ export async function ensurePartitions({ db }: Context): Promise<number> {
   return Number(rows[0]?.made ?? 0);
 }
 
-/** Delete access log days past the retention; returns how many. Safe to repeat. Rejects when a reader locks the table for 2 s. */
-export async function dropOldPartitions({ db, env }: Context): Promise<number> {
-  const { rows } = await db.execute(
-    sql`select drop_access_log_partitions(cast(${env.telemetry.accessLogRetentionDays} as integer)) as dropped`,
-  );
-  return Number(rows[0]?.dropped ?? 0);
+/** What one attempt to drop a day of the access log found. `busy`: a reader or writer had locked it for 100 ms. */
+export type DroppedDay = "dropped" | "busy" | "none";
+
+/**
+ * Drop the oldest day of the access log that ended before the SQL moment `before`, attached or left detached. One
+ * transaction with its report; the lock on the log lasts for milliseconds, and is waited for at most 100 ms.
+ */
+export async function dropOldestDay(
+  { db, correlationId }: Context,
+  before: SQL,
+): Promise<DroppedDay> {
+  try {
+    const { rows } = await db.execute(
+      sql`select name from drop_access_log_partition(${before}, cast(${correlationId} as text))`,
+    );
+    return rows.length > 0 ? "dropped" : "none";
+  } catch (error) {
+    if (isLockUnavailable(error)) return "busy";
+    throw error;
+  }
 }

@@ -160,6 +160,41 @@ describe("Postgres over two connections", () => {
   });
 });
 
+describe("a pool that is told to reconnect", () => {
+  it("replaces idle connections at once, and one in use after its statement", async () => {
+    const database = await createRealDatabase(serverUrl);
+    const pool = postgresPool(database.connectionString, { connectionsMax: 5 });
+    const pidOf = async (text: string) => {
+      const { rows } = await pool.query({ text, params: [] });
+      return rows[0]?.[0];
+    };
+    const read = "SELECT pg_backend_pid(), pg_sleep(0.1)";
+    const before = new Set(await Promise.all(times(4, () => pidOf(read))));
+    expect(before.size).toBe(4);
+    const other = new pg.Client({ connectionString: database.connectionString });
+    await other.connect();
+    await other.query("BEGIN; SELECT pg_advisory_xact_lock(1)");
+    const running = pidOf("SELECT pg_backend_pid(), pg_advisory_xact_lock(1)");
+    const waiting = "SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted";
+    await expect.poll(async () => (await other.query(waiting)).rowCount).toBe(1);
+    expect(await pool.reconnect()).toBe(4);
+    await other.query("COMMIT");
+    await other.end();
+    const kept = await running;
+    expect(before).toContain(kept);
+    const after = await Promise.all(times(5, () => pidOf(read)));
+    for (const pid of after) expect(before).not.toContain(pid);
+    await pool.close();
+    await database.drop();
+  });
+
+  it("rejects while the server is unreachable", async () => {
+    const pool = postgresPool("postgresql://postgres@127.0.0.1:9/postgres");
+    await expect(pool.reconnect()).rejects.toThrow("unreachable");
+    await pool.close();
+  });
+});
+
 describe("Postgres over one connection", () => {
   let database: Awaited<ReturnType<typeof createRealDatabase>>;
   beforeAll(async () => {

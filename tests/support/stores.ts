@@ -1,4 +1,5 @@
-import { afterAll, afterEach, beforeAll, inject, vi } from "vitest";
+import process from "node:process";
+import { afterAll, afterEach, beforeAll, expect, inject, vi } from "vitest";
 import { type FaultCall, type FaultProxy, startFaultProxy } from "../../dev/fault-proxy.js";
 import { copyGateToRedis } from "../../lib/admission/mirror.js";
 import { installPlatform, storeTimeouts } from "../../lib/platform/installed.js";
@@ -17,6 +18,7 @@ import { createDatabase, openWorkerRedis } from "./real-stores.js";
 import { record } from "./secrets-seen.js";
 import { snapshot } from "./snapshots.js";
 import { settled } from "./wait-until.js";
+import { rememberStatements, wholeReadsSeen } from "./whole-reads.js";
 
 /** So that a slow machine does not look like an outage. */
 const patientMs = 10_000;
@@ -79,6 +81,10 @@ export function useStores({
   });
   afterAll(async () => {
     if (opened) await recordRows(opened.postgres);
+    // The embedded Postgres is slower; the statements are the same.
+    if (opened && process.env.TEST_DATABASE_URL) {
+      expect(await wholeReadsSeen(opened.postgres), "statements without an index").toEqual([]);
+    }
     if (prepareDatabase) await opened?.close();
   });
   return {
@@ -116,7 +122,9 @@ async function open(prepareDatabase = async (databaseUrl: string) => databaseUrl
   const database = await openDatabase(prepareDatabase);
   const cache = await openCache();
   const faults = {
-    postgres: await startFaultProxy(neonListener({ backend: database.backend, connectionString })),
+    postgres: await startFaultProxy(
+      neonListener({ backend: rememberStatements(database.backend), connectionString }),
+    ),
     redis: await startFaultProxy(upstashListener({ backend: cache.backend, token: "test" })),
   };
   const resetDatabase = await databaseReset(database.backend);

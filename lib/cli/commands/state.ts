@@ -58,23 +58,60 @@ function tlsProtocol({ hostname, port }: URL): Promise<string> {
   });
 }
 
+const lockWaitSecondsMax = 5;
+const transactionSecondsMax = 300;
+const transactionAgeMax = 1_000_000_000;
+
+function databaseProblems(found: DatabaseState, used: number): string[] {
+  const { connectionsMax, longest, lockWaits, bloated, transactionAge } = found;
+  const old = longest.filter(
+    ({ kind, seconds }) => kind === "transaction" && seconds > transactionSecondsMax,
+  );
+  const waiting = lockWaits.filter(({ seconds }) => seconds > lockWaitSecondsMax);
+  return [
+    ...(found.isReadOnly ? ["the server is read-only: a replica, or its disk is full"] : []),
+    ...(used > 0.8 * connectionsMax ? ["more than 80 % of the connections are in use"] : []),
+    ...old.map(({ pid, seconds }) => `transaction of process ${pid} is open for ${seconds} s`),
+    ...waiting.map(
+      ({ pid, seconds, blockedBy }) =>
+        `process ${pid} has waited ${seconds} s for a lock of process ${blockedBy.join(", ")}`,
+    ),
+    ...bloated.map(
+      ({ name, deadRows, vacuumedAt }) =>
+        `${deadRows} dead rows in ${name}, last vacuum ${vacuumedAt ?? "never"}`,
+    ),
+    ...(transactionAge > transactionAgeMax
+      ? [`${transactionAge} transactions since the last freeze: run VACUUM FREEZE`]
+      : []),
+  ];
+}
+
 const databaseStatus: Command = {
   name: "db status",
   args: [],
-  summary: "size and connections of Postgres",
+  summary: "connections, long statements, waits for locks, size and vacuum of Postgres",
   async run({ api }) {
     const found = await api.get(DatabaseState, "/api/ops/db");
     const { version, megabytes, connectionsMax, connections, tables } = found;
     const used = connections.reduce((sum, { count }) => sum + count, 0);
-    const text = [
+    const problems = databaseProblems(found, used);
+    const mode = found.isReadOnly ? "read-only" : "read-write";
+    const bound = found.statementTimeoutMs || "none";
+    const parts = [
       wrapped(
-        `PostgreSQL ${version}, ${megabytes} MB, ${used} of ${connectionsMax} connections`,
+        `PostgreSQL ${version}, ${mode}, ${megabytes} MB, ${used} of ${connectionsMax} connections, statement_timeout ${bound}`,
         0,
       ),
+      ...(problems.length > 0
+        ? [problems.map((problem) => wrapped(`PROBLEM: ${problem}`, 0)).join("\n")]
+        : []),
       table(connections),
+      table(found.longest, "No statement is running.", ["statement"]),
+      ...(found.lockWaits.length > 0 ? [table(found.lockWaits, "", ["statement"])] : []),
+      ...(found.replicas.length > 0 ? [table(found.replicas)] : []),
       table(tables),
-    ].join("\n\n");
-    return { body: found, text, isProblem: used > 0.8 * connectionsMax };
+    ];
+    return { body: found, text: parts.join("\n\n"), isProblem: problems.length > 0 };
   },
 };
 
@@ -86,10 +123,20 @@ const databaseSlow: Command = {
     const found = await api.get(SlowStatements, "/api/ops/db/slow");
     const note =
       found.source === "running"
-        ? "The extension pg_stat_statements is not installed: showing statements that have been running for over 1 s.\n"
+        ? "The extension pg_stat_statements is not installed (as its owner: create extension\npg_stat_statements): showing statements that have been running for over 1 s.\n"
         : "";
     return { body: found, text: note + table(found.items, "None.") };
   },
+};
+
+const databaseReconnect: Command = {
+  name: "db reconnect",
+  args: [],
+  summary:
+    "replace the connections of every instance to Postgres; statements in progress end first",
+  changes: true,
+  notes: "For self-hosted servers. Over HTTPS, as on Vercel, there is no connection pool.",
+  run: ({ api }) => api.change("POST", "/api/ops/db/reconnections"),
 };
 
 const rebuild: Command = {
@@ -101,4 +148,4 @@ const rebuild: Command = {
   run: ({ api }) => api.change("POST", "/api/ops/redis/rebuild"),
 };
 
-export const state = [status, verify, databaseStatus, databaseSlow, rebuild];
+export const state = [status, verify, databaseStatus, databaseSlow, databaseReconnect, rebuild];

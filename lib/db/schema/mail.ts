@@ -57,11 +57,15 @@ export const mailBudgets = pgTable(
   (table) => [index("mail_budgets_last_admitted_at_idx").on(table.lastAdmittedAt)],
 );
 
-export const suppressedAddresses = pgTable("suppressed_addresses", {
-  addressHash: text("address_hash").primaryKey(),
-  reason: text("reason", { enum: ["bounced", "complained"] }).notNull(),
-  createdAt: at("created_at").notNull(),
-});
+export const suppressedAddresses = pgTable(
+  "suppressed_addresses",
+  {
+    addressHash: text("address_hash").primaryKey(),
+    reason: text("reason", { enum: ["bounced", "complained"] }).notNull(),
+    createdAt: at("created_at").notNull(),
+  },
+  (table) => [index("suppressed_addresses_created_at_idx").on(table.createdAt)],
+);
 
 export const webhookEvents = pgTable(
   "webhook_events",

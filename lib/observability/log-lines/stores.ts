@@ -43,3 +43,11 @@ export function slowStatement(
     "Slow SQL statement",
   );
 }
+
+export function postgresReconnected(correlationId: string, count: number): void {
+  log(
+    "NOTICE",
+    { evt: "postgres_reconnected", cat: "db", correlationId, data: { count } },
+    "Replaced the connections to Postgres on the order of an operator",
+  );
+}

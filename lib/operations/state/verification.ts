@@ -9,6 +9,7 @@ import { sessions } from "../../db/schema/accounts.js";
 import { blocksKeys, mirrorMark } from "../../redis/blocks.js";
 import { roundTrip } from "../../redis/client.js";
 import { readGate } from "../../redis/gate.js";
+import { retentionState } from "../retention/state.js";
 import { type CheckReport, type CheckResult, finding, runCheck, summarize } from "./finding.js";
 import { oneValue } from "./one-value.js";
 
@@ -37,6 +38,7 @@ export async function verification(ctx: Context): Promise<CheckReport> {
     runCheck("metric totals", () => totalFinding(ctx)),
     runCheck("audit log", () => auditFinding(ctx)),
     runCheck("audit log permissions", () => auditRoleFinding(ctx)),
+    runCheck("retention", () => retentionFinding(ctx)),
   ]);
   return summarize(findings);
 }
@@ -148,4 +150,14 @@ async function auditRoleFinding(ctx: Context): Promise<CheckResult> {
     ? "only triggers protect the audit log: run the app under a role that may INSERT but not UPDATE, DELETE or TRUNCATE"
     : "this role may only INSERT";
   return finding("audit log permissions", !mayChange, detail, "warn");
+}
+
+async function retentionFinding(ctx: Context): Promise<CheckResult> {
+  const { classes } = await retentionState(ctx);
+  const overdue = classes.filter(({ isOverdue }) => isOverdue);
+  const detail = overdue
+    .map(({ name, oldestAt, keptHours }) => `${name} since ${oldestAt}, kept ${keptHours} h`)
+    .join(", ");
+  const kept = `nothing of ${classes.length} classes is beyond its age`;
+  return finding("retention", overdue.length === 0, detail || kept);
 }

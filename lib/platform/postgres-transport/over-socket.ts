@@ -12,7 +12,7 @@ export const placeholderUrl = "postgresql://user@socket/database";
 export function postgresOverSocket(
   connectionString: string,
   { deadlineMs }: { deadlineMs: number },
-): { fetch: NeonFetch; close(): Promise<void> } {
+): { fetch: NeonFetch; reconnect(): Promise<number>; close(): Promise<void> } {
   const pool = postgresPool(connectionString, { deadlineMs });
   return {
     async fetch(_url, { headers, body, signal }) {
@@ -24,6 +24,7 @@ export function postgresOverSocket(
         text: async () => JSON.stringify(reply.body),
       };
     },
+    reconnect: () => pool.reconnect(),
     close: () => pool.close(),
   };
 }

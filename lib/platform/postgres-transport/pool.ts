@@ -36,7 +36,7 @@ export function postgresPool(
     connectMs = 2000,
     connectionsMax = 20,
   }: { deadlineMs?: number; connectMs?: number; connectionsMax?: number } = {},
-): SqlBackend & { close(): Promise<void> } {
+): SqlBackend & { reconnect(): Promise<number>; close(): Promise<void> } {
   const { username, searchParams } = parseDatabaseUrl(connectionString);
   // As libpq does; pg uses only the variable USER, which services may lack.
   if (!username && !searchParams.has("user")) defaults.user ||= userInfo().username;
@@ -184,6 +184,22 @@ export function postgresPool(
         session.needsRollback = false;
         return results.slice(1, -1);
       }, signal),
+    /**
+     * Close idle connections now and the others after their statements, and open a new one. How many there were. Rejects when
+     * the server is unreachable.
+     */
+    async reconnect() {
+      const connections = pool.totalCount;
+      renewed = { upTo: connectionsMade, atMs: performance.now() };
+      await new Promise<void>((resolve, reject) => {
+        acquire((error, session) => {
+          if (!session) return reject(unreachable(place, error));
+          session.release();
+          resolve();
+        });
+      });
+      return connections;
+    },
     close: () => pool.end(),
   };
 }

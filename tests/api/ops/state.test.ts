@@ -269,6 +269,12 @@ describe("GET /api/ops/db", () => {
     const state = await call(db, "GET", { token: operator.token });
     expect(state.body.tables.length).toBeGreaterThan(5);
     expect(state.body.connectionsMax).toBeGreaterThan(0);
+    expect(state.body).toMatchObject({
+      isReadOnly: false,
+      lockWaits: [],
+      replicas: [],
+      bloated: [],
+    });
     const statements = await call(slow, "GET", { token: operator.token });
     expect(["running", "pg_stat_statements"]).toContain(statements.body.source);
   });

@@ -9,6 +9,7 @@ import { readReply } from "../../../lib/cli/read-reply.js";
 import type { Result } from "../../../lib/cli/result.js";
 import type { SignIn } from "../../../lib/cli/sign-in.js";
 import type { Terminal } from "../../../lib/cli/terminal.js";
+import { retentionClasses } from "../../../lib/schedule/retention/classes.js";
 
 const id = "0198a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b";
 const at = "2026-01-31T08:00:00.123Z";
@@ -111,6 +112,56 @@ describe("in a terminal of 80 columns", () => {
         ],
         audit: [{ ...audit, actor: `operator ${id}` }],
         requests: [request],
+      },
+    ],
+    [
+      "retention show",
+      {
+        beyondMax: 50_000,
+        classes: retentionClasses.map(({ name, removal }) => ({
+          name,
+          holds: "x",
+          keptHours: 8760,
+          since: "its end",
+          setBy: null,
+          removal,
+          oldestAt: at,
+          beyond: 50_000,
+          isOverdue: true,
+          lastRemovalAt: at,
+        })),
+      },
+    ],
+    [
+      "db status",
+      {
+        version: "15.20 (Debian 15.20-0+deb12u1)",
+        megabytes: 123_456,
+        isReadOnly: true,
+        statementTimeoutMs: 10_000,
+        transactionAge: 1_900_000_000,
+        connectionsMax: 100,
+        connections: [{ state: "idle in transaction", count: 99 }],
+        longest: [
+          {
+            kind: "transaction",
+            pid: 123_456,
+            seconds: 12_345.6,
+            state: "idle in transaction",
+            statement: `select ${"x ".repeat(90)}`,
+          },
+        ],
+        lockWaits: [
+          {
+            pid: 123_456,
+            seconds: 12.3,
+            blockedBy: [1, 2],
+            statement: `select ${"x ".repeat(90)}`,
+          },
+        ],
+        replicas: [{ name: "a-replica", lagSeconds: 0.3 }],
+        tables: [{ name: "suppressed_addresses", megabytes: 1.5, rowsAbout: 1_000_000_000 }],
+        bloated: [{ name: "suppressed_addresses", deadRows: 123_456_789, vacuumedAt: null }],
       },
     ],
   ])("%s prints no line that wraps, and every ID", async (name, answer) => {

@@ -1,0 +1,1 @@
+DROP INDEX suppressed_addresses_created_at_idx;
