@@ -43,18 +43,20 @@ CREATE TRIGGER audit_retirements_append_only BEFORE UPDATE OR DELETE OR TRUNCATE
 -- runs with its owner's rights, so a role that may only insert can call it.
 CREATE FUNCTION retire_audit_rows(retired_to bigint, age_days integer) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER
-SET search_path = public, pg_temp
-SET linguamate.audit_retirement = 'on' AS $$
+SET search_path = public, pg_temp AS $$
 DECLARE
   dropped bigint;
 BEGIN
   IF age_days < 30 THEN
     RAISE EXCEPTION 'audit rows are kept for 30 days or more' USING ERRCODE = 'check_violation';
   END IF;
+  -- Not in the head of the function: for that, Postgres wants a superuser.
+  PERFORM set_config('linguamate.audit_retirement', 'on', true);
   DELETE FROM audit_log WHERE id <= retired_to AND EXISTS (
     SELECT 1 FROM audit_seals
     WHERE last_id = retired_to AND at < now() - make_interval(days => age_days));
   GET DIAGNOSTICS dropped = ROW_COUNT;
+  PERFORM set_config('linguamate.audit_retirement', '', true);
   RETURN dropped;
 END
 $$;

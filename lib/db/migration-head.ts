@@ -1,2 +1,2 @@
 /** The newest migration that this release was written against. */
-export const migrationHead = "0027_add_suppressed_addresses_created_at_idx";
+export const migrationHead = "0028_let_any_owner_retire_audit_rows";

@@ -1,0 +1,2 @@
+-- The function does the same as before.
+SELECT 1;
