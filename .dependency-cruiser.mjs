@@ -8,8 +8,8 @@ const layers = [
   {
     name: "domain",
     folders: [
-      ...["lib/admission", "lib/alerts", "lib/auth", "lib/health", "lib/operations"],
-      ...["lib/schedule", "lib/tutor", "lib/user"],
+      ...["lib/admission", "lib/alerts", "lib/auth", "lib/backups", "lib/health"],
+      ...["lib/operations", "lib/schedule", "lib/tutor", "lib/user"],
     ],
   },
   {

@@ -1,3 +1,4 @@
+import type * as z from "zod";
 import { variables } from "./env-variables.js";
 import { builtRelease, type Release } from "./release.js";
 
@@ -5,6 +6,8 @@ import { builtRelease, type Release } from "./release.js";
 export class EnvironmentError extends Error {
   override readonly name = "EnvironmentError";
 }
+
+type Variables = z.output<typeof variables>;
 
 export type Env = Readonly<ReturnType<typeof readEnv>>;
 
@@ -102,6 +105,11 @@ export function readEnv(source: Record<string, string | undefined>) {
       accessLogRetentionDays: value.ACCESS_LOG_RETENTION_DAYS,
     },
     audit: { retentionDays: value.AUDIT_RETENTION_DAYS },
+    backups: {
+      pitrDays: value.BACKUP_PITR_DAYS,
+      /** Undefined without an API key. */
+      neon: neonFrom(value),
+    },
     alerts: {
       pagerDutyRoutingKey: value.PAGERDUTY_ROUTING_KEY,
       pagerDutyUrl: value.PAGERDUTY_URL,
@@ -161,6 +169,15 @@ function upstash(restUrl: string | undefined, token: string | undefined) {
   const names = ["UPSTASH_REDIS_REST_URL", "UPSTASH_REDIS_REST_TOKEN"] as const;
   const [present, missing] = restUrl ? names : names.toReversed();
   throw new EnvironmentError(`${missing} is required when ${present} is set`);
+}
+
+function neonFrom(value: Variables) {
+  const { NEON_API_KEY: apiKey, NEON_API_URL: apiUrl } = value;
+  const { NEON_PROJECT_ID: projectId, NEON_BRANCH_ID: branchId } = value;
+  if (!apiKey) return undefined;
+  if (projectId && branchId) return { apiKey, apiUrl, projectId, branchId };
+  const missing = projectId ? "NEON_BRANCH_ID" : "NEON_PROJECT_ID";
+  throw new EnvironmentError(`${missing} is required when NEON_API_KEY is set`);
 }
 
 /** A variable does not say when the commit was made, unless it names the commit that was built. */

@@ -37,6 +37,7 @@ const expired: readonly Expired[] = [
   { table: "unusual_usage", column: "hour", before: ago("30 days") },
   { table: "alert_transitions", column: "minute", before: incidentRetention },
   { table: "cron_runs", column: "slot", before: ago("30 days") },
+  { table: "backup_canaries", column: "at", before: ago("40 days") },
   {
     table: "sessions",
     column: "revoked_at",
