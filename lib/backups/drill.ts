@@ -32,7 +32,7 @@ type Drill = typeof restoreDrills.$inferSelect;
 /** What a step changes; without `isDone` it is repeated by the next call. */
 export interface StepResult {
   isDone: boolean;
-  set?: Partial<typeof restoreDrills.$inferInsert>;
+  set?: Partial<Drill>;
   finding?: DrillFinding;
 }
 

@@ -1,5 +1,6 @@
 import { retireAudit } from "../audit/retirement.js";
 import { sealAudit } from "../audit/seal.js";
+import { writeCanary } from "../backups/canary.js";
 import type { Context } from "../context.js";
 import { dropOldPartitions, ensurePartitions } from "../telemetry/partitions.js";
 import { pruneTelemetry } from "../telemetry/prune.js";
@@ -15,6 +16,7 @@ export const cleanupCron: Cron = {
   leaseSeconds: 180,
   budgetSeconds: 150,
   parts: [
+    ["write_canary", writeCanary],
     ["seal_audit", (ctx, { endMs }) => sealAudit(ctx, endMs)],
     ["check_audit", checkAudit, { budgetSeconds: 30 }],
     ["retire_audit", (ctx, { endMs }) => retireAudit(ctx, endMs), { budgetSeconds: 15 }],

@@ -70,7 +70,9 @@ it("keeps the time at which a job was first due", async () => {
   await runs(tickCron, failing);
   const first = await firstDue();
   expect(Object.keys(first)).toEqual([
+    'cron_first_due_timestamp_seconds{job="backup-check"}',
     'cron_first_due_timestamp_seconds{job="cleanup"}',
+    'cron_first_due_timestamp_seconds{job="restore-drill"}',
     'cron_first_due_timestamp_seconds{job="tick"}',
   ]);
   await moveFirstDueBack(500);
