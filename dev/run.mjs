@@ -11,6 +11,7 @@ const commands = {
   bench: "./bench/main.js",
   migrate: "./migrate.js",
   docs: "./docs.js",
+  prove: "./prove.js",
   ops: "./ops.mjs",
 };
 

@@ -38,7 +38,6 @@ export type AuditAction =
   | "cron.run"
   | "backup.schedule_set"
   | "backup.snapshot_taken"
-  | "backup.checked"
   | "restore_drill.started"
   | "job.retried"
   | "outbox.retried"

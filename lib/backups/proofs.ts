@@ -27,13 +27,14 @@ const surplusRowsMax = 1000;
 /** The newest canary up to the target time is there, and none after it: the copy is of that time. */
 export async function proveCanary(ctx: Context, store: BackupStore, drill: Drill) {
   return prove(ctx, store, drill, async (copy, expected) => {
+    const target = timestamp(drill.targetAt);
     const { rows } = await copy.db.execute<{ found: string; later: string; newest: string }>(sql`
       select count(*) filter (where id = cast(${expected.canaryId} as uuid)) as found,
-        count(*) filter (where at > ${timestamp(drill.targetAt)}) as later,
-        extract(epoch from greatest(max(at),
-          (select max(at) from ${auditLog}),
-          (select max(created_at) from ${users}),
-          (select max(created_at) from ${sessions}))) as newest
+        count(*) filter (where at > ${target}) as later,
+        extract(epoch from greatest(max(at) filter (where at <= ${target}),
+          (select max(at) from ${auditLog} where at <= ${target}),
+          (select max(created_at) from ${users} where created_at <= ${target}),
+          (select max(created_at) from ${sessions} where created_at <= ${target}))) as newest
       from ${backupCanaries}`);
     const { found = "0", later = "0", newest = "0" } = rows[0] ?? {};
     const problems = [

@@ -6,6 +6,9 @@ export interface ScheduleItem {
   frequency: string;
   /** The hour of the day in UTC. */
   hour: number | null;
+  /** Of the week or month. */
+  day: number | null;
+  month: number | null;
   /** Null when the store does not say. */
   retentionSeconds: number | null;
 }

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach } from "vitest";
+import type { BranchDatabases } from "../../dev/neon/branch-databases.js";
 import { embeddedBranches } from "../../dev/neon/embedded-branches.js";
 import { type NeonStandIn, startNeonStandIn } from "../../dev/neon/stand-in.js";
 import type { Context } from "../../lib/context.js";
@@ -14,6 +15,8 @@ export interface NeonWorld {
   neon: NeonStandIn;
   /** Remember what the live database holds now, as of `at`: a copy of a later time holds it. */
   remember(at: Date): Promise<void>;
+  /** Makes the copies, instead of a new embedded Postgres for each. */
+  copyOfLive?: BranchDatabases["copyOfLive"];
 }
 
 /** Neon's API over the embedded Postgres of the test file, healthy before each test. */
@@ -21,7 +24,10 @@ export function useNeon(stores: Stores, environment: Record<string, string> = {}
   const world = {} as NeonWorld;
   beforeAll(async () => {
     const databases = embeddedBranches(liveUrl, () => stores.dump());
-    world.neon = await startNeonStandIn(databases);
+    world.neon = await startNeonStandIn({
+      ...databases,
+      copyOfLive: (at) => (world.copyOfLive ?? databases.copyOfLive)(at),
+    });
     world.remember = databases.remember;
   });
   afterAll(() => world.neon.close());
@@ -39,6 +45,14 @@ export const neonEnvironment = ({ url, apiKey, projectId, branchId }: NeonStandI
   NEON_BRANCH_ID: branchId,
   DATABASE_URL: liveUrl,
 });
+
+/** For tests that make no branch. */
+export const noDatabases: BranchDatabases = {
+  live: { uri: liveUrl, drop: async () => {} },
+  copyOfLive: () => Promise.reject(new Error("There are no databases.")),
+  copyOf: async () => ({ uri: liveUrl, drop: async () => {} }),
+  close: async () => {},
+};
 
 /** 30 days of snapshots, a schedule, and a restore drill that succeeded a week ago. */
 export async function healthy(neon: NeonStandIn, stores: Pick<Stores, "sql">): Promise<void> {

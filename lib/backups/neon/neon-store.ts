@@ -32,18 +32,22 @@ export function neonStore(ctx: Context, settings: NeonSettings): BackupStore {
         ...live,
         reply: ScheduleReply,
       });
-      return schedule.map(({ frequency, hour, retention_seconds }) => ({
+      return schedule.map(({ frequency, hour, day, month, retention_seconds }) => ({
         frequency,
         hour: hour ?? null,
+        day: day ?? null,
+        month: month ?? null,
         retentionSeconds: retention_seconds ?? null,
       }));
     },
 
     async setSchedule(items) {
-      const schedule = items.map(({ frequency, hour, retentionSeconds }) => ({
+      const schedule = items.map(({ frequency, hour, day, month, retentionSeconds }) => ({
         frequency,
-        ...(hour === null ? {} : { hour }),
-        ...(retentionSeconds === null ? {} : { retention_seconds: retentionSeconds }),
+        hour: hour ?? undefined,
+        day: day ?? undefined,
+        month: month ?? undefined,
+        retention_seconds: retentionSeconds ?? undefined,
       }));
       await callNeon(ctx, settings, "set_schedule", { ...live, body: { schedule } });
     },

@@ -55,13 +55,15 @@ export const ScheduleReply = z.object({
     z.object({
       frequency: z.string().min(1),
       hour: z.int().nullish().catch(null),
+      day: z.int().nullish().catch(null),
+      month: z.int().nullish().catch(null),
       retention_seconds: seconds(35).optional(),
     }),
   ),
 });
 
 const Snapshot = z.object({
-  id,
+  id: z.string().catch(""),
   name: z.string().catch(""),
   source_branch_id: id.optional(),
   created_at: time,
