@@ -150,21 +150,22 @@ function judgeNewest({ now }: Context, snapshots: Snapshot[]): Judgement {
   return judged(ageMs <= snapshotAgeMsMax)(detail, new Map([[series, newest / 1000]]));
 }
 
-/** Only the days up to the newest snapshot: the time since then is another check. */
+/** The day of the newest snapshot is another check: without it alone, no day is missing here. */
 function judgeCoverage({ now }: Context, snapshots: Snapshot[], since: Date | null): Judgement {
   const times = snapshots.map(({ at }) => at.getTime());
   const nowMs = now.getTime();
   const firstMs = nowMs - daysToCover * dayMs;
+  const newest = missingDays([], Math.max(firstMs, ...times), nowMs);
   const count = Math.max(0, daysToCover - missingDays(times, firstMs, nowMs));
-  const newestMs = Math.max(firstMs, ...times);
-  const missing = since ? missingDays(times, Math.max(firstMs, since.getTime()), newestMs) : 0;
+  const fromMs = since ? Math.max(firstMs, since.getTime()) : nowMs;
+  const missing = missingDays(times, fromMs, nowMs) - Math.min(1, newest);
   const gauges: Gauges = new Map([[seriesName("backup_days_covered"), count]]);
   // Kept at its first value: days before the schedule was set need no snapshot.
   const series = seriesName("backup_coverage_since_timestamp_seconds");
   if (since) gauges.set(series, secondsOf(since));
   const detail = `${count} of the last ${daysToCover} days are covered`;
   if (snapshots.length === 0) return bad(detail, gauges);
-  return missing === 0
+  return missing <= 0
     ? good(detail, gauges)
     : bad(`${detail}: ${missing} since the schedule was set are missing`, gauges);
 }

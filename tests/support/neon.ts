@@ -71,7 +71,7 @@ export async function healthy(neon: NeonStandIn, stores: Pick<Stores, "sql">): P
     `insert into restore_drills (id, started_at, started_by, target_at, step, step_started_at, held_until, copy_name,
        expected, succeeded, proven_at, rpo_seconds, finished_at)
      select gen_random_uuid(), past, 'cron', past, 'clean_up', past, past, 'restore-drill-past', '{}', true, past, 60, past
-     from (select now() - interval '7 days' as past)`,
+     from (select now() - interval '7 days' as past) as week`,
   );
   await stores.sql(
     `insert into telemetry_gauges values ('backup_coverage_since_timestamp_seconds',
