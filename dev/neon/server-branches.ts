@@ -92,10 +92,11 @@ export async function serverBranches(): Promise<BranchDatabases> {
     live,
     async copyOfLive(at) {
       // Recovery needs a commit after the time to know that it is reached.
+      await query(live.uri, databaseName, "select pg_current_xact_id()");
       const [row] = await query(
         live.uri,
         databaseName,
-        "select pg_current_xact_id(); select pg_walfile_name(pg_switch_wal()) as file",
+        "select pg_walfile_name(pg_switch_wal()) as file",
       );
       const file = path.join(archive, String(row?.file));
       await waitFor(async () => existsSync(file));
@@ -108,7 +109,7 @@ export async function serverBranches(): Promise<BranchDatabases> {
       return start(copy, [
         "archive_mode = off",
         `restore_command = 'cp "${archive}/%f" "%p"'`,
-        `recovery_target_time = '${at.toISOString()}'`,
+        `recovery_target_time = '${at.toISOString().replace("T", " ").replace("Z", "+00")}'`,
         "recovery_target_action = 'promote'",
       ]);
     },
@@ -146,14 +147,13 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-/** Rows of the last statement; none when the server does not answer. */
+/** No rows when the server does not answer. */
 async function query(uri: string, database: string, text: string): Promise<pg.QueryResultRow[]> {
   const client = new pg.Client({ connectionString: uri.replace(/\/\w+$/, `/${database}`) });
   client.on("error", () => {});
   try {
     await client.connect();
-    const result = (await client.query(text)) as pg.QueryResult | pg.QueryResult[];
-    return [result].flat().at(-1)?.rows ?? [];
+    return (await client.query(text)).rows;
   } catch (error) {
     if (isStarting(error)) return [];
     throw error;
