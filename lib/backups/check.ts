@@ -5,8 +5,9 @@ import { restoreDrills } from "../db/schema/backups.js";
 import { telemetryGauges } from "../db/schema/telemetry.js";
 import { backupCheckFailed } from "../observability/log-lines/backups.js";
 import { seriesName } from "../observability/metrics.js";
+import { backupStore } from "./configured-store.js";
 import { writeGauges } from "./gauges.js";
-import { type BackupStore, backupStore, type ScheduleItem, type Snapshot } from "./store.js";
+import type { BackupStore, ScheduleItem, Snapshot } from "./store.js";
 import { BackupStoreError } from "./store-error.js";
 
 /** In the order of the report. */
@@ -50,7 +51,7 @@ type Judgement = Omit<Finding, "check"> & { gauges: Gauges };
 
 /** Judge each fact by itself; one that cannot be read fails its own check. Sets the gauges of the alerts. Rejects without Postgres. */
 export async function checkBackups(ctx: Context): Promise<BackupReport> {
-  const store = backupStore(ctx);
+  const store = await backupStore(ctx);
   const found = store ? await judgeAll(ctx, store) : notConfigured(ctx);
   const gauges: Gauges = new Map(
     backupChecks.map((check) => [seriesName("backup_unsafe", { check }), null]),

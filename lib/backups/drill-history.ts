@@ -3,9 +3,10 @@ import * as z from "zod";
 import type { OperatorAct } from "../audit/audit.js";
 import type { Context } from "../context.js";
 import { restoreDrills } from "../db/schema/backups.js";
-import { rtoSecondsOf, startDrill } from "./drill.js";
-import { DrillFindings } from "./drill-parts.js";
-import { requireStore } from "./operate.js";
+import { AppError } from "../errors.js";
+import { isBackupConfigured } from "./configured-store.js";
+import { DrillFindings, rtoSecondsOf } from "./drill-parts.js";
+import { startDrill } from "./start-drill.js";
 
 export const Drills = z.strictObject({
   /** Newest first. */
@@ -60,7 +61,7 @@ export async function startDrillNow(
   ctx: Context,
   { by, dryRun }: { by: OperatorAct; dryRun: boolean },
 ) {
-  requireStore(ctx);
+  if (!isBackupConfigured(ctx)) throw new AppError("backups_not_configured");
   if (dryRun) {
     return { done: "Would start a restore drill: a copy, its proofs, its deletion.", undo: null };
   }

@@ -1,4 +1,8 @@
 import * as z from "zod";
+import type { restoreDrills } from "../db/schema/backups.js";
+
+/** Of the names of all copies that drills make. */
+export const copyPrefix = "restore-drill-";
 
 /** What a copy has to prove. */
 export const proofs = ["canary", "rows", "migrations", "audit"] as const;
@@ -14,3 +18,10 @@ const DrillFinding = z.strictObject({
 export type DrillFinding = z.infer<typeof DrillFinding>;
 
 export const DrillFindings = z.array(DrillFinding);
+
+type Times = Pick<typeof restoreDrills.$inferSelect, "startedAt" | "provenAt">;
+
+/** From the start to the end of the proofs. */
+export function rtoSecondsOf({ startedAt, provenAt }: Times): number | null {
+  return provenAt ? Math.round((provenAt.getTime() - startedAt.getTime()) / 1000) : null;
+}

@@ -1,11 +1,8 @@
-import { randomUUID } from "node:crypto";
 import { and, eq, isNull, lte, sql } from "drizzle-orm";
-import { auditIfAny, type OperatorAct } from "../audit/audit.js";
 import type { Context } from "../context.js";
 import { lacksRequiredRow } from "../db/failures.js";
 import { requiredRow } from "../db/required-row.js";
 import { restoreDrills } from "../db/schema/backups.js";
-import { timestamp } from "../db/timestamp.js";
 import {
   drillLeftoversFound,
   restoreDrillFailed,
@@ -13,18 +10,19 @@ import {
   restoreDrillSucceeded,
 } from "../observability/log-lines/backups.js";
 import { seriesName } from "../observability/metrics.js";
-import { writeCanary } from "./canary.js";
+import { backupStore } from "./configured-store.js";
 import {
+  copyPrefix,
   type DrillFinding,
   DrillFindings,
   type DrillPart,
   drillParts,
   proofs,
+  rtoSecondsOf,
 } from "./drill-parts.js";
-import { readExpectations } from "./expectations.js";
 import { writeGauges } from "./gauges.js";
 import { proveAudit, proveCanary, proveMigrations, proveRows } from "./proofs.js";
-import { type BackupStore, backupStore } from "./store.js";
+import type { BackupStore } from "./store.js";
 import { BackupStoreError } from "./store-error.js";
 
 type Drill = typeof restoreDrills.$inferSelect;
@@ -45,10 +43,7 @@ interface Step {
   run(ctx: Context, store: BackupStore, drill: Drill): Promise<StepResult>;
 }
 
-const copyPrefix = "restore-drill-";
 const minuteMs = 60_000;
-/** So that the copy is of a past moment, and not of the newest data. */
-const targetAgeMs = 15 * minuteMs;
 const copyLifeMs = 24 * 60 * minuteMs;
 /** Longer than a step can take, and shorter than the time between two ticks. */
 const leaseSeconds = 50;
@@ -62,47 +57,6 @@ const steps: readonly Step[] = [
   { name: "prove_audit", part: "audit", minutesMax: 120, run: proveAudit },
   { name: "clean_up", part: "clean_up", minutesMax: 60, run: cleanUp },
 ];
-
-export type StartedDrill = { started: boolean; id: string } | { started: false; id: null };
-
-/** Record a new drill, which `advanceDrill` runs. Returns the running one if there is one; `id` null: no store is configured. */
-export async function startDrill(ctx: Context, by?: OperatorAct): Promise<StartedDrill> {
-  if (!backupStore(ctx)) return { started: false, id: null };
-  const targetAt = new Date(ctx.now.getTime() - targetAgeMs);
-  const expected = await readExpectations(ctx, targetAt);
-  // After the target time: a copy that has it is not of the target time, or is the live database itself.
-  await writeCanary(ctx);
-  const id = randomUUID();
-  const row = {
-    id,
-    startedBy: by?.actor.id ?? "cron",
-    step: expected ? "create" : "clean_up",
-    findings: expected ? [] : [noCanary],
-    expected: expected ?? {},
-  };
-  const entry = by && ({ ...by, action: "restore_drill.started", subjectId: id } as const);
-  const { rows } = await ctx.db.execute<{ id: string }>(sql`
-    with made as (
-      insert into ${restoreDrills} (id, started_at, started_by, target_at, step, step_started_at, held_until,
-        copy_name, expected, findings)
-      values (cast(${id} as uuid), ${timestamp(ctx.now)}, ${row.startedBy}, ${timestamp(targetAt)}, ${row.step},
-        ${timestamp(ctx.now)}, now(), ${copyPrefix + id}, cast(${JSON.stringify(row.expected)} as jsonb),
-        cast(${JSON.stringify(row.findings)} as jsonb))
-      on conflict do nothing
-      returning id
-    )${entry ? sql`, audited as (${auditIfAny(ctx, entry, sql`made`)})` : sql``}
-    select id from made union all select id from ${restoreDrills} where finished_at is null`);
-  const found = rows[0]?.id ?? id;
-  const started = found === id;
-  if (started && !expected) log(ctx, noCanary);
-  return { started, id: found };
-}
-
-const noCanary: DrillFinding = {
-  part: "canary",
-  passed: false,
-  detail: "the live database had no canary at the target time: the cron job cleanup writes them",
-};
 
 /**
  * Run one step of the running drill, if there is one and no other call is running it. Each step can be repeated: a step that
@@ -119,7 +73,7 @@ export async function advanceDrill(ctx: Context): Promise<{ step: string } | nul
 
 async function runStep(ctx: Context, drill: Drill, step: Step): Promise<StepResult> {
   try {
-    const store = backupStore(ctx);
+    const store = await backupStore(ctx);
     if (!store) throw new BackupStoreError("no backup store is configured");
     return await step.run(ctx, store, drill);
   } catch (error) {
@@ -230,11 +184,6 @@ const timesOf = (drill: Drill) => ({
   rtoSeconds: rtoSecondsOf(drill) ?? 0,
   rpoSeconds: drill.rpoSeconds ?? 0,
 });
-
-/** From the start to the end of the proofs. */
-export function rtoSecondsOf({ startedAt, provenAt }: Pick<Drill, "startedAt" | "provenAt">) {
-  return provenAt ? Math.round((provenAt.getTime() - startedAt.getTime()) / 1000) : null;
-}
 
 /** Looks first: the reply of an earlier call may have been lost. */
 async function create(_: Context, store: BackupStore, drill: Drill): Promise<StepResult> {

@@ -3,7 +3,8 @@ import { auditRow, type OperatorAct } from "../audit/audit.js";
 import type { Context } from "../context.js";
 import { AppError } from "../errors.js";
 import { retentionDaysMin } from "./check.js";
-import { type BackupStore, backupStore, type ScheduleItem } from "./store.js";
+import { backupStore } from "./configured-store.js";
+import type { BackupStore, ScheduleItem } from "./store.js";
 import { BackupStoreError } from "./store-error.js";
 
 const daySeconds = 86_400;
@@ -40,7 +41,7 @@ export const NewSchedule = {
 
 /** Throws `backup_store_unavailable`. */
 export async function listBackups(ctx: Context): Promise<Backups> {
-  const store = backupStore(ctx);
+  const store = await backupStore(ctx);
   if (!store) return { isConfigured: false, schedule: [], snapshots: [] };
   return answered(async () => {
     const [schedule, snapshots] = await Promise.all([store.readSchedule(), store.listSnapshots()]);
@@ -67,7 +68,7 @@ export async function setSchedule(
   { hour, retentionDays }: { hour: number; retentionDays: number },
   { by, dryRun }: { by: OperatorAct; dryRun: boolean },
 ) {
-  const store = requireStore(ctx);
+  const store = await requireStore(ctx);
   const retentionSeconds = retentionDays * daySeconds;
   const before = await answered(() => store.readSchedule());
   const daily = before.filter(({ frequency }) => frequency === "daily");
@@ -99,7 +100,7 @@ export async function takeSnapshot(
   ctx: Context,
   { by, dryRun }: { by: OperatorAct; dryRun: boolean },
 ) {
-  const store = requireStore(ctx);
+  const store = await requireStore(ctx);
   const name = `manual-${ctx.now.toISOString().replace(/\.\d+/, "")}`;
   const until = `kept for ${retentionDaysMin} days`;
   if (dryRun) return { done: `Would take the snapshot ${name}, ${until}.`, undo: null };
@@ -109,8 +110,8 @@ export async function takeSnapshot(
   return { done: `Took the snapshot ${name}, ${until}.`, undo: null, detail: { id: snapshot.id } };
 }
 
-export function requireStore(ctx: Context): BackupStore {
-  const store = backupStore(ctx);
+async function requireStore(ctx: Context): Promise<BackupStore> {
+  const store = await backupStore(ctx);
   if (!store) throw new AppError("backups_not_configured");
   return store;
 }

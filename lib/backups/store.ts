@@ -1,6 +1,3 @@
-import type { Context } from "../context.js";
-import { neonStore } from "./neon/neon-store.js";
-
 export interface ScheduleItem {
   /** `daily`, or another frequency of the store. */
   frequency: string;
@@ -52,9 +49,4 @@ export interface BackupStore {
   connectionUri(copyId: string): Promise<string>;
   /** A copy that does not exist is no error. */
   deleteCopy(copyId: string): Promise<void>;
-}
-
-/** Undefined when no store is configured. */
-export function backupStore(ctx: Context): BackupStore | undefined {
-  return ctx.env.backups.neon && neonStore(ctx, ctx.env.backups.neon);
 }

@@ -1,4 +1,5 @@
 import { shellWord } from "../operations/shell-word.js";
+import { listOf } from "./checks.js";
 import { type Call, type Command, textOf } from "./command.js";
 import { FailedError, NotFoundError, UsageError } from "./failures.js";
 import { visible } from "./text.js";
@@ -19,5 +20,5 @@ export function explainNotFound(
     );
   }
   if (names.oneOf.includes(typed)) return error;
-  return new UsageError(`${message}. Use ${names.oneOf.join(" or ")}.`);
+  return new UsageError(`${message}. Use ${listOf(names.oneOf)}.`);
 }

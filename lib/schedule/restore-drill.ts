@@ -1,4 +1,4 @@
-import { startDrill } from "../backups/drill.js";
+import { startDrill } from "../backups/start-drill.js";
 import type { Context } from "../context.js";
 import { type Cron, type CronReport, runCron } from "./cron.js";
 import { cronPeriods } from "./scheduled-jobs.js";

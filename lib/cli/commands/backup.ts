@@ -3,7 +3,7 @@ import { Drills } from "../../backups/drill-history.js";
 import { Backups } from "../../backups/operate.js";
 import { numberFrom } from "../checks.js";
 import { type Command, textOf } from "../command.js";
-import { table } from "../text.js";
+import { table, wrapped } from "../text.js";
 
 const daySeconds = 86_400;
 
@@ -92,10 +92,10 @@ const status: Command = {
   args: [],
   summary: "the running or last restore drill and what it found",
   async run({ api }) {
-    const { drills } = await api.get(Drills, "/api/ops/drills");
-    const [last] = drills;
+    const found = await api.get(Drills, "/api/ops/drills");
+    const [last] = found.drills;
     if (!last) {
-      return { body: null, text: "No restore drill yet: `ops drill run` starts one." };
+      return { body: found, text: "No restore drill yet: `ops drill run` starts one." };
     }
     const findings = last.findings.map(({ part, passed, detail }) => ({
       is: passed ? "pass" : "fail",
@@ -109,9 +109,9 @@ const status: Command = {
       ...(last.lastError ? [`Last try: ${last.lastError}`] : []),
       ...(last.rtoSeconds === null ? [] : [`RTO ${last.rtoSeconds} s, RPO ${last.rpoSeconds} s`]),
       ...(last.leftovers.length > 0 ? [`Deleted leftovers: ${last.leftovers.join(", ")}`] : []),
-      table(findings, "Nothing is proven yet."),
-    ];
-    return { body: last, text: lines.join("\n"), isProblem: last.state === "failed" };
+    ].map((line) => wrapped(line, 0));
+    const text = `${lines.join("\n")}\n${table(findings, "Nothing is proven yet.")}`;
+    return { body: found, text, isProblem: last.state === "failed" };
   },
 };
 
