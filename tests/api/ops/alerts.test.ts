@@ -61,7 +61,6 @@ describe("GET /api/ops/alerts/rules", () => {
       now: [{ label: "", is: "bad", detail: "40 of 100 in 5 min", state: "inactive" }],
     });
     expect((await ruleNamed("ErrorRateCritical")).ageSeconds).toBeLessThan(120);
-    await stores.sql("delete from telemetry_gauges where series = 'audit_chain_broken'");
     expect((await ruleNamed("AuditChainBroken")).now).toMatchObject([
       { is: "bad", detail: "audit_chain_broken is 1" },
     ]);
@@ -70,6 +69,7 @@ describe("GET /api/ops/alerts/rules", () => {
       { label: "redis", is: "good" },
       { label: "self", is: "good" },
     ]);
+    await stores.sql("delete from telemetry_gauges where series = 'audit_chain_broken'");
     expect((await ruleNamed("AuditChainBroken")).now).toMatchObject([
       { is: "unknown", detail: "no data" },
     ]);
