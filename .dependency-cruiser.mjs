@@ -8,7 +8,7 @@ const layers = [
   {
     name: "domain",
     folders: [
-      ...["lib/admission", "lib/alerts", "lib/auth", "lib/deployments", "lib/health"],
+      ...["lib/admission", "lib/alerts", "lib/auth", "lib/backups", "lib/deployments"],
       ...["lib/operations", "lib/schedule", "lib/tutor", "lib/user"],
     ],
   },

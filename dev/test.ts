@@ -50,7 +50,18 @@ child.on("exit", (code, signal) => {
 
 /** Tests must not see the developer's settings, above all not the address of a store. */
 function testEnvironment(): NodeJS.ProcessEnv {
-  const kept = ["PATH", "HOME", "TMPDIR", "TEMP", "SystemRoot", "TERM", "LANG", "CI", "NO_COLOR"];
+  const kept = [
+    "PATH",
+    "HOME",
+    "TMPDIR",
+    "TEMP",
+    "SystemRoot",
+    "TERM",
+    "LANG",
+    "CI",
+    "NO_COLOR",
+    "PROVE",
+  ];
   const inherited = kept.flatMap((name) => {
     const value = process.env[name];
     return value === undefined ? [] : [[name, value]];

@@ -39,6 +39,11 @@ const text = z.string().trim().min(1).optional();
 const httpUrl = z.url({ protocol: /^https?$/ });
 const origin = z.string().refine(isOrigin, "must be one exact origin (scheme, host and port)");
 const bearerRule = "must be 1 to 4096 letters, digits and - . _ ~ + / =";
+const neonId = z
+  .string()
+  .trim()
+  .regex(/^[a-z0-9-]{1,60}$/, "must be an ID as Neon shows it")
+  .optional();
 const host = z
   .string()
   .toLowerCase()
@@ -93,6 +98,11 @@ export const variables = z.object({
   OPS_TOKEN: secret.refine(isBearer, bearerRule),
   ACCESS_LOG_RETENTION_DAYS: positive(365),
   AUDIT_RETENTION_DAYS: positive(90),
+  BACKUP_PITR_DAYS: positive(7),
+  NEON_API_KEY: secret,
+  NEON_API_URL: httpUrl.default("https://console.neon.tech/api/v2"),
+  NEON_PROJECT_ID: neonId,
+  NEON_BRANCH_ID: neonId,
   TELEMETRY_STREAM_BYTES_MAX: positive(32 * 1024 * 1024),
   PAGERDUTY_ROUTING_KEY: secret,
   PAGERDUTY_URL: httpUrl.default("https://events.pagerduty.com/v2/enqueue"),

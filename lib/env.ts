@@ -7,6 +7,8 @@ export class EnvironmentError extends Error {
   override readonly name = "EnvironmentError";
 }
 
+type Variables = z.output<typeof variables>;
+
 export type Env = Readonly<ReturnType<typeof readEnv>>;
 
 /** Empty values count as unset. Throws `EnvironmentError`; `warnings` are logged at start-up. */
@@ -124,6 +126,11 @@ export function readEnv(source: Record<string, string | undefined>) {
       accessLogRetentionDays: value.ACCESS_LOG_RETENTION_DAYS,
     },
     audit: { retentionDays: value.AUDIT_RETENTION_DAYS },
+    backups: {
+      pitrDays: value.BACKUP_PITR_DAYS,
+      /** Undefined without an API key. */
+      neon: neonFrom(value),
+    },
     alerts: {
       pagerDutyRoutingKey: value.PAGERDUTY_ROUTING_KEY,
       pagerDutyUrl: value.PAGERDUTY_URL,
@@ -201,6 +208,15 @@ function upstash(restUrl: string | undefined, token: string | undefined) {
   const names = ["UPSTASH_REDIS_REST_URL", "UPSTASH_REDIS_REST_TOKEN"] as const;
   const [present, missing] = restUrl ? names : names.toReversed();
   throw new EnvironmentError(`${missing} is required when ${present} is set`);
+}
+
+function neonFrom(value: Variables) {
+  const { NEON_API_KEY: apiKey, NEON_API_URL: apiUrl } = value;
+  const { NEON_PROJECT_ID: projectId, NEON_BRANCH_ID: branchId } = value;
+  if (!apiKey) return undefined;
+  if (projectId && branchId) return { apiKey, apiUrl, projectId, branchId };
+  const missing = projectId ? "NEON_BRANCH_ID" : "NEON_PROJECT_ID";
+  throw new EnvironmentError(`${missing} is required when NEON_API_KEY is set`);
 }
 
 /** A variable does not say when the commit was made, unless it names the commit that was built. */

@@ -145,6 +145,11 @@ export const catalogue = {
     message: "The time zone was changed less than 20 hours ago. Try again later.",
     retryable: true,
   },
+  backups_not_configured: {
+    status: 409,
+    message: "No backup store is configured: set NEON_API_KEY.",
+    retryable: false,
+  },
   block_protected: {
     status: 409,
     message: "This would block you or a trusted address.",
@@ -208,6 +213,12 @@ export const catalogue = {
   service_unavailable: {
     status: 503,
     message: "The service is temporarily unavailable. Try again.",
+    retryable: true,
+  },
+  backup_store_unavailable: {
+    status: 503,
+    message:
+      "The backup store refused the call or did not answer. The log line external_call_failed has the reason.",
     retryable: true,
   },
   toolkit_unavailable: {

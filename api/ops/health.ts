@@ -5,7 +5,7 @@ import { fullHealth } from "../../lib/operations/state/full-health.js";
 
 const GET = operatorRead({
   summary:
-    "Read the detailed health: stores, migrations, crons, drain, queue, audit log and alerts.",
+    "Read the detailed health: stores, migrations, crons, drain, queue, audit log, backups and alerts.",
   scope: "health",
   breakGlass: true,
   reply: CheckReport,

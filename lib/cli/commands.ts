@@ -1,6 +1,7 @@
 import type { Command } from "./command.js";
 import { alerts } from "./commands/alerts.js";
 import { audit } from "./commands/audit.js";
+import { backup } from "./commands/backup.js";
 import { block } from "./commands/block.js";
 import { breakerCommands } from "./commands/breaker.js";
 import { clock } from "./commands/clock.js";
@@ -40,6 +41,7 @@ export const commands: readonly Command[] = [
   ...breakerCommands,
   ...clock,
   ...deployments,
+  ...backup,
   ...mail,
   ...audit,
   ...retention,

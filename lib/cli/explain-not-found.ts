@@ -1,5 +1,6 @@
 import { shellWord } from "../operations/shell-word.js";
 import { anAccount, unconfirmedText } from "./account.js";
+import { listOf } from "./checks.js";
 import { type Call, type Command, textOf } from "./command.js";
 import { FailedError, NotFoundError, UsageError } from "./failures.js";
 import { visible } from "./text.js";
@@ -24,5 +25,5 @@ export function explainNotFound(
     );
   }
   if (names.oneOf.includes(typed)) return error;
-  return new UsageError(`${message}. Use ${names.oneOf.join(" or ")}.`, error.body);
+  return new UsageError(`${message}. Use ${listOf(names.oneOf)}.`, error.body);
 }

@@ -18,7 +18,18 @@ export function database(): Database {
 
 /** Differs from the process's database only in what the driver passes to the transport. */
 export function databaseForRequest(request: DatabaseRequest): Database {
-  const shared = database();
+  return withRequest(database(), request);
+}
+
+/** Another database than that of the process, such as a restored copy. */
+export function databaseAt(
+  connectionString: string,
+  request: DatabaseRequest & Required<Pick<DatabaseRequest, "transport">>,
+): Database {
+  return withRequest(withStableFormats(drizzle(neon(connectionString))), request);
+}
+
+function withRequest(shared: Database, request: DatabaseRequest): Database {
   const { query, transaction } = shared.$client;
   const fetchOptions = { request };
   const $client = {

@@ -13,7 +13,10 @@ export const sendStatement: NeonFetch = async (url, init) => {
     request?: DatabaseRequest;
   };
   const startedAt = performance.now();
-  const isPrepared = platform().postgres.preparesByText && body.startsWith(queryPrefix);
+  const { fetch, preparesByText } = request?.transport
+    ? { fetch: request.transport, preparesByText: undefined }
+    : platform().postgres;
+  const isPrepared = preparesByText && body.startsWith(queryPrefix);
   const hasCorrelationId = request && !isPrepared;
   const sent = hasCorrelationId
     ? { method, headers, signal, body: withCorrelationId(body, request) }
@@ -23,7 +26,7 @@ export const sendStatement: NeonFetch = async (url, init) => {
       request?.trace,
       "db",
       () => textOf(body),
-      () => platform().postgres.fetch(url, sent),
+      () => fetch(url, sent),
       ({ ok }) => ok,
     );
   } finally {

@@ -135,8 +135,63 @@ export const metrics = {
   },
   backup_unsafe: {
     type: "gauge",
-    help: "1 while a backup is missing or failed its check.",
+    help: "1 while a check of the backups fails.",
+    labels: ["check"],
+  },
+  backup_last_check_timestamp_seconds: {
+    type: "gauge",
+    help: "Unix time of the last check of the backups.",
     labels: [],
+  },
+  backup_schedule_retention_seconds: {
+    type: "gauge",
+    help: "Retention of the daily backup schedule; 0 without one.",
+    labels: [],
+  },
+  backup_newest_snapshot_timestamp_seconds: {
+    type: "gauge",
+    help: "Unix time of the newest snapshot.",
+    labels: [],
+  },
+  backup_days_covered: {
+    type: "gauge",
+    help: "Days of the last 30 that have a snapshot.",
+    labels: [],
+  },
+  backup_coverage_since_timestamp_seconds: {
+    type: "gauge",
+    help: "Unix time from which on each day must have a snapshot.",
+    labels: [],
+  },
+  backup_pitr_window_seconds: {
+    type: "gauge",
+    help: "Length of the window of point-in-time recovery.",
+    labels: [],
+  },
+  backup_branch_ready: {
+    type: "gauge",
+    help: "1 while the branch with the live database is ready.",
+    labels: [],
+  },
+  backup_last_drill_success_timestamp_seconds: {
+    type: "gauge",
+    help: "Unix time at which the last successful restore drill ended.",
+    labels: [],
+  },
+  backup_drill_rto_seconds: {
+    type: "gauge",
+    help: "Recovery time of the last successful restore drill.",
+    labels: [],
+  },
+  backup_drill_rpo_seconds: {
+    type: "gauge",
+    help: "Age of the newest row in the copy of the last successful restore drill, at the time that was restored.",
+    labels: [],
+  },
+  restore_drill_failed: {
+    type: "gauge",
+    help: "1 while this part of the last restore drill has failed.",
+    labels: ["part"],
   },
   notice_unsent_seconds: {
     type: "gauge",

@@ -39,6 +39,8 @@ const allowed = new Set([
   "hash",
   "sha",
   "committedAt",
+  "rtoSeconds",
+  "rpoSeconds",
 ]);
 
 const secrets: [RegExp, string][] = [

@@ -1,5 +1,6 @@
 import { routeNames } from "../alerts/send-notice.js";
 import { securityEventNames } from "../audit/security-events.js";
+import { operations as neonOperations } from "../backups/neon/operations.js";
 import type { Env } from "../env.js";
 import { memoizeByObject } from "../memoize-by-object.js";
 import { seriesName } from "../observability/metrics.js";
@@ -53,6 +54,11 @@ const calls: [service: string, operation: string, ...outcomes: string[]][] = [
     operation,
     "invalid_reply",
     "circuit_open",
+  ]),
+  ...Object.keys(neonOperations).map((operation): [string, string, string] => [
+    "neon",
+    operation,
+    "invalid_reply",
   ]),
   ["mail", "send"],
   ["heartbeat", "beat"],

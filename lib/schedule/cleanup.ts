@@ -1,4 +1,5 @@
 import { sealAudit } from "../audit/seal.js";
+import { writeCanary } from "../backups/canary.js";
 import type { Context } from "../context.js";
 import { reconcileDeployments } from "../deployments/reconcile.js";
 import { ensurePartitions } from "../telemetry/partitions.js";
@@ -13,6 +14,7 @@ export const cleanupCron: Cron = {
   leaseSeconds: 180,
   budgetSeconds: 150,
   parts: [
+    ["write_canary", writeCanary],
     ["seal_audit", (ctx, { endMs }) => sealAudit(ctx, endMs)],
     ["check_audit", checkAudit, { budgetSeconds: 30 }],
     ["ensure_partitions", async (ctx) => ({ made: await ensurePartitions(ctx) })],

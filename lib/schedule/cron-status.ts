@@ -4,15 +4,21 @@ import type { Context } from "../context.js";
 import { cronLeases, cronRuns } from "../db/schema/crons.js";
 import { epochMsOf } from "../db/timestamp.js";
 import { seriesName } from "../observability/metrics.js";
-import { cronMinutes, cronPeriods, scheduledJobs } from "./scheduled-jobs.js";
+import { cronMinutes, cronPeriods, type Period, scheduledJobs } from "./scheduled-jobs.js";
 
-const periodMs = { minute: 60_000, hour: 3_600_000 } as const;
+/** A month has its longest length: a run that is due is not called late. */
+const periodMs = {
+  minute: 60_000,
+  hour: 3_600_000,
+  day: 86_400_000,
+  month: 31 * 86_400_000,
+} as const satisfies Record<Period, number>;
 
 export const CronStatus = z.strictObject({
   crons: z.array(
     z.strictObject({
       job: z.string(),
-      period: z.enum(["minute", "hour"]),
+      period: z.enum(["minute", "hour", "day", "month"]),
       doneSlot: z.iso.datetime().nullable(),
       /** When the first run is due; null after the first success. */
       dueAt: z.iso.datetime().nullable(),
@@ -59,7 +65,7 @@ export async function listCrons({ db, now }: Context): Promise<CronStatus> {
       const lease = leases.find((row) => row.job === job);
       const done = lease?.doneSlot ?? null;
       const offsetMs = cronMinutes[job] * periodMs.minute;
-      const dueMs = Math.ceil((dueFromMs(job) - offsetMs) / lengthMs) * lengthMs + offsetMs;
+      const dueMs = nextStartMs(period, dueFromMs(job) - offsetMs) + offsetMs;
       const sinceMs = now.getTime() - (done ? done.getTime() + lengthMs : dueMs);
       const missed = Math.max(0, Math.floor(sinceMs / lengthMs));
       return {
@@ -80,6 +86,14 @@ export async function listCrons({ db, now }: Context): Promise<CronStatus> {
       failedParts,
     })),
   };
+}
+
+/** The first start of a period at or after `ms`, in UTC. */
+function nextStartMs(period: Period, ms: number): number {
+  if (period !== "month") return Math.ceil(ms / periodMs[period]) * periodMs[period];
+  const at = new Date(ms);
+  const startMs = Date.UTC(at.getUTCFullYear(), at.getUTCMonth());
+  return startMs >= ms ? startMs : Date.UTC(at.getUTCFullYear(), at.getUTCMonth() + 1);
 }
 
 export const CronName = z.enum(scheduledJobs);

@@ -4,11 +4,11 @@ import { requiredRow } from "../db/required-row.js";
 import { cronLeases, cronRuns } from "../db/schema/crons.js";
 import { telemetryGauges } from "../db/schema/telemetry.js";
 import { seriesName } from "../observability/metrics.js";
-import { scheduledJobs } from "./scheduled-jobs.js";
+import { type Period, scheduledJobs } from "./scheduled-jobs.js";
 
 export interface Lease {
   job: string;
-  /** ISO 8601; the minute or hour of the run. */
+  /** ISO 8601; the start of the period of the run. */
   slot: string;
   /** Fencing token: greater than that of every holder before. */
   token: number;
@@ -16,7 +16,7 @@ export interface Lease {
 
 export interface Slots {
   name: string;
-  period: "minute" | "hour";
+  period: Period;
   leaseSeconds: number;
 }
 

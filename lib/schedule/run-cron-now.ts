@@ -1,11 +1,13 @@
 import { sql } from "drizzle-orm";
 import { auditIfAny, type OperatorAct } from "../audit/audit.js";
 import type { Context } from "../context.js";
+import { backupCheckCron } from "./backup-check.js";
 import { cleanupCron } from "./cleanup.js";
 import { type Cron, type CronReport, runCron } from "./cron.js";
+import { restoreDrillCron } from "./restore-drill.js";
 import { tickCron } from "./tick.js";
 
-const crons: readonly Cron[] = [tickCron, cleanupCron];
+const crons: readonly Cron[] = [tickCron, cleanupCron, backupCheckCron, restoreDrillCron];
 /** Below the timeout of the CLI. */
 const budgetSeconds = 10;
 

@@ -1,13 +1,20 @@
 /** Must match vercel.json; a test compares them. */
-export const scheduledJobs = ["tick", "cleanup"] as const;
+export const scheduledJobs = ["tick", "cleanup", "backup-check", "restore-drill"] as const;
+type Job = (typeof scheduledJobs)[number];
 
-export const cronPeriods = { tick: "minute", cleanup: "hour" } as const satisfies Record<
-  (typeof scheduledJobs)[number],
-  "minute" | "hour"
->;
+export type Period = "minute" | "hour" | "day" | "month";
 
-/** The minute of the hour at which a job of each hour runs. */
-export const cronMinutes = { tick: 0, cleanup: 7 } as const satisfies Record<
-  (typeof scheduledJobs)[number],
-  number
->;
+export const cronPeriods = {
+  tick: "minute",
+  cleanup: "hour",
+  "backup-check": "day",
+  "restore-drill": "month",
+} as const satisfies Record<Job, Period>;
+
+/** The minute of its period, in UTC, at which a job runs. */
+export const cronMinutes = {
+  tick: 0,
+  cleanup: 7,
+  "backup-check": 5 * 60 + 23,
+  "restore-drill": 3 * 60 + 41,
+} as const satisfies Record<Job, number>;

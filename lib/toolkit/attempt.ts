@@ -1,5 +1,6 @@
 import type { Context } from "../context.js";
 import { externalCall, propagationHeaders } from "../observability/external-call.js";
+import { boundedText, retryAfterMs } from "../reply-text.js";
 import { type OperationName, operations } from "./operations.js";
 
 export type AttemptOutcome = "ok" | "timeout" | "network" | "invalid_reply" | `status_${number}`;
@@ -63,31 +64,13 @@ async function readReply<T>(response: Response, read: (text: string) => T): Prom
     await response.body?.cancel();
     return { ...failed<T>(`status_${status}`), retryAfterMs: retryAfterMs(headers) };
   }
-  const text = await boundedText(response);
+  const text = await boundedText(response, replyBytesMax);
   if (text === null) return failed("invalid_reply");
   try {
     return { outcome: "ok", value: read(text), retryAfterMs: 0 };
   } catch {
     return failed("invalid_reply");
   }
-}
-
-async function boundedText(response: Response): Promise<string | null> {
-  const chunks: Uint8Array[] = [];
-  let bytes = 0;
-  for await (const chunk of response.body ?? []) {
-    bytes += chunk.byteLength;
-    if (bytes > replyBytesMax) return null;
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString("utf8");
-}
-
-/** RFC 9110, section 10.2.3: seconds or a date. */
-function retryAfterMs(headers: Headers): number {
-  const given = headers.get("retry-after") ?? "";
-  const ms = /^\d+$/.test(given) ? Number(given) * 1000 : Date.parse(given) - Date.now();
-  return Math.max(0, Math.min(ms || 0, 3_600_000));
 }
 
 const failed = <T>(outcome: AttemptOutcome): Attempt<T> => ({

@@ -10,6 +10,7 @@ import blocks from "../../api/ops/blocks/index.js";
 import incidents from "../../api/ops/incidents/index.js";
 import operatorTokens from "../../api/ops/operator-tokens/index.js";
 import { isOperators, type Operation, operationsOfApi } from "../../dev/docs/openapi/routes.js";
+import { type NeonStandIn, startNeonStandIn } from "../../dev/neon/stand-in.js";
 import { startToolkitEndpoint, type ToolkitEndpoint } from "../../dev/toolkit/toolkit-endpoint.js";
 import { env } from "../../lib/env.js";
 import { contractOf } from "../../lib/http/reply.js";
@@ -23,6 +24,7 @@ import {
 import { call } from "../support/call.js";
 import { setEnvironment, useEnvironment } from "../support/environment.js";
 import { mailedCode } from "../support/mailed-codes.js";
+import { neonEnvironment, noDatabases } from "../support/neon.js";
 import { anOperator, type OperatorPerson, operate } from "../support/operators.js";
 import { aBoundUser, anAddress, aUser, type Person } from "../support/people.js";
 import { multipart, wav } from "../support/recordings.js";
@@ -60,16 +62,23 @@ interface Sent {
 let ada: Person;
 let admin: OperatorPerson;
 let toolkit: ToolkitEndpoint;
+let neon: NeonStandIn;
 
 beforeAll(async () => {
   toolkit = await startToolkitEndpoint("tk_test");
+  neon = await startNeonStandIn(noDatabases);
   setEnvironment(secrets);
   ada = await aBoundUser(stores, { email: "ada@example.com" });
   admin = await anOperator(stores, "admin");
 });
-afterAll(() => toolkit.close());
+afterAll(() => Promise.all([toolkit.close(), neon.close()]));
 beforeEach(async () => {
-  setEnvironment({ ...secrets, EXPO_PUBLIC_TOOLKIT_URL: toolkit.url, TOOLKIT_API_KEY: "tk_test" });
+  setEnvironment({
+    ...secrets,
+    ...neonEnvironment(neon),
+    EXPO_PUBLIC_TOOLKIT_URL: toolkit.url,
+    TOOLKIT_API_KEY: "tk_test",
+  });
   await stores.liftLimits();
 });
 

@@ -70,6 +70,7 @@ describe("the environment", () => {
       ops: { breakGlassToken: undefined },
       telemetry: { streamBytesMax: 32 * 1024 * 1024, accessLogRetentionDays: 365 },
       audit: { retentionDays: 90 },
+      backups: { pitrDays: 7, neon: undefined },
       alerts: {
         pagerDutyRoutingKey: undefined,
         pagerDutyUrl: "https://events.pagerduty.com/v2/enqueue",
@@ -155,6 +156,9 @@ describe("the environment", () => {
     ["EXPO_PUBLIC_TOOLKIT_URL", "ftp://toolkit.example"],
     ["EXPO_PUBLIC_TOOLKIT_URL", "javascript:alert(1)"],
     ["UPSTASH_REDIS_REST_URL", "redis://cache.example"],
+    ["NEON_PROJECT_ID", "../projects"],
+    ["NEON_API_URL", "console.neon.tech"],
+    ["BACKUP_PITR_DAYS", "a week"],
     ["EMBEDDED_STORES", "yes"],
     ["CRON_SECRET", "sixteen!letters$"],
     ["CRON_SECRET", "c".repeat(4097)],
@@ -288,6 +292,24 @@ describe("the environment", () => {
       expect(refusal({ [name]: "https://cache.example" })).toContain(`${other} is required`);
     },
   );
+});
+
+describe("NEON_API_KEY", () => {
+  const neon = { NEON_API_KEY: "key", NEON_PROJECT_ID: "project-1", NEON_BRANCH_ID: "br-main-1" };
+
+  it("is used with its project and branch", () => {
+    expect(read(neon).backups.neon).toEqual({
+      apiKey: "key",
+      apiUrl: "https://console.neon.tech/api/v2",
+      projectId: "project-1",
+      branchId: "br-main-1",
+    });
+    expect(read({ ...neon, NEON_API_KEY: "" }).backups.neon).toBeUndefined();
+  });
+
+  it.each(["NEON_PROJECT_ID", "NEON_BRANCH_ID"])("needs %s", (name) => {
+    expect(refusal({ ...neon, [name]: "" })).toBe(`${name} is required when NEON_API_KEY is set`);
+  });
 });
 
 describe("JWT_SECRET", () => {

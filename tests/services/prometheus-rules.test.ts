@@ -83,7 +83,16 @@ const gaugeScenarios: Scenario[] = [
     label: "toolkit",
   }),
   gaugeScenario("DrainStalled", seriesName("telemetry_drain_lag_seconds"), { good: 180, bad: 181 }),
-  gaugeScenario("BackupUnsafe", seriesName("backup_unsafe"), { good: 0, bad: 1 }),
+  gaugeScenario("BackupUnsafe", seriesName("backup_unsafe", { check: "pitr_window" }), {
+    good: 0,
+    bad: 1,
+    label: "pitr_window",
+  }),
+  gaugeScenario("RestoreDrillFailed", seriesName("restore_drill_failed", { part: "rows" }), {
+    good: 0,
+    bad: 1,
+    label: "rows",
+  }),
   gaugeScenario("AuditChainBroken", seriesName("audit_chain_broken"), { good: 0, bad: 1 }),
   gaugeScenario("DeadLetters", seriesName("dead_letters", { queue: "mail" }), {
     good: 4,

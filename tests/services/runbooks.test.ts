@@ -5,10 +5,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { startNeonStandIn } from "../../dev/neon/stand-in.js";
 import { startWebhookEndpoint } from "../../dev/webhook-endpoint.js";
 import { ruleNames, runbookSlug } from "../../lib/alerts/rules.js";
 import { issueAccessToken } from "../../lib/auth/token/access-token.js";
 import { env } from "../../lib/env.js";
+import { noDatabases } from "../support/neon.js";
 import { opsBundle } from "../support/ops-command.js";
 import { workerRedisUrl } from "../support/real-stores.js";
 import { useTwoProcesses } from "../support/two-processes.js";
@@ -67,12 +69,17 @@ describe("runbooks", () => {
 });
 
 const team = await startWebhookEndpoint();
-afterAll(() => team.close());
+const neon = await startNeonStandIn(noDatabases);
+afterAll(() => Promise.all([team.close(), neon.close()]));
 
 describe("every command in the runbooks", () => {
   const processes = useTwoProcesses({
     environment: {
       ALERT_WEBHOOK_URL: team.url,
+      NEON_API_URL: neon.url,
+      NEON_API_KEY: neon.apiKey,
+      NEON_PROJECT_ID: neon.projectId,
+      NEON_BRANCH_ID: neon.branchId,
       CRON_SECRET: "cron-secret-of-the-tests",
       METRICS_TOKEN: "metrics-token-of-the-tests",
       RATE_LIMIT_TRUSTED_IPS: "127.0.0.1",

@@ -12,6 +12,9 @@ export async function startPostgresThread({
   return {
     async run(task, input = new Uint8Array()) {
       if (task === "exchange") return postgres.execProtocolRaw(input);
+      if (task === "dump") {
+        return new Uint8Array(await (await postgres.dumpDataDir("none")).arrayBuffer());
+      }
       if (task === "close") await postgres.close();
       return new Uint8Array();
     },

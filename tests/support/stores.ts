@@ -31,6 +31,8 @@ export interface Stores {
   liftLimits(): Promise<void>;
   /** Run one SQL statement, without the fault proxy. All values are returned as text. */
   sql(text: string, ...params: (string | null)[]): Promise<Record<string, string | null>[]>;
+  /** A data directory of the embedded Postgres, as a tar. */
+  dump(): Promise<Blob>;
   faults: { redis: FaultProxy; postgres: FaultProxy };
   /**
    * The calls to each store since the last `resetCalls`. Calls for request events are not included, because
@@ -94,6 +96,7 @@ export function useStores({
       if (keys.length > 0) await stores().redis.call(["DEL", ...keys]);
     },
     sql: (text, ...params) => rowsOf(stores().postgres, text, params),
+    dump: () => stores().dump(),
     get faults() {
       return stores().faults;
     },
@@ -132,6 +135,7 @@ async function open(prepareDatabase = async (databaseUrl: string) => databaseUrl
     faults,
     redis: cache.backend,
     postgres: database.backend,
+    dump: database.dump,
     async empty() {
       await cache.backend.call(["FLUSHDB"]);
       await resetDatabase();
@@ -172,7 +176,7 @@ interface Open<Backend> {
 
 async function openDatabase(
   prepareDatabase: (databaseUrl: string) => Promise<string>,
-): Promise<Open<SqlBackend>> {
+): Promise<Open<SqlBackend> & { dump(): Promise<Blob> }> {
   const migrated = inject("migrated");
   if (migrated.snapshots) return openEmbeddedPostgres({ snapshot: await snapshot("migrated") });
   const database = await createDatabase(migrated);
@@ -184,6 +188,7 @@ async function openDatabase(
   });
   return {
     backend: pool,
+    dump: () => Promise.reject(new Error("Only the embedded Postgres can be dumped.")),
     async close() {
       await pool.close();
       await database.drop();

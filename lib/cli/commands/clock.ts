@@ -24,7 +24,7 @@ const run: Command = {
   name: "cron run",
   args: ["JOB"],
   names: { what: "cron job", oneOf: CronName.options },
-  summary: "run a cron job now: tick or cleanup; safe to repeat",
+  summary: "run a cron job now; safe to repeat",
   changes: true,
   run: ({ api, args: [job = ""] }) =>
     api.change("POST", `/api/ops/crons/${encodeURIComponent(job)}/runs`),

@@ -12,7 +12,7 @@ function findingsText({ status, findings }: CheckReport): string {
 const status: Command = {
   name: "status",
   args: [],
-  summary: "overview: release, stores, cron jobs, event drain, alerts, job queue, mail",
+  summary: "overview: release, stores, cron jobs, event drain, alerts, mail, backups",
   async run({ api }) {
     const found = await api.get(CheckReport, "/api/ops/health");
     return { body: found, text: findingsText(found), isProblem: found.status !== "pass" };

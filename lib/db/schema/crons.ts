@@ -15,7 +15,7 @@ export const cronRuns = pgTable(
   "cron_runs",
   {
     job: text("job").notNull(),
-    /** The minute or hour that the run was due, by the clock of the database. */
+    /** The minute, hour, day or month that the run was due, by the clock of the database. */
     slot: at("slot").notNull(),
     token: integer("token").notNull(),
     startedAt: at("started_at").notNull(),

@@ -23,7 +23,7 @@ const partitionsAheadMin = 7;
 const skewMsMax = 2000;
 const backlogSecondsMax = 300;
 
-/** The public health check (cached for 5 s) plus the state of background work. A store that is down does not hide the other checks. */
+/** The public health check (cached for 5 s) plus the state of background work and backups. A store that is down does not hide the other checks. */
 export async function fullHealth(ctx: Context): Promise<CheckReport> {
   const [basic, ...rest] = await Promise.all([
     health(ctx),
@@ -37,6 +37,8 @@ export async function fullHealth(ctx: Context): Promise<CheckReport> {
     runCheck("jobs", () => jobFinding(ctx)),
     runCheck("outbox", () => outboxFinding(ctx)),
     runCheck("audit log", () => auditFinding(ctx)),
+    runCheck("backups", () => backupFinding(ctx)),
+    runCheck("restore drill", () => drillFinding(ctx)),
     runCheck("alerts", () => alertFinding(ctx)),
   ]);
   const stores = Object.entries(basic.checks).flatMap(([name, [check]]) =>
@@ -170,6 +172,40 @@ async function auditFinding(ctx: Context): Promise<CheckResult> {
   );
   const detail = broken === null ? "not verified yet" : broken ? "BROKEN" : "intact";
   return finding("audit log", broken !== 1, detail);
+}
+
+async function backupFinding(ctx: Context): Promise<CheckResult> {
+  const { hours, failed } = await oneValue<{ hours: number | null; failed: string[] }>(
+    ctx,
+    sql`select json_build_object(
+        'hours', cast(extract(epoch from now() - to_timestamp(max(value)
+          filter (where series = 'backup_last_check_timestamp_seconds'))) / 3600 as integer),
+        'failed', coalesce(json_agg(series) filter (where starts_with(series, 'backup_unsafe') and value >= 1), '[]'))
+      as value from telemetry_gauges`,
+  );
+  if (hours === null) return notChecked(ctx, "backups", "not checked yet: `ops backup check`");
+  const names = failed.map((series) => /check="(\w+)"/.exec(series)?.[1] ?? series);
+  const detail = `checked ${hours} h ago; failed: ${names.join(", ") || "none"}`;
+  return finding("backups", names.length === 0, detail);
+}
+
+async function drillFinding(ctx: Context): Promise<CheckResult> {
+  const last = await oneValue<{ days: number; succeeded: boolean | null } | null>(
+    ctx,
+    sql`select (select json_build_object(
+        'days', cast(floor(extract(epoch from now() - started_at) / 86400) as integer), 'succeeded', succeeded)
+      from restore_drills order by started_at desc limit 1) as value`,
+  );
+  if (!last) return notChecked(ctx, "restore drill", "none yet: `ops drill run`");
+  const state = last.succeeded === null ? "is running" : last.succeeded ? "succeeded" : "FAILED";
+  const detail = `the last one, ${last.days} days ago, ${state}`;
+  return finding("restore drill", last.succeeded !== false, detail);
+}
+
+/** Without a backup store, development has nothing to check. */
+function notChecked({ env }: Context, name: string, detail: string): CheckResult {
+  const isQuiet = !env.production && !env.backups.neon;
+  return finding(name, isQuiet, isQuiet ? "no backup store is configured" : detail, "warn");
 }
 
 async function alertFinding(ctx: Context): Promise<CheckResult> {

@@ -91,6 +91,7 @@ export const retentionClasses: readonly RetentionClass[] = [
   rows("blocks", "blocks that ended, with IP address", days(30), "expiry", "expires_at"),
   rows("unusual_usage", "unusual use, by hashed user", days(30), "the hour", "hour"),
   rows("cron_runs", "runs of the cron jobs", days(30), "its slot", "slot"),
+  rows("backup_canaries", "rows that prove a restore", days(40), "the hour", "at"),
   rows("telemetry_minutes", "counters per minute", days(35), "the minute", "minute"),
   rows("drained_batches", "marks of drained batches", days(2), "the drain", "drained_at"),
   rows("idempotency_keys", "results of repeated requests", days(7), "creation", "created_at"),

@@ -69,7 +69,8 @@ describe("GET /api/ops/alerts/rules", () => {
       { label: "redis", is: "good" },
       { label: "self", is: "good" },
     ]);
-    expect((await ruleNamed("BackupUnsafe")).now).toMatchObject([
+    await stores.sql("delete from telemetry_gauges where series = 'audit_chain_broken'");
+    expect((await ruleNamed("AuditChainBroken")).now).toMatchObject([
       { is: "unknown", detail: "no data" },
     ]);
   });

@@ -44,7 +44,8 @@ const external = (outcome: string, count: number) => ({
   [seriesName("external_api_calls_total", { service: "toolkit", operation: "chat", outcome })]:
     count,
 });
-const backup = seriesName("backup_unsafe");
+const backup = seriesName("backup_unsafe", { check: "pitr_window" });
+const drill = seriesName("restore_drill_failed", { part: "canary" });
 const chain = seriesName("audit_chain_broken");
 const cleanup = seriesName("cron_last_success_timestamp_seconds", { job: "cleanup" });
 const secondsAgo = (ago: number) => Math.floor(Date.now() / 1000) - ago;
@@ -150,8 +151,18 @@ const scenarios: Scenario[] = [
   },
   {
     rule: "BackupUnsafe",
+    label: "pitr_window",
     breaks: ({ gauge }) => gauge(backup, 1),
     repairs: ({ gauge }) => gauge(backup, 0),
+    firesAfter: 0,
+    resolvesAfter: 0,
+    via: "team",
+  },
+  {
+    rule: "RestoreDrillFailed",
+    label: "canary",
+    breaks: ({ gauge }) => gauge(drill, 1),
+    repairs: ({ gauge }) => gauge(drill, 0),
     firesAfter: 0,
     resolvesAfter: 0,
     via: "team",

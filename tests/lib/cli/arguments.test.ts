@@ -47,7 +47,10 @@ describe("wrong usage", () => {
     ["flag off", "NAME is missing."],
     ["alerts test NoSuchRule", "RULE must be ErrorRateCritical, ErrorRateWarning, "],
     ["alerts silence RedisDown --minutes soon", "--minutes must be a whole number from 0 to 10080"],
-    ["cron run tock", "There is no cron job tock. Use tick or cleanup."],
+    [
+      "cron run tock",
+      "There is no cron job tock. Use tick, cleanup, backup-check or restore-drill.",
+    ],
     ["breaker open tolkit", "There is no breaker tolkit. Use toolkit."],
     ["errors --minutes 1e3", "--minutes must be a whole number from 1 to 1440, not 1e3."],
     ["audit --since yesterday", "--since must be a time, such as 2026-01-31T08:00:00Z, not "],

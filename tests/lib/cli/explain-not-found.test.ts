@@ -33,7 +33,11 @@ async function failureOf(name: string, args: string[], options = {}): Promise<un
 
 describe("notThere", () => {
   it.each([
-    ["cron run", "bogus", "There is no cron job bogus. Use tick or cleanup."],
+    [
+      "cron run",
+      "bogus",
+      "There is no cron job bogus. Use tick, cleanup, backup-check or restore-drill.",
+    ],
     ["breaker open", "tolkit", "There is no breaker tolkit. Use toolkit."],
     ["breaker auto", "x\u001b[2J", "There is no breaker x\\u001b[2J. Use toolkit."],
   ])("reports a usage error for %s %s, since all names are known", async (name, typed, message) => {

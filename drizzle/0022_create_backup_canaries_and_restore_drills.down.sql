@@ -1,0 +1,3 @@
+DROP TABLE restore_drills;
+--> statement-breakpoint
+DROP TABLE backup_canaries;

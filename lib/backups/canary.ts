@@ -1,0 +1,7 @@
+import type { Context } from "../context.js";
+import { backupCanaries } from "../db/schema/backups.js";
+
+/** A restored copy shows by these rows up to which time it has data. Each call writes one. */
+export async function writeCanary({ db }: Context): Promise<void> {
+  await db.insert(backupCanaries).values({});
+}

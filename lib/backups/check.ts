@@ -1,0 +1,224 @@
+import { desc, eq, sql } from "drizzle-orm";
+import * as z from "zod";
+import type { Context } from "../context.js";
+import { restoreDrills } from "../db/schema/backups.js";
+import { telemetryGauges } from "../db/schema/telemetry.js";
+import { backupCheckFailed } from "../observability/log-lines/backups.js";
+import { seriesName } from "../observability/metrics.js";
+import { backupStore } from "./configured-store.js";
+import { writeGauges } from "./gauges.js";
+import type { BackupStore, ScheduleItem, Snapshot } from "./store.js";
+import { BackupStoreError } from "./store-error.js";
+
+/** In the order of the report. */
+export const backupChecks = [
+  "configured",
+  "daily_schedule",
+  "newest_snapshot",
+  "days_covered",
+  "pitr_window",
+  "branch_ready",
+  "last_drill",
+] as const;
+export type BackupCheck = (typeof backupChecks)[number];
+
+const Finding = z.strictObject({
+  check: z.enum(backupChecks),
+  passed: z.boolean(),
+  detail: z.string(),
+});
+type Finding = z.infer<typeof Finding>;
+
+export const BackupReport = z.strictObject({
+  /** False in development without a backup store: nothing is checked, and nothing alerts. */
+  isChecked: z.boolean(),
+  findings: z.array(Finding),
+});
+export type BackupReport = z.infer<typeof BackupReport>;
+
+const hourMs = 3_600_000;
+const dayMs = 24 * hourMs;
+/** A daily snapshot may be this much later than the one before. */
+const snapshotAgeMsMax = 26 * hourMs;
+export const retentionDaysMin = 30;
+const daysToCover = 30;
+const drillAgeDaysMax = 35;
+const skewMsMax = 5 * 60_000;
+
+/** Gauges by series name; null: no data. */
+type Gauges = Map<string, number | null>;
+type Judgement = Omit<Finding, "check"> & { gauges: Gauges };
+
+/** Judge each fact by itself; one that cannot be read fails its own check. Sets the gauges of the alerts. Rejects without Postgres. */
+export async function checkBackups(ctx: Context): Promise<BackupReport> {
+  const store = await backupStore(ctx);
+  const found = store ? await judgeAll(ctx, store) : notConfigured(ctx);
+  const gauges: Gauges = new Map(
+    backupChecks.map((check) => [seriesName("backup_unsafe", { check }), null]),
+  );
+  const findings: Finding[] = [];
+  for (const [check, { passed, detail, gauges: measured }] of found) {
+    findings.push({ check, passed, detail });
+    gauges.set(seriesName("backup_unsafe", { check }), passed ? 0 : 1);
+    for (const [series, value] of measured) gauges.set(series, value);
+    if (!passed) backupCheckFailed(ctx.correlationId, { operation: check, reason: detail });
+  }
+  gauges.set(seriesName("backup_last_check_timestamp_seconds"), secondsOf(ctx.now));
+  await writeGauges(ctx, gauges);
+  return { isChecked: findings.length > 0, findings };
+}
+
+function notConfigured({ env }: Context): [BackupCheck, Judgement][] {
+  if (!env.production) return [];
+  return [["configured", bad("no backup store is configured: set NEON_API_KEY")]];
+}
+
+async function judgeAll(ctx: Context, store: BackupStore): Promise<[BackupCheck, Judgement][]> {
+  const [schedule, snapshots, recoverySeconds, state, since, drilledAt] = await Promise.all([
+    reading(() => store.readSchedule()),
+    reading(async () => requirePast(ctx, await store.listSnapshots())),
+    reading(() => store.readRecoverySeconds()),
+    reading(() => store.readState()),
+    coverageSince(ctx),
+    lastDrillSuccess(ctx),
+  ]);
+  const hasSchedule = "value" in schedule && isKeptLongEnough(dailyOf(schedule.value));
+  const from = since ?? (hasSchedule ? ctx.now : null);
+  return [
+    ["configured", good(`${store.name} is configured`)],
+    ["daily_schedule", judge(schedule, judgeSchedule)],
+    ["newest_snapshot", judge(snapshots, (found) => judgeNewest(ctx, found))],
+    ["days_covered", judge(snapshots, (found) => judgeCoverage(ctx, found, from))],
+    ["pitr_window", judge(recoverySeconds, (found) => judgeWindow(ctx, found))],
+    ["branch_ready", judge(state, judgeState)],
+    ["last_drill", judgeDrill(ctx, drilledAt)],
+  ];
+}
+
+type Reading<T> = { value: T } | { unreadable: string };
+
+async function reading<T>(read: () => Promise<T>): Promise<Reading<T>> {
+  try {
+    return { value: await read() };
+  } catch (error) {
+    if (error instanceof BackupStoreError) return { unreadable: error.message };
+    throw error;
+  }
+}
+
+function judge<T>(read: Reading<T>, by: (value: T) => Judgement): Judgement {
+  return "value" in read ? by(read.value) : bad(`could not be read: ${read.unreadable}`);
+}
+
+const good = (detail: string, gauges: Gauges = new Map()) => ({ passed: true, detail, gauges });
+const bad = (detail: string, gauges: Gauges = new Map()) => ({ passed: false, detail, gauges });
+const judged = (passed: boolean) => (passed ? good : bad);
+
+/** A time in the future would make an old snapshot look new. */
+function requirePast({ now }: Context, snapshots: Snapshot[]): Snapshot[] {
+  const future = snapshots.find(({ at }) => at.getTime() > now.getTime() + skewMsMax);
+  if (future) throw new BackupStoreError("snapshots: one has a time in the future");
+  return snapshots;
+}
+
+/** The daily item that is kept longest. One without a retention is not what `backup setup` has set. */
+function dailyOf(schedule: ScheduleItem[]): ScheduleItem | undefined {
+  const retention = (item: ScheduleItem) => item.retentionSeconds ?? 0;
+  return schedule
+    .filter(({ frequency }) => frequency === "daily")
+    .toSorted((one, other) => retention(other) - retention(one))[0];
+}
+
+const isKeptLongEnough = (daily: ScheduleItem | undefined) =>
+  (daily?.retentionSeconds ?? 0) * 1000 >= retentionDaysMin * dayMs;
+
+function judgeSchedule(schedule: ScheduleItem[]): Judgement {
+  const daily = dailyOf(schedule);
+  const retention = daily?.retentionSeconds ?? 0;
+  const gauges: Gauges = new Map([[seriesName("backup_schedule_retention_seconds"), retention]]);
+  if (!daily) return bad("there is no daily schedule: `ops backup setup` makes it", gauges);
+  if (daily.retentionSeconds === null) return bad("the daily schedule has no retention", gauges);
+  const detail = `daily, kept for ${inDays(retention * 1000)} days; at least ${retentionDaysMin}`;
+  return judged(isKeptLongEnough(daily))(detail, gauges);
+}
+
+function judgeNewest({ now }: Context, snapshots: Snapshot[]): Judgement {
+  const newest = Math.max(...snapshots.map(({ at }) => at.getTime()));
+  const series = seriesName("backup_newest_snapshot_timestamp_seconds");
+  if (snapshots.length === 0) return bad("there is no snapshot", new Map([[series, null]]));
+  const ageMs = Math.max(0, now.getTime() - newest);
+  const detail = `${Math.floor(ageMs / hourMs)} h old; at most 26`;
+  return judged(ageMs <= snapshotAgeMsMax)(detail, new Map([[series, newest / 1000]]));
+}
+
+/** The day of the newest snapshot is another check: without it alone, no day is missing here. */
+function judgeCoverage({ now }: Context, snapshots: Snapshot[], since: Date | null): Judgement {
+  const times = snapshots.map(({ at }) => at.getTime());
+  const nowMs = now.getTime();
+  const firstMs = nowMs - daysToCover * dayMs;
+  const newest = missingDays([], Math.max(firstMs, ...times), nowMs);
+  const count = Math.max(0, daysToCover - missingDays(times, firstMs, nowMs));
+  const fromMs = since ? Math.max(firstMs, since.getTime()) : nowMs;
+  const missing = missingDays(times, fromMs, nowMs) - Math.min(1, newest);
+  const gauges: Gauges = new Map([[seriesName("backup_days_covered"), count]]);
+  // Kept at its first value: days before the schedule was set need no snapshot.
+  const series = seriesName("backup_coverage_since_timestamp_seconds");
+  if (since) gauges.set(series, secondsOf(since));
+  const detail = `${count} of the last ${daysToCover} days are covered`;
+  if (snapshots.length === 0) return bad(detail, gauges);
+  return missing <= 0
+    ? good(detail, gauges)
+    : bad(`${detail}: ${missing} since the schedule was set are missing`, gauges);
+}
+
+/** Each snapshot may be 26 h after the one before. */
+function missingDays(times: number[], fromMs: number, toMs: number): number {
+  const within = times.filter((time) => time > fromMs && time < toMs);
+  const points = [fromMs, ...within.toSorted((one, other) => one - other), toMs];
+  const gaps = points.slice(1).map((time, index) => time - (points[index] ?? time));
+  const missing = gaps.map((gap) => Math.max(0, Math.ceil((gap - snapshotAgeMsMax) / dayMs)));
+  return missing.reduce((sum, each) => sum + each, 0);
+}
+
+function judgeWindow({ env }: Context, seconds: number): Judgement {
+  const gauges: Gauges = new Map([[seriesName("backup_pitr_window_seconds"), seconds]]);
+  const { pitrDays } = env.backups;
+  const detail = `any time of the last ${inDays(seconds * 1000)} days; at least ${pitrDays}`;
+  return judged(seconds * 1000 >= pitrDays * dayMs)(detail, gauges);
+}
+
+function judgeState(state: string): Judgement {
+  const isReady = state === "ready";
+  const gauges: Gauges = new Map([[seriesName("backup_branch_ready"), isReady ? 1 : 0]]);
+  return judged(isReady)(`the branch is ${state}`, gauges);
+}
+
+function judgeDrill({ now }: Context, succeededAt: Date | null): Judgement {
+  if (!succeededAt) return bad("no restore drill has succeeded: `ops drill run` starts one");
+  const ageMs = now.getTime() - succeededAt.getTime();
+  const detail = `the last success is ${inDays(ageMs)} days old; at most ${drillAgeDaysMax}`;
+  return judged(ageMs <= drillAgeDaysMax * dayMs)(detail);
+}
+
+async function coverageSince({ db }: Context): Promise<Date | null> {
+  const series = seriesName("backup_coverage_since_timestamp_seconds");
+  const [row] = await db
+    .select({ value: telemetryGauges.value })
+    .from(telemetryGauges)
+    .where(eq(telemetryGauges.series, series));
+  return row ? new Date(Number(row.value) * 1000) : null;
+}
+
+async function lastDrillSuccess({ db }: Context): Promise<Date | null> {
+  const [row] = await db
+    .select({ finishedAt: restoreDrills.finishedAt })
+    .from(restoreDrills)
+    .where(sql`${restoreDrills.succeeded}`)
+    .orderBy(desc(restoreDrills.finishedAt))
+    .limit(1);
+  return row?.finishedAt ?? null;
+}
+
+const secondsOf = (time: Date) => Math.floor(time.getTime() / 1000);
+/** Rounded down to a tenth, so that 29.99 days do not read as 30. */
+const inDays = (ms: number) => Math.floor((ms / dayMs) * 10) / 10;

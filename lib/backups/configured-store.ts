@@ -1,0 +1,14 @@
+import type { Context } from "../context.js";
+import type { BackupStore } from "./store.js";
+
+export function isBackupConfigured({ env }: Context): boolean {
+  return env.backups.neon !== undefined;
+}
+
+/** Undefined when no store is configured. Loaded on demand: most calls of the functions that may use it do not. */
+export async function backupStore(ctx: Context): Promise<BackupStore | undefined> {
+  const { neon } = ctx.env.backups;
+  if (!neon) return undefined;
+  const { neonStore } = await import("./neon/neon-store.js");
+  return neonStore(ctx, neon);
+}

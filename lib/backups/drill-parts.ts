@@ -1,0 +1,27 @@
+import * as z from "zod";
+import type { restoreDrills } from "../db/schema/backups.js";
+
+/** Of the names of all copies that drills make. */
+export const copyPrefix = "restore-drill-";
+
+/** What a copy has to prove. */
+export const proofs = ["canary", "rows", "migrations", "audit"] as const;
+/** What can fail; labels of the alert. */
+export const drillParts = ["create", "wait", ...proofs, "clean_up"] as const;
+export type DrillPart = (typeof drillParts)[number];
+
+const DrillFinding = z.strictObject({
+  part: z.enum(drillParts),
+  passed: z.boolean(),
+  detail: z.string(),
+});
+export type DrillFinding = z.infer<typeof DrillFinding>;
+
+export const DrillFindings = z.array(DrillFinding);
+
+type Times = Pick<typeof restoreDrills.$inferSelect, "startedAt" | "provenAt">;
+
+/** From the start to the end of the proofs. */
+export function rtoSecondsOf({ startedAt, provenAt }: Times): number | null {
+  return provenAt ? Math.round((provenAt.getTime() - startedAt.getTime()) / 1000) : null;
+}

@@ -1,0 +1,57 @@
+import { randomUUID } from "node:crypto";
+import { sql } from "drizzle-orm";
+import { auditIfAny, type OperatorAct } from "../audit/audit.js";
+import type { Context } from "../context.js";
+import { restoreDrills } from "../db/schema/backups.js";
+import { timestamp } from "../db/timestamp.js";
+import { restoreDrillFailed } from "../observability/log-lines/backups.js";
+import { writeCanary } from "./canary.js";
+import { isBackupConfigured } from "./configured-store.js";
+import { copyPrefix, type DrillFinding } from "./drill-parts.js";
+import { readExpectations } from "./expectations.js";
+
+/** So that the copy is of a past moment, and not of the newest data. */
+const targetAgeMs = 15 * 60_000;
+
+export type StartedDrill = { started: boolean; id: string } | { started: false; id: null };
+
+/** Record a new drill, which `advanceDrill` runs. Returns the running one if there is one; `id` null: no store is configured. */
+export async function startDrill(ctx: Context, by?: OperatorAct): Promise<StartedDrill> {
+  if (!isBackupConfigured(ctx)) return { started: false, id: null };
+  const targetAt = new Date(ctx.now.getTime() - targetAgeMs);
+  const expected = await readExpectations(ctx, targetAt);
+  // After the target time: a copy that has it is not of the target time, or is the live database itself.
+  await writeCanary(ctx);
+  const id = randomUUID();
+  const row = {
+    id,
+    startedBy: by?.actor.id ?? "cron",
+    step: expected ? "create" : "clean_up",
+    findings: expected ? [] : [noCanary],
+    expected: expected ?? {},
+  };
+  const entry = by && ({ ...by, action: "restore_drill.started", subjectId: id } as const);
+  const { rows } = await ctx.db.execute<{ id: string }>(sql`
+    with made as (
+      insert into ${restoreDrills} (id, started_at, started_by, target_at, step, step_started_at, held_until,
+        copy_name, expected, findings)
+      values (cast(${id} as uuid), ${timestamp(ctx.now)}, ${row.startedBy}, ${timestamp(targetAt)}, ${row.step},
+        ${timestamp(ctx.now)}, now(), ${copyPrefix + id}, cast(${JSON.stringify(row.expected)} as jsonb),
+        cast(${JSON.stringify(row.findings)} as jsonb))
+      on conflict do nothing
+      returning id
+    )${entry ? sql`, audited as (${auditIfAny(ctx, entry, sql`made`)})` : sql``}
+    select id from made union all select id from ${restoreDrills} where finished_at is null`);
+  const found = rows[0]?.id ?? id;
+  const started = found === id;
+  if (started && !expected) {
+    restoreDrillFailed(ctx.correlationId, { operation: noCanary.part, reason: noCanary.detail });
+  }
+  return { started, id: found };
+}
+
+const noCanary: DrillFinding = {
+  part: "canary",
+  passed: false,
+  detail: "the live database had no canary at the target time: the cron job cleanup writes them",
+};

@@ -1,0 +1,52 @@
+export interface ScheduleItem {
+  /** `daily`, or another frequency of the store. */
+  frequency: string;
+  /** The hour of the day in UTC. */
+  hour: number | null;
+  /** Of the week or month. */
+  day: number | null;
+  month: number | null;
+  /** Null when the store does not say. */
+  retentionSeconds: number | null;
+}
+
+export interface Snapshot {
+  id: string;
+  name: string;
+  at: Date;
+  /** Null: kept until it is deleted. */
+  expiresAt: Date | null;
+  isManual: boolean;
+}
+
+/** A copy of the live database, made by a restore drill. */
+export interface Copy {
+  id: string;
+  name: string;
+  createdAt: Date;
+}
+
+/** Where backups are. Every method rejects with a `BackupStoreError`; all but `takeSnapshot` and `createCopy` may be repeated. */
+export interface BackupStore {
+  /** For people. */
+  name: string;
+  readSchedule(): Promise<ScheduleItem[]>;
+  setSchedule(items: ScheduleItem[]): Promise<void>;
+  /** Of the live database only. */
+  listSnapshots(): Promise<Snapshot[]>;
+  takeSnapshot(snapshot: { name: string; expiresAt: Date }): Promise<Snapshot>;
+  /** How far back any moment can be restored. */
+  readRecoverySeconds(): Promise<number>;
+  /** `ready`, or another state of the live database. */
+  readState(): Promise<string>;
+  /** Of the live database as it was at `at`. The store deletes it at `expiresAt`. Returns the store's own tasks that make it. */
+  createCopy(copy: { name: string; at: Date; expiresAt: Date }): Promise<{ operations: string[] }>;
+  /** Copies of the live database whose name starts with `prefix`. Never the live database itself. */
+  listCopies(prefix: string): Promise<Copy[]>;
+  /** False while it is being made. Rejects with a final error when it cannot become ready. */
+  isReady(copyId: string, operations: string[]): Promise<boolean>;
+  /** A secret. */
+  connectionUri(copyId: string): Promise<string>;
+  /** A copy that does not exist is no error. */
+  deleteCopy(copyId: string): Promise<void>;
+}

@@ -1,0 +1,19 @@
+import { checkBackups } from "../backups/check.js";
+import type { Context } from "../context.js";
+import { type Cron, type CronReport, runCron } from "./cron.js";
+import { cronPeriods } from "./scheduled-jobs.js";
+
+export const backupCheckCron: Cron = {
+  name: "backup-check",
+  period: cronPeriods["backup-check"],
+  leaseSeconds: 55,
+  budgetSeconds: 50,
+  parts: [["check_backups", checkBackups, { budgetSeconds: 45 }]],
+};
+
+/** A failed check is a result, not an error. Throws when the checks could not be made. */
+export async function checkBackupsOfDay(ctx: Context): Promise<CronReport> {
+  const { report, failure } = await runCron(ctx, backupCheckCron);
+  if (failure) throw failure;
+  return report;
+}
