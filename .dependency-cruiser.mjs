@@ -15,7 +15,15 @@ const layers = [
   {
     name: "supporting",
     folders: [
-      ...["lib/audit", "lib/crypto", "lib/db", "lib/mail", "lib/observability", "lib/queue"],
+      ...[
+        "lib/archives",
+        "lib/audit",
+        "lib/crypto",
+        "lib/db",
+        "lib/mail",
+        "lib/observability",
+        "lib/queue",
+      ],
       ...["lib/rate-limit", "lib/redis", "lib/telemetry", "lib/toolkit"],
     ],
   },

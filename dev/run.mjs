@@ -12,6 +12,7 @@ const commands = {
   migrate: "./migrate.js",
   docs: "./docs.js",
   ops: "./ops.mjs",
+  backup: "../lib/self-hosted/backup.js",
 };
 
 const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
