@@ -13,6 +13,7 @@ const commands = {
   docs: "./docs.js",
   ops: "./ops.mjs",
   backup: "../lib/self-hosted/backup.js",
+  prove: "./prove.js",
 };
 
 const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);

@@ -41,6 +41,7 @@ const BaseBackup = z.strictObject({
   systemId: z.string(),
   timeline: z.number().int().positive(),
   startWal: position,
+  /** In the last segment that it needs. */
   endWal: position,
   segmentBytes: z.number().int().positive(),
 });

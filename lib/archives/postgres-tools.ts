@@ -35,15 +35,11 @@ interface Run {
   tool: Tool;
   args: readonly string[];
   environment: ToolEnvironment;
-  signal?: AbortSignal | undefined;
 }
 
 /** What it prints. Ends normally only after exit status 0, so that a consumer never takes a part for the whole. */
-export async function* outputOf(
-  run: Run,
-  onError: (text: string) => void = () => {},
-): AsyncGenerator<Uint8Array> {
-  const { child, exited } = start(run, ["ignore", "pipe", "pipe"], onError);
+export async function* outputOf(run: Run): AsyncGenerator<Uint8Array> {
+  const { child, exited } = start(run, ["ignore", "pipe", "pipe"]);
   try {
     yield* child.stdout as Readable;
     await exited;
@@ -102,17 +98,15 @@ const installing = (major?: number) =>
 type Stdio = "ignore" | "pipe";
 
 function start(
-  { tool, args, environment, signal }: Run,
+  { tool, args, environment }: Run,
   stdio: [Stdio, Stdio, Stdio],
-  onError: (text: string) => void = () => {},
 ): { child: ChildProcess; exited: Promise<void> } {
   // Messages are read by this program too.
   const env = { ...environment, LC_ALL: "C" };
-  const child = spawn(tool, args, { stdio, env, ...(signal ? { signal } : {}) });
+  const child = spawn(tool, args, { stdio, env });
   let said = "";
   child.stderr?.on("data", (bytes) => {
     said = `${said}${bytes}`.slice(-4000);
-    onError(String(bytes));
   });
   const exited = (async () => {
     const [code, killer] = await once(child, "close");

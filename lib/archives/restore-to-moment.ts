@@ -126,7 +126,8 @@ async function walFor(
 async function configure(folder: string, at: Date, until: BaseManifest | undefined): Promise<void> {
   const settings = {
     restore_command: `cp "${walFolder}/%f" "%p"`,
-    recovery_target_time: at.toISOString(),
+    // This setting does not take the letter Z.
+    recovery_target_time: at.toISOString().replace("Z", "+00"),
     recovery_target_action: "promote",
     recovery_target_timeline: until ? String(until.timeline) : "latest",
     // Until it is decided that this is the database, its WAL must not be mixed with that of the other one.

@@ -18,29 +18,21 @@ export async function takeBaseBackup(context: BackupContext, spool: string): Pro
     await requireTool("pg_basebackup", major, environment);
     await requireArchiving(session);
     const { option, variables } = connectionTo(databaseUrl);
-    const said: string[] = [];
     const run = {
       tool: "pg_basebackup",
-      // The positions are printed with --verbose. Without its own WAL: the server waits until it is archived.
+      // Without WAL: the server waits until what the backup needs is archived.
       args: [
-        ...["--pgdata=-", "--format=tar", "--wal-method=none", "--checkpoint=fast", "--verbose"],
+        ...["--pgdata=-", "--format=tar", "--wal-method=none", "--checkpoint=fast"],
         ...["--label=linguamate", "--no-password", option],
       ],
       environment: { ...environment, ...variables },
     } as const;
     const id = newBackupId(await databaseClock(session));
-    const archive = await writeArchive(
-      context,
-      "base",
-      id,
-      outputOf(run, (text) => said.push(text)),
-    );
+    const label = startOf(outputOf(run));
+    const archive = await writeArchive(context, "base", id, label.bytes);
     const createdAt = await databaseClock(session);
     warnOfClock(context, createdAt);
-    const facts = {
-      ...positionsIn(said.join("")),
-      ...(await systemOf(session)),
-    };
+    const facts = { ...labelIn(label.text()), ...(await endOf(session)) };
     await shipWal(context, spool);
     const missing = missingSegments(await storedWal(store), {
       first: segmentOf(facts.startWal, facts.segmentBytes),
@@ -93,17 +85,33 @@ async function databaseClock(session: pg.Client): Promise<Date> {
   return new Date(Math.ceil(rows[0].ms));
 }
 
-function positionsIn(text: string): { startWal: string; endWal: string; timeline: number } {
-  const start = /start point: ([0-9A-F]+\/[0-9A-F]+) on timeline (\d+)/.exec(text);
-  const end = /end point: ([0-9A-F]+\/[0-9A-F]+)/.exec(text);
-  if (!start?.[1] || !end?.[1]) throw new BackupError("pg_basebackup did not print its positions.");
-  return { startWal: start[1], endWal: end[1], timeline: Number(start[2]) };
+/** Keeps the first bytes, in which `backup_label` is the first file. */
+function startOf(source: AsyncIterable<Uint8Array>) {
+  let start = Buffer.alloc(0);
+  async function* bytes() {
+    for await (const chunk of source) {
+      if (start.length < 4096) start = Buffer.concat([start, chunk.subarray(0, 4096)]);
+      yield chunk;
+    }
+  }
+  return { bytes: bytes(), text: () => start.toString("latin1") };
 }
 
-async function systemOf(session: pg.Client): Promise<{ systemId: string; segmentBytes: number }> {
+function labelIn(text: string): { startWal: string; timeline: number } {
+  const start = /START WAL LOCATION: ([0-9A-F]+\/[0-9A-F]+) /.exec(text)?.[1];
+  const timeline = /START TIMELINE: (\d+)/.exec(text)?.[1];
+  if (!start || !timeline) throw new BackupError("The base backup has no backup_label.");
+  return { startWal: start, timeline: Number(timeline) };
+}
+
+/** The end of the backup has started a new segment, so it needs at most those before the current one. */
+async function endOf(
+  session: pg.Client,
+): Promise<{ systemId: string; segmentBytes: number; endWal: string }> {
   const { rows } = await session.query(
-    `select system_identifier::text as id, pg_size_bytes(current_setting('wal_segment_size'))::int as bytes
-     from pg_control_system()`,
+    `select system_identifier::text as id, bytes,
+       ('0/0'::pg_lsn + (floor((pg_current_wal_lsn() - '0/0'::pg_lsn) / bytes) - 1) * bytes)::text as end
+     from pg_control_system(), pg_size_bytes(current_setting('wal_segment_size')) as bytes`,
   );
-  return { systemId: rows[0].id, segmentBytes: rows[0].bytes };
+  return { systemId: rows[0].id, segmentBytes: Number(rows[0].bytes), endWal: rows[0].end };
 }

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { query, runBackup } from "../support/backups.js";
 import {
   createOwnPostgres,
@@ -9,7 +9,6 @@ import {
   removeOwnPostgres,
   startOwnPostgres,
 } from "../support/own-postgres.js";
-import { waitUntil } from "../support/wait-until.js";
 
 let root: string;
 let server: OwnPostgres;
@@ -19,26 +18,29 @@ let firstMoment: string;
 const wal = () => join(root, "wal");
 const backups = () => join(root, "backups");
 
+const until = (condition: () => Promise<boolean>) =>
+  vi.waitUntil(condition, { timeout: 100_000, interval: 20 });
 const insert = (fact: string) => query(server.url, `insert into facts values ('${fact}')`);
 const clock = async (): Promise<string> => {
   const [row] = await query(server.url, "select clock_timestamp() as at");
-  return (row?.at as Date).toISOString();
+  return new Date(row?.at as Date).toISOString();
 };
 /** The next commit is later by more than the milliseconds of a Date. */
 const momentPasses = async () => {
   const at = await clock();
-  await waitUntil(async () => Date.parse(await clock()) > Date.parse(at) + 2);
+  await until(async () => Date.parse(await clock()) > Date.parse(at) + 2);
   return at;
 };
 const switchWal = async () => {
   const [row] = await query(server.url, "select pg_walfile_name(pg_switch_wal()) as name");
-  await waitUntil(async () => {
+  await until(async () => {
     const [{ last } = {}] = await query(
       server.url,
       "select last_archived_wal as last from pg_stat_archiver",
     );
     return String(last) >= String(row?.name);
   });
+  return String(row?.name);
 };
 const restore = (at: string, into: string) =>
   runBackup(["restore", "--at", at, "--into", into], env);
@@ -80,7 +82,7 @@ describe("backup restore --at", { timeout: 300_000 }, () => {
     expect(await restore(moment, into)).toMatchObject({ status: 0, error: "" });
     const restored = await startOwnPostgres(root, into);
     try {
-      await waitUntil(async () => {
+      await until(async () => {
         const [row] = await query(restored.url, "select pg_is_in_recovery() as recovering");
         return row?.recovering === false;
       });
@@ -140,15 +142,11 @@ describe("backup restore --at", { timeout: 300_000 }, () => {
 
 describe("shipping WAL", { timeout: 120_000 }, () => {
   it("keeps every file while the store is down, and ships it afterwards", async () => {
-    const [before] = await query(
-      server.url,
-      "select pg_walfile_name(pg_current_wal_lsn()) as name",
-    );
     await insert("while the store is down");
-    await switchWal();
+    const name = await switchWal();
     const down = { ...env, BACKUP_URL: `file://${join(root, "data/PG_VERSION/not-a-folder")}` };
     expect(await runBackup(["ship"], down)).toMatchObject({ status: 1 });
-    expect(readdirSync(wal())).toContain(before?.name);
+    expect(readdirSync(wal())).toContain(name);
     await insert("the database goes on");
     expect(await runBackup(["ship"], env)).toMatchObject({ status: 0 });
     expect(readdirSync(wal())).toEqual([]);
@@ -157,9 +155,7 @@ describe("shipping WAL", { timeout: 120_000 }, () => {
   it("accepts a file that it has, and keeps one that differs", async () => {
     const { cpSync } = await import("node:fs");
     await insert("again");
-    const [row] = await query(server.url, "select pg_walfile_name(pg_current_wal_lsn()) as name");
-    const name = String(row?.name);
-    await switchWal();
+    const name = await switchWal();
     cpSync(join(wal(), name), join(root, "same"));
     expect(await runBackup(["ship"], env)).toMatchObject({ status: 0 });
     cpSync(join(root, "same"), join(wal(), name));
@@ -180,9 +176,10 @@ describe("shipping WAL", { timeout: 120_000 }, () => {
     expect(await check()).toMatchObject({ status: 0 });
     const later = new Date(Date.now() + 27 * 3_600_000);
     expect((await check(later)).error).toMatch(/kind dump[\s\S]*kind base/);
+    await insert("to be archived");
     rmSync(wal(), { recursive: true });
     await query(server.url, "select pg_switch_wal()");
-    await waitUntil(async () => {
+    await until(async () => {
       const rows = await query(
         server.url,
         "select from pg_stat_archiver where last_failed_time > last_archived_time",

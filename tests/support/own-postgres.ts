@@ -1,5 +1,13 @@
 import { execFileSync } from "node:child_process";
-import { appendFileSync, chmodSync, existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
+import {
+  appendFileSync,
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+} from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import process from "node:process";
@@ -56,17 +64,14 @@ export async function startOwnPostgres(root: string, data: string): Promise<OwnP
   mkdirSync(join(root, "sockets"), { recursive: true });
   giveToPostgres(join(root, "sockets"));
   const log = join(root, "sockets", "log");
-  run("pg_ctl", [
-    "start",
-    "--pgdata",
-    data,
-    "--wait",
-    "--timeout=100",
-    "--log",
-    log,
-    "-o",
-    options,
-  ]);
+  try {
+    run("pg_ctl", [
+      ...["start", "--pgdata", data, "--wait", "--timeout=100", "--log", log],
+      ...["-o", options],
+    ]);
+  } catch (error) {
+    throw new Error(readFileSync(log, "utf8"), { cause: error });
+  }
   return {
     url: `postgresql://postgres@127.0.0.1:${port}/postgres`,
     data,
