@@ -149,34 +149,39 @@ async function seed(url: string, rows: number): Promise<void> {
     // Triggers and foreign keys would only slow the seed down.
     await session.query("set session_replication_role = replica");
     for (const [table, share] of Object.entries(shares)) {
-      await fill(session, table, Math.round(rows * share));
+      await fill(session, table, Math.round(rows * share), Math.round(rows * shares.users));
     }
   } finally {
     await session.end();
   }
 }
 
-async function fill(session: pg.Client, table: string, rows: number): Promise<void> {
+async function fill(session: pg.Client, table: string, rows: number, users: number): Promise<void> {
   const { rows: columns } = await session.query<{ name: string; type: string }>(
     `select attname as name, format_type(atttypid, null) as type
      from pg_attribute where attrelid = $1::regclass and attnum > 0 and not attisdropped
        and attnotnull and not atthasdef and attidentity = ''`,
     [table],
   );
-  const values = columns.map(({ name, type }) => valueOf(table, name, type));
+  const values = columns.map(({ name, type }) => expressionFor(table, name, type, users));
   const names = columns.map(({ name }) => `"${name}"`).join(", ");
   await session.query(
     `insert into ${table} (${names}) select ${values.join(", ")} from generate_series(1, ${rows}) n`,
   );
 }
 
-function valueOf(table: string, name: string, type: string): string {
+function expressionFor(table: string, name: string, type: string, users: number): string {
+  if (name === "user_id") return userId(`(n % ${users} + 1)`);
   const known = knownValues[`${table}.${name}`] ?? valuesByType[type];
   if (known === undefined) throw new Error(`No value for ${table}.${name}, ${type}`);
   return known;
 }
 
-const knownValues: Record<string, string> = {};
+/** Rows refer to users that exist, by a number that both sides know. */
+const userId = (number: string) => `md5('user ' || ${number})::uuid`;
+const knownValues: Record<string, string> = {
+  "users.id": userId("n"),
+};
 
 const valuesByType: Record<string, string> = {
   uuid: "gen_random_uuid()",
@@ -205,7 +210,7 @@ interface Sum {
 async function checksums(url: string): Promise<Record<string, Sum>> {
   const tables = await query(
     url,
-    "select tablename as name from pg_tables where schemaname = 'public' order by 1",
+    "select relname as name from pg_class where relnamespace = 'public'::regnamespace and relkind = 'r' order by 1",
   );
   const sums: Record<string, Sum> = {};
   for (const { name } of tables) {
