@@ -1,8 +1,11 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
-import { query, runBackup } from "../support/backups.js";
+import process from "node:process";
+import { afterAll, beforeAll, describe, expect, inject, it, vi } from "vitest";
+import { backupKey, query, runBackup } from "../support/backups.js";
 import {
   createOwnPostgres,
   type OwnPostgres,
@@ -168,6 +171,28 @@ describe("shipping WAL", { timeout: 120_000 }, () => {
     });
     expect(readdirSync(wal())).toEqual([name]);
     rmSync(join(wal(), name));
+  });
+
+  it("goes on by itself, with a dump and a base backup at the start", async () => {
+    const built = inject("builtProject");
+    const store = { BACKUP_URL: `file://${join(root, "by-itself")}` };
+    const running = spawn(
+      process.execPath,
+      [join(built, ".vercel/self-hosted/backup.mjs"), "run"],
+      {
+        cwd: built,
+        env: { PATH: process.env.PATH, BACKUP_KEY: backupKey, ...env, ...store },
+        stdio: ["ignore", "pipe", "inherit"],
+      },
+    );
+    let said = "";
+    running.stdout.on("data", (bytes) => {
+      said += bytes;
+    });
+    await until(async () => /verified dump[\s\S]*verified base/.test(said));
+    running.kill("SIGTERM");
+    expect((await once(running, "close"))[0]).toBe(0);
+    expect(await runBackup(["check"], { ...env, ...store })).toMatchObject({ status: 0 });
   });
 
   it("is reported when it stops, as is a failing archive_command", async () => {

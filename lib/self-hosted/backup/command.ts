@@ -26,7 +26,7 @@ import { showProgress } from "./progress.js";
 
 const usage = `Usage: backup COMMAND
   key                        make a key for BACKUP_KEY
-  take [--base]              take a dump, or a base backup for point-in-time recovery
+  take [--base]              take a dump, or a base backup for --at
   list                       list the backups, and what is wrong with others
   verify [ID]                read a backup to the end (default: the newest dump)
   check                      exit with 1 if a backup is missing, broken or old
@@ -210,7 +210,7 @@ async function restoreDatabase({
       onVerified,
     }),
   );
-  io.out(`Done: ${result.database} is that of ${manifest.createdAt}, ${result.rows} rows.`);
+  io.out(`Done: restored ${result.database} as of ${manifest.createdAt}, ${result.rows} rows.`);
   if (result.kept) io.out(`The replaced database is kept as ${result.kept}.`);
   io.out("Next, before the backend serves requests:");
   io.out("  npm run db:migrate:up");
@@ -238,9 +238,8 @@ async function restoreMoment({ context, io, rest }: Invocation, time: string, in
   );
   io.out(`It starts from the base backup ${base.id}, with ${segments} WAL segments.`);
   if (!hasConfiguration) {
-    io.out(
-      "It has no postgresql.conf: start it with -c config_file=/etc/postgresql/15/main/postgresql.conf",
-    );
+    const path = `/etc/postgresql/${base.postgres.split(".")[0]}/main/postgresql.conf`;
+    io.out(`It has no postgresql.conf: start it with -c config_file=${path}`);
   }
   io.out("Next, as the user that runs PostgreSQL:");
   io.out(`  pg_ctl --pgdata=${into} --wait start`);
