@@ -43,6 +43,9 @@ export async function readBackupSettings(
       `${missing.join(" and ")} required${missing.includes("BACKUP_KEY") ? ": `npm run backup -- key` makes a key" : ""}`,
     );
   }
+  if (BACKUP_URL.startsWith("s3:") && parsed.data.AWS_REGION === undefined) {
+    throw new EnvironmentError("AWS_REGION required for s3:// (us-east-1 if the server has none)");
+  }
   const keys = await openBackupKeys([BACKUP_KEY, ...BACKUP_KEY_PREVIOUS]).catch(() => {
     throw new EnvironmentError("BACKUP_KEY or BACKUP_KEY_PREVIOUS has a key with a typing error");
   });

@@ -35,6 +35,7 @@ describe("npm run backup", () => {
       { BACKUP_KEY: backupKey.replace(/.$/, (last) => (last === "Q" ? "P" : "Q")) },
       "has a key with a typing error",
     ],
+    ["AWS_REGION", { BACKUP_URL: "s3://bucket/prefix" }, "AWS_REGION required for s3://"],
     ["DATABASE_URL", {}, "DATABASE_URL required"],
   ])("names a setting that is missing or wrong: %s", async (_, env, message) => {
     const given = { BACKUP_URL: `file://${folder()}`, ...env };
