@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { createReadStream, createWriteStream } from "node:fs";
+import { createReadStream, createWriteStream, existsSync } from "node:fs";
 import { readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { Readable } from "node:stream";
@@ -23,19 +23,28 @@ type Stores = { store: BackupStore; keys: BackupKeys };
 export async function shipWal({ store, keys }: Stores, spool: string): Promise<number> {
   let shipped = 0;
   for (const name of await spooledWal(spool)) {
-    const path = join(spool, name);
-    const isStored = (await store.find(objectName(name))) !== undefined;
-    if (!isStored) await store.put(objectName(name), keys.encrypt(packed(name, path)));
-    // PostgreSQL archives a file again after a crash.
-    else if (!(await isSame({ store, keys }, name, path))) {
-      throw new BackupError(
-        `The store has another WAL file ${name} than ${spool}: two servers write into one store.`,
-      );
+    try {
+      await shipOne({ store, keys }, spool, name);
+    } catch (error) {
+      // Another run was first.
+      if (existsSync(join(spool, name))) throw error;
     }
-    await rm(path, { force: true });
     shipped++;
   }
   return shipped;
+}
+
+async function shipOne({ store, keys }: Stores, spool: string, name: string): Promise<void> {
+  const path = join(spool, name);
+  const isStored = (await store.find(objectName(name))) !== undefined;
+  if (!isStored) await store.put(objectName(name), keys.encrypt(packed(name, path)));
+  // PostgreSQL archives a file again after a crash.
+  else if (!(await isSame({ store, keys }, name, path))) {
+    throw new BackupError(
+      `The store has another WAL file ${name} than ${spool}: two servers write into one store.`,
+    );
+  }
+  await rm(path, { force: true });
 }
 
 export async function spooledWal(spool: string): Promise<string[]> {
