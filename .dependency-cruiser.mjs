@@ -8,15 +8,22 @@ const layers = [
   {
     name: "domain",
     folders: [
-      ...["lib/admission", "lib/alerts", "lib/auth", "lib/backups", "lib/deployments"],
+      ...[
+        "lib/admission",
+        "lib/alerts",
+        "lib/auth",
+        "lib/backups",
+        "lib/deployments",
+        "lib/health",
+      ],
       ...["lib/operations", "lib/schedule", "lib/tutor", "lib/user"],
     ],
   },
   {
     name: "supporting",
     folders: [
-      ...["lib/audit", "lib/crypto", "lib/db", "lib/mail", "lib/observability", "lib/queue"],
-      ...["lib/rate-limit", "lib/redis", "lib/telemetry", "lib/toolkit"],
+      ...["lib/archives", "lib/audit", "lib/crypto", "lib/db", "lib/mail", "lib/observability"],
+      ...["lib/queue", "lib/rate-limit", "lib/redis", "lib/telemetry", "lib/toolkit"],
     ],
   },
   { name: "foundation", folders: ["lib/platform", "lib/[^/]+[.]ts$"] },

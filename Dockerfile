@@ -7,6 +7,8 @@ RUN npm run backend:build
 
 FROM node:22-bookworm-slim
 ARG GIT_COMMIT_SHA=
+# For backups; of the version of the server.
+RUN apt-get update && apt-get install --yes --no-install-recommends postgresql-client-15 && rm -rf /var/lib/apt/lists/*
 ENV NODE_ENV=production PORT=8080 GIT_COMMIT_SHA=$GIT_COMMIT_SHA
 WORKDIR /app
 COPY --from=build /app/.vercel/functions .vercel/functions

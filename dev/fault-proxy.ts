@@ -6,9 +6,14 @@ import { setTimeout as sleep } from "node:timers/promises";
 /** A fault for the next `times` calls that `match`. A refused call never arrives, so it cannot be matched. */
 export type Fault =
   | { kind: "refuse" }
-  | ({ times?: number; match?: (body: unknown) => boolean | Promise<boolean> } & (
+  | ({
+      times?: number;
+      match?: (body: unknown, call: { method: string; path: string }) => boolean | Promise<boolean>;
+    } & (
       | { kind: "latency"; ms: number }
-      | { kind: "reset" | "garbage" | "hang" | "lose-reply" }
+      | {
+          kind: "reset" | "garbage" | "hang" | "lose-reply" | "unavailable" | "alter" | "cut-reply";
+        }
     ));
 
 export interface FaultCall {
@@ -45,15 +50,19 @@ export async function startFaultProxy(target: string | http.RequestListener): Pr
 
   async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const bytes = await readBytes(request);
-    const call = { path: request.url ?? "/", body: parsed(bytes.toString("utf8")) };
+    const { method = "GET", url: path = "/" } = request;
+    const call = { path, body: parsed(bytes.toString("utf8")) };
     calls.push(call);
-    await answer(await faultFor(call), request, response, bytes);
+    await answer(await faultFor(call.body, { method, path }), request, response, bytes);
   }
 
-  async function faultFor({ body }: FaultCall): Promise<Fault | null> {
+  async function faultFor(
+    body: unknown,
+    call: { method: string; path: string },
+  ): Promise<Fault | null> {
     const now = fault;
     if (now === null || now.kind === "refuse") return null;
-    if ((await now.match?.(body)) === false) return null;
+    if ((await now.match?.(body, call)) === false) return null;
     hits += 1;
     return hits <= (now.times ?? Number.POSITIVE_INFINITY) ? now : null;
   }
@@ -72,6 +81,12 @@ export async function startFaultProxy(target: string | http.RequestListener): Pr
       case "garbage":
         response.writeHead(200, { "content-type": "application/json" }).end("<html>\u0000{[");
         return;
+      case "unavailable":
+        response.writeHead(503, { "retry-after": "0" }).end();
+        return;
+      case "alter":
+        if (bytes.length > 0) bytes.writeUInt8(bytes.readUInt8(0) ^ 1, 0);
+        break;
       case "latency":
         await sleep(now.ms);
     }
@@ -81,6 +96,12 @@ export async function startFaultProxy(target: string | http.RequestListener): Pr
     }
     const reply = await forward(new URL(target), agent, request, bytes);
     if (now?.kind === "lose-reply") return cut(response);
+    if (now?.kind === "cut-reply") {
+      const half = reply.body.subarray(0, reply.body.length >> 1);
+      response.writeHead(reply.status, endToEnd(reply.headers));
+      response.write(half, () => cut(response));
+      return;
+    }
     response.writeHead(reply.status, endToEnd(reply.headers)).end(reply.body);
   }
 

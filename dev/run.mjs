@@ -14,6 +14,8 @@ const commands = {
   release: "./release.js",
   prove: "./prove.js",
   ops: "./ops.mjs",
+  backup: "../lib/self-hosted/backup.js",
+  prove: "./prove.js",
 };
 
 const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);

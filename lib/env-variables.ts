@@ -44,6 +44,7 @@ const neonId = z
   .trim()
   .regex(/^[a-z0-9-]{1,60}$/, "must be an ID as Neon shows it")
   .optional();
+const backupKeyRule = "must be an age identity, AGE-SECRET-KEY-1…";
 const host = z
   .string()
   .toLowerCase()
@@ -132,6 +133,18 @@ export const variables = z.object({
     .optional(),
   UPSTASH_REDIS_REST_URL: httpUrl.optional(),
   UPSTASH_REDIS_REST_TOKEN: secret,
+  BACKUP_URL: z
+    .string()
+    .trim()
+    .refine(isBackupUrl, "must be file:///FOLDER or s3://BUCKET/PREFIX")
+    .optional(),
+  BACKUP_KEY: secret.refine(isBackupKey, backupKeyRule),
+  BACKUP_KEY_PREVIOUS: secrets.refine((keys) => keys.every(isBackupKey), backupKeyRule),
+  BACKUP_WAL_DIR: text,
+  AWS_ENDPOINT_URL_S3: httpUrl.optional(),
+  AWS_REGION: text,
+  AWS_ACCESS_KEY_ID: text,
+  AWS_SECRET_ACCESS_KEY: secret,
   EMBEDDED_STORES: z.enum(["true", "false"]).default("false"),
   VERCEL: text,
   VERCEL_ENV: text,
@@ -198,6 +211,14 @@ function isBearer(value: string | undefined): boolean {
 function isWebhookSecret(value: string | undefined): boolean {
   const form = /^whsec_(?:[A-Za-z\d+/]{4})+(?:[A-Za-z\d+/]{2}==|[A-Za-z\d+/]{3}=)?$/;
   return value === undefined || form.test(value);
+}
+
+function isBackupUrl(value: string): boolean {
+  return /^(file:\/\/\/.|s3:\/\/[a-z0-9])/.test(value) && URL.canParse(value);
+}
+
+function isBackupKey(value: string | undefined): boolean {
+  return value === undefined || /^AGE-SECRET-KEY-1[02-9AC-HJ-NP-Z]{58}$/.test(value);
 }
 
 /** Only complete addresses: `10/8` would mean 0.0.0.10/8. */

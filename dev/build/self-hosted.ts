@@ -13,6 +13,7 @@ export async function buildSelfHosted(root: string): Promise<void> {
   const source = join(root, "lib/self-hosted");
   const entries = [
     { in: join(source, "migrate.ts"), out: "migrate" },
+    { in: join(source, "backup.ts"), out: "backup" },
     { in: join(source, "embedded-stores/main.ts"), out: "embedded-stores" },
     { in: join(source, "embedded-stores/postgres-worker.mjs"), out: "postgres-worker" },
   ];

@@ -32,7 +32,12 @@ describe("the container image", () => {
     ]);
     expect(linesOf(image, "COPY").every((line) => line.includes("--from=build"))).toBe(true);
     const commands = linesOf(image, "RUN").map((line) => line.split(" ")[1]);
-    expect(commands).toEqual(["install"]);
+    expect(commands).toEqual(["apt-get", "install"]);
+  });
+
+  it("has the client programs of the version of the server, for backups", () => {
+    const [, server] = /image: postgres:(\d+)$/m.exec(read("docker-compose.yml")) ?? [];
+    expect(linesOf(image, "RUN")[0]).toContain(` postgresql-client-${server} `);
   });
 
   it("runs as an unprivileged user and has a health check", () => {
@@ -91,6 +96,31 @@ describe("docker-compose.yml", () => {
     expect(services.redis.command.join(" ")).toContain(
       "--appendonly yes --maxmemory-policy noeviction",
     );
+  });
+
+  it("archives WAL into a folder that the backup service empties, with the same image and user", () => {
+    const { postgres, backup } = services;
+    expect(postgres.command.join(" ")).toContain("-c archive_mode=on");
+    const archive = postgres.command.at(-1);
+    expect(archive).toBe('archive_command=sh /archive-wal.sh "%p" "%f" /wal');
+    expect(postgres.volumes).toContain("./lib/self-hosted/archive-wal.sh:/archive-wal.sh:ro");
+    expect(existsSync("lib/self-hosted/archive-wal.sh")).toBe(true);
+    for (const volume of ["wal:/wal", "postgres-socket:/var/run/postgresql"]) {
+      expect(postgres.volumes).toContain(volume);
+      expect(backup.volumes).toContain(volume);
+    }
+    expect(backup.image).toBe(services.backend.image);
+    expect(backup.environment.BACKUP_WAL_DIR).toBe("/wal");
+    expect(backup.command.slice(-2)).toEqual([".vercel/self-hosted/backup.mjs", "run"]);
+    const { DATABASE_URL } = backup.environment;
+    expect(new URL(DATABASE_URL.replace("@/", "@socket/")).searchParams.get("host")).toBe(
+      "/var/run/postgresql",
+    );
+  });
+
+  it("gives the backup key to no other service", () => {
+    expect(JSON.stringify(services.backend.environment)).not.toContain("BACKUP_KEY");
+    expect(services.postgres.environment).not.toHaveProperty("BACKUP_KEY");
   });
 
   it("connects to each store by its service name", () => {

@@ -9,6 +9,8 @@ const readers = [
   // Migrations run before any function, and need only DATABASE_URL.
   "lib/db/migrations/command.ts",
   "lib/self-hosted/migrate.ts",
+  // A restore may run where the backend is not configured.
+  "lib/self-hosted/backup.ts",
   "lib/self-hosted/cron-secret.ts",
 ];
 

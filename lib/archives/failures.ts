@@ -1,0 +1,14 @@
+/** A backup or a restore did not succeed; the message says what to do. Exit status 1. */
+export class BackupError extends Error {
+  override readonly name: string = "BackupError";
+}
+
+/** Refused before anything was overwritten; exit status 3. */
+export class BackupRefusedError extends BackupError {
+  override readonly name = "BackupRefusedError";
+}
+
+/** Such an object is not in the store. */
+export class ObjectMissingError extends BackupError {
+  override readonly name = "ObjectMissingError";
+}

@@ -1,0 +1,10 @@
+import process from "node:process";
+import { backupCommand } from "./backup/command.js";
+import { loadEnvFile } from "./env-file.js";
+
+/** Backups of a self-hosted PostgreSQL, as a program of its own: it needs the key, and memory, that the server does not. */
+loadEnvFile();
+process.exitCode = await backupCommand(process.argv.slice(2), process.env, {
+  out: console.log,
+  error: console.error,
+});

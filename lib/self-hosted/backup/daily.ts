@@ -1,0 +1,78 @@
+import { once } from "node:events";
+import process from "node:process";
+import { Cron as Job } from "croner";
+import { listBackups, type Manifest } from "../../archives/manifest.js";
+import { prune } from "../../archives/prune.js";
+import { shipWal } from "../../archives/wal.js";
+import { describe, type Invocation, verifyWithProgress } from "./invocation.js";
+
+/** Shorter than a day, so that the time of day does not move. */
+const dueAfterMs = 23.5 * 3_600_000;
+
+interface Takes {
+  takeDump(): Promise<Manifest>;
+  takeBase(): Promise<Manifest>;
+}
+
+/**
+ * Ships WAL each minute. Looks each hour whether a backup is due, so what failed or was missed is done within the hour,
+ * and reads each new backup to its end. Ends on SIGTERM, after the job in progress.
+ */
+export async function runDaily(invocation: Invocation, takes: Takes): Promise<number> {
+  const { io, settings, context } = invocation;
+  const logged = (what: string, job: () => Promise<void>) => async () => {
+    try {
+      await job();
+    } catch (error) {
+      io.error(`${context.now().toISOString()} ${what} failed: ${(error as Error).message}`);
+    }
+  };
+  const { walFolder } = settings;
+  let working: Promise<unknown> = Promise.resolve();
+  const ship = logged("Shipping WAL", async () => {
+    if (walFolder) await shipWal(context, walFolder);
+  });
+  const backUp = logged("Backup", () => takeWhatIsDue(invocation, takes));
+  // One after the other: a base backup ships WAL itself.
+  const queued = (job: () => Promise<void>) => () => {
+    working = working.then(job);
+    return working as Promise<void>;
+  };
+  const options = { utcOffset: 0, protect: true };
+  const jobs = [
+    new Job("* * * * *", options, queued(ship)),
+    new Job("10 * * * *", options, queued(backUp)),
+  ];
+  io.out(
+    `Backups go to ${context.store.description} each day${walFolder ? ", WAL each minute" : ""}.`,
+  );
+  await queued(backUp)();
+  await Promise.race([once(process, "SIGTERM"), once(process, "SIGINT")]);
+  for (const job of jobs) job.stop();
+  await working;
+  return 0;
+}
+
+export async function takeWhatIsDue(
+  { context, settings, io }: Invocation,
+  { takeDump, takeBase }: Takes,
+): Promise<void> {
+  const { complete } = await listBackups(context.store, context.keys);
+  const isDue = (kind: Manifest["kind"]) => {
+    const newest = complete.findLast((manifest) => manifest.kind === kind);
+    const ageMs = newest && context.now().getTime() - Date.parse(newest.createdAt);
+    return ageMs === undefined || ageMs >= dueAfterMs;
+  };
+  const takesDue = [
+    ...(isDue("dump") ? [takeDump] : []),
+    ...(settings.walFolder && isDue("base") ? [takeBase] : []),
+  ];
+  for (const take of takesDue) {
+    const manifest = await take();
+    await verifyWithProgress(context, manifest);
+    io.out(`Done: took and verified ${describe(manifest)}`);
+  }
+  if (takesDue.length === 0) return;
+  const { backups } = await prune(context);
+  for (const manifest of backups) io.out(`Done: deleted ${describe(manifest)}`);
+}

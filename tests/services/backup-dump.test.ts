@@ -1,0 +1,207 @@
+import {
+  cpSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it } from "vitest";
+import { migrationHead } from "../../lib/db/migration-head.js";
+import { emptyDatabase, otherKey, query, runBackup, useFolders } from "../support/backups.js";
+import { createDatabase } from "../support/real-stores.js";
+
+const folder = useFolders();
+let source: Awaited<ReturnType<typeof createDatabase>>;
+let target: Awaited<ReturnType<typeof emptyDatabase>>;
+let backups: string;
+let env: Record<string, string>;
+
+let taken: string;
+
+beforeAll(async () => {
+  source = await createDatabase(inject("migrated"));
+  await query(source.url, "create table facts (id int primary key, fact text)");
+  await query(
+    source.url,
+    "insert into facts select n, md5(n::text) from generate_series(1, 5000) n",
+  );
+  taken = mkdtempSync(join(tmpdir(), "hosted-taken-"));
+  const result = await runBackup(["take"], {
+    BACKUP_URL: `file://${taken}`,
+    DATABASE_URL: source.url,
+  });
+  expect(result).toMatchObject({ status: 0, error: "" });
+});
+afterAll(async () => {
+  await source.drop();
+  rmSync(taken, { recursive: true, force: true });
+});
+beforeEach(async () => {
+  target = await emptyDatabase("target");
+  backups = folder();
+  cpSync(taken, backups, { recursive: true, preserveTimestamps: true });
+  env = { BACKUP_URL: `file://${backups}` };
+});
+afterEach(() => target.drop());
+
+const sum = "select count(*)::int, md5(string_agg(fact, ',' order by id)) from facts";
+const take = () => runBackup(["take"], { ...env, DATABASE_URL: source.url });
+const restore = (...args: string[]) =>
+  runBackup(["restore", ...args], { ...env, DATABASE_URL: target.url });
+const archive = () => {
+  const [name = ""] = readdirSync(join(backups, "dump")).filter((file) => file.endsWith(".age"));
+  return join(backups, "dump", name);
+};
+const manifest = () => archive().replace(/age$/, "json");
+const isEmpty = async () =>
+  (await query(target.url, "select from pg_class where relnamespace = 'public'::regnamespace"))
+    .length === 0;
+
+describe("backup take and restore", { timeout: 120_000 }, () => {
+  it("brings every row back into an empty database", async () => {
+    expect(await runBackup(["verify"], env)).toMatchObject({ status: 0 });
+    const restored = await restore();
+    expect(restored).toMatchObject({ status: 0, error: "" });
+    expect(restored.out).toContain("npm run ops -- restore finish");
+    expect(await query(target.url, sum)).toEqual(await query(source.url, sum));
+    const { manifest: written } = JSON.parse(readFileSync(manifest(), "utf8"));
+    expect(written).toMatchObject({ migrationHead, rows: { "public.facts": 5000 } });
+  });
+
+  it("creates the database when the server has none of that name", async () => {
+    const absent = await emptyDatabase("absent", { create: false });
+    try {
+      const restored = await runBackup(["restore"], { ...env, DATABASE_URL: absent.url });
+      expect(restored).toMatchObject({ status: 0, error: "" });
+      expect(await query(absent.url, sum)).toEqual(await query(source.url, sum));
+    } finally {
+      await absent.drop();
+    }
+  });
+
+  it("writes nothing unencrypted, and files that only the owner can read", async () => {
+    expect(readFileSync(archive()).subarray(0, 21).toString()).toBe("age-encryption.org/v1");
+    expect(readFileSync(archive()).includes("facts")).toBe(false);
+  });
+
+  it("replaces a database with tables only when it is named, and keeps it", async () => {
+    await query(target.url, "create table mine (id int)");
+    const refused = await restore();
+    expect(refused).toMatchObject({ status: 3 });
+    expect(refused.error).toContain(`--replace ${target.name}`);
+    expect(await restore("--replace", "another")).toMatchObject({ status: 3 });
+    expect(await query(target.url, "select from mine")).toEqual([]);
+    const replaced = await restore("--replace", target.name);
+    expect(replaced).toMatchObject({ status: 0 });
+    const kept = /kept as (\S+)\./.exec(replaced.out)?.[1];
+    expect(await query(target.url, sum)).toEqual(await query(source.url, sum));
+    const old = Object.assign(new URL(target.url), { pathname: `/${kept}` }).toString();
+    expect(await query(old, "select from mine")).toEqual([]);
+  });
+
+  it("refuses a database that is in use", async () => {
+    await query(target.url, "create table mine (id int)");
+    const { default: pg } = await import("pg");
+    const user = new pg.Client({ connectionString: target.url });
+    user.on("error", () => {});
+    await user.connect();
+    expect(await restore("--replace", target.name)).toMatchObject({
+      status: 3,
+      error: expect.stringContaining("has 1 open connections"),
+    });
+    await user.end();
+  });
+
+  it("takes two backups at once", async () => {
+    const both = await Promise.all([take(), take()]);
+    expect(both.map(({ status }) => status)).toEqual([0, 0]);
+    const { out } = await runBackup(["list"], env);
+    expect(out.split("\n")).toHaveLength(3);
+  });
+});
+
+describe("before anything is written, backup restore refuses", { timeout: 120_000 }, () => {
+  const flip = (path: string, at: (length: number) => number) => {
+    const bytes = readFileSync(path);
+    const position = at(bytes.length);
+    bytes.writeUInt8(bytes.readUInt8(position) ^ 1, position);
+    writeFileSync(path, bytes);
+  };
+  const damages: [string, () => unknown][] = [
+    ["a truncated archive", () => truncateSync(archive(), readFileSync(archive()).length - 1)],
+    ["an archive cut between two chunks", () => truncateSync(archive(), 65_752)],
+    ["an empty archive", () => truncateSync(archive(), 0)],
+    ["an archive with one bit changed at its start", () => flip(archive(), () => 30)],
+    [
+      "an archive with one bit changed in the middle",
+      () => flip(archive(), (length) => length >> 1),
+    ],
+    ["an archive with one bit changed at its end", () => flip(archive(), (length) => length - 1)],
+    [
+      "a manifest that was edited",
+      () =>
+        writeFileSync(
+          manifest(),
+          readFileSync(manifest(), "utf8").replace('"public.facts": 5000', '"public.facts": 4999'),
+        ),
+    ],
+    ["a manifest that is no JSON", () => writeFileSync(manifest(), "{")],
+    ["a manifest that is empty", () => writeFileSync(manifest(), "")],
+  ];
+
+  it.each(damages)("%s", async (_, damage) => {
+    damage();
+    const id = archive().slice(-29, -4);
+    for (const args of [[id], []]) expect(await restore(...args)).toMatchObject({ status: 3 });
+    expect((await runBackup(["verify", id], env)).status).toBe(3);
+    expect(await isEmpty()).toBe(true);
+  });
+
+  it("the archive of another backup", async () => {
+    await take();
+    const [one = "", two = ""] = readdirSync(join(backups, "dump"))
+      .filter((file) => file.endsWith(".age"))
+      .map((file) => join(backups, "dump", file));
+    writeFileSync(one, readFileSync(two));
+    expect(await restore(one.slice(-29, -4))).toMatchObject({
+      status: 3,
+      error: expect.stringContaining("is not that of its manifest"),
+    });
+    writeFileSync(one.replace(/age$/, "json"), readFileSync(two.replace(/age$/, "json")));
+    expect(await restore(one.slice(-29, -4))).toMatchObject({
+      status: 3,
+      error: expect.stringContaining("belongs to another backup"),
+    });
+    expect(await isEmpty()).toBe(true);
+  });
+
+  it("another key, and takes an earlier one", async () => {
+    const wrong = { ...env, DATABASE_URL: target.url, BACKUP_KEY: otherKey };
+    expect(await runBackup(["restore"], wrong)).toMatchObject({
+      status: 3,
+      error: expect.stringContaining("which is neither BACKUP_KEY nor in BACKUP_KEY_PREVIOUS"),
+    });
+    expect(await isEmpty()).toBe(true);
+    const { backupKey } = await import("../support/backups.js");
+    const rotated = { ...wrong, BACKUP_KEY_PREVIOUS: backupKey };
+    expect(await runBackup(["restore"], rotated)).toMatchObject({ status: 0 });
+  });
+
+  it("a backup of a newer release", async () => {
+    await query(
+      source.url,
+      "insert into schema_migrations values ('9999_of_tomorrow', 'x', now())",
+    );
+    await take();
+    await query(source.url, "delete from schema_migrations where name = '9999_of_tomorrow'");
+    expect(await restore()).toMatchObject({
+      status: 3,
+      error: expect.stringContaining("9999_of_tomorrow, which this release does not know"),
+    });
+    expect(await isEmpty()).toBe(true);
+  });
+});

@@ -1,0 +1,221 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import { afterAll, beforeAll, describe, expect, inject, it, vi } from "vitest";
+import { backupKey, query, runBackup } from "../support/backups.js";
+import {
+  createOwnPostgres,
+  type OwnPostgres,
+  removeOwnPostgres,
+  startOwnPostgres,
+} from "../support/own-postgres.js";
+
+let root: string;
+let server: OwnPostgres;
+let env: Record<string, string>;
+let moment: string;
+let firstMoment: string;
+const wal = () => join(root, "wal");
+const backups = () => join(root, "backups");
+
+const until = (condition: () => Promise<boolean>) =>
+  vi.waitUntil(condition, { timeout: 100_000, interval: 20 });
+const insert = (fact: string) => query(server.url, `insert into facts values ('${fact}')`);
+const clock = async (): Promise<string> => {
+  const [row] = await query(server.url, "select clock_timestamp() as at");
+  return new Date(row?.at as Date).toISOString();
+};
+/** The next commit is later by more than the milliseconds of a Date. */
+const momentPasses = async () => {
+  const at = await clock();
+  await until(async () => Date.parse(await clock()) > Date.parse(at) + 2);
+  return at;
+};
+const switchWal = async () => {
+  const [row] = await query(server.url, "select pg_walfile_name(pg_switch_wal()) as name");
+  await until(async () => {
+    const [{ last } = {}] = await query(
+      server.url,
+      "select last_archived_wal as last from pg_stat_archiver",
+    );
+    return String(last) >= String(row?.name);
+  });
+  return String(row?.name);
+};
+const restore = (at: string, into: string) =>
+  runBackup(["restore", "--at", at, "--into", into], env);
+
+beforeAll(async () => {
+  root = mkdtempSync(join(tmpdir(), "hosted-moment-"));
+  server = await createOwnPostgres(root, wal());
+  env = {
+    BACKUP_URL: `file://${backups()}`,
+    BACKUP_WAL_DIR: wal(),
+    DATABASE_URL: server.url,
+  };
+  await query(server.url, "create table facts (fact text)");
+  await insert("before both");
+  firstMoment = await momentPasses();
+  expect(await runBackup(["take", "--base"], env)).toMatchObject({ status: 0, error: "" });
+  await insert("between, before the moment");
+  await query(server.url, "insert into facts select 'many' from generate_series(1, 20000)");
+  await query(server.url, "delete from facts where fact = 'many'");
+  await switchWal();
+  moment = await momentPasses();
+  await momentPasses();
+  await insert("between, after the moment");
+  await query(server.url, "delete from facts where fact = 'before both'");
+  expect(await runBackup(["take", "--base"], env)).toMatchObject({ status: 0, error: "" });
+  await insert("after both");
+  await switchWal();
+  expect(await runBackup(["ship"], env)).toMatchObject({ status: 0, error: "" });
+}, 300_000);
+afterAll(() => {
+  removeOwnPostgres(server);
+  rmSync(root, { recursive: true, force: true, maxRetries: 5 });
+});
+
+describe("backup restore --at", { timeout: 300_000 }, () => {
+  it("gives exactly the rows of a moment between two base backups", async () => {
+    expect(readdirSync(wal())).toEqual([]);
+    const into = join(root, "restored");
+    expect(await restore(moment, into)).toMatchObject({ status: 0, error: "" });
+    const restored = await startOwnPostgres(root, into);
+    try {
+      await until(async () => {
+        const [row] = await query(restored.url, "select pg_is_in_recovery() as recovering");
+        return row?.recovering === false;
+      });
+      expect(await query(restored.url, "select fact from facts order by 1")).toEqual([
+        { fact: "before both" },
+        { fact: "between, before the moment" },
+      ]);
+      expect(await query(restored.url, "insert into facts values ('new') returning fact")).toEqual([
+        { fact: "new" },
+      ]);
+      expect(await query(restored.url, "show archive_mode")).toEqual([{ archive_mode: "off" }]);
+    } finally {
+      removeOwnPostgres(restored);
+    }
+  });
+
+  it("refuses a moment before the first base backup, in the future, or without a zone", async () => {
+    const into = join(root, "none");
+    expect(await restore(firstMoment, into)).toMatchObject({
+      status: 3,
+      error: expect.stringContaining("The oldest base backup ends at"),
+    });
+    expect(await restore("2999-01-01T00:00:00Z", into)).toMatchObject({ status: 3 });
+    expect(await restore("2026-11-30T12:00:00", into)).toMatchObject({ status: 2 });
+    expect(await runBackup(["restore", "--at", moment], env)).toMatchObject({ status: 2 });
+    expect(existsSync(into)).toBe(false);
+  });
+
+  it("refuses a folder with files", async () => {
+    const into = join(root, "occupied");
+    mkdirSync(into);
+    writeFileSync(join(into, "mine"), "");
+    expect(await restore(moment, into)).toMatchObject({ status: 3 });
+    expect(readdirSync(into)).toEqual(["mine"]);
+  });
+
+  it("refuses when WAL is missing or swapped, and leaves no folder", async () => {
+    const into = join(root, "missing");
+    const stored = join(backups(), "wal");
+    const segments = readdirSync(stored).filter((name) => /^[0-9A-F]{24}\.age$/.test(name));
+    const [, second = "", third = ""] = segments;
+    const { renameSync, copyFileSync } = await import("node:fs");
+    renameSync(join(stored, second), join(root, "kept"));
+    expect(await restore(moment, into)).toMatchObject({
+      status: 3,
+      error: expect.stringContaining("WAL segments are missing"),
+    });
+    copyFileSync(join(stored, third), join(stored, second));
+    expect(await restore(moment, into)).toMatchObject({
+      status: 3,
+      error: expect.stringContaining("is another WAL file"),
+    });
+    renameSync(join(root, "kept"), join(stored, second));
+    expect(readdirSync(root).filter((name) => name.includes("missing"))).toEqual([]);
+  });
+});
+
+describe("shipping WAL", { timeout: 120_000 }, () => {
+  it("keeps every file while the store is down, and ships it afterwards", async () => {
+    await insert("while the store is down");
+    const name = await switchWal();
+    const down = { ...env, BACKUP_URL: `file://${join(root, "data/PG_VERSION/not-a-folder")}` };
+    expect(await runBackup(["ship"], down)).toMatchObject({ status: 1 });
+    expect(readdirSync(wal())).toContain(name);
+    await insert("the database goes on");
+    const both = await Promise.all([runBackup(["ship"], env), runBackup(["ship"], env)]);
+    expect(both).toMatchObject([{ status: 0 }, { status: 0 }]);
+    expect(readdirSync(wal())).toEqual([]);
+  });
+
+  it("accepts a file that it has, and keeps one that differs", async () => {
+    const { cpSync } = await import("node:fs");
+    await insert("again");
+    const name = await switchWal();
+    cpSync(join(wal(), name), join(root, "same"));
+    expect(await runBackup(["ship"], env)).toMatchObject({ status: 0 });
+    cpSync(join(root, "same"), join(wal(), name));
+    expect(await runBackup(["ship"], env)).toMatchObject({ status: 0 });
+    expect(readdirSync(wal())).toEqual([]);
+    writeFileSync(join(wal(), name), "another server's");
+    expect(await runBackup(["ship"], env)).toMatchObject({
+      status: 1,
+      error: expect.stringContaining("two servers write into one store"),
+    });
+    expect(readdirSync(wal())).toEqual([name]);
+    rmSync(join(wal(), name));
+  });
+
+  it("goes on by itself, with a dump and a base backup at the start", async () => {
+    const built = inject("builtProject");
+    const store = { BACKUP_URL: `file://${join(root, "by-itself")}` };
+    const running = spawn(
+      process.execPath,
+      [join(built, ".vercel/self-hosted/backup.mjs"), "run"],
+      {
+        cwd: built,
+        env: { PATH: process.env.PATH, BACKUP_KEY: backupKey, ...env, ...store },
+        stdio: ["ignore", "pipe", "inherit"],
+      },
+    );
+    let said = "";
+    running.stdout.on("data", (bytes) => {
+      said += bytes;
+    });
+    await until(async () => /verified dump[\s\S]*verified base/.test(said));
+    running.kill("SIGTERM");
+    expect((await once(running, "close"))[0]).toBe(0);
+    expect(await runBackup(["check"], { ...env, ...store })).toMatchObject({ status: 0 });
+  });
+
+  it("is reported when it stops, as is a failing archive_command", async () => {
+    await runBackup(["take"], env);
+    const check = (now?: Date) => runBackup(["check"], env, now ? { now: () => now } : {});
+    expect(await check()).toMatchObject({ status: 0 });
+    const later = new Date(Date.now() + 27 * 3_600_000);
+    expect((await check(later)).error).toMatch(/kind dump[\s\S]*kind base/);
+    await insert("to be archived");
+    rmSync(wal(), { recursive: true });
+    await query(server.url, "select pg_switch_wal()");
+    await until(async () => {
+      const rows = await query(
+        server.url,
+        "select from pg_stat_archiver where last_failed_time > last_archived_time",
+      );
+      return rows.length > 0;
+    });
+    expect(await runBackup(["take", "--base"], env)).toMatchObject({
+      status: 1,
+      error: expect.stringContaining("archive_command fails"),
+    });
+    expect(await check()).toMatchObject({ status: 1 });
+  });
+});
