@@ -9,7 +9,7 @@ const layers = [
     name: "domain",
     folders: [
       ...["lib/admission", "lib/alerts", "lib/auth", "lib/health", "lib/operations"],
-      ...["lib/schedule", "lib/tutor", "lib/user"],
+      ...["lib/privacy", "lib/schedule", "lib/tutor", "lib/user"],
     ],
   },
   {

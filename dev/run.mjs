@@ -11,6 +11,7 @@ const commands = {
   bench: "./bench/main.js",
   migrate: "./migrate.js",
   docs: "./docs.js",
+  prove: "./prove.js",
   ops: "./ops.mjs",
 };
 
@@ -31,7 +32,7 @@ if (!file) {
 const isTranslated = name !== "ops";
 if (isTranslated && !process.versions.bun) (await import("tsx/esm/api")).register();
 // A developer's .env must not change the result of a test.
-if (isTranslated && name !== "test") {
+if (isTranslated && name !== "test" && name !== "prove") {
   const { createEnvFile, loadEnvFile } = await import("../lib/self-hosted/env-file.js");
   if (name === "server" && createEnvFile()) console.log("Made .env from .env.example.");
   loadEnvFile();

@@ -93,6 +93,7 @@ export const variables = z.object({
   OPS_TOKEN: secret.refine(isBearer, bearerRule),
   ACCESS_LOG_RETENTION_DAYS: positive(365),
   AUDIT_RETENTION_DAYS: positive(90),
+  TERMS_VERSION: z.string().trim().min(1).max(32).default("1"),
   TELEMETRY_STREAM_BYTES_MAX: positive(32 * 1024 * 1024),
   PAGERDUTY_ROUTING_KEY: secret,
   PAGERDUTY_URL: httpUrl.default("https://events.pagerduty.com/v2/enqueue"),

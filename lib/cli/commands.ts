@@ -6,6 +6,7 @@ import { breakerCommands } from "./commands/breaker.js";
 import { clock } from "./commands/clock.js";
 import { find } from "./commands/find.js";
 import { flag } from "./commands/flag.js";
+import { gdpr } from "./commands/gdpr.js";
 import { health } from "./commands/health.js";
 import { incident } from "./commands/incident.js";
 import { jwt } from "./commands/jwt.js";
@@ -13,6 +14,7 @@ import { confirm, login, logout } from "./commands/login.js";
 import { mail } from "./commands/mail.js";
 import { operator } from "./commands/operator.js";
 import { ratelimit } from "./commands/ratelimit.js";
+import { restore } from "./commands/restore.js";
 import { revoke } from "./commands/revoke.js";
 import { selftest } from "./commands/selftest.js";
 import { sessions } from "./commands/sessions.js";
@@ -33,11 +35,13 @@ export const commands: readonly Command[] = [
   ...revoke,
   ...jwt,
   ...user,
+  ...gdpr,
   ...flag,
   ...block,
   ...breakerCommands,
   ...clock,
   ...mail,
+  ...restore,
   ...audit,
   ...incident,
   ...operator,

@@ -1,2 +1,2 @@
 /** The newest migration that this release was written against. */
-export const migrationHead = "0018_add_concurrent_at";
+export const migrationHead = "0020_add_account_deletion";

@@ -1,6 +1,8 @@
 import { retireAudit } from "../audit/retirement.js";
 import { sealAudit } from "../audit/seal.js";
 import type { Context } from "../context.js";
+import { eraseLateRows, purgeDue } from "../privacy/purge.js";
+import { reconcileErasures } from "../privacy/replay.js";
 import { dropOldPartitions, ensurePartitions } from "../telemetry/partitions.js";
 import { pruneTelemetry } from "../telemetry/prune.js";
 import { checkAudit } from "./cleanup/check-audit.js";
@@ -18,6 +20,13 @@ export const cleanupCron: Cron = {
     ["seal_audit", (ctx, { endMs }) => sealAudit(ctx, endMs)],
     ["check_audit", checkAudit, { budgetSeconds: 30 }],
     ["retire_audit", (ctx, { endMs }) => retireAudit(ctx, endMs), { budgetSeconds: 15 }],
+    ["purge_accounts", (ctx, { endMs }) => purgeDue(ctx, endMs), { budgetSeconds: 30 }],
+    ["erase_late_rows", eraseLateRows],
+    [
+      "reconcile_erasures",
+      (ctx, { endMs }) => reconcileErasures(ctx, endMs),
+      { budgetSeconds: 15 },
+    ],
     ["prune_expired", (ctx, { endMs }) => pruneExpired(ctx, endMs), { budgetSeconds: 40 }],
     ["prune_idle_sessions", pruneIdleSessions, { budgetSeconds: 15 }],
     ["ensure_partitions", async (ctx) => ({ made: await ensurePartitions(ctx) })],

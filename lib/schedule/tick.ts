@@ -4,6 +4,7 @@ import { evaluateAlerts } from "../alerts/evaluate.js";
 import { sweepSessionKeys } from "../auth/session/sweep-session-keys.js";
 import type { Context } from "../context.js";
 import { deliverDue } from "../mail/deliver.js";
+import { replayNewest } from "../privacy/replay.js";
 import { drainEvents } from "../telemetry/drain.js";
 import { measureGauges } from "../telemetry/metrics/measure-gauges.js";
 import { ensurePartitions } from "../telemetry/partitions.js";
@@ -36,6 +37,7 @@ export const tickCron: Cron = {
     ["deliver_notices", deliverNotices],
     ["ensure_partitions", async (ctx) => ({ made: await ensurePartitions(ctx) })],
     ["mirror_gate", copyGateToRedis],
+    ["replay_erasures", (ctx, { endMs }) => replayNewest(ctx, endMs)],
     ["detect_unusual_usage", detectUnusualUsage],
     ["sweep_session_keys", async (ctx) => ({ sessions: await sweepSessionKeys(ctx) })],
     ["deliver_mail", deliverDue, { budgetSeconds: 22 }],
