@@ -1,5 +1,4 @@
-import { createWriteStream } from "node:fs";
-import { rm } from "node:fs/promises";
+import { open, rm } from "node:fs/promises";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { FailedError, UsageError } from "./failures.js";
@@ -44,19 +43,16 @@ export async function download(
       yield chunk;
     }
   };
-  let isOurs = false;
-  const target = createWriteStream(file, { flags: "wx", mode: 0o600 });
-  target.once("open", () => {
-    isOurs = true;
+  const target = await open(file, "wx", 0o600).catch(({ code, message }: NodeJS.ErrnoException) => {
+    const problem =
+      code === "EEXIST" ? "exists. Name a new file." : `cannot be written: ${message}`;
+    throw new UsageError(`${file} ${problem}`);
   });
   try {
-    await pipeline(Readable.fromWeb(response.body as never), counted, target);
+    await pipeline(Readable.fromWeb(response.body as never), counted, target.createWriteStream());
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    if (isOurs) await rm(file, { force: true });
-    if (code === "EEXIST") throw new UsageError(`${file} exists. Name a new file.`);
-    if (!isOurs) throw new UsageError(`${file} cannot be written: ${message}`);
-    throw new FailedError(`The download broke off: ${message}. Nothing was kept.`);
+    await rm(file, { force: true });
+    throw new FailedError(`The download broke off: ${(error as Error).message}. Nothing was kept.`);
   }
   return { bytes };
 }
