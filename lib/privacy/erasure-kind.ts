@@ -84,6 +84,19 @@ async function deleteKeys(ctx: Context, trip: RoundTrip, traces: Traces): Promis
   ]);
 }
 
+/** Counters of requests that came with a token of the account after its erasure. Rejects without Redis. */
+export async function deleteLateCounters(ctx: Context, userIds: string[]): Promise<void> {
+  const none = { sessionIds: [], recentSessionIds: [], deviceIds: [], limitKeys: [] };
+  const keys = counterKeysOf(ctx, { userIds, erasedAtMs: 0, ...none });
+  const trip = roundTrip(ctx);
+  for (let from = 0; from < keys.length; from += keysPerCommand) {
+    trip.ask("DEL", ...keys.slice(from, from + keysPerCommand));
+  }
+  await trip.send({ timeoutMs: enforceTimeoutMs });
+}
+
+const keysPerCommand = 500;
+
 /** Of the windows that may still be counted. Other counters expire within a day. */
 function counterKeysOf({ env, now }: Context, traces: Traces): string[] {
   const values: Partial<Record<LimitKind, string[]>> = {

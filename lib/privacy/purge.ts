@@ -4,6 +4,7 @@ import { users } from "../db/schema/accounts.js";
 import { idempotencyKeys } from "../db/schema/user-data.js";
 import { purgeFailed } from "../observability/log-lines/privacy.js";
 import { eraseAccount } from "./erase.js";
+import { deleteLateCounters } from "./erasure-kind.js";
 
 const accountsPerRun = 200;
 
@@ -34,17 +35,24 @@ export async function purgeDue(ctx: Context, endMs: number): Promise<{ erased: n
  * Erase what requests in flight have written about an account after its erasure. Tables with a foreign key refuse that,
  * and mails expire within a day.
  */
-export async function eraseLateRows({ db }: Context): Promise<{ rows: number }> {
+export async function eraseLateRows(ctx: Context): Promise<{ rows: number }> {
+  const { db } = ctx;
   // As arrays, so that each statement uses an index.
   const recent = sql`array(
     select user_id from erasures where erased_at > now() - interval '1 day')`;
-  const results = await db.batch([
+  const [erased, ...results] = await db.batch([
+    db.execute<{ id: string }>(sql`
+      select cast(unnest as text) as id from unnest(${recent}) as unnest`),
     db.execute(sql`
       update security_events set user_id = null, ip = null, data = '{}'
       where user_id = any(${recent})`),
     db.execute(sql`
       delete from ${idempotencyKeys} where scope = any(cast(${recent} as text[]))`),
   ]);
+  await deleteLateCounters(
+    ctx,
+    erased.rows.map(({ id }) => id),
+  );
   return { rows: results.reduce((sum, { rowCount }) => sum + rowCount, 0) };
 }
 

@@ -287,6 +287,18 @@ async function exportText(token: string): Promise<string> {
   return response.text();
 }
 
+describe("the hourly cleanup", () => {
+  it("deletes the counters of requests that came after the erasure", async () => {
+    const guest = await aGuest();
+    await eraseAccount(aContext(), guest.user.id, "guest");
+    await call(exportRoute, "GET", { token: guest.accessToken });
+    expect((await keysWith([guest.user.id])).length).toBeGreaterThan(1);
+    await stores.settled();
+    await eraseLateRows(aContext());
+    expect(await keysWith([guest.user.id])).toEqual(["erasures"]);
+  });
+});
+
 describe("the queue entry of an erasure", () => {
   it("is never a dead letter", async () => {
     const id = randomUUID();
