@@ -1,4 +1,7 @@
+import { sql } from "drizzle-orm";
 import type { Context } from "../context.js";
+import { securitySettings } from "../db/schema/accounts.js";
+import { timestampOfMs } from "../db/timestamp.js";
 import { redisCopyOutdated } from "../observability/log-lines/gate.js";
 import { blocksKeys, mirrorMark } from "../redis/blocks.js";
 import { roundTrip } from "../redis/client.js";
@@ -8,7 +11,6 @@ import { raiseRevokeAllLua } from "../redis/revoke-all.js";
 import { script } from "../redis/round-trip.js";
 import { flagsText } from "./flags.js";
 import { readRecorded } from "./recorded-rules.js";
-import { recordBegunRestore } from "./restore.js";
 
 /**
  * Atomic. Writes only over an older version, or over the version `seen` before Postgres was read: that one is newer
@@ -78,4 +80,9 @@ export async function copyChangeToRedis(ctx: Context): Promise<void> {
     () => copyGateToRedis(ctx),
     (error) => redisCopyOutdated(ctx.correlationId, error),
   );
+}
+
+async function recordBegunRestore({ db }: Context, begunMs: number): Promise<void> {
+  const begunAt = sql`greatest(${securitySettings.restoreBegunAt}, ${timestampOfMs(begunMs)})`;
+  await db.update(securitySettings).set({ restoreBegunAt: begunAt });
 }

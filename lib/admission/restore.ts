@@ -2,7 +2,6 @@ import { sql } from "drizzle-orm";
 import { auditRow, type OperatorAct } from "../audit/audit.js";
 import type { Context } from "../context.js";
 import { securitySettings } from "../db/schema/accounts.js";
-import { timestampOfMs } from "../db/timestamp.js";
 import { roundTrip } from "../redis/client.js";
 import { readGate } from "../redis/gate.js";
 import { readRecorded } from "./recorded-rules.js";
@@ -32,10 +31,4 @@ export async function isRestoring(ctx: Context): Promise<boolean> {
   const gate = readGate(trip);
   const [{ restore }] = await Promise.all([readRecorded(ctx), trip.send()]);
   return gate().isRestoring || restore.begunMs > restore.finishedMs;
-}
-
-/** As Redis remembers it. */
-export async function recordBegunRestore({ db }: Context, begunMs: number): Promise<void> {
-  const begunAt = sql`greatest(${securitySettings.restoreBegunAt}, ${timestampOfMs(begunMs)})`;
-  await db.update(securitySettings).set({ restoreBegunAt: begunAt });
 }
