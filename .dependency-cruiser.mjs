@@ -8,15 +8,8 @@ const layers = [
   {
     name: "domain",
     folders: [
-      ...[
-        "lib/admission",
-        "lib/alerts",
-        "lib/auth",
-        "lib/backups",
-        "lib/deployments",
-        "lib/health",
-      ],
-      ...["lib/operations", "lib/schedule", "lib/tutor", "lib/user"],
+      ...["lib/admission", "lib/alerts", "lib/auth", "lib/backups", "lib/deployments"],
+      ...["lib/health", "lib/operations", "lib/privacy", "lib/schedule", "lib/tutor", "lib/user"],
     ],
   },
   {

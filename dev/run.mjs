@@ -15,7 +15,6 @@ const commands = {
   prove: "./prove.js",
   ops: "./ops.mjs",
   backup: "../lib/self-hosted/backup.js",
-  prove: "./prove.js",
 };
 
 const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
@@ -35,7 +34,7 @@ if (!file) {
 const isTranslated = name !== "ops";
 if (isTranslated && !process.versions.bun) (await import("tsx/esm/api")).register();
 // A developer's .env must not change the result of a test.
-if (isTranslated && name !== "test") {
+if (isTranslated && name !== "test" && name !== "prove") {
   const { createEnvFile, loadEnvFile } = await import("../lib/self-hosted/env-file.js");
   if (name === "server" && createEnvFile()) console.log("Made .env from .env.example.");
   loadEnvFile();

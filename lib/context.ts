@@ -51,6 +51,8 @@ export interface Gate {
   flags: string | null;
   /** The state of the toolkit's circuit breaker; null (closed) until its first change. */
   toolkitBreaker: string | null;
+  /** The database is being restored. */
+  isRestoring: boolean;
   /** The last drain that emptied the backlog of events, in ms; 0 if unknown. */
   lastDrainMs: number;
 }

@@ -104,6 +104,7 @@ export const variables = z.object({
   NEON_API_URL: httpUrl.default("https://console.neon.tech/api/v2"),
   NEON_PROJECT_ID: neonId,
   NEON_BRANCH_ID: neonId,
+  TERMS_VERSION: z.string().trim().min(1).max(32).default("1"),
   TELEMETRY_STREAM_BYTES_MAX: positive(32 * 1024 * 1024),
   PAGERDUTY_ROUTING_KEY: secret,
   PAGERDUTY_URL: httpUrl.default("https://events.pagerduty.com/v2/enqueue"),

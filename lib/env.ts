@@ -125,6 +125,7 @@ export function readEnv(source: Record<string, string | undefined>) {
       streamBytesMax: value.TELEMETRY_STREAM_BYTES_MAX,
       accessLogRetentionDays: value.ACCESS_LOG_RETENTION_DAYS,
     },
+    terms: { version: value.TERMS_VERSION },
     audit: { retentionDays: value.AUDIT_RETENTION_DAYS },
     backups: {
       pitrDays: value.BACKUP_PITR_DAYS,

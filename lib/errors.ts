@@ -155,6 +155,12 @@ export const catalogue = {
     message: "This would block you or a trusted address.",
     retryable: false,
   },
+  erasures_unreadable: {
+    status: 409,
+    message:
+      "No copy of the erasures can be read: the database may have accounts that were erased. Name a file with their IDs.",
+    retryable: true,
+  },
   precondition_failed: {
     status: 412,
     message: "The resource has changed. Read it, then repeat the request with its new ETag.",
@@ -210,6 +216,11 @@ export const catalogue = {
     message: "This feature is temporarily switched off.",
     retryable: true,
   },
+  restore_in_progress: {
+    status: 503,
+    message: "The service is being restored. Try again later.",
+    retryable: true,
+  },
   service_unavailable: {
     status: 503,
     message: "The service is temporarily unavailable. Try again.",
@@ -231,7 +242,7 @@ export const catalogue = {
 export type ErrorCode = keyof typeof catalogue;
 
 /** A 5xx for callers that is not an error of ours: an operator switched the feature off. */
-const switchedOff: readonly ErrorCode[] = ["feature_disabled"];
+const switchedOff: readonly ErrorCode[] = ["feature_disabled", "restore_in_progress"];
 
 /** Alerts count these codes, and they are logged as ERROR. */
 export const serverErrorCodes = (Object.keys(catalogue) as ErrorCode[]).filter(

@@ -1,5 +1,8 @@
+import { Reauthentication } from "../../lib/auth/reauthenticate.js";
 import { endpoint } from "../../lib/http/endpoint.js";
 import { route } from "../../lib/http/route.js";
+import { isStepUpFresh } from "../../lib/http/steps/require-caller.js";
+import { requestDeletion, ScheduledDeletion } from "../../lib/privacy/request-deletion.js";
 import { ProfileChanges, updateProfile } from "../../lib/user/profile.js";
 import { getUser, User } from "../../lib/user/user.js";
 
@@ -23,4 +26,23 @@ const PATCH = endpoint({
   replay: ({ ctx, actor }) => getUser(ctx, actor.userId),
 });
 
-export default route("/api/user", { GET, PATCH });
+const DELETE = endpoint({
+  summary:
+    "Delete the own account: every session ends, and in 14 days all data is erased, of a guest at once. Needs a recent sign-in, or the password (with a second factor also its code).",
+  auth: "user",
+  limits: ["default", "auth-failures"],
+  body: Reauthentication,
+  replies: { 202: ScheduledDeletion },
+  errors: [
+    "reauth_required",
+    "invalid_credentials",
+    "otp_required",
+    "otp_invalid",
+    "last_admin",
+    "not_found",
+  ],
+  handle: ({ ctx, actor, body, claims }) =>
+    requestDeletion(ctx, actor, body, isStepUpFresh(ctx, claims)),
+});
+
+export default route("/api/user", { GET, PATCH, DELETE });

@@ -21,6 +21,7 @@ export interface Admission {
   /** The members that are blocked. */
   blocked: string[];
   flags: Flags | undefined;
+  isRestoring: boolean;
 }
 
 /** `blocked` is from Redis, or null: `recordedRules` then decides, and a Redis that lost its data is updated after the reply. */
@@ -34,6 +35,8 @@ export async function findAdmission(
   return {
     blocked: blocked ?? members.filter((member) => recorded?.blocked.has(member)),
     flags: flags ?? recorded?.flags,
+    // Either store can have lost it: Postgres in the restore, Redis in the outage before it.
+    isRestoring: (ctx.gate?.isRestoring || recorded?.isRestoring) ?? false,
   };
 }
 
@@ -43,9 +46,10 @@ export function requireNotBlocked({ blocked }: Admission): void {
   if (blocked.length > 0) throw new AppError("address_blocked");
 }
 
-/** Throws `feature_disabled` for a route whose group is switched off. */
-export function requireSwitchedOn({ route }: Context, { flags }: Admission): void {
+/** Throws `feature_disabled` for a route whose group is switched off, `restore_in_progress` for all routes with a group. */
+export function requireSwitchedOn({ route }: Context, { flags, isRestoring }: Admission): void {
   const group = routeGroupOf(route);
+  if (group && isRestoring) throw new AppError("restore_in_progress", { retryAfterSeconds });
   if (group && flags?.off.has(group)) throw new AppError("feature_disabled", { retryAfterSeconds });
 }
 

@@ -1,4 +1,7 @@
+import { sql } from "drizzle-orm";
 import type { Context } from "../context.js";
+import { securitySettings } from "../db/schema/accounts.js";
+import { timestampOfMs } from "../db/timestamp.js";
 import { redisCopyOutdated } from "../observability/log-lines/gate.js";
 import { blocksKeys, mirrorMark } from "../redis/blocks.js";
 import { roundTrip } from "../redis/client.js";
@@ -12,7 +15,7 @@ import { readRecorded } from "./recorded-rules.js";
 /**
  * Atomic. Writes only over an older version, or over the version `seen` before Postgres was read: that one is newer
  * only if Postgres was restored from a backup. The later revoke-all cutoff wins, because operators can set it in
- * Redis directly. SADD in chunks: Lua's unpack fails at about 8000 values.
+ * Redis directly. A restore that has begun in either store is in progress in both, until it is finished in Postgres. SADD in chunks: Lua's unpack fails at about 8000 values.
  */
 const write = script(`${raiseRevokeAllLua}
 local function mayWrite(name, version, seen)
@@ -24,29 +27,40 @@ if mayWrite("flags", ARGV[1], ARGV[2]) then
   redis.call("HSET", KEYS[3], "flags", ARGV[1])
 end
 raiseRevokeAll(KEYS[1], ARGV[6])
+local begun = tonumber(redis.call("HGET", KEYS[1], "restore") or 0)
+if begun <= tonumber(ARGV[8]) then
+  redis.call("HDEL", KEYS[1], "restore")
+  begun = 0
+end
+if begun == 0 and tonumber(ARGV[7]) > tonumber(ARGV[8]) then
+  redis.call("HSET", KEYS[1], "restore", ARGV[7])
+end
 if mayWrite("blocks", ARGV[4], ARGV[5]) then
   redis.call("DEL", KEYS[2])
-  for from = 7, #ARGV, 1000 do
+  for from = 9, #ARGV, 1000 do
     redis.call("SADD", KEYS[2], unpack(ARGV, from, math.min(from + 999, #ARGV)))
   end
   redis.call("HSET", KEYS[3], "blocks", ARGV[4])
 end
-return 1`);
+return begun`);
 
 /** Copy flags, blocks and the revoke-all cutoff from Postgres. Safe to repeat or run late. Rejects when a store is down. */
 export async function copyGateToRedis(ctx: Context): Promise<{ blocks: number }> {
   // Read first: what Redis has now cannot be newer than what is read from Postgres next.
   const seen = await readVersions(ctx);
-  const { flags, blocks, revokeAllBeforeMs } = await readRecorded(ctx);
+  const { flags, blocks, revokeAllBeforeMs, restore } = await readRecorded(ctx);
   const trip = roundTrip(ctx);
   const text = flagsText(flags.version, flags.rows);
   const ofFlags = [flags.version, seen.flags, text];
   const ofBlocks = [blocks.version, seen.blocks];
-  const args = [...ofFlags, ...ofBlocks, revokeAllBeforeMs, mirrorMark, ...blocks.values];
-  await Promise.all([
-    trip.script(write, [gateKey, ...blocksKeys], args),
+  const settings = [revokeAllBeforeMs, restore.begunMs, restore.finishedMs];
+  const args = [...ofFlags, ...ofBlocks, ...settings, mirrorMark, ...blocks.values];
+  const [begunMs] = await Promise.all([
+    trip.script<number>(write, [gateKey, ...blocksKeys], args),
     trip.send({ timeoutMs: enforceTimeoutMs }),
   ]);
+  // The restored database does not know that its restore has begun.
+  if (begunMs > restore.begunMs) await recordBegunRestore(ctx, begunMs);
   return { blocks: blocks.values.length };
 }
 
@@ -66,4 +80,9 @@ export async function copyChangeToRedis(ctx: Context): Promise<void> {
     () => copyGateToRedis(ctx),
     (error) => redisCopyOutdated(ctx.correlationId, error),
   );
+}
+
+async function recordBegunRestore({ db }: Context, begunMs: number): Promise<void> {
+  const begunAt = sql`greatest(${securitySettings.restoreBegunAt}, ${timestampOfMs(begunMs)})`;
+  await db.update(securitySettings).set({ restoreBegunAt: begunAt });
 }

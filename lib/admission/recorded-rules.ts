@@ -3,7 +3,7 @@ import { sql } from "drizzle-orm";
 import type { Context } from "../context.js";
 import { securitySettings } from "../db/schema/accounts.js";
 import { blocks, flags, mirrorVersions } from "../db/schema/gate.js";
-import { timestamp } from "../db/timestamp.js";
+import { epochMsOf, timestamp } from "../db/timestamp.js";
 import { memoizeByObject } from "../memoize-by-object.js";
 import { rulesUnreadable } from "../observability/log-lines/gate.js";
 import { platform } from "../platform/installed.js";
@@ -14,12 +14,14 @@ export interface Recorded {
   flags: { version: number; rows: FlagRow[] };
   blocks: { version: number; values: string[] };
   revokeAllBeforeMs: number;
+  /** A restore is in progress while it has begun after it was finished. */
+  restore: { begunMs: number; finishedMs: number };
 }
 
 /** One statement, so that all values are consistent. Rejects when Postgres is down. */
 export async function readRecorded(ctx: Context): Promise<Recorded> {
   const { rows } = await ctx.db.execute<
-    Record<"versions" | "flags" | "blocks" | "revoke_all_before_ms", string>
+    Record<"versions" | "flags" | "blocks" | "settings", string>
   >(sql`
     select
       (select json_object_agg(name, version) from ${mirrorVersions})::text as versions,
@@ -28,15 +30,21 @@ export async function readRecorded(ctx: Context): Promise<Recorded> {
         from ${flags})::text as flags,
       (select coalesce(json_agg(value order by value collate "C"), '[]') from ${blocks}
         where ended_at is null and expires_at > ${timestamp(ctx.now)})::text as blocks,
-      (select floor(extract(epoch from revoke_all_before) * 1000)::bigint
-        from ${securitySettings})::text as revoke_all_before_ms`);
+      (select json_build_object('revokeAllBefore', ${epochMsOf(sql`revoke_all_before`)},
+          'begun', ${epochMsOf(sql`restore_begun_at`)}, 'finished', ${epochMsOf(sql`restore_finished_at`)})
+        from ${securitySettings})::text as settings`);
   const [row] = rows;
   if (!row) throw new Error("The query for flags and blocks returned no row.");
+  const settings = JSON.parse(row.settings) as Record<
+    "revokeAllBefore" | "begun" | "finished",
+    number
+  >;
   const versions = JSON.parse(row.versions) as Record<"flags" | "blocks", number>;
   return {
     flags: { version: versions.flags, rows: JSON.parse(row.flags) },
     blocks: { version: versions.blocks, values: JSON.parse(row.blocks) },
-    revokeAllBeforeMs: Number(row.revoke_all_before_ms),
+    revokeAllBeforeMs: settings.revokeAllBefore,
+    restore: { begunMs: settings.begun, finishedMs: settings.finished },
   };
 }
 
@@ -44,6 +52,7 @@ export interface Rules {
   flags: Flags;
   blocked: ReadonlySet<string>;
   revokeAllBeforeMs: number | null;
+  isRestoring: boolean;
 }
 
 /** How long a process uses what it read; a change takes effect after at most this time. */
@@ -74,10 +83,12 @@ export async function recordedRules(ctx: Context): Promise<{ rules: Rules; isRea
 
 async function read(ctx: Context, memory: Memory): Promise<Rules> {
   try {
-    const { flags: recorded, blocks: active, revokeAllBeforeMs } = await readRecorded(ctx);
-    const parsed = parseFlags(flagsText(recorded.version, recorded.rows));
+    const recorded = await readRecorded(ctx);
+    const { flags: ofFlags, blocks: active, revokeAllBeforeMs, restore } = recorded;
+    const parsed = parseFlags(flagsText(ofFlags.version, ofFlags.rows));
     const blocked = new Set(active.values);
-    memory.known = { flags: parsed ?? noFlags, blocked, revokeAllBeforeMs };
+    const isRestoring = restore.begunMs > restore.finishedMs;
+    memory.known = { flags: parsed ?? noFlags, blocked, revokeAllBeforeMs, isRestoring };
   } catch (error) {
     rulesUnreadable(ctx.correlationId, error);
   }
@@ -85,6 +96,11 @@ async function read(ctx: Context, memory: Memory): Promise<Rules> {
 }
 
 const memories = memoizeByObject((_: Platform): Memory => {
-  const known: Rules = { flags: noFlags, blocked: new Set(), revokeAllBeforeMs: null };
+  const known: Rules = {
+    flags: noFlags,
+    blocked: new Set(),
+    revokeAllBeforeMs: null,
+    isRestoring: false,
+  };
   return { untilMs: 0, reading: Promise.resolve(known), known };
 });

@@ -48,7 +48,13 @@ export type AuditAction =
   | "block.lifted"
   | "redis.rebuilt"
   | "db.reconnected"
-  | "breaker.set";
+  | "breaker.set"
+  | "data.exported"
+  | "deletion.requested"
+  | "deletion.cancelled"
+  | "account.erased"
+  | "restore.begun"
+  | "restore.finished";
 
 export interface AuditEntry {
   /** `operator`: acts on others; acting on their own data they are a `user`. */

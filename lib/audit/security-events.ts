@@ -32,6 +32,9 @@ export const securityEventNames = [
   "break_glass",
   "revoke_all_ignored",
   "admin_action",
+  "data_exported",
+  "deletion_requested",
+  "deletion_cancelled",
 ] as const;
 export type SecurityEvent = (typeof securityEventNames)[number];
 

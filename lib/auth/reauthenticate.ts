@@ -13,15 +13,17 @@ import {
 import { requireLiveStatus, sessionStatusColumns } from "./session/session-status.js";
 import { issueAccessToken } from "./token/access-token.js";
 
-export const Reauthentication = z.strictObject({
-  password: z
-    .string()
-    .min(1)
-    .max(512)
-    .meta({ examples: ["correct horse battery"] })
-    .optional(),
-  otp: Otp.optional(),
-});
+export const Reauthentication = z
+  .strictObject({
+    password: z
+      .string()
+      .min(1)
+      .max(512)
+      .meta({ examples: ["correct horse battery"] })
+      .optional(),
+    otp: Otp.optional(),
+  })
+  .meta({ id: "Reauthentication" });
 export type Reauthentication = z.infer<typeof Reauthentication>;
 
 export const FreshAccessToken = z
@@ -70,7 +72,8 @@ export async function reauthenticate(
   };
 }
 
-async function verifyCredentials(
+/** The `amr` of what was shown. Throws `validation_failed`, `invalid_credentials`, `otp_required`, `otp_invalid`. */
+export async function verifyCredentials(
   ctx: Context,
   account: FactorOwner & { passwordHash: string | null },
   { password, otp }: Reauthentication,

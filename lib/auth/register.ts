@@ -7,6 +7,7 @@ import { writeOnce } from "../db/write-once.js";
 import { AppError } from "../errors.js";
 import { deliverLater } from "../mail/deliver-later.js";
 import { newMailId } from "../mail/queue-mail.js";
+import { recordConsent } from "../user/consents.js";
 import { validEmail } from "../user/email-address.js";
 import { LanguageTag, TimeZone } from "../user/language-tag.js";
 import { secondsUntilTimeZoneMayChange, timeZoneUpdate } from "../user/time-zone.js";
@@ -118,6 +119,7 @@ async function create(
     ctx.db.insert(users).values(account).returning(),
     insertFirstSession(row),
     issueVerification(ctx, row.userId, account.claimedEmail, mailId, client),
+    recordConsent(ctx, account.id),
   ]);
   if (!user) throw new Error("The inserted account was not returned.");
   deliverLater(ctx, mailId);
@@ -151,6 +153,7 @@ async function upgrade(
         .set({ ...account, ...(moves && timeZoneUpdate(ctx, timeZone)) })
         .where(eq(users.id, guest.id)),
       issueVerification(ctx, row.userId, account.claimedEmail, mailId, client),
+      recordConsent(ctx, guest.id),
     ],
     revocation: revokeSessions(ctx, { userId: guest.id, except: row.id }, "account_upgraded"),
   });

@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { download } from "./download.js";
 import { errorOf, exchange, type HttpAnswer } from "./http.js";
 import { readReply } from "./read-reply.js";
 import type { Result } from "./result.js";
@@ -18,6 +19,8 @@ export interface Api {
   ): Promise<z.output<S>>;
   /** A read with a body, for values that must not be in a URL. */
   look<S extends z.ZodType>(reply: S, path: string, body: object): Promise<z.output<S>>;
+  /** As `look`, with --reason, into a new file that only this user can read. Nothing is left of a download that breaks off. */
+  download(path: string, body: object, file: string): Promise<{ bytes: number }>;
   /** A change; --reason and --dry-run are added. A problem (`isProblem`) while it is not in Redis yet. */
   change(method: "POST" | "PUT" | "DELETE", path: string, body?: object): Promise<Change>;
 }
@@ -89,6 +92,19 @@ export function createApi({ url, credentials, reason, dryRun, target = "" }: Opt
       );
       const search = new URLSearchParams(given).toString();
       return ask(reply, "GET", search ? `${path}?${search}` : path);
+    },
+    async download(path, body, file) {
+      const request = async () => {
+        const token = await credentials.token();
+        const headers: Record<string, string> = token ? { authorization: `Bearer ${token}` } : {};
+        return download(url, { path, body: { ...body, reason }, headers, file });
+      };
+      let answer = await request();
+      if ("code" in answer && answer.code === "reauth_required" && (await credentials.confirm())) {
+        answer = await request();
+      }
+      if ("code" in answer) throw errorOf(answer, advice);
+      return answer;
     },
     async change(method, path, body = {}) {
       const answer = await ask(Changed, method, path, { ...body, reason, dryRun });

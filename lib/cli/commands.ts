@@ -8,6 +8,7 @@ import { clock } from "./commands/clock.js";
 import { deployments } from "./commands/deployments.js";
 import { find } from "./commands/find.js";
 import { flag } from "./commands/flag.js";
+import { gdpr } from "./commands/gdpr.js";
 import { health } from "./commands/health.js";
 import { incident } from "./commands/incident.js";
 import { jwt } from "./commands/jwt.js";
@@ -15,6 +16,7 @@ import { confirm, login, logout } from "./commands/login.js";
 import { mail } from "./commands/mail.js";
 import { operator } from "./commands/operator.js";
 import { ratelimit } from "./commands/ratelimit.js";
+import { restore } from "./commands/restore.js";
 import { retention } from "./commands/retention.js";
 import { revoke } from "./commands/revoke.js";
 import { selftest } from "./commands/selftest.js";
@@ -36,6 +38,7 @@ export const commands: readonly Command[] = [
   ...revoke,
   ...jwt,
   ...user,
+  ...gdpr,
   ...flag,
   ...block,
   ...breakerCommands,
@@ -43,6 +46,7 @@ export const commands: readonly Command[] = [
   ...deployments,
   ...backup,
   ...mail,
+  ...restore,
   ...audit,
   ...retention,
   ...incident,

@@ -50,16 +50,27 @@ export async function exchange(url: URL, call: HttpCall): Promise<HttpAnswer> {
   }
   const body = parsed(text);
   const code = (body as { code?: unknown } | null | undefined)?.code;
-  const [path = ""] = call.path.split("?");
-  const type = headers["content-type"]?.split(";")[0] || "no content type";
-  const what = text === "" ? "an empty body" : `${type} (${Buffer.byteLength(text)} bytes)`;
   return {
     status,
     body,
     code: typeof code === "string" ? code : undefined,
-    received: visible(`${call.method} ${url.origin}${path} answered ${status} with ${what}`),
+    received: receivedOf(url, call.method, call.path, status, text, headers["content-type"]),
     retryAfter: headers["retry-after"],
   };
+}
+
+export function receivedOf(
+  url: URL,
+  method: string,
+  target: string,
+  status: number,
+  text: string,
+  contentType = "",
+): string {
+  const [path = ""] = target.split("?");
+  const type = contentType.split(";")[0] || "no content type";
+  const what = text === "" ? "an empty body" : `${type} (${Buffer.byteLength(text)} bytes)`;
+  return visible(`${method} ${url.origin}${path} answered ${status} with ${what}`);
 }
 
 function request(url: URL, { method, path, body, headers }: HttpCall): Promise<HttpReply> {
@@ -136,7 +147,7 @@ export function requireSuccess(answer: HttpAnswer): void {
   if (answer.status >= 300) throw errorOf(answer);
 }
 
-function parsed(text: string): unknown {
+export function parsed(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {

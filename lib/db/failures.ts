@@ -49,6 +49,12 @@ export function violatesUnique(error: unknown, constraint: string): boolean {
   return cause?.code === "23505" && cause.constraint === constraint;
 }
 
+/** The account was erased while the request ran. */
+export function lacksAccount(error: unknown): boolean {
+  const cause = databaseError(error);
+  return cause?.code === "23503" && /_user_id_fkey$/.test(cause.constraint ?? "");
+}
+
 export function lacksRequiredRow(error: unknown): boolean {
   return databaseError(error)?.code === "22012";
 }

@@ -1,6 +1,6 @@
 import { STATUS_CODES } from "node:http";
 import * as z from "zod";
-import { databaseUnavailable, isDatabaseUnavailable } from "../db/failures.js";
+import { databaseUnavailable, isDatabaseUnavailable, lacksAccount } from "../db/failures.js";
 import { AppError, catalogue, type ErrorCode } from "../errors.js";
 import { Reply } from "./reply.js";
 
@@ -20,9 +20,10 @@ export const Problem = z
   })
   .meta({ id: "Problem" });
 
-/** An unavailable Postgres becomes `service_unavailable`, any other unexpected error `internal_error`. */
+/** An unavailable Postgres becomes `service_unavailable`, an erased account `session_revoked`, any other unexpected error `internal_error`. */
 export function toAppError(error: unknown): AppError {
   if (error instanceof AppError) return error;
+  if (lacksAccount(error)) return new AppError("session_revoked", { cause: error });
   if (isDatabaseUnavailable(error)) return databaseUnavailable(error);
   return new AppError("internal_error", { cause: error });
 }

@@ -1,6 +1,6 @@
 import type * as z from "zod";
 
-type ReplyHeader = "ETag";
+type ReplyHeader = "ETag" | "Content-Disposition";
 
 /** The schema of a body, or null for none. */
 export type ReplyBody = z.ZodType | null;
@@ -9,6 +9,8 @@ export interface ReplyContract {
   body: ReplyBody;
   /** `text/…` sends the string that the handler returns. */
   contentType?: string;
+  /** The handler returns the body as a stream of JSON, which `body` describes. */
+  isStreamed?: true;
   /** The handler always sets these. */
   headers?: readonly ReplyHeader[];
 }
@@ -17,10 +19,12 @@ export type Replies = Readonly<Record<number, ReplyBody | ReplyContract>>;
 
 type Sent<R> = R extends z.ZodType
   ? z.output<R>
-  : R extends { body: infer B extends z.ZodType }
-    ? z.output<B>
-    : // biome-ignore lint/suspicious/noConfusingVoidType: a handler without a reply body returns nothing.
-      void | undefined;
+  : R extends { isStreamed: true }
+    ? ReadableStream<Uint8Array>
+    : R extends { body: infer B extends z.ZodType }
+      ? z.output<B>
+      : // biome-ignore lint/suspicious/noConfusingVoidType: a handler without a reply body returns nothing.
+        void | undefined;
 
 type IsUnion<T, U = T> = T extends unknown ? ([U] extends [T] ? false : true) : never;
 

@@ -116,6 +116,11 @@ function responseOf(
   if (body === undefined || body === null) {
     return new Response(null, { status, headers: Object.assign(headers, own) });
   }
+  if (body instanceof ReadableStream) {
+    headers["Content-Type"] = "application/json";
+    if (headOnly) void body.cancel();
+    return new Response(headOnly ? null : body, { status, headers: Object.assign(headers, own) });
+  }
   const isText = own["Content-Type"]?.startsWith("text/");
   const text = isText ? String(body) : JSON.stringify(body);
   headers["Content-Type"] = "application/json";

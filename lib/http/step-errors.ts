@@ -36,7 +36,7 @@ export const stepErrors: readonly StepErrors[] = [
   ["requireNotBlocked", ["account_blocked"], hasToken],
   [
     "requireSwitchedOn",
-    ["feature_disabled"],
+    ["feature_disabled", "restore_in_progress"],
     (endpoint, template) => asksRedis(endpoint) && routeGroupOf(template) !== undefined,
   ],
   ["requireWithinLimits", ["rate_limited"], hasLimits],

@@ -18,6 +18,8 @@ const unbudgeted: ReadonlySet<MailTemplate> = new Set([
   "email_change_undone",
   "token_reuse",
   "second_factor_changed",
+  "deletion_requested",
+  "deletion_cancelled",
 ]);
 
 /** Whether to send this mail. Counts it in the budget of its address, once also when it is retried; security notices do not count. */

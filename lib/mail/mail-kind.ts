@@ -23,6 +23,7 @@ const MailPayload = z.looseObject({
   to: z.union([z.looseObject({ email: z.string() }), z.looseObject({ userId: z.uuid() })]),
   codeId: z.string().exactOptional(),
   undoId: z.string().exactOptional(),
+  cancelId: z.string().exactOptional(),
 });
 
 interface Reads {

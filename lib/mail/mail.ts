@@ -6,6 +6,8 @@ export interface Mail {
   codeId?: string;
   /** The change of e-mail that the token in the mail undoes. */
   undoId?: string;
+  /** The deletion of the account that the token in the mail cancels. */
+  cancelId?: string;
 }
 
 export type MailTemplate =
@@ -18,7 +20,9 @@ export type MailTemplate =
   | "email_changed"
   | "email_change_undone"
   | "token_reuse"
-  | "second_factor_changed";
+  | "second_factor_changed"
+  | "deletion_requested"
+  | "deletion_cancelled";
 
 /** A rendered mail. */
 export interface Message {

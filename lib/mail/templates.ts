@@ -1,4 +1,5 @@
 import type { Env } from "../env.js";
+import { cancelToken } from "./cancel-token.js";
 import { mailCode } from "./codes.js";
 import type { Mail, MailTemplate, Message } from "./mail.js";
 import { undoToken } from "./undo-token.js";
@@ -87,6 +88,21 @@ const contents: Record<MailTemplate, Content> = {
     ],
     closing: ["If this was you, you do not need to do anything.", resetHint],
   },
+  deletion_requested: {
+    subject: "Your account will be deleted",
+    opening: [
+      "You have asked us to delete your Linguamate account. All devices are signed out.",
+      "In 14 days we will erase your account and your data. This cannot be undone then.",
+    ],
+    closing: [],
+  },
+  deletion_cancelled: {
+    subject: "Your account will not be deleted",
+    opening: [
+      "The deletion of your Linguamate account has been cancelled. Everything is as it was. Sign in again to continue.",
+    ],
+    closing: [resetHint],
+  },
 };
 
 /** Null for an unknown template or a missing code. Deterministic: a retry must send the same mail. */
@@ -95,12 +111,16 @@ export function renderMail(env: Env, mail: Mail, validity: MailValidity): Messag
   if (!content || (content.hasCode && mail.codeId === undefined)) return null;
   const { subject, opening, closing } = content;
   const code = content.hasCode && mail.codeId !== undefined ? mailCode(env, mail.codeId) : null;
-  const token = mail.undoId === undefined ? null : undoToken(env, mail.undoId);
   const blocks: Block[] = [
     ...opening.map(paragraph),
     ...(code === null ? [] : [{ code }, paragraph(lifetimeOf(validity))]),
     ...closing.map(paragraph),
-    ...(token === null ? [] : [paragraph(undoInstructions), { token }]),
+    ...(mail.undoId === undefined
+      ? []
+      : [paragraph(undoInstructions), { token: undoToken(env, mail.undoId) }]),
+    ...(mail.cancelId === undefined
+      ? []
+      : [paragraph(cancelInstructions), { token: cancelToken(env, mail.cancelId) }]),
   ];
   return { subject, text: textOf(blocks), html: htmlOf(subject, blocks) };
 }
@@ -109,6 +129,8 @@ type Block = { paragraph: string } | { code: string } | { token: string };
 
 const undoInstructions =
   "If this was not you, you can undo the change within 7 days: open Linguamate, choose “Undo a change of e-mail” on the sign-in screen, and paste this code:";
+const cancelInstructions =
+  "If this was not you, or if you have changed your mind: open Linguamate, choose “Keep my account” on the sign-in screen, and paste this code:";
 const signature = "Linguamate";
 
 const paragraph = (text: string): Block => ({ paragraph: text });

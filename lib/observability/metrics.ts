@@ -78,6 +78,21 @@ export const metrics = {
     labels: ["class"],
   },
   active_sessions: { type: "gauge", help: "Live sessions.", labels: [] },
+  account_deletions_pending: {
+    type: "gauge",
+    help: "Accounts whose deletion was requested and that are not erased yet.",
+    labels: [],
+  },
+  account_deletions_overdue: {
+    type: "gauge",
+    help: "Accounts that should have been erased over 2 h ago.",
+    labels: [],
+  },
+  accounts_erased: {
+    type: "gauge",
+    help: "Receipts of erased accounts.",
+    labels: [],
+  },
   circuit_breaker_state: {
     type: "gauge",
     help: "State of the circuit breaker: 0 closed, 1 half-open, 2 open.",

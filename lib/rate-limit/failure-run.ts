@@ -15,6 +15,8 @@ const runDurationMs: Partial<Record<LimitKind, number>> = {
   account: 20 * minuteMs,
 };
 
+export const failuresKey = (kind: LimitKind, value: string) => `failures:${kind}:${value}`;
+
 /** Counts a failure; returns the kinds for which it was the tenth of its run. Without Redis, of the limit's window. */
 export async function countFailure(ctx: Context, reserved: Reservation): Promise<LimitKind[]> {
   const sources = reserved.counts.filter(({ limit }) => runDurationMs[limit.kind] !== undefined);
@@ -27,7 +29,7 @@ export async function countFailure(ctx: Context, reserved: Reservation): Promise
 
 async function countInRedis(ctx: Context, sources: LimitCount[]): Promise<boolean[]> {
   const trip = roundTrip(ctx);
-  const keys = sources.map(({ limit: { kind }, value }) => `failures:${kind}:${value}`);
+  const keys = sources.map(({ limit: { kind }, value }) => failuresKey(kind, value));
   const durations = sources.map(({ limit: { kind } }) => runDurationMs[kind] ?? 0);
   const [failures] = await Promise.all([
     trip.script<number[]>(incrementScript, keys, [ctx.now.getTime(), ...durations]),

@@ -11,6 +11,7 @@ export type PolicyName =
   | "registrations"
   | "unproven-mails"
   | "bad-signatures"
+  | "exports"
   | "speech"
   | "toolkit";
 
@@ -155,6 +156,16 @@ export function limitsOf(env: Env): Record<PolicyName, Limit[]> {
     // Counted after the reply; over the limit only invalid tokens are rejected.
     "bad-signatures": [
       { policy: "bad-signatures", kind: "ip", max: 100, windowMs: 5 * minuteMs, ...local },
+    ],
+    exports: [
+      {
+        policy: "exports",
+        kind: "user",
+        max: 3,
+        windowMs: 24 * hourMs,
+        ...strict,
+        countsKept: "work",
+      },
     ],
     speech: [{ policy: "speech", kind: "user", max: 10, windowMs: minuteMs, ...denied }],
     // Each call costs money, so it is denied when the counter is unavailable.

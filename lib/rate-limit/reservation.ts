@@ -66,10 +66,16 @@ export function releaseLater(
 ): void {
   const { counts, countedIn, local } = filterCounts(consumeReservation(reservation), isGivenBack);
   if (counts.length + local.length === 0) return;
-  ctx.after(async () => {
-    refundLocally(local);
-    if (countedIn === "postgres") return refundInPostgres(ctx, counts);
-    const trip = roundTrip(ctx);
-    await Promise.all([refund(trip, counts), trip.send()]);
-  });
+  ctx.after(() => release(ctx, { counts, countedIn, local }));
+}
+
+/** Decrements the counters now, for work that failed after the reply had begun. */
+export async function release(
+  ctx: Context,
+  { counts, countedIn, local }: Reservation,
+): Promise<void> {
+  refundLocally(local);
+  if (countedIn === "postgres") return refundInPostgres(ctx, counts);
+  const trip = roundTrip(ctx);
+  await Promise.all([refund(trip, counts), trip.send()]);
 }

@@ -2,6 +2,8 @@ import { sealAudit } from "../audit/seal.js";
 import { writeCanary } from "../backups/canary.js";
 import type { Context } from "../context.js";
 import { reconcileDeployments } from "../deployments/reconcile.js";
+import { eraseLateRows, purgeDue } from "../privacy/purge.js";
+import { reconcileErasures } from "../privacy/replay.js";
 import { ensurePartitions } from "../telemetry/partitions.js";
 import { checkAudit } from "./cleanup/check-audit.js";
 import { type Cron, type CronReport, runCron } from "./cron.js";
@@ -17,6 +19,13 @@ export const cleanupCron: Cron = {
     ["write_canary", writeCanary],
     ["seal_audit", (ctx, { endMs }) => sealAudit(ctx, endMs)],
     ["check_audit", checkAudit, { budgetSeconds: 30 }],
+    ["purge_accounts", (ctx, { endMs }) => purgeDue(ctx, endMs), { budgetSeconds: 30 }],
+    ["erase_late_rows", eraseLateRows],
+    [
+      "reconcile_erasures",
+      (ctx, { endMs }) => reconcileErasures(ctx, endMs),
+      { budgetSeconds: 15 },
+    ],
     ["ensure_partitions", async (ctx) => ({ made: await ensurePartitions(ctx) })],
     ["reconcile_deployments", reconcileDeployments, { budgetSeconds: 20 }],
     ...retentionParts,

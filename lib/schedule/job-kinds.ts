@@ -1,4 +1,5 @@
+import { erasureKind } from "../privacy/erasure-kind.js";
 import type { Kind } from "../queue/kind.js";
 
 /** Jobs of other kinds are left to the release that knows them. */
-export const jobKinds: readonly Kind[] = [];
+export const jobKinds: readonly Kind[] = [erasureKind as Kind];

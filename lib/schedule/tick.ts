@@ -7,6 +7,7 @@ import type { Context } from "../context.js";
 import { observeRelease } from "../deployments/observe-release.js";
 import { deliverDue } from "../mail/deliver.js";
 import { cronPartFailed } from "../observability/log-lines/cron.js";
+import { replayNewest } from "../privacy/replay.js";
 import { drainEvents } from "../telemetry/drain.js";
 import { measureGauges } from "../telemetry/metrics/measure-gauges.js";
 import { ensurePartitions } from "../telemetry/partitions.js";
@@ -40,6 +41,7 @@ export const tickCron: Cron = {
     ["deliver_notices", deliverNotices],
     ["ensure_partitions", async (ctx) => ({ made: await ensurePartitions(ctx) })],
     ["mirror_gate", copyGateToRedis],
+    ["replay_erasures", (ctx, { endMs }) => replayNewest(ctx, endMs)],
     ["detect_unusual_usage", detectUnusualUsage],
     ["sweep_session_keys", async (ctx) => ({ sessions: await sweepSessionKeys(ctx) })],
     ["observe_release", observeRelease],

@@ -9,6 +9,7 @@ import resend from "../../api/auth/verify-email/resend.js";
 import blocks from "../../api/ops/blocks/index.js";
 import incidents from "../../api/ops/incidents/index.js";
 import operatorTokens from "../../api/ops/operator-tokens/index.js";
+import user from "../../api/user/index.js";
 import { isOperators, type Operation, operationsOfApi } from "../../dev/docs/openapi/routes.js";
 import { type NeonStandIn, startNeonStandIn } from "../../dev/neon/stand-in.js";
 import { startToolkitEndpoint, type ToolkitEndpoint } from "../../dev/toolkit/toolkit-endpoint.js";
@@ -26,7 +27,7 @@ import { setEnvironment, useEnvironment } from "../support/environment.js";
 import { mailedCode } from "../support/mailed-codes.js";
 import { neonEnvironment, noDatabases } from "../support/neon.js";
 import { anOperator, type OperatorPerson, operate } from "../support/operators.js";
-import { aBoundUser, anAddress, aUser, type Person } from "../support/people.js";
+import { aBoundUser, anAddress, aUser, type Person, password } from "../support/people.js";
 import { multipart, wav } from "../support/recordings.js";
 import { authenticator, enrol, freshToken } from "../support/second-factor.js";
 import { useStores } from "../support/stores.js";
@@ -136,6 +137,19 @@ const prepared: Record<string, (example: unknown) => Promise<Sent> | Sent> = {
       );
       return { fields: { token: undoToken(env(), change?.id ?? "") } };
     }),
+  "POST /api/auth/cancel-deletion": () =>
+    needsPerson(async ({ accessToken: token }) => {
+      const { body } = await call(user, "DELETE", { token });
+      return { fields: { cancelToken: body.cancelToken } };
+    }),
+  "DELETE /api/user": () => needsPerson(() => ({ fields: { otp: undefined, password } })),
+  "POST /api/ops/deletions": async () => ({ fields: { user: (await aUser()).user.id } }),
+  "POST /api/ops/deletions/find": async () => ({ fields: { user: (await aUser()).user.id } }),
+  "POST /api/ops/deletions/cancellations": async () => ({
+    fields: { user: (await aUser()).user.id },
+  }),
+  "POST /api/ops/exports": async () => ({ fields: { user: (await aUser()).user.id } }),
+  "POST /api/ops/restore/finish": async () => ({ fields: { erasures: [randomUUID()] } }),
   "DELETE /api/user/sessions/{sessionId}": () =>
     needsPerson(({ sessionId }) => ({ params: { sessionId } })),
   "PUT /api/user/preferences": () => needsPerson(() => ({ headers: { "if-match": "*" } })),

@@ -5,6 +5,7 @@ const secretFields = new Set([
   "currentPassword",
   "code",
   "token",
+  "cancelToken",
   "otpauthUrl",
   "secret",
   "recoveryCodes",

@@ -17,6 +17,7 @@ const bounded: Record<string, string> = {
   incidents: "opened by operators",
   mirror_versions: "one row per mirror",
   operator_tokens: "made by admins",
+  restore_drills: "one row per month",
   schema_migrations: "one row per migration",
   schema_migration_leases: "one row per migration",
   security_settings: "one row",

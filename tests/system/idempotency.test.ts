@@ -21,6 +21,8 @@ const repeatable: Record<string, string> = {
   "POST /api/webhooks/vercel": "each delivery ID is processed once",
   "POST /api/auth/reauthenticate": "nothing is written",
   "POST /api/stt/transcribe": "nothing is written",
+  "DELETE /api/user":
+    "the first request ends the session; parallel ones get the same date and token",
   "DELETE /api/user/sessions/:sessionId": "a revoked session stays revoked",
 };
 

@@ -87,6 +87,7 @@ const replyHeader = (description: string, schema: object, required = false) => (
 export const headers: Record<string, object> = {
   "X-Correlation-ID": replyHeader("Names the request in logs.", text, true),
   ETag: replyHeader("The version of this document.", text, true),
+  "Content-Disposition": replyHeader("The name of the file to save.", text, true),
   "Idempotent-Replayed": replyHeader(
     "`true` where an earlier write with this Idempotency-Key was repeated.",
     { type: "string", const: "true" },

@@ -2,6 +2,7 @@ import { and, eq, isNull, lt, or } from "drizzle-orm";
 import { securityEvent } from "../../audit/security-events.js";
 import type { Context } from "../../context.js";
 import { equalSecrets, hashesWithKeyId } from "../../crypto/secret.js";
+import { users } from "../../db/schema/accounts.js";
 import { operatorTokens } from "../../db/schema/operators.js";
 import { AppError } from "../../errors.js";
 import type { Operation } from "./operator.js";
@@ -20,14 +21,21 @@ export async function verifyOperatorToken(
   ctx: Context,
   { id, secret }: { id: string; secret: string },
 ): Promise<{ id: string; scopes: string[] }> {
-  const [token] = await ctx.db.select().from(operatorTokens).where(eq(operatorTokens.id, id));
+  const [found] = await ctx.db
+    .select({ token: operatorTokens, purgeAt: users.purgeAt })
+    .from(operatorTokens)
+    .innerJoin(users, eq(users.id, operatorTokens.createdBy))
+    .where(eq(operatorTokens.id, id));
+  const token = found?.token;
   const isGenuine = hashesWithKeyId(ctx.env, operatorTokenPurpose, `${id}.${secret}`)
     .map((hash) => equalSecrets(hash, token?.secretHash))
     .includes(true);
-  if (!token || !isGenuine) {
+  if (!found || !token || !isGenuine) {
     securityEvent(ctx, "operator_token_invalid", { data: { account: id, reason: "secret" } });
     throw new AppError("token_invalid");
   }
+  // While the deletion of its maker is pending; cancelling that makes it valid again.
+  if (found.purgeAt) throw new AppError("operator_token_ended");
   const state = stateOf(token, ctx.now);
   if (state !== "live") {
     // A job with an expired token repeats its call; only a revoked token may be stolen.

@@ -169,7 +169,8 @@ export type RevocationReason =
   | "suspended"
   | "account_blocked"
   | "account_upgraded"
-  | "account_merged";
+  | "account_merged"
+  | "deletion_requested";
 
 /** Returns the ids of the sessions revoked now, also expired ones; delete their keys after the commit. */
 export function revokeSessions(

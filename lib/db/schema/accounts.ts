@@ -43,6 +43,8 @@ export const users = pgTable(
     onboardingCompleted: boolean("onboarding_completed").notNull().default(false),
     suspendedAt: at("suspended_at"),
     purgeAt: at("purge_at"),
+    /** The deletion that is pending; its cancel token is derived from it. */
+    deletionId: uuid("deletion_id"),
     mergedInto: uuid("merged_into"),
     /** In effect until `timeZoneFrom`. */
     previousTimeZone: text("previous_time_zone"),
@@ -57,6 +59,11 @@ export const users = pgTable(
     index("users_claimed_email_idx")
       .on(table.claimedEmail)
       .where(sql`${table.claimedEmail} is not null`),
+    index("users_purge_at_idx").on(table.purgeAt).where(sql`${table.purgeAt} is not null`),
+    uniqueIndex("users_deletion_id_key")
+      .on(table.deletionId)
+      .where(sql`${table.deletionId} is not null`),
+    index("users_merged_into_idx").on(table.mergedInto).where(sql`${table.mergedInto} is not null`),
     index("users_operators_idx").on(table.role).where(sql`${table.role} <> 'user'`),
   ],
 );
@@ -104,8 +111,10 @@ export const sessions = pgTable(
   ],
 );
 
-/** One row. Sessions created before `revokeAllBefore` are revoked. */
+/** One row. Sessions created before `revokeAllBefore` are revoked; a restore is in progress while its begin is the later one. */
 export const securitySettings = pgTable("security_settings", {
   id: boolean("id").primaryKey().default(true),
   revokeAllBefore: at("revoke_all_before").notNull(),
+  restoreBegunAt: at("restore_begun_at").notNull(),
+  restoreFinishedAt: at("restore_finished_at").notNull(),
 });

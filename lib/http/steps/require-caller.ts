@@ -56,7 +56,12 @@ const stepUpMs = 10 * 60_000;
  * operator's change, `operatorChange` calls it: a dry run does not need it.
  */
 export function requireStepUp({ now }: Context, claims: Credential["claims"] | undefined): void {
-  if (!claims) return;
-  const ageMs = now.getTime() - claims.authenticatedAt.getTime();
-  if (ageMs > stepUpMs) throw new AppError("reauth_required");
+  if (claims && !isStepUpFresh({ now }, claims)) throw new AppError("reauth_required");
+}
+
+export function isStepUpFresh(
+  { now }: Pick<Context, "now">,
+  { authenticatedAt }: Pick<NonNullable<Credential["claims"]>, "authenticatedAt">,
+): boolean {
+  return now.getTime() - authenticatedAt.getTime() <= stepUpMs;
 }

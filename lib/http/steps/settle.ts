@@ -26,7 +26,10 @@ function isReleased({ stage, usesKey, error }: Progress): (count: LimitCount) =>
   const code = error instanceof AppError ? error.code : undefined;
   if (stage === "admission") {
     // Nothing that this caller did: the service is switched off, or its budget is used up.
-    const isOurs = code === "feature_disabled" || code === "toolkit_unavailable";
+    const isOurs =
+      code === "feature_disabled" ||
+      code === "restore_in_progress" ||
+      code === "toolkit_unavailable";
     return ({ limit }) => isOurs || limit.countsKept !== "requests";
   }
   if (usesKey) {

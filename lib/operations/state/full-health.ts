@@ -1,4 +1,5 @@
 import { sql } from "drizzle-orm";
+import { isRestoring } from "../../admission/restore.js";
 import { isOwnKey } from "../../alerts/notice.js";
 import { channels } from "../../alerts/rule.js";
 import { failedMailsMin } from "../../alerts/rules/background-rules.js";
@@ -17,6 +18,7 @@ import { breakerState, positionOf } from "../../toolkit/breaker/state.js";
 import { getDrainStatus } from "../telemetry/drain-status.js";
 import { type CheckReport, type CheckResult, finding, runCheck, summarize } from "./finding.js";
 import { oneValue } from "./one-value.js";
+import { deletionFinding } from "./verification.js";
 
 const lagSecondsMax = 180;
 const partitionsAheadMin = 7;
@@ -36,6 +38,8 @@ export async function fullHealth(ctx: Context): Promise<CheckReport> {
     runCheck("clock skew to the database", () => skewFinding(ctx)),
     runCheck("jobs", () => jobFinding(ctx)),
     runCheck("outbox", () => outboxFinding(ctx)),
+    runCheck("due deletions", () => deletionFinding(ctx)),
+    runCheck("restore", () => restoreFinding(ctx)),
     runCheck("audit log", () => auditFinding(ctx)),
     runCheck("backups", () => backupFinding(ctx)),
     runCheck("restore drill", () => drillFinding(ctx)),
@@ -125,6 +129,12 @@ async function partitionFinding(ctx: Context): Promise<CheckResult> {
         and relname > 'access_log_' || to_char(now() at time zone 'UTC', 'YYYYMMDD')`,
   );
   return finding("partitions ahead", ahead >= partitionsAheadMin, `${ahead} days`);
+}
+
+async function restoreFinding(ctx: Context): Promise<CheckResult> {
+  const isServing = !(await isRestoring(ctx));
+  const detail = isServing ? "none in progress" : "in progress: `restore finish` opens the app";
+  return finding("restore", isServing, detail);
 }
 
 async function skewFinding(ctx: Context): Promise<CheckResult> {

@@ -6,6 +6,7 @@ import { sessionsMax } from "../../auth/session/session.js";
 import { isLiveSession } from "../../auth/session/session-status.js";
 import type { Context } from "../../context.js";
 import { sessions } from "../../db/schema/accounts.js";
+import { countDeletions } from "../../privacy/purge.js";
 import { blocksKeys, mirrorMark } from "../../redis/blocks.js";
 import { roundTrip } from "../../redis/client.js";
 import { readGate } from "../../redis/gate.js";
@@ -35,6 +36,7 @@ export async function verification(ctx: Context): Promise<CheckReport> {
     runCheck("flags in Redis", () => flagFinding(ctx)),
     runCheck("blocks in Redis", () => blockFinding(ctx)),
     runCheck("revoke-all cutoff", () => revokeAllFinding(ctx)),
+    runCheck("due deletions", () => deletionFinding(ctx)),
     runCheck("metric totals", () => totalFinding(ctx)),
     runCheck("audit log", () => auditFinding(ctx)),
     runCheck("audit log permissions", () => auditRoleFinding(ctx)),
@@ -97,6 +99,12 @@ async function blockFinding(ctx: Context): Promise<CheckResult> {
     ? `${held.length}, same as in Postgres`
     : `${held.length} of ${expected.length}: the next tick or \`redis rebuild\` repairs them`;
   return finding("blocks in Redis", isSame, detail);
+}
+
+export async function deletionFinding(ctx: Context): Promise<CheckResult> {
+  const { pending, overdue } = await countDeletions(ctx);
+  const detail = `${pending} pending, ${overdue} overdue: the hourly cleanup erases them`;
+  return finding("due deletions", overdue === 0, detail);
 }
 
 async function revokeAllFinding(ctx: Context): Promise<CheckResult> {

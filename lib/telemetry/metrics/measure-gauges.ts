@@ -5,12 +5,12 @@ import { preparedSql } from "../../db/database.js";
 /** Up to this many sessions are counted exactly; more are estimated from a sample of this size. */
 const sampledMax = 100_000;
 
-/** Store `active_sessions`. A large table is sampled by page, which is right to a few percent. Safe to repeat. Rejects without Postgres. */
+/** Store `active_sessions` and the gauges of deletions. A large table is sampled by page, which is right to a few percent. Safe to repeat. Rejects without Postgres. */
 export async function measureGauges({ db, now }: Context): Promise<void> {
-  await activeSessions(db, { now: now.toISOString() });
+  await storeGauges(db, { now: now.toISOString() });
 }
 
-const activeSessions = preparedSql(
+const storeGauges = preparedSql(
   () => sql`
     with size as (
       select least(100, 100.0 * ${sql.raw(String(sampledMax))} / greatest(reltuples, 1)) as percent
@@ -22,10 +22,16 @@ const activeSessions = preparedSql(
         and idle_expires_at > cast(${sql.placeholder("now")} as timestamptz)
         and (expires_at is null or expires_at > cast(${sql.placeholder("now")} as timestamptz))
         and created_at >= (select revoke_all_before from security_settings)
+    ), deletions as (
+      select count(*) as pending, count(*) filter (where purge_at < now() - interval '2 hours') as overdue
+      from users where purge_at is not null
     )
     insert into telemetry_gauges (series, value, measured_at)
-    select 'active_sessions', round(sampled * 100 / percent), cast(${sql.placeholder("now")} as timestamptz)
-    from live, size
+    select series, value, cast(${sql.placeholder("now")} as timestamptz)
+    from live, size, deletions, (select count(*) as erased from erasures) as receipts,
+      lateral (values ('active_sessions', round(sampled * 100 / percent)),
+        ('account_deletions_pending', pending), ('account_deletions_overdue', overdue),
+        ('accounts_erased', erased)) as measured (series, value)
     on conflict (series) do update set value = excluded.value, measured_at = excluded.measured_at
     where excluded.measured_at > telemetry_gauges.measured_at`,
 );

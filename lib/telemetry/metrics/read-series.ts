@@ -44,6 +44,8 @@ const recorded = preparedSql<{ series: string; value: string; age: string | null
 /** An older value is left out, so that a graph shows a gap instead of a stale line. */
 export const measuredEachMinute: readonly string[] = [
   "active_sessions",
+  "account_deletions_pending",
+  "account_deletions_overdue",
   "alert_active",
   "circuit_breaker_state",
   "telemetry_mode",

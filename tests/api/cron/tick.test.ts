@@ -152,6 +152,7 @@ describe("GET /api/cron/tick", () => {
       { level: "ERROR", data: { operation: "drain_events" } },
       { level: "ERROR", data: { operation: "record_breakers" } },
       { level: "ERROR", data: { operation: "mirror_gate" } },
+      { level: "ERROR", data: { operation: "replay_erasures" } },
       { level: "ERROR", data: { operation: "sweep_session_keys" } },
     ]);
   });

@@ -330,6 +330,7 @@ describe("takeOverDrain", () => {
     revokeAllBefore: 0,
     flags: null,
     toolkitBreaker: null,
+    isRestoring: false,
     lastDrainMs: Date.now() - ageMs,
   });
   const takeOver = (ageMs: number) => takeOverDrain({ ...aContext(), gate: agedGate(ageMs) });

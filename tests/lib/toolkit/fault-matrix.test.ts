@@ -43,7 +43,13 @@ const deadlineMs = 1200;
 
 /** A context with a closed breaker. */
 function aRequest(now = new Date()): Context {
-  const gate = { revokeAllBefore: 0, flags: null, toolkitBreaker: null, lastDrainMs: 0 };
+  const gate = {
+    revokeAllBefore: 0,
+    flags: null,
+    toolkitBreaker: null,
+    isRestoring: false,
+    lastDrainMs: 0,
+  };
   // As in a route, which logs failures after the response.
   const after: Context["after"] = (work) => waitUntil(work().catch(() => {}));
   return { ...aContext(), now, gate, after };

@@ -1,0 +1,72 @@
+import { copyChangeToRedis, copyGateToRedis } from "../../admission/mirror.js";
+import { recordRestoreBegin, recordRestoreFinish } from "../../admission/restore.js";
+import type { OperatorAct } from "../../audit/audit.js";
+import { restoreSessionRows } from "../../auth/session/restore-sessions.js";
+import type { Context } from "../../context.js";
+import { type ErasureCopy, streamCopy } from "../../privacy/erasure-stream.js";
+import { replayErasures } from "../../privacy/replay.js";
+import { rebuildRedis } from "./rebuild-redis.js";
+
+interface Outcome {
+  done: string;
+  undo: string | null;
+  detail: Record<string, unknown>;
+}
+
+const budgetMs = 8000;
+
+/** Closes all routes of the app until `finishRestore`. Safe to repeat. */
+export async function beginRestore(ctx: Context, by: OperatorAct): Promise<Outcome> {
+  await recordRestoreBegin(ctx, by);
+  await copyChangeToRedis(ctx);
+  return {
+    done: "The app is closed: its routes answer 503 restore_in_progress. Restore the database now.",
+    undo: 'npm run ops -- restore finish --reason "not restored"',
+    detail: {},
+  };
+}
+
+/**
+ * Erases again who was erased after the backup, gives sessions that Redis knows their rows, rebuilds Redis, and opens the
+ * app. `listed` are the erasures of another copy, such as a file beside the backup; with `more` another list follows. When its time is up it leaves the app
+ * closed, and the next call continues. Throws `erasures_unreadable`, and while a store is down.
+ */
+export async function finishRestore(
+  ctx: Context,
+  { listed, more }: { listed?: readonly string[] | undefined; more: boolean },
+  by: OperatorAct,
+): Promise<Outcome> {
+  const endMs = performance.now() + budgetMs;
+  // The restored database must know that it is closed, should this call end early.
+  await copyGateToRedis(ctx);
+  const copies = [streamCopy, ...(listed ? [copyOf(listed)] : [])];
+  const { erasedAgain, left, copies: read } = await replayErasures(ctx, copies, endMs);
+  const detail = { erasedAgain, left, copies: read };
+  if (left > 0) {
+    return {
+      done: `Erased ${erasedAgain} accounts again, ${left} are left: the app stays closed. Run the command again.`,
+      undo: null,
+      detail,
+    };
+  }
+  if (more) {
+    const done = `Erased ${erasedAgain} accounts of this list again. The app stays closed.`;
+    return { done, undo: null, detail };
+  }
+  const sessions = await restoreSessionRows(ctx);
+  const rebuilt = await rebuildRedis(ctx, by);
+  await recordRestoreFinish(ctx, by);
+  await copyChangeToRedis(ctx);
+  return {
+    done: `Erased ${erasedAgain} accounts again by ${read.join(" and ")}, restored ${sessions.restored} sessions, wrote the gate and ${rebuilt.blocks} blocks. The app is open.`,
+    undo: null,
+    detail: { ...detail, sessions: sessions.restored },
+  };
+}
+
+const copyOf = (userIds: readonly string[]): ErasureCopy => ({
+  name: "the list",
+  async *read() {
+    for (const userId of userIds) yield { userId, erasedAtMs: Date.now() };
+  },
+});

@@ -1,0 +1,487 @@
+import { type SQL, sql } from "drizzle-orm";
+import type { Person } from "./person.js";
+
+/**
+ * Every table and column of the database: is it personal, is it exported, and how is it erased? Export, purge and their
+ * tests follow it, and a test compares it with the live schema.
+ */
+
+/**
+ * `technical` says nothing about a person. `withheld` is the reason why a personal value is not exported; `as` is what is
+ * exported instead of it.
+ */
+export type Column =
+  | "technical"
+  | "exported"
+  | { withheld: string }
+  | { as: (person: Person) => SQL };
+
+/** How the purge treats the rows of a person. */
+export type Erasure =
+  | "deleted"
+  /** The values that no longer name the person. */
+  | { changed: (person: Person) => SQL }
+  | { kept: string };
+
+interface Personal {
+  /** The name in the export. */
+  section: string;
+  /** Conditions that select the person's rows, each with an index where the table is large. */
+  rows(person: Person): SQL[];
+  /** Sorts the rows uniquely: the position of a page in the export. */
+  key: readonly Key[];
+  /** Rows written after the start of an export are left out. */
+  writtenAt?: string;
+  erased: Erasure;
+}
+
+interface Key {
+  column: string;
+  type: "uuid" | "text" | "bigint" | "timestamptz";
+}
+
+export interface TableEntry {
+  columns: Record<string, Column>;
+  /** Null: no row is about a person. */
+  personal: Personal | null;
+}
+
+const secret = { withheld: "a secret, or what a secret could be derived from" } as const;
+const ofOthers = { withheld: "an operator's note or ID" } as const;
+
+const text = (column: string): Key => ({ column, type: "text" });
+const uuid = (column: string): Key => ({ column, type: "uuid" });
+const time = (column: string): Key => ({ column, type: "timestamptz" });
+const number = (column: string): Key => ({ column, type: "bigint" });
+
+const columns = (names: string, kind: Column): Record<string, Column> =>
+  Object.fromEntries(names.split(" ").map((name) => [name, kind]));
+
+const technical = (names: string): TableEntry => ({
+  columns: columns(names, "technical"),
+  personal: null,
+});
+
+/** One condition per value: with a list of values an index cannot sort the rows. */
+const each =
+  (column: string, type: "uuid" | "text", values: (person: Person) => string[]) =>
+  (person: Person): SQL[] =>
+    values(person).map(
+      (value) => sql`${sql.identifier(column)} = cast(${value} as ${sql.raw(type)})`,
+    );
+const ids = ({ ids }: Person) => ids;
+const ofUser = each("user_id", "uuid", ids);
+const ofUserHash = each("user_hash", "text", ({ userHashes }) => userHashes);
+
+const anyOf = (values: string[]) => sql`any(cast(${sql.param(values)} as text[]))`;
+
+/** `rate:<policy>:<kind>:<value>:…`, where a value can also be `<IP address>/<hash>` or `<hash>/<session>`. */
+const isLimitOf = ({ ids, sessions, deviceIds, limitKeys }: Person) => {
+  const values = [...ids, ...sessions.map(({ id }) => id), ...deviceIds, ...limitKeys];
+  return sql`regexp_split_to_array(key, '[:/]') && cast(${sql.param(values)} as text[])`;
+};
+
+export const catalogue: Record<string, TableEntry> = {
+  users: {
+    columns: {
+      ...columns("id email claimed_email claim_device claimed_at is_guest", "exported"),
+      ...columns("email_undeliverable role name avatar_url native_language", "exported"),
+      ...columns("target_language level goals interests topics daily_goal_minutes", "exported"),
+      ...columns("time_zone reminder_time is_premium onboarding_completed", "exported"),
+      ...columns("suspended_at purge_at merged_into previous_time_zone", "exported"),
+      ...columns("time_zone_from time_zone_changed_at accepted_terms_at", "exported"),
+      ...columns("created_at updated_at", "exported"),
+      ...columns("password_hash deletion_id", secret),
+    },
+    personal: {
+      section: "accounts",
+      rows: each("id", "uuid", ids),
+      key: [uuid("id")],
+      erased: "deleted",
+    },
+  },
+  sessions: {
+    columns: {
+      ...columns("id user_id device_id device_name device_platform app_version", "exported"),
+      ...columns("ip_prefix country auth_methods authenticated_at created_at", "exported"),
+      ...columns("last_seen_at idle_expires_at expires_at revoked_at", "exported"),
+      ...columns("revoked_reason rotated_at rotated_device", "exported"),
+      ...columns("rotation_hash concurrent_hashes", secret),
+      ...columns("refresh_counter redis_generation concurrent_at", "technical"),
+      ...columns("repeated_at repeated_counter", "technical"),
+    },
+    personal: {
+      section: "sessions",
+      rows: ofUser,
+      key: [text("id")],
+      writtenAt: "created_at",
+      erased: "deleted",
+    },
+  },
+  consents: {
+    columns: columns("user_id kind version accepted_at", "exported"),
+    personal: {
+      section: "consents",
+      rows: ofUser,
+      key: [text("kind"), text("version")],
+      writtenAt: "accepted_at",
+      erased: "deleted",
+    },
+  },
+  preferences: {
+    columns: columns("user_id profile version updated_at", "exported"),
+    personal: { section: "preferences", rows: ofUser, key: [uuid("user_id")], erased: "deleted" },
+  },
+  xp_entries: {
+    columns: columns("source source_id user_id points earned_at", "exported"),
+    personal: {
+      section: "experiencePoints",
+      rows: ofUser,
+      key: [text("source"), uuid("source_id")],
+      writtenAt: "earned_at",
+      erased: "deleted",
+    },
+  },
+  second_factors: {
+    columns: {
+      ...columns("user_id id created_at confirmed_at last_used_step", "exported"),
+      ...columns("sealed_secret", secret),
+    },
+    personal: { section: "secondFactors", rows: ofUser, key: [uuid("user_id")], erased: "deleted" },
+  },
+  recovery_codes: {
+    columns: {
+      ...columns("user_id created_at used_at", "exported"),
+      ...columns("code_hash", secret),
+    },
+    personal: {
+      section: "recoveryCodes",
+      rows: ofUser,
+      key: [text("code_hash")],
+      erased: "deleted",
+    },
+  },
+  email_changes: {
+    columns: {
+      ...columns("user_id old_email created_at expires_at undone_at", "exported"),
+      ...columns("id", secret),
+    },
+    personal: {
+      section: "emailChanges",
+      rows: ofUser,
+      key: [uuid("id")],
+      writtenAt: "created_at",
+      erased: "deleted",
+    },
+  },
+  mail_codes: {
+    columns: {
+      ...columns("purpose user_id email device_id attempts created_at expires_at", "exported"),
+      ...columns("id", secret),
+      ...columns("subject", { withheld: "the user ID again, or a keyed hash of the address" }),
+    },
+    personal: {
+      section: "mailCodes",
+      // Without an account: resets and claims of the verified address.
+      rows: ({ ids, emails }) => [
+        sql`(user_id = any(cast(${sql.param(ids)} as uuid[])) or subject = ${anyOf(ids)}
+          or user_id is null and email = ${anyOf(emails)})`,
+      ],
+      key: [text("purpose"), text("subject")],
+      writtenAt: "created_at",
+      erased: "deleted",
+    },
+  },
+  mail_budgets: {
+    columns: {
+      ...columns("admitted_at last_admitted_at", "exported"),
+      ...columns("address_hash", { withheld: "a keyed hash of the address" }),
+    },
+    personal: {
+      section: "mailBudgets",
+      rows: ({ addressHashes }) => [sql`address_hash = ${anyOf(addressHashes)}`],
+      key: [text("address_hash")],
+      erased: "deleted",
+    },
+  },
+  suppressed_addresses: {
+    columns: {
+      ...columns("reason created_at", "exported"),
+      ...columns("address_hash", { withheld: "a keyed hash of the address" }),
+    },
+    personal: {
+      section: "mailSuppressions",
+      rows: ({ addressHashes }) => [sql`address_hash = ${anyOf(addressHashes)}`],
+      key: [text("address_hash")],
+      erased: {
+        kept: "A keyed hash. Who complained about our mail must not get more, also from a new account.",
+      },
+    },
+  },
+  webhook_events: {
+    columns: {
+      ...columns("source received_at", "exported"),
+      ...columns("id", { withheld: "the provider's ID, or a keyed hash of the address" }),
+    },
+    personal: {
+      section: "mailDeliveries",
+      rows: ({ addressHashes }) => [
+        sql`source = 'mail_delivered' and id = ${anyOf(addressHashes)}`,
+      ],
+      key: [text("source"), text("id")],
+      erased: "deleted",
+    },
+  },
+  queue_entries: {
+    columns: {
+      ...columns("id kind send correlation_id created_at expires_at run_after", "exported"),
+      ...columns("attempts admitted_at dead_at last_error done_at", "exported"),
+      ...columns("key leased_until", "technical"),
+      payload: { as: () => sql`payload - 'codeId' - 'undoId' - 'cancelId'` },
+    },
+    personal: {
+      section: "queuedMails",
+      // A claimed address may be another person's: of its mails only those with a code of this account.
+      rows: ({ ids, emails }) => [
+        sql`(payload -> 'to' ->> 'userId' = ${anyOf(ids)} or payload ->> 'userId' = ${anyOf(ids)}
+          or payload -> 'to' ->> 'email' = ${anyOf(emails)}
+          or payload ->> 'codeId' in (
+            select cast(id as text) from mail_codes
+            where user_id = any(cast(${sql.param(ids)} as uuid[])) or subject = ${anyOf(ids)}))
+          and kind <> 'erasure'`,
+      ],
+      key: [uuid("id")],
+      writtenAt: "created_at",
+      erased: "deleted",
+    },
+  },
+  idempotency_keys: {
+    columns: {
+      ...columns("scope key created_at", "exported"),
+      ...columns("body_hash", { withheld: "a keyed hash of a request" }),
+      ...columns("result_id", "technical"),
+    },
+    personal: {
+      section: "idempotencyKeys",
+      rows: each("scope", "text", ids),
+      key: [text("key")],
+      writtenAt: "created_at",
+      erased: "deleted",
+    },
+  },
+  operator_tokens: {
+    columns: {
+      ...columns("id name scopes created_by created_at expires_at last_used_at", "exported"),
+      ...columns("revoked_at", "exported"),
+      ...columns("secret_hash", secret),
+    },
+    personal: {
+      section: "operatorTokens",
+      rows: each("created_by", "uuid", ids),
+      key: [text("id")],
+      writtenAt: "created_at",
+      erased: "deleted",
+    },
+  },
+  rate_limits: {
+    columns: {
+      ...columns("used resets_at_ms", "exported"),
+      ...columns("key", { withheld: "may have the IP address of somebody who guessed a password" }),
+    },
+    personal: {
+      section: "rateLimits",
+      rows: (person) => [isLimitOf(person)],
+      key: [text("key")],
+      erased: "deleted",
+    },
+  },
+  login_delays: {
+    columns: {
+      ...columns("key failures delayed_until_ms expires_at_ms pass_ip pass_device", "exported"),
+      ...columns("pass_until_ms", "exported"),
+      ...columns("last_reservation pass_taken_by", "technical"),
+    },
+    personal: {
+      section: "signInDelays",
+      rows: (person) => [isLimitOf(person)],
+      key: [text("key")],
+      erased: "deleted",
+    },
+  },
+  blocks: {
+    columns: {
+      ...columns("id kind value created_at expires_at ended_at", "exported"),
+      ...columns("reason created_by", ofOthers),
+    },
+    personal: {
+      section: "blocks",
+      rows: ({ ids }) => [sql`value = ${anyOf(ids.map((id) => `user:${id}`))}`],
+      key: [uuid("id")],
+      writtenAt: "created_at",
+      erased: "deleted",
+    },
+  },
+  flags: {
+    columns: {
+      ...columns("name kind updated_at", "exported"),
+      ...columns("users updated_by", { withheld: "IDs of other accounts" }),
+      ...columns("enabled is_public percentage version", "technical"),
+    },
+    personal: {
+      section: "featureFlags",
+      rows: ({ ids }) => [sql`users && cast(${sql.param(ids)} as text[])`],
+      key: [text("name")],
+      erased: {
+        changed: ({ ids }) => sql`version = version + 1, users = array(
+          select member from unnest(users) as member where member <> all(cast(${sql.param(ids)} as text[])))`,
+      },
+    },
+  },
+  security_events: {
+    columns: {
+      ...columns("id at event count user_id ip route correlation_id data", "exported"),
+    },
+    personal: {
+      section: "securityEvents",
+      rows: ofUser,
+      key: [time("at"), uuid("id")],
+      writtenAt: "at",
+      erased: { changed: () => sql`user_id = null, ip = null, data = '{}'` },
+    },
+  },
+  audit_log: {
+    columns: {
+      ...columns("id at actor_kind action subject_id correlation_id", "exported"),
+      ...columns("actor_id reason", ofOthers),
+      // The network of an operator is not the person's.
+      ip_prefix: { as: ({ ids }) => sql`case when actor_id = ${anyOf(ids)} then ip_prefix end` },
+    },
+    personal: {
+      section: "auditLog",
+      rows: ({ ids }) =>
+        ids.flatMap((id) => [
+          sql`subject_id = ${id}`,
+          sql`actor_id = ${id} and subject_id is distinct from ${id}`,
+        ]),
+      key: [number("id")],
+      writtenAt: "at",
+      erased: {
+        kept: "Append-only and sealed. It has IDs and network prefixes only; the ID no longer leads to a person.",
+      },
+    },
+  },
+  access_log: {
+    columns: {
+      ...columns("at count correlation_id route method status code duration_ms", "exported"),
+      ...columns("ip_prefix limits external_calls token_failure security_events", "exported"),
+      ...columns("app_version release", "exported"),
+      ...columns("id inserted_at one_in", "technical"),
+      ...columns("user_hash", { withheld: "a keyed hash of the user ID" }),
+    },
+    personal: {
+      section: "requests",
+      rows: ofUserHash,
+      key: [time("at"), number("id")],
+      writtenAt: "at",
+      erased: {
+        kept: "A keyed hash of an ID that no longer leads to a person. Dropped after ACCESS_LOG_RETENTION_DAYS.",
+      },
+    },
+  },
+  unusual_usage: {
+    columns: {
+      ...columns("hour calls", "exported"),
+      ...columns("user_hash", { withheld: "a keyed hash of the user ID" }),
+    },
+    personal: {
+      section: "unusualUsage",
+      rows: ofUserHash,
+      key: [time("hour")],
+      erased: "deleted",
+    },
+  },
+  incidents: {
+    columns: {
+      ...columns("id opened_at opened_by", "exported"),
+      ...columns("title severity closed_at", "technical"),
+    },
+    personal: {
+      section: "openedIncidents",
+      rows: each("opened_by", "text", ids),
+      key: [uuid("id")],
+      writtenAt: "opened_at",
+      erased: { kept: "The record of an incident names its operator by ID only." },
+    },
+  },
+  incident_notes: {
+    columns: columns("id incident_id at author text", "exported"),
+    personal: {
+      section: "incidentNotes",
+      rows: each("author", "text", ids),
+      key: [uuid("id")],
+      writtenAt: "at",
+      erased: { kept: "The record of an incident names its operator by ID only." },
+    },
+  },
+  restore_drills: {
+    columns: {
+      ...columns("id started_at started_by", "exported"),
+      ...columns(
+        "target_at step step_started_at token held_until copy_name copy_id operations expected audit_verified_to findings leftovers last_error proven_at rpo_seconds succeeded finished_at",
+        "technical",
+      ),
+    },
+    personal: {
+      section: "startedDrills",
+      rows: each("started_by", "text", ids),
+      key: [uuid("id")],
+      writtenAt: "started_at",
+      erased: { kept: "The record of a drill names its operator by ID only." },
+    },
+  },
+  erasures: {
+    columns: columns("user_id erased_at", "exported"),
+    personal: {
+      section: "erasures",
+      rows: ofUser,
+      key: [uuid("user_id")],
+      erased: { kept: "The receipt: an ID that no longer leads to a person." },
+    },
+  },
+  backup_canaries: technical("id at"),
+  deployments: technical(
+    "id platform sha version url reason first_served_at last_served_at migration_head environment crons",
+  ),
+  // The actor is an ID of the platform, not of an account here.
+  deployment_events: technical("deployment_id kind at actor source"),
+  retention_removals: technical("class run at rows removed_to"),
+  security_settings: technical("id revoke_all_before restore_begun_at restore_finished_at"),
+  mirror_versions: technical("name version"),
+  alerts: technical(
+    "key rule label state bad_minutes good_minutes known_minute since told_priority told_channel detail",
+  ),
+  alert_transitions: technical("key minute rule label from_state to_state detail"),
+  alert_samples: technical("minute series value"),
+  alert_clock: technical("name counted_until sampled_until"),
+  alert_silences: technical("rule until"),
+  audit_seals: technical("first_id last_id rows hash previous hmac key_id at"),
+  audit_retirements: technical("last_id age_days hmac key_id at"),
+  cron_cursors: technical("name position"),
+  cron_leases: technical("job token slot held_until done_slot"),
+  cron_runs: technical("job slot token started_at finished_at failed_parts"),
+  drain_state: technical("name cursor drained_until"),
+  drained_batches: technical("instance seq events drained_at"),
+  schema_migrations: technical("name checksum applied_at"),
+  schema_migration_leases: technical("name holder expires_at"),
+  telemetry_gauges: technical("series value measured_at"),
+  telemetry_minutes: technical("minute series value"),
+  telemetry_totals: technical("series value"),
+};
+
+export type PersonalTable = { table: string; columns: Record<string, Column> } & Personal;
+
+/** In the order of the export. */
+export const personalTables: readonly PersonalTable[] = Object.entries(catalogue).flatMap(
+  ([table, { columns: held, personal }]) =>
+    personal ? [{ table, columns: held, ...personal }] : [],
+);

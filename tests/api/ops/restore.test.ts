@@ -1,0 +1,241 @@
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import refresh from "../../../api/auth/refresh.js";
+import register from "../../../api/auth/register.js";
+import cleanup from "../../../api/cron/cleanup.js";
+import tick from "../../../api/cron/tick.js";
+import health from "../../../api/health.js";
+import opsHealth from "../../../api/ops/health.js";
+import begin from "../../../api/ops/restore/begin.js";
+import finish from "../../../api/ops/restore/finish.js";
+import exportRoute from "../../../api/user/export.js";
+import user from "../../../api/user/index.js";
+import { copyGateToRedis } from "../../../lib/admission/mirror.js";
+import { eraseAccount } from "../../../lib/privacy/erase.js";
+import { reconcileErasures, replayNewest } from "../../../lib/privacy/replay.js";
+import { call } from "../../support/call.js";
+import { aContext } from "../../support/context.js";
+import { useEnvironment } from "../../support/environment.js";
+import { useLogLines } from "../../support/log-lines.js";
+import { anOperator, type OperatorPerson, operate } from "../../support/operators.js";
+import { aBoundUser, aGuest, anAddress, aUser, password } from "../../support/people.js";
+import { useStores } from "../../support/stores.js";
+
+const cronSecret = "cron-secret-of-the-tests";
+useEnvironment({ CRON_SECRET: cronSecret });
+const stores = useStores();
+const lines = useLogLines();
+let admin: OperatorPerson;
+
+beforeAll(async () => {
+  admin = await anOperator(stores, "admin");
+});
+beforeEach(async () => {
+  await stores.liftLimits();
+  await reconcileErasures(aContext(), Number.POSITIVE_INFINITY);
+});
+afterEach(async () => {
+  await stores.sql("drop schema if exists backup cascade");
+  await stores.sql(
+    "update security_settings set restore_begun_at = 'epoch', restore_finished_at = 'epoch'",
+  );
+  await stores.redis("HDEL", "gate", "restore");
+});
+
+async function tables(): Promise<string[]> {
+  const rows = await stores.sql(
+    `select relname from pg_class where relnamespace = 'public'::regnamespace
+       and (relkind = 'r' and not relispartition) order by 1`,
+  );
+  return rows.map(({ relname }) => relname ?? "");
+}
+
+/** A backup of the database at this moment. */
+async function backUp(): Promise<void> {
+  await stores.settled();
+  await stores.sql("create schema backup");
+  for (const table of await tables()) {
+    await stores.sql(`create table backup.${table} as table public.${table}`);
+  }
+}
+
+/** The database becomes the one of the backup; Redis stays as it is. */
+async function restore(): Promise<void> {
+  await stores.settled();
+  const statements = (await tables()).map(
+    (table) => `delete from public.${table};
+      insert into public.${table} overriding system value table backup.${table};`,
+  );
+  await stores.sql(
+    `do $restore$ begin set local session_replication_role = replica; ${statements.join("\n")} end $restore$`,
+  );
+}
+
+const isThere = async (id: string) =>
+  (await stores.sql("select 1 from users where id = $1", id)).length > 0;
+const finished = (body: object = {}) => operate(finish, "POST", admin.token, body);
+
+describe("POST /api/ops/restore/finish", () => {
+  it("erases again who was erased after the backup, and signs nobody else out", async () => {
+    const [gone, guest, stays] = [await aUser(), await aGuest(), await aBoundUser(stores)];
+    await backUp();
+    await eraseAccount(aContext(), gone.user.id, "replay");
+    expect((await call(user, "DELETE", { token: guest.accessToken })).status).toBe(202);
+    // Refreshed and signed in after the backup: the restored rows are older, or missing.
+    const refreshed = await call(refresh, "POST", { body: { refreshToken: stays.refreshToken } });
+    const later = await aSignIn(stays.email);
+    expect((await operate(begin, "POST", admin.token, {})).status).toBe(200);
+    await restore();
+    expect([await isThere(gone.user.id), await isThere(guest.user.id)]).toEqual([true, true]);
+
+    const answer = await finished();
+    expect(answer).toMatchObject({ status: 200, body: { detail: { erasedAgain: 2, left: 0 } } });
+    expect([await isThere(gone.user.id), await isThere(guest.user.id)]).toEqual([false, false]);
+    const receipts = await stores.sql(
+      "select 1 from erasures where user_id in ($1, $2)",
+      gone.user.id,
+      guest.user.id,
+    );
+    expect(receipts).toHaveLength(2);
+    for (const token of [gone.accessToken, guest.accessToken]) {
+      expect((await call(user, "GET", { token })).status).toBe(401);
+    }
+    for (const { accessToken, refreshToken } of [refreshed.body, later]) {
+      expect((await call(user, "GET", { token: accessToken })).status).toBe(200);
+      expect((await call(refresh, "POST", { body: { refreshToken } })).status).toBe(200);
+    }
+  });
+
+  it("closes the app from begin to finish, also when either store forgets it", async () => {
+    const ada = await aUser();
+    const codes = async () => {
+      const body = { email: `x-${ada.email}`, password, name: "Ada", acceptedTerms: true };
+      const answers = [
+        await call(user, "GET", { token: ada.accessToken }),
+        await call(exportRoute, "GET", { token: ada.accessToken }),
+        await call(register, "POST", { body, ip: anAddress() }),
+      ];
+      return answers.map(({ code }) => code);
+    };
+    const closed = Array(3).fill("restore_in_progress");
+    const begun = await operate(begin, "POST", admin.token, {});
+    expect(begun.body.inForce).toBe(true);
+    expect(await codes()).toEqual(closed);
+    expect((await call(health, "GET")).status).toBe(200);
+    expect((await call(opsHealth, "GET", { token: admin.token })).body.findings).toContainEqual(
+      expect.objectContaining({ name: "restore", status: "fail" }),
+    );
+    // A restored database, and the next tick.
+    await stores.sql("update security_settings set restore_begun_at = 'epoch'");
+    expect(await codes()).toEqual(closed);
+    await copyGateToRedis(aContext());
+    const [row] = await stores.sql(
+      "select restore_begun_at > now() - interval '1 hour' as is_begun from security_settings",
+    );
+    expect(row).toEqual({ is_begun: "t" });
+    // A Redis that lost its data.
+    await stores.redis("DEL", "gate");
+    expect(await codes()).toEqual(closed);
+    expect((await finished()).status).toBe(200);
+    expect((await call(user, "GET", { token: ada.accessToken })).status).toBe(200);
+    await copyGateToRedis(aContext());
+    expect((await call(user, "GET", { token: ada.accessToken })).status).toBe(200);
+  });
+
+  it("stays closed while no copy of the erasures can be read", async () => {
+    const ada = await aUser();
+    await operate(begin, "POST", admin.token, {});
+    await stores.redis("DEL", "erasures");
+    await call(cleanup, "GET", { token: cronSecret });
+    expect(await stores.redis("EXISTS", "erasures")).toBe(0);
+    expect(await finished()).toMatchObject({ status: 409, code: "erasures_unreadable" });
+    expect((await call(user, "GET", { token: ada.accessToken })).code).toBe("restore_in_progress");
+    const listed = await finished({ erasures: [ada.user.id] });
+    expect(listed).toMatchObject({ status: 200, body: { detail: { erasedAgain: 1 } } });
+    expect(await isThere(ada.user.id)).toBe(false);
+  });
+
+  it("keeps the app closed when another list follows", async () => {
+    const [ada, grace] = [await aUser(), await aUser()];
+    await operate(begin, "POST", admin.token, {});
+    const first = await finished({ erasures: [ada.user.id], more: true });
+    expect(first.body.detail.erasedAgain).toBe(1);
+    expect((await call(user, "GET", { token: grace.accessToken })).code).toBe(
+      "restore_in_progress",
+    );
+    await finished();
+    expect((await call(user, "GET", { token: grace.accessToken })).status).toBe(200);
+  });
+
+  it("changes nothing in a dry run", async () => {
+    await operate(begin, "POST", admin.token, {});
+    expect((await finished({ dryRun: true })).status).toBe(200);
+    const ada = await stores.sql(
+      "select restore_finished_at < restore_begun_at as is_closed from security_settings",
+    );
+    expect(ada).toEqual([{ is_closed: "t" }]);
+  });
+});
+
+describe("a restore that nobody announced", () => {
+  it("is noticed by the next tick, which erases again", async () => {
+    const gone = await aUser();
+    await backUp();
+    await eraseAccount(aContext(), gone.user.id, "replay");
+    await restore();
+    expect(await isThere(gone.user.id)).toBe(true);
+    expect(await replayNewest(aContext(), Number.POSITIVE_INFINITY)).toEqual({ erasedAgain: 1 });
+    expect(await isThere(gone.user.id)).toBe(false);
+    expect(lines.read("erasures_missing")).toHaveLength(1);
+    expect(await replayNewest(aContext(), Number.POSITIVE_INFINITY)).toEqual({ erasedAgain: 0 });
+  });
+
+  it("is a part of tick and cleanup", async () => {
+    const { body } = await call(tick, "GET", { token: cronSecret });
+    if (body.ran) expect(body.parts.replay_erasures.outcome).toBe("done");
+  });
+});
+
+describe("the stream of erasures", () => {
+  it("is written again from the receipts when Redis has lost it", async () => {
+    const gone = await aUser();
+    await eraseAccount(aContext(), gone.user.id, "replay");
+    await stores.redis("DEL", "erasures");
+    const { appended } = await reconcileErasures(aContext(), Number.POSITIVE_INFINITY);
+    expect(appended).toBeGreaterThan(0);
+    expect(JSON.stringify(await stores.redis("XRANGE", "erasures", "-", "+"))).toContain(
+      gone.user.id,
+    );
+    expect(await reconcileErasures(aContext(), Number.POSITIVE_INFINITY)).toMatchObject({
+      appended: 0,
+    });
+  });
+
+  it("loses entries after 40 days, but never its last one", async () => {
+    const old = String(Date.now() - 41 * 86_400_000);
+    await stores.redis("DEL", "erasures");
+    await stores.redis(
+      "XADD",
+      "erasures",
+      `${old}-1`,
+      "user",
+      "5f0e7c1a-2b3c-4d5e-8f90-a1b2c3d4e5f6",
+      "at",
+      old,
+    );
+    const gone = await aUser();
+    await eraseAccount(aContext(), gone.user.id, "replay");
+    const entries = (await stores.redis("XRANGE", "erasures", "-", "+")) as unknown[];
+    expect(entries).toHaveLength(1);
+    expect(JSON.stringify(entries)).toContain(gone.user.id);
+  });
+});
+
+async function aSignIn(email: string) {
+  const { default: login } = await import("../../../api/auth/login.js");
+  const { status, body } = await call(login, "POST", {
+    body: { email, password },
+    ip: anAddress(),
+  });
+  expect(status).toBe(200);
+  return body;
+}

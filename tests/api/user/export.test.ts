@@ -1,0 +1,193 @@
+import { describe, expect, it } from "vitest";
+import exportRoute from "../../../api/user/export.js";
+import { personalTables } from "../../../lib/privacy/catalogue.js";
+import { call } from "../../support/call.js";
+import { aFullAccount } from "../../support/full-account.js";
+import { useLogLines } from "../../support/log-lines.js";
+import { aGuest, anAddress, aUser, earn } from "../../support/people.js";
+import { useStores } from "../../support/stores.js";
+
+const stores = useStores();
+const lines = useLogLines();
+
+const request = (token: string) =>
+  exportRoute.fetch(
+    new Request("http://localhost:8080/api/user/export", {
+      headers: { authorization: `Bearer ${token}`, "x-vercel-forwarded-for": anAddress() },
+    }),
+  );
+
+describe("GET /api/user/export", () => {
+  it("returns a file with every exported column of every personal table", async () => {
+    const ada = await aFullAccount(stores);
+    const { status, body, headers } = await call(exportRoute, "GET", { token: ada.accessToken });
+    expect(status).toBe(200);
+    expect(headers.get("content-disposition")).toMatch(
+      /^attachment; filename="linguamate-data-\d{4}-\d\d-\d\d\.json"$/,
+    );
+    expect(headers.get("cache-control")).toBe("no-store");
+    expect(headers.get("content-type")).toBe("application/json");
+    expect(body.userId).toBe(ada.user.id);
+    expect(Date.parse(body.asOf)).toBeLessThanOrEqual(Date.now());
+    for (const { section, columns } of personalTables) {
+      if (section === "erasures") continue;
+      expect([section, body[section].length]).toEqual([section, expect.any(Number)]);
+      expect([section, body[section].length > 0]).toEqual([section, true]);
+      const exported = Object.entries(columns)
+        .filter(([, kind]) => kind === "exported" || (typeof kind === "object" && "as" in kind))
+        .map(([name]) => name);
+      for (const row of body[section]) {
+        expect([section, Object.keys(row).sort()]).toEqual([section, exported.sort()]);
+      }
+    }
+    expect(body.accounts.map(({ id }: { id: string }) => id).sort()).toEqual(
+      [ada.user.id, ada.guestId].sort(),
+    );
+    expect(body.consents).toEqual([
+      expect.objectContaining({ kind: "terms", version: "1", user_id: ada.user.id }),
+    ]);
+  });
+
+  it("has no secret, and neither another person's data nor an operator's network", async () => {
+    const [ada, grace] = [await aFullAccount(stores), await aFullAccount(stores)];
+    const { body } = await call(exportRoute, "GET", { token: ada.accessToken });
+    const text = JSON.stringify(body);
+    for (const foreign of [grace.user.id, grace.guestId, grace.mark, grace.email]) {
+      expect(text).not.toContain(foreign);
+    }
+    for (const hidden of [
+      "argon2",
+      "sealed",
+      `hash-${ada.mark}`,
+      "198.51.100",
+      "codeId",
+      "another",
+    ]) {
+      expect([hidden, text.includes(hidden)]).toEqual([hidden, false]);
+    }
+    expect(text).toContain("192.0.2.0/24");
+  });
+
+  it("serves guests", async () => {
+    const guest = await aGuest();
+    const { status, body } = await call(exportRoute, "GET", { token: guest.accessToken });
+    expect(status).toBe(200);
+    expect(body.accounts).toEqual([expect.objectContaining({ id: guest.user.id, is_guest: true })]);
+  });
+
+  it("pages through each table, also while rows are written, and leaves out what is written later", async () => {
+    const ada = await aUser();
+    const many = 1203;
+    await stores.sql(
+      `insert into xp_entries select 'test', gen_random_uuid(), $1, n, now() - interval '1 hour'
+       from generate_series(1, $2::int) n`,
+      ada.user.id,
+      String(many),
+    );
+    const response = await request(ada.accessToken);
+    await earn(stores, ada, 5000);
+    const { experiencePoints, asOf } = (await response.json()) as {
+      experiencePoints: { points: number }[];
+      asOf: string;
+    };
+    expect(experiencePoints.map(({ points }) => points).sort((a, b) => a - b)).toEqual(
+      Array.from({ length: many }, (_, index) => index + 1),
+    );
+    expect(asOf).toMatch(/Z$/);
+  });
+
+  it("is allowed 3 times a day, and writes an audit row and a security event", async () => {
+    const ada = await aUser();
+    for (let turn = 0; turn < 3; turn++) {
+      expect((await call(exportRoute, "GET", { token: ada.accessToken })).status).toBe(200);
+    }
+    const refused = await call(exportRoute, "GET", { token: ada.accessToken });
+    expect(refused).toMatchObject({ status: 429, code: "rate_limited" });
+    await stores.settled();
+    const [row] = await stores.sql(
+      `select (select count(*) from audit_log where action = 'data.exported' and subject_id = $1) as audits,
+        (select count(*) from security_events where event = 'data_exported' and user_id = cast($1 as uuid)) as events`,
+      ada.user.id,
+    );
+    expect(row).toEqual({ audits: "3", events: "3" });
+  });
+
+  it("counts in Postgres while Redis is down", async () => {
+    const ada = await aUser();
+    await stores.faults.redis.set({ kind: "refuse" });
+    for (let turn = 0; turn < 3; turn++) {
+      expect((await call(exportRoute, "GET", { token: ada.accessToken })).status).toBe(200);
+    }
+    expect(await call(exportRoute, "GET", { token: ada.accessToken })).toMatchObject({
+      status: 429,
+      code: "rate_limited",
+    });
+  });
+
+  it("costs one Redis round trip, and before the first page 2 Postgres calls", async () => {
+    const { accessToken } = await aUser();
+    await stores.resetCalls();
+    const response = await request(accessToken);
+    expect(stores.calls()).toMatchObject({ redisTrips: 1, postgresCalls: 2 });
+    await response.body?.cancel();
+  });
+
+  it("breaks off when Postgres fails, is logged, and does not count", async () => {
+    const ada = await aUser();
+    for (let turn = 0; turn < 5; turn++) {
+      const response = await request(ada.accessToken);
+      expect(response.status).toBe(200);
+      await stores.faults.postgres.set({ kind: "refuse" });
+      await expect(response.text()).rejects.toThrow();
+      await stores.faults.postgres.set(null);
+      await stores.settled();
+    }
+    expect(lines.read("export_broken").length).toBe(5);
+  });
+
+  it("answers 503 when Postgres is down from the start, which does not count", async () => {
+    const ada = await aUser();
+    await stores.faults.postgres.set({ kind: "refuse" });
+    for (let turn = 0; turn < 4; turn++) {
+      expect(await call(exportRoute, "GET", { token: ada.accessToken })).toMatchObject({
+        status: 503,
+        code: "service_unavailable",
+      });
+      await stores.settled();
+    }
+    await stores.faults.postgres.set(null);
+    expect((await call(exportRoute, "GET", { token: ada.accessToken })).status).toBe(200);
+  });
+
+  it("reads no further page when the client aborts", async () => {
+    const ada = await aUser();
+    const response = await request(ada.accessToken);
+    const reader = response.body?.getReader();
+    await reader?.read();
+    await reader?.cancel();
+    await stores.resetCalls();
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(stores.calls().postgresCalls).toBe(0);
+  });
+
+  it("keeps one page in memory", async () => {
+    const ada = await aUser();
+    const rows = 40_000;
+    await stores.sql(
+      `insert into xp_entries select repeat('x', 400) || n, gen_random_uuid(), $1, n, now() - interval '1 hour'
+       from generate_series(1, $2::int) n`,
+      ada.user.id,
+      String(rows),
+    );
+    const response = await request(ada.accessToken);
+    const reader = response.body?.getReader();
+    let bytes = 0;
+    let largest = 0;
+    for (let read = await reader?.read(); !read?.done; read = await reader?.read()) {
+      bytes += read?.value?.byteLength ?? 0;
+      largest = Math.max(largest, read?.value?.byteLength ?? 0);
+    }
+    expect(bytes).toBeGreaterThan(20_000_000);
+    expect(largest).toBeLessThan(1_000_000);
+  }, 120_000);
+});
