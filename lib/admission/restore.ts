@@ -2,6 +2,7 @@ import { sql } from "drizzle-orm";
 import { auditRow, type OperatorAct } from "../audit/audit.js";
 import type { Context } from "../context.js";
 import { securitySettings } from "../db/schema/accounts.js";
+import { restoredErasures } from "../db/schema/privacy.js";
 import { roundTrip } from "../redis/client.js";
 import { readGate } from "../redis/gate.js";
 import { readRecorded } from "./recorded-rules.js";
@@ -20,7 +21,9 @@ export async function recordRestoreFinish(ctx: Context, by: OperatorAct): Promis
   await ctx.db.batch([
     ctx.db.update(securitySettings).set({
       restoreFinishedAt: sql`greatest(cast(${ctx.now.toISOString()} as timestamptz), ${restoreBegunAt})`,
+      erasuresHandedOverAt: null,
     }),
+    ctx.db.delete(restoredErasures),
     auditRow(ctx, { ...by, action: "restore.finished", subjectId: "postgres" }),
   ]);
 }

@@ -1,5 +1,7 @@
 import type { BackupContext } from "./archive.js";
 import { withDatabaseSession } from "./database.js";
+import { countUnrecorded } from "./erasures.js";
+import { BackupRefusedError } from "./failures.js";
 import { listBackups } from "./manifest.js";
 import { oldestSpooled } from "./wal.js";
 
@@ -7,6 +9,8 @@ const hourMs = 3_600_000;
 /** A daily backup, and the time that it takes. */
 const ageMsMax = 26 * hourMs;
 const spooledMsMax = hourMs / 4;
+/** They are recorded each hour. */
+const unrecordedMsMax = 2 * hourMs;
 
 /** What is wrong with the backups, one sentence each; empty if nothing is. Does not read the archives. */
 export async function checkBackups(
@@ -23,6 +27,7 @@ export async function checkBackups(
       problems.push(`The newest backup of the kind ${kind} is of ${newest.createdAt}.`);
     }
   }
+  problems.push(...(await erasureProblems({ store, keys, databaseUrl }, now())));
   if (!spool) return problems;
   const waiting = await oldestSpooled(spool);
   if (waiting && since(waiting) > spooledMsMax) {
@@ -37,4 +42,17 @@ export async function checkBackups(
   });
   if (failing) problems.push(`archive_command fails, last for ${failing}.`);
   return problems;
+}
+
+async function erasureProblems(
+  stores: Pick<BackupContext, "store" | "keys" | "databaseUrl">,
+  now: Date,
+): Promise<string[]> {
+  try {
+    const count = await countUnrecorded(stores, new Date(now.getTime() - unrecordedMsMax));
+    return count === 0 ? [] : [`${count} erasures are not recorded beside the backups.`];
+  } catch (error) {
+    if (!(error instanceof BackupRefusedError)) throw error;
+    return [error.message];
+  }
 }

@@ -2,6 +2,7 @@ import * as z from "zod";
 import type { BackupKeys } from "./backup-keys.js";
 import { collect, once } from "./digest.js";
 import { BackupRefusedError } from "./failures.js";
+import { parsedJson } from "./parsed-json.js";
 import type { BackupStore } from "./store/backup-store.js";
 
 const count = z.number().int().nonnegative();
@@ -85,7 +86,7 @@ export async function readManifest(
   const name = manifestName({ kind, id });
   const refuse = (reason: string) => new BackupRefusedError(`${name} ${reason}.`);
   const text = (await collect(store.get(name))).toString("utf8");
-  const sealed = Sealed.safeParse(parsed(text));
+  const sealed = Sealed.safeParse(parsedJson(text));
   if (!sealed.success) throw refuse("is not a manifest of a backup");
   const { manifest, mac } = sealed.data;
   if (!keys.knows(manifest.keyId)) {
@@ -167,12 +168,4 @@ export async function findBackup<Kind extends BackupKind>(
   if (newest) return newest as Extract<Manifest, { kind: Kind }>;
   const reasons = broken.map(({ reason }) => ` ${reason}`).join("");
   throw new BackupRefusedError(`${store.description} has no complete backup.${reasons}`);
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

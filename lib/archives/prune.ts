@@ -23,7 +23,7 @@ export interface Pruned {
 
 /**
  * Deletes backups older than 30 days, except the newest of each kind and the base backup from which the oldest moment of
- * the 30 days is recovered; WAL and erasures that are older than every kept backup; and parts of interrupted uploads.
+ * the 30 days is recovered; WAL that is older than every kept backup; and parts of interrupted uploads.
  * Ages are measured from the newest backup, so that a wrong clock or a month without backups deletes nothing.
  */
 export async function prune(
@@ -52,11 +52,10 @@ export async function prune(
   const wal = await unusedWal(store, kept);
   const before = new Date(now().getTime() - unfinishedMs);
   const orphans = incomplete.filter(({ modifiedAt }) => modifiedAt < before);
-  const erasures = await unusedErasures(store, kept);
   if (dryRun) return { backups, wal: wal.length, unfinished: orphans.length };
   for (const manifest of backups) await removeBackup(store, manifest);
   for (const name of wal) await removeWal(store, name);
-  for (const { name } of [...orphans, ...erasures]) await store.remove(name);
+  for (const { name } of orphans) await store.remove(name);
   const unfinished = orphans.length + (await store.removeUnfinished(before));
   return { backups, wal: wal.length, unfinished };
 }
@@ -80,12 +79,4 @@ async function unusedWal(
   return (await storedWal(store)).filter(
     (name) => isSegment(name.slice(0, 24)) && segmentNumber(name, segmentBytes) < first,
   );
-}
-
-/** What was erased before the oldest backup is in none of them. */
-async function unusedErasures(store: BackupContext["store"], kept: readonly Manifest[]) {
-  const [oldest] = kept.map(({ createdAt }) => new Date(createdAt)).sort((a, b) => +a - +b);
-  if (!oldest) return [];
-  const margin = new Date(oldest.getTime() - dayMs);
-  return (await store.list("erasures/")).filter(({ modifiedAt }) => modifiedAt < margin);
 }

@@ -23,7 +23,7 @@ export interface Restored {
 }
 
 /**
- * Restores into a new database, compares the row counts, and only then gives it the name of the target in one
+ * Restores into a new database, compares the row counts, prepares it, and only then gives it the name of the target in one
  * transaction: after a kill the target is either untouched or complete. Throws `BackupRefusedError` before any write if
  * the target has tables and is not named in `replace`, is in use, or the archive is not intact or of a newer release.
  */
@@ -33,12 +33,15 @@ export async function restoreDump(
   {
     replace,
     migrations,
+    prepare,
     onVerified,
   }: {
     /** The name of a database that may be replaced. */
     replace?: string | undefined;
     /** Those that this release knows. */
     migrations: readonly string[];
+    /** Called for the filled database before it gets its name. */
+    prepare: (databaseUrl: string) => Promise<void>;
     onVerified?: () => void;
   },
 ): Promise<Restored> {
@@ -65,12 +68,13 @@ export async function restoreDump(
     await refuseIfInUse(server, target);
     await verifyArchive(context, manifest);
     onVerified?.();
-    await dropUnfinished(server, context.warn);
+    await dropUnfinished(server, target, context.warn);
     const suffix = randomBytes(4).toString("hex");
     const made = `${target}_restore_${suffix}`;
     await createLike(server, made, state === "absent" ? undefined : target);
     try {
       await fill(context, manifest, withDatabase(databaseUrl, made));
+      await prepare(withDatabase(databaseUrl, made));
       const kept = await takeName(server, { made, target, state, suffix });
       const rows = Object.values(manifest.rows).reduce((sum, count) => sum + count, 0);
       return { database: target, rows, kept };
@@ -124,12 +128,18 @@ async function refuseIfInUse(server: pg.Client, target: string): Promise<void> {
   );
 }
 
-async function dropUnfinished(server: pg.Client, warn: (text: string) => void): Promise<void> {
+/** Not those of other targets: another restore may be running. */
+async function dropUnfinished(
+  server: pg.Client,
+  target: string,
+  warn: (text: string) => void,
+): Promise<void> {
   const { rows } = await server.query<{ datname: string }>(
     `select datname from pg_database d
      where shobj_description(d.oid, 'pg_database') = $1
+       and starts_with(datname, $2)
        and not exists (select from pg_stat_activity a where a.datid = d.oid)`,
-    [comment],
+    [comment, `${target}_restore_`],
   );
   for (const { datname } of rows) {
     await server.query(`drop database if exists ${name(datname)}`);

@@ -132,6 +132,8 @@ async function configure(folder: string, at: Date, until: BaseManifest | undefin
     recovery_target_timeline: until ? String(until.timeline) : "latest",
     // Until it is decided that this is the database, its WAL must not be mixed with that of the other one.
     archive_mode: "off",
+    // Until `mark`: the backend must not serve a restored database before it is closed.
+    default_transaction_read_only: "on",
   };
   const lines = Object.entries(settings).map(([name, value]) => `${name} = '${value}'\n`);
   await appendFile(join(folder, "postgresql.auto.conf"), lines.join(""));

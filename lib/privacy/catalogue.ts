@@ -448,6 +448,15 @@ export const catalogue: Record<string, TableEntry> = {
       erased: { kept: "The receipt: an ID that no longer leads to a person." },
     },
   },
+  restored_erasures: {
+    columns: columns("user_id erased_at", "exported"),
+    personal: {
+      section: "restoredErasures",
+      rows: ofUser,
+      key: [uuid("user_id")],
+      erased: { kept: "A receipt, which is deleted when the restore is finished." },
+    },
+  },
   backup_canaries: technical("id at"),
   deployments: technical(
     "id platform sha version url reason first_served_at last_served_at migration_head environment crons",
@@ -455,7 +464,9 @@ export const catalogue: Record<string, TableEntry> = {
   // The actor is an ID of the platform, not of an account here.
   deployment_events: technical("deployment_id kind at actor source"),
   retention_removals: technical("class run at rows removed_to"),
-  security_settings: technical("id revoke_all_before restore_begun_at restore_finished_at"),
+  security_settings: technical(
+    "id revoke_all_before restore_begun_at restore_finished_at erasures_handed_over_at",
+  ),
   mirror_versions: technical("name version"),
   alerts: technical(
     "key rule label state bad_minutes good_minutes known_minute since told_priority told_channel detail",

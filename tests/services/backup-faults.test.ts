@@ -259,9 +259,11 @@ describe("a bucket as the store", { timeout: 200_000 }, () => {
       DATABASE_URL: source.url,
     };
     expect((await once(program(["take"], env), "close"))[0]).toBe(0);
-    expect([...s3.objects.keys()].map((key) => key.split(".").at(-1)).sort()).toEqual([
-      "age",
-      "json",
+    const shapes = [...s3.objects.keys()].map((key) => key.replace(/dump\/.*\./, "dump/ID."));
+    expect(shapes.map((key) => key.split("/").slice(-2).join("/")).sort()).toEqual([
+      "dump/ID.age",
+      "dump/ID.json",
+      "erasures/log.age",
     ]);
     const target = await emptyDatabase("bucket");
     try {

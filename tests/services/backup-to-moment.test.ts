@@ -93,9 +93,21 @@ describe("backup restore --at", { timeout: 300_000 }, () => {
         { fact: "before both" },
         { fact: "between, before the moment" },
       ]);
-      expect(await query(restored.url, "insert into facts values ('new') returning fact")).toEqual([
-        { fact: "new" },
-      ]);
+      const write = "insert into facts values ('new') returning fact";
+      await expect(query(restored.url, write)).rejects.toThrow("read-only transaction");
+      const marked = await runBackup(["mark"], { ...env, DATABASE_URL: restored.url });
+      expect(marked).toMatchObject({ status: 0, error: "" });
+      await until(async () => {
+        const [row] = await query(restored.url, "show default_transaction_read_only");
+        return row?.default_transaction_read_only === "off";
+      });
+      expect(
+        await query(
+          restored.url,
+          "select restore_begun_at > restore_finished_at as closed from security_settings",
+        ),
+      ).toEqual([{ closed: true }]);
+      expect(await query(restored.url, write)).toEqual([{ fact: "new" }]);
       expect(await query(restored.url, "show archive_mode")).toEqual([{ archive_mode: "off" }]);
     } finally {
       removeOwnPostgres(restored);

@@ -117,4 +117,6 @@ export const securitySettings = pgTable("security_settings", {
   revokeAllBefore: at("revoke_all_before").notNull(),
   restoreBegunAt: at("restore_begun_at").notNull(),
   restoreFinishedAt: at("restore_finished_at").notNull(),
+  /** Null: the restore program could not read the erasures beside the backups. */
+  erasuresHandedOverAt: at("erasures_handed_over_at"),
 });

@@ -25,3 +25,9 @@ export const erasures = pgTable(
   },
   (table) => [index("erasures_erased_at_idx").on(table.erasedAt)],
 );
+
+/** Those that the restore program has read beside the backups, until the restore is finished. */
+export const restoredErasures = pgTable("restored_erasures", {
+  userId: uuid("user_id").primaryKey(),
+  erasedAt: at("erased_at").notNull(),
+});

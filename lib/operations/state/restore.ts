@@ -4,6 +4,7 @@ import type { OperatorAct } from "../../audit/audit.js";
 import { restoreSessionRows } from "../../auth/session/restore-sessions.js";
 import type { Context } from "../../context.js";
 import { type ErasureCopy, streamCopy } from "../../privacy/erasure-stream.js";
+import { handedOverCopy } from "../../privacy/handed-over-copy.js";
 import { replayErasures } from "../../privacy/replay.js";
 import { rebuildRedis } from "./rebuild-redis.js";
 
@@ -28,7 +29,7 @@ export async function beginRestore(ctx: Context, by: OperatorAct): Promise<Outco
 
 /**
  * Erases again who was erased after the backup, gives sessions that Redis knows their rows, rebuilds Redis, and opens the
- * app. `listed` are the erasures of another copy, such as a file beside the backup; with `more` another list follows. When its time is up it leaves the app
+ * app. `listed` are the erasures of another copy; with `more` another list follows. When its time is up it leaves the app
  * closed, and the next call continues. Throws `erasures_unreadable`, and while a store is down.
  */
 export async function finishRestore(
@@ -39,7 +40,7 @@ export async function finishRestore(
   const endMs = performance.now() + budgetMs;
   // The restored database must know that it is closed, should this call end early.
   await copyGateToRedis(ctx);
-  const copies = [streamCopy, ...(listed ? [copyOf(listed)] : [])];
+  const copies = [streamCopy, handedOverCopy(ctx), ...(listed ? [copyOf(listed)] : [])];
   const { erasedAgain, left, copies: read } = await replayErasures(ctx, copies, endMs);
   const detail = { erasedAgain, left, copies: read };
   if (left > 0) {

@@ -1,6 +1,7 @@
 import { parseArgs } from "node:util";
 import { generateBackupKey } from "../../archives/backup-keys.js";
 import { checkBackups } from "../../archives/check.js";
+import { recordErasures } from "../../archives/erasures.js";
 import { BackupRefusedError } from "../../archives/failures.js";
 import { findBackup, listBackups, readManifest } from "../../archives/manifest.js";
 import { prune } from "../../archives/prune.js";
@@ -22,6 +23,7 @@ import {
   verifyWithProgress,
   withProgress,
 } from "./invocation.js";
+import { markRestored } from "./mark-restored.js";
 import { showProgress } from "./progress.js";
 
 const usage = `Usage: backup COMMAND
@@ -36,7 +38,8 @@ const usage = `Usage: backup COMMAND
   restore [ID] [--replace DATABASE]
                              restore a dump into the database of DATABASE_URL
   restore --at TIME --into FOLDER
-                             make a data directory for that moment`;
+                             make a data directory for that moment
+  mark                       close the app over a server of restore --at`;
 
 class UsageError extends Error {}
 
@@ -161,8 +164,20 @@ const commands: Record<string, (invocation: Invocation) => Promise<number>> = {
     return 0;
   },
 
+  async mark({ context, settings, io, migrations }) {
+    await markRestored(context, requireDatabase(settings), await readMigrations(migrations));
+    io.out("Done: marked the database as restored.");
+    sayFinish(io);
+    return 0;
+  },
+
   run: (invocation) =>
     runDaily(invocation, {
+      recordErasures: () =>
+        recordErasures({
+          ...invocation.context,
+          databaseUrl: requireDatabase(invocation.settings),
+        }),
       takeDump: () => takeOne(invocation),
       takeBase: () => takeBase(invocation),
     }),
@@ -177,19 +192,30 @@ const commands: Record<string, (invocation: Invocation) => Promise<number>> = {
   },
 };
 
-function takeOne({ context, settings }: Invocation) {
+async function takeOne({ context, settings }: Invocation) {
   const databaseUrl = requireDatabase(settings);
+  await recordBeforeTake(context, databaseUrl);
   return withProgress("dump", undefined, (onBytes) =>
     takeDump({ ...context, databaseUrl, onBytes }),
   );
 }
 
-function takeBase({ context, settings }: Invocation) {
+async function takeBase({ context, settings }: Invocation) {
   const databaseUrl = requireDatabase(settings);
   const wal = requireWal(settings);
+  await recordBeforeTake(context, databaseUrl);
   return withProgress("base backup", undefined, (onBytes) =>
     takeBaseBackup({ ...context, databaseUrl, onBytes }, wal),
   );
+}
+
+/** A backup without it is better than none. `check` tells too. */
+async function recordBeforeTake(context: Invocation["context"], databaseUrl: string) {
+  try {
+    await recordErasures({ ...context, databaseUrl });
+  } catch (error) {
+    context.warn(`The erasures could not be recorded: ${(error as Error).message}`);
+  }
 }
 
 async function restoreDatabase({
@@ -202,22 +228,25 @@ async function restoreDatabase({
 }: Invocation) {
   const databaseUrl = requireDatabase(settings);
   const manifest = await findBackup(context.store, context.keys, "dump", id);
-  const known = (await readMigrations(migrations)).map(({ name }) => name);
+  const known = await readMigrations(migrations);
   const result = await withTwoPhases(manifest.bytes, ({ onBytes, onVerified }) =>
     restoreDump({ ...context, databaseUrl, onBytes }, manifest, {
       replace: options.replace,
-      migrations: known,
+      migrations: known.map(({ name }) => name),
+      prepare: (url) => markRestored(context, url, known),
       onVerified,
     }),
   );
   io.out(`Done: restored ${result.database} as of ${manifest.createdAt}, ${result.rows} rows.`);
   if (result.kept) io.out(`The replaced database is kept as ${result.kept}.`);
-  io.out("Next, before the backend serves requests:");
-  io.out("  npm run db:migrate:up");
-  io.out("  npm run ops -- restore finish");
-  io.out("Then start the backend:");
-  io.out("  npm run ops -- verify");
+  sayFinish(io);
   return 0;
+}
+
+function sayFinish(io: Io) {
+  io.out("The app stays closed until the restore is finished. Start the backend, then:");
+  io.out('  npm run ops -- restore finish --reason "restored a backup"');
+  io.out("  npm run ops -- verify");
 }
 
 async function restoreMoment({ context, io, rest }: Invocation, time: string, into: string) {
@@ -243,7 +272,8 @@ async function restoreMoment({ context, io, rest }: Invocation, time: string, in
   }
   io.out("Next, as the user that runs PostgreSQL:");
   io.out(`  pg_ctl --pgdata=${into} --wait start`);
-  io.out("  npm run ops -- restore finish");
+  io.out("It accepts no writes until DATABASE_URL names it and this has closed the app:");
+  io.out("  npm run backup -- mark");
   return 0;
 }
 

@@ -10,12 +10,13 @@ import { describe, type Invocation, verifyWithProgress } from "./invocation.js";
 const dueAfterMs = 23.5 * 3_600_000;
 
 interface Takes {
+  recordErasures(): Promise<void>;
   takeDump(): Promise<Manifest>;
   takeBase(): Promise<Manifest>;
 }
 
 /**
- * Ships WAL each minute. Looks each hour whether a backup is due, so what failed or was missed is done within the hour,
+ * Ships WAL each minute, and records erasures each hour. Looks each hour whether a backup is due, so what failed or was missed is done within the hour,
  * and reads each new backup to its end. Ends on SIGTERM, after the job in progress.
  */
 export async function runDaily(invocation: Invocation, takes: Takes): Promise<number> {
@@ -32,6 +33,7 @@ export async function runDaily(invocation: Invocation, takes: Takes): Promise<nu
   const ship = logged("Shipping WAL", async () => {
     if (walFolder) await shipWal(context, walFolder);
   });
+  const record = logged("Recording erasures", () => takes.recordErasures());
   const backUp = logged("Backup", () => takeWhatIsDue(invocation, takes));
   // One after the other: a base backup ships WAL itself.
   const queued = (job: () => Promise<void>) => () => {
@@ -41,11 +43,13 @@ export async function runDaily(invocation: Invocation, takes: Takes): Promise<nu
   const options = { utcOffset: 0, protect: true };
   const jobs = [
     new Job("* * * * *", options, queued(ship)),
+    new Job("10 * * * *", options, queued(record)),
     new Job("10 * * * *", options, queued(backUp)),
   ];
   io.out(
     `Backups go to ${context.store.description} each day${walFolder ? ", WAL each minute" : ""}.`,
   );
+  await queued(record)();
   await queued(backUp)();
   await Promise.race([once(process, "SIGTERM"), once(process, "SIGINT")]);
   for (const job of jobs) job.stop();
@@ -55,7 +59,7 @@ export async function runDaily(invocation: Invocation, takes: Takes): Promise<nu
 
 export async function takeWhatIsDue(
   { context, settings, io }: Invocation,
-  { takeDump, takeBase }: Takes,
+  { takeDump, takeBase }: Pick<Takes, "takeDump" | "takeBase">,
 ): Promise<void> {
   const { complete } = await listBackups(context.store, context.keys);
   const isDue = (kind: Manifest["kind"]) => {

@@ -121,15 +121,6 @@ describe("prune", () => {
     ]);
   });
 
-  it("keeps erasures as long as a backup may have the account", async () => {
-    await backup("dump", 20);
-    for (const name of ["old", "new"]) await store.put(`erasures/${name}.age`, once("x"));
-    age("erasures/old.age", daysAgo(22));
-    age("erasures/new.age", daysAgo(19));
-    await pruned();
-    expect((await store.list("erasures/")).map(({ name }) => name)).toEqual(["erasures/new.age"]);
-  });
-
   it("changes nothing as a dry run", async () => {
     for (const days of [40, 3, 2, 1]) await backup("dump", days);
     const { backups } = await prune({ store, keys: backupKeys, now: () => now }, { dryRun: true });
