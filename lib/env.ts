@@ -131,6 +131,8 @@ export function readEnv(source: Record<string, string | undefined>) {
       pitrDays: value.BACKUP_PITR_DAYS,
       /** Undefined without an API key. */
       neon: neonFrom(value),
+      /** A backup process checks and drills them: the server has neither the store nor the key. */
+      hasArchives: value.BACKUP_URL !== undefined,
     },
     alerts: {
       pagerDutyRoutingKey: value.PAGERDUTY_ROUTING_KEY,

@@ -147,7 +147,8 @@ export const catalogue = {
   },
   backups_not_configured: {
     status: 409,
-    message: "No backup store is configured: set NEON_API_KEY.",
+    message:
+      "The server has no backup store: set NEON_API_KEY, or use `npm run backup` on its machine.",
     retryable: false,
   },
   block_protected: {

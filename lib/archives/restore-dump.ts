@@ -86,6 +86,57 @@ export async function restoreDump(
   });
 }
 
+const filling = "-filling";
+const copyComment = "Copy of a restore drill of ";
+
+/**
+ * Restores into a database of its own on the same server, which has the name `copy` only when it is complete. What an
+ * earlier try has left is removed.
+ */
+export async function restoreCopy(
+  context: BackupContext,
+  manifest: DumpManifest,
+  copy: string,
+): Promise<void> {
+  const { databaseUrl, environment } = context;
+  await withDatabaseSession(databaseUrl, async (server) => {
+    const { major } = await serverVersion(server);
+    await requireTool("pg_restore", major, environment);
+    const made = `${copy}${filling}`;
+    await server.query(`drop database if exists ${name(made)} with (force)`);
+    await createLike(server, made, databaseNameOf(databaseUrl));
+    await fill(context, manifest, withDatabase(databaseUrl, made));
+    const text = copyComment + context.now().toISOString();
+    await server.query(`comment on database ${name(made)} is ${pg.escapeLiteral(text)}`);
+    await server.query(`alter database ${name(made)} rename to ${name(copy)}`);
+  });
+}
+
+/** An unfinished one counts as made long ago. */
+export async function listDrillCopies(
+  databaseUrl: string,
+  prefix: string,
+): Promise<{ name: string; createdAt: Date }[]> {
+  return withDatabaseSession(databaseUrl, async (server) => {
+    const { rows } = await server.query<{ name: string; comment: string | null }>(
+      `select datname as name, shobj_description(oid, 'pg_database') as comment
+       from pg_database where starts_with(datname, $1)`,
+      [prefix],
+    );
+    return rows.flatMap(({ name, comment: text }) => {
+      if (text === comment) return [{ name, createdAt: new Date(0) }];
+      if (!text?.startsWith(copyComment)) return [];
+      return [{ name, createdAt: new Date(text.slice(copyComment.length)) }];
+    });
+  });
+}
+
+export async function dropDrillCopy(databaseUrl: string, copy: string): Promise<void> {
+  await withDatabaseSession(databaseUrl, (server) =>
+    server.query(`drop database if exists ${name(copy)} with (force)`),
+  );
+}
+
 function refuseNewer({ migrationHead, release }: DumpManifest, known: readonly string[]): void {
   if (migrationHead === null || known.includes(migrationHead)) return;
   throw new BackupRefusedError(

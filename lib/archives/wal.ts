@@ -7,6 +7,7 @@ import { pipeline } from "node:stream/promises";
 import { createGunzip, createGzip } from "node:zlib";
 import type { BackupKeys } from "./backup-keys.js";
 import { BackupError, BackupRefusedError } from "./failures.js";
+import type { BaseManifest } from "./manifest.js";
 import type { BackupStore } from "./store/backup-store.js";
 
 /** Segments, partial segments, backup labels and timeline histories, as PostgreSQL names them. */
@@ -176,4 +177,21 @@ export function missingSegments(
     if (!present.has(number)) missing.push(segmentName(number, segmentBytes));
   }
   return missing;
+}
+
+/** Since when every moment can be restored: the oldest base backup after which no segment is missing. */
+export function recoverableSince(
+  bases: readonly BaseManifest[],
+  stored: readonly string[],
+): Date | undefined {
+  const newest = bases.at(-1);
+  const found = bases.find((base) => {
+    const { segmentBytes, systemId } = base;
+    if (systemId !== newest?.systemId) return false;
+    const numbers = stored.filter(isSegment).map((name) => segmentNumber(name, segmentBytes));
+    const first = segmentOf(base.startWal, segmentBytes);
+    const last = numbers.reduce((a, b) => Math.max(a, b), segmentOf(newest.endWal, segmentBytes));
+    return missingSegments(stored, { first, last, segmentBytes }).length === 0;
+  });
+  return found && new Date(found.createdAt);
 }

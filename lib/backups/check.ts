@@ -5,7 +5,7 @@ import { restoreDrills } from "../db/schema/backups.js";
 import { telemetryGauges } from "../db/schema/telemetry.js";
 import { backupCheckFailed } from "../observability/log-lines/backups.js";
 import { seriesName } from "../observability/metrics.js";
-import { backupStore } from "./configured-store.js";
+import { backupStore, isBackupProcessElsewhere } from "./configured-store.js";
 import { writeGauges } from "./gauges.js";
 import type { BackupStore, ScheduleItem, Snapshot } from "./store.js";
 import { BackupStoreError } from "./store-error.js";
@@ -13,6 +13,7 @@ import { BackupStoreError } from "./store-error.js";
 /** In the order of the report. */
 export const backupChecks = [
   "configured",
+  "recent_check",
   "daily_schedule",
   "newest_snapshot",
   "days_covered",
@@ -49,9 +50,13 @@ const skewMsMax = 5 * 60_000;
 type Gauges = Map<string, number | null>;
 type Judgement = Omit<Finding, "check"> & { gauges: Gauges };
 
-/** Judge each fact by itself; one that cannot be read fails its own check. Sets the gauges of the alerts. Rejects without Postgres. */
-export async function checkBackups(ctx: Context): Promise<BackupReport> {
-  const store = await backupStore(ctx);
+/**
+ * Judge each fact by itself; one that cannot be read fails its own check. Sets the gauges of the alerts. Rejects without
+ * Postgres. `given` is the store of the backup process; where one exists, the server only reports its last check.
+ */
+export async function checkBackups(ctx: Context, given?: BackupStore): Promise<BackupReport> {
+  if (!given && isBackupProcessElsewhere(ctx)) return reportOfProcess(ctx);
+  const store = given ?? (await backupStore(ctx));
   const found = store ? await judgeAll(ctx, store) : notConfigured(ctx);
   const gauges: Gauges = new Map(
     backupChecks.map((check) => [seriesName("backup_unsafe", { check }), null]),
@@ -66,6 +71,36 @@ export async function checkBackups(ctx: Context): Promise<BackupReport> {
   gauges.set(seriesName("backup_last_check_timestamp_seconds"), secondsOf(ctx.now));
   await writeGauges(ctx, gauges);
   return { isChecked: findings.length > 0, findings };
+}
+
+/** A backup process that has stopped must not look healthy. Does nothing without one. */
+export async function watchBackupProcess(ctx: Context): Promise<void> {
+  if (isBackupProcessElsewhere(ctx)) await reportOfProcess(ctx);
+}
+
+async function reportOfProcess(ctx: Context): Promise<BackupReport> {
+  const { rows } = await ctx.db.execute<{ series: string; value: string }>(sql`
+    select series, cast(value as text) as value from ${telemetryGauges} where starts_with(series, 'backup_')`);
+  const values = new Map(rows.map(({ series, value }) => [series, Number(value)]));
+  const checkedAt = values.get(seriesName("backup_last_check_timestamp_seconds"));
+  const recent = judgeProcess(ctx, checkedAt);
+  const series = seriesName("backup_unsafe", { check: "recent_check" });
+  await writeGauges(ctx, new Map([[series, recent.passed ? 0 : 1]]));
+  const others = backupChecks.flatMap((check) => {
+    const value = values.get(seriesName("backup_unsafe", { check }));
+    if (value === undefined || check === "recent_check") return [];
+    const passed = value === 0;
+    return [{ check, passed, detail: passed ? "passed" : "`npm run backup -- check` tells why" }];
+  });
+  const finding = { check: "recent_check", passed: recent.passed, detail: recent.detail } as const;
+  return { isChecked: true, findings: [finding, ...others] };
+}
+
+function judgeProcess({ now }: Context, checkedAt: number | undefined): Judgement {
+  if (checkedAt === undefined) return bad("the backup process has never checked: is it running?");
+  const ageMs = now.getTime() - checkedAt * 1000;
+  const detail = `the backup process checked ${Math.floor(ageMs / hourMs)} h ago; at most 26`;
+  return judged(ageMs <= snapshotAgeMsMax)(detail);
 }
 
 function notConfigured({ env }: Context): [BackupCheck, Judgement][] {
@@ -89,7 +124,10 @@ async function judgeAll(ctx: Context, store: BackupStore): Promise<[BackupCheck,
     ["daily_schedule", judge(schedule, judgeSchedule)],
     ["newest_snapshot", judge(snapshots, (found) => judgeNewest(ctx, found))],
     ["days_covered", judge(snapshots, (found) => judgeCoverage(ctx, found, from))],
-    ["pitr_window", judge(recoverySeconds, (found) => judgeWindow(ctx, found))],
+    [
+      "pitr_window",
+      judge(recoverySeconds, (found) => judgeWindow(ctx, found, store.historyGrows ? from : null)),
+    ],
     ["branch_ready", judge(state, judgeState)],
     ["last_drill", judgeDrill(ctx, drilledAt)],
   ];
@@ -180,11 +218,14 @@ function missingDays(times: number[], fromMs: number, toMs: number): number {
   return missing.reduce((sum, each) => sum + each, 0);
 }
 
-function judgeWindow({ env }: Context, seconds: number): Judgement {
+function judgeWindow({ env, now }: Context, seconds: number, since: Date | null): Judgement {
   const gauges: Gauges = new Map([[seriesName("backup_pitr_window_seconds"), seconds]]);
   const { pitrDays } = env.backups;
   const detail = `any time of the last ${inDays(seconds * 1000)} days; at least ${pitrDays}`;
-  return judged(seconds * 1000 >= pitrDays * dayMs)(detail, gauges);
+  const sinceMs = since
+    ? now.getTime() - since.getTime() - snapshotAgeMsMax
+    : Number.POSITIVE_INFINITY;
+  return judged(seconds * 1000 >= Math.min(pitrDays * dayMs, sinceMs))(detail, gauges);
 }
 
 function judgeState(state: string): Judgement {

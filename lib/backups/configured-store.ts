@@ -2,7 +2,12 @@ import type { Context } from "../context.js";
 import type { BackupStore } from "./store.js";
 
 export function isBackupConfigured({ env }: Context): boolean {
-  return env.backups.neon !== undefined;
+  return env.backups.neon !== undefined || env.backups.hasArchives;
+}
+
+/** The backup process checks and drills: the server has neither its store nor its key. */
+export function isBackupProcessElsewhere({ env }: Context): boolean {
+  return env.backups.neon === undefined && env.backups.hasArchives;
 }
 
 /** Undefined when no store is configured. Loaded on demand: most calls of the functions that may use it do not. */

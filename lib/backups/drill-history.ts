@@ -67,7 +67,7 @@ export async function startDrillNow(
   }
   const { id, started } = await startDrill(ctx, by);
   const done = started
-    ? `Started the restore drill ${id}: \`ops drill status\` shows its steps, one a minute.`
+    ? `Started the restore drill ${id}: \`ops drill status\` shows its steps.`
     : `The restore drill ${id} is already running.`;
   return { done, undo: null, detail: { id, started } };
 }

@@ -25,3 +25,6 @@ type Times = Pick<typeof restoreDrills.$inferSelect, "startedAt" | "provenAt">;
 export function rtoSecondsOf({ startedAt, provenAt }: Times): number | null {
   return provenAt ? Math.round((provenAt.getTime() - startedAt.getTime()) / 1000) : null;
 }
+
+export const noCanaryDetail =
+  "the live database had no canary at the target time: the cron job cleanup writes them";

@@ -10,16 +10,19 @@ import {
   restoreDrillSucceeded,
 } from "../observability/log-lines/backups.js";
 import { seriesName } from "../observability/metrics.js";
-import { backupStore } from "./configured-store.js";
+import { writeCanary } from "./canary.js";
+import { backupStore, isBackupProcessElsewhere } from "./configured-store.js";
 import {
   copyPrefix,
   type DrillFinding,
   DrillFindings,
   type DrillPart,
   drillParts,
+  noCanaryDetail,
   proofs,
   rtoSecondsOf,
 } from "./drill-parts.js";
+import { readExpectations } from "./expectations.js";
 import { writeGauges } from "./gauges.js";
 import { proveAudit, proveCanary, proveMigrations, proveRows } from "./proofs.js";
 import type { BackupStore } from "./store.js";
@@ -49,6 +52,7 @@ const copyLifeMs = 24 * 60 * minuteMs;
 const leaseSeconds = 50;
 
 const steps: readonly Step[] = [
+  { name: "plan", part: "create", minutesMax: 24 * 60, run: plan },
   { name: "create", part: "create", minutesMax: 15, run: create },
   { name: "wait", part: "wait", minutesMax: 30, run: wait },
   { name: "prove_canary", part: "canary", minutesMax: 15, run: proveCanary },
@@ -60,20 +64,30 @@ const steps: readonly Step[] = [
 
 /**
  * Run one step of the running drill, if there is one and no other call is running it. Each step can be repeated: a step that
- * was interrupted before it was recorded runs again. Returns the step; null without a drill.
+ * was interrupted before it was recorded runs again. `given` is the store of the backup process, which then runs it instead of the
+ * tick. Returns the step; null without a drill.
  */
-export async function advanceDrill(ctx: Context): Promise<{ step: string } | null> {
+export async function advanceDrill(
+  ctx: Context,
+  given?: BackupStore,
+): Promise<{ step: string } | null> {
+  if (!given && isBackupProcessElsewhere(ctx)) return null;
   const drill = await claim(ctx);
   if (!drill) return null;
   const step = steps.find(({ name }) => name === drill.step);
   if (!step) throw new Error(`Unknown step of a restore drill: ${drill.step}`);
-  await record(ctx, drill, step, await runStep(ctx, drill, step));
+  await record(ctx, drill, step, await runStep(ctx, drill, step, given));
   return { step: step.name };
 }
 
-async function runStep(ctx: Context, drill: Drill, step: Step): Promise<StepResult> {
+async function runStep(
+  ctx: Context,
+  drill: Drill,
+  step: Step,
+  given: BackupStore | undefined,
+): Promise<StepResult> {
   try {
-    const store = await backupStore(ctx);
+    const store = given ?? (await backupStore(ctx));
     if (!store) throw new BackupStoreError("no backup store is configured");
     return await step.run(ctx, store, drill);
   } catch (error) {
@@ -184,6 +198,18 @@ const timesOf = (drill: Drill) => ({
   rtoSeconds: rtoSecondsOf(drill) ?? 0,
   rpoSeconds: drill.rpoSeconds ?? 0,
 });
+
+/** Where only the backup process can tell which moments a copy can be of: it is of the newest snapshot. */
+async function plan(ctx: Context, store: BackupStore): Promise<StepResult> {
+  const snapshots = await store.listSnapshots();
+  if (snapshots.length === 0) throw new BackupStoreError("there is no backup yet");
+  // The time of a snapshot is rounded down.
+  const targetAt = new Date(Math.max(...snapshots.map(({ at }) => at.getTime())) + 1);
+  const expected = await readExpectations(ctx, targetAt);
+  if (!expected) throw new BackupStoreError(noCanaryDetail);
+  await writeCanary(ctx);
+  return { isDone: true, set: { targetAt, expected } };
+}
 
 /** Looks first: the reply of an earlier call may have been lost. */
 async function create(_: Context, store: BackupStore, drill: Drill): Promise<StepResult> {

@@ -6,8 +6,8 @@ import { restoreDrills } from "../db/schema/backups.js";
 import { timestamp } from "../db/timestamp.js";
 import { restoreDrillFailed } from "../observability/log-lines/backups.js";
 import { writeCanary } from "./canary.js";
-import { isBackupConfigured } from "./configured-store.js";
-import { copyPrefix, type DrillFinding } from "./drill-parts.js";
+import { isBackupConfigured, isBackupProcessElsewhere } from "./configured-store.js";
+import { copyPrefix, type DrillFinding, noCanaryDetail } from "./drill-parts.js";
 import { readExpectations } from "./expectations.js";
 
 /** So that the copy is of a past moment, and not of the newest data. */
@@ -19,15 +19,18 @@ export type StartedDrill = { started: boolean; id: string } | { started: false; 
 export async function startDrill(ctx: Context, by?: OperatorAct): Promise<StartedDrill> {
   if (!isBackupConfigured(ctx)) return { started: false, id: null };
   const targetAt = new Date(ctx.now.getTime() - targetAgeMs);
-  const expected = await readExpectations(ctx, targetAt);
+  // The backup process plans it.
+  const isRequest = isBackupProcessElsewhere(ctx);
+  const expected = isRequest ? null : await readExpectations(ctx, targetAt);
   // After the target time: a copy that has it is not of the target time, or is the live database itself.
-  await writeCanary(ctx);
+  if (!isRequest) await writeCanary(ctx);
+  const isImpossible = !isRequest && !expected;
   const id = randomUUID();
   const row = {
     id,
     startedBy: by?.actor.id ?? "cron",
-    step: expected ? "create" : "clean_up",
-    findings: expected ? [] : [noCanary],
+    step: isRequest ? "plan" : expected ? "create" : "clean_up",
+    findings: isImpossible ? [noCanary] : [],
     expected: expected ?? {},
   };
   const entry = by && ({ ...by, action: "restore_drill.started", subjectId: id } as const);
@@ -44,7 +47,7 @@ export async function startDrill(ctx: Context, by?: OperatorAct): Promise<Starte
     select id from made union all select id from ${restoreDrills} where finished_at is null`);
   const found = rows[0]?.id ?? id;
   const started = found === id;
-  if (started && !expected) {
+  if (started && isImpossible) {
     restoreDrillFailed(ctx.correlationId, { operation: noCanary.part, reason: noCanary.detail });
   }
   return { started, id: found };
@@ -53,5 +56,5 @@ export async function startDrill(ctx: Context, by?: OperatorAct): Promise<Starte
 const noCanary: DrillFinding = {
   part: "canary",
   passed: false,
-  detail: "the live database had no canary at the target time: the cron job cleanup writes them",
+  detail: noCanaryDetail,
 };

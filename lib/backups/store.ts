@@ -35,6 +35,8 @@ export interface BackupStore {
   /** Of the live database only. */
   listSnapshots(): Promise<Snapshot[]>;
   takeSnapshot(snapshot: { name: string; expiresAt: Date }): Promise<Snapshot>;
+  /** History grows from the first backup on, so that it cannot yet be as long as it will be. */
+  historyGrows: boolean;
   /** How far back any moment can be restored. */
   readRecoverySeconds(): Promise<number>;
   /** `ready`, or another state of the live database. */

@@ -8,7 +8,7 @@ export const backupCheckCron: Cron = {
   period: cronPeriods["backup-check"],
   leaseSeconds: 55,
   budgetSeconds: 50,
-  parts: [["check_backups", checkBackups, { budgetSeconds: 45 }]],
+  parts: [["check_backups", (ctx) => checkBackups(ctx), { budgetSeconds: 45 }]],
 };
 
 /** A failed check is a result, not an error. Throws when the checks could not be made. */

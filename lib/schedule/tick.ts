@@ -2,6 +2,7 @@ import { copyGateToRedis } from "../admission/mirror.js";
 import { deliverNotices } from "../alerts/deliver-notices.js";
 import { evaluateAlerts } from "../alerts/evaluate.js";
 import { sweepSessionKeys } from "../auth/session/sweep-session-keys.js";
+import { watchBackupProcess } from "../backups/check.js";
 import { advanceDrill } from "../backups/drill.js";
 import type { Context } from "../context.js";
 import { observeRelease } from "../deployments/observe-release.js";
@@ -46,7 +47,8 @@ export const tickCron: Cron = {
     ["sweep_session_keys", async (ctx) => ({ sessions: await sweepSessionKeys(ctx) })],
     ["observe_release", observeRelease],
     ["deliver_mail", deliverDue, { budgetSeconds: 22 }],
-    ["advance_drill", advanceDrill, { budgetSeconds: 30 }],
+    ["watch_backups", watchBackupProcess],
+    ["advance_drill", (ctx) => advanceDrill(ctx), { budgetSeconds: 30 }],
     ["run_jobs", (ctx, { endMs }) => runJobs(ctx, jobKinds, endMs), { budgetSeconds: 15 }],
   ],
 };

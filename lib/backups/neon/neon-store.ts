@@ -26,6 +26,7 @@ export function neonStore(ctx: Context, settings: NeonSettings): BackupStore {
 
   return {
     name: "Neon",
+    historyGrows: false,
 
     async readSchedule() {
       const { schedule } = await callNeon(ctx, settings, "read_schedule", {

@@ -7,6 +7,9 @@ import { table, wrapped } from "../text.js";
 
 const daySeconds = 86_400;
 
+const noStore =
+  "The server has no backup store. On Neon: set NEON_API_KEY. With backups of your own\n(BACKUP_URL): `npm run backup -- list`, `check` and `take` on the server's machine.";
+
 const list: Command = {
   name: "backup list",
   args: [],
@@ -14,7 +17,7 @@ const list: Command = {
   async run({ api }) {
     const found = await api.get(Backups, "/api/ops/backups");
     if (!found.isConfigured) {
-      return { body: found, text: "No backup store is configured: set NEON_API_KEY." };
+      return { body: found, text: noStore };
     }
     const schedule = found.schedule.map(({ frequency, hour, day, retentionSeconds }) => ({
       frequency,
@@ -41,7 +44,7 @@ const check: Command = {
   async run({ api }) {
     const found = await api.get(BackupReport, "/api/ops/backups/check");
     if (!found.isChecked) {
-      return { body: found, text: "No backup store is configured: set NEON_API_KEY." };
+      return { body: found, text: noStore };
     }
     const rows = found.findings.map(({ check: name, passed, detail }) => ({
       is: passed ? "pass" : "fail",

@@ -196,7 +196,7 @@ async function backupFinding(ctx: Context): Promise<CheckResult> {
   if (hours === null) return notChecked(ctx, "backups", "not checked yet: `ops backup check`");
   const names = failed.map((series) => /check="(\w+)"/.exec(series)?.[1] ?? series);
   const detail = `checked ${hours} h ago; failed: ${names.join(", ") || "none"}`;
-  return finding("backups", names.length === 0, detail);
+  return finding("backups", names.length === 0 && hours <= 26, detail);
 }
 
 async function drillFinding(ctx: Context): Promise<CheckResult> {
@@ -214,7 +214,7 @@ async function drillFinding(ctx: Context): Promise<CheckResult> {
 
 /** Without a backup store, development has nothing to check. */
 function notChecked({ env }: Context, name: string, detail: string): CheckResult {
-  const isQuiet = !env.production && !env.backups.neon;
+  const isQuiet = !env.production && !env.backups.neon && !env.backups.hasArchives;
   return finding(name, isQuiet, isQuiet ? "no backup store is configured" : detail, "warn");
 }
 

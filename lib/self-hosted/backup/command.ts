@@ -16,6 +16,7 @@ import { readMigrations } from "../../db/migrations/migrations.js";
 import { EnvironmentError } from "../../env.js";
 import { builtRelease } from "../../release.js";
 import { runDaily } from "./daily.js";
+import { drilledArchives } from "./drilled-archives.js";
 import {
   describe,
   type Invocation,
@@ -173,6 +174,7 @@ const commands: Record<string, (invocation: Invocation) => Promise<number>> = {
 
   run: (invocation) =>
     runDaily(invocation, {
+      ...drilledArchives(invocation, requireDatabase(invocation.settings)),
       recordErasures: () =>
         recordErasures({
           ...invocation.context,

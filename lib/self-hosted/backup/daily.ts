@@ -10,6 +10,9 @@ import { describe, type Invocation, verifyWithProgress } from "./invocation.js";
 const dueAfterMs = 23.5 * 3_600_000;
 
 interface Takes {
+  check(): Promise<void>;
+  /** Of the running drill; null without one. */
+  advanceDrill(): Promise<{ step: string } | null>;
   recordErasures(): Promise<void>;
   takeDump(): Promise<Manifest>;
   takeBase(): Promise<Manifest>;
@@ -35,6 +38,15 @@ export async function runDaily(invocation: Invocation, takes: Takes): Promise<nu
   });
   const record = logged("Recording erasures", () => takes.recordErasures());
   const backUp = logged("Backup", () => takeWhatIsDue(invocation, takes));
+  const check = logged("Check", () => takes.check());
+  // Beside the others: a restore may take hours. A step that is not done is repeated a minute later.
+  const drill = logged("Restore drill", async () => {
+    for (let last = ""; ; ) {
+      const step = (await takes.advanceDrill())?.step;
+      if (step === undefined || step === last) return;
+      last = step;
+    }
+  });
   // One after the other: a base backup ships WAL itself.
   const queued = (job: () => Promise<void>) => () => {
     working = working.then(job);
@@ -45,12 +57,15 @@ export async function runDaily(invocation: Invocation, takes: Takes): Promise<nu
     new Job("* * * * *", options, queued(ship)),
     new Job("10 * * * *", options, queued(record)),
     new Job("10 * * * *", options, queued(backUp)),
+    new Job("10 * * * *", options, queued(check)),
+    new Job("* * * * *", options, drill),
   ];
   io.out(
     `Backups go to ${context.store.description} each day${walFolder ? ", WAL each minute" : ""}.`,
   );
   await queued(record)();
   await queued(backUp)();
+  await queued(check)();
   await Promise.race([once(process, "SIGTERM"), once(process, "SIGINT")]);
   for (const job of jobs) job.stop();
   await working;

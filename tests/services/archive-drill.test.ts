@@ -1,0 +1,139 @@
+import { randomUUID } from "node:crypto";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from "vitest";
+import { sealAudit } from "../../lib/audit/seal.js";
+import { checkBackups, watchBackupProcess } from "../../lib/backups/check.js";
+import { advanceDrill } from "../../lib/backups/drill.js";
+import { startDrill } from "../../lib/backups/start-drill.js";
+import { drilledArchives } from "../../lib/self-hosted/backup/drilled-archives.js";
+import { backupKeys, contextOf, query, runBackup } from "../support/backups.js";
+import { aContext } from "../support/context.js";
+import { setEnvironment } from "../support/environment.js";
+import { createDatabase } from "../support/real-stores.js";
+import { useStores } from "../support/stores.js";
+
+let database: Awaited<ReturnType<typeof createDatabase>>;
+let folder: string;
+const said: string[] = [];
+
+afterAll(async () => {
+  rmSync(folder, { recursive: true, force: true });
+  await database.drop();
+});
+const stores = useStores({
+  async prepareDatabase() {
+    database = await createDatabase(inject("migrated"));
+    return database.url;
+  },
+});
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), "hosted-drill-"));
+  await stores.sql("update schema_migrations set applied_at = now() - interval '1 day'");
+  await stores.sql(
+    `insert into users (id, name, created_at)
+     select gen_random_uuid(), 'learner ' || n, now() - interval '2 hours' from generate_series(1, 100) n`,
+  );
+  await stores.sql(
+    `insert into audit_log (at, actor_kind, action, correlation_id)
+     select now() - interval '1 hour', 'system', 'user.updated', 'c' from generate_series(1, 50)`,
+  );
+  await sealAudit(aContext(), performance.now() + 10_000);
+  await stores.sql("insert into backup_canaries (at) values (now() - interval '30 minutes')");
+  const env = { BACKUP_URL: `file://${folder}`, DATABASE_URL: database.url };
+  expect(await runBackup(["take"], env)).toMatchObject({ status: 0, error: "" });
+}, 120_000);
+beforeEach(async () => {
+  setEnvironment({ BACKUP_URL: `file://${folder}`, DATABASE_URL: database.url });
+  await stores.sql("delete from restore_drills");
+});
+
+/** What `backup run` calls. */
+function ofProcess() {
+  const { databaseUrl, ...context } = contextOf(folder, database.url);
+  const settings = {
+    databaseUrl,
+    url: `file://${folder}`,
+    keys: backupKeys,
+    walFolder: undefined,
+  };
+  const io = { out: () => {}, error: (line: string) => void said.push(line) };
+  const invocation = { settings, context, io, rest: [], options: {}, migrations: "drizzle" };
+  return drilledArchives(invocation, database.url);
+}
+const drillRow = async () => (await stores.sql("select * from restore_drills"))[0] ?? {};
+const copies = () =>
+  query(database.url, "select datname from pg_database where datname like 'restore-drill-%'");
+async function runDrill() {
+  for (let steps = 0; steps < 20 && (await ofProcess().advanceDrill()); steps += 1);
+}
+const failed = ({ findings }: { findings: { check: string; passed: boolean }[] }) =>
+  findings.filter(({ passed }) => !passed).map(({ check }) => check);
+const failedParts = async () =>
+  (JSON.parse((await drillRow()).findings ?? "[]") as { part: string; passed: boolean }[])
+    .filter(({ passed }) => !passed)
+    .map(({ part }) => part);
+
+describe("a restore drill over archives", { timeout: 120_000 }, () => {
+  it("is requested by the server, and proven by the backup process on the newest dump", async () => {
+    expect(await startDrill(aContext())).toMatchObject({ started: true });
+    expect(await advanceDrill(aContext())).toBeNull();
+    expect(await drillRow()).toMatchObject({ step: "plan" });
+    await runDrill();
+    expect(await failedParts()).toEqual([]);
+    const row = await drillRow();
+    expect(row).toMatchObject({ succeeded: "t" });
+    expect([row.proven_at, row.rpo_seconds].every(Boolean)).toBe(true);
+    expect(await copies()).toEqual([]);
+  });
+
+  it("removes and names what a killed drill has left", async () => {
+    const left = `restore-drill-${randomUUID()}-filling`;
+    await query(database.url, `create database "${left}"`);
+    await query(
+      database.url,
+      `comment on database "${left}" is 'Unfinished restore of a backup of linguamate'`,
+    );
+    await startDrill(aContext());
+    await runDrill();
+    expect(await drillRow()).toMatchObject({ succeeded: "t" });
+    expect((await drillRow()).leftovers).toContain(left);
+    expect(await copies()).toEqual([]);
+  });
+
+  it("fails for a backup that lacks rows of the live database", async () => {
+    await stores.sql(
+      "insert into users (id, name, created_at) values (gen_random_uuid(), 'late', now() - interval '2 hours')",
+    );
+    await startDrill(aContext());
+    await runDrill();
+    await stores.sql("delete from users where name = 'late'");
+    expect(await failedParts()).toEqual(["rows"]);
+    expect(await copies()).toEqual([]);
+  });
+});
+
+describe("the check of the archives", { timeout: 120_000 }, () => {
+  it("is made by the backup process, reported by the server, and fails there when it stops", async () => {
+    await stores.sql("delete from telemetry_gauges");
+    expect(failed(await checkBackups(aContext()))).toEqual(["recent_check"]);
+    await startDrill(aContext());
+    await runDrill();
+    said.splice(0);
+    await ofProcess().check();
+    // Without BACKUP_WAL_DIR no moment can be restored, which counts once it should have been possible.
+    expect(said).toEqual([]);
+    const report = await checkBackups(aContext());
+    expect(failed(report)).toEqual([]);
+    expect(report.findings.map(({ check }) => check)).toContain("newest_snapshot");
+    const later = { ...aContext(), now: new Date(Date.now() + 27 * 3_600_000) };
+    await watchBackupProcess(later);
+    const [gauge] = await stores.sql(
+      `select value from telemetry_gauges where series = 'backup_unsafe{check="recent_check"}'`,
+    );
+    expect(Number(gauge?.value)).toBe(1);
+    expect(failed(await checkBackups(later))).toEqual(["recent_check"]);
+  });
+});
