@@ -40,12 +40,12 @@ function readLine(question: string, hidden: boolean): Promise<string> {
   process.stderr.write(`${question}: `);
   return new Promise((resolve, reject) => {
     reader.once("line", (line) => {
+      // Before `close`, which emits its event at once.
+      resolve(line.trim());
       reader.close();
       if (hidden) process.stderr.write("\n");
-      resolve(line.trim());
     });
     reader.once("SIGINT", () => reader.close());
-    // After a line, the promise is settled.
     reader.once("close", () => reject(new UsageError("Cancelled.", { code: "cancelled" })));
   });
 }
