@@ -5,7 +5,7 @@ import { RefusedError } from "./failures.js";
 import { exchange, type HttpAnswer, problemText, requireSuccess } from "./http.js";
 import { readReply, replyOf } from "./read-reply.js";
 import type { SessionFile, StoredSession } from "./session-file.js";
-import type { Terminal } from "./terminal.js";
+import { askEmail, type Terminal } from "./terminal.js";
 import { Pair } from "./token-pair.js";
 
 export interface Credentials {
@@ -13,6 +13,8 @@ export interface Credentials {
   token(): Promise<string | undefined>;
   /** Ask for the second factor again; false without a terminal. */
   confirm(): Promise<boolean>;
+  /** What to tell the operator after 403 `forbidden`. */
+  ifForbidden?: string;
 }
 
 export interface SignIn extends Credentials {
@@ -131,7 +133,7 @@ export function openSignIn(url: URL, file: SessionFile, terminal: Terminal): Sig
       return true;
     },
     async logIn() {
-      const email = await terminal.ask("E-mail");
+      const email = await askEmail(terminal);
       const password = await terminal.ask("Password", { hidden: true });
       const known = file.read();
       const deviceId = known?.deviceId ?? randomUUID();

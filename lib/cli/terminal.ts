@@ -1,6 +1,7 @@
 import process from "node:process";
 import { createInterface } from "node:readline";
 import { Writable } from "node:stream";
+import { emailAddress } from "./checks.js";
 import { UsageError } from "./failures.js";
 
 export interface Terminal {
@@ -26,6 +27,14 @@ export function openTerminal(): Terminal {
       return value;
     },
   };
+}
+
+/** Throws `UsageError` for something else, before a password is asked for. */
+export async function askEmail(terminal: Pick<Terminal, "ask">): Promise<string> {
+  const typed = await terminal.ask("E-mail");
+  const problem = emailAddress(typed);
+  if (problem) throw new UsageError(`E-mail ${problem}.`);
+  return typed;
 }
 
 function readLine(question: string, hidden: boolean): Promise<string> {

@@ -41,7 +41,7 @@ async function type(args: string[], ...typed: Typed[]) {
 const email = (): Typed => ["E-mail: ", operator.email + key.enter];
 const hiddenPassword: Typed = ["Password: ", password + key.enter];
 const code = (): Typed => ["Second factor code: ", operator.app.code() + key.enter];
-const wrongCode: Typed = ["Second factor code: ", `000000${key.enter}`];
+const wrongCode = (): Typed => ["Second factor code: ", operator.app.wrongCode() + key.enter];
 
 describe("npm run ops on a terminal", () => {
   it("signs in with typed answers, and shows the e-mail address but no secret", async () => {
@@ -54,14 +54,15 @@ describe("npm run ops on a terminal", () => {
   });
 
   it("takes the right code after a wrong one", async () => {
-    const shown = await type(["login"], email(), hiddenPassword, wrongCode, code());
+    const shown = await type(["login"], email(), hiddenPassword, wrongCode(), code());
     expect(shown).toMatchObject({ status: 0 });
     expect(shown.out).toContain("Wrong or used code. Wait for the next one.");
     expect(stored()).toBe(true);
   });
 
   it("refuses after three wrong codes", async () => {
-    const shown = await type(["login"], email(), hiddenPassword, wrongCode, wrongCode, wrongCode);
+    const codes = [wrongCode(), wrongCode(), wrongCode()];
+    const shown = await type(["login"], email(), hiddenPassword, ...codes);
     expect(shown).toMatchObject({ status: 3 });
     expect(shown.out.match(/Second factor code: /g)).toHaveLength(3);
     expect(stored()).toBe(false);
