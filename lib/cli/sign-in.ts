@@ -20,7 +20,7 @@ export interface Credentials {
 export interface SignIn extends Credentials {
   hasSession(): boolean;
   /** Ask for e-mail, password and second factor, and store the session. Throws `RefusedError` without a second factor. */
-  logIn(): Promise<void>;
+  logIn(): Promise<{ recoveryCode: RecoveryCodeUse | null }>;
   /** Set up an operator's second factor, for the first admin also the account. Returns new recovery codes. */
   enrol(options: EnrolOptions): Promise<string[] | null>;
   /** Revoke the session on the server and delete the file. False when there was no session. */
@@ -29,8 +29,15 @@ export interface SignIn extends Credentials {
   reauthenticate(): Promise<void>;
 }
 
+/** At a sign-in; `left` is null when the server did not say. */
+interface RecoveryCodeUse {
+  left: number | null;
+}
+
 const renewBeforeMs = 30_000;
 const codeTriesMax = 3;
+/** A recovery code is longer. */
+const totpDigits = 6;
 
 /** Kill switches do not affect these routes, so operators can always sign in. */
 const signIns = "/api/ops/sign-ins";
@@ -39,6 +46,7 @@ const confirmations = "/api/ops/sign-ins/confirmations";
 const signOuts = "/api/ops/sign-outs";
 
 const Confirmation = Pair.omit({ refreshToken: true });
+const Factor = z.object({ recoveryCodesLeft: z.int() });
 const SignedIn = z.object({ email: z.string().nullable(), role: z.string() });
 
 /** The session stored in `file`. */
@@ -123,6 +131,13 @@ export function openSignIn(url: URL, file: SessionFile, terminal: Terminal): Sig
     return email !== null && role !== "user" ? { email } : null;
   }
 
+  /** Null while the route is switched off: the sign-in has succeeded. */
+  async function recoveryCodesLeft({ accessToken }: Pair): Promise<number | null> {
+    const headers = { authorization: `Bearer ${accessToken}` };
+    const answer = await exchange(url, { method: "GET", path: "/api/auth/totp", headers });
+    return answer.status === 200 ? readReply(Factor, answer).recoveryCodesLeft : null;
+  }
+
   return {
     hasSession: () => file.read() !== null,
     token,
@@ -139,8 +154,12 @@ export function openSignIn(url: URL, file: SessionFile, terminal: Terminal): Sig
       const deviceId = known?.deviceId ?? randomUUID();
       const credentials = { email, password, device: { id: deviceId, name: "ops command line" } };
       let answer = await postCredentials(credentials, known);
+      let code = "";
       if (answer.code === "otp_required") {
-        answer = await withCode((otp) => postCredentials({ ...credentials, otp }, known));
+        answer = await withCode((otp) => {
+          code = otp;
+          return postCredentials({ ...credentials, otp }, known);
+        });
       }
       if (answer.code === "invalid_credentials") throw new RefusedError(refusalText(answer));
       const pair = replyOf(Pair, answer);
@@ -151,6 +170,8 @@ export function openSignIn(url: URL, file: SessionFile, terminal: Terminal): Sig
         );
       }
       keep(deviceId, pair);
+      const isRecoveryCode = code.replace(/[^a-z\d]/gi, "").length > totpDigits;
+      return { recoveryCode: isRecoveryCode ? { left: await recoveryCodesLeft(pair) } : null };
     },
     enrol(options) {
       const deviceId = file.read()?.deviceId ?? randomUUID();

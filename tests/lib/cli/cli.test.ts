@@ -235,6 +235,15 @@ describe("npm run ops", () => {
     expect(await signIn(operator, opsInProcess, pasted)).toMatchObject({ status: 0 });
   });
 
+  it("says that a recovery code was used, and how many are left", async () => {
+    const operator = await anOperator(stores);
+    const [code] = operator.app.recoveryCodes;
+    expect(await signIn(operator, opsInProcess, code)).toMatchObject({
+      status: 0,
+      out: `Signed in at ${served.url} with a recovery code. 9 recovery codes are left.\n`,
+    });
+  });
+
   it("names the request of a failed selftest step, and how to look it up", async () => {
     const session = createServer((request, response) => {
       const isGuest = request.url === "/api/auth/guest";
