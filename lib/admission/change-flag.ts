@@ -59,7 +59,7 @@ export async function previewFlagChange(
   if (!known && !change.enabled && !isRouteGroup(name)) {
     const names = new Set([...Object.keys(routeGroups), ...rows.map((row) => row.name)]);
     const choices = [...names].join(", ");
-    throw validationError("/enabled", `There is no flag with this name. Flags: ${choices}.`);
+    throw validationError("/name", `There is no flag with this name. Flags: ${choices}.`);
   }
   const before = known ?? defaultFlag(name);
   const { enabled, isPublic, percentage, users } = change;

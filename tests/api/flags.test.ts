@@ -118,6 +118,7 @@ describe("a kill switch", () => {
     await put("stt", { enabled: true });
     const answer = await put("uesr", { enabled: false });
     expect(answer).toMatchObject({ status: 422, code: "validation_failed" });
+    expect(answer.body.errors).toMatchObject([{ pointer: "/name" }]);
     expect(answer.body.errors[0].message).toContain("auth, user");
     expect(answer.body.errors[0].message.match(/\bstt\b/g)).toHaveLength(1);
     expect(await stores.sql("select from flags where name = 'uesr'")).toEqual([]);

@@ -35,8 +35,17 @@ const slow: Command = {
   async run({ api, options }) {
     const query = { minutes: textOf(options.minutes) };
     const found = await api.get(SlowRoutes, "/api/ops/slow", query);
-    const rows = table(found.rows, "No requests.");
-    return { body: found, text: `${untilText(found.eventsUntil)}\n${rows}` };
+    const rows = found.rows.map(({ route, count, meanSeconds, p50, p95, p99, over1s, over2s }) => ({
+      route,
+      count,
+      "mean s": meanSeconds,
+      "p50 s": p50,
+      "p95 s": p95,
+      "p99 s": p99,
+      over1s,
+      over2s,
+    }));
+    return { body: found, text: `${untilText(found.eventsUntil)}\n${table(rows, "No requests.")}` };
   },
 };
 

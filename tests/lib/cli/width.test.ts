@@ -318,6 +318,43 @@ describe("the columns that decide stay beside their row", () => {
   });
 });
 
+describe("what tells rows apart is shown", () => {
+  it("sessions list: when each began and from which network", async () => {
+    const session = {
+      id: "a".repeat(22),
+      state: "live",
+      revokedReason: null,
+      role: "user",
+      deviceName: null,
+      country: null,
+      ipPrefix: "203.0.113.0/24",
+      createdAt: at,
+      lastSeenAt: at,
+    };
+    const text = await printed("sessions list", { items: [session] });
+    expect(text).toMatch(/createdAt 2026-01-31T08:00:00Z {2}network 203\.0\.113\.0\/24/);
+  });
+
+  it("audit: whether the break-glass token acted", async () => {
+    const entry = { ...audit, id: 7, actorKind: "operator", ipPrefix: null, reason: "x" };
+    const items = [
+      { ...entry, actorId: "break_glass" },
+      { ...entry, actorId: id },
+    ];
+    const text = await printed("audit", { items, nextCursor: null });
+    const [first, second] = text.match(/^2026.*$/gm) ?? [];
+    expect(first).toMatch(/ 7 +break-glass +x$/);
+    expect(second).toMatch(/ 7 +operator +x$/);
+  });
+
+  it("slow: the unit of the latencies", async () => {
+    const row = { route: "/api/", count: 1, meanSeconds: 0.1, p50: 0.1, p95: 0.1, p99: 0.1 };
+    const rows = [{ ...row, over1s: 0, over2s: 0 }];
+    const text = await printed("slow", { minutes: 15, eventsUntil: at, rows });
+    expect(text).toMatch(/^route +count +mean s +p50 s +p95 s +p99 s +over1s +over2s$/m);
+  });
+});
+
 describe("alerts", () => {
   afterEach(() => vi.useRealTimers());
 
