@@ -210,6 +210,11 @@ export const catalogue = {
     message: "The service is temporarily unavailable. Try again.",
     retryable: true,
   },
+  redis_unavailable: {
+    status: 503,
+    message: "Redis does not answer or refuses writes.",
+    retryable: true,
+  },
   toolkit_unavailable: {
     status: 503,
     message: "Speech and language services are temporarily unavailable. Try again later.",

@@ -11,6 +11,8 @@ function databaseError(error: unknown): NeonDbError | undefined {
   return undefined;
 }
 
+export const isDatabaseError = (error: unknown): boolean => databaseError(error) !== undefined;
+
 /** The same request may succeed later; whether a write happened is unknown. */
 export function isDatabaseUnavailable(error: unknown): boolean {
   const cause = databaseError(error);
