@@ -183,10 +183,20 @@ function urgencyOf(rule: Rule, label: string, { times = 0 }: Verdict) {
 const fallbackOf = (channel: string): Channel => (channel === "team" ? "page" : "team");
 
 function isInhibited(alert: Alert, standing: ReadonlyMap<string, Alert>): boolean {
-  return [...standing.values()].some((other) => other.state === "firing" && inhibits(other, alert));
+  return inhibitorsOf(alert, standing.values()).length > 0;
 }
 
-function inhibits(inhibitor: Alert, { rule, label }: Alert): boolean {
+type Named = Pick<Alert, "rule" | "label">;
+
+/** The firing alerts that hold back the notice of this one. */
+export function inhibitorsOf<A extends Pick<Alert, "rule" | "label" | "state">>(
+  alert: Named,
+  standing: Iterable<A>,
+): A[] {
+  return [...standing].filter((other) => other.state === "firing" && inhibits(other, alert));
+}
+
+function inhibits(inhibitor: Named, { rule, label }: Named): boolean {
   const { inhibitedBy }: Partial<Rule> = rulesByName[rule as RuleName] ?? {};
   const isSameLabel = inhibitor.label === label || inhibitor.label === "" || label === "";
   return isSameLabel && (inhibitedBy?.includes(inhibitor.rule) ?? false);

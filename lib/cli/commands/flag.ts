@@ -29,7 +29,7 @@ const list: Command = {
     );
     const { inForce = true } = found;
     const text = inForce ? table(rows) : `${table(rows)}\n${notInRedis}`;
-    return { body: found, text, isProblem: !inForce };
+    return { body: found, text };
   },
 };
 

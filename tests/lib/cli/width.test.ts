@@ -299,6 +299,16 @@ describe("the columns that decide stay beside their row", () => {
       { evaluatedUntil: at, alerts: [alert], silences: [], unsent: 0 },
       /^firing +PagerUndelivered \(investigate\)/m,
     ],
+    [
+      "alerts",
+      {
+        evaluatedUntil: at,
+        alerts: [{ ...alert, heldBackBy: ["RedisDown"], isResolving: true }],
+        silences: [],
+        unsent: 0,
+      },
+      /1207; resolving; held\s+back\s+by\s+RedisDown/,
+    ],
     ["incident list", { items: [incident] }, /^[\da-f-]{36} +closed +P1/m],
     [
       "audit",
