@@ -132,6 +132,10 @@ export function untilText({ eventsUntil, redisAnswered = true }: EventsUntil): s
     : `${until}\nRedis does not answer: newer events are missing until it does.`;
 }
 
+export function notInRedisText(what: "flags" | "blocks"): string {
+  return `Redis has not confirmed these ${what}: the newest change may not be active yet.\nThe server writes them every second until Redis accepts them.`;
+}
+
 /** `visible`, but keeps line breaks. Everything printed goes through this or `json`. */
 export function visibleLines(text: string): string {
   return text.split("\n").map(visible).join("\n");

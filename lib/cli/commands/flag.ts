@@ -2,14 +2,11 @@ import { FlagList } from "../../admission/change-flag.js";
 import { listed, matching, numberFrom, uuid } from "../checks.js";
 import type { Command } from "../command.js";
 import { UsageError } from "../failures.js";
-import { table } from "../text.js";
+import { notInRedisText, table } from "../text.js";
 
 const at = (name = "") => `/api/ops/flags/${encodeURIComponent(name)}`;
 
 const flagName = matching(/^[\w-]{1,64}$/, "the name of a flag");
-
-const notInRedis =
-  "Redis has not confirmed these flags: the newest change may not be active yet.\nThe server writes them every second until Redis accepts them.";
 
 const list: Command = {
   name: "flag",
@@ -28,7 +25,7 @@ const list: Command = {
       }),
     );
     const { inForce = true } = found;
-    const text = inForce ? table(rows) : `${table(rows)}\n${notInRedis}`;
+    const text = inForce ? table(rows) : `${table(rows)}\n${notInRedisText("flags")}`;
     return { body: found, text };
   },
 };
