@@ -64,6 +64,18 @@ export async function copyGateToRedis(ctx: Context): Promise<{ blocks: number }>
   return { blocks: blocks.values.length };
 }
 
+/** Whether Redis has at least this version. Never rejects: false while Redis does not answer. */
+export async function isInRedis(
+  ctx: Context,
+  name: "flags" | "blocks",
+  version: number,
+): Promise<boolean> {
+  return readVersions(ctx).then(
+    (held) => Number(held[name]) >= version,
+    () => false,
+  );
+}
+
 async function readVersions(ctx: Context): Promise<Record<"flags" | "blocks", string>> {
   const trip = roundTrip(ctx);
   const [[flags, blocks]] = await Promise.all([

@@ -23,7 +23,7 @@ export const find: Command = {
     });
     const { accounts, blocks, securityEvents, audit, requests } = found;
     const mail = mailText(found);
-    const until = untilText(found.eventsUntil);
+    const until = untilText(found);
     const kinds = `Looked up as ${found.lookedUpAs.join(", ")}.`;
     const rows = [...accounts, ...blocks, ...securityEvents, ...audit, ...requests];
     if (rows.length === 0 && !mail) {

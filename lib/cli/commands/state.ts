@@ -1,6 +1,6 @@
 import { connect } from "node:tls";
 import { DatabaseState, SlowStatements } from "../../operations/state/database-state.js";
-import { CheckReport, type CheckResult } from "../../operations/state/finding.js";
+import { CheckReport, type CheckResult, summarize } from "../../operations/state/finding.js";
 import type { Command } from "../command.js";
 import { table, wrapped } from "../text.js";
 
@@ -26,10 +26,8 @@ const verify: Command = {
   async run({ api }) {
     const server = await api.get(CheckReport, "/api/ops/verification");
     const edge = api.url.protocol === "https:" ? await edgeFindings(api.url) : [];
-    const findings = [...server.findings, ...edge];
-    const isBad = findings.some(({ status: is }) => is === "fail");
-    const found = { status: isBad ? ("fail" as const) : server.status, findings };
-    return { body: found, text: findingsText(found), isProblem: isBad };
+    const found = summarize([...server.findings, ...edge]);
+    return { body: found, text: findingsText(found), isProblem: found.status !== "pass" };
   },
 };
 

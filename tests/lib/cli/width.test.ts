@@ -299,6 +299,16 @@ describe("the columns that decide stay beside their row", () => {
       { evaluatedUntil: at, alerts: [alert], silences: [], unsent: 0 },
       /^firing +PagerUndelivered \(investigate\)/m,
     ],
+    [
+      "alerts",
+      {
+        evaluatedUntil: at,
+        alerts: [{ ...alert, heldBackBy: ["RedisDown"], isResolving: true }],
+        silences: [],
+        unsent: 0,
+      },
+      /1207; resolving; held\s+back\s+by\s+RedisDown/,
+    ],
     ["incident list", { items: [incident] }, /^[\da-f-]{36} +closed +P1/m],
     [
       "audit",
@@ -373,6 +383,9 @@ describe("alerts", () => {
     const answer = { minutes: 15, eventsUntil: "2026-01-31T12:03:40.000Z", rows: [] };
     const until = "Events up to 2026-01-31 12:03:40 UTC.\n";
     expect(await printed(name, answer)).toContain(until);
+    expect(await printed(name, { ...answer, redisAnswered: false })).toContain(
+      `${until}Redis does not answer: newer events are missing until it does.\n`,
+    );
   });
 
   it("shows each rule on one line, and the age of the counts once", async () => {
