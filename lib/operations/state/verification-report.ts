@@ -2,7 +2,7 @@ import * as z from "zod";
 import { CheckResult } from "./finding.js";
 
 /** What an auditor asks about. The CLI adds `transport`, and what it sees of `tokens` from outside. */
-export const controlNames = [
+const controlNames = [
   "transport",
   "tokens",
   "access",
