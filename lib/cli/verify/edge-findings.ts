@@ -73,7 +73,7 @@ function required(found: Handshake): Finding {
   return { name, status: "fail", detail };
 }
 
-/** Allowed, because platforms offer it and cannot be told not to. */
+/** Allowed, because Vercel offers it to every client. */
 function reported(found: Handshake, any: Handshake, answersTls: boolean): Finding {
   const name = "TLS 1.2";
   if (found.is !== "agreed") return refused(name, found, answersTls);
