@@ -42,7 +42,7 @@ const dayMs = 24 * hourMs;
 const snapshotAgeMsMax = 26 * hourMs;
 export const retentionDaysMin = 30;
 const daysToCover = 30;
-const drillAgeDaysMax = 35;
+export const drillAgeDaysMax = 35;
 const skewMsMax = 5 * 60_000;
 
 /** Gauges by series name; null: no data. */

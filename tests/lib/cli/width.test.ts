@@ -232,7 +232,8 @@ function newer(schema: z.core.$ZodType, value: unknown): unknown {
 function run(command: Command, replyTo: (schema: z.ZodType) => unknown): Promise<Result> {
   const answer = async (schema: z.ZodType) => replyTo(schema);
   const api = { url: new URL("http://localhost"), get: answer, look: answer } as unknown as Api;
-  const call = { args: [id], options: {}, api, signIn: {} as SignIn, terminal: {} as Terminal };
+  const signIn = { token: async () => undefined } as SignIn;
+  const call = { args: [id], options: {}, api, signIn, terminal: {} as Terminal };
   return command.run(call);
 }
 
