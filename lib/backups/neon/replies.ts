@@ -19,14 +19,22 @@ const Branch = z.object({
   parent_id: id.optional(),
   current_state: z.string().min(1),
   default: z.boolean(),
+  protected: z.boolean(),
   created_at: time,
+  expires_at: time.nullish(),
 });
 
-export const BranchReply = z.object({ branch: Branch.pick({ id: true, current_state: true }) });
+export const BranchReply = z.object({
+  branch: Branch.pick({ id: true, current_state: true, expires_at: true }),
+});
 
 export const BranchesReply = z.object({
   branches: z.array(Branch),
   pagination: z.object({ next: z.string().optional() }).optional(),
+});
+
+export const EndpointsReply = z.object({
+  endpoints: z.array(z.object({ host: z.string().min(1), branch_id: id })),
 });
 
 const Operation = z.object({
