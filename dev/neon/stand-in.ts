@@ -19,6 +19,8 @@ export type NeonFault = { operationId?: string; times?: number } /** Nothing is 
 export interface NeonCall {
   operationId: string;
   headers: IncomingMessage["headers"];
+  /** The body of the request. */
+  given: unknown;
   status: number;
   body: unknown;
 }
@@ -153,6 +155,7 @@ export async function startNeonStandIn(
     calls.push({
       operationId: operation.id,
       headers: request.headers,
+      given: body,
       status: reply.status,
       body: reply.body,
     });

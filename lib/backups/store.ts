@@ -31,6 +31,7 @@ export interface BackupStore {
   /** For people. */
   name: string;
   readSchedule(): Promise<ScheduleItem[]>;
+  /** An item that `readSchedule` of the same object returned is written back whole, with what only the store knows. */
   setSchedule(items: ScheduleItem[]): Promise<void>;
   /** Of the live database only. */
   listSnapshots(): Promise<Snapshot[]>;

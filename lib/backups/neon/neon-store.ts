@@ -1,7 +1,7 @@
 import type * as z from "zod";
 import type { Context } from "../../context.js";
 import { hostOf, parseDatabaseUrl } from "../../database-url.js";
-import type { BackupStore, Snapshot } from "../store.js";
+import type { BackupStore, ScheduleItem, Snapshot } from "../store.js";
 import { BackupStoreError, CopyKeptError } from "../store-error.js";
 import { callNeon, type NeonSettings } from "./call.js";
 import {
@@ -15,6 +15,7 @@ import {
   ProjectReply,
   ScheduleReply,
   SnapshotsReply,
+  scheduleNumber,
 } from "./replies.js";
 
 const pageSize = 100;
@@ -24,6 +25,7 @@ const pagesMax = 20;
 export function neonStore(ctx: Context, settings: NeonSettings): BackupStore {
   const { projectId, branchId } = settings;
   const live = { ids: { branch: branchId } };
+  const readAs = new WeakMap<ScheduleItem, object>();
 
   return {
     name: "Neon",
@@ -33,23 +35,21 @@ export function neonStore(ctx: Context, settings: NeonSettings): BackupStore {
         ...live,
         reply: ScheduleReply,
       });
-      return schedule.map(({ frequency, hour, day, month, retention_seconds }) => ({
-        frequency,
-        hour: hour ?? null,
-        day: day ?? null,
-        month: month ?? null,
-        retentionSeconds: retention_seconds ?? null,
-      }));
+      return schedule.map((given) => {
+        const item: ScheduleItem = {
+          frequency: given.frequency,
+          hour: scheduleNumber.parse(given.hour),
+          day: scheduleNumber.parse(given.day),
+          month: scheduleNumber.parse(given.month),
+          retentionSeconds: given.retention_seconds ?? null,
+        };
+        readAs.set(item, given);
+        return item;
+      });
     },
 
     async setSchedule(items) {
-      const schedule = items.map(({ frequency, hour, day, month, retentionSeconds }) => ({
-        frequency,
-        hour: hour ?? undefined,
-        day: day ?? undefined,
-        month: month ?? undefined,
-        retention_seconds: retentionSeconds ?? undefined,
-      }));
+      const schedule = items.map((item) => readAs.get(item) ?? neonItem(item));
       await callNeon(ctx, settings, "set_schedule", { ...live, body: { schedule } });
     },
 
@@ -221,6 +221,16 @@ const noEndpoint = "no endpoint of NEON_PROJECT_ID is that of DATABASE_URL";
 
 /** The same with and without the pooler or a port. */
 const endpointHostOf = (uri: string) => hostOf(uri).toLowerCase().replace("-pooler.", ".");
+
+function neonItem({ frequency, hour, day, month, retentionSeconds }: ScheduleItem) {
+  return {
+    frequency,
+    hour: hour ?? undefined,
+    day: day ?? undefined,
+    month: month ?? undefined,
+    retention_seconds: retentionSeconds ?? undefined,
+  };
+}
 
 function snapshotOf(snapshot: z.output<typeof CreatedSnapshotReply>["snapshot"]): Snapshot {
   const { id, name, created_at, expires_at, manual } = snapshot;

@@ -58,17 +58,13 @@ export const CreatedBranchReply = z.object({
 
 export const OperationReply = z.object({ operation: Operation });
 
+/** Whole, so that an item that we do not change is written back as it is. */
 export const ScheduleReply = z.object({
   schedule: z.array(
-    z.object({
-      frequency: z.string().min(1),
-      hour: z.int().nullish().catch(null),
-      day: z.int().nullish().catch(null),
-      month: z.int().nullish().catch(null),
-      retention_seconds: seconds(35).optional(),
-    }),
+    z.looseObject({ frequency: z.string().min(1), retention_seconds: seconds(35).optional() }),
   ),
 });
+export const scheduleNumber = z.int().nullable().catch(null);
 
 const Snapshot = z.object({
   id: z.string().catch(""),
@@ -79,7 +75,9 @@ const Snapshot = z.object({
   manual: z.boolean().catch(false),
 });
 
-export const SnapshotsReply = z.object({ snapshots: z.array(Snapshot) });
+export const SnapshotsReply = z.object({
+  snapshots: z.array(Snapshot.extend({ expires_at: time.nullish() })),
+});
 export const CreatedSnapshotReply = z.object({ snapshot: Snapshot });
 
 export const ConnectionUriReply = z.object({
