@@ -78,7 +78,7 @@ async function judgeAll(ctx: Context, store: BackupStore): Promise<[BackupCheck,
     await Promise.all([
       reading(async () => (await store.findMismatch?.()) ?? null),
       reading(() => store.readSchedule()),
-      reading(async () => requirePast(ctx, await store.listSnapshots())),
+      reading(async () => restorable(ctx, await store.listSnapshots())),
       reading(() => store.readRecoverySeconds()),
       reading(() => store.readState()),
       coverageSince(ctx),
@@ -116,11 +116,11 @@ const good = (detail: string, gauges: Gauges = new Map()) => ({ passed: true, de
 const bad = (detail: string, gauges: Gauges = new Map()) => ({ passed: false, detail, gauges });
 const judged = (passed: boolean) => (passed ? good : bad);
 
-/** A time in the future would make an old snapshot look new. */
-function requirePast({ now }: Context, snapshots: Snapshot[]): Snapshot[] {
+/** Those that have not expired. A time in the future would make an old snapshot look new. */
+function restorable({ now }: Context, snapshots: Snapshot[]): Snapshot[] {
   const future = snapshots.find(({ at }) => at.getTime() > now.getTime() + skewMsMax);
   if (future) throw new BackupStoreError("snapshots: one has a time in the future");
-  return snapshots;
+  return snapshots.filter(({ expiresAt }) => expiresAt === null || expiresAt > now);
 }
 
 /** The daily item that is kept longest. One without a retention is not what `backup setup` has set. */

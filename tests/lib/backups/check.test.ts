@@ -188,6 +188,11 @@ describe("checkBackups", () => {
     expect(await failed()).toEqual([]);
   });
 
+  it("ignores snapshots that have expired, though Neon still lists them", async () => {
+    for (const each of world.neon.state.snapshots) each.expires_at = "2020-01-01T00:00:00Z";
+    expect((await failed()).map(({ check }) => check)).toEqual(["newest_snapshot", "days_covered"]);
+  });
+
   it("ignores snapshots of other branches", async () => {
     for (const each of world.neon.state.snapshots) each.source_branch_id = "br-other-1";
     expect((await failed()).map(({ check }) => check)).toEqual(["newest_snapshot", "days_covered"]);

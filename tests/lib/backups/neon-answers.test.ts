@@ -40,12 +40,15 @@ const answers: Record<string, { checks: BackupCheck[]; fields: string[] }> = {
       "snapshots/*",
       "snapshots/*/created_at",
       "snapshots/*/source_branch_id",
+      "snapshots/*/expires_at",
     ],
   },
 };
-/** The live branch has no `expires_at`. */
+/** The live branch and the snapshots have no `expires_at`. */
 const changesNothing = ({ path, how }: Corruption) =>
-  how === "reordered" || (path === "branch/expires_at" && ["missing", "null"].includes(how));
+  how === "reordered" ||
+  (path.endsWith("/expires_at") && ["missing", "null"].includes(how)) ||
+  (path === "snapshots/*/expires_at" && how === "a far future");
 
 /** All of them, or all of the needed fields and one way of each other. */
 function casesOf(operationId: string): Corruption[] {
