@@ -38,7 +38,7 @@ interface Step {
   name: string;
   /** Failures of it are reported under this name. */
   part: DrillPart;
-  /** Transient failures are repeated until then. */
+  /** Without progress for so long, the step is given up. */
   minutesMax: number;
   run(ctx: Context, store: BackupStore, drill: Drill): Promise<StepResult>;
 }
@@ -160,12 +160,12 @@ function log({ correlationId }: Context, { part, detail }: DrillFinding): void {
   restoreDrillFailed(correlationId, { operation: part, reason: detail });
 }
 
-/** A failure fires its alert at once; the end of the drill resolves the alerts of the others. */
+/** A failure fires its alert at once; the end of the drill resolves the alerts of the parts that passed in it. */
 function gaugesOf(drill: Drill, findings: DrillFinding[]): Map<string, number> {
   const gauges = new Map<string, number>();
   for (const part of drillParts) {
     const isBad = findings.some((finding) => finding.part === part && !finding.passed);
-    if (isBad || drill.finishedAt) {
+    if (isBad || (drill.finishedAt && hasPassed(drill, findings, part))) {
       gauges.set(seriesName("restore_drill_failed", { part }), isBad ? 1 : 0);
     }
   }
@@ -178,6 +178,15 @@ function gaugesOf(drill: Drill, findings: DrillFinding[]): Map<string, number> {
     gauges.set(seriesName("backup_unsafe", { check: "last_drill" }), 0);
   }
   return gauges;
+}
+
+/** The parts that are not proofs have a finding only when they fail. */
+function hasPassed(drill: Drill, findings: DrillFinding[], part: DrillPart): boolean {
+  const found = findings.find((finding) => finding.part === part);
+  if (found || isProof(part)) return found?.passed === true;
+  if (part === "clean_up") return drill.finishedAt !== null;
+  const hasWaited = findings.some((finding) => finding.part === "wait");
+  return drill.copyId !== null || (part === "create" && hasWaited);
 }
 
 const timesOf = (drill: Drill) => ({

@@ -16,6 +16,18 @@ import { someUsers } from "../../support/people.js";
 import { nextSlot } from "../../support/slots.js";
 import { useStores } from "../../support/stores.js";
 
+const audit = vi.hoisted(() => ({ isStuck: false }));
+vi.mock("../../../lib/audit/verification.js", async (original) => {
+  const actual = await original<typeof import("../../../lib/audit/verification.js")>();
+  const verifyAudit: typeof actual.verifyAudit = async (ctx, endMs, options) => {
+    const found = await actual.verifyAudit(ctx, endMs, options);
+    return audit.isStuck
+      ? { ...found, isComplete: false, verifiedTo: options?.from ?? 0, findings: [] }
+      : found;
+  };
+  return { ...actual, verifyAudit };
+});
+
 const stores = useStores();
 const world = useNeon(stores);
 const lines = useLogLines();
@@ -184,6 +196,48 @@ describe("a restore drill", () => {
     expect(await alerting()).toEqual(["canary"]);
     await runDrill();
     expect(await alerting()).toEqual([]);
+  });
+
+  it("leaves the alerts of the parts that it never reached", async () => {
+    await stores.sql(
+      `insert into telemetry_gauges select 'restore_drill_failed{part="' || part || '"}', 1, now()
+       from unnest(array['create', 'wait', 'canary', 'rows', 'clean_up']) as part`,
+    );
+    world.neon.fail({ kind: "status", status: 400, operationId: "createProjectBranch" });
+    await runDrill();
+    expect((await alerting()).toSorted()).toEqual(["canary", "create", "rows", "wait"]);
+    world.neon.fail(null);
+    await runDrill();
+    expect(await alerting()).toEqual([]);
+  });
+
+  it("starts one of several at once, and names it in every answer", async () => {
+    const answers = await Promise.all(Array.from({ length: 6 }, () => startDrill(inMinutes(0))));
+    const { id } = await rowOf();
+    expect(answers.filter(({ started }) => started)).toEqual([{ started: true, id }]);
+    expect(new Set(answers.map((each) => each.id))).toEqual(new Set([id]));
+    await stores.sql("delete from restore_drills where id = $1", id ?? null);
+  });
+
+  it("gives up the proof of the audit log after two hours without progress", async () => {
+    audit.isStuck = true;
+    try {
+      await startDrill(inMinutes(0));
+      let minute = 1;
+      for (; minute < 40 && (await rowOf()).step !== "prove_audit"; minute += 1) {
+        await advanceDrill(inMinutes(minute));
+        await ready();
+      }
+      await advanceDrill(inMinutes(minute));
+      expect(await rowOf()).toMatchObject({ step: "prove_audit" });
+      await advanceDrill(inMinutes(minute + 121));
+      await advanceDrill(inMinutes(minute + 122));
+    } finally {
+      audit.isStuck = false;
+    }
+    expect(await failedParts()).toEqual(["audit"]);
+    expect((await findingsOf()).at(-1)?.detail).toContain("no progress");
+    expect(world.neon.copies()).toEqual([]);
   });
 
   it("fails without a copy when the live database had no canary at the target time", async () => {
