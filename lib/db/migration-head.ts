@@ -1,2 +1,2 @@
 /** The newest migration that this release was written against. */
-export const migrationHead = "0028_let_any_owner_retire_audit_rows";
+export const migrationHead = "0029_index_security_events_by_account_id";

@@ -28,6 +28,10 @@ const bounded: Record<string, string> = {
 /** Reports of operators that look at everything on purpose, within the deadline of a statement. */
 const reports: [statement: RegExp, reason: string][] = [
   [/ from drained_batches group by instance /, "gaps in the batches of the last 48 hours"],
+  [
+    /"?queue_entries"? where .*payload -> 'to' ->> 'userId' = any\(/,
+    "mails to one person: those that were sent are deleted, the others expire within a day",
+  ],
   [/strpos\(key, value\)/, "counters in Postgres, which are few unless Redis was down this hour"],
   [
     /as what, split_part\(sealed_secret/,

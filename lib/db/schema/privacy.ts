@@ -1,3 +1,4 @@
+import { sql } from "drizzle-orm";
 import { index, pgTable, primaryKey, text, uuid } from "drizzle-orm/pg-core";
 import { users } from "./accounts.js";
 import { at } from "./columns.js";
@@ -25,3 +26,6 @@ export const erasures = pgTable(
   },
   (table) => [index("erasures_erased_at_idx").on(table.erasedAt)],
 );
+
+/** SQL over `users`: past its date by over two runs of the purge. */
+export const isOverdueDeletion = sql<boolean>`${users.purgeAt} < now() - interval '2 hours'`;
