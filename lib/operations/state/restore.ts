@@ -44,7 +44,7 @@ export async function finishRestore(
   const detail = { erasedAgain, left, copies: read };
   if (left > 0) {
     return {
-      done: `Erased ${erasedAgain} accounts again, ${left} are left: the app stays closed. Run the command again.`,
+      done: `Erased ${erasedAgain} accounts again, ${left} are left. The app stays closed until a further call finishes.`,
       undo: null,
       detail,
     };
@@ -56,7 +56,7 @@ export async function finishRestore(
   const sessions = await restoreSessionRows(ctx, endMs);
   if (!sessions.isComplete) {
     return {
-      done: `Restored ${sessions.restored} sessions, more are left: the app stays closed. Run the command again.`,
+      done: `Restored ${sessions.restored} sessions, more are left. The app stays closed until a further call finishes.`,
       undo: null,
       detail: { ...detail, sessions: sessions.restored, sessionsLeft: true },
     };

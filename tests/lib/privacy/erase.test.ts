@@ -30,7 +30,7 @@ import {
 import { useStores } from "../../support/stores.js";
 
 const cronSecret = "cron-secret-of-the-tests";
-useEnvironment({ CRON_SECRET: cronSecret });
+useEnvironment({ CRON_SECRET: cronSecret, LOG_LEVEL: "info" });
 const stores = useStores();
 const lines = useLogLines();
 
