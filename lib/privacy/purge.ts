@@ -3,7 +3,7 @@ import { isRestoring } from "../admission/restore.js";
 import type { Context } from "../context.js";
 import { users } from "../db/schema/accounts.js";
 import { idempotencyKeys } from "../db/schema/user-data.js";
-import { lateCountersLeft, purgeFailed } from "../observability/log-lines/privacy.js";
+import { purgeFailed } from "../observability/log-lines/privacy.js";
 import { eraseAccount } from "./erase.js";
 import { deleteLateCounters } from "./erasure-kind.js";
 
@@ -57,8 +57,7 @@ export async function eraseLateRows(ctx: Context): Promise<{ rows: number }> {
       delete from ${idempotencyKeys} where scope = any(cast(${recent} as text[]))`),
   ]);
   const ids = erased.rows.map(({ id }) => id);
-  // Without Redis they stay until the next run, or expire within a day.
-  await deleteLateCounters(ctx, ids).catch((error) => lateCountersLeft(ctx.correlationId, error));
+  await deleteLateCounters(ctx, ids);
   return { rows: results.reduce((sum, { rowCount }) => sum + rowCount, 0) };
 }
 

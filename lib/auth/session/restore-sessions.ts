@@ -1,5 +1,4 @@
 import { eq, sql } from "drizzle-orm";
-import { readRecorded } from "../../admission/recorded-rules.js";
 import type { Context } from "../../context.js";
 import { securitySettings, sessions, users } from "../../db/schema/accounts.js";
 import { backupCanaries } from "../../db/schema/backups.js";
@@ -38,8 +37,8 @@ interface RestoredSessions {
  */
 export async function restoreSessionRows(ctx: Context, endMs: number): Promise<RestoredSessions> {
   const counts = { restored: 0, withoutAccount: 0 };
-  const { restore } = await readRecorded(ctx);
-  let cursor = await readPosition(ctx, restore.begunMs);
+  const begunMs = await readBegunMs(ctx);
+  let cursor = await readPosition(ctx, begunMs);
   do {
     const trip = roundTrip(ctx);
     const [[next, keys]] = await Promise.all([
@@ -54,8 +53,14 @@ export async function restoreSessionRows(ctx: Context, endMs: number): Promise<R
     cursor = String(next);
   } while (cursor !== "0" && performance.now() < endMs);
   const isComplete = cursor === "0";
-  await writePosition(ctx, isComplete ? null : `${restore.begunMs} ${cursor}`);
+  await writePosition(ctx, isComplete ? null : `${begunMs} ${cursor}`);
   return { ...counts, isComplete };
+}
+
+async function readBegunMs({ db }: Context): Promise<number> {
+  const { restoreBegunAt } = securitySettings;
+  const [row] = await db.select({ restoreBegunAt }).from(securitySettings);
+  return row?.restoreBegunAt.getTime() ?? 0;
 }
 
 async function readPosition({ db }: Context, begunMs: number): Promise<string> {

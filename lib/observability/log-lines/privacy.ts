@@ -25,14 +25,6 @@ export function purgeFailed(correlationId: string, userId: string, error: unknow
   );
 }
 
-export function lateCountersLeft(correlationId: string, error: unknown): void {
-  log(
-    "WARN",
-    { evt: "late_counters_left", cat: "privacy", correlationId, data: errorFields(error) },
-    "Limit counters of erased accounts not deleted; will be tried again in an hour",
-  );
-}
-
 /** The database is older than these erasures: it was restored. */
 export function erasuresMissing(correlationId: string, count: number): void {
   log(
