@@ -80,7 +80,7 @@ async function deleteKeys(ctx: Context, trip: RoundTrip, traces: Traces): Promis
   ]);
 }
 
-/** Counters of requests that came with a token of the account after its erasure. Rejects without Redis. */
+/** Counters of requests that came with a token of the account after its erasure. Without Redis they stay until the next run, or expire within a day. */
 export async function deleteLateCounters(ctx: Context, userIds: string[]): Promise<void> {
   const trip = roundTrip(ctx);
   await Promise.all([

@@ -13,6 +13,7 @@ const bounded: Record<string, string> = {
   cron_cursors: "one row per job",
   cron_leases: "one row per job",
   drain_state: "one row",
+  erasures: "one narrow row per erased account, counted once a minute",
   flags: "one row per flag",
   incidents: "opened by operators",
   mirror_versions: "one row per mirror",

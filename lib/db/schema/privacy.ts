@@ -3,7 +3,10 @@ import { index, pgTable, primaryKey, text, uuid } from "drizzle-orm/pg-core";
 import { users } from "./accounts.js";
 import { at } from "./columns.js";
 
-/** One row for each version of the terms that a user has accepted. */
+/**
+ * One row for each version of the terms that a user has accepted. An account without a row accepted version 1 at
+ * `accepted_terms_at`.
+ */
 export const consents = pgTable(
   "consents",
   {

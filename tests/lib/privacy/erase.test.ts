@@ -19,7 +19,15 @@ import { aContext } from "../../support/context.js";
 import { useEnvironment } from "../../support/environment.js";
 import { aFullAccount, anotherId } from "../../support/full-account.js";
 import { useLogLines } from "../../support/log-lines.js";
-import { aBoundUser, aGuest, anAddress, aUser, earn, password } from "../../support/people.js";
+import {
+  aBoundUser,
+  aGuest,
+  anAddress,
+  aUser,
+  earn,
+  password,
+  someUsers,
+} from "../../support/people.js";
 import { useStores } from "../../support/stores.js";
 
 const cronSecret = "cron-secret-of-the-tests";
@@ -300,6 +308,39 @@ describe("the purge", () => {
     ).toEqual({ erased: 1 });
   });
 
+  it("does not come to the same accounts first in each run", async () => {
+    const people = await someUsers(12);
+    const ids = people.map(({ user }) => user.id);
+    for (const [hours, id] of ids.entries()) {
+      await stores.sql(
+        "update users set purge_at = now() - interval '1 hour' * $2::int where id = $1",
+        id,
+        String(hours + 1),
+      );
+    }
+    await stores.sql(
+      `create function refuse_erasure() returns trigger language plpgsql as
+       'begin raise exception ''a planted failure''; end'`,
+    );
+    await stores.sql(
+      "create trigger planted before delete on users for each row execute function refuse_erasure()",
+    );
+    const orders = new Set<string>();
+    while (orders.size < 2) {
+      await purgeDue(aContext(), Number.POSITIVE_INFINITY).catch(() => {});
+      orders.add(
+        lines
+          .read("purge_failed")
+          .slice(-12)
+          .map(({ data }) => data.userId)
+          .join(),
+      );
+    }
+    await stores.sql("drop trigger planted on users");
+    await stores.sql("drop function refuse_erasure");
+    expect(await purgeDue(aContext(), Number.POSITIVE_INFINITY)).toEqual({ erased: 12 });
+  });
+
   it("erases once when two processes run it", async () => {
     const people = [await aUser(), await aUser(), await aUser()];
     for (const {
@@ -428,6 +469,15 @@ describe("the hourly cleanup", () => {
     await stores.settled();
     await eraseLateRows(aContext());
     expect(await keysWith([guest.user.id])).toEqual(["erasures"]);
+  });
+});
+
+describe("without Redis", () => {
+  it("late rows are swept and the counters left", async () => {
+    await eraseAccount(aContext(), (await aGuest()).user.id, "guest");
+    await stores.faults.redis.set({ kind: "refuse" });
+    await expect(eraseLateRows(aContext())).resolves.toHaveProperty("rows");
+    await stores.faults.redis.set(null);
   });
 });
 
