@@ -1,4 +1,5 @@
 import { existsSync, readFileSync } from "node:fs";
+import { parseEnv } from "node:util";
 import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
 
@@ -77,7 +78,9 @@ describe("docker-compose.yml", () => {
     expect(services.backend.image).toMatch(
       /^\$\{REGISTRY:-docker\.io\}\/linguamate\/backend:\$\{TAG:-latest\}$/,
     );
-    expect(services.migrate.image).toBe(services.backend.image);
+    for (const name of ["migrate", "backup"]) {
+      expect(services[name].image).toBe(services.backend.image);
+    }
     expect(services.backend.depends_on.migrate.condition).toBe("service_completed_successfully");
     expect(services.migrate.command).toEqual(["node", ".vercel/self-hosted/migrate.mjs", "up"]);
     expect(services.migrate.depends_on.postgres.condition).toBe("service_healthy");
@@ -118,9 +121,20 @@ describe("docker-compose.yml", () => {
     );
   });
 
-  it("gives the backup key to no other service", () => {
-    expect(JSON.stringify(services.backend.environment)).not.toContain("BACKUP_KEY");
-    expect(services.postgres.environment).not.toHaveProperty("BACKUP_KEY");
+  it("gives the backup key and the credentials of its store to the backup service only", () => {
+    const ofBackups = Object.keys(parseEnv(read(".env.example"))).filter((name) =>
+      /^(BACKUP|AWS)_/.test(name),
+    );
+    expect(ofBackups).toEqual(
+      expect.arrayContaining(["BACKUP_KEY", "BACKUP_KEY_PREVIOUS", "AWS_SECRET_ACCESS_KEY"]),
+    );
+    const inFile = Object.fromEntries(ofBackups.map((name) => [name, "set in .env"]));
+    for (const name of Object.keys(services).filter((one) => one !== "backup")) {
+      const { env_file, environment } = services[name];
+      // As Compose does: `environment` replaces what is in the file.
+      const effective = { ...(env_file ? inFile : {}), ...environment };
+      expect(ofBackups.filter((variable) => effective[variable])).toEqual([]);
+    }
   });
 
   it("connects to each store by its service name", () => {
