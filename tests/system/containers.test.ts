@@ -123,7 +123,7 @@ describe("docker-compose.yml", () => {
 
   it("gives the backup key and the credentials of its store to the backup service only", () => {
     const ofBackups = Object.keys(parseEnv(read(".env.example"))).filter((name) =>
-      /^(BACKUP|AWS)_/.test(name),
+      /^(BACKUP_(URL|KEY|WAL)|AWS_)/.test(name),
     );
     expect(ofBackups).toEqual(
       expect.arrayContaining(["BACKUP_KEY", "BACKUP_KEY_PREVIOUS", "AWS_SECRET_ACCESS_KEY"]),
