@@ -102,13 +102,16 @@ describe("docker-compose.yml", () => {
   });
 
   it("archives WAL into a folder that the backup service empties, with the same image and user", () => {
-    const { postgres, backup } = services;
+    const { postgres, backup, volumes: preparing } = services;
     expect(postgres.command.join(" ")).toContain("-c archive_mode=on");
     const archive = postgres.command.at(-1);
-    expect(archive).toBe('archive_command=sh /archive-wal.sh "%p" "%f" /wal');
-    expect(postgres.volumes).toContain("./lib/self-hosted/archive-wal.sh:/archive-wal.sh:ro");
-    expect(existsSync("lib/self-hosted/archive-wal.sh")).toBe(true);
-    for (const volume of ["wal:/wal", "postgres-socket:/var/run/postgresql"]) {
+    expect(archive).toBe('archive_command=sh /wal/.archive-wal.sh "%p" "%f" /wal');
+    const script = preparing.volumes.find(({ type }: { type?: string }) => type === "bind");
+    expect(script).toMatchObject({ read_only: true, bind: { create_host_path: false } });
+    expect(existsSync(script.source)).toBe(true);
+    expect(preparing.command.at(-1)).toContain(`${script.target} /wal/.archive-wal.sh`);
+    expect(postgres.depends_on.volumes.condition).toBe("service_completed_successfully");
+    for (const volume of ["wal:/wal", "restored:/restored", "postgres-socket:/var/run/postgresql"]) {
       expect(postgres.volumes).toContain(volume);
       expect(backup.volumes).toContain(volume);
     }
