@@ -21,7 +21,9 @@ export async function checkBackups(
   const systemId = spool ? await withDatabaseSession(databaseUrl, systemIdOf) : undefined;
   const known = complete.filter((manifest) => !isFromFuture(manifest, now()));
   for (const manifest of complete.filter((one) => !known.includes(one))) {
-    problems.push(`The ${manifest.kind} ${manifest.id} is of ${manifest.createdAt}, in the future.`);
+    problems.push(
+      `The ${manifest.kind} ${manifest.id} is of ${manifest.createdAt}, in the future.`,
+    );
   }
   const bases = known.filter((manifest) => manifest.kind === "base");
   const newestOf = {

@@ -116,9 +116,10 @@ async function stateOf(databaseUrl: string): Promise<State> {
 
 /** It would remove the unfinished database of the first. The lock ends with the session. */
 async function refuseSecond(server: pg.Client): Promise<void> {
-  const { rows } = await server.query("select pg_try_advisory_lock(hashtextextended($1, 0)) as ok", [
-    comment,
-  ]);
+  const { rows } = await server.query(
+    "select pg_try_advisory_lock(hashtextextended($1, 0)) as ok",
+    [comment],
+  );
   if (rows[0].ok) return;
   throw new BackupRefusedError("Another restore runs on this server: wait for its end.");
 }

@@ -1,12 +1,14 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import {
+  copyFileSync,
   cpSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   writeFileSync,
 } from "node:fs";
@@ -55,6 +57,11 @@ const switchWal = async () => {
   });
   return String(row?.name);
 };
+const promoted = ({ url }: OwnPostgres) =>
+  until(async () => {
+    const [row] = await query(url, "select pg_is_in_recovery() as recovering");
+    return row?.recovering === false;
+  });
 const restore = (at: string, into: string) =>
   runBackup(["restore", "--at", at, "--into", into], env);
 
@@ -95,10 +102,7 @@ describe("backup restore --at", { timeout: 300_000 }, () => {
     expect(await restore(moment, into)).toMatchObject({ status: 0, error: "" });
     const restored = await startOwnPostgres(root, into);
     try {
-      await until(async () => {
-        const [row] = await query(restored.url, "select pg_is_in_recovery() as recovering");
-        return row?.recovering === false;
-      });
+      await promoted(restored);
       expect(await query(restored.url, "select fact from facts order by 1")).toEqual([
         { fact: "before both" },
         { fact: "between, before the moment" },
@@ -115,6 +119,9 @@ describe("backup restore --at", { timeout: 300_000 }, () => {
   it("restores the restored server again, over its new timeline, and on the same one", async () => {
     const store = join(root, "twice");
     cpSync(backups(), store, { recursive: true, preserveTimestamps: true });
+    // The second base backup is of after the moment, on the timeline that is left.
+    const [, left = ""] = readdirSync(join(store, "base")).filter((name) => name.endsWith(".json"));
+    for (const name of [left, left.replace("json", "age")]) rmSync(join(store, "base", name));
     const spool = join(root, "twice-wal");
     mkdirSync(spool);
     giveToPostgres(spool);
@@ -123,7 +130,9 @@ describe("backup restore --at", { timeout: 300_000 }, () => {
       const into = join(root, name);
       const made = await runBackup(["restore", "--at", at, "--into", into], again);
       expect(made).toMatchObject({ status: 0, error: "" });
-      return startOwnPostgres(root, into);
+      const restored = await startOwnPostgres(root, into);
+      await promoted(restored);
+      return restored;
     };
     const timeline = async ({ url }: OwnPostgres) => {
       await query(url, "checkpoint");
@@ -220,7 +229,6 @@ describe("backup restore --at", { timeout: 300_000 }, () => {
     const stored = join(backups(), "wal", systemId);
     const segments = readdirSync(stored).filter((name) => /^[0-9A-F]{24}\.age$/.test(name));
     const [, second = "", third = ""] = segments;
-    const { renameSync, copyFileSync } = await import("node:fs");
     renameSync(join(stored, second), join(root, "kept"));
     expect(await restore(moment, into)).toMatchObject({
       status: 3,
@@ -296,6 +304,23 @@ describe("shipping WAL", { timeout: 120_000 }, () => {
     expect(await check()).toMatchObject({ status: 0 });
     const later = new Date(Date.now() + 27 * 3_600_000);
     expect((await check(later)).error).toMatch(/kind dump[\s\S]*kind base/);
+    const earlier = await check(new Date(Date.now() - 3_600_000));
+    expect(earlier).toMatchObject({ status: 1, error: expect.stringContaining("in the future") });
+    const [systemId = ""] = readdirSync(join(backups(), "wal"));
+    const stored = join(backups(), "wal", systemId);
+    expect(await runBackup(["take", "--base"], env)).toMatchObject({ status: 0 });
+    await insert("after the newest base backup");
+    const gap = `${await switchWal()}.age`;
+    await insert("after the gap");
+    await switchWal();
+    expect(await runBackup(["ship"], env)).toMatchObject({ status: 0 });
+    expect(await check()).toMatchObject({ status: 0 });
+    renameSync(join(stored, gap), join(root, gap));
+    expect(await check()).toMatchObject({
+      status: 1,
+      error: expect.stringContaining(`the first is ${gap.slice(0, 24)}`),
+    });
+    renameSync(join(root, gap), join(stored, gap));
     await insert("to be archived");
     rmSync(wal(), { recursive: true });
     await query(server.url, "select pg_switch_wal()");

@@ -111,7 +111,11 @@ describe("docker-compose.yml", () => {
     expect(existsSync(script.source)).toBe(true);
     expect(preparing.command.at(-1)).toContain(`${script.target} /wal/.archive-wal.sh`);
     expect(postgres.depends_on.volumes.condition).toBe("service_completed_successfully");
-    for (const volume of ["wal:/wal", "restored:/restored", "postgres-socket:/var/run/postgresql"]) {
+    for (const volume of [
+      "wal:/wal",
+      "restored:/restored",
+      "postgres-socket:/var/run/postgresql",
+    ]) {
       expect(postgres.volumes).toContain(volume);
       expect(backup.volumes).toContain(volume);
     }
