@@ -1,2 +1,2 @@
 /** The newest migration that this release was written against. */
-export const migrationHead = "0029_index_security_events_by_account_id";
+export const migrationHead = "0034_drop_xp_entries_user_idx";
