@@ -32,11 +32,12 @@ function release(version: string): void {
   const sha = requireReleasable(version);
   const commit = `${image}:sha-${sha.slice(0, 12)}`;
   const named = `${image}:${version}`;
-  if (succeeds("docker", ["manifest", "inspect", named])) {
-    throw new ReleaseError(`${named} exists already. A version is released once.`);
-  }
+  requireUnreleased(named);
   run("npm", ["test"], "the tests failed");
   requireCleanTree();
+  if (git("rev-parse", "HEAD") !== sha) {
+    throw new ReleaseError("another commit was checked out during the tests.");
+  }
   const tags = ["--tag", commit, "--tag", named];
   run(
     "docker",
@@ -62,6 +63,19 @@ function requireReleasable(version: string): string {
     throw new ReleaseError(`the git tag ${version} is at ${tagged.slice(0, 12)}, not here.`);
   }
   return sha;
+}
+
+/** A registry that refuses or does not answer may have the version. */
+function requireUnreleased(named: string): void {
+  const args = ["manifest", "inspect", named];
+  const { status, error, stderr } = spawnSync("docker", args, { encoding: "utf8" });
+  if (error) throw new ReleaseError(`docker cannot be started (${error.message})`);
+  if (status === 0) {
+    throw new ReleaseError(`${named} exists already. A version is released once.`);
+  }
+  if (!/no such manifest|manifest unknown/i.test(stderr)) {
+    throw new ReleaseError(`the registry did not tell whether ${named} exists: ${stderr.trim()}`);
+  }
 }
 
 function requireCleanTree(): void {
@@ -92,12 +106,6 @@ function run(command: string, args: string[], problem: string): void {
   const { status, error } = spawnSync(command, args, { stdio: "inherit" });
   if (error) throw new ReleaseError(`${command} cannot be started (${error.message})`);
   if (status !== 0) throw new ReleaseError(problem);
-}
-
-function succeeds(command: string, args: string[]): boolean {
-  const { status, error } = spawnSync(command, args, { stdio: "ignore" });
-  if (error) throw new ReleaseError(`${command} cannot be started (${error.message})`);
-  return status === 0;
 }
 
 function git(...args: string[]): string {

@@ -4,14 +4,4 @@ DROP TABLE erasures;
 --> statement-breakpoint
 DROP TABLE consents;
 --> statement-breakpoint
-DROP INDEX xp_entries_user_idx;
---> statement-breakpoint
-CREATE INDEX xp_entries_user_idx ON xp_entries (user_id);
---> statement-breakpoint
-DROP INDEX users_merged_into_idx;
---> statement-breakpoint
-DROP INDEX users_deletion_id_key;
---> statement-breakpoint
-DROP INDEX users_purge_at_idx;
---> statement-breakpoint
 ALTER TABLE users DROP COLUMN deletion_id;

@@ -233,6 +233,11 @@ export const catalogue = {
       "The backup store refused the call or did not answer. The log line external_call_failed has the reason.",
     retryable: true,
   },
+  redis_unavailable: {
+    status: 503,
+    message: "Redis does not answer or refuses writes.",
+    retryable: true,
+  },
   toolkit_unavailable: {
     status: 503,
     message: "Speech and language services are temporarily unavailable. Try again later.",

@@ -19,6 +19,7 @@ const POST = operatorChange({
   scope: "drain",
   breakGlass: true,
   body: {},
+  errors: ["redis_unavailable"],
   async change({ ctx, dryRun, by }) {
     if (dryRun) {
       const { waiting } = await getDrainStatus(ctx);

@@ -1,14 +1,14 @@
 import { operatorRead } from "../../lib/http/operator-endpoint.js";
 import { route } from "../../lib/http/route.js";
-import { CheckReport } from "../../lib/operations/state/finding.js";
 import { verification } from "../../lib/operations/state/verification.js";
+import { VerificationReport } from "../../lib/operations/state/verification-report.js";
 
 const GET = operatorRead({
   summary:
-    "Check the invariants of the stores: indexes, session counts, copies in Redis, metric totals, audit log.",
+    "Check what auditors ask about (tokens, retention, logs, backups, drills, deployments) and the invariants of the stores.",
   scope: "verify",
-  reply: CheckReport,
-  read: ({ ctx }) => verification(ctx),
+  reply: VerificationReport,
+  read: ({ ctx, operator }) => verification(ctx, operator),
 });
 
 export default route("/api/ops/verification", { GET });

@@ -37,8 +37,12 @@ export async function serverBranches(): Promise<BranchDatabases> {
   const command = (name: string, args: string[]) =>
     run(path.join(bin, name), args, { cwd: folder, ...owner });
 
-  /** Start the server of a data directory, and wait until it accepts writes. */
-  async function start(data: string, settings: string[]): Promise<BranchDatabase> {
+  /** Start the server of a data directory, and wait until it accepts writes. As at Neon, a copy has another host than the live database. */
+  async function start(
+    data: string,
+    settings: string[],
+    host = "localhost",
+  ): Promise<BranchDatabase> {
     const port = await freePort();
     const lines = [
       "listen_addresses = '127.0.0.1'",
@@ -57,7 +61,7 @@ export async function serverBranches(): Promise<BranchDatabases> {
       ...owner,
     });
     servers.add(child);
-    const uri = `postgresql://postgres@127.0.0.1:${port}/${databaseName}`;
+    const uri = `postgresql://postgres@${host}:${port}/${databaseName}`;
     await waitFor(async () => {
       if (child.exitCode !== null) throw new Error("PostgreSQL did not start.");
       const [row] = await query(uri, "postgres", "select pg_is_in_recovery() as recovers");
@@ -81,10 +85,14 @@ export async function serverBranches(): Promise<BranchDatabases> {
   const data = path.join(folder, "live");
   await ownFolder(data);
   await command("initdb", ["-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync"]);
-  const live = await start(data, [
-    "archive_mode = on",
-    `archive_command = 'cp "%p" "${archive}/%f.part" && mv "${archive}/%f.part" "${archive}/%f"'`,
-  ]);
+  const live = await start(
+    data,
+    [
+      "archive_mode = on",
+      `archive_command = 'cp "%p" "${archive}/%f.part" && mv "${archive}/%f.part" "${archive}/%f"'`,
+    ],
+    "127.0.0.1",
+  );
   await query(live.uri, "postgres", `create database ${databaseName}`);
   await baseBackup(live.uri, base);
 

@@ -1,5 +1,6 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { hostOf } from "../../lib/database-url.js";
 import { listenLocally } from "../stand-in.js";
 import { findOperation } from "./api-document.js";
 import type { BranchDatabase, BranchDatabases } from "./branch-databases.js";
@@ -18,6 +19,8 @@ export type NeonFault = { operationId?: string; times?: number } /** Nothing is 
 export interface NeonCall {
   operationId: string;
   headers: IncomingMessage["headers"];
+  /** The body of the request. */
+  given: unknown;
   status: number;
   body: unknown;
 }
@@ -64,6 +67,7 @@ export interface Branch {
   createdAt: string;
   expiresAt: string | undefined;
   isDefault: boolean;
+  isProtected: boolean;
   state: string;
   operationId: string | undefined;
   endpointId: string;
@@ -75,6 +79,7 @@ interface Reply {
   body?: unknown;
 }
 
+const liveEndpointId = "ep-main-000001";
 const hour = 3600;
 const day = 24 * hour;
 const snapshotSecondsMax = 35 * day;
@@ -113,9 +118,10 @@ export async function startNeonStandIn(
           createdAt: bornAt,
           expiresAt: undefined,
           isDefault: true,
+          isProtected: false,
           state: "ready",
           operationId: undefined,
-          endpointId: "ep-main-000001",
+          endpointId: liveEndpointId,
           database: Promise.resolve(databases.live),
         },
       ],
@@ -149,6 +155,7 @@ export async function startNeonStandIn(
     calls.push({
       operationId: operation.id,
       headers: request.headers,
+      given: body,
       status: reply.status,
       body: reply.body,
     });
@@ -250,6 +257,7 @@ export async function startNeonStandIn(
       const branch = branchOf(given);
       if (!branch) return { status: 204 };
       if (branch.isDefault) return refused(422, "the default branch cannot be deleted");
+      if (branch.isProtected) return refused(422, "a protected branch cannot be deleted");
       if ([...state.branches.values()].some(({ parentId }) => parentId === branch.id)) {
         return refused(422, "a branch with children cannot be deleted");
       }
@@ -330,6 +338,10 @@ export async function startNeonStandIn(
       operations.has(params.operation_id ?? "")
         ? { status: 200, body: { operation: operationOf(params.operation_id ?? "") } }
         : refused(404, "operation not found"),
+    listProjectEndpoints: () => ({
+      status: 200,
+      body: { endpoints: [...state.branches.values()].map(endpointOf) },
+    }),
     async getConnectionURI({ query }) {
       const branch = state.branches.get(query.get("branch_id") ?? branchId);
       if (!branch) return noBranch();
@@ -354,6 +366,7 @@ export async function startNeonStandIn(
       id: `br-copy-${suffix}`,
       createdAt: now().toISOString(),
       isDefault: false,
+      isProtected: false,
       state: "init",
       operationId: undefined,
       endpointId: `ep-copy-${suffix}`,
@@ -409,13 +422,14 @@ export async function startNeonStandIn(
       updated_at: createdAt,
       ...(expiresAt && { expires_at: expiresAt }),
       default: isDefault,
-      protected: false,
+      protected: branch.isProtected,
       ...zeros,
     };
   }
 
   function endpointOf({ id, endpointId, createdAt }: Branch) {
-    const host = `${endpointId}.stand-in.neon.tech`;
+    const isLive = endpointId === liveEndpointId;
+    const host = isLive ? hostOf(databases.live.uri) : `${endpointId}.stand-in.neon.tech`;
     return {
       host,
       id: endpointId,

@@ -2,7 +2,6 @@ import type { Context } from "../context.js";
 import { AppError } from "../errors.js";
 import { networksOf, userMember } from "./block-members.js";
 import { type Flags, parseFlags } from "./flags.js";
-import { copyChangeToRedis } from "./mirror.js";
 import { type Rules, recordedRules } from "./recorded-rules.js";
 import { routeGroupOf } from "./route-groups.js";
 
@@ -56,8 +55,14 @@ export function requireSwitchedOn({ route }: Context, { flags, isRestoring }: Ad
 async function rulesFromPostgres(ctx: Context): Promise<Rules> {
   const { rules, isRead } = await recordedRules(ctx);
   // Redis answers but lost its data: the process that read Postgres restores it.
-  if (isRead && ctx.gate) ctx.after(() => copyChangeToRedis(ctx));
+  if (isRead && ctx.gate) ctx.after(() => restoreMirror(ctx));
   return rules;
+}
+
+/** Loaded on demand: only after a loss of data. */
+async function restoreMirror(ctx: Context): Promise<void> {
+  const { copyChangeToRedis } = await import("./mirror.js");
+  await copyChangeToRedis(ctx);
 }
 
 export async function flagsOf(ctx: Context): Promise<Flags> {

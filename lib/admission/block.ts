@@ -17,7 +17,8 @@ import { users } from "../db/schema/accounts.js";
 import { blocks, mirrorVersions } from "../db/schema/gate.js";
 import { AppError } from "../errors.js";
 import { blockableNetwork, networksOf, overlap, userMember } from "./block-members.js";
-import { copyChangeToRedis } from "./mirror.js";
+import { copyChangeToRedis, isInRedis } from "./mirror.js";
+import { readRecorded } from "./recorded-rules.js";
 
 const daysMax = 30;
 
@@ -49,8 +50,15 @@ export const BlockDetails = z.strictObject({
 });
 export type BlockDetails = z.infer<typeof BlockDetails>;
 
-export async function listBlocks(ctx: Context): Promise<BlockDetails[]> {
-  return readStanding(ctx);
+export const BlockList = z.strictObject({
+  items: z.array(BlockDetails),
+  /** False when Redis does not have these blocks, or does not answer. */
+  inForce: z.boolean().optional(),
+});
+
+export async function listBlocks(ctx: Context): Promise<z.infer<typeof BlockList>> {
+  const [items, { blocks: recorded }] = await Promise.all([readStanding(ctx), readRecorded(ctx)]);
+  return { items, inForce: await isInRedis(ctx, "blocks", recorded.version) };
 }
 
 export async function findBlocks(
@@ -186,7 +194,7 @@ export async function getLiftableBlock(
   operator: Operator,
   id: string,
 ): Promise<BlockDetails> {
-  const found = (await listBlocks(ctx)).find((block) => block.id === id);
+  const found = (await readStanding(ctx)).find((block) => block.id === id);
   if (!found) throw new AppError("not_found");
   const userId = personIn(found);
   if (userId === undefined || operator.kind === "break_glass") return found;

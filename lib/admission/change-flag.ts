@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import { sql } from "drizzle-orm";
 import * as z from "zod";
 import { auditRow, type OperatorAct } from "../audit/audit.js";
@@ -5,7 +6,7 @@ import type { Context } from "../context.js";
 import { flags, mirrorVersions } from "../db/schema/gate.js";
 import { AppError } from "../errors.js";
 import { type FlagRow, flagsText, mirrorBytesMax } from "./flags.js";
-import { copyChangeToRedis } from "./mirror.js";
+import { copyChangeToRedis, isInRedis } from "./mirror.js";
 import { readRecorded } from "./recorded-rules.js";
 import { isRouteGroup, routeGroups } from "./route-groups.js";
 
@@ -32,14 +33,24 @@ export const FlagChange = {
 };
 export type FlagChange = z.infer<z.ZodObject<typeof FlagChange>>;
 
-export async function listFlags(ctx: Context): Promise<FlagDetails[]> {
-  const { rows } = (await readRecorded(ctx)).flags;
+export const FlagList = z.strictObject({
+  items: z.array(FlagDetails),
+  /** False when Redis does not have these flags, or does not answer. */
+  inForce: z.boolean().optional(),
+});
+export type FlagList = z.infer<typeof FlagList>;
+
+export async function listFlags(ctx: Context): Promise<FlagList> {
+  const { version, rows } = (await readRecorded(ctx)).flags;
   const switches = Object.entries(routeGroups).map(([name, covers]) => ({
     ...(rows.find((row) => row.name === name) ?? defaultFlag(name)),
     covers,
   }));
   const features = rows.filter(({ kind }) => kind === "feature");
-  return [...switches, ...features.map((row) => ({ ...row, covers: null }))];
+  return {
+    items: [...switches, ...features.map((row) => ({ ...row, covers: null }))],
+    inForce: await isInRedis(ctx, "flags", version),
+  };
 }
 
 function defaultFlag(name: string): FlagRow {
@@ -59,7 +70,7 @@ export async function previewFlagChange(
   if (!known && !change.enabled && !isRouteGroup(name)) {
     const names = new Set([...Object.keys(routeGroups), ...rows.map((row) => row.name)]);
     const choices = [...names].join(", ");
-    throw validationError("/enabled", `There is no flag with this name. Flags: ${choices}.`);
+    throw validationError("/name", `There is no flag with this name. Flags: ${choices}.`);
   }
   const before = known ?? defaultFlag(name);
   const { enabled, isPublic, percentage, users } = change;
@@ -84,12 +95,29 @@ export async function previewFlagChange(
   return { before, after };
 }
 
-/** Takes effect with the next request; while Redis is down within 3 s. Safe to repeat; each call writes an audit row. */
+/**
+ * Takes effect with the next request; while Redis is down within 3 s. Safe to repeat: without a difference it writes only
+ * to Redis.
+ */
 export async function setFlag(
   ctx: Context,
-  { name, kind, enabled, isPublic, percentage, users }: FlagRow,
+  { before, after }: { before: FlagRow; after: FlagRow },
   by: OperatorAct,
 ): Promise<void> {
+  if (!isDeepStrictEqual(before, after)) await recordFlag(ctx, after, by);
+  await copyChangeToRedis(ctx);
+}
+
+/** `off`, `on`, `on for 50 % and 2 named users, also signed out`. */
+export function flagState({ enabled, percentage, users, isPublic }: FlagRow): string {
+  if (!enabled) return "off";
+  const named = users.length === 1 ? "1 named user" : `${users.length} named users`;
+  const share = `${percentage} %${users.length > 0 ? ` and ${named}` : ""}`;
+  return `on${percentage < 100 ? ` for ${share}` : ""}${isPublic ? ", also signed out" : ""}`;
+}
+
+async function recordFlag(ctx: Context, flag: FlagRow, by: OperatorAct): Promise<void> {
+  const { name, kind, enabled, isPublic, percentage, users } = flag;
   const set = { enabled, isPublic, percentage, users, updatedBy: by.actor.id, updatedAt: ctx.now };
   await ctx.db.batch([
     ctx.db
@@ -103,13 +131,8 @@ export async function setFlag(
         target: flags.name,
         set: { ...set, version: sql`${flags.version} + 1` },
       }),
-    auditRow(ctx, {
-      ...by,
-      action: "flag.changed",
-      subjectId: `${name}:${enabled ? "on" : "off"}`,
-    }),
+    auditRow(ctx, { ...by, action: "flag.changed", subjectId: `${name}:${flagState(flag)}` }),
   ]);
-  await copyChangeToRedis(ctx);
 }
 
 function validationError(pointer: string, message: string): AppError {

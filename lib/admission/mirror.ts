@@ -15,7 +15,8 @@ import { readRecorded } from "./recorded-rules.js";
 /**
  * Atomic. Writes only over an older version, or over the version `seen` before Postgres was read: that one is newer
  * only if Postgres was restored from a backup. The later revoke-all cutoff wins, because operators can set it in
- * Redis directly. A restore that has begun in either store is in progress in both, until it is finished in Postgres. SADD in chunks: Lua's unpack fails at about 8000 values.
+ * Redis directly. A restore that has begun in either store is in progress in both, until it is finished in Postgres; the
+ * latest end counts, because another call may have read Postgres before it. SADD in chunks: Lua's unpack fails at about 8000 values.
  */
 const write = script(`${raiseRevokeAllLua}
 local function mayWrite(name, version, seen)
@@ -27,12 +28,14 @@ if mayWrite("flags", ARGV[1], ARGV[2]) then
   redis.call("HSET", KEYS[3], "flags", ARGV[1])
 end
 raiseRevokeAll(KEYS[1], ARGV[6])
+local finished = math.max(tonumber(redis.call("HGET", KEYS[3], "restored") or 0), tonumber(ARGV[8]))
+if finished > 0 then redis.call("HSET", KEYS[3], "restored", string.format("%.0f", finished)) end
 local begun = tonumber(redis.call("HGET", KEYS[1], "restore") or 0)
-if begun <= tonumber(ARGV[8]) then
+if begun <= finished then
   redis.call("HDEL", KEYS[1], "restore")
   begun = 0
 end
-if begun == 0 and tonumber(ARGV[7]) > tonumber(ARGV[8]) then
+if begun == 0 and tonumber(ARGV[7]) > finished then
   redis.call("HSET", KEYS[1], "restore", ARGV[7])
 end
 if mayWrite("blocks", ARGV[4], ARGV[5]) then
@@ -62,6 +65,18 @@ export async function copyGateToRedis(ctx: Context): Promise<{ blocks: number }>
   // The restored database does not know that its restore has begun.
   if (begunMs > restore.begunMs) await recordBegunRestore(ctx, begunMs);
   return { blocks: blocks.values.length };
+}
+
+/** Whether Redis has at least this version. Never rejects: false while Redis does not answer. */
+export async function isInRedis(
+  ctx: Context,
+  name: "flags" | "blocks",
+  version: number,
+): Promise<boolean> {
+  return readVersions(ctx).then(
+    (held) => Number(held[name]) >= version,
+    () => false,
+  );
 }
 
 async function readVersions(ctx: Context): Promise<Record<"flags" | "blocks", string>> {

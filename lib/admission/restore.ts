@@ -1,7 +1,7 @@
-import { sql } from "drizzle-orm";
+import { lt, sql } from "drizzle-orm";
 import { auditRow, type OperatorAct } from "../audit/audit.js";
 import type { Context } from "../context.js";
-import { securitySettings } from "../db/schema/accounts.js";
+import { securitySettings, users } from "../db/schema/accounts.js";
 import { restoredErasures } from "../db/schema/privacy.js";
 import { roundTrip } from "../redis/client.js";
 import { readGate } from "../redis/gate.js";
@@ -15,10 +15,22 @@ export async function recordRestoreBegin(ctx: Context, by: OperatorAct): Promise
   ]);
 }
 
-/** The service is open again, when Redis has it, too. Audited. */
-export async function recordRestoreFinish(ctx: Context, by: OperatorAct): Promise<void> {
+/** How long a deletion that was due in the restored database can still be cancelled. */
+export const postponedDays = 3;
+
+/**
+ * The service is open again, when Redis has it, too. Audited. Deletions that are due within three days are due then, so
+ * that a cancellation after the backup can be repeated; returns their accounts.
+ */
+export async function recordRestoreFinish(ctx: Context, by: OperatorAct): Promise<string[]> {
   const { restoreBegunAt } = securitySettings;
-  await ctx.db.batch([
+  const dueAt = new Date(ctx.now.getTime() + postponedDays * 86_400_000);
+  const [postponed] = await ctx.db.batch([
+    ctx.db
+      .update(users)
+      .set({ purgeAt: dueAt })
+      .where(lt(users.purgeAt, dueAt))
+      .returning({ id: users.id }),
     ctx.db.update(securitySettings).set({
       restoreFinishedAt: sql`greatest(cast(${ctx.now.toISOString()} as timestamptz), ${restoreBegunAt})`,
       erasuresHandedOverAt: null,
@@ -26,6 +38,7 @@ export async function recordRestoreFinish(ctx: Context, by: OperatorAct): Promis
     ctx.db.delete(restoredErasures),
     auditRow(ctx, { ...by, action: "restore.finished", subjectId: "postgres" }),
   ]);
+  return postponed.map(({ id }) => id);
 }
 
 /** As either store says. Rejects when one is down. */

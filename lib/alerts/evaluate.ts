@@ -1,10 +1,17 @@
 import type { Context } from "../context.js";
 import { alertChanged } from "../observability/log-lines/alerts.js";
+import { seriesName } from "../observability/metrics.js";
 import { type AlertTransition, commitEvaluation, type EvaluationResult } from "./commit.js";
-import { forgetOutage, type Outage, pageDatabaseDown, recallOutage } from "./database-down.js";
+import {
+  forgetOutage,
+  type Outage,
+  pageDatabaseDown,
+  recallOutage,
+  type Span,
+} from "./database-down.js";
 import { deliverNotices } from "./deliver-notices.js";
 import { excuseCrons } from "./excused-crons.js";
-import { labelsOf, type Measures, type Sample } from "./measures.js";
+import { labelsOf, type Measures, minuteMs, type Sample } from "./measures.js";
 import { alertKey, alertNoticeOf, type QueuedAlertNotice } from "./notice.js";
 import { runProbes } from "./probes.js";
 import { type Readings, readMeasures } from "./read-measures.js";
@@ -176,10 +183,20 @@ function urgencyOf(rule: Rule, label: string, { times = 0 }: Verdict) {
 const fallbackOf = (channel: string): Channel => (channel === "team" ? "page" : "team");
 
 function isInhibited(alert: Alert, standing: ReadonlyMap<string, Alert>): boolean {
-  return [...standing.values()].some((other) => other.state === "firing" && inhibits(other, alert));
+  return inhibitorsOf(alert, standing.values()).length > 0;
 }
 
-function inhibits(inhibitor: Alert, { rule, label }: Alert): boolean {
+type Named = Pick<Alert, "rule" | "label">;
+
+/** The firing alerts that hold back the notice of this one. */
+export function inhibitorsOf<A extends Pick<Alert, "rule" | "label" | "state">>(
+  alert: Named,
+  standing: Iterable<A>,
+): A[] {
+  return [...standing].filter((other) => other.state === "firing" && inhibits(other, alert));
+}
+
+function inhibits(inhibitor: Named, { rule, label }: Named): boolean {
   const { inhibitedBy }: Partial<Rule> = rulesByName[rule as RuleName] ?? {};
   const isSameLabel = inhibitor.label === label || inhibitor.label === "" || label === "";
   return isSameLabel && (inhibitedBy?.includes(inhibitor.rule) ?? false);
@@ -207,12 +224,20 @@ function newAlert(key: string, rule: string, label: string, minute: number): Ale
   };
 }
 
-function addOutage({ measures, now }: Readings, outage: Outage): Sample[] {
-  const excused = excuseCrons(now.samples, outage.spans);
+function addOutage(readings: Readings, outage: Outage): Sample[] {
+  const { measures, now } = readings;
+  const excused = excuseCrons(now.samples, [...outage.spans, ...minuteWithoutRedis(readings)]);
   for (const minute of outage.minutes) {
     measures.samples.set(minute, [...(measures.samples.get(minute) ?? []), ...outage.samples]);
   }
   return excused;
+}
+
+/** The current minute, if Redis is down and the minute is not evaluated yet: no job that needs Redis can succeed. */
+function minuteWithoutRedis({ now: { minute, samples }, due }: Readings): Span[] {
+  const probe = seriesName("probe_failed", { probe: "redis" });
+  const isDown = samples.some(({ series, value }) => series === probe && value > 0);
+  return isDown && due.sampled.includes(minute) ? [{ from: minute, until: minute + minuteMs }] : [];
 }
 
 /** A paged minute fires the alert at once, so that it can be resolved. */

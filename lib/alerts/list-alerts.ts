@@ -5,6 +5,7 @@ import { alertClock, alertSilences, alerts } from "../db/schema/alerts.js";
 import { queueEntries } from "../db/schema/queue.js";
 import { timestamp } from "../db/timestamp.js";
 import { isOpen } from "../queue/claim.js";
+import { inhibitorsOf } from "./evaluate.js";
 import { alertNoticeKindName, isOwnKey } from "./notice.js";
 import { rules } from "./rules.js";
 import { runbookUrl } from "./send-notice.js";
@@ -19,6 +20,10 @@ const AlertShown = z.strictObject({
   /** The priority of the notice sent or queued; null without a notice. */
   toldPriority: z.string().nullable(),
   silencedUntil: z.iso.datetime().nullable(),
+  /** The firing rules that hold its notice back. */
+  heldBackBy: z.array(z.string()).optional(),
+  /** Firing, but its condition no longer holds: it ends if this lasts. */
+  isResolving: z.boolean().optional(),
   runbook: z.string(),
 });
 
@@ -48,17 +53,24 @@ export async function listAlerts(ctx: Context): Promise<Alerts> {
   ]);
   const silenced = new Map(silences.map(({ rule, until }) => [rule, until.toISOString()]));
   const priorities = new Map<string, string>(rules.map(({ name, priority }) => [name, priority]));
-  const shown = standing.map(({ rule, label, state, since, detail, toldPriority }) => ({
-    rule,
-    label,
-    state,
-    since: since.toISOString(),
-    detail,
-    priority: priorities.get(rule) ?? "",
-    toldPriority,
-    silencedUntil: silenced.get(rule) ?? null,
-    runbook: runbookUrl(env.alerts, { rule }),
-  }));
+  const shown = standing.map(
+    ({ rule, label, state, since, detail, toldPriority, goodMinutes }) => ({
+      heldBackBy:
+        state === "firing" && toldPriority === null
+          ? inhibitorsOf({ rule, label }, standing).map((other) => other.rule)
+          : [],
+      isResolving: state === "firing" && goodMinutes > 0,
+      rule,
+      label,
+      state,
+      since: since.toISOString(),
+      detail,
+      priority: priorities.get(rule) ?? "",
+      toldPriority,
+      silencedUntil: silenced.get(rule) ?? null,
+      runbook: runbookUrl(env.alerts, { rule }),
+    }),
+  );
   shown.sort((one, other) => urgency[one.state] - urgency[other.state]);
   return {
     evaluatedUntil: (clock[0]?.countedUntil ?? new Date(0)).toISOString(),

@@ -112,7 +112,8 @@ function age(rule: Of<"age">, label: string, minute: number, measures: Measures)
   const seconds = Math.max(0, minute / 1000 - from);
   const excusedSeconds = gaugeValue(excused) ?? 0;
   const isOver = seconds - excusedSeconds > rule.periods * period;
-  const without = excusedSeconds > 0 ? `, ${excusedSeconds} s of them without Postgres` : "";
+  const without =
+    excusedSeconds > 0 ? `, ${excusedSeconds} s of them without Postgres or Redis` : "";
   const detail =
     last === undefined
       ? `no success in ${seconds} s, since it was first due${without}`

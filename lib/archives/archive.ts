@@ -1,8 +1,8 @@
 import { randomBytes } from "node:crypto";
 import type { BackupKeys } from "./backup-keys.js";
 import { digest } from "./digest.js";
-import { BackupRefusedError } from "./failures.js";
-import { archiveName, type BackupKind, type Manifest } from "./manifest.js";
+import { BackupError, BackupRefusedError } from "./failures.js";
+import { archiveName, type BackupKind, type Manifest, writeManifest } from "./manifest.js";
 import type { ToolEnvironment } from "./postgres-tools.js";
 import type { BackupStore } from "./store/backup-store.js";
 
@@ -64,6 +64,28 @@ export async function* readArchive(
     after.sha256() === manifest.plainSha256;
   if (!isSame)
     throw new BackupRefusedError(`${archiveName(manifest)} is not that of its manifest.`);
+}
+
+/**
+ * Reads the new archive back from the store to its end, and lists it only then, so that every listed backup was once
+ * restorable. Removes one that is not as it was written, and throws `BackupError`.
+ */
+export async function listVerified<Any extends Manifest>(
+  context: BackupContext,
+  manifest: Any,
+): Promise<Any> {
+  try {
+    await verifyArchive(context, manifest);
+  } catch (error) {
+    // What cannot be removed now is removed later, as an archive without a manifest.
+    await context.store.remove(archiveName(manifest)).catch(() => {});
+    throw new BackupError(
+      `The new backup ${manifest.id} cannot be read back: ${(error as Error).message}`,
+      { cause: error },
+    );
+  }
+  await writeManifest(context.store, context.keys, manifest);
+  return manifest;
 }
 
 /** Reads the whole archive. Throws as `readArchive`. */

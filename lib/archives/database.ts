@@ -54,6 +54,14 @@ export async function serverVersion(session: pg.Client): Promise<ServerVersion> 
   return rows[0];
 }
 
+/** Of the whole server; a copy or a restored one has the same. */
+export async function systemIdOf(session: pg.Client): Promise<string> {
+  const { rows } = await session.query(
+    "select system_identifier::text as id from pg_control_system()",
+  );
+  return rows[0].id;
+}
+
 /** Sequences have no rows; a partitioned table has those of its partitions. */
 export async function countRows(session: pg.Client): Promise<Record<string, number>> {
   const { rows: tables } = await session.query<{ name: string }>(

@@ -152,6 +152,14 @@ export async function listBackups(store: BackupStore, keys: BackupKeys): Promise
   return list;
 }
 
+/** Clocks may differ by this. */
+export const clockDifferenceMsMax = 5 * 60_000;
+
+/** Says that it was taken later than now, so its clock was wrong and its age is unknown. */
+export function isFromFuture({ createdAt }: Manifest, now: Date): boolean {
+  return Date.parse(createdAt) > now.getTime() + clockDifferenceMsMax;
+}
+
 /** One complete backup. Throws `BackupRefusedError` without it. */
 export async function findBackup<Kind extends BackupKind>(
   store: BackupStore,

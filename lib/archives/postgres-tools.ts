@@ -37,13 +37,38 @@ interface Run {
   environment: ToolEnvironment;
 }
 
-/** What it prints. Ends normally only after exit status 0, so that a consumer never takes a part for the whole. */
-export async function* outputOf(run: Run): AsyncGenerator<Uint8Array> {
+/** A tool that waits for a lock or for the server may never end by itself. */
+const silenceMsMax = 30 * 60_000;
+
+/** What it prints. Throws `BackupError` after `silenceMs` without output. Ends normally only after exit status 0, so that a consumer never takes a part for the whole. */
+export async function* outputOf(
+  run: Run,
+  silenceMs: number = silenceMsMax,
+): AsyncGenerator<Uint8Array> {
   const { child, exited } = start(run, ["ignore", "pipe", "pipe"]);
+  let isHung = false;
+  const watch = () =>
+    setTimeout(() => {
+      isHung = true;
+      child.kill("SIGKILL");
+      // What the tool has started may keep it open.
+      child.stdout?.destroy();
+      child.stderr?.destroy();
+    }, silenceMs);
+  let timer = watch();
   try {
-    yield* child.stdout as Readable;
+    for await (const chunk of child.stdout as Readable) {
+      // While the consumer is busy, the tool may not write.
+      clearTimeout(timer);
+      yield chunk;
+      timer = watch();
+    }
     await exited;
+  } catch (error) {
+    if (!isHung) throw error;
+    throw new BackupError(`${run.tool} was ended after ${silenceMs / 1000} s without output.`);
   } finally {
+    clearTimeout(timer);
     child.kill();
     await exited.catch(() => {});
   }

@@ -57,6 +57,7 @@ export async function restoreDump(
     );
   }
   return withDatabaseSession(withDatabase(databaseUrl, "postgres"), async (server) => {
+    await refuseSecond(server);
     const { major } = await serverVersion(server);
     const archived = Number.parseInt(manifest.postgres, 10);
     if (archived > major) {
@@ -75,7 +76,11 @@ export async function restoreDump(
     try {
       await fill(context, manifest, withDatabase(databaseUrl, made));
       await prepare(withDatabase(databaseUrl, made));
-      const kept = await takeName(server, { made, target, state, suffix });
+      // It took long since this was looked at.
+      if (state === "empty" && (await stateOf(databaseUrl)) === "full") {
+        throw new BackupRefusedError(`The database ${target} has tables now.`);
+      }
+      const kept = await takeName(server, databaseUrl, { made, target, state, suffix });
       const rows = Object.values(manifest.rows).reduce((sum, count) => sum + count, 0);
       return { database: target, rows, kept };
     } catch (error) {
@@ -164,6 +169,16 @@ async function stateOf(databaseUrl: string): Promise<State> {
   }
 }
 
+/** It would remove the unfinished database of the first. The lock ends with the session. */
+async function refuseSecond(server: pg.Client): Promise<void> {
+  const { rows } = await server.query(
+    "select pg_try_advisory_lock(hashtextextended($1, 0)) as ok",
+    [comment],
+  );
+  if (rows[0].ok) return;
+  throw new BackupRefusedError("Another restore runs on this server: wait for its end.");
+}
+
 /** A database with connections cannot be renamed, which is better known before the restore than after it. */
 async function refuseIfInUse(server: pg.Client, target: string): Promise<void> {
   const { rows } = await server.query(
@@ -235,6 +250,7 @@ async function fill(context: BackupContext, manifest: DumpManifest, url: string)
 /** Returns the name under which the old database is kept, if it had tables. */
 async function takeName(
   server: pg.Client,
+  databaseUrl: string,
   { made, target, state, suffix }: { made: string; target: string; state: State; suffix: string },
 ): Promise<string | undefined> {
   const old = `${target}_before_${suffix}`;
@@ -245,8 +261,10 @@ async function takeName(
   await server.query(`alter database ${name(made)} rename to ${name(target)}`);
   await server.query(`comment on database ${name(target)} is null`);
   await server.query("commit");
-  if (state === "full") return old;
-  if (state === "empty") await server.query(`drop database ${name(old)}`);
+  if (state === "absent") return undefined;
+  // Nobody can write to it under this name, so what is empty now stays so.
+  if (state === "full" || (await stateOf(withDatabase(databaseUrl, old))) !== "empty") return old;
+  await server.query(`drop database ${name(old)}`);
   return undefined;
 }
 

@@ -4,6 +4,7 @@ import {
   chmod,
   chown,
   mkdir,
+  open,
   readdir,
   rename,
   rm,
@@ -15,14 +16,8 @@ import { type BackupContext, readArchive, verifyArchive } from "./archive.js";
 import { BackupRefusedError } from "./failures.js";
 import { type BaseManifest, listBackups } from "./manifest.js";
 import { feed } from "./postgres-tools.js";
-import {
-  fetchWal,
-  isSegment,
-  missingSegments,
-  segmentNumber,
-  segmentOf,
-  storedWal,
-} from "./wal.js";
+import { type RecoveryPath, recoveryPath } from "./recovery-path.js";
+import { fetchWal } from "./wal.js";
 
 /** In the data directory: `restore_command` reads the WAL here, so the server needs neither the store nor the key. */
 const walFolder = "restore_wal";
@@ -30,7 +25,8 @@ const walFolder = "restore_wal";
 /**
  * Makes a data directory that a PostgreSQL of the same major version recovers to the moment `at` when it starts. Throws
  * `BackupRefusedError` before any write if the folder has files, there is no base backup before `at`, or a file that the
- * recovery needs is missing or not intact. After a kill the folder does not exist.
+ * recovery needs is missing or not intact. After a kill the folder does not exist, and the next restore into it removes what
+ * was left beside it.
  */
 export async function restoreToMoment(
   context: Omit<BackupContext, "databaseUrl">,
@@ -38,14 +34,13 @@ export async function restoreToMoment(
 ): Promise<{ base: BaseManifest; segments: number; hasConfiguration: boolean }> {
   const target = resolve(into);
   await refuseOccupied(target);
-  const { base, until } = await baseFor(context, at);
-  const wal = await walFor(context, base, until);
+  const { base, later } = await baseFor(context, at);
+  const path = await pathFrom(context, base, later);
   await verifyArchive(context, base);
   onVerified?.();
-  const made = join(
-    dirname(target),
-    `.${basename(target)}.unfinished-${randomBytes(4).toString("hex")}`,
-  );
+  const unfinished = `.${basename(target)}.unfinished-`;
+  await removeUnfinished(dirname(target), unfinished, context.warn);
+  const made = join(dirname(target), `${unfinished}${randomBytes(4).toString("hex")}`);
   try {
     await mkdir(made, { mode: 0o700 });
     const run = {
@@ -54,18 +49,24 @@ export async function restoreToMoment(
       environment: context.environment,
     } as const;
     await feed(run, readArchive(context, base));
+    // Of the restore from which the server of the base backup was made.
+    await rm(join(made, walFolder), { recursive: true, force: true });
     await mkdir(join(made, walFolder), { mode: 0o700 });
-    for (const name of wal) await fetchWal(context, name, join(made, walFolder, name));
-    await configure(made, at, until);
+    for (const name of [...path.histories, ...path.segments]) {
+      await fetchWal(context, base.systemId, name, join(made, walFolder, name));
+    }
+    await configure(made, at, path.timeline);
     await giveToServer(made);
+    await syncAll(made);
     // An empty folder is replaced.
     await rename(made, target);
+    await sync(dirname(target));
   } catch (error) {
     await rm(made, { recursive: true, force: true });
     throw error;
   }
   const hasConfiguration = await exists(join(target, "postgresql.conf"));
-  return { base, segments: wal.filter(isSegment).length, hasConfiguration };
+  return { base, segments: path.segments.length, hasConfiguration };
 }
 
 async function refuseOccupied(target: string): Promise<void> {
@@ -76,11 +77,11 @@ async function refuseOccupied(target: string): Promise<void> {
   if (files.length > 0) throw new BackupRefusedError(`The folder ${target} is not empty.`);
 }
 
-/** The newest base backup before `at`, and a later one by whose end the WAL surely has a commit after `at`. */
+/** The newest base backup before `at`, and those after it. */
 async function baseFor(
   { store, keys, now }: Pick<BackupContext, "store" | "keys" | "now">,
   at: Date,
-): Promise<{ base: BaseManifest; until: BaseManifest | undefined }> {
+): Promise<{ base: BaseManifest; later: BaseManifest[] }> {
   if (at > now()) throw new BackupRefusedError(`${at.toISOString()} is in the future.`);
   const { complete } = await listBackups(store, keys);
   const bases = complete.filter((manifest) => manifest.kind === "base");
@@ -94,50 +95,70 @@ async function baseFor(
         : `${store.description} has no complete base backup.`,
     );
   }
-  const sameServer = bases.slice(index + 1).filter(({ systemId }) => systemId === base.systemId);
-  return { base, until: sameServer[1] };
+  return { base, later: bases.slice(index + 1) };
 }
 
-async function walFor(
-  { store }: Pick<BackupContext, "store">,
+async function pathFrom(
+  context: Pick<BackupContext, "store" | "keys">,
   base: BaseManifest,
-  until: BaseManifest | undefined,
-): Promise<string[]> {
-  const { segmentBytes } = base;
-  const stored = await storedWal(store);
-  const first = segmentOf(base.startWal, segmentBytes);
-  const numbers = stored.filter(isSegment).map((name) => segmentNumber(name, segmentBytes));
-  const last = until
-    ? segmentOf(until.endWal, segmentBytes)
-    : numbers.reduce((a, b) => Math.max(a, b), segmentOf(base.endWal, segmentBytes));
-  const missing = missingSegments(stored, { first, last, segmentBytes });
-  if (missing.length > 0) {
+  later: readonly BaseManifest[],
+): Promise<RecoveryPath> {
+  const path = await recoveryPath(context, base, later);
+  if (path.missing.length > 0) {
     throw new BackupRefusedError(
-      `${missing.length} WAL segments are missing, the first is ${missing[0]}: that moment cannot be restored.`,
+      `${path.missing.length} WAL segments are missing, the first is ${path.missing[0]}: that moment cannot be restored.`,
     );
   }
-  return stored.filter((name) => {
-    if (name.endsWith(".history")) return true;
-    const number = segmentNumber(name, segmentBytes);
-    return number >= first && number <= last;
-  });
+  return path;
 }
 
-async function configure(folder: string, at: Date, until: BaseManifest | undefined): Promise<void> {
+async function configure(folder: string, at: Date, timeline: string): Promise<void> {
   const settings = {
     restore_command: `cp "${walFolder}/%f" "%p"`,
     // This setting does not take the letter Z.
     recovery_target_time: at.toISOString().replace("Z", "+00"),
     recovery_target_action: "promote",
-    recovery_target_timeline: until ? String(until.timeline) : "latest",
-    // Until it is decided that this is the database, its WAL must not be mixed with that of the other one.
-    archive_mode: "off",
+    recovery_target_timeline: timeline,
+    // Until it is decided that this is the database, its WAL must not be mixed with that of the other one. It is kept, with
+    // the history of the new timeline, and archived once there is a command again.
+    archive_command: "",
     // Until `mark`: the backend must not serve a restored database before it is closed.
     default_transaction_read_only: "on",
   };
   const lines = Object.entries(settings).map(([name, value]) => `${name} = '${value}'\n`);
   await appendFile(join(folder, "postgresql.auto.conf"), lines.join(""));
   await writeFile(join(folder, "recovery.signal"), "", { mode: 0o600 });
+}
+
+/** What a killed restore has left is not encrypted. */
+async function removeUnfinished(
+  parent: string,
+  prefix: string,
+  warn: (text: string) => void,
+): Promise<void> {
+  for (const name of await readdir(parent).catch(() => [])) {
+    if (!name.startsWith(prefix)) continue;
+    await rm(join(parent, name), { recursive: true, force: true });
+    warn(`Removed ${join(parent, name)}, which an interrupted restore had left.`);
+  }
+}
+
+/** So that the folder is whole after a power failure, if it has its name. */
+async function syncAll(folder: string): Promise<void> {
+  const entries = await readdir(folder, { withFileTypes: true, recursive: true });
+  for (const entry of entries) {
+    if (entry.isFile() || entry.isDirectory()) await sync(join(entry.parentPath, entry.name));
+  }
+  await sync(folder);
+}
+
+async function sync(path: string): Promise<void> {
+  const file = await open(path, "r");
+  try {
+    await file.sync();
+  } finally {
+    await file.close();
+  }
 }
 
 /** The server refuses files of another owner. Only root can give them away. */

@@ -1,19 +1,23 @@
+import { setTimeout } from "node:timers/promises";
 import type pg from "pg";
-import { type BackupContext, newBackupId, writeArchive } from "./archive.js";
+import { type BackupContext, listVerified, newBackupId, writeArchive } from "./archive.js";
 import { serverVersion, withDatabaseSession } from "./database.js";
 import { BackupError } from "./failures.js";
-import { type BaseManifest, writeManifest } from "./manifest.js";
+import type { BaseManifest } from "./manifest.js";
 import { connectionTo, databaseNameOf, outputOf, requireTool } from "./postgres-tools.js";
 import { warnOfClock } from "./take-dump.js";
-import { missingSegments, segmentOf, shipWal, storedWal } from "./wal.js";
+import { segmentName, segmentOf, shipWal, storedWal } from "./wal.js";
+
+/** One each second. */
+const walAttemptsMax = 300;
 
 /**
  * A copy of the whole server as a tar archive, from which a recovery starts. It is listed once the WAL that it needs is in
  * the store too. Needs a role that may replicate, `archive_mode=on`, and no other tablespaces.
  */
 export async function takeBaseBackup(context: BackupContext, spool: string): Promise<BaseManifest> {
-  const { databaseUrl, environment, store } = context;
-  return withDatabaseSession(databaseUrl, async (session) => {
+  const { databaseUrl, environment } = context;
+  const manifest = await withDatabaseSession(databaseUrl, async (session) => {
     const { text: postgres, major } = await serverVersion(session);
     await requireTool("pg_basebackup", major, environment);
     await requireArchiving(session);
@@ -33,20 +37,10 @@ export async function takeBaseBackup(context: BackupContext, spool: string): Pro
     const createdAt = await databaseClock(session);
     warnOfClock(context, createdAt);
     const facts = { ...labelIn(label.text()), ...(await endOf(session)) };
-    await shipWal(context, spool);
-    const missing = missingSegments(await storedWal(store), {
-      first: segmentOf(facts.startWal, facts.segmentBytes),
-      last: segmentOf(facts.endWal, facts.segmentBytes),
-      segmentBytes: facts.segmentBytes,
-    });
-    if (missing.length > 0) {
-      throw new BackupError(
-        `The WAL of the base backup is not in ${spool}: is this the folder of archive_command? Missing: ${missing.join(", ")}`,
-      );
-    }
-    const manifest: BaseManifest = {
-      format: 1,
-      kind: "base",
+    await waitForWal(session, context, spool, facts);
+    return {
+      format: 1 as const,
+      kind: "base" as const,
       id,
       createdAt: createdAt.toISOString(),
       release: context.release,
@@ -54,10 +48,40 @@ export async function takeBaseBackup(context: BackupContext, spool: string): Pro
       database: databaseNameOf(databaseUrl),
       ...facts,
       ...archive,
-    };
-    await writeManifest(store, context.keys, manifest);
-    return manifest;
+    } satisfies BaseManifest;
   });
+  return listVerified(context, manifest);
+}
+
+/** A segment that was filled during the upload may not be archived yet. */
+async function waitForWal(
+  session: pg.Client,
+  { store, keys }: BackupContext,
+  spool: string,
+  facts: Pick<BaseManifest, "systemId" | "timeline" | "segmentBytes" | "startWal" | "endWal">,
+): Promise<void> {
+  const first = segmentOf(facts.startWal, facts.segmentBytes);
+  const last = segmentOf(facts.endWal, facts.segmentBytes);
+  for (let attempt = 1; ; attempt++) {
+    await shipWal({ store, keys }, spool);
+    const stored = new Set(await storedWal(store, facts.systemId));
+    const missing: string[] = [];
+    for (let number = first; number <= last; number++) {
+      const name = segmentName(number, facts.segmentBytes, facts.timeline);
+      if (!stored.has(name)) missing.push(name);
+    }
+    if (missing.length === 0) return;
+    await requireArchiving(session);
+    const { rows } = await session.query("select last_archived_wal from pg_stat_archiver");
+    // It is archived, but to somewhere else.
+    const isElsewhere = missing.every((name) => String(rows[0].last_archived_wal) >= name);
+    if (attempt >= walAttemptsMax || (attempt > 2 && isElsewhere)) {
+      throw new BackupError(
+        `The WAL of the base backup is not in ${spool}: is this the folder of archive_command? Missing: ${missing.join(", ")}`,
+      );
+    }
+    await setTimeout(1000);
+  }
 }
 
 /** Otherwise pg_basebackup would wait forever. */

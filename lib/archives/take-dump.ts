@@ -1,14 +1,12 @@
-import { type BackupContext, newBackupId, writeArchive } from "./archive.js";
+import { type BackupContext, listVerified, newBackupId, writeArchive } from "./archive.js";
 import { appliedMigrations, countRows, serverVersion, withDatabaseSession } from "./database.js";
-import { type DumpManifest, writeManifest } from "./manifest.js";
+import { clockDifferenceMsMax, type DumpManifest } from "./manifest.js";
 import { connectionTo, databaseNameOf, outputOf, requireTool } from "./postgres-tools.js";
-
-const clockDifferenceMsMax = 5 * 60_000;
 
 /** A logical backup of the database at one moment. Two at once are two backups; an interrupted one is never listed. */
 export async function takeDump(context: BackupContext): Promise<DumpManifest> {
   const { databaseUrl, environment } = context;
-  return withDatabaseSession(databaseUrl, async (session) => {
+  const manifest = await withDatabaseSession(databaseUrl, async (session) => {
     const { text: postgres, major } = await serverVersion(session);
     await requireTool("pg_dump", major, environment);
     await session.query("begin isolation level repeatable read read only");
@@ -25,9 +23,9 @@ export async function takeDump(context: BackupContext): Promise<DumpManifest> {
     counted.catch(() => {});
     const archive = await writeArchive(context, "dump", id, outputOf(run));
     const [tableRows, migrations] = await counted;
-    const manifest: DumpManifest = {
-      format: 1,
-      kind: "dump",
+    return {
+      format: 1 as const,
+      kind: "dump" as const,
       id,
       createdAt: createdAt.toISOString(),
       release: context.release,
@@ -36,10 +34,9 @@ export async function takeDump(context: BackupContext): Promise<DumpManifest> {
       migrationHead: migrations.at(-1) ?? null,
       rows: tableRows,
       ...archive,
-    };
-    await writeManifest(context.store, context.keys, manifest);
-    return manifest;
+    } satisfies DumpManifest;
   });
+  return listVerified(context, manifest);
 }
 
 export function warnOfClock({ now, warn }: Pick<BackupContext, "now" | "warn">, database: Date) {

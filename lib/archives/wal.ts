@@ -1,19 +1,22 @@
 import { createHash } from "node:crypto";
 import { createReadStream, createWriteStream, existsSync } from "node:fs";
-import { readdir, rm, stat } from "node:fs/promises";
+import { open, readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { createGunzip, createGzip } from "node:zlib";
 import type { BackupKeys } from "./backup-keys.js";
-import { BackupError, BackupRefusedError } from "./failures.js";
-import type { BaseManifest } from "./manifest.js";
+import { collect } from "./digest.js";
+import { BackupError, BackupRefusedError, ObjectMissingError } from "./failures.js";
 import type { BackupStore } from "./store/backup-store.js";
 
-/** Segments, partial segments, backup labels and timeline histories, as PostgreSQL names them. */
-const walName = /^([0-9A-F]{24}(\.partial|\.[0-9A-F]{8}\.backup)?|[0-9A-F]{8}\.history)$/;
+/** Segments, partial segments and timeline histories, as PostgreSQL names them. */
+const walName = /^([0-9A-F]{24}(\.partial)?|[0-9A-F]{8}\.history)$/;
+/** What it says is in the manifest of the base backup. */
+const labelName = /^[0-9A-F]{24}\.[0-9A-F]{8}\.backup$/;
 export const isSegment = (name: string) => /^[0-9A-F]{24}$/.test(name);
-const objectName = (name: string) => `wal/${name}.age`;
+/** Every server has WAL files of the same names, so they are apart by its system identifier. */
+const objectName = (systemId: string, name: string) => `wal/${systemId}/${name}.age`;
 
 type Stores = { store: BackupStore; keys: BackupKeys };
 
@@ -23,24 +26,65 @@ type Stores = { store: BackupStore; keys: BackupKeys };
  */
 export async function shipWal({ store, keys }: Stores, spool: string): Promise<number> {
   let shipped = 0;
-  for (const name of await spooledWal(spool)) {
+  const names = await spooledWal(spool);
+  for (const name of names) {
     try {
-      await shipOne({ store, keys }, spool, name);
+      const systemId = await systemIdOf(spool, name, names);
+      // The history of a timeline that has no segment yet.
+      if (systemId === undefined) continue;
+      await shipOne({ store, keys }, spool, systemId, name);
+      shipped++;
     } catch (error) {
       // Another run was first.
       if (existsSync(join(spool, name))) throw error;
     }
-    shipped++;
+  }
+  for (const name of await readdir(spool)) {
+    if (labelName.test(name)) await rm(join(spool, name), { force: true });
   }
   return shipped;
 }
 
-async function shipOne({ store, keys }: Stores, spool: string, name: string): Promise<void> {
+/** A history does not tell, so it goes with the segments of its timeline. */
+async function systemIdOf(
+  spool: string,
+  name: string,
+  names: readonly string[],
+): Promise<string | undefined> {
+  const segment = name.endsWith(".history")
+    ? names.find((other) => isSegment(other) && other.startsWith(name.slice(0, 8)))
+    : name;
+  return segment && (await systemIdIn(join(spool, segment)));
+}
+
+/** From the header of the first page: XLogLongPageHeaderData, of which `xlp_sysid` is at 24. */
+async function systemIdIn(path: string): Promise<string> {
+  const file = await open(path);
+  try {
+    const header = Buffer.alloc(40);
+    const { bytesRead } = await file.read(header);
+    const isLong = (header.readUInt16LE(2) & 2) !== 0;
+    if (bytesRead < header.length || !isLong) {
+      throw new BackupError(`${path} is not a WAL segment of PostgreSQL.`);
+    }
+    return header.readBigUInt64LE(24).toString();
+  } finally {
+    await file.close();
+  }
+}
+
+async function shipOne(
+  { store, keys }: Stores,
+  spool: string,
+  systemId: string,
+  name: string,
+): Promise<void> {
   const path = join(spool, name);
-  const isStored = (await store.find(objectName(name))) !== undefined;
-  if (!isStored) await store.put(objectName(name), keys.encrypt(packed(name, path)));
+  const object = objectName(systemId, name);
+  const isStored = (await store.find(object)) !== undefined;
+  if (!isStored) await store.put(object, keys.encrypt(packed(object, createReadStream(path))));
   // PostgreSQL archives a file again after a crash.
-  else if (!(await isSame({ store, keys }, name, path))) {
+  else if (!(await isSame({ store, keys }, object, path))) {
     throw new BackupError(
       `The store has another WAL file ${name} than ${spool}: two servers write into one store.`,
     );
@@ -56,47 +100,71 @@ export async function spooledWal(spool: string): Promise<string[]> {
   }
 }
 
-/** When the file that waits longest was written. */
+/** When the segment that waits longest was written. */
 export async function oldestSpooled(spool: string): Promise<Date | undefined> {
+  const segments = (await spooledWal(spool)).filter((name) => !name.endsWith(".history"));
   const times = await Promise.all(
-    (await spooledWal(spool)).map((name) => stat(join(spool, name)).catch(() => undefined)),
+    segments.map((name) => stat(join(spool, name)).catch(() => undefined)),
   );
   return times.flatMap((found) => found?.mtime ?? []).sort((a, b) => a.getTime() - b.getTime())[0];
 }
 
-/** The names of the files in the store. */
-export async function storedWal(store: BackupStore): Promise<string[]> {
-  const objects = await store.list("wal/");
+/** The names of the files of one server in the store. */
+export async function storedWal(store: BackupStore, systemId: string): Promise<string[]> {
+  const folder = `wal/${systemId}/`;
+  const objects = await store.list(folder);
   return objects
-    .map(({ name }) => name.slice("wal/".length, -".age".length))
+    .map(({ name }) => name.slice(folder.length, -".age".length))
     .filter((name) => walName.test(name));
 }
 
-export async function removeWal(store: BackupStore, name: string): Promise<void> {
-  await store.remove(objectName(name));
+export async function removeWal(store: BackupStore, systemId: string, name: string): Promise<void> {
+  await store.remove(objectName(systemId, name));
 }
 
-/** Throws `BackupRefusedError` for one that is altered, of another name or of another key. */
-export async function fetchWal(stores: Stores, name: string, path: string): Promise<void> {
-  await pipeline(Readable.from(unpacked(stores, name)), createWriteStream(path, { mode: 0o600 }));
+/** Throws `BackupRefusedError` for one that is altered, of another name, server or key. */
+export async function fetchWal(
+  stores: Stores,
+  systemId: string,
+  name: string,
+  path: string,
+): Promise<void> {
+  const source = unpacked(stores, objectName(systemId, name));
+  await pipeline(Readable.from(source), createWriteStream(path, { mode: 0o600 }));
 }
 
-const header = (name: string) => Buffer.from(`wal ${name}\n`);
+/** The timelines before the one of the file, each with the position where it ended; undefined without the file. */
+export async function readHistory(
+  stores: Stores,
+  systemId: string,
+  name: string,
+): Promise<{ timeline: number; end: string }[] | undefined> {
+  try {
+    const text = (await collect(unpacked(stores, objectName(systemId, name)))).toString("utf8");
+    return [...text.matchAll(/^(\d+)\s+([0-9A-F]+\/[0-9A-F]+)/gm)].map(
+      ([, timeline = "", end = ""]) => ({ timeline: Number(timeline), end }),
+    );
+  } catch (error) {
+    if (error instanceof ObjectMissingError) return undefined;
+    throw error;
+  }
+}
+
+const header = (object: string) => Buffer.from(`${object}\n`);
 
 /** The name is inside, so that files cannot be swapped. */
-async function* packed(name: string, path: string): AsyncGenerator<Uint8Array> {
-  yield header(name);
+async function* packed(object: string, source: Readable): AsyncGenerator<Uint8Array> {
+  yield header(object);
   const gzip = createGzip({ level: 1 });
-  const source = createReadStream(path);
   source.on("error", (error) => gzip.destroy(error));
   yield* source.pipe(gzip);
 }
 
-async function* unpacked({ store, keys }: Stores, name: string): AsyncGenerator<Uint8Array> {
-  const expected = header(name);
+async function* unpacked({ store, keys }: Stores, object: string): AsyncGenerator<Uint8Array> {
+  const expected = header(object);
   const gunzip = createGunzip();
   const reading = pipeline(
-    Readable.from(withoutHeader(keys.decrypt(store.get(objectName(name))), expected, name)),
+    Readable.from(withoutHeader(keys.decrypt(store.get(object)), expected, object)),
     gunzip,
   );
   reading.catch(() => {});
@@ -112,7 +180,7 @@ async function* unpacked({ store, keys }: Stores, name: string): AsyncGenerator<
 async function* withoutHeader(
   source: AsyncIterable<Uint8Array>,
   expected: Buffer,
-  name: string,
+  object: string,
 ): AsyncGenerator<Uint8Array> {
   let start = Buffer.alloc(0);
   let isChecked = false;
@@ -127,12 +195,12 @@ async function* withoutHeader(
     isChecked = true;
     yield start.subarray(expected.length);
   }
-  if (!isChecked) throw new BackupRefusedError(`${objectName(name)} is another WAL file.`);
+  if (!isChecked) throw new BackupRefusedError(`${object} is another WAL file.`);
 }
 
-async function isSame(stores: Stores, name: string, path: string): Promise<boolean> {
+async function isSame(stores: Stores, object: string, path: string): Promise<boolean> {
   const [stored, spooled] = await Promise.all([
-    sha256(unpacked(stores, name)),
+    sha256(unpacked(stores, object)),
     sha256(createReadStream(path)),
   ]);
   return stored === spooled;
@@ -157,41 +225,13 @@ export function segmentOf(position: string, segmentBytes: number): number {
   return Number.parseInt(high, 16) * perLog + Math.floor(Number.parseInt(low, 16) / segmentBytes);
 }
 
-/** Without the timeline. */
-export function segmentName(number: number, segmentBytes: number): string {
+export function segmentName(number: number, segmentBytes: number, timeline: number): string {
   const perLog = 0x1_0000_0000 / segmentBytes;
-  const hex = (part: number) => part.toString(16).toUpperCase().padStart(8, "0");
-  return hex(Math.floor(number / perLog)) + hex(number % perLog);
+  return hex(timeline) + hex(Math.floor(number / perLog)) + hex(number % perLog);
 }
 
-/** The segments that a recovery from `first` to `last` needs and the store does not have, without their timeline. */
-export function missingSegments(
-  stored: readonly string[],
-  { first, last, segmentBytes }: { first: number; last: number; segmentBytes: number },
-): string[] {
-  const present = new Set(
-    stored.filter(isSegment).map((name) => segmentNumber(name, segmentBytes)),
-  );
-  const missing: string[] = [];
-  for (let number = first; number <= last; number++) {
-    if (!present.has(number)) missing.push(segmentName(number, segmentBytes));
-  }
-  return missing;
-}
+export const historyName = (timeline: number) => `${hex(timeline)}.history`;
 
-/** Since when every moment can be restored: the oldest base backup after which no segment is missing. */
-export function recoverableSince(
-  bases: readonly BaseManifest[],
-  stored: readonly string[],
-): Date | undefined {
-  const newest = bases.at(-1);
-  const found = bases.find((base) => {
-    const { segmentBytes, systemId } = base;
-    if (systemId !== newest?.systemId) return false;
-    const numbers = stored.filter(isSegment).map((name) => segmentNumber(name, segmentBytes));
-    const first = segmentOf(base.startWal, segmentBytes);
-    const last = numbers.reduce((a, b) => Math.max(a, b), segmentOf(newest.endWal, segmentBytes));
-    return missingSegments(stored, { first, last, segmentBytes }).length === 0;
-  });
-  return found && new Date(found.createdAt);
-}
+export const timelineOf = (name: string) => Number.parseInt(name.slice(0, 8), 16);
+
+const hex = (part: number) => part.toString(16).toUpperCase().padStart(8, "0");

@@ -43,7 +43,7 @@ const dayMs = 24 * hourMs;
 const snapshotAgeMsMax = 26 * hourMs;
 export const retentionDaysMin = 30;
 const daysToCover = 30;
-const drillAgeDaysMax = 35;
+export const drillAgeDaysMax = 35;
 const skewMsMax = 5 * 60_000;
 
 /** Gauges by series name; null: no data. */
@@ -109,18 +109,20 @@ function notConfigured({ env }: Context): [BackupCheck, Judgement][] {
 }
 
 async function judgeAll(ctx: Context, store: BackupStore): Promise<[BackupCheck, Judgement][]> {
-  const [schedule, snapshots, recoverySeconds, state, since, drilledAt] = await Promise.all([
-    reading(() => store.readSchedule()),
-    reading(async () => requirePast(ctx, await store.listSnapshots())),
-    reading(() => store.readRecoverySeconds()),
-    reading(() => store.readState()),
-    coverageSince(ctx),
-    lastDrillSuccess(ctx),
-  ]);
+  const [mismatch, schedule, snapshots, recoverySeconds, state, since, drilledAt] =
+    await Promise.all([
+      reading(async () => (await store.findMismatch?.()) ?? null),
+      reading(() => store.readSchedule()),
+      reading(async () => restorable(ctx, await store.listSnapshots())),
+      reading(() => store.readRecoverySeconds()),
+      reading(() => store.readState()),
+      coverageSince(ctx),
+      lastDrillSuccess(ctx),
+    ]);
   const hasSchedule = "value" in schedule && isKeptLongEnough(dailyOf(schedule.value));
   const from = since ?? (hasSchedule ? ctx.now : null);
   return [
-    ["configured", good(`${store.name} is configured`)],
+    ["configured", judge(mismatch, (found) => judgeTarget(store, found))],
     ["daily_schedule", judge(schedule, judgeSchedule)],
     ["newest_snapshot", judge(snapshots, (found) => judgeNewest(ctx, found))],
     ["days_covered", judge(snapshots, (found) => judgeCoverage(ctx, found, from))],
@@ -152,11 +154,11 @@ const good = (detail: string, gauges: Gauges = new Map()) => ({ passed: true, de
 const bad = (detail: string, gauges: Gauges = new Map()) => ({ passed: false, detail, gauges });
 const judged = (passed: boolean) => (passed ? good : bad);
 
-/** A time in the future would make an old snapshot look new. */
-function requirePast({ now }: Context, snapshots: Snapshot[]): Snapshot[] {
+/** Those that have not expired. A time in the future would make an old snapshot look new. */
+function restorable({ now }: Context, snapshots: Snapshot[]): Snapshot[] {
   const future = snapshots.find(({ at }) => at.getTime() > now.getTime() + skewMsMax);
   if (future) throw new BackupStoreError("snapshots: one has a time in the future");
-  return snapshots;
+  return snapshots.filter(({ expiresAt }) => expiresAt === null || expiresAt > now);
 }
 
 /** The daily item that is kept longest. One without a retention is not what `backup setup` has set. */
@@ -169,6 +171,10 @@ function dailyOf(schedule: ScheduleItem[]): ScheduleItem | undefined {
 
 const isKeptLongEnough = (daily: ScheduleItem | undefined) =>
   (daily?.retentionSeconds ?? 0) * 1000 >= retentionDaysMin * dayMs;
+
+function judgeTarget({ name }: BackupStore, mismatch: string | null): Judgement {
+  return mismatch === null ? good(`${name} is configured`) : bad(mismatch);
+}
 
 function judgeSchedule(schedule: ScheduleItem[]): Judgement {
   const daily = dailyOf(schedule);

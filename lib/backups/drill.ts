@@ -26,7 +26,7 @@ import { readExpectations } from "./expectations.js";
 import { writeGauges } from "./gauges.js";
 import { proveAudit, proveCanary, proveMigrations, proveRows } from "./proofs.js";
 import type { BackupStore } from "./store.js";
-import { BackupStoreError } from "./store-error.js";
+import { BackupStoreError, CopyKeptError } from "./store-error.js";
 
 type Drill = typeof restoreDrills.$inferSelect;
 
@@ -41,7 +41,7 @@ interface Step {
   name: string;
   /** Failures of it are reported under this name. */
   part: DrillPart;
-  /** Transient failures are repeated until then. */
+  /** Without progress for so long, the step is given up. */
   minutesMax: number;
   run(ctx: Context, store: BackupStore, drill: Drill): Promise<StepResult>;
 }
@@ -174,12 +174,12 @@ function log({ correlationId }: Context, { part, detail }: DrillFinding): void {
   restoreDrillFailed(correlationId, { operation: part, reason: detail });
 }
 
-/** A failure fires its alert at once; the end of the drill resolves the alerts of the others. */
+/** A failure fires its alert at once; the end of the drill resolves the alerts of the parts that passed in it. */
 function gaugesOf(drill: Drill, findings: DrillFinding[]): Map<string, number> {
   const gauges = new Map<string, number>();
   for (const part of drillParts) {
     const isBad = findings.some((finding) => finding.part === part && !finding.passed);
-    if (isBad || drill.finishedAt) {
+    if (isBad || (drill.finishedAt && hasPassed(drill, findings, part))) {
       gauges.set(seriesName("restore_drill_failed", { part }), isBad ? 1 : 0);
     }
   }
@@ -192,6 +192,15 @@ function gaugesOf(drill: Drill, findings: DrillFinding[]): Map<string, number> {
     gauges.set(seriesName("backup_unsafe", { check: "last_drill" }), 0);
   }
   return gauges;
+}
+
+/** The parts that are not proofs have a finding only when they fail. */
+function hasPassed(drill: Drill, findings: DrillFinding[], part: DrillPart): boolean {
+  const found = findings.find((finding) => finding.part === part);
+  if (found || isProof(part)) return found?.passed === true;
+  if (part === "clean_up") return drill.finishedAt !== null;
+  const hasWaited = findings.some((finding) => finding.part === "wait");
+  return drill.copyId !== null || (part === "create" && hasWaited);
 }
 
 const timesOf = (drill: Drill) => ({
@@ -241,9 +250,22 @@ async function cleanUp(ctx: Context, store: BackupStore, drill: Drill): Promise<
     drillLeftoversFound(ctx.correlationId, found.length);
     return { isDone: false, set: { leftovers: [...drill.leftovers, ...found] } };
   }
-  for (const { id } of copies) await store.deleteCopy(id);
-  if ((await undeleted(store, drill)).length === 0) return { isDone: true };
-  throw new BackupStoreError("a copy is not deleted yet");
+  const kept = new Map<string, string>();
+  for (const { id } of copies) {
+    try {
+      await store.deleteCopy(id);
+    } catch (error) {
+      if (!(error instanceof CopyKeptError)) throw error;
+      kept.set(id, error.message);
+    }
+  }
+  const left = await undeleted(store, drill);
+  if (left.some(({ id }) => !kept.has(id))) {
+    throw new BackupStoreError("a copy is not deleted yet");
+  }
+  if (kept.size === 0) return { isDone: true };
+  const detail = [...kept.values()].join("; ");
+  return { isDone: true, finding: { part: "clean_up", passed: false, detail } };
 }
 
 async function undeleted(store: BackupStore, drill: Drill) {

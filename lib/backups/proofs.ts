@@ -15,7 +15,7 @@ type Drill = typeof restoreDrills.$inferSelect;
 
 interface ProofResult {
   isDone: boolean;
-  set?: { rpoSeconds?: number; auditVerifiedTo?: number };
+  set?: { rpoSeconds?: number; auditVerifiedTo?: number; stepStartedAt?: Date };
   finding?: DrillFinding;
 }
 
@@ -83,7 +83,13 @@ export async function proveAudit(ctx: Context, store: BackupStore, drill: Drill)
     });
     const broken = found.findings.filter(({ kind }) => kind !== "unsealed");
     if (broken.length === 0 && !found.isComplete) {
-      return { isDone: false, set: { auditVerifiedTo: found.verifiedTo } };
+      if (found.verifiedTo <= drill.auditVerifiedTo) {
+        throw new BackupStoreError(`no progress beyond row ${found.verifiedTo}`);
+      }
+      return {
+        isDone: false,
+        set: { auditVerifiedTo: found.verifiedTo, stepStartedAt: ctx.now },
+      };
     }
     const problems = broken.map(
       ({ kind, what, firstId, lastId }) => `${what} ${firstId}–${lastId} ${kind}`,

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { sql } from "drizzle-orm";
+import { desc, sql } from "drizzle-orm";
 import { auditIfAny, type OperatorAct } from "../audit/audit.js";
 import type { Context } from "../context.js";
 import { restoreDrills } from "../db/schema/backups.js";
@@ -45,12 +45,23 @@ export async function startDrill(ctx: Context, by?: OperatorAct): Promise<Starte
       returning id
     )${entry ? sql`, audited as (${auditIfAny(ctx, entry, sql`made`)})` : sql``}
     select id from made union all select id from ${restoreDrills} where finished_at is null`);
-  const found = rows[0]?.id ?? id;
+  // Another call may have made one that the statement could not see yet.
+  const found = rows[0]?.id ?? (await newestDrill(ctx));
   const started = found === id;
   if (started && isImpossible) {
     restoreDrillFailed(ctx.correlationId, { operation: noCanary.part, reason: noCanary.detail });
   }
   return { started, id: found };
+}
+
+async function newestDrill({ db }: Context): Promise<string> {
+  const [drill] = await db
+    .select({ id: restoreDrills.id })
+    .from(restoreDrills)
+    .orderBy(desc(restoreDrills.startedAt))
+    .limit(1);
+  if (!drill) throw new Error("A restore drill was neither made nor found.");
+  return drill.id;
 }
 
 const noCanary: DrillFinding = {

@@ -1,6 +1,6 @@
 /** A call to a backup store failed. The message may be shown to operators. */
 export class BackupStoreError extends Error {
-  override readonly name = "BackupStoreError";
+  override readonly name: string = "BackupStoreError";
 
   constructor(
     message: string,
@@ -8,5 +8,14 @@ export class BackupStoreError extends Error {
     readonly isFinal = false,
   ) {
     super(message);
+  }
+}
+
+/** A copy that must not be deleted. */
+export class CopyKeptError extends BackupStoreError {
+  override readonly name = "CopyKeptError";
+
+  constructor(message: string) {
+    super(message, true);
   }
 }

@@ -31,6 +31,7 @@ export interface BackupStore {
   /** For people. */
   name: string;
   readSchedule(): Promise<ScheduleItem[]>;
+  /** An item that `readSchedule` of the same object returned is written back whole, with what only the store knows. */
   setSchedule(items: ScheduleItem[]): Promise<void>;
   /** Of the live database only. */
   listSnapshots(): Promise<Snapshot[]>;
@@ -41,6 +42,8 @@ export interface BackupStore {
   readRecoverySeconds(): Promise<number>;
   /** `ready`, or another state of the live database. */
   readState(): Promise<string>;
+  /** Why this store is about another database than that of `DATABASE_URL`; null if it is not. Left out by a store that reads `DATABASE_URL` itself. */
+  findMismatch?(): Promise<string | null>;
   /** Of the live database as it was at `at`. The store deletes it at `expiresAt`. Returns the store's own tasks that make it. */
   createCopy(copy: { name: string; at: Date; expiresAt: Date }): Promise<{ operations: string[] }>;
   /** Copies of the live database whose name starts with `prefix`. Never the live database itself. */
@@ -49,6 +52,6 @@ export interface BackupStore {
   isReady(copyId: string, operations: string[]): Promise<boolean>;
   /** A secret. */
   connectionUri(copyId: string): Promise<string>;
-  /** A copy that does not exist is no error. */
+  /** A copy that does not exist is no error. Rejects with a `CopyKeptError` for one that is in use or protected. */
   deleteCopy(copyId: string): Promise<void>;
 }

@@ -61,7 +61,8 @@ const pending =
   "The change is stored in Postgres, but Redis did not accept it. The server retries every second. Run the command again to check.";
 
 export function createApi({ url, credentials, reason, dryRun, target = "" }: Options): Api {
-  const advice = adviceFor(target);
+  const { ifForbidden } = credentials;
+  const advice = { ...adviceFor(target), ...(ifForbidden && { forbidden: ifForbidden }) };
 
   async function send(method: string, path: string, body?: unknown): Promise<HttpAnswer> {
     const token = await credentials.token();

@@ -29,6 +29,10 @@ export function chooseCredentials({ token, breakGlass, signIn }: Given): ChosenC
       return token;
     },
     confirm: async () => false,
+    ...(!token.startsWith("ops_") && {
+      ifForbidden:
+        "The break-glass token cannot do this: docs/runbooks/break-glass-used.md lists what it can do. Sign in with `npm run ops -- login`.",
+    }),
     notice() {
       // Other tokens have scopes, and their use sends no page.
       if (!isUsed || token.startsWith("ops_")) return undefined;

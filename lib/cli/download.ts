@@ -1,8 +1,9 @@
-import { open, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import { FailedError, UsageError } from "./failures.js";
+import { FailedError } from "./failures.js";
 import { type HttpAnswer, parsed, receivedOf } from "./http.js";
+import { openNewFile } from "./new-file.js";
 
 interface Download {
   path: string;
@@ -43,11 +44,7 @@ export async function download(
       yield chunk;
     }
   };
-  const target = await open(file, "wx", 0o600).catch(({ code, message }: NodeJS.ErrnoException) => {
-    const problem =
-      code === "EEXIST" ? "exists. Name a new file." : `cannot be written: ${message}`;
-    throw new UsageError(`${file} ${problem}`);
-  });
+  const target = await openNewFile(file);
   try {
     await pipeline(Readable.fromWeb(response.body as never), counted, target.createWriteStream());
   } catch (error) {

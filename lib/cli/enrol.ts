@@ -5,7 +5,7 @@ import { FailedError, RefusedError, UsageError } from "./failures.js";
 import { type HttpAnswer, problemText, requireSuccess } from "./http.js";
 import { replyOf } from "./read-reply.js";
 import type { StoredSession } from "./session-file.js";
-import type { Terminal } from "./terminal.js";
+import { askEmail, type Terminal } from "./terminal.js";
 import { Pair } from "./token-pair.js";
 
 interface Steps {
@@ -53,7 +53,7 @@ export async function enrol(steps: Steps, options: EnrolOptions): Promise<string
     );
     return options.renewsRecoveryCodes ? renewRecoveryCodes(steps) : null;
   }
-  const email = await terminal.ask("E-mail");
+  const email = await askEmail(terminal);
   const password = await terminal.ask("Password", { hidden: true });
   const credentials = { email, password, device: { id: deviceId, name: "ops command line" } };
 

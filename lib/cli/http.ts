@@ -116,7 +116,9 @@ export function problemText(
   const fields = Array.isArray(errors)
     ? errors.map((field) => `${field?.pointer || "the body"}: ${field?.message}`).join("; ")
     : "";
-  const summary = `${status} ${code ?? ""}: ${detail ?? title ?? "no reason given"}`;
+  const reason = String(detail ?? title ?? "no reason given");
+  const said = retryAfter ? reason.replace(/ Try again( later)?\.$/, "") : reason;
+  const summary = `${status} ${code ?? ""}: ${said}`;
   const wait = retryAfter ? ` Try again in ${retryAfter} s.` : "";
   const correlation = correlationId ? ` Correlation ID ${correlationId}.` : "";
   return visible(`${summary}${fields && ` (${fields})`}${wait}${correlation}`);

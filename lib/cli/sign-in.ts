@@ -5,7 +5,7 @@ import { RefusedError } from "./failures.js";
 import { exchange, type HttpAnswer, problemText, requireSuccess } from "./http.js";
 import { readReply, replyOf } from "./read-reply.js";
 import type { SessionFile, StoredSession } from "./session-file.js";
-import type { Terminal } from "./terminal.js";
+import { askEmail, type Terminal } from "./terminal.js";
 import { Pair } from "./token-pair.js";
 
 export interface Credentials {
@@ -13,12 +13,14 @@ export interface Credentials {
   token(): Promise<string | undefined>;
   /** Ask for the second factor again; false without a terminal. */
   confirm(): Promise<boolean>;
+  /** What to tell the operator after 403 `forbidden`. */
+  ifForbidden?: string;
 }
 
 export interface SignIn extends Credentials {
   hasSession(): boolean;
   /** Ask for e-mail, password and second factor, and store the session. Throws `RefusedError` without a second factor. */
-  logIn(): Promise<void>;
+  logIn(): Promise<{ recoveryCode: RecoveryCodeUse | null }>;
   /** Set up an operator's second factor, for the first admin also the account. Returns new recovery codes. */
   enrol(options: EnrolOptions): Promise<string[] | null>;
   /** Revoke the session on the server and delete the file. False when there was no session. */
@@ -27,8 +29,15 @@ export interface SignIn extends Credentials {
   reauthenticate(): Promise<void>;
 }
 
+/** At a sign-in; `left` is null when the server did not say. */
+interface RecoveryCodeUse {
+  left: number | null;
+}
+
 const renewBeforeMs = 30_000;
 const codeTriesMax = 3;
+/** A recovery code is longer. */
+const totpDigits = 6;
 
 /** Kill switches do not affect these routes, so operators can always sign in. */
 const signIns = "/api/ops/sign-ins";
@@ -37,6 +46,7 @@ const confirmations = "/api/ops/sign-ins/confirmations";
 const signOuts = "/api/ops/sign-outs";
 
 const Confirmation = Pair.omit({ refreshToken: true });
+const Factor = z.object({ recoveryCodesLeft: z.int() });
 const SignedIn = z.object({ email: z.string().nullable(), role: z.string() });
 
 /** The session stored in `file`. */
@@ -121,6 +131,13 @@ export function openSignIn(url: URL, file: SessionFile, terminal: Terminal): Sig
     return email !== null && role !== "user" ? { email } : null;
   }
 
+  /** Null while the route is switched off: the sign-in has succeeded. */
+  async function recoveryCodesLeft({ accessToken }: Pair): Promise<number | null> {
+    const headers = { authorization: `Bearer ${accessToken}` };
+    const answer = await exchange(url, { method: "GET", path: "/api/auth/totp", headers });
+    return answer.status === 200 ? readReply(Factor, answer).recoveryCodesLeft : null;
+  }
+
   return {
     hasSession: () => file.read() !== null,
     token,
@@ -131,14 +148,18 @@ export function openSignIn(url: URL, file: SessionFile, terminal: Terminal): Sig
       return true;
     },
     async logIn() {
-      const email = await terminal.ask("E-mail");
+      const email = await askEmail(terminal);
       const password = await terminal.ask("Password", { hidden: true });
       const known = file.read();
       const deviceId = known?.deviceId ?? randomUUID();
       const credentials = { email, password, device: { id: deviceId, name: "ops command line" } };
       let answer = await postCredentials(credentials, known);
+      let code = "";
       if (answer.code === "otp_required") {
-        answer = await withCode((otp) => postCredentials({ ...credentials, otp }, known));
+        answer = await withCode((otp) => {
+          code = otp;
+          return postCredentials({ ...credentials, otp }, known);
+        });
       }
       if (answer.code === "invalid_credentials") throw new RefusedError(refusalText(answer));
       const pair = replyOf(Pair, answer);
@@ -149,6 +170,8 @@ export function openSignIn(url: URL, file: SessionFile, terminal: Terminal): Sig
         );
       }
       keep(deviceId, pair);
+      const isRecoveryCode = code.replace(/[^a-z\d]/gi, "").length > totpDigits;
+      return { recoveryCode: isRecoveryCode ? { left: await recoveryCodesLeft(pair) } : null };
     },
     enrol(options) {
       const deviceId = file.read()?.deviceId ?? randomUUID();

@@ -1,6 +1,7 @@
 import process from "node:process";
 import { createInterface } from "node:readline";
 import { Writable } from "node:stream";
+import { emailAddress } from "./checks.js";
 import { UsageError } from "./failures.js";
 
 export interface Terminal {
@@ -28,6 +29,14 @@ export function openTerminal(): Terminal {
   };
 }
 
+/** Throws `UsageError` for something else, before a password is asked for. */
+export async function askEmail(terminal: Pick<Terminal, "ask">): Promise<string> {
+  const typed = await terminal.ask("E-mail");
+  const problem = emailAddress(typed);
+  if (problem) throw new UsageError(`E-mail ${problem}.`);
+  return typed;
+}
+
 function readLine(question: string, hidden: boolean): Promise<string> {
   const output = new Writable({
     write(chunk, _encoding, done) {
@@ -40,12 +49,12 @@ function readLine(question: string, hidden: boolean): Promise<string> {
   process.stderr.write(`${question}: `);
   return new Promise((resolve, reject) => {
     reader.once("line", (line) => {
+      // Before `close`, which emits its event at once.
+      resolve(line.trim());
       reader.close();
       if (hidden) process.stderr.write("\n");
-      resolve(line.trim());
     });
     reader.once("SIGINT", () => reader.close());
-    // After a line, the promise is settled.
     reader.once("close", () => reject(new UsageError("Cancelled.", { code: "cancelled" })));
   });
 }

@@ -1,6 +1,7 @@
 import process from "node:process";
 import stringWidth from "string-width";
 import wrapAnsi from "wrap-ansi";
+import type { EventsUntil } from "../operations/telemetry/drain-before-reading.js";
 
 /** In a pipe as in the smallest usual terminal. */
 const columnsMax = () => Math.max(80, process.stdout.columns ?? 0);
@@ -124,8 +125,15 @@ export function visible(text: string): string {
 }
 
 /** How current a list of requests and events is. */
-export function untilText(eventsUntil: string): string {
-  return `Events up to ${eventsUntil.slice(0, 19).replace("T", " ")} UTC.`;
+export function untilText({ eventsUntil, redisAnswered = true }: EventsUntil): string {
+  const until = `Events up to ${eventsUntil.slice(0, 19).replace("T", " ")} UTC.`;
+  return redisAnswered
+    ? until
+    : `${until}\nRedis does not answer: newer events are missing until it does.`;
+}
+
+export function notInRedisText(what: "flags" | "blocks"): string {
+  return `Redis has not confirmed these ${what}: the newest change may not be active yet.\nThe server writes them every second until Redis accepts them.`;
 }
 
 /** `visible`, but keeps line breaks. Everything printed goes through this or `json`. */

@@ -2,8 +2,11 @@ import { NeonDbError } from "@neondatabase/serverless";
 import { AppError } from "../errors.js";
 import { causeOf } from "../observability/safe-error.js";
 
-/** SQLSTATEs of temporary failures: connection, authentication, resources, shutdown, read-only, timeout. */
-const temporarySqlStates = /^(08|28|3D|53|57P0|57014|25006|40)/;
+/** Temporary failures of a statement: connection, authentication, resources, I/O, shutdown, read-only, conflict, timeout. */
+const temporarySqlStates = /^(08|28|3D|53|58|57P0|57014|25006|40|55P03)/;
+
+/** Refuses or ends the connection, whatever the SQLSTATE: 55000 of a closed database, those of poolers. */
+const connectionSeverities = /^(FATAL|PANIC)$/;
 
 function databaseError(error: unknown): NeonDbError | undefined {
   if (error instanceof NeonDbError) return error;
@@ -11,11 +14,16 @@ function databaseError(error: unknown): NeonDbError | undefined {
   return undefined;
 }
 
+export const isDatabaseError = (error: unknown): boolean => databaseError(error) !== undefined;
+
 /** The same request may succeed later; whether a write happened is unknown. */
 export function isDatabaseUnavailable(error: unknown): boolean {
   const cause = databaseError(error);
   if (!cause) return false;
-  return cause.sourceError instanceof AppError || temporarySqlStates.test(cause.code ?? "");
+  const { sourceError, severity = "", code } = cause;
+  // Without a code it is an error of Neon's endpoint, not of a statement.
+  if (sourceError instanceof AppError || !code) return true;
+  return connectionSeverities.test(severity) || temporarySqlStates.test(code);
 }
 
 /** Why Postgres answers but cannot serve; undefined for any other error. */
@@ -27,6 +35,7 @@ export function databaseRefusalReason(error: unknown): string | undefined {
 const refusals = [
   ["28", "DATABASE_URL is refused"],
   ["3D", "DATABASE_URL names no database"],
+  ["55000", "the database accepts no connections"],
   ["42P01", "not migrated: run db:migrate:up"],
   ["25006", "read-only: writes are refused"],
   ["53100", "full: writes are refused"],

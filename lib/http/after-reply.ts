@@ -1,4 +1,3 @@
-import { resyncRedis } from "../admission/resync-redis.js";
 import { claimFirstRequest } from "../deployments/first-request.js";
 import { workFailed } from "../observability/log-lines/http.js";
 import { reportToSentry } from "../observability/report-to-sentry.js";
@@ -32,7 +31,7 @@ export async function afterReply(
   await takeOverDrain(ctx);
   // Last, so that the trace includes the other work.
   if (report) await reportToSentry(ctx.env, report);
-  if (isRedisStale()) await resyncRedis(ctx);
+  if (isRedisStale()) await resync(ctx);
   // Not awaited here: it would keep every request of a batch in memory.
   return recordedAll;
 }
@@ -41,6 +40,12 @@ export async function afterReply(
 async function observeRelease(ctx: Exchange["ctx"]): Promise<void> {
   const { observeFirstRequest } = await import("../deployments/observe-release.js");
   await observeFirstRequest(ctx);
+}
+
+/** Loaded on demand: only after an outage. */
+async function resync(ctx: Exchange["ctx"]): Promise<void> {
+  const { resyncRedis } = await import("../admission/resync-redis.js");
+  await resyncRedis(ctx);
 }
 
 async function doDeferred(deferred: Work[], correlationId: string): Promise<void> {

@@ -2,7 +2,7 @@ import { waitUntil } from "@vercel/functions";
 import type { Context, Database } from "../context.js";
 import { databaseForRequest } from "../db/database.js";
 import { type Env, EnvironmentError, env } from "../env.js";
-import { AppError } from "../errors.js";
+import { AppError, type ErrorCode } from "../errors.js";
 import { environmentRead } from "../observability/log-lines/environment.js";
 import { requestCompleted, unexpectedError } from "../observability/log-lines/http.js";
 import { reportOf, traceOf } from "../observability/report-to-sentry.js";
@@ -60,7 +60,7 @@ export function route(template: string, endpoints: Endpoints): Route {
       reportRefusal(ctx, error);
       response = respond(problemReply(error, ctx.correlationId));
     }
-    if (error?.code === "internal_error" || error?.code === "service_unavailable") {
+    if (error && unexpectedCodes.includes(error.code)) {
       unexpectedError(ctx.correlationId, template, error);
     }
     const ended: FinishedRequest = {
@@ -82,6 +82,12 @@ export function route(template: string, endpoints: Endpoints): Route {
 
   return { ...resource, fetch };
 }
+
+const unexpectedCodes: readonly ErrorCode[] = [
+  "internal_error",
+  "service_unavailable",
+  "redis_unavailable",
+];
 
 function open(request: Request, template: string, environment: Env): Exchange {
   const correlationId = correlationIdOf(request);

@@ -10,6 +10,9 @@ export type Admission = "admitted" | "budget" | "suppressed";
 /** Sliding windows. */
 export const mailsMax = { perHour: 3, perDay: 10 } as const;
 
+/** Of each window. Wrong passwords of strangers request sign-in codes: they must not use up the mails that confirm a claim. */
+const mailsKeptFromSignInCodes = 1;
+
 /** Notices of security changes: a stranger must not be able to use up their budget. Resets have a budget of their own. */
 const unbudgeted: ReadonlySet<MailTemplate> = new Set([
   "reset_password",
@@ -36,6 +39,7 @@ export async function admitMail(
     select at from unnest(budget.admitted_at) at where at > now() - interval '24 hours')`;
   const lastHour = sql`array(
     select at from unnest(budget.admitted_at) at where at > now() - interval '1 hour')`;
+  const kept = template === "sign_in_code" ? mailsKeptFromSignInCodes : 0;
   const suppressed = sql`exists (
     select 1 from ${suppressedAddresses} where ${inArray(suppressedAddresses.addressHash, hashes)})`;
   const { rows } = await ctx.db.execute<{ is_suppressed: boolean; is_admitted: boolean }>(sql`
@@ -47,7 +51,8 @@ export async function admitMail(
       where admitted_at is null and not ${suppressed} and ${isBudgeted}
       on conflict (address_hash) do update set
         admitted_at = ${lastDay} || now(), last_admitted_at = now()
-      where cardinality(${lastHour}) < ${mailsMax.perHour} and cardinality(${lastDay}) < ${mailsMax.perDay}
+      where cardinality(${lastHour}) < ${mailsMax.perHour - kept}
+        and cardinality(${lastDay}) < ${mailsMax.perDay - kept}
       returning address_hash
     ), noted as (
       update ${queueEntries} set admitted_at = now()

@@ -115,7 +115,7 @@ export const metrics = {
   },
   cron_outage_seconds: {
     type: "gauge",
-    help: "Seconds without Postgres since the last success of a cron job.",
+    help: "Seconds without Postgres or Redis since the last success of a cron job.",
     labels: ["job"],
   },
   audit_chain_broken: {

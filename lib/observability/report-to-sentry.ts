@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { atMostPerMinute } from "../at-most-per-minute.js";
 import type { Context } from "../context.js";
 import type { Env } from "../env.js";
-import type { AppError } from "../errors.js";
+import type { AppError, ErrorCode } from "../errors.js";
 import { memoizeByObject } from "../memoize-by-object.js";
 import { startTrace, type Trace, traceNowMs } from "../trace.js";
 import { profilesUnavailable, sentryUnavailable } from "./log-lines/sentry.js";
@@ -78,8 +78,10 @@ export async function reportToSentry(env: Env, report: RequestReport): Promise<v
 function isReportable(env: Env, { code }: AppError): boolean {
   const { mayReportError, mayReportOutage } = allowances(env);
   if (code === "internal_error") return mayReportError();
-  return code === "service_unavailable" && mayReportOutage();
+  return outageCodes.includes(code) && mayReportOutage();
 }
+
+const outageCodes: readonly ErrorCode[] = ["service_unavailable", "redis_unavailable"];
 
 const slot = Symbol.for("linguamate.sentry");
 const shared = globalThis as { [slot]?: (env: Env) => Promise<Sentry> };

@@ -5,6 +5,7 @@ import { AppError } from "../errors.js";
 import { recordBreakerGauge } from "../toolkit/breaker/gauge.js";
 import { readBreaker, setBreaker } from "../toolkit/breaker/shared-breaker.js";
 import { type BreakerMode, breakerState, positionOf } from "../toolkit/breaker/state.js";
+import { orRedisUnavailable } from "./or-redis-unavailable.js";
 
 export const breakerServices = ["toolkit"] as const;
 
@@ -24,9 +25,9 @@ export const Breakers = z.strictObject({ items: z.array(Breaker) });
 export const BreakerSetting = z.enum(["open", "closed", "auto"]);
 export type BreakerSetting = z.infer<typeof BreakerSetting>;
 
-/** The state of every breaker. Throws `service_unavailable` when Redis does not answer. */
+/** The state of every breaker. Throws `redis_unavailable` when Redis does not answer. */
 export async function listBreakers(): Promise<z.infer<typeof Breakers>> {
-  const { field, openings, failures } = await orUnavailable(readBreaker());
+  const { field, openings, failures } = await orRedisUnavailable(readBreaker());
   const state = breakerState(field);
   const until = state.mode === "open" ? new Date(state.untilMs).toISOString() : null;
   return {
@@ -52,7 +53,7 @@ interface BreakerChange {
 
 /**
  * Force a breaker open or closed, or return it to automatic. The audit row is written first, because Redis cannot
- * commit together with it. Throws `not_found` and `service_unavailable`.
+ * commit together with it. Throws `not_found` and `redis_unavailable`.
  */
 export async function changeBreaker(
   ctx: Context,
@@ -60,10 +61,10 @@ export async function changeBreaker(
 ): Promise<{ done: string; undo: string | null }> {
   const known = breakerServices.find((name) => name === service);
   if (!known) throw new AppError("not_found");
-  const before = settingOf(breakerState((await orUnavailable(readBreaker())).field).mode);
+  const before = settingOf(breakerState((await orRedisUnavailable(readBreaker())).field).mode);
   if (!dryRun) {
-    await auditRow(ctx, { ...by, action: "breaker.set", subjectId: `breaker:${known}` });
-    await orUnavailable(setBreaker(modes[setting]));
+    await auditRow(ctx, { ...by, action: "breaker.set", subjectId: `breaker:${known}:${setting}` });
+    await orRedisUnavailable(setBreaker(modes[setting]));
     ctx.after(() => recordBreakerGauge(ctx));
   }
   if (before === setting)
@@ -79,12 +80,4 @@ const verbs = { open: "open", closed: "close", auto: "auto" } as const;
 function settingOf(mode: BreakerMode): BreakerSetting {
   if (mode === "forced_open") return "open";
   return mode === "forced_closed" ? "closed" : "auto";
-}
-
-async function orUnavailable<T>(reading: Promise<T>): Promise<T> {
-  try {
-    return await reading;
-  } catch (cause) {
-    throw new AppError("service_unavailable", { cause, retryAfterSeconds: 5 });
-  }
 }

@@ -1,4 +1,4 @@
-import { and, asc, desc, eq, isNotNull, type SQL, sql } from "drizzle-orm";
+import { and, asc, desc, eq, isNotNull, type SQL } from "drizzle-orm";
 import * as z from "zod";
 import { auditRow, type OperatorAct } from "../audit/audit.js";
 import { securityEvent } from "../audit/security-events.js";
@@ -6,7 +6,7 @@ import { type Operator, requireAdmin } from "../auth/operator/operator.js";
 import { getSubject } from "../auth/operator/subject.js";
 import type { Context } from "../context.js";
 import { users } from "../db/schema/accounts.js";
-import { erasures } from "../db/schema/privacy.js";
+import { erasures, isOverdueDeletion } from "../db/schema/privacy.js";
 import { AppError } from "../errors.js";
 import { cancelDeletion } from "../privacy/cancel-deletion.js";
 import { openExport } from "../privacy/export.js";
@@ -51,7 +51,7 @@ async function readLists(
       .select({
         userId: users.id,
         purgeAt: users.purgeAt,
-        isOverdue: sql<boolean>`${users.purgeAt} < now() - interval '2 hours'`,
+        isOverdue: isOverdueDeletion,
       })
       .from(users)
       .where(and(isNotNull(users.purgeAt), of(users.id)))

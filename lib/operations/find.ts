@@ -18,7 +18,7 @@ import { findSuppression, MailSuppression } from "../mail/suppression.js";
 import { accountEventKeys } from "../rate-limit/account-limit-key.js";
 import { canonicalEmail } from "../user/email-address.js";
 import { AccessLogRow, findRequests } from "./telemetry/access-log.js";
-import { drainBeforeReading } from "./telemetry/drain-before-reading.js";
+import { drainBeforeReading, EventsUntil } from "./telemetry/drain-before-reading.js";
 
 const AccountFound = z.strictObject({
   id: z.uuid(),
@@ -60,7 +60,7 @@ export const FindResult = z.strictObject({
   /** How the query was interpreted; a UUID can be a correlation ID and a user ID. */
   lookedUpAs: z.array(IdentifierKind),
   /** Requests that ended before this time are found, and the events of some later ones. */
-  eventsUntil: z.iso.datetime(),
+  ...EventsUntil.shape,
   accounts: z.array(AccountFound),
   /** Active blocks; for an IP address also the blocks of networks that contain it. */
   blocks: z.array(BlockDetails),
@@ -87,7 +87,7 @@ export const findRows = { byDefault: 50, max: 500 } as const;
 export async function find(ctx: Context, text: string, limit: number): Promise<FindResult> {
   const kinds = identify(text);
   if (kinds.length === 0) throw unknownFormError();
-  const eventsUntil = await drainBeforeReading(ctx);
+  const until = await drainBeforeReading(ctx);
   const is = (kind: IdentifierKind) => kinds.includes(kind);
   const email = is("email") ? canonicalEmail(text) : null;
   const owners = await findAccounts(ctx, [
@@ -123,7 +123,7 @@ export async function find(ctx: Context, text: string, limit: number): Promise<F
   const lists = { securityEvents: events, audit: audits, requests };
   return {
     lookedUpAs: kinds,
-    eventsUntil,
+    ...until,
     accounts: accounts.map(presentAccount),
     blocks: blocksFound,
     mailSuppression,

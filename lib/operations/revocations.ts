@@ -26,6 +26,7 @@ export interface RevocationResult {
 }
 
 const verb = (dryRun: boolean) => (dryRun ? "Would revoke" : "Revoked");
+const noUndo = "There is no undo: the user signs in again, a guest cannot.";
 
 /** Revoke one session. For a revoked session, only its Redis key is deleted again. Throws `not_found`. */
 export async function revokeSessionById(
@@ -49,7 +50,7 @@ export async function revokeSessionById(
   }
   const done = session.revokedAt
     ? `Session ${id} was already revoked.`
-    : `${verb(dryRun)} session ${id}.`;
+    : `${verb(dryRun)} session ${id}. ${noUndo}`;
   return { done, undo: null, detail: { sessionId: id, userId: session.userId } };
 }
 
@@ -67,7 +68,7 @@ export async function revokeUserSessions(
     done:
       ids.length === 0
         ? `${userId} has no session to revoke.`
-        : `${verb(dryRun)} ${ids.length} ${ids.length === 1 ? "session" : "sessions"} of ${userId}.`,
+        : `${verb(dryRun)} ${ids.length} ${ids.length === 1 ? "session" : "sessions"} of ${userId}. ${noUndo}`,
     undo: null,
     detail: { userId, sessions: ids.length },
   };

@@ -28,6 +28,8 @@ interface Personal {
   section: string;
   /** Conditions that select the person's rows, each with an index where the table is large. */
   rows(person: Person): SQL[];
+  /** Rows that name the person, and could show more than that: about somebody else's account or address. */
+  alsoErased?(person: Person): SQL[];
   /** Sorts the rows uniquely: the position of a page in the export. */
   key: readonly Key[];
   /** Rows written after the start of an export are left out. */
@@ -47,7 +49,8 @@ export interface TableEntry {
 }
 
 const secret = { withheld: "a secret, or what a secret could be derived from" } as const;
-const ofOthers = { withheld: "an operator's note or ID" } as const;
+const ofOthers = { withheld: "an operator's note, or the ID of somebody else" } as const;
+const ofAddress = { withheld: "a keyed hash of the address" } as const;
 
 const text = (column: string): Key => ({ column, type: "text" });
 const uuid = (column: string): Key => ({ column, type: "uuid" });
@@ -75,11 +78,13 @@ const ofUserHash = each("user_hash", "text", ({ userHashes }) => userHashes);
 
 const anyOf = (values: string[]) => sql`any(cast(${sql.param(values)} as text[]))`;
 
-/** `rate:<policy>:<kind>:<value>:…`, where a value can also be `<IP address>/<hash>` or `<hash>/<session>`. */
-const isLimitOf = ({ ids, sessions, deviceIds, limitKeys }: Person) => {
-  const values = [...ids, ...sessions.map(({ id }) => id), ...deviceIds, ...limitKeys];
-  return sql`regexp_split_to_array(key, '[:/]') && cast(${sql.param(values)} as text[])`;
-};
+const uuids = (values: string[]) => sql`any(cast(${sql.param(values)} as uuid[]))`;
+
+/** Only in rows that the person caused. */
+const ifOwn =
+  (column: string) =>
+  ({ ids }: Person) =>
+    sql`case when user_id = ${uuids(ids)} then ${sql.identifier(column)} end`;
 
 export const catalogue: Record<string, TableEntry> = {
   users: {
@@ -176,16 +181,17 @@ export const catalogue: Record<string, TableEntry> = {
   },
   mail_codes: {
     columns: {
-      ...columns("purpose user_id email device_id attempts created_at expires_at", "exported"),
+      ...columns("purpose email attempts created_at expires_at", "exported"),
       ...columns("id", secret),
       ...columns("subject", { withheld: "the user ID again, or a keyed hash of the address" }),
+      ...columns("user_id", { withheld: "null if the address is taken, which nobody may learn" }),
+      ...columns("device_id", { withheld: "the device of whoever asked for a reset" }),
     },
     personal: {
       section: "mailCodes",
-      // Without an account: resets and claims of the verified address.
-      rows: ({ ids, emails }) => [
-        sql`(user_id = any(cast(${sql.param(ids)} as uuid[])) or subject = ${anyOf(ids)}
-          or user_id is null and email = ${anyOf(emails)})`,
+      rows: ({ codeSubjects, emails }) => [
+        sql`purpose = any('{verify_email,change_email,sign_in}') and subject = ${anyOf(codeSubjects)}`,
+        sql`purpose = 'reset_password' and email = ${anyOf(emails)}`,
       ],
       key: [text("purpose"), text("subject")],
       writtenAt: "created_at",
@@ -195,7 +201,7 @@ export const catalogue: Record<string, TableEntry> = {
   mail_budgets: {
     columns: {
       ...columns("admitted_at last_admitted_at", "exported"),
-      ...columns("address_hash", { withheld: "a keyed hash of the address" }),
+      ...columns("address_hash", ofAddress),
     },
     personal: {
       section: "mailBudgets",
@@ -207,7 +213,7 @@ export const catalogue: Record<string, TableEntry> = {
   suppressed_addresses: {
     columns: {
       ...columns("reason created_at", "exported"),
-      ...columns("address_hash", { withheld: "a keyed hash of the address" }),
+      ...columns("address_hash", ofAddress),
     },
     personal: {
       section: "mailSuppressions",
@@ -241,14 +247,14 @@ export const catalogue: Record<string, TableEntry> = {
     },
     personal: {
       section: "queuedMails",
-      // A claimed address may be another person's: of its mails only those with a code of this account.
+      // The mail to any other address says whether it is taken.
       rows: ({ ids, emails }) => [
-        sql`(payload -> 'to' ->> 'userId' = ${anyOf(ids)} or payload ->> 'userId' = ${anyOf(ids)}
-          or payload -> 'to' ->> 'email' = ${anyOf(emails)}
-          or payload ->> 'codeId' in (
-            select cast(id as text) from mail_codes
-            where user_id = any(cast(${sql.param(ids)} as uuid[])) or subject = ${anyOf(ids)}))
-          and kind <> 'erasure'`,
+        sql`(payload -> 'to' ->> 'userId' = ${anyOf(ids)} or payload -> 'to' ->> 'email' = ${anyOf(emails)})`,
+      ],
+      alsoErased: ({ ids }) => [
+        sql`payload ->> 'codeId' in (
+          select cast(id as text) from mail_codes where user_id = ${uuids(ids)}
+            or purpose = any('{verify_email,change_email}') and subject = ${anyOf(ids)})`,
       ],
       key: [uuid("id")],
       writtenAt: "created_at",
@@ -286,24 +292,25 @@ export const catalogue: Record<string, TableEntry> = {
   rate_limits: {
     columns: {
       ...columns("used resets_at_ms", "exported"),
-      ...columns("key", { withheld: "may have the IP address of somebody who guessed a password" }),
+      ...columns("key", ofAddress),
     },
     personal: {
       section: "rateLimits",
-      rows: (person) => [isLimitOf(person)],
+      rows: ({ counterKeys }) => [sql`key = ${anyOf(counterKeys)}`],
       key: [text("key")],
       erased: "deleted",
     },
   },
   login_delays: {
     columns: {
-      ...columns("key failures delayed_until_ms expires_at_ms pass_ip pass_device", "exported"),
-      ...columns("pass_until_ms", "exported"),
+      ...columns("failures delayed_until_ms expires_at_ms pass_until_ms", "exported"),
+      ...columns("key", ofAddress),
+      ...columns("pass_ip pass_device", { withheld: "of whoever reset the password" }),
       ...columns("last_reservation pass_taken_by", "technical"),
     },
     personal: {
       section: "signInDelays",
-      rows: (person) => [isLimitOf(person)],
+      rows: ({ counterKeys }) => [sql`key = ${anyOf(counterKeys)}`],
       key: [text("key")],
       erased: "deleted",
     },
@@ -339,20 +346,44 @@ export const catalogue: Record<string, TableEntry> = {
   },
   security_events: {
     columns: {
-      ...columns("id at event count user_id ip route correlation_id data", "exported"),
+      ...columns("id at event count route", "exported"),
+      // A failed sign-in can be a stranger's. Whose account a person tried says whether the address is taken.
+      user_id: { as: ifOwn("user_id") },
+      ip: { as: ifOwn("ip") },
+      correlation_id: { as: ifOwn("correlation_id") },
+      data: { as: () => sql`data - 'account' - 'accountId'` },
     },
     personal: {
       section: "securityEvents",
-      rows: ofUser,
+      rows: ({ ids }) =>
+        ids.flatMap((id) => [
+          sql`user_id = ${id}`,
+          sql`data ->> 'accountId' = ${id} and (user_id = ${uuids(ids)}) is not true`,
+        ]),
+      alsoErased: ({ ids, limitKeys, userHashes }) => [
+        sql`data ->> 'account' = ${anyOf([...ids, ...limitKeys, ...userHashes])}`,
+      ],
       key: [time("at"), uuid("id")],
       writtenAt: "at",
-      erased: { changed: () => sql`user_id = null, ip = null, data = '{}'` },
+      erased: {
+        changed: ({ ids }) => {
+          const isOwn = sql`user_id = ${uuids(ids)}`;
+          const isTarget = sql`data ->> 'accountId' = ${anyOf(ids)}`;
+          return sql`user_id = case when ${isOwn} then null else user_id end,
+            ip = case when ${isOwn} then null else ip end,
+            data = case when ${isOwn} then '{}'
+              else data - 'account' - case when ${isTarget} then 'accountId' else '' end end`;
+        },
+      },
     },
   },
   audit_log: {
     columns: {
-      ...columns("id at actor_kind action subject_id correlation_id", "exported"),
+      ...columns("id at actor_kind action correlation_id", "exported"),
       ...columns("actor_id reason", ofOthers),
+      subject_id: {
+        as: ({ ids }) => sql`case when subject_id = ${anyOf(ids)} then subject_id end`,
+      },
       // The network of an operator is not the person's.
       ip_prefix: { as: ({ ids }) => sql`case when actor_id = ${anyOf(ids)} then ip_prefix end` },
     },
@@ -366,7 +397,7 @@ export const catalogue: Record<string, TableEntry> = {
       key: [number("id")],
       writtenAt: "at",
       erased: {
-        kept: "Append-only and sealed. It has IDs and network prefixes only; the ID no longer leads to a person.",
+        kept: "Append-only and sealed, deleted after AUDIT_RETENTION_DAYS. The ID no longer leads to a person; an operator's reason can name one.",
       },
     },
   },
@@ -414,7 +445,10 @@ export const catalogue: Record<string, TableEntry> = {
     },
   },
   incident_notes: {
-    columns: columns("id incident_id at author text", "exported"),
+    columns: {
+      ...columns("id incident_id at author", "exported"),
+      ...columns("text", ofOthers),
+    },
     personal: {
       section: "incidentNotes",
       rows: each("author", "text", ids),

@@ -50,6 +50,7 @@ export async function eraseAccount(
       requireErasable(ctx, person, mayErase[reason](ctx)),
       raiseMirrorVersion(ctx, "blocks", blocks, person),
       raiseMirrorVersion(ctx, "flags", flags, person),
+      enqueue(ctx, { id: entryId, kind: erasureKindName, payload: tracesOf(ctx, person) }),
       // The accounts come last: the rows that refer to them are then gone.
       ...personalTables.toReversed().flatMap((table) => eraseRows(ctx, table, person)),
       ...person.ids.map((id) => auditRow(ctx, { actor, action: "account.erased", subjectId: id })),
@@ -57,7 +58,6 @@ export async function eraseAccount(
         .insert(erasures)
         .values(person.ids.map((id) => ({ userId: id, erasedAt: ctx.now })))
         .onConflictDoNothing(),
-      enqueue(ctx, { id: entryId, kind: erasureKindName, payload: tracesOf(ctx, person) }),
     ] as unknown as [
       BatchItem<"pg">,
       ReturnType<typeof raiseMirrorVersion>,
@@ -102,7 +102,11 @@ function raiseMirrorVersion(
     returning name`);
 }
 
-function eraseRows({ db }: Context, table: PersonalTable, person: Person): BatchItem<"pg">[] {
+export function eraseRows(
+  { db }: Context,
+  table: PersonalTable,
+  person: Person,
+): BatchItem<"pg">[] {
   const { erased } = table;
   const name = sql.identifier(table.table);
   if (erased === "deleted") {
@@ -116,4 +120,7 @@ function eraseRows({ db }: Context, table: PersonalTable, person: Person): Batch
 
 /** False for a person without any of the values that the table knows. */
 const anyRow = (table: PersonalTable, person: Person): SQL =>
-  sql`(${sql.join([sql`false`, ...table.rows(person)], sql` or `)})`;
+  sql`(${sql.join(
+    [sql`false`, ...table.rows(person), ...(table.alsoErased?.(person) ?? [])],
+    sql` or `,
+  )})`;

@@ -1,15 +1,15 @@
+import { type SQL, sql } from "drizzle-orm";
 import * as z from "zod";
 import { endSessionKeys, sessionKey, sessionMarkerKey } from "../auth/session/session-keys.js";
 import type { Context } from "../context.js";
+import { sessions } from "../db/schema/accounts.js";
+import { timestamp } from "../db/timestamp.js";
 import { erasureRetried } from "../observability/log-lines/privacy.js";
 import { defineKind } from "../queue/kind.js";
-import { failuresKey } from "../rate-limit/failure-run.js";
-import { counterKey } from "../rate-limit/limiter.js";
-import { delayKey } from "../rate-limit/login-delay.js";
-import { type LimitKind, limitsOf } from "../rate-limit/policies.js";
 import { roundTrip } from "../redis/client.js";
 import { enforceTimeoutMs } from "../redis/enforce.js";
 import type { RoundTrip } from "../redis/round-trip.js";
+import { counterKeysOf } from "./counter-keys.js";
 import { appendErasures } from "./erasure-stream.js";
 import type { Person } from "./person.js";
 
@@ -22,7 +22,6 @@ const Traces = z.looseObject({
   sessionIds: z.array(z.string()),
   /** Those of sessions that a request in flight may still write back. */
   recentSessionIds: z.array(z.string()),
-  deviceIds: z.array(z.string()),
   limitKeys: z.array(z.string()),
 });
 type Traces = z.infer<typeof Traces>;
@@ -30,18 +29,16 @@ type Traces = z.infer<typeof Traces>;
 /** The keys of a session are not written back for a day after its end. */
 const recentMs = 24 * 3_600_000;
 
-export function tracesOf({ now }: Context, person: Person): Traces {
-  const { ids, sessions, deviceIds, limitKeys } = person;
-  const isRecent = ({ revokedAt }: Person["sessions"][number]) =>
-    !revokedAt || now.getTime() - revokedAt.getTime() < recentMs;
-  return {
-    userIds: ids,
-    erasedAtMs: now.getTime(),
-    sessionIds: sessions.filter((session) => !isRecent(session)).map(({ id }) => id),
-    recentSessionIds: sessions.filter(isRecent).map(({ id }) => id),
-    deviceIds,
-    limitKeys,
-  };
+/** SQL: the sessions are read in the transaction, where the lock of the accounts keeps new ones out. */
+export function tracesOf({ now }: Context, { ids, limitKeys }: Person): SQL {
+  const isRecent = sql`(revoked_at is null or revoked_at > ${timestamp(new Date(now.getTime() - recentMs))})`;
+  const known = { userIds: ids, erasedAtMs: now.getTime(), limitKeys };
+  const idsWhere = (condition: SQL) =>
+    sql`coalesce(jsonb_agg(id) filter (where ${condition}), '[]')`;
+  return sql`(
+    select cast(${JSON.stringify(known)} as jsonb) || jsonb_build_object(
+      'sessionIds', ${idsWhere(sql`not ${isRecent}`)}, 'recentSessionIds', ${idsWhere(isRecent)})
+    from ${sessions} where user_id = any(cast(${sql.param(ids)} as uuid[])))`;
 }
 
 /** Deletes the keys of an erased person, and appends the erasure to the stream. Retried until Redis has done both. */
@@ -74,45 +71,30 @@ export const erasureKind = defineKind<Traces>({
 });
 
 async function deleteKeys(ctx: Context, trip: RoundTrip, traces: Traces): Promise<void> {
-  const keys = [
-    ...traces.sessionIds.flatMap((id) => [sessionKey(id), sessionMarkerKey(id)]),
-    ...counterKeysOf(ctx, traces),
-  ];
+  const { userIds, recentSessionIds, limitKeys } = traces;
+  const sessionIds = [...traces.sessionIds, ...recentSessionIds];
+  const ended = traces.sessionIds.flatMap((id) => [sessionKey(id), sessionMarkerKey(id)]);
   await Promise.all([
-    endSessionKeys(trip, traces.recentSessionIds),
-    keys.length > 0 ? trip.command("DEL", ...keys) : undefined,
+    endSessionKeys(trip, recentSessionIds),
+    deleteAll(trip, [...ended, ...counterKeysOf(ctx, { userIds, sessionIds, limitKeys })]),
   ]);
 }
 
-/** Counters of requests that came with a token of the account after its erasure. Rejects without Redis. */
+/** Counters of requests that came with a token of the account after its erasure. Without Redis they stay until the next run, or expire within a day. */
 export async function deleteLateCounters(ctx: Context, userIds: string[]): Promise<void> {
-  const none = { sessionIds: [], recentSessionIds: [], deviceIds: [], limitKeys: [] };
-  const keys = counterKeysOf(ctx, { userIds, erasedAtMs: 0, ...none });
   const trip = roundTrip(ctx);
-  for (let from = 0; from < keys.length; from += keysPerCommand) {
-    trip.ask("DEL", ...keys.slice(from, from + keysPerCommand));
-  }
-  await trip.send({ timeoutMs: enforceTimeoutMs });
+  await Promise.all([
+    deleteAll(trip, counterKeysOf(ctx, { userIds, sessionIds: [], limitKeys: [] })),
+    trip.send({ timeoutMs: enforceTimeoutMs }),
+  ]);
 }
 
 const keysPerCommand = 500;
 
-/** Of the windows that may still be counted. Other counters expire within a day. */
-function counterKeysOf({ env, now }: Context, traces: Traces): string[] {
-  const values: Partial<Record<LimitKind, string[]>> = {
-    user: traces.userIds,
-    unverified: traces.userIds,
-    session: [...traces.sessionIds, ...traces.recentSessionIds],
-    device: traces.deviceIds,
-    account: traces.limitKeys,
-  };
-  const counted = new Set(traces.limitKeys.map((value) => failuresKey("account", value)));
-  for (const limit of Object.values(limitsOf(env)).flat()) {
-    const window = Math.floor(now.getTime() / limit.windowMs);
-    for (const value of values[limit.kind] ?? []) {
-      if (limit.delaysMs) counted.add(delayKey(limit, value));
-      else for (const one of [window - 1, window]) counted.add(counterKey(limit, value, one));
-    }
+async function deleteAll(trip: RoundTrip, keys: string[]): Promise<void> {
+  const commands: Promise<unknown>[] = [];
+  for (let from = 0; from < keys.length; from += keysPerCommand) {
+    commands.push(trip.command("DEL", ...keys.slice(from, from + keysPerCommand)));
   }
-  return [...counted];
+  await Promise.all(commands);
 }

@@ -18,15 +18,16 @@ export interface ErasureCopy {
 const key = "erasures";
 /** Longer than any backup is kept. */
 export const keptDays = 40;
+const dayMs = 86_400_000;
 const entriesPerPage = 1000;
 
-/** Also removes entries over 40 days old, except the newest one: an existing stream was never lost. */
+/** Also removes entries over 40 days old. It does not make a lost stream complete. */
 export async function appendErasures(
   trip: RoundTrip,
   erased: readonly Erasure[],
   now: Date,
 ): Promise<void> {
-  const oldestMs = String(now.getTime() - keptDays * 86_400_000);
+  const oldestMs = String(now.getTime() - keptDays * dayMs);
   await Promise.all(
     erased.map(({ userId, erasedAtMs }) =>
       trip.command("XADD", key, "MINID", oldestMs, "*", "user", userId, "at", String(erasedAtMs)),
@@ -34,27 +35,46 @@ export async function appendErasures(
   );
 }
 
-/** Marks a new stream as complete from now on, after `appendErasures` of the receipts. */
-export async function startStream(trip: RoundTrip): Promise<void> {
-  await trip.command("XADD", key, "*", "start", "1");
+/** Only after the stream has every receipt of the last 40 days. Repeated each day, before the mark is that old itself. */
+export async function markComplete(trip: RoundTrip): Promise<void> {
+  await trip.command("XADD", key, "*", "complete", "1");
+}
+
+interface StoredErasures {
+  /** Oldest first, each account once. */
+  erasures: Erasure[];
+  /** Without a mark Redis has lost the stream, or a part of it. */
+  isComplete: boolean;
+  isMarkDue: boolean;
+}
+
+/** Rejects without Redis. */
+export async function readStream(now: Date): Promise<StoredErasures> {
+  const known = new Map<string, Erasure>();
+  let markedMs = Number.NEGATIVE_INFINITY;
+  for (let after = "-"; ; ) {
+    const page = await readPage(after);
+    for (const [id, fields] of page) {
+      const entry = erasureIn(fields);
+      if (entry) known.set(entry.userId, entry);
+      if (fields[0] === "complete") markedMs = Number.parseInt(id, 10);
+    }
+    if (page.length < entriesPerPage) break;
+    after = `(${page.at(-1)?.[0]}`;
+  }
+  return {
+    erasures: [...known.values()],
+    isComplete: markedMs > Number.NEGATIVE_INFINITY,
+    isMarkDue: now.getTime() - markedMs > dayMs,
+  };
 }
 
 export const streamCopy: ErasureCopy = {
   name: "the stream in Redis",
   async *read() {
-    let after = "-";
-    let isStarted = false;
-    while (true) {
-      const page = await readPage(after);
-      for (const [, fields] of page) {
-        isStarted = true;
-        const entry = erasureIn(fields);
-        if (entry) yield entry;
-      }
-      if (page.length < entriesPerPage) break;
-      after = `(${page.at(-1)?.[0]}`;
-    }
-    if (!isStarted) throw new Error("The stream of erasures is empty: Redis has lost it.");
+    const { erasures, isComplete } = await readStream(new Date());
+    if (!isComplete) throw new Error("The stream of erasures has no mark: Redis has lost it.");
+    yield* erasures;
   },
 };
 

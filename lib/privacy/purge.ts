@@ -1,20 +1,29 @@
-import { asc, lte, sql } from "drizzle-orm";
+import { gt, lte, sql } from "drizzle-orm";
+import { isRestoring } from "../admission/restore.js";
 import type { Context } from "../context.js";
 import { users } from "../db/schema/accounts.js";
-import { idempotencyKeys } from "../db/schema/user-data.js";
+import { erasures, isOverdueDeletion } from "../db/schema/privacy.js";
 import { purgeFailed } from "../observability/log-lines/privacy.js";
-import { eraseAccount } from "./erase.js";
+import { personalTables } from "./catalogue.js";
+import { eraseAccount, eraseRows } from "./erase.js";
 import { deleteLateCounters } from "./erasure-kind.js";
+import { personOfIds } from "./person.js";
 
-const accountsPerRun = 200;
+const accountsPerRun = 1000;
 
-/** Erase the accounts whose grace period is over, until `endMs` (`performance.now()`); the next run continues. One failure does not stop the others, and is thrown at the end. */
+/**
+ * Erase the accounts whose grace period is over, until `endMs` (`performance.now()`); the next run continues. One failure
+ * does not stop the others, and is thrown at the end. Does nothing during a restore, which may have lost cancellations.
+ * Rejects without Redis.
+ */
 export async function purgeDue(ctx: Context, endMs: number): Promise<{ erased: number }> {
+  if (await isRestoring(ctx)) return { erased: 0 };
   const due = await ctx.db
     .select({ id: users.id })
     .from(users)
     .where(lte(users.purgeAt, ctx.now))
-    .orderBy(asc(users.purgeAt))
+    // So that accounts that fail in each run do not take the time of the others.
+    .orderBy(sql`random()`)
     .limit(accountsPerRun);
   let erased = 0;
   const failures: unknown[] = [];
@@ -31,34 +40,33 @@ export async function purgeDue(ctx: Context, endMs: number): Promise<{ erased: n
   return { erased };
 }
 
+const lateTables = ["security_events", "idempotency_keys", "unusual_usage"];
+const accountsPerBatch = 50;
+
 /**
- * Erase what requests in flight have written about an account after its erasure. Tables with a foreign key refuse that,
- * and mails expire within a day.
+ * Erase what was written about an account after its erasure: by requests in flight, and from the access log. Other tables
+ * have a foreign key, which refuses that, and mails expire within a day.
  */
 export async function eraseLateRows(ctx: Context): Promise<{ rows: number }> {
-  const { db } = ctx;
-  // As arrays, so that each statement uses an index.
-  const recent = sql`array(
-    select user_id from erasures where erased_at > now() - interval '1 day')`;
-  const [erased, ...results] = await db.batch([
-    db.execute<{ id: string }>(sql`
-      select cast(unnest as text) as id from unnest(${recent}) as unnest`),
-    db.execute(sql`
-      update security_events set user_id = null, ip = null, data = '{}'
-      where user_id = any(${recent})`),
-    db.execute(sql`
-      delete from ${idempotencyKeys} where scope = any(cast(${recent} as text[]))`),
-  ]);
-  await deleteLateCounters(
-    ctx,
-    erased.rows.map(({ id }) => id),
-  );
-  return { rows: results.reduce((sum, { rowCount }) => sum + rowCount, 0) };
+  const recent = await ctx.db
+    .select({ id: erasures.userId })
+    .from(erasures)
+    .where(gt(erasures.erasedAt, sql`now() - interval '1 day'`));
+  const ids = recent.map(({ id }) => id);
+  const tables = personalTables.filter(({ table }) => lateTables.includes(table));
+  let rows = 0;
+  for (let from = 0; from < ids.length; from += accountsPerBatch) {
+    const erased = personOfIds(ctx, ids.slice(from, from + accountsPerBatch));
+    const [first, ...others] = tables.flatMap((table) => eraseRows(ctx, table, erased));
+    if (!first) break;
+    for (const { rowCount } of await ctx.db.batch([first, ...others])) rows += rowCount;
+  }
+  await deleteLateCounters(ctx, ids);
+  return { rows };
 }
 
 export interface DeletionCounts {
   pending: number;
-  /** Past their date by over two runs of the purge. */
   overdue: number;
   erased: number;
 }
@@ -66,7 +74,7 @@ export interface DeletionCounts {
 export async function countDeletions({ db }: Context): Promise<DeletionCounts> {
   const { rows } = await db.execute<{ [Name in keyof DeletionCounts]: number }>(sql`
     select cast(count(*) as integer) as pending,
-      cast(count(*) filter (where purge_at < now() - interval '2 hours') as integer) as overdue,
+      cast(count(*) filter (where ${isOverdueDeletion}) as integer) as overdue,
       (select cast(count(*) as integer) from erasures) as erased
     from ${users} where purge_at is not null`);
   return rows[0] ?? { pending: 0, overdue: 0, erased: 0 };

@@ -1,7 +1,9 @@
 import { gt, sql } from "drizzle-orm";
 import { isRestoring } from "../admission/restore.js";
 import type { Context } from "../context.js";
+import { users } from "../db/schema/accounts.js";
 import { erasures } from "../db/schema/privacy.js";
+import { timestampOfMs } from "../db/timestamp.js";
 import { AppError } from "../errors.js";
 import { erasuresMissing } from "../observability/log-lines/privacy.js";
 import { roundTrip } from "../redis/client.js";
@@ -12,9 +14,9 @@ import {
   type Erasure,
   type ErasureCopy,
   keptDays,
+  markComplete,
   newestErasures,
-  startStream,
-  streamCopy,
+  readStream,
 } from "./erasure-stream.js";
 
 export interface ReplayResult {
@@ -53,45 +55,54 @@ export async function replayErasures(
   return { ...(await eraseAgain(ctx, missing, endMs)), copies: read };
 }
 
-/** The same for the newest entries of the stream, each minute: after a restore that nobody announced. */
-export async function replayNewest(ctx: Context, endMs: number): Promise<{ erasedAgain: number }> {
-  const missing = await missingOf(ctx, await newestErasures(20));
-  if (missing.length === 0 || (await isRestoring(ctx))) return { erasedAgain: 0 };
-  const { erasedAgain } = await eraseAgain(ctx, missing, endMs);
-  return { erasedAgain };
+/**
+ * The same by the whole stream, each minute, if one of its newest entries has no receipt: after a restore that nobody
+ * announced. What is `left` when the time is up is repeated in the next minute.
+ */
+export async function replayNewest(
+  ctx: Context,
+  endMs: number,
+): Promise<Pick<ReplayResult, "erasedAgain" | "left">> {
+  const newest = await missingOf(ctx, await newestErasures(20));
+  if (newest.length === 0 || (await isRestoring(ctx))) return { erasedAgain: 0, left: 0 };
+  const { erasures: known } = await readStream(ctx.now);
+  const missing = await missingOf(ctx, known);
+  const { erasedAgain, left } = await eraseAgain(ctx, missing, endMs);
+  if (left > 0) {
+    // What was repeated is newest now: one of those left must be newer, for the next minute to see it.
+    const trip = roundTrip(ctx);
+    await Promise.all([
+      appendErasures(trip, missing.slice(-1), ctx.now),
+      trip.send({ timeoutMs: enforceTimeoutMs }),
+    ]);
+  }
+  return { erasedAgain, left };
 }
 
 /** Makes the stream and the receipts equal: repeats erasures, and appends receipts that Redis has lost. Does nothing during a restore. */
 export async function reconcileErasures(ctx: Context, endMs: number) {
-  if (await isRestoring(ctx)) return { erasedAgain: 0, appended: 0 };
-  const known: Erasure[] = [];
-  let isComplete = true;
-  try {
-    for await (const erasure of streamCopy.read()) known.push(erasure);
-  } catch (error) {
-    // The stream is new or lost, unless Redis does not answer: then the next statement to it fails, too.
-    isComplete = false;
-    if (known.length > 0) throw error;
-  }
-  const { erasedAgain } = await eraseAgain(ctx, await missingOf(ctx, known), endMs);
+  if (await isRestoring(ctx)) return { erasedAgain: 0, left: 0, appended: 0 };
+  const { erasures: known, isComplete, isMarkDue } = await readStream(ctx.now);
+  const { erasedAgain, left } = await eraseAgain(ctx, await missingOf(ctx, known), endMs);
   const since = sql`now() - make_interval(days => ${keptDays})`;
   const receipts = await ctx.db.select().from(erasures).where(gt(erasures.erasedAt, since));
   const held = new Set(known.map(({ userId }) => userId));
   const lost = receipts.filter(({ userId }) => !held.has(userId));
-  for (let from = 0; from < lost.length || !isComplete; from += batchSize) {
-    const trip = roundTrip(ctx);
+  for (let from = 0; from < lost.length; from += batchSize) {
     const some = lost
       .slice(from, from + batchSize)
       .map(({ userId, erasedAt }) => ({ userId, erasedAtMs: erasedAt.getTime() }));
-    const isLast = from + batchSize >= lost.length;
+    const trip = roundTrip(ctx);
     await Promise.all([
       appendErasures(trip, some, ctx.now),
-      ...(isLast && !isComplete ? [startStream(trip)] : []),
       trip.send({ timeoutMs: enforceTimeoutMs }),
     ]);
-    if (isLast) isComplete = true;
   }
-  return { erasedAgain, appended: lost.length };
+  if (!isComplete || isMarkDue) {
+    const trip = roundTrip(ctx);
+    await Promise.all([markComplete(trip), trip.send({ timeoutMs: enforceTimeoutMs })]);
+  }
+  return { erasedAgain, left, appended: lost.length };
 }
 
 async function missingOf({ db }: Context, known: Erasure[]): Promise<Erasure[]> {
@@ -111,15 +122,26 @@ async function missingOf({ db }: Context, known: Erasure[]): Promise<Erasure[]> 
 async function eraseAgain(ctx: Context, missing: Erasure[], endMs: number) {
   if (missing.length > 0) erasuresMissing(ctx.correlationId, missing.length);
   let erasedAgain = 0;
+  let refused = 0;
   for (const [at, { userId, erasedAtMs }] of missing.entries()) {
-    if (performance.now() >= endMs) return { erasedAgain, left: missing.length - at };
     if (await eraseAccount(ctx, userId, "replay")) erasedAgain += 1;
-    else {
-      await ctx.db
-        .insert(erasures)
-        .values({ userId, erasedAt: new Date(erasedAtMs) })
-        .onConflictDoNothing();
-    }
+    else if (!(await addReceipt(ctx, userId, erasedAtMs))) refused += 1;
+    // At least one in each call.
+    if (performance.now() >= endMs) return { erasedAgain, left: refused + missing.length - at - 1 };
   }
-  return { erasedAgain, left: 0 };
+  return { erasedAgain, left: refused };
+}
+
+/** For an account that the database does not have. False when it has it: a guest was merged into it in between. */
+async function addReceipt({ db }: Context, userId: string, erasedAtMs: number): Promise<boolean> {
+  const { rows } = await db.execute(sql`
+    with gone as (
+      select cast(${userId} as uuid) as id
+      where not exists (select 1 from ${users} where id = ${userId})
+    ), added as (
+      insert into ${erasures} (user_id, erased_at)
+      select id, ${timestampOfMs(erasedAtMs)} from gone on conflict do nothing
+    )
+    select 1 from gone`);
+  return rows.length > 0;
 }

@@ -14,9 +14,11 @@ import {
 import { refund } from "./limiter.js";
 import { refundLocally } from "./local-counts.js";
 import type { Limit } from "./policies.js";
-import { countInPostgres, refundInPostgres } from "./strict-fallback.js";
 
 const retryAfterSeconds = 5;
+
+/** Loaded on demand: only without Redis. */
+const inPostgres = () => import("./strict-fallback.js");
 
 /**
  * The counts of a request: from Redis, or without Redis from Postgres for strict limits and from `local`,
@@ -36,6 +38,7 @@ export async function reserve(
   if (applying.some(({ whenRedisFails }) => whenRedisFails === "deny")) {
     throw new AppError("service_unavailable", { cause, retryAfterSeconds });
   }
+  const { countInPostgres } = await inPostgres();
   const strict = await countInPostgres(ctx, applying, subject);
   return { counts: [...strict, ...local], countedIn: "postgres", local };
 }
@@ -75,7 +78,7 @@ export async function release(
   { counts, countedIn, local }: Reservation,
 ): Promise<void> {
   refundLocally(local);
-  if (countedIn === "postgres") return refundInPostgres(ctx, counts);
+  if (countedIn === "postgres") return (await inPostgres()).refundInPostgres(ctx, counts);
   const trip = roundTrip(ctx);
   await Promise.all([refund(trip, counts), trip.send()]);
 }

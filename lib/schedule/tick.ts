@@ -22,8 +22,6 @@ import { followReconnectOrder } from "./reconnect-postgres.js";
 import { runJobs } from "./run-jobs.js";
 import { cronPeriods } from "./scheduled-jobs.js";
 
-const marginMs = 3000;
-
 /** The lease ends before the next minute. */
 export const tickCron: Cron = {
   name: "tick",
@@ -33,7 +31,7 @@ export const tickCron: Cron = {
   parts: [
     [
       "drain_events",
-      (ctx, { endMs }) => drainEvents(ctx, { budgetMs: endMs - performance.now() - marginMs }),
+      (ctx, { endMs }) => drainEvents(ctx, { budgetMs: endMs - performance.now() }),
       { budgetSeconds: 15 },
     ],
     ["measure_gauges", measureGauges],

@@ -3,7 +3,12 @@
 # Never overwrites: a file that is already there must be the same, as it is after a crash.
 set -eu
 source=$1 target=$3/$2
-if [ -e "$target" ]; then exec cmp -s "$source" "$target"; fi
+if [ -e "$target" ]; then
+  cmp -s "$source" "$target"
+  # A kill may have come between its renaming and this.
+  sync "$target" "$3"
+  exit
+fi
 partial=$3/.$2.partial
 cp "$source" "$partial"
 sync "$partial"

@@ -1,6 +1,5 @@
 import type { Context } from "../context.js";
 import { takeOverFailed } from "../observability/log-lines/telemetry.js";
-import { drainEvents } from "./drain.js";
 import { isFillingUp } from "./mode.js";
 import { knownStreamBytes } from "./producer.js";
 import { claimDrain } from "./stream.js";
@@ -27,8 +26,11 @@ const shared = globalThis as { [slot]?: TakeOver };
 export async function takeOverDrain(ctx: Context): Promise<void> {
   if (!ctx.gate) return;
   try {
-    if (isIdle(ctx.gate.lastDrainMs) || (await isFilling(ctx)))
+    if (isIdle(ctx.gate.lastDrainMs) || (await isFilling(ctx))) {
+      // Loaded on demand: few requests drain.
+      const { drainEvents } = await import("./drain.js");
       await drainEvents(ctx, { budgetMs });
+    }
   } catch (error) {
     takeOverFailed(ctx.correlationId, error);
   }

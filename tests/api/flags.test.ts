@@ -72,6 +72,31 @@ describe("a kill switch", () => {
     expect(rows.slice(-2)).toMatchObject([{ subject_id: "user:off" }, { subject_id: "user:on" }]);
   });
 
+  it("writes no audit row for what it already is, and repeats the write to Redis", async () => {
+    const rows = () => stores.sql("select id from audit_log where action = 'flag.changed'");
+    await put("user", { enabled: true });
+    const before = await rows();
+    await stores.redis("HSET", "gate", "flags", "{}");
+    await stores.redis("HDEL", "mirror:versions", "flags");
+    expect((await put("user", { enabled: true })).body.done).toBe("user is already on.");
+    expect(await rows()).toEqual(before);
+    expect(await stores.redis("HGET", "gate", "flags")).toContain('"off":[]');
+  });
+
+  it("is listed as not in force until Redis has it", async () => {
+    const listed = async () => (await call(list, "GET", { token: operator.token })).body;
+    await put("user", { enabled: true });
+    expect(await listed()).toMatchObject({ inForce: true });
+    await stores.faults.redis.set({ kind: "refuse" });
+    expect((await put("user", { enabled: false })).body).toMatchObject({ inForce: false });
+    const { inForce, items } = await listed();
+    expect(inForce).toBe(false);
+    expect(items).toContainEqual(expect.objectContaining({ name: "user", enabled: false }));
+    await stores.faults.redis.set(null);
+    await put("user", { enabled: true });
+    expect(await listed()).toMatchObject({ inForce: true });
+  });
+
   it("stays off while Redis is unavailable or has lost its data, and is written to Redis again", async () => {
     const { accessToken: token } = await aUser();
     await put("user", { enabled: false });
@@ -118,6 +143,7 @@ describe("a kill switch", () => {
     await put("stt", { enabled: true });
     const answer = await put("uesr", { enabled: false });
     expect(answer).toMatchObject({ status: 422, code: "validation_failed" });
+    expect(answer.body.errors).toMatchObject([{ pointer: "/name" }]);
     expect(answer.body.errors[0].message).toContain("auth, user");
     expect(answer.body.errors[0].message.match(/\bstt\b/g)).toHaveLength(1);
     expect(await stores.sql("select from flags where name = 'uesr'")).toEqual([]);
@@ -278,6 +304,25 @@ describe("GET /api/flags", () => {
     );
     expect(await undo({ enabled: false })).toBe(line("flag on undone"));
     expect(await undo({ enabled: true, isPublic: false })).toBe(line("flag off undone"));
+  });
+
+  it("records in the audit log for whom a feature is on", async () => {
+    await put("greeting", { enabled: true, percentage: 50 });
+    await put("greeting", { enabled: true, percentage: 100, isPublic: true });
+    await put("greeting", {
+      enabled: true,
+      percentage: 50,
+      isPublic: false,
+      users: [randomUUID(), randomUUID()],
+    });
+    const rows = await stores.sql(
+      "select subject_id from audit_log where subject_id like 'greeting:%' order by id",
+    );
+    expect(rows.map(({ subject_id }) => subject_id)).toEqual([
+      "greeting:on for 50 %",
+      "greeting:on, also signed out",
+      "greeting:on for 50 % and 2 named users",
+    ]);
   });
 
   it("returns 422 for more named users than each request should load", async () => {

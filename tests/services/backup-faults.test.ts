@@ -12,6 +12,8 @@ import { join } from "node:path";
 import process from "node:process";
 import { afterAll, beforeAll, describe, expect, inject, it, vi } from "vitest";
 import { type S3Endpoint, startS3Endpoint } from "../../dev/s3-endpoint.js";
+import { collect } from "../../lib/archives/digest.js";
+import { outputOf } from "../../lib/archives/postgres-tools.js";
 import { takeDump } from "../../lib/archives/take-dump.js";
 import {
   backupKey,
@@ -138,6 +140,32 @@ describe("the program of the build", { timeout: 200_000 }, () => {
     }
   });
 
+  it("refuses a second restore, and drops no table that was made during the first", async () => {
+    const env = { BACKUP_URL: `file://${folder()}`, DATABASE_URL: source.url };
+    await runBackup(["take"], env);
+    const target = await emptyDatabase("second");
+    try {
+      const marked = folder();
+      const wait = `touch ${marked}/started\nwhile [ ! -e ${marked}/go ]; do sleep 0.05; done\nexec $REAL "$@"`;
+      const PATH = toolsWith("pg_restore", unlessVersion(wait));
+      const first = runBackup(["restore"], { ...env, DATABASE_URL: target.url, PATH });
+      await until(() => existsSync(join(marked, "started")));
+      expect(await runBackup(["restore"], { ...env, DATABASE_URL: target.url })).toMatchObject({
+        status: 3,
+        error: expect.stringContaining("Another restore runs on this server"),
+      });
+      await query(target.url, "create table mine (id int)");
+      writeFileSync(join(marked, "go"), "");
+      expect(await first).toMatchObject({
+        status: 3,
+        error: expect.stringContaining("has tables"),
+      });
+      expect(await query(target.url, "select from mine")).toEqual([]);
+    } finally {
+      await target.drop();
+    }
+  });
+
   it("shows the password of the database in no argument", async () => {
     const seen = join(folder(), "seen");
     const PATH = toolsWith(
@@ -231,6 +259,31 @@ describe("backup take", { timeout: 200_000 }, () => {
     );
     expect(readdirSync(join(backups, ".unfinished"))).toEqual([]);
     expect(await listed(backups)).toContain("has no complete backup");
+  });
+
+  it("lists nothing when the store damages the archive", async () => {
+    const backups = folder();
+    const context = contextOf(backups, source.url);
+    const { put } = context.store;
+    context.store.put = async (name, body) => {
+      await put(name, body);
+      const path = join(backups, name);
+      if (name.endsWith(".age")) {
+        const bytes = readFileSync(path);
+        writeFileSync(path, bytes.fill(0, bytes.length - 1));
+      }
+    };
+    await expect(takeDump(context)).rejects.toThrow("cannot be read back");
+    expect(await listed(backups)).toContain("has no complete backup");
+    expect(readdirSync(join(backups, "dump"))).toEqual([]);
+  });
+
+  it("ends a tool that gives no output", async () => {
+    const PATH = toolsWith("pg_dump", untilParentEnds);
+    const run = { tool: "pg_dump", args: [], environment: { PATH } } as const;
+    await expect(collect(outputOf(run, 100))).rejects.toThrow(
+      "pg_dump was ended after 0.1 s without output.",
+    );
   });
 
   it("warns when the clocks differ", async () => {

@@ -1,6 +1,17 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
@@ -8,6 +19,7 @@ import { afterAll, beforeAll, describe, expect, inject, it, vi } from "vitest";
 import { backupKey, query, runBackup } from "../support/backups.js";
 import {
   createOwnPostgres,
+  giveToPostgres,
   type OwnPostgres,
   removeOwnPostgres,
   startOwnPostgres,
@@ -44,6 +56,19 @@ const switchWal = async () => {
     return String(last) >= String(row?.name);
   });
   return String(row?.name);
+};
+const promoted = ({ url }: OwnPostgres) =>
+  until(async () => {
+    const [row] = await query(url, "select pg_is_in_recovery() as recovering");
+    return row?.recovering === false;
+  });
+const mark = async ({ url }: OwnPostgres) => {
+  const marked = await runBackup(["mark"], { ...env, DATABASE_URL: url });
+  expect(marked).toMatchObject({ status: 0, error: "" });
+  await until(async () => {
+    const [row] = await query(url, "show default_transaction_read_only");
+    return row?.default_transaction_read_only === "off";
+  });
 };
 const restore = (at: string, into: string) =>
   runBackup(["restore", "--at", at, "--into", into], env);
@@ -85,22 +110,14 @@ describe("backup restore --at", { timeout: 300_000 }, () => {
     expect(await restore(moment, into)).toMatchObject({ status: 0, error: "" });
     const restored = await startOwnPostgres(root, into);
     try {
-      await until(async () => {
-        const [row] = await query(restored.url, "select pg_is_in_recovery() as recovering");
-        return row?.recovering === false;
-      });
+      await promoted(restored);
       expect(await query(restored.url, "select fact from facts order by 1")).toEqual([
         { fact: "before both" },
         { fact: "between, before the moment" },
       ]);
       const write = "insert into facts values ('new') returning fact";
       await expect(query(restored.url, write)).rejects.toThrow("read-only transaction");
-      const marked = await runBackup(["mark"], { ...env, DATABASE_URL: restored.url });
-      expect(marked).toMatchObject({ status: 0, error: "" });
-      await until(async () => {
-        const [row] = await query(restored.url, "show default_transaction_read_only");
-        return row?.default_transaction_read_only === "off";
-      });
+      await mark(restored);
       expect(
         await query(
           restored.url,
@@ -108,10 +125,98 @@ describe("backup restore --at", { timeout: 300_000 }, () => {
         ),
       ).toEqual([{ closed: true }]);
       expect(await query(restored.url, write)).toEqual([{ fact: "new" }]);
-      expect(await query(restored.url, "show archive_mode")).toEqual([{ archive_mode: "off" }]);
+      expect(await query(restored.url, "show archive_command")).toEqual([{ archive_command: "" }]);
     } finally {
       removeOwnPostgres(restored);
     }
+  });
+
+  it("restores the restored server again, over its new timeline, and on the same one", async () => {
+    const store = join(root, "twice");
+    cpSync(backups(), store, { recursive: true, preserveTimestamps: true });
+    // The second base backup is of after the moment, on the timeline that is left.
+    const [, left = ""] = readdirSync(join(store, "base")).filter((name) => name.endsWith(".json"));
+    for (const name of [left, left.replace("json", "age")]) rmSync(join(store, "base", name));
+    const spool = join(root, "twice-wal");
+    mkdirSync(spool);
+    giveToPostgres(spool);
+    const again = { ...env, BACKUP_URL: `file://${store}`, BACKUP_WAL_DIR: spool };
+    const restoreAgain = async (at: string, name: string) => {
+      const into = join(root, name);
+      const made = await runBackup(["restore", "--at", at, "--into", into], again);
+      expect(made).toMatchObject({ status: 0, error: "" });
+      const restored = await startOwnPostgres(root, into);
+      await promoted(restored);
+      return restored;
+    };
+    const timeline = async ({ url }: OwnPostgres) => {
+      await query(url, "checkpoint");
+      const [row] = await query(url, "select timeline_id from pg_control_checkpoint()");
+      return row?.timeline_id;
+    };
+    const facts = async ({ url }: OwnPostgres) =>
+      (await query(url, "select fact from facts order by 1")).map(({ fact }) => fact);
+    const before = ["before both", "between, before the moment"];
+    const first = await restoreAgain(moment, "first");
+    let second: string;
+    let third: string;
+    try {
+      await mark(first);
+      const script = join(process.cwd(), "lib/self-hosted/archive-wal.sh");
+      const command = `sh ${script} "%p" "%f" ${spool}`;
+      await query(first.url, `alter system set archive_command = '${command}'`);
+      await query(first.url, "select pg_reload_conf()");
+      await query(first.url, "insert into facts values ('on the new timeline')");
+      second = await momentPasses();
+      await momentPasses();
+      const take = async (fact: string) => {
+        expect(
+          await runBackup(["take", "--base"], { ...again, DATABASE_URL: first.url }),
+        ).toMatchObject({ status: 0, error: "" });
+        await query(first.url, `insert into facts values ('${fact}')`);
+      };
+      await take("x1");
+      third = await momentPasses();
+      await momentPasses();
+      await take("x2");
+      await take("x3");
+      expect(await timeline(first)).toBe(2);
+    } finally {
+      removeOwnPostgres(first);
+    }
+    const over = await restoreAgain(second, "over");
+    try {
+      expect(await facts(over)).toEqual([...before, "on the new timeline"]);
+      expect(await timeline(over)).toBe(3);
+    } finally {
+      removeOwnPostgres(over);
+    }
+    const [systemId = ""] = readdirSync(join(store, "wal"));
+    rmSync(join(store, "wal", systemId, "00000002.history.age"));
+    expect(
+      await runBackup(["restore", "--at", second, "--into", join(root, "no-history")], again),
+    ).toMatchObject({
+      status: 3,
+      error: expect.stringContaining("00000002.history.age is missing"),
+    });
+    const same = await restoreAgain(third, "same-timeline");
+    try {
+      expect(await facts(same)).toEqual([...before, "on the new timeline", "x1"]);
+    } finally {
+      removeOwnPostgres(same);
+    }
+  });
+
+  it("removes what a killed restore has left, and says so", async () => {
+    const into = join(root, "again");
+    const left = join(root, ".again.unfinished-0a1b2c3d");
+    mkdirSync(left);
+    writeFileSync(join(left, "PG_VERSION"), "15");
+    expect(await restore(moment, into)).toMatchObject({
+      status: 0,
+      error: `Warning: Removed ${left}, which an interrupted restore had left.`,
+    });
+    expect(existsSync(left)).toBe(false);
   });
 
   it("refuses a moment before the first base backup, in the future, or without a zone", async () => {
@@ -136,10 +241,10 @@ describe("backup restore --at", { timeout: 300_000 }, () => {
 
   it("refuses when WAL is missing or swapped, and leaves no folder", async () => {
     const into = join(root, "missing");
-    const stored = join(backups(), "wal");
+    const [systemId = ""] = readdirSync(join(backups(), "wal"));
+    const stored = join(backups(), "wal", systemId);
     const segments = readdirSync(stored).filter((name) => /^[0-9A-F]{24}\.age$/.test(name));
     const [, second = "", third = ""] = segments;
-    const { renameSync, copyFileSync } = await import("node:fs");
     renameSync(join(stored, second), join(root, "kept"));
     expect(await restore(moment, into)).toMatchObject({
       status: 3,
@@ -169,7 +274,6 @@ describe("shipping WAL", { timeout: 120_000 }, () => {
   });
 
   it("accepts a file that it has, and keeps one that differs", async () => {
-    const { cpSync } = await import("node:fs");
     await insert("again");
     const name = await switchWal();
     cpSync(join(wal(), name), join(root, "same"));
@@ -177,7 +281,9 @@ describe("shipping WAL", { timeout: 120_000 }, () => {
     cpSync(join(root, "same"), join(wal(), name));
     expect(await runBackup(["ship"], env)).toMatchObject({ status: 0 });
     expect(readdirSync(wal())).toEqual([]);
-    writeFileSync(join(wal(), name), "another server's");
+    const another = readFileSync(join(root, "same"));
+    another.writeUInt8(another.readUInt8(another.length - 1) ^ 1, another.length - 1);
+    writeFileSync(join(wal(), name), another);
     expect(await runBackup(["ship"], env)).toMatchObject({
       status: 1,
       error: expect.stringContaining("two servers write into one store"),
@@ -214,6 +320,23 @@ describe("shipping WAL", { timeout: 120_000 }, () => {
     expect(await check()).toMatchObject({ status: 0 });
     const later = new Date(Date.now() + 27 * 3_600_000);
     expect((await check(later)).error).toMatch(/kind dump[\s\S]*kind base/);
+    const earlier = await check(new Date(Date.now() - 3_600_000));
+    expect(earlier).toMatchObject({ status: 1, error: expect.stringContaining("in the future") });
+    const [systemId = ""] = readdirSync(join(backups(), "wal"));
+    const stored = join(backups(), "wal", systemId);
+    expect(await runBackup(["take", "--base"], env)).toMatchObject({ status: 0 });
+    await insert("after the newest base backup");
+    const gap = `${await switchWal()}.age`;
+    await insert("after the gap");
+    await switchWal();
+    expect(await runBackup(["ship"], env)).toMatchObject({ status: 0 });
+    expect(await check()).toMatchObject({ status: 0 });
+    renameSync(join(stored, gap), join(root, gap));
+    expect(await check()).toMatchObject({
+      status: 1,
+      error: expect.stringContaining(`the first is ${gap.slice(0, 24)}`),
+    });
+    renameSync(join(root, gap), join(stored, gap));
     await insert("to be archived");
     rmSync(wal(), { recursive: true });
     await query(server.url, "select pg_switch_wal()");

@@ -103,7 +103,7 @@ describe("a deletion in one process", () => {
       [
         `insert into queue_entries (id, kind, payload, correlation_id) values (gen_random_uuid(), 'erasure',
           jsonb_build_object('userIds', jsonb_build_array($1::text), 'erasedAtMs', 1, 'sessionIds', '[]'::jsonb,
-            'recentSessionIds', jsonb_build_array($2::text), 'deviceIds', '[]'::jsonb, 'limitKeys', '[]'::jsonb), 'c')`,
+            'recentSessionIds', jsonb_build_array($2::text), 'limitKeys', '[]'::jsonb), 'c')`,
         [guest.user.id, guest.sessionId],
       ],
     );

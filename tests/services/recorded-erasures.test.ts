@@ -78,6 +78,18 @@ describe("the log of erasures beside the backups", { timeout: 60_000 }, () => {
     expect(await recorded()).toEqual([recent]);
   });
 
+  it("forgets nothing while a backup cannot be read", async () => {
+    const old = await erase("40 days");
+    expect(await runBackup(["take"], env)).toMatchObject({ status: 0 });
+    const unreadable = join(root, "dump/20260101T000000Z-00000000.json");
+    writeFileSync(unreadable, "{}");
+    await record();
+    expect(await recorded()).toEqual([old]);
+    rmSync(unreadable);
+    await record();
+    expect(await recorded()).toEqual([]);
+  });
+
   it("is not written from a database that is being restored", async () => {
     await query(database.url, "update security_settings set restore_begun_at = now()");
     await record();

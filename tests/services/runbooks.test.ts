@@ -118,6 +118,7 @@ describe("every command in the runbooks", () => {
       EMAIL: learner.email,
       IP: "203.0.113.7",
       CORRELATION_ID: "a-correlation-id",
+      CODE: "service_unavailable",
       DATABASE_URL: processes.environment.DATABASE_URL,
       REDIS_URL: workerRedisUrl(),
     };

@@ -12,6 +12,9 @@ export interface FullAccount extends Person {
   mark: string;
 }
 
+/** Its security event is a failed sign-in to the full account with a token of its own. */
+export const anotherId = "7d0f3c1e-5a2b-4c6d-8e9f-0a1b2c3d4e5f";
+
 /** An account with a row in every personal table, and a guest merged into it. */
 export async function aFullAccount(stores: Stores): Promise<FullAccount> {
   const mark = `mark-${randomUUID()}`;
@@ -54,11 +57,6 @@ export async function aFullAccount(stores: Stores): Promise<FullAccount> {
       `${mark}@old.example.com`,
     ],
     [
-      "insert into mail_codes (purpose, subject, id, email, created_at, expires_at) values ('sign_in', $1, gen_random_uuid(), $2, now(), now())",
-      `subject-${mark}`,
-      person.email,
-    ],
-    [
       "insert into queue_entries (id, kind, payload, correlation_id) values (gen_random_uuid(), 'mail', jsonb_build_object('template', 'x', 'codeId', 'id', 'to', jsonb_build_object('email', $1::text)), 'c')",
       person.email,
     ],
@@ -67,10 +65,6 @@ export async function aFullAccount(stores: Stores): Promise<FullAccount> {
       "insert into operator_tokens values ($1, $2, 'hash', '{}', $3, now(), now())",
       mark.slice(0, 20),
       mark,
-      id,
-    ],
-    [
-      `insert into rate_limits values ('rate:exports:user:' || $1::text || ':1', 1, 4102444800000)`,
       id,
     ],
     [
@@ -83,16 +77,17 @@ export async function aFullAccount(stores: Stores): Promise<FullAccount> {
       id,
     ],
     [
-      "insert into security_events (at, event, count, user_id, ip, correlation_id, data) values (now(), 'e', 1, $1, '203.0.113.9', 'c', jsonb_build_object('account', $2::text))",
-      id,
-      mark,
-    ],
-    [
       "insert into audit_log (actor_kind, actor_id, action, subject_id, correlation_id, ip_prefix) values ('operator', 'another', 'user.updated', $1, 'c', '198.51.100.0/24')",
       id,
     ],
     [
       "insert into audit_log (actor_kind, actor_id, action, subject_id, correlation_id, ip_prefix) values ('user', $1, 'user.updated', $1, 'c', '192.0.2.0/24')",
+      id,
+    ],
+    [
+      `insert into restore_drills (id, started_at, started_by, target_at, step, step_started_at, held_until,
+         copy_name, expected, finished_at)
+       values (gen_random_uuid(), now(), $1, now(), 's', now(), now(), 'c', '{}', now())`,
       id,
     ],
     ["insert into incidents values (gen_random_uuid(), 'a test', 'P3', now(), $1)", id],
@@ -103,11 +98,43 @@ export async function aFullAccount(stores: Stores): Promise<FullAccount> {
   ];
   for (const [text, ...params] of rows) await stores.sql(text, ...params);
   const known = await findPerson(aContext(), id);
-  const [addressHash = "", userHash = "", limitKey = ""] = [
-    known?.addressHashes[0],
-    known?.userHashes[0],
-    known?.limitKeys[0],
+  if (!known) throw new Error("The account was not found.");
+  const [addressHash = ""] = known.addressHashes;
+  const [userHash = ""] = known.userHashes;
+  const [limitKey = "", resetKey = ""] = known.limitKeys;
+  const exports = known.counterKeys.find((key) => key.startsWith("rate:exports:user:")) ?? "";
+  for (const subject of known.codeSubjects) {
+    await stores.sql(
+      `insert into mail_codes (purpose, subject, id, email, created_at, expires_at)
+       values ('sign_in', $1, gen_random_uuid(), $2, now(), now())`,
+      subject,
+      person.email,
+    );
+  }
+  await stores.sql(
+    `insert into mail_codes (purpose, subject, id, email, device_id, created_at, expires_at)
+     values ('reset_password', gen_random_uuid(), gen_random_uuid(), $1, $2, now(), now())`,
+    person.email,
+    mark,
+  );
+  await stores.sql("insert into rate_limits values ($1, 1, 4102444800000)", exports);
+  const events: [userId: string | null, data: object][] = [
+    [id, { account: mark }],
+    [null, { account: limitKey, accountId: id }],
+    [id, { account: limitKey, accountId: id }],
+    [anotherId, { account: limitKey, accountId: id }],
+    [null, { account: resetKey }],
+    [null, { account: userHash, count: 400 }],
+    [null, { account: id, operation: "gdpr" }],
   ];
+  for (const [userId, data] of events) {
+    await stores.sql(
+      `insert into security_events (at, event, count, user_id, ip, correlation_id, data)
+       values (now(), 'e', 1, $1, '203.0.113.9', 'c', $2)`,
+      userId,
+      JSON.stringify(data),
+    );
+  }
   await stores.sql(
     "insert into mail_budgets values ($1, array[now()], now()) on conflict do nothing",
     addressHash,

@@ -64,7 +64,10 @@ export async function healthy(neon: NeonStandIn, stores: Pick<Stores, "sql">): P
   state.snapshots = [];
   const nowMs = Date.now();
   for (let day = 0; day < 30; day += 1) neon.addSnapshot(new Date(nowMs - (day * 24 + 3) * hourMs));
-  for (const branch of state.branches.values()) branch.state = "ready";
+  for (const { id } of neon.copies()) state.branches.delete(id);
+  for (const branch of state.branches.values()) {
+    Object.assign(branch, { state: "ready", expiresAt: undefined, endpointId: "ep-main-000001" });
+  }
   await stores.sql("delete from restore_drills");
   await stores.sql("delete from telemetry_gauges");
   await stores.sql(

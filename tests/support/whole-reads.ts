@@ -13,6 +13,7 @@ const bounded: Record<string, string> = {
   cron_cursors: "one row per job",
   cron_leases: "one row per job",
   drain_state: "one row",
+  erasures: "one narrow row per erased account, counted once a minute",
   flags: "one row per flag",
   incidents: "opened by operators",
   mirror_versions: "one row per mirror",
@@ -28,6 +29,10 @@ const bounded: Record<string, string> = {
 /** Reports of operators that look at everything on purpose, within the deadline of a statement. */
 const reports: [statement: RegExp, reason: string][] = [
   [/ from drained_batches group by instance /, "gaps in the batches of the last 48 hours"],
+  [
+    /"?queue_entries"? where .*payload -> 'to' ->> 'userId' = any\(/,
+    "mails to one person: those that were sent are deleted, the others expire within a day",
+  ],
   [/strpos\(key, value\)/, "counters in Postgres, which are few unless Redis was down this hour"],
   [
     /as what, split_part\(sealed_secret/,

@@ -1,4 +1,5 @@
 import { existsSync, readFileSync } from "node:fs";
+import { parseEnv } from "node:util";
 import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
 
@@ -77,7 +78,9 @@ describe("docker-compose.yml", () => {
     expect(services.backend.image).toMatch(
       /^\$\{REGISTRY:-docker\.io\}\/linguamate\/backend:\$\{TAG:-latest\}$/,
     );
-    expect(services.migrate.image).toBe(services.backend.image);
+    for (const name of ["migrate", "backup"]) {
+      expect(services[name].image).toBe(services.backend.image);
+    }
     expect(services.backend.depends_on.migrate.condition).toBe("service_completed_successfully");
     expect(services.migrate.command).toEqual(["node", ".vercel/self-hosted/migrate.mjs", "up"]);
     expect(services.migrate.depends_on.postgres.condition).toBe("service_healthy");
@@ -99,13 +102,20 @@ describe("docker-compose.yml", () => {
   });
 
   it("archives WAL into a folder that the backup service empties, with the same image and user", () => {
-    const { postgres, backup } = services;
+    const { postgres, backup, volumes: preparing } = services;
     expect(postgres.command.join(" ")).toContain("-c archive_mode=on");
     const archive = postgres.command.at(-1);
-    expect(archive).toBe('archive_command=sh /archive-wal.sh "%p" "%f" /wal');
-    expect(postgres.volumes).toContain("./lib/self-hosted/archive-wal.sh:/archive-wal.sh:ro");
-    expect(existsSync("lib/self-hosted/archive-wal.sh")).toBe(true);
-    for (const volume of ["wal:/wal", "postgres-socket:/var/run/postgresql"]) {
+    expect(archive).toBe('archive_command=sh /wal/.archive-wal.sh "%p" "%f" /wal');
+    const script = preparing.volumes.find(({ type }: { type?: string }) => type === "bind");
+    expect(script).toMatchObject({ read_only: true, bind: { create_host_path: false } });
+    expect(existsSync(script.source)).toBe(true);
+    expect(preparing.command.at(-1)).toContain(`${script.target} /wal/.archive-wal.sh`);
+    expect(postgres.depends_on.volumes.condition).toBe("service_completed_successfully");
+    for (const volume of [
+      "wal:/wal",
+      "restored:/restored",
+      "postgres-socket:/var/run/postgresql",
+    ]) {
       expect(postgres.volumes).toContain(volume);
       expect(backup.volumes).toContain(volume);
     }
@@ -118,9 +128,22 @@ describe("docker-compose.yml", () => {
     );
   });
 
-  it("gives the backup key to no other service", () => {
-    expect(JSON.stringify(services.backend.environment)).not.toContain("BACKUP_KEY");
-    expect(services.postgres.environment).not.toHaveProperty("BACKUP_KEY");
+  it("gives the backup key and the credentials of its store to the backup service only", () => {
+    const ofBackups = Object.keys(parseEnv(read(".env.example"))).filter((name) =>
+      /^(BACKUP_(KEY|WAL)|AWS_)/.test(name),
+    );
+    expect(ofBackups).toEqual(
+      expect.arrayContaining(["BACKUP_KEY", "BACKUP_KEY_PREVIOUS", "AWS_SECRET_ACCESS_KEY"]),
+    );
+    const inFile = Object.fromEntries(ofBackups.map((name) => [name, "set in .env"]));
+    for (const name of Object.keys(services).filter((one) => one !== "backup")) {
+      const { env_file, environment } = services[name];
+      // As Compose does: `environment` replaces what is in the file.
+      const effective = { ...(env_file ? inFile : {}), ...environment };
+      expect(ofBackups.filter((variable) => effective[variable])).toEqual([]);
+    }
+    // Without credentials in it: the server only tells by it that another process checks the backups.
+    expect(services.backend.environment.BACKUP_URL).toBe(services.backup.environment.BACKUP_URL);
   });
 
   it("connects to each store by its service name", () => {

@@ -29,8 +29,15 @@ describe("npm run release", () => {
     for (const name of ["docker", "npm"]) {
       const script = `#!/bin/sh
 echo "${name} $*" >> "${bin}/calls"
-case "$*" in "manifest inspect"*) test -n "$IN_REGISTRY"; exit $?;; esac
+case "$*" in "manifest inspect"*)
+  test -n "$IN_REGISTRY" && exit 0
+  echo "\${INSPECTED:-no such manifest: an/image:tag}" >&2
+  exit 1;;
+esac
 if [ -n "$FAIL" ]; then case "${name} $*" in *"$FAIL"*) exit 1;; esac; fi
+if [ -n "$COMMITS" ] && [ "${name}" = npm ]; then
+  git -c user.name=Ada -c user.email=ada@example.com commit --quiet --allow-empty -m third
+fi
 if [ -n "$DIRTY" ] && [ "${name}" = npm ]; then echo changed >> package.json; fi
 exit 0
 `;
@@ -153,6 +160,26 @@ exit 0
     const { status, error } = release(["v1.2.3"], { IN_REGISTRY: "yes" });
     expect([status, calls()]).toEqual([1, [`docker manifest inspect ${image}:v1.2.3`]]);
     expect(error).toContain("exists already");
+  });
+
+  it.each(["denied: requested access to the resource is denied", "dial tcp: i/o timeout"])(
+    "refuses when the registry cannot tell whether it has the version (%s)",
+    (reason) => {
+      const { status, error } = release(["v1.2.3"], { INSPECTED: reason });
+      expect([status, calls()]).toEqual([1, [`docker manifest inspect ${image}:v1.2.3`]]);
+      expect(error).toContain(reason);
+    },
+  );
+
+  it("takes the answer of a registry that does not know the manifest as not released", () => {
+    expect(release(["v1.2.3"], { INSPECTED: "manifest unknown: manifest unknown" }).status).toBe(0);
+  });
+
+  it("builds nothing when another commit was checked out during the tests", () => {
+    const { status, error } = release(["v1.2.3"], { COMMITS: "yes" });
+    expect(status).toBe(1);
+    expect(error).toContain("another commit");
+    expect(calls().at(-1)).toBe("npm test");
   });
 
   it("builds nothing when the tests changed a file", () => {

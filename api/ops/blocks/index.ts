@@ -1,6 +1,5 @@
-import * as z from "zod";
 import {
-  BlockDetails,
+  BlockList,
   blockCommand,
   findBlockOf,
   listBlocks,
@@ -15,8 +14,8 @@ const GET = operatorRead({
   summary: "List the active blocks: who is blocked, by whom, why and until when.",
   scope: "block",
   breakGlass: true,
-  reply: z.strictObject({ items: z.array(BlockDetails) }),
-  read: async ({ ctx }) => ({ items: await listBlocks(ctx) }),
+  reply: BlockList,
+  read: ({ ctx }) => listBlocks(ctx),
 });
 
 const POST = operatorChange({

@@ -7,7 +7,7 @@ const PUT = operatorChange({
   scope: "breaker",
   breakGlass: true,
   body: { state: BreakerSetting },
-  errors: ["not_found"],
+  errors: ["not_found", "redis_unavailable"],
   change: ({ ctx, params, body, dryRun, by }) =>
     changeBreaker(ctx, { service: params.service ?? "", setting: body.state, dryRun, by }),
 });

@@ -7,6 +7,7 @@ const GET = operatorRead({
   scope: "breaker",
   breakGlass: true,
   reply: Breakers,
+  errors: ["redis_unavailable"],
   read: () => listBreakers(),
 });
 

@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from "node:util";
 import {
   FlagChange,
   FlagName,
+  flagState,
   previewFlagChange,
   setFlag,
 } from "../../../lib/admission/change-flag.js";
@@ -21,10 +22,10 @@ const PUT = operatorChange({
   async change({ ctx, params, body, dryRun, by }) {
     const { data: name } = FlagName.safeParse(params.name);
     if (!name) throw new AppError("not_found");
-    const { before, after } = await previewFlagChange(ctx, name, body);
-    if (!dryRun) await setFlag(ctx, after, by);
-    const share = after.percentage < 100 ? ` for ${after.percentage} %` : "";
-    const state = after.enabled ? `on${share}` : "off";
+    const change = await previewFlagChange(ctx, name, body);
+    const { before, after } = change;
+    if (!dryRun) await setFlag(ctx, change, by);
+    const state = flagState(after);
     if (isDeepStrictEqual(before, after)) {
       return { done: `${name} is already ${state}.`, undo: null, detail: { before, after } };
     }

@@ -7,7 +7,7 @@ const POST = operatorChange({
   summary: "Clear the rate limit counters of an IP address, user, session or e-mail address.",
   scope: "ratelimit",
   body: { of: RateLimitSubject },
-  errors: ["not_found"],
+  errors: ["not_found", "redis_unavailable"],
   async change({ ctx, operator, body, dryRun, by }) {
     const { counters, redisAnswered } = await clearRateLimits(ctx, operator, body.of, {
       by,

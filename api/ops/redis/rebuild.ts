@@ -7,6 +7,7 @@ const POST = operatorChange({
     "Rebuild flags, blocks and revocations in Redis from Postgres, and drain events. Does not sign anyone in or out.",
   scope: "redis",
   body: {},
+  errors: ["redis_unavailable"],
   async change({ ctx, dryRun, by }) {
     if (dryRun) return { done: "Would rebuild flags, blocks and the gate in Redis.", undo: null };
     const { blocks, endedSessions } = await rebuildRedis(ctx, by);

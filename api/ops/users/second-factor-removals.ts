@@ -8,7 +8,7 @@ const POST = operatorChange({
     "Remove the second factor of an account. Its sessions are revoked, and its owner gets a mail.",
   scope: "user",
   body: { user: AccountName },
-  errors: ["not_found"],
+  errors: ["not_found", "last_admin"],
   async change({ ctx, operator, body, dryRun, by: { reason } }) {
     const subject = await getSubject(ctx, body.user);
     const outcome = await removeLostSecondFactor(ctx, operator, subject, { reason, dryRun });

@@ -12,6 +12,8 @@ export const backgroundRules = [
     resolveMinutes: 1,
     priority: "P2",
     channel: "team",
+    // The drain reads from Redis.
+    inhibitedBy: ["RedisDown"],
   },
   {
     name: "CronMissed",

@@ -1,7 +1,7 @@
 import type { SecurityEvent } from "../../audit/security-events.js";
 import type { CounterSelector, Rule } from "../rule.js";
 
-/** Events of normal use, and events that page by themselves. All others may be an attack. */
+/** Events of normal use, requests that an operator's block refuses, and events that page by themselves. All others may be an attack. */
 export const benignEvents = [
   "new_device",
   "session_displaced",
@@ -11,6 +11,7 @@ export const benignEvents = [
   "operator_token_used",
   "admin_action",
   "break_glass",
+  "ip_blocked",
 ] as const satisfies SecurityEvent[];
 const attacks: CounterSelector = {
   metric: "security_events_total",

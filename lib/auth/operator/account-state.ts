@@ -35,18 +35,18 @@ export async function suspend(
   change: RequestedChange,
 ): Promise<AccountChangeResult> {
   const now = timestamp(ctx.now);
+  const wouldLoseAdmin = isLastAdmin(subject.id);
   return changeAccount(ctx, operator, subject, change, {
     wouldChange: subject.suspendedAt === null,
     part: (isRoleUnchanged) => sql`
       update ${users} set suspended_at = ${now}, updated_at = ${now}
       where id = ${subject.id} and suspended_at is null and ${isRoleUnchanged}
-        and (role <> 'admin' or ${otherAdminExists(subject.id)})
+        and not ${wouldLoseAdmin}
       returning id as user_id`,
     action: "user.suspended",
     ending: "suspended",
     alongside: sql`tokens as (${revokeOperatorTokensOf(ctx, sql`select user_id from changed`)})`,
-    isBlocked: sql`(select role = 'admin' and suspended_at is null and not ${otherAdminExists(subject.id)}
-      from ${users} where id = ${subject.id})`,
+    isBlocked: sql`(select suspended_at is null from ${users} where id = ${subject.id}) and ${wouldLoseAdmin}`,
   });
 }
 
@@ -67,7 +67,7 @@ export async function unsuspend(
   });
 }
 
-/** For an owner who lost the device: also revokes all sessions, mails the owner. Audited. Idempotent. Throws as `unsuspend` does. */
+/** For an owner who lost the device: also revokes all sessions, mails the owner. Audited. Idempotent. Throws as `suspend` does. */
 export async function removeLostSecondFactor(
   ctx: Context,
   operator: Operator,
@@ -75,21 +75,28 @@ export async function removeLostSecondFactor(
   change: RequestedChange,
 ): Promise<AccountChangeResult> {
   const mailId = newMailId();
+  const factor = sql`${secondFactors} where user_id = ${subject.id} and confirmed_at is not null`;
+  const wouldLoseAdmin = isLastAdmin(subject.id);
   const outcome = await changeAccount(ctx, operator, subject, change, {
     wouldChange: subject.hasSecondFactor,
     part: (isRoleUnchanged) => sql`
-      delete from ${secondFactors} where user_id = ${subject.id} and confirmed_at is not null and ${isRoleUnchanged} returning user_id`,
+      delete from ${factor} and ${isRoleUnchanged} and not ${wouldLoseAdmin} returning user_id`,
     action: "totp.disabled",
     ending: "second_factor_changed",
     alongside: sql`noticed as (
       ${queueAccountMail(accountMailOf(ctx, mailId, "second_factor_changed"), sql`changed`)}
     )`,
+    // Without a second factor an admin acts as a user.
+    isBlocked: sql`exists (select 1 from ${factor}) and ${wouldLoseAdmin}`,
   });
   if (outcome.changed && !change.dryRun) {
     secondFactorChanged(ctx, subject.id, "totp.disabled", mailId);
   }
   return outcome;
 }
+
+const isLastAdmin = (id: string): SQL => sql`(
+  (select role = 'admin' from ${users} where id = ${id}) and not ${otherAdminExists(id)})`;
 
 interface AccountChange {
   wouldChange: boolean;

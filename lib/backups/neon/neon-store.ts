@@ -1,8 +1,8 @@
 import type * as z from "zod";
 import type { Context } from "../../context.js";
-import { hostAndPortOf, parseDatabaseUrl } from "../../database-url.js";
-import type { BackupStore, Copy, Snapshot } from "../store.js";
-import { BackupStoreError } from "../store-error.js";
+import { hostOf, parseDatabaseUrl } from "../../database-url.js";
+import type { BackupStore, ScheduleItem, Snapshot } from "../store.js";
+import { BackupStoreError, CopyKeptError } from "../store-error.js";
 import { callNeon, type NeonSettings } from "./call.js";
 import {
   BranchesReply,
@@ -10,10 +10,12 @@ import {
   ConnectionUriReply,
   CreatedBranchReply,
   CreatedSnapshotReply,
+  EndpointsReply,
   OperationReply,
   ProjectReply,
   ScheduleReply,
   SnapshotsReply,
+  scheduleNumber,
 } from "./replies.js";
 
 const pageSize = 100;
@@ -23,6 +25,7 @@ const pagesMax = 20;
 export function neonStore(ctx: Context, settings: NeonSettings): BackupStore {
   const { projectId, branchId } = settings;
   const live = { ids: { branch: branchId } };
+  const readAs = new WeakMap<ScheduleItem, object>();
 
   return {
     name: "Neon",
@@ -33,23 +36,21 @@ export function neonStore(ctx: Context, settings: NeonSettings): BackupStore {
         ...live,
         reply: ScheduleReply,
       });
-      return schedule.map(({ frequency, hour, day, month, retention_seconds }) => ({
-        frequency,
-        hour: hour ?? null,
-        day: day ?? null,
-        month: month ?? null,
-        retentionSeconds: retention_seconds ?? null,
-      }));
+      return schedule.map((given) => {
+        const item: ScheduleItem = {
+          frequency: given.frequency,
+          hour: scheduleNumber.parse(given.hour),
+          day: scheduleNumber.parse(given.day),
+          month: scheduleNumber.parse(given.month),
+          retentionSeconds: given.retention_seconds ?? null,
+        };
+        readAs.set(item, given);
+        return item;
+      });
     },
 
     async setSchedule(items) {
-      const schedule = items.map(({ frequency, hour, day, month, retentionSeconds }) => ({
-        frequency,
-        hour: hour ?? undefined,
-        day: day ?? undefined,
-        month: month ?? undefined,
-        retention_seconds: retentionSeconds ?? undefined,
-      }));
+      const schedule = items.map((item) => readAs.get(item) ?? neonItem(item));
       await callNeon(ctx, settings, "set_schedule", { ...live, body: { schedule } });
     },
 
@@ -75,7 +76,19 @@ export function neonStore(ctx: Context, settings: NeonSettings): BackupStore {
       return project.history_retention_seconds;
     },
 
-    readState: () => stateOf(branchId),
+    async readState() {
+      const { current_state, expires_at } = await readBranch(branchId);
+      if (!expires_at) return current_state;
+      return `${current_state}, but Neon deletes it at ${expires_at.toISOString()}`;
+    },
+
+    async findMismatch() {
+      const reached = await reachedBranch();
+      if (reached === null) return noEndpoint;
+      return reached === branchId
+        ? null
+        : `DATABASE_URL reaches the branch ${reached}, not NEON_BRANCH_ID`;
+    },
 
     async createCopy({ name, at, expiresAt }) {
       const { branch, operations } = await callNeon(ctx, settings, "create_branch", {
@@ -97,21 +110,13 @@ export function neonStore(ctx: Context, settings: NeonSettings): BackupStore {
     },
 
     async listCopies(prefix) {
-      const copies: Copy[] = [];
-      let cursor: string | undefined;
-      for (let page = 0; page < pagesMax; page += 1) {
-        const { branches, pagination } = await callNeon(ctx, settings, "branches", {
-          query: { search: prefix, limit: String(pageSize), ...(cursor && { cursor }) },
-          reply: BranchesReply,
-        });
-        for (const { id, name, parent_id, default: isDefault, created_at } of branches) {
-          const isOurs = parent_id === branchId && id !== branchId && !isDefault;
-          if (isOurs && name.startsWith(prefix)) copies.push({ id, name, createdAt: created_at });
-        }
-        cursor = pagination?.next;
-        if (!cursor || branches.length === 0) return copies;
-      }
-      throw new BackupStoreError("branches: there are too many");
+      const branches = await listBranches(prefix);
+      return branches
+        .filter(({ id, parent_id, default: isDefault }) => {
+          return parent_id === branchId && id !== branchId && !isDefault;
+        })
+        .filter(({ name }) => name.startsWith(prefix))
+        .map(({ id, name, created_at }) => ({ id, name, createdAt: created_at }));
     },
 
     async isReady(id, operations) {
@@ -128,14 +133,11 @@ export function neonStore(ctx: Context, settings: NeonSettings): BackupStore {
         }
         if (found.status !== "finished" && found.status !== "skipped") return false;
       }
-      return (await stateOf(id)) === "ready";
+      return (await readBranch(id)).current_state === "ready";
     },
 
     async connectionUri(copyId) {
-      const { databaseUrl } = ctx.env.stores;
-      if (!databaseUrl) {
-        throw new BackupStoreError("connection URI: DATABASE_URL is not set", true);
-      }
+      const databaseUrl = requireDatabaseUrl();
       const { username, pathname } = parseDatabaseUrl(databaseUrl);
       const { uri } = await callNeon(ctx, settings, "connection_uri", {
         query: {
@@ -145,32 +147,91 @@ export function neonStore(ctx: Context, settings: NeonSettings): BackupStore {
         },
         reply: ConnectionUriReply,
       });
-      if (endpointOf(uri) === endpointOf(databaseUrl)) {
+      if (endpointHostOf(uri) === endpointHostOf(databaseUrl)) {
         throw new BackupStoreError("connection URI: Neon's answer is the live database", true);
       }
       return uri;
     },
 
+    // An operator may have put a copy into use, so that it is asked for at each deletion.
     async deleteCopy(copyId) {
-      if (copyId === branchId)
-        throw new BackupStoreError("The live branch is never deleted.", true);
+      const copy = (await listBranches(copyId)).find(({ id }) => id === copyId);
+      if (!copy) return;
+      const reached = await reachedBranch();
+      const reason =
+        copyId === branchId
+          ? "it is NEON_BRANCH_ID"
+          : copyId === reached
+            ? "DATABASE_URL reaches it"
+            : copy.protected || copy.default
+              ? "it is protected"
+              : reached === null
+                ? noEndpoint
+                : null;
+      if (reason !== null) {
+        const until = copy.expires_at
+          ? `; Neon deletes it at ${copy.expires_at.toISOString()}`
+          : "";
+        throw new CopyKeptError(`${copy.name} is not deleted: ${reason}${until}`);
+      }
       await callNeon(ctx, settings, "delete_branch", { ids: { branch: copyId } });
     },
   };
 
-  async function stateOf(id: string): Promise<string> {
+  async function readBranch(id: string) {
     const { branch } = await callNeon(ctx, settings, "branch", {
       ids: { branch: id },
       reply: BranchReply,
     });
     if (branch.id !== id)
       throw new BackupStoreError("branch: Neon's answer is about another branch");
-    return branch.current_state;
+    return branch;
+  }
+
+  /** Those whose name or ID contains `search`. */
+  async function listBranches(search: string) {
+    const found: z.output<typeof BranchesReply>["branches"] = [];
+    let cursor: string | undefined;
+    for (let page = 0; page < pagesMax; page += 1) {
+      const { branches, pagination } = await callNeon(ctx, settings, "branches", {
+        query: { search, limit: String(pageSize), ...(cursor && { cursor }) },
+        reply: BranchesReply,
+      });
+      found.push(...branches);
+      cursor = pagination?.next;
+      if (!cursor || branches.length === 0) return found;
+    }
+    throw new BackupStoreError("branches: there are too many");
+  }
+
+  /** The ID of the branch of `DATABASE_URL`; null when it is in another project, or not at Neon. */
+  async function reachedBranch(): Promise<string | null> {
+    const host = endpointHostOf(requireDatabaseUrl());
+    const { endpoints } = await callNeon(ctx, settings, "endpoints", { reply: EndpointsReply });
+    return endpoints.find((each) => each.host === host)?.branch_id ?? null;
+  }
+
+  function requireDatabaseUrl(): string {
+    const { databaseUrl } = ctx.env.stores;
+    if (!databaseUrl) throw new BackupStoreError("DATABASE_URL is not set", true);
+    return databaseUrl;
   }
 }
 
-/** With or without the pooler. */
-const endpointOf = (uri: string) => hostAndPortOf(uri).replace("-pooler.", ".");
+const noEndpoint = "no endpoint of NEON_PROJECT_ID is that of DATABASE_URL";
+
+/** The same with and without the pooler or a port. */
+const endpointHostOf = (uri: string) => hostOf(uri).toLowerCase().replace("-pooler.", ".");
+
+function neonItem({ frequency, hour, day, month, retentionSeconds }: ScheduleItem) {
+  return {
+    frequency,
+    hour: hour ?? undefined,
+    day: day ?? undefined,
+    month: month ?? undefined,
+    retention_seconds: retentionSeconds ?? undefined,
+  };
+}
 
 function snapshotOf(snapshot: z.output<typeof CreatedSnapshotReply>["snapshot"]): Snapshot {
   const { id, name, created_at, expires_at, manual } = snapshot;

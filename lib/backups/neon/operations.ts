@@ -49,6 +49,12 @@ export const operations = {
     about: "new branch",
     mayBeRepeated: false,
   },
+  endpoints: {
+    method: "GET",
+    path: "/projects/{project}/endpoints",
+    about: "endpoints",
+    mayBeRepeated: true,
+  },
   operation: {
     method: "GET",
     path: "/projects/{project}/operations/{operation}",

@@ -19,14 +19,22 @@ const Branch = z.object({
   parent_id: id.optional(),
   current_state: z.string().min(1),
   default: z.boolean(),
+  protected: z.boolean(),
   created_at: time,
+  expires_at: time.nullish(),
 });
 
-export const BranchReply = z.object({ branch: Branch.pick({ id: true, current_state: true }) });
+export const BranchReply = z.object({
+  branch: Branch.pick({ id: true, current_state: true, expires_at: true }),
+});
 
 export const BranchesReply = z.object({
   branches: z.array(Branch),
   pagination: z.object({ next: z.string().optional() }).optional(),
+});
+
+export const EndpointsReply = z.object({
+  endpoints: z.array(z.object({ host: z.string().min(1), branch_id: id })),
 });
 
 const Operation = z.object({
@@ -50,17 +58,13 @@ export const CreatedBranchReply = z.object({
 
 export const OperationReply = z.object({ operation: Operation });
 
+/** Whole, so that an item that we do not change is written back as it is. */
 export const ScheduleReply = z.object({
   schedule: z.array(
-    z.object({
-      frequency: z.string().min(1),
-      hour: z.int().nullish().catch(null),
-      day: z.int().nullish().catch(null),
-      month: z.int().nullish().catch(null),
-      retention_seconds: seconds(35).optional(),
-    }),
+    z.looseObject({ frequency: z.string().min(1), retention_seconds: seconds(35).optional() }),
   ),
 });
+export const scheduleNumber = z.int().nullable().catch(null);
 
 const Snapshot = z.object({
   id: z.string().catch(""),
@@ -71,7 +75,9 @@ const Snapshot = z.object({
   manual: z.boolean().catch(false),
 });
 
-export const SnapshotsReply = z.object({ snapshots: z.array(Snapshot) });
+export const SnapshotsReply = z.object({
+  snapshots: z.array(Snapshot.extend({ expires_at: time.nullish() })),
+});
 export const CreatedSnapshotReply = z.object({ snapshot: Snapshot });
 
 export const ConnectionUriReply = z.object({

@@ -12,13 +12,13 @@ const list: Command = {
   summary: "the state of every alert, firing ones first",
   async run({ api }) {
     const found = await api.get(Alerts, "/api/ops/alerts");
-    const rows = found.alerts.map(({ rule, label, state, since, detail, runbook }) => ({
-      state,
-      rule: label ? `${rule} (${label})` : rule,
-      since,
+    const rows = found.alerts.map((alert) => ({
+      state: alert.state,
+      rule: alert.label ? `${alert.rule} (${alert.label})` : alert.rule,
+      since: alert.since,
       // The whole URL does not fit; --json has it.
-      runbook: state === "inactive" ? null : runbook.replace(/^.*\//, ""),
-      detail,
+      runbook: alert.state === "inactive" ? null : alert.runbook.replace(/^.*\//, ""),
+      detail: [alert.detail, ...notesOf(alert)].join("; "),
     }));
     const silences = found.silences.map(({ rule, until }) => `\nSilenced: ${rule} until ${until}`);
     const text = [
@@ -30,6 +30,13 @@ const list: Command = {
     return { body: found, text };
   },
 };
+
+function notesOf({ heldBackBy = [], isResolving }: Alerts["alerts"][number]): string[] {
+  return [
+    ...(isResolving ? ["resolving"] : []),
+    ...(heldBackBy.length > 0 ? [`held back by ${heldBackBy.join(", ")}`] : []),
+  ];
+}
 
 const minuteMs = 60_000;
 /** Counters are drained once a minute, and a minute is evaluated when all its events are drained. */

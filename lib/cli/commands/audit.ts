@@ -41,7 +41,7 @@ function auditTable(items: z.infer<typeof AuditRow>[]): string {
       at,
       action,
       id,
-      by: actorKind,
+      by: actorId === "break_glass" ? "break-glass" : actorKind,
       reason,
       actor: actorId,
       subject: subjectId,

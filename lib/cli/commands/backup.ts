@@ -111,7 +111,9 @@ const status: Command = {
       ...(last.state === "running" ? [`Step: ${last.step}`] : []),
       ...(last.lastError ? [`Last try: ${last.lastError}`] : []),
       ...(last.rtoSeconds === null ? [] : [`RTO ${last.rtoSeconds} s, RPO ${last.rpoSeconds} s`]),
-      ...(last.leftovers.length > 0 ? [`Deleted leftovers: ${last.leftovers.join(", ")}`] : []),
+      ...(last.leftovers.length > 0
+        ? [`Leftovers of earlier drills: ${last.leftovers.join(", ")}`]
+        : []),
     ].map((line) => wrapped(line, 0));
     const text = `${lines.join("\n")}\n${table(findings, "Nothing is proven yet.")}`;
     return { body: found, text, isProblem: last.state === "failed" };

@@ -1,12 +1,9 @@
-import * as z from "zod";
-import { BlockDetails } from "../../admission/block.js";
+import { type BlockDetails, BlockList } from "../../admission/block.js";
 import { anAccount } from "../account.js";
 import { account, type Check, durationUpTo, ipAddress, network, uuid } from "../checks.js";
 import type { Command } from "../command.js";
 import { secondsOf } from "../duration.js";
-import { table } from "../text.js";
-
-const Blocks = z.object({ items: z.array(BlockDetails) });
+import { notInRedisText, table } from "../text.js";
 
 const blocking = (
   kind: "ip" | "cidr" | "user",
@@ -30,8 +27,10 @@ const list: Command = {
   args: [],
   summary: "active blocks: value, creator, reason and expiry",
   async run({ api }) {
-    const found = await api.get(Blocks, "/api/ops/blocks");
-    return { body: found, text: blockTable(found.items, "No active blocks.") };
+    const found = await api.get(BlockList, "/api/ops/blocks");
+    const { items, inForce = true } = found;
+    const rows = blockTable(items, "No active blocks.");
+    return { body: found, text: inForce ? rows : `${rows}\n${notInRedisText("blocks")}` };
   },
 };
 

@@ -23,7 +23,7 @@ export const find: Command = {
     });
     const { accounts, blocks, securityEvents, audit, requests } = found;
     const mail = mailText(found);
-    const until = untilText(found.eventsUntil);
+    const until = untilText(found);
     const kinds = `Looked up as ${found.lookedUpAs.join(", ")}.`;
     const rows = [...accounts, ...blocks, ...securityEvents, ...audit, ...requests];
     if (rows.length === 0 && !mail) {
@@ -70,15 +70,24 @@ function moreCommand(
   return commandText(call, "access-log", { ...filter, since });
 }
 
-/** Empty without a reason for a missing mail. */
-function mailText({ mailSuppression, mailBudgets }: FindResult): string {
+/** Empty when nothing is known about mail. */
+function mailText({ mailSuppression, mailBudgets, lookedUpAs, accounts }: FindResult): string {
   const { reason, since = "" } = mailSuppression ?? {};
+  const isFree = !reason && mailBudgets.every(({ fullUntil }) => fullUntil === null);
+  const isAskedFor =
+    !lookedUpAs.includes("ip") &&
+    (mailBudgets.length > 0 || (lookedUpAs.includes("email") && accounts.length > 0));
   const lines = [
     ...(reason ? [`No mail is sent to this address: ${reason} at ${since.slice(0, 19)}Z.`] : []),
     ...(mailBudgets.length > 0 ? [budgetTable(mailBudgets)] : []),
+    ...(isAskedFor && isFree ? [perCallerText] : []),
   ];
   return lines.join("\n");
 }
+
+/** What an address cannot show: the limit of the one who asked for the mail. */
+const perCallerText = `No limit of this address withholds mail. A limit per IP address of the caller can:
+ask the user for the IP address, then: npm run ops -- find IP`;
 
 function budgetTable(budgets: FindResult["mailBudgets"]): string {
   const rows = budgets.map(({ budget, used, max, fullUntil }) => ({

@@ -1,13 +1,11 @@
-import * as z from "zod";
-import { FlagDetails } from "../../admission/change-flag.js";
+import { FlagList } from "../../admission/change-flag.js";
 import { listed, matching, numberFrom, uuid } from "../checks.js";
 import type { Command } from "../command.js";
 import { UsageError } from "../failures.js";
-import { table } from "../text.js";
+import { notInRedisText, table } from "../text.js";
 
 const at = (name = "") => `/api/ops/flags/${encodeURIComponent(name)}`;
 
-const Flags = z.object({ items: z.array(FlagDetails) });
 const flagName = matching(/^[\w-]{1,64}$/, "the name of a flag");
 
 const list: Command = {
@@ -15,7 +13,7 @@ const list: Command = {
   args: [],
   summary: "every kill switch and feature flag",
   async run({ api }) {
-    const found = await api.get(Flags, "/api/ops/flags");
+    const found = await api.get(FlagList, "/api/ops/flags");
     const rows = found.items.map(
       ({ name, kind, enabled, percentage, users, isPublic, covers }) => ({
         name,
@@ -26,7 +24,9 @@ const list: Command = {
         covers,
       }),
     );
-    return { body: found, text: table(rows) };
+    const { inForce = true } = found;
+    const text = inForce ? table(rows) : `${table(rows)}\n${notInRedisText("flags")}`;
+    return { body: found, text };
   },
 };
 

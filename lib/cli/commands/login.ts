@@ -7,8 +7,14 @@ export const login: Command = {
   notes:
     "The session is stored in a private file under $XDG_CONFIG_HOME and renewed automatically. Without a terminal,\nlogin reads the e-mail, the password and the code from stdin, one per line.",
   async run({ api, signIn }) {
-    await signIn.logIn();
-    return { body: { signedIn: true }, text: `Signed in at ${api.url.origin}.` };
+    const { recoveryCode } = await signIn.logIn();
+    const left = recoveryCode?.left ?? null;
+    const more = left === null ? "" : ` ${left} recovery codes are left.`;
+    const how = recoveryCode ? ` with a recovery code.${more}` : ".";
+    return {
+      body: { signedIn: true, recoveryCode },
+      text: `Signed in at ${api.url.origin}${how}`,
+    };
   },
 };
 

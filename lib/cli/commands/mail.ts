@@ -1,6 +1,7 @@
 import { MailSuppressions } from "../../operations/mail-suppressions.js";
 import { emailAddress, oneOf } from "../checks.js";
 import { type Command, textOf } from "../command.js";
+import { UsageError } from "../failures.js";
 import { table } from "../text.js";
 
 const at = "/api/ops/mail-suppressions";
@@ -40,11 +41,15 @@ const set: Command = {
   name: "mail suppression set",
   args: ["EMAIL"],
   summary: "send no more mail to an address",
-  options: { cause: { type: "string", default: "complained" } },
-  notes: "--cause is complained (default), or bounced: then the next delivered mail lifts it.",
+  options: { cause: { type: "string" } },
+  notes:
+    "--cause bounced: the mailbox does not exist. The next delivered mail lifts it.\n--cause complained: the recipient does not want our mail. Only `mail suppression lift` lifts it.",
   checks: { EMAIL: emailAddress, cause: oneOf(["bounced", "complained"]) },
   changes: true,
-  run: ({ api, args: [email], options: { cause } }) => api.change("POST", at, { email, cause }),
+  async run({ api, args: [email], options: { cause } }) {
+    if (cause === undefined) throw new UsageError("--cause is required: bounced or complained.");
+    return api.change("POST", at, { email, cause });
+  },
 };
 
 export const mail = [list, lift, set];

@@ -48,7 +48,7 @@ const top: Command = {
     const by = textOf(options.by);
     const found = await api.get(TopLimited, "/api/ops/rate-limits/top", { by });
     const rows = table(found.rows, "No rate limit hits.");
-    return { body: found, text: `${untilText(found.eventsUntil)}\n${rows}` };
+    return { body: found, text: `${untilText(found)}\n${rows}` };
   },
 };
 

@@ -1,7 +1,8 @@
 import { readFile } from "node:fs/promises";
 import { uuid } from "../checks.js";
-import { type Command, textOf } from "../command.js";
+import { type Call, type Command, textOf } from "../command.js";
 import { UsageError } from "../failures.js";
+import type { Result } from "../result.js";
 
 const begin: Command = {
   name: "restore begin",
@@ -22,25 +23,35 @@ const finish: Command = {
   changes: true,
   notes:
     "--erasures FILE adds a copy of the erasures that the server cannot read: one user ID in each line. Without any copy\nthe app stays closed.",
-  async run({ api, options }) {
-    const path = "/api/ops/restore/finish";
+  async run({ api, options, terminal }) {
     const file = textOf(options.erasures);
-    if (file === undefined) return remaining(await api.change("POST", path));
+    if (file === undefined) return untilDone(api, terminal, {});
     const ids = await idsIn(file);
     for (let from = idsPerCall; from < ids.length; from += idsPerCall) {
       const erasures = ids.slice(from, from + idsPerCall);
-      const sent = remaining(await api.change("POST", path, { erasures, more: true }));
+      const sent = await untilDone(api, terminal, { erasures, more: true });
       if (sent.isProblem) return sent;
     }
-    return remaining(await api.change("POST", path, { erasures: ids.slice(0, idsPerCall) }));
+    return untilDone(api, terminal, { erasures: ids.slice(0, idsPerCall) });
   },
 };
 
-/** While accounts are left the app is closed: a problem. */
-function remaining<R extends { detail: Record<string, unknown>; isProblem?: boolean }>(
-  change: R,
-): R {
-  return Number(change.detail.left ?? 0) > 0 ? { ...change, isProblem: true } : change;
+/** Repeats the call, which has 8 s, while it gets on. While anything is left the app is closed: a problem. */
+async function untilDone(
+  api: Call["api"],
+  terminal: Call["terminal"],
+  body: object,
+): Promise<Result> {
+  for (let before = Number.POSITIVE_INFINITY; ; ) {
+    const change = await api.change("POST", "/api/ops/restore/finish", body);
+    const left = Number(change.detail.left ?? 0);
+    const areSessionsLeft = change.detail.sessionsLeft === true;
+    if (left === 0 && !areSessionsLeft) return change;
+    // The accounts that are left fail: sessions come after the last one.
+    if (!areSessionsLeft && left >= before) return { ...change, isProblem: true };
+    before = left;
+    terminal.show(change.text);
+  }
 }
 
 async function idsIn(file: string): Promise<string[]> {
@@ -49,6 +60,7 @@ async function idsIn(file: string): Promise<string[]> {
   });
   const ids = text.split(/\s+/).filter(Boolean);
   const wrong = ids.find((id) => uuid(id) !== undefined);
+  if (ids.length === 0) throw new UsageError(`${file} has no user ID.`);
   if (wrong !== undefined) throw new UsageError(`${file} has a line that is no user ID: ${wrong}`);
   return ids;
 }

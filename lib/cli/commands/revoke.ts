@@ -10,6 +10,7 @@ const user: Command = {
   summary: "revoke all sessions of a user (ID or e-mail)",
   checks: { USER: account },
   changes: true,
+  notes: "There is no undo: the user signs in again, a guest cannot.",
   run: ({ api, args: [name] }) => api.change("POST", "/api/ops/revocations", { user: name }),
 };
 

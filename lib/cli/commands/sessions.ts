@@ -19,16 +19,28 @@ const list: Command = {
     const query = { user: await accountId(api, user) };
     const found = await api.get(Sessions, "/api/ops/sessions", query);
     const rows = found.items.map(
-      ({ id, state, revokedReason, role, deviceName, country, lastSeenAt }) => ({
+      ({
+        id,
+        state,
+        revokedReason,
+        role,
+        deviceName,
+        country,
+        ipPrefix,
+        createdAt,
+        lastSeenAt,
+      }) => ({
         id,
         state: revokedReason ? `${state} (${revokedReason})` : state,
         role,
         device: deviceName,
-        country,
         lastSeenAt,
+        createdAt,
+        network: ipPrefix,
+        country,
       }),
     );
-    return { body: found, text: table(rows) };
+    return { body: found, text: table(rows, undefined, ["createdAt", "network", "country"]) };
   },
 };
 
@@ -53,7 +65,8 @@ const revoke: Command = {
   options: { user: { type: "string" } },
   checks: { WHAT: account, user: account },
   changes: true,
-  notes: "Like `redis-cli DEL session:<id>`, but also recorded in Postgres and in the audit log.",
+  notes:
+    "Like `redis-cli DEL session:<id>`, but also recorded in Postgres and in the audit log. There is no undo: the user\nsigns in again, a guest cannot.",
   async run({ api, args: [what], options: { user } }) {
     if ((what === undefined) === (user === undefined)) {
       throw new UsageError("Give either WHAT or --user USER.");

@@ -1,8 +1,8 @@
-import { connect } from "node:tls";
 import { DatabaseState, SlowStatements } from "../../operations/state/database-state.js";
-import { CheckReport, type CheckResult } from "../../operations/state/finding.js";
+import { CheckReport } from "../../operations/state/finding.js";
 import type { Command } from "../command.js";
 import { table, wrapped } from "../text.js";
+import { verify } from "./verify.js";
 
 function findingsText({ status, findings }: CheckReport): string {
   const rows = findings.map(({ status: is, name, detail }) => ({ is, name, detail }));
@@ -18,45 +18,6 @@ const status: Command = {
     return { body: found, text: findingsText(found), isProblem: found.status !== "pass" };
   },
 };
-
-const verify: Command = {
-  name: "verify",
-  args: [],
-  summary: "check the invariants of the stores; for an https URL also TLS 1.3 and HSTS",
-  async run({ api }) {
-    const server = await api.get(CheckReport, "/api/ops/verification");
-    const edge = api.url.protocol === "https:" ? await edgeFindings(api.url) : [];
-    const findings = [...server.findings, ...edge];
-    const isBad = findings.some(({ status: is }) => is === "fail");
-    const found = { status: isBad ? ("fail" as const) : server.status, findings };
-    return { body: found, text: findingsText(found), isProblem: isBad };
-  },
-};
-
-/** TLS and headers as seen from this machine. */
-async function edgeFindings(url: URL): Promise<CheckResult[]> {
-  const protocol = await tlsProtocol(url).catch(() => "none");
-  const response = await fetch(new URL("/api/livez", url)).catch(() => null);
-  const hsts = response?.headers.get("strict-transport-security") ?? null;
-  return [
-    { name: "TLS 1.3", status: protocol === "TLSv1.3" ? "pass" : "fail", detail: protocol },
-    { name: "HSTS", status: hsts ? "pass" : "fail", detail: hsts ?? "no header" },
-  ];
-}
-
-function tlsProtocol({ hostname, port }: URL): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const socket = connect(
-      { host: hostname, port: Number(port || 443), servername: hostname, timeout: 5000 },
-      () => {
-        resolve(socket.getProtocol() ?? "none");
-        socket.end();
-      },
-    );
-    socket.on("error", reject);
-    socket.on("timeout", () => socket.destroy(new Error("no answer")));
-  });
-}
 
 const lockWaitSecondsMax = 5;
 const transactionSecondsMax = 300;

@@ -22,7 +22,7 @@ const errors: Command = {
     const query = { minutes: textOf(options.minutes) };
     const found = await api.get(ErrorsByRoute, "/api/ops/errors", query);
     const rows = table(found.rows, "No errors.");
-    return { body: found, text: `${untilText(found.eventsUntil)}\n${rows}` };
+    return { body: found, text: `${untilText(found)}\n${rows}` };
   },
 };
 
@@ -35,8 +35,17 @@ const slow: Command = {
   async run({ api, options }) {
     const query = { minutes: textOf(options.minutes) };
     const found = await api.get(SlowRoutes, "/api/ops/slow", query);
-    const rows = table(found.rows, "No requests.");
-    return { body: found, text: `${untilText(found.eventsUntil)}\n${rows}` };
+    const rows = found.rows.map(({ route, count, meanSeconds, p50, p95, p99, over1s, over2s }) => ({
+      route,
+      count,
+      "mean s": meanSeconds,
+      "p50 s": p50,
+      "p95 s": p95,
+      "p99 s": p99,
+      over1s,
+      over2s,
+    }));
+    return { body: found, text: `${untilText(found)}\n${table(rows, "No requests.")}` };
   },
 };
 
@@ -58,7 +67,7 @@ const security: Command = {
       lastAt,
       ip,
     }));
-    const text = `${untilText(found.eventsUntil)}\n${table(rows, "No security events.")}`;
+    const text = `${untilText(found)}\n${table(rows, "No security events.")}`;
     return { body: found, text };
   },
 };
@@ -130,7 +139,7 @@ const accessLog: Command = {
     const { cursor: _, ...given } = query;
     const next = { ...given, correlation: options.correlation, cursor: nextCursor };
     const more = nextCursor ? `\nMore:\n${commandText({ options }, "access-log", next)}` : "";
-    const text = `${untilText(found.eventsUntil)}\n${table(rows, undefined, ["ip", "correlationId"])}`;
+    const text = `${untilText(found)}\n${table(rows, undefined, ["ip", "correlationId"])}`;
     return { body: found, text: text + more };
   },
 };

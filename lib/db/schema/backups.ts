@@ -45,7 +45,7 @@ export const restoreDrills = pgTable(
     expected: jsonb("expected").notNull(),
     auditVerifiedTo: bigint("audit_verified_to", { mode: "number" }).notNull().default(0),
     findings: jsonb("findings").notNull().default([]),
-    /** Names of copies of earlier drills that this one deleted. */
+    /** Names of copies of earlier drills that this one found, to delete them. */
     leftovers: text("leftovers").array().notNull().default(sql`'{}'`),
     /** Of the last attempt of a step. */
     lastError: text("last_error"),

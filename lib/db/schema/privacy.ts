@@ -1,8 +1,12 @@
+import { sql } from "drizzle-orm";
 import { index, pgTable, primaryKey, text, uuid } from "drizzle-orm/pg-core";
 import { users } from "./accounts.js";
 import { at } from "./columns.js";
 
-/** One row for each version of the terms that a user has accepted. */
+/**
+ * One row for each version of the terms that a user has accepted. An account without a row accepted version 1 at
+ * `accepted_terms_at`.
+ */
 export const consents = pgTable(
   "consents",
   {
@@ -31,3 +35,6 @@ export const restoredErasures = pgTable("restored_erasures", {
   userId: uuid("user_id").primaryKey(),
   erasedAt: at("erased_at").notNull(),
 });
+
+/** SQL over `users`: past its date by over two runs of the purge. */
+export const isOverdueDeletion = sql<boolean>`${users.purgeAt} < now() - interval '2 hours'`;

@@ -66,6 +66,7 @@ export const securityEvents = pgTable(
     index("security_events_ip_idx").on(table.ip, table.at).where(sql`${table.ip} is not null`),
     // Not partial: the planner ignores the statistics of a partial index, and would read all events by time.
     index("security_events_account_idx").on(sql`(${table.data} ->> 'account')`, table.at),
+    index("security_events_account_id_idx").on(sql`(${table.data} ->> 'accountId')`, table.at),
   ],
 );
 

@@ -25,7 +25,7 @@ export const xpEntries = pgTable(
   },
   (table) => [
     primaryKey({ columns: [table.source, table.sourceId] }),
-    index("xp_entries_user_idx").on(table.userId, table.source, table.sourceId),
+    index("xp_entries_user_source_idx").on(table.userId, table.source, table.sourceId),
   ],
 );
 

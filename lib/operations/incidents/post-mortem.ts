@@ -5,6 +5,7 @@ import type { TimelineEntry } from "./timeline-entry.js";
 export function postMortem(incident: Incident, timeline: readonly TimelineEntry[]): string {
   const { id, title, severity, openedAt, closedAt } = incident;
   const minutes = closedAt && Math.round((Date.parse(closedAt) - Date.parse(openedAt)) / 60_000);
+  const hourBefore = new Date(Date.parse(openedAt) - 3_600_000).toISOString();
   const rows = timeline.map(({ at, who, what }) => `| ${at} | ${cell(what)} | ${who ?? ""} |`);
   return `# ${title}
 
@@ -19,6 +20,9 @@ _What did not work, for whom, since when, and for how many users?_
 | when (UTC) | what | who |
 | --- | --- | --- |
 ${rows.join("\n")}
+
+_It starts when the incident was opened. Add what came before, such as the change that caused it:
+\`npm run ops -- audit --since ${hourBefore}\`_
 
 ## Root cause
 

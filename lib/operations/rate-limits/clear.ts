@@ -4,9 +4,9 @@ import { type Operator, requireAdmin } from "../../auth/operator/operator.js";
 import type { Context } from "../../context.js";
 import { sessions, users } from "../../db/schema/accounts.js";
 import { loginDelays, rateLimits } from "../../db/schema/limits.js";
-import { AppError } from "../../errors.js";
 import { accountLimitKeys } from "../../rate-limit/account-limit-key.js";
 import { roundTrip } from "../../redis/client.js";
+import { orRedisUnavailable } from "../or-redis-unavailable.js";
 import {
   listRateLimitCounters,
   type RateLimitCounter,
@@ -17,7 +17,7 @@ import { resolveRateLimitSubject } from "./subject.js";
 /**
  * Delete a subject's counters in Redis and in Postgres, as `redis-cli DEL rate:<key>` does for one of them.
  * While Redis is down, only the counters in Postgres are deleted. Safe to repeat. Throws as
- * `resolveRateLimitSubject`, `service_unavailable` (repeat it), and `forbidden` for an operator's account unless
+ * `resolveRateLimitSubject`, `redis_unavailable` (repeat it), and `forbidden` for an operator's account unless
  * an admin asks: the login delay protects that account against password guessing.
  */
 export async function clearRateLimits(
@@ -67,9 +67,5 @@ async function valuesOfOperators({ db, env }: Context): Promise<Set<string>> {
 
 async function deleteKeys(keys: string[]): Promise<void> {
   const trip = roundTrip();
-  try {
-    await Promise.all([trip.command("DEL", ...keys), trip.send()]);
-  } catch (cause) {
-    throw new AppError("service_unavailable", { cause, retryAfterSeconds: 5 });
-  }
+  await orRedisUnavailable(Promise.all([trip.command("DEL", ...keys), trip.send()]));
 }

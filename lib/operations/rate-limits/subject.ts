@@ -1,4 +1,4 @@
-import { and, eq, isNull } from "drizzle-orm";
+import { eq, type SQL, sql } from "drizzle-orm";
 import * as z from "zod";
 import { identify } from "../../auth/operator/identifier.js";
 import type { Context } from "../../context.js";
@@ -24,8 +24,8 @@ export interface ResolvedSubject {
 }
 
 /**
- * The values a subject is counted by; for a user also those of the sessions and the e-mail address. An address
- * or a session need not exist. Throws `not_found` for an unknown user and `validation_failed` for any other form.
+ * The values a subject is counted by; for a user also those of the sessions and the e-mail address, and for an e-mail
+ * address those of its accounts. An address or a session need not exist. Throws `not_found` for an unknown user and `validation_failed` for any other form.
  */
 export async function resolveRateLimitSubject(
   ctx: Context,
@@ -40,7 +40,7 @@ export async function resolveRateLimitSubject(
   const email = kinds.includes("email") ? canonicalEmail(text) : null;
   if (email !== null) {
     const auditedAs = `account ${accountLimitKey(ctx.env, email)}`;
-    return { kind: "email", values: accountLimitKeys(ctx.env, email), auditedAs };
+    return { kind: "email", values: await valuesOfEmail(ctx, email), auditedAs };
   }
   if (kinds.includes("userId")) {
     return { kind: "user", values: await valuesOfUser(ctx, text), auditedAs: text };
@@ -54,18 +54,33 @@ export async function resolveRateLimitSubject(
   });
 }
 
-async function valuesOfUser({ db, env }: Context, userId: string): Promise<string[]> {
-  const [[user], live] = await Promise.all([
-    db
-      .select({ email: users.email, claimedEmail: users.claimedEmail })
-      .from(users)
-      .where(eq(users.id, userId)),
-    db
-      .select({ id: sessions.id })
-      .from(sessions)
-      .where(and(eq(sessions.userId, userId), isNull(sessions.revokedAt))),
-  ]);
-  if (!user) throw new AppError("not_found");
-  const email = user.email ?? user.claimedEmail;
-  return [userId, ...live.map(({ id }) => id), ...(email ? accountLimitKeys(env, email) : [])];
+async function valuesOfUser(ctx: Context, userId: string): Promise<string[]> {
+  const [account] = await readAccounts(ctx, eq(users.id, userId));
+  if (!account) throw new AppError("not_found");
+  const email = account.email ?? account.claimedEmail;
+  return [...account.values, ...(email ? accountLimitKeys(ctx.env, email) : [])];
+}
+
+/** An address also counts for the accounts that it belongs to or that claim it: `default` counts each of their sessions. */
+async function valuesOfEmail(ctx: Context, email: string): Promise<string[]> {
+  const which = sql`${users.email} = ${email} or ${users.claimedEmail} = ${email}`;
+  const accounts = await readAccounts(ctx, which);
+  return [...accountLimitKeys(ctx.env, email), ...accounts.flatMap(({ values }) => values)];
+}
+
+async function readAccounts({ db }: Context, which: SQL) {
+  const rows = await db
+    .select({
+      id: users.id,
+      email: users.email,
+      claimedEmail: users.claimedEmail,
+      sessionIds: sql<string[]>`array(
+        select id from ${sessions} where user_id = ${users}.id and revoked_at is null)`,
+    })
+    .from(users)
+    .where(which);
+  return rows.map(({ id, sessionIds, ...addresses }) => ({
+    ...addresses,
+    values: [id, ...sessionIds],
+  }));
 }

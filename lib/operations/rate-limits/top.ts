@@ -2,7 +2,7 @@ import { and, desc, eq, gt, isNotNull, sql } from "drizzle-orm";
 import * as z from "zod";
 import type { Context } from "../../context.js";
 import { securityEvents } from "../../db/schema/security.js";
-import { drainBeforeReading } from "../telemetry/drain-before-reading.js";
+import { drainBeforeReading, EventsUntil } from "../telemetry/drain-before-reading.js";
 import { recentSeries } from "../telemetry/recent-series.js";
 
 export const TopLimitedBy = z.enum(["ip", "route", "user"]);
@@ -11,7 +11,7 @@ export type TopLimitedBy = z.infer<typeof TopLimitedBy>;
 export const TopLimited = z.strictObject({
   by: TopLimitedBy,
   since: z.iso.datetime(),
-  eventsUntil: z.iso.datetime(),
+  ...EventsUntil.shape,
   rows: z.array(
     z.strictObject({ value: z.string(), policy: z.string().nullable(), hits: z.int() }),
   ),
@@ -25,9 +25,10 @@ const rowsMax = 20;
 export async function topLimited(ctx: Context, by: TopLimitedBy): Promise<TopLimited> {
   const since = new Date(ctx.now.getTime() - hourMs);
   // Security events are stored right after the reply, counts of routes by the drain.
-  const eventsUntil = by === "route" ? await drainBeforeReading(ctx) : ctx.now.toISOString();
+  const until =
+    by === "route" ? await drainBeforeReading(ctx) : { eventsUntil: ctx.now.toISOString() };
   const rows = by === "route" ? await topRoutes(ctx) : await topCallers(ctx, since, by);
-  return { by, since: since.toISOString(), eventsUntil, rows };
+  return { by, since: since.toISOString(), ...until, rows };
 }
 
 async function topCallers({ db }: Context, since: Date, by: "ip" | "user") {

@@ -36,9 +36,17 @@ export async function runCheck(
   name: string,
   look: () => Promise<CheckResult>,
 ): Promise<CheckResult> {
-  try {
-    return await look();
-  } catch {
-    return { name, status: "warn", detail: "unknown: a store did not answer in time" };
-  }
+  return look().catch(() => unknown(name));
+}
+
+/** The same for a check with several findings. */
+export async function runChecks(
+  name: string,
+  look: () => Promise<CheckResult[]>,
+): Promise<CheckResult[]> {
+  return look().catch(() => [unknown(name)]);
+}
+
+function unknown(name: string): CheckResult {
+  return { name, status: "warn", detail: "unknown: a store did not answer in time" };
 }

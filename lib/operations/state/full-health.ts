@@ -24,6 +24,11 @@ const lagSecondsMax = 180;
 const partitionsAheadMin = 7;
 const skewMsMax = 2000;
 const backlogSecondsMax = 300;
+const daySeconds = 86_400;
+/** The check runs once a day. */
+const backupCheckHoursMax = 26;
+/** The drill runs once a month. */
+const drillAgeDaysMax = 35;
 
 /** The public health check (cached for 5 s) plus the state of background work and backups. A store that is down does not hide the other checks. */
 export async function fullHealth(ctx: Context): Promise<CheckReport> {
@@ -185,31 +190,49 @@ async function auditFinding(ctx: Context): Promise<CheckResult> {
 }
 
 async function backupFinding(ctx: Context): Promise<CheckResult> {
-  const { hours, failed } = await oneValue<{ hours: number | null; failed: string[] }>(
+  const { seconds, failed } = await oneValue<{ seconds: number | null; failed: string[] }>(
     ctx,
     sql`select json_build_object(
-        'hours', cast(extract(epoch from now() - to_timestamp(max(value)
-          filter (where series = 'backup_last_check_timestamp_seconds'))) / 3600 as integer),
+        'seconds', cast(extract(epoch from now() - to_timestamp(max(value)
+          filter (where series = 'backup_last_check_timestamp_seconds'))) as integer),
         'failed', coalesce(json_agg(series) filter (where starts_with(series, 'backup_unsafe') and value >= 1), '[]'))
       as value from telemetry_gauges`,
   );
-  if (hours === null) return notChecked(ctx, "backups", "not checked yet: `ops backup check`");
+  if (seconds === null) return notChecked(ctx, "backups", "not checked yet: `ops backup check`");
   const names = failed.map((series) => /check="(\w+)"/.exec(series)?.[1] ?? series);
-  const detail = `checked ${hours} h ago; failed: ${names.join(", ") || "none"}`;
-  return finding("backups", names.length === 0 && hours <= 26, detail);
+  const hours = Math.floor(seconds / 3600);
+  const isRecent = seconds <= backupCheckHoursMax * 3600;
+  const age = `checked ${hours} h ago${isRecent ? "" : `, at most ${backupCheckHoursMax}`}`;
+  const detail = `${age}; failed: ${names.join(", ") || "none"}`;
+  return finding("backups", isRecent && names.length === 0, detail);
 }
 
+/** A running drill does not hide how the last one ended. */
 async function drillFinding(ctx: Context): Promise<CheckResult> {
-  const last = await oneValue<{ days: number; succeeded: boolean | null } | null>(
+  const { last, runningSeconds } = await oneValue<{
+    last: { seconds: number; succeeded: boolean } | null;
+    runningSeconds: number | null;
+  }>(
     ctx,
-    sql`select (select json_build_object(
-        'days', cast(floor(extract(epoch from now() - started_at) / 86400) as integer), 'succeeded', succeeded)
-      from restore_drills order by started_at desc limit 1) as value`,
+    sql`select json_build_object(
+        'last', (select json_build_object(
+            'seconds', cast(extract(epoch from now() - finished_at) as integer), 'succeeded', succeeded)
+          from restore_drills where finished_at is not null order by started_at desc limit 1),
+        'runningSeconds', (select cast(extract(epoch from now() - started_at) as integer)
+          from restore_drills where finished_at is null)) as value`,
   );
-  if (!last) return notChecked(ctx, "restore drill", "none yet: `ops drill run`");
-  const state = last.succeeded === null ? "is running" : last.succeeded ? "succeeded" : "FAILED";
-  const detail = `the last one, ${last.days} days ago, ${state}`;
-  return finding("restore drill", last.succeeded !== false, detail);
+  if (!last && runningSeconds === null) {
+    return notChecked(ctx, "restore drill", "none yet: `ops drill run`");
+  }
+  const days = Math.floor((last?.seconds ?? 0) / daySeconds);
+  const ended = last
+    ? `the last one, ${days} days ago, ${last.succeeded ? "succeeded" : "FAILED"}`
+    : "none has ended yet";
+  const hours = Math.floor((runningSeconds ?? 0) / 3600);
+  const detail = runningSeconds === null ? ended : `${ended}; running for ${hours} h`;
+  const isStuck = (runningSeconds ?? 0) > daySeconds;
+  const isProven = last?.succeeded === true && last.seconds <= drillAgeDaysMax * daySeconds;
+  return finding("restore drill", isProven && !isStuck, detail, last || isStuck ? "fail" : "warn");
 }
 
 /** Without a backup store, development has nothing to check. */

@@ -1,5 +1,5 @@
 import { copyChangeToRedis, copyGateToRedis } from "../../admission/mirror.js";
-import { recordRestoreBegin, recordRestoreFinish } from "../../admission/restore.js";
+import { postponedDays, recordRestoreBegin, recordRestoreFinish } from "../../admission/restore.js";
 import type { OperatorAct } from "../../audit/audit.js";
 import { restoreSessionRows } from "../../auth/session/restore-sessions.js";
 import type { Context } from "../../context.js";
@@ -45,7 +45,7 @@ export async function finishRestore(
   const detail = { erasedAgain, left, copies: read };
   if (left > 0) {
     return {
-      done: `Erased ${erasedAgain} accounts again, ${left} are left: the app stays closed. Run the command again.`,
+      done: `Erased ${erasedAgain} accounts again, ${left} are left. The app stays closed until a further call finishes.`,
       undo: null,
       detail,
     };
@@ -54,15 +54,29 @@ export async function finishRestore(
     const done = `Erased ${erasedAgain} accounts of this list again. The app stays closed.`;
     return { done, undo: null, detail };
   }
-  const sessions = await restoreSessionRows(ctx);
+  const sessions = await restoreSessionRows(ctx, endMs);
+  if (!sessions.isComplete) {
+    return {
+      done: `Restored ${sessions.restored} sessions, more are left. The app stays closed until a further call finishes.`,
+      undo: null,
+      detail: { ...detail, sessions: sessions.restored, sessionsLeft: true },
+    };
+  }
   const rebuilt = await rebuildRedis(ctx, by);
-  await recordRestoreFinish(ctx, by);
+  const postponed = await recordRestoreFinish(ctx, by);
   await copyChangeToRedis(ctx);
   return {
-    done: `Erased ${erasedAgain} accounts again by ${read.join(" and ")}, restored ${sessions.restored} sessions, wrote the gate and ${rebuilt.blocks} blocks. The app is open.`,
+    done: `Erased ${erasedAgain} accounts again by ${read.join(" and ")}, restored ${sessions.restored} sessions, wrote the gate and ${rebuilt.blocks} blocks. The app is open.${postponedText(postponed.length)}`,
     undo: null,
-    detail: { ...detail, sessions: sessions.restored },
+    detail: { ...detail, sessions: sessions.restored, postponed },
   };
+}
+
+function postponedText(count: number): string {
+  if (count === 0) return "";
+  const [what, them] =
+    count === 1 ? ["1 due deletion is", "it"] : [`${count} due deletions are`, "them"];
+  return ` ${what} postponed by ${postponedDays} days, in case the owner cancelled after the backup: \`ops gdpr status\` lists ${them}.`;
 }
 
 const copyOf = (userIds: readonly string[]): ErasureCopy => ({

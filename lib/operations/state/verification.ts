@@ -2,17 +2,33 @@ import { count, gt, sql } from "drizzle-orm";
 import { flagsText } from "../../admission/flags.js";
 import { readRecorded } from "../../admission/recorded-rules.js";
 import { verifyAudit } from "../../audit/verification.js";
+import type { Operator } from "../../auth/operator/operator.js";
+import { listOperators } from "../../auth/operator/role.js";
 import { sessionsMax } from "../../auth/session/session.js";
 import { isLiveSession } from "../../auth/session/session-status.js";
+import { listDrills } from "../../backups/drill-history.js";
 import type { Context } from "../../context.js";
 import { sessions } from "../../db/schema/accounts.js";
+import { readDeploymentLog } from "../../deployments/deployment-log.js";
 import { countDeletions } from "../../privacy/purge.js";
 import { blocksKeys, mirrorMark } from "../../redis/blocks.js";
 import { roundTrip } from "../../redis/client.js";
 import { readGate } from "../../redis/gate.js";
-import { retentionState } from "../retention/state.js";
-import { type CheckReport, type CheckResult, finding, runCheck, summarize } from "./finding.js";
+import { type RetentionClasses, retentionState } from "../retention/state.js";
+import { type ControlFacts, readControlFacts } from "./control-facts.js";
+import {
+  accessLogFinding,
+  backupFindings,
+  deploymentFindings,
+  drillFinding,
+  keyFinding,
+  operatorFindings,
+  retentionFindings,
+} from "./control-findings.js";
+import { type CheckResult, finding, runCheck, runChecks, summarize } from "./finding.js";
 import { oneValue } from "./one-value.js";
+import { tokenAlgorithmFinding } from "./token-algorithm.js";
+import type { ControlFinding, VerificationReport } from "./verification-report.js";
 
 const auditBudgetMs = 3000;
 
@@ -26,23 +42,65 @@ const uniqueIndexes = {
   blocks_standing_key: "one active block per network and user",
 } as const;
 
-/** Check indexes, session counts, Redis against Postgres, metric totals and, for 3 s, the audit log. Reads only. */
-export async function verification(ctx: Context): Promise<CheckReport> {
-  const findings = await Promise.all([
-    ...Object.entries(uniqueIndexes).map(([index, promise]) =>
-      runCheck(promise, () => uniqueFinding(ctx, index, promise)),
-    ),
-    runCheck("sessions per user", () => sessionFinding(ctx)),
-    runCheck("flags in Redis", () => flagFinding(ctx)),
-    runCheck("blocks in Redis", () => blockFinding(ctx)),
-    runCheck("revoke-all cutoff", () => revokeAllFinding(ctx)),
-    runCheck("due deletions", () => deletionFinding(ctx)),
-    runCheck("metric totals", () => totalFinding(ctx)),
-    runCheck("audit log", () => auditFinding(ctx)),
-    runCheck("audit log permissions", () => auditRoleFinding(ctx)),
-    runCheck("retention", () => retentionFinding(ctx)),
+/** What an auditor asks of the server, and the invariants of the stores; the audit log is read for 3 s. Reads only. */
+export async function verification(ctx: Context, operator: Operator): Promise<VerificationReport> {
+  const facts = readControlFacts(ctx);
+  const retention = retentionState(ctx);
+  const control = (
+    name: ControlFinding["control"],
+    found: Promise<CheckResult | CheckResult[]>[],
+  ) => found.map(async (each) => [await each].flat().map((one) => ({ control: name, ...one })));
+  const all = await Promise.all([
+    ...control("tokens", [tokenAlgorithmFinding(ctx)]),
+    ...control("access", [
+      runChecks("operators", async () =>
+        operatorFindings(ctx, await listOperators(ctx), await facts),
+      ),
+    ]),
+    ...control("keys", [runCheck("data key", async () => keyFinding(ctx, await facts))]),
+    ...control("retention", [
+      runChecks("retention periods", async () => retentionFindings(await retention)),
+      runCheck("retention", async () => overdueFinding(await retention)),
+    ]),
+    ...control("access_log", [
+      runCheck("access log", async () =>
+        accessLogFinding(await facts, ctx.env.telemetry.accessLogRetentionDays),
+      ),
+    ]),
+    ...control("audit_log", [
+      runCheck("audit log", async () => auditFinding(ctx, await facts)),
+      runCheck("audit log permissions", () => auditRoleFinding(ctx)),
+    ]),
+    ...control("backups", [runChecks("backups", async () => backupFindings(ctx, await facts))]),
+    ...control("restore_drills", [
+      runCheck("last restore drill", async () => drillFinding(ctx, await listDrills(ctx))),
+    ]),
+    ...control("deployments", [
+      runChecks("deployments", async () =>
+        deploymentFindings((await readDeploymentLog(ctx)).deployments),
+      ),
+    ]),
+    ...control("stores", [
+      ...Object.entries(uniqueIndexes).map(([index, promise]) =>
+        runCheck(promise, () => uniqueFinding(ctx, index, promise)),
+      ),
+      runCheck("sessions per user", () => sessionFinding(ctx)),
+      runCheck("flags in Redis", () => flagFinding(ctx)),
+      runCheck("blocks in Redis", () => blockFinding(ctx)),
+      runCheck("revoke-all cutoff", () => revokeAllFinding(ctx)),
+      runCheck("due deletions", () => deletionFinding(ctx)),
+      runCheck("metric totals", () => totalFinding(ctx)),
+    ]),
   ]);
-  return summarize(findings);
+  const findings = all.flat();
+  return {
+    status: summarize(findings).status,
+    findings,
+    release: ctx.env.release.sha,
+    environment: ctx.env.jwt.environment,
+    checkedAt: ctx.now.toISOString(),
+    checkedBy: { kind: operator.kind, id: operator.id },
+  };
 }
 
 async function uniqueFinding(ctx: Context, index: string, promise: string): Promise<CheckResult> {
@@ -139,14 +197,26 @@ async function totalFinding(ctx: Context): Promise<CheckResult> {
   return finding("metric totals", short === 0, detail);
 }
 
-async function auditFinding(ctx: Context): Promise<CheckResult> {
-  const { isIntact, rows, seals, findings } = await verifyAudit(
+/** Within the time limit, or as the hourly cleanup has last verified all of it. */
+async function auditFinding(
+  ctx: Context,
+  { audit, newestSealAt }: ControlFacts,
+): Promise<CheckResult> {
+  const { isIntact, rows, seals, findings, isComplete, verifiedTo } = await verifyAudit(
     ctx,
     performance.now() + auditBudgetMs,
   );
   const broken = findings.map(({ kind, firstId, lastId }) => `${kind} ${firstId}–${lastId}`);
-  const detail = isIntact ? `${rows} rows match ${seals} seals` : broken.join(", ");
-  return finding("audit log", isIntact, detail);
+  if (!isIntact) return finding("audit log", false, broken.join(", "));
+  const whole = audit
+    ? `all of it at ${audit.at}: ${audit.isBroken ? "BROKEN" : "intact"}`
+    : "never";
+  const upTo = isComplete
+    ? `up to the newest seal${newestSealAt ? `, of ${newestSealAt}` : ""}`
+    : `up to row ${verifiedTo} within ${auditBudgetMs / 1000} s; the cleanup verified ${whole}`;
+  const isShown = isComplete || audit?.isBroken === false;
+  const otherwise = audit?.isBroken ? "fail" : "warn";
+  return finding("audit log", isShown, `${rows} rows match ${seals} seals, ${upTo}`, otherwise);
 }
 
 async function auditRoleFinding(ctx: Context): Promise<CheckResult> {
@@ -160,8 +230,7 @@ async function auditRoleFinding(ctx: Context): Promise<CheckResult> {
   return finding("audit log permissions", !mayChange, detail, "warn");
 }
 
-async function retentionFinding(ctx: Context): Promise<CheckResult> {
-  const { classes } = await retentionState(ctx);
+function overdueFinding({ classes }: RetentionClasses): CheckResult {
   const overdue = classes.filter(({ isOverdue }) => isOverdue);
   const detail = overdue
     .map(({ name, oldestAt, keptHours }) => `${name} since ${oldestAt}, kept ${keptHours} h`)

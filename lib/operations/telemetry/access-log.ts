@@ -6,7 +6,7 @@ import { addressPrefix } from "../../ip-address.js";
 import { buildPage, pageQuery, pageSchema } from "../../page.js";
 import { userHashes } from "../../telemetry/request-event.js";
 import { EpochMs, SinceParam } from "../../timestamps.js";
-import { drainBeforeReading } from "./drain-before-reading.js";
+import { drainBeforeReading, EventsUntil } from "./drain-before-reading.js";
 import { readDrainedUntil } from "./drain-status.js";
 
 export const AccessLogRow = z.strictObject({
@@ -34,7 +34,7 @@ export const AccessLogRow = z.strictObject({
 export const AccessLog = z.strictObject({
   ...pageSchema(AccessLogRow).shape,
   /** Requests that ended before this time are listed, and some later ones. */
-  eventsUntil: z.iso.datetime(),
+  ...EventsUntil.shape,
 });
 
 /** End of a page: time in ms and row ID. */
@@ -62,7 +62,9 @@ const hoursByDefault = 24;
 /** Requests, newest first; the last 24 h by default. The first page drains events first. */
 export async function listAccessLog(ctx: Context, query: z.output<typeof AccessLogQuery>) {
   const { since, route, status, code, user, ip, correlationId, cursor } = query;
-  const eventsUntil = await (cursor ? readDrainedUntil(ctx) : drainBeforeReading(ctx));
+  const until = cursor
+    ? { eventsUntil: await readDrainedUntil(ctx) }
+    : await drainBeforeReading(ctx);
   const from = since ? new Date(since) : new Date(ctx.now.getTime() - hoursByDefault * 3_600_000);
   const prefix = ip === undefined ? undefined : addressPrefix(ip);
   const rows = await ctx.db
@@ -82,7 +84,7 @@ export async function listAccessLog(ctx: Context, query: z.output<typeof AccessL
     )
     .orderBy(desc(accessLog.at), desc(accessLog.id))
     .limit(query.limit + 1);
-  return { ...buildPage(rows, query, present, ({ at, id }) => [at.getTime(), id]), eventsUntil };
+  return { ...buildPage(rows, query, present, ({ at, id }) => [at.getTime(), id]), ...until };
 }
 
 export const findDays = 7;

@@ -2,9 +2,10 @@ import { sql } from "drizzle-orm";
 import * as z from "zod";
 import { auditRow, type OperatorAct } from "../../audit/audit.js";
 import type { Context } from "../../context.js";
-import { drainEvents } from "../../telemetry/drain.js";
+import { type DrainResult, drainEvents } from "../../telemetry/drain.js";
 import { modeOf } from "../../telemetry/mode.js";
 import { measureStream } from "../../telemetry/stream.js";
+import { orRedisUnavailable } from "../or-redis-unavailable.js";
 
 const modes = ["every row", "one row in ten", "counts alone"] as const;
 
@@ -62,10 +63,11 @@ export async function readDrainedUntil({ db }: Context): Promise<string> {
   return rows[0]?.until ?? new Date(0).toISOString();
 }
 
-/** Drain for at most 8 s. Safe to repeat and to run concurrently. */
-export async function drainNow(ctx: Context, by: OperatorAct) {
+/** Drain for at most 8 s. Safe to repeat and to run concurrently. Throws `redis_unavailable`. */
+export async function drainNow(ctx: Context, by: OperatorAct): Promise<DrainResult> {
+  const drained = await orRedisUnavailable(drainEvents(ctx, { budgetMs: 8000 }));
   await auditRow(ctx, { ...by, action: "events.drained", subjectId: "events" });
-  return drainEvents(ctx, { budgetMs: 8000 });
+  return drained;
 }
 
 const iso = (of: ReturnType<typeof sql>) =>

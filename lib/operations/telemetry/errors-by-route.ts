@@ -1,13 +1,13 @@
 import * as z from "zod";
 import type { Context } from "../../context.js";
 import { catalogue, type ErrorCode, isServerError } from "../../errors.js";
-import { drainBeforeReading } from "./drain-before-reading.js";
+import { drainBeforeReading, EventsUntil } from "./drain-before-reading.js";
 import { recentSeries } from "./recent-series.js";
 
 export const ErrorsByRoute = z.strictObject({
   minutes: z.int(),
   /** Requests that ended before this time are counted. */
-  eventsUntil: z.iso.datetime(),
+  ...EventsUntil.shape,
   rows: z.array(
     z.strictObject({
       route: z.string(),
@@ -24,7 +24,7 @@ const rowsMax = 100;
 
 /** The first 100 error codes per route in the last `minutes`; drains events first: server errors first, then by count. */
 export async function errorsByRoute(ctx: Context, minutes: number): Promise<ErrorsByRoute> {
-  const eventsUntil = await drainBeforeReading(ctx);
+  const until = await drainBeforeReading(ctx);
   const series = await recentSeries(ctx, "http_errors_total{", minutes);
   const rows = series.map(({ labels: { route = "", code = "" }, value }) => ({
     route,
@@ -35,5 +35,5 @@ export async function errorsByRoute(ctx: Context, minutes: number): Promise<Erro
   const isOurs = ({ status, code }: (typeof rows)[number]) =>
     Number(isServerError(status ?? 0, code));
   rows.sort((one, other) => isOurs(other) - isOurs(one) || other.count - one.count);
-  return { minutes, eventsUntil, rows: rows.slice(0, rowsMax) };
+  return { minutes, ...until, rows: rows.slice(0, rowsMax) };
 }

@@ -1,7 +1,7 @@
 import * as z from "zod";
 import type { Context } from "../../context.js";
 import { secondsBuckets } from "../../observability/metrics.js";
-import { drainBeforeReading } from "./drain-before-reading.js";
+import { drainBeforeReading, EventsUntil } from "./drain-before-reading.js";
 import { recentSeries } from "./recent-series.js";
 
 const seconds = z.number().nullable();
@@ -9,7 +9,7 @@ const seconds = z.number().nullable();
 export const SlowRoutes = z.strictObject({
   minutes: z.int(),
   /** Requests that ended before this time are counted. */
-  eventsUntil: z.iso.datetime(),
+  ...EventsUntil.shape,
   rows: z.array(
     z.strictObject({
       route: z.string(),
@@ -36,7 +36,7 @@ interface Histogram {
 
 /** Latency per route in the last `minutes`, slowest P95 first. Drains events first. */
 export async function slowRoutes(ctx: Context, minutes: number): Promise<SlowRoutes> {
-  const eventsUntil = await drainBeforeReading(ctx);
+  const until = await drainBeforeReading(ctx);
   const series = await recentSeries(ctx, "http_request_duration_seconds", minutes);
   const routes = new Map<string, Histogram>();
   for (const { labels, suffix, value } of series) {
@@ -52,7 +52,7 @@ export async function slowRoutes(ctx: Context, minutes: number): Promise<SlowRou
   );
   const slowness = ({ p95 }: (typeof rows)[number]) => p95 ?? Number.MAX_VALUE;
   rows.sort((one, other) => slowness(other) - slowness(one) || other.count - one.count);
-  return { minutes, eventsUntil, rows };
+  return { minutes, ...until, rows };
 }
 
 function summary(histogram: Histogram) {

@@ -8,12 +8,11 @@ import type { CronRun } from "../cron.js";
 import { moveCursor, readCursor } from "../cursor.js";
 
 const cursor = "audit_verification";
-const marginMs = 2000;
 
 /** Verify the audit log from where the last run stopped, and set the gauge of the alert. A broken part is verified again in each run. */
 export async function checkAudit(ctx: Context, { lease, endMs }: CronRun) {
   const from = Number(await readCursor(ctx, cursor));
-  const { findings, ...found } = await verifyAudit(ctx, endMs - marginMs, { from });
+  const { findings, ...found } = await verifyAudit(ctx, endMs, { from });
   for (const { kind, firstId, lastId } of findings) {
     auditBroken(ctx.correlationId, { reason: kind, lastId, count: lastId - firstId + 1 });
   }

@@ -14,7 +14,10 @@ const rowsPerStatement = 1000;
 export async function pruneExpired(ctx: Context, endMs: number): Promise<Record<string, number>> {
   const counts: Record<string, number> = {};
   const failures: unknown[] = [];
-  let waiting = retentionClasses.filter(({ rows }) => rows);
+  let waiting = inTurn(
+    retentionClasses.filter(({ rows }) => rows),
+    ctx.now,
+  );
   while (waiting.length > 0 && performance.now() < endMs) {
     const unfinished: RetentionClass[] = [];
     for (const kind of waiting) {
@@ -31,6 +34,12 @@ export async function pruneExpired(ctx: Context, endMs: number): Promise<Record<
   }
   if (failures.length > 0) throw failures[0];
   return counts;
+}
+
+/** Another class is first in each hour, so that none always comes when the time is up. */
+function inTurn<T>(classes: readonly T[], now: Date): T[] {
+  const first = Math.floor(now.getTime() / 3_600_000) % classes.length;
+  return [...classes.slice(first), ...classes.slice(0, first)];
 }
 
 /** SQL: the rows of a class beyond its age. */

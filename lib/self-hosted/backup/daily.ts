@@ -1,10 +1,12 @@
 import { once } from "node:events";
 import process from "node:process";
 import { Cron as Job } from "croner";
-import { listBackups, type Manifest } from "../../archives/manifest.js";
+import { systemIdOf, withDatabaseSession } from "../../archives/database.js";
+import { BackupError } from "../../archives/failures.js";
+import { isFromFuture, listBackups, type Manifest } from "../../archives/manifest.js";
 import { prune } from "../../archives/prune.js";
 import { shipWal } from "../../archives/wal.js";
-import { describe, type Invocation, verifyWithProgress } from "./invocation.js";
+import { describe, type Invocation } from "./invocation.js";
 
 /** Shorter than a day, so that the time of day does not move. */
 const dueAfterMs = 23.5 * 3_600_000;
@@ -19,8 +21,8 @@ interface Takes {
 }
 
 /**
- * Ships WAL each minute, and records erasures each hour. Looks each hour whether a backup is due, so what failed or was missed is done within the hour,
- * and reads each new backup to its end. Ends on SIGTERM, after the job in progress.
+ * Ships WAL each minute. Each hour, records erasures, looks whether a backup is due, so what failed or was missed is done
+ * within the hour, and checks. Advances the restore drill. Ends on SIGTERM, after the jobs in progress.
  */
 export async function runDaily(invocation: Invocation, takes: Takes): Promise<number> {
   const { io, settings, context } = invocation;
@@ -47,25 +49,29 @@ export async function runDaily(invocation: Invocation, takes: Takes): Promise<nu
       last = step;
     }
   });
-  // One after the other: a base backup ships WAL itself.
-  const queued = (job: () => Promise<void>) => () => {
-    working = working.then(job);
-    return working as Promise<void>;
+  const watched = (job: () => Promise<void>) => () => {
+    const running = job();
+    working = Promise.all([working, running]);
+    return running;
   };
+  // Each waits for itself only, so that WAL is shipped during a long backup.
   const options = { utcOffset: 0, protect: true };
-  const jobs = [
-    new Job("* * * * *", options, queued(ship)),
-    new Job("10 * * * *", options, queued(record)),
-    new Job("10 * * * *", options, queued(backUp)),
-    new Job("10 * * * *", options, queued(check)),
-    new Job("* * * * *", options, drill),
-  ];
+  const lookOnce = watched(async () => {
+    await record();
+    await backUp();
+    await check();
+  });
+  const jobs = [new Job("* * * * *", options, watched(ship)), new Job("* * * * *", options, drill)];
   io.out(
     `Backups go to ${context.store.description} each day${walFolder ? ", WAL each minute" : ""}.`,
   );
-  await queued(record)();
-  await queued(backUp)();
-  await queued(check)();
+  const first = lookOnce();
+  jobs.push(
+    new Job("10 * * * *", options, async () => {
+      await first;
+      await lookOnce();
+    }),
+  );
   await Promise.race([once(process, "SIGTERM"), once(process, "SIGINT")]);
   for (const job of jobs) job.stop();
   await working;
@@ -77,21 +83,33 @@ export async function takeWhatIsDue(
   { takeDump, takeBase }: Pick<Takes, "takeDump" | "takeBase">,
 ): Promise<void> {
   const { complete } = await listBackups(context.store, context.keys);
+  const { walFolder, databaseUrl } = settings;
+  const systemId =
+    walFolder && databaseUrl ? await withDatabaseSession(databaseUrl, systemIdOf) : undefined;
   const isDue = (kind: Manifest["kind"]) => {
-    const newest = complete.findLast((manifest) => manifest.kind === kind);
+    const newest = complete.findLast(
+      (manifest) =>
+        manifest.kind === kind &&
+        !isFromFuture(manifest, context.now()) &&
+        (manifest.kind === "dump" || manifest.systemId === systemId),
+    );
     const ageMs = newest && context.now().getTime() - Date.parse(newest.createdAt);
     return ageMs === undefined || ageMs >= dueAfterMs;
   };
   const takesDue = [
     ...(isDue("dump") ? [takeDump] : []),
-    ...(settings.walFolder && isDue("base") ? [takeBase] : []),
+    ...(walFolder && isDue("base") ? [takeBase] : []),
   ];
-  for (const take of takesDue) {
-    const manifest = await take();
-    await verifyWithProgress(context, manifest);
-    io.out(`Done: took and verified ${describe(manifest)}`);
-  }
   if (takesDue.length === 0) return;
+  const failures: string[] = [];
+  for (const take of takesDue) {
+    try {
+      io.out(`Done: took and verified ${describe(await take())}`);
+    } catch (error) {
+      failures.push((error as Error).message);
+    }
+  }
   const { backups } = await prune(context);
   for (const manifest of backups) io.out(`Done: deleted ${describe(manifest)}`);
+  if (failures.length > 0) throw new BackupError(failures.join(" "));
 }

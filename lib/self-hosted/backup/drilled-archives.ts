@@ -4,8 +4,8 @@ import { BackupError, BackupRefusedError } from "../../archives/failures.js";
 import { listBackups, type Manifest } from "../../archives/manifest.js";
 import { withDatabase } from "../../archives/postgres-tools.js";
 import { retentionDays } from "../../archives/prune.js";
+import { recoverableSince } from "../../archives/recovery-path.js";
 import { dropDrillCopy, listDrillCopies, restoreCopy } from "../../archives/restore-dump.js";
-import { recoverableSince, storedWal } from "../../archives/wal.js";
 import { checkBackups } from "../../backups/check.js";
 import { advanceDrill } from "../../backups/drill.js";
 import type { BackupStore } from "../../backups/store.js";
@@ -97,7 +97,7 @@ function archiveBackupStore(
     takeSnapshot: refuse,
     async readRecoverySeconds() {
       const bases = await ofKind("base");
-      const since = recoverableSince(bases, await asked(() => storedWal(context.store)));
+      const since = await asked(() => recoverableSince(context, bases));
       return since ? Math.floor((context.now().getTime() - since.getTime()) / 1000) : 0;
     },
     async readState() {

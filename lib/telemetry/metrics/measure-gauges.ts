@@ -1,6 +1,7 @@
 import { sql } from "drizzle-orm";
 import type { Context } from "../../context.js";
 import { preparedSql } from "../../db/database.js";
+import { isOverdueDeletion } from "../../db/schema/privacy.js";
 
 /** Up to this many sessions are counted exactly; more are estimated from a sample of this size. */
 const sampledMax = 100_000;
@@ -23,7 +24,7 @@ const storeGauges = preparedSql(
         and (expires_at is null or expires_at > cast(${sql.placeholder("now")} as timestamptz))
         and created_at >= (select revoke_all_before from security_settings)
     ), deletions as (
-      select count(*) as pending, count(*) filter (where purge_at < now() - interval '2 hours') as overdue
+      select count(*) as pending, count(*) filter (where ${isOverdueDeletion}) as overdue
       from users where purge_at is not null
     )
     insert into telemetry_gauges (series, value, measured_at)

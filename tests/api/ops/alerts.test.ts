@@ -4,8 +4,11 @@ import rules from "../../../api/ops/alerts/rules.js";
 import silences from "../../../api/ops/alerts/silences.js";
 import tests from "../../../api/ops/alerts/tests.js";
 import health from "../../../api/ops/health.js";
+import { evaluateAlerts } from "../../../lib/alerts/evaluate.js";
+import { runProbes } from "../../../lib/alerts/probes.js";
 import { requests, useAlerts } from "../../support/alerts.js";
 import { call } from "../../support/call.js";
+import { aContext } from "../../support/context.js";
 import { setEnvironment } from "../../support/environment.js";
 import { anOperator, type OperatorPerson, operate } from "../../support/operators.js";
 import { useStores } from "../../support/stores.js";
@@ -30,6 +33,29 @@ describe("GET /api/ops/alerts", () => {
       runbook: expect.stringMatching(/\/audit-chain-broken\.md$/),
     });
     expect(body.unsent).toBe(0);
+  });
+
+  it("marks an alert whose notice another one holds back, and one that is resolving", async () => {
+    const listed = async () => {
+      const { body } = await read();
+      const named = (rule: string) =>
+        body.alerts.find((alert: { rule: string }) => alert.rule === rule);
+      return [named("RedisDown"), named("DrainStalled")];
+    };
+    await stores.faults.redis.set({ kind: "refuse" });
+    for (let minute = 0; minute < 6; minute++) await evaluateAlerts(world.after(minute));
+    expect(await listed()).toMatchObject([
+      { state: "firing", heldBackBy: [], isResolving: false },
+      { state: "firing", heldBackBy: ["RedisDown"], isResolving: false },
+    ]);
+    await stores.faults.redis.set(null);
+    const isDown = async () => (await runProbes(aContext())).stores.redis;
+    await expect.poll(isDown, { timeout: 30_000 }).toBe(false);
+    await world.endMinute(6);
+    expect(await listed()).toMatchObject([
+      { state: "firing", isResolving: true },
+      { state: "firing", isResolving: true },
+    ]);
   });
 
   it("omits alerts of another environment", async () => {

@@ -90,6 +90,23 @@ describe("PUT /api/ops/backups/schedule", () => {
   });
 });
 
+describe("PUT /api/ops/backups/schedule over items that we do not know fully", () => {
+  it("writes them back as they were", async () => {
+    const { state } = world.neon;
+    const weekly = { frequency: "weekly", day: 1, hour: 3, retention_seconds: 14 * 86_400 };
+    state.schedule = [weekly];
+    const odd = { ...weekly, day: "monday", hour: 3.5, timezone: "Europe/Berlin" };
+    world.neon.fail({
+      kind: "rewrite",
+      operationId: "getSnapshotSchedule",
+      rewrite: () => JSON.stringify({ schedule: [odd] }),
+    });
+    await change(schedule, "PUT");
+    const sent = world.neon.calls.find(({ operationId }) => operationId === "setSnapshotSchedule");
+    expect(sent?.given).toMatchObject({ schedule: [{ frequency: "daily" }, odd] });
+  });
+});
+
 describe("/api/ops/drills", () => {
   it("starts one drill, however often it is asked, and shows it", async () => {
     await stores.sql("insert into backup_canaries (at) values (now() - interval '30 minutes')");
@@ -121,4 +138,60 @@ describe("GET /api/ops/health", () => {
       detail: "the last one, 7 days ago, succeeded",
     });
   });
+
+  const findingOf = async (name: string) =>
+    ((await read(health)).body.findings as { name: string }[]).find((each) => each.name === name);
+
+  it("does not pass a check of the backups that is over 26 hours old", async () => {
+    await read(check);
+    const move = (interval: string) =>
+      stores.sql(
+        `update telemetry_gauges set value = extract(epoch from now() - $1::interval)
+         where series = 'backup_last_check_timestamp_seconds'`,
+        interval,
+      );
+    await move("25 hours 50 minutes");
+    expect(await findingOf("backups")).toMatchObject({ status: "pass" });
+    await move("26 hours 10 minutes");
+    expect(await findingOf("backups")).toMatchObject({
+      status: "fail",
+      detail: "checked 26 h ago, at most 26; failed: none",
+    });
+  });
+
+  it.each([
+    ["pass", "interval '34 days'", "true", "the last one, 34 days ago, succeeded"],
+    ["fail", "interval '35 days 1 hour'", "true", "the last one, 35 days ago, succeeded"],
+    ["fail", "interval '2 days'", "false", "the last one, 2 days ago, FAILED"],
+  ])("shows as %s a drill that ended %s ago (succeeded: %s)", async (...row) => {
+    const [status, age, succeeded, detail] = row;
+    await stores.sql(
+      `update restore_drills set finished_at = now() - ${age}, succeeded = ${succeeded}`,
+    );
+    expect(await findingOf("restore drill")).toMatchObject({ status, detail });
+  });
+
+  it.each([
+    ["pass", "interval '23 hours'", "running for 23 h"],
+    ["fail", "interval '25 hours'", "running for 25 h"],
+  ])("shows as %s a drill that has been running for %s", async (status, age, says) => {
+    await startRunning(age);
+    expect(await findingOf("restore drill")).toMatchObject({
+      status,
+      detail: `the last one, 7 days ago, succeeded; ${says}`,
+    });
+  });
+
+  it("does not hide a failed drill behind a running one", async () => {
+    await stores.sql("update restore_drills set succeeded = false");
+    await startRunning("interval '5 minutes'");
+    expect(await findingOf("restore drill")).toMatchObject({ status: "fail" });
+  });
+
+  const startRunning = (age: string) =>
+    stores.sql(
+      `insert into restore_drills (id, started_at, started_by, target_at, step, step_started_at, held_until, copy_name,
+         expected) select gen_random_uuid(), past, 'cron', past, 'wait', past, past, 'restore-drill-now', '{}'
+       from (select now() - ${age} as past) as start`,
+    );
 });

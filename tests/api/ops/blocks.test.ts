@@ -145,6 +145,18 @@ describe("blocking an IP address", () => {
     await liftIt(body.detail.id);
   });
 
+  it("is listed as not in force until Redis has it", async () => {
+    const inForce = async () =>
+      (await call(blocks, "GET", { token: operator.token })).body.inForce as boolean;
+    await stores.faults.redis.set({ kind: "refuse" });
+    const { body } = await block("ip", "203.0.113.81");
+    expect(body).toMatchObject({ inForce: false });
+    expect(await inForce()).toBe(false);
+    await stores.faults.redis.set(null);
+    await expect.poll(inForce, { timeout: 30_000 }).toBe(true);
+    await liftIt(body.detail.id);
+  });
+
   it("never blocks the break-glass token, which can lift the block", async () => {
     const ip = "203.0.113.80";
     const { body } = await block("cidr", "203.0.113.0/24");

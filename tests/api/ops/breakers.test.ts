@@ -48,9 +48,25 @@ describe("/api/ops/breakers", () => {
     await set("auto");
     expect(await readBreaker()).toMatchObject({ state: "closed", setTo: "auto" });
     const rows = await stores.sql(
-      "select reason from audit_log where subject_id = 'breaker:toolkit'",
+      "select subject_id, reason from audit_log where action = 'breaker.set' order by id",
     );
-    expect(rows).toEqual(Array(3).fill({ reason: "a drill" }));
+    expect(rows).toEqual(
+      ["open", "closed", "auto"].map((state) => ({
+        subject_id: `breaker:toolkit:${state}`,
+        reason: "a drill",
+      })),
+    );
+  });
+
+  it("returns 503 that names Redis while it does not answer, without an audit row", async () => {
+    const count = () => stores.sql("select id from audit_log where action = 'breaker.set'");
+    const before = await count();
+    await stores.faults.redis.set({ kind: "refuse" });
+    const unavailable = { status: 503, code: "redis_unavailable" };
+    expect(await call(breakers, "GET", { token })).toMatchObject(unavailable);
+    expect(await set("open")).toMatchObject(unavailable);
+    await stores.faults.redis.set(null);
+    expect(await count()).toEqual(before);
   });
 
   it("changes nothing in a dry run, and returns 404 for an unknown service", async () => {

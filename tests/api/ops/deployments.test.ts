@@ -179,14 +179,24 @@ describe("ops rollback", () => {
     });
   });
 
-  it("passes one release back over a migration, fails two, and warns if unknown", async () => {
+  it("passes one live release back over one migration, warns over several or if unknown, and fails two", async () => {
     for (const [at, name] of ["a", "b", "c"].entries()) await deploy(name, 60 - at * 10);
-    await stores.sql(
-      "update deployments set migration_head = '0018_add_concurrent_at' where id in ('dpl_a', 'dpl_b')",
-    );
+    const headOfOlder = (back: string) =>
+      stores.sql(
+        `update deployments set migration_head = (select name from schema_migrations
+           order by name collate "C" desc offset $1 limit 1) where id in ('dpl_a', 'dpl_b')`,
+        back,
+      );
+    await headOfOlder("1");
     expect(await lineOf("migrations", "?to=dpl_b")).toMatchObject({
       status: "pass",
       detail: expect.stringContaining(migrationHead),
+    });
+    // Those of several releases, if some in between were never live here.
+    await headOfOlder("2");
+    expect(await lineOf("migrations", "?to=dpl_b")).toMatchObject({
+      status: "warn",
+      detail: expect.stringContaining("if they came with several releases"),
     });
     expect(await lineOf("migrations", "?to=dpl_a")).toMatchObject({
       status: "fail",

@@ -94,6 +94,8 @@ describe("an incident", () => {
     ]);
     expect(body.postMortem).not.toContain(operator.user.id);
     expect(body.postMortem).toContain("| Redis was restarted | Ada (l***@example.com) |");
+    const hourBefore = new Date(Date.parse(openedAt) - 3_600_000).toISOString();
+    expect(body.postMortem).toContain(`npm run ops -- audit --since ${hourBefore}`);
   });
 
   it("says what was blocked while the record of the block exists, then only its ID", async () => {

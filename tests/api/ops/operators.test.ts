@@ -162,9 +162,12 @@ describe("POST /api/ops/operators/removals", () => {
       await operate(operators, "POST", admin.token, { user: id, role: "operator" }),
       await operate(suspension, "PUT", admin.token, { user: id, suspended: true }),
       await operate(suspension, "PUT", admin.token, { user: id, suspended: true, dryRun: true }),
+      await operate(secondFactorRemovals, "POST", admin.token, { user: id }),
+      await operate(secondFactorRemovals, "POST", admin.token, { user: id, dryRun: true }),
     ];
-    expect(answers.map(({ code }) => code)).toEqual(Array(4).fill("last_admin"));
+    expect(answers.map(({ code }) => code)).toEqual(Array(6).fill("last_admin"));
     expect(await roleOf(id)).toBe("admin");
+    expect((await call(totp, "GET", { token: admin.token })).body).toMatchObject({ enabled: true });
   });
 
   it("does not count a blocked admin as a remaining one", async () => {

@@ -108,6 +108,19 @@ describe("clearing rate limits", () => {
     expect(responsesAndLogs).not.toContain(email);
   });
 
+  it("finds and clears by the e-mail address what it does by the user ID", async () => {
+    for (const person of [await aBoundUser(stores), await aUser()]) {
+      await exhaust(person.accessToken);
+      const byUser = (await show(person.user.id)).body.counters;
+      expect(byUser).toContainEqual(
+        expect.objectContaining({ policy: "default", kind: "session", refuses: true }),
+      );
+      expect((await show(person.email)).body.counters).toEqual(byUser);
+      await clear(person.email);
+      expect((await call(user, "GET", { token: person.accessToken })).status).toBe(200);
+    }
+  });
+
   it("clears the counters of a user's speech and toolkit calls", async () => {
     const { user: person } = await aUser();
     const keys = ["speech:user", "toolkit:unverified"].map((row) => {

@@ -1,4 +1,5 @@
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import cancelDeletion from "../../../api/auth/cancel-deletion.js";
 import refresh from "../../../api/auth/refresh.js";
 import register from "../../../api/auth/register.js";
 import cleanup from "../../../api/cron/cleanup.js";
@@ -10,14 +11,16 @@ import finish from "../../../api/ops/restore/finish.js";
 import exportRoute from "../../../api/user/export.js";
 import user from "../../../api/user/index.js";
 import { copyGateToRedis } from "../../../lib/admission/mirror.js";
+import { restoreSessionRows } from "../../../lib/auth/session/restore-sessions.js";
 import { eraseAccount } from "../../../lib/privacy/erase.js";
-import { reconcileErasures, replayNewest } from "../../../lib/privacy/replay.js";
+import { purgeDue } from "../../../lib/privacy/purge.js";
+import { reconcileErasures, replayErasures, replayNewest } from "../../../lib/privacy/replay.js";
 import { call } from "../../support/call.js";
 import { aContext } from "../../support/context.js";
 import { useEnvironment } from "../../support/environment.js";
 import { useLogLines } from "../../support/log-lines.js";
 import { anOperator, type OperatorPerson, operate } from "../../support/operators.js";
-import { aBoundUser, aGuest, anAddress, aUser, password } from "../../support/people.js";
+import { aBoundUser, aGuest, anAddress, aUser, password, someUsers } from "../../support/people.js";
 import { useStores } from "../../support/stores.js";
 
 const cronSecret = "cron-secret-of-the-tests";
@@ -149,9 +152,113 @@ describe("POST /api/ops/restore/finish", () => {
     expect(await stores.redis("EXISTS", "erasures")).toBe(0);
     expect(await finished()).toMatchObject({ status: 409, code: "erasures_unreadable" });
     expect((await call(user, "GET", { token: ada.accessToken })).code).toBe("restore_in_progress");
+    expect(await finished({ erasures: [] })).toMatchObject({ status: 422 });
     const listed = await finished({ erasures: [ada.user.id] });
     expect(listed).toMatchObject({ status: 200, body: { detail: { erasedAgain: 1 } } });
     expect(await isThere(ada.user.id)).toBe(false);
+  });
+
+  it("does not trust a lost stream because of one later erasure", async () => {
+    const [before, after] = [await aUser(), await aUser()];
+    await eraseAccount(aContext(), before.user.id, "replay");
+    await stores.redis("DEL", "erasures");
+    await eraseAccount(aContext(), after.user.id, "replay");
+    await stores.settled();
+    expect(await stores.redis("EXISTS", "erasures")).toBe(1);
+    await operate(begin, "POST", admin.token, {});
+    expect(await finished()).toMatchObject({ status: 409, code: "erasures_unreadable" });
+    await stores.sql("update security_settings set restore_begun_at = 'epoch'");
+    await stores.redis("HDEL", "gate", "restore");
+    expect(await reconcileErasures(aContext(), Number.POSITIVE_INFINITY)).toMatchObject({
+      erasedAgain: 0,
+    });
+    await operate(begin, "POST", admin.token, {});
+    expect((await finished()).status).toBe(200);
+  });
+
+  it("erases nobody whose cancellation the restore has lost, and leaves time to repeat it", async () => {
+    const [ada, late] = [await aBoundUser(stores), await aBoundUser(stores)];
+    const { body } = await call(user, "DELETE", { token: ada.accessToken });
+    await call(user, "DELETE", { token: late.accessToken });
+    await stores.sql(
+      "update users set purge_at = now() - interval '1 hour' where id = $1",
+      ada.user.id,
+    );
+    await backUp();
+    await stores.sql(
+      "update users set purge_at = null, deletion_id = null where id = $1",
+      ada.user.id,
+    );
+    await operate(begin, "POST", admin.token, {});
+    await restore();
+    expect(await purgeDue(aContext(), Number.POSITIVE_INFINITY)).toEqual({ erased: 0 });
+    expect(await isThere(ada.user.id)).toBe(true);
+
+    const answer = await finished();
+    expect(answer.body.done).toContain("1 due deletion is postponed by 3 days");
+    expect(answer.body.detail.postponed).toEqual([ada.user.id]);
+    expect(await purgeDue(aContext(), Number.POSITIVE_INFINITY)).toEqual({ erased: 0 });
+    const cancelled = await call(cancelDeletion, "POST", {
+      body: { cancelToken: body.cancelToken },
+      ip: anAddress(),
+    });
+    expect(cancelled.status).toBe(204);
+    expect(await isThere(ada.user.id)).toBe(true);
+  });
+
+  it("is not closed again by a copy that was read before it finished", async () => {
+    const ada = await aUser();
+    await operate(begin, "POST", admin.token, {});
+    const [row] = await stores.sql(
+      "select restore_begun_at::text as begun, restore_finished_at::text as finished from security_settings",
+    );
+    await finished();
+    const [now] = await stores.sql(
+      "select restore_finished_at::text as finished from security_settings",
+    );
+    const set = (at: string) =>
+      stores.sql("update security_settings set restore_finished_at = $1::timestamptz", at);
+    // What a tick had read, written late.
+    await set(row?.finished ?? "");
+    await copyGateToRedis(aContext());
+    await set(now?.finished ?? "");
+    expect(await stores.redis("HGET", "gate", "restore")).toBeNull();
+    expect((await call(user, "GET", { token: ada.accessToken })).status).toBe(200);
+  });
+
+  it("keeps sessions that were refreshed after the backup signed in for their full time", async () => {
+    const ada = await aBoundUser(stores);
+    await stores.sql(
+      "update sessions set idle_expires_at = now() + interval '1 minute' where user_id = $1",
+      ada.user.id,
+    );
+    await operate(begin, "POST", admin.token, {});
+    await finished();
+    const [row] = await stores.sql(
+      "select idle_expires_at > now() + interval '1 day' as is_extended from sessions where user_id = $1",
+      ada.user.id,
+    );
+    expect(row).toEqual({ is_extended: "t" });
+  });
+
+  it("continues with the sessions where the last call stopped", async () => {
+    await Promise.all(Array.from({ length: 3 }, () => aUser()));
+    await operate(begin, "POST", admin.token, {});
+    for (let at = 0; at < 3000; at += 500) {
+      const pairs = Array.from({ length: 500 }, (_, more) => [`filler:${at + more}`, "1"]).flat();
+      await stores.redis("MSET", ...pairs);
+    }
+    const first = await restoreSessionRows(aContext(), performance.now());
+    expect(first.isComplete).toBe(false);
+    const positions = () =>
+      stores.sql("select position from cron_cursors where name = 'restore_sessions'");
+    expect(await positions()).toHaveLength(1);
+    let calls = 1;
+    while (!(await restoreSessionRows(aContext(), performance.now())).isComplete) calls += 1;
+    expect(calls).toBeGreaterThan(1);
+    expect(await positions()).toEqual([]);
+    await finished();
+    await stores.redis("DEL", ...Array.from({ length: 3000 }, (_, at) => `filler:${at}`));
   });
 
   it("keeps the app closed when another list follows", async () => {
@@ -183,10 +290,70 @@ describe("a restore that nobody announced", () => {
     await eraseAccount(aContext(), gone.user.id, "replay");
     await restore();
     expect(await isThere(gone.user.id)).toBe(true);
-    expect(await replayNewest(aContext(), Number.POSITIVE_INFINITY)).toEqual({ erasedAgain: 1 });
+    expect(await replayNewest(aContext(), Number.POSITIVE_INFINITY)).toEqual({
+      erasedAgain: 1,
+      left: 0,
+    });
     expect(await isThere(gone.user.id)).toBe(false);
     expect(lines.read("erasures_missing")).toHaveLength(1);
-    expect(await replayNewest(aContext(), Number.POSITIVE_INFINITY)).toEqual({ erasedAgain: 0 });
+    expect(await replayNewest(aContext(), Number.POSITIVE_INFINITY)).toEqual({
+      erasedAgain: 0,
+      left: 0,
+    });
+  });
+
+  it("of which the newest page shows a part is repeated as a whole, over several ticks", async () => {
+    const people = await someUsers(25);
+    await backUp();
+    for (const { user } of people) await eraseAccount(aContext(), user.id, "replay");
+    await restore();
+    const there = async () => {
+      const ids = `{${people.map(({ user }) => user.id).join(",")}}`;
+      return (await stores.sql("select 1 from users where id = any($1::uuid[])", ids)).length;
+    };
+    expect(await there()).toBe(25);
+    // Each tick has time for one.
+    const tick = () => replayNewest(aContext(), performance.now());
+    expect(await tick()).toEqual({ erasedAgain: 1, left: 24 });
+    for (let left = 23; left >= 0; left -= 1)
+      expect(await tick()).toEqual({ erasedAgain: 1, left });
+    expect(await there()).toBe(0);
+  });
+
+  it("writes no receipt for an account that is still there", async () => {
+    const [guest, ada] = [await aGuest(), await aUser()];
+    const ctx = aContext();
+    const { db } = ctx;
+    let isMerged = false;
+    const merging = new Proxy(db, {
+      get: (_, name) =>
+        name === "batch"
+          ? async (statements: Parameters<typeof db.batch>[0]) => {
+              const answers = await db.batch(statements);
+              // Another guest is merged after the account was read.
+              if (!isMerged) {
+                await stores.sql(
+                  "update users set merged_into = $1 where id = $2",
+                  ada.user.id,
+                  guest.user.id,
+                );
+              }
+              isMerged = true;
+              return answers;
+            }
+          : Reflect.get(db, name, db),
+    });
+    const copy = {
+      name: "a list",
+      async *read() {
+        yield { userId: ada.user.id, erasedAtMs: Date.now() };
+      },
+    };
+    const replay = (on: typeof ctx) => replayErasures(on, [copy], Number.POSITIVE_INFINITY);
+    expect(await replay({ ...ctx, db: merging })).toMatchObject({ erasedAgain: 0, left: 1 });
+    expect(await stores.sql("select 1 from erasures where user_id = $1", ada.user.id)).toEqual([]);
+    expect(await replay(ctx)).toMatchObject({ erasedAgain: 1, left: 0 });
+    expect([await isThere(ada.user.id), await isThere(guest.user.id)]).toEqual([false, false]);
   });
 
   it("is a part of tick and cleanup", async () => {

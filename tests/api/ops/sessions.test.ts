@@ -113,7 +113,7 @@ describe("POST /api/ops/revocations", () => {
       session: byName.sessionId,
     });
     expect(revoked.body).toMatchObject({
-      done: `Revoked session ${byName.sessionId}.`,
+      done: `Revoked session ${byName.sessionId}. There is no undo: the user signs in again, a guest cannot.`,
       undo: null,
     });
     expect(await stores.redis("KEYS", `session:${byName.sessionId}`)).toEqual([]);
@@ -155,7 +155,7 @@ describe("POST /api/ops/revocations", () => {
     expect(dry.body.detail).toMatchObject({ sessions: 1 });
     const done = await operate(revocations, "POST", operator.token, body);
     expect(done.body).toMatchObject({
-      done: `Revoked 1 session of ${person.user.id}.`,
+      done: `Revoked 1 session of ${person.user.id}. There is no undo: the user signs in again, a guest cannot.`,
       detail: { sessions: 1 },
     });
     const rows = "select from sessions where user_id = $1 and revoked_at is null";

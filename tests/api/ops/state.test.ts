@@ -3,6 +3,7 @@ import { beforeAll, describe, expect, it } from "vitest";
 import tick from "../../../api/cron/tick.js";
 import db from "../../../api/ops/db/index.js";
 import slow from "../../../api/ops/db/slow.js";
+import drain from "../../../api/ops/drain.js";
 import health from "../../../api/ops/health.js";
 import rebuild from "../../../api/ops/redis/rebuild.js";
 import verification from "../../../api/ops/verification.js";
@@ -47,6 +48,13 @@ async function findingsOf(route: Parameters<typeof call>[0], token = operator.to
 describe("GET /api/ops/health", () => {
   it("reports the state of background work, also to the break-glass token", async () => {
     await stores.sql("update schema_migrations set applied_at = now() - interval '1 day'");
+    const [yesterday, today] = [1, 0].map((ago) =>
+      new Date(Date.now() - ago * 86_400_000).toISOString().slice(0, 10),
+    );
+    await stores.sql(
+      `create table access_log_${yesterday?.replaceAll("-", "")} partition of access_log
+       for values from ('${yesterday}Z') to ('${today}Z')`,
+    );
     const before = await findingsOf(health, breakGlassToken);
     expect(before["cron jobs"]).toMatchObject({
       status: "fail",
@@ -261,6 +269,30 @@ describe("POST /api/ops/redis/rebuild", () => {
     expect(await stores.sql("select from audit_log where action = 'redis.rebuilt'")).not.toEqual(
       [],
     );
+  });
+
+  it("returns 503 that names Redis while it does not answer, without an audit row", async () => {
+    const rows = () =>
+      stores.sql("select from audit_log where action in ('redis.rebuilt', 'events.drained')");
+    const before = await rows();
+    for (const fault of [{ kind: "refuse" }, { kind: "reset" }] as const) {
+      await stores.faults.redis.set(fault);
+      for (const work of [rebuild, drain]) {
+        const answer = await operate(work, "POST", operator.token, {});
+        expect(answer).toMatchObject({ status: 503, code: "redis_unavailable" });
+        expect(answer.body.detail).toContain("Redis");
+        expect(answer.headers.get("retry-after")).toBe("5");
+      }
+    }
+    await stores.faults.redis.set(null);
+    expect(await rows()).toEqual(before);
+  });
+
+  it("names Postgres, not Redis, as the cause when Postgres is down", async () => {
+    await stores.faults.postgres.set({ kind: "reset" });
+    const answer = await operate(rebuild, "POST", operator.token, {});
+    await stores.faults.postgres.set(null);
+    expect(answer).toMatchObject({ status: 503, code: "service_unavailable" });
   });
 });
 

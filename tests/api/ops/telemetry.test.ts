@@ -41,6 +41,7 @@ describe("GET /api/ops/errors", () => {
     expect(body).toEqual({
       minutes: 5,
       eventsUntil: expect.any(String),
+      redisAnswered: true,
       rows: [
         { route: "/api/user", code: "service_unavailable", status: 503, count: 1 },
         { route: "/api/user", code: "token_invalid", status: 401, count: 3 },

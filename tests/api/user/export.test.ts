@@ -1,10 +1,14 @@
 import { describe, expect, it } from "vitest";
+import changeEmail from "../../../api/auth/change-email/index.js";
+import forgotPassword from "../../../api/auth/forgot-password.js";
+import login from "../../../api/auth/login.js";
+import resend from "../../../api/auth/verify-email/resend.js";
 import exportRoute from "../../../api/user/export.js";
 import { personalTables } from "../../../lib/privacy/catalogue.js";
 import { call } from "../../support/call.js";
 import { aFullAccount } from "../../support/full-account.js";
 import { useLogLines } from "../../support/log-lines.js";
-import { aGuest, anAddress, aUser, earn } from "../../support/people.js";
+import { aBoundUser, aGuest, anAddress, aUser, earn, type Person } from "../../support/people.js";
 import { useStores } from "../../support/stores.js";
 
 const stores = useStores();
@@ -190,4 +194,127 @@ describe("GET /api/user/export", () => {
     expect(bytes).toBeGreaterThan(20_000_000);
     expect(largest).toBeLessThan(1_000_000);
   }, 120_000);
+});
+
+describe("the export of somebody who names an address", () => {
+  /** Without IDs, times, networks and the address itself. */
+  async function comparable({ accessToken, sessionId }: Person, address: string): Promise<string> {
+    await stores.settled();
+    const text = await (await request(accessToken)).text();
+    return text
+      .replaceAll(address, "ADDRESS")
+      .replaceAll(sessionId, "SESSION")
+      .replaceAll(/"id" : \d+/g, '"id" : NUMBER')
+      .replaceAll(/learner-[\w-]+@example\.com/g, "OWN ADDRESS")
+      .replaceAll(/[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}/g, "ID")
+      .replaceAll(/\d{4}-\d\d-\d\dT[\d:.]+(Z|\+00:00)/g, "TIME")
+      .replaceAll(/10\.\d+\.\d+\.\d+(\/\d+)?/g, "NETWORK");
+  }
+
+  const wrong = (email: string, token?: string) =>
+    call(login, "POST", {
+      body: { email, password: "wrong password", device: { id: "another-device" } },
+      ip: anAddress(),
+      ...(token && { token }),
+    });
+
+  const addresses = async () => [
+    (await aBoundUser(stores)).email,
+    `free-${crypto.randomUUID()}@example.com`,
+  ];
+
+  it("does not say whether a claimed address has an account", async () => {
+    const exports: string[] = [];
+    for (const address of await addresses()) {
+      const stranger = await aUser({ email: address });
+      const { accessToken: token } = stranger;
+      expect((await call(resend, "POST", { token })).status).toBe(202);
+      expect((await wrong(address)).status).toBe(401);
+      expect((await wrong(address, token)).status).toBe(401);
+      await call(forgotPassword, "POST", { body: { email: address }, ip: anAddress() });
+      exports.push(await comparable(stranger, address));
+    }
+    expect(exports[0]).toBe(exports[1]);
+    expect(exports[0]).toContain("verify_email");
+  });
+
+  it("does not say it of an address that an account wants to change to", async () => {
+    const exports: string[] = [];
+    for (const address of await addresses()) {
+      const stranger = await aBoundUser(stores);
+      const { accessToken: token } = stranger;
+      const { status } = await call(changeEmail, "POST", { token, body: { email: address } });
+      expect(status).toBe(202);
+      expect((await wrong(address, token)).status).toBe(401);
+      exports.push(await comparable(stranger, address));
+    }
+    expect(exports[0]).toBe(exports[1]);
+    expect(exports[0]).toContain("change_email");
+  });
+
+  it("has nothing about the sign-ins of the address's owner", async () => {
+    const owner = await aBoundUser(stores);
+    await stores.faults.redis.set({ kind: "refuse" });
+    for (let turn = 0; turn < 5; turn++) await wrong(owner.email);
+    const stranger = await aUser({ email: owner.email });
+    await stores.settled();
+    const { body } = await call(exportRoute, "GET", { token: stranger.accessToken });
+    expect(body.signInDelays).toEqual([]);
+    const own = await call(exportRoute, "GET", { token: owner.accessToken });
+    expect(own.body.signInDelays).toEqual([expect.objectContaining({ failures: 5 })]);
+    for (const name of ["pass_ip", "pass_device", "key"]) {
+      expect(own.body.signInDelays[0]).not.toHaveProperty(name);
+    }
+  });
+});
+
+describe("the export of an account that somebody attacks", () => {
+  it("shows failed sign-ins, but neither who made them nor from where", async () => {
+    const [owner, other] = [await aBoundUser(stores), await aBoundUser(stores)];
+    const body = { email: owner.email, password: "wrong password" };
+    await call(login, "POST", { body, ip: "198.51.100.77" });
+    await call(login, "POST", { body, ip: "198.51.100.77", token: other.accessToken });
+    await call(forgotPassword, "POST", {
+      body: { email: owner.email, device: { id: "device-of-a-stranger" } },
+      ip: "198.51.100.77",
+    });
+    await stores.settled();
+    const { body: exported } = await call(exportRoute, "GET", { token: owner.accessToken });
+    const failed = exported.securityEvents.filter(
+      ({ event }: { event: string }) => event === "login_failed",
+    );
+    expect(failed).toHaveLength(2);
+    for (const event of failed) {
+      expect(event).toMatchObject({ user_id: null, ip: null, correlation_id: null, data: {} });
+    }
+    const text = JSON.stringify(exported);
+    for (const foreign of ["198.51.100", other.user.id, "device-of-a-stranger"]) {
+      expect([foreign, text.includes(foreign)]).toEqual([foreign, false]);
+    }
+    const purposes = exported.mailCodes.map(({ purpose }: { purpose: string }) => purpose).sort();
+    expect(purposes).toEqual(["reset_password", "sign_in", "verify_email"]);
+  });
+});
+
+describe("the export of somebody who gave up an address", () => {
+  it("has nothing of the account that has it now", async () => {
+    const before = await aBoundUser(stores);
+    const address = before.email;
+    await stores.sql("delete from mail_codes where subject = $1", before.user.id);
+    await stores.sql(
+      "insert into email_changes values (gen_random_uuid(), $1, $2, now(), now() + interval '7 days')",
+      before.user.id,
+      address,
+    );
+    await stores.sql("update users set email = 'new-' || email where id = $1", before.user.id);
+    await aBoundUser(stores, { email: address });
+    await call(forgotPassword, "POST", { body: { email: address }, ip: anAddress() });
+    await stores.settled();
+    const { body } = await call(exportRoute, "GET", { token: before.accessToken });
+    expect(body.emailChanges).toEqual([expect.objectContaining({ old_email: address })]);
+    for (const section of ["mailCodes", "mailBudgets", "queuedMails"]) {
+      const named = body[section].filter((row: object) => JSON.stringify(row).includes(address));
+      expect([section, named]).toEqual([section, []]);
+    }
+  });
 });

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { evaluateAlerts } from "../../../lib/alerts/evaluate.js";
+import { runProbes } from "../../../lib/alerts/probes.js";
 import { seriesName } from "../../../lib/observability/metrics.js";
 import { cleanupCron } from "../../../lib/schedule/cleanup.js";
 import { runCron } from "../../../lib/schedule/cron.js";
@@ -82,15 +83,70 @@ it("keeps the time at which a job was first due", async () => {
   expect((await firstDue())[cleanup]).toBeCloseTo((first[cleanup] ?? 0) - 500, 3);
 });
 
-describe("after an outage of Postgres", () => {
-  const secondsAt = (minute: number) => Math.floor(world.after(minute).now.getTime() / 1000);
-  const succeeds = (series: string, minute: number) => world.gauge(series, secondsAt(minute));
-  const outageSeconds = async (job: string) => {
-    const series = seriesName("cron_outage_seconds", { job });
-    const [row] = await stores.sql("select value from telemetry_gauges where series = $1", series);
-    return Number(row?.value);
-  };
+const secondsAt = (minute: number) => Math.floor(world.after(minute).now.getTime() / 1000);
+const succeeds = (series: string, minute: number) => world.gauge(series, secondsAt(minute));
+const outageSeconds = async (job: string) => {
+  const series = seriesName("cron_outage_seconds", { job });
+  const [row] = await stores.sql("select value from telemetry_gauges where series = $1", series);
+  return Number(row?.value);
+};
+const missed = async () => (await world.firing()).filter((key) => key.startsWith("CronMissed"));
 
+describe("during and after an outage of Redis", () => {
+  /** Ticks without Redis, in each of these minutes. */
+  async function isDown(first: number, end: number) {
+    await stores.faults.redis.set({ kind: "refuse" });
+    for (let minute = first; minute < end; minute += 1) await world.endMinute(minute);
+    await redisReturns();
+  }
+  /** The client calls Redis again only after a pause. */
+  async function redisReturns() {
+    await stores.faults.redis.set(null);
+    const isDown = async () => (await runProbes(aContext())).stores.redis;
+    await expect.poll(isDown, { timeout: 30_000 }).toBe(false);
+  }
+
+  it("does not fire when the runs resume", async () => {
+    await succeeds(tick, 0);
+    await world.endMinute(0);
+    await isDown(1, 8);
+    expect(await world.firing()).toContain("RedisDown:redis");
+    expect(await missed()).toEqual([]);
+    expect(await outageSeconds("tick")).toBe(7 * 60);
+    await world.endMinute(8);
+    expect(await missed()).toEqual([]);
+    await runs(tickCron, async () => {});
+    expect(await outageSeconds("tick")).toBe(0);
+    expect(await world.transitions("CronMissed")).toEqual([]);
+  });
+
+  it("fires when the job is not run after it either", async () => {
+    await succeeds(tick, 0);
+    await world.endMinute(0);
+    await isDown(1, 8);
+    // A second evaluation of a minute does not count it twice.
+    await evaluateAlerts(world.after(7));
+    await world.endMinute(8);
+    await world.endMinute(9);
+    expect(await missed()).toEqual([]);
+    await world.endMinute(10);
+    expect(await missed()).toEqual(["CronMissed:tick"]);
+  });
+
+  it("holds back the notice of the stalled drain, which needs Redis", async () => {
+    await world.endMinute(0);
+    await stores.faults.redis.set({ kind: "refuse" });
+    for (let minute = 1; minute < 8; minute += 1) await evaluateAlerts(world.after(minute));
+    await redisReturns();
+    expect(await world.firing()).toContain("DrainStalled:");
+    const [alert] = await stores.sql(
+      "select told_priority from alerts where rule = 'DrainStalled'",
+    );
+    expect(alert?.told_priority).toBeNull();
+  });
+});
+
+describe("after an outage of Postgres", () => {
   /** Ticks without Postgres, in each of these minutes. */
   async function isDown(first: number, end: number, step = 1) {
     await stores.faults.postgres.set({ kind: "refuse" });
@@ -99,7 +155,6 @@ describe("after an outage of Postgres", () => {
     }
     await stores.faults.postgres.set(null);
   }
-  const missed = async () => (await world.firing()).filter((key) => key.startsWith("CronMissed"));
 
   it("does not fire when the runs resume", async () => {
     await succeeds(tick, 0);

@@ -133,12 +133,19 @@ describe("SecurityEventsSpike", () => {
     expect(await runMinutes(1, requests(100), events(event))).toEqual([]);
   });
 
-  it.each(["login_failed", "authz_denied", "recovery_code_used", "a_kind_of_tomorrow"])(
-    "counts %s",
-    async (event) => {
-      expect(await runMinutes(1, requests(100), events(event))).toEqual(["SecurityEventsSpike:"]);
-    },
-  );
+  it("ignores the requests that an operator's block refuses, so that a block ends the alert", async () => {
+    expect(await runMinutes(1, requests(100), events("ip_blocked"))).toEqual([]);
+  });
+
+  it.each([
+    "login_failed",
+    "rate_limited",
+    "authz_denied",
+    "recovery_code_used",
+    "a_kind_of_tomorrow",
+  ])("counts %s", async (event) => {
+    expect(await runMinutes(1, requests(100), events(event))).toEqual(["SecurityEventsSpike:"]);
+  });
 
   it("detects an attack on a day with many operator actions", async () => {
     const before = Array.from({ length: 100 }, (_, at) => at - 101);

@@ -81,6 +81,39 @@ const breaks: Break[] = [
     says: "the branch is archived",
   },
   {
+    name: "NEON_BRANCH_ID of another branch than that of DATABASE_URL, as after a restore",
+    breaks: ({ neon }) => {
+      // The compute of the live database now belongs to another branch.
+      const old = neon.state.branches.get(neon.branchId);
+      if (!old) throw new Error("There is no branch.");
+      const restored = { ...old, id: "br-restored-1", name: "restored", isDefault: false };
+      neon.state.branches.set(restored.id, restored);
+      old.endpointId = "ep-old-1";
+    },
+    check: "configured",
+    says: "DATABASE_URL reaches the branch br-restored-1, not NEON_BRANCH_ID",
+  },
+  {
+    name: "a DATABASE_URL that is no endpoint of the project",
+    breaks: () => {
+      setEnvironment({
+        ...neonEnvironment(world.neon),
+        DATABASE_URL: "postgresql://linguamate:live@ep-other-1.stand-in.neon.tech/linguamate",
+      });
+    },
+    check: "configured",
+    says: "no endpoint of NEON_PROJECT_ID is that of DATABASE_URL",
+  },
+  {
+    name: "a live branch that Neon deletes at a time",
+    breaks: ({ neon }) => {
+      const [live] = neon.state.branches.values();
+      Object.assign(live ?? {}, { expiresAt: "2030-01-02T03:04:05Z" });
+    },
+    check: "branch_ready",
+    says: "the branch is ready, but Neon deletes it at 2030-01-02T03:04:05.000Z",
+  },
+  {
     name: "a last successful drill over 35 days ago",
     breaks: () =>
       stores.sql("update restore_drills set finished_at = now() - interval '35 days 1 minute'"),
@@ -145,6 +178,19 @@ describe("checkBackups", () => {
     world.neon.state.snapshots.splice(1);
     expect(await failed()).toEqual([]);
     expect((await gauges()).backup_days_covered).toBe(1);
+  });
+
+  it.each([
+    "postgresql://linguamate:live@ep-main-000001-pooler.stand-in.neon.tech/linguamate",
+    "postgresql://linguamate:live@ep-main-000001.stand-in.neon.tech:5432/linguamate",
+  ])("knows the branch by its host, with a pooler or a port (%s)", async (databaseUrl) => {
+    setEnvironment({ ...neonEnvironment(world.neon), DATABASE_URL: databaseUrl });
+    expect(await failed()).toEqual([]);
+  });
+
+  it("ignores snapshots that have expired, though Neon still lists them", async () => {
+    for (const each of world.neon.state.snapshots) each.expires_at = "2020-01-01T00:00:00Z";
+    expect((await failed()).map(({ check }) => check)).toEqual(["newest_snapshot", "days_covered"]);
   });
 
   it("ignores snapshots of other branches", async () => {

@@ -2,6 +2,7 @@ import pg from "pg";
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import restoreDrill from "../../../api/cron/restore-drill.js";
 import tick from "../../../api/cron/tick.js";
+import type { Branch } from "../../../dev/neon/stand-in.js";
 import { sealAudit } from "../../../lib/audit/seal.js";
 import { advanceDrill } from "../../../lib/backups/drill.js";
 import { startDrill } from "../../../lib/backups/start-drill.js";
@@ -10,10 +11,22 @@ import { call } from "../../support/call.js";
 import { aContext } from "../../support/context.js";
 import { setEnvironment } from "../../support/environment.js";
 import { useLogLines } from "../../support/log-lines.js";
-import { inMinutes, neonEnvironment, useNeon } from "../../support/neon.js";
+import { inMinutes, liveUrl, neonEnvironment, useNeon } from "../../support/neon.js";
 import { someUsers } from "../../support/people.js";
 import { nextSlot } from "../../support/slots.js";
 import { useStores } from "../../support/stores.js";
+
+const audit = vi.hoisted(() => ({ isStuck: false }));
+vi.mock("../../../lib/audit/verification.js", async (original) => {
+  const actual = await original<typeof import("../../../lib/audit/verification.js")>();
+  const verifyAudit: typeof actual.verifyAudit = async (ctx, endMs, options) => {
+    const found = await actual.verifyAudit(ctx, endMs, options);
+    return audit.isStuck
+      ? { ...found, isComplete: false, verifiedTo: options?.from ?? 0, findings: [] }
+      : found;
+  };
+  return { ...actual, verifyAudit };
+});
 
 const stores = useStores();
 const world = useNeon(stores);
@@ -95,6 +108,26 @@ async function changeCopy(change: (sql: pg.Client) => Promise<unknown>): Promise
   await client.end();
 }
 
+/** A branch of yesterday, besides those of the drill. */
+function addBranch(name: string, parentId = world.neon.branchId): Branch {
+  const branch: Branch = {
+    id: `br-${name}`,
+    name,
+    parentId,
+    parentTimestamp: undefined,
+    createdAt: new Date(Date.now() - 86_400_000).toISOString(),
+    expiresAt: undefined,
+    isDefault: false,
+    isProtected: false,
+    state: "ready",
+    operationId: undefined,
+    endpointId: `ep-${name}`,
+    database: Promise.resolve({ uri: "none", drop: async () => {} }),
+  };
+  world.neon.state.branches.set(branch.id, branch);
+  return branch;
+}
+
 describe("a restore drill", () => {
   it("proves a copy of a past time, deletes it, and records its times", async () => {
     await runDrill();
@@ -163,6 +196,48 @@ describe("a restore drill", () => {
     expect(await alerting()).toEqual(["canary"]);
     await runDrill();
     expect(await alerting()).toEqual([]);
+  });
+
+  it("leaves the alerts of the parts that it never reached", async () => {
+    await stores.sql(
+      `insert into telemetry_gauges select 'restore_drill_failed{part="' || part || '"}', 1, now()
+       from unnest(array['create', 'wait', 'canary', 'rows', 'clean_up']) as part`,
+    );
+    world.neon.fail({ kind: "status", status: 400, operationId: "createProjectBranch" });
+    await runDrill();
+    expect((await alerting()).toSorted()).toEqual(["canary", "create", "rows", "wait"]);
+    world.neon.fail(null);
+    await runDrill();
+    expect(await alerting()).toEqual([]);
+  });
+
+  it("starts one of several at once, and names it in every answer", async () => {
+    const answers = await Promise.all(Array.from({ length: 6 }, () => startDrill(inMinutes(0))));
+    const { id } = await rowOf();
+    expect(answers.filter(({ started }) => started)).toEqual([{ started: true, id }]);
+    expect(new Set(answers.map((each) => each.id))).toEqual(new Set([id]));
+    await stores.sql("delete from restore_drills where id = $1", id ?? null);
+  });
+
+  it("gives up the proof of the audit log after two hours without progress", async () => {
+    audit.isStuck = true;
+    try {
+      await startDrill(inMinutes(0));
+      let minute = 1;
+      for (; minute < 40 && (await rowOf()).step !== "prove_audit"; minute += 1) {
+        await advanceDrill(inMinutes(minute));
+        await ready();
+      }
+      await advanceDrill(inMinutes(minute));
+      expect(await rowOf()).toMatchObject({ step: "prove_audit" });
+      await advanceDrill(inMinutes(minute + 121));
+      await advanceDrill(inMinutes(minute + 122));
+    } finally {
+      audit.isStuck = false;
+    }
+    expect(await failedParts()).toEqual(["audit"]);
+    expect((await findingsOf()).at(-1)?.detail).toContain("no progress");
+    expect(world.neon.copies()).toEqual([]);
   });
 
   it("fails without a copy when the live database had no canary at the target time", async () => {
@@ -261,28 +336,73 @@ describe("a drill that is interrupted", () => {
     expect(world.neon.copies()).toEqual([]);
   });
 
-  it("deletes copies of earlier drills and tells of them, but nothing else", async () => {
-    const { neon } = world;
-    const past = new Date(Date.now() - 86_400_000).toISOString();
-    const others = (
-      [
-        ["restore-drill-old", neon.branchId],
-        ["restore-drill-of-another-branch", "br-staging-1"],
-        ["preview", neon.branchId],
-      ] as const
-    ).map(([name, parentId], index) => {
-      const id = `br-other-${index}`;
-      const database = Promise.resolve({ uri: "none", drop: async () => {} });
-      const branch = { id, name, parentId, parentTimestamp: undefined, createdAt: past };
-      neon.state.branches.set(id, {
-        ...{ ...branch, expiresAt: undefined, isDefault: false, state: "ready" },
-        ...{ operationId: undefined, endpointId: `ep-${index}`, database },
-      });
-      return id;
+  it.each<[what: string, says: string, keep: (copy: Branch) => void]>([
+    [
+      "the branch that DATABASE_URL reaches",
+      "restore-drill-old is not deleted: DATABASE_URL reaches it",
+      (copy) => {
+        const live = world.neon.state.branches.get(world.neon.branchId);
+        if (live) [live.endpointId, copy.endpointId] = [copy.endpointId, live.endpointId];
+      },
+    ],
+    [
+      "a protected branch",
+      "restore-drill-old is not deleted: it is protected",
+      (copy) => {
+        copy.isProtected = true;
+      },
+    ],
+  ])("never deletes %s, and alerts", async (_, says, keep) => {
+    const old = addBranch("restore-drill-old");
+    keep(old);
+    addBranch("restore-drill-other");
+    await runDrill();
+    expect(world.neon.copies()).toEqual([old]);
+    expect(await failedParts()).toEqual(["clean_up"]);
+    expect((await findingsOf()).at(-1)?.detail).toContain(says);
+    expect(await alerting()).toEqual(["clean_up"]);
+    const deletions = world.neon.calls.filter(
+      ({ operationId }) => operationId === "deleteProjectBranch",
+    );
+    expect(deletions.map(({ body }) => body)).not.toContainEqual(
+      expect.objectContaining({ branch: expect.objectContaining({ id: old.id }) }),
+    );
+  });
+
+  it.each([
+    ["the endpoints cannot be read", "listProjectEndpoints"],
+    ["the branches cannot be read", "listProjectBranches"],
+  ])("deletes nothing while %s", async (_, operationId) => {
+    addBranch("restore-drill-old");
+    await startDrill(inMinutes(0));
+    await stores.sql("update restore_drills set step = 'clean_up' where finished_at is null");
+    world.neon.fail({ kind: "status", status: 400, operationId });
+    await advanceDrill(inMinutes(1));
+    await advanceDrill(inMinutes(2));
+    expect(world.neon.copies()).toHaveLength(1);
+    expect(await rowOf()).toMatchObject({ step: "clean_up" });
+    world.neon.fail(null);
+    for (const minute of [3, 4]) await advanceDrill(inMinutes(minute));
+    expect(world.neon.copies()).toEqual([]);
+  });
+
+  it("is not fooled by a copy at the host of the live database with another port", async () => {
+    world.neon.fail({
+      kind: "rewrite",
+      operationId: "getConnectionURI",
+      rewrite: () => JSON.stringify({ uri: liveUrl.replace(".tech/", ".tech:5432/") }),
     });
     await runDrill();
+    expect((await findingsOf())[0]?.detail).toContain("Neon's answer is the live database");
+  });
+
+  it("deletes copies of earlier drills and tells of them, but nothing else", async () => {
+    const { neon } = world;
+    addBranch("restore-drill-old");
+    addBranch("restore-drill-of-another-branch", "br-staging-1");
+    addBranch("preview");
+    await runDrill();
     const left = neon.copies();
-    for (const id of others) neon.state.branches.delete(id);
     expect(left.map(({ name }) => name)).toEqual(["restore-drill-of-another-branch", "preview"]);
     expect(await rowOf()).toMatchObject({ succeeded: "t", leftovers: "{restore-drill-old}" });
     expect(lines.read("restore_drill_leftover")).toHaveLength(1);

@@ -22,7 +22,11 @@ const answers: Record<string, { checks: BackupCheck[]; fields: string[] }> = {
   },
   getProjectBranch: {
     checks: ["branch_ready"],
-    fields: ["", "branch", "branch/id", "branch/current_state"],
+    fields: ["", "branch", "branch/id", "branch/current_state", "branch/expires_at"],
+  },
+  listProjectEndpoints: {
+    checks: ["configured"],
+    fields: ["", "endpoints", "endpoints/*", "endpoints/*/host", "endpoints/*/branch_id"],
   },
   getSnapshotSchedule: {
     checks: ["daily_schedule"],
@@ -36,10 +40,15 @@ const answers: Record<string, { checks: BackupCheck[]; fields: string[] }> = {
       "snapshots/*",
       "snapshots/*/created_at",
       "snapshots/*/source_branch_id",
+      "snapshots/*/expires_at",
     ],
   },
 };
-const changesNothing = ({ how }: Corruption) => how === "reordered";
+/** The live branch and the snapshots have no `expires_at`. */
+const changesNothing = ({ path, how }: Corruption) =>
+  how === "reordered" ||
+  (path.endsWith("/expires_at") && ["missing", "null"].includes(how)) ||
+  (path === "snapshots/*/expires_at" && how === "a far future");
 
 /** All of them, or all of the needed fields and one way of each other. */
 function casesOf(operationId: string): Corruption[] {
@@ -84,7 +93,9 @@ describe.each(Object.entries(answers))("the answer %s", (operationId, { checks, 
       state.schedule = [{ frequency: "weekly", retention_seconds: 86_400 }];
       for (const snapshot of state.snapshots) snapshot.created_at = "2020-01-01T00:00:00Z";
       for (const branch of state.branches.values()) branch.state = "archived";
+      for (const branch of state.branches.values()) branch.endpointId = "ep-other-1";
       const all = [
+        "configured",
         "daily_schedule",
         "newest_snapshot",
         "days_covered",
@@ -123,6 +134,7 @@ const drillAnswers: [operationId: string, status: number][] = [
   ["getProjectOperation", 200],
   ["getProjectBranch", 200],
   ["getConnectionURI", 200],
+  ["listProjectEndpoints", 200],
   ["deleteProjectBranch", 200],
 ];
 

@@ -187,7 +187,7 @@ describe("npm run ops", () => {
     expect(confirmed.status).toBe(0);
     expect(await opsInProcess(change, { env })).toMatchObject({
       status: 0,
-      out: `Revoked session ${victim.sessionId}.\n`,
+      out: `Revoked session ${victim.sessionId}. There is no undo: the user signs in again, a guest cannot.\n`,
     });
     expect((await call(user, "GET", { token: victim.accessToken })).code).toBe("session_revoked");
   }, 60_000);
@@ -233,6 +233,15 @@ describe("npm run ops", () => {
     const code = operator.app.code();
     const pasted = `  ${code.slice(0, 3)}\u00a0\u2013\u200b${code.slice(3)}. `;
     expect(await signIn(operator, opsInProcess, pasted)).toMatchObject({ status: 0 });
+  });
+
+  it("says that a recovery code was used, and how many are left", async () => {
+    const operator = await anOperator(stores);
+    const [code] = operator.app.recoveryCodes;
+    expect(await signIn(operator, opsInProcess, code)).toMatchObject({
+      status: 0,
+      out: `Signed in at ${served.url} with a recovery code. 9 recovery codes are left.\n`,
+    });
   });
 
   it("names the request of a failed selftest step, and how to look it up", async () => {
@@ -305,6 +314,24 @@ describe("npm run ops", () => {
     }
   }, 60_000);
 
+  it("says that break-glass cannot do it, not that the person lacks permission", async () => {
+    const env = { ...signedOut(), OPS_TOKEN: breakGlassToken };
+    const person = await aUser();
+    const removal = ["user", "remove-second-factor", person.user.id, ...because];
+    expect(await opsInProcess(removal, { env })).toMatchObject({
+      status: 3,
+      error: expect.stringContaining("The break-glass token cannot do this"),
+    });
+  });
+
+  it("asks for no password for something else than an e-mail address", async () => {
+    const stdin = ["not-an-email"];
+    expect(await opsInProcess(["login"], { env: signedOut(), stdin })).toMatchObject({
+      status: 2,
+      error: expect.stringContaining("E-mail must be an e-mail address."),
+    });
+  });
+
   it("prefers a session to OPS_TOKEN, unless --break-glass is given", async () => {
     const operator = await anOperator(stores);
     await signIn(operator);
@@ -340,7 +367,7 @@ describe("npm run ops", () => {
     const change = ["sessions", "revoke", victim.sessionId, ...because];
     expect(await opsInProcess([...change, "--dry-run"], { env })).toMatchObject({
       status: 0,
-      out: `Dry run, nothing changed. Would revoke session ${victim.sessionId}.\n`,
+      out: `Dry run, nothing changed. Would revoke session ${victim.sessionId}. There is no undo: the user signs in again, a guest cannot.\n`,
     });
     expect((await call(user, "GET", { token: victim.accessToken })).status).toBe(200);
     // Without a terminal, one line says what to run.
@@ -414,6 +441,7 @@ describe("npm run ops", () => {
       expect.stringMatching(/^id +state/),
       expect.stringContaining(person.sessionId),
       `    device ${escaped}`,
+      expect.stringMatching(/^ {4}createdAt 2\S+ {2}network \S+$/),
     ]);
     expect(show.out).toContain(`${escaped}\n`);
     expect(show.out).toMatch(/ \\u001b\[31m1\.0$/m);
@@ -471,7 +499,13 @@ describe("npm run ops", () => {
     }
     const suppression = (...args: string[]) =>
       opsInProcess(["mail", "suppression", ...args], { env });
-    expect((await suppression("set", email, ...because)).status).toBe(0);
+    const withoutCause = await suppression("set", email, ...because);
+    expect(withoutCause).toMatchObject({
+      status: 2,
+      error: expect.stringContaining("--cause is required: bounced or complained."),
+    });
+    const set = await suppression("set", email, "--cause", "complained", ...because);
+    expect(set.status).toBe(0);
     const found = await suppression("list", "--email", email);
     expect(found).toMatchObject({ status: 0, out: expect.stringContaining("complained") });
     const lifted = await suppression("lift", email, ...because);
@@ -509,6 +543,10 @@ describe("npm run ops", () => {
     expect(byEmail.out).toMatch(
       /\nMail\nlimit +used +no mail until\nreset mails per hour +1\/10 +-\n/,
     );
+    expect(byEmail.out).toMatch(
+      /No limit of this address withholds mail\..* per IP address[\s\S]*npm run ops -- find IP\n/,
+    );
+    expect(byIp.out).not.toContain("No limit of this address");
     expect(byEmail.out.match(/login_failed/g)).toHaveLength(2);
     for (const list of ["access-log", "errors", "slow", "ratelimit top"]) {
       const { out } = await opsInProcess(list.split(" "), { env });

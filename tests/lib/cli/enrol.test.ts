@@ -99,6 +99,12 @@ const status = async () => {
 };
 
 describe("npm run ops -- operator enrol", () => {
+  it("asks for no password for something else than an e-mail address", async () => {
+    const terminal = scripted({ "E-mail": "not-an-email" });
+    await expect(enrol(terminal)).rejects.toThrow("E-mail must be an e-mail address.");
+    expect(terminal.asked).toEqual(["E-mail"]);
+  });
+
   it("creates the first admin from nothing, with a second factor, and leaves a signed-in session", async () => {
     const email = `first-${randomUUID()}@example.com`;
     let tries = 0;

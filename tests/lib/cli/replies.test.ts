@@ -83,6 +83,41 @@ describe("a reply that is not the deployment's", () => {
     });
   });
 
+  it("says only once to try again", async () => {
+    const detail = "The service is temporarily unavailable. Try again.";
+    const body = JSON.stringify({ code: "service_unavailable", detail, correlationId: "c-1" });
+    const url = await answering(503, "application/problem+json", body, { "retry-after": "5" });
+    expect((await alertsFrom(url)).error).toBe(
+      "503 service_unavailable: The service is temporarily unavailable. Try again in 5 s. Correlation ID c-1.\n",
+    );
+  });
+
+  it.each([
+    ["pass", 0],
+    ["warn", 1],
+    ["fail", 1],
+  ])("gives `status` and `verify` the same exit status: %s", async (status, exit) => {
+    const findings = [{ name: "drain", status, detail: "a detail" }];
+    const url = await answering(200, "application/json", JSON.stringify({ status, findings }));
+    for (const name of ["status", "verify"]) {
+      expect(await alertsFrom(url, [name])).toMatchObject({ status: exit });
+    }
+  });
+
+  it("says which flags Redis has not confirmed", async () => {
+    const flag = { name: "stt", kind: "kill_switch", enabled: false, isPublic: false };
+    const items = [{ ...flag, percentage: 100, users: [], covers: "speech" }];
+    const shown = async (inForce: boolean) =>
+      alertsFrom(await answering(200, "application/json", JSON.stringify({ items, inForce })), [
+        "flag",
+      ]);
+    expect((await shown(true)).out).not.toContain("Redis");
+    expect(await shown(false)).toMatchObject({
+      status: 0,
+      out: expect.stringContaining("Redis has not confirmed these flags"),
+    });
+  });
+
   it("reads `health` with the same care", async () => {
     for (const body of [html, "{}", "[]", ""]) {
       const url = await answering(200, "text/html", body);

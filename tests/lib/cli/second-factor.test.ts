@@ -87,7 +87,9 @@ describe("a wrong code of the second factor", () => {
     const { text } = await open(terminal).api.change("POST", "/api/ops/revocations", {
       session: victim.sessionId,
     });
-    expect(text).toBe(`Revoked session ${victim.sessionId}.`);
+    expect(text).toBe(
+      `Revoked session ${victim.sessionId}. There is no undo: the user signs in again, a guest cannot.`,
+    );
     expect(terminal.codesAsked).toBe(3);
     expect(terminal.shown).toBe("Wrong or used code. Wait for the next one.\n".repeat(2));
   }, 60_000);

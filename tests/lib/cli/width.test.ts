@@ -232,7 +232,8 @@ function newer(schema: z.core.$ZodType, value: unknown): unknown {
 function run(command: Command, replyTo: (schema: z.ZodType) => unknown): Promise<Result> {
   const answer = async (schema: z.ZodType) => replyTo(schema);
   const api = { url: new URL("http://localhost"), get: answer, look: answer } as unknown as Api;
-  const call = { args: [id], options: {}, api, signIn: {} as SignIn, terminal: {} as Terminal };
+  const signIn = { token: async () => undefined } as SignIn;
+  const call = { args: [id], options: {}, api, signIn, terminal: {} as Terminal };
   return command.run(call);
 }
 
@@ -299,6 +300,16 @@ describe("the columns that decide stay beside their row", () => {
       { evaluatedUntil: at, alerts: [alert], silences: [], unsent: 0 },
       /^firing +PagerUndelivered \(investigate\)/m,
     ],
+    [
+      "alerts",
+      {
+        evaluatedUntil: at,
+        alerts: [{ ...alert, heldBackBy: ["RedisDown"], isResolving: true }],
+        silences: [],
+        unsent: 0,
+      },
+      /1207; resolving; held\s+back\s+by\s+RedisDown/,
+    ],
     ["incident list", { items: [incident] }, /^[\da-f-]{36} +closed +P1/m],
     [
       "audit",
@@ -315,6 +326,43 @@ describe("the columns that decide stay beside their row", () => {
     const text = await printed(name, answer);
     expect(text).toMatch(row);
     for (const line of text.split("\n")) expect(stringWidth(line), line).toBeLessThanOrEqual(80);
+  });
+});
+
+describe("what tells rows apart is shown", () => {
+  it("sessions list: when each began and from which network", async () => {
+    const session = {
+      id: "a".repeat(22),
+      state: "live",
+      revokedReason: null,
+      role: "user",
+      deviceName: null,
+      country: null,
+      ipPrefix: "203.0.113.0/24",
+      createdAt: at,
+      lastSeenAt: at,
+    };
+    const text = await printed("sessions list", { items: [session] });
+    expect(text).toMatch(/createdAt 2026-01-31T08:00:00Z {2}network 203\.0\.113\.0\/24/);
+  });
+
+  it("audit: whether the break-glass token acted", async () => {
+    const entry = { ...audit, id: 7, actorKind: "operator", ipPrefix: null, reason: "x" };
+    const items = [
+      { ...entry, actorId: "break_glass" },
+      { ...entry, actorId: id },
+    ];
+    const text = await printed("audit", { items, nextCursor: null });
+    const [first, second] = text.match(/^2026.*$/gm) ?? [];
+    expect(first).toMatch(/ 7 +break-glass +x$/);
+    expect(second).toMatch(/ 7 +operator +x$/);
+  });
+
+  it("slow: the unit of the latencies", async () => {
+    const row = { route: "/api/", count: 1, meanSeconds: 0.1, p50: 0.1, p95: 0.1, p99: 0.1 };
+    const rows = [{ ...row, over1s: 0, over2s: 0 }];
+    const text = await printed("slow", { minutes: 15, eventsUntil: at, rows });
+    expect(text).toMatch(/^route +count +mean s +p50 s +p95 s +p99 s +over1s +over2s$/m);
   });
 });
 
@@ -336,6 +384,9 @@ describe("alerts", () => {
     const answer = { minutes: 15, eventsUntil: "2026-01-31T12:03:40.000Z", rows: [] };
     const until = "Events up to 2026-01-31 12:03:40 UTC.\n";
     expect(await printed(name, answer)).toContain(until);
+    expect(await printed(name, { ...answer, redisAnswered: false })).toContain(
+      `${until}Redis does not answer: newer events are missing until it does.\n`,
+    );
   });
 
   it("shows each rule on one line, and the age of the counts once", async () => {

@@ -127,6 +127,22 @@ describe("the first request that a process serves", () => {
     clock.mockRestore();
   });
 
+  it("shows every minute that a self-hosted process still serves; a deployment of Vercel says it once", () => {
+    const clock = vi.spyOn(performance, "now");
+    const claims = (variables: Record<string, string>) => {
+      startProcess(oldSha, variables);
+      const { env } = aContext();
+      return [1000, 60_999, 61_000, 61_001, 121_000].map((ms) => {
+        clock.mockReturnValue(ms);
+        return claimFirstRequest(env, "x");
+      });
+    };
+    expect(claims({})).toEqual([true, false, true, false, true]);
+    const vercel = { VERCEL: "1", VERCEL_ENV: "production", VERCEL_URL: "dpl_a.vercel.app" };
+    expect(claims(vercel)).toEqual([true, false, false, false, false]);
+    clock.mockRestore();
+  });
+
   it("is recorded on Vercel in the row of the webhook, in either order", async () => {
     const variables = {
       VERCEL: "1",

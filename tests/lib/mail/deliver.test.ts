@@ -180,6 +180,27 @@ describe("the mail budget of an address", () => {
     expect(lines.written().join()).not.toContain(email);
   });
 
+  it("keeps the last mail for the owner: sign-in codes, which strangers request, cannot use it", async () => {
+    const email = anAddress();
+    const sendOf = async (template: "sign_in_code" | "verify_email") => {
+      const { ctx, id } = await queued({ template, codeId: randomUUID(), to: { email } });
+      await deliver(ctx, [id]);
+    };
+    const sent = async () => (await mailbox.to(email)).length;
+    for (let mail = 1; mail <= 4; mail += 1) await sendOf("sign_in_code");
+    expect(await sent()).toBe(2);
+    for (let mail = 1; mail <= 2; mail += 1) await sendOf("verify_email");
+    expect(await sent()).toBe(3);
+    // The same within a day.
+    for (let hour = 1; hour <= 4; hour += 1) {
+      await letMinutesPass(email, 60);
+      for (let mail = 1; mail <= 3; mail += 1) await sendOf("sign_in_code");
+    }
+    expect(await sent()).toBe(9);
+    await sendOf("verify_email");
+    expect(await sent()).toBe(10);
+  });
+
   it("is measured over the past hour and the past day", async () => {
     const email = anAddress();
     const sentOf = async (mails: number) => {

@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { describe, expect, it } from "vitest";
+import forgotPassword from "../../../api/auth/forgot-password.js";
 import login from "../../../api/auth/login.js";
 import refresh from "../../../api/auth/refresh.js";
 import cleanup from "../../../api/cron/cleanup.js";
@@ -16,9 +17,17 @@ import { runJobs } from "../../../lib/schedule/run-jobs.js";
 import { call } from "../../support/call.js";
 import { aContext } from "../../support/context.js";
 import { useEnvironment } from "../../support/environment.js";
-import { aFullAccount } from "../../support/full-account.js";
+import { aFullAccount, anotherId } from "../../support/full-account.js";
 import { useLogLines } from "../../support/log-lines.js";
-import { aBoundUser, aGuest, anAddress, aUser, earn, password } from "../../support/people.js";
+import {
+  aBoundUser,
+  aGuest,
+  anAddress,
+  aUser,
+  earn,
+  password,
+  someUsers,
+} from "../../support/people.js";
 import { useStores } from "../../support/stores.js";
 
 const cronSecret = "cron-secret-of-the-tests";
@@ -81,7 +90,12 @@ describe("the purge", () => {
     const texts = [ada.user.id, ada.guestId, ada.mark, ada.email];
     const known = await findPerson(aContext(), ada.user.id);
     expect(await purgeDue(inDays(13.9), Number.POSITIVE_INFINITY)).toEqual({ erased: 0 });
-    expect(await purgeDue(inDays(14.1), Number.POSITIVE_INFINITY)).toEqual({ erased: 1 });
+    // Counters have the name of their window: the clock stays.
+    await stores.sql(
+      "update users set purge_at = purge_at - interval '14 days' where id = $1",
+      ada.user.id,
+    );
+    expect(await purgeDue(inDays(0.1), Number.POSITIVE_INFINITY)).toEqual({ erased: 1 });
     await stores.settled();
     await eraseLateRows(aContext());
     expect(await tablesWith(texts)).toEqual([
@@ -89,11 +103,13 @@ describe("the purge", () => {
       "erasures",
       "incident_notes",
       "incidents",
+      "restore_drills",
     ]);
     const secret = [ada.mark, ada.email, ...ada.email.split("@", 1)];
     expect(await tablesWith(secret)).toEqual([]);
     const hashes = [...(known?.addressHashes ?? []), ...(known?.limitKeys ?? [])];
     expect(await tablesWith(hashes)).toEqual(["suppressed_addresses"]);
+    expect(await tablesWith(known?.userHashes ?? [])).toEqual(["access_log"]);
     const receipts = await stores.sql(
       "select user_id from erasures where user_id in ($1, $2) order by 1",
       ada.user.id,
@@ -128,6 +144,113 @@ describe("the purge", () => {
     expect(
       (await keysWith([...texts, ada.sessionId])).filter((key) => !key.startsWith("rate:")),
     ).toEqual(["erasures"]);
+  });
+
+  it("keeps who tried to sign in to the account, and from where, but not to which account", async () => {
+    await stores.sql("delete from security_events");
+    const ada = await aFullAccount(stores);
+    await eraseAccount(aContext(), ada.user.id, "replay");
+    const rows = await stores.sql(
+      "select user_id, ip, data from security_events where event = 'e' and ip is not null order by user_id, data",
+    );
+    const ofStranger = { user_id: null, ip: "203.0.113.9" };
+    expect(rows.map((row) => ({ ...row, data: JSON.parse(row.data ?? "") }))).toEqual([
+      { ...ofStranger, user_id: anotherId, data: {} },
+      { ...ofStranger, data: {} },
+      { ...ofStranger, data: {} },
+      { ...ofStranger, data: { count: 400 } },
+      { ...ofStranger, data: { operation: "gdpr" } },
+    ]);
+  });
+
+  it("of a claim keeps the sign-in delay and the failures of the address's owner", async () => {
+    const owner = await aBoundUser(stores);
+    const wrong = () =>
+      call(login, "POST", {
+        body: { email: owner.email, password: "wrong password" },
+        ip: anAddress(),
+      });
+    for (let turn = 0; turn < 5; turn++) await wrong();
+    await stores.faults.redis.set({ kind: "refuse" });
+    for (let turn = 0; turn < 5; turn++) await wrong();
+    await stores.faults.redis.set(null);
+    await stores.settled();
+    const stranger = await aUser({ email: owner.email, device: { id: owner.deviceId } });
+    const limitKeys = (await findPerson(aContext(), owner.user.id))?.limitKeys ?? [];
+    const counted = async () => ({
+      redis: await keysWith(limitKeys),
+      postgres: await tablesWith(limitKeys),
+    });
+    const before = await counted();
+    expect(before.redis).toEqual(
+      expect.arrayContaining([
+        `failures:account:${limitKeys[0]}`,
+        `rate:account:account:${limitKeys[0]}`,
+      ]),
+    );
+    expect(before.postgres).toContain("login_delays");
+    await eraseAccount(aContext(), stranger.user.id, "replay");
+    expect(await counted()).toEqual(before);
+  });
+
+  it("of an account that gave up its address keeps the codes and budgets of who has it now", async () => {
+    const [before, now] = [await aBoundUser(stores), await aBoundUser(stores)];
+    await stores.sql(
+      "insert into email_changes values (gen_random_uuid(), $1, $2, now(), now() + interval '7 days')",
+      before.user.id,
+      now.email,
+    );
+    await call(forgotPassword, "POST", { body: { email: now.email }, ip: anAddress() });
+    await stores.settled();
+    const [budget = ""] =
+      (await findPerson(aContext(), now.user.id))?.addressHashes.slice(-1) ?? [];
+    const held = () => tablesWith([now.email, budget]);
+    const found = (await held()).filter((table) => table !== "email_changes");
+    expect(found).toEqual(["mail_budgets", "mail_codes", "queue_entries", "users"]);
+    await eraseAccount(aContext(), before.user.id, "replay");
+    expect(await held()).toEqual(found);
+  });
+
+  it("leaves no counter of the account's resets, of its sessions, or under an earlier data key", async () => {
+    const ada = await aBoundUser(stores);
+    const { limitKeys = [] } = (await findPerson(aContext(), ada.user.id)) ?? {};
+    const keys = [
+      ...limitKeys.map((key) => `rate:account:account:${key}`),
+      ...limitKeys.map((key) => `rate:account:account-session:${key}/${ada.sessionId}`),
+      ...limitKeys.map((key) => `failures:account:${key}`),
+    ];
+    expect(keys).toHaveLength(6);
+    for (const key of keys) await stores.redis("HSET", key, "failures", "5");
+    await eraseAccount(aContext(), ada.user.id, "replay");
+    expect(await stores.redis("EXISTS", ...keys)).toBe(0);
+  });
+
+  it("deletes the key of a session that began after the account was read", async () => {
+    const guest = await aGuest();
+    const ctx = aContext();
+    const late = "late-session-of-a-test";
+    let isPlanted = false;
+    const db = new Proxy(ctx.db, {
+      get(target, name) {
+        if (name !== "batch") return Reflect.get(target, name);
+        return async (statements: Parameters<typeof target.batch>[0]) => {
+          if (statements.length > 5 && !isPlanted) {
+            isPlanted = true;
+            await stores.sql(
+              `insert into sessions (id, user_id, auth_methods, authenticated_at, created_at, last_seen_at, idle_expires_at)
+               values ($1, $2, '{}', now(), now(), now(), now() + interval '1 day')`,
+              late,
+              guest.user.id,
+            );
+            await stores.redis("HSET", `session:${late}`, "user", guest.user.id);
+          }
+          return target.batch(statements);
+        };
+      },
+    });
+    expect(await eraseAccount({ ...ctx, db }, guest.user.id, "guest")).toBe(true);
+    expect(isPlanted).toBe(true);
+    expect(await stores.redis("EXISTS", `session:${late}`)).toBe(0);
   });
 
   it("erases nothing of anybody else", async () => {
@@ -183,6 +306,39 @@ describe("the purge", () => {
     expect(
       (await call(cleanup, "GET", { token: cronSecret })).body.parts.purge_accounts.detail,
     ).toEqual({ erased: 1 });
+  });
+
+  it("does not come to the same accounts first in each run", async () => {
+    const people = await someUsers(12);
+    const ids = people.map(({ user }) => user.id);
+    for (const [hours, id] of ids.entries()) {
+      await stores.sql(
+        "update users set purge_at = now() - interval '1 hour' * $2::int where id = $1",
+        id,
+        String(hours + 1),
+      );
+    }
+    await stores.sql(
+      `create function refuse_erasure() returns trigger language plpgsql as
+       'begin raise exception ''a planted failure''; end'`,
+    );
+    await stores.sql(
+      "create trigger planted before delete on users for each row execute function refuse_erasure()",
+    );
+    const orders = new Set<string>();
+    while (orders.size < 2) {
+      await purgeDue(aContext(), Number.POSITIVE_INFINITY).catch(() => {});
+      orders.add(
+        lines
+          .read("purge_failed")
+          .slice(-12)
+          .map(({ data }) => data.userId)
+          .join(),
+      );
+    }
+    await stores.sql("drop trigger planted on users");
+    await stores.sql("drop function refuse_erasure");
+    expect(await purgeDue(aContext(), Number.POSITIVE_INFINITY)).toEqual({ erased: 12 });
   });
 
   it("erases once when two processes run it", async () => {
@@ -288,6 +444,23 @@ async function exportText(token: string): Promise<string> {
 }
 
 describe("the hourly cleanup", () => {
+  it("erases what was written about the account after the erasure", async () => {
+    const guest = await aGuest();
+    const [hash = ""] = (await findPerson(aContext(), guest.user.id))?.userHashes ?? [];
+    await eraseAccount(aContext(), guest.user.id, "guest");
+    await stores.settled();
+    await stores.sql("insert into unusual_usage values ($1, now(), 400)", hash);
+    for (const data of [{ account: hash, count: 400 }, { accountId: guest.user.id }]) {
+      await stores.sql(
+        `insert into security_events (at, event, count, correlation_id, data) values (now(), 'e', 1, 'c', $1)`,
+        JSON.stringify(data),
+      );
+    }
+    expect((await eraseLateRows(aContext())).rows).toBeGreaterThanOrEqual(3);
+    expect(await tablesWith([hash])).toEqual([]);
+    expect(await tablesWith([guest.user.id])).toEqual(["audit_log", "erasures"]);
+  });
+
   it("deletes the counters of requests that came after the erasure", async () => {
     const guest = await aGuest();
     await eraseAccount(aContext(), guest.user.id, "guest");
@@ -299,12 +472,21 @@ describe("the hourly cleanup", () => {
   });
 });
 
+describe("without Redis", () => {
+  it("late rows are swept and the counters left", async () => {
+    await eraseAccount(aContext(), (await aGuest()).user.id, "guest");
+    await stores.faults.redis.set({ kind: "refuse" });
+    await expect(eraseLateRows(aContext())).resolves.toHaveProperty("rows");
+    await stores.faults.redis.set(null);
+  });
+});
+
 describe("the queue entry of an erasure", () => {
   it("is never a dead letter", async () => {
     const id = randomUUID();
     await stores.sql(
       `insert into queue_entries (id, kind, payload, correlation_id, attempts)
-       values ($1, 'erasure', '{"userIds":["5f0e7c1a-2b3c-4d5e-8f90-a1b2c3d4e5f6"],"erasedAtMs":1,"sessionIds":[],"recentSessionIds":[],"deviceIds":[],"limitKeys":[]}', 'c', 5000)`,
+       values ($1, 'erasure', '{"userIds":["5f0e7c1a-2b3c-4d5e-8f90-a1b2c3d4e5f6"],"erasedAtMs":1,"sessionIds":[],"recentSessionIds":[],"limitKeys":[]}', 'c', 5000)`,
       id,
     );
     await stores.faults.redis.set({ kind: "refuse" });

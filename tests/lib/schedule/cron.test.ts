@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import { lacksRequiredRow } from "../../../lib/db/failures.js";
+import { cleanupCron } from "../../../lib/schedule/cleanup.js";
 import { type Cron, type CronPart, type CronRun, runCron } from "../../../lib/schedule/cron.js";
 import { moveCursor, readCursor } from "../../../lib/schedule/cursor.js";
 import { claimSlot, finishSlot, type Lease } from "../../../lib/schedule/lease.js";
@@ -57,6 +58,34 @@ describe("runCron", () => {
     expect(order).toEqual(["first", "second", "third"]);
     expect(isGood).toBe(true);
     expect(report).toMatchObject({ ran: true, parts: { third: { outcome: "done", detail: 3 } } });
+  });
+
+  it("leaves time for the last statement of a part that stops at its end", async () => {
+    const leftMs: number[] = [];
+    const part = (budgetSeconds: number): CronPart => [
+      `of_${budgetSeconds}`,
+      async (_, { endMs }) => leftMs.push(endMs - performance.now()),
+      { budgetSeconds },
+    ];
+    await run(aCron(part(8), part(2)));
+    expect(leftMs[0]).toBeLessThanOrEqual(5500);
+    expect(leftMs[1]).toBeLessThanOrEqual(1000);
+    const { report } = await run(
+      aCron([
+        "backlog",
+        async (_, { endMs }) => {
+          while (performance.now() < endMs) await new Promise(setImmediate);
+        },
+        { budgetSeconds: 1 },
+      ]),
+    );
+    expect(report.parts.backlog?.outcome).toBe("done");
+  });
+
+  it("gives the parts of the cleanup no more time than the run has", () => {
+    const seconds = cleanupCron.parts.map(([, , options]) => options?.budgetSeconds ?? 8);
+    const sum = seconds.reduce((total, each) => total + each, 0);
+    expect(sum).toBeLessThanOrEqual(cleanupCron.budgetSeconds);
   });
 
   it("runs once per slot", async () => {

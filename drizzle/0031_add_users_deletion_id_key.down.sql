@@ -1,0 +1,1 @@
+DROP INDEX users_deletion_id_key;

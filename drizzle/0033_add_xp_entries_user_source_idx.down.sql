@@ -1,0 +1,1 @@
+DROP INDEX xp_entries_user_source_idx;

@@ -1,0 +1,60 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import type { Call } from "../../../lib/cli/command.js";
+import { restore } from "../../../lib/cli/commands/restore.js";
+
+const [, finish] = restore;
+
+/** Runs `restore finish` against a server that gives these answers in turn. */
+async function run(answers: Record<string, unknown>[], options: Call["options"] = {}) {
+  const sent: unknown[] = [];
+  const shown: string[] = [];
+  const call = {
+    args: [],
+    options,
+    terminal: { show: (text: string) => shown.push(text) },
+    api: {
+      async change(_method: string, _path: string, body: object) {
+        sent.push(body);
+        const detail = answers.shift() ?? {};
+        return { body: {}, detail, text: JSON.stringify(detail), isProblem: false };
+      },
+    },
+  } as unknown as Call;
+  const result = await finish?.run(call);
+  return { result, sent, shown };
+}
+
+describe("restore finish", () => {
+  it("repeats the call until nothing is left, and shows each step", async () => {
+    const { result, sent, shown } = await run([
+      { left: 5 },
+      { left: 2 },
+      { left: 0, sessionsLeft: true },
+      { left: 0, sessionsLeft: true },
+      { left: 0 },
+    ]);
+    expect(sent).toHaveLength(5);
+    expect(shown).toHaveLength(4);
+    expect(result?.isProblem).toBe(false);
+  });
+
+  it("is a problem when a call does not get on", async () => {
+    const { result, sent } = await run([{ left: 2 }, { left: 2 }]);
+    expect(sent).toHaveLength(2);
+    expect(result?.isProblem).toBe(true);
+  });
+
+  it("refuses a list without an ID", async () => {
+    const directory = await mkdtemp(join(tmpdir(), "restore-"));
+    try {
+      const file = join(directory, "erasures.txt");
+      await writeFile(file, "\n");
+      await expect(run([], { erasures: file })).rejects.toThrow("has no user ID");
+    } finally {
+      await rm(directory, { recursive: true });
+    }
+  });
+});
