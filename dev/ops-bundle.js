@@ -22,6 +22,8 @@ export async function bundleOps(outfile, before = "") {
     target: "node20",
     format: "esm",
     logLevel: "silent",
+    minifyWhitespace: true,
+    minifySyntax: true,
     plugins: [onlyWhatIsUsed],
     banner: {
       js: `import { createRequire as __createRequire } from "node:module";
@@ -30,9 +32,12 @@ const require = __createRequire(${JSON.stringify(import.meta.url)});`,
   });
   const used = Object.values(metafile.outputs).flatMap(({ inputs }) => Object.keys(inputs));
   const own = used.filter((file) => !/node_modules|<stdin>/.test(file));
+  const packages = new Set(
+    used.flatMap((file) => /node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(file)?.[1] ?? []),
+  );
   // The lock file stands for node_modules.
   const sources = ["package-lock.json", "dev/ops-bundle.js", ...own];
-  const header = JSON.stringify({ sources, hash: hashOf(sources) });
+  const header = JSON.stringify({ sources, packages: [...packages], hash: hashOf(sources) });
   mkdirSync(dirname(outfile), { recursive: true });
   // Renamed: another command may be reading the file.
   writeFileSync(`${outfile}.${process.pid}`, `// ${header}\n${outputFiles[0]?.text}`);

@@ -83,7 +83,7 @@ async function deleteKeys(ctx: Context, trip: RoundTrip, traces: Traces): Promis
 /** Counters of requests that came with a token of the account after its erasure. Without Redis they stay until the next run, or expire within a day. */
 export async function deleteLateCounters(ctx: Context, userIds: string[]): Promise<void> {
   const trip = roundTrip(ctx);
-  await Promise.all([
+  await Promise.allSettled([
     deleteAll(trip, counterKeysOf(ctx, { userIds, sessionIds: [], limitKeys: [] })),
     trip.send({ timeoutMs: enforceTimeoutMs }),
   ]);

@@ -101,6 +101,7 @@ describe("the environment", () => {
         onVercel: false,
       },
       rateLimit: { windowMs: 60_000, maxRequests: 100, trustedIps: [] },
+      terms: { version: "1" },
       toolkit: { url: "https://toolkit.rork.com", apiKey: undefined, dailyCallsMax: 100_000 },
       stores: { databaseUrl: undefined, redisUrl: undefined, upstash: undefined, embedded: false },
       warnings: [],

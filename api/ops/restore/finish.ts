@@ -9,7 +9,7 @@ const POST = operatorChange({
   scope: "restore",
   body: {
     /** The IDs of erased accounts from a copy that the server cannot read. */
-    erasures: z.array(z.uuid()).min(1).max(900).optional(),
+    erasures: z.array(z.uuid()).min(1).max(300).optional(),
     /** Another list follows: the app stays closed. */
     more: z.boolean().default(false),
   },

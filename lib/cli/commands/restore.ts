@@ -12,7 +12,7 @@ const begin: Command = {
   run: ({ api }) => api.change("POST", "/api/ops/restore/begin"),
 };
 
-const idsPerCall = 900;
+const idsPerCall = 300;
 
 const finish: Command = {
   name: "restore finish",

@@ -126,13 +126,13 @@ function expiredSessions(ctx: Context, kind: RetentionClass): SQL {
     kind,
     sql`select min(least(idle_expires_at, expires_at)) as oldest,
         least(count(*) filter (where least(idle_expires_at, expires_at) < ${cutoff(ctx, kind)})
-          * greatest(1, ${size} / ${sampledMax}), ${beyondMax}) as beyond
-      from sessions tablesample system (least(100, 100.0 * ${sampledMax} / ${size})) repeatable (0)`,
+          * greatest(1, ${size} / ${sql.raw(String(sampledMax))}), ${beyondMax}) as beyond
+      from sessions tablesample system (least(100, 100.0 * ${sql.raw(String(sampledMax))} / ${size})) repeatable (0)`,
     sql`(1 + cast(floor(${size} / ${sessionsPerRun}) as integer))`,
   );
 }
 
-const sampledMax = sql.raw("100000");
+const sampledMax = 100_000;
 
 export interface Removed {
   class: string;

@@ -51,8 +51,10 @@ export type DatabaseState = z.infer<typeof DatabaseState>;
 
 const tablesMax = 10;
 const waitsMax = 10;
-const statementText = sql`left(regexp_replace(query, '[[:space:]]+', ' ', 'g'), 200)`;
-const isOurs = sql`datname = current_database() and pid <> pg_backend_pid() and backend_type = 'client backend'`;
+// Functions, so that the CLI, which reads the schemas of this file, has no SQL in its bundle.
+const statementText = () => sql`left(regexp_replace(query, '[[:space:]]+', ' ', 'g'), 200)`;
+const isOurs = () =>
+  sql`datname = current_database() and pid <> pg_backend_pid() and backend_type = 'client backend'`;
 /** SQL: pages of 8 kB of a table with its indexes, as the last vacuum counted them: the exact size waits for who has locked the table. */
 const pagesOf = (table: SQL) => sql`(${table}.relpages
   + coalesce((select relpages from pg_class where oid = ${table}.reltoastrelid), 0)
@@ -80,14 +82,14 @@ export async function databaseState({ db }: Context): Promise<DatabaseState> {
         where relkind = 'r' and relnamespace = 'public'::regnamespace
         group by 1 order by 2 desc limit ${sql.raw(String(tablesMax))}) as t),
       'longest', (select coalesce(json_agg(l), '[]') from (
-        (select 'statement' as kind, pid, ${secondsSince(sql`query_start`)} as seconds, state, ${statementText} as statement
-        from pg_stat_activity where ${isOurs} and state = 'active' order by query_start limit 1)
+        (select 'statement' as kind, pid, ${secondsSince(sql`query_start`)} as seconds, state, ${statementText()} as statement
+        from pg_stat_activity where ${isOurs()} and state = 'active' order by query_start limit 1)
         union all
-        (select 'transaction', pid, ${secondsSince(sql`xact_start`)}, state, ${statementText}
-        from pg_stat_activity where ${isOurs} and xact_start is not null order by xact_start limit 1)) as l),
+        (select 'transaction', pid, ${secondsSince(sql`xact_start`)}, state, ${statementText()}
+        from pg_stat_activity where ${isOurs()} and xact_start is not null order by xact_start limit 1)) as l),
       'lockWaits', (select coalesce(json_agg(w), '[]') from (
-        select pid, ${secondsSince(sql`query_start`)} as seconds, pg_blocking_pids(pid) as "blockedBy", ${statementText} as statement
-        from pg_stat_activity where ${isOurs} and wait_event_type = 'Lock'
+        select pid, ${secondsSince(sql`query_start`)} as seconds, pg_blocking_pids(pid) as "blockedBy", ${statementText()} as statement
+        from pg_stat_activity where ${isOurs()} and wait_event_type = 'Lock'
         order by query_start limit ${sql.raw(String(waitsMax))}) as w),
       'replicas', (select coalesce(json_agg(r), '[]') from (
         select application_name as name, extract(epoch from replay_lag) as "lagSeconds"

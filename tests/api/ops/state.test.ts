@@ -82,11 +82,11 @@ describe("GET /api/ops/health", () => {
     await firstCall(0);
     const { status, detail } = (await findingsOf(health))["cron jobs"] ?? {};
     expect(status).toBe("pass");
-    expect(detail).toMatch(/^cleanup is due at \d\d:07 UTC$/);
+    expect(detail).toMatch(/^cleanup is due at \d\d:07 UTC, backup-check is due at \d\d:23 UTC, /);
     await firstCall(4 * 60);
     expect((await findingsOf(health))["cron jobs"]).toMatchObject({
       status: "fail",
-      detail: expect.stringMatching(/^cleanup never succeeded, due since .*:07:00\.000Z$/),
+      detail: expect.stringMatching(/^cleanup never succeeded, due since .*:07:00\.000Z, /),
     });
   });
 

@@ -51,7 +51,7 @@ describe("methods", () => {
     const { status, headers, body } = await call(user, "OPTIONS");
     expect(status).toBe(204);
     expect(body).toBeUndefined();
-    expect(headers.get("allow")).toBe("GET, PATCH, HEAD, OPTIONS");
+    expect(headers.get("allow")).toBe("GET, PATCH, DELETE, HEAD, OPTIONS");
     expect(headers.get("www-authenticate")).toBeNull();
   });
 });
