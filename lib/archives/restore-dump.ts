@@ -57,7 +57,7 @@ export async function restoreDump(
     );
   }
   return withDatabaseSession(withDatabase(databaseUrl, "postgres"), async (server) => {
-    await refuseSecond(server);
+    await refuseSecond(server, target);
     const { major } = await serverVersion(server);
     const archived = Number.parseInt(manifest.postgres, 10);
     if (archived > major) {
@@ -170,13 +170,13 @@ async function stateOf(databaseUrl: string): Promise<State> {
 }
 
 /** It would remove the unfinished database of the first. The lock ends with the session. */
-async function refuseSecond(server: pg.Client): Promise<void> {
+async function refuseSecond(server: pg.Client, target: string): Promise<void> {
   const { rows } = await server.query(
     "select pg_try_advisory_lock(hashtextextended($1, 0)) as ok",
-    [comment],
+    [`${comment}: ${target}`],
   );
   if (rows[0].ok) return;
-  throw new BackupRefusedError("Another restore runs on this server: wait for its end.");
+  throw new BackupRefusedError(`Another restore into ${target} runs: wait for its end.`);
 }
 
 /** A database with connections cannot be renamed, which is better known before the restore than after it. */

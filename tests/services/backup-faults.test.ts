@@ -152,7 +152,7 @@ describe("the program of the build", { timeout: 200_000 }, () => {
       await until(() => existsSync(join(marked, "started")));
       expect(await runBackup(["restore"], { ...env, DATABASE_URL: target.url })).toMatchObject({
         status: 3,
-        error: expect.stringContaining("Another restore runs on this server"),
+        error: expect.stringContaining(`Another restore into ${target.name} runs`),
       });
       await query(target.url, "create table mine (id int)");
       writeFileSync(join(marked, "go"), "");
