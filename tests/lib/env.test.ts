@@ -70,7 +70,7 @@ describe("the environment", () => {
       ops: { breakGlassToken: undefined },
       telemetry: { streamBytesMax: 32 * 1024 * 1024, accessLogRetentionDays: 365 },
       audit: { retentionDays: 90 },
-      backups: { pitrDays: 7, neon: undefined },
+      backups: { pitrDays: 7, neon: undefined, hasArchives: false },
       alerts: {
         pagerDutyRoutingKey: undefined,
         pagerDutyUrl: "https://events.pagerduty.com/v2/enqueue",
