@@ -200,11 +200,15 @@ describe("the export of somebody who names an address", () => {
   /** Without IDs, times, networks and the address itself. */
   async function comparable({ accessToken, sessionId }: Person, address: string): Promise<string> {
     await stores.settled();
-    const text = await (await request(accessToken)).text();
-    return text
+    const { securityEvents, ...document } = (await (await request(accessToken)).json()) as {
+      securityEvents: { event: string }[];
+    };
+    // The event of this export itself may be written while it is read.
+    const events = securityEvents.filter(({ event }) => event !== "data_exported");
+    return JSON.stringify({ ...document, events }, null, 1)
       .replaceAll(address, "ADDRESS")
       .replaceAll(sessionId, "SESSION")
-      .replaceAll(/"id" : \d+/g, '"id" : NUMBER')
+      .replaceAll(/"id": \d+/g, '"id": NUMBER')
       .replaceAll(/learner-[\w-]+@example\.com/g, "OWN ADDRESS")
       .replaceAll(/[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}/g, "ID")
       .replaceAll(/\d{4}-\d\d-\d\dT[\d:.]+(Z|\+00:00)/g, "TIME")

@@ -229,6 +229,7 @@ describe("a restore drill", () => {
         await ready();
       }
       await advanceDrill(inMinutes(minute));
+      expect((await findingsOf()).filter(({ passed }) => !passed)).toEqual([]);
       expect(await rowOf()).toMatchObject({ step: "prove_audit" });
       await advanceDrill(inMinutes(minute + 121));
       await advanceDrill(inMinutes(minute + 122));
