@@ -53,6 +53,9 @@ const anywhere = [
   "tests/lib/alerts/**",
   "tests/lib/toolkit/**",
   "tests/lib/self-hosted/**",
+  // Copies of the embedded Postgres. Those of a real server: tests/services/restore-drill.test.ts.
+  "tests/lib/backups/**",
+  "tests/api/ops/backups.test.ts",
   "tests/api/auth/login-claims.test.ts",
   "tests/api/contract.test.ts",
 ];
