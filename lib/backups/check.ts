@@ -204,7 +204,7 @@ function judgeCoverage({ now }: Context, snapshots: Snapshot[], since: Date | nu
   const count = Math.max(0, daysToCover - missingDays(times, firstMs, nowMs));
   const fromMs = since ? Math.max(firstMs, since.getTime()) : nowMs;
   const missing = missingDays(times, fromMs, nowMs) - Math.min(1, newest);
-  const gauges: Gauges = new Map([[seriesName("backup_days_covered"), count]]);
+  const gauges: Gauges = new Map([[seriesName("backup_daily_snapshots"), count]]);
   // Kept at its first value: days before the schedule was set need no snapshot.
   const series = seriesName("backup_coverage_since_timestamp_seconds");
   if (since) gauges.set(series, secondsOf(since));

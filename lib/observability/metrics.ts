@@ -168,7 +168,7 @@ export const metrics = {
     help: "Unix time of the newest snapshot.",
     labels: [],
   },
-  backup_days_covered: {
+  backup_daily_snapshots: {
     type: "gauge",
     help: "Days of the last 30 that have a snapshot.",
     labels: [],

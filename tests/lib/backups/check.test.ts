@@ -148,7 +148,7 @@ describe("checkBackups", () => {
     expect(await gauges()).toMatchObject({
       'backup_unsafe{check="newest_snapshot"}': 0,
       backup_schedule_retention_seconds: 30 * day,
-      backup_days_covered: 30,
+      backup_daily_snapshots: 30,
       backup_pitr_window_seconds: 7 * day,
       backup_branch_ready: 1,
     });
@@ -177,7 +177,7 @@ describe("checkBackups", () => {
     await stores.sql("delete from telemetry_gauges");
     world.neon.state.snapshots.splice(1);
     expect(await failed()).toEqual([]);
-    expect((await gauges()).backup_days_covered).toBe(1);
+    expect((await gauges()).backup_daily_snapshots).toBe(1);
   });
 
   it.each([
