@@ -12,6 +12,8 @@ const bounded: Record<string, string> = {
   blocks: "set by operators; those that ended go after 30 days",
   cron_cursors: "one row per job",
   cron_leases: "one row per job",
+  deployment_events: "a few rows per release",
+  deployments: "one row per release",
   drain_state: "one row",
   erasures: "one narrow row per erased account, counted once a minute",
   flags: "one row per flag",
@@ -19,6 +21,7 @@ const bounded: Record<string, string> = {
   mirror_versions: "one row per mirror",
   operator_tokens: "made by admins",
   restore_drills: "one row per month",
+  restored_erasures: "filled by a restore, emptied at its end",
   schema_migrations: "one row per migration",
   schema_migration_leases: "one row per migration",
   security_settings: "one row",
@@ -37,6 +40,10 @@ const reports: [statement: RegExp, reason: string][] = [
   [
     /as what, split_part\(sealed_secret/,
     "which rows still need an old DATA_KEY, before it is removed",
+  ],
+  [
+    /^\s*with held as \(\s*select id, cast\(user_id as uuid\) as user_id/,
+    "sessions that Redis still has, page by page, at the end of a restore",
   ],
   [
     /^select count\(\*\) as count from "(users|sessions)" where "\1"\."created_at" <= /,
