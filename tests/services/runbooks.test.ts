@@ -132,7 +132,8 @@ describe("every command in the runbooks", () => {
   /** Runs a line with the ops command bundled once, instead of by each `npm run ops`. */
   function run(line: string): Promise<{ status: number; out: string }> {
     return new Promise((resolve) => {
-      const options = { env: given, timeout: 60_000 };
+      // Some commands write a file.
+      const options = { env: given, cwd: home, timeout: 60_000 };
       const bundled = line.replaceAll(/npm run (--silent )?ops --/g, `node ${commandLine}`);
       execFile("bash", ["-o", "pipefail", "-c", bundled], options, (error, stdout, stderr) => {
         const status = typeof error?.code === "number" ? error.code : error ? 255 : 0;
