@@ -1,5 +1,5 @@
 import type { Context } from "../../context.js";
-import { AppError, catalogue, type ErrorCode } from "../../errors.js";
+import { AppError, catalogue, type ErrorCode, switchedOffCodes } from "../../errors.js";
 import { recordFailedAttempt } from "../../rate-limit/attempt-events.js";
 import type { LimitCount, Reservation } from "../../rate-limit/count.js";
 import { releaseLater } from "../../rate-limit/reservation.js";
@@ -27,9 +27,7 @@ function isReleased({ stage, usesKey, error }: Progress): (count: LimitCount) =>
   if (stage === "admission") {
     // Nothing that this caller did: the service is switched off, or its budget is used up.
     const isOurs =
-      code === "feature_disabled" ||
-      code === "restore_in_progress" ||
-      code === "toolkit_unavailable";
+      code !== undefined && [...switchedOffCodes, "toolkit_unavailable"].includes(code);
     return ({ limit }) => isOurs || limit.countsKept !== "requests";
   }
   if (usesKey) {
