@@ -39,8 +39,9 @@ export type BackupReport = z.infer<typeof BackupReport>;
 
 const hourMs = 3_600_000;
 const dayMs = 24 * hourMs;
-/** A daily snapshot may be this much later than the one before. */
-const snapshotAgeMsMax = 26 * hourMs;
+/** Of a daily check, and of a daily snapshot. */
+export const checkAgeHoursMax = 26;
+const snapshotAgeMsMax = checkAgeHoursMax * hourMs;
 export const retentionDaysMin = 30;
 const daysToCover = 30;
 export const drillAgeDaysMax = 35;
@@ -99,7 +100,7 @@ async function reportOfProcess(ctx: Context): Promise<BackupReport> {
 function judgeProcess({ now }: Context, checkedAt: number | undefined): Judgement {
   if (checkedAt === undefined) return bad("the backup process has never checked: is it running?");
   const ageMs = now.getTime() - checkedAt * 1000;
-  const detail = `the backup process checked ${Math.floor(ageMs / hourMs)} h ago; at most 26`;
+  const detail = `the backup process checked ${Math.floor(ageMs / hourMs)} h ago; at most ${checkAgeHoursMax}`;
   return judged(ageMs <= snapshotAgeMsMax)(detail);
 }
 
@@ -191,7 +192,7 @@ function judgeNewest({ now }: Context, snapshots: Snapshot[]): Judgement {
   const series = seriesName("backup_newest_snapshot_timestamp_seconds");
   if (snapshots.length === 0) return bad("there is no snapshot", new Map([[series, null]]));
   const ageMs = Math.max(0, now.getTime() - newest);
-  const detail = `${Math.floor(ageMs / hourMs)} h old; at most 26`;
+  const detail = `${Math.floor(ageMs / hourMs)} h old; at most ${checkAgeHoursMax}`;
   return judged(ageMs <= snapshotAgeMsMax)(detail, new Map([[series, newest / 1000]]));
 }
 

@@ -1,5 +1,5 @@
 import type { OperatorAccount } from "../../auth/operator/role.js";
-import { backupChecks, drillAgeDaysMax } from "../../backups/check.js";
+import { backupChecks, checkAgeHoursMax, drillAgeDaysMax } from "../../backups/check.js";
 import type { Drills } from "../../backups/drill-history.js";
 import type { Context } from "../../context.js";
 import { keyId } from "../../crypto/secret.js";
@@ -11,7 +11,6 @@ import { type CheckResult, finding } from "./finding.js";
 
 const hourMs = 3_600_000;
 const dayMs = 24 * hourMs;
-const backupCheckHoursMax = 26;
 const listedDeploymentsMax = 5;
 
 /** How long SOC 2 and the audit want these kept, in days. Null: no minimum. */
@@ -70,8 +69,8 @@ export function backupFindings(ctx: Context, { backups }: ControlFacts): CheckRe
     results.length > 0
       ? []
       : [finding("backup checks", false, "none: no backup store is configured", "warn")];
-  const age = `at ${checkedAt}, ${hours} h ago; at most ${backupCheckHoursMax}`;
-  const last = finding("last backup check", hours <= backupCheckHoursMax, age);
+  const age = `at ${checkedAt}, ${hours} h ago; at most ${checkAgeHoursMax}`;
+  const last = finding("last backup check", hours <= checkAgeHoursMax, age);
   return [last, ...results, ...none];
 }
 

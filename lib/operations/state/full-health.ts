@@ -4,6 +4,7 @@ import { isOwnKey } from "../../alerts/notice.js";
 import { channels } from "../../alerts/rule.js";
 import { failedMailsMin } from "../../alerts/rules/background-rules.js";
 import { routesOf, variablesOf } from "../../alerts/send-notice.js";
+import { checkAgeHoursMax, drillAgeDaysMax } from "../../backups/check.js";
 import type { Context } from "../../context.js";
 import { migrationHead } from "../../db/migration-head.js";
 import { queueEntries } from "../../db/schema/queue.js";
@@ -25,10 +26,6 @@ const partitionsAheadMin = 7;
 const skewMsMax = 2000;
 const backlogSecondsMax = 300;
 const daySeconds = 86_400;
-/** The check runs once a day. */
-const backupCheckHoursMax = 26;
-/** The drill runs once a month. */
-const drillAgeDaysMax = 35;
 
 /** The public health check (cached for 5 s) plus the state of background work and backups. A store that is down does not hide the other checks. */
 export async function fullHealth(ctx: Context): Promise<CheckReport> {
@@ -201,8 +198,8 @@ async function backupFinding(ctx: Context): Promise<CheckResult> {
   if (seconds === null) return notChecked(ctx, "backups", "not checked yet: `ops backup check`");
   const names = failed.map((series) => /check="(\w+)"/.exec(series)?.[1] ?? series);
   const hours = Math.floor(seconds / 3600);
-  const isRecent = seconds <= backupCheckHoursMax * 3600;
-  const age = `checked ${hours} h ago${isRecent ? "" : `, at most ${backupCheckHoursMax}`}`;
+  const isRecent = seconds <= checkAgeHoursMax * 3600;
+  const age = `checked ${hours} h ago${isRecent ? "" : `, at most ${checkAgeHoursMax}`}`;
   const detail = `${age}; failed: ${names.join(", ") || "none"}`;
   return finding("backups", isRecent && names.length === 0, detail);
 }
@@ -253,7 +250,7 @@ async function alertFinding(ctx: Context): Promise<CheckResult> {
   return finding("alerts", names.length === 0 && !unheard, detail, "warn");
 }
 
-/** In development and in tests nobody waits for alerts. */
+/** Only production needs a destination. */
 function unheardText({ env }: Context): string | undefined {
   if (!env.production) return undefined;
   const unheard = channels.filter((channel) => routesOf(env, channel).length === 0);
