@@ -22,7 +22,8 @@ interface Takes {
 
 /**
  * Ships WAL each minute. Each hour, records erasures, looks whether a backup is due, so what failed or was missed is done
- * within the hour, and checks. Advances the restore drill. Ends on SIGTERM, after the jobs in progress.
+ * within the hour, and checks. Advances the restore drill. On SIGTERM it ends after these jobs; an interrupted drill
+ * continues at the next start.
  */
 export async function runDaily(invocation: Invocation, takes: Takes): Promise<number> {
   const { io, settings, context } = invocation;
@@ -34,7 +35,7 @@ export async function runDaily(invocation: Invocation, takes: Takes): Promise<nu
     }
   };
   const { walFolder } = settings;
-  let working: Promise<unknown> = Promise.resolve();
+  const working = new Set<Promise<void>>();
   const ship = logged("Shipping WAL", async () => {
     if (walFolder) await shipWal(context, walFolder);
   });
@@ -50,8 +51,8 @@ export async function runDaily(invocation: Invocation, takes: Takes): Promise<nu
     }
   });
   const watched = (job: () => Promise<void>) => () => {
-    const running = job();
-    working = Promise.all([working, running]);
+    const running = job().finally(() => working.delete(running));
+    working.add(running);
     return running;
   };
   // Each waits for itself only, so that WAL is shipped during a long backup.
@@ -74,7 +75,7 @@ export async function runDaily(invocation: Invocation, takes: Takes): Promise<nu
   );
   await Promise.race([once(process, "SIGTERM"), once(process, "SIGINT")]);
   for (const job of jobs) job.stop();
-  await working;
+  await Promise.all(working);
   return 0;
 }
 
