@@ -64,7 +64,8 @@ function failed(fault: JsonFault | null): JsonReply | undefined {
   return { status: 429, body: "rate limited", headers };
 }
 
-async function readJson(request: IncomingMessage): Promise<unknown> {
+/** Undefined when it is not JSON. */
+export async function readJson(request: IncomingMessage): Promise<unknown> {
   const chunks: Buffer[] = [];
   for await (const chunk of request as AsyncIterable<Buffer>) chunks.push(chunk);
   try {

@@ -1,6 +1,7 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { hostOf } from "../../lib/database-url.js";
+import { readJson } from "../json-endpoint.js";
 import { listenLocally } from "../stand-in.js";
 import { findOperation } from "./api-document.js";
 import type { BranchDatabase, BranchDatabases } from "./branch-databases.js";
@@ -530,14 +531,4 @@ function refused(status: number, message: string): Reply {
 function send(response: ServerResponse, { status, body }: Reply, text?: string): void {
   response.writeHead(status, { "content-type": "application/json" });
   response.end(text ?? (body === undefined ? undefined : JSON.stringify(body)));
-}
-
-async function readJson(request: IncomingMessage): Promise<unknown> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of request as AsyncIterable<Buffer>) chunks.push(chunk);
-  try {
-    return JSON.parse(Buffer.concat(chunks).toString("utf8"));
-  } catch {
-    return undefined;
-  }
 }
