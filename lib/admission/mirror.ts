@@ -16,7 +16,8 @@ import { readRecorded } from "./recorded-rules.js";
  * Atomic. Writes only over an older version, or over the version `seen` before Postgres was read: that one is newer
  * only if Postgres was restored from a backup. The later revoke-all cutoff wins, because operators can set it in
  * Redis directly. A restore that has begun in either store is in progress in both, until it is finished in Postgres; the
- * latest end counts, because another call may have read Postgres before it. SADD in chunks: Lua's unpack fails at about 8000 values.
+ * latest end counts, because another call may have read Postgres before it. SADD in chunks: Lua's unpack fails at about
+ * 8000 values.
  */
 const write = script(`${raiseRevokeAllLua}
 local function mayWrite(name, version, seen)

@@ -262,7 +262,7 @@ async function takeName(
   await server.query(`comment on database ${name(target)} is null`);
   await server.query("commit");
   if (state === "absent") return undefined;
-  // Nobody can write to it under this name, so what is empty now stays so.
+  // No client connects under this name, so an empty database stays empty.
   if (state === "full" || (await stateOf(withDatabase(databaseUrl, old))) !== "empty") return old;
   await server.query(`drop database ${name(old)}`);
   return undefined;

@@ -36,7 +36,7 @@ export async function afterReply(
   return recordedAll;
 }
 
-/** Once per process, so the code is loaded only then. */
+/** Loaded on demand: at most once a minute. */
 async function observeRelease(ctx: Exchange["ctx"]): Promise<void> {
   const { observeFirstRequest } = await import("../deployments/observe-release.js");
   await observeFirstRequest(ctx);

@@ -107,7 +107,7 @@ export async function find(ctx: Context, text: string, limit: number): Promise<F
   const most = limit + 1;
   const emails = email === null ? owners.flatMap(addressOf) : [email];
   const mailedTo = emails.length === 1 ? (emails[0] ?? null) : null;
-  // A failed sign-in is nobody's act: its event has no user ID, but the hash of the typed address.
+  // The event of a failed sign-in has no user ID, only the hash of the typed address.
   const accountKeys = [
     ...emails.flatMap((one) => accountEventKeys(ctx.env, one)),
     ...(is("sessionId") ? [text] : []),

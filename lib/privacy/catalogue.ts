@@ -28,7 +28,7 @@ interface Personal {
   section: string;
   /** Conditions that select the person's rows, each with an index where the table is large. */
   rows(person: Person): SQL[];
-  /** Rows that name the person, and could show more than that: about somebody else's account or address. */
+  /** Rows that name the person, and could show more: about the account or address of another person. */
   alsoErased?(person: Person): SQL[];
   /** Sorts the rows uniquely: the position of a page in the export. */
   key: readonly Key[];
@@ -49,7 +49,7 @@ export interface TableEntry {
 }
 
 const secret = { withheld: "a secret, or what a secret could be derived from" } as const;
-const ofOthers = { withheld: "an operator's note, or the ID of somebody else" } as const;
+const ofOthers = { withheld: "an operator's note, or the ID of another person" } as const;
 const ofAddress = { withheld: "a keyed hash of the address" } as const;
 
 const text = (column: string): Key => ({ column, type: "text" });
@@ -184,8 +184,8 @@ export const catalogue: Record<string, TableEntry> = {
       ...columns("purpose email attempts created_at expires_at", "exported"),
       ...columns("id", secret),
       ...columns("subject", { withheld: "the user ID again, or a keyed hash of the address" }),
-      ...columns("user_id", { withheld: "null if the address is taken, which nobody may learn" }),
-      ...columns("device_id", { withheld: "the device of whoever asked for a reset" }),
+      ...columns("user_id", { withheld: "null if the address is taken, which must stay unknown" }),
+      ...columns("device_id", { withheld: "the device that asked for a reset" }),
     },
     personal: {
       section: "mailCodes",
@@ -305,7 +305,7 @@ export const catalogue: Record<string, TableEntry> = {
     columns: {
       ...columns("failures delayed_until_ms expires_at_ms pass_until_ms", "exported"),
       ...columns("key", ofAddress),
-      ...columns("pass_ip pass_device", { withheld: "of whoever reset the password" }),
+      ...columns("pass_ip pass_device", { withheld: "of the caller who reset the password" }),
       ...columns("last_reservation pass_taken_by", "technical"),
     },
     personal: {

@@ -56,8 +56,8 @@ export async function replayErasures(
 }
 
 /**
- * The same by the whole stream, each minute, if one of its newest entries has no receipt: after a restore that nobody
- * announced. What is `left` when the time is up is repeated in the next minute.
+ * The same by the whole stream, each minute, if one of its newest entries has no receipt: after a restore without
+ * `restore begin`. What is `left` when the time is up is repeated in the next minute.
  */
 export async function replayNewest(
   ctx: Context,

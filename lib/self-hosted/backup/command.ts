@@ -211,7 +211,7 @@ async function takeBase({ context, settings }: Invocation) {
   );
 }
 
-/** A backup without it is better than none. `check` tells too. */
+/** A backup without it is better than none; `check` reports it too. */
 async function recordBeforeTake(context: Invocation["context"], databaseUrl: string) {
   try {
     await recordErasures({ ...context, databaseUrl });
