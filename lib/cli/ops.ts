@@ -14,7 +14,7 @@ import { helpOf, usageLineOf } from "./help.js";
 import { sessionFile } from "./session-file.js";
 import { type Credentials, openSignIn } from "./sign-in.js";
 import { openTerminal } from "./terminal.js";
-import { json, visible, visibleLines } from "./text.js";
+import { brokenAtSpaces, json, visible, visibleLines } from "./text.js";
 
 const exit = { ok: 0, problem: 1, usage: 2, refused: 3 } as const;
 
@@ -41,13 +41,18 @@ async function ops(args: string[]): Promise<number> {
   const isFailed = failure !== undefined && status !== exit.usage;
   const notices = atEnd.map((notice) => notice(isFailed)).filter((notice) => notice !== undefined);
   // Before the arguments are checked: a wrong option is a failure, too.
-  if (failure && args.includes("--json")) {
+  const isJson = args.includes("--json");
+  if (failure && isJson) {
     console.error(json({ ...failure, ...(notices.length > 0 && { notices }) }));
     return status;
   }
-  const print = failure ? console.error : console.log;
-  print(visibleLines(text));
-  for (const notice of notices) console.error(notice);
+  /** A program that reads the lines gets them whole. */
+  const print = (to: "log" | "error", lines: string) => {
+    const { isTTY } = to === "log" ? process.stdout : process.stderr;
+    console[to](isTTY && !isJson ? brokenAtSpaces(lines) : lines);
+  };
+  print(failure ? "error" : "log", visibleLines(text));
+  for (const notice of notices) print("error", notice);
   return status;
 }
 

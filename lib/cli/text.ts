@@ -112,6 +112,23 @@ export function wrapped(text: string, indent: number): string {
   return lines.map((line) => " ".repeat(indent) + line).join("\n");
 }
 
+/** A command to copy, and a row of a Markdown table. */
+const wholeLine = /^(Undo: )?npm run |^\|/;
+
+/** Lines that do not fit a terminal, broken at spaces; a list keeps its second column. A command to copy stays on one line. */
+export function brokenAtSpaces(text: string): string {
+  return text.split("\n").map(broken).join("\n");
+}
+
+function broken(line: string): string {
+  if (stringWidth(line) <= columnsMax() || wholeLine.test(line)) return line;
+  const [begin = ""] = /^ +(\S.*? {2,})?/.exec(line) ?? [];
+  const [first, ...more] = wrapAnsi(line.slice(begin.length), columnsMax() - begin.length).split(
+    "\n",
+  );
+  return [begin + first, ...more.map((part) => " ".repeat(begin.length) + part)].join("\n");
+}
+
 function padEnd(text: string, width: number): string {
   return text + " ".repeat(width - stringWidth(text));
 }

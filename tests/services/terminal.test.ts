@@ -6,7 +6,7 @@ import { sessionFile } from "../../lib/cli/session-file.js";
 import { useEnvironment } from "../support/environment.js";
 import { anOperator, demoteOperators, type OperatorPerson } from "../support/operators.js";
 import { opsBundle } from "../support/ops-command.js";
-import { password } from "../support/people.js";
+import { aBoundUser, password } from "../support/people.js";
 import { key, onTerminal, type Typed } from "../support/pty.js";
 import { useServedFunctions } from "../support/served-functions.js";
 import { useStores } from "../support/stores.js";
@@ -86,5 +86,18 @@ describe("npm run ops on a terminal", () => {
     expect(shown).toMatchObject({ status: 0 });
     expect(shown.out).toContain("with a second factor.");
     expect(stored()).toBe(true);
+  });
+
+  it("breaks the lines of `operator grant` and of its help between words", async () => {
+    const signedIn = await type(["login"], email(), hiddenPassword, code());
+    expect(signedIn).toMatchObject({ status: 0 });
+    const { user } = await aBoundUser(stores);
+    const granted = await type(["operator", "grant", user.id, "--reason", "on call"]);
+    expect(granted).toMatchObject({ status: 0 });
+    const help = await type(["operator", "--help"]);
+    const lines = `${granted.out}\n${help.out}`.split("\n");
+    const long = lines.filter((line) => line.length > 80);
+    expect(long).toEqual([expect.stringMatching(/^Undo: npm run ops -- operator revoke /)]);
+    expect(granted.out).toContain(`Made ${user.id} operator`);
   });
 });

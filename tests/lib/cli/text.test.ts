@@ -1,6 +1,6 @@
 import stringWidth from "string-width";
 import { describe, expect, it } from "vitest";
-import { json, table, visible, visibleLines } from "../../../lib/cli/text.js";
+import { brokenAtSpaces, json, table, visible, visibleLines } from "../../../lib/cli/text.js";
 
 /** Characters that move the cursor, change colours, ring the bell or change the text direction. */
 const controlCharacters =
@@ -107,6 +107,25 @@ describe("text for a terminal", () => {
       `${"a".repeat(22)}  revoked (password_changed)  a phone`,
       `    at ${"x".repeat(24)}`,
       `${"b".repeat(22)}  live                        a tablet`,
+    ]);
+  });
+
+  it("breaks long lines at spaces, but no command and no row of Markdown", () => {
+    const id = "0198a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b";
+    const undo = `Undo: npm run ops -- operator revoke ${id} --role admin --reason "undo"`;
+    const row = `| ${"word ".repeat(20)}|`;
+    const short = `a word    ${"of a table ".repeat(5)}`;
+    for (const line of [undo, row, short]) expect(brokenAtSpaces(line)).toBe(line);
+    const done = `Made ${id} an operator. They sign in again, and set up a second factor.`;
+    expect(brokenAtSpaces(`${done}\n${undo}`).split("\n")).toEqual([
+      `Made ${id} an operator. They sign in again, and`,
+      "set up a second factor.",
+      undo,
+    ]);
+    const usage = `  operator grant USER  make a user (ID or e-mail) an operator, or an admin with --role admin`;
+    expect(brokenAtSpaces(usage).split("\n")).toEqual([
+      "  operator grant USER  make a user (ID or e-mail) an operator, or an admin with",
+      "                       --role admin",
     ]);
   });
 
