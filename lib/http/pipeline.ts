@@ -10,7 +10,12 @@ import { askRedis, type RedisAnswer } from "./steps/ask-redis.js";
 import { handle } from "./steps/handle.js";
 import { requireAllowedHost } from "./steps/hosts.js";
 import { identify } from "./steps/identify.js";
-import { countingOf, mayMailUnproven, requireWithinLimits } from "./steps/limits.js";
+import {
+  countingOf,
+  countingOfRefused,
+  mayMailUnproven,
+  requireWithinLimits,
+} from "./steps/limits.js";
 import { preflight, requireEndpoint } from "./steps/method.js";
 import { pathParams } from "./steps/path.js";
 import { validQuery } from "./steps/query.js";
@@ -25,8 +30,9 @@ const slowBodyMs = 5000;
 /**
  * Answer a request. The steps run from top to bottom, and each throws an `AppError` to refuse the request:
  * host, method, app version, path, credential, block, kill switch, limits, caller, step-up, query, body.
- * A body that identifies the caller (`identify`) is read before the block instead, and counted when it is
- * refused. After a slow body the caller is checked again. OPTIONS is answered after the host.
+ * A body that identifies the caller (`identify`) is read before the block instead. When it is refused, the request
+ * is counted by its address, and its error comes after the limits. After a slow body the caller is checked again.
+ * OPTIONS is answered after the host.
  */
 export async function runPipeline(resource: Resource, exchange: Exchange): Promise<Reply> {
   requireAllowedHost(resource, exchange);
@@ -37,8 +43,10 @@ export async function runPipeline(resource: Resource, exchange: Exchange): Promi
   const call: Call = { ...exchange, endpoint, params };
   const credential = await requireCredential(call);
   const first = endpoint.identify && (await readBodyFirst(call, credential));
-  const identity = identify(call, first?.body);
-  const counting = countingOf(call, credential, identity);
+  const identity = first?.refusal ? {} : identify(call, first?.body);
+  const counting = first?.refusal
+    ? countingOfRefused(call)
+    : countingOf(call, credential, identity);
   const answer = await askRedis(call, credential, identity, counting);
   // No answer: the endpoint has no limits and no session, so no block or kill switch applies.
   const progress: Progress = { stage: "admission", usesKey: credential.key !== undefined };
@@ -50,6 +58,7 @@ export async function runPipeline(resource: Resource, exchange: Exchange): Promi
       requireSwitchedOn(call.ctx, admission);
     }
     const delay = requireWithinLimits(call, reserved, counting);
+    if (first?.refusal) throw first.refusal;
     const caller = callerInfo(call, answer, reserved, delay);
     reserved = caller.reserved;
     progress.stage = "caller";

@@ -1,9 +1,10 @@
 import type { Context } from "../context.js";
+import type { Env } from "../env.js";
 import { roundTrip } from "../redis/client.js";
 import type { LimitCount } from "./count.js";
 import { countRequest } from "./limiter.js";
 import { countLocally } from "./local-counts.js";
-import type { PolicyName } from "./policies.js";
+import type { Limit, PolicyName } from "./policies.js";
 import { limitsFor, subjectOf } from "./subject.js";
 
 /**
@@ -15,9 +16,7 @@ export async function countRefused(
   names: PolicyName[],
   beforeRedis: (local: LimitCount[]) => void = () => {},
 ): Promise<LimitCount[]> {
-  const byAddress = limitsFor(ctx.env, names).filter(
-    (limit) => limit.kind === "ip" && limit.countsKept === "requests",
-  );
+  const byAddress = limitsOfRefused(ctx.env, names);
   const subject = subjectOf(ctx.env, ctx.address, {});
   const local = countLocally(byAddress, subject, ctx.now);
   beforeRedis(local);
@@ -25,4 +24,11 @@ export async function countRefused(
   const counting = countRequest(trip, byAddress, subject, ctx.now);
   const [inRedis] = await Promise.allSettled([counting, trip.send()]);
   return inRedis.status === "fulfilled" ? inRedis.value : local;
+}
+
+/** The limits that count a request whose caller is not known yet. */
+export function limitsOfRefused(env: Env, names: PolicyName[]): Limit[] {
+  return limitsFor(env, names).filter(
+    ({ kind, countsKept }) => kind === "ip" && countsKept === "requests",
+  );
 }

@@ -4,6 +4,7 @@ import { AppError } from "../../errors.js";
 import type { LimitCount, LimitValues, Reservation } from "../../rate-limit/count.js";
 import { rateLimitHeaders, secondsUntil } from "../../rate-limit/headers.js";
 import type { Limit } from "../../rate-limit/policies.js";
+import { limitsOfRefused } from "../../rate-limit/refused-requests.js";
 import { limitUses } from "../../rate-limit/reservation.js";
 import { limitsFor, subjectOf } from "../../rate-limit/subject.js";
 import { isTrusted } from "../../rate-limit/trusted-address.js";
@@ -45,6 +46,12 @@ export function countingOf(
   return { limits: limitsFor(env, endpoint.limits), subject, isTokenAside };
 }
 
+/** Of a request whose body was refused before it could name the caller. */
+export function countingOfRefused({ endpoint, ctx }: Call): Counting {
+  const limits = limitsOfRefused(ctx.env, endpoint.limits);
+  return { limits, subject: subjectOf(ctx.env, ctx.address, {}), isTokenAside: false };
+}
+
 /**
  * Throws `rate_limited` with the time to wait, or `toolkit_unavailable` for a limit that all callers
  * share; trusted addresses are never refused. Sets the rate-limit headers. For a login with a bearer token,
@@ -74,7 +81,7 @@ function accountDelay({ address, env }: Context, counts: LimitCount[]): LimitCou
   return counts.find(({ limit, allowed }) => limit.kind === "account" && !allowed) ?? null;
 }
 
-export function refuseOverLimit(ctx: Context, counts: LimitCount[]): void {
+function refuseOverLimit(ctx: Context, counts: LimitCount[]): void {
   const [longest] = counts
     .filter(({ limit, allowed }) => !allowed && !limit.suppressesMail)
     .sort((one, other) => other.resetsAtMs - one.resetsAtMs);

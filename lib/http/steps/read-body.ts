@@ -1,13 +1,10 @@
 import * as z from "zod";
 import { AppError, catalogue } from "../../errors.js";
 import { memoizeByObject } from "../../memoize-by-object.js";
-import { rateLimitHeaders } from "../../rate-limit/headers.js";
-import { countRefused } from "../../rate-limit/refused-requests.js";
 import type { Endpoint } from "../endpoint.js";
 import type { Call } from "../exchange.js";
 import { reportBodyAttack } from "../report-attacks.js";
 import { readJsonBody, readText } from "./json-body.js";
-import { refuseOverLimit } from "./limits.js";
 import type { Upload } from "./multipart-body.js";
 import type { Credential } from "./require-credential.js";
 import { validBody } from "./valid-body.js";
@@ -52,19 +49,20 @@ async function readForm(request: Request, upload: Upload) {
   return readMultipart(request, upload);
 }
 
-/** The same before the limits; renews `ctx.now`. A refused body counts against its IP address, and may throw `rate_limited`. */
-export async function readBodyFirst(call: Call, credential: Credential): Promise<Body> {
-  const { endpoint, ctx, headers } = call;
+export interface FirstBody extends Body {
+  /** Why the body was refused. */
+  refusal?: AppError;
+}
+
+/** The same before the limits; renews `ctx.now`. What is wrong with the body is returned, because a block comes before it. */
+export async function readBodyFirst(call: Call, credential: Credential): Promise<FirstBody> {
   try {
-    // A slow body must not use a code or a window of the past.
-    return await readBody(call, credential).finally(() => {
-      ctx.now = new Date();
-    });
+    return await readBody(call, credential);
   } catch (error) {
-    if (error instanceof AppError && catalogue[error.code].status >= 500) throw error;
-    const counts = await countRefused(ctx, endpoint.limits);
-    Object.assign(headers, rateLimitHeaders(counts, ctx.now));
-    refuseOverLimit(ctx, counts);
+    if (error instanceof AppError && catalogue[error.code].status < 500) return { refusal: error };
     throw error;
+  } finally {
+    // A slow body must not use a code or a window of the past.
+    call.ctx.now = new Date();
   }
 }

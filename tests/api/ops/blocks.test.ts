@@ -58,6 +58,30 @@ describe("blocking an IP address", () => {
     expect((await liftIt(body.detail.id)).status).toBe(404);
   });
 
+  it("refuses a malformed body of that address with 403, at the same cost as 422", async () => {
+    const ip = "203.0.113.11";
+    const malformed = () => call(login, "POST", { ip, body: { email: 1 } });
+    const cost = async () => {
+      await stores.settled();
+      const calls = stores.calls();
+      await stores.resetCalls();
+      return calls;
+    };
+    await malformed();
+    await cost();
+    expect((await malformed()).code).toBe("validation_failed");
+    const before = await cost();
+    expect(before).toMatchObject({ redisTrips: 1, postgresCalls: 0 });
+    const { body } = await block("ip", ip);
+    await cost();
+    expect(await malformed()).toMatchObject({ status: 403, code: "address_blocked" });
+    // Its security event is written after the reply.
+    const { redisTrips } = stores.calls();
+    expect(redisTrips).toBe(1);
+    await liftIt(body.detail.id);
+    expect((await malformed()).code).toBe("validation_failed");
+  });
+
   it("returns an undo command that can be typed, for any remaining duration", async () => {
     const ttlSeconds = 30 * 86_400;
     const { body } = await block("ip", "203.0.113.9", { ttlSeconds });
@@ -141,6 +165,8 @@ describe("blocking an IP address", () => {
     expect(await stores.redis("SISMEMBER", "blocks", "203.0.113.30/32")).toBe(1);
     await stores.faults.redis.set({ kind: "refuse" });
     expect((await signIn("203.0.113.30")).code).toBe("address_blocked");
+    const malformed = { ip: "203.0.113.30", body: { email: 1 } };
+    expect((await call(login, "POST", malformed)).code).toBe("address_blocked");
     await stores.faults.redis.set(null);
     await liftIt(body.detail.id);
   });
