@@ -172,8 +172,14 @@ async function outboxFinding(ctx: Context): Promise<CheckResult> {
   const { seconds, mails, notices } = counts;
   const due = seconds === null ? "no backlog" : `the oldest entry has been due for ${seconds} s`;
   const failed = mails + notices;
-  const isGood = (seconds ?? 0) <= backlogSecondsMax && mails < failedMailsMin && notices === 0;
-  const detail = failed > 0 ? `${due}; failed: ${failed}` : due;
+  const isMuted = ctx.env.production && !ctx.env.mail.apiKey;
+  const isGood =
+    (seconds ?? 0) <= backlogSecondsMax && mails < failedMailsMin && notices === 0 && !isMuted;
+  const detail = [
+    due,
+    ...(failed > 0 ? [`failed: ${failed}`] : []),
+    ...(isMuted ? ["no mail is sent: set RESEND_API_KEY and deploy"] : []),
+  ].join("; ");
   return finding("outbox", isGood, detail, "warn");
 }
 

@@ -182,6 +182,24 @@ describe("GET /api/ops/health", () => {
     }
   });
 
+  it("warns in production when no mail can be sent", async () => {
+    const outbox = async (variables: Record<string, string>) => {
+      const token = "a-break-glass-token-of-32-bytes-or-more";
+      setEnvironment({ ...environment, OPS_TOKEN: token, ...variables });
+      const { body } = await call(health, "GET", { token });
+      return (body.findings as Finding[]).find(({ name }) => name === "outbox");
+    };
+    const production = { NODE_ENV: "production" };
+    expect(await outbox(production)).toMatchObject({
+      status: "warn",
+      detail: expect.stringMatching(/; no mail is sent: set RESEND_API_KEY and deploy$/),
+    });
+    for (const variables of [{ ...production, RESEND_API_KEY: "re_a_key" }, {}]) {
+      const found = await outbox(variables);
+      expect(found?.detail).not.toContain("RESEND");
+    }
+  });
+
   it("does not report an unreadable breaker as closed", async () => {
     await stores.faults.redis.set({ kind: "refuse" });
     const findings = await findingsOf(health, breakGlassToken);
