@@ -1,3 +1,4 @@
+import * as z from "zod";
 import { JobQueueStatus } from "../../operations/jobs.js";
 import { OutboxStatus } from "../../operations/outbox.js";
 import { CronName, CronStatus } from "../../schedule/cron-status.js";
@@ -25,10 +26,20 @@ const run: Command = {
   args: ["JOB"],
   names: { what: "cron job", oneOf: CronName.options },
   summary: "run a cron job now; safe to repeat",
+  notes: "The exit status is 1 when a part failed, or did not end in its time.",
   changes: true,
-  run: ({ api, args: [job = ""] }) =>
-    api.change("POST", `/api/ops/crons/${encodeURIComponent(job)}/runs`),
+  async run({ api, args: [job = ""] }) {
+    const result = await api.change("POST", `/api/ops/crons/${encodeURIComponent(job)}/runs`);
+    // A dry run has no parts.
+    const { data: parts = {} } = Parts.safeParse(result.detail.parts);
+    const isFailed = Object.values(parts).some(({ outcome }) => problems.includes(outcome));
+    return { ...result, isProblem: result.isProblem === true || isFailed };
+  },
 };
+
+const Parts = z.record(z.string(), z.object({ outcome: z.string() }));
+/** Not `skipped`: the next call of the scheduler continues. */
+const problems = ["failed", "overdue"];
 
 const jobs: Command = {
   name: "jobs",

@@ -102,6 +102,18 @@ describe("a reply that is not the deployment's", () => {
     expect(await alertsFrom(url, ["status"])).toMatchObject({ status: exit });
   });
 
+  it.each([
+    [["done", "skipped"], 0],
+    [["done", "failed"], 1],
+    [["overdue", "skipped"], 1],
+  ])("of `cron run` exits with 1 when a part has failed: %s", async (outcomes, exit) => {
+    const parts = Object.fromEntries(outcomes.map((outcome) => [outcome, { outcome }]));
+    const reply = { done: "Ran tick.", undo: null, inForce: true, detail: { ran: true, parts } };
+    const url = await answering(200, "application/json", JSON.stringify(reply));
+    const outcome = await alertsFrom(url, ["cron", "run", "tick", "--reason", "a test"]);
+    expect(outcome).toMatchObject({ status: exit, out: "Ran tick.\n" });
+  });
+
   it("says which flags Redis has not confirmed", async () => {
     const flag = { name: "stt", kind: "kill_switch", enabled: false, isPublic: false };
     const items = [{ ...flag, percentage: 100, users: [], covers: "speech" }];
