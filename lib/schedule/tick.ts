@@ -22,7 +22,7 @@ import { followReconnectOrder } from "./reconnect-postgres.js";
 import { runJobs } from "./run-jobs.js";
 import { cronPeriods } from "./scheduled-jobs.js";
 
-/** The lease ends before the next minute. */
+/** The lease ends before the next minute. The budgets exceed it: `runCron` keeps time for the later parts. */
 export const tickCron: Cron = {
   name: "tick",
   period: cronPeriods.tick,

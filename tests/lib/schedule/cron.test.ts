@@ -88,6 +88,22 @@ describe("runCron", () => {
     expect(sum).toBeLessThanOrEqual(cleanupCron.budgetSeconds);
   });
 
+  it("keeps time for each later part, when the budgets of the parts exceed that of the run", async () => {
+    const { work, end } = endless();
+    const slow = ["one", "two", "three"].map((name): CronPart => [name, work]);
+    const quick = (name: string): CronPart => [name, async () => name];
+    const cron = { ...aCron(...slow, quick("last")), budgetSeconds: 3 };
+    const { report } = await run(cron);
+    end();
+    const outcomes = Object.values(report.parts).map(({ outcome }) => outcome);
+    expect(outcomes).toEqual(["overdue", "overdue", "overdue", "done"]);
+    const [one = 0, two = 0, three = 0] = Object.values(report.parts).map(
+      ({ durationMs }) => durationMs,
+    );
+    expect(one).toBeGreaterThan(1500);
+    expect(Math.min(two, three)).toBeGreaterThan(300);
+  });
+
   it("runs once per slot", async () => {
     let times = 0;
     const cron = aCron(["count", async () => (times += 1)]);
