@@ -2,6 +2,7 @@ import { sql } from "drizzle-orm";
 import { preparedSql } from "../../db/database.js";
 import { sessions, users } from "../../db/schema/accounts.js";
 import { epochMsOf } from "../../db/timestamp.js";
+import type { Env } from "../../env.js";
 import { queueAccountMail } from "../../mail/queue-mail.js";
 import { idleTimeoutMs } from "./lifetime.js";
 import { recordedRevokeAllBefore } from "./session-status.js";
@@ -18,8 +19,13 @@ export type RefreshOutcome =
 /** For clients that send no Rotation-Id. */
 const repetitionWindow = sql.raw("interval '120 seconds'");
 const concurrencyWindow = sql.raw("interval '10 seconds'");
-/** The access token of a client with concurrent refreshes lives longer. */
-const concurrencyPause = sql.raw("interval '10 minutes'");
+
+const pauseSecondsMax = 10 * 60;
+
+/** Between two rotations with concurrent refreshes. Shorter than an access token lives: several tabs refresh when it expires. */
+export function concurrencyPauseSeconds({ jwt }: Env): number {
+  return Math.min(pauseSecondsMax, Math.floor((jwt.accessTtlSeconds * 2) / 3));
+}
 
 interface Decision {
   outcome: RefreshOutcome;
@@ -49,6 +55,7 @@ export const decideRefresh = preparedSql<Decision>(() => {
         cast(${sql.placeholder("presented")} as integer) as presented,
         cast(${sql.placeholder("rotationIdHash")} as text) as rotation_id_hash,
         cast(${sql.placeholder("device")} as text) as device,
+        make_interval(secs => cast(${sql.placeholder("concurrencyPauseSeconds")} as integer)) as concurrency_pause,
         cast(${sql.placeholder("now")} as timestamptz) as now,
         cast(${sql.placeholder("revokeAllBefore")} as timestamptz) as redis_revoke_all_before
     ), locked as (
@@ -75,7 +82,7 @@ export const decideRefresh = preparedSql<Decision>(() => {
         when rotation_id_hash is not null and device = rotated_device
           and rotated_at >= now - ${concurrencyWindow}
           and (concurrent_hashes is not null or concurrent_at is null
-            or concurrent_at < now - ${concurrencyPause}) then 'concurrent'
+            or concurrent_at < now - concurrency_pause) then 'concurrent'
         else 'reused'
       end as outcome
       from locked

@@ -10,7 +10,7 @@ import { userFromJson } from "../../user/user.js";
 import type { RefreshClaims } from "../token/refresh-token.js";
 import { issueTokenPair, type TokenPair } from "../token/token-pair.js";
 import type { KeyState } from "./live-session.js";
-import { decideRefresh, type RefreshOutcome } from "./refresh-decision.js";
+import { concurrencyPauseSeconds, decideRefresh, type RefreshOutcome } from "./refresh-decision.js";
 import { revokeSession } from "./session.js";
 import { actingRole, deleteSessionKeys, writeSessionKey } from "./session-keys.js";
 
@@ -58,6 +58,7 @@ export async function refresh(
     presented: claims.counter,
     rotationIdHash: client.rotationId === null ? null : digest(client.rotationId),
     device: client.deviceId,
+    concurrencyPauseSeconds: concurrencyPauseSeconds(ctx.env),
     now: ctx.now.toISOString(),
     revokeAllBefore: new Date(client.revokeAllBefore).toISOString(),
     operatorsOnly: client.operatorsOnly === true,
