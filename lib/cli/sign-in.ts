@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import process from "node:process";
 import * as z from "zod";
 import { type EnrolOptions, enrol, hasFactor } from "./enrol.js";
 import { RefusedError } from "./failures.js";
@@ -151,7 +152,7 @@ export function openSignIn(url: URL, file: SessionFile, terminal: Terminal): Sig
       const email = await askEmail(terminal);
       const password = await terminal.ask("Password", { hidden: true });
       const known = file.read();
-      const deviceId = known?.deviceId ?? randomUUID();
+      const deviceId = file.deviceId() ?? randomUUID();
       const credentials = { email, password, device: { id: deviceId, name: "ops command line" } };
       let answer = await postCredentials(credentials, known);
       let code = "";
@@ -173,10 +174,30 @@ export function openSignIn(url: URL, file: SessionFile, terminal: Terminal): Sig
       const isRecoveryCode = code.replace(/[^a-z\d]/gi, "").length > totpDigits;
       return { recoveryCode: isRecoveryCode ? { left: await recoveryCodesLeft(pair) } : null };
     },
-    enrol(options) {
-      const deviceId = file.read()?.deviceId ?? randomUUID();
+    async enrol(options) {
+      const deviceId = file.deviceId() ?? randomUUID();
+      const before = file.read()?.accessToken;
       const steps = { terminal, deviceId, post, keep, renew, withCode, signedIn };
-      return enrol({ ...steps, token, reauthenticate }, options);
+      /** A session without a second factor, which this run began. */
+      const endUnfinished = async () => {
+        const stored = file.read();
+        if (!stored || stored.accessToken === before || hasFactor(stored.accessToken)) return;
+        file.end();
+        await end(stored.accessToken).catch(() =>
+          terminal.show("The session of this interrupted run could not be ended."),
+        );
+      };
+      // Between two questions; a question rejects instead.
+      const onInterrupt = () => void endUnfinished().finally(() => process.exit(130));
+      process.once("SIGINT", onInterrupt);
+      try {
+        return await enrol({ ...steps, token, reauthenticate }, options);
+      } catch (error) {
+        await endUnfinished();
+        throw error;
+      } finally {
+        process.off("SIGINT", onInterrupt);
+      }
     },
     async logOut() {
       const stored = file.read();

@@ -149,8 +149,16 @@ describe("npm run ops -- operator enrol", () => {
       ["First code", appCode],
     ];
     const asked: string[] = [];
+    const live = async () =>
+      stores.sql(
+        "select id from sessions where user_id = $1 and revoked_at is null",
+        await idOf(email),
+      );
     for (const [question, answer] of next) {
       await expect(enrol(scripted(answers))).rejects.toThrow(question);
+      // Without a second factor it would be of no use, but live.
+      expect(session().read()).toBeNull();
+      if (await idOf(email)) expect(await live()).toEqual([]);
       answers[question] = answer;
       asked.push(question);
       await stores.liftLimits();
