@@ -5,6 +5,8 @@ import type { Context } from "../context.js";
 import { users } from "../db/schema/accounts.js";
 import { suppressedAddresses, webhookEvents } from "../db/schema/mail.js";
 import { timestamp } from "../db/timestamp.js";
+import { buildPage, type PageRequest } from "../page.js";
+import { EpochMs } from "../timestamps.js";
 import { addressHash, addressHashes } from "./address-hash.js";
 
 export const SuppressionReason = z.enum(["bounced", "complained"]);
@@ -19,19 +21,32 @@ export const MailSuppression = z.strictObject({
 });
 export type MailSuppression = z.infer<typeof MailSuppression>;
 
-const listedMax = 100;
+/** The last row of a page: `since` in ms and the hash. */
+export const SuppressionPosition = z.tuple([EpochMs, z.string().max(64)]);
 
-/** The 100 newest, and the number of all. */
-export async function listSuppressions({ db }: Context) {
+/** Newest first, and the number of all. */
+export async function listSuppressions(
+  { db }: Context,
+  request: PageRequest<z.infer<typeof SuppressionPosition>>,
+) {
+  const { createdAt, addressHash: hash } = suppressedAddresses;
+  const { cursor } = request;
   const [rows, [counted]] = await db.batch([
     db
       .select()
       .from(suppressedAddresses)
-      .orderBy(desc(suppressedAddresses.createdAt))
-      .limit(listedMax),
+      .where(
+        cursor && sql`(${createdAt}, ${hash}) < (${timestamp(new Date(cursor[0]))}, ${cursor[1]})`,
+      )
+      .orderBy(desc(createdAt), desc(hash))
+      .limit(request.limit + 1),
     db.select({ total: count() }).from(suppressedAddresses),
   ]);
-  return { items: rows.map(present), total: counted?.total ?? 0 };
+  const page = buildPage(rows, request, present, (row) => [
+    row.createdAt.getTime(),
+    row.addressHash,
+  ]);
+  return { ...page, total: counted?.total ?? 0 };
 }
 
 export async function findSuppression(

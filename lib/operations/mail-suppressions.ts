@@ -4,12 +4,12 @@ import type { Context } from "../context.js";
 import {
   findSuppression,
   liftSuppression,
-  listSuppressions,
   MailSuppression,
   SuppressionReason,
   setSuppression,
 } from "../mail/suppression.js";
 import { suppressionLifted } from "../observability/log-lines/mail.js";
+import { pageSchema } from "../page.js";
 import { EmailAddress, validEmail } from "../user/email-address.js";
 import { shellWord } from "./shell-word.js";
 
@@ -18,10 +18,9 @@ export const NewSuppression = {
   email: EmailAddress,
   cause: SuppressionReason.default("complained"),
 };
-export const MailSuppressions = z
-  .strictObject({
-    items: z.array(MailSuppression),
-    /** Of all, also those that are not listed. */
+export const MailSuppressions = pageSchema(MailSuppression)
+  .extend({
+    /** Of all, also those on other pages. */
     total: z.int(),
   })
   .meta({ id: "MailSuppressions" });
@@ -32,17 +31,13 @@ interface Act {
   dryRun: boolean;
 }
 
-/** The 100 newest. */
-export const listMailSuppressions = (ctx: Context): Promise<MailSuppressions> =>
-  listSuppressions(ctx);
-
 /** Of one address. Throws `validation_failed`. */
 export async function findMailSuppressions(
   ctx: Context,
   address: string,
 ): Promise<MailSuppressions> {
   const found = await findSuppression(ctx, validEmail(address));
-  return found ? { items: [found], total: 1 } : { items: [], total: 0 };
+  return { items: found ? [found] : [], nextCursor: null, total: found ? 1 : 0 };
 }
 
 /** Audited. Throws `validation_failed`. */

@@ -3,16 +3,19 @@ import { operatorChange, operatorRead } from "../../../lib/http/operator-endpoin
 import { route } from "../../../lib/http/route.js";
 import {
   Incident,
+  IncidentPosition,
   listIncidents,
   openIncident,
   Severity,
 } from "../../../lib/operations/incidents/incident.js";
+import { pageQuery, pageSchema } from "../../../lib/page.js";
 
 const GET = operatorRead({
-  summary: "List the newest incidents.",
+  summary: "List the incidents, newest first.",
   scope: "incident",
-  reply: z.strictObject({ items: z.array(Incident) }),
-  read: async ({ ctx }) => ({ items: await listIncidents(ctx) }),
+  query: pageQuery(IncidentPosition),
+  reply: pageSchema(Incident),
+  read: ({ ctx, query }) => listIncidents(ctx, query),
 });
 
 const POST = operatorChange({

@@ -1,17 +1,19 @@
 import { operatorChange, operatorRead } from "../../../lib/http/operator-endpoint.js";
 import { route } from "../../../lib/http/route.js";
+import { listSuppressions, SuppressionPosition } from "../../../lib/mail/suppression.js";
 import {
-  listMailSuppressions,
   MailSuppressions,
   NewSuppression,
   suppressMail,
 } from "../../../lib/operations/mail-suppressions.js";
+import { pageQuery } from "../../../lib/page.js";
 
 const GET = operatorRead({
-  summary: "List the 100 newest suppressions: addresses to which no mail is sent.",
+  summary: "List the suppressions, newest first: addresses to which no mail is sent.",
   scope: "mail",
+  query: pageQuery(SuppressionPosition),
   reply: MailSuppressions,
-  read: ({ ctx }) => listMailSuppressions(ctx),
+  read: ({ ctx, query }) => listSuppressions(ctx, query),
 });
 
 const POST = operatorChange({

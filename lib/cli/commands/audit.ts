@@ -1,14 +1,15 @@
 import type * as z from "zod";
 import { AuditRow } from "../../operations/audit-log.js";
 import { AuditVerificationReport } from "../../operations/audit-verification.js";
-import { limitMax, pageSchema } from "../../page.js";
+import { pageSchema } from "../../page.js";
 import { matching, numberFrom, text, time } from "../checks.js";
 import { type Command, textOf } from "../command.js";
 import { commandText } from "../command-text.js";
 import { UsageError } from "../failures.js";
+import { nextPageText, pageChecks, pageOf, pageOptions } from "../next-page.js";
 import { table } from "../text.js";
 
-const filters = ["actor", "action", "subject", "since", "limit", "cursor"] as const;
+const filters = ["actor", "action", "subject", "since"] as const;
 const texts = (names: readonly string[]) =>
   Object.fromEntries(names.map((name) => [name, { type: "string" as const }]));
 
@@ -16,21 +17,20 @@ const list: Command = {
   name: "audit",
   args: [],
   summary: "audit log, newest first; filter with the options",
-  options: texts(filters),
+  options: { ...texts(filters), ...pageOptions },
   checks: {
     actor: text(64),
     action: text(64),
     subject: text(128),
     since: time,
-    limit: numberFrom(1, limitMax),
-    cursor: text(256),
+    ...pageChecks,
   },
   async run({ api, options }) {
-    const query = Object.fromEntries(filters.map((name) => [name, textOf(options[name])]));
+    const given = Object.fromEntries(filters.map((name) => [name, textOf(options[name])]));
+    const query = { ...given, ...pageOf({ options }) };
     const found = await api.get(pageSchema(AuditRow), "/api/ops/audit", query);
     const { items, nextCursor } = found;
-    const next = { ...query, cursor: nextCursor };
-    const more = nextCursor ? `\nMore:\n${commandText({ options }, "audit", next)}` : "";
+    const more = nextPageText({ options }, "audit", query, nextCursor);
     return { body: found, text: auditTable(items) + more };
   },
 };

@@ -4,6 +4,7 @@ import { OutboxStatus } from "../../operations/outbox.js";
 import { CronName, CronStatus } from "../../schedule/cron-status.js";
 import { uuid } from "../checks.js";
 import type { Command } from "../command.js";
+import { nextPageText, pageChecks, pageOf, pageOptions } from "../next-page.js";
 import { table } from "../text.js";
 
 const cron: Command = {
@@ -41,14 +42,21 @@ const Parts = z.record(z.string(), z.object({ outcome: z.string() }));
 /** Not `skipped`: the next call of the scheduler continues. */
 const problems = ["failed", "overdue"];
 
+/** An older server has no pages. */
+const Jobs = JobQueueStatus.partial({ nextCursor: true });
+
 const jobs: Command = {
   name: "jobs",
   args: [],
   summary: "the job queue: dead letters and pending jobs",
-  async run({ api }) {
-    const found = await api.get(JobQueueStatus, "/api/ops/jobs");
+  options: pageOptions,
+  checks: pageChecks,
+  async run({ api, options }) {
+    const query = pageOf({ options });
+    const found = await api.get(Jobs, "/api/ops/jobs", query);
     const text = `Pending: ${found.waiting}. Dead letters: ${found.dead}.\n${table(found.items)}`;
-    return { body: found, text };
+    const more = nextPageText({ options }, "jobs", query, found.nextCursor);
+    return { body: found, text: text + more };
   },
 };
 

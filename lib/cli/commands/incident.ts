@@ -1,20 +1,25 @@
-import * as z from "zod";
 import { Incident, Severity } from "../../operations/incidents/incident.js";
 import { IncidentDetails } from "../../operations/incidents/timeline.js";
+import { pageSchema } from "../../page.js";
 import { oneOf, text, uuid } from "../checks.js";
 import type { Command } from "../command.js";
+import { nextPageText, pageChecks, pageOf, pageOptions } from "../next-page.js";
 import { table } from "../text.js";
 
 const at = (id = "") => `/api/ops/incidents/${encodeURIComponent(id)}`;
 
-const Incidents = z.object({ items: z.array(Incident) });
+/** An older server has no pages. */
+const Incidents = pageSchema(Incident).partial({ nextCursor: true });
 
 const list: Command = {
   name: "incident list",
   args: [],
-  summary: "the latest incidents",
-  async run({ api }) {
-    const found = await api.get(Incidents, "/api/ops/incidents");
+  summary: "incidents, newest first",
+  options: pageOptions,
+  checks: pageChecks,
+  async run({ api, options }) {
+    const query = pageOf({ options });
+    const found = await api.get(Incidents, "/api/ops/incidents", query);
     const rows = found.items.map(
       ({ id, title, severity, openedAt, openedByName: openedBy, closedAt }) => ({
         id,
@@ -26,7 +31,8 @@ const list: Command = {
         title,
       }),
     );
-    return { body: found, text: table(rows) };
+    const more = nextPageText({ options }, "incident list", query, found.nextCursor);
+    return { body: found, text: table(rows) + more };
   },
 };
 

@@ -2,27 +2,33 @@ import { MailSuppressions } from "../../operations/mail-suppressions.js";
 import { emailAddress, oneOf } from "../checks.js";
 import { type Command, textOf } from "../command.js";
 import { UsageError } from "../failures.js";
+import { nextPageText, pageChecks, pageOf, pageOptions } from "../next-page.js";
 import { table } from "../text.js";
 
 const at = "/api/ops/mail-suppressions";
+
+/** An older server has no pages. */
+const Suppressions = MailSuppressions.partial({ nextCursor: true });
 
 const list: Command = {
   name: "mail suppression list",
   args: [],
   summary: "addresses to which no mail is sent, newest first; --email looks one up",
-  options: { email: { type: "string" } },
-  checks: { email: emailAddress },
+  options: { email: { type: "string" }, ...pageOptions },
+  checks: { email: emailAddress, ...pageChecks },
   notes:
     "An address is stored as a keyed hash. A permanent bounce or a spam complaint suppresses it, also for password resets.",
   async run({ api, options }) {
     const email = textOf(options.email);
+    const query = pageOf({ options });
     const found = await (email === undefined
-      ? api.get(MailSuppressions, at)
-      : api.look(MailSuppressions, `${at}/find`, { email }));
-    const { items, total } = found;
+      ? api.get(Suppressions, at, query)
+      : api.look(Suppressions, `${at}/find`, { email }));
+    const { items, total, nextCursor } = found;
     const rows = items.map(({ addressHash, reason, since }) => ({ reason, since, addressHash }));
-    const more = total > items.length ? `\nThe ${items.length} newest of ${total}.` : "";
-    return { body: found, text: table(rows, "No suppressed addresses.") + more };
+    const of = total > items.length ? `\n${items.length} of ${total}.` : "";
+    const more = nextPageText({ options }, "mail suppression list", query, nextCursor);
+    return { body: found, text: table(rows, "No suppressed addresses.") + of + more };
   },
 };
 

@@ -4,10 +4,9 @@ import { ErrorsByRoute } from "../../operations/telemetry/errors-by-route.js";
 import { minutesMax } from "../../operations/telemetry/recent-series.js";
 import { SecurityEventSources } from "../../operations/telemetry/security-event-sources.js";
 import { SlowRoutes } from "../../operations/telemetry/slow-routes.js";
-import { limitMax } from "../../page.js";
 import { ipAddress, network, numberFrom, text, time, uuid } from "../checks.js";
 import { type Command, textOf } from "../command.js";
-import { commandText } from "../command-text.js";
+import { nextPageText, pageChecks, pageOf, pageOptions } from "../next-page.js";
 import { table, untilText } from "../text.js";
 
 const minutes = { minutes: { type: "string", default: "15" } } as const;
@@ -94,7 +93,7 @@ const drainNow: Command = {
   run: ({ api }) => api.change("POST", "/api/ops/drain"),
 };
 
-const filters = ["status", "route", "code", "user", "ip", "since", "limit", "cursor"] as const;
+const filters = ["status", "route", "code", "user", "ip", "since"] as const;
 
 const accessLog: Command = {
   name: "access-log",
@@ -102,6 +101,7 @@ const accessLog: Command = {
   summary: "requests of the last 24 h, newest first; filter with the options",
   options: {
     ...Object.fromEntries(filters.map((name) => [name, { type: "string" as const }])),
+    ...pageOptions,
     correlation: { type: "string" },
   },
   checks: {
@@ -111,15 +111,17 @@ const accessLog: Command = {
     user: uuid,
     ip: ipAddress,
     since: time,
-    limit: numberFrom(1, limitMax),
-    cursor: text(256),
+    ...pageChecks,
     correlation: text(64),
   },
   notes: "--since takes a time such as 2026-01-31T08:00:00Z, --user a user ID, --ip an IP address.",
   async run({ api, options }) {
-    const query = Object.fromEntries(filters.map((name) => [name, textOf(options[name])]));
+    const given = Object.fromEntries(filters.map((name) => [name, textOf(options[name])]));
+    const { limit, cursor } = pageOf({ options });
     const found = await api.get(AccessLog, "/api/ops/access-log", {
-      ...query,
+      ...given,
+      limit,
+      cursor,
       correlationId: textOf(options.correlation),
     });
     const { items, nextCursor } = found;
@@ -136,9 +138,8 @@ const accessLog: Command = {
         correlationId,
       }),
     );
-    const { cursor: _, ...given } = query;
-    const next = { ...given, correlation: options.correlation, cursor: nextCursor };
-    const more = nextCursor ? `\nMore:\n${commandText({ options }, "access-log", next)}` : "";
+    const query = { ...given, limit, correlation: options.correlation };
+    const more = nextPageText({ options }, "access-log", query, nextCursor);
     const text = `${untilText(found)}\n${table(rows, undefined, ["ip", "correlationId"])}`;
     return { body: found, text: text + more };
   },

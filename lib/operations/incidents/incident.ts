@@ -1,10 +1,13 @@
 import { randomUUID } from "node:crypto";
-import { and, desc, eq, isNull } from "drizzle-orm";
+import { and, desc, eq, isNull, sql } from "drizzle-orm";
 import * as z from "zod";
 import { auditRow, type OperatorAct } from "../../audit/audit.js";
 import type { Context } from "../../context.js";
 import { incidentNotes, incidents } from "../../db/schema/incidents.js";
+import { timestamp } from "../../db/timestamp.js";
 import { AppError } from "../../errors.js";
+import { buildPage, type PageRequest } from "../../page.js";
+import { EpochMs } from "../../timestamps.js";
 import { actorNames } from "../actor-names.js";
 
 export const Severity = z.enum(["P1", "P2", "P3"]);
@@ -21,12 +24,29 @@ export const Incident = z.strictObject({
 });
 export type Incident = z.infer<typeof Incident>;
 
-const listedMax = 50;
+/** The last row of a page: `openedAt` in ms and the ID. */
+export const IncidentPosition = z.tuple([EpochMs, z.uuid()]);
 
-/** The 50 newest. */
-export async function listIncidents(ctx: Context): Promise<Incident[]> {
-  const newest = desc(incidents.openedAt);
-  return present(ctx, await ctx.db.select().from(incidents).orderBy(newest).limit(listedMax));
+/** Newest first. */
+export async function listIncidents(
+  ctx: Context,
+  request: PageRequest<z.infer<typeof IncidentPosition>>,
+) {
+  const { openedAt, id } = incidents;
+  const { cursor } = request;
+  const rows = await ctx.db
+    .select()
+    .from(incidents)
+    .where(cursor && sql`(${openedAt}, ${id}) < (${timestamp(new Date(cursor[0]))}, ${cursor[1]})`)
+    .orderBy(desc(openedAt), desc(id))
+    .limit(request.limit + 1);
+  const items = await present(ctx, rows);
+  return buildPage(
+    items,
+    request,
+    (incident) => incident,
+    (incident) => [Date.parse(incident.openedAt), incident.id],
+  );
 }
 
 /** Throws `not_found`. */

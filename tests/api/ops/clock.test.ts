@@ -82,6 +82,33 @@ describe("/api/ops/jobs", () => {
   });
 });
 
+describe("GET /api/ops/jobs with pages", () => {
+  it("lists every job once: the dead ones, the newest first, then the pending ones, the next due first", async () => {
+    await stores.sql("delete from queue_entries");
+    // Of each state, two are in the same millisecond.
+    for (const [at, micros] of [300_001, 300_002, 700_000].entries()) {
+      const time = `timestamptz '2026-01-31T08:00:00Z' - make_interval(secs => ${micros} / 1000000.0)`;
+      await stores.sql(
+        `insert into queue_entries (id, kind, key, payload, correlation_id, run_after, dead_at) values
+         (gen_random_uuid(), 'k', 'dead ${at}', '{}', 'dead ${at}', now(), ${time}),
+         (gen_random_uuid(), 'k', 'waiting ${at}', '{}', 'waiting ${at}', ${time}, null)`,
+      );
+    }
+    const found: string[] = [];
+    let cursor: string | null = "";
+    for (let page = 0; cursor !== null && page < 9; page += 1) {
+      const query = cursor && `&cursor=${cursor}`;
+      const url = `http://localhost:8080/api/ops/jobs?limit=2${query}`;
+      const { body } = await call(jobs, "GET", { token: operator.token, url });
+      expect(body).toMatchObject({ dead: 3, waiting: 3 });
+      expect(body.items).toHaveLength(2);
+      found.push(...body.items.map((item: { correlationId: string }) => item.correlationId));
+      cursor = body.nextCursor;
+    }
+    expect(found).toEqual(["dead 0", "dead 1", "dead 2", "waiting 2", "waiting 1", "waiting 0"]);
+  });
+});
+
 describe("/api/ops/outbox", () => {
   it("lists failed messages without their recipients, and retries them", async () => {
     await stores.sql("delete from queue_entries");

@@ -139,6 +139,27 @@ describe("an incident", () => {
     ]);
   });
 
+  it("is in a list with pages, newest first", async () => {
+    await stores.sql("delete from incidents");
+    for (const title of ["one", "two", "three"]) {
+      await change(incidents, "http://localhost:8080/api/ops/incidents", { title, severity: "P3" });
+    }
+    // Two at the same time.
+    await stores.sql(
+      "update incidents set opened_at = date_trunc('second', now()) where title <> 'one'",
+    );
+    const titles: string[] = [];
+    let cursor: string | null = "";
+    for (let page = 0; cursor !== null && page < 9; page += 1) {
+      const url = `http://localhost:8080/api/ops/incidents?limit=1${cursor && `&cursor=${cursor}`}`;
+      const { body } = await call(incidents, "GET", { token: operator.token, url });
+      titles.push(...body.items.map((item: { title: string }) => item.title));
+      cursor = body.nextCursor;
+    }
+    expect(titles.toSorted()).toEqual(["one", "three", "two"]);
+    expect(titles).toHaveLength(3);
+  });
+
   it("returns 404 for an unknown incident, and opens none in a dry run", async () => {
     for (const id of [randomUUID(), "none"]) {
       const url = path(id);

@@ -45,6 +45,30 @@ describe("GET /api/ops/mail-suppressions", () => {
   });
 });
 
+describe("GET /api/ops/mail-suppressions with pages", () => {
+  it("lists every suppression once", async () => {
+    await stores.sql("delete from suppressed_addresses");
+    const at = new Date("2026-02-01");
+    for (const each of [at, at, at, new Date("2026-03-01")]) {
+      await bounce((await aUser()).email, "bounced", each);
+    }
+    const page = async (query: string) => {
+      const url = `http://localhost:8080/api/ops/mail-suppressions?limit=2${query}`;
+      return (await call(suppressions, "GET", { token: operator.token, url })).body;
+    };
+    const first = await page("");
+    const last = await page(`&cursor=${first.nextCursor}`);
+    expect([first.total, last.total, last.nextCursor]).toEqual([4, 4, null]);
+    const items = [...first.items, ...last.items] as { addressHash: string; since: string }[];
+    expect(items.map(({ since }) => since.slice(0, 7))).toEqual([
+      "2026-03",
+      ...Array(3).fill("2026-02"),
+    ]);
+    expect(new Set(items.map(({ addressHash }) => addressHash)).size).toBe(4);
+    await stores.sql("delete from suppressed_addresses");
+  });
+});
+
 describe("POST /api/ops/mail-suppressions/find", () => {
   it("finds the suppression of an address in any spelling, and none of another", async () => {
     const { email } = await aUser();

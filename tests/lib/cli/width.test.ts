@@ -419,7 +419,9 @@ describe("every command that reads", () => {
   it.each(reads)("fits 80 columns with long values: %s", async (_, command) => {
     const lines = (await run(command, longest)).text.split("\n");
     expect(lines.length).toBeGreaterThan(1);
-    expect(lines.filter((line) => stringWidth(line) > 80)).toEqual([]);
+    // A command to copy stays on one line.
+    const texts = lines.filter((line) => !line.startsWith("npm run ops -- "));
+    expect(texts.filter((line) => stringWidth(line) > 80)).toEqual([]);
   });
 
   it.each(reads)("reads the reply of a newer release: %s", async (_, command) => {
