@@ -36,7 +36,7 @@ const DELETE = endpoint({
   stepUp: true,
   limits: ["default"],
   replies: { 204: null },
-  errors: [],
+  errors: ["last_admin"],
   handle: ({ ctx, actor, claims }) => removeSecondFactor(ctx, actor, claims),
   replay: async () => undefined,
 });

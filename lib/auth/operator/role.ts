@@ -118,6 +118,11 @@ export const otherAdminExists = (id: string): SQL => sql`exists (
     and other.suspended_at is null and other.purge_at is null
     and not ${isPersonBlocked(sql`other.id`)})`;
 
+export async function hasOtherAdmin({ db }: Context, id: string): Promise<boolean> {
+  const { rows } = await db.execute<{ has: boolean }>(sql`select ${otherAdminExists(id)} as has`);
+  return rows[0]?.has === true;
+}
+
 export const revokeOperatorTokensOf = (ctx: Context, makers: SQL): SQL => sql`
   update ${operatorTokens} set revoked_at = ${timestamp(ctx.now)}
   where created_by in (${makers}) and revoked_at is null`;

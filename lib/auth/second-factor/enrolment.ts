@@ -10,6 +10,7 @@ import { writeOnce } from "../../db/write-once.js";
 import { AppError } from "../../errors.js";
 import { newMailId } from "../../mail/queue-mail.js";
 import { redisUnavailable } from "../../observability/log-lines/stores.js";
+import { hasOtherAdmin } from "../operator/role.js";
 import { lockAccount } from "../session/session.js";
 import { changeSessionRole, deleteSessionKeys } from "../session/session-keys.js";
 import type { AccessClaims } from "../token/access-token.js";
@@ -148,7 +149,8 @@ export async function confirmEnrolment(
 
 /**
  * For a confirmed factor also revokes the other sessions, ends an operator's role in this one, mails the owner; audited.
- * Idempotent. Throws `session_revoked`, `service_unavailable`, and `reauth_required` unless the token proves a confirmed factor.
+ * Idempotent. Throws `session_revoked`, `last_admin`, `service_unavailable`, and `reauth_required` unless the token proves a
+ * confirmed factor.
  */
 export async function removeSecondFactor(
   ctx: Context,
@@ -167,6 +169,8 @@ export async function removeSecondFactor(
   }
   // Once a factor is enrolled only the factor renews `auth_time`, so `otp` is as recent as the token.
   if (!authMethods.includes("otp")) throw new AppError("reauth_required");
+  // Without a second factor an admin acts as a user.
+  if (role === "admin" && !(await hasOtherAdmin(ctx, userId))) throw new AppError("last_admin");
   // Before the commit: Redis must never show a role that the session's row does not have.
   if (role !== "user") await demote(ctx, sessionId);
   const mailId = newMailId();

@@ -1,14 +1,17 @@
 import { randomUUID } from "node:crypto";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeEach, describe, expect, it } from "vitest";
 import * as z from "zod";
+import revocations from "../../../api/ops/revocations.js";
+import user from "../../../api/user/index.js";
 import { createApi } from "../../../lib/cli/api.js";
 import { commandOf } from "../../../lib/cli/command-line.js";
 import { chooseCredentials } from "../../../lib/cli/credentials.js";
 import { sessionFile } from "../../../lib/cli/session-file.js";
 import { openSignIn } from "../../../lib/cli/sign-in.js";
+import { call } from "../../support/call.js";
 import { setDefaults } from "../../support/environment.js";
 import { mailedCode } from "../../support/mailed-codes.js";
 import { anOperator, breakGlassToken, demoteOperators } from "../../support/operators.js";
@@ -274,6 +277,30 @@ describe("npm run ops -- operator enrol", () => {
     const unwilling = scripted({ "E-mail": email, Password: password, "No account": "no" });
     await expect(enrol(unwilling)).rejects.toThrow("No account was created.");
     expect(await idOf(email)).toBe("");
+  }, 60_000);
+
+  it("restores the last admin, who lost the phone and the recovery codes, with the statement of the runbook", async () => {
+    const admin = await anOperator(stores, "admin");
+    const runbook = readFileSync("docs/runbooks/second-factor-lost.md", "utf8");
+    const [, statement = ""] = /^psql "\$DATABASE_URL" -c "(.*)"$/m.exec(runbook) ?? [];
+    await stores.sql(statement.replaceAll("$USER_ID", admin.user.id));
+    const rows = await stores.sql(
+      "select action, actor_kind from audit_log where subject_id = $1 order by id desc limit 1",
+      admin.user.id,
+    );
+    expect(rows).toEqual([{ action: "totp.disabled", actor_kind: "system" }]);
+    const revoked = await call(revocations, "POST", {
+      token: breakGlassToken,
+      body: { user: admin.user.id, reason: "removed with SQL" },
+    });
+    expect(revoked.status).toBe(200);
+    expect((await call(user, "GET", { token: admin.token })).code).toBe("session_revoked");
+    const answers = { "E-mail": admin.email, Password: password, "First code": appCode };
+    const { body } = await enrol(scripted(answers), { token: "" });
+    expect((body as { recoveryCodes: string[] }).recoveryCodes).toHaveLength(10);
+    expect(await status()).toMatchObject({
+      items: [{ id: admin.user.id, role: "admin", secondFactor: true }],
+    });
   }, 60_000);
 
   it("refuses without a terminal", async () => {

@@ -7,6 +7,7 @@ import user from "../../../../api/user/index.js";
 import { issueAccessToken } from "../../../../lib/auth/token/access-token.js";
 import { env } from "../../../../lib/env.js";
 import { call } from "../../../support/call.js";
+import { demoteOperators } from "../../../support/operators.js";
 import { aBoundUser, aUser, type Person } from "../../../support/people.js";
 import { authenticator, enrol, freshToken } from "../../../support/second-factor.js";
 import { useStores } from "../../../support/stores.js";
@@ -228,6 +229,21 @@ describe("DELETE /api/auth/totp", () => {
       person.sessionId,
     );
     expect(row?.auth_methods).toBe("{pwd}");
+  });
+
+  it("returns 409 last_admin for the last admin, whose session keeps its role", async () => {
+    await demoteOperators(stores);
+    const person = await aUser();
+    await stores.sql("update users set role = 'admin' where id = $1", person.user.id);
+    const { code } = await enrol(stores, person);
+    const token = await freshToken(person, code());
+    const remove = () => call(totp, "DELETE", { token });
+    expect(await remove()).toMatchObject({ status: 409, code: "last_admin" });
+    expect(await stores.redis("HGET", `session:${person.sessionId}`, "role")).toBe("admin");
+    const other = await aUser();
+    await stores.sql("update users set role = 'admin' where id = $1", other.user.id);
+    expect((await remove()).status).toBe(204);
+    await demoteOperators(stores);
   });
 
   it("returns 503 and keeps an operator's factor while Redis is unavailable", async () => {
