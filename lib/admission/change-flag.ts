@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
-import { sql } from "drizzle-orm";
+import { eq, sql } from "drizzle-orm";
 import * as z from "zod";
 import { auditRow, type OperatorAct } from "../audit/audit.js";
 import type { Context } from "../context.js";
@@ -108,6 +108,29 @@ export async function setFlag(
   await copyChangeToRedis(ctx);
 }
 
+/** Null if there is none. Throws `validation_failed` for a kill switch. */
+export async function findFeature(ctx: Context, name: string): Promise<FlagRow | null> {
+  if (isRouteGroup(name)) {
+    throw validationError(
+      "/name",
+      "A kill switch cannot be deleted. Use `flag on` and `flag off`.",
+    );
+  }
+  const { rows } = (await readRecorded(ctx)).flags;
+  return rows.find((row) => row.name === name) ?? null;
+}
+
+/** The feature is then off for all. Takes effect as `setFlag` does. Audited. Safe to repeat. */
+export async function deleteFlag(ctx: Context, flag: FlagRow, by: OperatorAct): Promise<void> {
+  const { name } = flag;
+  await ctx.db.batch([
+    raiseVersion(ctx),
+    ctx.db.delete(flags).where(eq(flags.name, name)),
+    auditRow(ctx, { ...by, action: "flag.deleted", subjectId: `${name}:${flagState(flag)}` }),
+  ]);
+  await copyChangeToRedis(ctx);
+}
+
 /** `off`, `on`, `on for 50 % and 2 named users, also signed out`. */
 export function flagState({ enabled, percentage, users, isPublic }: FlagRow): string {
   if (!enabled) return "off";
@@ -120,10 +143,7 @@ async function recordFlag(ctx: Context, flag: FlagRow, by: OperatorAct): Promise
   const { name, kind, enabled, isPublic, percentage, users } = flag;
   const set = { enabled, isPublic, percentage, users, updatedBy: by.actor.id, updatedAt: ctx.now };
   await ctx.db.batch([
-    ctx.db
-      .update(mirrorVersions)
-      .set({ version: sql`${mirrorVersions.version} + 1` })
-      .where(sql`name = 'flags'`),
+    raiseVersion(ctx),
     ctx.db
       .insert(flags)
       .values({ name, kind, ...set })
@@ -134,6 +154,12 @@ async function recordFlag(ctx: Context, flag: FlagRow, by: OperatorAct): Promise
     auditRow(ctx, { ...by, action: "flag.changed", subjectId: `${name}:${flagState(flag)}` }),
   ]);
 }
+
+const raiseVersion = ({ db }: Context) =>
+  db
+    .update(mirrorVersions)
+    .set({ version: sql`${mirrorVersions.version} + 1` })
+    .where(sql`name = 'flags'`);
 
 function validationError(pointer: string, message: string): AppError {
   return new AppError("validation_failed", {

@@ -44,6 +44,7 @@ export type AuditAction =
   | "mail_suppression.set"
   | "mail_suppression.lifted"
   | "flag.changed"
+  | "flag.deleted"
   | "block.set"
   | "block.lifted"
   | "redis.rebuilt"

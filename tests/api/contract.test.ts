@@ -171,6 +171,15 @@ const prepared: Record<string, (example: unknown) => Promise<Sent> | Sent> = {
   "POST /api/webhooks/vercel": (example) => ({
     headers: signedByVercel(example, secrets.VERCEL_WEBHOOK_SECRET).headers,
   }),
+  "POST /api/ops/flags/{name}/removal": async () => {
+    const name = "old-cards";
+    await stores.sql(
+      `insert into flags (name, kind, enabled, updated_by, updated_at)
+        values ($1, 'feature', true, 'x', now()) on conflict do nothing`,
+      name,
+    );
+    return { params: { name } };
+  },
   "POST /api/ops/blocks/{blockId}/lift": async () => {
     const body = { kind: "ip", value: "203.0.113.9", ttlSeconds: 60 };
     const blocked = await operate(blocks, "POST", admin.token, body);

@@ -4,6 +4,7 @@ import login from "../../api/auth/login.js";
 import refresh from "../../api/auth/refresh.js";
 import flags from "../../api/flags.js";
 import livez from "../../api/livez.js";
+import removal from "../../api/ops/flags/[name]/removal.js";
 import flag from "../../api/ops/flags/[name].js";
 import list from "../../api/ops/flags/index.js";
 import transcribe from "../../api/stt/transcribe.js";
@@ -34,6 +35,12 @@ const put = (name: string, body: object, token = operator.token) =>
   call(flag, "PUT", {
     token,
     url: `http://localhost:8080/api/ops/flags/${name}`,
+    body: { reason: "a test", ...body },
+  });
+const remove = (name: string, body: object = {}, token = operator.token) =>
+  call(removal, "POST", {
+    token,
+    url: `http://localhost:8080/api/ops/flags/${name}/removal`,
     body: { reason: "a test", ...body },
   });
 const getFlags = async (token?: string) => (await call(flags, "GET", token ? { token } : {})).body;
@@ -286,6 +293,38 @@ describe("GET /api/flags", () => {
     const answer = await read(signedOut);
     expect(answer).toMatchObject({ status: 200, body: { features: { mine: true } } });
     expect(answer.headers.get("vary")).toBe("Origin, Authorization");
+  });
+
+  it("is deleted with an audit row, and can be created again as it was", async () => {
+    const [user1, user2] = [randomUUID(), randomUUID()];
+    const change = { percentage: 10, users: [user1, user2], isPublic: true };
+    await put("old-cards", { enabled: true, ...change });
+    const { accessToken: token } = await aUser();
+    expect(await getFlags(token)).toHaveProperty(["features", "old-cards"]);
+    const dry = await remove("old-cards", { dryRun: true });
+    expect(dry.body.done).toBe(
+      "Would delete old-cards, which was on for 10 % and 2 named users, also signed out.",
+    );
+    expect(await getFlags(token)).toHaveProperty(["features", "old-cards"]);
+    expect((await remove("old-cards")).body).toMatchObject({
+      done: expect.stringMatching(/^Deleted old-cards, /),
+      undo: `npm run ops -- flag set old-cards --percentage 10 --users ${user1},${user2} --public --reason "undo"`,
+    });
+    expect(await getFlags(token)).not.toHaveProperty(["features", "old-cards"]);
+    expect(await stores.redis("HGET", "gate", "flags")).not.toContain("old-cards");
+    const rows = await stores.sql(
+      "select subject_id, actor_id, reason from audit_log where action = 'flag.deleted'",
+    );
+    expect(rows).toEqual([
+      {
+        subject_id: "old-cards:on for 10 % and 2 named users, also signed out",
+        actor_id: operator.user.id,
+        reason: "a test",
+      },
+    ]);
+    expect((await remove("old-cards")).status).toBe(404);
+    expect(await remove("stt")).toMatchObject({ status: 422, code: "validation_failed" });
+    expect((await remove("old-cards", {}, breakGlassToken)).code).toBe("forbidden");
   });
 
   it("returns a command that undoes exactly what was changed", async () => {

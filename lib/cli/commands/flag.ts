@@ -78,4 +78,15 @@ const set: Command = {
   },
 };
 
-export const flag = [list, on, off, set];
+const remove: Command = {
+  name: "flag delete",
+  args: ["NAME"],
+  names: { what: "feature flag", shownBy: "flag" },
+  summary: "delete a feature flag; the feature is then off for all",
+  checks: { NAME: flagName },
+  notes: "For a feature that the app no longer asks about. A kill switch cannot be deleted.",
+  changes: true,
+  run: ({ api, args: [name] }) => api.change("POST", `${at(name)}/removal`),
+};
+
+export const flag = [list, on, off, set, remove];
