@@ -19,7 +19,8 @@ const GET = operatorRead({
 });
 
 const POST = operatorChange({
-  summary: "Open an incident. Its timeline starts now, with the alerts that are firing.",
+  summary:
+    "Open an incident. Its timeline starts with the first of the alerts that are firing, else now.",
   scope: "incident",
   body: {
     title: z

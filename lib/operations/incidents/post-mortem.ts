@@ -2,10 +2,19 @@ import type { Incident } from "./incident.js";
 import type { TimelineEntry } from "./timeline-entry.js";
 
 /** The post-mortem template in Markdown, filled in with the data of the incident. */
-export function postMortem(incident: Incident, timeline: readonly TimelineEntry[]): string {
+export function postMortem(
+  incident: Incident,
+  timeline: readonly TimelineEntry[],
+  { from, cut }: { from: Date; cut: readonly TimelineEntry["kind"][] },
+): string {
   const { id, title, severity, openedAt, closedAt } = incident;
   const minutes = closedAt && Math.round((Date.parse(closedAt) - Date.parse(openedAt)) / 60_000);
-  const hourBefore = new Date(Date.parse(openedAt) - 3_600_000).toISOString();
+  const hourBefore = new Date(from.getTime() - 3_600_000).toISOString();
+  const start =
+    +from < Date.parse(openedAt)
+      ? "It starts with the first of the alerts that were firing when the incident was opened."
+      : "It starts when the incident was opened.";
+  const left = cut.length > 0 ? ` **The oldest entries are left out (${cut.join(", ")}).**` : "";
   const rows = timeline.map(({ at, who, what }) => `| ${at} | ${cell(what)} | ${who ?? ""} |`);
   return `# ${title}
 
@@ -21,8 +30,8 @@ _What did not work, for whom, since when, and for how many users?_
 | --- | --- | --- |
 ${rows.join("\n")}
 
-_It starts when the incident was opened. Add what came before, such as the change that caused it:
-\`npm run ops -- audit --since ${hourBefore}\`_
+_${start} Add what came before, such as the change that caused it:
+\`npm run ops -- audit --since ${hourBefore}\`_${left}
 
 ## Root cause
 

@@ -1,4 +1,4 @@
-import { and, asc, desc, eq, gte, inArray, lt, lte, not } from "drizzle-orm";
+import { and, desc, eq, gte, inArray, lt, lte, not, type SQL } from "drizzle-orm";
 import * as z from "zod";
 import { findBlockTargets } from "../../admission/block.js";
 import type { Context } from "../../context.js";
@@ -18,33 +18,40 @@ import { TimelineEntry } from "./timeline-entry.js";
 export const IncidentDetails = z.strictObject({
   incident: Incident,
   timeline: z.array(TimelineEntry),
+  /** Of these kinds the oldest entries are left out. Missing in the replies of an older release. */
+  cut: z.array(z.enum(["alert", "audit", "note"])).optional(),
   /** Markdown. */
   postMortem: z.string(),
 });
 export type IncidentDetails = z.infer<typeof IncidentDetails>;
 
-/** Of each kind, the oldest. */
+/** Of each kind, the newest. */
 const entriesMax = 500;
+/** An alert that began earlier is not the beginning of this incident. */
+const beforeMsMax = 6 * 3_600_000;
 
-/** What was live and firing when it was opened, alerts, deployments and operator actions until it was closed, and all notes; oldest first. Throws `not_found`. */
+/**
+ * It starts when the first of the alerts began that were firing when it was opened, at most 6 h before: what was live and firing
+ * then, alerts, deployments and operator actions until it was closed, and all notes; oldest first. Throws `not_found`.
+ */
 export async function getIncidentDetails(ctx: Context, id: string): Promise<IncidentDetails> {
   const incident = await getIncident(ctx, id);
   const { db } = ctx;
-  const from = new Date(incident.openedAt);
+  const openedAt = new Date(incident.openedAt);
   const until = incident.closedAt ? new Date(incident.closedAt) : ctx.now;
+  const firing = (await lastTransitions(ctx, lt(alertTransitions.minute, openedAt))).filter(
+    ({ toState }) => toState === "firing",
+  );
+  const begun = firing.filter(({ minute }) => +minute > +openedAt - beforeMsMax);
+  const from = new Date(Math.min(+openedAt, ...begun.map(({ minute }) => +minute)));
   const isBefore = lt(alertTransitions.minute, from);
-  const [before, transitions, changes, notes] = await db.batch([
-    db
-      .selectDistinctOn([alertTransitions.key])
-      .from(alertTransitions)
-      .where(isBefore)
-      .orderBy(alertTransitions.key, desc(alertTransitions.minute)),
+  const [transitions, changes, notes] = await db.batch([
     db
       .select()
       .from(alertTransitions)
       .where(and(not(isBefore), lte(alertTransitions.minute, until)))
-      .orderBy(asc(alertTransitions.minute))
-      .limit(entriesMax),
+      .orderBy(desc(alertTransitions.minute))
+      .limit(entriesMax + 1),
     db
       .select()
       .from(auditLog)
@@ -57,15 +64,19 @@ export async function getIncidentDetails(ctx: Context, id: string): Promise<Inci
           not(inArray(auditLog.action, ["incident.noted"])),
         ),
       )
-      .orderBy(asc(auditLog.at))
-      .limit(entriesMax),
+      .orderBy(desc(auditLog.at))
+      .limit(entriesMax + 1),
     db
       .select()
       .from(incidentNotes)
       .where(eq(incidentNotes.incidentId, id))
-      .orderBy(asc(incidentNotes.at))
-      .limit(entriesMax),
+      .orderBy(desc(incidentNotes.at))
+      .limit(entriesMax + 1),
   ]);
+  const read = { alert: transitions, audit: changes, note: notes };
+  const cut = (["alert", "audit", "note"] as const).filter(
+    (kind) => read[kind].splice(entriesMax).length > 0,
+  );
   const log = await readDeploymentLog(ctx, until);
   const actors = [
     ...changes.map(({ actorId }) => actorId ?? ""),
@@ -80,25 +91,27 @@ export async function getIncidentDetails(ctx: Context, id: string): Promise<Inci
   ]);
   const subjectOf = (action: string, subjectId: string) =>
     (action.startsWith("block.") && blockTargets.get(subjectId)) || subjectId;
-  const firing = before.filter(({ toState }) => toState === "firing");
+  const older = +from < +openedAt ? await lastTransitions(ctx, isBefore) : firing;
   const timeline: TimelineEntry[] = [
-    ...firing.map((transition) => {
-      const entry = alertEntry(transition);
-      // Alerts know only the minute, which can be the one in which the incident was opened.
-      const isOlder = from.getTime() - transition.minute.getTime() >= 60_000;
-      const what = isOlder ? `${entry.what} (since ${entry.at})` : entry.what;
-      return { ...entry, at: incident.openedAt, what };
-    }),
-    ...transitions.map(alertEntry),
+    ...older
+      .filter(({ toState }) => toState === "firing")
+      .map((transition) => {
+        const entry = alertEntry(transition);
+        // Alerts know only the minute, which can be the one in which the incident was opened.
+        const isOlder = from.getTime() - transition.minute.getTime() >= 60_000;
+        const what = isOlder ? `${entry.what} (since ${entry.at})` : entry.what;
+        return { ...entry, at: from.toISOString(), what };
+      }),
+    ...transitions.toReversed().map(alertEntry),
     ...deploymentEntries(log, from),
-    ...changes.map(({ at, actorId, action, subjectId, reason }) => ({
+    ...changes.toReversed().map(({ at, actorId, action, subjectId, reason }) => ({
       at: at.toISOString(),
       kind: "audit" as const,
       who: actorId && nameOf(actorId),
       actorId,
       what: `${action} ${subjectOf(action, subjectId ?? "")}${reason ? `: ${reason}` : ""}`.trim(),
     })),
-    ...notes.map(({ at, author, text }) => ({
+    ...notes.toReversed().map(({ at, author, text }) => ({
       at: at.toISOString(),
       kind: "note" as const,
       who: nameOf(author),
@@ -107,7 +120,16 @@ export async function getIncidentDetails(ctx: Context, id: string): Promise<Inci
     })),
   ];
   timeline.sort((one, other) => Date.parse(one.at) - Date.parse(other.at));
-  return { incident, timeline, postMortem: postMortem(incident, timeline) };
+  return { incident, timeline, cut, postMortem: postMortem(incident, timeline, { from, cut }) };
+}
+
+/** Of each alert, the last one of those. */
+function lastTransitions({ db }: Context, which: SQL) {
+  return db
+    .selectDistinctOn([alertTransitions.key])
+    .from(alertTransitions)
+    .where(which)
+    .orderBy(alertTransitions.key, desc(alertTransitions.minute));
 }
 
 function alertEntry({

@@ -6,6 +6,7 @@ import closure from "../../../api/ops/incidents/[incidentId]/closure.js";
 import incidentRoute from "../../../api/ops/incidents/[incidentId]/index.js";
 import notes from "../../../api/ops/incidents/[incidentId]/notes.js";
 import incidents from "../../../api/ops/incidents/index.js";
+import revocations from "../../../api/ops/revocations.js";
 import { call } from "../../support/call.js";
 import { anOperator, type OperatorPerson } from "../../support/operators.js";
 import { aBoundUser } from "../../support/people.js";
@@ -54,48 +55,104 @@ describe("an incident", () => {
     expect(list.body.items).toMatchObject([{ id, openedByName: "Ada (l***@example.com)" }]);
   });
 
-  it("has a timeline that starts when it is opened and names people", async () => {
-    const transition = (rule: string, to: string, minutesAgo: number) =>
-      stores.sql(
-        `insert into alert_transitions values
-          ($1, date_trunc('minute', now()) - make_interval(mins => $3), $1, '', 'inactive', $2, 'detail')`,
-        rule,
-        to,
-        String(minutesAgo),
-      );
+  const transition = (rule: string, to: string, minutesAgo: number) =>
+    stores.sql(
+      `insert into alert_transitions values
+        ($1, date_trunc('minute', now()) - make_interval(mins => $3), $1, '', 'inactive', $2, 'detail')`,
+      rule,
+      to,
+      String(minutesAgo),
+    );
+  const open = async (title: string): Promise<string> => {
+    const url = "http://localhost:8080/api/ops/incidents";
+    return (await change(incidents, url, { title, severity: "P2" })).body.detail.id;
+  };
+  const show = async (id: string) =>
+    (await call(incidentRoute, "GET", { token: operator.token, url: path(id) })).body;
+  interface Entry {
+    at: string;
+    kind: string;
+    what: string;
+  }
+
+  it("has a timeline that starts with the first alert that was firing, and names people", async () => {
+    await stores.sql("delete from alert_transitions");
+    await transition("DiskFull", "firing", 60 * 24);
+    await transition("LatencyHigh", "firing", 40);
+    await transition("LatencyHigh", "inactive", 30);
     await transition("RedisDown", "firing", 20);
-    await transition("DrainStalled", "firing", 20);
+    await transition("DrainStalled", "firing", 15);
     await transition("DrainStalled", "inactive", 10);
-    await change(incidents, "http://localhost:8080/api/ops/incidents", {
-      title: "Before",
-      severity: "P3",
+    const id = await open("Slow");
+    const person = await aBoundUser(stores);
+    await change(revocations, "http://localhost:8080/api/ops/revocations", {
+      session: person.sessionId,
     });
-    const opened = await change(incidents, "http://localhost:8080/api/ops/incidents", {
-      title: "Slow",
-      severity: "P2",
-    });
-    const { id } = opened.body.detail;
     await change(notes, path(id, "/notes"), { text: "Redis was restarted" });
-    const { body } = await call(incidentRoute, "GET", { token: operator.token, url: path(id) });
-    const { openedAt } = body.incident;
-    const times = body.timeline.map(({ at }: { at: string }) => at);
+    const body = await show(id);
+    const timeline: Entry[] = body.timeline;
+    const times = timeline.map(({ at }) => at);
     expect([...times].sort()).toEqual(times);
-    expect(times[0]).toBe(openedAt);
-    const what = body.timeline.map((entry: { what: string }) => entry.what);
-    expect(what).toContainEqual(expect.stringMatching(/^RedisDown is firing: detail \(since 2/));
-    expect(what.join()).not.toContain("DrainStalled");
-    expect(body.timeline.filter(({ kind }: { kind: string }) => kind !== "alert")).toMatchObject([
+    const alerts = timeline.filter(({ kind }) => kind === "alert");
+    expect(alerts).toMatchObject([
+      { at: times[0], what: expect.stringMatching(/^DiskFull is firing: detail \(since 2/) },
+      { at: times[0], what: "RedisDown is firing: detail" },
+      { what: "DrainStalled is firing: detail" },
+      { what: "DrainStalled is inactive: detail" },
+    ]);
+    const agoMs = Date.parse(body.incident.openedAt) - Date.parse(times[0] ?? "");
+    expect(Math.floor(agoMs / 60_000)).toBe(20);
+    const opened = timeline.findIndex(({ what }) => what === `incident.opened ${id}: a test`);
+    expect(timeline.slice(opened)).toMatchObject([
+      { who: "Ada (l***@example.com)", actorId: operator.user.id },
       {
         who: "Ada (l***@example.com)",
         actorId: operator.user.id,
-        what: `incident.opened ${id}: a test`,
+        what: `session.revoked ${person.user.id}: a test`,
       },
       { who: "Ada (l***@example.com)", what: "Redis was restarted" },
     ]);
     expect(body.postMortem).not.toContain(operator.user.id);
+    expect(body.postMortem).toContain(
+      `| session.revoked ${person.user.id}: a test | Ada (l***@example.com) |`,
+    );
     expect(body.postMortem).toContain("| Redis was restarted | Ada (l***@example.com) |");
-    const hourBefore = new Date(Date.parse(openedAt) - 3_600_000).toISOString();
+    const hourBefore = new Date(Date.parse(times[0] ?? "") - 3_600_000).toISOString();
     expect(body.postMortem).toContain(`npm run ops -- audit --since ${hourBefore}`);
+  });
+
+  it("has a timeline that starts when it is opened, when no alert was firing", async () => {
+    await stores.sql("delete from alert_transitions");
+    await transition("DrainStalled", "firing", 20);
+    await transition("DrainStalled", "inactive", 10);
+    await open("Before");
+    const id = await open("Slow");
+    const { timeline, incident, postMortem } = await show(id);
+    expect(timeline).toMatchObject([{ what: `incident.opened ${id}: a test` }]);
+    const hourBefore = new Date(Date.parse(incident.openedAt) - 3_600_000).toISOString();
+    expect(postMortem).toContain(`npm run ops -- audit --since ${hourBefore}`);
+  });
+
+  it("keeps the newest of more than 500 entries, and says so", async () => {
+    await stores.sql("delete from alert_transitions");
+    const id = await open("Long");
+    await stores.sql(
+      `insert into incident_notes (id, incident_id, at, author, text)
+       select gen_random_uuid(), $1, now() + make_interval(secs => n), 'x', 'note ' || n
+       from generate_series(1, 501) n`,
+      id,
+    );
+    const { timeline, cut, postMortem } = await show(id);
+    const noted = (timeline as Entry[]).filter(({ kind }) => kind === "note");
+    expect(noted.map(({ what }) => what)).toEqual(
+      Array.from({ length: 500 }, (_, at) => `note ${at + 2}`),
+    );
+    expect(cut).toEqual(["note"]);
+    expect(postMortem).toContain("**The oldest entries are left out (note).**");
+    await stores.sql("delete from incident_notes where text = 'note 1'");
+    const whole = await show(id);
+    expect(whole.cut).toEqual([]);
+    expect(whole.postMortem).not.toContain("left out");
   });
 
   it("says what was blocked while the record of the block exists, then only its ID", async () => {
