@@ -14,7 +14,7 @@ import {
   readKept,
   writeKept,
 } from "./check.js";
-import { CleanUp } from "./clean-up.js";
+import { CleanUp, exitAfterCleanUp } from "./clean-up.js";
 import { measureColdStart } from "./cold-start.js";
 import { benchOpenLoop, judgeOpenLoop } from "./open.js";
 import { type BenchOptions, readOptions, UsageError } from "./options.js";
@@ -29,13 +29,7 @@ import { measureTimings } from "./timing.js";
 
 const cleanUp = new CleanUp();
 const log = (progress: string) => console.error(progress);
-for (const event of ["SIGINT", "SIGTERM", "uncaughtException"] as const) {
-  process.once(event, async (reason: unknown) => {
-    console.error(reason);
-    await cleanUp.run(log);
-    process.exit(1);
-  });
-}
+exitAfterCleanUp(cleanUp, log);
 
 try {
   const options = readOptions(process.argv.slice(2), process.env);

@@ -9,6 +9,7 @@ import { promisify } from "node:util";
 import { median } from "simple-statistics";
 import { seriesName } from "../../lib/observability/metrics.js";
 import { connectForMigrations } from "../../lib/self-hosted/migration-connection.js";
+import { endWithThisProcess } from "./child.js";
 import type { CleanUp } from "./clean-up.js";
 import type { OpenLoopResult } from "./open-loop.js";
 import { type LoadLogin, mixRoutes } from "./open-mix.js";
@@ -132,7 +133,9 @@ async function runLoad(file: string, load: OpenLoad): Promise<OpenLoopResult> {
   await writeFile(file, JSON.stringify(load));
   const program = fileURLToPath(new URL("open-program.ts", import.meta.url));
   const args = ["--import", "tsx", program, file];
-  await promisify(execFile)(process.execPath, args, { maxBuffer: 2 ** 26 });
+  const running = promisify(execFile)(process.execPath, args, { maxBuffer: 2 ** 26 });
+  endWithThisProcess(running.child);
+  await running;
   return JSON.parse(await readFile(`${file}.result`, "utf8"));
 }
 

@@ -3,6 +3,7 @@ import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { median, sum } from "simple-statistics";
+import { endWithThisProcess } from "./child.js";
 import type { Server } from "./server.js";
 
 export interface LoadRequest {
@@ -69,6 +70,7 @@ export async function load(request: LoadRequest): Promise<LoadResult> {
   if (hostname !== "127.0.0.1") throw new Error(`${hostname} is not this machine.`);
   const program = fileURLToPath(new URL("load-program.ts", import.meta.url));
   const running = promisify(execFile)(process.execPath, ["--import", "tsx", program]);
+  endWithThisProcess(running.child);
   running.child.stdin?.end(JSON.stringify(request));
   return JSON.parse((await running).stdout);
 }

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { setTimeout as sleep } from "node:timers/promises";
 import { listenLocally } from "../stand-in.js";
+import { endWithThisProcess } from "./child.js";
 import type { CleanUp } from "./clean-up.js";
 
 /** A server in its own process. */
@@ -42,6 +43,7 @@ export async function startServer(
     env: { ...env, PORT: port },
     stdio: ["ignore", log, log],
   });
+  endWithThisProcess(child);
   const exited = once(child, "exit");
   const stop = async () => {
     const timer = setTimeout(() => child.kill("SIGKILL"), 5000);
