@@ -269,10 +269,11 @@ describe("bench load", () => {
     });
     const { url, close } = await listenLocally(server);
     cleanUp.later(close);
-    const names = Array.from({ length: 2000 }, (_, index) => `caller ${index}`);
+    // So few that each is reached on a busy machine, too: the load ends after a time, not after the last caller.
+    const names = Array.from({ length: 60 }, (_, index) => `caller ${index}`);
     const callers = names.map((authorization) => ({ authorization }));
     const headers = { "x-shared": "yes" };
-    await load({ url, headers, callers, connections: 3, seconds: 2 });
+    await load({ url, headers, callers, connections: 3, seconds: 1 });
     expect([...connections.keys()].sort()).toEqual(names.map((name) => `${name} yes`).sort());
     expect([...connections.values()].every(({ size }) => size === 1)).toBe(true);
   });
