@@ -16,7 +16,7 @@ import { type BackupContext, readArchive, verifyArchive } from "./archive.js";
 import { BackupRefusedError } from "./failures.js";
 import { type BaseManifest, listBackups } from "./manifest.js";
 import { feed } from "./postgres-tools.js";
-import { type RecoveryPath, recoveryPath } from "./recovery-path.js";
+import { pathToMoment, type RecoveryPath } from "./recovery-path.js";
 import { fetchWal } from "./wal.js";
 
 /** In the data directory: `restore_command` reads the WAL here, so the server needs neither the store nor the key. */
@@ -34,8 +34,7 @@ export async function restoreToMoment(
 ): Promise<{ base: BaseManifest; segments: number; hasConfiguration: boolean }> {
   const target = resolve(into);
   await refuseOccupied(target);
-  const { base, later } = await baseFor(context, at);
-  const path = await pathFrom(context, base, later);
+  const { base, path } = await pathTo(context, at);
   await verifyArchive(context, base);
   onVerified?.();
   const unfinished = `.${basename(target)}.unfinished-`;
@@ -77,39 +76,35 @@ async function refuseOccupied(target: string): Promise<void> {
   if (files.length > 0) throw new BackupRefusedError(`The folder ${target} is not empty.`);
 }
 
-/** The newest base backup before `at`, and those after it. */
-async function baseFor(
-  { store, keys, now }: Pick<BackupContext, "store" | "keys" | "now">,
+async function pathTo(
+  context: Pick<BackupContext, "store" | "keys" | "now">,
   at: Date,
-): Promise<{ base: BaseManifest; later: BaseManifest[] }> {
-  if (at > now()) throw new BackupRefusedError(`${at.toISOString()} is in the future.`);
-  const { complete } = await listBackups(store, keys);
+): Promise<{ base: BaseManifest; path: RecoveryPath }> {
+  if (at > context.now()) throw new BackupRefusedError(`${at.toISOString()} is in the future.`);
+  const { complete } = await listBackups(context.store, context.keys);
   const bases = complete.filter((manifest) => manifest.kind === "base");
-  const index = bases.findLastIndex(({ createdAt }) => new Date(createdAt) <= at);
-  const base = bases[index];
-  if (!base) {
-    const [oldest] = bases;
+  const [oldest] = bases;
+  if (!oldest) {
+    throw new BackupRefusedError(`${context.store.description} has no complete base backup.`);
+  }
+  if (new Date(oldest.createdAt) > at) {
     throw new BackupRefusedError(
-      oldest
-        ? `The oldest base backup ends at ${oldest.createdAt}: choose a later moment.`
-        : `${store.description} has no complete base backup.`,
+      `The oldest base backup ends at ${oldest.createdAt}: choose a later moment.`,
     );
   }
-  return { base, later: bases.slice(index + 1) };
-}
-
-async function pathFrom(
-  context: Pick<BackupContext, "store" | "keys">,
-  base: BaseManifest,
-  later: readonly BaseManifest[],
-): Promise<RecoveryPath> {
-  const path = await recoveryPath(context, base, later);
-  if (path.missing.length > 0) {
+  const found = await pathToMoment(context, bases, at);
+  if (!found) {
     throw new BackupRefusedError(
-      `${path.missing.length} WAL segments are missing, the first is ${path.missing[0]}: that moment cannot be restored.`,
+      `No base backup from before ${at.toISOString()} leads to the timeline that was live then.`,
     );
   }
-  return path;
+  const { missing } = found.path;
+  if (missing.length > 0) {
+    throw new BackupRefusedError(
+      `${missing.length} WAL segments are missing, the first is ${missing[0]}: that moment cannot be restored.`,
+    );
+  }
+  return found;
 }
 
 async function configure(folder: string, at: Date, timeline: string): Promise<void> {

@@ -111,11 +111,23 @@ export async function oldestSpooled(spool: string): Promise<Date | undefined> {
 
 /** The names of the files of one server in the store. */
 export async function storedWal(store: BackupStore, systemId: string): Promise<string[]> {
+  return [...(await storedWalTimes(store, systemId)).keys()];
+}
+
+/** When each of them was stored, by the clock of the store. */
+export async function storedWalTimes(
+  store: BackupStore,
+  systemId: string,
+): Promise<Map<string, Date>> {
   const folder = `wal/${systemId}/`;
   const objects = await store.list(folder);
-  return objects
-    .map(({ name }) => name.slice(folder.length, -".age".length))
-    .filter((name) => walName.test(name));
+  return new Map(
+    objects
+      .map(
+        ({ name, modifiedAt }) => [name.slice(folder.length, -".age".length), modifiedAt] as const,
+      )
+      .filter(([name]) => walName.test(name)),
+  );
 }
 
 export async function removeWal(store: BackupStore, systemId: string, name: string): Promise<void> {
