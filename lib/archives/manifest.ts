@@ -160,6 +160,11 @@ export function isFromFuture({ createdAt }: Manifest, now: Date): boolean {
   return Date.parse(createdAt) > now.getTime() + clockDifferenceMsMax;
 }
 
+/** When it was begun, by the clock of the database; rounded down to a second. */
+export function startOf({ id }: Pick<Manifest, "id">): Date {
+  return new Date(id.replace(/^(....)(..)(..T..)(..)(..Z).*/, "$1-$2-$3:$4:$5"));
+}
+
 /** One complete backup. Throws `BackupRefusedError` without it. */
 export async function findBackup<Kind extends BackupKind>(
   store: BackupStore,

@@ -30,7 +30,18 @@ const walFolder = "restore_wal";
  */
 export async function restoreToMoment(
   context: Omit<BackupContext, "databaseUrl">,
-  { at, into, onVerified }: { at: Date; into: string; onVerified?: () => void },
+  {
+    at,
+    into,
+    settings = {},
+    onVerified,
+  }: {
+    at: Date;
+    into: string;
+    /** Further ones for its server. */
+    settings?: Record<string, string>;
+    onVerified?: () => void;
+  },
 ): Promise<{ base: BaseManifest; segments: number; hasConfiguration: boolean }> {
   const target = resolve(into);
   await refuseOccupied(target);
@@ -54,7 +65,7 @@ export async function restoreToMoment(
     for (const name of [...path.histories, ...path.segments]) {
       await fetchWal(context, base.systemId, name, join(made, walFolder, name));
     }
-    await configure(made, at, path.timeline);
+    await configure(made, at, path.timeline, settings);
     await giveToServer(made);
     await syncAll(made);
     // An empty folder is replaced.
@@ -107,7 +118,12 @@ async function pathTo(
   return found;
 }
 
-async function configure(folder: string, at: Date, timeline: string): Promise<void> {
+async function configure(
+  folder: string,
+  at: Date,
+  timeline: string,
+  further: Record<string, string>,
+): Promise<void> {
   const settings = {
     restore_command: `cp "${walFolder}/%f" "%p"`,
     // This setting does not take the letter Z.
@@ -119,6 +135,7 @@ async function configure(folder: string, at: Date, timeline: string): Promise<vo
     archive_command: "",
     // Until `mark`: the backend must not serve a restored database before it is closed.
     default_transaction_read_only: "on",
+    ...further,
   };
   const lines = Object.entries(settings).map(([name, value]) => `${name} = '${value}'\n`);
   await appendFile(join(folder, "postgresql.auto.conf"), lines.join(""));
