@@ -6,10 +6,14 @@ import { join } from "node:path";
 import process from "node:process";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { recordErasures } from "../../lib/archives/erasures.js";
+import { takeBaseBackup } from "../../lib/archives/take-base-backup.js";
+import { takeDump } from "../../lib/archives/take-dump.js";
 import { sealAudit } from "../../lib/audit/seal.js";
 import { advanceDrill } from "../../lib/backups/drill.js";
 import { startDrill } from "../../lib/backups/start-drill.js";
 import type { Context } from "../../lib/context.js";
+import { takeWhatIsDue } from "../../lib/self-hosted/backup/daily.js";
 import { archiveBackupStore } from "../../lib/self-hosted/backup/drilled-archives.js";
 import { backupKeys, contextOf, query, runBackup } from "../support/backups.js";
 import { aContext } from "../support/context.js";
@@ -79,16 +83,16 @@ beforeEach(async () => {
   said.splice(0);
 });
 
-function archives() {
-  const { databaseUrl, ...context } = contextOf(backups(), server.url);
+function invocationOver(folder: string) {
+  const { databaseUrl, ...context } = contextOf(folder, server.url);
   context.environment.TMPDIR = scratch();
   context.warn = (text) => void said.push(text);
   const walFolder = join(root, "wal");
-  const settings = { databaseUrl, url: `file://${backups()}`, keys: backupKeys, walFolder };
+  const settings = { databaseUrl, url: `file://${folder}`, keys: backupKeys, walFolder };
   const io = { out: () => {}, error: (line: string) => void said.push(line) };
-  const invocation = { settings, context, io, rest: [], options: {}, migrations: "drizzle" };
-  return archiveBackupStore(invocation, server.url);
+  return { settings, context, io, rest: [], options: {}, migrations: "drizzle" };
 }
+const archives = () => archiveBackupStore(invocationOver(backups()), server.url);
 const drillRow = async () => (await stores.sql("select * from restore_drills"))[0] ?? {};
 const failures = async () =>
   (JSON.parse((await drillRow()).findings ?? "[]") as { passed: boolean }[]).filter(
@@ -160,5 +164,67 @@ describe("a restore drill over base backups and WAL", { timeout: patient }, () =
     expect(said).toEqual([expect.stringContaining("which an interrupted restore had left")]);
     expect(existsSync(scratch())).toBe(true);
     expect([readdirSync(scratch()), await databases(), await servers()]).toEqual([[], [], ""]);
+  });
+});
+
+describe("the daily backup", { timeout: patient }, () => {
+  /** What `backup run` does each hour. Killed after so many changes of the store. */
+  async function run(folder: string, changesMax = Number.POSITIVE_INFINITY) {
+    const invocation = invocationOver(folder);
+    const { store } = invocation.context;
+    let changes = 0;
+    const alive =
+      <Args extends unknown[], Result>(act: (...args: Args) => Result) =>
+      (...args: Args): Result => {
+        if (changes >= changesMax) throw new Error("killed");
+        return act(...args);
+      };
+    const changing = <Args extends unknown[], Result>(act: (...args: Args) => Promise<Result>) =>
+      alive(async (...args: Args) => {
+        const result = await act(...args);
+        changes += 1;
+        return result;
+      });
+    invocation.context.store = {
+      description: store.description,
+      get: alive(store.get),
+      list: alive(store.list),
+      find: alive(store.find),
+      put: changing(store.put),
+      remove: changing(store.remove),
+      removeUnfinished: alive(store.removeUnfinished),
+    };
+    const context = { ...invocation.context, databaseUrl: server.url };
+    const finished = await recordErasures(context)
+      .then(() =>
+        takeWhatIsDue(invocation, {
+          takeDump: () => takeDump(context),
+          takeBase: () => takeBaseBackup(context, join(root, "wal")),
+        }),
+      )
+      .then(
+        () => true,
+        () => false,
+      );
+    return { finished, changes };
+  }
+
+  it("is finished by the next run when it is killed after any change of the store", async () => {
+    for (let changesMax = 1; ; changesMax += 1) {
+      const folder = join(root, `killed-${changesMax}`);
+      const killed = await run(folder, changesMax);
+      if (killed.finished) {
+        // The erasures, two archives with their manifests, and WAL.
+        expect(killed.changes).toBeGreaterThan(5);
+        return;
+      }
+      expect(await run(folder)).toMatchObject({ finished: true });
+      const env = { ...environment(), BACKUP_URL: `file://${folder}` };
+      expect(await runBackup(["check"], env)).toMatchObject({ status: 0, error: "" });
+      const tomorrow = { now: () => new Date(Date.now() + 2 * 86_400_000) };
+      await runBackup(["prune"], env, tomorrow);
+      const { out, error } = await runBackup(["list"], env);
+      expect({ kinds: out.match(/^\w+/gm), error }).toEqual({ kinds: ["dump", "base"], error: "" });
+    }
   });
 });
