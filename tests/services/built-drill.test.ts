@@ -95,7 +95,9 @@ describe("a restore drill under the built server", { timeout: patient }, () => {
   it("is requested with ops, run by `backup run`, and finished after it was killed", async () => {
     const requested = await opsCommand("drill", "run", "--reason", "the first one");
     expect(requested, requested.error).toMatchObject({ status: 0 });
-    expect((await opsCommand("drill", "status")).out).toContain("Step: plan");
+    expect((await opsCommand("drill", "status")).out).toContain(
+      "Step: plan. `backup run` takes it",
+    );
 
     const tools = join(root, "tools");
     mkdirSync(tools);
@@ -119,6 +121,15 @@ describe("a restore drill under the built server", { timeout: patient }, () => {
     expect(out).toMatch(/^succeeded, [\s\S]*\nRTO \d+ s, RPO \d+ s\n/);
     expect(status).toBe(0);
     expect((await opsCommand("drill", "history")).out).toContain("succeeded");
+    const checked = await opsCommand("backup", "check");
+    expect(checked, checked.out).toMatchObject({ status: 0 });
+    expect(checked.out).toMatch(/pass {2}last_drill +the last success is 0 days old/);
+    for (const args of [["list"], ["now", "--reason", "test"], ["setup", "--reason", "test"]]) {
+      const refused = await opsCommand("backup", ...args);
+      expect(refused.error).toContain(
+        "backups_self_hosted: `backup run` takes the backups each day",
+      );
+    }
     expect(existsSync(scratch) && readdirSync(scratch)).toEqual([]);
   });
 });

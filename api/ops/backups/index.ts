@@ -6,7 +6,7 @@ const GET = operatorRead({
   summary: "List the backup schedule and the snapshots of the live database.",
   scope: "backup",
   reply: Backups,
-  errors: ["backup_store_unavailable"],
+  errors: ["backups_self_hosted", "backup_store_unavailable"],
   read: ({ ctx }) => listBackups(ctx),
 });
 
@@ -14,7 +14,7 @@ const POST = operatorChange({
   summary: "Take a snapshot of the live database now. Each call takes one more.",
   scope: "backup",
   body: {},
-  errors: ["backups_not_configured", "backup_store_unavailable"],
+  errors: ["backups_not_configured", "backups_self_hosted", "backup_store_unavailable"],
   change: ({ ctx, dryRun, by }) => takeSnapshot(ctx, { by, dryRun }),
 });
 
