@@ -167,18 +167,35 @@ export function startOf({ id }: Pick<Manifest, "id">): Date {
 
 /** One complete backup. Throws `BackupRefusedError` without it. */
 export async function findBackup<Kind extends BackupKind>(
-  store: BackupStore,
-  keys: BackupKeys,
+  {
+    store,
+    keys,
+    now,
+    warn,
+  }: { store: BackupStore; keys: BackupKeys; now: () => Date; warn: (text: string) => void },
   kind: Kind,
-  /** Undefined: the newest. */
+  /** Undefined: the newest, without those that say they are of the future. */
   id: string | undefined,
 ): Promise<Extract<Manifest, { kind: Kind }>> {
   if (id !== undefined) {
     return (await readManifest(store, keys, kind, id)) as Extract<Manifest, { kind: Kind }>;
   }
   const { complete, broken } = await listBackups(store, keys);
-  const newest = complete.findLast((manifest) => manifest.kind === kind);
-  if (newest) return newest as Extract<Manifest, { kind: Kind }>;
-  const reasons = broken.map(({ reason }) => ` ${reason}`).join("");
-  throw new BackupRefusedError(`${store.description} has no complete backup.${reasons}`);
+  const ofKind = complete.filter(
+    (manifest): manifest is Extract<Manifest, { kind: Kind }> => manifest.kind === kind,
+  );
+  const future = ofKind.filter((manifest) => isFromFuture(manifest, now()));
+  const newest = ofKind.findLast((manifest) => !future.includes(manifest));
+  const reasons = future.map(
+    (manifest) => `${kind}/${manifest.id} is of ${manifest.createdAt}, in the future.`,
+  );
+  if (newest) {
+    for (const reason of reasons) warn(`Not used: ${reason}`);
+    return newest;
+  }
+  reasons.push(...broken.map(({ reason }) => reason));
+  if (future.length > 0) reasons.push("Is this clock right? One of them can be named by its ID.");
+  throw new BackupRefusedError(
+    [`${store.description} has no complete backup.`, ...reasons].join(" "),
+  );
 }

@@ -229,7 +229,7 @@ async function restoreDatabase({
   migrations,
 }: Invocation) {
   const databaseUrl = requireDatabase(settings);
-  const manifest = await findBackup(context.store, context.keys, "dump", id);
+  const manifest = await findBackup(context, "dump", id);
   const known = await readMigrations(migrations);
   const result = await withTwoPhases(manifest.bytes, ({ onBytes, onVerified }) =>
     restoreDump({ ...context, databaseUrl, onBytes }, manifest, {
@@ -298,8 +298,9 @@ async function withTwoPhases<T>(
   }
 }
 
-async function backupOf({ store, keys }: Invocation["context"], id: string | undefined) {
-  if (id === undefined) return findBackup(store, keys, "dump", undefined);
+async function backupOf(context: Invocation["context"], id: string | undefined) {
+  if (id === undefined) return findBackup(context, "dump", undefined);
+  const { store, keys } = context;
   const kind = (await store.find(`base/${id}.json`)) ? "base" : "dump";
   return readManifest(store, keys, kind, id);
 }

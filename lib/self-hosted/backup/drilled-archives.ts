@@ -3,7 +3,12 @@ import { isAbsolute } from "node:path";
 import type { BackupContext } from "../../archives/archive.js";
 import { checkBackups as findProblems } from "../../archives/check.js";
 import { BackupError, BackupRefusedError } from "../../archives/failures.js";
-import { type DumpManifest, listBackups, type Manifest } from "../../archives/manifest.js";
+import {
+  type DumpManifest,
+  isFromFuture,
+  listBackups,
+  type Manifest,
+} from "../../archives/manifest.js";
 import {
   dropMomentCopy,
   listMomentCopies,
@@ -120,7 +125,7 @@ export function archiveBackupStore(
     },
     async chooseTarget() {
       const moment = walFolder ? await asked(() => momentToProve(whole)) : undefined;
-      const newest = (await ofKind("dump")).at(-1);
+      const newest = (await ofKind("dump")).findLast((dump) => !isFromFuture(dump, context.now()));
       if (!moment && !newest) throw new BackupStoreError("there is no backup yet");
       return moment ?? momentOf(newest as Manifest);
     },
