@@ -40,7 +40,7 @@ export const NewSchedule = {
 };
 
 /** Throws `backups_self_hosted`, `backup_store_unavailable`. */
-export async function listBackups(ctx: Context): Promise<Backups> {
+export async function listSnapshots(ctx: Context): Promise<Backups> {
   refuseSelfHosted(ctx);
   const store = await backupStore(ctx);
   if (!store) return { isConfigured: false, schedule: [], snapshots: [] };

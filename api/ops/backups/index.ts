@@ -1,4 +1,4 @@
-import { Backups, listBackups, takeSnapshot } from "../../../lib/backups/operate.js";
+import { Backups, listSnapshots, takeSnapshot } from "../../../lib/backups/operate.js";
 import { operatorChange, operatorRead } from "../../../lib/http/operator-endpoint.js";
 import { route } from "../../../lib/http/route.js";
 
@@ -7,7 +7,7 @@ const GET = operatorRead({
   scope: "backup",
   reply: Backups,
   errors: ["backups_self_hosted", "backup_store_unavailable"],
-  read: ({ ctx }) => listBackups(ctx),
+  read: ({ ctx }) => listSnapshots(ctx),
 });
 
 const POST = operatorChange({

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { isAbsolute } from "node:path";
 import type { BackupContext } from "../../archives/archive.js";
-import { checkBackups as findProblems } from "../../archives/check.js";
+import { checkArchives } from "../../archives/check.js";
 import { BackupError, BackupRefusedError } from "../../archives/failures.js";
 import {
   type DumpManifest,
@@ -120,7 +120,7 @@ export function archiveBackupStore(
       return since ? Math.floor((context.now().getTime() - since.getTime()) / 1000) : 0;
     },
     async readState() {
-      const problems = await asked(() => findProblems(whole, walFolder));
+      const problems = await asked(() => checkArchives(whole, walFolder));
       return problems.length === 0 ? "ready" : problems.join(" ");
     },
     async chooseTarget() {
