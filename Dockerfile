@@ -7,8 +7,14 @@ RUN npm run backend:build
 
 FROM node:22-bookworm-slim
 ARG GIT_COMMIT_SHA=
-# For backups; of the version of the server.
-RUN apt-get update && apt-get install --yes --no-install-recommends postgresql-client-15 && rm -rf /var/lib/apt/lists/*
+# For backups; of the version of the server. The restore drill starts a server of its own on a copy, which has the locale of
+# the image postgres:15; Debian would also make a database for it.
+RUN apt-get update \
+  && install --directory /etc/postgresql-common/createcluster.d \
+  && echo "create_main_cluster = false" > /etc/postgresql-common/createcluster.d/no-main.conf \
+  && apt-get install --yes --no-install-recommends postgresql-client-15 postgresql-15 \
+  && localedef --inputfile=en_US --charmap=UTF-8 en_US.UTF-8 \
+  && rm -rf /var/lib/apt/lists/*
 ENV NODE_ENV=production PORT=8080 GIT_COMMIT_SHA=$GIT_COMMIT_SHA
 WORKDIR /app
 COPY --from=build /app/.vercel/functions .vercel/functions

@@ -148,7 +148,13 @@ export const catalogue = {
   backups_not_configured: {
     status: 409,
     message:
-      "The server has no backup store: set NEON_API_KEY, or use `npm run backup` on its machine.",
+      "The server has no backup store: set NEON_API_KEY, or BACKUP_URL if it is self-hosted.",
+    retryable: false,
+  },
+  backups_self_hosted: {
+    status: 409,
+    message:
+      "`backup run` takes the backups each day and keeps them for 30 days, without a setup here. On its machine: `npm run backup -- take` or `list`; in containers: `docker-compose exec backup node .vercel/self-hosted/backup.mjs take` or `list`.",
     retryable: false,
   },
   block_protected: {

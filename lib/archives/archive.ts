@@ -4,11 +4,11 @@ import { digest } from "./digest.js";
 import { BackupError, BackupRefusedError } from "./failures.js";
 import { archiveName, type BackupKind, type Manifest, writeManifest } from "./manifest.js";
 import type { ToolEnvironment } from "./postgres-tools.js";
-import type { BackupStore } from "./store/backup-store.js";
+import type { ArchiveStore } from "./store/archive-store.js";
 
 /** What every command of backups needs. */
 export interface BackupContext {
-  store: BackupStore;
+  store: ArchiveStore;
   keys: BackupKeys;
   databaseUrl: string;
   environment: ToolEnvironment;

@@ -14,7 +14,7 @@ const spooledMsMax = hourMs / 4;
 const unrecordedMsMax = 2 * hourMs;
 
 /** What is wrong with the backups, one sentence each; empty if nothing is. Does not read the archives. */
-export async function checkBackups(
+export async function checkArchives(
   { store, keys, databaseUrl, now }: Pick<BackupContext, "store" | "keys" | "databaseUrl" | "now">,
   spool: string | undefined,
 ): Promise<string[]> {

@@ -5,7 +5,7 @@ import { collect, once } from "./digest.js";
 import { BackupRefusedError, ObjectMissingError } from "./failures.js";
 import { listBackups } from "./manifest.js";
 import { parsedJson } from "./parsed-json.js";
-import type { BackupStore } from "./store/backup-store.js";
+import type { ArchiveStore } from "./store/archive-store.js";
 
 export interface Erasure {
   userId: string;
@@ -22,7 +22,7 @@ const Log = z.strictObject({
   erasures: z.array(z.strictObject({ userId: z.uuid(), erasedAt: z.iso.datetime() })),
 });
 
-type Stores = { store: BackupStore; keys: BackupKeys };
+type Stores = { store: ArchiveStore; keys: BackupKeys };
 
 /** Throws `BackupRefusedError` when it is missing, altered or of another key. */
 export async function readErasures(stores: Stores): Promise<Erasure[]> {

@@ -3,7 +3,7 @@ import type { BackupKeys } from "./backup-keys.js";
 import { collect, once } from "./digest.js";
 import { BackupRefusedError } from "./failures.js";
 import { parsedJson } from "./parsed-json.js";
-import type { BackupStore } from "./store/backup-store.js";
+import type { ArchiveStore } from "./store/archive-store.js";
 
 const count = z.number().int().nonnegative();
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
@@ -67,7 +67,7 @@ const manifestName = ({ kind, id }: Pick<Manifest, "kind" | "id">) => `${kind}/$
 
 /** The archive is listed from now on, so it must be in the store. */
 export async function writeManifest(
-  store: BackupStore,
+  store: ArchiveStore,
   keys: BackupKeys,
   manifest: Manifest,
 ): Promise<void> {
@@ -78,7 +78,7 @@ export async function writeManifest(
 
 /** Throws `BackupRefusedError` when it was changed, belongs to another archive or to another key. */
 export async function readManifest(
-  store: BackupStore,
+  store: ArchiveStore,
   keys: BackupKeys,
   kind: BackupKind,
   id: string,
@@ -101,7 +101,7 @@ export async function readManifest(
   return known.data;
 }
 
-export async function removeBackup(store: BackupStore, manifest: Manifest): Promise<void> {
+export async function removeBackup(store: ArchiveStore, manifest: Manifest): Promise<void> {
   // In this order, so that nothing incomplete is listed.
   await store.remove(manifestName(manifest));
   await store.remove(archiveName(manifest));
@@ -119,7 +119,7 @@ export interface BackupList {
 }
 
 /** Does not read the archives. */
-export async function listBackups(store: BackupStore, keys: BackupKeys): Promise<BackupList> {
+export async function listBackups(store: ArchiveStore, keys: BackupKeys): Promise<BackupList> {
   const list: BackupList = { complete: [], broken: [], incomplete: [], storedAt: new Map() };
   for (const kind of backupKinds) {
     const objects = await store.list(`${kind}/`);
@@ -160,20 +160,42 @@ export function isFromFuture({ createdAt }: Manifest, now: Date): boolean {
   return Date.parse(createdAt) > now.getTime() + clockDifferenceMsMax;
 }
 
+/** When it was begun, by the clock of the database; rounded down to a second. */
+export function startOf({ id }: Pick<Manifest, "id">): Date {
+  return new Date(id.replace(/^(....)(..)(..T..)(..)(..Z).*/, "$1-$2-$3:$4:$5"));
+}
+
 /** One complete backup. Throws `BackupRefusedError` without it. */
 export async function findBackup<Kind extends BackupKind>(
-  store: BackupStore,
-  keys: BackupKeys,
+  {
+    store,
+    keys,
+    now,
+    warn,
+  }: { store: ArchiveStore; keys: BackupKeys; now: () => Date; warn: (text: string) => void },
   kind: Kind,
-  /** Undefined: the newest. */
+  /** Undefined: the newest, without those that say they are of the future. */
   id: string | undefined,
 ): Promise<Extract<Manifest, { kind: Kind }>> {
   if (id !== undefined) {
     return (await readManifest(store, keys, kind, id)) as Extract<Manifest, { kind: Kind }>;
   }
   const { complete, broken } = await listBackups(store, keys);
-  const newest = complete.findLast((manifest) => manifest.kind === kind);
-  if (newest) return newest as Extract<Manifest, { kind: Kind }>;
-  const reasons = broken.map(({ reason }) => ` ${reason}`).join("");
-  throw new BackupRefusedError(`${store.description} has no complete backup.${reasons}`);
+  const ofKind = complete.filter(
+    (manifest): manifest is Extract<Manifest, { kind: Kind }> => manifest.kind === kind,
+  );
+  const future = ofKind.filter((manifest) => isFromFuture(manifest, now()));
+  const newest = ofKind.findLast((manifest) => !future.includes(manifest));
+  const reasons = future.map(
+    (manifest) => `${kind}/${manifest.id} is of ${manifest.createdAt}, in the future.`,
+  );
+  if (newest) {
+    for (const reason of reasons) warn(`Not used: ${reason}`);
+    return newest;
+  }
+  reasons.push(...broken.map(({ reason }) => reason));
+  if (future.length > 0) reasons.push("Is this clock right? One of them can be named by its ID.");
+  throw new BackupRefusedError(
+    [`${store.description} has no complete backup.`, ...reasons].join(" "),
+  );
 }

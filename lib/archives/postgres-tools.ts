@@ -5,8 +5,8 @@ import { pipeline } from "node:stream/promises";
 import { parseDatabaseUrl } from "../database-url.js";
 import { BackupError } from "./failures.js";
 
-/** Of PostgreSQL's client, and `tar`. */
-export type Tool = "pg_dump" | "pg_restore" | "pg_basebackup" | "tar";
+/** Of PostgreSQL's client, `pg_ctl` of its server, and `tar`. */
+export type Tool = "pg_dump" | "pg_restore" | "pg_basebackup" | "pg_ctl" | "tar";
 
 /** The environment of this process, without its secrets. */
 export type ToolEnvironment = Record<string, string | undefined>;
@@ -35,6 +35,9 @@ interface Run {
   tool: Tool;
   args: readonly string[];
   environment: ToolEnvironment;
+  cwd?: string;
+  uid?: number;
+  gid?: number;
 }
 
 /** A tool that waits for a lock or for the server may never end by itself. */
@@ -113,22 +116,25 @@ export async function requireTool(
   const version = Number(/\(PostgreSQL\) (\d+)/.exec(text)?.[1]);
   if (version >= major) return;
   throw new BackupError(
-    `${tool} is of PostgreSQL ${version}, which is older than ${major}: ${installing(major)}.`,
+    `${tool} is of PostgreSQL ${version}, which is older than ${major}: ${installing(tool, major)}.`,
   );
 }
 
-const installing = (major?: number) =>
-  `install PostgreSQL's client programs${major ? `, version ${major} or newer` : ""} (Debian: apt-get install postgresql-client${major ? `-${major}` : ""})`;
+function installing(tool: Tool, major?: number): string {
+  const [what, name] =
+    tool === "pg_ctl" ? ["server", "postgresql"] : ["client programs", "postgresql-client"];
+  return `install PostgreSQL's ${what}${major ? `, version ${major} or newer` : ""} (Debian: apt-get install ${name}${major ? `-${major}` : ""})`;
+}
 
 type Stdio = "ignore" | "pipe";
 
 function start(
-  { tool, args, environment }: Run,
+  { tool, args, environment, ...place }: Run,
   stdio: [Stdio, Stdio, Stdio],
 ): { child: ChildProcess; exited: Promise<void> } {
   // Messages are read by this program too.
   const env = { ...environment, LC_ALL: "C" };
-  const child = spawn(tool, args, { stdio, env });
+  const child = spawn(tool, args, { stdio, env, ...place });
   let said = "";
   child.stderr?.on("data", (bytes) => {
     said = `${said}${bytes}`.slice(-4000);
@@ -137,7 +143,7 @@ function start(
     const [code, killer] = await once(child, "close");
     if (code !== 0) throw new BackupError(failure(tool, said, killer ?? `status ${code}`));
   })().catch((error: NodeJS.ErrnoException) => {
-    if (error.code === "ENOENT") throw new BackupError(`${tool} is missing: ${installing()}.`);
+    if (error.code === "ENOENT") throw new BackupError(`${tool} is missing: ${installing(tool)}.`);
     throw error;
   });
   // Awaited later, by whom it concerns.

@@ -16,7 +16,7 @@ import { type BackupContext, readArchive, verifyArchive } from "./archive.js";
 import { BackupRefusedError } from "./failures.js";
 import { type BaseManifest, listBackups } from "./manifest.js";
 import { feed } from "./postgres-tools.js";
-import { type RecoveryPath, recoveryPath } from "./recovery-path.js";
+import { pathToMoment, type RecoveryPath } from "./recovery-path.js";
 import { fetchWal } from "./wal.js";
 
 /** In the data directory: `restore_command` reads the WAL here, so the server needs neither the store nor the key. */
@@ -30,12 +30,22 @@ const walFolder = "restore_wal";
  */
 export async function restoreToMoment(
   context: Omit<BackupContext, "databaseUrl">,
-  { at, into, onVerified }: { at: Date; into: string; onVerified?: () => void },
+  {
+    at,
+    into,
+    settings = {},
+    onVerified,
+  }: {
+    at: Date;
+    into: string;
+    /** Further ones for its server. */
+    settings?: Record<string, string>;
+    onVerified?: () => void;
+  },
 ): Promise<{ base: BaseManifest; segments: number; hasConfiguration: boolean }> {
   const target = resolve(into);
   await refuseOccupied(target);
-  const { base, later } = await baseFor(context, at);
-  const path = await pathFrom(context, base, later);
+  const { base, path } = await pathTo(context, at);
   await verifyArchive(context, base);
   onVerified?.();
   const unfinished = `.${basename(target)}.unfinished-`;
@@ -55,7 +65,7 @@ export async function restoreToMoment(
     for (const name of [...path.histories, ...path.segments]) {
       await fetchWal(context, base.systemId, name, join(made, walFolder, name));
     }
-    await configure(made, at, path.timeline);
+    await configure(made, at, path.timeline, settings);
     await giveToServer(made);
     await syncAll(made);
     // An empty folder is replaced.
@@ -77,42 +87,43 @@ async function refuseOccupied(target: string): Promise<void> {
   if (files.length > 0) throw new BackupRefusedError(`The folder ${target} is not empty.`);
 }
 
-/** The newest base backup before `at`, and those after it. */
-async function baseFor(
-  { store, keys, now }: Pick<BackupContext, "store" | "keys" | "now">,
+async function pathTo(
+  context: Pick<BackupContext, "store" | "keys" | "now">,
   at: Date,
-): Promise<{ base: BaseManifest; later: BaseManifest[] }> {
-  if (at > now()) throw new BackupRefusedError(`${at.toISOString()} is in the future.`);
-  const { complete } = await listBackups(store, keys);
+): Promise<{ base: BaseManifest; path: RecoveryPath }> {
+  if (at > context.now()) throw new BackupRefusedError(`${at.toISOString()} is in the future.`);
+  const { complete } = await listBackups(context.store, context.keys);
   const bases = complete.filter((manifest) => manifest.kind === "base");
-  const index = bases.findLastIndex(({ createdAt }) => new Date(createdAt) <= at);
-  const base = bases[index];
-  if (!base) {
-    const [oldest] = bases;
+  const [oldest] = bases;
+  if (!oldest) {
+    throw new BackupRefusedError(`${context.store.description} has no complete base backup.`);
+  }
+  if (new Date(oldest.createdAt) > at) {
     throw new BackupRefusedError(
-      oldest
-        ? `The oldest base backup ends at ${oldest.createdAt}: choose a later moment.`
-        : `${store.description} has no complete base backup.`,
+      `The oldest base backup ends at ${oldest.createdAt}: choose a later moment.`,
     );
   }
-  return { base, later: bases.slice(index + 1) };
-}
-
-async function pathFrom(
-  context: Pick<BackupContext, "store" | "keys">,
-  base: BaseManifest,
-  later: readonly BaseManifest[],
-): Promise<RecoveryPath> {
-  const path = await recoveryPath(context, base, later);
-  if (path.missing.length > 0) {
+  const found = await pathToMoment(context, bases, at);
+  if (!found) {
     throw new BackupRefusedError(
-      `${path.missing.length} WAL segments are missing, the first is ${path.missing[0]}: that moment cannot be restored.`,
+      `No base backup from before ${at.toISOString()} leads to the timeline that was live then.`,
     );
   }
-  return path;
+  const { missing } = found.path;
+  if (missing.length > 0) {
+    throw new BackupRefusedError(
+      `${missing.length} WAL segments are missing, the first is ${missing[0]}: that moment cannot be restored.`,
+    );
+  }
+  return found;
 }
 
-async function configure(folder: string, at: Date, timeline: string): Promise<void> {
+async function configure(
+  folder: string,
+  at: Date,
+  timeline: string,
+  further: Record<string, string>,
+): Promise<void> {
   const settings = {
     restore_command: `cp "${walFolder}/%f" "%p"`,
     // This setting does not take the letter Z.
@@ -124,6 +135,7 @@ async function configure(folder: string, at: Date, timeline: string): Promise<vo
     archive_command: "",
     // Until `mark`: the backend must not serve a restored database before it is closed.
     default_transaction_read_only: "on",
+    ...further,
   };
   const lines = Object.entries(settings).map(([name, value]) => `${name} = '${value}'\n`);
   await appendFile(join(folder, "postgresql.auto.conf"), lines.join(""));

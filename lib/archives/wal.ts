@@ -8,7 +8,7 @@ import { createGunzip, createGzip } from "node:zlib";
 import type { BackupKeys } from "./backup-keys.js";
 import { collect } from "./digest.js";
 import { BackupError, BackupRefusedError, ObjectMissingError } from "./failures.js";
-import type { BackupStore } from "./store/backup-store.js";
+import type { ArchiveStore } from "./store/archive-store.js";
 
 /** Segments, partial segments and timeline histories, as PostgreSQL names them. */
 const walName = /^([0-9A-F]{24}(\.partial)?|[0-9A-F]{8}\.history)$/;
@@ -18,7 +18,7 @@ export const isSegment = (name: string) => /^[0-9A-F]{24}$/.test(name);
 /** Every server has WAL files of the same names, so they are apart by its system identifier. */
 const objectName = (systemId: string, name: string) => `wal/${systemId}/${name}.age`;
 
-type Stores = { store: BackupStore; keys: BackupKeys };
+type Stores = { store: ArchiveStore; keys: BackupKeys };
 
 /**
  * Moves the WAL files that `archive_command` has put into the spool folder to the store, oldest first. A file is deleted
@@ -110,15 +110,31 @@ export async function oldestSpooled(spool: string): Promise<Date | undefined> {
 }
 
 /** The names of the files of one server in the store. */
-export async function storedWal(store: BackupStore, systemId: string): Promise<string[]> {
-  const folder = `wal/${systemId}/`;
-  const objects = await store.list(folder);
-  return objects
-    .map(({ name }) => name.slice(folder.length, -".age".length))
-    .filter((name) => walName.test(name));
+export async function storedWal(store: ArchiveStore, systemId: string): Promise<string[]> {
+  return [...(await storedWalTimes(store, systemId)).keys()];
 }
 
-export async function removeWal(store: BackupStore, systemId: string, name: string): Promise<void> {
+/** When each of them was stored, by the clock of the store. */
+export async function storedWalTimes(
+  store: ArchiveStore,
+  systemId: string,
+): Promise<Map<string, Date>> {
+  const folder = `wal/${systemId}/`;
+  const objects = await store.list(folder);
+  return new Map(
+    objects
+      .map(
+        ({ name, modifiedAt }) => [name.slice(folder.length, -".age".length), modifiedAt] as const,
+      )
+      .filter(([name]) => walName.test(name)),
+  );
+}
+
+export async function removeWal(
+  store: ArchiveStore,
+  systemId: string,
+  name: string,
+): Promise<void> {
   await store.remove(objectName(systemId, name));
 }
 

@@ -87,15 +87,20 @@ async function reportOfProcess(ctx: Context): Promise<BackupReport> {
   const recent = judgeProcess(ctx, checkedAt);
   const series = seriesName("backup_unsafe", { check: "recent_check" });
   await writeGauges(ctx, new Map([[series, recent.passed ? 0 : 1]]));
-  const others = backupChecks.flatMap((check) => {
+  const { gauges: _, ...drill } = judgeDrill(ctx, await lastDrillSuccess(ctx));
+  const others = backupChecks.flatMap((check): Finding[] => {
     const value = values.get(seriesName("backup_unsafe", { check }));
     if (value === undefined || check === "recent_check") return [];
-    const passed = value === 0;
-    return [{ check, passed, detail: passed ? "passed" : "`npm run backup -- check` tells why" }];
+    if (check === "last_drill") return [{ check, ...drill }];
+    return [{ check, passed: value === 0, detail: value === 0 ? passedThere : failedThere }];
   });
   const finding = { check: "recent_check", passed: recent.passed, detail: recent.detail } as const;
   return { isChecked: true, findings: [finding, ...others] };
 }
+
+const passedThere = "passed in the last check of the backup process";
+const failedThere =
+  "failed in the last check of the backup process: `docker-compose logs backup` says why";
 
 function judgeProcess({ now }: Context, checkedAt: number | undefined): Judgement {
   if (checkedAt === undefined) return bad("the backup process has never checked: is it running?");
@@ -106,7 +111,12 @@ function judgeProcess({ now }: Context, checkedAt: number | undefined): Judgemen
 
 function notConfigured({ env }: Context): [BackupCheck, Judgement][] {
   if (!env.production) return [];
-  return [["configured", bad("no backup store is configured: set NEON_API_KEY")]];
+  return [
+    [
+      "configured",
+      bad("no backup store is configured: set NEON_API_KEY, or BACKUP_URL if self-hosted"),
+    ],
+  ];
 }
 
 async function judgeAll(ctx: Context, store: BackupStore): Promise<[BackupCheck, Judgement][]> {

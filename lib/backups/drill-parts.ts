@@ -4,6 +4,9 @@ import type { restoreDrills } from "../db/schema/backups.js";
 /** Of the names of all copies that drills make. */
 export const copyPrefix = "restore-drill-";
 
+/** So that the copy is of a past moment, and not of the newest data. */
+export const targetAgeMs = 15 * 60_000;
+
 /** What a copy has to prove. */
 export const proofs = ["canary", "rows", "migrations", "audit"] as const;
 /** What can fail; labels of the alert. */

@@ -208,12 +208,9 @@ const timesOf = (drill: Drill) => ({
   rpoSeconds: drill.rpoSeconds ?? 0,
 });
 
-/** Where only the backup process can tell which moments a copy can be of: it is of the newest snapshot. */
+/** For a drill that was requested where the store cannot be reached. */
 async function plan(ctx: Context, store: BackupStore): Promise<StepResult> {
-  const snapshots = await store.listSnapshots();
-  if (snapshots.length === 0) throw new BackupStoreError("there is no backup yet");
-  // The time of a snapshot is rounded down.
-  const targetAt = new Date(Math.max(...snapshots.map(({ at }) => at.getTime())) + 1);
+  const targetAt = await store.chooseTarget();
   const expected = await readExpectations(ctx, targetAt);
   if (!expected) throw new BackupStoreError(noCanaryDetail);
   await writeCanary(ctx);
@@ -244,7 +241,7 @@ async function wait(_: Context, store: BackupStore, drill: Drill): Promise<StepR
 async function cleanUp(ctx: Context, store: BackupStore, drill: Drill): Promise<StepResult> {
   const copies = await undeleted(store, drill);
   if (copies.length === 0) return { isDone: true };
-  const names = copies.map(({ name }) => name).filter((name) => name !== drill.copyName);
+  const names = copies.map(({ name }) => name).filter((name) => !name.startsWith(drill.copyName));
   const found = names.filter((name) => !drill.leftovers.includes(name));
   if (found.length > 0) {
     drillLeftoversFound(ctx.correlationId, found.length);
@@ -271,6 +268,6 @@ async function cleanUp(ctx: Context, store: BackupStore, drill: Drill): Promise<
 async function undeleted(store: BackupStore, drill: Drill) {
   const copies = await store.listCopies(copyPrefix);
   return copies.filter(
-    ({ name, createdAt }) => name === drill.copyName || createdAt < drill.startedAt,
+    ({ name, createdAt }) => name.startsWith(drill.copyName) || createdAt < drill.startedAt,
   );
 }

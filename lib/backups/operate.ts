@@ -3,7 +3,7 @@ import { auditRow, type OperatorAct } from "../audit/audit.js";
 import type { Context } from "../context.js";
 import { AppError } from "../errors.js";
 import { retentionDaysMin } from "./check.js";
-import { backupStore } from "./configured-store.js";
+import { backupStore, isBackupProcessElsewhere } from "./configured-store.js";
 import type { BackupStore, ScheduleItem } from "./store.js";
 import { BackupStoreError } from "./store-error.js";
 
@@ -39,8 +39,9 @@ export const NewSchedule = {
   retentionDays: z.int().min(1).max(35).default(retentionDaysMin),
 };
 
-/** Throws `backup_store_unavailable`. */
-export async function listBackups(ctx: Context): Promise<Backups> {
+/** Throws `backups_self_hosted`, `backup_store_unavailable`. */
+export async function listSnapshots(ctx: Context): Promise<Backups> {
+  refuseSelfHosted(ctx);
   const store = await backupStore(ctx);
   if (!store) return { isConfigured: false, schedule: [], snapshots: [] };
   return answered(async () => {
@@ -61,7 +62,7 @@ export async function listBackups(ctx: Context): Promise<Backups> {
 
 /**
  * Set the daily schedule; weekly and monthly ones stay. Safe to repeat. Audited before it is set, so that no change is
- * without its row. Throws `backups_not_configured`, `backup_store_unavailable`.
+ * without its row. Throws `backups_not_configured`, `backups_self_hosted`, `backup_store_unavailable`.
  */
 export async function setSchedule(
   ctx: Context,
@@ -95,7 +96,7 @@ function undoOf([daily, ...more]: ScheduleItem[]): string | null {
   return `npm run ops -- backup setup --hour ${daily.hour} --retention-days ${days} --reason "undo"`;
 }
 
-/** Not idempotent: each call takes one more. Throws `backups_not_configured`, `backup_store_unavailable`. */
+/** Not idempotent: each call takes one more. Throws `backups_not_configured`, `backups_self_hosted`, `backup_store_unavailable`. */
 export async function takeSnapshot(
   ctx: Context,
   { by, dryRun }: { by: OperatorAct; dryRun: boolean },
@@ -110,7 +111,13 @@ export async function takeSnapshot(
   return { done: `Took the snapshot ${name}, ${until}.`, undo: null, detail: { id: snapshot.id } };
 }
 
+/** The server has neither their store nor their key. */
+function refuseSelfHosted(ctx: Context): void {
+  if (isBackupProcessElsewhere(ctx)) throw new AppError("backups_self_hosted");
+}
+
 async function requireStore(ctx: Context): Promise<BackupStore> {
+  refuseSelfHosted(ctx);
   const store = await backupStore(ctx);
   if (!store) throw new AppError("backups_not_configured");
   return store;

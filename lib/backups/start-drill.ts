@@ -7,11 +7,8 @@ import { timestamp } from "../db/timestamp.js";
 import { restoreDrillFailed } from "../observability/log-lines/backups.js";
 import { writeCanary } from "./canary.js";
 import { isBackupConfigured, isBackupProcessElsewhere } from "./configured-store.js";
-import { copyPrefix, type DrillFinding, noCanaryDetail } from "./drill-parts.js";
+import { copyPrefix, type DrillFinding, noCanaryDetail, targetAgeMs } from "./drill-parts.js";
 import { readExpectations } from "./expectations.js";
-
-/** So that the copy is of a past moment, and not of the newest data. */
-const targetAgeMs = 15 * 60_000;
 
 export type StartedDrill = { started: boolean; id: string } | { started: false; id: null };
 

@@ -44,6 +44,8 @@ export interface BackupStore {
   readState(): Promise<string>;
   /** Why this store is about another database than that of `DATABASE_URL`; null if it is not. Left out by a store that reads `DATABASE_URL` itself. */
   findMismatch?(): Promise<string | null>;
+  /** The time that a drill restores, where only the store can tell which it can. */
+  chooseTarget(): Promise<Date>;
   /** Of the live database as it was at `at`. The store deletes it at `expiresAt`. Returns the store's own tasks that make it. */
   createCopy(copy: { name: string; at: Date; expiresAt: Date }): Promise<{ operations: string[] }>;
   /** Copies of the live database whose name starts with `prefix`. Never the live database itself. */

@@ -10,8 +10,17 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it } from "vitest";
+import { once } from "../../lib/archives/digest.js";
+import { listBackups, removeBackup, writeManifest } from "../../lib/archives/manifest.js";
 import { migrationHead } from "../../lib/db/migration-head.js";
-import { emptyDatabase, otherKey, query, runBackup, useFolders } from "../support/backups.js";
+import {
+  contextOf,
+  emptyDatabase,
+  otherKey,
+  query,
+  runBackup,
+  useFolders,
+} from "../support/backups.js";
 import { createDatabase } from "../support/real-stores.js";
 
 const folder = useFolders();
@@ -114,6 +123,29 @@ describe("backup take and restore", { timeout: 120_000 }, () => {
       error: expect.stringContaining("has 1 open connections"),
     });
     await user.end();
+  });
+
+  it("passes by a dump that says it is of the future, and names it", async () => {
+    await take();
+    const context = contextOf(backups);
+    const { complete } = await listBackups(context.store, context.keys);
+    const [older] = complete;
+    if (!older) throw new Error("There is no backup.");
+    const early = { now: () => new Date(Date.parse(older.createdAt) - 3_600_000) };
+    expect(await runBackup(["verify"], env, early)).toMatchObject({
+      status: 3,
+      error: expect.stringMatching(/has no complete backup\. dump\/\S+ is of \S+, in the future\./),
+    });
+    await removeBackup(context.store, older);
+    const future = { ...older, createdAt: new Date(Date.now() + 86_400_000).toISOString() };
+    await context.store.put(`dump/${older.id}.age`, once("x"));
+    await writeManifest(context.store, context.keys, { ...future, bytes: 1 });
+    const verified = await runBackup(["verify"], env);
+    expect(verified).toMatchObject({
+      status: 0,
+      error: `Warning: Not used: dump/${older.id} is of ${future.createdAt}, in the future.`,
+    });
+    expect(verified.out).not.toContain(older.id);
   });
 
   it("takes two backups at once", async () => {

@@ -30,6 +30,7 @@ let server: OwnPostgres;
 let env: Record<string, string>;
 let moment: string;
 let firstMoment: string;
+let leftMoment: string;
 const wal = () => join(root, "wal");
 const backups = () => join(root, "backups");
 
@@ -95,6 +96,9 @@ beforeAll(async () => {
   await query(server.url, "delete from facts where fact = 'before both'");
   expect(await runBackup(["take", "--base"], env)).toMatchObject({ status: 0, error: "" });
   await insert("after both");
+  leftMoment = await momentPasses();
+  await momentPasses();
+  await insert("at the end");
   await switchWal();
   expect(await runBackup(["ship"], env)).toMatchObject({ status: 0, error: "" });
 }, 300_000);
@@ -131,12 +135,9 @@ describe("backup restore --at", { timeout: 300_000 }, () => {
     }
   });
 
-  it("restores the restored server again, over its new timeline, and on the same one", async () => {
+  it("restores the restored server again, over its new timeline, on the same one, and on the one it left", async () => {
     const store = join(root, "twice");
     cpSync(backups(), store, { recursive: true, preserveTimestamps: true });
-    // The second base backup is of after the moment, on the timeline that is left.
-    const [, left = ""] = readdirSync(join(store, "base")).filter((name) => name.endsWith(".json"));
-    for (const name of [left, left.replace("json", "age")]) rmSync(join(store, "base", name));
     const spool = join(root, "twice-wal");
     mkdirSync(spool);
     giveToPostgres(spool);
@@ -204,6 +205,13 @@ describe("backup restore --at", { timeout: 300_000 }, () => {
       expect(await facts(same)).toEqual([...before, "on the new timeline", "x1"]);
     } finally {
       removeOwnPostgres(same);
+    }
+    const back = await restoreAgain(leftMoment, "left-timeline");
+    try {
+      expect(await facts(back)).toContain("after both");
+      expect(await facts(back)).not.toContain("at the end");
+    } finally {
+      removeOwnPostgres(back);
     }
   });
 

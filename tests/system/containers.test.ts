@@ -36,9 +36,11 @@ describe("the container image", () => {
     expect(commands).toEqual(["apt-get", "install"]);
   });
 
-  it("has the client programs of the version of the server, for backups", () => {
+  it("has the programs of the version of the server, for backups and restore drills", () => {
     const [, server] = /image: postgres:(\d+)$/m.exec(read("docker-compose.yml")) ?? [];
-    expect(linesOf(image, "RUN")[0]).toContain(` postgresql-client-${server} `);
+    expect(linesOf(image, "RUN")[0]).toContain(
+      ` postgresql-client-${server} postgresql-${server} `,
+    );
   });
 
   it("runs as an unprivileged user and has a health check", () => {
@@ -121,6 +123,8 @@ describe("docker-compose.yml", () => {
     }
     expect(backup.image).toBe(services.backend.image);
     expect(backup.environment.BACKUP_WAL_DIR).toBe("/wal");
+    // The rest of its file system is read-only.
+    expect(backup.volumes).toContain(`restored:${backup.environment.TMPDIR}`);
     expect(backup.command.slice(-2)).toEqual([".vercel/self-hosted/backup.mjs", "run"]);
     const { DATABASE_URL } = backup.environment;
     expect(new URL(DATABASE_URL.replace("@/", "@socket/")).searchParams.get("host")).toBe(

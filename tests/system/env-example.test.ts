@@ -6,11 +6,21 @@ import { variables } from "../../lib/env-variables.js";
 
 const text = readFileSync(".env.example", "utf8");
 const lines = text.split("\n");
+const compose = readFileSync("docker-compose.yml", "utf8");
 
 describe(".env.example", () => {
-  it("contains exactly the variables that the code reads, each once", () => {
+  it("contains exactly the variables that the code and docker-compose.yml read, each once", () => {
     const names = lines.flatMap((line) => /^(\w+)=/.exec(line)?.[1] ?? []);
-    expect([...names].sort()).toEqual(Object.keys(variables.shape).sort());
+    const ofCompose = [...compose.matchAll(/\$\{(\w+)/g)].map(([, name = ""]) => name);
+    expect(ofCompose).toContain("POSTGRES_DATA");
+    const read = new Set([...Object.keys(variables.shape), ...ofCompose]);
+    expect([...names].sort()).toEqual([...read].sort());
+  });
+
+  it("leaves the default of docker-compose.yml to each variable that only it reads", () => {
+    const values = Object.entries(parse(text)).filter(([name]) => !(name in variables.shape));
+    expect(values.filter(([, value]) => value !== "")).toEqual([]);
+    for (const [name] of values) expect(compose).toMatch(new RegExp(`\\$\\{${name}:[-?]`));
   });
 
   it("contains only comments, assignments and empty lines", () => {

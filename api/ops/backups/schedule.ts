@@ -6,7 +6,7 @@ const PUT = operatorChange({
   summary: "Set the daily backup schedule; weekly and monthly ones stay.",
   scope: "backup",
   body: NewSchedule,
-  errors: ["backups_not_configured", "backup_store_unavailable"],
+  errors: ["backups_not_configured", "backups_self_hosted", "backup_store_unavailable"],
   change: ({ ctx, body, dryRun, by }) => setSchedule(ctx, body, { by, dryRun }),
 });
 

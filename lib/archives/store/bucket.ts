@@ -14,7 +14,7 @@ import {
   UploadPartCommand,
 } from "@aws-sdk/client-s3";
 import { BackupError, ObjectMissingError } from "../failures.js";
-import type { BackupStore, StoredObject } from "./backup-store.js";
+import type { ArchiveStore, StoredObject } from "./archive-store.js";
 
 interface Options {
   /** Of an upload, and the memory that one needs. S3 allows 10,000 parts, each at least 5 MiB. */
@@ -34,7 +34,7 @@ const attemptsMax = 5;
 export function bucketStore(
   url: string,
   { partBytes = 16 * 1024 * 1024, timeoutMs = 60_000, client = {} }: Options = {},
-): BackupStore {
+): ArchiveStore {
   const { hostname: bucket, pathname } = new URL(url);
   const folder = decodeURIComponent(pathname).replace(/^\/|\/$/g, "");
   const prefixOfAll = folder ? `${folder}/` : "";

@@ -3,12 +3,12 @@ import { createReadStream } from "node:fs";
 import { mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { BackupError, ObjectMissingError } from "../failures.js";
-import type { BackupStore, StoredObject } from "./backup-store.js";
+import type { ArchiveStore, StoredObject } from "./archive-store.js";
 
 const unfinished = ".unfinished";
 
 /** Files are readable by their owner only, and written to the disk before they get their name. */
-export function folderStore(root: string): BackupStore {
+export function folderStore(root: string): ArchiveStore {
   const describe = async (name: string): Promise<StoredObject | undefined> => {
     const found = await ifPresent(stat(join(root, name)));
     return found && { name, bytes: found.size, modifiedAt: found.mtime };

@@ -1,6 +1,7 @@
 import type * as z from "zod";
 import type { Context } from "../../context.js";
 import { hostOf, parseDatabaseUrl } from "../../database-url.js";
+import { targetAgeMs } from "../drill-parts.js";
 import type { BackupStore, ScheduleItem, Snapshot } from "../store.js";
 import { BackupStoreError, CopyKeptError } from "../store-error.js";
 import { callNeon, type NeonSettings } from "./call.js";
@@ -89,6 +90,8 @@ export function neonStore(ctx: Context, settings: NeonSettings): BackupStore {
         ? null
         : `DATABASE_URL reaches the branch ${reached}, not NEON_BRANCH_ID`;
     },
+
+    chooseTarget: async () => new Date(ctx.now.getTime() - targetAgeMs),
 
     async createCopy({ name, at, expiresAt }) {
       const { branch, operations } = await callNeon(ctx, settings, "create_branch", {

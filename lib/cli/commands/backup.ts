@@ -8,7 +8,7 @@ import { table, wrapped } from "../text.js";
 const daySeconds = 86_400;
 
 const noStore =
-  "The server has no backup store. On Neon: set NEON_API_KEY. With backups of your own\n(BACKUP_URL): `npm run backup -- list`, `check` and `take` on the server's machine.";
+  "The server has no backup store: set NEON_API_KEY, or BACKUP_URL if it is self-hosted.";
 
 const list: Command = {
   name: "backup list",
@@ -85,10 +85,14 @@ const setup: Command = {
 const run: Command = {
   name: "drill run",
   args: [],
-  summary: "start a restore drill, unless one is running; takes about 10 min",
+  summary: "start a restore drill, unless one is running; takes minutes",
   changes: true,
   run: ({ api }) => api.change("POST", "/api/ops/drills"),
 };
+
+/** Only self-hosted drills have it. */
+const hintOf = (step: string) =>
+  step === "plan" ? ". `backup run` takes it within a minute; else look at its log." : "";
 
 const status: Command = {
   name: "drill status",
@@ -108,7 +112,7 @@ const status: Command = {
     const head = `${last.state}, started at ${last.startedAt}, restores ${last.targetAt}`;
     const lines = [
       head,
-      ...(last.state === "running" ? [`Step: ${last.step}`] : []),
+      ...(last.state === "running" ? [`Step: ${last.step}${hintOf(last.step)}`] : []),
       ...(last.lastError ? [`Last try: ${last.lastError}`] : []),
       ...(last.rtoSeconds === null ? [] : [`RTO ${last.rtoSeconds} s, RPO ${last.rpoSeconds} s`]),
       ...(last.leftovers.length > 0

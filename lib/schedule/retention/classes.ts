@@ -92,6 +92,10 @@ export const retentionClasses: readonly RetentionClass[] = [
   rows("unusual_usage", "unusual use, by hashed user", days(30), "the hour", "hour"),
   rows("cron_runs", "runs of the cron jobs", days(30), "its slot", "slot"),
   rows("backup_canaries", "rows that prove a restore", days(40), "the hour", "at"),
+  // Longer than the year of an audit.
+  rows("restore_drills", "restore drills that ended", days(400), "their start", "started_at", {
+    only: "finished_at is not null",
+  }),
   rows("telemetry_minutes", "counters per minute", days(35), "the minute", "minute"),
   rows("drained_batches", "marks of drained batches", days(2), "the drain", "drained_at"),
   rows("idempotency_keys", "results of repeated requests", days(7), "creation", "created_at"),

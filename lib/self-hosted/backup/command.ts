@@ -1,6 +1,6 @@
 import { parseArgs } from "node:util";
 import { generateBackupKey } from "../../archives/backup-keys.js";
-import { checkBackups } from "../../archives/check.js";
+import { checkArchives } from "../../archives/check.js";
 import { recordErasures } from "../../archives/erasures.js";
 import { BackupRefusedError } from "../../archives/failures.js";
 import { findBackup, listBackups, readManifest } from "../../archives/manifest.js";
@@ -8,7 +8,7 @@ import { prune } from "../../archives/prune.js";
 import { restoreDump } from "../../archives/restore-dump.js";
 import { restoreToMoment } from "../../archives/restore-to-moment.js";
 import { type BackupSettings, readBackupSettings } from "../../archives/settings.js";
-import { openBackupStore } from "../../archives/store/open.js";
+import { openArchiveStore } from "../../archives/store/open.js";
 import { takeBaseBackup } from "../../archives/take-base-backup.js";
 import { takeDump } from "../../archives/take-dump.js";
 import { shipWal } from "../../archives/wal.js";
@@ -64,7 +64,7 @@ export async function backupCommand(
     const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
     if (!command) throw new UsageError(name ? `Unknown command: ${name}` : "A command is missing.");
     const settings = await readBackupSettings(env);
-    const store = await openBackupStore(settings.url);
+    const store = await openArchiveStore(settings.url);
     return await command({
       settings,
       io,
@@ -142,7 +142,7 @@ const commands: Record<string, (invocation: Invocation) => Promise<number>> = {
 
   async check({ context, settings, io }) {
     const databaseUrl = requireDatabase(settings);
-    const problems = await checkBackups({ ...context, databaseUrl }, settings.walFolder);
+    const problems = await checkArchives({ ...context, databaseUrl }, settings.walFolder);
     for (const problem of problems) io.error(`Problem: ${problem}`);
     if (problems.length === 0) io.out("Done: the backups are complete and recent.");
     return problems.length > 0 ? 1 : 0;
@@ -229,7 +229,7 @@ async function restoreDatabase({
   migrations,
 }: Invocation) {
   const databaseUrl = requireDatabase(settings);
-  const manifest = await findBackup(context.store, context.keys, "dump", id);
+  const manifest = await findBackup(context, "dump", id);
   const known = await readMigrations(migrations);
   const result = await withTwoPhases(manifest.bytes, ({ onBytes, onVerified }) =>
     restoreDump({ ...context, databaseUrl, onBytes }, manifest, {
@@ -298,8 +298,9 @@ async function withTwoPhases<T>(
   }
 }
 
-async function backupOf({ store, keys }: Invocation["context"], id: string | undefined) {
-  if (id === undefined) return findBackup(store, keys, "dump", undefined);
+async function backupOf(context: Invocation["context"], id: string | undefined) {
+  if (id === undefined) return findBackup(context, "dump", undefined);
+  const { store, keys } = context;
   const kind = (await store.find(`base/${id}.json`)) ? "base" : "dump";
   return readManifest(store, keys, kind, id);
 }

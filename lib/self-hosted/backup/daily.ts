@@ -62,11 +62,13 @@ export async function runDaily(invocation: Invocation, takes: Takes): Promise<nu
     await backUp();
     await check();
   });
-  const jobs = [new Job("* * * * *", options, watched(ship)), new Job("* * * * *", options, drill)];
+  const drilling = new Job("* * * * *", options, drill);
+  const jobs = [new Job("* * * * *", options, watched(ship)), drilling];
   io.out(
     `Backups go to ${context.store.description} each day${walFolder ? ", WAL each minute" : ""}.`,
   );
   const first = lookOnce();
+  void drilling.trigger();
   jobs.push(
     new Job("10 * * * *", options, async () => {
       await first;

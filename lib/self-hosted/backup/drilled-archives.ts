@@ -1,7 +1,21 @@
 import { randomUUID } from "node:crypto";
-import { checkBackups as findProblems } from "../../archives/check.js";
+import { isAbsolute } from "node:path";
+import type { BackupContext } from "../../archives/archive.js";
+import { checkArchives } from "../../archives/check.js";
 import { BackupError, BackupRefusedError } from "../../archives/failures.js";
-import { listBackups, type Manifest } from "../../archives/manifest.js";
+import {
+  type DumpManifest,
+  isFromFuture,
+  listBackups,
+  type Manifest,
+} from "../../archives/manifest.js";
+import {
+  dropMomentCopy,
+  listMomentCopies,
+  momentToProve,
+  restoreMomentCopy,
+  startMomentCopy,
+} from "../../archives/moment-copy.js";
 import { withDatabase } from "../../archives/postgres-tools.js";
 import { retentionDays } from "../../archives/prune.js";
 import { recoverableSince } from "../../archives/recovery-path.js";
@@ -60,7 +74,7 @@ async function inContext<T>(databaseUrl: string, work: (ctx: Context) => Promise
   }
 }
 
-function archiveBackupStore(
+export function archiveBackupStore(
   { context, settings: { walFolder } }: Invocation,
   databaseUrl: string,
 ): BackupStore {
@@ -71,6 +85,11 @@ function archiveBackupStore(
     (await complete()).filter(
       (manifest): manifest is Extract<Manifest, { kind: Kind }> => manifest.kind === kind,
     );
+  /** The ID of a copy of a moment is its folder. */
+  const uriOf = async (copyId: string) =>
+    isAbsolute(copyId)
+      ? asked(() => startMomentCopy(whole, copyId))
+      : withDatabase(databaseUrl, copyId);
   const refuse = () => Promise.reject(new BackupStoreError("the backup process does this", true));
   return {
     name: context.store.description,
@@ -101,23 +120,61 @@ function archiveBackupStore(
       return since ? Math.floor((context.now().getTime() - since.getTime()) / 1000) : 0;
     },
     async readState() {
-      const problems = await asked(() => findProblems(whole, walFolder));
+      const problems = await asked(() => checkArchives(whole, walFolder));
       return problems.length === 0 ? "ready" : problems.join(" ");
     },
+    async chooseTarget() {
+      const moment = walFolder ? await asked(() => momentToProve(whole)) : undefined;
+      const newest = (await ofKind("dump")).findLast((dump) => !isFromFuture(dump, context.now()));
+      if (!moment && !newest) throw new BackupStoreError("there is no backup yet");
+      return moment ?? momentOf(newest as Manifest);
+    },
     async createCopy({ name, at }) {
-      const dump = (await ofKind("dump")).findLast(({ createdAt }) => new Date(createdAt) <= at);
-      if (!dump) throw new BackupStoreError("there is no backup of that time", true);
-      await asked(() => restoreCopy(whole, dump, name));
+      const dumps = await ofKind("dump");
+      const dump = dumps.find((each) => momentOf(each).getTime() === at.getTime());
+      const restore = async () => {
+        if (dump) return restoreCopy(whole, dump, name);
+        await proveDump(whole, dumps.at(-1), `${name}-dump`);
+        await restoreMomentCopy(whole, at, name);
+      };
+      await asked(restore);
       return { operations: [] };
     },
     async listCopies(prefix) {
-      const copies = await asked(() => listDrillCopies(databaseUrl, prefix));
-      return copies.map(({ name, createdAt }) => ({ id: name, name, createdAt }));
+      const [databases, folders] = await Promise.all([
+        asked(() => listDrillCopies(databaseUrl, prefix)),
+        asked(() => listMomentCopies(whole, prefix)),
+      ]);
+      return [
+        ...databases.map((copy) => ({ ...copy, id: copy.name })),
+        ...folders.map(({ path, ...copy }) => ({ ...copy, id: path })),
+      ];
     },
-    isReady: async () => true,
-    connectionUri: async (copyId) => withDatabase(databaseUrl, copyId),
-    deleteCopy: (copyId) => asked(() => dropDrillCopy(databaseUrl, copyId)),
+    async isReady(copyId) {
+      await uriOf(copyId);
+      return true;
+    },
+    connectionUri: uriOf,
+    deleteCopy: (copyId) =>
+      asked(() =>
+        isAbsolute(copyId) ? dropMomentCopy(whole, copyId) : dropDrillCopy(databaseUrl, copyId),
+      ),
   };
+}
+
+/** The time of a dump is rounded down. */
+const momentOf = ({ createdAt }: Manifest) => new Date(Date.parse(createdAt) + 1);
+
+/** Restored, its tables have the row counts of its manifest. */
+async function proveDump(
+  context: BackupContext,
+  dump: DumpManifest | undefined,
+  name: string,
+): Promise<void> {
+  if (!dump) return;
+  await dropDrillCopy(context.databaseUrl, name);
+  await restoreCopy(context, dump, name);
+  await dropDrillCopy(context.databaseUrl, name);
 }
 
 async function asked<T>(ask: () => Promise<T>): Promise<T> {

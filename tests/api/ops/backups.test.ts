@@ -57,6 +57,19 @@ describe("/api/ops/backups", () => {
     });
   });
 
+  it("says what to do instead when the backup process takes them", async () => {
+    setEnvironment({ BACKUP_URL: "file:///backups" });
+    const replies = [
+      await read(backups),
+      await change(backups, "POST"),
+      await change(schedule, "PUT"),
+    ];
+    for (const reply of replies) {
+      expect(reply).toMatchObject({ status: 409, code: "backups_self_hosted" });
+      expect(reply.body.detail).toContain("`npm run backup -- take`");
+    }
+  });
+
   it("returns 503 when Neon refuses", async () => {
     world.neon.fail({ kind: "status", status: 400 });
     expect(await read(backups)).toMatchObject({ status: 503, code: "backup_store_unavailable" });

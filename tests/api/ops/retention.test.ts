@@ -163,6 +163,22 @@ describe("POST /api/ops/retention/runs", () => {
     expect(audited?.subject_id).toBe("cleanup");
   });
 
+  it("removes restore drills that ended over 400 days ago, and no running one", async () => {
+    const insert = (age: string, end: string) =>
+      stores.sql(
+        `insert into restore_drills (id, started_at, started_by, target_at, step, step_started_at, held_until,
+           copy_name, expected, finished_at)
+         values (gen_random_uuid(), now() - $1::interval, 'cron', now(), 'clean_up', now(), now(), $1, '{}', ${end})`,
+        age,
+      );
+    await insert("401 days", "now()");
+    await insert("399 days", "now()");
+    await insert("402 days", "null");
+    await run();
+    const left = await stores.sql("delete from restore_drills returning copy_name");
+    expect(left.map(({ copy_name }) => copy_name).sort()).toEqual(["399 days", "402 days"]);
+  });
+
   it("leaves the sealing of the hour to the cleanup, which still runs", async () => {
     await run();
     const { body } = await call(cleanup, "GET", { token: cronSecret });

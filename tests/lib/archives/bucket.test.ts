@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type FaultProxy, startFaultProxy } from "../../../dev/fault-proxy.js";
 import { type S3Endpoint, startS3Endpoint } from "../../../dev/s3-endpoint.js";
 import { collect, once } from "../../../lib/archives/digest.js";
-import type { BackupStore } from "../../../lib/archives/store/backup-store.js";
+import type { ArchiveStore } from "../../../lib/archives/store/archive-store.js";
 import { bucketStore } from "../../../lib/archives/store/bucket.js";
 import { useFolders } from "../../support/backups.js";
 
@@ -22,7 +22,7 @@ const open = (endpoint: string, bucket = "backups") =>
 
 let s3: S3Endpoint;
 let proxy: FaultProxy;
-let store: BackupStore;
+let store: ArchiveStore;
 let clock = new Date();
 
 beforeEach(async () => {

@@ -5,7 +5,7 @@ import { openBackupKeys } from "../../../lib/archives/backup-keys.js";
 import { once } from "../../../lib/archives/digest.js";
 import { listBackups, type Manifest, writeManifest } from "../../../lib/archives/manifest.js";
 import { prune } from "../../../lib/archives/prune.js";
-import type { BackupStore } from "../../../lib/archives/store/backup-store.js";
+import type { ArchiveStore } from "../../../lib/archives/store/archive-store.js";
 import { folderStore } from "../../../lib/archives/store/folder.js";
 import { storedWal } from "../../../lib/archives/wal.js";
 import { backupKey, backupKeys, otherKey, useFolders } from "../../support/backups.js";
@@ -14,7 +14,7 @@ const folder = useFolders();
 const now = new Date("2026-11-30T12:00:00Z");
 const daysAgo = (days: number) => new Date(now.getTime() - days * 86_400_000);
 let root: string;
-let store: BackupStore;
+let store: ArchiveStore;
 beforeEach(() => {
   root = folder();
   store = folderStore(root);

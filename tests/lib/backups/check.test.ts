@@ -226,7 +226,7 @@ describe("checkBackups", () => {
       {
         check: "configured",
         passed: false,
-        detail: "no backup store is configured: set NEON_API_KEY",
+        detail: "no backup store is configured: set NEON_API_KEY, or BACKUP_URL if self-hosted",
       },
     ]);
     expect(await gauges()).toMatchObject({ 'backup_unsafe{check="configured"}': 1 });

@@ -1,8 +1,8 @@
-import { rmSync, writeFileSync } from "node:fs";
+import { rmSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeEach, describe, expect, it } from "vitest";
 import type { BaseManifest } from "../../../lib/archives/manifest.js";
-import { recoverableSince } from "../../../lib/archives/recovery-path.js";
+import { pathToMoment, recoverableSince } from "../../../lib/archives/recovery-path.js";
 import { folderStore } from "../../../lib/archives/store/folder.js";
 import { shipWal } from "../../../lib/archives/wal.js";
 import { backupKeys, useFolders } from "../../support/backups.js";
@@ -82,5 +82,54 @@ describe("the time since when every moment can be restored", () => {
     expect(await since(base(2, 4), later)).toEqual(at(3));
     lose("00000002.history");
     expect(await since(base(1, 1), later)).toEqual(at(3));
+  });
+});
+
+describe("the path to a moment after an earlier restore", () => {
+  const abandoned = base(2, 4);
+  const bases = [base(1, 1), abandoned, base(5, 6, { timeline: 2 })];
+  const pathTo = async (moment: string, from = bases) => {
+    const found = await pathToMoment(stores(), from, new Date(`2026-11-0${moment}Z`));
+    return found && [found.base.id, found.path.end, found.path.segments.length];
+  };
+  const first = base(1, 1).id;
+
+  /** The restore to a moment in segment 3 was on the third day, at noon. */
+  beforeEach(async () => {
+    const left = [1, 2, 3, 4, 5].map((number) => segment(number));
+    const lived = [3, 4, 5, 6, 7].map((number) => segment(number, 2));
+    await ship([...left, ...lived], ["00000002.history", "1\t0/3000028\tbefore\n"]);
+    const store = (names: string[], time: string) => {
+      const storedAt = new Date(`2026-11-0${time}Z`);
+      for (const name of names) utimesSync(join(root, `wal/1/${name}.age`), storedAt, storedAt);
+    };
+    store(left, "3T12:00:00");
+    store(lived, "6T00:00:00");
+  });
+
+  it("passes by a base backup of the timeline that was left", async () => {
+    expect(await pathTo("4T00:00:00")).toEqual([first, 2, 7]);
+    expect(await pathTo("4T00:00:00", bases.slice(0, 2))).toEqual([first, 2, 7]);
+    expect(await pathTo("5T12:00:00")).toEqual([base(5, 6).id, 2, 2]);
+  });
+
+  it("stays on the timeline that was left for a moment before it was left", async () => {
+    expect(await pathTo("1T12:00:00")).toEqual([first, 1, 5]);
+    expect(await pathTo("3T00:00:00")).toEqual([abandoned.id, 1, 2]);
+    expect(await pathTo("3T00:00:00", [base(1, 1)])).toEqual([first, 1, 5]);
+  });
+
+  it("does not need the times of a copied store between two base backups of one timeline", async () => {
+    await ship([segment(8, 2)]);
+    for (const name of [segment(5), segment(7, 2)]) {
+      utimesSync(join(root, `wal/1/${name}.age`), at(9), at(9));
+    }
+    const later = [...bases, base(7, 8, { timeline: 2 })];
+    expect(await pathTo("6T00:00:00", later)).toEqual([base(5, 6).id, 2, 3]);
+    expect(await pathTo("1T12:00:00", later)).toEqual([first, 1, 5]);
+  });
+
+  it("is none when every base backup was made after the next timeline had begun", async () => {
+    expect(await pathTo("4T00:00:00", [abandoned])).toBeUndefined();
   });
 });

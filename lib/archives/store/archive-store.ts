@@ -6,7 +6,7 @@ export interface StoredObject {
 }
 
 /** A folder or a bucket. Names are such as `dump/20261130T020000Z-1f2e3d4c.age`. */
-export interface BackupStore {
+export interface ArchiveStore {
   /** For messages. */
   description: string;
   /** The object is there completely or not at all. Replaces an object of this name. */
