@@ -1,6 +1,7 @@
 /** Allowlist of log fields: a new field must be added here to be logged. */
 const allowed = new Set([
   "status",
+  "cut",
   "duration",
   "route",
   "code",
