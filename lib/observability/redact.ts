@@ -23,6 +23,8 @@ const allowed = new Set([
   "stores",
   "signal",
   "count",
+  "requested",
+  "cancelled",
   "account",
   "sessionId",
   "userId",

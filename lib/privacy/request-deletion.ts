@@ -19,6 +19,7 @@ import { cancelToken } from "../mail/cancel-token.js";
 import { deliverLater } from "../mail/deliver-later.js";
 import { mailKindName, newMailId } from "../mail/queue-mail.js";
 import { enqueueFrom } from "../queue/enqueue.js";
+import { copyDeletionLater, queueDeletionCopy } from "./deletion-copy.js";
 import { eraseAccount } from "./erase.js";
 
 export const ScheduledDeletion = z
@@ -99,7 +100,7 @@ async function readAccount({ db }: Context, { userId, sessionId }: AccessClaims)
 function pendingOf(
   { now }: Context,
   account: NonNullable<Awaited<ReturnType<typeof readAccount>>>,
-): Pick<Scheduled, "purgeAt" | "deletionId"> | null {
+): Deletion | null {
   const { isGuest, purgeAt, deletionId, revokedReason } = account;
   const ended: RevocationReason = "deletion_requested";
   if (isGuest || !purgeAt || purgeAt <= now || !deletionId || revokedReason !== ended) return null;
@@ -114,19 +115,27 @@ interface Scheduled {
   sessionsEnded: number;
 }
 
+type Deletion = Pick<Scheduled, "purgeAt" | "deletionId">;
+
+const newDeletion = ({ now }: Context): Deletion => ({
+  deletionId: randomUUID(),
+  purgeAt: new Date(now.getTime() + graceDays * 86_400_000),
+});
+
 /**
  * Revokes every session and mails the verified address. Audited. The operator tokens of the account are refused while it
- * is pending. Throws `last_admin`, `not_found` when the account has gone.
+ * is pending. `deletion` repeats one that a restore has lost. Throws `last_admin`, `not_found` when the account has gone.
  */
 export async function scheduleDeletion(
   ctx: Context,
   userId: string,
   by: Pick<AuditEntry, "actor" | "reason">,
+  deletion = newDeletion(ctx),
 ): Promise<Scheduled> {
   const now = timestamp(ctx.now);
-  const purgeAt = timestamp(new Date(ctx.now.getTime() + graceDays * 86_400_000));
   const reason: RevocationReason = "deletion_requested";
   const mailId = newMailId();
+  const copyId = randomUUID();
   const mail = enqueueFrom(
     mailKindName,
     {
@@ -152,15 +161,16 @@ export async function scheduleDeletion(
       ended: number;
     }>(sql`
       with changed as (
-        update ${users} set purge_at = ${purgeAt}, deletion_id = cast(${randomUUID()} as uuid),
+        update ${users} set purge_at = ${timestamp(deletion.purgeAt)},
+          deletion_id = cast(${deletion.deletionId} as uuid),
           updated_at = ${now}
         where id = ${userId} and deletion_id is null and not ${isLastAdmin}
-        returning id, purge_at, deletion_id
+        returning id, id as user_id, purge_at, deletion_id
       ), ended as (
         update ${sessions} set revoked_at = ${now}, revoked_reason = ${reason}
         where user_id in (select id from changed) and revoked_at is null
         returning id
-      ), mailed as (${mail}), audited as (${auditIfAny(ctx, entry, sql`changed`)})
+      ), mailed as (${mail}), copied as (${queueDeletionCopy(ctx, copyId, sql`changed`)}), audited as (${auditIfAny(ctx, entry, sql`changed`)})
       select ${epochMsOf(sql`coalesce(changed.purge_at, users.purge_at)`)} as purge_at,
         coalesce(changed.deletion_id, users.deletion_id) as deletion_id,
         changed.id is not null as is_new, ${isLastAdmin} as is_last_admin,
@@ -173,6 +183,7 @@ export async function scheduleDeletion(
   if (found.is_new) {
     securityEvent(ctx, "deletion_requested", { userId });
     deliverLater(ctx, mailId);
+    copyDeletionLater(ctx, copyId);
   }
   await enforceRevocationsOf(ctx, userId);
   return {

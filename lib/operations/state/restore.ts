@@ -5,6 +5,7 @@ import { restoreSessionRows } from "../../auth/session/restore-sessions.js";
 import type { Context } from "../../context.js";
 import { type ErasureCopy, streamCopy } from "../../privacy/erasure-stream.js";
 import { handedOverCopy } from "../../privacy/handed-over-copy.js";
+import { repeatDeletions } from "../../privacy/repeat-deletions.js";
 import { replayErasures } from "../../privacy/replay.js";
 import { rebuildRedis } from "./rebuild-redis.js";
 
@@ -28,7 +29,7 @@ export async function beginRestore(ctx: Context, by: OperatorAct): Promise<Outco
 }
 
 /**
- * Erases again who was erased after the backup, gives sessions that Redis knows their rows, rebuilds Redis, and opens the
+ * Erases again who was erased after the backup, repeats requests and cancellations of deletions, gives sessions that Redis knows their rows, rebuilds Redis, and opens the
  * app. `listed` are the erasures of another copy; with `more` another list follows. When its time is up it leaves the app
  * closed, and the next call continues. Throws `erasures_unreadable`, and while a store is down.
  */
@@ -54,6 +55,7 @@ export async function finishRestore(
     const done = `Erased ${erasedAgain} accounts of this list again. The app stays closed.`;
     return { done, undo: null, detail };
   }
+  const deletions = await repeatDeletions(ctx);
   const sessions = await restoreSessionRows(ctx, endMs);
   if (!sessions.isComplete) {
     return {
@@ -66,9 +68,9 @@ export async function finishRestore(
   const postponed = await recordRestoreFinish(ctx, by);
   await copyChangeToRedis(ctx);
   return {
-    done: `Erased ${erasedAgain} accounts again by ${read.join(" and ")}, restored ${sessions.restored} sessions, wrote the gate and ${rebuilt.blocks} blocks. The app is open.${postponedText(postponed.length)}`,
+    done: `Erased ${erasedAgain} accounts again by ${read.join(" and ")}, restored ${sessions.restored} sessions, repeated ${deletions.requested} requests and ${deletions.cancelled} cancellations of deletions, wrote the gate and ${rebuilt.blocks} blocks. The app is open.${postponedText(postponed.length)}`,
     undo: null,
-    detail: { ...detail, sessions: sessions.restored, postponed },
+    detail: { ...detail, deletions, sessions: sessions.restored, postponed },
   };
 }
 
