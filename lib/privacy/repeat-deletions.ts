@@ -1,4 +1,4 @@
-import { sql } from "drizzle-orm";
+import { and, eq, isNull, sql } from "drizzle-orm";
 import { postponedDays } from "../admission/restore.js";
 import type { Context } from "../context.js";
 import { users } from "../db/schema/accounts.js";
@@ -24,8 +24,8 @@ export async function repeatDeletions(
     ctx,
     copied.flatMap(({ deletionId, request }) => (request ? [] : [deletionId])),
   );
-  for (const { id, deletion_id } of cancellations) {
-    await cancelDeletion(ctx, id, by, { repeated: deletion_id });
+  for (const { id, deletionId } of cancellations) {
+    if (deletionId) await cancelDeletion(ctx, id, by, { repeated: deletionId });
   }
   const requests = await lostRequests(
     ctx,
@@ -38,10 +38,10 @@ export async function repeatDeletions(
 }
 
 async function lostCancellations({ db }: Context, deletionIds: string[]) {
-  const { rows } = await db.execute<{ id: string; deletion_id: string }>(sql`
-    select id, deletion_id from ${users}
-    where deletion_id = any(cast(${sql.param(deletionIds)} as uuid[]))`);
-  return rows;
+  return db
+    .select({ id: users.id, deletionId: users.deletionId })
+    .from(users)
+    .where(sql`${users.deletionId} = ${anyOf(deletionIds, "uuid")}`);
 }
 
 type CopiedRequest = Pick<CopiedDeletion, "deletionId"> & NonNullable<CopiedDeletion["request"]>;
@@ -53,22 +53,32 @@ async function lostRequests(ctx: Context, requests: CopiedRequest[]): Promise<Co
   const audited = requests.filter(
     ({ purgeAtMs }) => purgeAtMs - graceDays * dayMs > auditedSinceMs,
   );
-  const asked = audited.map(({ deletionId: id, userId, correlationId }) => ({
-    id,
-    subject: userId,
-    correlation: correlationId,
-  }));
-  const { rows } = await db.execute<{ id: string }>(sql`
-    select asked.id
-    from jsonb_to_recordset(cast(${JSON.stringify(asked)} as jsonb))
-      as asked (id text, subject text, correlation text)
-    join ${users} on users.id = cast(asked.subject as uuid)
-    where users.deletion_id is null and not exists (
-      select 1 from ${auditLog} where correlation_id = asked.correlation
-        and subject_id = asked.subject and action = 'deletion.requested')`);
-  const ids = new Set(rows.map(({ id }) => id));
-  return audited.filter(({ deletionId }) => ids.has(deletionId));
+  const ids = audited.map(({ userId }) => userId);
+  const idle = await db
+    .select({ id: users.id })
+    .from(users)
+    .where(and(sql`${users.id} = ${anyOf(ids, "uuid")}`, isNull(users.deletionId)));
+  const idleIds = new Set(idle.map(({ id }) => id));
+  const asked = audited.filter(({ userId }) => idleIds.has(userId));
+  if (asked.length === 0) return [];
+  const correlationIds = asked.map(({ correlationId }) => correlationId);
+  const made = await db
+    .select({ userId: auditLog.subjectId, correlationId: auditLog.correlationId })
+    .from(auditLog)
+    .where(
+      and(
+        sql`${auditLog.correlationId} = ${anyOf(correlationIds, "text")}`,
+        eq(auditLog.action, "deletion.requested"),
+      ),
+    );
+  const isMade = ({ userId, correlationId }: CopiedRequest) =>
+    made.some((row) => row.userId === userId && row.correlationId === correlationId);
+  return asked.filter((request) => !isMade(request));
 }
+
+/** One parameter, however many values. */
+const anyOf = (values: string[], type: "uuid" | "text") =>
+  sql`any(cast(${sql.param(values)} as ${sql.raw(type)}[]))`;
 
 /** With the correlation ID of the request: its audit row then shows that Postgres has it. */
 async function repeatRequest(

@@ -1,6 +1,7 @@
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { eraseAccount } from "../../lib/privacy/erase.js";
+import { purgeDue } from "../../lib/privacy/purge.js";
 import { aContext } from "../support/context.js";
 import { aBoundUser, aGuest } from "../support/people.js";
 import { useStores } from "../support/stores.js";
@@ -48,5 +49,26 @@ describe("an erasure while a guest is merged into the account", () => {
     expect(await there()).toBe(2);
     expect(await eraseAccount(aContext(), ada.user.id, "replay")).toBe(true);
     expect(await there()).toBe(0);
+  });
+});
+
+describe("two purges at once", () => {
+  it("erase each account once", async () => {
+    const people = await Promise.all(Array.from({ length: 30 }, () => aGuest()));
+    const ids = people.map(({ user }) => user.id);
+    await client.query("update users set purge_at = now() where id = any($1)", [ids]);
+    const purge = () => purgeDue(aContext(), Number.POSITIVE_INFINITY);
+    const [one, other] = await Promise.all([purge(), purge()]);
+    expect(one.erased + other.erased).toBe(30);
+    for (const table of [
+      "erasures where user_id",
+      "audit_log where action = 'account.erased' and subject_id",
+    ]) {
+      const { rows } = await client.query(
+        `select count(*)::int as count from ${table}::text = any($1)`,
+        [ids],
+      );
+      expect([table, rows[0].count]).toEqual([table, 30]);
+    }
   });
 });
