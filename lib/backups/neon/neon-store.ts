@@ -90,6 +90,12 @@ export function neonStore(ctx: Context, settings: NeonSettings): BackupStore {
         : `DATABASE_URL reaches the branch ${reached}, not NEON_BRANCH_ID`;
     },
 
+    // After a restore NEON_BRANCH_ID may still name the source.
+    async findSource() {
+      const reached = await reachedBranch();
+      return reached === null ? null : ((await readBranch(reached)).parent_id ?? null);
+    },
+
     async createCopy({ name, at, expiresAt }) {
       const { branch, operations } = await callNeon(ctx, settings, "create_branch", {
         body: {
@@ -136,12 +142,12 @@ export function neonStore(ctx: Context, settings: NeonSettings): BackupStore {
       return (await readBranch(id)).current_state === "ready";
     },
 
-    async connectionUri(copyId) {
+    async connectionUri(id) {
       const databaseUrl = requireDatabaseUrl();
       const { username, pathname } = parseDatabaseUrl(databaseUrl);
       const { uri } = await callNeon(ctx, settings, "connection_uri", {
         query: {
-          branch_id: copyId,
+          branch_id: id,
           database_name: decodeURIComponent(pathname.slice(1)),
           role_name: decodeURIComponent(username),
         },

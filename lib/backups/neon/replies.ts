@@ -25,7 +25,7 @@ const Branch = z.object({
 });
 
 export const BranchReply = z.object({
-  branch: Branch.pick({ id: true, current_state: true, expires_at: true }),
+  branch: Branch.pick({ id: true, parent_id: true, current_state: true, expires_at: true }),
 });
 
 export const BranchesReply = z.object({

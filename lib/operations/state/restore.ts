@@ -2,6 +2,7 @@ import { copyChangeToRedis, copyGateToRedis } from "../../admission/mirror.js";
 import { postponedDays, recordRestoreBegin, recordRestoreFinish } from "../../admission/restore.js";
 import type { OperatorAct } from "../../audit/audit.js";
 import { restoreSessionRows } from "../../auth/session/restore-sessions.js";
+import { sourceErasures } from "../../backups/source-erasures.js";
 import type { Context } from "../../context.js";
 import { type ErasureCopy, streamCopy } from "../../privacy/erasure-stream.js";
 import { handedOverCopy } from "../../privacy/handed-over-copy.js";
@@ -41,7 +42,11 @@ export async function finishRestore(
   const endMs = performance.now() + budgetMs;
   // The restored database must know that it is closed, should this call end early.
   await copyGateToRedis(ctx);
-  const copies = [streamCopy, handedOverCopy(ctx), ...(listed ? [copyOf(listed)] : [])];
+  const copies = [
+    streamCopy,
+    ctx.env.backups.neon ? sourceErasures(ctx) : handedOverCopy(ctx),
+    ...(listed ? [copyOf(listed)] : []),
+  ];
   const { erasedAgain, left, copies: read } = await replayErasures(ctx, copies, endMs);
   const detail = { erasedAgain, left, copies: read };
   if (left > 0) {
