@@ -15,6 +15,7 @@ import {
   ProjectReply,
   ScheduleReply,
   SnapshotsReply,
+  SourceReply,
   scheduleNumber,
 } from "./replies.js";
 
@@ -77,7 +78,7 @@ export function neonStore(ctx: Context, settings: NeonSettings): BackupStore {
     },
 
     async readState() {
-      const { current_state, expires_at } = await readBranch(branchId);
+      const { current_state, expires_at } = await readBranch(branchId, BranchReply);
       if (!expires_at) return current_state;
       return `${current_state}, but Neon deletes it at ${expires_at.toISOString()}`;
     },
@@ -93,7 +94,7 @@ export function neonStore(ctx: Context, settings: NeonSettings): BackupStore {
     // After a restore NEON_BRANCH_ID may still name the source.
     async findSource() {
       const reached = await reachedBranch();
-      return reached === null ? null : ((await readBranch(reached)).parent_id ?? null);
+      return reached === null ? null : ((await readBranch(reached, SourceReply)).parent_id ?? null);
     },
 
     async createCopy({ name, at, expiresAt }) {
@@ -139,7 +140,7 @@ export function neonStore(ctx: Context, settings: NeonSettings): BackupStore {
         }
         if (found.status !== "finished" && found.status !== "skipped") return false;
       }
-      return (await readBranch(id)).current_state === "ready";
+      return (await readBranch(id, BranchReply)).current_state === "ready";
     },
 
     async connectionUri(id) {
@@ -184,11 +185,11 @@ export function neonStore(ctx: Context, settings: NeonSettings): BackupStore {
     },
   };
 
-  async function readBranch(id: string) {
-    const { branch } = await callNeon(ctx, settings, "branch", {
-      ids: { branch: id },
-      reply: BranchReply,
-    });
+  async function readBranch<B extends { id: string }>(
+    id: string,
+    reply: z.ZodType<{ branch: B }>,
+  ): Promise<B> {
+    const { branch } = await callNeon(ctx, settings, "branch", { ids: { branch: id }, reply });
     if (branch.id !== id)
       throw new BackupStoreError("branch: Neon's answer is about another branch");
     return branch;

@@ -25,8 +25,10 @@ const Branch = z.object({
 });
 
 export const BranchReply = z.object({
-  branch: Branch.pick({ id: true, parent_id: true, current_state: true, expires_at: true }),
+  branch: Branch.pick({ id: true, current_state: true, expires_at: true }),
 });
+
+export const SourceReply = z.object({ branch: Branch.pick({ id: true, parent_id: true }) });
 
 export const BranchesReply = z.object({
   branches: z.array(Branch),
