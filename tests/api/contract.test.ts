@@ -248,6 +248,9 @@ async function send({ route, method, path }: Operation, described: Documented, s
 }
 type Documented = DocumentedOperation;
 
+/** Reads of users that need more than one call of Postgres, with the reason. */
+const readsMore: Record<string, string> = { "GET /api/user/export": "pages of each table" };
+
 /** A request that the operation refuses in any state. */
 function refused({ endpoint: { auth, body } }: Operation): Sent {
   if (auth === "optional") return { token: "no-token" };
@@ -299,6 +302,19 @@ describe.each(documents)("$path", ({ path, operations }) => {
     const reply = await send(operation, described, await aCall(operation, described));
     expect(reply.status, `${operation.name}: ${await reply.clone().text()}`).toBeLessThan(300);
     await expectDocumented(described, reply);
+  });
+
+  const budgeted = titled.filter(
+    ([, one]) => one.method === "GET" && one.endpoint.limits.length > 0 && !isOperators(one),
+  );
+  it.each(budgeted)("%s keeps to its calls of the stores", async (name, operation) => {
+    const [described] = named(operation.name) as [Documented];
+    const sent = await aCall(operation, described);
+    await stores.resetCalls();
+    await (await send(operation, described, sent)).text();
+    const { redisTrips, postgresCalls } = stores.calls();
+    expect(redisTrips).toBe(1);
+    if (!(name in readsMore)) expect(postgresCalls).toBeLessThanOrEqual(1);
   });
 
   const keyed = titled.filter(([, { endpoint }]) => endpoint.replay);
