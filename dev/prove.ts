@@ -2,7 +2,7 @@ import { readdirSync } from "node:fs";
 import path from "node:path";
 import process from "node:process";
 
-/** `npm run prove -- NAME` runs `dev/prove/NAME.ts`: a promise that is too large for the tests, shown on real stores. */
+/** `npm run prove -- NAME` runs `dev/prove/NAME.ts`: a promise that is too large for the tests. `backup` and `retention` take a number of rows. */
 const directory = path.join(import.meta.dirname, "prove");
 const names = readdirSync(directory).flatMap((file) => /^(.+)\.ts$/.exec(file)?.[1] ?? []);
 const [name = ""] = process.argv.slice(2);

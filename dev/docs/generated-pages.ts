@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { costTables } from "../cost/cost-tables.js";
 import { alertFile, alertmanagerFile } from "../prometheus/alert-file.js";
 import { dashboardFile } from "../prometheus/dashboard.js";
@@ -14,9 +14,19 @@ export async function generatedPages(): Promise<Record<string, string>> {
     "docs/prometheus/alertmanager.yml": alertmanagerFile(),
     "docs/prometheus/dashboard.json": dashboardFile(),
     "lib/operations/declared-routes.json": await declaredRoutes(),
+    "lib/db/migration-head.ts": migrationHead(),
     "docs/cost.md": withTables("docs/cost.md", costTables()),
     ...(await openApiPages()),
   };
+}
+
+function migrationHead(): string {
+  const names = readdirSync("drizzle").flatMap(
+    (file) => /^(\d{4}_.*)(?<!\.down)\.sql$/.exec(file)?.[1] ?? [],
+  );
+  return `/** The newest migration that this release was written against. */
+export const migrationHead = ${JSON.stringify(names.sort().at(-1))};
+`;
 }
 
 /** Replace the text between `<!-- name -->` and `<!-- /name -->`. */

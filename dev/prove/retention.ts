@@ -15,7 +15,6 @@ import {
 import { dropOldDays } from "../../lib/schedule/retention/access-log-days.js";
 import { connectForMigrations } from "../../lib/self-hosted/migration-connection.js";
 
-const rows = Number(process.env.ROWS ?? 1_000_000);
 const workers = 6;
 const quietMs = 5000;
 const dropMsMax = 1000;
@@ -25,7 +24,7 @@ const waitMsMax = 250;
  * Drop a day of the access log with 1 million rows while others insert into the log and read it: it takes at most 1 s, and
  * no statement waits for it, also when a long transaction reads the log. Needs a PostgreSQL, see `test:services`.
  */
-export async function prove(): Promise<boolean> {
+export async function prove([rowsText = "1000000"]: string[]): Promise<boolean> {
   const server = process.env.TEST_DATABASE_URL ?? "postgresql://postgres@127.0.0.1:5432/postgres";
   const name = `linguamate_prove_${process.pid}`;
   const admin = new pg.Client({ connectionString: server });
@@ -33,14 +32,14 @@ export async function prove(): Promise<boolean> {
   await admin.query(`create database ${name}`);
   const url = Object.assign(new URL(server), { pathname: name }).href;
   try {
-    return await onDatabase(url);
+    return await onDatabase(url, Number(rowsText));
   } finally {
     await admin.query(`drop database ${name} with (force)`);
     await admin.end();
   }
 }
 
-async function onDatabase(url: string): Promise<boolean> {
+async function onDatabase(url: string, rows: number): Promise<boolean> {
   const migrations = connectForMigrations({ connectionString: url });
   await migrateUp(neon(placeholderUrl), await readMigrations("drizzle"));
   await migrations.close();
@@ -54,17 +53,17 @@ async function onDatabase(url: string): Promise<boolean> {
   // `drop database` ends connections that are still closing.
   pool.on("error", () => {});
   try {
-    return await measure(pool);
+    return await measure(pool, rows);
   } finally {
     await pool.end();
     await close();
   }
 }
 
-async function measure(pool: pg.Pool): Promise<boolean> {
+async function measure(pool: pg.Pool, rows: number): Promise<boolean> {
   console.log(`Writing a day of ${rows} rows twice …`);
-  await fillDay(pool, "2024-01-01");
-  await fillDay(pool, "2024-01-02");
+  await fillDay(pool, "2024-01-01", rows);
+  await fillDay(pool, "2024-01-02", rows);
   await pool.query("checkpoint");
   const load = startLoad(pool);
   await sleep(1000);
@@ -114,7 +113,7 @@ const drop = () =>
     performance.now() + 60_000,
   );
 
-async function fillDay(pool: pg.Pool, day: string): Promise<void> {
+async function fillDay(pool: pg.Pool, day: string, rows: number): Promise<void> {
   const name = `access_log_${day.replaceAll("-", "")}`;
   await pool.query(`create table ${name} (like access_log including defaults)`);
   await pool.query(`insert into ${name}

@@ -55,7 +55,7 @@ type ClaimsOf<A extends Auth> = A extends "user"
         : undefined;
 
 /** A request header that some handlers read; the others are read by the pipeline. */
-type RequestHeader = "If-Match" | "If-None-Match" | "Rotation-Id" | "Device-Id";
+export type RequestHeader = "If-Match" | "If-None-Match" | "Rotation-Id" | "Device-Id";
 
 type Schema = z.ZodType | undefined;
 type OutputOf<S extends Schema> = S extends z.ZodType ? z.output<S> : undefined;

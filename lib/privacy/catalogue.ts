@@ -35,6 +35,8 @@ interface Personal {
   /** Rows written after the start of an export are left out. */
   writtenAt?: string;
   erased: Erasure;
+  /** Rows that are written after the erasure, where no foreign key to the account refuses them: erased once more, or why not. */
+  late?: "erased" | { stay: string };
 }
 
 interface Key {
@@ -86,6 +88,7 @@ const ifOwn =
   ({ ids }: Person) =>
     sql`case when user_id = ${uuids(ids)} then ${sql.identifier(column)} end`;
 
+/** The export reads from the top and the purge from the bottom: a table stands below those that its foreign keys name. */
 export const catalogue: Record<string, TableEntry> = {
   users: {
     columns: {
@@ -208,6 +211,7 @@ export const catalogue: Record<string, TableEntry> = {
       rows: ({ addressHashes }) => [sql`address_hash = ${anyOf(addressHashes)}`],
       key: [text("address_hash")],
       erased: "deleted",
+      late: { stay: "A keyed hash of the address, for two days after its last mail." },
     },
   },
   suppressed_addresses: {
@@ -236,6 +240,7 @@ export const catalogue: Record<string, TableEntry> = {
       ],
       key: [text("source"), text("id")],
       erased: "deleted",
+      late: { stay: "A keyed hash of the address, for 30 days." },
     },
   },
   queue_entries: {
@@ -259,6 +264,7 @@ export const catalogue: Record<string, TableEntry> = {
       key: [uuid("id")],
       writtenAt: "created_at",
       erased: "deleted",
+      late: { stay: "A mail expires within a day." },
     },
   },
   idempotency_keys: {
@@ -273,6 +279,7 @@ export const catalogue: Record<string, TableEntry> = {
       key: [text("key")],
       writtenAt: "created_at",
       erased: "deleted",
+      late: "erased",
     },
   },
   operator_tokens: {
@@ -299,6 +306,7 @@ export const catalogue: Record<string, TableEntry> = {
       rows: ({ counterKeys }) => [sql`key = ${anyOf(counterKeys)}`],
       key: [text("key")],
       erased: "deleted",
+      late: { stay: "A counter expires within a day, and its key is a hash." },
     },
   },
   login_delays: {
@@ -313,6 +321,7 @@ export const catalogue: Record<string, TableEntry> = {
       rows: ({ counterKeys }) => [sql`key = ${anyOf(counterKeys)}`],
       key: [text("key")],
       erased: "deleted",
+      late: { stay: "A delay expires within a day, and its key is a hash." },
     },
   },
   blocks: {
@@ -326,6 +335,7 @@ export const catalogue: Record<string, TableEntry> = {
       key: [uuid("id")],
       writtenAt: "created_at",
       erased: "deleted",
+      late: { stay: "Set by an operator, and names an ID that no longer leads to a person." },
     },
   },
   flags: {
@@ -342,6 +352,7 @@ export const catalogue: Record<string, TableEntry> = {
         changed: ({ ids }) => sql`version = version + 1, users = array(
           select member from unnest(users) as member where member <> all(cast(${sql.param(ids)} as text[])))`,
       },
+      late: { stay: "Set by an operator, and names an ID that no longer leads to a person." },
     },
   },
   security_events: {
@@ -375,6 +386,7 @@ export const catalogue: Record<string, TableEntry> = {
               else data - 'account' - case when ${isTarget} then 'accountId' else '' end end`;
         },
       },
+      late: "erased",
     },
   },
   audit_log: {
@@ -429,6 +441,7 @@ export const catalogue: Record<string, TableEntry> = {
       rows: ofUserHash,
       key: [time("hour")],
       erased: "deleted",
+      late: "erased",
     },
   },
   incidents: {
@@ -525,7 +538,7 @@ export const catalogue: Record<string, TableEntry> = {
 
 export type PersonalTable = { table: string; columns: Record<string, Column> } & Personal;
 
-/** In the order of the export. */
+/** In the order of the catalogue. */
 export const personalTables: readonly PersonalTable[] = Object.entries(catalogue).flatMap(
   ([table, { columns: held, personal }]) =>
     personal ? [{ table, columns: held, ...personal }] : [],

@@ -43,20 +43,16 @@ export async function purgeDue(ctx: Context, endMs: number): Promise<{ erased: n
   return { erased };
 }
 
-const lateTables = ["security_events", "idempotency_keys", "unusual_usage"];
 const accountsPerBatch = 50;
 
-/**
- * Erase what was written about an account after its erasure: by requests in flight, and from the access log. Other tables
- * have a foreign key, which refuses that, and mails expire within a day.
- */
+/** Erase what was written about an account after its erasure: by requests in flight, and from the access log. */
 export async function eraseLateRows(ctx: Context): Promise<{ rows: number }> {
   const recent = await ctx.db
     .select({ id: erasures.userId })
     .from(erasures)
     .where(gt(erasures.erasedAt, sql`now() - interval '1 day'`));
   const ids = recent.map(({ id }) => id);
-  const tables = personalTables.filter(({ table }) => lateTables.includes(table));
+  const tables = personalTables.filter(({ late }) => late === "erased");
   let rows = 0;
   for (let from = 0; from < ids.length; from += accountsPerBatch) {
     const erased = personOfIds(ctx, ids.slice(from, from + accountsPerBatch));

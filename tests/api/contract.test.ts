@@ -94,6 +94,12 @@ async function startedChange({ accessToken: token }: Person) {
   return mailedCode(stores, "change_email", email);
 }
 
+const withSecondFactor = () =>
+  needsPerson(async (person) => {
+    const app = await enrol(stores, person);
+    return { token: await freshToken(person, app.code()) };
+  });
+
 async function anIncident(): Promise<Sent> {
   const body = { title: "A test", severity: "P3" };
   const opened = await operate(incidents, "POST", admin.token, body);
@@ -115,11 +121,8 @@ const prepared: Record<string, (example: unknown) => Promise<Sent> | Sent> = {
       const { body } = await call(totp, "POST", { token });
       return { fields: { code: authenticator(body.secret).code() } };
     }),
-  "POST /api/auth/recovery-codes": () =>
-    needsPerson(async (person) => {
-      const app = await enrol(stores, person);
-      return { token: await freshToken(person, app.code()) };
-    }),
+  "DELETE /api/auth/totp": withSecondFactor,
+  "POST /api/auth/recovery-codes": withSecondFactor,
   "POST /api/auth/verify-email": async () => {
     const { accessToken: token, user } = await aUser();
     await call(resend, "POST", { token });
@@ -228,6 +231,12 @@ async function tokenFor({ endpoint: { auth } }: Operation): Promise<string | und
   return auth === "metrics" ? secrets.METRICS_TOKEN : undefined;
 }
 
+const aCall = async (operation: Operation, { example }: Documented): Promise<Sent> =>
+  ({
+    token: await tokenFor(operation),
+    ...(await prepared[operation.name]?.(example)),
+  }) as Sent;
+
 async function send({ route, method, path }: Operation, described: Documented, sent: Sent) {
   const { example } = described;
   const params = { ...described.params, ...sent.params };
@@ -247,6 +256,9 @@ async function send({ route, method, path }: Operation, described: Documented, s
   return route.fetch(request);
 }
 type Documented = DocumentedOperation;
+
+/** Reads of users that need more than one call of Postgres, with the reason. */
+const readsMore: Record<string, string> = { "GET /api/user/export": "pages of each table" };
 
 /** A request that the operation refuses in any state. */
 function refused({ endpoint: { auth, body } }: Operation): Sent {
@@ -296,13 +308,36 @@ describe.each(documents)("$path", ({ path, operations }) => {
 
   it.each(titled)("%s answers the request example as documented", async (_, operation) => {
     const [described] = named(operation.name) as [Documented];
-    const sent = {
-      token: await tokenFor(operation),
-      ...(await prepared[operation.name]?.(described.example)),
-    };
-    const reply = await send(operation, described, sent as Sent);
+    const reply = await send(operation, described, await aCall(operation, described));
     expect(reply.status, `${operation.name}: ${await reply.clone().text()}`).toBeLessThan(300);
     await expectDocumented(described, reply);
+  });
+
+  const budgeted = titled.filter(
+    ([, one]) => one.method === "GET" && one.endpoint.limits.length > 0 && !isOperators(one),
+  );
+  it.each(budgeted)("%s keeps to its calls of the stores", async (name, operation) => {
+    const [described] = named(operation.name) as [Documented];
+    const sent = await aCall(operation, described);
+    await stores.resetCalls();
+    await (await send(operation, described, sent)).text();
+    const { redisTrips, postgresCalls } = stores.calls();
+    expect(redisTrips).toBe(1);
+    if (!(name in readsMore)) expect(postgresCalls).toBeLessThanOrEqual(1);
+  });
+
+  const keyed = titled.filter(([, { endpoint }]) => endpoint.replay);
+  it.each(keyed)("%s answers a repetition with its Idempotency-Key", async (_, operation) => {
+    const [described] = named(operation.name) as [Documented];
+    const { headers, ...sent } = await aCall(operation, described);
+    const key = { "idempotency-key": randomUUID() };
+    const attempt = () => send(operation, described, { ...sent, headers: { ...headers, ...key } });
+    const [first, again] = [await attempt(), await attempt()];
+    expect(first.headers.get("idempotent-replayed")).toBeNull();
+    const why = "The key is not stored: the handler must write by writeOnce (lib/db/write-once.ts)";
+    expect(again.headers.get("idempotent-replayed"), why).toBe("true");
+    expect(again.status).toBe(first.status);
+    await expectDocumented(described, again);
   });
 
   it.each(titled)("%s refuses a caller as documented", async (_, operation) => {

@@ -15,7 +15,7 @@ export interface FullAccount extends Person {
 /** Its security event is a failed sign-in to the full account with a token of its own. */
 export const anotherId = "7d0f3c1e-5a2b-4c6d-8e9f-0a1b2c3d4e5f";
 
-/** An account with a row in every personal table, and a guest merged into it. */
+/** An account with a row in every personal table but the receipts of erasures, and a guest merged into it. */
 export async function aFullAccount(stores: Stores): Promise<FullAccount> {
   const mark = `mark-${randomUUID()}`;
   const person = await aUser({ name: mark });

@@ -4,7 +4,7 @@ import type {
 } from "../../lib/platform/postgres-transport/neon-protocol.js";
 
 /** Tables that do not grow with people or requests. Any other table must be read by an index. */
-const bounded: Record<string, string> = {
+export const boundedTables: Record<string, string> = {
   alert_clock: "one row",
   alerts: "one row per rule and label",
   alert_silences: "set by operators, for hours",
@@ -160,4 +160,4 @@ function readWhole(
   return [...own, ...below.flatMap((each) => readWhole(each, complete, limits))];
 }
 
-const isBounded = (name: string) => Object.hasOwn(bounded, name) || name.startsWith("pg_");
+const isBounded = (name: string) => Object.hasOwn(boundedTables, name) || name.startsWith("pg_");

@@ -1,4 +1,4 @@
-import type { Endpoint } from "../../../lib/http/endpoint.js";
+import type { Endpoint, RequestHeader } from "../../../lib/http/endpoint.js";
 
 const text = { type: "string" };
 const requestHeader = (name: string, description: string, schema: object, required = false) => ({
@@ -9,8 +9,16 @@ const requestHeader = (name: string, description: string, schema: object, requir
   schema,
 });
 
+type PipelineHeader =
+  | "X-Correlation-ID"
+  | "X-App-Version"
+  | "Traceparent"
+  | "Idempotency-Key"
+  | "svix-id"
+  | "svix-timestamp";
+
 /** Headers that requests may carry, as components. */
-export const parameters: Record<string, object> = {
+export const parameters: Record<RequestHeader | PipelineHeader, object> = {
   "X-Correlation-ID": requestHeader(
     "X-Correlation-ID",
     "Names the request in logs and in the reply. Without it, or in another form, the server makes one.",
@@ -68,11 +76,11 @@ const reference = (kind: "parameters" | "headers", name: string) => ({
 });
 
 export function requestHeadersOf({ auth, replay, signedBy, headers = [] }: Endpoint): object[] {
-  const names = [
+  const names: (keyof typeof parameters)[] = [
     ...headers,
-    ...(replay ? ["Idempotency-Key"] : []),
-    ...(auth === "webhook" && !signedBy ? ["svix-id", "svix-timestamp"] : []),
-    ...["X-Correlation-ID", "X-App-Version", "Traceparent"],
+    ...(replay ? (["Idempotency-Key"] as const) : []),
+    ...(auth === "webhook" && !signedBy ? (["svix-id", "svix-timestamp"] as const) : []),
+    ...(["X-Correlation-ID", "X-App-Version", "Traceparent"] as const),
   ];
   return names.map((name) => reference("parameters", name));
 }
