@@ -11,8 +11,8 @@ export async function boundedText(response: Response, bytesMax: number): Promise
 }
 
 /** RFC 9110, section 10.2.3: seconds or a date. At most an hour; 0 without the header. */
-export function retryAfterMs(headers: Headers): number {
-  const given = headers.get("retry-after") ?? "";
+export function retryAfterMs(header: string | null | undefined): number {
+  const given = header ?? "";
   const ms = /^\d+$/.test(given) ? Number(given) * 1000 : Date.parse(given) - Date.now();
   return Math.max(0, Math.min(ms || 0, 3_600_000));
 }

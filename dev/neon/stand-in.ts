@@ -19,6 +19,7 @@ export type NeonFault = { operationId?: string; times?: number } /** Nothing is 
 
 export interface NeonCall {
   operationId: string;
+  path: string;
   headers: IncomingMessage["headers"];
   /** The body of the request. */
   given: unknown;
@@ -155,6 +156,7 @@ export async function startNeonStandIn(
     operation.requireAnswer(reply.status, reply.body);
     calls.push({
       operationId: operation.id,
+      path: pathname,
       headers: request.headers,
       given: body,
       status: reply.status,

@@ -1,6 +1,7 @@
 import { lt, sql } from "drizzle-orm";
 import { auditRow, type OperatorAct } from "../audit/audit.js";
 import type { Context } from "../context.js";
+import { restoreBegunNow } from "../db/restore-begun.js";
 import { securitySettings, users } from "../db/schema/accounts.js";
 import { restoredErasures } from "../db/schema/privacy.js";
 import { roundTrip } from "../redis/client.js";
@@ -10,7 +11,7 @@ import { readRecorded } from "./recorded-rules.js";
 /** From now on all routes of the app answer `restore_in_progress`. Audited. Copy it to Redis: the database will forget it. */
 export async function recordRestoreBegin(ctx: Context, by: OperatorAct): Promise<void> {
   await ctx.db.batch([
-    ctx.db.update(securitySettings).set({ restoreBegunAt: ctx.now }),
+    ctx.db.update(securitySettings).set({ restoreBegunAt: sql.raw(restoreBegunNow) }),
     auditRow(ctx, { ...by, action: "restore.begun", subjectId: "postgres" }),
   ]);
 }

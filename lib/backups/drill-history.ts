@@ -1,12 +1,8 @@
 import { desc } from "drizzle-orm";
 import * as z from "zod";
-import type { OperatorAct } from "../audit/audit.js";
 import type { Context } from "../context.js";
 import { restoreDrills } from "../db/schema/backups.js";
-import { AppError } from "../errors.js";
-import { isBackupConfigured } from "./configured-store.js";
 import { DrillFindings, rtoSecondsOf } from "./drill-parts.js";
-import { startDrill } from "./start-drill.js";
 
 export const Drills = z.strictObject({
   /** Newest first. */
@@ -54,20 +50,4 @@ export async function listDrills({ db }: Context): Promise<Drills> {
       lastError: row.lastError,
     })),
   };
-}
-
-/** Throws `backups_not_configured`. Safe to repeat: while a drill runs, it starts no other. */
-export async function startDrillNow(
-  ctx: Context,
-  { by, dryRun }: { by: OperatorAct; dryRun: boolean },
-) {
-  if (!isBackupConfigured(ctx)) throw new AppError("backups_not_configured");
-  if (dryRun) {
-    return { done: "Would start a restore drill: a copy, its proofs, its deletion.", undo: null };
-  }
-  const { id, started } = await startDrill(ctx, by);
-  const done = started
-    ? `Started the restore drill ${id}: \`ops drill status\` shows its steps.`
-    : `The restore drill ${id} is already running.`;
-  return { done, undo: null, detail: { id, started } };
 }

@@ -4,6 +4,7 @@ import { auditIfAny, type OperatorAct } from "../audit/audit.js";
 import type { Context } from "../context.js";
 import { restoreDrills } from "../db/schema/backups.js";
 import { timestamp } from "../db/timestamp.js";
+import { AppError } from "../errors.js";
 import { restoreDrillFailed } from "../observability/log-lines/backups.js";
 import { writeCanary } from "./canary.js";
 import { isBackupConfigured, isBackupProcessElsewhere } from "./configured-store.js";
@@ -49,6 +50,22 @@ export async function startDrill(ctx: Context, by?: OperatorAct): Promise<Starte
     restoreDrillFailed(ctx.correlationId, { operation: noCanary.part, reason: noCanary.detail });
   }
   return { started, id: found };
+}
+
+/** Throws `backups_not_configured`. Safe to repeat: while a drill runs, it starts no other. */
+export async function startDrillNow(
+  ctx: Context,
+  { by, dryRun }: { by: OperatorAct; dryRun: boolean },
+) {
+  if (!isBackupConfigured(ctx)) throw new AppError("backups_not_configured");
+  if (dryRun) {
+    return { done: "Would start a restore drill: a copy, its proofs, its deletion.", undo: null };
+  }
+  const { id, started } = await startDrill(ctx, by);
+  const done = started
+    ? `Started the restore drill ${id}: \`ops drill status\` shows its steps.`
+    : `The restore drill ${id} is already running.`;
+  return { done, undo: null, detail: { id, started } };
 }
 
 async function newestDrill({ db }: Context): Promise<string> {

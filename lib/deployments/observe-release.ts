@@ -4,17 +4,17 @@ import { migrationHead } from "../db/migration-head.js";
 import { deploymentEvents, deployments } from "../db/schema/deployments.js";
 import { deploymentUnrecorded } from "../observability/log-lines/deployments.js";
 import { version } from "../version.js";
-import { releaseFirstRequest } from "./first-request.js";
+import { retryObservation } from "./observation-claim.js";
 import { ownCrons } from "./own-crons.js";
 import { isRecorded, ownDeploymentId } from "./own-deployment.js";
 import { releaseEnvironment } from "./release-environment.js";
 
-/** After the reply to the first request of this process. Never rejects. */
-export async function observeFirstRequest(ctx: Context): Promise<void> {
+/** After the reply to a request with `claimObservation`. Never rejects. */
+export async function observeAfterReply(ctx: Context): Promise<void> {
   try {
     await observeRelease(ctx);
   } catch (error) {
-    releaseFirstRequest(ctx.env);
+    retryObservation(ctx.env);
     deploymentUnrecorded(ctx.correlationId, error);
   }
 }

@@ -3,7 +3,7 @@ import type { Context } from "../context.js";
 import { deploymentEvents } from "../db/schema/deployments.js";
 import { type DeploymentEvent, recordMissing, recordSwitch } from "./record.js";
 import { getProject, type Listed, listDeployments, type Project } from "./vercel-api.js";
-import { commitOf, rollbackEvents } from "./vercel-event.js";
+import { commitOf, switchEvent } from "./vercel-event.js";
 
 const dayMs = 86_400_000;
 /** Longer than a weekend without a cron. */
@@ -68,12 +68,10 @@ async function reconcileLive(
   const requestedMs = isRequested ? lastAliasRequest.requestedAt : ctx.now.getTime();
   // After what is known, or it would change nothing.
   const at = new Date(Math.max(requestedMs, (latest?.at.getTime() ?? 0) + 1));
-  const from = isRequested ? lastAliasRequest.fromDeploymentId : latest?.deploymentId;
   const isRollback = isRequested && lastAliasRequest.type === "rollback";
-  const events = rollbackEvents({ from: from ?? "", to: live, at, actor: null });
-  await recordSwitch(
-    ctx,
-    events.filter(({ kind }) => kind === "live" || isRollback),
-  );
+  await recordSwitch(ctx, [
+    switchEvent(live, "live", at),
+    ...(isRollback ? [switchEvent(lastAliasRequest.fromDeploymentId, "rolled_back", at)] : []),
+  ]);
   return true;
 }

@@ -55,7 +55,7 @@ function additions(
   events: readonly DeploymentEvent[],
   source: "webhook" | "reconcile",
 ) {
-  // In one order, so that two deliveries never wait for each other's rows.
+  // In one order: two deliveries with the same rows in two orders could deadlock.
   const known = new Map(events.map(({ deployment }) => [deployment.id, deployment]));
   const rows = [...known.values()].sort((one, other) => (one.id < other.id ? -1 : 1));
   return [

@@ -1,8 +1,9 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import * as z from "zod";
 import type { Context } from "../context.js";
 import { correlationHeader, externalCall } from "../observability/external-call.js";
-import { type HttpReply, send } from "../platform/keep-alive-http.js";
+import { type Attempt, repeatedCall } from "../observability/repeated-call.js";
+import { type HttpCall, type HttpReply, send } from "../platform/keep-alive-http.js";
+import { retryAfterMs } from "../reply-text.js";
 import { VercelMeta } from "./vercel-event.js";
 
 /** Vercel's API did not give what was asked for. The message has the status, never the token. */
@@ -49,9 +50,10 @@ export type Project = z.infer<typeof Project>;
 
 const pageSize = 100;
 const pagesMax = 20;
-const deadlineMs = 5000;
-const triesMax = 3;
-const waitMsMax = 2000;
+const attemptMs = 5000;
+const totalMs = 15_000;
+const retriesMax = 2;
+const pauseMs = 500;
 
 /** The deployments of production created after `since`, newest first. Throws `VercelApiError`. Safe to retry. */
 export async function listDeployments(ctx: Context, since: Date): Promise<Listed[]> {
@@ -71,9 +73,9 @@ export async function listDeployments(ctx: Context, since: Date): Promise<Listed
     );
     found.push(...deployments);
     until = pagination.next;
-    if (until === null) break;
+    if (until === null) return found;
   }
-  return found;
+  throw new VercelApiError("Vercel's API: there are too many deployments");
 }
 
 /** Which deployment is live, and the last promotion or rollback. Throws `VercelApiError`. */
@@ -94,52 +96,48 @@ async function ask<S extends z.ZodType>(
     if (value !== undefined) url.searchParams.set(name, value);
   }
   const headers = { authorization: `Bearer ${token}`, ...correlationHeader(ctx.correlationId) };
-  for (let tried = 1; ; tried += 1) {
-    const { outcome, value, retryAfterMs } = await externalCall(
-      ctx,
-      { service: "vercel", operation },
-      () => attempt(url, headers, schema),
-      (result) => result.outcome,
-    );
-    if (outcome === "ok") return value as z.output<S>;
-    const mayRetry = /^(timeout|network|status_(429|5\d\d))$/.test(outcome);
-    if (!mayRetry || tried === triesMax) {
-      throw new VercelApiError(`Vercel's API: ${operation} failed (${outcome})`);
-    }
-    const waitMs = retryAfterMs ?? 250 * 2 ** tried * (0.5 + Math.random());
-    await sleep(Math.min(waitMs, waitMsMax));
-  }
+  const call = { service: "vercel", operation };
+  const { outcome, value } = await repeatedCall(
+    ctx,
+    {
+      ...{ ...call, attemptMs, retriesMax, pauseMs },
+      endsAtMs: performance.now() + totalMs,
+      mayRepeat: (failure) => /^(timeout|network|status_(429|5\d\d))$/.test(failure),
+    },
+    (timeoutMs) =>
+      externalCall(
+        ctx,
+        call,
+        () => attempt(url, { headers, timeoutMs }, schema),
+        (made) => made.outcome,
+      ),
+  );
+  if (outcome !== "ok") throw new VercelApiError(`Vercel's API: ${operation} failed (${outcome})`);
+  return value as z.output<S>;
 }
 
-interface Attempt {
-  outcome: string;
+interface VercelAttempt extends Attempt {
   value?: unknown;
-  retryAfterMs?: number | undefined;
 }
 
-async function attempt(
-  url: URL,
-  headers: Record<string, string>,
-  schema: z.ZodType,
-): Promise<Attempt> {
+async function attempt(url: URL, call: HttpCall, schema: z.ZodType): Promise<VercelAttempt> {
   let reply: HttpReply;
   try {
-    reply = await send(url, "GET", { headers, timeoutMs: deadlineMs });
+    reply = await send(url, "GET", call);
   } catch (error) {
     const isLate = error instanceof Error && error.name === "TimeoutError";
-    return { outcome: isLate ? "timeout" : "network" };
+    return { outcome: isLate ? "timeout" : "network", retryAfterMs: 0 };
   }
   const { status, body } = reply;
   if (status !== 200) {
-    const seconds = Number(reply.headers["retry-after"] ?? Number.NaN);
     return {
       outcome: `status_${status}`,
-      retryAfterMs: Number.isFinite(seconds) ? seconds * 1000 : undefined,
+      retryAfterMs: retryAfterMs(reply.headers["retry-after"]),
     };
   }
   try {
-    return { outcome: "ok", value: schema.parse(JSON.parse(body)) };
+    return { outcome: "ok", value: schema.parse(JSON.parse(body)), retryAfterMs: 0 };
   } catch {
-    return { outcome: "invalid_reply" };
+    return { outcome: "invalid_reply", retryAfterMs: 0 };
   }
 }

@@ -79,31 +79,25 @@ function eventsOf(event: VercelEvent, at: Date): DeploymentEvent[] {
   const actor = event.payload.user?.id ?? null;
   if (event.type === "deployment.rollback") {
     const { fromDeploymentId: from, toDeploymentId: to } = event.payload;
-    return rollbackEvents({ from, to, at, actor });
+    return [switchEvent(from, "rolled_back", at, actor), switchEvent(to, "live", at, actor)];
   }
   const { id, url, meta } = event.payload.deployment;
   const deployment = { id, url: url ?? null, ...commitOf(meta) };
   return [{ deployment, kind: kinds[event.type], at, actor }];
 }
 
-/** The event names only the IDs; the other events of the two deployments describe them. */
-export function rollbackEvents({
-  from,
-  to,
+/** Of a rollback or a promotion, which name only the IDs: the other events of the two deployments describe them. */
+export const switchEvent = (
+  id: string,
+  kind: "live" | "rolled_back",
+  at: Date,
+  actor: string | null = null,
+): DeploymentEvent => ({
+  deployment: { id, sha: null, url: null, reason: null },
+  kind,
   at,
   actor,
-}: {
-  from: string;
-  to: string;
-  at: Date;
-  actor: string | null;
-}): DeploymentEvent[] {
-  const named = (id: string) => ({ id, sha: null, url: null, reason: null });
-  return [
-    { deployment: named(from), kind: "rolled_back", at, actor },
-    { deployment: named(to), kind: "live", at, actor },
-  ];
-}
+});
 
 export function commitOf(meta: z.infer<typeof VercelMeta> | null | undefined) {
   const sha = meta?.githubCommitSha ?? meta?.gitlabCommitSha ?? meta?.bitbucketCommitSha;

@@ -1,4 +1,4 @@
-import { claimFirstRequest } from "../deployments/first-request.js";
+import { claimObservation } from "../deployments/observation-claim.js";
 import { workFailed } from "../observability/log-lines/http.js";
 import { reportToSentry } from "../observability/report-to-sentry.js";
 import type { RequestReport } from "../observability/request-report.js";
@@ -27,7 +27,7 @@ export async function afterReply(
   };
   const isLate = late.externalCalls.length + late.securityEvents.length > 0;
   const recordedAll = isLate ? Promise.all([recorded, recordLateEvents(late)]) : recorded;
-  if (claimFirstRequest(ctx.env, url.hostname)) await observeRelease(ctx);
+  if (claimObservation(ctx.env, url.hostname)) await observeRelease(ctx);
   await takeOverDrain(ctx);
   // Last, so that the trace includes the other work.
   if (report) await reportToSentry(ctx.env, report);
@@ -38,8 +38,8 @@ export async function afterReply(
 
 /** Loaded on demand: at most once a minute. */
 async function observeRelease(ctx: Exchange["ctx"]): Promise<void> {
-  const { observeFirstRequest } = await import("../deployments/observe-release.js");
-  await observeFirstRequest(ctx);
+  const { observeAfterReply } = await import("../deployments/observe-release.js");
+  await observeAfterReply(ctx);
 }
 
 /** Loaded on demand: only after an outage. */

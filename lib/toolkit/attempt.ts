@@ -62,7 +62,10 @@ async function readReply<T>(response: Response, read: (text: string) => T): Prom
   const { ok, status, headers } = response;
   if (!ok) {
     await response.body?.cancel();
-    return { ...failed<T>(`status_${status}`), retryAfterMs: retryAfterMs(headers) };
+    return {
+      ...failed<T>(`status_${status}`),
+      retryAfterMs: retryAfterMs(headers.get("retry-after")),
+    };
   }
   const text = await boundedText(response, replyBytesMax);
   if (text === null) return failed("invalid_reply");

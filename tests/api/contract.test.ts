@@ -194,7 +194,7 @@ const prepared: Record<string, (example: unknown) => Promise<Sent> | Sent> = {
   "POST /api/ops/jobs/{jobId}/retries": async () => {
     const jobId = randomUUID();
     await stores.sql(
-      `insert into jobs (id, kind, key, payload, correlation_id, attempts, dead_at, last_error)
+      `insert into queue_entries (id, kind, key, payload, correlation_id, attempts, dead_at, last_error)
         values ($1, 'test', 'a-key', '{}', 'a-test', 8, now(), 'failed')`,
       jobId,
     );

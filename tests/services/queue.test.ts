@@ -152,9 +152,9 @@ describe("a process of the previous release beside one of this", () => {
   const claimAsBefore = async (kind: string): Promise<string[]> =>
     (
       await pool.query(
-        `update outbox set attempts = attempts + 1, run_after = now() + interval '60 seconds'
-         where id = any(array(select id from outbox
-           where kind = $1 and send and failed_at is null and run_after <= now() and expires_at > now()
+        `update queue_entries set attempts = attempts + 1, run_after = now() + interval '60 seconds'
+         where id = any(array(select id from queue_entries
+           where kind = $1 and send and done_at is null and dead_at is null and run_after <= now() and expires_at > now()
            order by run_after limit 4 for update skip locked))
          returning id`,
         [kind],
@@ -187,7 +187,7 @@ describe("a process of the previous release beside one of this", () => {
   it("queues what this one sends, and what this one queued is there for it after a rollback", async () => {
     const id = randomUUID();
     await pool.query(
-      `insert into outbox (id, kind, payload, correlation_id, created_at, expires_at, run_after)
+      `insert into queue_entries (id, kind, payload, correlation_id, created_at, expires_at, run_after)
        values ($1, 'notice', $2, 'test', now(), now() + interval '1 day', now())`,
       [id, { ...notice, key: "test:Rule:before" }],
     );

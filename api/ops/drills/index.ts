@@ -1,4 +1,5 @@
-import { Drills, listDrills, startDrillNow } from "../../../lib/backups/drill-history.js";
+import { Drills, listDrills } from "../../../lib/backups/drill-history.js";
+import { startDrillNow } from "../../../lib/backups/start-drill.js";
 import { operatorChange, operatorRead } from "../../../lib/http/operator-endpoint.js";
 import { route } from "../../../lib/http/route.js";
 

@@ -1,9 +1,8 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import type * as z from "zod";
 import type { Context } from "../../context.js";
 import type { Env } from "../../env.js";
 import { externalCall } from "../../observability/external-call.js";
-import { externalCallFailed, externalRetry } from "../../observability/log-lines/external.js";
+import { type Attempt, repeatedCall } from "../../observability/repeated-call.js";
 import { boundedText, retryAfterMs } from "../../reply-text.js";
 import { BackupStoreError } from "../store-error.js";
 import { type OperationName, operations } from "./operations.js";
@@ -19,10 +18,8 @@ interface NeonCall<S extends z.ZodType | undefined> {
   reply?: S;
 }
 
-interface Attempt {
-  outcome: string;
+interface NeonAttempt extends Attempt {
   value?: unknown;
-  retryAfterMs: number;
 }
 
 const attemptMs = 6000;
@@ -42,30 +39,19 @@ export async function callNeon<S extends z.ZodType | undefined = undefined>(
   operation: OperationName,
   call: NeonCall<S> = {},
 ): Promise<S extends z.ZodType ? z.output<S> : undefined> {
-  const endsAtMs = performance.now() + totalMs;
-  for (let tries = 1; ; tries += 1) {
-    const timeoutMs = Math.min(attemptMs, endsAtMs - performance.now());
-    const made = await attempt(ctx, settings, operation, call, timeoutMs);
-    if (made.outcome === "ok") {
-      return made.value as S extends z.ZodType ? z.output<S> : undefined;
-    }
-    const doubled = pauseMs * 2 ** (tries - 1) * (0.5 + Math.random() / 2);
-    const delay = Math.round(Math.max(doubled, made.retryAfterMs));
-    const report = {
-      correlationId: ctx.correlationId,
-      service: "neon",
-      operation,
-      attempt: tries,
-      reason: made.outcome,
-    };
-    const isLast = tries > retriesMax || performance.now() + delay >= endsAtMs;
-    if (isLast || !mayRepeat(operation, made.outcome)) {
-      externalCallFailed(report);
-      throw new BackupStoreError(messageOf(operation, made.outcome), isRefusal(made.outcome));
-    }
-    externalRetry({ ...report, delay });
-    await sleep(delay);
+  const { outcome, value } = await repeatedCall(
+    ctx,
+    {
+      ...{ service: "neon", operation, attemptMs, retriesMax, pauseMs },
+      endsAtMs: performance.now() + totalMs,
+      mayRepeat: (outcome) => mayRepeat(operation, outcome),
+    },
+    (timeoutMs) => attempt(ctx, settings, operation, call, timeoutMs),
+  );
+  if (outcome !== "ok") {
+    throw new BackupStoreError(messageOf(operation, outcome), isRefusal(outcome));
   }
+  return value as S extends z.ZodType ? z.output<S> : undefined;
 }
 
 function mayRepeat(operation: OperationName, outcome: string): boolean {
@@ -96,10 +82,10 @@ async function attempt(
   operation: OperationName,
   call: NeonCall<z.ZodType | undefined>,
   timeoutMs: number,
-): Promise<Attempt> {
+): Promise<NeonAttempt> {
   const { method } = operations[operation];
   const deadline = AbortSignal.timeout(Math.max(1, Math.ceil(timeoutMs)));
-  const ask = async (): Promise<Attempt> => {
+  const ask = async (): Promise<NeonAttempt> => {
     try {
       const response = await fetch(urlOf(settings, operation, call), {
         method,
@@ -135,12 +121,12 @@ function urlOf(
   return `${apiUrl.replace(/\/+$/, "")}${path}${search && `?${search}`}`;
 }
 
-async function readReply(response: Response, reply: z.ZodType | undefined): Promise<Attempt> {
+async function readReply(response: Response, reply: z.ZodType | undefined): Promise<NeonAttempt> {
   const { ok, status, headers } = response;
   if (!ok || !reply) {
     await response.body?.cancel();
     const outcome = ok ? "ok" : `status_${status}`;
-    return { outcome, retryAfterMs: retryAfterMs(headers) };
+    return { outcome, retryAfterMs: retryAfterMs(headers.get("retry-after")) };
   }
   const text = await boundedText(response, replyBytesMax);
   try {

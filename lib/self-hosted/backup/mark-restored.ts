@@ -3,6 +3,7 @@ import { withDatabaseSession } from "../../archives/database.js";
 import { type Erasure, readErasures } from "../../archives/erasures.js";
 import { BackupRefusedError } from "../../archives/failures.js";
 import { type Migration, migrateUp } from "../../db/migrations/migrations.js";
+import { restoreBegunNow } from "../../db/restore-begun.js";
 import { connectForMigrations } from "../migration-connection.js";
 import type { Invocation } from "./invocation.js";
 
@@ -35,8 +36,7 @@ export async function markRestored(
   await withDatabaseSession(databaseUrl, (session) => handOver(session, erasures));
 }
 
-const begin = `update security_settings
-  set restore_begun_at = greatest(now(), restore_begun_at, restore_finished_at + interval '1 millisecond')`;
+const begin = `update security_settings set restore_begun_at = ${restoreBegunNow}`;
 
 async function hasSettings(session: pg.Client): Promise<boolean> {
   const { rows } = await session.query(

@@ -45,6 +45,7 @@ afterEach(async () => {
     "update security_settings set restore_begun_at = 'epoch', restore_finished_at = 'epoch'",
   );
   await stores.redis("HDEL", "gate", "restore");
+  await stores.redis("HDEL", "mirror:versions", "restored");
 });
 
 async function tables(): Promise<string[]> {
@@ -153,6 +154,18 @@ describe("POST /api/ops/restore/finish", () => {
     expect((await finished()).status).toBe(200);
     expect((await call(user, "GET", { token: ada.accessToken })).status).toBe(200);
     await copyGateToRedis(aContext());
+    expect((await call(user, "GET", { token: ada.accessToken })).status).toBe(200);
+  });
+
+  it("closes the app, too, where the last restore finished by a clock that is ahead", async () => {
+    const ada = await aUser();
+    await stores.sql(
+      "update security_settings set restore_finished_at = now() + interval '1 minute'",
+    );
+    await copyGateToRedis(aContext());
+    expect((await operate(begin, "POST", admin.token, {})).status).toBe(200);
+    expect((await call(user, "GET", { token: ada.accessToken })).code).toBe("restore_in_progress");
+    await finished();
     expect((await call(user, "GET", { token: ada.accessToken })).status).toBe(200);
   });
 
@@ -456,8 +469,11 @@ describe("a restore that nobody announced", () => {
   });
 
   it("is a part of tick and cleanup", async () => {
-    const { body } = await call(tick, "GET", { token: cronSecret });
-    if (body.ran) expect(body.parts.replay_erasures.outcome).toBe("done");
+    await stores.sql("delete from cron_leases");
+    const parts = async (cron: typeof tick) =>
+      (await call(cron, "GET", { token: cronSecret })).body.parts;
+    expect(await parts(tick)).toMatchObject({ replay_erasures: { outcome: "done" } });
+    expect(await parts(cleanup)).toMatchObject({ reconcile_erasures: { outcome: "done" } });
   });
 });
 
@@ -479,20 +495,24 @@ describe("the stream of erasures", () => {
   it("loses entries after 40 days, but never its last one", async () => {
     const old = String(Date.now() - 41 * 86_400_000);
     await stores.redis("DEL", "erasures");
-    await stores.redis(
-      "XADD",
-      "erasures",
-      `${old}-1`,
-      "user",
-      "5f0e7c1a-2b3c-4d5e-8f90-a1b2c3d4e5f6",
-      "at",
-      old,
-    );
+    const addOld = (userId: string) =>
+      stores.redis("XADD", "erasures", `${old}-1`, "user", userId, "at", old);
+    await addOld("5f0e7c1a-2b3c-4d5e-8f90-a1b2c3d4e5f6");
     const gone = await aUser();
     await eraseAccount(aContext(), gone.user.id, "replay");
     const entries = (await stores.redis("XRANGE", "erasures", "-", "+")) as unknown[];
     expect(entries).toHaveLength(1);
     expect(JSON.stringify(entries)).toContain(gone.user.id);
+    // Nobody was erased for 40 days.
+    await stores.redis("DEL", "erasures");
+    await addOld(gone.user.id);
+    await stores.sql("update erasures set erased_at = now() - interval '41 days'");
+    await reconcileErasures(aContext(), Number.POSITIVE_INFINITY);
+    const kept = (await stores.redis("XRANGE", "erasures", "-", "+")) as [string, string[]][];
+    expect(kept.map(([, fields]) => fields.slice(0, 2))).toEqual([
+      ["user", gone.user.id],
+      ["complete", "1"],
+    ]);
   });
 });
 

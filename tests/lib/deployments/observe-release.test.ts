@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, it, vi } from "vitest";
 import tick from "../../../api/cron/tick.js";
 import livez from "../../../api/livez.js";
 import { readDeploymentLog } from "../../../lib/deployments/deployment-log.js";
-import { claimFirstRequest, releaseFirstRequest } from "../../../lib/deployments/first-request.js";
+import { claimObservation, retryObservation } from "../../../lib/deployments/observation-claim.js";
 import { observeRelease } from "../../../lib/deployments/observe-release.js";
 import { recordVercelEvent } from "../../../lib/deployments/vercel-event.js";
 import { call } from "../../support/call.js";
@@ -118,12 +118,12 @@ describe("the first request that a process serves", () => {
     startProcess(oldSha);
     const { env } = aContext();
     const clock = vi.spyOn(performance, "now").mockReturnValue(1000);
-    expect([claimFirstRequest(env, "x"), claimFirstRequest(env, "x")]).toEqual([true, false]);
-    releaseFirstRequest(env);
+    expect([claimObservation(env, "x"), claimObservation(env, "x")]).toEqual([true, false]);
+    retryObservation(env);
     clock.mockReturnValue(60_999);
-    expect(claimFirstRequest(env, "x")).toBe(false);
+    expect(claimObservation(env, "x")).toBe(false);
     clock.mockReturnValue(61_000);
-    expect(claimFirstRequest(env, "x")).toBe(true);
+    expect(claimObservation(env, "x")).toBe(true);
     clock.mockRestore();
   });
 
@@ -134,7 +134,7 @@ describe("the first request that a process serves", () => {
       const { env } = aContext();
       return [1000, 60_999, 61_000, 61_001, 121_000].map((ms) => {
         clock.mockReturnValue(ms);
-        return claimFirstRequest(env, "x");
+        return claimObservation(env, "x");
       });
     };
     expect(claims({})).toEqual([true, false, true, false, true]);

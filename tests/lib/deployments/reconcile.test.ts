@@ -149,6 +149,11 @@ describe("the hourly reconcile", () => {
     expect(await stores.sql("select from deployments")).toHaveLength(230);
   });
 
+  it("fails rather than leave deployments out", async () => {
+    for (let at = 0; at < 2100; at += 1) deploy(`dpl_${at}`, 300 - at / 10);
+    await expect(reconcileDeployments(aContext())).rejects.toThrow("too many deployments");
+  });
+
   it.each(["VERCEL_TOKEN", "VERCEL_PROJECT_ID"])(
     "says that it is skipped without %s, and does not fail",
     async (name) => {

@@ -4,6 +4,7 @@ import cancelDeletion from "../../../api/auth/cancel-deletion.js";
 import forgotPassword from "../../../api/auth/forgot-password.js";
 import login from "../../../api/auth/login.js";
 import refresh from "../../../api/auth/refresh.js";
+import resetPassword from "../../../api/auth/reset-password.js";
 import cleanup from "../../../api/cron/cleanup.js";
 import tick from "../../../api/cron/tick.js";
 import exportRoute from "../../../api/user/export.js";
@@ -20,6 +21,7 @@ import { aContext } from "../../support/context.js";
 import { useEnvironment } from "../../support/environment.js";
 import { aFullAccount, anotherId } from "../../support/full-account.js";
 import { useLogLines } from "../../support/log-lines.js";
+import { mailedCode } from "../../support/mailed-codes.js";
 import {
   aBoundUser,
   aGuest,
@@ -429,9 +431,19 @@ describe("the purge", () => {
   it("keeps the pending deletion of an account whose password is reset", async () => {
     const ada = await aBoundUser(stores);
     await call(user, "DELETE", { token: ada.accessToken });
-    await stores.sql("update users set password_hash = password_hash where id = $1", ada.user.id);
-    const body = { email: ada.email, password };
-    expect((await call(login, "POST", { body, ip: anAddress() })).code).toBe("deletion_pending");
+    const { email } = ada;
+    await call(forgotPassword, "POST", { body: { email }, ip: anAddress() });
+    const code = await mailedCode(stores, "reset_password", email);
+    const newPassword = "another password of Ada";
+    const reset = await call(resetPassword, "POST", {
+      body: { email, code, password: newPassword },
+      ip: anAddress(),
+    });
+    expect(reset.status).toBe(204);
+    const signIn = (given: string) =>
+      call(login, "POST", { body: { email, password: given }, ip: anAddress() });
+    expect((await signIn(password)).code).toBe("invalid_credentials");
+    expect((await signIn(newPassword)).code).toBe("deletion_pending");
   });
 
   it("lets the address be used for a new account", async () => {

@@ -8,11 +8,11 @@ const slot = Symbol.for("linguamate.observedReleases");
 const shared = globalThis as { [slot]?: WeakMap<Env, number> };
 
 /**
- * True once per process and release, and again each minute where only requests show that a release still serves (Vercel
- * reports its switches). For a request that came through a production domain: a deployment's own host name
+ * Whether this request is to show that its release serves: on Vercel, which reports its switches, once per process and
+ * release, elsewhere each minute. Only for a request that came through a production domain: a deployment's own host name
  * leads to it also when another one is live.
  */
-export function claimFirstRequest(env: Env, host: string): boolean {
+export function claimObservation(env: Env, host: string): boolean {
   if (performance.now() < nextMs(env)) return false;
   if (!isRecorded(env) || env.deployment.ownHosts.includes(host)) return false;
   const isOnce = env.deployment.platform === "vercel";
@@ -21,7 +21,7 @@ export function claimFirstRequest(env: Env, host: string): boolean {
 }
 
 /** After a failure: the first request after a minute tries again. */
-export function releaseFirstRequest(env: Env): void {
+export function retryObservation(env: Env): void {
   observed().set(env, performance.now() + againMs);
 }
 
