@@ -49,14 +49,34 @@ const skewMsMax = 5 * 60_000;
 
 /** Gauges by series name; null: no data. */
 type Gauges = Map<string, number | null>;
-type Judgement = Omit<Finding, "check"> & { gauges: Gauges };
+type Judgement = Omit<Finding, "check"> & {
+  gauges: Gauges;
+  /** It could not be read, and another try may succeed. */
+  mayBeAnswered?: boolean;
+};
 
 /**
  * Judge each fact by itself; one that cannot be read fails its own check. Sets the gauges of the alerts. Rejects without
  * Postgres. `given` is the store of the backup process; where one exists, the server only reports its last check.
  */
 export async function checkBackups(ctx: Context, given?: BackupStore): Promise<BackupReport> {
-  if (!given && isBackupProcessElsewhere(ctx)) return reportOfProcess(ctx);
+  return (await measureBackups(ctx, given)).report;
+}
+
+/** As `checkBackups`, but throws `BackupStoreError` after it when the store did not answer and may do so later. */
+export async function checkAnsweredBackups(ctx: Context): Promise<BackupReport> {
+  const { report, unanswered } = await measureBackups(ctx);
+  if (unanswered.length === 0) return report;
+  throw new BackupStoreError(`the store did not answer: ${unanswered.join(", ")}`);
+}
+
+async function measureBackups(
+  ctx: Context,
+  given?: BackupStore,
+): Promise<{ report: BackupReport; unanswered: BackupCheck[] }> {
+  if (!given && isBackupProcessElsewhere(ctx)) {
+    return { report: await reportOfProcess(ctx), unanswered: [] };
+  }
   const store = given ?? (await backupStore(ctx));
   const found = store ? await judgeAll(ctx, store) : notConfigured(ctx);
   const gauges: Gauges = new Map(
@@ -71,7 +91,8 @@ export async function checkBackups(ctx: Context, given?: BackupStore): Promise<B
   }
   gauges.set(seriesName("backup_last_check_timestamp_seconds"), secondsOf(ctx.now));
   await writeGauges(ctx, gauges);
-  return { isChecked: findings.length > 0, findings };
+  const unanswered = found.flatMap(([check, { mayBeAnswered }]) => (mayBeAnswered ? check : []));
+  return { report: { isChecked: findings.length > 0, findings }, unanswered };
 }
 
 /** A backup process that has stopped must not look healthy. Does nothing without one. */
@@ -146,19 +167,22 @@ async function judgeAll(ctx: Context, store: BackupStore): Promise<[BackupCheck,
   ];
 }
 
-type Reading<T> = { value: T } | { unreadable: string };
+type Reading<T> = { value: T } | { unreadable: string; isFinal: boolean };
 
 async function reading<T>(read: () => Promise<T>): Promise<Reading<T>> {
   try {
     return { value: await read() };
   } catch (error) {
-    if (error instanceof BackupStoreError) return { unreadable: error.message };
+    if (error instanceof BackupStoreError) {
+      return { unreadable: error.message, isFinal: error.isFinal };
+    }
     throw error;
   }
 }
 
 function judge<T>(read: Reading<T>, by: (value: T) => Judgement): Judgement {
-  return "value" in read ? by(read.value) : bad(`could not be read: ${read.unreadable}`);
+  if ("value" in read) return by(read.value);
+  return { ...bad(`could not be read: ${read.unreadable}`), mayBeAnswered: !read.isFinal };
 }
 
 const good = (detail: string, gauges: Gauges = new Map()) => ({ passed: true, detail, gauges });

@@ -121,7 +121,8 @@ export async function setSuppression(
   ]);
 }
 
-const deliveries = "mail_delivered";
+/** The newest delivery of each address, by its hash. */
+export const deliveries = "mail_delivered";
 
 function rememberDelivery({ db, env }: Context, email: string, at: Date) {
   return db

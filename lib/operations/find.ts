@@ -14,6 +14,7 @@ import { auditLog, securityEvents } from "../db/schema/security.js";
 import { AppError } from "../errors.js";
 import { canonicalAddress } from "../ip-address.js";
 import { listMailBudgetUse, MailBudgetUse } from "../mail/budget-use.js";
+import { lastMailDelivery, listQueuedMails, QueuedMail } from "../mail/queued-mails.js";
 import { findSuppression, MailSuppression } from "../mail/suppression.js";
 import { accountEventKeys } from "../rate-limit/account-limit-key.js";
 import { canonicalEmail } from "../user/email-address.js";
@@ -68,6 +69,10 @@ export const FindResult = z.strictObject({
   mailSuppression: MailSuppression.nullable(),
   /** The same, those in use; for an IP address the limit of password resets that it requests. */
   mailBudgets: z.array(MailBudgetUse),
+  /** Of the accounts and the e-mail address; at most 20. Missing in the replies of an older release, like the next. */
+  queuedMails: z.array(QueuedMail).optional(),
+  /** To the e-mail address, or to that of the only account found. */
+  lastMailDeliveredAt: z.iso.datetime().nullable().optional(),
   securityEvents: z.array(EventFound),
   audit: z.array(AuditFound),
   /** Of the last 7 days. */
@@ -112,14 +117,17 @@ export async function find(ctx: Context, text: string, limit: number): Promise<F
     ...emails.flatMap((one) => accountEventKeys(ctx.env, one)),
     ...(is("sessionId") ? [text] : []),
   ];
-  const [blocksFound, events, audits, requests, mailSuppression, mailBudgets] = await Promise.all([
+  const [blocksFound, events, audits, requests, ...ofMail] = await Promise.all([
     findBlocks(ctx, { address, userIds: caller ? [caller] : userIds }),
     findEvents(ctx, { userIds, accountKeys, address, correlationId }, most),
     findAuditRows(ctx, { userIds: isAccount ? userIds : [], correlationId }, most),
     findRequests(ctx, { users: userIds, ip: address, correlationId }, most),
     mailedTo === null ? null : findSuppression(ctx, mailedTo),
     listMailBudgetUse(ctx, { email: mailedTo, ip: address }),
+    listQueuedMails(ctx, { userIds, emails }),
+    mailedTo === null ? null : lastMailDelivery(ctx, mailedTo),
   ]);
+  const [mailSuppression, mailBudgets, queuedMails, delivered] = ofMail;
   const lists = { securityEvents: events, audit: audits, requests };
   return {
     lookedUpAs: kinds,
@@ -128,6 +136,8 @@ export async function find(ctx: Context, text: string, limit: number): Promise<F
     blocks: blocksFound,
     mailSuppression,
     mailBudgets,
+    queuedMails,
+    lastMailDeliveredAt: delivered?.toISOString() ?? null,
     securityEvents: events.slice(0, limit),
     audit: audits.slice(0, limit),
     requests: requests.slice(0, limit),

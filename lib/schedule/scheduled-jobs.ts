@@ -11,10 +11,10 @@ export const cronPeriods = {
   "restore-drill": "month",
 } as const satisfies Record<Job, Period>;
 
-/** The minute of its period, in UTC, at which a job runs. */
+/** The minute of its period, in UTC, at which a job first runs. */
 export const cronMinutes = {
   tick: 0,
   cleanup: 7,
-  "backup-check": 5 * 60 + 23,
+  "backup-check": 23,
   "restore-drill": 3 * 60 + 41,
 } as const satisfies Record<Job, number>;

@@ -26,11 +26,12 @@ describe("crons in vercel.json", () => {
     const schedule = new Cron(cron?.schedule ?? "", { timezone: "UTC" });
     const [first, second] = schedule.nextRuns(2, "2026-01-31T08:59:30Z");
     const minutes = (Number(second) - Number(first)) / 60_000;
+    // The daily check is called each hour, until the store has answered.
+    const called = job === "backup-check" ? "hour" : cronPeriods[job];
     // February, in which the second run of a month is due, has 28 days.
-    expect(minutes).toBe({ minute: 1, hour: 60, day: 1440, month: 28 * 1440 }[cronPeriods[job]]);
+    expect(minutes).toBe({ minute: 1, hour: 60, day: 1440, month: 28 * 1440 }[called]);
     const dayMinutes = (first?.getUTCHours() ?? 0) * 60 + (first?.getUTCMinutes() ?? 0);
-    const isDaily = cronPeriods[job] === "day" || cronPeriods[job] === "month";
-    expect(isDaily ? dayMinutes : first?.getUTCMinutes()).toBe(cronMinutes[job]);
+    expect(called === "month" ? dayMinutes : first?.getUTCMinutes()).toBe(cronMinutes[job]);
   });
 
   it.each(files)("%s accepts only GET with the cron secret, under any host name", async (file) => {

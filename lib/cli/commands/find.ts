@@ -14,7 +14,7 @@ export const find: Command = {
   options: { limit: { type: "string" } },
   checks: { WHAT: identifier, limit: numberFrom(1, 500) },
   notes:
-    "Drains events first. --limit is the maximum of rows per list, by default 50, at most 500.\nA failed sign-in shows the accountId, or the hash of an e-mail address without an account: `find` takes both.",
+    "Drains events first. Mails are listed while they wait and when they failed; a sent one is only in\nthe log (`mail_sent`). --limit is the maximum of rows per list, by default 50, at most 500.\nA failed sign-in shows the accountId, or the hash of an e-mail address without an account: `find` takes both.",
   async run({ api, args: [q = ""], options }) {
     const { limit } = options;
     const found = await api.look(FindResult, "/api/ops/find", {
@@ -71,7 +71,9 @@ function moreCommand(
 }
 
 /** Empty when nothing is known about mail. */
-function mailText({ mailSuppression, mailBudgets, lookedUpAs, accounts }: FindResult): string {
+function mailText(found: FindResult): string {
+  const { mailSuppression, mailBudgets, lookedUpAs, accounts } = found;
+  const { queuedMails = [], lastMailDeliveredAt = null } = found;
   const { reason, since = "" } = mailSuppression ?? {};
   const isFree = !reason && mailBudgets.every(({ fullUntil }) => fullUntil === null);
   const isAskedFor =
@@ -79,6 +81,10 @@ function mailText({ mailSuppression, mailBudgets, lookedUpAs, accounts }: FindRe
     (mailBudgets.length > 0 || (lookedUpAs.includes("email") && accounts.length > 0));
   const lines = [
     ...(reason ? [`No mail is sent to this address: ${reason} at ${since.slice(0, 19)}Z.`] : []),
+    ...(lastMailDeliveredAt === null
+      ? []
+      : [`The last mail was delivered at ${lastMailDeliveredAt.slice(0, 19)}Z.`]),
+    ...(queuedMails.length > 0 ? [queuedTable(queuedMails)] : []),
     ...(mailBudgets.length > 0 ? [budgetTable(mailBudgets)] : []),
     ...(isAskedFor && isFree ? [perCallerText] : []),
   ];
@@ -88,6 +94,18 @@ function mailText({ mailSuppression, mailBudgets, lookedUpAs, accounts }: FindRe
 /** What an address cannot show: the limit of the one who asked for the mail. */
 const perCallerText = `No limit of this address withholds mail. A limit per IP address of the caller can:
 ask the user for the IP address, then: npm run ops -- find IP`;
+
+function queuedTable(mails: NonNullable<FindResult["queuedMails"]>): string {
+  const rows = mails.map(({ at, template, state, attempts, lastError, correlationId }) => ({
+    queuedAt: at,
+    state,
+    mail: template,
+    attempts,
+    error: lastError,
+    correlationId,
+  }));
+  return table(rows, undefined, ["correlationId"]);
+}
 
 function budgetTable(budgets: FindResult["mailBudgets"]): string {
   const rows = budgets.map(({ budget, used, max, fullUntil }) => ({

@@ -11,7 +11,9 @@ import revocations from "../../../api/ops/revocations.js";
 import user from "../../../api/user/index.js";
 import { env } from "../../../lib/env.js";
 import { addressHash } from "../../../lib/mail/address-hash.js";
+import { deliveredTo } from "../../../lib/mail/suppression.js";
 import { call } from "../../support/call.js";
+import { aContext } from "../../support/context.js";
 import { drained } from "../../support/drained.js";
 import { setEnvironment, useEnvironment } from "../../support/environment.js";
 import { useLogLines } from "../../support/log-lines.js";
@@ -137,6 +139,47 @@ describe("POST /api/ops/find", () => {
     await call(login, "POST", { body: { email: victim.email, password: "no" }, headers: stranger });
     await stores.settled();
     expect((await lookUp("a-stranger")).body.accounts).toEqual([]);
+  });
+
+  it("lists the mails to a person that wait or failed, and the last delivery", async () => {
+    const { user, email } = await aBoundUser(stores);
+    await stores.sql("delete from queue_entries");
+    expect((await lookUp(user.id)).body).toMatchObject({
+      queuedMails: [],
+      lastMailDeliveredAt: null,
+    });
+    const queue = (minute: number, template: string, to: object, more: string) =>
+      stores.sql(
+        `insert into queue_entries (id, kind, payload, correlation_id, created_at, expires_at, ${more.split("=")[0]})
+         values (gen_random_uuid(), 'mail', $1, 'c', $2, now() + interval '1 day', ${more.split("=")[1]})`,
+        JSON.stringify({ template, codeId: "secret", to }),
+        `2026-01-31T08:0${minute}:00Z`,
+      );
+    await queue(1, "password_changed", { userId: user.id }, "dead_at=now()");
+    await queue(2, "reset_password", { email }, "attempts=3");
+    await queue(3, "reset_password", { email }, "send=false");
+    await queue(4, "reset_password", { email: `other-${email}` }, "attempts=0");
+    await stores.sql(
+      "update queue_entries set last_error = 'status_422' where dead_at is not null",
+    );
+    const at = new Date("2026-01-31T07:00:00Z");
+    await aContext().db.batch(deliveredTo(aContext(), email, at));
+    for (const q of [user.id, email]) {
+      const { body } = await lookUp(q);
+      // Not the one that is never sent.
+      expect(body.queuedMails).toMatchObject([
+        {
+          at: "2026-01-31T08:02:00.000Z",
+          template: "reset_password",
+          state: "waiting",
+          attempts: 3,
+        },
+        { template: "password_changed", state: "failed", lastError: "status_422" },
+      ]);
+      expect(body.lastMailDeliveredAt).toBe(at.toISOString());
+      expect(JSON.stringify(body)).not.toMatch(/secret|other-/);
+    }
+    await stores.sql("delete from queue_entries");
   });
 
   it("says that mail to an address is suppressed", async () => {

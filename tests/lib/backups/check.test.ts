@@ -249,4 +249,18 @@ describe("GET /api/cron/backup-check", () => {
     });
     expect((await call(backupCheck, "GET", { token: secret })).body).toMatchObject({ ran: false });
   });
+
+  it("is repeated in the same day until the store answers", async () => {
+    await nextSlot(stores);
+    const secret = "the-clock-secret-of-the-tests";
+    setEnvironment({ ...neonEnvironment(world.neon), CRON_SECRET: secret });
+    world.neon.fail({ kind: "status", status: 503 });
+    expect(await call(backupCheck, "GET", { token: secret })).toMatchObject({ status: 500 });
+    expect(await gauges()).toMatchObject({ 'backup_unsafe{check="newest_snapshot"}': 1 });
+    world.neon.fail(null);
+    const again = await call(backupCheck, "GET", { token: secret });
+    expect(again).toMatchObject({ status: 200, body: { ran: true } });
+    expect(await gauges()).toMatchObject({ 'backup_unsafe{check="newest_snapshot"}': 0 });
+    expect((await call(backupCheck, "GET", { token: secret })).body).toMatchObject({ ran: false });
+  });
 });

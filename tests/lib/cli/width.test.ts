@@ -366,6 +366,24 @@ describe("what tells rows apart is shown", () => {
   });
 });
 
+describe("find", () => {
+  it("shows the mails that did not reach a person, and the last one that did", async () => {
+    const mail = { at, state: "failed", attempts: 12, lastError: "status_422", correlationId: "c" };
+    const text = await printed("find", {
+      lookedUpAs: ["email"],
+      eventsUntil: at,
+      mailSuppression: null,
+      mailBudgets: [],
+      queuedMails: [{ ...mail, template: "reset_password" }],
+      lastMailDeliveredAt: at,
+      cut: [],
+      ...{ accounts: [], blocks: [], securityEvents: [], audit: [], requests: [] },
+    });
+    expect(text).toContain("The last mail was delivered at 2026-01-31T08:00:00Z.\n");
+    expect(text).toMatch(/^2026-01-31T08:00:00Z +failed +reset_password +12 +status_422$/m);
+  });
+});
+
 describe("alerts", () => {
   afterEach(() => vi.useRealTimers());
 
