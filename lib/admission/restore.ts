@@ -1,7 +1,8 @@
 import { lt, sql } from "drizzle-orm";
 import { auditRow, type OperatorAct } from "../audit/audit.js";
 import type { Context } from "../context.js";
-import { securitySettings, users } from "../db/schema/accounts.js";
+import { users } from "../db/schema/accounts.js";
+import { securitySettings } from "../db/schema/gate.js";
 import { restoredErasures } from "../db/schema/privacy.js";
 import { roundTrip } from "../redis/client.js";
 import { readGate } from "../redis/gate.js";

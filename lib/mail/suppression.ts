@@ -3,7 +3,8 @@ import * as z from "zod";
 import { type AuditEntry, auditIfAny, auditRow, type OperatorAct } from "../audit/audit.js";
 import type { Context } from "../context.js";
 import { users } from "../db/schema/accounts.js";
-import { suppressedAddresses, webhookEvents } from "../db/schema/mail.js";
+import { suppressedAddresses } from "../db/schema/mail.js";
+import { webhookEvents } from "../db/schema/webhooks.js";
 import { timestamp } from "../db/timestamp.js";
 import { addressHash, addressHashes } from "./address-hash.js";
 
