@@ -1,6 +1,6 @@
 import { sql } from "drizzle-orm";
 import type { Context } from "../context.js";
-import { securitySettings } from "../db/schema/accounts.js";
+import { securitySettings } from "../db/schema/gate.js";
 import { timestampOfMs } from "../db/timestamp.js";
 import { redisCopyOutdated } from "../observability/log-lines/gate.js";
 import { blocksKeys, mirrorMark } from "../redis/blocks.js";

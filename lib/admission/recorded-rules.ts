@@ -1,8 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { sql } from "drizzle-orm";
 import type { Context } from "../context.js";
-import { securitySettings } from "../db/schema/accounts.js";
-import { blocks, flags, mirrorVersions } from "../db/schema/gate.js";
+import { blocks, flags, mirrorVersions, securitySettings } from "../db/schema/gate.js";
 import { epochMsOf, timestamp } from "../db/timestamp.js";
 import { memoizeByObject } from "../memoize-by-object.js";
 import { rulesUnreadable } from "../observability/log-lines/gate.js";

@@ -3,10 +3,10 @@ import * as z from "zod";
 import type { Context } from "../context.js";
 import { restoreDrills } from "../db/schema/backups.js";
 import { telemetryGauges } from "../db/schema/telemetry.js";
+import { writeGauges } from "../db/write-gauges.js";
 import { backupCheckFailed } from "../observability/log-lines/backups.js";
 import { seriesName } from "../observability/metrics.js";
 import { backupStore, isBackupProcessElsewhere } from "./configured-store.js";
-import { writeGauges } from "./gauges.js";
 import type { BackupStore, ScheduleItem, Snapshot } from "./store.js";
 import { BackupStoreError } from "./store-error.js";
 

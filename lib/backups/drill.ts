@@ -3,6 +3,7 @@ import type { Context } from "../context.js";
 import { lacksRequiredRow } from "../db/failures.js";
 import { requiredRow } from "../db/required-row.js";
 import { restoreDrills } from "../db/schema/backups.js";
+import { writeGauges } from "../db/write-gauges.js";
 import {
   drillLeftoversFound,
   restoreDrillFailed,
@@ -23,7 +24,6 @@ import {
   rtoSecondsOf,
 } from "./drill-parts.js";
 import { readExpectations } from "./expectations.js";
-import { writeGauges } from "./gauges.js";
 import { proveAudit, proveCanary, proveMigrations, proveRows } from "./proofs.js";
 import type { BackupStore } from "./store.js";
 import { BackupStoreError, CopyKeptError } from "./store-error.js";

@@ -2,7 +2,7 @@ import { sql } from "drizzle-orm";
 import type { Context } from "../context.js";
 import { violatesUnique } from "../db/failures.js";
 import { deploymentEvents, deployments } from "../db/schema/deployments.js";
-import { webhookEvents } from "../db/schema/mail.js";
+import { webhookEvents } from "../db/schema/webhooks.js";
 import { timestamp } from "../db/timestamp.js";
 import { redactText } from "../observability/redact.js";
 

@@ -1,6 +1,6 @@
 import { asc, gt, sql } from "drizzle-orm";
 import type { Context } from "../context.js";
-import { securitySettings } from "../db/schema/accounts.js";
+import { securitySettings } from "../db/schema/gate.js";
 import { restoredErasures } from "../db/schema/privacy.js";
 import type { ErasureCopy } from "./erasure-stream.js";
 

@@ -5,7 +5,7 @@ import { reconcileDeployments } from "../deployments/reconcile.js";
 import { eraseLateRows, purgeDue } from "../privacy/purge.js";
 import { reconcileErasures } from "../privacy/replay.js";
 import { ensurePartitions } from "../telemetry/partitions.js";
-import { checkAudit } from "./cleanup/check-audit.js";
+import { checkAudit } from "./check-audit.js";
 import { type Cron, type CronReport, runCron } from "./cron.js";
 import { retentionParts } from "./retention/parts.js";
 import { cronPeriods } from "./scheduled-jobs.js";

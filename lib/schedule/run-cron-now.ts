@@ -5,9 +5,15 @@ import { backupCheckCron } from "./backup-check.js";
 import { cleanupCron } from "./cleanup.js";
 import { type Cron, type CronReport, runCron } from "./cron.js";
 import { restoreDrillCron } from "./restore-drill.js";
+import type { Job } from "./scheduled-jobs.js";
 import { tickCron } from "./tick.js";
 
-const crons: readonly Cron[] = [tickCron, cleanupCron, backupCheckCron, restoreDrillCron];
+const crons: Record<Job, Cron> = {
+  tick: tickCron,
+  cleanup: cleanupCron,
+  "backup-check": backupCheckCron,
+  "restore-drill": restoreDrillCron,
+};
 /** Below the timeout of the CLI. */
 const budgetSeconds = 10;
 
@@ -21,7 +27,7 @@ export async function runNow(
   by: OperatorAct,
   only?: readonly string[],
 ): Promise<CronReport> {
-  const cron = crons.find((candidate) => candidate.name === name);
+  const cron = Object.values(crons).find((candidate) => candidate.name === name);
   if (!cron) throw new Error(`Unknown cron job: ${name}`);
   const entry = { ...by, action: "cron.run", subjectId: name } as const;
   const { report } = await runCron(ctx, cron, {

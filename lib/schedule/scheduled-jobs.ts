@@ -1,6 +1,6 @@
 /** Must match vercel.json; a test compares them. */
 export const scheduledJobs = ["tick", "cleanup", "backup-check", "restore-drill"] as const;
-type Job = (typeof scheduledJobs)[number];
+export type Job = (typeof scheduledJobs)[number];
 
 export type Period = "minute" | "hour" | "day" | "month";
 

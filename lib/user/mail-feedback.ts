@@ -1,7 +1,7 @@
 import * as z from "zod";
 import type { Context } from "../context.js";
 import { violatesUnique } from "../db/failures.js";
-import { webhookEvents } from "../db/schema/mail.js";
+import { webhookEvents } from "../db/schema/webhooks.js";
 import { deliveredTo, suppress } from "../mail/suppression.js";
 import { addressSuppressed, suppressionLifted } from "../observability/log-lines/mail.js";
 import { canonicalEmail } from "./email-address.js";

@@ -3,6 +3,7 @@ import { resolve } from "node:path";
 import { Cron } from "croner";
 import { describe, expect, it } from "vitest";
 import { platformConfig, readProjectSettings } from "../../dev/build/platform-config.js";
+import { backgroundRules } from "../../lib/alerts/rules/background-rules.js";
 import type { Route } from "../../lib/http/route.js";
 import { cronMinutes, cronPeriods, scheduledJobs } from "../../lib/schedule/scheduled-jobs.js";
 import { sourceFiles } from "../support/source-files.js";
@@ -32,6 +33,17 @@ describe("crons in vercel.json", () => {
     expect(minutes).toBe({ minute: 1, hour: 60, day: 1440, month: 28 * 1440 }[called]);
     const dayMinutes = (first?.getUTCHours() ?? 0) * 60 + (first?.getUTCMinutes() ?? 0);
     expect(called === "month" ? dayMinutes : first?.getUTCMinutes()).toBe(cronMinutes[job]);
+  });
+
+  it("match the periods of the alert CronMissed, in lib/alerts/rules/background-rules.ts", () => {
+    const seconds = { minute: 60, hour: 3600, day: 86_400, month: 31 * 86_400 };
+    const { condition } = backgroundRules.find(({ name }) => name === "CronMissed") as {
+      condition: object;
+    };
+    expect(condition).toHaveProperty(
+      "periodSeconds",
+      Object.fromEntries(scheduledJobs.map((job) => [job, seconds[cronPeriods[job]]])),
+    );
   });
 
   it.each(files)("%s accepts only GET with the cron secret, under any host name", async (file) => {

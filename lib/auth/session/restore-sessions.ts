@@ -1,8 +1,9 @@
 import { eq, sql } from "drizzle-orm";
 import type { Context } from "../../context.js";
-import { securitySettings, sessions, users } from "../../db/schema/accounts.js";
+import { sessions, users } from "../../db/schema/accounts.js";
 import { backupCanaries } from "../../db/schema/backups.js";
 import { cronCursors } from "../../db/schema/crons.js";
+import { securitySettings } from "../../db/schema/gate.js";
 import { timestamp } from "../../db/timestamp.js";
 import { roundTrip } from "../../redis/client.js";
 import { enforceTimeoutMs } from "../../redis/enforce.js";

@@ -1,6 +1,7 @@
 import { and, gt, gte, isNull, or, type SQL, sql } from "drizzle-orm";
 import type { Context } from "../../context.js";
-import { securitySettings, sessions, users } from "../../db/schema/accounts.js";
+import { sessions, users } from "../../db/schema/accounts.js";
+import { securitySettings } from "../../db/schema/gate.js";
 import { AppError } from "../../errors.js";
 
 /** A subquery, not a join: the planner expects thousands of rows in this one-row table. */

@@ -1,7 +1,8 @@
 import { and, eq, gt, isNotNull, sql } from "drizzle-orm";
 import { securityEvent } from "../../audit/security-events.js";
 import type { Context } from "../../context.js";
-import { securitySettings, sessions } from "../../db/schema/accounts.js";
+import { sessions } from "../../db/schema/accounts.js";
+import { securitySettings } from "../../db/schema/gate.js";
 import { sessionKeysUndeleted } from "../../observability/log-lines/sessions.js";
 import { roundTrip } from "../../redis/client.js";
 import { enforce, enforceTimeoutMs } from "../../redis/enforce.js";

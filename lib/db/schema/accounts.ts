@@ -110,13 +110,3 @@ export const sessions = pgTable(
     index("sessions_revoked_at_idx").on(table.revokedAt).where(sql`${table.revokedAt} is not null`),
   ],
 );
-
-/** One row. Sessions created before `revokeAllBefore` are revoked; a restore is in progress while its begin is the later one. */
-export const securitySettings = pgTable("security_settings", {
-  id: boolean("id").primaryKey().default(true),
-  revokeAllBefore: at("revoke_all_before").notNull(),
-  restoreBegunAt: at("restore_begun_at").notNull(),
-  restoreFinishedAt: at("restore_finished_at").notNull(),
-  /** Null: the restore program could not read the erasures beside the backups. */
-  erasuresHandedOverAt: at("erasures_handed_over_at"),
-});

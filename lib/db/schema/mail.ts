@@ -66,16 +66,3 @@ export const suppressedAddresses = pgTable(
   },
   (table) => [index("suppressed_addresses_created_at_idx").on(table.createdAt)],
 );
-
-export const webhookEvents = pgTable(
-  "webhook_events",
-  {
-    source: text("source").notNull(),
-    id: text("id").notNull(),
-    receivedAt: at("received_at").notNull(),
-  },
-  (table) => [
-    primaryKey({ columns: [table.source, table.id] }),
-    index("webhook_events_received_at_idx").on(table.receivedAt),
-  ],
-);

@@ -1,6 +1,5 @@
-import { sql } from "drizzle-orm";
 import type { Context } from "../../context.js";
-import { telemetryGauges } from "../../db/schema/telemetry.js";
+import { writeGauges } from "../../db/write-gauges.js";
 import { seriesName } from "../../observability/metrics.js";
 import { readBreaker } from "./shared-breaker.js";
 import { breakerState, positionGauge, positionOf } from "./state.js";
@@ -9,15 +8,6 @@ import { breakerState, positionGauge, positionOf } from "./state.js";
 export async function recordBreakerGauge(ctx: Context): Promise<void> {
   const { field } = await readBreaker();
   const position = positionOf(breakerState(field), Date.now());
-  await ctx.db
-    .insert(telemetryGauges)
-    .values({
-      series: seriesName("circuit_breaker_state", { service: "toolkit" }),
-      value: positionGauge[position],
-      measuredAt: sql`now()`,
-    })
-    .onConflictDoUpdate({
-      target: telemetryGauges.series,
-      set: { value: sql`excluded.value`, measuredAt: sql`excluded.measured_at` },
-    });
+  const series = seriesName("circuit_breaker_state", { service: "toolkit" });
+  await writeGauges(ctx, new Map([[series, positionGauge[position]]]));
 }

@@ -1,6 +1,6 @@
 import { sql } from "drizzle-orm";
 import type { Context } from "../context.js";
-import { telemetryGauges } from "../db/schema/telemetry.js";
+import { telemetryGauges } from "./schema/telemetry.js";
 
 /** A statement that sets gauges by series name; null removes one. For a batch or alone. */
 export function writeGauges({ db }: Context, values: ReadonlyMap<string, number | null>) {
