@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage } from "node:http";
-import { faultsOnDemand, listenLocally } from "./stand-in.js";
+import { faultsOnDemand } from "./faults-on-demand.js";
+import { listenLocally } from "./listen-locally.js";
 
 export interface JsonRequest {
   method: string;

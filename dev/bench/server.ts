@@ -5,7 +5,7 @@ import { createServer } from "node:http";
 import { join } from "node:path";
 import process from "node:process";
 import { setTimeout as sleep } from "node:timers/promises";
-import { listenLocally } from "../stand-in.js";
+import { listenLocally } from "../listen-locally.js";
 import { endWithThisProcess } from "./child.js";
 import type { CleanUp } from "./clean-up.js";
 

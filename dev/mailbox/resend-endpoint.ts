@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
-import { faultsOnDemand, listenLocally } from "../stand-in.js";
+import { faultsOnDemand } from "../faults-on-demand.js";
+import { listenLocally } from "../listen-locally.js";
 import { Mailbox } from "./mailbox.js";
 import { createResendProtocol, type ResendReply, resendError } from "./resend-protocol.js";
 

@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
-import { faultsOnDemand, listenLocally } from "../stand-in.js";
+import { faultsOnDemand } from "../faults-on-demand.js";
+import { listenLocally } from "../listen-locally.js";
 import { answerToolkit, type ToolkitReply, type ToolkitRequest } from "./toolkit-protocol.js";
 
 /** A fault for the next `times` requests (default: all). */

@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import { faultsOnDemand, listenLocally } from "../stand-in.js";
+import { faultsOnDemand } from "../faults-on-demand.js";
+import { listenLocally } from "../listen-locally.js";
 
 /** A deployment as GET /v6/deployments lists it. */
 export interface VercelDeployment {

@@ -11,7 +11,7 @@ import incidents from "../../api/ops/incidents/index.js";
 import operatorTokens from "../../api/ops/operator-tokens/index.js";
 import user from "../../api/user/index.js";
 import { isOperators, type Operation, operationsOfApi } from "../../dev/docs/openapi/routes.js";
-import { type NeonStandIn, startNeonStandIn } from "../../dev/neon/stand-in.js";
+import { type NeonEndpoint, startNeonEndpoint } from "../../dev/neon/neon-endpoint.js";
 import { startToolkitEndpoint, type ToolkitEndpoint } from "../../dev/toolkit/toolkit-endpoint.js";
 import { env } from "../../lib/env.js";
 import { contractOf } from "../../lib/http/reply.js";
@@ -63,11 +63,11 @@ interface Sent {
 let ada: Person;
 let admin: OperatorPerson;
 let toolkit: ToolkitEndpoint;
-let neon: NeonStandIn;
+let neon: NeonEndpoint;
 
 beforeAll(async () => {
   toolkit = await startToolkitEndpoint("tk_test");
-  neon = await startNeonStandIn(noDatabases);
+  neon = await startNeonEndpoint(noDatabases);
   setEnvironment(secrets);
   ada = await aBoundUser(stores, { email: "ada@example.com" });
   admin = await anOperator(stores, "admin");

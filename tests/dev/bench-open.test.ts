@@ -2,7 +2,7 @@ import { createServer, type ServerResponse } from "node:http";
 import { afterEach, describe, expect, it } from "vitest";
 import { runOpenLoop } from "../../dev/bench/open-loop.js";
 import { createMix, type LoadCall } from "../../dev/bench/open-mix.js";
-import { listenLocally } from "../../dev/stand-in.js";
+import { listenLocally } from "../../dev/listen-locally.js";
 
 const closing: (() => Promise<void>)[] = [];
 afterEach(async () => {

@@ -14,7 +14,7 @@ import {
 } from "../../dev/bench/rounds.js";
 import { readUsage } from "../../dev/bench/server.js";
 import { areaUnderCurve } from "../../dev/bench/timing.js";
-import { listenLocally } from "../../dev/stand-in.js";
+import { listenLocally } from "../../dev/listen-locally.js";
 
 describe("bench statistics", () => {
   it("compute the area under the ROC curve of two sets of values", () => {

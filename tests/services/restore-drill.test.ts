@@ -4,8 +4,8 @@ import { promisify } from "node:util";
 import pg from "pg";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { BranchDatabases } from "../../dev/neon/branch-databases.js";
+import { type NeonEndpoint, startNeonEndpoint } from "../../dev/neon/neon-endpoint.js";
 import { serverBranches } from "../../dev/neon/server-branches.js";
-import { type NeonStandIn, startNeonStandIn } from "../../dev/neon/stand-in.js";
 import { sealAudit } from "../../lib/audit/seal.js";
 import { advanceDrill } from "../../lib/backups/drill.js";
 import { startDrill } from "../../lib/backups/start-drill.js";
@@ -18,7 +18,7 @@ import { useStores } from "../support/stores.js";
 const patient = 300_000;
 const minuteMs = 60_000;
 let databases: BranchDatabases | undefined;
-let neon: NeonStandIn;
+let neon: NeonEndpoint;
 /** A time that PostgreSQL has reached, with all of its data before it. */
 let target = new Date();
 
@@ -36,7 +36,7 @@ const stores = useStores({
 beforeAll(async () => {
   if (!databases) throw new Error("There is no server.");
   // A quarter of an hour later than here: the target of a drill is then the present.
-  neon = await startNeonStandIn(databases, { now: () => new Date(Date.now() + 15 * minuteMs) });
+  neon = await startNeonEndpoint(databases, { now: () => new Date(Date.now() + 15 * minuteMs) });
   await stores.sql("update schema_migrations set applied_at = now() - interval '1 day'");
   await stores.sql(
     `insert into users (id, name, created_at)

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { startNeonStandIn } from "../../dev/neon/stand-in.js";
+import { startNeonEndpoint } from "../../dev/neon/neon-endpoint.js";
 import { startWebhookEndpoint } from "../../dev/webhook-endpoint.js";
 import { ruleNames, runbookSlug } from "../../lib/alerts/rules.js";
 import { issueAccessToken } from "../../lib/auth/token/access-token.js";
@@ -69,7 +69,7 @@ describe("runbooks", () => {
 });
 
 const team = await startWebhookEndpoint();
-const neon = await startNeonStandIn(noDatabases);
+const neon = await startNeonEndpoint(noDatabases);
 afterAll(() => Promise.all([team.close(), neon.close()]));
 
 describe("every command in the runbooks", () => {

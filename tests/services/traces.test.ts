@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
-import { type SentrySink, startSentrySink } from "../../dev/sentry-sink.js";
+import { type SentryEndpoint, startSentryEndpoint } from "../../dev/sentry-endpoint.js";
 import { newSessionId } from "../../lib/auth/session/session.js";
 import { issueAccessToken } from "../../lib/auth/token/access-token.js";
 import { env } from "../../lib/env.js";
@@ -29,7 +29,7 @@ describe("a function frozen as soon as its work has settled", () => {
   useEnvironment();
   const toolkit = useToolkit();
   let database: Awaited<ReturnType<typeof createDatabase>>;
-  let sink: SentrySink;
+  let endpoint: SentryEndpoint;
   let child: ChildProcess;
   let redis: RedisBackend;
   const person = { userId: randomUUID(), sessionId: newSessionId() };
@@ -37,11 +37,11 @@ describe("a function frozen as soon as its work has settled", () => {
   beforeAll(async () => {
     database = await createDatabase(inject("migrated"));
     redis = await openWorkerRedis();
-    sink = await startSentrySink("a1b2c3d4e5f6");
+    endpoint = await startSentryEndpoint("a1b2c3d4e5f6");
     await record(database.url, person);
     child = fork("tests/support/frozen-function.ts", { execArgv: ["--import", "tsx"] });
     const setting: Setting = {
-      environment: { SENTRY_DSN: sink.dsn, SENTRY_TRACES_SAMPLE_RATE: String(rate) },
+      environment: { SENTRY_DSN: endpoint.dsn, SENTRY_TRACES_SAMPLE_RATE: String(rate) },
       databaseUrl: database.url,
       redisUrl: workerRedisUrl(),
       toolkitUrl: toolkit.url,
@@ -53,7 +53,7 @@ describe("a function frozen as soon as its work has settled", () => {
     child.kill("SIGKILL");
     await gone;
     await redis.close();
-    await sink.close();
+    await endpoint.close();
     await database.drop();
   });
 
@@ -68,13 +68,15 @@ describe("a function frozen as soon as its work has settled", () => {
       child.send(batch);
       await expect.poll(() => isStopped(child), { timeout: 30_000, interval: 10 }).toBe(true);
       // A transaction that the process has not sent by now would never be sent.
-      const received = sink.payloads("transaction").map(({ contexts }) => contexts.trace.trace_id);
+      const received = endpoint
+        .payloads("transaction")
+        .map(({ contexts }) => contexts.trace.trace_id);
       const sampled = traceIds.slice(0, from + batchSize).filter((id) => isInSample(id, rate));
       expect(received.sort()).toEqual(sampled.sort());
       child.kill("SIGCONT");
     }
 
-    const transactions = sink.payloads("transaction");
+    const transactions = endpoint.payloads("transaction");
     expect(transactions.length).toBeGreaterThan(340);
     expect(transactions.length).toBeLessThan(460);
     for (const { transaction, user, spans, contexts } of transactions) {
@@ -90,13 +92,13 @@ describe("a function frozen as soon as its work has settled", () => {
 
 describe("two built servers", () => {
   const environment: Record<string, string> = { SENTRY_TRACES_SAMPLE_RATE: "1" };
-  let sink: SentrySink;
+  let endpoint: SentryEndpoint;
   beforeAll(async () => {
-    sink = await startSentrySink("a1b2c3d4e5f6");
-    environment.SENTRY_DSN = sink.dsn;
+    endpoint = await startSentryEndpoint("a1b2c3d4e5f6");
+    environment.SENTRY_DSN = endpoint.dsn;
   });
   const { aLearner, at, read } = useTwoProcesses({ environment });
-  afterAll(() => sink.close());
+  afterAll(() => endpoint.close());
 
   it("load Sentry from a chunk, and both send their transaction of one trace", async () => {
     const learner = await aLearner();
@@ -110,7 +112,9 @@ describe("two built servers", () => {
     }
     expect((await read(0, learner)).status).toBe(200);
     const inTrace = () =>
-      sink.payloads("transaction").filter(({ contexts }) => contexts.trace.trace_id === traceId);
+      endpoint
+        .payloads("transaction")
+        .filter(({ contexts }) => contexts.trace.trace_id === traceId);
     await expect.poll(() => inTrace().length).toBe(2);
     for (const { transaction, user, exception, spans } of inTrace()) {
       expect({ transaction, user, exception }).toEqual({

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach } from "vitest";
 import type { BranchDatabases } from "../../dev/neon/branch-databases.js";
 import { embeddedBranches } from "../../dev/neon/embedded-branches.js";
-import { type NeonStandIn, startNeonStandIn } from "../../dev/neon/stand-in.js";
+import { type NeonEndpoint, startNeonEndpoint } from "../../dev/neon/neon-endpoint.js";
 import type { Context } from "../../lib/context.js";
 import { aContext } from "./context.js";
 import { setEnvironment } from "./environment.js";
@@ -12,7 +12,7 @@ export const liveUrl = "postgresql://linguamate:live@ep-main-000001.stand-in.neo
 const hourMs = 3_600_000;
 
 export interface NeonWorld {
-  neon: NeonStandIn;
+  neon: NeonEndpoint;
   /** Remember what the live database holds now, as of `at`: a copy of a later time holds it. */
   remember(at: Date): Promise<void>;
   /** Makes the copies, instead of a new embedded Postgres for each. */
@@ -24,7 +24,7 @@ export function useNeon(stores: Stores, environment: Record<string, string> = {}
   const world = {} as NeonWorld;
   beforeAll(async () => {
     const databases = embeddedBranches(liveUrl, () => stores.dump());
-    world.neon = await startNeonStandIn({
+    world.neon = await startNeonEndpoint({
       ...databases,
       copyOfLive: (at) => (world.copyOfLive ?? databases.copyOfLive)(at),
     });
@@ -38,7 +38,7 @@ export function useNeon(stores: Stores, environment: Record<string, string> = {}
   return world;
 }
 
-export const neonEnvironment = ({ url, apiKey, projectId, branchId }: NeonStandIn) => ({
+export const neonEnvironment = ({ url, apiKey, projectId, branchId }: NeonEndpoint) => ({
   NEON_API_URL: url,
   NEON_API_KEY: apiKey,
   NEON_PROJECT_ID: projectId,
@@ -55,7 +55,7 @@ export const noDatabases: BranchDatabases = {
 };
 
 /** 30 days of snapshots, a schedule, and a restore drill that succeeded a week ago. */
-export async function healthy(neon: NeonStandIn, stores: Pick<Stores, "sql">): Promise<void> {
+export async function healthy(neon: NeonEndpoint, stores: Pick<Stores, "sql">): Promise<void> {
   const { state } = neon;
   neon.fail(null);
   neon.calls.splice(0);

@@ -1,37 +1,39 @@
 import { afterAll, beforeAll, beforeEach } from "vitest";
-import { type SentrySink, startSentrySink } from "../../dev/sentry-sink.js";
+import { type SentryEndpoint, startSentryEndpoint } from "../../dev/sentry-endpoint.js";
 import { setDefaults } from "./environment.js";
 import { settled } from "./wait-until.js";
 
 export interface TestSentry {
-  readonly sink: SentrySink;
+  readonly endpoint: SentryEndpoint;
   /** The received payloads of one type, after all background work of requests is done. */
-  received(type: "transaction" | "event" | "check_in"): Promise<ReturnType<SentrySink["payloads"]>>;
+  received(
+    type: "transaction" | "event" | "check_in",
+  ): Promise<ReturnType<SentryEndpoint["payloads"]>>;
 }
 
-/** Send all Sentry payloads of this test file to its own sink, which is empty at the start of each test. */
+/** Send all Sentry payloads of this test file to its own endpoint, which is empty at the start of each test. */
 export function useSentry(): TestSentry {
-  let started: SentrySink | undefined;
-  const sink = () => {
-    if (!started) throw new Error("The sink is open only inside tests and hooks.");
+  let started: SentryEndpoint | undefined;
+  const endpoint = () => {
+    if (!started) throw new Error("The endpoint is open only inside tests and hooks.");
     return started;
   };
   beforeAll(async () => {
-    started = await startSentrySink("a1b2c3d4e5f6");
+    started = await startSentryEndpoint("a1b2c3d4e5f6");
     setDefaults({ SENTRY_DSN: started.dsn, SENTRY_TRACES_SAMPLE_RATE: "1" });
   });
-  beforeEach(() => sink().reset());
+  beforeEach(() => endpoint().reset());
   afterAll(async () => {
     await settled();
     await started?.close();
   });
   return {
-    get sink() {
-      return sink();
+    get endpoint() {
+      return endpoint();
     },
     async received(type) {
       await settled();
-      return sink().payloads(type);
+      return endpoint().payloads(type);
     },
   };
 }

@@ -168,7 +168,7 @@ describe("all requests that handle secrets", () => {
     // Sentry receives the user's ID, but no request headers or body.
     expect((await sentry.received("transaction")).length).toBeGreaterThan(20);
     expect((await sentry.received("event")).length).toBeGreaterThan(2);
-    const traces = sentry.sink.envelopes.map(({ text }) => text).join("\n");
+    const traces = sentry.endpoint.envelopes.map(({ text }) => text).join("\n");
     expect(found(traces, [...secrets.keys(), email, moved, device.id, "198.51.100."])).toEqual([]);
     expect(traces).not.toMatch(
       /"(request|breadcrumbs|cookies|headers|ip_address|email|name":"Ada)"/,

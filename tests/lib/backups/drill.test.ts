@@ -3,7 +3,7 @@ import pg from "pg";
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import restoreDrill from "../../../api/cron/restore-drill.js";
 import tick from "../../../api/cron/tick.js";
-import type { Branch } from "../../../dev/neon/stand-in.js";
+import type { Branch } from "../../../dev/neon/neon-endpoint.js";
 import { sealAudit } from "../../../lib/audit/seal.js";
 import { backupStore } from "../../../lib/backups/configured-store.js";
 import { advanceDrill } from "../../../lib/backups/drill.js";

@@ -68,7 +68,7 @@ describe("one request's correlation ID", () => {
   it("is in every record of the request", async () => {
     const { accessToken: token, user } = await aUser();
     await stores.resetCalls();
-    sentry.sink.reset();
+    sentry.endpoint.reset();
     const answer = await call(eventful, "POST", { token, headers });
     const transactions = await sentry.received("transaction");
 

@@ -26,12 +26,12 @@ const warnings = () =>
 describe("an unavailable Sentry", () => {
   it("does not delay the response, delays the invocation by 2 s, and is logged once", async () => {
     asNew();
-    sentry.sink.fail({ kind: "hang" });
+    sentry.endpoint.fail({ kind: "hang" });
     const startedAt = performance.now();
     const { status } = await call(index, "GET", { headers });
     const repliedAt = performance.now();
     expect(status).toBe(200);
-    expect(sentry.sink.requests()).toBe(0);
+    expect(sentry.endpoint.requests()).toBe(0);
     await settled();
     const waitedMs = performance.now() - repliedAt;
     expect(repliedAt - startedAt).toBeLessThan(1500);
@@ -41,7 +41,7 @@ describe("an unavailable Sentry", () => {
     await call(failing(new Error("no")), "GET");
     await settled();
     expect(warnings()).toHaveLength(1);
-    expect(sentry.sink.requests()).toBe(1);
+    expect(sentry.endpoint.requests()).toBe(1);
   });
 
   it.each([
@@ -49,48 +49,48 @@ describe("an unavailable Sentry", () => {
     ["fails", { kind: "error", status: 502 }],
   ] as const)("is skipped for a while when it %s", async (_, fault) => {
     asNew();
-    sentry.sink.fail(fault);
+    sentry.endpoint.fail(fault);
     for (let n = 0; n < 5; n++) {
       expect((await call(index, "GET", { headers })).status).toBe(200);
       await settled();
     }
-    expect(sentry.sink.requests()).toBe(1);
+    expect(sentry.endpoint.requests()).toBe(1);
     asNew();
-    sentry.sink.fail(null);
+    sentry.endpoint.fail(null);
     await call(index, "GET", { headers });
     expect(await sentry.received("transaction")).toHaveLength(1);
   });
 
   it("is skipped for the time in Retry-After", async () => {
     asNew();
-    sentry.sink.fail({ kind: "rate-limit", retryAfterSeconds: 60 });
+    sentry.endpoint.fail({ kind: "rate-limit", retryAfterSeconds: 60 });
     for (let n = 0; n < 5; n++) {
       await call(index, "GET", { headers });
       await settled();
     }
-    expect(sentry.sink.requests()).toBe(1);
+    expect(sentry.endpoint.requests()).toBe(1);
   });
 
   it("still receives everything when it is slow", async () => {
     asNew();
-    sentry.sink.fail({ kind: "latency", ms: 300 });
+    sentry.endpoint.fail({ kind: "latency", ms: 300 });
     await Promise.all(Array.from({ length: 20 }, () => call(index, "GET", { headers })));
     expect(await sentry.received("transaction")).toHaveLength(20);
   });
 
   it("does not affect a response when it refuses the key", async () => {
     asNew();
-    setEnvironment({ SENTRY_DSN: sentry.sink.dsn.replace(/\/\/[^@]+/, "//anotherkey") });
+    setEnvironment({ SENTRY_DSN: sentry.endpoint.dsn.replace(/\/\/[^@]+/, "//anotherkey") });
     expect((await call(index, "GET", { headers })).status).toBe(200);
     expect(await sentry.received("transaction")).toEqual([]);
-    expect(sentry.sink.requests()).toBe(1);
+    expect(sentry.endpoint.requests()).toBe(1);
   });
 
   it("is waited for without an error", async () => {
-    sentry.sink.fail({ kind: "reset" });
+    sentry.endpoint.fail({ kind: "reset" });
     const reasons: string[] = [];
     const { report, flush } = openSentry({
-      dsn: sentry.sink.dsn,
+      dsn: sentry.endpoint.dsn,
       release: "test",
       environment: "test",
       sampleRate: 1,

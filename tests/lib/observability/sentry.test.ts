@@ -29,7 +29,7 @@ describe("a sampled request", () => {
   it("is sent as a transaction of its route with the user and its calls", async () => {
     const { accessToken: token, user: person } = await aUser();
     await sentry.received("transaction");
-    sentry.sink.reset();
+    sentry.endpoint.reset();
     await call(user, "GET", {
       token,
       url: "http://localhost:8080/api/user?email=ada@example.com",
@@ -116,14 +116,14 @@ describe("nothing is sent to Sentry", () => {
   it("for a request that its caller did not sample", async () => {
     await call(user, "GET", { headers: sampledBy(0) });
     await sentry.received("transaction");
-    expect(sentry.sink.requests()).toBe(0);
+    expect(sentry.endpoint.requests()).toBe(0);
   });
 
   it("for health and liveness, even when sampled", async () => {
     await call(health, "GET", { headers: sampledBy(1) });
     await call(livez, "GET", { headers: sampledBy(1) });
     await sentry.received("transaction");
-    expect(sentry.sink.requests()).toBe(0);
+    expect(sentry.endpoint.requests()).toBe(0);
   });
 
   it("without a DSN, and its code is not loaded", async () => {
@@ -134,7 +134,7 @@ describe("nothing is sent to Sentry", () => {
     await call(user, "GET", { headers: sampledBy(1) });
     await call(failing(new Error("no")), "GET", { headers: sampledBy(1) });
     await stores.settled();
-    expect(sentry.sink.requests()).toBe(0);
+    expect(sentry.endpoint.requests()).toBe(0);
     expect(loaded[slot]).toBeUndefined();
   });
 });
@@ -179,7 +179,7 @@ describe("a server error", () => {
     expect(status).toBe(500);
     const [event] = await sentry.received("event");
     expect(event.exception.values.length).toBeGreaterThan(0);
-    expect(JSON.stringify(sentry.sink.envelopes)).not.toMatch(/grace|horse|argon2/i);
+    expect(JSON.stringify(sentry.endpoint.envelopes)).not.toMatch(/grace|horse|argon2/i);
   });
 
   it("is sent at most 60 times a minute, and a store outage six times", async () => {

@@ -1,7 +1,7 @@
 import http from "node:http";
 import { brotliDecompressSync, createBrotliDecompress, gunzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { listenLocally } from "../../../../dev/stand-in.js";
+import { listenLocally } from "../../../../dev/listen-locally.js";
 import { CompressingResponse } from "../../../../lib/self-hosted/server/compression.js";
 import type { RunningServer } from "../../../../lib/self-hosted/server/server.js";
 import { call, json, route, serve, streamOf } from "./server-calls.js";

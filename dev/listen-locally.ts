@@ -1,28 +1,6 @@
 import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
 
-export interface Faults<Fault> {
-  /** For the next `times` requests (default: all). Null removes the fault. */
-  fail(fault: Fault | null): void;
-  /** The fault of the request that has just arrived. */
-  next(): Fault | null;
-}
-
-export function faultsOnDemand<Fault extends { times?: number }>(): Faults<Fault> {
-  let fault: Fault | null = null;
-  let hits = 0;
-  return {
-    fail(next) {
-      fault = next;
-      hits = 0;
-    },
-    next() {
-      hits += 1;
-      return fault && hits <= (fault.times ?? Number.POSITIVE_INFINITY) ? fault : null;
-    },
-  };
-}
-
 /** Listen on a free local port. After `close` it refuses connections. */
 export async function listenLocally(
   server: Server,

@@ -1,14 +1,14 @@
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { embeddedBranches } from "../../../dev/neon/embedded-branches.js";
-import { type NeonStandIn, startNeonStandIn } from "../../../dev/neon/stand-in.js";
+import { type NeonEndpoint, startNeonEndpoint } from "../../../dev/neon/neon-endpoint.js";
 import { snapshot } from "../../support/snapshots.js";
 
-let neon: NeonStandIn;
+let neon: NeonEndpoint;
 beforeAll(async () => {
   const databases = embeddedBranches("postgresql://live", () => snapshot("migrated"));
   await databases.remember(new Date(0));
-  neon = await startNeonStandIn(databases);
+  neon = await startNeonEndpoint(databases);
 });
 afterAll(() => neon.close());
 

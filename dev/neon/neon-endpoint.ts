@@ -1,8 +1,9 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { hostOf } from "../../lib/database-url.js";
+import { faultsOnDemand } from "../faults-on-demand.js";
 import { readJson } from "../json-endpoint.js";
-import { listenLocally } from "../stand-in.js";
+import { listenLocally } from "../listen-locally.js";
 import { findOperation } from "./api-document.js";
 import type { BranchDatabase, BranchDatabases } from "./branch-databases.js";
 
@@ -27,7 +28,7 @@ export interface NeonCall {
   body: unknown;
 }
 
-export interface NeonStandIn {
+export interface NeonEndpoint {
   url: string;
   apiKey: string;
   projectId: string;
@@ -37,7 +38,7 @@ export interface NeonStandIn {
   calls: NeonCall[];
   fail(fault: NeonFault | null): void;
   /** Take a snapshot as the schedule would have at `at`. */
-  addSnapshot(at: Date, manual?: boolean): void;
+  addSnapshot(at: Date): void;
   /** The branches besides the default one. */
   copies(): Branch[];
   close(): Promise<void>;
@@ -97,10 +98,10 @@ const zeros = {
  * Neon's API over real databases: a branch is a copy, a restore restores. Requests and replies are checked against Neon's own
  * OpenAPI document; it also refuses what the real API refuses. `now` is the time at Neon.
  */
-export async function startNeonStandIn(
+export async function startNeonEndpoint(
   databases: BranchDatabases,
   { now = () => new Date() }: { now?: () => Date } = {},
-): Promise<NeonStandIn> {
+): Promise<NeonEndpoint> {
   const apiKey = `napi_${randomBytes(16).toString("hex")}`;
   const projectId = "quiet-river-123456";
   const branchId = "br-main-000001";
@@ -131,14 +132,7 @@ export async function startNeonStandIn(
   };
   const operations = new Map<string, { branchId: string; action: string; done: () => string }>();
   const calls: NeonCall[] = [];
-  let fault: NeonFault | null = null;
-  let hits = 0;
-
-  function faultFor(operationId: string): NeonFault | null {
-    if (!fault || (fault.operationId && fault.operationId !== operationId)) return null;
-    hits += 1;
-    return hits <= (fault.times ?? Number.POSITIVE_INFINITY) ? fault : null;
-  }
+  const faults = faultsOnDemand<NeonFault>();
 
   const server = createServer((request, response) => {
     answer(request, response).catch((error: Error) => {
@@ -151,7 +145,7 @@ export async function startNeonStandIn(
     const body = await readJson(request);
     const operation = findOperation(request.method ?? "GET", pathname);
     if (!operation) return send(response, refused(404, "not found"));
-    const given = faultFor(operation.id);
+    const given = faults.next(({ operationId = operation.id }) => operationId === operation.id);
     const reply = await replyTo(request, operation, searchParams, body, given);
     operation.requireAnswer(reply.status, reply.body);
     calls.push({
@@ -506,11 +500,8 @@ export async function startNeonStandIn(
     branchId,
     state,
     calls,
-    fail(next) {
-      fault = next;
-      hits = 0;
-    },
-    addSnapshot: (at, manual = false) => void state.snapshots.push(newSnapshot(at, manual)),
+    fail: faults.fail,
+    addSnapshot: (at) => void state.snapshots.push(newSnapshot(at, false)),
     copies: () => [...state.branches.values()].filter(({ id }) => id !== branchId),
     async close() {
       await close();

@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
-import { listenLocally } from "./stand-in.js";
+import { listenLocally } from "./listen-locally.js";
 
 /** A fault until it is removed. Envelopes still arrive only with `latency`. */
 type SentryFault =
@@ -22,7 +22,7 @@ interface SentryEnvelope {
   text: string;
 }
 
-export interface SentrySink {
+export interface SentryEndpoint {
   dsn: string;
   /** The accepted envelopes, in order. */
   envelopes: SentryEnvelope[];
@@ -38,7 +38,7 @@ export interface SentrySink {
 const projectId = "4507";
 
 /** Serve Sentry's envelope endpoint (develop.sentry.dev/sdk/data-model/envelopes) on a free local port. */
-export async function startSentrySink(publicKey: string): Promise<SentrySink> {
+export async function startSentryEndpoint(publicKey: string): Promise<SentryEndpoint> {
   const envelopes: SentryEnvelope[] = [];
   let fault: SentryFault | null = null;
   let requests = 0;
@@ -72,7 +72,7 @@ export async function startSentrySink(publicKey: string): Promise<SentrySink> {
       case "latency":
         await sleep(fault.ms);
     }
-    const url = new URL(request.url ?? "/", "http://sink");
+    const url = new URL(request.url ?? "/", "http://endpoint");
     if (request.method !== "POST" || url.pathname !== `/api/${projectId}/envelope/`) {
       reply(404, { detail: "not found" });
     } else if (shownKey(request, url) !== publicKey) {
