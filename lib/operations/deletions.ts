@@ -10,8 +10,9 @@ import { erasures, isOverdueDeletion } from "../db/schema/privacy.js";
 import { AppError } from "../errors.js";
 import { cancelDeletion } from "../privacy/cancel-deletion.js";
 import { openExport } from "../privacy/export.js";
+import { graceDays } from "../privacy/grace-days.js";
 import { countDeletions } from "../privacy/purge.js";
-import { graceDays, scheduleDeletion } from "../privacy/request-deletion.js";
+import { scheduleDeletion } from "../privacy/schedule-deletion.js";
 import type { Deletions } from "./deletion-list.js";
 
 const pendingMax = 100;

@@ -8,7 +8,6 @@ import { personalTables } from "./catalogue.js";
 import { eraseAccount, eraseRows } from "./erase.js";
 import { deleteLateCounters } from "./erasure-kind.js";
 import { personOfIds } from "./person.js";
-import { repeatDeletions } from "./repeat-deletions.js";
 
 const accountsPerRun = 1000;
 
@@ -19,7 +18,8 @@ const accountsPerRun = 1000;
  */
 export async function purgeDue(ctx: Context, endMs: number): Promise<{ erased: number }> {
   if (await isRestoring(ctx)) return { erased: 0 };
-  // A restore that nobody announced may have lost a cancellation.
+  // A restore that nobody announced may have lost a cancellation. Loaded on demand: other functions import this module too.
+  const { repeatDeletions } = await import("./repeat-deletions.js");
   await repeatDeletions(ctx);
   const due = await ctx.db
     .select({ id: users.id })

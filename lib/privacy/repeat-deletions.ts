@@ -7,7 +7,8 @@ import { AppError } from "../errors.js";
 import { deletionsMissing } from "../observability/log-lines/privacy.js";
 import { cancelDeletion } from "./cancel-deletion.js";
 import { type CopiedDeletion, readDeletionCopy } from "./deletion-copy.js";
-import { graceDays, scheduleDeletion } from "./request-deletion.js";
+import { graceDays } from "./grace-days.js";
+import { scheduleDeletion } from "./schedule-deletion.js";
 
 const dayMs = 86_400_000;
 const by = { actor: { kind: "system" }, reason: "repeated after a restore" } as const;

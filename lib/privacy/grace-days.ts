@@ -1,0 +1,2 @@
+/** From the request of a deletion to the erasure. */
+export const graceDays = 14;
