@@ -13,6 +13,11 @@ import { pageSchema } from "../page.js";
 import { EmailAddress, validEmail } from "../user/email-address.js";
 import { shellWord } from "./shell-word.js";
 
+export {
+  listSuppressions as listMailSuppressions,
+  SuppressionPosition,
+} from "../mail/suppression.js";
+
 export const SuppressedAddress = { email: EmailAddress };
 export const NewSuppression = {
   email: EmailAddress,

@@ -1,9 +1,10 @@
 import { operatorChange, operatorRead } from "../../../lib/http/operator-endpoint.js";
 import { route } from "../../../lib/http/route.js";
-import { listSuppressions, SuppressionPosition } from "../../../lib/mail/suppression.js";
 import {
+  listMailSuppressions,
   MailSuppressions,
   NewSuppression,
+  SuppressionPosition,
   suppressMail,
 } from "../../../lib/operations/mail-suppressions.js";
 import { pageQuery } from "../../../lib/page.js";
@@ -13,7 +14,7 @@ const GET = operatorRead({
   scope: "mail",
   query: pageQuery(SuppressionPosition),
   reply: MailSuppressions,
-  read: ({ ctx, query }) => listSuppressions(ctx, query),
+  read: ({ ctx, query }) => listMailSuppressions(ctx, query),
 });
 
 const POST = operatorChange({

@@ -6,11 +6,12 @@ import { secondFactors } from "../../db/schema/security.js";
 import { timestamp } from "../../db/timestamp.js";
 import { AppError } from "../../errors.js";
 import { accountMailOf, newMailId, queueAccountMail } from "../../mail/queue-mail.js";
+import { otherAdminExists } from "../other-admin.js";
 import { secondFactorChanged } from "../second-factor/factor-change.js";
 import { lockAccount, type RevocationReason } from "../session/session.js";
 import { enforceRevocationsOf } from "../session/sweep-session-keys.js";
 import { type Operator, requireAdmin } from "./operator.js";
-import { lockRoles, otherAdminExists, revokeOperatorTokensOf } from "./role.js";
+import { lockRoles, revokeOperatorTokensOf } from "./role.js";
 import type { SubjectAccount } from "./subject.js";
 
 interface RequestedChange {

@@ -9,6 +9,7 @@ import { operatorTokens } from "../../db/schema/operators.js";
 import { timestamp } from "../../db/timestamp.js";
 import { AppError } from "../../errors.js";
 import { isPersonBlocked } from "../account-block.js";
+import { otherAdminExists } from "../other-admin.js";
 import { confirmedSecret } from "../second-factor/second-factor.js";
 import { lockAccount, type RevocationReason } from "../session/session.js";
 import { enforceRevocationsOf } from "../session/sweep-session-keys.js";
@@ -110,18 +111,6 @@ interface RoleChecks extends Record<string, unknown> {
 /** Serialises role changes: two admins who revoke each other's role must not leave none. */
 export function lockRoles({ db }: Context) {
   return db.select({ id: securitySettings.id }).from(securitySettings).for("update");
-}
-
-/** SQL. Accounts that are suspended, blocked or pending deletion do not count. */
-export const otherAdminExists = (id: string): SQL => sql`exists (
-  select 1 from ${users} as other
-  where other.role = 'admin' and other.id <> ${id}
-    and other.suspended_at is null and other.purge_at is null
-    and not ${isPersonBlocked(sql`other.id`)})`;
-
-export async function hasOtherAdmin({ db }: Context, id: string): Promise<boolean> {
-  const { rows } = await db.execute<{ has: boolean }>(sql`select ${otherAdminExists(id)} as has`);
-  return rows[0]?.has === true;
 }
 
 export const revokeOperatorTokensOf = (ctx: Context, makers: SQL): SQL => sql`

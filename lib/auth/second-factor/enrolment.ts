@@ -10,7 +10,7 @@ import { writeOnce } from "../../db/write-once.js";
 import { AppError } from "../../errors.js";
 import { newMailId } from "../../mail/queue-mail.js";
 import { redisUnavailable } from "../../observability/log-lines/stores.js";
-import { hasOtherAdmin } from "../operator/role.js";
+import { hasOtherAdmin } from "../other-admin.js";
 import { lockAccount } from "../session/session.js";
 import { changeSessionRole, deleteSessionKeys } from "../session/session-keys.js";
 import type { AccessClaims } from "../token/access-token.js";

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import begin from "../../../api/ops/restore/begin.js";
 import finish from "../../../api/ops/restore/finish.js";
 import user from "../../../api/user/index.js";
-import type { Branch } from "../../../dev/neon/stand-in.js";
+import type { Branch } from "../../../dev/neon/neon-endpoint.js";
 import { backupStore } from "../../../lib/backups/configured-store.js";
 import { call } from "../../support/call.js";
 import { aContext } from "../../support/context.js";
