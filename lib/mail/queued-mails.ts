@@ -1,8 +1,8 @@
 import { inArray, sql } from "drizzle-orm";
 import * as z from "zod";
 import type { Context } from "../context.js";
-import { webhookEvents } from "../db/schema/webhooks.js";
 import { queueEntries } from "../db/schema/queue.js";
+import { webhookEvents } from "../db/schema/webhooks.js";
 import { isOpen } from "../queue/claim.js";
 import { isDead } from "../queue/dead-letters.js";
 import { addressHashes } from "./address-hash.js";
