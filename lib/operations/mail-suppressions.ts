@@ -1,5 +1,4 @@
 import * as z from "zod";
-import type { OperatorAct } from "../audit/audit.js";
 import type { Context } from "../context.js";
 import {
   findSuppression,
@@ -11,6 +10,7 @@ import {
 } from "../mail/suppression.js";
 import { suppressionLifted } from "../observability/log-lines/mail.js";
 import { EmailAddress, validEmail } from "../user/email-address.js";
+import type { Act, ChangeOutcome } from "./act.js";
 import { shellWord } from "./shell-word.js";
 
 export const SuppressedAddress = { email: EmailAddress };
@@ -26,11 +26,6 @@ export const MailSuppressions = z
   })
   .meta({ id: "MailSuppressions" });
 export type MailSuppressions = z.infer<typeof MailSuppressions>;
-
-interface Act {
-  by: OperatorAct;
-  dryRun: boolean;
-}
 
 /** The 100 newest. */
 export const listMailSuppressions = (ctx: Context): Promise<MailSuppressions> =>
@@ -64,7 +59,7 @@ export async function liftMailSuppression(
   ctx: Context,
   address: string,
   { by, dryRun }: Act,
-): Promise<{ done: string; undo: string | null; detail?: Record<string, unknown> }> {
+): Promise<ChangeOutcome> {
   const email = validEmail(address);
   const found = await findSuppression(ctx, email);
   if (!found) return { done: `Mail to ${email} is already not suppressed.`, undo: null };
