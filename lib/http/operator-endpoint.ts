@@ -4,6 +4,7 @@ import { securityEvent } from "../audit/security-events.js";
 import type { Operator } from "../auth/operator/operator.js";
 import type { Context } from "../context.js";
 import type { ErrorCode } from "../errors.js";
+import type { ChangeOutcome } from "../operations/act.js";
 import { type Endpoint, endpoint } from "./endpoint.js";
 import type { Result } from "./reply.js";
 import { requireStepUp } from "./steps/require-caller.js";
@@ -68,7 +69,7 @@ interface ChangeSpec<S extends z.ZodRawShape> {
     params: Record<string, string>;
     dryRun: boolean;
     by: OperatorAct;
-  }): Promise<{ done: string; undo: string | null; detail?: Record<string, unknown> }>;
+  }): Promise<ChangeOutcome>;
 }
 
 /** Needs a reason and, of a person, a second factor; without `dryRun` a recent one. Reports `admin_action`; `change` obeys `dryRun` and audits. */

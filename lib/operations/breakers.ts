@@ -1,10 +1,11 @@
 import * as z from "zod";
-import { auditRow, type OperatorAct } from "../audit/audit.js";
+import { auditRow } from "../audit/audit.js";
 import type { Context } from "../context.js";
 import { AppError } from "../errors.js";
 import { recordBreakerGauge } from "../toolkit/breaker/gauge.js";
 import { readBreaker, setBreaker } from "../toolkit/breaker/shared-breaker.js";
 import { type BreakerMode, breakerState, positionOf } from "../toolkit/breaker/state.js";
+import type { Act, ChangeOutcome } from "./act.js";
 import { orRedisUnavailable } from "./or-redis-unavailable.js";
 
 export const breakerServices = ["toolkit"] as const;
@@ -44,11 +45,9 @@ export async function listBreakers(): Promise<z.infer<typeof Breakers>> {
   };
 }
 
-interface BreakerChange {
+interface BreakerChange extends Act {
   service: string;
   setting: BreakerSetting;
-  dryRun: boolean;
-  by: OperatorAct;
 }
 
 /**
@@ -58,7 +57,7 @@ interface BreakerChange {
 export async function changeBreaker(
   ctx: Context,
   { service, setting, dryRun, by }: BreakerChange,
-): Promise<{ done: string; undo: string | null }> {
+): Promise<ChangeOutcome> {
   const known = breakerServices.find((name) => name === service);
   if (!known) throw new AppError("not_found");
   const before = settingOf(breakerState((await orRedisUnavailable(readBreaker())).field).mode);

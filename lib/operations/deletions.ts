@@ -1,6 +1,6 @@
 import { and, asc, desc, eq, isNotNull, type SQL } from "drizzle-orm";
 import * as z from "zod";
-import { auditRow, type OperatorAct } from "../audit/audit.js";
+import { auditRow } from "../audit/audit.js";
 import { securityEvent } from "../audit/security-events.js";
 import { type Operator, requireAdmin } from "../auth/operator/operator.js";
 import { getSubject } from "../auth/operator/subject.js";
@@ -13,6 +13,7 @@ import { openExport } from "../privacy/export.js";
 import { graceDays } from "../privacy/grace-days.js";
 import { countDeletions } from "../privacy/purge.js";
 import { scheduleDeletion } from "../privacy/schedule-deletion.js";
+import type { Act, ChangeOutcome } from "./act.js";
 import type { Deletions } from "./deletion-list.js";
 
 const pendingMax = 100;
@@ -74,24 +75,16 @@ async function readLists(
   };
 }
 
-interface Act {
+interface ActOn extends Act {
   operator: Operator;
-  by: OperatorAct;
-  dryRun: boolean;
-}
-
-interface Outcome {
-  done: string;
-  undo: string | null;
-  detail: Record<string, unknown>;
 }
 
 /** For a request by mail: with the grace period, also for a guest. Throws `last_admin`, `not_found`, `forbidden`. */
 export async function deleteForUser(
   ctx: Context,
   name: string,
-  { operator, by, dryRun }: Act,
-): Promise<Outcome> {
+  { operator, by, dryRun }: ActOn,
+): Promise<ChangeOutcome> {
   const subject = await getSubject(ctx, name);
   if (subject.role !== "user") requireAdmin(ctx, operator);
   const { id, purgeAt: standing } = subject;
@@ -121,8 +114,8 @@ export async function deleteForUser(
 export async function cancelForUser(
   ctx: Context,
   name: string,
-  { operator, by, dryRun }: Act,
-): Promise<Outcome> {
+  { operator, by, dryRun }: ActOn,
+): Promise<ChangeOutcome> {
   const { id, role, purgeAt } = await getSubject(ctx, name);
   if (role !== "user") requireAdmin(ctx, operator);
   const detail = { userId: id };
@@ -140,7 +133,7 @@ export async function cancelForUser(
 export async function exportForUser(
   ctx: Context,
   name: string,
-  { operator, by }: Omit<Act, "dryRun">,
+  { operator, by }: Omit<ActOn, "dryRun">,
 ): Promise<AsyncGenerator<string, void>> {
   const { id, role } = await getSubject(ctx, name);
   if (role !== "user") requireAdmin(ctx, operator);

@@ -1,5 +1,4 @@
 import * as z from "zod";
-import type { OperatorAct } from "../audit/audit.js";
 import type { Context } from "../context.js";
 import {
   findSuppression,
@@ -11,6 +10,7 @@ import {
 import { suppressionLifted } from "../observability/log-lines/mail.js";
 import { pageSchema } from "../page.js";
 import { EmailAddress, validEmail } from "../user/email-address.js";
+import type { Act, ChangeOutcome } from "./act.js";
 import { shellWord } from "./shell-word.js";
 
 export {
@@ -31,10 +31,6 @@ export const MailSuppressions = pageSchema(MailSuppression)
   .meta({ id: "MailSuppressions" });
 export type MailSuppressions = z.infer<typeof MailSuppressions>;
 
-interface Act {
-  by: OperatorAct;
-  dryRun: boolean;
-}
 
 /** Of one address. Throws `validation_failed`. */
 export async function findMailSuppressions(
@@ -64,7 +60,7 @@ export async function liftMailSuppression(
   ctx: Context,
   address: string,
   { by, dryRun }: Act,
-): Promise<{ done: string; undo: string | null; detail?: Record<string, unknown> }> {
+): Promise<ChangeOutcome> {
   const email = validEmail(address);
   const found = await findSuppression(ctx, email);
   if (!found) return { done: `Mail to ${email} is already not suppressed.`, undo: null };

@@ -14,17 +14,7 @@ import { redisCopyOutdated } from "../observability/log-lines/gate.js";
 import { roundTrip } from "../redis/client.js";
 import { enforce, enforceTimeoutMs } from "../redis/enforce.js";
 import { clearIgnoredRevokeAll, raiseRevokeAll } from "../redis/revoke-all.js";
-
-interface Act {
-  by: Pick<AuditEntry, "actor" | "reason">;
-  dryRun: boolean;
-}
-
-export interface RevocationResult {
-  done: string;
-  undo: null;
-  detail: Record<string, unknown>;
-}
+import type { Act, ChangeOutcome } from "./act.js";
 
 const verb = (dryRun: boolean) => (dryRun ? "Would revoke" : "Revoked");
 const noUndo = "There is no undo: the user signs in again, a guest cannot.";
@@ -34,7 +24,7 @@ export async function revokeSessionById(
   ctx: Context,
   id: string,
   { by, dryRun }: Act,
-): Promise<RevocationResult> {
+): Promise<ChangeOutcome> {
   const [session] = await ctx.db
     .select({ userId: sessions.userId, revokedAt: sessions.revokedAt })
     .from(sessions)
@@ -60,7 +50,7 @@ export async function revokeUserSessions(
   ctx: Context,
   name: string,
   { by, dryRun }: Act,
-): Promise<RevocationResult> {
+): Promise<ChangeOutcome> {
   const { id: userId } = await getSubject(ctx, name);
   const entry = { ...by, action: "sessions.revoked", subjectId: userId } as const;
   const live = sql`select id from ${sessions} where ${and(eq(sessions.userId, userId), isLiveSession(ctx))}`;
@@ -103,10 +93,7 @@ async function readIds({ db }: Context, query: SQL): Promise<string[]> {
  * Revoke every session created before now, including the caller's. Guests cannot sign in again, so they lose their
  * accounts. The later time wins, because clocks differ. Resolves while Redis is down: its copy is written later.
  */
-export async function revokeAllSessions(
-  ctx: Context,
-  { by, dryRun }: Act,
-): Promise<RevocationResult> {
+export async function revokeAllSessions(ctx: Context, { by, dryRun }: Act): Promise<ChangeOutcome> {
   const detail = await countLive(ctx);
   const done = `${verb(dryRun)} all sessions: ${detail.sessions} live, ${detail.guests} of them guest sessions. Guests cannot sign in again.`;
   if (dryRun) return { done, undo: null, detail };

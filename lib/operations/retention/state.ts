@@ -137,7 +137,10 @@ const sampledMax = 100_000;
 export interface Removed {
   class: string;
   rows: number;
-  [other: string]: unknown;
+  /** In a dry run: those older than this moment. */
+  before?: string;
+  /** The newest row was of this moment. */
+  to?: string;
 }
 
 /** What a run would remove now, by class. */

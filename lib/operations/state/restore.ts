@@ -8,18 +8,13 @@ import { type ErasureCopy, streamCopy } from "../../privacy/erasure-stream.js";
 import { handedOverCopy } from "../../privacy/handed-over-copy.js";
 import { repeatDeletions } from "../../privacy/repeat-deletions.js";
 import { replayErasures } from "../../privacy/replay.js";
+import type { ChangeOutcome } from "../act.js";
 import { rebuildRedis } from "./rebuild-redis.js";
-
-interface Outcome {
-  done: string;
-  undo: string | null;
-  detail: Record<string, unknown>;
-}
 
 const budgetMs = 8000;
 
 /** Closes all routes of the app until `finishRestore`. Safe to repeat. */
-export async function beginRestore(ctx: Context, by: OperatorAct): Promise<Outcome> {
+export async function beginRestore(ctx: Context, by: OperatorAct): Promise<ChangeOutcome> {
   await recordRestoreBegin(ctx, by);
   await copyChangeToRedis(ctx);
   return {
@@ -38,7 +33,7 @@ export async function finishRestore(
   ctx: Context,
   { listed, more }: { listed?: readonly string[] | undefined; more: boolean },
   by: OperatorAct,
-): Promise<Outcome> {
+): Promise<ChangeOutcome> {
   const endMs = performance.now() + budgetMs;
   // The restored database must know that it is closed, should this call end early.
   await copyGateToRedis(ctx);
