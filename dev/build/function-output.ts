@@ -16,7 +16,7 @@ export interface FunctionOutput {
 }
 
 /** Of this repository, and what the bundler adds. */
-export const ownCode = "own code";
+const ownCode = "own code";
 
 type Outputs = Metafile["outputs"];
 

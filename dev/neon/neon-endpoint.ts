@@ -8,7 +8,7 @@ import { findOperation } from "./api-document.js";
 import type { BranchDatabase, BranchDatabases } from "./branch-databases.js";
 
 /** For the next `times` requests (default: all) of an operation of the API (default: any). */
-export type NeonFault = { operationId?: string; times?: number } /** Nothing is done. */ & (
+type NeonFault = { operationId?: string; times?: number } /** Nothing is done. */ & (
   | { kind: "status"; status: number }
   /** Done, but the reply is cut off. */
   | { kind: "lose-reply" }
@@ -18,7 +18,7 @@ export type NeonFault = { operationId?: string; times?: number } /** Nothing is 
   | { kind: "rewrite"; rewrite(body: unknown): string | undefined }
 );
 
-export interface NeonCall {
+interface NeonCall {
   operationId: string;
   path: string;
   headers: IncomingMessage["headers"];
@@ -44,7 +44,7 @@ export interface NeonEndpoint {
   close(): Promise<void>;
 }
 
-export interface NeonState {
+interface NeonState {
   historySeconds: number;
   schedule: Record<string, unknown>[];
   snapshots: Snapshot[];

@@ -19,7 +19,7 @@ export interface VercelDeployment {
 }
 
 /** A fault for the next `times` requests (default: all). */
-export type VercelFault = { times?: number } & (
+type VercelFault = { times?: number } & (
   | { kind: "status"; status: number; retryAfterSeconds?: number }
   | { kind: "reset" | "hang" | "half-body" | "invalid-json" | "wrong-schema" }
 );

@@ -12,7 +12,7 @@ import { isRouteGroup, routeGroups } from "./route-groups.js";
 
 export const FlagName = z.string().regex(/^[a-z][a-z0-9_-]{1,39}$/);
 
-export const FlagDetails = z.strictObject({
+const FlagDetails = z.strictObject({
   name: z.string(),
   kind: z.enum(["kill_switch", "feature"]),
   enabled: z.boolean(),
@@ -23,7 +23,7 @@ export const FlagDetails = z.strictObject({
   /** Kill switches only: what they turn off. */
   covers: z.string().nullable(),
 });
-export type FlagDetails = z.infer<typeof FlagDetails>;
+type FlagDetails = z.infer<typeof FlagDetails>;
 
 export const FlagChange = {
   enabled: z.boolean(),

@@ -67,7 +67,7 @@ export async function recordErasures(stores: Stores & { databaseUrl: string }): 
   await writeErasures(stores, [...all.values()]);
 }
 
-export async function writeErasures({ store, keys }: Stores, erasures: Erasure[]): Promise<void> {
+async function writeErasures({ store, keys }: Stores, erasures: Erasure[]): Promise<void> {
   const log = {
     name,
     erasures: erasures.map(({ userId, erasedAt }) => ({

@@ -92,7 +92,7 @@ async function shipOne(
   await rm(path, { force: true });
 }
 
-export async function spooledWal(spool: string): Promise<string[]> {
+async function spooledWal(spool: string): Promise<string[]> {
   try {
     return (await readdir(spool)).filter((name) => walName.test(name)).sort();
   } catch (error) {

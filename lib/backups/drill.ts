@@ -31,7 +31,7 @@ import { BackupStoreError, CopyKeptError } from "./store-error.js";
 type Drill = typeof restoreDrills.$inferSelect;
 
 /** What a step changes; without `isDone` it is repeated by the next call. */
-export interface StepResult {
+interface StepResult {
   isDone: boolean;
   set?: Partial<Drill>;
   finding?: DrillFinding;

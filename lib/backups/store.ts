@@ -20,7 +20,7 @@ export interface Snapshot {
 }
 
 /** A copy of the live database, made by a restore drill. */
-export interface Copy {
+interface Copy {
   id: string;
   name: string;
   createdAt: Date;

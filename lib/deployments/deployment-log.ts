@@ -36,10 +36,10 @@ export const Deployment = z
 export type Deployment = z.infer<typeof Deployment>;
 
 export type DeploymentRow = typeof deployments.$inferSelect;
-export type EventRow = typeof deploymentEvents.$inferSelect;
+type EventRow = typeof deploymentEvents.$inferSelect;
 
 /** One deployment took over from another. */
-export interface Switch {
+interface Switch {
   at: Date;
   to: string;
   from: string | undefined;
@@ -78,7 +78,7 @@ export async function readDeploymentLog({ db }: Context, until?: Date): Promise<
  * The states follow from the moments alone, so events may be recorded in any order. The deployment that became live last is
  * live. One that gave way to an older deployment was rolled back, one that gave way to a newer one was replaced.
  */
-export function deploymentLog(
+function deploymentLog(
   rows: readonly DeploymentRow[],
   events: readonly EventRow[],
 ): DeploymentLog {

@@ -7,7 +7,7 @@ import { retryAfterMs } from "../reply-text.js";
 import { VercelMeta } from "./vercel-event.js";
 
 /** Vercel's API did not give what was asked for. The message has the status, never the token. */
-export class VercelApiError extends Error {
+class VercelApiError extends Error {
   override readonly name = "VercelApiError";
 }
 

@@ -10,14 +10,14 @@ import type { Person } from "./person.js";
  * `technical` says nothing about a person. `withheld` is the reason why a personal value is not exported; `as` is what is
  * exported instead of it.
  */
-export type Column =
+type Column =
   | "technical"
   | "exported"
   | { withheld: string }
   | { as: (person: Person) => SQL };
 
 /** How the purge treats the rows of a person. */
-export type Erasure =
+type Erasure =
   | "deleted"
   /** The values that no longer name the person. */
   | { changed: (person: Person) => SQL }

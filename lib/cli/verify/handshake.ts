@@ -1,7 +1,7 @@
 import { connect as connectSocket, isIP } from "node:net";
 import { connect, type PeerCertificate, type SecureVersion, type TLSSocket } from "node:tls";
 
-export interface Certificate {
+interface Certificate {
   names: string;
   issuer: string;
   validTo: Date;

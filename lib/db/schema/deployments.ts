@@ -21,7 +21,7 @@ export const deployments = pgTable("deployments", {
   crons: jsonb("crons").$type<Record<string, string>>(),
 });
 
-export const deploymentEventKinds = [
+const deploymentEventKinds = [
   "requested",
   "ready",
   "live",

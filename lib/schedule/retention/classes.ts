@@ -1,7 +1,7 @@
 import type { Env } from "../../env.js";
 
 /** How data of a class goes: `rows` in batches, oldest first. */
-export type Removal = "partitions" | "sealed segments" | "rows";
+type Removal = "partitions" | "sealed segments" | "rows";
 
 /** A table from which rows are deleted by the age of a column that has an index. */
 export interface AgedRows {
