@@ -16,6 +16,7 @@ import { isDead, isJob, isMessage } from "../../queue/dead-letters.js";
 import { listCrons } from "../../schedule/cron-status.js";
 import { readBreaker } from "../../toolkit/breaker/shared-breaker.js";
 import { breakerState, positionOf } from "../../toolkit/breaker/state.js";
+import { isRetrying } from "../outbox.js";
 import { getDrainStatus } from "../telemetry/drain-status.js";
 import { type CheckReport, type CheckResult, finding, runCheck, summarize } from "./finding.js";
 import { oneValue } from "./one-value.js";
@@ -25,6 +26,8 @@ const lagSecondsMax = 180;
 const partitionsAheadMin = 7;
 const skewMsMax = 2000;
 const backlogSecondsMax = 300;
+/** One failure is no news: the second attempt follows within a minute. */
+const failedAttemptsMin = 3;
 const daySeconds = 86_400;
 
 /** The public health check (cached for 5 s) plus the state of background work and backups. A store that is down does not hide the other checks. */
@@ -160,23 +163,35 @@ async function jobFinding(ctx: Context): Promise<CheckResult> {
 }
 
 async function outboxFinding(ctx: Context): Promise<CheckResult> {
-  const counts = await oneValue<{ seconds: number | null; mails: number; notices: number }>(
+  const counts = await oneValue<{
+    seconds: number | null;
+    retrying: { count: number; error: string | null };
+    mails: number;
+    notices: number;
+  }>(
     ctx,
     sql`select json_build_object(
         'seconds', (select cast(extract(epoch from now() - min(run_after)) as integer) from ${queueEntries}
           where ${isMessage} and ${isOpen} and run_after <= now() and expires_at > now()),
+        'retrying', (select json_build_object('count', count(*), 'error', max(last_error)) from ${queueEntries}
+          where ${isMessage} and ${isRetrying} and attempts >= ${failedAttemptsMin}),
         'mails', count(*) filter (where kind = 'mail'),
         'notices', count(*) filter (where kind = 'notice')) as value
       from ${queueEntries} where ${isMessage} and ${isDead} and expires_at > now()`,
   );
-  const { seconds, mails, notices } = counts;
+  const { seconds, retrying, mails, notices } = counts;
   const due = seconds === null ? "no backlog" : `the oldest entry has been due for ${seconds} s`;
   const failed = mails + notices;
   const isMuted = ctx.env.production && !ctx.env.mail.apiKey;
   const isGood =
-    (seconds ?? 0) <= backlogSecondsMax && mails < failedMailsMin && notices === 0 && !isMuted;
+    (seconds ?? 0) <= backlogSecondsMax &&
+    retrying.count === 0 &&
+    mails < failedMailsMin &&
+    notices === 0 &&
+    !isMuted;
   const detail = [
     due,
+    ...(retrying.count > 0 ? [`${retrying.count} keep failing (${retrying.error})`] : []),
     ...(failed > 0 ? [`failed: ${failed}`] : []),
     ...(isMuted ? ["no mail is sent: set RESEND_API_KEY and deploy"] : []),
   ].join("; ");
