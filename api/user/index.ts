@@ -28,12 +28,15 @@ const PATCH = endpoint({
 
 const DELETE = endpoint({
   summary:
-    "Delete the own account: every session ends, and in 14 days all data is erased, of a guest at once. Needs a recent sign-in, or the password (with a second factor also its code).",
-  auth: "user",
+    "Delete the own account: every session ends, and in 14 days all data is erased, of a guest at once. Needs a recent sign-in, or the password (with a second factor also its code). When the reply is lost, repeat it: the ended session still gets the token, also with an expired access token.",
+  auth: "token",
   limits: ["default", "auth-failures"],
   body: Reauthentication,
   replies: { 202: ScheduledDeletion },
   errors: [
+    "token_expired",
+    "session_revoked",
+    "session_expired",
     "reauth_required",
     "invalid_credentials",
     "otp_required",
@@ -41,8 +44,10 @@ const DELETE = endpoint({
     "last_admin",
     "not_found",
   ],
-  handle: ({ ctx, actor, body, claims }) =>
-    requestDeletion(ctx, actor, body, isStepUpFresh(ctx, claims)),
+  handle: ({ ctx, caller, body, claims }) => {
+    const isFresh = isStepUpFresh(ctx, claims);
+    return requestDeletion(ctx, { claims, session: caller.session, isFresh }, body);
+  },
 });
 
 export default route("/api/user", { GET, PATCH, DELETE });

@@ -44,14 +44,16 @@ export interface BackupStore {
   readState(): Promise<string>;
   /** Why this store is about another database than that of `DATABASE_URL`; null if it is not. Left out by a store that reads `DATABASE_URL` itself. */
   findMismatch?(): Promise<string | null>;
+  /** The database that the live one was made from; null without one. Left out by a store that does not keep it. */
+  findSource?(): Promise<string | null>;
   /** Of the live database as it was at `at`. The store deletes it at `expiresAt`. Returns the store's own tasks that make it. */
   createCopy(copy: { name: string; at: Date; expiresAt: Date }): Promise<{ operations: string[] }>;
   /** Copies of the live database whose name starts with `prefix`. Never the live database itself. */
   listCopies(prefix: string): Promise<Copy[]>;
   /** False while it is being made. Rejects with a final error when it cannot become ready. */
   isReady(copyId: string, operations: string[]): Promise<boolean>;
-  /** A secret. */
-  connectionUri(copyId: string): Promise<string>;
+  /** Of a copy or the source. A secret. */
+  connectionUri(id: string): Promise<string>;
   /** A copy that does not exist is no error. Rejects with a `CopyKeptError` for one that is in use or protected. */
   deleteCopy(copyId: string): Promise<void>;
 }

@@ -44,13 +44,15 @@ export interface CallerInfo {
   revokeAllBefore: number;
 }
 
-type ClaimsOf<A extends Auth> = A extends "token" | "user"
+type ClaimsOf<A extends Auth> = A extends "user"
   ? AccessClaims
-  : A extends "optional"
-    ? PresentedClaims | undefined
-    : A extends "operator"
-      ? AccessClaims | undefined
-      : undefined;
+  : A extends "token"
+    ? PresentedClaims
+    : A extends "optional"
+      ? PresentedClaims | undefined
+      : A extends "operator"
+        ? AccessClaims | undefined
+        : undefined;
 
 /** A request header that some handlers read; the others are read by the pipeline. */
 type RequestHeader = "If-Match" | "If-None-Match" | "Rotation-Id" | "Device-Id";

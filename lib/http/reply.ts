@@ -9,7 +9,7 @@ export interface ReplyContract {
   body: ReplyBody;
   /** `text/…` sends the string that the handler returns. */
   contentType?: string;
-  /** The handler returns the body as a stream of JSON, which `body` describes. */
+  /** The handler returns the parts of a JSON text, which `body` describes. */
   isStreamed?: true;
   /** The handler always sets these. */
   headers?: readonly ReplyHeader[];
@@ -20,7 +20,7 @@ export type Replies = Readonly<Record<number, ReplyBody | ReplyContract>>;
 type Sent<R> = R extends z.ZodType
   ? z.output<R>
   : R extends { isStreamed: true }
-    ? ReadableStream<Uint8Array>
+    ? AsyncGenerator<string, void>
     : R extends { body: infer B extends z.ZodType }
       ? z.output<B>
       : // biome-ignore lint/suspicious/noConfusingVoidType: a handler without a reply body returns nothing.

@@ -2,7 +2,7 @@ import { waitUntil } from "@vercel/functions";
 import type { Context, Database } from "../context.js";
 import { databaseForRequest } from "../db/database.js";
 import { type Env, EnvironmentError, env } from "../env.js";
-import { AppError, type ErrorCode } from "../errors.js";
+import { AppError, catalogue, type ErrorCode } from "../errors.js";
 import { environmentRead } from "../observability/log-lines/environment.js";
 import { requestCompleted, unexpectedError } from "../observability/log-lines/http.js";
 import { reportOf, traceOf } from "../observability/report-to-sentry.js";
@@ -16,10 +16,11 @@ import { corsHeaders } from "./cors.js";
 import type { Exchange, Work } from "./exchange.js";
 import { runPipeline } from "./pipeline.js";
 import { problemReply, toAppError } from "./problem.js";
-import type { Reply } from "./reply.js";
+import { Reply } from "./reply.js";
 import { reportRefusal, reportUrlAttack } from "./report-attacks.js";
 import type { Endpoints, Resource } from "./resource.js";
 import { securityHeaders } from "./security-headers.js";
+import { type BodyCut, streamedBody } from "./streamed-body.js";
 
 export interface Route extends Resource {
   fetch(request: Request): Promise<Response>;
@@ -40,6 +41,7 @@ export function route(template: string, endpoints: Endpoints): Route {
     environmentRead(environment);
     const exchange = open(request, template, environment);
     const { ctx, url } = exchange;
+    let bodyEnded: Promise<BodyCut | undefined> | undefined;
     const respond = (reply: Reply) => {
       const headers = Object.assign(
         { "X-Correlation-ID": ctx.correlationId },
@@ -47,7 +49,11 @@ export function route(template: string, endpoints: Endpoints): Route {
         corsHeaders(request, url, environment),
         exchange.headers,
       );
-      return responseOf(reply, headers, request.method === "HEAD");
+      const headOnly = request.method === "HEAD";
+      if (headOnly || !isInParts(reply.body)) return responseOf(reply, headers, headOnly);
+      const { stream, ended } = streamedBody(reply.body);
+      bodyEnded = ended;
+      return responseOf(new Reply(reply.status, stream, reply.headers), headers, headOnly);
     };
     let error: AppError | undefined;
     let response: Response;
@@ -63,25 +69,37 @@ export function route(template: string, endpoints: Endpoints): Route {
     if (error && unexpectedCodes.includes(error.code)) {
       unexpectedError(ctx.correlationId, template, error);
     }
-    const ended: FinishedRequest = {
-      method: request.method,
-      status: response.status,
-      durationMs: performance.now() - startedAt,
-      code: error?.code,
-      appVersion: request.headers.get("x-app-version"),
+    const durationMs = performance.now() - startedAt;
+    const finish = (cut?: BodyCut) => {
+      const failure = cut?.error ?? error;
+      const ended: FinishedRequest = {
+        method: request.method,
+        status: cut ? statusOf(cut) : response.status,
+        durationMs,
+        code: failure?.code,
+        appVersion: request.headers.get("x-app-version"),
+      };
+      requestCompleted({
+        ...ended,
+        correlationId: ctx.correlationId,
+        path: url.pathname,
+        ip: ctx.address,
+        cut: cut && (cut.error ? "failed" : "aborted"),
+      });
+      return afterReply(exchange, ended, reportOf(ctx, ended, failure));
     };
-    requestCompleted({
-      ...ended,
-      correlationId: ctx.correlationId,
-      path: url.pathname,
-      ip: ctx.address,
-    });
-    waitUntil(afterReply(exchange, ended, reportOf(ctx, ended, error)));
+    waitUntil(bodyEnded ? bodyEnded.then(finish) : finish());
     return response;
   }
 
   return { ...resource, fetch };
 }
+
+/** 499 as nginx logs it: the status of the head would count as a success. */
+const statusOf = ({ error }: BodyCut) => (error ? catalogue[error.code].status : 499);
+
+const isInParts = (body: unknown): body is AsyncGenerator<string, void> =>
+  typeof body === "object" && body !== null && Symbol.asyncIterator in body;
 
 const unexpectedCodes: readonly ErrorCode[] = [
   "internal_error",
@@ -122,10 +140,10 @@ function responseOf(
   if (body === undefined || body === null) {
     return new Response(null, { status, headers: Object.assign(headers, own) });
   }
-  if (body instanceof ReadableStream) {
+  if (isInParts(body)) {
     headers["Content-Type"] = "application/json";
-    if (headOnly) void body.cancel();
-    return new Response(headOnly ? null : body, { status, headers: Object.assign(headers, own) });
+    const stream = body instanceof ReadableStream ? body : null;
+    return new Response(stream, { status, headers: Object.assign(headers, own) });
   }
   const isText = own["Content-Type"]?.startsWith("text/");
   const text = isText ? String(body) : JSON.stringify(body);

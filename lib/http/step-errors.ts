@@ -15,8 +15,7 @@ const hasSession = ({ auth }: Endpoint) => auth === "user" || auth === "operator
 const hasBody = ({ body, auth }: Endpoint) => body !== undefined || auth === "webhook";
 const hasJson = ({ body, upload }: Endpoint) => body !== undefined && upload === undefined;
 const hasLimits = ({ limits }: Endpoint) => limits.length > 0;
-const asksRedis = (endpoint: Endpoint) =>
-  hasLimits(endpoint) || (hasToken(endpoint) && endpoint.auth !== "token");
+const asksRedis = (endpoint: Endpoint) => hasLimits(endpoint) || hasToken(endpoint);
 
 /**
  * The codes that the steps of the pipeline may answer, in their order for an endpoint without `identify`.

@@ -1,6 +1,7 @@
 /** Allowlist of log fields: a new field must be added here to be logged. */
 const allowed = new Set([
   "status",
+  "cut",
   "duration",
   "route",
   "code",
@@ -22,6 +23,8 @@ const allowed = new Set([
   "stores",
   "signal",
   "count",
+  "requested",
+  "cancelled",
   "account",
   "sessionId",
   "userId",

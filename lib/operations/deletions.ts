@@ -140,11 +140,11 @@ export async function exportForUser(
   ctx: Context,
   name: string,
   { operator, by }: Omit<Act, "dryRun">,
-): Promise<ReadableStream<Uint8Array>> {
+): Promise<AsyncGenerator<string, void>> {
   const { id, role } = await getSubject(ctx, name);
   if (role !== "user") requireAdmin(ctx, operator);
-  const stream = await openExport(ctx, id, async () => {});
+  const parts = await openExport(ctx, id, async () => {});
   await auditRow(ctx, { ...by, action: "data.exported", subjectId: id });
   securityEvent(ctx, "admin_action", { data: { operation: "gdpr", account: operator.id } });
-  return stream;
+  return parts;
 }

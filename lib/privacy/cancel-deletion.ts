@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { eq, sql } from "drizzle-orm";
 import * as z from "zod";
 import { type AuditEntry, auditIfAny } from "../audit/audit.js";
@@ -12,6 +13,7 @@ import { AppError } from "../errors.js";
 import { verifyCancelToken } from "../mail/cancel-token.js";
 import { deliverLater } from "../mail/deliver-later.js";
 import { accountMailOf, newMailId, queueAccountMail } from "../mail/queue-mail.js";
+import { copyDeletionLater, queueDeletionCopy } from "./deletion-copy.js";
 
 export const Cancellation = z.strictObject({
   cancelToken: z
@@ -40,26 +42,35 @@ export async function cancelDeletionByToken(
   if (!isCancelled) throw new AppError("code_invalid");
 }
 
-/** A token cancels its own deletion until the grace period is over. False when there is nothing to cancel (any more). */
+/**
+ * A token cancels its own deletion until the grace period is over, a repetition after a restore also later. False when there
+ * is nothing to cancel (any more).
+ */
 export async function cancelDeletion(
   ctx: Context,
   userId: string,
   by: Pick<AuditEntry, "actor" | "reason">,
-  how: { deletionId: string } | "operator",
+  how: { deletionId: string } | { repeated: string } | "operator",
 ): Promise<boolean> {
   const now = timestamp(ctx.now);
   const which =
     how === "operator"
       ? sql`purge_at is not null`
-      : sql`purge_at > ${now} and deletion_id = ${how.deletionId}`;
+      : "repeated" in how
+        ? sql`deletion_id = ${how.repeated}`
+        : sql`purge_at > ${now} and deletion_id = ${how.deletionId}`;
   const mailId = newMailId();
+  const copyId = randomUUID();
   const entry = { ...by, action: "deletion.cancelled", subjectId: userId } as const;
   const write = ctx.db.execute(sql`
-    with cancelled as (
+    with pending as (
+      select id as user_id, deletion_id, cast(null as timestamptz) as purge_at from ${users}
+      where id = ${userId} and ${which} for update
+    ), cancelled as (
       update ${users} set purge_at = null, deletion_id = null, updated_at = ${now}
-      where id = ${userId} and ${which}
+      where id = (select user_id from pending)
       returning id as user_id
-    ), audited as (${auditIfAny(ctx, entry, sql`cancelled`)}),
+    ), copied as (${queueDeletionCopy(ctx, copyId, sql`pending where deletion_id is not null`)}), audited as (${auditIfAny(ctx, entry, sql`cancelled`)}),
     mailed as (${queueAccountMail(accountMailOf(ctx, mailId, "deletion_cancelled"), sql`cancelled`)})
     select ${requiredRow(sql`cancelled`)}`);
   try {
@@ -70,5 +81,6 @@ export async function cancelDeletion(
   }
   securityEvent(ctx, "deletion_cancelled", { userId });
   deliverLater(ctx, mailId);
+  copyDeletionLater(ctx, copyId);
   return true;
 }

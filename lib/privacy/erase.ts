@@ -45,8 +45,10 @@ export async function eraseAccount(
   const entryId = randomUUID();
   const actor =
     reason === "guest" ? ({ kind: "user", id: userId } as const) : ({ kind: "system" } as const);
-  const [, touchedBlocks, touchedFlags] = await db
+  const [, , touchedBlocks, touchedFlags] = await db
     .batch([
+      lockAccounts(ctx, person),
+      // A statement of its own, to see what the previous holder of the lock has committed.
       requireErasable(ctx, person, mayErase[reason](ctx)),
       raiseMirrorVersion(ctx, "blocks", blocks, person),
       raiseMirrorVersion(ctx, "flags", flags, person),
@@ -60,11 +62,12 @@ export async function eraseAccount(
         .onConflictDoNothing(),
     ] as unknown as [
       BatchItem<"pg">,
+      BatchItem<"pg">,
       ReturnType<typeof raiseMirrorVersion>,
       ReturnType<typeof raiseMirrorVersion>,
     ])
     .catch((error) => {
-      if (lacksRequiredRow(error)) return [null, null, null] as const;
+      if (lacksRequiredRow(error)) return [null, null, null, null] as const;
       throw error;
     });
   if (!touchedBlocks || !touchedFlags) return false;
@@ -75,15 +78,20 @@ export async function eraseAccount(
   return true;
 }
 
-/** Locks the accounts. Fails the batch when one no longer meets the condition, or another guest was merged. */
+/** A sign-in that merges a guest into the account locks the account first. */
+function lockAccounts({ db }: Context, { ids }: Person) {
+  return db.execute(sql`
+    select 1 from ${users} where id = any(cast(${sql.param(ids)} as uuid[])) order by id for update`);
+}
+
+/** Fails the batch when the account no longer meets the condition, or another guest was merged into it before the lock. */
 function requireErasable({ db }: Context, { ids }: Person, condition: SQL) {
   const [userId] = ids;
   return db.execute(sql`
-    with held as (
-      select * from ${users} where id = ${userId} or merged_into = ${userId} order by id for update
-    ), erasable as (
-      select 1 from held where id = ${userId} and ${condition}
-        and (select count(*) from held) = ${ids.length}
+    with erasable as (
+      select 1 from ${users} where id = ${userId} and ${condition}
+        and ${ids.length} = (
+          select count(*) from ${users} where id = ${userId} or merged_into = ${userId})
     )
     select ${requiredRow(sql`erasable`)}`);
 }

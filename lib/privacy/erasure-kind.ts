@@ -2,7 +2,7 @@ import { type SQL, sql } from "drizzle-orm";
 import * as z from "zod";
 import { endSessionKeys, sessionKey, sessionMarkerKey } from "../auth/session/session-keys.js";
 import type { Context } from "../context.js";
-import { sessions } from "../db/schema/accounts.js";
+import { sessions, users } from "../db/schema/accounts.js";
 import { timestamp } from "../db/timestamp.js";
 import { erasureRetried } from "../observability/log-lines/privacy.js";
 import { defineKind } from "../queue/kind.js";
@@ -10,6 +10,7 @@ import { roundTrip } from "../redis/client.js";
 import { enforceTimeoutMs } from "../redis/enforce.js";
 import type { RoundTrip } from "../redis/round-trip.js";
 import { counterKeysOf } from "./counter-keys.js";
+import { forgetDeletions } from "./deletion-copy.js";
 import { appendErasures } from "./erasure-stream.js";
 import type { Person } from "./person.js";
 
@@ -23,6 +24,8 @@ const Traces = z.looseObject({
   /** Those of sessions that a request in flight may still write back. */
   recentSessionIds: z.array(z.string()),
   limitKeys: z.array(z.string()),
+  /** Not in entries of an earlier release. */
+  deletionIds: z.array(z.string()).default([]),
 });
 type Traces = z.infer<typeof Traces>;
 
@@ -38,7 +41,10 @@ export function tracesOf({ now }: Context, { ids, limitKeys }: Person): SQL {
   return sql`(
     select cast(${JSON.stringify(known)} as jsonb) || jsonb_build_object(
       'sessionIds', ${idsWhere(sql`not ${isRecent}`)}, 'recentSessionIds', ${idsWhere(isRecent)})
-    from ${sessions} where user_id = any(cast(${sql.param(ids)} as uuid[])))`;
+    from ${sessions} where user_id = any(cast(${sql.param(ids)} as uuid[])))
+    || jsonb_build_object('deletionIds', (
+      select coalesce(jsonb_agg(deletion_id), '[]') from ${users}
+      where id = any(cast(${sql.param(ids)} as uuid[])) and deletion_id is not null))`;
 }
 
 /** Deletes the keys of an erased person, and appends the erasure to the stream. Retried until Redis has done both. */
@@ -54,6 +60,7 @@ export const erasureKind = defineKind<Traces>({
     const trip = roundTrip(ctx);
     await Promise.all([
       deleteKeys(ctx, trip, payload),
+      forgetDeletions(trip, payload.deletionIds),
       appendErasures(
         trip,
         payload.userIds.map((userId) => ({ userId, erasedAtMs: payload.erasedAtMs })),

@@ -22,39 +22,32 @@ export const DataExport = z
 const rowsPerPage = 500;
 
 /**
- * All data about an account and the guests merged into it, as a stream of JSON text. One page of one table is in memory.
- * When it fails, it errors and the JSON is incomplete: `onFailure` runs then. A cancelled stream reads no further page.
- * Throws `not_found`, and `service_unavailable` before the first byte.
+ * All data about an account and the guests merged into it, as parts of a JSON text. One page of one table is in memory.
+ * When it throws, the JSON is incomplete: `onFailure` has run then. After `return()` it reads no further page.
+ * Throws `not_found`, and `service_unavailable` before the first part.
  */
 export async function openExport(
   ctx: Context,
   userId: string,
   onFailure: () => Promise<unknown>,
-): Promise<ReadableStream<Uint8Array>> {
+): Promise<AsyncGenerator<string, void>> {
   const person = await findPerson(ctx, userId);
   if (!person) throw new AppError("not_found");
-  const texts = documentOf(ctx, person);
-  const encoder = new TextEncoder();
-  return new ReadableStream(
-    {
-      async pull(controller) {
-        try {
-          const { done, value } = await texts.next();
-          if (done) controller.close();
-          else controller.enqueue(encoder.encode(value));
-        } catch (error) {
-          exportBroken(ctx.correlationId, error);
-          await onFailure().catch(() => {});
-          controller.error(error);
-        }
-      },
-      async cancel() {
-        await texts.return(undefined);
-      },
-    },
-    // Each page is read when the previous one has been sent.
-    { highWaterMark: 0 },
-  );
+  return guarded(ctx, documentOf(ctx, person), onFailure);
+}
+
+async function* guarded(
+  ctx: Context,
+  parts: AsyncGenerator<string, void>,
+  onFailure: () => Promise<unknown>,
+): AsyncGenerator<string, void> {
+  try {
+    yield* parts;
+  } catch (error) {
+    exportBroken(ctx.correlationId, error);
+    await onFailure().catch(() => {});
+    throw error;
+  }
 }
 
 async function* documentOf(ctx: Context, person: Person): AsyncGenerator<string, void> {

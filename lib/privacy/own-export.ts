@@ -11,16 +11,16 @@ export async function exportOwnData(
   ctx: Context,
   { userId }: Actor,
   reserved: Reservation,
-): Promise<ReadableStream<Uint8Array>> {
+): Promise<AsyncGenerator<string, void>> {
   const counted = { ...reserved };
   const actor = { kind: "user", id: userId } as const;
-  const stream = await openExport(ctx, userId, () => release(ctx, counted)).catch((error) => {
+  const parts = await openExport(ctx, userId, () => release(ctx, counted)).catch((error) => {
     const isGone = error instanceof AppError && error.code === "not_found";
     throw isGone ? new AppError("session_revoked") : error;
   });
   await auditRow(ctx, { actor, action: "data.exported", subjectId: userId });
   securityEvent(ctx, "data_exported", { userId });
-  return stream;
+  return parts;
 }
 
 export const exportFileName = ({ now }: Pick<Context, "now">) =>

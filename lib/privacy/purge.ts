@@ -8,6 +8,7 @@ import { personalTables } from "./catalogue.js";
 import { eraseAccount, eraseRows } from "./erase.js";
 import { deleteLateCounters } from "./erasure-kind.js";
 import { personOfIds } from "./person.js";
+import { repeatDeletions } from "./repeat-deletions.js";
 
 const accountsPerRun = 1000;
 
@@ -18,6 +19,8 @@ const accountsPerRun = 1000;
  */
 export async function purgeDue(ctx: Context, endMs: number): Promise<{ erased: number }> {
   if (await isRestoring(ctx)) return { erased: 0 };
+  // A restore that nobody announced may have lost a cancellation.
+  await repeatDeletions(ctx);
   const due = await ctx.db
     .select({ id: users.id })
     .from(users)

@@ -12,3 +12,11 @@ export function accessTokenOfAge(
   const authenticatedAt = new Date(now.getTime() - ageMs);
   return issueAccessToken(env(), { userId: user.id, sessionId, authenticatedAt, authMethods }, now);
 }
+
+/** A genuine access token of the session that expired an hour ago. */
+export function expiredToken({ user, sessionId }: Pick<TokenPair, "user" | "sessionId">): string {
+  const { jwt } = env();
+  const issuedAt = new Date(Date.now() - (jwt.accessTtlSeconds + 3600) * 1000);
+  const claims = { userId: user.id, sessionId, authenticatedAt: issuedAt, authMethods: ["pwd"] };
+  return issueAccessToken(env(), claims, issuedAt);
+}

@@ -22,7 +22,7 @@ const repeatable: Record<string, string> = {
   "POST /api/auth/reauthenticate": "nothing is written",
   "POST /api/stt/transcribe": "nothing is written",
   "DELETE /api/user":
-    "the first request ends the session; parallel ones get the same date and token",
+    "the first request schedules the deletion; parallel and later ones get the same date and token",
   "DELETE /api/user/sessions/:sessionId": "a revoked session stays revoked",
 };
 

@@ -15,6 +15,7 @@ import {
   ProjectReply,
   ScheduleReply,
   SnapshotsReply,
+  SourceReply,
   scheduleNumber,
 } from "./replies.js";
 
@@ -77,7 +78,7 @@ export function neonStore(ctx: Context, settings: NeonSettings): BackupStore {
     },
 
     async readState() {
-      const { current_state, expires_at } = await readBranch(branchId);
+      const { current_state, expires_at } = await readBranch(branchId, BranchReply);
       if (!expires_at) return current_state;
       return `${current_state}, but Neon deletes it at ${expires_at.toISOString()}`;
     },
@@ -88,6 +89,12 @@ export function neonStore(ctx: Context, settings: NeonSettings): BackupStore {
       return reached === branchId
         ? null
         : `DATABASE_URL reaches the branch ${reached}, not NEON_BRANCH_ID`;
+    },
+
+    // After a restore NEON_BRANCH_ID may still name the source.
+    async findSource() {
+      const reached = await reachedBranch();
+      return reached === null ? null : ((await readBranch(reached, SourceReply)).parent_id ?? null);
     },
 
     async createCopy({ name, at, expiresAt }) {
@@ -133,15 +140,15 @@ export function neonStore(ctx: Context, settings: NeonSettings): BackupStore {
         }
         if (found.status !== "finished" && found.status !== "skipped") return false;
       }
-      return (await readBranch(id)).current_state === "ready";
+      return (await readBranch(id, BranchReply)).current_state === "ready";
     },
 
-    async connectionUri(copyId) {
+    async connectionUri(id) {
       const databaseUrl = requireDatabaseUrl();
       const { username, pathname } = parseDatabaseUrl(databaseUrl);
       const { uri } = await callNeon(ctx, settings, "connection_uri", {
         query: {
-          branch_id: copyId,
+          branch_id: id,
           database_name: decodeURIComponent(pathname.slice(1)),
           role_name: decodeURIComponent(username),
         },
@@ -178,11 +185,11 @@ export function neonStore(ctx: Context, settings: NeonSettings): BackupStore {
     },
   };
 
-  async function readBranch(id: string) {
-    const { branch } = await callNeon(ctx, settings, "branch", {
-      ids: { branch: id },
-      reply: BranchReply,
-    });
+  async function readBranch<B extends { id: string }>(
+    id: string,
+    reply: z.ZodType<{ branch: B }>,
+  ): Promise<B> {
+    const { branch } = await callNeon(ctx, settings, "branch", { ids: { branch: id }, reply });
     if (branch.id !== id)
       throw new BackupStoreError("branch: Neon's answer is about another branch");
     return branch;

@@ -28,6 +28,8 @@ export const BranchReply = z.object({
   branch: Branch.pick({ id: true, current_state: true, expires_at: true }),
 });
 
+export const SourceReply = z.object({ branch: Branch.pick({ id: true, parent_id: true }) });
+
 export const BranchesReply = z.object({
   branches: z.array(Branch),
   pagination: z.object({ next: z.string().optional() }).optional(),

@@ -43,20 +43,19 @@ export interface RedisAnswer {
  * to read. Throws `service_unavailable` when a limit cannot be counted that must be.
  */
 export async function askRedis(
-  { endpoint, ctx }: Call,
+  { ctx }: Call,
   { claims, key }: Credential,
   identity: Identity,
   { limits, subject }: Counting,
 ): Promise<RedisAnswer | null> {
-  const needsSession = claims !== undefined && endpoint.auth !== "token";
-  if (limits.length === 0 && !needsSession) return null;
+  if (limits.length === 0 && !claims) return null;
   const local = countLocally(limits, subject, ctx.now);
   const trip = roundTrip(ctx);
   const members = blockMembers(blockableAddress(ctx, key), claims?.userId);
   const gate = readGate(trip);
   const blocked = readBlocks(trip, members);
   const counting = countRequest(trip, limits, subject, ctx.now);
-  const session = needsSession ? readCachedSession(trip, claims.sessionId) : null;
+  const session = claims ? readCachedSession(trip, claims.sessionId) : null;
   const keyState = identity.session === undefined ? null : readKeyState(trip, identity.session);
   const [counted] = await Promise.allSettled([counting, trip.send({ isGathered: true })]);
   const isCurrent = isRedisCurrent(ctx, counted);

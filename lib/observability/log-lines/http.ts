@@ -10,10 +10,12 @@ export interface CompletedRequest {
   status: number;
   durationMs: number;
   code: ErrorCode | undefined;
+  /** The head was sent, but not the whole body. */
+  cut: "failed" | "aborted" | undefined;
 }
 
 export function requestCompleted(request: CompletedRequest): void {
-  const { correlationId, method, path, ip, status, code } = request;
+  const { correlationId, method, path, ip, status, code, cut } = request;
   const duration = Math.round(request.durationMs * 10) / 10;
   log(
     isServerError(status, code) ? "ERROR" : "INFO",
@@ -22,7 +24,7 @@ export function requestCompleted(request: CompletedRequest): void {
       cat: "http",
       correlationId,
       req: { method, path, ip },
-      data: { status, duration, code },
+      data: { status, duration, code, cut },
     },
     "Request completed",
   );

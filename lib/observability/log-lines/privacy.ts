@@ -41,3 +41,23 @@ export function erasureRetried(correlationId: string, delay: number, reason: str
     "Redis keys of an erased account not deleted yet; will be retried",
   );
 }
+
+/** The database is older than these requests and cancellations: it was restored. */
+export function deletionsMissing(
+  correlationId: string,
+  data: { requested: number; cancelled: number },
+): void {
+  log(
+    "ERROR",
+    { evt: "deletions_missing", cat: "privacy", correlationId, data },
+    "Postgres lacks requests or cancellations of deletions: it was restored. Repeating them",
+  );
+}
+
+export function deletionUncopied(correlationId: string, delay: number, reason: string): void {
+  log(
+    "WARN",
+    { evt: "deletion_uncopied", cat: "privacy", correlationId, data: { delay, reason } },
+    "Request or cancellation of a deletion not copied to Redis yet; will be retried",
+  );
+}

@@ -2,9 +2,11 @@ import { copyChangeToRedis, copyGateToRedis } from "../../admission/mirror.js";
 import { postponedDays, recordRestoreBegin, recordRestoreFinish } from "../../admission/restore.js";
 import type { OperatorAct } from "../../audit/audit.js";
 import { restoreSessionRows } from "../../auth/session/restore-sessions.js";
+import { sourceErasures } from "../../backups/source-erasures.js";
 import type { Context } from "../../context.js";
 import { type ErasureCopy, streamCopy } from "../../privacy/erasure-stream.js";
 import { handedOverCopy } from "../../privacy/handed-over-copy.js";
+import { repeatDeletions } from "../../privacy/repeat-deletions.js";
 import { replayErasures } from "../../privacy/replay.js";
 import { rebuildRedis } from "./rebuild-redis.js";
 
@@ -28,7 +30,7 @@ export async function beginRestore(ctx: Context, by: OperatorAct): Promise<Outco
 }
 
 /**
- * Erases again who was erased after the backup, gives sessions that Redis knows their rows, rebuilds Redis, and opens the
+ * Erases again who was erased after the backup, repeats requests and cancellations of deletions, gives sessions that Redis knows their rows, rebuilds Redis, and opens the
  * app. `listed` are the erasures of another copy; with `more` another list follows. When its time is up it leaves the app
  * closed, and the next call continues. Throws `erasures_unreadable`, and while a store is down.
  */
@@ -40,7 +42,11 @@ export async function finishRestore(
   const endMs = performance.now() + budgetMs;
   // The restored database must know that it is closed, should this call end early.
   await copyGateToRedis(ctx);
-  const copies = [streamCopy, handedOverCopy(ctx), ...(listed ? [copyOf(listed)] : [])];
+  const copies = [
+    streamCopy,
+    ctx.env.backups.neon ? sourceErasures(ctx) : handedOverCopy(ctx),
+    ...(listed ? [copyOf(listed)] : []),
+  ];
   const { erasedAgain, left, copies: read } = await replayErasures(ctx, copies, endMs);
   const detail = { erasedAgain, left, copies: read };
   if (left > 0) {
@@ -54,6 +60,7 @@ export async function finishRestore(
     const done = `Erased ${erasedAgain} accounts of this list again. The app stays closed.`;
     return { done, undo: null, detail };
   }
+  const deletions = await repeatDeletions(ctx);
   const sessions = await restoreSessionRows(ctx, endMs);
   if (!sessions.isComplete) {
     return {
@@ -66,9 +73,9 @@ export async function finishRestore(
   const postponed = await recordRestoreFinish(ctx, by);
   await copyChangeToRedis(ctx);
   return {
-    done: `Erased ${erasedAgain} accounts again by ${read.join(" and ")}, restored ${sessions.restored} sessions, wrote the gate and ${rebuilt.blocks} blocks. The app is open.${postponedText(postponed.length)}`,
+    done: `Erased ${erasedAgain} accounts again by ${read.join(" and ")}, restored ${sessions.restored} sessions, repeated ${deletions.requested} requests and ${deletions.cancelled} cancellations of deletions, wrote the gate and ${rebuilt.blocks} blocks. The app is open.${postponedText(postponed.length)}`,
     undo: null,
-    detail: { ...detail, sessions: sessions.restored, postponed },
+    detail: { ...detail, deletions, sessions: sessions.restored, postponed },
   };
 }
 

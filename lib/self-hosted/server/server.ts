@@ -37,7 +37,7 @@ export interface ServerOptions {
 
 export interface RunningServer {
   port: number;
-  /** Waits for requests in flight and `waitUntil` work; idle connections are cut. */
+  /** Waits for requests in flight and `waitUntil` work; idle connections are cut, and after 8 s those with a reply. */
   close(): Promise<void>;
 }
 
@@ -47,6 +47,8 @@ const urlBytesMax = 14 * 1024;
 const headerBytesMax = 32 * 1024;
 /** Pipelined requests per connection. A flood of small requests would need 100 times their size in memory. */
 const pipelinedMax = 16;
+/** For replies at shutdown, before `closeOnSignal` ends the process: a cut one is still logged and counted. */
+const repliesMsMax = 8000;
 
 /** Serves routes, else files, as the platform does, else `unmatched`. Installs `waitUntil` globally. Rejects if the port is in use (`EADDRINUSE`). */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
@@ -118,7 +120,11 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       // server.close() would wait for connections without a request.
       for (const [socket, openReplies] of connections) if (openReplies.size === 0) socket.destroy();
+      const cutting = setTimeout(() => {
+        for (const socket of connections.keys()) socket.destroy();
+      }, repliesMsMax);
       await closed;
+      clearTimeout(cutting);
       await pendingWorkDone();
     },
   };

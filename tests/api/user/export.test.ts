@@ -5,6 +5,7 @@ import login from "../../../api/auth/login.js";
 import resend from "../../../api/auth/verify-email/resend.js";
 import exportRoute from "../../../api/user/export.js";
 import { personalTables } from "../../../lib/privacy/catalogue.js";
+import { requestsInFlight } from "../../../lib/requests-in-flight.js";
 import { call } from "../../support/call.js";
 import { aFullAccount } from "../../support/full-account.js";
 import { useLogLines } from "../../support/log-lines.js";
@@ -147,6 +148,67 @@ describe("GET /api/user/export", () => {
       await stores.settled();
     }
     expect(lines.read("export_broken").length).toBe(5);
+  });
+
+  it("is in flight until its end, and the log line and the event have how it ended", async () => {
+    const ada = await aUser();
+    const completed = () => lines.read("http_request").filter(({ req }) => isExport(req.path));
+    const isExport = (path: string) => path === "/api/user/export";
+    await stores.settled();
+    const idle = requestsInFlight();
+    const whole = await request(ada.accessToken);
+    expect([requestsInFlight(), completed().length]).toEqual([idle + 1, 0]);
+    await whole.text();
+    await stores.settled();
+    expect([requestsInFlight(), completed().length]).toEqual([idle, 1]);
+
+    const left = (await request(ada.accessToken)).body?.getReader();
+    await left?.read();
+    expect(completed().length).toBe(1);
+    await left?.cancel();
+
+    const failing = await request(ada.accessToken);
+    await stores.faults.postgres.set({ kind: "refuse" });
+    await expect(failing.text()).rejects.toThrow();
+    await stores.faults.postgres.set(null);
+    await stores.settled();
+    expect(completed().map(({ level, data }) => [level, data.status, data.code, data.cut])).toEqual(
+      [
+        ["INFO", 200, undefined, undefined],
+        ["INFO", 499, undefined, "aborted"],
+        ["ERROR", 503, "service_unavailable", "failed"],
+      ],
+    );
+    const series = (status: string) =>
+      `http_requests_total{route="/api/user/export",method="GET",status="${status}"}`;
+    const entries = JSON.stringify(await stores.redis("XRANGE", "events", "-", "+"));
+    for (const status of ["200", "499", "503"]) {
+      expect(entries).toContain(JSON.stringify(JSON.stringify(series(status))).slice(3, -3));
+    }
+    expect(requestsInFlight()).toBe(idle);
+  });
+
+  it("has no body for HEAD, and nothing is in flight", async () => {
+    const { accessToken: token } = await aUser();
+    const { status, headers } = await call(exportRoute, "HEAD", { token });
+    expect([status, headers.get("content-length")]).toEqual([200, null]);
+    expect(headers.get("content-type")).toBe("application/json");
+    await stores.settled();
+    expect(lines.read("http_request").at(-1)?.data).toMatchObject({ status: 200 });
+  });
+
+  it("does not count when Postgres fails, but when the client aborts during a page", async () => {
+    const ada = await aUser();
+    for (let turn = 0; turn < 3; turn++) {
+      const reader = (await request(ada.accessToken)).body?.getReader();
+      await reader?.read();
+      const page = reader?.read();
+      await reader?.cancel();
+      await page;
+      await stores.settled();
+    }
+    expect(lines.read("export_broken")).toEqual([]);
+    expect((await request(ada.accessToken)).status).toBe(429);
   });
 
   it("answers 503 when Postgres is down from the start, which does not count", async () => {

@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { describe, expect, it } from "vitest";
+import cancelDeletion from "../../../api/auth/cancel-deletion.js";
 import forgotPassword from "../../../api/auth/forgot-password.js";
 import login from "../../../api/auth/login.js";
 import refresh from "../../../api/auth/refresh.js";
@@ -145,6 +146,24 @@ describe("the purge", () => {
     expect(
       (await keysWith([...texts, ada.sessionId])).filter((key) => !key.startsWith("rate:")),
     ).toEqual(["erasures"]);
+  });
+
+  it("leaves no copy of its deletions, requested or cancelled, that names it", async () => {
+    const ada = await aBoundUser(stores);
+    const { body } = await call(user, "DELETE", { token: ada.accessToken });
+    await call(cancelDeletion, "POST", {
+      body: { cancelToken: body.cancelToken },
+      ip: anAddress(),
+    });
+    const signedIn = await call(login, "POST", {
+      body: { email: ada.email, password },
+      ip: anAddress(),
+    });
+    await call(user, "DELETE", { token: signedIn.body.accessToken });
+    await stores.settled();
+    expect(JSON.stringify(await stores.redis("HGETALL", "deletions"))).toContain(ada.user.id);
+    await purgeDue(inDays(14.1), Number.POSITIVE_INFINITY);
+    expect(JSON.stringify(await stores.redis("HGETALL", "deletions"))).not.toContain(ada.user.id);
   });
 
   it("keeps who tried to sign in to the account, and from where, but not to which account", async () => {
