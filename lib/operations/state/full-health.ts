@@ -203,7 +203,7 @@ async function auditFinding(ctx: Context): Promise<CheckResult> {
     ctx,
     sql`select (select value from telemetry_gauges where series = 'audit_chain_broken') as value`,
   );
-  const detail = broken === null ? "not verified yet" : broken ? "BROKEN" : "intact";
+  const detail = broken === null ? "the first cleanup verifies it" : broken ? "BROKEN" : "intact";
   return finding("audit log", broken !== 1, detail);
 }
 

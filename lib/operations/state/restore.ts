@@ -54,13 +54,13 @@ export async function finishRestore(
   const detail = { erasedAgain, left, copies: read, mayLackErasures };
   if (left > 0) {
     return {
-      done: `Erased ${erasedAgain} accounts again, ${left} are left. The app stays closed until a further call finishes.`,
+      done: `Erased ${accounts(erasedAgain)} again, ${left} are left. The app stays closed until a further call finishes.`,
       undo: null,
       detail,
     };
   }
   if (more) {
-    const done = `Erased ${erasedAgain} accounts of this list again. The app stays closed.`;
+    const done = `Erased ${accounts(erasedAgain)} of this list again. The app stays closed.`;
     return { done, undo: null, detail };
   }
   const deletions = await repeatDeletions(ctx);
@@ -76,11 +76,13 @@ export async function finishRestore(
   const postponed = await recordRestoreFinish(ctx, by);
   await copyChangeToRedis(ctx);
   return {
-    done: `Erased ${erasedAgain} accounts again by ${read.join(" and ")}, restored ${sessions.restored} sessions, repeated ${deletions.requested} requests and ${deletions.cancelled} cancellations of deletions, wrote the gate and ${rebuilt.blocks} blocks. The app is open.${postponedText(postponed.length)}${mayLackErasures ? lackText(replayed.newestErasedAt) : ""}`,
+    done: `Erased ${accounts(erasedAgain)} again by ${read.join(" and ")}, restored ${sessions.restored} sessions, repeated ${deletions.requested} requests and ${deletions.cancelled} cancellations of deletions, wrote the gate and ${rebuilt.blocks} blocks. The app is open.${postponedText(postponed.length)}${mayLackErasures ? lackText(replayed.newestErasedAt) : ""}`,
     undo: null,
     detail: { ...detail, deletions, sessions: sessions.restored, postponed },
   };
 }
+
+const accounts = (count: number) => (count === 1 ? "1 account" : `${count} accounts`);
 
 function lackText(newestErasedAt: Date | null): string {
   const since = newestErasedAt

@@ -181,6 +181,7 @@ describe("POST /api/ops/restore/finish", () => {
     await stores.sql("insert into restored_erasures values ($1, $2)", ada.user.id, erasedAt);
     const { done, detail } = (await finished()).body;
     expect(detail).toMatchObject({ erasedAgain: 1, mayLackErasures: true });
+    expect(done).toMatch(/^Erased 1 account again by the log beside the backups, /);
     expect(done).toContain(`its newest erasure is of ${erasedAt}`);
     expect(done).toContain("`ops restore finish --erasures FILE`");
     // The list of the operator closes the gap.

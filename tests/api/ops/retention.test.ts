@@ -86,6 +86,7 @@ describe("GET /api/ops/retention", () => {
       setBy: "ACCESS_LOG_RETENTION_DAYS",
       removal: "partitions",
     });
+    expect(Date.parse((await classOf("access_log")).oldestAt)).toBeLessThanOrEqual(Date.now());
     expect(await classOf("audit_log")).toMatchObject({
       keptHours: 2160,
       removal: "sealed segments",
