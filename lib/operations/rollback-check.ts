@@ -209,6 +209,7 @@ function commandsTo(
   return [
     `docker pull "\${REGISTRY:-docker.io}/linguamate/backend:${tag}"`,
     `TAG=${tag} docker-compose up -d`,
-    `# Without containers: git checkout ${shellWord(shortSha(sha ?? ""))} && npm ci && npm run backend:build, then restart the server`,
+    "# Without containers, then start the server again:",
+    `#   git checkout ${shellWord(shortSha(sha ?? ""))} && npm ci && npm run backend:build`,
   ];
 }

@@ -292,7 +292,8 @@ describe("ops rollback", () => {
       [
         `docker pull "\${REGISTRY:-docker.io}/linguamate/backend:sha-${"a".repeat(12)}"`,
         `TAG=sha-${"a".repeat(12)} docker-compose up -d`,
-        `# Without containers: git checkout ${"a".repeat(12)} && npm ci && npm run backend:build, then restart the server`,
+        "# Without containers, then start the server again:",
+        `#   git checkout ${"a".repeat(12)} && npm ci && npm run backend:build`,
       ],
     ],
     [
