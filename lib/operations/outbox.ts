@@ -3,7 +3,7 @@ import * as z from "zod";
 import { auditIfAny, type OperatorAct } from "../audit/audit.js";
 import type { Context } from "../context.js";
 import { queueEntries } from "../db/schema/queue.js";
-import { isOpen } from "../queue/claim.js";
+import { isRetrying } from "../queue/claim.js";
 import { isDead, isMessage, retryDead } from "../queue/dead-letters.js";
 
 const nullableTimestamp = z.iso.datetime().nullable();
@@ -92,9 +92,6 @@ export async function getOutboxStatus({ db }: Context): Promise<OutboxStatus> {
     })),
   };
 }
-
-/** Not done, and its last attempt failed. */
-export const isRetrying = sql`${isOpen} and last_error is not null and expires_at > now()`;
 
 /** Failed rows that have not expired. */
 export async function countFailedMessages({ db }: Context): Promise<number> {
