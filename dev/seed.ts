@@ -4,7 +4,8 @@ import { connectForCommand } from "./connect.js";
 import { seedAccounts, seededAccounts } from "./seed-accounts.js";
 
 if (process.env.NODE_ENV === "production") {
-  console.log("Not seeded: the development accounts have public passwords.");
+  console.error("Not seeded: the development accounts have public passwords.");
+  process.exitCode = 1;
 } else {
   try {
     const { sql, close } = await connectForCommand();

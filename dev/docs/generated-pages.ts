@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync } from "node:fs";
+import { headOf } from "../../lib/db/migrations/files.js";
 import { costTables } from "../cost/cost-tables.js";
 import { alertFile, alertmanagerFile } from "../prometheus/alert-file.js";
 import { dashboardFile } from "../prometheus/dashboard.js";
@@ -24,9 +25,7 @@ function migrationHead(): string {
   const names = readdirSync("drizzle").flatMap(
     (file) => /^(\d{4}_.*)(?<!\.down)\.sql$/.exec(file)?.[1] ?? [],
   );
-  return `/** The newest migration that this release was written against. */
-export const migrationHead = ${JSON.stringify(names.sort().at(-1))};
-`;
+  return headOf(names.toSorted().at(-1) ?? "");
 }
 
 /** Replace the text between `<!-- name -->` and `<!-- /name -->`. */

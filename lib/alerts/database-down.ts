@@ -53,25 +53,25 @@ export async function pageDatabaseDown(ctx: Context, failure: unknown): Promise<
   const minute = Math.floor(ctx.now.getTime() / minuteMs) * minuteMs;
   const recorded = await recordMinute(minute);
   const count = (recorded ?? [...memory.minutes]).filter((at) => minute - at <= inARowMs).length;
+  const reason = databaseRefusalReason(failure);
   if (recorded !== null && count <= rule.forMinutes) {
-    databaseDown(ctx.correlationId, "noted", count);
+    databaseDown(ctx.correlationId, { outcome: "noted", count, reason });
     return;
   }
-  const refusal = databaseRefusalReason(failure);
   const { payload } = alertNoticeOf(rule, {
     event: "trigger",
     key: alertKey(ctx, rule.name, "postgres"),
     label: "postgres",
     priority: rule.priority,
     channel: "page",
-    detail: `Postgres is unavailable${refusal ? `: ${refusal}` : ""}; alerts cannot be evaluated`,
+    detail: `Postgres is unavailable${reason ? `: ${reason}` : ""}; alerts cannot be evaluated`,
     minute,
   });
   const routes = routesOf(ctx.env, "page");
   const outcomes = await Promise.all(routes.map((route) => page(ctx, route, payload)));
   const isPaged = routes.length === 0 || outcomes.includes("paged");
   if (isPaged) await rememberPage(minute);
-  databaseDown(ctx.correlationId, outcomeOf(outcomes), count);
+  databaseDown(ctx.correlationId, { outcome: outcomeOf(outcomes), count, reason });
 }
 
 type PageOutcome = "paged" | "paged_before" | "unsent";

@@ -116,7 +116,7 @@ function age(rule: Of<"age">, label: string, minute: number, measures: Measures)
     excusedSeconds > 0 ? `, ${excusedSeconds} s of them without Postgres or Redis` : "";
   const detail =
     last === undefined
-      ? `no success in ${seconds} s, since it was first due${without}`
+      ? `no success in ${seconds} s, counted from the first call of any cron job${without}`
       : `the last success is ${seconds} s old${without}`;
   return { is: isOver ? "bad" : "good", detail };
 }

@@ -58,7 +58,7 @@ const Changed = z.object({
 });
 
 const pending =
-  "The change is stored in Postgres, but Redis did not accept it. The server retries every second. Run the command again to check.";
+  "The change is stored in Postgres, but Redis did not accept it. The server retries every second: `npm run ops -- status` shows whether Redis accepts writes.";
 
 export function createApi({ url, credentials, reason, dryRun, target = "" }: Options): Api {
   const { ifForbidden } = credentials;

@@ -106,6 +106,9 @@ function reasonOf(error: NodeJS.ErrnoException): string {
   return reasons[code] ?? visible(first || code);
 }
 
+const storeAdvice =
+  " Probably Postgres is down or does not accept the connection: see `npm run ops -- status`.";
+
 /** Status, code, message, invalid fields and correlation ID, on one line. */
 export function problemText(
   answer: Pick<HttpAnswer, "status" | "code" | "body"> & Partial<HttpAnswer>,
@@ -121,7 +124,9 @@ export function problemText(
   const summary = `${status} ${code ?? ""}: ${said}`;
   const wait = retryAfter ? ` Try again in ${retryAfter} s.` : "";
   const correlation = correlationId ? ` Correlation ID ${correlationId}.` : "";
-  return visible(`${summary}${fields && ` (${fields})`}${wait}${correlation}`);
+  // Other causes are rare on the routes for operators.
+  const cause = code === "service_unavailable" ? storeAdvice : "";
+  return visible(`${summary}${fields && ` (${fields})`}${wait}${correlation}${cause}`);
 }
 
 /** The error of an answer with an error status. `advice` follows a refusal, by its code. */

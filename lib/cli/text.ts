@@ -108,7 +108,7 @@ function linesBelow(row: Record<string, unknown>, names: readonly string[]): str
 /** Broken into lines that fit and begin with `indent` spaces. */
 export function wrapped(text: string, indent: number): string {
   const width = columnsMax() - indent;
-  const lines = wrapAnsi(text, width, { hard: true, trim: false }).split("\n");
+  const lines = wrapAnsi(text, width, { hard: true }).split("\n");
   return lines.map((line) => " ".repeat(indent) + line).join("\n");
 }
 

@@ -10,6 +10,7 @@ import {
   shortSha,
 } from "../deployments/deployment-log.js";
 import { ownCrons } from "../deployments/own-crons.js";
+import { isRecorded, ownDeploymentId } from "../deployments/own-deployment.js";
 import { compareEnvironment } from "../deployments/release-environment.js";
 import { AppError } from "../errors.js";
 import { shellWord } from "./shell-word.js";
@@ -54,6 +55,7 @@ export async function checkRollback(ctx: Context, wanted?: string): Promise<Roll
   }
   const findings = [
     releaseFinding(from, to),
+    ...(from ? runningFindings(ctx, from) : []),
     await migrationFinding(ctx, log, { from, to, row }),
     environmentFinding(ctx, row),
     cronFinding(row),
@@ -103,6 +105,13 @@ function releaseFinding(from: Deployment | null, to: Deployment): CheckResult {
     return result("warn", "was built with uncommitted changes, so no image has its tag");
   }
   return result("pass", `was live from ${to.liveAt} to ${to.endedAt ?? "now"}`);
+}
+
+/** After a switch that is not recorded yet, `from` is the release before it. */
+function runningFindings({ env }: Context, from: Deployment): CheckResult[] {
+  if (!isRecorded(env) || from.id === ownDeploymentId(env)) return [];
+  const detail = `${releaseName(from)} is recorded as live, but this process is ${shortSha(env.release.sha)}: a switch is recorded within 10 minutes, then check again`;
+  return [{ name: "running", status: "warn", detail }];
 }
 
 /** A release works with the schema of the next one; a later one may have removed what it needs. Which release a migration came with is not recorded. */
@@ -200,5 +209,7 @@ function commandsTo(
   return [
     `docker pull "\${REGISTRY:-docker.io}/linguamate/backend:${tag}"`,
     `TAG=${tag} docker-compose up -d`,
+    "# Without containers, then start the server again:",
+    `#   git checkout ${shellWord(shortSha(sha ?? ""))} && npm ci && npm run backend:build`,
   ];
 }

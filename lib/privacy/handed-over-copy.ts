@@ -4,12 +4,14 @@ import { securitySettings } from "../db/schema/gate.js";
 import { restoredErasures } from "../db/schema/privacy.js";
 import type { ErasureCopy } from "./erasure-stream.js";
 
+export const handedOverName = "the log beside the backups";
+
 const rowsPerPage = 1000;
 
 /** What the restore program has read beside the backups: the server has neither the key nor the store. */
 export function handedOverCopy({ db }: Context): ErasureCopy {
   return {
-    name: "the log beside the backups",
+    name: handedOverName,
     async *read() {
       const [settings] = await db
         .select({ at: securitySettings.erasuresHandedOverAt })

@@ -26,6 +26,8 @@ export interface ReplayResult {
   left: number;
   /** The copies that could be read. */
   copies: string[];
+  /** Of the newest erasure in any of them; null: they have none. */
+  newestErasedAt: Date | null;
 }
 
 const batchSize = 1000;
@@ -52,7 +54,12 @@ export async function replayErasures(
   }
   if (read.length === 0) throw new AppError("erasures_unreadable", { cause: failures[0] });
   const missing = await missingOf(ctx, [...known.values()]);
-  return { ...(await eraseAgain(ctx, missing, endMs)), copies: read };
+  const newestMs = Math.max(...[...known.values()].map(({ erasedAtMs }) => erasedAtMs));
+  return {
+    ...(await eraseAgain(ctx, missing, endMs)),
+    copies: read,
+    newestErasedAt: known.size > 0 ? new Date(newestMs) : null,
+  };
 }
 
 /**

@@ -6,6 +6,9 @@ import type { Entry, Kind } from "./kind.js";
 /** To be sent, neither done nor dead: the condition of the index `queue_entries_due_idx`. */
 export const isOpen = sql`send and done_at is null and dead_at is null`;
 
+/** Not done, and its last attempt failed. */
+export const isRetrying = sql`${isOpen} and last_error is not null and expires_at > now()`;
+
 export const nowOf = (ctx: Context, kind: Pick<Kind, "now">): SQL => kind.now?.(ctx) ?? sql`now()`;
 
 export const after = (now: SQL, seconds: number) => sql`${now} + make_interval(secs => ${seconds})`;

@@ -2,7 +2,7 @@ import type { SQL } from "drizzle-orm";
 import * as z from "zod";
 import type { Context } from "../context.js";
 import { cronLeaseLost, cronPartFailed } from "../observability/log-lines/cron.js";
-import { claimSlot, finishSlot, type Lease, type Slots } from "./lease.js";
+import { claimSlot, finishSlot, type Lease, releaseSlot, type Slots } from "./lease.js";
 
 export interface CronRun {
   /** For `requireLease` and `moveCursor`, which fail once another run has taken the lease over. */
@@ -50,7 +50,7 @@ export type CronReport = z.infer<typeof CronReport>;
 
 export interface CronOutcome {
   report: CronReport;
-  /** The slot ran, every part was done, and the lease was kept. */
+  /** The slot ran, every part that was asked for was done, and the lease was kept. */
   isGood: boolean;
   failure?: unknown;
 }
@@ -59,7 +59,7 @@ interface RunOptions {
   again?: boolean;
   beside?: (lease: SQL) => SQL;
   budgetSeconds?: number;
-  /** Names of parts; the others are reported as skipped, so that the slot does not count as done. */
+  /** Names of parts; the others are reported as skipped. It is no run of the job: nothing is recorded, the slot is not done. */
   only?: readonly string[];
 }
 
@@ -80,7 +80,7 @@ export async function runCron(
   const endMs = performance.now() + budgetSeconds * 1000;
   let claim: Awaited<ReturnType<typeof claimSlot>>;
   try {
-    claim = await claimSlot(ctx, cron, options);
+    claim = await claimSlot(ctx, cron, { ...options, isRecorded: only === undefined });
   } catch (error) {
     await runWithoutDatabase(ctx, cron, endMs);
     throw error;
@@ -89,20 +89,14 @@ export async function runCron(
     return { report: { slot: claim.slot, ran: false, parts: {} }, isGood: false };
   }
   const { lease } = claim;
-  const isSkipped = (name: string) => only !== undefined && !only.includes(name);
-  const done = [
-    ...cron.parts.filter(([name]) => isSkipped(name)).map(([name]) => skipped(name)),
-    ...(await runParts(
-      ctx,
-      cron.parts.filter(([name]) => !isSkipped(name)),
-      { lease, endMs },
-    )),
-  ];
+  const isAskedFor = ([name]: CronPart) => only?.includes(name) ?? true;
+  const done = await runParts(ctx, cron.parts.filter(isAskedFor), { lease, endMs });
+  const others = cron.parts.filter((part) => !isAskedFor(part)).map(([name]) => skipped(name));
   const unfinished = done.filter(({ outcome }) => outcome !== "done").map(({ name }) => name);
-  const isKept = await finishSlot(ctx, lease, unfinished);
+  const isKept = await (only ? releaseSlot(ctx, lease) : finishSlot(ctx, lease, unfinished));
   if (!isKept) cronLeaseLost(ctx.correlationId, lease.job);
   return {
-    report: { slot: lease.slot, ran: true, parts: reportOf(done) },
+    report: { slot: lease.slot, ran: true, parts: reportOf([...others, ...done]) },
     isGood: isKept && unfinished.length === 0,
     failure: done.find(({ failure }) => failure !== undefined)?.failure,
   };

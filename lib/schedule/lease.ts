@@ -24,6 +24,8 @@ export type Claim = { lease: Lease } | { slot: string; refused: "done" | "under_
 
 interface ClaimOptions {
   again?: boolean;
+  /** False: leaves the record of the slot's last run as it is. */
+  isRecorded?: boolean;
   /** SQL that also runs if the lease is acquired; its argument is the CTE with the lease's row. */
   beside?: (lease: SQL) => SQL;
 }
@@ -32,7 +34,7 @@ interface ClaimOptions {
 export async function claimSlot(
   ctx: Context,
   { name, period, leaseSeconds }: Slots,
-  { again = false, beside }: ClaimOptions = {},
+  { again = false, isRecorded = true, beside }: ClaimOptions = {},
 ): Promise<Claim> {
   const written = beside ? sql`, beside as (${beside(sql`lease`)})` : sql``;
   const { rows } = await ctx.db.execute<Answer>(sql`
@@ -49,7 +51,7 @@ export async function claimSlot(
       returning token, slot
     ), run as (
       insert into ${cronRuns} (job, slot, token, started_at)
-      select cast(${name} as text), slot, token, now() from lease
+      select cast(${name} as text), slot, token, now() from lease where cast(${isRecorded} as boolean)
       on conflict (job, slot) do update
         set token = excluded.token, started_at = excluded.started_at, finished_at = null, failed_parts = '{}'
     ), known as (
@@ -100,6 +102,13 @@ export async function finishSlot(
       on conflict (series) do update set value = excluded.value, measured_at = excluded.measured_at
     )
     select 1 from lease`);
+  return rows.length > 0;
+}
+
+/** Release the lease and record nothing. False if another run has the lease. */
+export async function releaseSlot(ctx: Context, { job, token }: Lease): Promise<boolean> {
+  const { rows } = await ctx.db.execute(sql`
+    update ${cronLeases} set held_until = now() where job = ${job} and token = ${token} returning 1`);
   return rows.length > 0;
 }
 

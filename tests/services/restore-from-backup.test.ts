@@ -159,7 +159,7 @@ describe("a restored backup under the built server", { timeout: 300_000 }, () =>
     await isClosed(stays);
 
     const finished = await finish();
-    expect(finished.error + finished.out).toMatch(/Erased 1 accounts again by the stream in Redis/);
+    expect(finished.error + finished.out).toMatch(/Erased 1 account again by the stream in Redis/);
     expect(finished.status).toBe(0);
     expect(await isThere(gone)).toBe(false);
     expect([await statusOf(gone), (await refreshed(gone)).status]).toEqual([401, 401]);

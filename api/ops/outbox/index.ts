@@ -3,7 +3,7 @@ import { route } from "../../../lib/http/route.js";
 import { getOutboxStatus, OutboxStatus } from "../../../lib/operations/outbox.js";
 
 const GET = operatorRead({
-  summary: "List waiting and failed mails and alert notices.",
+  summary: "List waiting, retried and failed mails and alert notices.",
   scope: "outbox",
   reply: OutboxStatus,
   read: ({ ctx }) => getOutboxStatus(ctx),

@@ -12,7 +12,7 @@ const POST = operatorChange({
     return {
       done:
         count === 0
-          ? "There are no failed mails or alert notices."
+          ? "There are no failed mails or alert notices. Those that wait are tried again by themselves."
           : `${verb} ${count} failed mails and alert notices for another attempt.`,
       undo: null,
       detail: { count },

@@ -12,7 +12,7 @@ const POST = operatorChange({
     if (dryRun) return { done: "Would rebuild flags, blocks and the gate in Redis.", undo: null };
     const { blocks, endedSessions } = await rebuildRedis(ctx, by);
     return {
-      done: `Wrote the flags, ${blocks} blocks and the gate; deleted the keys of ${endedSessions} ended sessions.`,
+      done: `Wrote the flags, ${blocks} blocks and the gate; no key is left of the ${endedSessions} sessions that were revoked last.`,
       undo: null,
       detail: { blocks, endedSessions },
     };

@@ -12,6 +12,9 @@ export const benignEvents = [
   "admin_action",
   "break_glass",
   "ip_blocked",
+  "data_exported",
+  "deletion_requested",
+  "deletion_cancelled",
 ] as const satisfies SecurityEvent[];
 const attacks: CounterSelector = {
   metric: "security_events_total",

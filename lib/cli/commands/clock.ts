@@ -71,14 +71,21 @@ const retryJob: Command = {
     api.change("POST", `/api/ops/jobs/${encodeURIComponent(id)}/retries`),
 };
 
+/** An older server does not list what is tried again. */
+const Outbox = OutboxStatus.partial({ retrying: true });
+
 const outbox: Command = {
   name: "outbox",
   args: [],
   summary: "pending mails and notices, and failed ones",
   async run({ api }) {
-    const found = await api.get(OutboxStatus, "/api/ops/outbox");
-    const failures = found.failures.length > 0 ? `\n\n${table(found.failures)}` : "";
-    return { body: found, text: table(found.kinds, "The outbox is empty.") + failures };
+    const found = await api.get(Outbox, "/api/ops/outbox");
+    const part = (title: string, rows: Record<string, unknown>[] = []) =>
+      rows.length > 0 ? `\n\n${title}\n${table(rows, "None.", ["id", "correlationId"])}` : "";
+    const kinds = table(found.kinds, "The outbox is empty.");
+    const retrying = part("Tried again after a failure:", found.retrying);
+    const failures = part("Failed, and not tried again:", found.failures);
+    return { body: found, text: kinds + retrying + failures };
   },
 };
 

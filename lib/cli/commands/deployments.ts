@@ -58,8 +58,9 @@ function checkText({ status, findings, from, to, commands, undo }: RollbackCheck
     ...(from ? [`from ${releaseName(from)}`] : []),
     ...(to ? [`to   ${releaseName(to)}`] : []),
     table(rows, "None.", ["detail"]),
-    ...block("Roll back with:", commands),
-    ...block("Undo with:", undo),
+    ...(status === "fail"
+      ? []
+      : [...block("Roll back with:", commands), ...block("Undo with:", undo)]),
   ].join("\n");
 }
 

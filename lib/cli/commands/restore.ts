@@ -22,7 +22,7 @@ const finish: Command = {
   options: { erasures: { type: "string" } },
   changes: true,
   notes:
-    "--erasures FILE adds a copy of the erasures that the server cannot read: one user ID in each line. Without any copy\nthe app stays closed.",
+    "--erasures FILE adds a copy of the erasures that the server cannot read: one user ID in each line. Without any copy\nthe app stays closed. The exit status is 1 when the copies may lack the newest erasures.",
   async run({ api, options, terminal }) {
     const file = textOf(options.erasures);
     if (file === undefined) return untilDone(api, terminal, {});
@@ -46,7 +46,9 @@ async function untilDone(
     const change = await api.change("POST", "/api/ops/restore/finish", body);
     const left = Number(change.detail.left ?? 0);
     const areSessionsLeft = change.detail.sessionsLeft === true;
-    if (left === 0 && !areSessionsLeft) return change;
+    if (left === 0 && !areSessionsLeft) {
+      return change.detail.mayLackErasures === true ? { ...change, isProblem: true } : change;
+    }
     // The accounts that are left fail: sessions come after the last one.
     if (!areSessionsLeft && left >= before) return { ...change, isProblem: true };
     before = left;

@@ -25,17 +25,19 @@ export async function migrateCommand(
   io: Io,
   {
     directory = "drizzle",
+    headFile = "lib/db/migration-head.ts",
     env = process.env,
-  }: { directory?: string; env?: Record<string, string | undefined> } = {},
+  }: { directory?: string; headFile?: string; env?: Record<string, string | undefined> } = {},
 ): Promise<number> {
   const [action, ...rest] = args;
   const force = action === "down" && rest.length === 1 && rest[0] === "--force";
   const [name] = rest;
   try {
     if (action === "create" && name && rest.length === 1) {
-      const { up, down } = await createMigration(directory, name);
+      const { up, down } = await createMigration(directory, name, headFile);
       io.out(`Created ${up}`);
       io.out(`Created ${down}`);
+      io.out(`Wrote ${headFile}`);
       return 0;
     }
     const command = action && Object.hasOwn(commands, action) ? commands[action] : undefined;
@@ -75,7 +77,8 @@ const commands: Record<string, (run: Run) => Promise<void>> = {
     });
     for (const name of pending) io.out(`Skipped ${name}: its file contains no statement yet`);
     for (const name of unknown) io.out(`Ignored ${name}: it is from a newer release`);
-    if (count === 0) io.out("No pending migrations: the database is up to date");
+    if (count === 0 && pending.length === 0)
+      io.out("No pending migrations: the database is up to date");
   },
 
   async down({ sql, migrations, io, isProduction, force }) {

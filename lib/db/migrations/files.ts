@@ -38,9 +38,11 @@ export async function readMigrations(directory: string): Promise<Migration[]> {
   );
 }
 
+/** Also writes the new head into `headFile`. */
 export async function createMigration(
   directory: string,
   name: string,
+  headFile: string,
 ): Promise<{ up: string; down: string }> {
   if (!/^[a-z][a-z0-9]*(_[a-z0-9]+)*$/.test(name) || name.length > 60) {
     throw new MigrationError(
@@ -55,8 +57,16 @@ export async function createMigration(
   const down = join(directory, `${number}_${name}.down.sql`);
   await writeFile(up, upTemplate, { flag: "wx" });
   await writeFile(down, downTemplate, { flag: "wx" });
+  await writeFile(headFile, headOf(`${number}_${name}`));
   return { up, down };
 }
+
+/** The text of `lib/db/migration-head.ts`. */
+export const headOf = (
+  name: string,
+) => `/** The newest migration that this release was written against. */
+export const migrationHead = "${name}";
+`;
 
 const breakpoint = "--> statement-breakpoint";
 /** Only at the end of a line, so that a comment may mention it. */

@@ -71,10 +71,14 @@ export function noticeUnaddressed({ correlationId, ...data }: NoticeTry): void {
   );
 }
 
-export function databaseDown(correlationId: string, outcome: string, count: number): void {
+/** `reason`: why a Postgres that answers cannot serve. */
+export function databaseDown(
+  correlationId: string,
+  data: { outcome: string; count: number; reason: string | undefined },
+): void {
   log(
     "ERROR",
-    { evt: "database_down", cat: "alerts", correlationId, data: { outcome, count } },
-    "Postgres is unavailable; alerts cannot be evaluated",
+    { evt: "database_down", cat: "alerts", correlationId, data },
+    "Postgres cannot serve; alerts cannot be evaluated",
   );
 }

@@ -97,7 +97,7 @@ function accessLog(ctx: Context, kind: RetentionClass): SQL {
   return answer(
     ctx,
     kind,
-    sql`select min(ends_at) as oldest,
+    sql`select least(min(ends_at), now()) as oldest,
         least(coalesce(sum(tuples) filter (where ends_at <= ${cutoff(ctx, kind)}), 0), ${beyondMax}) as beyond
       from (
         select greatest(reltuples, 0) as tuples,

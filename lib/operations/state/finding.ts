@@ -1,4 +1,6 @@
 import * as z from "zod";
+import { isDatabaseUnavailable } from "../../db/failures.js";
+import { AppError } from "../../errors.js";
 
 export const CheckResult = z.strictObject({
   name: z.string(),
@@ -31,22 +33,35 @@ export function finding(
   return { name, status: isGood ? ("pass" as const) : otherwise, detail };
 }
 
-/** A check that fails to run becomes a warning, so it does not hide the other checks. */
+/** A check that fails to run becomes a finding, `otherwise`, so it does not hide the other checks. */
 export async function runCheck(
   name: string,
   look: () => Promise<CheckResult>,
+  otherwise: Unknown = "warn",
 ): Promise<CheckResult> {
-  return look().catch(() => unknown(name));
+  return look().catch((error) => unknown(name, error, otherwise));
 }
 
 /** The same for a check with several findings. */
 export async function runChecks(
   name: string,
   look: () => Promise<CheckResult[]>,
+  otherwise: Unknown = "warn",
 ): Promise<CheckResult[]> {
-  return look().catch(() => [unknown(name)]);
+  return look().catch((error) => [unknown(name, error, otherwise)]);
 }
 
-function unknown(name: string): CheckResult {
-  return { name, status: "warn", detail: "unknown: a store did not answer in time" };
+type Unknown = "warn" | "fail";
+
+function unknown(name: string, error: unknown, status: Unknown): CheckResult {
+  const store =
+    isDatabaseUnavailable(error) || hasCode(error, "service_unavailable")
+      ? "Postgres"
+      : hasCode(error, "redis_unavailable")
+        ? "Redis"
+        : "a store";
+  return { name, status, detail: `unknown: ${store} did not answer, or refused` };
 }
+
+const hasCode = (error: unknown, code: AppError["code"]) =>
+  error instanceof AppError && error.code === code;

@@ -11,7 +11,7 @@ import { queueEntries } from "../../db/schema/queue.js";
 import { readDeploymentLog, releaseName, shortSha } from "../../deployments/deployment-log.js";
 import { isRecorded, ownDeploymentId } from "../../deployments/own-deployment.js";
 import { health } from "../../health/health.js";
-import { isOpen } from "../../queue/claim.js";
+import { isOpen, isRetrying } from "../../queue/claim.js";
 import { isDead, isJob, isMessage } from "../../queue/dead-letters.js";
 import { listCrons } from "../../schedule/cron-status.js";
 import { readBreaker } from "../../toolkit/breaker/shared-breaker.js";
@@ -25,6 +25,8 @@ const lagSecondsMax = 180;
 const partitionsAheadMin = 7;
 const skewMsMax = 2000;
 const backlogSecondsMax = 300;
+/** One failure is no news: the second attempt follows within a minute. */
+const failedAttemptsMin = 3;
 const daySeconds = 86_400;
 
 /** The public health check (cached for 5 s) plus the state of background work and backups. A store that is down does not hide the other checks. */
@@ -160,23 +162,35 @@ async function jobFinding(ctx: Context): Promise<CheckResult> {
 }
 
 async function outboxFinding(ctx: Context): Promise<CheckResult> {
-  const counts = await oneValue<{ seconds: number | null; mails: number; notices: number }>(
+  const counts = await oneValue<{
+    seconds: number | null;
+    retrying: { count: number; error: string | null };
+    mails: number;
+    notices: number;
+  }>(
     ctx,
     sql`select json_build_object(
         'seconds', (select cast(extract(epoch from now() - min(run_after)) as integer) from ${queueEntries}
           where ${isMessage} and ${isOpen} and run_after <= now() and expires_at > now()),
+        'retrying', (select json_build_object('count', count(*), 'error', max(last_error)) from ${queueEntries}
+          where ${isMessage} and ${isRetrying} and attempts >= ${failedAttemptsMin}),
         'mails', count(*) filter (where kind = 'mail'),
         'notices', count(*) filter (where kind = 'notice')) as value
       from ${queueEntries} where ${isMessage} and ${isDead} and expires_at > now()`,
   );
-  const { seconds, mails, notices } = counts;
+  const { seconds, retrying, mails, notices } = counts;
   const due = seconds === null ? "no backlog" : `the oldest entry has been due for ${seconds} s`;
   const failed = mails + notices;
   const isMuted = ctx.env.production && !ctx.env.mail.apiKey;
   const isGood =
-    (seconds ?? 0) <= backlogSecondsMax && mails < failedMailsMin && notices === 0 && !isMuted;
+    (seconds ?? 0) <= backlogSecondsMax &&
+    retrying.count === 0 &&
+    mails < failedMailsMin &&
+    notices === 0 &&
+    !isMuted;
   const detail = [
     due,
+    ...(retrying.count > 0 ? [`${retrying.count} keep failing (${retrying.error})`] : []),
     ...(failed > 0 ? [`failed: ${failed}`] : []),
     ...(isMuted ? ["no mail is sent: set RESEND_API_KEY and deploy"] : []),
   ].join("; ");
@@ -188,7 +202,7 @@ async function auditFinding(ctx: Context): Promise<CheckResult> {
     ctx,
     sql`select (select value from telemetry_gauges where series = 'audit_chain_broken') as value`,
   );
-  const detail = broken === null ? "not verified yet" : broken ? "BROKEN" : "intact";
+  const detail = broken === null ? "the first cleanup verifies it" : broken ? "BROKEN" : "intact";
   return finding("audit log", broken !== 1, detail);
 }
 

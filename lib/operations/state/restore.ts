@@ -5,7 +5,7 @@ import { restoreSessionRows } from "../../auth/session/restore-sessions.js";
 import { sourceErasures } from "../../backups/source-erasures.js";
 import type { Context } from "../../context.js";
 import { type ErasureCopy, streamCopy } from "../../privacy/erasure-stream.js";
-import { handedOverCopy } from "../../privacy/handed-over-copy.js";
+import { handedOverCopy, handedOverName } from "../../privacy/handed-over-copy.js";
 import { repeatDeletions } from "../../privacy/repeat-deletions.js";
 import { replayErasures } from "../../privacy/replay.js";
 import type { ChangeOutcome } from "../act.js";
@@ -42,17 +42,20 @@ export async function finishRestore(
     ctx.env.backups.neon ? sourceErasures(ctx) : handedOverCopy(ctx),
     ...(listed ? [copyOf(listed)] : []),
   ];
-  const { erasedAgain, left, copies: read } = await replayErasures(ctx, copies, endMs);
-  const detail = { erasedAgain, left, copies: read };
+  const replayed = await replayErasures(ctx, copies, endMs);
+  const { erasedAgain, left, copies: read } = replayed;
+  /** The log beside the backups alone: it is written each hour, and not read again later. */
+  const mayLackErasures = read.every((name) => name === handedOverName);
+  const detail = { erasedAgain, left, copies: read, mayLackErasures };
   if (left > 0) {
     return {
-      done: `Erased ${erasedAgain} accounts again, ${left} are left. The app stays closed until a further call finishes.`,
+      done: `Erased ${accounts(erasedAgain)} again, ${left} are left. The app stays closed until a further call finishes.`,
       undo: null,
       detail,
     };
   }
   if (more) {
-    const done = `Erased ${erasedAgain} accounts of this list again. The app stays closed.`;
+    const done = `Erased ${accounts(erasedAgain)} of this list again. The app stays closed.`;
     return { done, undo: null, detail };
   }
   const deletions = await repeatDeletions(ctx);
@@ -68,10 +71,19 @@ export async function finishRestore(
   const postponed = await recordRestoreFinish(ctx, by);
   await copyChangeToRedis(ctx);
   return {
-    done: `Erased ${erasedAgain} accounts again by ${read.join(" and ")}, restored ${sessions.restored} sessions, repeated ${deletions.requested} requests and ${deletions.cancelled} cancellations of deletions, wrote the gate and ${rebuilt.blocks} blocks. The app is open.${postponedText(postponed.length)}`,
+    done: `Erased ${accounts(erasedAgain)} again by ${read.join(" and ")}, restored ${sessions.restored} sessions, repeated ${deletions.requested} requests and ${deletions.cancelled} cancellations of deletions, wrote the gate and ${rebuilt.blocks} blocks. The app is open.${postponedText(postponed.length)}${mayLackErasures ? lackText(replayed.newestErasedAt) : ""}`,
     undo: null,
     detail: { ...detail, deletions, sessions: sessions.restored, postponed },
   };
+}
+
+const accounts = (count: number) => (count === 1 ? "1 account" : `${count} accounts`);
+
+function lackText(newestErasedAt: Date | null): string {
+  const since = newestErasedAt
+    ? `its newest erasure is of ${newestErasedAt.toISOString()}`
+    : "it has no erasure";
+  return ` REDIS HAS LOST ITS COPY, and the log beside the backups is up to an hour older than the loss: ${since}. Search the server's log for \`account_erased\` since then, and erase those accounts again: \`ops restore finish --erasures FILE\`.`;
 }
 
 function postponedText(count: number): string {

@@ -47,6 +47,14 @@ describe("/api/ops/crons", () => {
     });
   });
 
+  it("refuses the restore drill without a backup store, as `drill run` does", async () => {
+    expect(await run("restore-drill")).toMatchObject({
+      status: 409,
+      code: "backups_not_configured",
+    });
+    expect((await run("restore-drill", { dryRun: true })).status).toBe(409);
+  });
+
   it("returns 404 for an unknown job", async () => {
     expect((await run("nonsense")).status).toBe(404);
   });
@@ -110,6 +118,31 @@ describe("GET /api/ops/jobs with pages", () => {
 });
 
 describe("/api/ops/outbox", () => {
+  it("lists what is tried again, with the last error and the next attempt", async () => {
+    await stores.sql("delete from queue_entries");
+    await stores.sql(
+      `insert into queue_entries (id, kind, payload, correlation_id, created_at, expires_at, run_after,
+         attempts, last_error)
+       select gen_random_uuid(), 'mail', '{"to": {"email": "ada@example.com"}}', 'c', now(),
+         now() + interval '1 day', '2100-01-01T00:00:00Z', attempts, case attempts when 0 then null else 'network' end
+       from unnest(array[0, 2]) as attempts`,
+    );
+    const { body } = await read(outbox);
+    expect(body.retrying).toEqual([
+      {
+        id: expect.any(String),
+        kind: "mail",
+        attempts: 2,
+        nextAt: "2100-01-01T00:00:00.000Z",
+        lastError: "network",
+        correlationId: "c",
+      },
+    ]);
+    const { done } = (await operate(outboxRetries, "POST", operator.token, {})).body;
+    expect(done).toContain("Those that wait are tried again by themselves.");
+    await stores.sql("delete from queue_entries");
+  });
+
   it("lists failed messages without their recipients, and retries them", async () => {
     await stores.sql("delete from queue_entries");
     await stores.sql(

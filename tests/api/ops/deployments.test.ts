@@ -135,6 +135,27 @@ describe("ops rollback", () => {
     expect(error).toContain("npm run ops -- deployments");
   });
 
+  it("warns while another release answers than the one recorded as live", async () => {
+    await deploy("a", 60);
+    await deploy("b", 30);
+    setEnvironment({ ...production, GIT_COMMIT_SHA: sha("a") });
+    const { body } = await get(check);
+    expect(body).toMatchObject({ status: "warn", from: { id: "dpl_b" } });
+    expect(body.findings).toContainEqual({
+      name: "running",
+      status: "warn",
+      detail: expect.stringMatching(/b{12}\) is recorded as live, but this process is a{12}:/),
+    });
+  });
+
+  it("prints no command with a fail", async () => {
+    await deploy("a", 60);
+    await deploy("b", 30);
+    const { status, out } = await ops("rollback", "--check", "dpl_b");
+    expect([status, out.split("\n")[0]]).toEqual([1, "fail"]);
+    expect(out).not.toContain("Roll back with:");
+  });
+
   it("fails when nothing is recorded, with status 1", async () => {
     const { status, out } = await ops("rollback", "--check");
     expect([status, out.split("\n")[0]]).toEqual([1, "fail"]);
@@ -271,6 +292,8 @@ describe("ops rollback", () => {
       [
         `docker pull "\${REGISTRY:-docker.io}/linguamate/backend:sha-${"a".repeat(12)}"`,
         `TAG=sha-${"a".repeat(12)} docker-compose up -d`,
+        "# Without containers, then start the server again:",
+        `#   git checkout ${"a".repeat(12)} && npm ci && npm run backend:build`,
       ],
     ],
     [

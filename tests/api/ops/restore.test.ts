@@ -183,6 +183,27 @@ describe("POST /api/ops/restore/finish", () => {
     expect(await isThere(ada.user.id)).toBe(false);
   });
 
+  it("says how far the log beside the backups reaches when Redis has lost its copy", async () => {
+    const ada = await aUser();
+    const erasedAt = "2026-01-02T03:04:05.000Z";
+    const handOver = () =>
+      stores.sql("update security_settings set erasures_handed_over_at = now()");
+    await operate(begin, "POST", admin.token, {});
+    await stores.redis("DEL", "erasures");
+    await handOver();
+    await stores.sql("insert into restored_erasures values ($1, $2)", ada.user.id, erasedAt);
+    const { done, detail } = (await finished()).body;
+    expect(detail).toMatchObject({ erasedAgain: 1, mayLackErasures: true });
+    expect(done).toMatch(/^Erased 1 account again by the log beside the backups, /);
+    expect(done).toContain(`its newest erasure is of ${erasedAt}`);
+    expect(done).toContain("`ops restore finish --erasures FILE`");
+    // The list of the operator closes the gap.
+    await handOver();
+    const listed = await finished({ erasures: [ada.user.id] });
+    expect(listed.body.detail).toMatchObject({ mayLackErasures: false });
+    expect(listed.body.done).not.toContain("--erasures");
+  });
+
   it("does not trust a lost stream because of one later erasure", async () => {
     const [before, after] = [await aUser(), await aUser()];
     await eraseAccount(aContext(), before.user.id, "replay");

@@ -86,6 +86,7 @@ describe("GET /api/ops/retention", () => {
       setBy: "ACCESS_LOG_RETENTION_DAYS",
       removal: "partitions",
     });
+    expect(Date.parse((await classOf("access_log")).oldestAt)).toBeLessThanOrEqual(Date.now());
     expect(await classOf("audit_log")).toMatchObject({
       keptHours: 2160,
       removal: "sealed segments",
@@ -126,6 +127,21 @@ describe("GET /api/ops/retention", () => {
 });
 
 describe("POST /api/ops/retention/runs", () => {
+  it("is no run of the cleanup: what that recorded stays, and nothing is recorded as failed", async () => {
+    const recorded = () =>
+      stores.sql(
+        "select slot::text, token, failed_parts, finished_at::text from cron_runs where job = 'cleanup' order by slot",
+      );
+    const before = await recorded();
+    expect((await run()).body).toMatchObject({ done: "Removed nothing." });
+    expect(await recorded()).toEqual(before);
+    expect((await call(cleanup, "GET", { token: cronSecret })).status).toBe(200);
+    const cleaned = await recorded();
+    expect(cleaned).toHaveLength(before.length + 1);
+    expect((await run()).status).toBe(200);
+    expect(await recorded()).toEqual(cleaned);
+  });
+
   it("removes what is beyond its age, and reports it by class", async () => {
     await stores.sql("delete from webhook_events");
     await anOldDelivery("721 hours");

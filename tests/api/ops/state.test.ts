@@ -103,6 +103,18 @@ describe("GET /api/ops/health", () => {
       status: "pass",
       detail: expect.stringContaining("failed: 1"),
     });
+    await stores.sql(
+      `insert into queue_entries (id, kind, payload, correlation_id, expires_at, run_after, attempts, last_error)
+       values (gen_random_uuid(), 'mail', '{}', 'retried', now() + interval '1 day', now() + interval '1 hour', 2,
+         'network')`,
+    );
+    expect((await findingsOf(health)).outbox).toMatchObject({ status: "pass" });
+    await stores.sql("update queue_entries set attempts = 3 where correlation_id = 'retried'");
+    expect((await findingsOf(health)).outbox).toMatchObject({
+      status: "warn",
+      detail: expect.stringContaining("1 keep failing (network)"),
+    });
+    await stores.sql("delete from queue_entries where correlation_id = 'retried'");
     await stores.sql("update queue_entries set kind = 'notice'");
     await stores.sql("update drain_state set drained_until = now() - interval '10 minutes'");
     await stores.sql("update schema_migrations set name = 'x' where name = $1", migrationHead);
@@ -200,6 +212,17 @@ describe("GET /api/ops/health", () => {
     }
   });
 
+  it("names the store that refused, here and in verify, which fails", async () => {
+    await stores.faults.postgres.set({ kind: "refuse" });
+    const own = await findingsOf(health, breakGlassToken);
+    const verified = await findingsOf(verification);
+    await stores.faults.postgres.set(null);
+    const detail = "unknown: Postgres did not answer, or refused";
+    expect(own.jobs).toEqual({ name: "jobs", status: "warn", detail });
+    expect(verified["due deletions"]).toMatchObject({ status: "fail", detail });
+    expect(verified["JWT algorithm"]).toMatchObject({ status: "pass" });
+  });
+
   it("does not report an unreadable breaker as closed", async () => {
     await stores.faults.redis.set({ kind: "refuse" });
     const findings = await findingsOf(health, breakGlassToken);
@@ -268,10 +291,10 @@ describe("GET /api/ops/verification", () => {
     await stores.sql("delete from sessions where id like 'copy-%'");
   });
 
-  it("warns about checks it cannot run, and runs the others", async () => {
+  it("fails for checks it cannot run, and runs the others", async () => {
     await stores.faults.redis.set({ kind: "refuse" });
     const found = await findingsOf(verification);
-    expect(found["flags in Redis"]).toMatchObject({ status: "warn" });
+    expect(found["flags in Redis"]).toMatchObject({ status: "fail" });
     expect(found["one confirmed account per e-mail address"]).toMatchObject({ status: "pass" });
   });
 });

@@ -213,6 +213,7 @@ describe("GET /api/ops/security-events", () => {
     await stores.sql(
       `insert into security_events (at, event, count, ip, correlation_id) values
         (now(), 'xss_attempt', 9, null, 'c'), (now(), 'new_device', 99, '192.0.2.1', 'c'),
+        (now(), 'data_exported', 99, '192.0.2.1', 'c'), (now(), 'deletion_requested', 99, '192.0.2.1', 'c'),
         (now() - interval '20 minutes', 'login_failed', 99, '192.0.2.1', 'c')`,
     );
     const { body } = await read(securityEvents, "?minutes=15");

@@ -83,12 +83,12 @@ describe("a reply that is not the deployment's", () => {
     });
   });
 
-  it("says only once to try again", async () => {
+  it("says only once to try again, and which store to look at", async () => {
     const detail = "The service is temporarily unavailable. Try again.";
     const body = JSON.stringify({ code: "service_unavailable", detail, correlationId: "c-1" });
     const url = await answering(503, "application/problem+json", body, { "retry-after": "5" });
     expect((await alertsFrom(url)).error).toBe(
-      "503 service_unavailable: The service is temporarily unavailable. Try again in 5 s. Correlation ID c-1.\n",
+      "503 service_unavailable: The service is temporarily unavailable. Try again in 5 s. Correlation ID c-1. Probably Postgres is down or does not accept the connection: see `npm run ops -- status`.\n",
     );
   });
 

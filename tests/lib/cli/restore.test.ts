@@ -47,6 +47,11 @@ describe("restore finish", () => {
     expect(result?.isProblem).toBe(true);
   });
 
+  it("is a problem when the copies may lack erasures, although it is done", async () => {
+    const { result } = await run([{ left: 0, mayLackErasures: true }]);
+    expect(result?.isProblem).toBe(true);
+  });
+
   it("refuses a list without an ID", async () => {
     const directory = await mkdtemp(join(tmpdir(), "restore-"));
     try {

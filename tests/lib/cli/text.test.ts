@@ -1,6 +1,13 @@
 import stringWidth from "string-width";
 import { describe, expect, it } from "vitest";
-import { brokenAtSpaces, json, table, visible, visibleLines } from "../../../lib/cli/text.js";
+import {
+  brokenAtSpaces,
+  json,
+  table,
+  visible,
+  visibleLines,
+  wrapped,
+} from "../../../lib/cli/text.js";
 
 /** Characters that move the cursor, change colours, ring the bell or change the text direction. */
 const controlCharacters =
@@ -90,6 +97,21 @@ describe("text for a terminal", () => {
     // An ID in several lines cannot be copied.
     const [first] = rows;
     expect(table([{ ...first, detail: "a".repeat(90) }])).toContain("\n    detail aaa");
+  });
+
+  it("ends no wrapped line with a space", () => {
+    const long = "a word of a detail ".repeat(12).trim();
+    const texts = [
+      wrapped(long, 0),
+      table([{ is: "fail", name: "x", detail: long }], "None.", ["detail"]),
+      table([{ is: "fail", name: "x".repeat(60), detail: long }]),
+      brokenAtSpaces(long),
+    ];
+    for (const text of texts) {
+      expect(text.split("\n").length).toBeGreaterThan(2);
+      expect(text).not.toMatch(/ $/m);
+      expect(text.replace(/\s+/g, " ")).toContain(long);
+    }
   });
 
   it("keeps the second column, which decides, before wider and narrower ones", () => {

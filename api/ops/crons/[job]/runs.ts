@@ -1,3 +1,4 @@
+import { isBackupConfigured } from "../../../../lib/backups/configured-store.js";
 import { AppError } from "../../../../lib/errors.js";
 import { operatorChange } from "../../../../lib/http/operator-endpoint.js";
 import { route } from "../../../../lib/http/route.js";
@@ -8,10 +9,13 @@ const POST = operatorChange({
   summary: "Run a cron now, unless it is running. Safe to repeat.",
   scope: "cron",
   body: {},
-  errors: ["not_found"],
+  errors: ["not_found", "backups_not_configured"],
   async change({ ctx, params: { job }, dryRun, by }) {
     const { data: name } = CronName.safeParse(job);
     if (!name) throw new AppError("not_found");
+    if (name === "restore-drill" && !isBackupConfigured(ctx)) {
+      throw new AppError("backups_not_configured");
+    }
     if (dryRun) return { done: `Would run ${name}.`, undo: null };
     const report = await runNow(ctx, name, by);
     const outcomes = Object.entries(report.parts).map(

@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { appendFile, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { appendFile, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -54,7 +54,7 @@ async function migrateOn(
     args,
     async () => ({ sql: neon(connectionString), close: async () => {} }),
     { out: (line) => out.push(line), error: (line) => errors.push(line) },
-    { directory, env },
+    { directory, headFile: join(directory, "head.ts"), env },
   );
   return { code, out, errors };
 }
@@ -84,6 +84,9 @@ describe.each(stores)("migrations over $name", ({ serve }) => {
     const skipped = "Skipped 0003_later: its file contains no statement yet";
     expect((await migrate("up")).out).toEqual([`Applied ${first}`, `Applied ${second}`, skipped]);
     expect((await migrate("status")).out.at(-1)).toBe("pending  0003_later");
+    expect((await migrate("down")).out).toEqual([`Undid ${second}`]);
+    await migrate("up");
+    expect((await migrate("up")).out).toEqual([skipped]);
     expect((await migrate("down")).out).toEqual([`Undid ${second}`]);
     await write({ "0003_later.sql": "CREATE TABLE later ();" });
     expect((await migrate("up")).out).toEqual([`Applied ${second}`, "Applied 0003_later"]);
@@ -280,11 +283,15 @@ describe("migration files", () => {
     await write(files);
     const { code, out } = await migrateOn(nowhere, ["create", "add_users_table"]);
     expect(code).toBe(0);
-    expect(out).toHaveLength(2);
-    expect((await readdir(directory)).slice(-2)).toEqual([
+    expect(out).toHaveLength(3);
+    expect((await readdir(directory)).slice(-3)).toEqual([
       "0003_add_users_table.down.sql",
       "0003_add_users_table.sql",
+      "head.ts",
     ]);
+    expect(await readFile(join(directory, "head.ts"), "utf8")).toContain(
+      'migrationHead = "0003_add_users_table";',
+    );
   });
 
   it.each(["AddUsers", "add-users", "../users", "1_users", "a".repeat(61), "add__users"])(
