@@ -32,7 +32,7 @@ export const graceDays = 14;
 
 /**
  * The owner's request: a guest is erased at once, any other account after the grace period. Needs a fresh token
- * (`isFresh`), or the credentials. Of concurrent requests all get the same token. Throws as `scheduleDeletion` and
+ * (`isFresh`), or the credentials; those that are sent must be right. Of concurrent requests all get the same token. Throws as `scheduleDeletion` and
  * `verifyCredentials` do, `reauth_required`, and `session_revoked` when the guest has registered or was merged since.
  */
 export async function requestDeletion(
@@ -47,11 +47,9 @@ export async function requestDeletion(
     if (!isErased) throw new AppError("session_revoked");
     return { purgeAt: ctx.now.toISOString(), cancelToken: null };
   }
-  if (!isFresh) {
-    const isSent = credentials.password !== undefined || credentials.otp !== undefined;
-    if (!isSent) throw new AppError("reauth_required");
-    await verifyCredentials(ctx, account, credentials);
-  }
+  const isSent = credentials.password !== undefined || credentials.otp !== undefined;
+  if (!isSent && !isFresh) throw new AppError("reauth_required");
+  if (isSent) await verifyCredentials(ctx, account, credentials);
   const { purgeAt, deletionId } = await scheduleDeletion(ctx, userId, {
     actor: { kind: "user", id: userId },
   });
