@@ -12,7 +12,15 @@ export type Fault =
     } & (
       | { kind: "latency"; ms: number }
       | {
-          kind: "reset" | "garbage" | "hang" | "lose-reply" | "unavailable" | "alter" | "cut-reply";
+          kind:
+            | "reset"
+            | "garbage"
+            | "hang"
+            | "lose-reply"
+            | "unavailable"
+            | "alter"
+            | "cut-reply"
+            | "stall-reply";
         }
     ));
 
@@ -96,10 +104,10 @@ export async function startFaultProxy(target: string | http.RequestListener): Pr
     }
     const reply = await forward(new URL(target), agent, request, bytes);
     if (now?.kind === "lose-reply") return cut(response);
-    if (now?.kind === "cut-reply") {
+    if (now?.kind === "cut-reply" || now?.kind === "stall-reply") {
       const half = reply.body.subarray(0, reply.body.length >> 1);
       response.writeHead(reply.status, endToEnd(reply.headers));
-      response.write(half, () => cut(response));
+      response.write(half, () => now.kind === "cut-reply" && cut(response));
       return;
     }
     response.writeHead(reply.status, endToEnd(reply.headers)).end(reply.body);

@@ -256,13 +256,16 @@ export type ErrorCode = keyof typeof catalogue;
 /** A 5xx for callers that is not an error of ours: an operator switched the feature off, or restores the database. */
 export const switchedOffCodes: readonly ErrorCode[] = ["feature_disabled", "restore_in_progress"];
 
+/** The last is what an outside service answers to a command of an operator, who sees it. */
+const notOurErrors: readonly ErrorCode[] = [...switchedOffCodes, "backup_store_unavailable"];
+
 /** Alerts count these codes, and they are logged as ERROR. */
 export const serverErrorCodes = (Object.keys(catalogue) as ErrorCode[]).filter(
-  (code) => catalogue[code].status >= 500 && !switchedOffCodes.includes(code),
+  (code) => catalogue[code].status >= 500 && !notOurErrors.includes(code),
 );
 
 export function isServerError(status: number, code: string | null | undefined): boolean {
-  return status >= 500 && !switchedOffCodes.some((known) => known === code);
+  return status >= 500 && !notOurErrors.some((known) => known === code);
 }
 
 /** `pointer` is an RFC 6901 JSON pointer into the body. */

@@ -236,7 +236,7 @@ function judgeCoverage({ now }: Context, snapshots: Snapshot[], since: Date | nu
   const nowMs = now.getTime();
   const firstMs = nowMs - daysToCover * dayMs;
   const newest = missingDays([], Math.max(firstMs, ...times), nowMs);
-  const count = Math.max(0, daysToCover - missingDays(times, firstMs, nowMs));
+  const count = times.length === 0 ? 0 : daysToCover - missingDays(times, firstMs, nowMs);
   const fromMs = since ? Math.max(firstMs, since.getTime()) : nowMs;
   const missing = missingDays(times, fromMs, nowMs) - Math.min(1, newest);
   const gauges: Gauges = new Map([[seriesName("backup_daily_snapshots"), count]]);

@@ -52,6 +52,8 @@ export interface BackupStore {
   createCopy(copy: { name: string; at: Date; expiresAt: Date }): Promise<{ operations: string[] }>;
   /** Copies of the live database whose name starts with `prefix`. Never the live database itself. */
   listCopies(prefix: string): Promise<Copy[]>;
+  /** For a store whose list may leave out a copy that it has. */
+  hasCopy?(copyId: string): Promise<boolean>;
   /** False while it is being made. Rejects with a final error when it cannot become ready. */
   isReady(copyId: string, operations: string[]): Promise<boolean>;
   /** Of a copy or the source. A secret. */

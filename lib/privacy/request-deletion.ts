@@ -33,9 +33,10 @@ interface Caller {
 
 /**
  * The owner's request: a guest is erased at once, any other account after the grace period. Needs a fresh token
- * (`isFresh`), or the credentials. Of concurrent and repeated requests all get the same token, those of a session that
- * ended with the deletion too. Throws as `scheduleDeletion` and `verifyCredentials` do, `reauth_required`, the codes of an
- * ended session, and `session_revoked` when the guest has registered or was merged since.
+ * (`isFresh`), or the credentials; those that are sent must be right. Of concurrent and repeated requests all get the same
+ * token, those of a session that ended with the deletion too. Throws as `scheduleDeletion` and `verifyCredentials` do,
+ * `reauth_required`, the codes of an ended session, and `session_revoked` when the guest has registered or was merged
+ * since.
  */
 export async function requestDeletion(
   ctx: Context,
@@ -56,11 +57,9 @@ export async function requestDeletion(
     if (!isErased) throw new AppError("session_revoked");
     return { purgeAt: ctx.now.toISOString(), cancelToken: null };
   }
-  if (!isFresh) {
-    const isSent = credentials.password !== undefined || credentials.otp !== undefined;
-    if (!isSent) throw new AppError("reauth_required");
-    await verifyCredentials(ctx, account, credentials);
-  }
+  const isSent = credentials.password !== undefined || credentials.otp !== undefined;
+  if (!isSent && !isFresh) throw new AppError("reauth_required");
+  if (isSent) await verifyCredentials(ctx, account, credentials);
   const by = { actor: { kind: "user", id: userId } } as const;
   const { purgeAt, deletionId } = pending ?? (await scheduleDeletion(ctx, userId, by));
   return { purgeAt: purgeAt.toISOString(), cancelToken: cancelToken(ctx.env, deletionId) };

@@ -17,6 +17,7 @@ export interface NeonWorld {
   remember(at: Date): Promise<void>;
   /** Makes the copies, instead of a new embedded Postgres for each. */
   copyOfLive?: BranchDatabases["copyOfLive"];
+  copyOf?: BranchDatabases["copyOf"];
 }
 
 /** Neon's API over the embedded Postgres of the test file, healthy before each test. */
@@ -27,6 +28,7 @@ export function useNeon(stores: Stores, environment: Record<string, string> = {}
     world.neon = await startNeonEndpoint({
       ...databases,
       copyOfLive: (at) => (world.copyOfLive ?? databases.copyOfLive)(at),
+      copyOf: (database) => (world.copyOf ?? databases.copyOf)(database),
     });
     world.remember = databases.remember;
   });

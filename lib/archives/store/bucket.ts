@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import type { Readable } from "node:stream";
 import {
   AbortMultipartUploadCommand,
   type CompletedPart,
@@ -120,7 +121,7 @@ export function bucketStore(
           }),
         );
         etag = ETag;
-        for await (const chunk of Body as unknown as AsyncIterable<Uint8Array>) {
+        for await (const chunk of unlessIdle(Body as Readable, timeoutMs)) {
           offset += chunk.length;
           yield chunk;
         }
@@ -232,6 +233,23 @@ async function* inParts(body: AsyncIterable<Uint8Array>, bytes: number): AsyncGe
     gathered += rest.length;
   }
   if (gathered > 0) yield Buffer.concat(chunks);
+}
+
+/** The timeout of the client ends with the head of a reply. */
+async function* unlessIdle(body: Readable, idleMs: number): AsyncGenerator<Uint8Array> {
+  const idle = Object.assign(new Error(`no data for ${idleMs / 1000} s`), { name: "TimeoutError" });
+  const watch = () => setTimeout(() => body.destroy(idle), idleMs);
+  let timer = watch();
+  try {
+    for await (const chunk of body) {
+      // While the reader is busy, nothing is read.
+      clearTimeout(timer);
+      yield chunk;
+      timer = watch();
+    }
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 async function* chained(first: Buffer[], rest: AsyncGenerator<Buffer>): AsyncGenerator<Buffer> {

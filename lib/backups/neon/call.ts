@@ -9,14 +9,19 @@ import { type OperationName, operations } from "./operations.js";
 
 export type NeonSettings = NonNullable<Env["backups"]["neon"]>;
 
-interface NeonCall<S extends z.ZodType | undefined> {
+interface NeonCall<S extends z.ZodType | undefined, Absent extends boolean = boolean> {
   /** For the path of the operation. The project is known. */
   ids?: Record<string, string>;
   query?: Record<string, string>;
   body?: unknown;
   /** Without it the body of a success is not read. */
   reply?: S;
+  /** 404 is an answer, too: null. */
+  mayBeAbsent?: Absent;
 }
+type Answer<S, Absent> =
+  | (S extends z.ZodType ? z.output<S> : undefined)
+  | (Absent extends true ? null : never);
 
 interface NeonAttempt extends Attempt {
   value?: unknown;
@@ -33,12 +38,15 @@ const replyBytesMax = 4 * 1024 * 1024;
  * Call Neon's API; each attempt is recorded as a call to the service `neon`. Repeats 423 and 503, which say that nothing was
  * done; other failures only if the operation may be repeated. Throws a `BackupStoreError`.
  */
-export async function callNeon<S extends z.ZodType | undefined = undefined>(
+export async function callNeon<
+  S extends z.ZodType | undefined = undefined,
+  Absent extends boolean = false,
+>(
   ctx: Context,
   settings: NeonSettings,
   operation: OperationName,
-  call: NeonCall<S> = {},
-): Promise<S extends z.ZodType ? z.output<S> : undefined> {
+  call: NeonCall<S, Absent> = {},
+): Promise<Answer<S, Absent>> {
   const { outcome, value } = await repeatedCall(
     ctx,
     {
@@ -51,7 +59,7 @@ export async function callNeon<S extends z.ZodType | undefined = undefined>(
   if (outcome !== "ok") {
     throw new BackupStoreError(messageOf(operation, outcome), isRefusal(outcome));
   }
-  return value as S extends z.ZodType ? z.output<S> : undefined;
+  return value as Answer<S, Absent>;
 }
 
 function mayRepeat(operation: OperationName, outcome: string): boolean {
@@ -100,6 +108,10 @@ async function attempt(
         },
         ...(call.body === undefined ? {} : { body: JSON.stringify(call.body) }),
       });
+      if (call.mayBeAbsent && response.status === 404) {
+        await response.body?.cancel();
+        return { outcome: "ok", value: null, retryAfterMs: 0 };
+      }
       return await readReply(response, call.reply);
     } catch {
       return { outcome: deadline.aborted ? "timeout" : "network", retryAfterMs: 0 };

@@ -22,6 +22,8 @@ import {
 
 const pageSize = 100;
 const pagesMax = 20;
+/** Of clocks that differ, too. */
+const newMs = 3_600_000;
 
 /** Snapshots, history and branches of a Neon project. Source: https://api-docs.neon.tech */
 export function neonStore(ctx: Context, settings: NeonSettings): BackupStore {
@@ -54,6 +56,10 @@ export function neonStore(ctx: Context, settings: NeonSettings): BackupStore {
     async setSchedule(items) {
       const schedule = items.map((item) => readAs.get(item) ?? neonItem(item));
       await callNeon(ctx, settings, "set_schedule", { ...live, body: { schedule } });
+      // The answer says nothing.
+      if (JSON.stringify(await this.readSchedule()) !== JSON.stringify(items)) {
+        throw new BackupStoreError("backup schedule: Neon still has another one");
+      }
     },
 
     async listSnapshots() {
@@ -68,6 +74,11 @@ export function neonStore(ctx: Context, settings: NeonSettings): BackupStore {
         query: { name, expires_at: expiresAt.toISOString() },
         reply: CreatedSnapshotReply,
       });
+      const ageMs = ctx.now.getTime() - snapshot.created_at.getTime();
+      const isAsked = snapshot.name === name && snapshot.source_branch_id === branchId;
+      if (!isAsked || Math.abs(ageMs) > newMs) {
+        throw new BackupStoreError("new snapshot: Neon's answer is about another snapshot");
+      }
       return snapshotOf(snapshot);
     },
 
@@ -127,6 +138,15 @@ export function neonStore(ctx: Context, settings: NeonSettings): BackupStore {
         })
         .filter(({ name }) => name.startsWith(prefix))
         .map(({ id, name, created_at }) => ({ id, name, createdAt: created_at }));
+    },
+
+    async hasCopy(id) {
+      const found = await callNeon(ctx, settings, "branch", {
+        ids: { branch: id },
+        reply: BranchReply,
+        mayBeAbsent: true,
+      });
+      return found !== null;
     },
 
     async isReady(id, operations) {

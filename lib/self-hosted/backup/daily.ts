@@ -1,5 +1,5 @@
-import { once } from "node:events";
 import process from "node:process";
+import { setTimeout as sleep } from "node:timers/promises";
 import { Cron as Job } from "croner";
 import { systemIdOf, withDatabaseSession } from "../../archives/database.js";
 import { BackupError } from "../../archives/failures.js";
@@ -10,6 +10,8 @@ import { describe, type Invocation } from "./invocation.js";
 
 /** Shorter than a day, so that the time of day does not move. */
 const dueAfterMs = 23.5 * 3_600_000;
+/** Below the minute that docker-compose.yml gives between SIGTERM and SIGKILL. */
+const endsWithinMs = 45_000;
 
 interface Takes {
   check(): Promise<void>;
@@ -22,10 +24,14 @@ interface Takes {
 
 /**
  * Ships WAL each minute. Each hour, records erasures, looks whether a backup is due, so what failed or was missed is done
- * within the hour, and checks. Advances the restore drill. On SIGTERM it ends after these jobs; an interrupted drill
- * continues at the next start.
+ * within the hour, and checks. Advances the restore drill. On SIGTERM it ends after these jobs, and returns 1 when they take
+ * too long or a second signal comes; an interrupted drill continues at the next start.
  */
-export async function runDaily(invocation: Invocation, takes: Takes): Promise<number> {
+export async function runDaily(
+  invocation: Invocation,
+  takes: Takes,
+  endMs = endsWithinMs,
+): Promise<number> {
   const { io, settings, context } = invocation;
   const logged = (what: string, job: () => Promise<void>) => async () => {
     try {
@@ -55,30 +61,30 @@ export async function runDaily(invocation: Invocation, takes: Takes): Promise<nu
     working.add(running);
     return running;
   };
-  // Each waits for itself only, so that WAL is shipped during a long backup.
+  // Each waits for itself only: one that hangs stops no other.
   const options = { utcOffset: 0, protect: true };
-  const lookOnce = watched(async () => {
-    await record();
-    await backUp();
-    await check();
-  });
   const drilling = new Job("* * * * *", options, drill);
-  const jobs = [new Job("* * * * *", options, watched(ship)), drilling];
+  const recording = new Job("10 * * * *", options, watched(record));
+  const backingUp = new Job("10 * * * *", options, watched(backUp));
+  const checking = new Job("10 * * * *", options, watched(check));
+  const shipping = new Job("* * * * *", options, watched(ship));
   io.out(
     `Backups go to ${context.store.description} each day${walFolder ? ", WAL each minute" : ""}.`,
   );
-  const first = lookOnce();
   void drilling.trigger();
-  jobs.push(
-    new Job("10 * * * *", options, async () => {
-      await first;
-      await lookOnce();
-    }),
-  );
-  await Promise.race([once(process, "SIGTERM"), once(process, "SIGINT")]);
-  for (const job of jobs) job.stop();
-  await Promise.all(working);
-  return 0;
+  void recording.trigger();
+  // Before the first backup a check would only say that there is none.
+  void backingUp.trigger().then(() => checking.trigger());
+  const signal = () =>
+    new Promise((resolve) => {
+      for (const name of ["SIGTERM", "SIGINT"]) process.once(name, resolve);
+    });
+  await signal();
+  for (const job of [drilling, recording, backingUp, checking, shipping]) job.stop();
+  const ended = Promise.all(working).then(() => 0);
+  const status = await Promise.race([ended, Promise.race([signal(), sleep(endMs)]).then(() => 1)]);
+  if (status !== 0) io.error("Ended during a job, which begins again at the next start.");
+  return status;
 }
 
 export async function takeWhatIsDue(

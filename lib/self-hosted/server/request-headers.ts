@@ -2,8 +2,8 @@ import { randomBytes } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import type { CallerInfo } from "./client.js";
 
-/** Removed from client requests. */
-const platformHeader = /^(x-vercel-.*|x-forwarded-.*|forwarded|x-real-ip)$/i;
+/** Removed from client requests. The signature of a webhook is its sender's. */
+const platformHeader = /^(x-vercel-(?!signature$).*|x-forwarded-.*|forwarded|x-real-ip)$/i;
 
 export function setPlatformHeaders(
   incoming: IncomingMessage,

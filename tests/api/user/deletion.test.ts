@@ -72,6 +72,14 @@ describe("DELETE /api/user", () => {
     expect((await remove(token, { password })).status).toBe(202);
   });
 
+  it("refuses a wrong password of a sign-in that is recent, too", async () => {
+    const ada = await aBoundUser(stores);
+    const token = accessTokenOfAge(ada, 60_000);
+    const wrong = await remove(token, { password: "not the password" });
+    expect(wrong).toMatchObject({ status: 401, code: "invalid_credentials" });
+    expect((await remove(token)).status).toBe(202);
+  });
+
   it("counts wrong passwords", async () => {
     const ada = await aBoundUser(stores);
     const token = accessTokenOfAge(ada, 11 * 60_000);

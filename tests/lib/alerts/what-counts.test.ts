@@ -96,8 +96,8 @@ describe("the rates of errors and slow requests", () => {
     },
   );
 
-  it("exclude disabled features", async () => {
-    const off = requests(100, { failed: 90, code: "feature_disabled" });
+  it.each(["feature_disabled", "backup_store_unavailable"])("exclude %s", async (code) => {
+    const off = requests(100, { failed: 90, code });
     expect(await runMinutes(9, requests(10), off)).toEqual([]);
     expect(world.pager.incidents()).toEqual([]);
   });

@@ -9,10 +9,10 @@ import { bucketStore } from "../../../lib/archives/store/bucket.js";
 import { useFolders } from "../../support/backups.js";
 
 const partBytes = 64 * 1024;
-const open = (endpoint: string, bucket = "backups") =>
+const open = (endpoint: string, bucket = "backups", timeoutMs = 2000) =>
   bucketStore(`s3://${bucket}/linguamate`, {
     partBytes,
-    timeoutMs: 2000,
+    timeoutMs,
     client: {
       endpoint,
       region: "us-east-1",
@@ -165,6 +165,34 @@ describe("a download", { timeout: 60_000 }, () => {
     await store.put(name, chunked(large));
     await proxy.set({ kind: "cut-reply", times: 3, match: (_, { method }) => method === "GET" });
     expect(await isStored()).toBe(true);
+  });
+
+  it("continues after it stalled in the middle", async () => {
+    await store.put(name, chunked(large));
+    await proxy.set({ kind: "stall-reply", times: 2, match: (_, { method }) => method === "GET" });
+    expect(await isStored()).toBe(true);
+  });
+
+  it("that keeps stalling fails, and says so", async () => {
+    store = open(proxy.url, "backups", 500);
+    await store.put(name, chunked(large));
+    await proxy.set({ kind: "stall-reply", match: (_, { method }) => method === "GET" });
+    await expect(collect(store.get(name))).rejects.toThrow(
+      /s3:\/\/backups\/linguamate refused or did not answer: .*no data for 0.5 s/,
+    );
+  });
+
+  it("is not ended while its reader is busy", async () => {
+    store = open(proxy.url, "backups", 500);
+    await store.put(name, chunked(large));
+    const chunks: Uint8Array[] = [];
+    proxy.calls.length = 0;
+    for await (const chunk of store.get(name)) {
+      if (chunks.length === 0) await new Promise((resolve) => setTimeout(resolve, 1000));
+      chunks.push(chunk);
+    }
+    expect(Buffer.concat(chunks).equals(large)).toBe(true);
+    expect(proxy.calls).toHaveLength(1);
   });
 
   it("fails when the object is replaced in the middle", async () => {

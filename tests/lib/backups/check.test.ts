@@ -159,6 +159,13 @@ describe("checkBackups", () => {
     });
   });
 
+  it("covers no day without a snapshot", async () => {
+    world.neon.state.snapshots.splice(0);
+    expect((await failed()).find(({ check }) => check === "days_covered")).toMatchObject({
+      detail: "0 of the last 30 days are covered",
+    });
+  });
+
   it.each(breaks)("fails only its own check for $name, and the alert resolves", async (broken) => {
     const { check } = broken;
     await broken.breaks(world);

@@ -1,13 +1,18 @@
+import { randomUUID } from "node:crypto";
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { findOperation } from "../../../dev/neon/api-document.js";
 import type { BranchDatabase } from "../../../dev/neon/branch-databases.js";
 import { type Corruption, corruptionsOf } from "../../../dev/neon/corruptions.js";
 import { embeddedBranches } from "../../../dev/neon/embedded-branches.js";
 import { type BackupCheck, checkBackups } from "../../../lib/backups/check.js";
 import { advanceDrill } from "../../../lib/backups/drill.js";
+import { operations } from "../../../lib/backups/neon/operations.js";
+import { setSchedule, takeSnapshot } from "../../../lib/backups/operate.js";
 import { startDrill } from "../../../lib/backups/start-drill.js";
+import type { AppError } from "../../../lib/errors.js";
 import { aContext } from "../../support/context.js";
-import { inMinutes, liveUrl, useNeon } from "../../support/neon.js";
+import { inMinutes, liveUrl, noDatabases, useNeon } from "../../support/neon.js";
 import { useStores } from "../../support/stores.js";
 
 const stores = useStores();
@@ -127,6 +132,66 @@ describe("an answer that is late or withheld", () => {
   );
 });
 
+const by = { actor: { kind: "operator", id: randomUUID() }, reason: "a test" } as const;
+
+/** Of the commands, with the fields without which they did nothing, as far as anyone can tell. */
+const changes: Record<string, { change(): Promise<unknown>; fields: string[] }> = {
+  createSnapshot: {
+    change: () => takeSnapshot(aContext(), { by, dryRun: false }),
+    fields: ["", "snapshot", "snapshot/name", "snapshot/source_branch_id", "snapshot/created_at"],
+  },
+  // The answer says nothing: the schedule is read again.
+  setSnapshotSchedule: {
+    change: () => setSchedule(aContext(), { hour: 5, retentionDays: 30 }, { by, dryRun: false }),
+    fields: [],
+  },
+};
+
+describe("a command", () => {
+  beforeAll(() => {
+    world.copyOf = noDatabases.copyOf;
+  });
+
+  it.each(Object.entries(changes))(
+    "fails exactly when the answer does not show what it did (%s)",
+    async (operationId, { change, fields }) => {
+      const wrong: unknown[] = [];
+      const all = corruptionsOf(operationId, 200);
+      for (const { path, how, rewrite } of all) {
+        if (!isFull && !fields.includes(path) && how !== "wrong type") continue;
+        world.neon.fail({ kind: "rewrite", operationId, rewrite });
+        const expected = fields.includes(path) ? "backup_store_unavailable" : "done";
+        const found = await change().then(
+          () => "done",
+          (error: AppError) => error.code,
+        );
+        if (found !== expected) wrong.push({ path, how, found });
+      }
+      expect(wrong).toEqual([]);
+      expect(all.length).toBeGreaterThan(fields.length);
+    },
+    patient,
+  );
+
+  it("does not say that it set a schedule which Neon does not have", async () => {
+    const old = { schedule: [{ frequency: "daily", hour: 2, retention_seconds: 86_400 }] };
+    world.neon.fail({
+      kind: "rewrite",
+      operationId: "getSnapshotSchedule",
+      rewrite: () => JSON.stringify(old),
+    });
+    await expect(changes.setSnapshotSchedule?.change()).rejects.toThrow("backup_store_unavailable");
+  });
+});
+
+it("corrupts the answer of every operation that is called", () => {
+  const called = Object.values(operations).map(
+    ({ method, path }) => findOperation(method, path.replaceAll(/\{\w+\}/g, "x"))?.id ?? path,
+  );
+  const corrupted = [answers, changes, Object.fromEntries(drillAnswers)].flatMap(Object.keys);
+  expect([...new Set(corrupted)].sort()).toEqual(called.sort());
+});
+
 /** Of a drill, with their statuses. */
 const drillAnswers: [operationId: string, status: number][] = [
   ["createProjectBranch", 201],
@@ -156,10 +221,12 @@ describe("a drill with corrupted answers", () => {
     await copy.drop();
   });
 
-  async function drill(): Promise<boolean> {
+  async function begin(): Promise<void> {
     await stores.sql("delete from restore_drills");
     await stores.sql("delete from backup_canaries where at > now() - interval '20 minutes'");
     await startDrill(inMinutes(0));
+  }
+  async function finish(): Promise<boolean> {
     // Far apart, so that each step is given up at its second failure.
     for (let call = 0; call < 40; call += 1) {
       if (!(await advanceDrill(inMinutes(call * 180)))) break;
@@ -167,6 +234,43 @@ describe("a drill with corrupted answers", () => {
     const [row] = await stores.sql("select succeeded from restore_drills");
     return row?.succeeded === "t";
   }
+  async function drill(): Promise<boolean> {
+    await begin();
+    return finish();
+  }
+
+  const ofCleanUp = drillAnswers.filter(
+    ([id]) => id !== "getProjectOperation" && /^(list|get|delete)Proj/.test(id),
+  );
+  it.each(ofCleanUp)(
+    "never says that a copy is deleted which is not (%s)",
+    async (operationId, status) => {
+      const needed = /^$|^branch(es(\/\*(\/(id|name|parent_id|default|created_at))?)?|\/id)?$/;
+      const all = corruptionsOf(operationId, status);
+      const cases = isFull
+        ? all
+        : all.filter(({ path }, index) => needed.test(path) || index % 60 === 0);
+      const wrong: unknown[] = [];
+      for (const { path, how, rewrite } of cases) {
+        await begin();
+        for (let call = 0; call < 3; call += 1) await advanceDrill(inMinutes(call));
+        await stores.sql(
+          `update restore_drills set step = 'clean_up', proven_at = now(), findings =
+             (select jsonb_agg(jsonb_build_object('part', part, 'passed', true, 'detail', ''))
+              from unnest(array['canary', 'rows', 'migrations', 'audit']) part)
+           where copy_id is not null`,
+        );
+        world.neon.fail({ kind: "rewrite", operationId, rewrite });
+        const said = await finish();
+        world.neon.fail(null);
+        const copies = world.neon.copies();
+        if (said && copies.length > 0) wrong.push({ path, how });
+        for (const { id } of copies) world.neon.state.branches.delete(id);
+      }
+      expect(wrong).toEqual([]);
+    },
+    patient,
+  );
 
   it.each(drillAnswers)(
     "never passes a wrong copy (%s)",
