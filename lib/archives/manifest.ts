@@ -165,37 +165,43 @@ export function startOf({ id }: Pick<Manifest, "id">): Date {
   return new Date(id.replace(/^(....)(..)(..T..)(..)(..Z).*/, "$1-$2-$3:$4:$5"));
 }
 
-/** One complete backup. Throws `BackupRefusedError` without it. */
-export async function findBackup<Kind extends BackupKind>(
+/**
+ * One dump; without an ID the newest, except those that say they are of the future. Throws `BackupRefusedError` without it,
+ * and when a newer one is broken: an older one is only used if it is named.
+ */
+export async function findDump(
   {
     store,
     keys,
     now,
     warn,
   }: { store: ArchiveStore; keys: BackupKeys; now: () => Date; warn: (text: string) => void },
-  kind: Kind,
-  /** Undefined: the newest, without those that say they are of the future. */
   id: string | undefined,
-): Promise<Extract<Manifest, { kind: Kind }>> {
-  if (id !== undefined) {
-    return (await readManifest(store, keys, kind, id)) as Extract<Manifest, { kind: Kind }>;
-  }
-  const { complete, broken } = await listBackups(store, keys);
-  const ofKind = complete.filter(
-    (manifest): manifest is Extract<Manifest, { kind: Kind }> => manifest.kind === kind,
-  );
-  const future = ofKind.filter((manifest) => isFromFuture(manifest, now()));
-  const newest = ofKind.findLast((manifest) => !future.includes(manifest));
+): Promise<DumpManifest> {
+  if (id !== undefined) return (await readManifest(store, keys, "dump", id)) as DumpManifest;
+  const { complete, broken, incomplete } = await listBackups(store, keys);
+  const dumps = complete.filter((manifest) => manifest.kind === "dump");
+  const future = dumps.filter((manifest) => isFromFuture(manifest, now()));
+  const newest = dumps.findLast((manifest) => !future.includes(manifest));
   const reasons = future.map(
-    (manifest) => `${kind}/${manifest.id} is of ${manifest.createdAt}, in the future.`,
+    (manifest) => `dump/${manifest.id} is of ${manifest.createdAt}, in the future.`,
   );
-  if (newest) {
-    for (const reason of reasons) warn(`Not used: ${reason}`);
-    return newest;
+  if (!newest) {
+    reasons.push(...broken.map(({ reason }) => reason));
+    if (future.length > 0) reasons.push("Is this clock right? One of them can be named by its ID.");
+    throw new BackupRefusedError(
+      [`${store.description} has no complete dump.`, ...reasons].join(" "),
+    );
   }
-  reasons.push(...broken.map(({ reason }) => reason));
-  if (future.length > 0) reasons.push("Is this clock right? One of them can be named by its ID.");
-  throw new BackupRefusedError(
-    [`${store.description} has no complete backup.`, ...reasons].join(" "),
-  );
+  const isNewer = ({ name }: { name: string }) =>
+    name.startsWith("dump/") && name > archiveName(newest);
+  const [broke] = broken.filter(isNewer).toSorted((a, b) => (a.name < b.name ? 1 : -1));
+  if (broke) {
+    throw new BackupRefusedError(
+      `A newer dump is broken: ${broke.reason} To use an older dump, name its ID: ${newest.id} is the newest.`,
+    );
+  }
+  reasons.push(...incomplete.filter(isNewer).map(({ name }) => `${name} has no manifest.`));
+  for (const reason of reasons) warn(`Not used: ${reason}`);
+  return newest;
 }

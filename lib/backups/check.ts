@@ -7,6 +7,7 @@ import { writeGauges } from "../db/write-gauges.js";
 import { backupCheckFailed } from "../observability/log-lines/backups.js";
 import { seriesName } from "../observability/metrics.js";
 import { backupStore, isBackupProcessElsewhere } from "./configured-store.js";
+import { measuredFact } from "./measured.js";
 import type { BackupStore, ScheduleItem, Snapshot } from "./store.js";
 import { BackupStoreError } from "./store-error.js";
 
@@ -57,7 +58,8 @@ type Judgement = Omit<Finding, "check"> & {
 
 /**
  * Judge each fact by itself; one that cannot be read fails its own check. Sets the gauges of the alerts. Rejects without
- * Postgres. `given` is the store of the backup process; where one exists, the server only reports its last check.
+ * Postgres. `given` is the store of the backup process; where one exists, the server
+ * measures nothing and only reports its last check.
  */
 export async function checkBackups(ctx: Context, given?: BackupStore): Promise<BackupReport> {
   return (await measureBackups(ctx, given)).report;
@@ -82,6 +84,7 @@ async function measureBackups(
   const gauges: Gauges = new Map(
     backupChecks.map((check) => [seriesName("backup_unsafe", { check }), null]),
   );
+  gauges.set(seriesName("backup_pitr_window_seconds"), null);
   const findings: Finding[] = [];
   for (const [check, { passed, detail, gauges: measured }] of found) {
     findings.push({ check, passed, detail });
@@ -113,7 +116,9 @@ async function reportOfProcess(ctx: Context): Promise<BackupReport> {
     const value = values.get(seriesName("backup_unsafe", { check }));
     if (value === undefined || check === "recent_check") return [];
     if (check === "last_drill") return [{ check, ...drill }];
-    return [{ check, passed: value === 0, detail: value === 0 ? passedThere : failedThere }];
+    const fact = measuredFact(check, (name) => values.get(name));
+    const how = value === 0 ? passedThere : failedThere;
+    return [{ check, passed: value === 0, detail: fact ? `${fact}; ${how}` : how }];
   });
   const finding = { check: "recent_check", passed: recent.passed, detail: recent.detail } as const;
   return { isChecked: true, findings: [finding, ...others] };
@@ -126,7 +131,8 @@ const failedThere =
 function judgeProcess({ now }: Context, checkedAt: number | undefined): Judgement {
   if (checkedAt === undefined) return bad("the backup process has never checked: is it running?");
   const ageMs = now.getTime() - checkedAt * 1000;
-  const detail = `the backup process checked ${Math.floor(ageMs / hourMs)} h ago; at most ${checkAgeHoursMax}`;
+  const at = new Date(checkedAt * 1000).toISOString();
+  const detail = `the backup process last checked at ${at}, ${Math.floor(ageMs / hourMs)} h ago; at most ${checkAgeHoursMax}`;
   return judged(ageMs <= snapshotAgeMsMax)(detail);
 }
 
@@ -140,28 +146,31 @@ function notConfigured({ env }: Context): [BackupCheck, Judgement][] {
   ];
 }
 
-async function judgeAll(ctx: Context, store: BackupStore): Promise<[BackupCheck, Judgement][]> {
+async function judgeAll(
+  ctx: Context,
+  store: BackupStore,
+): Promise<(readonly [BackupCheck, Judgement])[]> {
+  const { readRecoverySeconds } = store;
   const [mismatch, schedule, snapshots, recoverySeconds, state, since, drilledAt] =
     await Promise.all([
       reading(async () => (await store.findMismatch?.()) ?? null),
       reading(() => store.readSchedule()),
       reading(async () => restorable(ctx, await store.listSnapshots())),
-      reading(() => store.readRecoverySeconds()),
+      readRecoverySeconds && reading(readRecoverySeconds),
       reading(() => store.readState()),
       coverageSince(ctx),
       lastDrillSuccess(ctx),
     ]);
   const hasSchedule = "value" in schedule && isKeptLongEnough(dailyOf(schedule.value));
   const from = since ?? (hasSchedule ? ctx.now : null);
+  const judgeRecovery = (found: number) =>
+    judgeWindow(ctx, found, store.historyGrows ? from : null);
   return [
     ["configured", judge(mismatch, (found) => judgeTarget(store, found))],
     ["daily_schedule", judge(schedule, judgeSchedule)],
     ["newest_snapshot", judge(snapshots, (found) => judgeNewest(ctx, found))],
     ["days_covered", judge(snapshots, (found) => judgeCoverage(ctx, found, from))],
-    [
-      "pitr_window",
-      judge(recoverySeconds, (found) => judgeWindow(ctx, found, store.historyGrows ? from : null)),
-    ],
+    ...(recoverySeconds ? [["pitr_window", judge(recoverySeconds, judgeRecovery)] as const] : []),
     ["branch_ready", judge(state, judgeState)],
     ["last_drill", judgeDrill(ctx, drilledAt)],
   ];
@@ -269,10 +278,9 @@ function judgeWindow({ env, now }: Context, seconds: number, since: Date | null)
   return judged(seconds * 1000 >= Math.min(pitrDays * dayMs, sinceMs))(detail, gauges);
 }
 
-function judgeState(state: string): Judgement {
-  const isReady = state === "ready";
+function judgeState({ isReady, detail }: { isReady: boolean; detail: string }): Judgement {
   const gauges: Gauges = new Map([[seriesName("backup_branch_ready"), isReady ? 1 : 0]]);
-  return judged(isReady)(`the branch is ${state}`, gauges);
+  return judged(isReady)(detail, gauges);
 }
 
 function judgeDrill({ now }: Context, succeededAt: Date | null): Judgement {

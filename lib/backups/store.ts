@@ -38,17 +38,17 @@ export interface BackupStore {
   takeSnapshot(snapshot: { name: string; expiresAt: Date }): Promise<Snapshot>;
   /** History grows from the first backup on, so that it cannot yet be as long as it will be. */
   historyGrows: boolean;
-  /** How far back any moment can be restored. */
-  readRecoverySeconds(): Promise<number>;
-  /** `ready`, or another state of the live database. */
-  readState(): Promise<string>;
+  /** How far back any moment can be restored. Left out by a store that can only restore its snapshots. */
+  readRecoverySeconds?(): Promise<number>;
+  /** Of what the backups are taken from, and of what they need. */
+  readState(): Promise<{ isReady: boolean; detail: string }>;
   /** Why this store is about another database than that of `DATABASE_URL`; null if it is not. Left out by a store that reads `DATABASE_URL` itself. */
   findMismatch?(): Promise<string | null>;
   /** The time that a drill restores, where only the store can tell which it can. */
   chooseTarget(): Promise<Date>;
   /** The database that the live one was made from; null without one. Left out by a store that does not keep it. */
   findSource?(): Promise<string | null>;
-  /** Of the live database as it was at `at`. The store deletes it at `expiresAt`. Returns the store's own tasks that make it. */
+  /** Of the live database as it was at `at`. A store that can deletes it at `expiresAt`, others by the next drill; one of archives makes the moment that `chooseTarget` returned. Returns the store's own tasks that make it. */
   createCopy(copy: { name: string; at: Date; expiresAt: Date }): Promise<{ operations: string[] }>;
   /** Copies of the live database whose name starts with `prefix`. Never the live database itself. */
   listCopies(prefix: string): Promise<Copy[]>;

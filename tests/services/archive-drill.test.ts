@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from "vitest";
@@ -123,11 +123,15 @@ describe("the check of the archives", { timeout: 120_000 }, () => {
     await runDrill();
     said.splice(0);
     await ofProcess().check();
-    // Without BACKUP_WAL_DIR no moment can be restored, which counts once it should have been possible.
     expect(said).toEqual([]);
     const report = await checkBackups(aContext());
     expect(failed(report)).toEqual([]);
     expect(report.findings.map(({ check }) => check)).toContain("newest_snapshot");
+    // Without BACKUP_WAL_DIR no moment can be restored.
+    expect(report.findings.map(({ check }) => check)).not.toContain("pitr_window");
+    const details = Object.fromEntries(report.findings.map(({ check, detail }) => [check, detail]));
+    expect(details.recent_check).toMatch(/last checked at \d{4}-\d\d-\d\dT\S+Z, 0 h ago/);
+    expect(details.newest_snapshot).toMatch(/^the newest is of \d{4}-\S+Z; passed in the last/);
     const later = { ...aContext(), now: new Date(Date.now() + 27 * 3_600_000) };
     await watchBackupProcess(later);
     const [gauge] = await stores.sql(
@@ -135,5 +139,16 @@ describe("the check of the archives", { timeout: 120_000 }, () => {
     );
     expect(Number(gauge?.value)).toBe(1);
     expect(failed(await checkBackups(later))).toEqual(["recent_check"]);
+  });
+
+  it("says what is wrong in its own words", async () => {
+    const broken = join(folder, "dump", "broken.json");
+    writeFileSync(broken, "{");
+    said.splice(0);
+    await ofProcess().check();
+    rmSync(broken);
+    expect(said).toContain(
+      "Failed check: branch_ready: dump/broken.json is not a manifest of a backup.",
+    );
   });
 });

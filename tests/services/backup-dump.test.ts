@@ -3,6 +3,7 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   truncateSync,
   writeFileSync,
@@ -134,7 +135,7 @@ describe("backup take and restore", { timeout: 120_000 }, () => {
     const early = { now: () => new Date(Date.parse(older.createdAt) - 3_600_000) };
     expect(await runBackup(["verify"], env, early)).toMatchObject({
       status: 3,
-      error: expect.stringMatching(/has no complete backup\. dump\/\S+ is of \S+, in the future\./),
+      error: expect.stringMatching(/has no complete dump\. dump\/\S+ is of \S+, in the future\./),
     });
     await removeBackup(context.store, older);
     const future = { ...older, createdAt: new Date(Date.now() + 86_400_000).toISOString() };
@@ -146,6 +147,35 @@ describe("backup take and restore", { timeout: 120_000 }, () => {
       error: `Warning: Not used: dump/${older.id} is of ${future.createdAt}, in the future.`,
     });
     expect(verified.out).not.toContain(older.id);
+  });
+
+  it("uses no older dump than a broken one unless it is named", async () => {
+    const older = archive().slice(-29, -4);
+    await take();
+    const [newest = ""] = readdirSync(join(backups, "dump"))
+      .filter((file) => file.endsWith(".age") && !file.startsWith(older))
+      .map((file) => join(backups, "dump", file));
+    const refused = {
+      status: 3,
+      error: expect.stringMatching(/is missing\. To use an older dump, name its ID: \d{8}T/),
+    };
+    rmSync(newest);
+    expect(await restore()).toMatchObject(refused);
+    expect(await runBackup(["verify"], env)).toMatchObject(refused);
+    expect(await isEmpty()).toBe(true);
+    expect(await restore(older)).toMatchObject({ status: 0 });
+    writeFileSync(newest, "without its manifest");
+    rmSync(newest.replace(/age$/, "json"));
+    const verified = await runBackup(["verify"], env);
+    expect(verified).toMatchObject({
+      status: 0,
+      error: expect.stringContaining("has no manifest"),
+    });
+  });
+
+  it("does not take a base backup for a dump", async () => {
+    renameSync(join(backups, "dump"), join(backups, "base"));
+    expect((await restore()).error).toContain("has no complete dump");
   });
 
   it("takes two backups at once", async () => {

@@ -91,8 +91,10 @@ export function neonStore(ctx: Context, settings: NeonSettings): BackupStore {
 
     async readState() {
       const { current_state, expires_at } = await readBranch(branchId, BranchReply);
-      if (!expires_at) return current_state;
-      return `${current_state}, but Neon deletes it at ${expires_at.toISOString()}`;
+      const detail = `the branch is ${current_state}`;
+      if (!expires_at) return { isReady: current_state === "ready", detail };
+      const end = `, but Neon deletes it at ${expires_at.toISOString()}`;
+      return { isReady: false, detail: detail + end };
     },
 
     async findMismatch() {

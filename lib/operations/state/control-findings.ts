@@ -1,6 +1,7 @@
 import type { OperatorAccount } from "../../auth/operator/role.js";
 import { backupChecks, checkAgeHoursMax, drillAgeDaysMax } from "../../backups/check.js";
 import type { Drills } from "../../backups/drill-history.js";
+import { measuredFact } from "../../backups/measured.js";
 import type { Context } from "../../context.js";
 import { keyId } from "../../crypto/secret.js";
 import { type Deployment, releaseName } from "../../deployments/deployment-log.js";
@@ -62,8 +63,11 @@ export function backupFindings(ctx: Context, { backups }: ControlFacts): CheckRe
   const results = backupChecks.flatMap((check) => {
     const value = measured[seriesName("backup_unsafe", { check })];
     if (value === undefined) return [];
-    const detail = `${value === 0 ? "passed" : "FAILED"} at ${checkedAt}`;
-    return [finding(`backup: ${check}`, value === 0, detail)];
+    const how = value === 0 ? "passed" : "FAILED";
+    const fact = measuredFact(check, (series) => measured[series]);
+    // A drill that succeeds sets its result itself.
+    const at = check === "last_drill" && fact ? "" : ` at ${checkedAt}`;
+    return [finding(`backup: ${check}`, value === 0, `${how}${at}${fact ? `: ${fact}` : ""}`)];
   });
   const none =
     results.length > 0

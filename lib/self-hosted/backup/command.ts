@@ -3,7 +3,7 @@ import { generateBackupKey } from "../../archives/backup-keys.js";
 import { checkArchives } from "../../archives/check.js";
 import { recordErasures } from "../../archives/erasures.js";
 import { BackupRefusedError } from "../../archives/failures.js";
-import { findBackup, listBackups, readManifest } from "../../archives/manifest.js";
+import { findDump, listBackups, readManifest } from "../../archives/manifest.js";
 import { prune } from "../../archives/prune.js";
 import { restoreDump } from "../../archives/restore-dump.js";
 import { restoreToMoment } from "../../archives/restore-to-moment.js";
@@ -229,7 +229,7 @@ async function restoreDatabase({
   migrations,
 }: Invocation) {
   const databaseUrl = requireDatabase(settings);
-  const manifest = await findBackup(context, "dump", id);
+  const manifest = await findDump(context, id);
   const known = await readMigrations(migrations);
   const result = await withTwoPhases(manifest.bytes, ({ onBytes, onVerified }) =>
     restoreDump({ ...context, databaseUrl, onBytes }, manifest, {
@@ -299,7 +299,7 @@ async function withTwoPhases<T>(
 }
 
 async function backupOf(context: Invocation["context"], id: string | undefined) {
-  if (id === undefined) return findBackup(context, "dump", undefined);
+  if (id === undefined) return findDump(context, undefined);
   const { store, keys } = context;
   const kind = (await store.find(`base/${id}.json`)) ? "base" : "dump";
   return readManifest(store, keys, kind, id);

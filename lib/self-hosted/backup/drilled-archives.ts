@@ -90,6 +90,11 @@ export function archiveBackupStore(
     isAbsolute(copyId)
       ? asked(() => startMomentCopy(whole, copyId))
       : withDatabase(databaseUrl, copyId);
+  const readRecoverySeconds = async () => {
+    const bases = await ofKind("base");
+    const since = await asked(() => recoverableSince(context, bases));
+    return since ? Math.floor((context.now().getTime() - since.getTime()) / 1000) : 0;
+  };
   const refuse = () => Promise.reject(new BackupStoreError("the backup process does this", true));
   return {
     name: context.store.description,
@@ -114,14 +119,11 @@ export function archiveBackupStore(
       }));
     },
     takeSnapshot: refuse,
-    async readRecoverySeconds() {
-      const bases = await ofKind("base");
-      const since = await asked(() => recoverableSince(context, bases));
-      return since ? Math.floor((context.now().getTime() - since.getTime()) / 1000) : 0;
-    },
+    ...(walFolder ? { readRecoverySeconds } : {}),
     async readState() {
       const problems = await asked(() => checkArchives(whole, walFolder));
-      return problems.length === 0 ? "ready" : problems.join(" ");
+      const isReady = problems.length === 0;
+      return { isReady, detail: isReady ? "the archives have no problem" : problems.join(" ") };
     },
     async chooseTarget() {
       const moment = walFolder ? await asked(() => momentToProve(whole)) : undefined;

@@ -128,11 +128,21 @@ describe("GET /api/ops/verification, for an auditor", () => {
       backup_last_check_timestamp_seconds: now - 60,
       'backup_unsafe{check="daily_schedule"}': 0,
       'backup_unsafe{check="newest_snapshot"}': 1,
+      backup_newest_snapshot_timestamp_seconds: now - 27 * 3600,
+      'backup_unsafe{check="last_drill"}': 0,
+      backup_last_drill_success_timestamp_seconds: now - 3600,
     });
+    const time = (seconds: number) => new Date(seconds * 1000).toISOString();
     const { of } = await report();
     expect(of("last backup check")).toMatchObject({ status: "pass" });
     expect(of("backup: daily_schedule")).toMatchObject({ status: "pass" });
-    expect(of("backup: newest_snapshot")).toMatchObject({ status: "fail" });
+    expect(of("backup: newest_snapshot")).toMatchObject({
+      status: "fail",
+      detail: `FAILED at ${time(now - 60)}: the newest is of ${time(now - 27 * 3600)}`,
+    });
+    expect(of("backup: last_drill")?.detail).toBe(
+      `passed: the last success was at ${time(now - 3600)}`,
+    );
     expect(of("backup: pitr_window")).toBeUndefined();
     await setGauges({ backup_last_check_timestamp_seconds: now - 27 * 3600 });
     expect((await report()).of("last backup check")).toMatchObject({ status: "fail" });
