@@ -39,7 +39,7 @@ const guideEntries: Record<string, string> = {
 };
 /** Commands of a platform or of the server's machine: only `console` blocks may have them. */
 const consoleCommands =
-  /^(vercel|railway|docker|docker-compose|TAG=|curl|ps|ss|node|kill|lsof|echo|npm run|timedatectl|chronyc|pg_dump)\b/;
+  /^(vercel|railway|docker|docker-compose|TAG=|curl|ps|ss|node|kill|lsof|echo|npm run|timedatectl|chronyc|pg_dump|psql)\b/;
 
 const blocks = (file: string, language: string) =>
   [...text(file).matchAll(new RegExp(`\`\`\`${language}\\n([\\s\\S]*?)\`\`\``, "g"))].flatMap(

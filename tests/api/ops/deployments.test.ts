@@ -112,7 +112,7 @@ describe("ops rollback", () => {
     expect(error).toContain("--check is required");
   });
 
-  it("passes for the release before, and prints the commands of Vercel", async () => {
+  it("passes for the release before with the commands of Vercel, and prints none with a fail", async () => {
     await deploy("a", 60);
     await deploy("b", 30);
     const { status, out } = await ops("rollback", "--check");
@@ -120,6 +120,9 @@ describe("ops rollback", () => {
     expect(out).toContain("Roll back with:\n  vercel rollback dpl_a.vercel.app");
     expect(out).toContain("Undo with:\n  vercel promote dpl_b.vercel.app");
     expect(status).toBe(0);
+    const refused = await ops("rollback", "--check", "dpl_b");
+    expect([refused.status, refused.out.split("\n")[0]]).toEqual([1, "fail"]);
+    expect(refused.out).not.toContain("Roll back with:");
   });
 
   it("takes an ID or the start of a SHA, and names the list for another", async () => {
@@ -133,27 +136,6 @@ describe("ops rollback", () => {
     const { status, error } = await ops("rollback", "dpl_x", "--check");
     expect(status).toBe(1);
     expect(error).toContain("npm run ops -- deployments");
-  });
-
-  it("warns while another release answers than the one recorded as live", async () => {
-    await deploy("a", 60);
-    await deploy("b", 30);
-    setEnvironment({ ...production, GIT_COMMIT_SHA: sha("a") });
-    const { body } = await get(check);
-    expect(body).toMatchObject({ status: "warn", from: { id: "dpl_b" } });
-    expect(body.findings).toContainEqual({
-      name: "running",
-      status: "warn",
-      detail: expect.stringMatching(/b{12}\) is recorded as live, but this process is a{12}:/),
-    });
-  });
-
-  it("prints no command with a fail", async () => {
-    await deploy("a", 60);
-    await deploy("b", 30);
-    const { status, out } = await ops("rollback", "--check", "dpl_b");
-    expect([status, out.split("\n")[0]]).toEqual([1, "fail"]);
-    expect(out).not.toContain("Roll back with:");
   });
 
   it("fails when nothing is recorded, with status 1", async () => {
@@ -390,5 +372,21 @@ describe("an incident", () => {
       { what: expect.stringContaining("failed") },
     ]);
     expect(body.postMortem).toContain("was rolled back");
+  });
+});
+
+// Last: this process is then known as another release.
+describe("ops rollback from a release that is not recorded as live", () => {
+  it("warns while another release answers than the one recorded as live", async () => {
+    await deploy("a", 60);
+    await deploy("b", 30);
+    setEnvironment({ ...production, GIT_COMMIT_SHA: sha("a") });
+    const { body } = await get(check);
+    expect(body).toMatchObject({ status: "warn", from: { id: "dpl_b" } });
+    expect(body.findings).toContainEqual({
+      name: "running",
+      status: "warn",
+      detail: expect.stringMatching(/b{12}\) is recorded as live, but this process is a{12}:/),
+    });
   });
 });
