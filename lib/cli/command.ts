@@ -14,7 +14,7 @@ export interface Call {
   signIn: SignIn;
   /** For secrets, which must not be arguments: other users of the machine see those. */
   terminal: Terminal;
-  /** Uses OPS_TOKEN, also when there is a session; undefined without one. */
+  /** Uses OPS_TOKEN, also when there is a session; undefined without one, and where it must not be sent. */
   tokenApi?: Api | undefined;
 }
 

@@ -124,7 +124,7 @@ export async function enrol(steps: Steps, options: EnrolOptions): Promise<string
   if (answer.code === "invalid_credentials") {
     if (!options.grant) {
       throw new RefusedError(
-        `${problemText(answer)} For the first admin, set OPS_TOKEN to the break-glass token. Otherwise an admin can grant the role: npm run ops -- operator grant USER`,
+        `${problemText(answer)} For the first admin, set OPS_TOKEN to the break-glass token, and OPS_URL to this deployment. Otherwise an admin can grant the role: npm run ops -- operator grant USER`,
       );
     }
     await options.grant(await takeAccount());

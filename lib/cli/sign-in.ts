@@ -4,6 +4,7 @@ import * as z from "zod";
 import { type EnrolOptions, enrol, hasFactor } from "./enrol.js";
 import { RefusedError } from "./failures.js";
 import { exchange, type HttpAnswer, problemText, requireSuccess } from "./http.js";
+import { requireEncryption } from "./may-send.js";
 import { readReply, replyOf } from "./read-reply.js";
 import type { SessionFile, StoredSession } from "./session-file.js";
 import { askEmail, type Terminal } from "./terminal.js";
@@ -14,6 +15,8 @@ export interface Credentials {
   token(): Promise<string | undefined>;
   /** Ask for the second factor again; false without a terminal. */
   confirm(): Promise<boolean>;
+  /** Told of each request with the token; `isCertain` when it reached the server. */
+  sent?(isCertain: boolean): void;
   /** What to tell the operator after 403 `forbidden`. */
   ifForbidden?: string;
 }
@@ -52,12 +55,15 @@ const SignedIn = z.object({ email: z.string().nullable(), role: z.string() });
 
 /** The session stored in `file`. */
 export function openSignIn(url: URL, file: SessionFile, terminal: Terminal): SignIn {
-  const post = (path: string, body: unknown, headers: Record<string, string> = {}) =>
-    exchange(url, { method: "POST", path, body, headers });
+  async function post(path: string, body: unknown, headers: Record<string, string> = {}) {
+    requireEncryption(url);
+    return exchange(url, { method: "POST", path, body, headers });
+  }
 
   async function token(): Promise<string | undefined> {
     const stored = file.read();
     if (!stored) return undefined;
+    requireEncryption(url);
     return stored.expiresAt - renewBeforeMs > Date.now() ? stored.accessToken : renew(stored);
   }
 
@@ -149,6 +155,7 @@ export function openSignIn(url: URL, file: SessionFile, terminal: Terminal): Sig
       return true;
     },
     async logIn() {
+      requireEncryption(url);
       const email = await askEmail(terminal);
       const password = await terminal.ask("Password", { hidden: true });
       const known = file.read();
@@ -175,6 +182,7 @@ export function openSignIn(url: URL, file: SessionFile, terminal: Terminal): Sig
       return { recoveryCode: isRecoveryCode ? { left: await recoveryCodesLeft(pair) } : null };
     },
     async enrol(options) {
+      requireEncryption(url);
       const deviceId = file.deviceId() ?? randomUUID();
       const before = file.read()?.accessToken;
       const steps = { terminal, deviceId, post, keep, renew, withCode, signedIn };

@@ -36,6 +36,7 @@ afterAll(() => rmSync(config, { recursive: true, force: true }));
 const directory = join(config, "linguamate-ops");
 const signedOut = () => ({ HOME: config, XDG_CONFIG_HOME: config, OPS_URL: served.url });
 const because = ["--reason", "a test"];
+const inAnEmergency = ["--break-glass", ...because];
 
 function storedSession(): { path: string; session: Record<string, unknown> } {
   const [name = ""] = readdirSync(directory);
@@ -317,7 +318,7 @@ describe("npm run ops", () => {
   it("says that break-glass cannot do it, not that the person lacks permission", async () => {
     const env = { ...signedOut(), OPS_TOKEN: breakGlassToken };
     const person = await aUser();
-    const removal = ["user", "remove-second-factor", person.user.id, ...because];
+    const removal = ["user", "remove-second-factor", person.user.id, ...inAnEmergency];
     expect(await opsInProcess(removal, { env })).toMatchObject({
       status: 3,
       error: expect.stringContaining("The break-glass token cannot do this"),
@@ -349,9 +350,25 @@ describe("npm run ops", () => {
     expect(without).toMatchObject({ status: 2, error: expect.stringContaining("OPS_TOKEN") });
 
     await opsInProcess(["logout"], { env });
-    expect(await opsInProcess(["flag"], { env })).toMatchObject({ status: 0, error: notice });
+    expect(await opsInProcess(["flag", "--break-glass"], { env })).toMatchObject({
+      status: 0,
+      error: notice,
+    });
     // It needs no sign-in, so it sends no token.
-    expect((await opsInProcess(["health"], { env })).error).toBe("");
+    expect((await opsInProcess(["health", "--break-glass"], { env })).error).toBe("");
+
+    // Without a session, too, it is not sent by itself, and a refusal names it.
+    const refused = await opsInProcess(["flag"], { env });
+    expect(refused).toMatchObject({
+      status: 3,
+      error: expect.stringMatching(/token_missing.*\nOPS_TOKEN was not sent\..*--break-glass\.\n$/),
+    });
+    expect((await uses()).length).toBe(before.length + 2);
+    // Where the token cannot help, it is not mentioned.
+    await signIn(operator);
+    const missing = await opsInProcess(["sessions", "list", randomUUID()], { env });
+    expect(missing).toMatchObject({ status: 1, error: expect.stringContaining("404 not_found") });
+    expect(missing.error).not.toContain("OPS_TOKEN");
   }, 60_000);
 
   it("needs no second factor for a dry run", async () => {
@@ -394,7 +411,7 @@ describe("npm run ops", () => {
   it("creates the first admin with the break-glass token, with a reason, an undo command and a dry run", async () => {
     const env = { ...signedOut(), OPS_TOKEN: breakGlassToken };
     const person = await aBoundUser(stores);
-    const grant = ["operator", "grant", person.email];
+    const grant = ["operator", "grant", person.email, "--break-glass"];
     const unreasoned = await opsInProcess(grant, { env });
     expect(unreasoned).toMatchObject({ status: 2, error: expect.stringContaining("--reason") });
     const dry = await opsInProcess([...grant, ...because, "--dry-run"], { env });
@@ -557,8 +574,8 @@ describe("npm run ops", () => {
   it("names what was not found", async () => {
     const env = { ...signedOut(), OPS_TOKEN: breakGlassToken };
     const [breaker, block] = await Promise.all([
-      opsInProcess(["breaker", "open", "tolkit", ...because], { env }),
-      opsInProcess(["block", "lift", randomUUID(), ...because], { env }),
+      opsInProcess(["breaker", "open", "tolkit", ...inAnEmergency], { env }),
+      opsInProcess(["block", "lift", randomUUID(), ...inAnEmergency], { env }),
     ]);
     expect(breaker).toMatchObject({
       status: 2,

@@ -74,7 +74,7 @@ async function enrol(
 ) {
   const url = new URL(served.url);
   const signIn = openSignIn(url, session(), terminal);
-  const given = { token: token || undefined, signIn };
+  const given = { url, token: token || undefined, tokenUrl: undefined, signIn };
   const apiWith = (breakGlass: boolean) => {
     const credentials = chooseCredentials({ ...given, breakGlass });
     return createApi({ url, credentials, reason: "first admin", dryRun: false });
