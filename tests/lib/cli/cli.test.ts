@@ -548,6 +548,14 @@ describe("npm run ops", () => {
     const listed = await opsInProcess(["security", "--network", network], { env });
     expect(listed.out).toMatch(/^Events up to 2[\d-]+ [\d:]+ UTC\.\ncount +event +targets/);
     expect(listed.out).toMatch(new RegExp(`^3 +login_failed +2 +2\\S+ +${ip}$`, "m"));
+    await call(login, "POST", { body: { email: victim.email, password }, ip });
+    const entered = await opsInProcess(["find", ip, "--limit", "1"], { env });
+    expect(entered.out).toMatch(
+      new RegExp(
+        `^Entered accounts: .* 7 days, from all addresses of its network\nemail +sign-ins +live +lastAt\n\\S+ +1 +1 .*\n +id ${victim.user.id}\nEnd the sessions of one: npm run ops -- revoke user ID`,
+        "m",
+      ),
+    );
     const byIp = await opsInProcess(["find", ip], { env });
     expect(byIp.out.match(new RegExp(`accountId ${victim.user.id}`, "g"))).toHaveLength(2);
     // The hash is shown only where it is all that is known, and `find` takes it.
@@ -569,6 +577,37 @@ describe("npm run ops", () => {
       const { out } = await opsInProcess(list.split(" "), { env });
       expect(out, list).toMatch(/^Events up to 2[\d-]+ [\d:]+ UTC\.\n/);
     }
+  }, 60_000);
+
+  it("finds a stolen account by its former address, and lists the actions for an unknown one", async () => {
+    const operator = await anOperator(stores);
+    await signIn(operator);
+    const env = signedOut();
+    const { email, user: owner } = await aBoundUser(stores);
+    await stores.sql(
+      `with change as (
+         insert into email_changes (id, user_id, old_email, created_at, expires_at)
+         values (gen_random_uuid(), $1, $2, '2026-01-31T08:00:00Z', now() + interval '7 days')
+       )
+       update users set email = 'thief-' || $2 where id = $1`,
+      owner.id,
+      email,
+    );
+    const found = await opsInProcess(["find", email], { env });
+    expect(found.out).toMatch(
+      new RegExp(`\n${owner.id}: address changed at 2026-01-31T08:00:00Z\\.\nThe link .* until 2`),
+    );
+    // A command about an account does not take it, and leads there.
+    const listed = await opsInProcess(["sessions", "list", email], { env });
+    expect(listed).toMatchObject({
+      status: 1,
+      error: expect.stringContaining(`\`npm run ops -- find ${email}\` shows those accounts`),
+    });
+    const unknown = await opsInProcess(["audit", "--action", "email.chnged"], { env });
+    expect(unknown.out).toMatch(
+      /^No row has the action email\.chnged\. Actions:\n[\s\S]*email\.changed/,
+    );
+    expect((await opsInProcess(["audit", "--help"], { env })).out).toContain("role.granted");
   }, 60_000);
 
   it("names what was not found", async () => {

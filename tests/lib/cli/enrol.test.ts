@@ -282,8 +282,13 @@ describe("npm run ops -- operator enrol", () => {
   it("restores the last admin, who lost the phone and the recovery codes, with the statement of the runbook", async () => {
     const admin = await anOperator(stores, "admin");
     const runbook = readFileSync("docs/runbooks/second-factor-lost.md", "utf8");
-    const [, statement = ""] = /^psql "\$DATABASE_URL" -c "(.*)"$/m.exec(runbook) ?? [];
-    await stores.sql(statement.replaceAll("$USER_ID", admin.user.id));
+    const [, statement = ""] =
+      /^psql "\$\{DATABASE_URL:\?\}" -c "(with gone .*)"$/m.exec(runbook) ?? [];
+    const [, select = ""] = /-c "(select .*)"$/m.exec(runbook) ?? [];
+    expect(await stores.sql(select.replace("${EMAIL:?}", admin.email))).toMatchObject([
+      { id: admin.user.id, role: "admin" },
+    ]);
+    await stores.sql(statement.replaceAll("${USER_ID:?}", admin.user.id));
     const rows = await stores.sql(
       "select action, actor_kind from audit_log where subject_id = $1 order by id desc limit 1",
       admin.user.id,
