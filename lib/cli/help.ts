@@ -67,9 +67,10 @@ function usageOf(command: Command): string {
 }
 
 export function usageLineOf(command: Command): string {
-  const own = Object.entries(command.options ?? {}).map(([name, { type }]) =>
-    type === "string" ? `[--${name} ${name.toUpperCase()}]` : `[--${name}]`,
-  );
+  const own = Object.entries(command.options ?? {}).map(([name, { type }]) => {
+    const option = type === "string" ? `--${name} ${name.toUpperCase()}` : `--${name}`;
+    return command.required?.includes(name) ? option : `[${option}]`;
+  });
   const change = command.changes ? ["--reason TEXT", "[--dry-run]"] : [];
   const line = [lineOf(command), ...own, ...change, "[--url URL]", "[--json]"].join(" ");
   return `usage: npm run ops -- ${line}`;

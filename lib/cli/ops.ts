@@ -93,7 +93,8 @@ async function run(command: Command, rest: string[], atEnd: Notice[]): Promise<O
   if (values.help) return { status: exit.ok, text: helpOf(command) };
   const url = new URL(String(values.url ?? defaultUrl));
   const terminal = openTerminal();
-  const signIn = openSignIn(url, sessionFile(configDirectory(), url), terminal);
+  const target = targetText({ options: values });
+  const signIn = openSignIn(url, sessionFile(configDirectory(), url), terminal, target);
   const breakGlass = values["break-glass"] === true;
   const given = { url, token, tokenUrl: OPS_URL, breakGlass, signIn };
   const credentials = chooseCredentials(given);
@@ -108,7 +109,7 @@ async function run(command: Command, rest: string[], atEnd: Notice[]): Promise<O
       credentials,
       reason: textOf(values.reason),
       dryRun: values["dry-run"] === true,
-      target: targetText({ options: values }),
+      target,
     });
   const call = {
     args: positionals,

@@ -53,8 +53,8 @@ const Confirmation = Pair.omit({ refreshToken: true });
 const Factor = z.object({ recoveryCodesLeft: z.int() });
 const SignedIn = z.object({ email: z.string().nullable(), role: z.string() });
 
-/** The session stored in `file`. */
-export function openSignIn(url: URL, file: SessionFile, terminal: Terminal): SignIn {
+/** The session stored in `file`. `target` is added to commands that are shown, such as ` --url https://api.example.com`. */
+export function openSignIn(url: URL, file: SessionFile, terminal: Terminal, target = ""): SignIn {
   async function post(path: string, body: unknown, headers: Record<string, string> = {}) {
     requireEncryption(url);
     return exchange(url, { method: "POST", path, body, headers });
@@ -174,7 +174,7 @@ export function openSignIn(url: URL, file: SessionFile, terminal: Terminal): Sig
       if (!hasFactor(pair.accessToken)) {
         await end(pair.accessToken);
         throw new RefusedError(
-          "Operators must use a second factor. Set it up with `npm run ops -- operator enrol`.",
+          `Operators must use a second factor. Set it up with \`npm run ops -- operator enrol${target}\`.`,
         );
       }
       keep(deviceId, pair);

@@ -79,7 +79,7 @@ describe("npm run ops", () => {
       status: 0,
       out: expect.stringContaining("sessions revoke [WHAT]"),
     });
-    expect(one.out).toMatch(/\[--confirm CONFIRM\] --reason TEXT \[--dry-run\]/);
+    expect(one.out).toMatch(/[^[]--confirm CONFIRM --reason TEXT \[--dry-run\]/);
     expect(one.out).toMatch(/Guests cannot sign in again/);
     expect(wrong).toMatchObject({
       status: 2,
@@ -430,6 +430,18 @@ describe("npm run ops", () => {
       status: 2,
       error: expect.stringMatching(
         /^--reason must be a text of 3 to 500 characters, not x\.\n\nusage: .*operator grant .*\n$/,
+      ),
+    });
+    const closing = await opsInProcess(["restore", "begin", ...because], { env });
+    expect(closing).toMatchObject({
+      status: 2,
+      error: expect.stringContaining("--confirm closed"),
+    });
+    const mistyped = ["operator", "token", "create", "ci2", "--scopes", "helth:read", ...because];
+    expect(await opsInProcess(mistyped, { env })).toMatchObject({
+      status: 2,
+      error: expect.stringMatching(
+        /^--scopes must name one of access-log, .*health,.*, not helth:read/,
       ),
     });
     const everybody = await opsInProcess(["revoke", "everybody", ...because], { env });
