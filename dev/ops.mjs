@@ -12,7 +12,10 @@ const before = `
   import process from "node:process";
   import { loadEnvFile } from "./lib/self-hosted/env-file.js";
   process.stdout.on("error", ({ code }) => process.exit(code === "EPIPE" ? 0 : 1));
-  loadEnvFile();`;
+  const { OPS_TOKEN } = process.env;
+  loadEnvFile();
+  // That of the server: only a token that the operator has set is sent.
+  if (OPS_TOKEN === undefined) delete process.env.OPS_TOKEN;`;
 
 try {
   const isKept = isCurrent(kept) || (await keep());

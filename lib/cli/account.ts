@@ -14,7 +14,9 @@ export const anAccount = {
 export async function accountId(api: Api, typed: string): Promise<string> {
   if (!typed.includes("@")) return typed;
   const { accounts } = await api.look(FindResult, "/api/ops/find", { q: typed });
-  const account = accounts.find(({ emailConfirmed }) => emailConfirmed);
+  const account = accounts.find(
+    ({ emailConfirmed, addressChange }) => emailConfirmed && !addressChange?.isLookedUp,
+  );
   if (!account) throw new FailedError(unconfirmedText(typed), { code: "not_found" });
   return account.id;
 }
@@ -23,7 +25,7 @@ export async function accountId(api: Api, typed: string): Promise<string> {
 export function unconfirmedText(email: string): string {
   return [
     `No account has confirmed the e-mail address ${visible(email)}.`,
-    "An account that only claims it is never chosen, because anyone can claim any address.",
-    `List the claims with \`npm run ops -- find ${shellWord(email)}\`, and use the ID of the account.`,
+    "An account that only claims it or had it before is never chosen, because anyone can claim any address.",
+    `\`npm run ops -- find ${shellWord(email)}\` shows those accounts: use the ID.`,
   ].join(" ");
 }

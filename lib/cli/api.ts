@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { download } from "./download.js";
+import { FailedError, UnreachableError } from "./failures.js";
 import { errorOf, exchange, type HttpAnswer } from "./http.js";
 import { readReply } from "./read-reply.js";
 import type { Result } from "./result.js";
@@ -41,7 +42,7 @@ interface Options {
 function adviceFor(target: string): Record<string, string> {
   const signInAgain = `Your session has ended. Sign in again: \`npm run ops -- login${target}\`.`;
   return {
-    token_missing: `Sign in with \`npm run ops -- login${target}\`, or set OPS_TOKEN.`,
+    token_missing: `Sign in with \`npm run ops -- login${target}\`, or set OPS_TOKEN to an API token.`,
     token_expired: signInAgain,
     session_revoked: signInAgain,
     session_expired: signInAgain,
@@ -67,7 +68,18 @@ export function createApi({ url, credentials, reason, dryRun, target = "" }: Opt
   async function send(method: string, path: string, body?: unknown): Promise<HttpAnswer> {
     const token = await credentials.token();
     const headers: Record<string, string> = token ? { authorization: `Bearer ${token}` } : {};
-    return exchange(url, { method, path, body, headers });
+    return noted(exchange(url, { method, path, body, headers }));
+  }
+
+  async function noted<T>(reply: Promise<T>): Promise<T> {
+    const { sent } = credentials;
+    const answered = await reply.catch((error) => {
+      const code = error instanceof FailedError ? error.body.code : undefined;
+      if (!(error instanceof UnreachableError)) sent?.(code === "redirected");
+      throw error;
+    });
+    sent?.(true);
+    return answered;
   }
 
   async function ask<S extends z.ZodType>(
@@ -98,7 +110,7 @@ export function createApi({ url, credentials, reason, dryRun, target = "" }: Opt
       const request = async () => {
         const token = await credentials.token();
         const headers: Record<string, string> = token ? { authorization: `Bearer ${token}` } : {};
-        return download(url, { path, body: { ...body, reason }, headers, file });
+        return noted(download(url, { path, body: { ...body, reason }, headers, file }));
       };
       let answer = await request();
       if ("code" in answer && answer.code === "reauth_required" && (await credentials.confirm())) {

@@ -14,7 +14,7 @@ export interface Call {
   signIn: SignIn;
   /** For secrets, which must not be arguments: other users of the machine see those. */
   terminal: Terminal;
-  /** Uses OPS_TOKEN, also when there is a session; undefined without one. */
+  /** Uses OPS_TOKEN, also when there is a session; undefined without one, and where it must not be sent. */
   tokenApi?: Api | undefined;
 }
 
@@ -31,6 +31,8 @@ export interface Command {
   names?: Named;
   /** In addition to --url, --json, --break-glass and --help; a change also takes --reason and --dry-run. */
   options?: NonNullable<ParseArgsConfig["options"]>;
+  /** Those of the options that are required, for the help. */
+  required?: string[];
   /** By the name of the argument or option, such as `USER` or `ttl`. */
   checks?: Record<string, Check>;
   changes?: boolean;

@@ -31,7 +31,9 @@ export interface EnrolOptions {
 
 const triesMax = 5;
 
-const Account = z.object({ user: z.object({ id: z.string(), emailVerified: z.boolean() }) });
+const Account = z.object({
+  user: z.object({ id: z.string(), emailVerified: z.boolean(), role: z.string() }),
+});
 const Enrolment = z.object({ secret: z.string(), otpauthUrl: z.string() });
 const RecoveryCodes = z.object({ recoveryCodes: z.array(z.string()) });
 
@@ -63,30 +65,60 @@ export async function enrol(steps: Steps, options: EnrolOptions): Promise<string
     return withCode((otp) => post(path, { ...credentials, otp }));
   }
 
-  async function takeAccount(): Promise<string> {
+  /** One sign-in: each failed one delays the next. */
+  async function takeAccount(grant: NonNullable<EnrolOptions["grant"]>): Promise<HttpAnswer> {
     const answer = await signIn("/api/auth/login");
+    if (answer.code === "feature_disabled") return signIn(operatorSignIns);
     const isNew = answer.code === "invalid_credentials";
     const taken = isNew ? await register() : answer;
     const { accessToken } = keep(deviceId, replyOf(Pair, taken));
     const { user } = replyOf(Account, taken);
+    if (user.role !== "user") return taken;
     if (!user.emailVerified) await confirmAddress(bearerOf(accessToken), isNew);
-    return user.id;
+    await grant(user.id);
+    return signIn(operatorSignIns);
   }
 
   async function register(): Promise<HttpAnswer> {
-    const typed = await terminal.ask(
+    const typed = await untilValid(
       "No account has this e-mail address and password. Create one? (yes/no)",
+      (typed) => (/^(y(es)?|no?)$/i.test(typed) ? undefined : "Answer yes or no."),
     );
-    if (!/^y(es)?$/i.test(typed)) throw new RefusedError("No account was created.");
-    const name = await terminal.ask("Name");
-    const again = await terminal.ask("Password again", { hidden: true });
-    if (again !== password) throw new UsageError("The passwords differ.");
-    return post("/api/auth/register", { ...credentials, name, acceptedTerms: true });
+    if (/^n/i.test(typed)) throw new RefusedError("No account was created.");
+    const name = await untilValid("Name", (typed) => (typed ? undefined : "Enter a name."));
+    await untilValid(
+      "Password again",
+      (typed) => (typed === credentials.password ? undefined : "The passwords differ."),
+      { hidden: true },
+    );
+    for (let tries = 1; ; tries += 1) {
+      const body = { ...credentials, name, acceptedTerms: true };
+      const answer = await post("/api/auth/register", body);
+      if (answer.code !== "validation_failed" || tries === triesMax) return answer;
+      terminal.show(problemText(answer));
+      credentials.password = await terminal.ask("Another password", { hidden: true });
+    }
+  }
+
+  async function untilValid(
+    question: string,
+    problemOf: (typed: string) => string | undefined,
+    options?: { hidden: boolean },
+  ): Promise<string> {
+    for (let tries = 1; ; tries += 1) {
+      const typed = await terminal.ask(question, options);
+      const problem = problemOf(typed);
+      if (!problem) return typed;
+      if (tries === triesMax) throw new UsageError(problem);
+      terminal.show(problem);
+    }
   }
 
   async function confirmAddress(bearer: Record<string, string>, isMailed: boolean): Promise<void> {
     if (!isMailed) requireSuccess(await post("/api/auth/verify-email/resend", undefined, bearer));
-    terminal.show(`A code was mailed to ${email}.`);
+    terminal.show(
+      `A code is mailed to ${email}. If none arrives, the mails of this hour are used up: run this again later.`,
+    );
     await untilRight("Code from the mail", (code) =>
       post("/api/auth/verify-email", { code }, bearer),
     );
@@ -120,15 +152,12 @@ export async function enrol(steps: Steps, options: EnrolOptions): Promise<string
     return replyOf(RecoveryCodes, confirmed).recoveryCodes;
   }
 
-  let answer = await signIn(operatorSignIns);
-  if (answer.code === "invalid_credentials") {
-    if (!options.grant) {
-      throw new RefusedError(
-        `${problemText(answer)} For the first admin, set OPS_TOKEN to the break-glass token. Otherwise an admin can grant the role: npm run ops -- operator grant USER`,
-      );
-    }
-    await options.grant(await takeAccount());
-    answer = await signIn(operatorSignIns);
+  const { grant } = options;
+  const answer = await (grant ? takeAccount(grant) : signIn(operatorSignIns));
+  if (!grant && answer.code === "invalid_credentials") {
+    throw new RefusedError(
+      `${problemText(answer)} For the first admin, set OPS_TOKEN to the break-glass token, and OPS_URL to this deployment. Otherwise an admin can grant the role: npm run ops -- operator grant USER`,
+    );
   }
   const stored = keep(deviceId, replyOf(Pair, answer));
   if (!hasFactor(stored.accessToken)) {

@@ -30,6 +30,9 @@ export class FailedError extends Failure {
 
 export class NotFoundError extends FailedError {}
 
+/** No connection was made, so nothing was sent. */
+export class UnreachableError extends FailedError {}
+
 /** Wrong usage, also 422 validation_failed; exit status 2. */
 export class UsageError extends Failure {
   override readonly name = "UsageError";

@@ -26,11 +26,13 @@ ${lines.join("\n")}
                  changes, kept in the audit log
   --dry-run      show what a change would do, without doing it; needs no recent
                  second factor
-  --break-glass  use OPS_TOKEN although you are signed in
+  --break-glass  use OPS_TOKEN, also if you are signed in
 
-Sign in with \`login\`. Without a session, the CLI uses OPS_TOKEN: a token of
-\`operator token create\` or, in an emergency, the break-glass token, whose use
-pages the person on call. Without a terminal, \`login\` reads the e-mail, the
+Sign in with \`login\`. Without a session, the CLI uses an API token of
+\`operator token create\` in OPS_TOKEN. The break-glass token is used only with
+--break-glass and for \`operator enrol\`: each use pages the person on call.
+OPS_TOKEN is not read from .env, and is sent only to $OPS_URL and to this
+machine. Nothing secret is sent over http:// elsewhere. Without a terminal, \`login\` reads the e-mail, the
 password and the code from stdin, one per line.
 
 exit status: 0  done; a list exits with 0 also when it lists problems
@@ -65,9 +67,10 @@ function usageOf(command: Command): string {
 }
 
 export function usageLineOf(command: Command): string {
-  const own = Object.entries(command.options ?? {}).map(([name, { type }]) =>
-    type === "string" ? `[--${name} ${name.toUpperCase()}]` : `[--${name}]`,
-  );
+  const own = Object.entries(command.options ?? {}).map(([name, { type }]) => {
+    const option = type === "string" ? `--${name} ${name.toUpperCase()}` : `--${name}`;
+    return command.required?.includes(name) ? option : `[${option}]`;
+  });
   const change = command.changes ? ["--reason TEXT", "[--dry-run]"] : [];
   const line = [lineOf(command), ...own, ...change, "[--url URL]", "[--json]"].join(" ");
   return `usage: npm run ops -- ${line}`;

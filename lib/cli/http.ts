@@ -5,6 +5,7 @@ import {
   type FailureBody,
   NotFoundError,
   RefusedError,
+  UnreachableError,
   UsageError,
 } from "./failures.js";
 import { visible } from "./text.js";
@@ -35,9 +36,11 @@ export async function exchange(url: URL, call: HttpCall): Promise<HttpAnswer> {
     headers,
     body: text,
   } = await request(url, call).catch((error) => {
-    throw new FailedError(`${url.origin} does not answer: ${reasonOf(error)}.`, {
-      code: "no_answer",
-    });
+    const text = `${url.origin} does not answer: ${reasonOf(error)}.`;
+    const isSent = error.name === "TimeoutError" || error.code === "ECONNRESET";
+    throw isSent
+      ? new FailedError(text, { code: "no_answer" })
+      : new UnreachableError(text, { code: "no_answer" });
   });
   // Not followed: credentials must not go to another host.
   const { location } = headers;

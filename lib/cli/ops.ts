@@ -11,6 +11,7 @@ import { chooseCredentials } from "./credentials.js";
 import { explainNotFound } from "./explain-not-found.js";
 import { FailedError, type FailureBody, RefusedError, UsageError } from "./failures.js";
 import { helpOf, usageLineOf } from "./help.js";
+import { mayReceiveToken } from "./may-send.js";
 import { sessionFile } from "./session-file.js";
 import { type Credentials, openSignIn } from "./sign-in.js";
 import { openTerminal } from "./terminal.js";
@@ -25,7 +26,7 @@ interface Outcome {
   failure?: FailureBody;
 }
 
-type Notice = (isFailed: boolean) => string | undefined;
+type Notice = (isRefused: boolean) => string | undefined;
 
 process.exitCode = await ops(process.argv.slice(2));
 
@@ -38,8 +39,9 @@ async function ops(args: string[]): Promise<number> {
         failed(error, command),
       )
     : unknownCommand(args);
-  const isFailed = failure !== undefined && status !== exit.usage;
-  const notices = atEnd.map((notice) => notice(isFailed)).filter((notice) => notice !== undefined);
+  const notices = atEnd
+    .map((notice) => notice(status === exit.refused))
+    .filter((notice) => notice !== undefined);
   // Before the arguments are checked: a wrong option is a failure, too.
   const isJson = args.includes("--json");
   if (failure && isJson) {
@@ -91,20 +93,23 @@ async function run(command: Command, rest: string[], atEnd: Notice[]): Promise<O
   if (values.help) return { status: exit.ok, text: helpOf(command) };
   const url = new URL(String(values.url ?? defaultUrl));
   const terminal = openTerminal();
-  const signIn = openSignIn(url, sessionFile(configDirectory(), url), terminal);
+  const target = targetText({ options: values });
+  const signIn = openSignIn(url, sessionFile(configDirectory(), url), terminal, target);
   const breakGlass = values["break-glass"] === true;
-  const credentials = chooseCredentials({ token, breakGlass, signIn });
-  const tokenCredentials = token
-    ? chooseCredentials({ token, breakGlass: true, signIn })
-    : undefined;
-  atEnd.push((isFailed) => credentials.notice(isFailed) ?? tokenCredentials?.notice(isFailed));
+  const given = { url, token, tokenUrl: OPS_URL, breakGlass, signIn };
+  const credentials = chooseCredentials(given);
+  const tokenCredentials =
+    token && mayReceiveToken(url, OPS_URL)
+      ? chooseCredentials({ ...given, breakGlass: true })
+      : undefined;
+  atEnd.push((isRefused) => credentials.notice(isRefused) ?? tokenCredentials?.notice(isRefused));
   const apiWith = (credentials: Credentials) =>
     createApi({
       url,
       credentials,
       reason: textOf(values.reason),
       dryRun: values["dry-run"] === true,
-      target: targetText({ options: values }),
+      target,
     });
   const call = {
     args: positionals,

@@ -4,6 +4,7 @@ import * as z from "zod";
 import { type EnrolOptions, enrol, hasFactor } from "./enrol.js";
 import { RefusedError } from "./failures.js";
 import { exchange, type HttpAnswer, problemText, requireSuccess } from "./http.js";
+import { requireEncryption } from "./may-send.js";
 import { readReply, replyOf } from "./read-reply.js";
 import type { SessionFile, StoredSession } from "./session-file.js";
 import { askEmail, type Terminal } from "./terminal.js";
@@ -14,6 +15,8 @@ export interface Credentials {
   token(): Promise<string | undefined>;
   /** Ask for the second factor again; false without a terminal. */
   confirm(): Promise<boolean>;
+  /** Told of each request with the token; `isCertain` when it reached the server. */
+  sent?(isCertain: boolean): void;
   /** What to tell the operator after 403 `forbidden`. */
   ifForbidden?: string;
 }
@@ -50,14 +53,17 @@ const Confirmation = Pair.omit({ refreshToken: true });
 const Factor = z.object({ recoveryCodesLeft: z.int() });
 const SignedIn = z.object({ email: z.string().nullable(), role: z.string() });
 
-/** The session stored in `file`. */
-export function openSignIn(url: URL, file: SessionFile, terminal: Terminal): SignIn {
-  const post = (path: string, body: unknown, headers: Record<string, string> = {}) =>
-    exchange(url, { method: "POST", path, body, headers });
+/** The session stored in `file`. `target` is added to commands that are shown, such as ` --url https://api.example.com`. */
+export function openSignIn(url: URL, file: SessionFile, terminal: Terminal, target = ""): SignIn {
+  async function post(path: string, body: unknown, headers: Record<string, string> = {}) {
+    requireEncryption(url);
+    return exchange(url, { method: "POST", path, body, headers });
+  }
 
   async function token(): Promise<string | undefined> {
     const stored = file.read();
     if (!stored) return undefined;
+    requireEncryption(url);
     return stored.expiresAt - renewBeforeMs > Date.now() ? stored.accessToken : renew(stored);
   }
 
@@ -149,6 +155,7 @@ export function openSignIn(url: URL, file: SessionFile, terminal: Terminal): Sig
       return true;
     },
     async logIn() {
+      requireEncryption(url);
       const email = await askEmail(terminal);
       const password = await terminal.ask("Password", { hidden: true });
       const known = file.read();
@@ -167,7 +174,7 @@ export function openSignIn(url: URL, file: SessionFile, terminal: Terminal): Sig
       if (!hasFactor(pair.accessToken)) {
         await end(pair.accessToken);
         throw new RefusedError(
-          "Operators must use a second factor. Set it up with `npm run ops -- operator enrol`.",
+          `Operators must use a second factor. Set it up with \`npm run ops -- operator enrol${target}\`.`,
         );
       }
       keep(deviceId, pair);
@@ -175,6 +182,7 @@ export function openSignIn(url: URL, file: SessionFile, terminal: Terminal): Sig
       return { recoveryCode: isRecoveryCode ? { left: await recoveryCodesLeft(pair) } : null };
     },
     async enrol(options) {
+      requireEncryption(url);
       const deviceId = file.deviceId() ?? randomUUID();
       const before = file.read()?.accessToken;
       const steps = { terminal, deviceId, post, keep, renew, withCode, signedIn };

@@ -1,2 +1,2 @@
 /** The newest migration that this release was written against. */
-export const migrationHead = "0036_drop_names_of_the_former_queue";
+export const migrationHead = "0038_index_email_changes_by_old_email";

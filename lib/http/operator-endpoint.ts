@@ -2,6 +2,7 @@ import * as z from "zod";
 import type { OperatorAct } from "../audit/audit.js";
 import { securityEvent } from "../audit/security-events.js";
 import type { Operator } from "../auth/operator/operator.js";
+import type { OperatorScope } from "../auth/operator/scopes.js";
 import type { Context } from "../context.js";
 import type { ErrorCode } from "../errors.js";
 import type { ChangeOutcome } from "../operations/act.js";
@@ -24,7 +25,7 @@ const Changed = z
 
 interface ReadSpec<R extends z.ZodType, Q extends z.ZodType | undefined> {
   summary: string;
-  scope: string;
+  scope: OperatorScope;
   breakGlass?: boolean;
   query?: Q;
   reply: R;
@@ -57,7 +58,7 @@ export function operatorRead<R extends z.ZodType, Q extends z.ZodType | undefine
 
 interface ChangeSpec<S extends z.ZodRawShape> {
   summary: string;
-  scope: string;
+  scope: OperatorScope;
   breakGlass?: boolean;
   /** Besides `reason` and `dryRun`. */
   body: S;

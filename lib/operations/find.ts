@@ -1,4 +1,4 @@
-import { desc, eq, or, type SQL, sql } from "drizzle-orm";
+import { and, desc, eq, gt, or, type SQL, sql } from "drizzle-orm";
 import * as z from "zod";
 import { BlockDetails, findBlocks, isActive } from "../admission/block.js";
 import { userMember } from "../admission/block-members.js";
@@ -10,15 +10,17 @@ import { isLiveSession } from "../auth/session/session-status.js";
 import type { Context } from "../context.js";
 import { sessions, users } from "../db/schema/accounts.js";
 import { blocks } from "../db/schema/gate.js";
+import { emailChanges } from "../db/schema/mail.js";
 import { auditLog, securityEvents } from "../db/schema/security.js";
+import { timestamp } from "../db/timestamp.js";
 import { AppError } from "../errors.js";
-import { canonicalAddress } from "../ip-address.js";
+import { addressPrefix, canonicalAddress } from "../ip-address.js";
 import { listMailBudgetUse, MailBudgetUse } from "../mail/budget-use.js";
 import { lastMailDelivery, listQueuedMails, QueuedMail } from "../mail/queued-mails.js";
 import { findSuppression, MailSuppression } from "../mail/suppression.js";
 import { accountEventKeys } from "../rate-limit/account-limit-key.js";
 import { canonicalEmail } from "../user/email-address.js";
-import { AccessLogRow, findRequests } from "./telemetry/access-log.js";
+import { AccessLogRow, findDays, findRequests } from "./telemetry/access-log.js";
 import { drainBeforeReading, EventsUntil } from "./telemetry/drain-before-reading.js";
 
 const AccountFound = z.strictObject({
@@ -30,6 +32,27 @@ const AccountFound = z.strictObject({
   state: z.enum(["active", "guest", "merged", "suspended", "blocked", "deletion_pending"]),
   secondFactor: z.boolean(),
   createdAt: z.iso.datetime(),
+  liveSessions: z.int(),
+  /** The last one that its former owner can still undo. Missing in the replies of an older release, like `entered`. */
+  addressChange: z
+    .strictObject({
+      at: z.iso.datetime(),
+      undoUntil: z.iso.datetime(),
+      /** Found by the address that it no longer has. */
+      isLookedUp: z.boolean(),
+    })
+    .nullable()
+    .optional(),
+});
+
+/** An account, not of a guest, with sessions that began in the network of an address in the last 7 days. */
+const EnteredAccount = z.strictObject({
+  id: z.uuid(),
+  /** Masked. */
+  email: z.string().nullable(),
+  signIns: z.int(),
+  lastSignInAt: z.iso.datetime(),
+  /** Of those. */
   liveSessions: z.int(),
 });
 
@@ -56,13 +79,15 @@ const AuditFound = z.strictObject({
   correlationId: z.string(),
 });
 
-/** At most 20 accounts, all active blocks, and the newest `limit` events, audit rows and requests. */
+/** At most 20 accounts, 200 entered ones, all active blocks, and the newest `limit` events, audit rows and requests. */
 export const FindResult = z.strictObject({
   /** How the query was interpreted; a UUID can be a correlation ID and a user ID. */
   lookedUpAs: z.array(IdentifierKind),
   /** Requests that ended before this time are found, and the events of some later ones. */
   ...EventsUntil.shape,
   accounts: z.array(AccountFound),
+  /** Of an IP address, the last entered first. */
+  entered: z.array(EnteredAccount).optional(),
   /** Active blocks; for an IP address also the blocks of networks that contain it. */
   blocks: z.array(BlockDetails),
   /** Of the e-mail address, or of the only account found. */
@@ -81,12 +106,14 @@ export const FindResult = z.strictObject({
   cut: z.array(z.enum(["securityEvents", "audit", "requests"])),
 });
 export type FindResult = z.infer<typeof FindResult>;
+type EnteredAccount = z.infer<typeof EnteredAccount>;
 
 const accountsMax = 20;
+const enteredMax = 200;
 export const findRows = { byDefault: 50, max: 500 } as const;
 
 /**
- * Look up a correlation, user or session ID, an e-mail address (its owner, then its claimants) or an IP address. Drains events
+ * Look up a correlation, user or session ID, an e-mail address (its owner, then its claimants, and who had it) or an IP address. Drains events
  * first, for about 3 s; without Redis finds what was drained before. Throws `validation_failed` for other forms.
  */
 export async function find(ctx: Context, text: string, limit: number): Promise<FindResult> {
@@ -97,7 +124,7 @@ export async function find(ctx: Context, text: string, limit: number): Promise<F
   const email = is("email") ? canonicalEmail(text) : null;
   const owners = await findAccounts(ctx, [
     ...(is("userId") ? [eq(users.id, text)] : []),
-    ...(email ? [eq(users.email, email), eq(users.claimedEmail, email)] : []),
+    ...(email ? [eq(users.email, email), eq(users.claimedEmail, email), hadAddress(email)] : []),
     ...(is("sessionId") ? [isOwnerOfSession(text)] : []),
   ]);
   // An account's ID outlives it in the records.
@@ -117,11 +144,12 @@ export async function find(ctx: Context, text: string, limit: number): Promise<F
     ...emails.flatMap((one) => accountEventKeys(ctx.env, one)),
     ...(is("sessionId") ? [text] : []),
   ];
-  const [blocksFound, events, audits, requests, ...ofMail] = await Promise.all([
+  const [blocksFound, events, audits, requests, entered, ...ofMail] = await Promise.all([
     findBlocks(ctx, { address, userIds: caller ? [caller] : userIds }),
     findEvents(ctx, { userIds, accountKeys, address, correlationId }, most),
     findAuditRows(ctx, { userIds: isAccount ? userIds : [], correlationId }, most),
     findRequests(ctx, { users: userIds, ip: address, correlationId }, most),
+    address === undefined ? [] : listEntered(ctx, address),
     mailedTo === null ? null : findSuppression(ctx, mailedTo),
     listMailBudgetUse(ctx, { email: mailedTo, ip: address }),
     listQueuedMails(ctx, { userIds, emails }),
@@ -132,7 +160,8 @@ export async function find(ctx: Context, text: string, limit: number): Promise<F
   return {
     lookedUpAs: kinds,
     ...until,
-    accounts: accounts.map(presentAccount),
+    accounts: accounts.map((account) => presentAccount(account, email)),
+    entered,
     blocks: blocksFound,
     mailSuppression,
     mailBudgets,
@@ -158,6 +187,11 @@ function unknownFormError(): AppError {
 const isOwnerOfSession = (id: string): SQL =>
   sql`${users.id} = (select user_id from ${sessions} where ${sessions.id} = ${id})`;
 
+/** An array, because the index on the ID is not used for a subquery in an `or`. */
+const hadAddress = (email: string): SQL =>
+  sql`${users.id} = any(array(
+    select user_id from ${emailChanges} where old_email = ${email} and undone_at is null))`;
+
 type AccountRow = Awaited<ReturnType<typeof readAccounts>>[number];
 
 async function findAccounts(ctx: Context, conditions: SQL[]): Promise<AccountRow[]> {
@@ -176,6 +210,11 @@ function readAccounts(ctx: Context, which: SQL | undefined) {
       liveSessions: sql<number>`(
         select count(*)::int from ${sessions}
         where user_id = ${users}.id and ${isLiveSession(ctx)})`,
+      addressChange: sql<{ at: string; undoUntil: string } | null>`(
+        select json_build_object('at', created_at, 'undoUntil', expires_at)
+        from ${emailChanges}
+        where user_id = ${users}.id and undone_at is null and expires_at > ${timestamp(now)}
+        order by created_at desc limit 1)`,
     })
     .from(users)
     .where(which)
@@ -188,8 +227,40 @@ function addressOf({ account: { email, claimedEmail } }: AccountRow): string[] {
   return address === null ? [] : [address];
 }
 
-function presentAccount(row: AccountRow): FindResult["accounts"][number] {
-  const { account, sealedSecret, isBlocked, liveSessions } = row;
+/** Those whose password was guessed, too: a list of failures may be too long to show them. */
+async function listEntered(ctx: Context, address: string): Promise<EnteredAccount[]> {
+  const { db, now } = ctx;
+  const from = new Date(now.getTime() - findDays * 86_400_000);
+  const lastAt = sql<string>`max(${sessions.createdAt})`;
+  const rows = await db
+    .select({
+      id: users.id,
+      email: sql<string | null>`coalesce(${users.email}, ${users.claimedEmail})`,
+      signIns: sql<number>`count(*)::int`,
+      lastAt,
+      liveSessions: sql<number>`(count(*) filter (where ${isLiveSession(ctx)}))::int`,
+    })
+    .from(sessions)
+    .innerJoin(users, eq(users.id, sessions.userId))
+    .where(
+      and(
+        eq(sessions.ipPrefix, addressPrefix(address) ?? address),
+        gt(sessions.createdAt, from),
+        eq(users.isGuest, false),
+      ),
+    )
+    .groupBy(users.id)
+    .orderBy(desc(lastAt))
+    .limit(enteredMax);
+  return rows.map(({ lastAt, email, ...row }) => ({
+    ...row,
+    email: maskedEmail(email),
+    lastSignInAt: new Date(lastAt).toISOString(),
+  }));
+}
+
+function presentAccount(row: AccountRow, lookedUp: string | null): FindResult["accounts"][number] {
+  const { account, sealedSecret, isBlocked, liveSessions, addressChange } = row;
   return {
     id: account.id,
     email: maskedEmail(account.email ?? account.claimedEmail),
@@ -199,6 +270,12 @@ function presentAccount(row: AccountRow): FindResult["accounts"][number] {
     secondFactor: sealedSecret !== null,
     createdAt: account.createdAt.toISOString(),
     liveSessions,
+    addressChange: addressChange && {
+      at: new Date(addressChange.at).toISOString(),
+      undoUntil: new Date(addressChange.undoUntil).toISOString(),
+      isLookedUp:
+        lookedUp !== null && account.email !== lookedUp && account.claimedEmail !== lookedUp,
+    },
   };
 }
 

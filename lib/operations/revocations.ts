@@ -95,7 +95,7 @@ async function readIds({ db }: Context, query: SQL): Promise<string[]> {
  */
 export async function revokeAllSessions(ctx: Context, { by, dryRun }: Act): Promise<ChangeOutcome> {
   const detail = await countLive(ctx);
-  const done = `${verb(dryRun)} all sessions: ${detail.sessions} live, ${detail.guests} of them guest sessions. Guests cannot sign in again.`;
+  const done = `${verb(dryRun)} all sessions: ${detail.sessions} live, ${detail.guests} of them guest sessions. Guests cannot sign in again. Your own session ends too: sign in with \`npm run ops -- login\`.`;
   if (dryRun) return { done, undo: null, detail };
   const before = securitySettings.revokeAllBefore;
   const [[settings]] = await ctx.db.batch([

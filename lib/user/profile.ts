@@ -1,6 +1,7 @@
 import { and, eq, type SQL, sql } from "drizzle-orm";
 import * as z from "zod";
-import { type AuditAction, auditIfAny } from "../audit/audit.js";
+import { auditIfAny } from "../audit/audit.js";
+import type { AuditAction } from "../audit/audit-actions.js";
 import type { Actor, Context } from "../context.js";
 import { lacksRequiredRow } from "../db/failures.js";
 import { requiredRow } from "../db/required-row.js";

@@ -11,7 +11,7 @@ import { issueAccessToken } from "../../lib/auth/token/access-token.js";
 import { env } from "../../lib/env.js";
 import { type CutProxy, startCutProxy } from "../support/cut-proxy.js";
 import { setEnvironment } from "../support/environment.js";
-import { opsBundle } from "../support/ops-command.js";
+import { keepSession, opsBundle } from "../support/ops-command.js";
 import { type PostgresServer, startPostgresServer } from "../support/postgres-server.js";
 import { openWorkerRedis, workerRedisUrl } from "../support/real-stores.js";
 import { builtServer, type ServerProcess, startServerProcess } from "../support/server-process.js";
@@ -60,9 +60,10 @@ beforeAll(async () => {
     PATH: process.env.PATH ?? "",
     HOME: home,
     OPS_URL: instances[0]?.url ?? "",
-    OPS_TOKEN: await anAdmin(),
+    XDG_CONFIG_HOME: home,
     DATABASE_URL: proxy.url,
   };
+  keepSession(home, instances[0]?.url ?? "", await anAdmin());
 }, 120_000);
 afterAll(async () => {
   await Promise.all(instances.map((instance) => instance.stop()));

@@ -77,7 +77,16 @@ describe("a Redis that serves reads and refuses writes", () => {
   it("keeps a blocked user out, and the ops command reports that the block is not yet in force", async () => {
     const person = await aLearner();
     await refuseWrites();
-    const line = ["block", "user", person.userId, "--ttl", "1h", "--reason", "a drill"];
+    const line = [
+      "block",
+      "user",
+      person.userId,
+      "--ttl",
+      "1h",
+      "--reason",
+      "a drill",
+      "--break-glass",
+    ];
     const env = { OPS_TOKEN: breakGlassToken };
     const first = await ops([...line, "--url", processes.at(0)], { env });
     expect(first.status).toBe(1);

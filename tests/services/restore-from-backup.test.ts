@@ -8,7 +8,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, i
 import { issueAccessToken } from "../../lib/auth/token/access-token.js";
 import { env } from "../../lib/env.js";
 import { backupKey } from "../support/backups.js";
-import { ops } from "../support/ops-command.js";
+import { keepSession, ops } from "../support/ops-command.js";
 import { password } from "../support/people.js";
 import { post, rotation, type Tokens, useTwoProcesses } from "../support/two-processes.js";
 
@@ -97,10 +97,10 @@ async function restore(loseRedis = false): Promise<void> {
   processes.servers = [await processes.start()];
 }
 
-const opsCommand = (...args: string[]) =>
-  ops(args, {
-    env: { HOME: folder, OPS_URL: processes.at(0), OPS_TOKEN: operatorToken },
-  });
+const opsCommand = (...args: string[]) => {
+  keepSession(folder, processes.at(0), operatorToken);
+  return ops(args, { env: { XDG_CONFIG_HOME: folder, OPS_URL: processes.at(0) } });
+};
 const finish = (...more: string[]) =>
   opsCommand("restore", "finish", "--reason", "restored a backup", ...more);
 const statusOf = async (tokens: Tokens) => (await processes.read(0, tokens)).status;

@@ -11,7 +11,7 @@ import { ruleNames, runbookSlug } from "../../lib/alerts/rules.js";
 import { issueAccessToken } from "../../lib/auth/token/access-token.js";
 import { env } from "../../lib/env.js";
 import { noDatabases } from "../support/neon.js";
-import { opsBundle } from "../support/ops-command.js";
+import { keepSession, opsBundle } from "../support/ops-command.js";
 import { workerRedisUrl } from "../support/real-stores.js";
 import { useTwoProcesses } from "../support/two-processes.js";
 
@@ -102,6 +102,7 @@ describe("every command in the runbooks", () => {
       authenticatedAt: new Date(),
       authMethods: ["pwd", "otp"],
     };
+    const accessToken = await issueAccessToken(env(), claims, new Date());
     const learner = await processes.aLearner();
     await processes.sql(
       "update users set email = claimed_email, claimed_email = null where id = $1",
@@ -111,7 +112,8 @@ describe("every command in the runbooks", () => {
       PATH: process.env.PATH,
       HOME: home,
       OPS_URL: processes.at(0),
-      OPS_TOKEN: await issueAccessToken(env(), claims, new Date()),
+      XDG_CONFIG_HOME: home,
+      OPS_TOKEN: accessToken,
       TOKEN: learner.accessToken,
       USER_ID: learner.userId,
       SESSION_ID: learner.sessionId,
@@ -122,6 +124,7 @@ describe("every command in the runbooks", () => {
       DATABASE_URL: processes.environment.DATABASE_URL,
       REDIS_URL: workerRedisUrl(),
     };
+    keepSession(home, processes.at(0), accessToken);
     const opened = await run(
       'npm run --silent ops -- incident open "a drill" --json --reason "a drill"',
     );

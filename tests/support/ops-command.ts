@@ -5,6 +5,7 @@ import { join, resolve } from "node:path";
 import process from "node:process";
 import { Readable } from "node:stream";
 import { bundleOps } from "../../dev/ops-bundle.js";
+import { sessionFile } from "../../lib/cli/session-file.js";
 import { env as readEnvironment } from "../../lib/env.js";
 
 export interface CommandOutcome {
@@ -17,6 +18,18 @@ interface CommandInput {
   env: Record<string, string>;
   /** Lines for standard input. */
   stdin?: string[];
+  /** With the .env file; not in this process. */
+  cwd?: string;
+}
+
+/** Store a session, as a sign-in does. `config` is the command's XDG_CONFIG_HOME. */
+export function keepSession(config: string, url: string, accessToken: string): void {
+  sessionFile(join(config, "linguamate-ops"), new URL(url)).write({
+    deviceId: "a-device-of-the-tests",
+    accessToken,
+    refreshToken: "none",
+    expiresAt: Date.now() + 600_000,
+  });
 }
 
 /** Run the bundled ops command in its own process. */
@@ -85,8 +98,8 @@ async function bundle(): Promise<string> {
   return file;
 }
 
-function run(args: string[], { env, stdin = [] }: CommandInput): Promise<CommandOutcome> {
-  const child = spawn(process.execPath, args, { env: { PATH: process.env.PATH, ...env } });
+function run(args: string[], { env, stdin = [], cwd }: CommandInput): Promise<CommandOutcome> {
+  const child = spawn(process.execPath, args, { cwd, env: { PATH: process.env.PATH, ...env } });
   const read = { out: "", error: "" };
   child.stdout.on("data", (text) => {
     read.out += text;

@@ -49,6 +49,12 @@ describe("runbooks", () => {
     }
   });
 
+  it.each(pages)("%s refuses to run a command while a value is not set", (page) => {
+    const commands = [...textOf(page).matchAll(/```(?:bash|console)\n([\s\S]*?)\n```/g)];
+    const bare = commands.flatMap(([, block = ""]) => block.match(/\$[A-Z_]{2,}\b.*/g) ?? []);
+    expect(bare).toEqual([]);
+  });
+
   it("list each alert by its name in the index", () => {
     const [, byAlert = ""] = textOf("README.md").split("## By alert");
     for (const name of [...ruleNames, "BreakGlassUsed"]) {

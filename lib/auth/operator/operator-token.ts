@@ -10,6 +10,7 @@ import { timestamp } from "../../db/timestamp.js";
 import { AppError } from "../../errors.js";
 import { type Operator, requireAdmin } from "./operator.js";
 import { lockRoles, requireCurrentAuthority } from "./role.js";
+import { isKnownScope, operatorScopes } from "./scopes.js";
 import { operatorTokenPurpose, stateOf } from "./verify-operator-token.js";
 
 /** `NOUN:VERB`, such as `flag:change`, `block:*` or `*:read`. The nouns are those of the CLI. */
@@ -19,6 +20,7 @@ const Scope = z
     /^(\*|[a-z][a-z0-9-]{0,39}):(\*|read|change)$/,
     "Must be NOUN:VERB, such as flag:change, block:* or *:read.",
   )
+  .refine(isKnownScope, { error: `Must name one of ${operatorScopes.join(", ")}.` })
   .meta({ examples: ["flag:change"] });
 
 const dayMs = 86_400_000;

@@ -2,10 +2,11 @@ import { securityEvent } from "../../audit/security-events.js";
 import type { Actor, Context } from "../../context.js";
 import { AppError } from "../../errors.js";
 import type { AccessClaims } from "../token/access-token.js";
+import type { OperatorScope } from "./scopes.js";
 
 export interface Operation {
   /** The noun as the CLI names it: `flag`, `block`, `drain`. */
-  scope: string;
+  scope: OperatorScope;
   kind: "read" | "change";
   /** Whether the break-glass token may do it. */
   breakGlass?: boolean;

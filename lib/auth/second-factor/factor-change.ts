@@ -1,5 +1,6 @@
 import { eq, type SQL, sql } from "drizzle-orm";
-import { type AuditAction, auditIfAny } from "../../audit/audit.js";
+import { auditIfAny } from "../../audit/audit.js";
+import type { AuditAction } from "../../audit/audit-actions.js";
 import { securityEvent } from "../../audit/security-events.js";
 import type { Actor, Context } from "../../context.js";
 import { sessions, users } from "../../db/schema/accounts.js";

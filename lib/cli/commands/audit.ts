@@ -1,4 +1,5 @@
 import type * as z from "zod";
+import { auditActions } from "../../audit/audit-actions.js";
 import { AuditRow } from "../../operations/audit-log.js";
 import { AuditVerificationReport } from "../../operations/audit-verification.js";
 import { pageSchema } from "../../page.js";
@@ -7,11 +8,14 @@ import { type Command, textOf } from "../command.js";
 import { commandText } from "../command-text.js";
 import { UsageError } from "../failures.js";
 import { nextPageText, pageChecks, pageOf, pageOptions } from "../next-page.js";
-import { table } from "../text.js";
+import { table, wrapped } from "../text.js";
 
 const filters = ["actor", "action", "subject", "since"] as const;
 const texts = (names: readonly string[]) =>
   Object.fromEntries(names.map((name) => [name, { type: "string" as const }]));
+
+const known: readonly string[] = auditActions;
+const actionsText = `Actions:\n${wrapped(known.join(", "), 2)}`;
 
 const list: Command = {
   name: "audit",
@@ -25,13 +29,19 @@ const list: Command = {
     since: time,
     ...pageChecks,
   },
+  notes: actionsText,
   async run({ api, options }) {
     const given = Object.fromEntries(filters.map((name) => [name, textOf(options[name])]));
     const query = { ...given, ...pageOf({ options }) };
     const found = await api.get(pageSchema(AuditRow), "/api/ops/audit", query);
     const { items, nextCursor } = found;
     const more = nextPageText({ options }, "audit", query, nextCursor);
-    return { body: found, text: auditTable(items) + more };
+    const { action } = given;
+    const isUnknown = items.length === 0 && !nextCursor && action && !known.includes(action);
+    const text = isUnknown
+      ? `No row has the action ${action}. ${actionsText}`
+      : auditTable(items) + more;
+    return { body: found, text };
   },
 };
 

@@ -37,6 +37,7 @@ const rollback: Command = {
   args: ["[TARGET]"],
   names: { what: "deployment", shownBy: "deployments" },
   summary: "with --check: may the release before, or TARGET (an ID or a SHA), come back?",
+  required: ["check"],
   options: { check: { type: "boolean", default: false } },
   notes:
     "Changes nothing: it compares migrations, variables and crons, and prints the command of the platform. Exit status 1 unless every line is pass.",

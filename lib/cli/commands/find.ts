@@ -21,11 +21,11 @@ export const find: Command = {
       q,
       ...(limit !== undefined && { limit: Number(limit) }),
     });
-    const { accounts, blocks, securityEvents, audit, requests } = found;
+    const { accounts, entered = [], blocks, securityEvents, audit, requests } = found;
     const mail = mailText(found);
     const until = untilText(found);
     const kinds = `Looked up as ${found.lookedUpAs.join(", ")}.`;
-    const rows = [...accounts, ...blocks, ...securityEvents, ...audit, ...requests];
+    const rows = [...accounts, ...entered, ...blocks, ...securityEvents, ...audit, ...requests];
     if (rows.length === 0 && !mail) {
       return { body: found, text: `Nothing found for ${q}. ${until}`, isProblem: true };
     }
@@ -41,7 +41,9 @@ export const find: Command = {
     const network = isAddress ? ", from all addresses of its network" : "";
     const parts = [
       `${kinds} ${until}`,
-      `Accounts\n${accountTable(accounts)}`,
+      isAddress
+        ? `Entered accounts: sign-ins of the last ${findDays} days${network}\n${enteredTable(entered)}`
+        : `Accounts\n${accountTable(accounts)}`,
       ...(mail ? [`Mail\n${mail}`] : []),
       `Active blocks\n${blockTable(blocks)}`,
       `Security events\n${events}${more("securityEvents")}`,
@@ -148,7 +150,28 @@ function accountTable(accounts: FindResult["accounts"]): string {
       id: account.id,
     }),
   );
-  return table(rows, undefined, ["id", "createdAt"]);
+  const changes = accounts.flatMap(({ id, addressChange }) =>
+    addressChange
+      ? [
+          `${id}: address changed at ${addressChange.at.slice(0, 19)}Z.`,
+          `The link in the mail to the old address undoes it until ${addressChange.undoUntil.slice(0, 19)}Z.`,
+        ]
+      : [],
+  );
+  return [table(rows, undefined, ["id", "createdAt"]), ...changes].join("\n");
+}
+
+function enteredTable(entered: NonNullable<FindResult["entered"]>): string {
+  const rows = entered.map(({ id, email, signIns, lastSignInAt, liveSessions }) => ({
+    email,
+    "sign-ins": signIns,
+    live: liveSessions,
+    lastAt: lastSignInAt,
+    id,
+  }));
+  const advice =
+    rows.length > 0 ? "\nEnd the sessions of one: npm run ops -- revoke user ID --reason TEXT" : "";
+  return table(rows, undefined, ["id"]) + advice;
 }
 
 function requestTable(requests: FindResult["requests"]): string {

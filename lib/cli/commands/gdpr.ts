@@ -40,6 +40,7 @@ const exportData: Command = {
   args: ["USER"],
   names: anAccount,
   summary: "write all data of a user to a new file",
+  required: ["output"],
   options: { output: { type: "string" } },
   checks: { USER: account },
   changes: true,

@@ -47,6 +47,7 @@ const set: Command = {
   name: "mail suppression set",
   args: ["EMAIL"],
   summary: "send no more mail to an address",
+  required: ["cause"],
   options: { cause: { type: "string" } },
   notes:
     "--cause bounced: the mailbox does not exist. The next delivered mail lifts it.\n--cause complained: the recipient does not want our mail. Only `mail suppression lift` lifts it.",

@@ -1,8 +1,9 @@
 import * as z from "zod";
 import { OperatorToken } from "../../auth/operator/operator-token.js";
 import { OperatorAccount } from "../../auth/operator/role.js";
+import { isKnownScope, operatorScopes } from "../../auth/operator/scopes.js";
 import { anAccount } from "../account.js";
-import { account, durationUpTo, listed, matching, oneOf } from "../checks.js";
+import { account, type Check, durationUpTo, listed, matching, oneOf } from "../checks.js";
 import type { Command } from "../command.js";
 import { secondsOf } from "../duration.js";
 import { UsageError } from "../failures.js";
@@ -16,6 +17,9 @@ const scope = matching(
   /^(\*|[a-z][a-z0-9-]*):(\*|read|change)$/,
   "a list of scopes, such as flag:change,*:read",
 );
+const knownScope: Check = (typed) =>
+  scope(typed) ??
+  (isKnownScope(typed) ? undefined : `must name one of ${operatorScopes.join(", ")}`);
 const Operators = z.object({ items: z.array(OperatorAccount) });
 const OperatorTokens = z.object({ items: z.array(OperatorToken) });
 
@@ -107,8 +111,9 @@ const tokenCreate: Command = {
   name: "operator token create",
   args: ["NAME"],
   summary: "create an API token; it is shown only once",
+  required: ["scopes"],
   options: { scopes: { type: "string" }, ttl: { type: "string", default: "90d" } },
-  checks: { NAME: tokenName, scopes: listed(scope), ttl: durationUpTo(365) },
+  checks: { NAME: tokenName, scopes: listed(knownScope), ttl: durationUpTo(365) },
   changes: true,
   notes:
     "--scopes is a comma-separated list of NOUN:read, NOUN:change, NOUN:* and *:…, for example flag:change,*:read.\n--ttl is a number of m, h or d, at most 365d. A token cannot grant or revoke operators.",

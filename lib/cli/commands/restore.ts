@@ -8,8 +8,17 @@ const begin: Command = {
   name: "restore begin",
   args: [],
   summary: "close the app before the database is restored",
+  required: ["confirm"],
+  options: { confirm: { type: "string" } },
   changes: true,
-  run: ({ api }) => api.change("POST", "/api/ops/restore/begin"),
+  notes:
+    "Requires --confirm closed: from then on the app answers 503 restore_in_progress to everybody, until `restore finish`.",
+  async run({ api, options }) {
+    if (options.confirm !== "closed" && !options["dry-run"]) {
+      throw new UsageError("This closes the app for everybody. To confirm, add: --confirm closed");
+    }
+    return api.change("POST", "/api/ops/restore/begin");
+  },
 };
 
 const idsPerCall = 300;

@@ -18,6 +18,7 @@ const everybody: Command = {
   name: "revoke everybody",
   args: [],
   summary: "revoke all sessions of all users, including yours",
+  required: ["confirm"],
   options: { confirm: { type: "string" } },
   changes: true,
   notes:

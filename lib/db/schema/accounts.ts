@@ -106,6 +106,9 @@ export const sessions = pgTable(
   },
   (table) => [
     index("sessions_live_by_user_idx").on(table.userId).where(sql`${table.revokedAt} is null`),
+    index("sessions_network_idx")
+      .on(table.ipPrefix, table.createdAt)
+      .where(sql`${table.ipPrefix} is not null`),
     index("sessions_user_device_idx").on(table.userId, table.deviceId),
     index("sessions_revoked_at_idx").on(table.revokedAt).where(sql`${table.revokedAt} is not null`),
   ],

@@ -43,6 +43,7 @@ export const emailChanges = pgTable(
   (table) => [
     index("email_changes_user_idx").on(table.userId, table.createdAt),
     index("email_changes_expires_at_idx").on(table.expiresAt),
+    index("email_changes_old_email_idx").on(table.oldEmail),
   ],
 );
 

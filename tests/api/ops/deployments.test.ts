@@ -78,7 +78,7 @@ const get = (route: Parameters<typeof call>[0], query = "") =>
     url: `https://api.example.com${route.template}${query}`,
   });
 const ops = (...args: string[]) =>
-  opsInProcess(args, {
+  opsInProcess([...args, "--break-glass"], {
     env: { OPS_URL: served.url, OPS_TOKEN: breakGlassToken, HOME: "/nonexistent" },
   });
 const lineOf = async (name: string, query = "") => {

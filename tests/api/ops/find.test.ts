@@ -18,7 +18,7 @@ import { drained } from "../../support/drained.js";
 import { setEnvironment, useEnvironment } from "../../support/environment.js";
 import { useLogLines } from "../../support/log-lines.js";
 import { anOperator, type OperatorPerson, operate } from "../../support/operators.js";
-import { aBoundUser, anAddress, aUser } from "../../support/people.js";
+import { aBoundUser, anAddress, aUser, password } from "../../support/people.js";
 import { useStores } from "../../support/stores.js";
 
 const stores = useStores();
@@ -73,6 +73,52 @@ describe("POST /api/ops/find", () => {
     const { email, user } = await aUser();
     const { body } = await lookUp(email);
     expect(body.accounts).toMatchObject([{ id: user.id, emailConfirmed: false }]);
+  });
+
+  it("finds an account by the address that it had before a thief changed it, until that is undone", async () => {
+    const { email, user } = await aBoundUser(stores);
+    const thief = `thief-${randomUUID()}@example.com`;
+    await stores.sql("update users set email = $1 where id = $2", thief, user.id);
+    await stores.sql(
+      `insert into email_changes (id, user_id, old_email, created_at, expires_at)
+       values (gen_random_uuid(), $1, $2, '2026-01-31T08:00:00Z', now() + interval '7 days')`,
+      user.id,
+      email,
+    );
+    const [account] = (await lookUp(email)).body.accounts;
+    expect(account).toMatchObject({
+      id: user.id,
+      email: "t***@example.com",
+      addressChange: { at: "2026-01-31T08:00:00.000Z", isLookedUp: true },
+    });
+    expect((await lookUp(user.id)).body.accounts).toMatchObject([
+      { addressChange: { isLookedUp: false } },
+    ]);
+    // No change acts on an account by an address that it no longer has.
+    expect((await operate(revocations, "POST", operator.token, { user: email })).status).toBe(404);
+    await stores.sql("update email_changes set undone_at = now() where user_id = $1", user.id);
+    expect((await lookUp(email)).body.accounts).toEqual([]);
+  });
+
+  it("shows which accounts were entered from an address, however many guesses failed", async () => {
+    const [entered, other] = [await aBoundUser(stores), await aBoundUser(stores)];
+    const ip = anAddress();
+    const credentials = { email: entered.email, password };
+    expect((await call(login, "POST", { body: credentials, ip })).status).toBe(200);
+    for (let guess = 0; guess < 2; guess += 1) {
+      await call(login, "POST", { body: { email: other.email, password: "a guess" }, ip });
+    }
+    await call(guests, "POST", { ip });
+    await stores.settled();
+    const { body } = await call(find, "POST", {
+      token: operator.token,
+      body: { q: ip, limit: 1 },
+    });
+    expect(body.cut).toContain("securityEvents");
+    const found = { id: entered.user.id, email: "l***@example.com", signIns: 1, liveSessions: 1 };
+    expect(body.entered).toMatchObject([found]);
+    await operate(revocations, "POST", operator.token, { user: entered.user.id });
+    expect((await lookUp(ip)).body.entered).toMatchObject([{ signIns: 1, liveSessions: 0 }]);
   });
 
   it("finds a user's recent requests, and one request by its correlation ID", async () => {

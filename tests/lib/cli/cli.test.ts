@@ -36,6 +36,7 @@ afterAll(() => rmSync(config, { recursive: true, force: true }));
 const directory = join(config, "linguamate-ops");
 const signedOut = () => ({ HOME: config, XDG_CONFIG_HOME: config, OPS_URL: served.url });
 const because = ["--reason", "a test"];
+const inAnEmergency = ["--break-glass", ...because];
 
 function storedSession(): { path: string; session: Record<string, unknown> } {
   const [name = ""] = readdirSync(directory);
@@ -78,7 +79,7 @@ describe("npm run ops", () => {
       status: 0,
       out: expect.stringContaining("sessions revoke [WHAT]"),
     });
-    expect(one.out).toMatch(/\[--confirm CONFIRM\] --reason TEXT \[--dry-run\]/);
+    expect(one.out).toMatch(/[^[]--confirm CONFIRM --reason TEXT \[--dry-run\]/);
     expect(one.out).toMatch(/Guests cannot sign in again/);
     expect(wrong).toMatchObject({
       status: 2,
@@ -317,7 +318,7 @@ describe("npm run ops", () => {
   it("says that break-glass cannot do it, not that the person lacks permission", async () => {
     const env = { ...signedOut(), OPS_TOKEN: breakGlassToken };
     const person = await aUser();
-    const removal = ["user", "remove-second-factor", person.user.id, ...because];
+    const removal = ["user", "remove-second-factor", person.user.id, ...inAnEmergency];
     expect(await opsInProcess(removal, { env })).toMatchObject({
       status: 3,
       error: expect.stringContaining("The break-glass token cannot do this"),
@@ -349,9 +350,25 @@ describe("npm run ops", () => {
     expect(without).toMatchObject({ status: 2, error: expect.stringContaining("OPS_TOKEN") });
 
     await opsInProcess(["logout"], { env });
-    expect(await opsInProcess(["flag"], { env })).toMatchObject({ status: 0, error: notice });
+    expect(await opsInProcess(["flag", "--break-glass"], { env })).toMatchObject({
+      status: 0,
+      error: notice,
+    });
     // It needs no sign-in, so it sends no token.
-    expect((await opsInProcess(["health"], { env })).error).toBe("");
+    expect((await opsInProcess(["health", "--break-glass"], { env })).error).toBe("");
+
+    // Without a session, too, it is not sent by itself, and a refusal names it.
+    const refused = await opsInProcess(["flag"], { env });
+    expect(refused).toMatchObject({
+      status: 3,
+      error: expect.stringMatching(/token_missing.*\nOPS_TOKEN was not sent\..*--break-glass\.\n$/),
+    });
+    expect((await uses()).length).toBe(before.length + 2);
+    // Where the token cannot help, it is not mentioned.
+    await signIn(operator);
+    const missing = await opsInProcess(["sessions", "list", randomUUID()], { env });
+    expect(missing).toMatchObject({ status: 1, error: expect.stringContaining("404 not_found") });
+    expect(missing.error).not.toContain("OPS_TOKEN");
   }, 60_000);
 
   it("needs no second factor for a dry run", async () => {
@@ -394,7 +411,7 @@ describe("npm run ops", () => {
   it("creates the first admin with the break-glass token, with a reason, an undo command and a dry run", async () => {
     const env = { ...signedOut(), OPS_TOKEN: breakGlassToken };
     const person = await aBoundUser(stores);
-    const grant = ["operator", "grant", person.email];
+    const grant = ["operator", "grant", person.email, "--break-glass"];
     const unreasoned = await opsInProcess(grant, { env });
     expect(unreasoned).toMatchObject({ status: 2, error: expect.stringContaining("--reason") });
     const dry = await opsInProcess([...grant, ...because, "--dry-run"], { env });
@@ -413,6 +430,18 @@ describe("npm run ops", () => {
       status: 2,
       error: expect.stringMatching(
         /^--reason must be a text of 3 to 500 characters, not x\.\n\nusage: .*operator grant .*\n$/,
+      ),
+    });
+    const closing = await opsInProcess(["restore", "begin", ...because], { env });
+    expect(closing).toMatchObject({
+      status: 2,
+      error: expect.stringContaining("--confirm closed"),
+    });
+    const mistyped = ["operator", "token", "create", "ci2", "--scopes", "helth:read", ...because];
+    expect(await opsInProcess(mistyped, { env })).toMatchObject({
+      status: 2,
+      error: expect.stringMatching(
+        /^--scopes must name one of access-log, .*health,.*, not helth:read/,
       ),
     });
     const everybody = await opsInProcess(["revoke", "everybody", ...because], { env });
@@ -531,6 +560,14 @@ describe("npm run ops", () => {
     const listed = await opsInProcess(["security", "--network", network], { env });
     expect(listed.out).toMatch(/^Events up to 2[\d-]+ [\d:]+ UTC\.\ncount +event +targets/);
     expect(listed.out).toMatch(new RegExp(`^3 +login_failed +2 +2\\S+ +${ip}$`, "m"));
+    await call(login, "POST", { body: { email: victim.email, password }, ip });
+    const entered = await opsInProcess(["find", ip, "--limit", "1"], { env });
+    expect(entered.out).toMatch(
+      new RegExp(
+        `^Entered accounts: .* 7 days, from all addresses of its network\nemail +sign-ins +live +lastAt\n\\S+ +1 +1 .*\n +id ${victim.user.id}\nEnd the sessions of one: npm run ops -- revoke user ID`,
+        "m",
+      ),
+    );
     const byIp = await opsInProcess(["find", ip], { env });
     expect(byIp.out.match(new RegExp(`accountId ${victim.user.id}`, "g"))).toHaveLength(2);
     // The hash is shown only where it is all that is known, and `find` takes it.
@@ -554,11 +591,42 @@ describe("npm run ops", () => {
     }
   }, 60_000);
 
+  it("finds a stolen account by its former address, and lists the actions for an unknown one", async () => {
+    const operator = await anOperator(stores);
+    await signIn(operator);
+    const env = signedOut();
+    const { email, user: owner } = await aBoundUser(stores);
+    await stores.sql(
+      `with change as (
+         insert into email_changes (id, user_id, old_email, created_at, expires_at)
+         values (gen_random_uuid(), $1, $2, '2026-01-31T08:00:00Z', now() + interval '7 days')
+       )
+       update users set email = 'thief-' || $2 where id = $1`,
+      owner.id,
+      email,
+    );
+    const found = await opsInProcess(["find", email], { env });
+    expect(found.out).toMatch(
+      new RegExp(`\n${owner.id}: address changed at 2026-01-31T08:00:00Z\\.\nThe link .* until 2`),
+    );
+    // A command about an account does not take it, and leads there.
+    const listed = await opsInProcess(["sessions", "list", email], { env });
+    expect(listed).toMatchObject({
+      status: 1,
+      error: expect.stringContaining(`\`npm run ops -- find ${email}\` shows those accounts`),
+    });
+    const unknown = await opsInProcess(["audit", "--action", "email.chnged"], { env });
+    expect(unknown.out).toMatch(
+      /^No row has the action email\.chnged\. Actions:\n[\s\S]*email\.changed/,
+    );
+    expect((await opsInProcess(["audit", "--help"], { env })).out).toContain("role.granted");
+  }, 60_000);
+
   it("names what was not found", async () => {
     const env = { ...signedOut(), OPS_TOKEN: breakGlassToken };
     const [breaker, block] = await Promise.all([
-      opsInProcess(["breaker", "open", "tolkit", ...because], { env }),
-      opsInProcess(["block", "lift", randomUUID(), ...because], { env }),
+      opsInProcess(["breaker", "open", "tolkit", ...inAnEmergency], { env }),
+      opsInProcess(["block", "lift", randomUUID(), ...inAnEmergency], { env }),
     ]);
     expect(breaker).toMatchObject({
       status: 2,

@@ -12,6 +12,7 @@ import { chooseCredentials } from "../../../lib/cli/credentials.js";
 import { sessionFile } from "../../../lib/cli/session-file.js";
 import { openSignIn } from "../../../lib/cli/sign-in.js";
 import { call } from "../../support/call.js";
+import { drained } from "../../support/drained.js";
 import { setDefaults } from "../../support/environment.js";
 import { mailedCode } from "../../support/mailed-codes.js";
 import { anOperator, breakGlassToken, demoteOperators } from "../../support/operators.js";
@@ -74,7 +75,7 @@ async function enrol(
 ) {
   const url = new URL(served.url);
   const signIn = openSignIn(url, session(), terminal);
-  const given = { token: token || undefined, signIn };
+  const given = { url, token: token || undefined, tokenUrl: undefined, signIn };
   const apiWith = (breakGlass: boolean) => {
     const credentials = chooseCredentials({ ...given, breakGlass });
     return createApi({ url, credentials, reason: "first admin", dryRun: false });
@@ -279,11 +280,52 @@ describe("npm run ops -- operator enrol", () => {
     expect(await idOf(email)).toBe("");
   }, 60_000);
 
+  it("asks again for an unclear answer, another password and one that is too short, with one sign-in", async () => {
+    const email = `clumsy-${randomUUID()}@example.com`;
+    const again = ["different", "short"];
+    const consent = ["maybe", "yes"];
+    const before = await stores.sql("select count(*) from users");
+    await drained(stores);
+    await stores.sql("delete from security_events");
+    const terminal = scripted({
+      "E-mail": email,
+      "Password again": () => again.shift() ?? "",
+      "Another password": password,
+      Password: "short",
+      "No account": () => consent.shift() ?? "",
+      Name: "Grace",
+    });
+    await expect(enrol(terminal)).rejects.toThrow("Code from the mail");
+    expect(terminal.asked).toEqual([
+      "E-mail",
+      "Password",
+      expect.stringMatching(/^No account/),
+      expect.stringMatching(/^No account/),
+      "Name",
+      "Password again",
+      "Password again",
+      "Another password",
+      "Code from the mail",
+    ]);
+    expect(terminal.shown).toMatch(
+      /Answer yes or no\.\nThe passwords differ\.\n422 validation_failed/,
+    );
+    expect(await stores.sql("select count(*) from users")).not.toEqual(before);
+    await drained(stores);
+    const failed = "select sum(count)::int as n from security_events where event = 'login_failed'";
+    expect(Number((await stores.sql(failed))[0]?.n)).toBe(1);
+  }, 60_000);
+
   it("restores the last admin, who lost the phone and the recovery codes, with the statement of the runbook", async () => {
     const admin = await anOperator(stores, "admin");
     const runbook = readFileSync("docs/runbooks/second-factor-lost.md", "utf8");
-    const [, statement = ""] = /^psql "\$DATABASE_URL" -c "(.*)"$/m.exec(runbook) ?? [];
-    await stores.sql(statement.replaceAll("$USER_ID", admin.user.id));
+    const [, statement = ""] =
+      /^psql "\$\{DATABASE_URL:\?\}" -c "(with gone .*)"$/m.exec(runbook) ?? [];
+    const [, select = ""] = /-c "(select .*)"$/m.exec(runbook) ?? [];
+    expect(await stores.sql(select.replace(/\$\{EMAIL:\?\}/, admin.email))).toMatchObject([
+      { id: admin.user.id, role: "admin" },
+    ]);
+    await stores.sql(statement.replace(/\$\{USER_ID:\?\}/g, admin.user.id));
     const rows = await stores.sql(
       "select action, actor_kind from audit_log where subject_id = $1 order by id desc limit 1",
       admin.user.id,

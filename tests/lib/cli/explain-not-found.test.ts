@@ -91,9 +91,9 @@ describe("notThere", () => {
       const error = await failureOf(name, ["o'ada@example.com"]);
       expect(error).toBeInstanceOf(FailedError);
       expect((error as Error).message).toBe(
-        "No account has confirmed the e-mail address o'ada@example.com. An account that only claims it is never " +
+        "No account has confirmed the e-mail address o'ada@example.com. An account that only claims it or had it before is never " +
           "chosen, because anyone can claim any address. " +
-          "List the claims with `npm run ops -- find 'o'\\''ada@example.com'`, and use the ID of the account. " +
+          "`npm run ops -- find 'o'\\''ada@example.com'` shows those accounts: use the ID. " +
           "404 not_found: Not found. Correlation ID c-1.",
       );
     },

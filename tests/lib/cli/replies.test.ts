@@ -206,7 +206,7 @@ describe("a failure with --json", () => {
   it("has the notices, which are prose otherwise", async () => {
     const url = await answering(404, "application/problem+json", problem("not_found"));
     const env = { OPS_URL: url, OPS_TOKEN: "a break-glass token" };
-    const { error } = await opsInProcess(["alerts", "--json"], { env });
+    const { error } = await opsInProcess(["alerts", "--json", "--break-glass"], { env });
     expect(JSON.parse(error)).toMatchObject({
       code: "not_found",
       notices: [expect.stringContaining("Each use of the break-glass token is audited")],
@@ -255,7 +255,7 @@ describe("a command that is printed to be copied", () => {
 describe("a deployment that does not answer", () => {
   it.each([
     ["connection refused", "http://127.0.0.1:1024", /: connection refused\.$/],
-    ["an unknown host", "http://nowhere.invalid", /: DNS does not (know the host|answer)\.$/],
+    ["an unknown host", "https://nowhere.invalid", /: DNS does not (know the host|answer)\.$/],
   ])("is named with the reason: %s", async (_, url, reason) => {
     const outcome = await alertsFrom(url);
     expect(outcome).toMatchObject({ status: 1, out: "" });

@@ -1,0 +1,1 @@
+DROP INDEX email_changes_old_email_idx;
