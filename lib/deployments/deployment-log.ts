@@ -78,10 +78,7 @@ export async function readDeploymentLog({ db }: Context, until?: Date): Promise<
  * The states follow from the moments alone, so events may be recorded in any order. The deployment that became live last is
  * live. One that gave way to an older deployment was rolled back, one that gave way to a newer one was replaced.
  */
-function deploymentLog(
-  rows: readonly DeploymentRow[],
-  events: readonly EventRow[],
-): DeploymentLog {
+function deploymentLog(rows: readonly DeploymentRow[], events: readonly EventRow[]): DeploymentLog {
   const ordered = [...events].sort(
     (one, other) => +one.at - +other.at || (one.deploymentId < other.deploymentId ? -1 : 1),
   );

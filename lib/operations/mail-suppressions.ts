@@ -31,7 +31,6 @@ export const MailSuppressions = pageSchema(MailSuppression)
   .meta({ id: "MailSuppressions" });
 export type MailSuppressions = z.infer<typeof MailSuppressions>;
 
-
 /** Of one address. Throws `validation_failed`. */
 export async function findMailSuppressions(
   ctx: Context,

@@ -10,11 +10,7 @@ import type { Person } from "./person.js";
  * `technical` says nothing about a person. `withheld` is the reason why a personal value is not exported; `as` is what is
  * exported instead of it.
  */
-type Column =
-  | "technical"
-  | "exported"
-  | { withheld: string }
-  | { as: (person: Person) => SQL };
+type Column = "technical" | "exported" | { withheld: string } | { as: (person: Person) => SQL };
 
 /** How the purge treats the rows of a person. */
 type Erasure =
