@@ -23,7 +23,6 @@ const FlagDetails = z.strictObject({
   /** Kill switches only: what they turn off. */
   covers: z.string().nullable(),
 });
-type FlagDetails = z.infer<typeof FlagDetails>;
 
 export const FlagChange = {
   enabled: z.boolean(),

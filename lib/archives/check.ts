@@ -35,7 +35,10 @@ export async function checkArchives(
   };
   for (const kind of spool ? (["dump", "base"] as const) : (["dump"] as const)) {
     const newest = newestOf[kind];
-    if (!newest) problems.push(`There is no complete backup of the kind ${kind} of this server.`);
+    if (!newest)
+      problems.push(
+        `There is no complete backup of the kind ${kind}${kind === "base" ? " of this server" : ""}.`,
+      );
     else if (since(new Date(newest.createdAt)) > ageMsMax) {
       problems.push(`The newest backup of the kind ${kind} is of ${newest.createdAt}.`);
     }

@@ -1,9 +1,9 @@
-/** A backup or a restore did not succeed; the message says what to do. Exit status 1. */
+/** A backup or a restore did not succeed; the message says why. Exit status 1. */
 export class BackupError extends Error {
   override readonly name: string = "BackupError";
 }
 
-/** Refused before anything was overwritten; exit status 3. */
+/** Refused: the target is unchanged. Exit status 3. */
 export class BackupRefusedError extends BackupError {
   override readonly name = "BackupRefusedError";
 }

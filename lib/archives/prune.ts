@@ -53,7 +53,7 @@ export async function prune(
   const [unreadable] = broken;
   if (unreadable) {
     warn(
-      `No WAL and no erasures are deleted, because ${broken.length} backups cannot be read: ${unreadable.reason}`,
+      `No WAL is deleted, because ${broken.length} backups cannot be read: ${unreadable.reason}`,
     );
   }
   const wal = unreadable ? [] : await unusedWal(store, complete, kept);

@@ -6,23 +6,13 @@ import { telemetryGauges } from "../db/schema/telemetry.js";
 import { writeGauges } from "../db/write-gauges.js";
 import { backupCheckFailed } from "../observability/log-lines/backups.js";
 import { seriesName } from "../observability/metrics.js";
+import { type BackupCheck, backupChecks } from "./check-names.js";
 import { backupStore, isBackupProcessElsewhere } from "./configured-store.js";
 import { measuredFact } from "./measured.js";
 import type { BackupStore, ScheduleItem, Snapshot } from "./store.js";
 import { BackupStoreError } from "./store-error.js";
 
 /** In the order of the report. */
-export const backupChecks = [
-  "configured",
-  "recent_check",
-  "daily_schedule",
-  "newest_snapshot",
-  "days_covered",
-  "pitr_window",
-  "branch_ready",
-  "last_drill",
-] as const;
-export type BackupCheck = (typeof backupChecks)[number];
 
 const Finding = z.strictObject({
   check: z.enum(backupChecks),

@@ -1,5 +1,5 @@
 import { seriesName } from "../observability/metrics.js";
-import type { BackupCheck } from "./check.js";
+import type { BackupCheck } from "./check-names.js";
 
 const daySeconds = 86_400;
 

@@ -8,5 +8,5 @@ const status = await backupCommand(process.argv.slice(2), process.env, {
   out: console.log,
   error: console.error,
 });
-// After SIGTERM, what still runs does not keep the process alive.
+// What still runs, such as hours of a restore drill, does not keep the process alive; the next start repeats it.
 process.exit(status);

@@ -2,12 +2,16 @@ import { randomUUID } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import process from "node:process";
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from "vitest";
 import { sealAudit } from "../../lib/audit/seal.js";
 import { checkBackups, watchBackupProcess } from "../../lib/backups/check.js";
 import { advanceDrill } from "../../lib/backups/drill.js";
 import { startDrill } from "../../lib/backups/start-drill.js";
-import { drilledArchives } from "../../lib/self-hosted/backup/drilled-archives.js";
+import {
+  archiveBackupStore,
+  drilledArchives,
+} from "../../lib/self-hosted/backup/drilled-archives.js";
 import { backupKeys, contextOf, query, runBackup } from "../support/backups.js";
 import { aContext } from "../support/context.js";
 import { setEnvironment } from "../support/environment.js";
@@ -51,8 +55,9 @@ beforeEach(async () => {
 });
 
 /** What `backup run` calls. */
-function ofProcess() {
-  const { databaseUrl, ...context } = contextOf(folder, database.url);
+const ofProcess = () => drilledArchives(invocationTo(database.url), database.url);
+function invocationTo(url: string) {
+  const { databaseUrl, ...context } = contextOf(folder, url);
   const settings = {
     databaseUrl,
     url: `file://${folder}`,
@@ -60,8 +65,7 @@ function ofProcess() {
     walFolder: undefined,
   };
   const io = { out: () => {}, error: (line: string) => void said.push(line) };
-  const invocation = { settings, context, io, rest: [], options: {}, migrations: "drizzle" };
-  return drilledArchives(invocation, database.url);
+  return { settings, context, io, rest: [], options: {}, migrations: "drizzle" };
 }
 const drillRow = async () => (await stores.sql("select * from restore_drills"))[0] ?? {};
 const copies = () =>
@@ -101,6 +105,21 @@ describe("a restore drill over archives", { timeout: 120_000 }, () => {
     expect(await drillRow()).toMatchObject({ succeeded: "t" });
     expect((await drillRow()).leftovers).toContain(left);
     expect(await copies()).toEqual([]);
+  });
+
+  it("says that the role may not make a database", async () => {
+    const role = `plain_${process.pid}`;
+    await query(database.url, `create role ${role}`);
+    const url = `${database.url}${database.url.includes("?") ? "&" : "?"}options=-c%20role%3D${role}`;
+    const store = archiveBackupStore(invocationTo(url), url);
+    const [dump] = await store.listSnapshots();
+    const at = new Date((dump?.at.getTime() ?? 0) + 1);
+    const copy = { name: `restore-drill-${randomUUID()}`, at, expiresAt: at };
+    await expect(store.createCopy(copy)).rejects.toMatchObject({
+      name: "BackupStoreError",
+      message: expect.stringMatching(/permission denied to create database.*CREATEDB/),
+    });
+    await query(database.url, `drop role ${role}`);
   });
 
   it("fails for a backup that lacks rows of the live database", async () => {

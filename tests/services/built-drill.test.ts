@@ -7,6 +7,7 @@ import {
   mkdirSync,
   mkdtempSync,
   readdirSync,
+  readFileSync,
   rmSync,
   writeFileSync,
 } from "node:fs";
@@ -52,7 +53,7 @@ const until = (condition: () => boolean | Promise<boolean>) =>
 
 /** The program of the build, with the variables that the compose file gives it. */
 function backup(args: string[], more: Record<string, string> = {}): ChildProcess {
-  return spawn(process.execPath, [".vercel/self-hosted/backup.mjs", ...args], {
+  const program = spawn(process.execPath, [".vercel/self-hosted/backup.mjs", ...args], {
     cwd: inject("builtProject"),
     env: {
       ...processes.environment,
@@ -62,8 +63,10 @@ function backup(args: string[], more: Record<string, string> = {}): ChildProcess
       TMPDIR: scratch,
       ...more,
     },
-    stdio: ["ignore", "pipe", "inherit"],
+    stdio: ["ignore", "pipe", "pipe"],
   });
+  program.stderr?.pipe(process.stderr);
+  return program;
 }
 const take = async (...args: string[]) =>
   expect((await once(backup(["take", ...args]), "close"))[0]).toBe(0);
@@ -102,13 +105,23 @@ describe("a restore drill under the built server", { timeout: patient }, () => {
     const tools = join(root, "tools");
     mkdirSync(tools);
     // A restore that never ends by itself.
-    writeFileSync(join(tools, "tar"), "#!/bin/sh\nwhile kill -0 $PPID; do sleep 0.1; done\n");
+    writeFileSync(
+      join(tools, "tar"),
+      `#!/bin/sh\necho >> ${root}/tries\nwhile kill -0 $PPID; do sleep 0.1; done\n`,
+    );
     chmodSync(join(tools, "tar"), 0o755);
-    const killed = backup(["run"], { PATH: `${tools}:${process.env.PATH}` });
-    await until(() => readdirSync(scratch).length > 0);
-    killed.kill("SIGKILL");
-    await once(killed, "close");
-    await sql("update restore_drills set held_until = now() where finished_at is null");
+    const tries = () =>
+      existsSync(join(root, "tries")) && readFileSync(join(root, "tries"), "utf8");
+    for (const [signal, count] of [
+      ["SIGKILL", 1],
+      ["SIGTERM", 2],
+    ] as const) {
+      const ended = backup(["run"], { PATH: `${tools}:${process.env.PATH}` });
+      await until(() => tries() === "\n".repeat(count));
+      ended.kill(signal);
+      await once(ended, "close");
+      await sql("update restore_drills set held_until = now() where finished_at is null");
+    }
 
     const running = backup(["run"]);
     await until(
@@ -131,5 +144,17 @@ describe("a restore drill under the built server", { timeout: patient }, () => {
       );
     }
     expect(existsSync(scratch) && readdirSync(scratch)).toEqual([]);
+  });
+
+  it("says in plain words that Postgres is down", async () => {
+    const running = backup(["run"], { DATABASE_URL: "postgresql://someone@127.0.0.1:1/none" });
+    let said = "";
+    running.stderr?.on("data", (bytes) => {
+      said += bytes;
+    });
+    await until(() => said.includes("Advancing restore drills failed: "));
+    running.kill("SIGTERM");
+    expect((await once(running, "close"))[0]).toBe(0);
+    expect(said).not.toMatch(/Failed query|restore_drills/);
   });
 });

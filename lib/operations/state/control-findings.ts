@@ -1,5 +1,6 @@
 import type { OperatorAccount } from "../../auth/operator/role.js";
-import { backupChecks, checkAgeHoursMax, drillAgeDaysMax } from "../../backups/check.js";
+import { checkAgeHoursMax, drillAgeDaysMax } from "../../backups/check.js";
+import { backupChecks } from "../../backups/check-names.js";
 import type { Drills } from "../../backups/drill-history.js";
 import { measuredFact } from "../../backups/measured.js";
 import type { Context } from "../../context.js";

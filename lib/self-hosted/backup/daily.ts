@@ -6,6 +6,7 @@ import { BackupError } from "../../archives/failures.js";
 import { isFromFuture, listBackups, type Manifest } from "../../archives/manifest.js";
 import { prune } from "../../archives/prune.js";
 import { shipWal } from "../../archives/wal.js";
+import { isDatabaseError } from "../../db/failures.js";
 import { describe, type Invocation } from "./invocation.js";
 
 /** Shorter than a day, so that the time of day does not move. */
@@ -25,7 +26,8 @@ interface Takes {
 /**
  * Ships WAL each minute. Each hour, records erasures, looks whether a backup is due, so what failed or was missed is done
  * within the hour, and checks. Advances the restore drill. On SIGTERM it ends after these jobs, and returns 1 when they take
- * too long or a second signal comes; an interrupted drill continues at the next start.
+ * too long or a second signal comes. It does not wait for a step of a drill: the caller ends the process, and the drill
+ * continues at the next start.
  */
 export async function runDaily(
   invocation: Invocation,
@@ -37,7 +39,7 @@ export async function runDaily(
     try {
       await job();
     } catch (error) {
-      io.error(`${context.now().toISOString()} ${what} failed: ${(error as Error).message}`);
+      io.error(`${context.now().toISOString()} ${what} failed: ${messageOf(error)}`);
     }
   };
   const { walFolder } = settings;
@@ -48,9 +50,10 @@ export async function runDaily(
   const record = logged("Recording erasures", () => takes.recordErasures());
   const backUp = logged("Backup", () => takeWhatIsDue(invocation, takes));
   const check = logged("Check", () => takes.check());
+  let isStopping = false;
   // Beside the others: a restore may take hours. A step that is not done is repeated a minute later.
-  const drill = logged("Restore drill", async () => {
-    for (let last = ""; ; ) {
+  const drill = logged("Advancing restore drills", async () => {
+    for (let last = ""; !isStopping; ) {
       const step = (await takes.advanceDrill())?.step;
       if (step === undefined || step === last) return;
       last = step;
@@ -80,11 +83,18 @@ export async function runDaily(
       for (const name of ["SIGTERM", "SIGINT"]) process.once(name, resolve);
     });
   await signal();
+  isStopping = true;
   for (const job of [drilling, recording, backingUp, checking, shipping]) job.stop();
   const ended = Promise.all(working).then(() => 0);
   const status = await Promise.race([ended, Promise.race([signal(), sleep(endMs)]).then(() => 1)]);
   if (status !== 0) io.error("Ended during a job, which begins again at the next start.");
   return status;
+}
+
+/** That of a failed statement is its SQL. */
+function messageOf(error: unknown): string {
+  const said = isDatabaseError(error) ? ((error as Error).cause ?? error) : error;
+  return (said as Error).message;
 }
 
 export async function takeWhatIsDue(

@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { isAbsolute } from "node:path";
+import pg from "pg";
 import type { BackupContext } from "../../archives/archive.js";
 import { checkArchives } from "../../archives/check.js";
 import { BackupError, BackupRefusedError } from "../../archives/failures.js";
@@ -183,7 +184,15 @@ async function asked<T>(ask: () => Promise<T>): Promise<T> {
   try {
     return await ask();
   } catch (cause) {
+    if (cause instanceof pg.DatabaseError) throw new BackupStoreError(refusalOf(cause));
     if (!(cause instanceof BackupError)) throw cause;
     throw new BackupStoreError(cause.message, cause instanceof BackupRefusedError);
   }
 }
+
+function refusalOf({ code, message }: pg.DatabaseError): string {
+  const needs = code === insufficientPrivilege ? ": a drill needs a role with CREATEDB" : "";
+  return `PostgreSQL refused: ${message}${needs}`;
+}
+
+const insufficientPrivilege = "42501";
