@@ -1,3 +1,4 @@
+/** In the order of the report. */
 export const backupChecks = [
   "configured",
   "recent_check",

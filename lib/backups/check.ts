@@ -12,8 +12,6 @@ import { measuredFact } from "./measured.js";
 import type { BackupStore, ScheduleItem, Snapshot } from "./store.js";
 import { BackupStoreError } from "./store-error.js";
 
-/** In the order of the report. */
-
 const Finding = z.strictObject({
   check: z.enum(backupChecks),
   passed: z.boolean(),
