@@ -578,7 +578,7 @@ describe("npm run ops", () => {
     expect((await opsInProcess(["find", hash], { env })).out).toContain("login_failed");
     const byEmail = await opsInProcess(["find", victim.email], { env });
     expect(byEmail.out).toMatch(
-      /\nMail\nlimit +used +no mail until\nreset mails per hour +1\/10 +-\n/,
+      /\nMail\nqueuedAt [\s\S]*\nlimit +used +no mail until\nreset mails per hour +1\/10 +-\n/,
     );
     expect(byEmail.out).toMatch(
       /No limit of this address withholds mail\..* per IP address[\s\S]*npm run ops -- find IP\n/,
