@@ -12,10 +12,9 @@ const vercelFunctions = dirname(resolve("@vercel/functions"));
 
 /** Names that bundled CommonJS packages need and ES modules do not have. */
 const commonJsNames = [
-  'import{createRequire as __createRequire}from"node:module"',
-  "const require=__createRequire(import.meta.url)",
-  "const __filename=import.meta.filename,__dirname=import.meta.dirname;",
-].join(";");
+  'const require=process.getBuiltinModule("module").createRequire(import.meta.url)',
+  "__filename=import.meta.filename,__dirname=import.meta.dirname;",
+].join(",");
 
 /**
  * ES modules, because 600 KB load in 65 ms of CPU on Node.js 20. A CommonJS file takes 55 ms with `require`
