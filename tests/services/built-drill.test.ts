@@ -20,7 +20,7 @@ import { newSessionId } from "../../lib/auth/session/session.js";
 import { issueAccessToken } from "../../lib/auth/token/access-token.js";
 import { env } from "../../lib/env.js";
 import { backupKey, query } from "../support/backups.js";
-import { ops } from "../support/ops-command.js";
+import { keepSession, ops } from "../support/ops-command.js";
 import { createOwnPostgres, type OwnPostgres, removeOwnPostgres } from "../support/own-postgres.js";
 import { useTwoProcesses } from "../support/two-processes.js";
 
@@ -70,8 +70,10 @@ function backup(args: string[], more: Record<string, string> = {}): ChildProcess
 }
 const take = async (...args: string[]) =>
   expect((await once(backup(["take", ...args]), "close"))[0]).toBe(0);
-const opsCommand = (...args: string[]) =>
-  ops(args, { env: { HOME: root, OPS_URL: processes.at(0), OPS_TOKEN: operatorToken } });
+const opsCommand = (...args: string[]) => {
+  keepSession(root, processes.at(0), operatorToken);
+  return ops(args, { env: { XDG_CONFIG_HOME: root, OPS_URL: processes.at(0) } });
+};
 
 beforeAll(async () => {
   mkdirSync(scratch, { mode: 0o711 });
