@@ -46,7 +46,7 @@ const reports: [statement: RegExp, reason: string][] = [
     "sessions that Redis still has, page by page, at the end of a restore",
   ],
   [
-    /^select count\(\*\) as count from "(users|sessions)" where "\1"\."created_at" <= /,
+    /^select count\(\*\) as count from "(users|sessions|consents)" where "\1"\."(created|accepted)_at" <= /,
     "what a restore drill expects in a copy, once a month",
   ],
   [
