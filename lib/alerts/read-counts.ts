@@ -11,7 +11,10 @@ import { spikeTotalId } from "./verdict.js";
 /** The longest `windowMinutes` of any rule. */
 const windowMinutesMax = 5;
 
-/** The counters from `first` to `last` (ms), and of the windows that end there, in one query. */
+/**
+ * The counters from `first` to `last` (ms), and of the windows that end there, in one query. The minutes of a series are
+ * gathered first, so that its labels are matched once and not once a minute.
+ */
 export async function readCounts(
   ctx: Context,
   first: number,
@@ -33,7 +36,8 @@ export async function readCounts(
       select cast(${id} as text) as id, minute,
         ${by === undefined ? sql`''` : sql`coalesce(${labelOf(name, by)}, '')`} as label,
         sum(value * (${signOf(counted, name)})) as value
-      from recent where ${isSeriesOf(counted, name)} group by 2, 3`,
+      from recent, unnest(minutes, increases) as each (minute, value)
+      where ${isSeriesOf(counted, name)} group by 2, 3`,
   );
   const totals = spikes.map(
     (spike) => sql`
@@ -49,12 +53,13 @@ export async function readCounts(
     label: string | null;
     value: string;
   }>(sql`
-    with recent as (
-      select minute, series, value from ${telemetryMinutes}
-      where minute > ${timestampOfMs(first - windowMinutesMax * minuteMs)} and minute <= ${timestampOfMs(last)})
+    with recent as materialized (
+      select series, array_agg(minute) as minutes, array_agg(value) as increases from ${telemetryMinutes}
+      where minute > ${timestampOfMs(first - windowMinutesMax * minuteMs)} and minute <= ${timestampOfMs(last)}
+      group by series)
     select id, ${epochMsOf(sql`minute`)} as minute, label, value from (
       ${sql.join([...sums, ...totals], sql` union all `)}
-      union all select distinct null, minute, null, 0 from recent) as found`);
+      union all select distinct null, minute, null, 0 from recent, unnest(minutes) as each (minute)) as found`);
 
   const countedMinutes = new Set<number>();
   const counts: Measures["counts"] = new Map();

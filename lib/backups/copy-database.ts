@@ -3,8 +3,8 @@ import { isNeonUrl } from "../database-url.js";
 import { databaseAt } from "../db/database.js";
 import { postgresOverHttp } from "../platform/postgres-transport/over-http.js";
 
-/** Longer than for requests: a copy has just been started, and whole tables are counted. */
-const timeoutMs = 15_000;
+/** Longer than for requests: a copy has just been started, and whole tables are counted, there and in the live database. */
+export const copyTimeoutMs = 15_000;
 /** For the driver, which only builds requests from it. */
 const placeholderUrl = "postgresql://user@copy/database";
 
@@ -26,9 +26,13 @@ export async function withCopyDatabase<T>(
 
 async function transportTo(uri: string) {
   if (isNeonUrl(uri)) {
-    return { url: uri, transport: postgresOverHttp({ timeoutMs }), close: async () => {} };
+    return {
+      url: uri,
+      transport: postgresOverHttp({ timeoutMs: copyTimeoutMs }),
+      close: async () => {},
+    };
   }
   const { postgresOverSocket } = await import("../platform/postgres-transport/over-socket.js");
-  const { fetch, close } = postgresOverSocket(uri, { deadlineMs: timeoutMs });
+  const { fetch, close } = postgresOverSocket(uri, { deadlineMs: copyTimeoutMs });
   return { url: placeholderUrl, transport: fetch, close };
 }

@@ -3,6 +3,7 @@ import * as z from "zod";
 import type { Context } from "../context.js";
 import { sessions, users } from "../db/schema/accounts.js";
 import { backupCanaries } from "../db/schema/backups.js";
+import { consents } from "../db/schema/privacy.js";
 import { auditLog, auditSeals } from "../db/schema/security.js";
 import { timestamp } from "../db/timestamp.js";
 
@@ -23,6 +24,7 @@ export type Expectations = z.infer<typeof Expectations>;
 export const countedTables: Record<string, { table: SQL; at: SQL }> = {
   users: { table: sql`${users}`, at: sql`${users.createdAt}` },
   sessions: { table: sql`${sessions}`, at: sql`${sessions.createdAt}` },
+  consents: { table: sql`${consents}`, at: sql`${consents.acceptedAt}` },
   audit_log: { table: sql`${auditLog}`, at: sql`${auditLog.at}` },
 };
 

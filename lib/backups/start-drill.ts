@@ -2,12 +2,14 @@ import { randomUUID } from "node:crypto";
 import { desc, sql } from "drizzle-orm";
 import { auditIfAny, type OperatorAct } from "../audit/audit.js";
 import type { Context } from "../context.js";
+import { databaseForRequest } from "../db/database.js";
 import { restoreDrills } from "../db/schema/backups.js";
 import { timestamp } from "../db/timestamp.js";
 import { AppError } from "../errors.js";
 import { restoreDrillFailed } from "../observability/log-lines/backups.js";
 import { writeCanary } from "./canary.js";
 import { isBackupConfigured, isBackupProcessElsewhere } from "./configured-store.js";
+import { copyTimeoutMs } from "./copy-database.js";
 import { copyPrefix, type DrillFinding, noCanaryDetail, targetAgeMs } from "./drill-parts.js";
 import { readExpectations } from "./expectations.js";
 
@@ -19,7 +21,7 @@ export async function startDrill(ctx: Context, by?: OperatorAct): Promise<Starte
   const targetAt = new Date(ctx.now.getTime() - targetAgeMs);
   // The backup process plans it.
   const isRequest = isBackupProcessElsewhere(ctx);
-  const expected = isRequest ? null : await readExpectations(ctx, targetAt);
+  const expected = isRequest ? null : await readExpectations(patient(ctx), targetAt);
   // After the target time: a copy that has it is not of the target time, or is the live database itself.
   if (!isRequest) await writeCanary(ctx);
   const isImpossible = !isRequest && !expected;
@@ -50,6 +52,12 @@ export async function startDrill(ctx: Context, by?: OperatorAct): Promise<Starte
     restoreDrillFailed(ctx.correlationId, { operation: noCanary.part, reason: noCanary.detail });
   }
   return { started, id: found };
+}
+
+/** Counting whole tables may take longer than a request. */
+function patient(ctx: Context): Context {
+  const { correlationId, trace } = ctx;
+  return { ...ctx, db: databaseForRequest({ correlationId, trace, timeoutMs: copyTimeoutMs }) };
 }
 
 /** Throws `backups_not_configured`. Safe to repeat: while a drill runs, it starts no other. */

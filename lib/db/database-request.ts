@@ -5,5 +5,7 @@ export interface DatabaseRequest {
   /** Of another database than that of the process. */
   transport?: NeonFetch | undefined;
   correlationId: string;
+  /** For statements that may take longer than those of a request. Only HTTPS heeds it: a socket has a deadline of its own. */
+  timeoutMs?: number | undefined;
   trace?: Trace | undefined;
 }

@@ -18,9 +18,10 @@ export const sendStatement: NeonFetch = async (url, init) => {
     : platform().postgres;
   const isPrepared = preparesByText && body.startsWith(queryPrefix);
   const hasCorrelationId = request && !isPrepared;
-  const sent = hasCorrelationId
-    ? { method, headers, signal, body: withCorrelationId(body, request) }
-    : init;
+  const sent = {
+    ...{ method, headers, signal, timeoutMs: request?.timeoutMs },
+    body: hasCorrelationId ? withCorrelationId(body, request) : body,
+  };
   try {
     return await withSpan(
       request?.trace,

@@ -7,6 +7,8 @@ export type NeonFetch = (
     headers: Record<string, string>;
     body: string;
     signal?: AbortSignal | undefined;
+    /** Over HTTPS, instead of the deadline of requests. */
+    timeoutMs?: number | undefined;
   },
 ) => Promise<{ ok: boolean; status: number; json(): Promise<unknown>; text(): Promise<string> }>;
 

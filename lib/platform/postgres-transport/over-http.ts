@@ -3,9 +3,8 @@ import type { NeonFetch } from "../platform.js";
 
 /** To Neon, or to `endpoint`. Rejects on connection errors and timeouts. Never retries: a write may have completed. */
 export function postgresOverHttp(options: { timeoutMs: number; endpoint?: string }): NeonFetch {
-  const { timeoutMs } = options;
   const endpoint = options.endpoint === undefined ? undefined : new URL(options.endpoint);
-  return async (url, { headers, body, signal }) => {
+  return async (url, { headers, body, signal, timeoutMs = options.timeoutMs }) => {
     const reply = await post(endpoint ?? new URL(url), {
       headers: { ...headers, "content-type": "application/json" },
       body,

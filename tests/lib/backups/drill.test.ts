@@ -278,6 +278,14 @@ describe("a drill that is interrupted", () => {
     expect(created).toHaveLength(1);
   });
 
+  it("starts while counting the live rows takes longer than a request may", async () => {
+    const match = (sent: unknown) => JSON.stringify(sent).includes("select count(*) as count from");
+    await stores.faults.postgres.set({ kind: "latency", ms: 2500, match });
+    expect(await startDrill(inMinutes(0))).toMatchObject({ started: true });
+    await stores.faults.postgres.set(null);
+    expect((await rowOf()).step).toBe("create");
+  });
+
   it("ignores what an outdated call records", async () => {
     await startDrill(inMinutes(0));
     const outdated = inMinutes(1);

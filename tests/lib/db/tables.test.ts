@@ -7,7 +7,7 @@ import { boundedTables } from "../../support/whole-reads.js";
 /** Tables that grow and have no age, with the reason; `uncounted` says why no restore drill counts their rows. */
 const kept: Record<string, { because: string; uncounted?: string }> = {
   users: { because: "until the account is erased" },
-  consents: { because: "until the account is erased", uncounted: "written with a counted account" },
+  consents: { because: "until the account is erased" },
   preferences: { because: "until the account is erased", uncounted: "replaced by each change" },
   xp_entries: {
     because: "until the account is erased",
