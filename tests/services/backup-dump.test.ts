@@ -15,6 +15,7 @@ import { once } from "../../lib/archives/digest.js";
 import { listBackups, removeBackup, writeManifest } from "../../lib/archives/manifest.js";
 import { migrationHead } from "../../lib/db/migration-head.js";
 import {
+  backupKey,
   contextOf,
   emptyDatabase,
   otherKey,
@@ -22,6 +23,7 @@ import {
   runBackup,
   useFolders,
 } from "../support/backups.js";
+import { onTerminal } from "../support/pty.js";
 import { createDatabase } from "../support/real-stores.js";
 
 const folder = useFolders();
@@ -70,6 +72,22 @@ const manifest = () => archive().replace(/age$/, "json");
 const isEmpty = async () =>
   (await query(target.url, "select from pg_class where relnamespace = 'public'::regnamespace"))
     .length === 0;
+
+describe("`backup take` on a terminal", () => {
+  it("estimates the rest from the last dump, and without one shows none", async () => {
+    const settings = {
+      BACKUP_URL: `file://${folder()}`,
+      BACKUP_KEY: backupKey,
+      DATABASE_URL: source.url,
+    };
+    const take = () => onTerminal(["dev/run.mjs", "backup", "take"], [], settings);
+    const first = await take();
+    expect(first).toMatchObject({ status: 0, out: expect.stringMatching(/dump .*B\/s/) });
+    expect(first.out).not.toContain("%");
+    const second = await take();
+    expect(second).toMatchObject({ status: 0, out: expect.stringMatching(/dump .* about \d+ % /) });
+  }, 60_000);
+});
 
 describe("backup take and restore", { timeout: 120_000 }, () => {
   it("brings every row back into an empty database", async () => {

@@ -3,7 +3,13 @@ import { generateBackupKey } from "../../archives/backup-keys.js";
 import { checkArchives } from "../../archives/check.js";
 import { recordErasures } from "../../archives/erasures.js";
 import { BackupRefusedError } from "../../archives/failures.js";
-import { findDump, listBackups, readManifest } from "../../archives/manifest.js";
+import {
+  type BackupKind,
+  findDump,
+  listBackups,
+  type Manifest,
+  readManifest,
+} from "../../archives/manifest.js";
 import { prune } from "../../archives/prune.js";
 import { restoreDump } from "../../archives/restore-dump.js";
 import { restoreToMoment } from "../../archives/restore-to-moment.js";
@@ -25,7 +31,7 @@ import {
   withProgress,
 } from "./invocation.js";
 import { markRestored } from "./mark-restored.js";
-import { showProgress } from "./progress.js";
+import { isShown, showProgress } from "./progress.js";
 
 const usage = `Usage: backup COMMAND
   key                        make a key for BACKUP_KEY
@@ -197,8 +203,11 @@ const commands: Record<string, (invocation: Invocation) => Promise<number>> = {
 async function takeOne({ context, settings }: Invocation) {
   const databaseUrl = requireDatabase(settings);
   await recordBeforeTake(context, databaseUrl);
-  return withProgress("dump", undefined, (onBytes) =>
-    takeDump({ ...context, databaseUrl, onBytes }),
+  return withProgress(
+    "dump",
+    await estimatedBytes(context, "dump"),
+    (onBytes) => takeDump({ ...context, databaseUrl, onBytes }),
+    { isEstimate: true },
   );
 }
 
@@ -206,9 +215,19 @@ async function takeBase({ context, settings }: Invocation) {
   const databaseUrl = requireDatabase(settings);
   const wal = requireWal(settings);
   await recordBeforeTake(context, databaseUrl);
-  return withProgress("base backup", undefined, (onBytes) =>
-    takeBaseBackup({ ...context, databaseUrl, onBytes }, wal),
+  return withProgress(
+    "base backup",
+    await estimatedBytes(context, "base"),
+    (onBytes) => takeBaseBackup({ ...context, databaseUrl, onBytes }, wal),
+    { isEstimate: true },
   );
+}
+
+/** The size of the last one. A store that cannot be read fails the backup itself, with its own message. */
+async function estimatedBytes({ store, keys }: Invocation["context"], kind: BackupKind) {
+  if (!isShown()) return undefined;
+  const { complete } = await listBackups(store, keys).catch(() => ({ complete: [] as Manifest[] }));
+  return complete.findLast((manifest) => manifest.kind === kind)?.bytes;
 }
 
 /** A backup without it is better than none; `check` reports it too. */

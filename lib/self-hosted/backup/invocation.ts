@@ -37,8 +37,9 @@ export async function withProgress<T>(
   label: string,
   totalBytes: number | undefined,
   action: (onBytes: (bytes: number) => void) => Promise<T>,
+  options?: { isEstimate: boolean },
 ): Promise<T> {
-  const progress = showProgress(label, totalBytes);
+  const progress = showProgress(label, totalBytes, options);
   try {
     return await action(progress.onBytes);
   } finally {

@@ -6,12 +6,22 @@ export interface Progress {
   stop(): void;
 }
 
-/** A bar with rate and remaining time; without a known total the bytes and the rate. Draws only in a terminal, on stderr. */
-export function showProgress(label: string, totalBytes?: number): Progress {
-  if (!process.stderr.isTTY) return { onBytes() {}, stop() {} };
+/** Progress is drawn only in a terminal, on stderr. */
+export const isShown = () => process.stderr.isTTY === true;
+
+/** A bar with rate and remaining time; without a total the bytes and the rate. */
+export function showProgress(
+  label: string,
+  totalBytes?: number,
+  { isEstimate = false } = {},
+): Progress {
+  if (!isShown()) return { onBytes() {}, stop() {} };
   const startedMs = performance.now();
+  const about = isEstimate ? "about " : "";
   const amount =
-    totalBytes === undefined ? "{amount}" : "{bar} {percentage} %  {amount}  {eta_formatted} left";
+    totalBytes === undefined
+      ? "{amount}"
+      : `{bar} ${about}{percentage} %  {amount}  {eta_formatted} left`;
   const bar = new SingleBar(
     {
       format: `${label}  ${amount}  {rate}/s`,
