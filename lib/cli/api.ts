@@ -59,7 +59,7 @@ const Changed = z.object({
 });
 
 const pending =
-  "The change is stored in Postgres, but Redis did not accept it. The server retries every second: `npm run ops -- status` shows whether Redis accepts writes.";
+  "Recorded, not active yet: Postgres is up to date, but Redis did not accept the write. The server repeats it every second, and it is active on every instance as soon as Redis accepts it. You do not have to repeat the command: `npm run ops -- status` shows whether Redis accepts writes.";
 
 export function createApi({ url, credentials, reason, dryRun, target = "" }: Options): Api {
   const { ifForbidden } = credentials;
@@ -124,7 +124,8 @@ export function createApi({ url, credentials, reason, dryRun, target = "" }: Opt
       const { done, undo, inForce = true, detail } = answer;
       const what = dryRun ? `Dry run, nothing changed. ${done}` : done;
       const lines = [
-        ...(inForce ? [what] : [`Recorded, not active yet: ${what}`, pending]),
+        what,
+        ...(inForce ? [] : [pending]),
         ...(undo ? [`Undo: ${undo}${target}`] : []),
       ];
       return { body: answer, detail, text: lines.map(visible).join("\n"), isProblem: !inForce };

@@ -58,11 +58,17 @@ export async function revokeUserSessions(
   return {
     done:
       ids.length === 0
-        ? `${userId} has no session to revoke.`
+        ? nothingRevoked(ctx, userId)
         : `${verb(dryRun)} ${ids.length} ${ids.length === 1 ? "session" : "sessions"} of ${userId}. ${noUndo}`,
     undo: null,
     detail: { userId, sessions: ids.length },
   };
+}
+
+function nothingRevoked({ requestMetrics }: Context, userId: string): string {
+  return requestMetrics.isPendingInRedis
+    ? `No session of ${userId} is live in Postgres: nothing new was revoked. Redis may still have sessions that were revoked before.`
+    : `${userId} has no session to revoke.`;
 }
 
 /** Returns the IDs that were live. */

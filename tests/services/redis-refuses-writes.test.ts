@@ -90,7 +90,7 @@ describe("a Redis that serves reads and refuses writes", () => {
     const env = { OPS_TOKEN: breakGlassToken };
     const first = await ops([...line, "--url", processes.at(0)], { env });
     expect(first.status).toBe(1);
-    expect(first.out).toMatch(/^Recorded, not active yet: /);
+    expect(first.out).toMatch(/^Blocked user:.*\nRecorded, not active yet: /);
     for (const turn of [0, 1]) {
       await expect.poll(() => statusAt(turn, person), withinFiveSeconds).toBe(403);
     }

@@ -9,6 +9,7 @@ import {
 } from "../../../lib/admission/block.js";
 import { operatorChange, operatorRead } from "../../../lib/http/operator-endpoint.js";
 import { route } from "../../../lib/http/route.js";
+import { impactOfBlocking } from "../../../lib/operations/block-impact.js";
 
 const GET = operatorRead({
   summary: "List the active blocks: who is blocked, by whom, why and until when.",
@@ -27,7 +28,10 @@ const POST = operatorChange({
   errors: ["not_found", "block_protected"],
   async change({ ctx, operator, body, dryRun, by }) {
     const value = await requireBlockable(ctx, operator, body);
-    if (dryRun) return { done: `Would block ${value} for ${body.ttlSeconds} s.`, undo: null };
+    if (dryRun) {
+      const { text, detail } = await impactOfBlocking(ctx, value);
+      return { done: `Would block ${value} for ${body.ttlSeconds} s. ${text}`, undo: null, detail };
+    }
     const replaced = await findBlockOf(ctx, value);
     const { id, expiresAt, sessionsEnded } = await setBlock(ctx, operator, body, value, by);
     const until = expiresAt.toISOString();

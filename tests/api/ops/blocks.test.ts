@@ -8,6 +8,7 @@ import { copyGateToRedis } from "../../../lib/admission/mirror.js";
 import { secondsOf } from "../../../lib/cli/duration.js";
 import { call } from "../../support/call.js";
 import { aContext } from "../../support/context.js";
+import { drained } from "../../support/drained.js";
 import { setEnvironment, useEnvironment } from "../../support/environment.js";
 import {
   anOperator,
@@ -125,6 +126,34 @@ describe("blocking an IP address", () => {
     expect((await signIn(inside)).code).toBe("address_blocked");
     expect((await signIn(outside)).status).toBe(401);
     await liftIt(body.detail.id);
+  });
+
+  it("shows in a dry run which recent requests it would have refused", async () => {
+    const { accessToken: token, user: caller } = await aUser();
+    for (const ip of ["198.18.7.5", "198.18.7.5", "198.18.8.9", "198.19.0.1"]) {
+      await call(blocks, "GET", { ip });
+    }
+    await call(user, "GET", { token, ip: "198.18.7.6" });
+    await drained(stores);
+    await stores.sql(
+      "update access_log set at = at - interval '16 minutes' where ip_prefix = '198.19.0.0/24'",
+    );
+    const would = async (kind: string, value: string) =>
+      (await block(kind, value, { dryRun: true })).body;
+    const network = await would("cidr", "198.18.0.0/16");
+    expect(network.done).toBe(
+      "Would block 198.18.0.0/16 for 3600 s. Requests from 198.18.0.0/16 in the last 15 minutes: 4 (/api/ops/blocks 3, /api/user 1), from 2 networks, by at least 1 signed-in user.",
+    );
+    expect(network.detail).toMatchObject({ requests: 4, networks: 2, users: 1 });
+    expect((await would("ip", "198.18.8.200")).done).toContain(
+      "Requests from 198.18.8.0/24 in the last 15 minutes: 1 (/api/ops/blocks 1), from 1 network. The access log has no smaller network.",
+    );
+    expect((await would("cidr", "198.19.0.0/24")).done).toContain("in the last 15 minutes: none.");
+    expect((await would("cidr", "2001:db8:9::/64")).done).toContain("from 2001:db8:9::/48 in");
+    expect((await would("user", caller.id)).done).toContain(
+      "Requests of this user in the last 15 minutes: ",
+    );
+    expect((await would("user", caller.id)).detail).toMatchObject({ users: 1, networks: 1 });
   });
 
   it("returns 422 for an invalid value and 409 for a protected address", async () => {

@@ -51,7 +51,7 @@ const changes: [name: string, change: () => Change, dry: RegExp, real: RegExp, a
   [
     "block ip",
     () => [blocks, "POST", { kind: "ip", value: "203.0.113.9", ttlSeconds: 60 }],
-    /^Would block 203\.0\.113\.9\/32 for 60 s\.$/,
+    /^Would block 203\.0\.113\.9\/32 for 60 s\. Requests from 203\.0\.113\.0\/24 /,
     /^Blocked 203\.0\.113\.9\/32 until /,
     /^Already blocked 203\.0\.113\.9\/32: now until /,
   ],

@@ -130,6 +130,19 @@ describe("POST /api/ops/operators", () => {
   });
 });
 
+describe("POST /api/ops/operator-tokens", () => {
+  it("returns 422 for a token with an unknown scope, and creates none", async () => {
+    const admin = await anOperator(stores, "admin");
+    const given = { name: "of-nothing", scopes: ["*:read", "nothing:read"], ttlSeconds: 3600 };
+    const refused = await operate(operatorTokens, "POST", admin.token, given);
+    expect(refused).toMatchObject({ status: 422, code: "validation_failed" });
+    expect(refused.body.errors).toMatchObject([
+      { pointer: "/scopes/1", message: expect.stringMatching(/^Must name one of /) },
+    ]);
+    expect(await stores.sql("select from operator_tokens where name = 'of-nothing'")).toEqual([]);
+  });
+});
+
 describe("POST /api/ops/operators/removals", () => {
   it("revokes an admin's sessions and tokens at once", async () => {
     const [admin, leaving] = [await anOperator(stores, "admin"), await anOperator(stores, "admin")];
