@@ -98,29 +98,15 @@ export async function wholeReads(backend: SqlBackend, statements: SqlStatement[]
     params: [],
   });
   const complete = new Map(rows.map(([index, table]) => [index ?? "", table ?? ""]));
-  const isNull = await nullTestsOfIndexes(backend);
   const found: { tables: string; text: string }[] = [];
   for (const statement of statements) {
     const oneLine = statement.text.replace(/\s+/g, " ").trim();
     if (reports.some(([pattern]) => pattern.test(oneLine))) continue;
-    // The planner cannot use this form with an index, which for small tables it would prefer to a better one.
-    const text = statement.text.replace(isNull, "($&) is true");
-    const plan = await planOf(backend, { ...statement, text });
+    const plan = await planOf(backend, statement);
     const tables = plan ? [...new Set(readWhole(plan, complete))] : [];
     if (tables.length > 0) found.push({ tables: tables.join(), text: statement.text });
   }
   return found;
-}
-
-/** Matches `column is null` where an index could be read for it, which may be most of the index. */
-async function nullTestsOfIndexes(backend: SqlBackend): Promise<RegExp> {
-  const { rows } = await backend.query({
-    text: `select string_agg(distinct attname, '|') from pg_index join pg_class t on t.oid = indrelid
-      join pg_attribute on attrelid = indrelid and attnum = indkey[0]
-      where indpred is null and not attnotnull and t.relnamespace = 'public'::regnamespace`,
-    params: [],
-  });
-  return new RegExp(`(?:"?\\b\\w+"?\\.)?"?\\b(?:${rows[0]?.[0]})\\b"? is (?:not )?null\\b`, "gi");
 }
 
 interface PlanNode {
