@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import { password } from "../support/people.js";
 import { post, rotation, times, useTwoProcesses } from "../support/two-processes.js";
@@ -15,6 +16,7 @@ async function aGuest(turn: number) {
   };
 }
 
+const deviceId = randomUUID();
 const addressOf = (turn: number) => ({ "x-forwarded-for": `10.9.${turn >> 8}.${turn & 255}` });
 const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
 
@@ -53,7 +55,8 @@ describe("a deletion in one process", () => {
     for (const turn of times(12, (index) => index)) {
       const guest = await aGuest(turn);
       const { accessToken: token, refreshToken } = guest;
-      const refreshes = () => processes.refresh(turn + 1, refreshToken, rotation());
+      // Of one device: without its ID the second one would count as theft and end the session before the deletion.
+      const refreshes = () => processes.refresh(turn + 1, refreshToken, rotation(deviceId));
       const write = () => send(turn + 1, "PATCH", "/api/user", token, { name: "Back" });
       const [removed, ...others] = await Promise.all([
         send(turn, "DELETE", "/api/user", token),
