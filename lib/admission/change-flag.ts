@@ -107,7 +107,7 @@ export async function setFlag(
   await copyChangeToRedis(ctx);
 }
 
-/** Null if there is none. Throws `validation_failed` for a kill switch. */
+/** Null without such a flag. Throws `validation_failed` for a kill switch. */
 export async function findFeature(ctx: Context, name: string): Promise<FlagRow | null> {
   if (isRouteGroup(name)) {
     throw validationError(

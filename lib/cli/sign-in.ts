@@ -15,7 +15,7 @@ export interface Credentials {
   token(): Promise<string | undefined>;
   /** Ask for the second factor again; false without a terminal. */
   confirm(): Promise<boolean>;
-  /** Told of each request with the token; `isCertain` when it reached the server. */
+  /** Called for each request that may have sent the token; `isCertain` if the server has received it. */
   sent?(isCertain: boolean): void;
   /** What to tell the operator after 403 `forbidden`. */
   ifForbidden?: string;

@@ -18,7 +18,7 @@ const accountsPerRun = 1000;
  */
 export async function purgeDue(ctx: Context, endMs: number): Promise<{ erased: number }> {
   if (await isRestoring(ctx)) return { erased: 0 };
-  // A restore that nobody announced may have lost a cancellation. Loaded on demand: other functions import this module too.
+  // A restore without `restore begin` may have lost a cancellation. Loaded on demand: other functions import this module too.
   const { repeatDeletions } = await import("./repeat-deletions.js");
   await repeatDeletions(ctx);
   const due = await ctx.db

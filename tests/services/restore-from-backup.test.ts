@@ -143,7 +143,7 @@ async function isClosed(learner: Tokens & { email: string }): Promise<void> {
 }
 
 describe("a restored backup under the built server", { timeout: 300_000 }, () => {
-  it("opens only after the erasures are made again, and signs nobody else out", async () => {
+  it("opens only after the erasures are made again, and signs no other user out", async () => {
     const [gone, stays, rotates] = [
       await processes.aLearner(),
       await processes.aLearner(),

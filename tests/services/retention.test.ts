@@ -52,7 +52,7 @@ const reported = async () =>
   );
 
 describe("a day of the access log past its age", () => {
-  it("stays while a transaction reads the log, and nobody waits for it", async () => {
+  it("stays while a transaction reads the log, and no request waits for it", async () => {
     const name = await anOldDay("2024-01-01");
     const [reader, writer] = [await connect(), await connect()];
     await reader.query("begin");

@@ -63,7 +63,7 @@ describe("POST /api/ops/deletions", () => {
     expect(await stores.sql("select 1 from users where id = $1", guest.user.id)).toHaveLength(1);
   });
 
-  it("refuses operators to anybody but an admin, the last admin to everybody, and unknown users", async () => {
+  it("refuses operators except to an admin, the last admin to all, and unknown users", async () => {
     const other = await anOperator(stores);
     expect((await operate(deletions, "POST", operator.token, { user: other.user.id })).code).toBe(
       "forbidden",

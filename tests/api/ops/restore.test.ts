@@ -91,7 +91,7 @@ const deletionOf = async (person: { user: { id: string } }) => {
 const finished = (body: object = {}) => operate(finish, "POST", admin.token, body);
 
 describe("POST /api/ops/restore/finish", () => {
-  it("erases again who was erased after the backup, and signs nobody else out", async () => {
+  it("erases again who was erased after the backup, and signs no other user out", async () => {
     const [gone, guest, stays] = [await aUser(), await aGuest(), await aBoundUser(stores)];
     await backUp();
     await eraseAccount(aContext(), gone.user.id, "replay");
@@ -222,7 +222,7 @@ describe("POST /api/ops/restore/finish", () => {
     expect((await finished()).status).toBe(200);
   });
 
-  it("erases nobody whose cancellation the restore has lost, and leaves time to repeat it", async () => {
+  it("erases no account whose cancellation the restore has lost, and leaves time to repeat it", async () => {
     const [ada, late] = [await aBoundUser(stores), await aBoundUser(stores)];
     const { body } = await call(user, "DELETE", { token: ada.accessToken });
     await call(user, "DELETE", { token: late.accessToken });
@@ -362,8 +362,8 @@ describe("POST /api/ops/restore/finish", () => {
   });
 });
 
-describe("a restore that nobody announced", () => {
-  it("erases nobody who cancelled after the backup, and repeats requests, at the next cleanup", async () => {
+describe("a restore without `restore begin`", () => {
+  it("erases no account that cancelled its deletion after the backup, and repeats requests, at the next cleanup", async () => {
     const [keeps, leaves] = [await aBoundUser(stores), await aBoundUser(stores)];
     const { body } = await call(user, "DELETE", { token: keeps.accessToken });
     await backUp();
@@ -407,7 +407,7 @@ describe("a restore that nobody announced", () => {
     expect(await deletionOf(ada)).toBeNull();
   });
 
-  it("purges nobody while Redis cannot be read", async () => {
+  it("purges no account while Redis cannot be read", async () => {
     const ada = await aBoundUser(stores);
     await call(user, "DELETE", { token: ada.accessToken });
     await stores.sql("update users set purge_at = now() where id = $1", ada.user.id);
@@ -524,7 +524,7 @@ describe("the stream of erasures", () => {
     const entries = (await stores.redis("XRANGE", "erasures", "-", "+")) as unknown[];
     expect(entries).toHaveLength(1);
     expect(JSON.stringify(entries)).toContain(gone.user.id);
-    // Nobody was erased for 40 days.
+    // No account was erased for 40 days.
     await stores.redis("DEL", "erasures");
     await addOld(gone.user.id);
     await stores.sql("update erasures set erased_at = now() - interval '41 days'");

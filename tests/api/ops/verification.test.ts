@@ -121,7 +121,7 @@ describe("GET /api/ops/verification, for an auditor", () => {
     await stores.sql("update schema_migrations set applied_at = now() where name like '0008%'");
   });
 
-  it("warns about backups that nobody checked, and fails for each failed or old check", async () => {
+  it("warns about backups that were never checked, and fails for each failed or old check", async () => {
     expect((await report()).of("last backup check")).toMatchObject({ status: "warn" });
     const now = Math.floor(Date.now() / 1000);
     await setGauges({

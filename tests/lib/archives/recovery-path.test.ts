@@ -129,7 +129,7 @@ describe("the path to a moment after an earlier restore", () => {
     expect(await pathTo("1T12:00:00", later)).toEqual([first, 1, 5]);
   });
 
-  it("is none when every base backup was made after the next timeline had begun", async () => {
+  it("finds no base backup when each was made after the next timeline had begun", async () => {
     expect(await pathTo("4T00:00:00", [abandoned])).toBeUndefined();
   });
 });
