@@ -65,5 +65,5 @@ export const suppressedAddresses = pgTable(
     reason: text("reason", { enum: ["bounced", "complained"] }).notNull(),
     createdAt: at("created_at").notNull(),
   },
-  (table) => [index("suppressed_addresses_created_at_idx").on(table.createdAt)],
+  (table) => [index("suppressed_addresses_age_idx").on(table.createdAt, table.addressHash)],
 );

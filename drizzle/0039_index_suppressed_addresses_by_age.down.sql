@@ -1,0 +1,1 @@
+DROP INDEX suppressed_addresses_age_idx;
