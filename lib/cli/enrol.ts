@@ -1,11 +1,12 @@
 import { randomUUID } from "node:crypto";
 import { decodeJwt } from "jose";
 import * as z from "zod";
+import { passwordLengthProblem } from "../auth/password/password-length.js";
 import { FailedError, RefusedError, UsageError } from "./failures.js";
 import { type HttpAnswer, problemText, requireSuccess } from "./http.js";
 import { replyOf } from "./read-reply.js";
 import type { StoredSession } from "./session-file.js";
-import { askEmail, type Terminal } from "./terminal.js";
+import { askEmail, askUntilValid, type Terminal } from "./terminal.js";
 import { Pair } from "./token-pair.js";
 
 interface Steps {
@@ -56,7 +57,9 @@ export async function enrol(steps: Steps, options: EnrolOptions): Promise<string
     return options.renewsRecoveryCodes ? renewRecoveryCodes(steps) : null;
   }
   const email = await askEmail(terminal);
-  const password = await terminal.ask("Password", { hidden: true });
+  const isNew =
+    options.grant !== null && !(await saysYes("Does an account with it exist? (yes/no)"));
+  const password = await askPassword("Password");
   const credentials = { email, password, device: { id: deviceId, name: "ops command line" } };
 
   async function signIn(path: string): Promise<HttpAnswer> {
@@ -65,12 +68,10 @@ export async function enrol(steps: Steps, options: EnrolOptions): Promise<string
     return withCode((otp) => post(path, { ...credentials, otp }));
   }
 
-  /** One sign-in: each failed one delays the next. */
   async function takeAccount(grant: NonNullable<EnrolOptions["grant"]>): Promise<HttpAnswer> {
-    const answer = await signIn("/api/auth/login");
-    if (answer.code === "feature_disabled") return signIn(operatorSignIns);
-    const isNew = answer.code === "invalid_credentials";
-    const taken = isNew ? await register() : answer;
+    const taken = isNew ? await register() : await signIn("/api/auth/login");
+    if (taken.code === "feature_disabled") return signIn(operatorSignIns);
+    if (taken.code === "invalid_credentials") throw new RefusedError(problemText(taken));
     const { accessToken } = keep(deviceId, replyOf(Pair, taken));
     const { user } = replyOf(Account, taken);
     if (user.role !== "user") return taken;
@@ -80,44 +81,39 @@ export async function enrol(steps: Steps, options: EnrolOptions): Promise<string
   }
 
   async function register(): Promise<HttpAnswer> {
-    const typed = await untilValid(
-      "No account has this e-mail address and password. Create one? (yes/no)",
-      (typed) => (/^(y(es)?|no?)$/i.test(typed) ? undefined : "Answer yes or no."),
-    );
-    if (/^n/i.test(typed)) throw new RefusedError("No account was created.");
-    const name = await untilValid("Name", (typed) => (typed ? undefined : "Enter a name."));
-    await untilValid(
+    await askUntilValid(
+      terminal,
       "Password again",
       (typed) => (typed === credentials.password ? undefined : "The passwords differ."),
       { hidden: true },
+    );
+    const name = await askUntilValid(terminal, "Name", (typed) =>
+      typed ? undefined : "Enter a name.",
     );
     for (let tries = 1; ; tries += 1) {
       const body = { ...credentials, name, acceptedTerms: true };
       const answer = await post("/api/auth/register", body);
       if (answer.code !== "validation_failed" || tries === triesMax) return answer;
       terminal.show(problemText(answer));
-      credentials.password = await terminal.ask("Another password", { hidden: true });
+      credentials.password = await askPassword("Another password");
     }
   }
 
-  async function untilValid(
-    question: string,
-    problemOf: (typed: string) => string | undefined,
-    options?: { hidden: boolean },
-  ): Promise<string> {
-    for (let tries = 1; ; tries += 1) {
-      const typed = await terminal.ask(question, options);
-      const problem = problemOf(typed);
-      if (!problem) return typed;
-      if (tries === triesMax) throw new UsageError(problem);
-      terminal.show(problem);
-    }
+  async function saysYes(question: string): Promise<boolean> {
+    const typed = await askUntilValid(terminal, question, (typed) =>
+      /^(y(es)?|no?)$/i.test(typed) ? undefined : "Answer yes or no.",
+    );
+    return /^y/i.test(typed);
+  }
+
+  function askPassword(question: string): Promise<string> {
+    return askUntilValid(terminal, question, passwordLengthProblem, { hidden: true });
   }
 
   async function confirmAddress(bearer: Record<string, string>, isMailed: boolean): Promise<void> {
     if (!isMailed) requireSuccess(await post("/api/auth/verify-email/resend", undefined, bearer));
     terminal.show(
-      `A code is mailed to ${email}. If none arrives, the mails of this hour are used up: run this again later.`,
+      `A code is mailed to ${email}. If none arrives, an account with this address exists, or the mails of this hour are used up: run this again.`,
     );
     await untilRight("Code from the mail", (code) =>
       post("/api/auth/verify-email", { code }, bearer),

@@ -29,12 +29,33 @@ export function openTerminal(): Terminal {
   };
 }
 
-/** Throws `UsageError` for something else, before a password is asked for. */
-export async function askEmail(terminal: Pick<Terminal, "ask">): Promise<string> {
-  const typed = await terminal.ask("E-mail");
-  const problem = emailAddress(typed);
-  if (problem) throw new UsageError(`E-mail ${problem}.`);
-  return typed;
+const triesMax = 5;
+
+/**
+ * Asks again, in a terminal, until `problemOf` finds nothing; throws `UsageError` after 5 times. The next line of a pipe is the
+ * answer to another question, so there the first problem is the last.
+ */
+export async function askUntilValid(
+  { ask, show, isInteractive }: Terminal,
+  question: string,
+  problemOf: (typed: string) => string | undefined,
+  options?: { hidden: boolean },
+): Promise<string> {
+  for (let tries = 1; ; tries += 1) {
+    const typed = await ask(question, options);
+    const problem = problemOf(typed);
+    if (!problem) return typed;
+    if (tries === triesMax || !isInteractive) throw new UsageError(problem);
+    show(problem);
+  }
+}
+
+/** Before a password is asked for. */
+export function askEmail(terminal: Terminal): Promise<string> {
+  return askUntilValid(terminal, "E-mail", (typed) => {
+    const problem = emailAddress(typed);
+    return problem && `E-mail ${problem}.`;
+  });
 }
 
 function readLine(question: string, hidden: boolean): Promise<string> {

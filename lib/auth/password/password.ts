@@ -2,6 +2,7 @@ import { hash, parseOptions, verify } from "@node-rs/argon2";
 import type { FieldError } from "../../errors.js";
 import { isCommonPassword } from "./common-passwords.js";
 import { withHashPermit } from "./hash-semaphore.js";
+import { passwordLengthProblem } from "./password-length.js";
 
 /** argon2id, the first choice of OWASP's Password Storage Cheat Sheet: 19 MiB, 2 passes, 1 lane. */
 const parameters = { memoryCost: 19_456, timeCost: 2, parallelism: 1 } as const;
@@ -9,9 +10,6 @@ const parameters = { memoryCost: 19_456, timeCost: 2, parallelism: 1 } as const;
 /** A hash of a random password with the same parameters, for unknown accounts. */
 const dummyHash =
   "$argon2id$v=19$m=19456,t=2,p=1$8MDdU02GQTOxbnalEQ6MMQ$Qd/S3Ml/5zyNEze6tE9nvg845glmtjrimyU6vPsa7+U";
-
-const passwordLengthMin = 8;
-const passwordLengthMax = 128;
 
 /** A PHC string. Throws `service_unavailable` when too many hashes are waiting. */
 export function hashPassword(password: string): Promise<string> {
@@ -42,15 +40,10 @@ export function isOutdated(passwordHash: string): boolean {
 
 /** The first violation, or null. No composition rules (NIST SP 800-63B 3.1.1.2). `email` is canonical. */
 export function findPasswordViolation(password: string, email: string): FieldError | null {
-  const characters = [...password.normalize("NFC")].length;
+  const lengthProblem = passwordLengthProblem(password);
   const normalizedPassword = normalized(password);
   const [localPart = ""] = normalized(email).split("@");
-  if (characters < passwordLengthMin || characters > passwordLengthMax) {
-    return refusal(
-      "password_length",
-      `The password must have ${passwordLengthMin} to ${passwordLengthMax} characters.`,
-    );
-  }
+  if (lengthProblem) return refusal("password_length", lengthProblem);
   if (isCommonPassword(password)) {
     return refusal("password_common", "This password is too common. Choose another one.");
   }

@@ -139,12 +139,14 @@ function alertEntry({
   toState,
   detail,
 }: typeof alertTransitions.$inferSelect) {
+  // The values of an alert that still fires have changed since.
+  const when = toState === "firing" ? "; when it fired" : "";
   return {
     at: minute.toISOString(),
     kind: "alert" as const,
     who: null,
     actorId: null,
-    what: `${rule}${label && ` (${label})`} is ${toState}: ${detail}`,
+    what: `${rule}${label && ` (${label})`} is ${toState}${when}: ${detail}`,
   };
 }
 

@@ -46,7 +46,10 @@ describe("an incident", () => {
       kind,
       what,
     ]);
-    expect(entries).toContainEqual(["alert", "SecurityEventsSpike is firing: 40 in 5 min"]);
+    expect(entries).toContainEqual([
+      "alert",
+      "SecurityEventsSpike is firing; when it fired: 40 in 5 min",
+    ]);
     expect(entries).toContainEqual(["note", "One network | a scanner"]);
     expect(entries).toContainEqual(["audit", `incident.opened ${id}: a test`]);
     expect(body.postMortem).toContain("# Passwords are guessed");
@@ -95,9 +98,12 @@ describe("an incident", () => {
     expect([...times].sort()).toEqual(times);
     const alerts = timeline.filter(({ kind }) => kind === "alert");
     expect(alerts).toMatchObject([
-      { at: times[0], what: expect.stringMatching(/^DiskFull is firing: detail \(since 2/) },
-      { at: times[0], what: "RedisDown is firing: detail" },
-      { what: "DrainStalled is firing: detail" },
+      {
+        at: times[0],
+        what: expect.stringMatching(/^DiskFull is firing; when it fired: detail \(since 2/),
+      },
+      { at: times[0], what: "RedisDown is firing; when it fired: detail" },
+      { what: "DrainStalled is firing; when it fired: detail" },
       { what: "DrainStalled is inactive: detail" },
     ]);
     const agoMs = Date.parse(body.incident.openedAt) - Date.parse(times[0] ?? "");
