@@ -155,9 +155,21 @@ describe("a restore drill under the built server", { timeout: patient }, () => {
     running.stderr?.on("data", (bytes) => {
       said += bytes;
     });
-    await until(() => said.includes("Advancing restore drills failed: "));
+    await until(() => ["drills", "erasures", "Check"].every((job) => said.includes(job)));
     running.kill("SIGTERM");
     expect((await once(running, "close"))[0]).toBe(0);
-    expect(said).not.toMatch(/Failed query|restore_drills/);
+    const reason = "The database cannot be reached: connect ECONNREFUSED 127.0.0.1:1";
+    expect(
+      said
+        .trim()
+        .split("\n")
+        .map((line) => line.slice(line.indexOf(" ") + 1))
+        .sort(),
+    ).toEqual([
+      `Advancing restore drills failed: ${reason}`,
+      `Backup failed: ${reason}`,
+      `Check failed: ${reason}`,
+      `Recording erasures failed: ${reason}`,
+    ]);
   });
 });
