@@ -49,12 +49,13 @@ async function findErasures({ store, keys }: Stores): Promise<Erasure[] | undefi
 }
 
 /**
- * Adds the receipts of the database, and removes what is older than every backup, unless one cannot be read: it may be
- * older. Safe to repeat. What two runs at once have overwritten is added again by the next run. Does nothing during a restore, when the database knows less than the
- * log. A log that is altered or of another key is not replaced: throws `BackupRefusedError`.
+ * Adds the receipts of the database to the log, and removes those older than every backup. Safe to repeat: a receipt that a
+ * concurrent run has overwritten is added by the next. Does nothing during a restore, when the database knows less than the
+ * log. Throws `BackupRefusedError` for a log that is altered or of another key.
  */
 export async function recordErasures(stores: Stores & { databaseUrl: string }): Promise<void> {
   const { complete, broken } = await listBackups(stores.store, stores.keys);
+  // A backup that cannot be read may be older than all others.
   const oldest = broken.length > 0 ? undefined : complete[0];
   const since = new Date(oldest ? Date.parse(oldest.createdAt) - dayMs : 0);
   const receipts = await readReceipts(stores.databaseUrl, since);

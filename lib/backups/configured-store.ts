@@ -14,6 +14,6 @@ export function isBackupProcessElsewhere({ env }: Context): boolean {
 export async function backupStore(ctx: Context): Promise<BackupStore | undefined> {
   const { neon } = ctx.env.backups;
   if (!neon) return undefined;
-  const { neonStore } = await import("./neon/neon-store.js");
+  const { neonStore } = await import("./neon-api/neon-store.js");
   return neonStore(ctx, neon);
 }

@@ -1,5 +1,9 @@
 import type { Command } from "./command.js";
 import { commands } from "./commands.js";
+import { brokenAtSpaces, columnsMin } from "./text.js";
+
+/** Also in a pipe, and in a wide terminal. */
+const inShortLines = (text: string) => brokenAtSpaces(text, columnsMin);
 
 /** The general help: one line per group of commands, options, exit status. */
 export function usage(): string {
@@ -11,7 +15,7 @@ export function usage(): string {
       : members.map((member) => member.name.slice(name.length + 1) || name).join(" · ");
     return `  ${name.padEnd(12)} ${about}`;
   });
-  return `usage: npm run ops -- COMMAND [--url URL] [--json] [--help]
+  return inShortLines(`usage: npm run ops -- COMMAND [--url URL] [--json] [--help]
 
 ${lines.join("\n")}
 
@@ -32,13 +36,13 @@ Sign in with \`login\`. Without a session, the CLI uses an API token of
 \`operator token create\` in OPS_TOKEN. The break-glass token is used only with
 --break-glass and for \`operator enrol\`: each use pages the person on call.
 OPS_TOKEN is not read from .env, and is sent only to $OPS_URL and to this
-machine. Nothing secret is sent over http:// elsewhere. Without a terminal, \`login\` reads the e-mail, the
-password and the code from stdin, one per line.
+machine. Nothing secret is sent over http:// elsewhere. Without a terminal,
+\`login\` reads the e-mail, the password and the code from stdin, one per line.
 
 exit status: 0  done; a list exits with 0 also when it lists problems
              1  a problem was found, or the request failed
              2  wrong usage, nothing was sent or changed
-             3  refused: not signed in, or no permission`;
+             3  refused: not signed in, or no permission`);
 }
 
 /** For a command that is also a group: the help of both. */
@@ -58,22 +62,29 @@ export function groupUsage(word: string): string | null {
     : "";
   const bare = members.find(({ name }) => name === word);
   const heading = bare ? usageOf(bare) : `usage: npm run ops -- ${word} …`;
-  return `${heading}\n\n${lines.join("\n")}${changing}`;
+  return `${heading}\n\n${inShortLines(lines.join("\n"))}${changing}`;
 }
 
 function usageOf(command: Command): string {
   const notes = command.notes ? `\n\n${command.notes}` : "";
-  return `${usageLineOf(command)}\n\n${command.summary}${notes}`;
+  return `${usageLineOf(command)}\n\n${inShortLines(`${command.summary}${notes}`)}`;
 }
 
-export function usageLineOf(command: Command): string {
+/** Broken between options. */
+export function usageLineOf(command: Command, ...more: string[]): string {
   const own = Object.entries(command.options ?? {}).map(([name, { type }]) => {
     const option = type === "string" ? `--${name} ${name.toUpperCase()}` : `--${name}`;
     return command.required?.includes(name) ? option : `[${option}]`;
   });
   const change = command.changes ? ["--reason TEXT", "[--dry-run]"] : [];
-  const line = [lineOf(command), ...own, ...change, "[--url URL]", "[--json]"].join(" ");
-  return `usage: npm run ops -- ${line}`;
+  const parts = [...own, ...change, "[--url URL]", "[--json]", ...more];
+  const lines = [`usage: npm run ops -- ${lineOf(command)}`];
+  for (const part of parts) {
+    const longer = `${lines.at(-1)} ${part}`;
+    if (longer.length <= columnsMin) lines[lines.length - 1] = longer;
+    else lines.push(`       ${part}`);
+  }
+  return lines.join("\n");
 }
 
 export function lineOf({ name, args }: Command): string {

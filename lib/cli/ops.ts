@@ -66,7 +66,7 @@ function unknownCommand(args: string[]): Outcome {
 
 function failed(error: unknown, command: Command): Outcome {
   if (error instanceof UsageError) {
-    const text = `${visible(error.message)}\n\n${usageLineOf(command)} [--help]`;
+    const text = `${visible(error.message)}\n\n${usageLineOf(command, "[--help]")}`;
     return { status: exit.usage, text, failure: bodyOf(error) };
   }
   if (error instanceof RefusedError) {

@@ -3,8 +3,9 @@ import stringWidth from "string-width";
 import wrapAnsi from "wrap-ansi";
 import type { EventsUntil } from "../operations/telemetry/drain-before-reading.js";
 
-/** In a pipe as in the smallest usual terminal. */
-const columnsMax = () => Math.max(80, process.stdout.columns ?? 0);
+/** Of the smallest usual terminal, and of a pipe. */
+export const columnsMin = 80;
+const columnsMax = () => Math.max(columnsMin, process.stdout.columns ?? 0);
 const gap = 2;
 
 /** Of a wrapped column. */
@@ -116,16 +117,17 @@ export function wrapped(text: string, indent: number): string {
 const wholeLine = /^(Undo: )?npm run |^\|/;
 
 /** Lines that do not fit a terminal, broken at spaces; a list keeps its second column. A command to copy stays on one line. */
-export function brokenAtSpaces(text: string): string {
-  return text.split("\n").map(broken).join("\n");
+export function brokenAtSpaces(text: string, width = columnsMax()): string {
+  return text
+    .split("\n")
+    .map((line) => broken(line, width))
+    .join("\n");
 }
 
-function broken(line: string): string {
-  if (stringWidth(line) <= columnsMax() || wholeLine.test(line)) return line;
+function broken(line: string, width: number): string {
+  if (stringWidth(line) <= width || wholeLine.test(line)) return line;
   const [begin = ""] = /^ +(\S.*? {2,})?/.exec(line) ?? [];
-  const [first, ...more] = wrapAnsi(line.slice(begin.length), columnsMax() - begin.length).split(
-    "\n",
-  );
+  const [first, ...more] = wrapAnsi(line.slice(begin.length), width - begin.length).split("\n");
   return [begin + first, ...more.map((part) => " ".repeat(begin.length) + part)].join("\n");
 }
 

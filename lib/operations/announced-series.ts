@@ -1,6 +1,6 @@
 import { routeNames } from "../alerts/send-notice.js";
 import { securityEventNames } from "../audit/security-events.js";
-import { operations as neonOperations } from "../backups/neon/operations.js";
+import { operations as neonOperations } from "../backups/neon-api/operations.js";
 import type { Env } from "../env.js";
 import { memoizeByObject } from "../memoize-by-object.js";
 import { seriesName } from "../observability/metrics.js";

@@ -11,7 +11,7 @@ import incidents from "../../api/ops/incidents/index.js";
 import operatorTokens from "../../api/ops/operator-tokens/index.js";
 import user from "../../api/user/index.js";
 import { isOperators, type Operation, operationsOfApi } from "../../dev/docs/openapi/routes.js";
-import { type NeonEndpoint, startNeonEndpoint } from "../../dev/neon/neon-endpoint.js";
+import { type NeonEndpoint, startNeonEndpoint } from "../../dev/neon-api/neon-endpoint.js";
 import { startToolkitEndpoint, type ToolkitEndpoint } from "../../dev/toolkit/toolkit-endpoint.js";
 import { env } from "../../lib/env.js";
 import { contractOf } from "../../lib/http/reply.js";
@@ -25,7 +25,7 @@ import {
 import { call } from "../support/call.js";
 import { setEnvironment, useEnvironment } from "../support/environment.js";
 import { mailedCode } from "../support/mailed-codes.js";
-import { neonEnvironment, noDatabases } from "../support/neon.js";
+import { neonEnvironment, noDatabases } from "../support/neon-api.js";
 import { anOperator, type OperatorPerson, operate } from "../support/operators.js";
 import { aBoundUser, anAddress, aUser, type Person, password } from "../support/people.js";
 import { multipart, wav } from "../support/recordings.js";

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import type { PostgresServer } from "../../dev/postgres-server.js";
 import { recordErasures } from "../../lib/archives/erasures.js";
 import { takeBaseBackup } from "../../lib/archives/take-base-backup.js";
 import { takeDump } from "../../lib/archives/take-dump.js";
@@ -15,25 +16,25 @@ import { startDrill } from "../../lib/backups/start-drill.js";
 import type { Context } from "../../lib/context.js";
 import { takeWhatIsDue } from "../../lib/self-hosted/backup/daily.js";
 import { archiveBackupStore } from "../../lib/self-hosted/backup/drilled-archives.js";
+import { createArchivingPostgres } from "../support/archiving-postgres.js";
 import { backupKeys, contextOf, query, runBackup } from "../support/backups.js";
 import { aContext } from "../support/context.js";
 import { setEnvironment } from "../support/environment.js";
-import { createOwnPostgres, type OwnPostgres, removeOwnPostgres } from "../support/own-postgres.js";
 import { useStores } from "../support/stores.js";
 
 let root: string;
-let server: OwnPostgres;
+let server: PostgresServer;
 const said: string[] = [];
 const patient = 120_000;
 
-afterAll(() => {
-  removeOwnPostgres(server);
+afterAll(async () => {
+  await server?.remove();
   rmSync(root, { recursive: true, force: true, maxRetries: 5 });
 });
 const stores = useStores({
   async prepareDatabase() {
     root = mkdtempSync(join(tmpdir(), "moment-drill-"));
-    server = await createOwnPostgres(root, join(root, "wal"));
+    server = await createArchivingPostgres(root, join(root, "wal"));
     const env = { ...process.env, DATABASE_URL: server.url };
     await promisify(execFile)(process.execPath, ["dev/run.mjs", "migrate", "up"], { env });
     return server.url;

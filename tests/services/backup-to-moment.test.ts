@@ -16,17 +16,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { afterAll, beforeAll, describe, expect, inject, it, vi } from "vitest";
+import { giveToPostgres, type PostgresServer, startPostgres } from "../../dev/postgres-server.js";
+import { archiveCommand, createArchivingPostgres } from "../support/archiving-postgres.js";
 import { backupKey, query, runBackup } from "../support/backups.js";
-import {
-  createOwnPostgres,
-  giveToPostgres,
-  type OwnPostgres,
-  removeOwnPostgres,
-  startOwnPostgres,
-} from "../support/own-postgres.js";
 
 let root: string;
-let server: OwnPostgres;
+let server: PostgresServer;
 let env: Record<string, string>;
 let moment: string;
 let firstMoment: string;
@@ -58,12 +53,12 @@ const switchWal = async () => {
   });
   return String(row?.name);
 };
-const promoted = ({ url }: OwnPostgres) =>
+const promoted = ({ url }: PostgresServer) =>
   until(async () => {
     const [row] = await query(url, "select pg_is_in_recovery() as recovering");
     return row?.recovering === false;
   });
-const mark = async ({ url }: OwnPostgres) => {
+const mark = async ({ url }: PostgresServer) => {
   const marked = await runBackup(["mark"], { ...env, DATABASE_URL: url });
   expect(marked).toMatchObject({ status: 0, error: "" });
   await until(async () => {
@@ -76,7 +71,7 @@ const restore = (at: string, into: string) =>
 
 beforeAll(async () => {
   root = mkdtempSync(join(tmpdir(), "hosted-moment-"));
-  server = await createOwnPostgres(root, wal());
+  server = await createArchivingPostgres(root, wal());
   env = {
     BACKUP_URL: `file://${backups()}`,
     BACKUP_WAL_DIR: wal(),
@@ -102,8 +97,8 @@ beforeAll(async () => {
   await switchWal();
   expect(await runBackup(["ship"], env)).toMatchObject({ status: 0, error: "" });
 }, 300_000);
-afterAll(() => {
-  removeOwnPostgres(server);
+afterAll(async () => {
+  await server?.remove();
   rmSync(root, { recursive: true, force: true, maxRetries: 5 });
 });
 
@@ -112,7 +107,7 @@ describe("backup restore --at", { timeout: 300_000 }, () => {
     expect(readdirSync(wal())).toEqual([]);
     const into = join(root, "restored");
     expect(await restore(moment, into)).toMatchObject({ status: 0, error: "" });
-    const restored = await startOwnPostgres(root, into);
+    const restored = await startPostgres(into);
     try {
       await promoted(restored);
       expect(await query(restored.url, "select fact from facts order by 1")).toEqual([
@@ -131,7 +126,7 @@ describe("backup restore --at", { timeout: 300_000 }, () => {
       expect(await query(restored.url, write)).toEqual([{ fact: "new" }]);
       expect(await query(restored.url, "show archive_command")).toEqual([{ archive_command: "" }]);
     } finally {
-      removeOwnPostgres(restored);
+      await restored.remove();
     }
   });
 
@@ -140,22 +135,22 @@ describe("backup restore --at", { timeout: 300_000 }, () => {
     cpSync(backups(), store, { recursive: true, preserveTimestamps: true });
     const spool = join(root, "twice-wal");
     mkdirSync(spool);
-    giveToPostgres(spool);
+    await giveToPostgres(spool);
     const again = { ...env, BACKUP_URL: `file://${store}`, BACKUP_WAL_DIR: spool };
     const restoreAgain = async (at: string, name: string) => {
       const into = join(root, name);
       const made = await runBackup(["restore", "--at", at, "--into", into], again);
       expect(made).toMatchObject({ status: 0, error: "" });
-      const restored = await startOwnPostgres(root, into);
+      const restored = await startPostgres(into);
       await promoted(restored);
       return restored;
     };
-    const timeline = async ({ url }: OwnPostgres) => {
+    const timeline = async ({ url }: PostgresServer) => {
       await query(url, "checkpoint");
       const [row] = await query(url, "select timeline_id from pg_control_checkpoint()");
       return row?.timeline_id;
     };
-    const facts = async ({ url }: OwnPostgres) =>
+    const facts = async ({ url }: PostgresServer) =>
       (await query(url, "select fact from facts order by 1")).map(({ fact }) => fact);
     const before = ["before both", "between, before the moment"];
     const first = await restoreAgain(moment, "first");
@@ -163,9 +158,7 @@ describe("backup restore --at", { timeout: 300_000 }, () => {
     let third: string;
     try {
       await mark(first);
-      const script = join(process.cwd(), "lib/self-hosted/archive-wal.sh");
-      const command = `sh ${script} "%p" "%f" ${spool}`;
-      await query(first.url, `alter system set archive_command = '${command}'`);
+      await query(first.url, `alter system set archive_command = '${archiveCommand(spool)}'`);
       await query(first.url, "select pg_reload_conf()");
       await query(first.url, "insert into facts values ('on the new timeline')");
       second = await momentPasses();
@@ -183,14 +176,14 @@ describe("backup restore --at", { timeout: 300_000 }, () => {
       await take("x3");
       expect(await timeline(first)).toBe(2);
     } finally {
-      removeOwnPostgres(first);
+      await first.remove();
     }
     const over = await restoreAgain(second, "over");
     try {
       expect(await facts(over)).toEqual([...before, "on the new timeline"]);
       expect(await timeline(over)).toBe(3);
     } finally {
-      removeOwnPostgres(over);
+      await over.remove();
     }
     const [systemId = ""] = readdirSync(join(store, "wal"));
     rmSync(join(store, "wal", systemId, "00000002.history.age"));
@@ -204,14 +197,14 @@ describe("backup restore --at", { timeout: 300_000 }, () => {
     try {
       expect(await facts(same)).toEqual([...before, "on the new timeline", "x1"]);
     } finally {
-      removeOwnPostgres(same);
+      await same.remove();
     }
     const back = await restoreAgain(leftMoment, "left-timeline");
     try {
       expect(await facts(back)).toContain("after both");
       expect(await facts(back)).not.toContain("at the end");
     } finally {
-      removeOwnPostgres(back);
+      await back.remove();
     }
   });
 

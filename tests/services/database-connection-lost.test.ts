@@ -6,13 +6,13 @@ import path from "node:path";
 import process from "node:process";
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, inject, it, vi } from "vitest";
+import { createPostgres, type PostgresServer } from "../../dev/postgres-server.js";
 import { newSessionId } from "../../lib/auth/session/session.js";
 import { issueAccessToken } from "../../lib/auth/token/access-token.js";
 import { env } from "../../lib/env.js";
 import { type CutProxy, startCutProxy } from "../support/cut-proxy.js";
 import { setEnvironment } from "../support/environment.js";
 import { keepSession, opsBundle } from "../support/ops-command.js";
-import { type PostgresServer, startPostgresServer } from "../support/postgres-server.js";
 import { openWorkerRedis, workerRedisUrl } from "../support/real-stores.js";
 import { builtServer, type ServerProcess, startServerProcess } from "../support/server-process.js";
 
@@ -35,9 +35,13 @@ let redis: Awaited<ReturnType<typeof openWorkerRedis>>;
 const instances: ServerProcess[] = [];
 let given: Record<string, string> = {};
 const home = mkdtempSync(path.join(tmpdir(), "linguamate-connection-lost-"));
+const postgresFolder = mkdtempSync(path.join(tmpdir(), "linguamate-postgres-"));
 
 beforeAll(async () => {
-  server = await startPostgresServer(["max_connections=60"]);
+  server = await createPostgres(path.join(postgresFolder, "data"), {
+    settings: { max_connections: "60" },
+    password: "superuser-of-the-test",
+  });
   // Without superuser, as at a provider: the migrations must not need it.
   await server.sql("create role app login password 'first'");
   await server.sql("create database linguamate owner app");
@@ -70,7 +74,8 @@ afterAll(async () => {
   await redis.close();
   await proxy.close();
   await server.remove();
-  rmSync(home, { recursive: true, force: true });
+  for (const directory of [home, postgresFolder])
+    rmSync(directory, { recursive: true, force: true });
   setEnvironment({});
 });
 
@@ -158,7 +163,7 @@ describe("the runbook of a lost database connection", () => {
   });
 
   it("shows a stopped server, and needs no action when it is back", async () => {
-    await server.kill();
+    await server.stop("immediate");
     await healthSays(/fail +postgres:responseTime +unreachable/);
     const reply = await signIn();
     expect(reply.status).toBe(503);

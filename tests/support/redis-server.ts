@@ -1,11 +1,11 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { copyFileSync, mkdtempSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll } from "vitest";
+import { freePort } from "../../dev/free-port.js";
 import { openRealRedis } from "../../dev/stores/real-redis.js";
 
 export interface RedisServer {
@@ -76,14 +76,4 @@ export function useRedisServer(): RedisServer {
     rmSync(directory, { recursive: true, force: true });
   });
   return server;
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, "127.0.0.1");
-  await once(probe, "listening");
-  const address = probe.address();
-  probe.close();
-  await once(probe, "close");
-  if (typeof address !== "object" || address === null) throw new Error("No port is free.");
-  return address.port;
 }

@@ -42,7 +42,7 @@ const check: Command = {
   args: [],
   summary: "check the backups now; the alerts use the result",
   notes:
-    "Self-hosted, it shows the last check of the backup process, and checks nothing\nnew: `npm run backup -- check` does.",
+    "Self-hosted, it shows the last check of the backup process, and checks nothing new: `npm run backup -- check` does.",
   async run({ api }) {
     const found = await api.get(BackupReport, "/api/ops/backups/check");
     if (!found.isChecked) {

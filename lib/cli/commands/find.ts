@@ -14,7 +14,7 @@ export const find: Command = {
   options: { limit: { type: "string" } },
   checks: { WHAT: identifier, limit: numberFrom(1, 500) },
   notes:
-    "Drains events first. Mails are listed while they wait and when they failed; a sent one is only in\nthe log (`mail_sent`). --limit is the maximum of rows per list, by default 50, at most 500.\nA failed sign-in shows the accountId, or the hash of an e-mail address without an account: `find` takes both.",
+    "Drains events first. Mails are listed while they wait and when they failed; a sent one is only in the log (`mail_sent`). --limit is the maximum of rows per list, by default 50, at most 500.\nA failed sign-in shows the accountId, or the hash of an e-mail address without an account: `find` takes both.",
   async run({ api, args: [q = ""], options }) {
     const { limit } = options;
     const found = await api.look(FindResult, "/api/ops/find", {

@@ -7,7 +7,7 @@ const inspect: Command = {
   args: ["[TOKEN]"],
   summary: "inspect a token: its claims, whether it is accepted, and the reason",
   notes:
-    "Without TOKEN, or with -, the token is read from stdin or asked for: as an argument, other users of the machine and\nthe shell's history see it. It is sent in the request body and is not stored or logged.",
+    "Without TOKEN, or with -, the token is read from stdin or asked for: as an argument, other users of the machine and the shell's history see it. It is sent in the request body and is not stored or logged.",
   async run({ api, args: [typed = "-"], terminal }) {
     const token = typed === "-" ? await terminal.ask("Token", { hidden: true }) : typed;
     const inspected = await api.look(TokenInspection, "/api/ops/jwt/inspections", { token });

@@ -5,7 +5,7 @@ export const login: Command = {
   args: [],
   summary: "sign in as an operator, with a second factor",
   notes:
-    "The session is stored in a private file under $XDG_CONFIG_HOME and renewed automatically. Without a terminal,\nlogin reads the e-mail, the password and the code from stdin, one per line.",
+    "The session is stored in a private file under $XDG_CONFIG_HOME and renewed automatically. Without a terminal, login reads the e-mail, the password and the code from stdin, one per line.",
   async run({ api, signIn }) {
     const { recoveryCode } = await signIn.logIn();
     const left = recoveryCode?.left ?? null;

@@ -61,7 +61,7 @@ const enrol: Command = {
     "new-recovery-codes": { type: "boolean", default: false },
   },
   notes:
-    "With the break-glass token in OPS_TOKEN, and while there are no operators: creates the account if needed, confirms\nits e-mail address with a mailed code and makes it an admin. After an interruption, run it again. It needs a terminal.",
+    "With the break-glass token in OPS_TOKEN, and while there are no operators: creates the account if needed, confirms its e-mail address with a mailed code and makes it an admin. After an interruption, run it again. It needs a terminal.",
   async run({ api, signIn, options, tokenApi }) {
     const recoveryCodes = await signIn.enrol({
       grant: tokenApi ? (user) => tokenApi.change("POST", "/api/ops/operators", { user }) : null,

@@ -31,7 +31,7 @@ const finish: Command = {
   options: { erasures: { type: "string" } },
   changes: true,
   notes:
-    "--erasures FILE adds a copy of the erasures that the server cannot read: one user ID in each line. Without any copy\nthe app stays closed. The exit status is 1 when the copies may lack the newest erasures.",
+    "--erasures FILE adds a copy of the erasures that the server cannot read: one user ID in each line. Without any copy the app stays closed. The exit status is 1 when the copies may lack the newest erasures.",
   async run({ api, options, terminal }) {
     const file = textOf(options.erasures);
     if (file === undefined) return untilDone(api, terminal, {});

@@ -22,7 +22,7 @@ const everybody: Command = {
   options: { confirm: { type: "string" } },
   changes: true,
   notes:
-    "Requires --confirm everybody. Guests cannot sign in again, so they lose their accounts: --dry-run shows how\nmany. This cannot be undone.",
+    "Requires --confirm everybody. Guests cannot sign in again, so they lose their accounts: --dry-run shows how many. This cannot be undone.",
   async run({ api, options }) {
     if (options.confirm !== "everybody" && !options["dry-run"]) {
       throw new UsageError("To confirm, add: --confirm everybody");

@@ -66,7 +66,7 @@ const revoke: Command = {
   checks: { WHAT: account, user: account },
   changes: true,
   notes:
-    "Like `redis-cli DEL session:<id>`, but also recorded in Postgres and in the audit log. There is no undo: the user\nsigns in again, a guest cannot.",
+    "Like `redis-cli DEL session:<id>`, but also recorded in Postgres and in the audit log. There is no undo: the user signs in again, a guest cannot.",
   async run({ api, args: [what], options: { user } }) {
     if ((what === undefined) === (user === undefined)) {
       throw new UsageError("Give either WHAT or --user USER.");

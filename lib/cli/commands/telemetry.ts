@@ -55,7 +55,7 @@ const security: Command = {
   options: { ...minutes, network: { type: "string" } },
   checks: { minutes: numberFrom(1, minutesMax), network },
   notes:
-    "--network limits the list to a network such as 203.0.113.0/24, which `access-log` shows instead of an address.\n`find IP` shows the events of one address, and the accounts that it tried. `targets` is the number of e-mail\naddresses that failed sign-ins used. Events without an ip are those of a flood, which came from several addresses.",
+    "--network limits the list to a network such as 203.0.113.0/24, which `access-log` shows instead of an address.\n`find IP` shows the events of one address, and the accounts that it tried. `targets` is the number of e-mail addresses that failed sign-ins used. Events without an ip are those of a flood, which came from several addresses.",
   async run({ api, options }) {
     const query = { minutes: textOf(options.minutes), network: textOf(options.network) };
     const found = await api.get(SecurityEventSources, "/api/ops/security-events", query);

@@ -33,7 +33,7 @@ const removeSecondFactor: Command = {
   checks: { USER: account },
   changes: true,
   notes:
-    "Verify the identity of the user first: afterwards the password alone is enough to sign in. Only admins can remove\nan operator's second factor, and the break-glass token cannot remove any. There is no undo: the owner enrols again.",
+    "Verify the identity of the user first: afterwards the password alone is enough to sign in. Only admins can remove an operator's second factor, and the break-glass token cannot remove any. There is no undo: the owner enrols again.",
   run: ({ api, args: [user] }) =>
     api.change("POST", "/api/ops/users/second-factor-removals", { user }),
 };

@@ -1,4 +1,4 @@
-import { NeonDbError } from "@neondatabase/serverless";
+import { failureMessage } from "../failure-message.js";
 import {
   createMigration,
   type Migration,
@@ -98,18 +98,5 @@ const commands: Record<string, (run: Run) => Promise<void>> = {
 };
 
 export function oneLine(error: unknown): string {
-  const isUnreachable = error instanceof NeonDbError && error.code === undefined;
-  const message = isUnreachable
-    ? `The database cannot be reached: ${rootMessage(error)}`
-    : String(error instanceof Error ? error.message : error);
-  return message.replace(/\s*\n\s*/g, " ");
-}
-
-function rootMessage(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  // A refused "localhost" has one error per address.
-  if (error instanceof AggregateError && error.errors.length > 0)
-    return rootMessage(error.errors[0]);
-  const inner = error instanceof NeonDbError ? error.sourceError : error.cause;
-  return inner instanceof Error ? rootMessage(inner) : error.message;
+  return failureMessage(error).replace(/\s*\n\s*/g, " ");
 }

@@ -6,7 +6,7 @@ import { BackupError } from "../../archives/failures.js";
 import { isFromFuture, listBackups, type Manifest } from "../../archives/manifest.js";
 import { prune } from "../../archives/prune.js";
 import { shipWal } from "../../archives/wal.js";
-import { isDatabaseError } from "../../db/failures.js";
+import { failureMessage } from "../../db/failure-message.js";
 import { describe, type Invocation } from "./invocation.js";
 
 /** Shorter than a day, so that the time of day does not move. */
@@ -39,7 +39,7 @@ export async function runDaily(
     try {
       await job();
     } catch (error) {
-      io.error(`${context.now().toISOString()} ${what} failed: ${messageOf(error)}`);
+      io.error(`${context.now().toISOString()} ${what} failed: ${failureMessage(error)}`);
     }
   };
   const { walFolder } = settings;
@@ -89,12 +89,6 @@ export async function runDaily(
   const status = await Promise.race([ended, Promise.race([signal(), sleep(endMs)]).then(() => 1)]);
   if (status !== 0) io.error("Ended during a job, which begins again at the next start.");
   return status;
-}
-
-/** That of a failed statement is its SQL. */
-function messageOf(error: unknown): string {
-  const said = isDatabaseError(error) ? ((error as Error).cause ?? error) : error;
-  return (said as Error).message;
 }
 
 export async function takeWhatIsDue(

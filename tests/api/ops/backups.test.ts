@@ -6,7 +6,7 @@ import drills from "../../../api/ops/drills/index.js";
 import health from "../../../api/ops/health.js";
 import { call } from "../../support/call.js";
 import { setEnvironment } from "../../support/environment.js";
-import { useNeon } from "../../support/neon.js";
+import { useNeon } from "../../support/neon-api.js";
 import { anOperator, type OperatorPerson, operate } from "../../support/operators.js";
 import { useStores } from "../../support/stores.js";
 

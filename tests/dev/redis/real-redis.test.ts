@@ -1,5 +1,5 @@
-import { type AddressInfo, createServer } from "node:net";
 import { describe, expect, it } from "vitest";
+import { freePort } from "../../../dev/free-port.js";
 import { openRealRedis } from "../../../dev/stores/real-redis.js";
 import { openEmbeddedRedis } from "../../../lib/self-hosted/embedded-stores/redis.js";
 
@@ -29,11 +29,3 @@ describe("openRealRedis", () => {
     });
   });
 });
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}

@@ -6,7 +6,7 @@ import { call } from "../../support/call.js";
 import { aContext } from "../../support/context.js";
 import { setEnvironment } from "../../support/environment.js";
 import { useLogLines } from "../../support/log-lines.js";
-import { type NeonWorld, neonEnvironment, useNeon } from "../../support/neon.js";
+import { type NeonWorld, neonEnvironment, useNeon } from "../../support/neon-api.js";
 import { nextSlot } from "../../support/slots.js";
 import { useStores } from "../../support/stores.js";
 

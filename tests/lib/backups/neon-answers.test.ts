@@ -1,19 +1,19 @@
 import { randomUUID } from "node:crypto";
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { findOperation } from "../../../dev/neon/api-document.js";
-import type { BranchDatabase } from "../../../dev/neon/branch-databases.js";
-import { type Corruption, corruptionsOf } from "../../../dev/neon/corruptions.js";
-import { embeddedBranches } from "../../../dev/neon/embedded-branches.js";
+import { findOperation } from "../../../dev/neon-api/api-document.js";
+import type { BranchDatabase } from "../../../dev/neon-api/branch-databases.js";
+import { type Corruption, corruptionsOf } from "../../../dev/neon-api/corruptions.js";
+import { embeddedBranches } from "../../../dev/neon-api/embedded-branches.js";
 import { checkBackups } from "../../../lib/backups/check.js";
 import type { BackupCheck } from "../../../lib/backups/check-names.js";
 import { advanceDrill } from "../../../lib/backups/drill.js";
-import { operations } from "../../../lib/backups/neon/operations.js";
+import { operations } from "../../../lib/backups/neon-api/operations.js";
 import { setSchedule, takeSnapshot } from "../../../lib/backups/operate.js";
 import { startDrill } from "../../../lib/backups/start-drill.js";
 import type { AppError } from "../../../lib/errors.js";
 import { aContext } from "../../support/context.js";
-import { inMinutes, liveUrl, noDatabases, useNeon } from "../../support/neon.js";
+import { inMinutes, liveUrl, noDatabases, useNeon } from "../../support/neon-api.js";
 import { useStores } from "../../support/stores.js";
 
 const stores = useStores();

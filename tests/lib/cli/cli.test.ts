@@ -79,7 +79,7 @@ describe("npm run ops", () => {
       status: 0,
       out: expect.stringContaining("sessions revoke [WHAT]"),
     });
-    expect(one.out).toMatch(/[^[]--confirm CONFIRM --reason TEXT \[--dry-run\]/);
+    expect(one.out).toMatch(/[^[]--confirm CONFIRM --reason TEXT\s+\[--dry-run\]/);
     expect(one.out).toMatch(/Guests cannot sign in again/);
     expect(wrong).toMatchObject({
       status: 2,
@@ -429,7 +429,7 @@ describe("npm run ops", () => {
     expect(curt).toMatchObject({
       status: 2,
       error: expect.stringMatching(
-        /^--reason must be a text of 3 to 500 characters, not x\.\n\nusage: .*operator grant .*\n$/,
+        /^--reason must be a text of 3 to 500 characters, not x\.\n\nusage: .*operator grant .*\n {7}\[--dry-run\] .*\n$/,
       ),
     });
     const closing = await opsInProcess(["restore", "begin", ...because], { env });

@@ -1,5 +1,8 @@
 import process from "node:process";
+import { NeonDbError } from "@neondatabase/serverless";
+import { DrizzleQueryError } from "drizzle-orm";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
+import { databaseUnavailable } from "../../../../lib/db/failures.js";
 import { runDaily } from "../../../../lib/self-hosted/backup/daily.js";
 import { contextOf, useFolders } from "../../../support/backups.js";
 
@@ -68,4 +71,22 @@ it("ends at a second signal at once", async () => {
   process.emit("SIGTERM");
   expect(await running).toBe(1);
   expect(said.at(-1)).toContain("Ended during a job");
+});
+
+it("says that the database cannot be reached, and why, and shows no SQL", async () => {
+  const refused = databaseUnavailable(new Error("connect ECONNREFUSED 127.0.0.1:1"));
+  const cause = Object.assign(new NeonDbError(`Error connecting to database: ${refused}`), {
+    sourceError: refused,
+  });
+  const drill = () => Promise.reject(new DrizzleQueryError("select 1", [], cause));
+  const check = () => Promise.reject(Object.assign(new NeonDbError("too many"), { code: "53300" }));
+  const running = run({ drill, check });
+  await vi.waitUntil(() => called("check") > 0, { timeout: 10_000 });
+  process.emit("SIGTERM");
+  expect(await running).toBe(0);
+  const failures = said.filter((line) => /(drills|Check) failed: /.test(line));
+  expect(failures.map((line) => line.slice(line.indexOf(" ") + 1)).sort()).toEqual([
+    "Advancing restore drills failed: The database cannot be reached: connect ECONNREFUSED 127.0.0.1:1",
+    "Check failed: too many",
+  ]);
 });

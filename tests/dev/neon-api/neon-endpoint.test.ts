@@ -1,7 +1,7 @@
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { embeddedBranches } from "../../../dev/neon/embedded-branches.js";
-import { type NeonEndpoint, startNeonEndpoint } from "../../../dev/neon/neon-endpoint.js";
+import { embeddedBranches } from "../../../dev/neon-api/embedded-branches.js";
+import { type NeonEndpoint, startNeonEndpoint } from "../../../dev/neon-api/neon-endpoint.js";
 import { snapshot } from "../../support/snapshots.js";
 
 let neon: NeonEndpoint;

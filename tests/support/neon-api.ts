@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach } from "vitest";
-import type { BranchDatabases } from "../../dev/neon/branch-databases.js";
-import { embeddedBranches } from "../../dev/neon/embedded-branches.js";
-import { type NeonEndpoint, startNeonEndpoint } from "../../dev/neon/neon-endpoint.js";
+import type { BranchDatabases } from "../../dev/neon-api/branch-databases.js";
+import { embeddedBranches } from "../../dev/neon-api/embedded-branches.js";
+import { type NeonEndpoint, startNeonEndpoint } from "../../dev/neon-api/neon-endpoint.js";
 import type { Context } from "../../lib/context.js";
 import { aContext } from "./context.js";
 import { setEnvironment } from "./environment.js";
