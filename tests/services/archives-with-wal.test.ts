@@ -1,12 +1,13 @@
 import { execFile } from "node:child_process";
 import { randomUUID } from "node:crypto";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import process from "node:process";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { recordErasures } from "../../lib/archives/erasures.js";
+import { momentCopyFolder } from "../../lib/archives/moment-copy.js";
 import { takeBaseBackup } from "../../lib/archives/take-base-backup.js";
 import { takeDump } from "../../lib/archives/take-dump.js";
 import { sealAudit } from "../../lib/audit/seal.js";
@@ -92,12 +93,14 @@ function invocationOver(folder: string) {
   const io = { out: () => {}, error: (line: string) => void said.push(line) };
   return { settings, context, io, rest: [], options: {}, migrations: "drizzle" };
 }
-const archives = () => archiveBackupStore(invocationOver(backups()), server.url);
+const archives = (folder = backups()) => archiveBackupStore(invocationOver(folder), server.url);
 const drillRow = async () => (await stores.sql("select * from restore_drills"))[0] ?? {};
 const failures = async () =>
   (JSON.parse((await drillRow()).findings ?? "[]") as { passed: boolean }[]).filter(
     ({ passed }) => !passed,
   );
+const copiesOf = async (folder: string) =>
+  (await archives(folder).listCopies("restore-drill-")).map(({ name }) => name);
 const databases = () =>
   query(server.url, "select datname from pg_database where datname like 'restore-drill-%'");
 const servers = () =>
@@ -140,16 +143,22 @@ describe("a restore drill over base backups and WAL", { timeout: patient }, () =
     expect([readdirSync(scratch()), await databases(), await servers()]).toEqual([[], [], ""]);
   });
 
-  it("is finished by the next process when one is killed in every step, and leaves nothing", async () => {
+  it("is finished by the next process when one is killed in every step, and leaves only what another installation has in the same TMPDIR", async () => {
     const earlier = `restore-drill-${randomUUID()}`;
-    mkdirSync(join(scratch(), earlier));
+    const folderOf = (name: string, store = backups()) =>
+      momentCopyFolder(invocationOver(store).context, name);
+    const another = join(root, "another");
+    const theirs = folderOf(earlier, another);
+    for (const path of [folderOf(earlier), theirs]) mkdirSync(path);
+    for (const store of [backups(), another]) expect(await copiesOf(store)).toEqual([earlier]);
     const killed = new Set<string>();
     await runDrill(async (step) => {
       if (killed.has(step)) return;
       killed.add(step);
       if (step === "create") {
         const { copy_name } = await drillRow();
-        const half = join(scratch(), `.${copy_name}.unfinished-0a1b2c3d`);
+        const copy = basename(folderOf(String(copy_name)));
+        const half = join(scratch(), `.${copy}.unfinished-0a1b2c3d`);
         mkdirSync(half);
         writeFileSync(join(half, "PG_VERSION"), "15");
       }
@@ -162,8 +171,9 @@ describe("a restore drill over base backups and WAL", { timeout: patient }, () =
     expect(row).toMatchObject({ succeeded: "t" });
     expect(row.leftovers).toContain(earlier);
     expect(said).toEqual([expect.stringContaining("which an interrupted restore had left")]);
-    expect(existsSync(scratch())).toBe(true);
-    expect([readdirSync(scratch()), await databases(), await servers()]).toEqual([[], [], ""]);
+    expect(readdirSync(scratch())).toEqual([basename(theirs)]);
+    rmSync(theirs, { recursive: true });
+    expect([await databases(), await servers()]).toEqual([[], ""]);
   });
 });
 
