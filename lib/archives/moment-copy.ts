@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir, userInfo } from "node:os";
 import { dirname, join } from "node:path";
@@ -64,6 +65,8 @@ export async function momentToProve({
   return canaryMs ? new Date(canaryMs - 1) : undefined;
 }
 
+type Scratch = Pick<BackupContext, "environment" | "store">;
+
 /** Makes the copy, a data directory. After a kill it does not exist; the next try removes what was left. */
 export async function restoreMomentCopy(
   context: BackupContext,
@@ -72,7 +75,7 @@ export async function restoreMomentCopy(
 ): Promise<void> {
   const { major, environment } = await serverTools(context);
   await requireTool("pg_ctl", major, environment);
-  await restoreToMoment(context, { at, into: join(scratchOf(context), name), settings });
+  await restoreToMoment(context, { at, into: momentCopyFolder(context, name), settings });
 }
 
 /** Starts a server on the copy, unless it runs, and waits until it has recovered. Returns its URL. */
@@ -96,18 +99,20 @@ export async function startMomentCopy(context: BackupContext, path: string): Pro
   return url;
 }
 
-/** Those that are complete, and what a killed restore has left of others. */
+/** Those of this installation that are complete, and what a killed restore has left of others. */
 export async function listMomentCopies(
-  context: Pick<BackupContext, "environment">,
+  context: Scratch,
   prefix: string,
 ): Promise<{ path: string; name: string; createdAt: Date }[]> {
   const folder = scratchOf(context);
+  const own = ownPrefixOf(context);
   const copies: { path: string; name: string; createdAt: Date }[] = [];
   for (const entry of await readdir(folder)) {
-    const name = entry.replace(/^\./, "");
-    if (!name.startsWith(prefix)) continue;
+    const visible = entry.replace(/^\./, "");
+    if (!visible.startsWith(own + prefix)) continue;
     const path = join(folder, entry);
     const found = await stat(path).catch(() => undefined);
+    const name = visible.slice(own.length);
     if (found?.isDirectory()) copies.push({ path, name, createdAt: found.birthtime });
   }
   return copies;
@@ -125,6 +130,15 @@ export async function dropMomentCopy(
   }
   await rm(path, { recursive: true, force: true, maxRetries: 5 });
 }
+
+/** Where the copy of that name is. Another installation with the same TMPDIR has other folders. */
+export function momentCopyFolder(context: Scratch, name: string): string {
+  return join(scratchOf(context), `${ownPrefixOf(context)}${name}`);
+}
+
+/** Short, because the path of the socket in the folder may have 107 bytes. Of the archives, which no two installations share. */
+const ownPrefixOf = ({ store }: Pick<BackupContext, "store">) =>
+  `${createHash("sha256").update(store.description).digest("hex").slice(0, 8)}-`;
 
 const scratchOf = ({ environment }: Pick<BackupContext, "environment">) =>
   environment.TMPDIR || tmpdir();

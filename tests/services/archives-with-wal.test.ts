@@ -1,13 +1,14 @@
 import { execFile } from "node:child_process";
 import { randomUUID } from "node:crypto";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import process from "node:process";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import type { PostgresServer } from "../../dev/postgres-server.js";
+import { giveToPostgres, type PostgresServer } from "../../dev/postgres-server.js";
 import { recordErasures } from "../../lib/archives/erasures.js";
+import { momentCopyFolder } from "../../lib/archives/moment-copy.js";
 import { takeBaseBackup } from "../../lib/archives/take-base-backup.js";
 import { takeDump } from "../../lib/archives/take-dump.js";
 import { sealAudit } from "../../lib/audit/seal.js";
@@ -35,6 +36,14 @@ const stores = useStores({
   async prepareDatabase() {
     root = mkdtempSync(join(tmpdir(), "moment-drill-"));
     server = await createArchivingPostgres(root, join(root, "wal"));
+    // PostgreSQL archives into each of the folders too, so that several runs can ship at once.
+    const script = join(process.cwd(), "lib/self-hosted/archive-wal.sh");
+    writeFileSync(
+      join(root, "archive.sh"),
+      `for to in ${join(root, "wal")} $(ls -d ${join(root, "spool")}-* 2>/dev/null); do sh ${script} "$1" "$2" $to || exit; done`,
+    );
+    await query(server.url, `alter system set archive_command = 'sh ${root}/archive.sh "%p" "%f"'`);
+    await query(server.url, "select pg_reload_conf()");
     const env = { ...process.env, DATABASE_URL: server.url };
     await promisify(execFile)(process.execPath, ["dev/run.mjs", "migrate", "up"], { env });
     return server.url;
@@ -84,21 +93,22 @@ beforeEach(async () => {
   said.splice(0);
 });
 
-function invocationOver(folder: string) {
+function invocationOver(folder: string, walFolder = join(root, "wal")) {
   const { databaseUrl, ...context } = contextOf(folder, server.url);
   context.environment.TMPDIR = scratch();
   context.warn = (text) => void said.push(text);
-  const walFolder = join(root, "wal");
   const settings = { databaseUrl, url: `file://${folder}`, keys: backupKeys, walFolder };
   const io = { out: () => {}, error: (line: string) => void said.push(line) };
   return { settings, context, io, rest: [], options: {}, migrations: "drizzle" };
 }
-const archives = () => archiveBackupStore(invocationOver(backups()), server.url);
+const archives = (folder = backups()) => archiveBackupStore(invocationOver(folder), server.url);
 const drillRow = async () => (await stores.sql("select * from restore_drills"))[0] ?? {};
 const failures = async () =>
   (JSON.parse((await drillRow()).findings ?? "[]") as { passed: boolean }[]).filter(
     ({ passed }) => !passed,
   );
+const copiesOf = async (folder: string) =>
+  (await archives(folder).listCopies("restore-drill-")).map(({ name }) => name);
 const databases = () =>
   query(server.url, "select datname from pg_database where datname like 'restore-drill-%'");
 const servers = () =>
@@ -141,16 +151,22 @@ describe("a restore drill over base backups and WAL", { timeout: patient }, () =
     expect([readdirSync(scratch()), await databases(), await servers()]).toEqual([[], [], ""]);
   });
 
-  it("is finished by the next process when one is killed in every step, and leaves nothing", async () => {
+  it("is finished by the next process when one is killed in every step, and leaves only what another installation has in the same TMPDIR", async () => {
     const earlier = `restore-drill-${randomUUID()}`;
-    mkdirSync(join(scratch(), earlier));
+    const folderOf = (name: string, store = backups()) =>
+      momentCopyFolder(invocationOver(store).context, name);
+    const another = join(root, "another");
+    const theirs = folderOf(earlier, another);
+    for (const path of [folderOf(earlier), theirs]) mkdirSync(path);
+    for (const store of [backups(), another]) expect(await copiesOf(store)).toEqual([earlier]);
     const killed = new Set<string>();
     await runDrill(async (step) => {
       if (killed.has(step)) return;
       killed.add(step);
       if (step === "create") {
         const { copy_name } = await drillRow();
-        const half = join(scratch(), `.${copy_name}.unfinished-0a1b2c3d`);
+        const copy = basename(folderOf(String(copy_name)));
+        const half = join(scratch(), `.${copy}.unfinished-0a1b2c3d`);
         mkdirSync(half);
         writeFileSync(join(half, "PG_VERSION"), "15");
       }
@@ -163,69 +179,64 @@ describe("a restore drill over base backups and WAL", { timeout: patient }, () =
     expect(row).toMatchObject({ succeeded: "t" });
     expect(row.leftovers).toContain(earlier);
     expect(said).toEqual([expect.stringContaining("which an interrupted restore had left")]);
-    expect(existsSync(scratch())).toBe(true);
-    expect([readdirSync(scratch()), await databases(), await servers()]).toEqual([[], [], ""]);
+    expect(readdirSync(scratch())).toEqual([basename(theirs)]);
+    rmSync(theirs, { recursive: true });
+    expect([await databases(), await servers()]).toEqual([[], ""]);
   });
 });
 
 describe("the daily backup", { timeout: patient }, () => {
-  /** What `backup run` does each hour. Killed after so many changes of the store. */
-  async function run(folder: string, changesMax = Number.POSITIVE_INFINITY) {
-    const invocation = invocationOver(folder);
+  /** What `backup run` does each hour. `onChange` is called after each change of the store. */
+  async function run(folder: string, wal: string, onChange = () => {}) {
+    const invocation = invocationOver(folder, wal);
     const { store } = invocation.context;
-    let changes = 0;
-    const alive =
-      <Args extends unknown[], Result>(act: (...args: Args) => Result) =>
-      (...args: Args): Result => {
-        if (changes >= changesMax) throw new Error("killed");
-        return act(...args);
-      };
-    const changing = <Args extends unknown[], Result>(act: (...args: Args) => Promise<Result>) =>
-      alive(async (...args: Args) => {
+    const changing =
+      <Args extends unknown[], Result>(act: (...args: Args) => Promise<Result>) =>
+      async (...args: Args) => {
         const result = await act(...args);
-        changes += 1;
+        onChange();
         return result;
-      });
-    invocation.context.store = {
-      description: store.description,
-      get: alive(store.get),
-      list: alive(store.list),
-      find: alive(store.find),
-      put: changing(store.put),
-      remove: changing(store.remove),
-      removeUnfinished: alive(store.removeUnfinished),
-    };
+      };
+    Object.assign(store, { put: changing(store.put), remove: changing(store.remove) });
     const context = { ...invocation.context, databaseUrl: server.url };
-    const finished = await recordErasures(context)
-      .then(() =>
-        takeWhatIsDue(invocation, {
-          takeDump: () => takeDump(context),
-          takeBase: () => takeBaseBackup(context, join(root, "wal")),
-        }),
-      )
-      .then(
-        () => true,
-        () => false,
-      );
-    return { finished, changes };
+    await recordErasures(context);
+    await takeWhatIsDue(invocation, {
+      takeDump: () => takeDump(context),
+      takeBase: () => takeBaseBackup(context, wal),
+    });
   }
 
   it("is finished by the next run when it is killed after any change of the store", async () => {
-    for (let changesMax = 1; ; changesMax += 1) {
-      const folder = join(root, `killed-${changesMax}`);
-      const killed = await run(folder, changesMax);
-      if (killed.finished) {
-        // The erasures, two archives with their manifests, and WAL.
-        expect(killed.changes).toBeGreaterThan(5);
-        return;
+    const whole = join(root, "whole");
+    const wholeSpool = join(root, "spool-whole");
+    mkdirSync(wholeSpool);
+    await giveToPostgres(wholeSpool);
+    /** What a process that is killed right then leaves. */
+    const killed: { folder: string; wal: string }[] = [];
+    await run(whole, wholeSpool, () => {
+      const folder = join(root, `killed-${killed.length}`);
+      const wal = join(root, `spool-${killed.length}`);
+      for (const [from, to] of [
+        [whole, folder],
+        [wholeSpool, wal],
+      ] as const) {
+        cpSync(from, to, { recursive: true, preserveTimestamps: true });
       }
-      expect(await run(folder)).toMatchObject({ finished: true });
-      const env = { ...environment(), BACKUP_URL: `file://${folder}` };
+      await giveToPostgres(wal);
+      killed.push({ folder, wal });
+    });
+    // The erasures, two archives with their manifests, and WAL.
+    expect(killed.length).toBeGreaterThan(5);
+    const finish = async ({ folder, wal }: { folder: string; wal: string }) => {
+      await run(folder, wal);
+      const env = { ...environment(), BACKUP_URL: `file://${folder}`, BACKUP_WAL_DIR: wal };
       expect(await runBackup(["check"], env)).toMatchObject({ status: 0, error: "" });
       const tomorrow = { now: () => new Date(Date.now() + 2 * 86_400_000) };
       await runBackup(["prune"], env, tomorrow);
       const { out, error } = await runBackup(["list"], env);
       expect({ kinds: out.match(/^\w+/gm), error }).toEqual({ kinds: ["dump", "base"], error: "" });
-    }
+    };
+    // At once, because a base backup waits a second for its WAL.
+    await Promise.all(killed.map(finish));
   });
 });

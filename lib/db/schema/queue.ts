@@ -32,6 +32,9 @@ export const queueEntries = pgTable(
     index("queue_entries_due_idx")
       .on(table.kind, table.runAfter)
       .where(sql`${table.send} and ${table.doneAt} is null and ${table.deadAt} is null`),
+    index("queue_entries_waiting_jobs_idx")
+      .on(table.runAfter, table.id)
+      .where(sql`${table.key} is not null and ${table.doneAt} is null and ${table.deadAt} is null`),
     index("queue_entries_expires_at_idx").on(table.expiresAt),
     index("queue_entries_dead_at_idx").on(table.deadAt).where(sql`${table.deadAt} is not null`),
     index("queue_entries_done_at_idx").on(table.doneAt).where(sql`${table.doneAt} is not null`),

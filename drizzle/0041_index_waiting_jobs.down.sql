@@ -1,0 +1,1 @@
+DROP INDEX queue_entries_waiting_jobs_idx;
