@@ -1,6 +1,14 @@
 import { execFile } from "node:child_process";
 import { randomUUID } from "node:crypto";
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import process from "node:process";
@@ -187,14 +195,14 @@ describe("a restore drill over base backups and WAL", { timeout: patient }, () =
 
 describe("the daily backup", { timeout: patient }, () => {
   /** What `backup run` does each hour. `onChange` is called after each change of the store. */
-  async function run(folder: string, wal: string, onChange = () => {}) {
+  async function run(folder: string, wal: string, onChange = async () => {}) {
     const invocation = invocationOver(folder, wal);
     const { store } = invocation.context;
     const changing =
       <Args extends unknown[], Result>(act: (...args: Args) => Promise<Result>) =>
       async (...args: Args) => {
         const result = await act(...args);
-        onChange();
+        await onChange();
         return result;
       };
     Object.assign(store, { put: changing(store.put), remove: changing(store.remove) });
@@ -213,16 +221,19 @@ describe("the daily backup", { timeout: patient }, () => {
     await giveToPostgres(wholeSpool);
     /** What a process that is killed right then leaves. */
     const killed: { folder: string; wal: string }[] = [];
-    await run(whole, wholeSpool, () => {
+    await run(whole, wholeSpool, async () => {
       const folder = join(root, `killed-${killed.length}`);
+      const copied = join(root, `copied-${killed.length}`);
       const wal = join(root, `spool-${killed.length}`);
       for (const [from, to] of [
         [whole, folder],
-        [wholeSpool, wal],
+        [wholeSpool, copied],
       ] as const) {
         cpSync(from, to, { recursive: true, preserveTimestamps: true });
       }
-      await giveToPostgres(wal);
+      await giveToPostgres(copied);
+      // From now on PostgreSQL archives into it.
+      renameSync(copied, wal);
       killed.push({ folder, wal });
     });
     // The erasures, two archives with their manifests, and WAL.
