@@ -50,6 +50,12 @@ export async function askUntilValid(
   }
 }
 
+/** An empty line is not a try. */
+export function askCode(terminal: Terminal, question: string, options?: { hidden: boolean }) {
+  const problemOf = (typed: string) => (typed ? undefined : "Enter the code.");
+  return askUntilValid(terminal, question, problemOf, options);
+}
+
 /** Before a password is asked for. */
 export function askEmail(terminal: Terminal): Promise<string> {
   return askUntilValid(terminal, "E-mail", (typed) => {
