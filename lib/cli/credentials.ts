@@ -52,13 +52,13 @@ export function chooseCredentials(given: Given): ChosenCredentials {
       if (isCertain || !sent) sent = isCertain ? "was" : "may have been";
     },
     confirm: async () => false,
-    advice: {
-      token_invalid: `OPS_TOKEN is not the one of ${url.origin}.`,
-      ...(!isApiToken && {
+    ...(!isApiToken && {
+      advice: {
+        token_invalid: `OPS_TOKEN is not the one of ${url.origin}.`,
         forbidden:
           "The break-glass token cannot do this: docs/runbooks/break-glass-used.md lists what it can do. Sign in with `npm run ops -- login`.",
-      }),
-    },
+      },
+    }),
     notice() {
       if (!sent || isApiToken) return undefined;
       return `OPS_TOKEN ${sent} sent, not a session. Each use of the break-glass token is audited and pages.`;

@@ -3,6 +3,7 @@ import { createInterface } from "node:readline";
 import { Writable } from "node:stream";
 import { emailAddress } from "./checks.js";
 import { UsageError } from "./failures.js";
+import { brokenAtSpaces } from "./text.js";
 
 export interface Terminal {
   /** False when stdin is piped. */
@@ -18,7 +19,7 @@ export function openTerminal(): Terminal {
   let lines: AsyncIterator<string> | undefined;
   return {
     isInteractive: process.stdin.isTTY === true,
-    show: (text) => void process.stderr.write(`${text}\n`),
+    show: (text) => void process.stderr.write(`${brokenAtSpaces(text)}\n`),
     async ask(question, { hidden = false } = {}) {
       if (process.stdin.isTTY) return readLine(question, hidden);
       lines ??= createInterface({ input: process.stdin })[Symbol.asyncIterator]();

@@ -111,12 +111,13 @@ async function drainFinding(ctx: Context): Promise<CheckResult> {
 
 async function cronFinding(ctx: Context): Promise<CheckResult> {
   const { crons } = await listCrons(ctx);
+  const today = ctx.now.toISOString().slice(0, 10);
   const descriptions = crons.flatMap(({ job, dueAt, missedSlots, isLate }) => {
     if (dueAt === null) return isLate ? [`${job} missed ${missedSlots} slots`] : [];
     return [
       isLate
         ? `${job} never succeeded, due since ${dueAt}`
-        : `${job} is due at ${dueAt.slice(11, 16)} UTC`,
+        : `${job} is due at ${dueAt.startsWith(today) ? "" : `${dueAt.slice(0, 10)} `}${dueAt.slice(11, 16)} UTC`,
     ];
   });
   return finding(
