@@ -3,8 +3,8 @@ import stringWidth from "string-width";
 import wrapAnsi from "wrap-ansi";
 import type { EventsUntil } from "../operations/telemetry/drain-before-reading.js";
 
-/** In a pipe as in the smallest usual terminal. */
-const columnsMax = () => Math.max(80, process.stdout.columns ?? 0);
+/** In a pipe as in a usual terminal; below the smallest nothing could be read. */
+const columnsMax = () => Math.max(40, process.stdout.columns || 80);
 const gap = 2;
 
 /** Of a wrapped column. */
