@@ -124,7 +124,7 @@ function isProtected(message: string): AppError {
   });
 }
 
-/** The value to block. Throws `validation_failed`, `block_protected` (own account, own or trusted address), `not_found`, `forbidden`. */
+/** The value to block. Throws `validation_failed`, `block_protected` (own account, own, trusted or loopback address), `not_found`, `forbidden`. */
 export async function requireBlockable(
   ctx: Context,
   operator: Operator,

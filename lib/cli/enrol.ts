@@ -72,7 +72,7 @@ export async function enrol(steps: Steps, options: EnrolOptions): Promise<string
   const server = await firstAdmin?.look();
   const email = await askEmail(terminal);
   const isNew = server !== undefined && !(await saysYes("Does an account with it exist? (yes/no)"));
-  if (isNew) requireNewAccountsUse(server);
+  if (isNew) requireFirstAdminPossible(server);
   const password = await (isNew ? askNewPassword("Password") : askPassword("Password"));
   const credentials = { email, password, device: { id: deviceId, name: "ops command line" } };
 
@@ -195,7 +195,7 @@ async function renewRecoveryCodes({ post, token, reauthenticate }: Steps): Promi
   return replyOf(RecoveryCodes, answer).recoveryCodes;
 }
 
-function requireNewAccountsUse({ operatorsExist, mailProblem }: Look): void {
+function requireFirstAdminPossible({ operatorsExist, mailProblem }: Look): void {
   if (operatorsExist) {
     throw new FailedError(
       "There are operators already: OPS_TOKEN cannot make another. Create the account in the app, and ask an admin: npm run ops -- operator grant USER",
