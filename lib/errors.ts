@@ -159,7 +159,7 @@ export const catalogue = {
   },
   block_protected: {
     status: 409,
-    message: "This would block you or a trusted address.",
+    message: "This would block you, a trusted address or the server.",
     retryable: false,
   },
   erasures_unreadable: {

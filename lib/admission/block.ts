@@ -115,7 +115,16 @@ async function readStanding({ db, now }: Context, which?: SQL): Promise<BlockDet
 
 export const isActive = (now: Date) => and(isNull(blocks.endedAt), gt(blocks.expiresAt, now));
 
-/** The value to block. Throws `validation_failed`, `block_protected` (own account, own or trusted address), `not_found`, `forbidden`. */
+/** Health checks and proxies of the same machine call from here, in either family. */
+const loopback = ["127.0.0.1", "::1"];
+
+function isProtected(message: string): AppError {
+  return new AppError("block_protected", {
+    fields: [{ pointer: "/value", code: "protected", message }],
+  });
+}
+
+/** The value to block. Throws `validation_failed`, `block_protected` (own account, own, trusted or loopback address), `not_found`, `forbidden`. */
 export async function requireBlockable(
   ctx: Context,
   operator: Operator,
@@ -124,19 +133,18 @@ export async function requireBlockable(
   if (kind === "user") {
     const subject = await getSubject(ctx, value);
     if (subject.role !== "user") requireAdmin(ctx, operator);
-    if (subject.id === operator.id) throw new AppError("block_protected");
+    if (subject.id === operator.id) throw isProtected("This is your own account.");
     return userMember(subject.id);
   }
   const found = blockableNetwork(value);
   if ("problem" in found) throw invalid(found.problem);
   if (kind === "ip" && value.includes("/")) throw invalid("This is a network. Use the kind cidr.");
-  const protectedAddresses = [
-    ...ctx.env.rateLimit.trustedIps,
-    ...(ctx.address ? [ctx.address] : []),
-  ];
-  if (protectedAddresses.some((address) => overlap(found.network, address))) {
-    throw new AppError("block_protected");
-  }
+  const has = (address: string) => overlap(found.network, address);
+  const trusted = ctx.env.rateLimit.trustedIps.find(has);
+  if (trusted) throw isProtected(`RATE_LIMIT_TRUSTED_IPS has ${trusted}.`);
+  if (ctx.address && has(ctx.address)) throw isProtected(`You call from ${ctx.address}.`);
+  const own = loopback.find(has);
+  if (own) throw isProtected(`${own} is the server itself.`);
   return found.network;
 }
 

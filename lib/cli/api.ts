@@ -62,8 +62,7 @@ const pending =
   "Recorded, not active yet: Postgres is up to date, but Redis did not accept the write. The server repeats it every second, and it is active on every instance as soon as Redis accepts it. You do not have to repeat the command: `npm run ops -- status` shows whether Redis accepts writes.";
 
 export function createApi({ url, credentials, reason, dryRun, target = "" }: Options): Api {
-  const { ifForbidden } = credentials;
-  const advice = { ...adviceFor(target), ...(ifForbidden && { forbidden: ifForbidden }) };
+  const advice = { ...adviceFor(target), ...credentials.advice };
 
   async function send(method: string, path: string, body?: unknown): Promise<HttpAnswer> {
     const token = await credentials.token();

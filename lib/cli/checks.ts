@@ -42,9 +42,11 @@ export const network: Check = (typed) => {
     ? undefined
     : "must be an IPv4 network of /8, /16 or /24, or an IPv6 network of /32, /48 or /64";
 };
-export const time = mustBe(
-  "a time, such as 2026-01-31T08:00:00Z",
-  (typed) => /^\d{4}-\d\d-\d\dT.*(Z|[+-]\d\d:\d\d)$/.test(typed) && Date.parse(typed) >= 0,
+export const since = mustBe(
+  "a time, a date or an age, such as 2026-01-31T08:00:00Z, 2026-01-31 or 12h",
+  (typed) =>
+    secondsOf(typed) >= 0 ||
+    (/^\d{4}-\d\d-\d\d(T.*(Z|[+-]\d\d:\d\d))?$/.test(typed) && Date.parse(typed) >= 0),
 );
 
 export const text = (max: number, min = 1) =>

@@ -16,7 +16,7 @@ export function commandOf(args: string[]): Command | undefined {
   return isMistyped ? undefined : found;
 }
 
-/** The help for arguments that name no command. `isAsked`: with --help or `help`, not by mistake. */
+/** The help for arguments that name no command. `isAsked`: with --help, `help` or nothing, not by mistake. */
 export function help(args: string[]): { isAsked: boolean; text: string } {
   const words = args.filter((arg) => arg !== "--help" && arg !== "help");
   const isAsked = words.length < args.length;
@@ -26,9 +26,7 @@ export function help(args: string[]): { isAsked: boolean; text: string } {
   if (first === undefined && option >= 0) {
     return { isAsked: false, text: "Options follow the command.\n\nHelp: npm run ops -- --help" };
   }
-  if (first === undefined) {
-    return { isAsked, text: isAsked ? usage() : `Which command?\n\n${usage()}` };
-  }
+  if (first === undefined) return { isAsked: true, text: usage() };
   const group = groupUsage(first);
   if (isAsked && group !== null) return { isAsked, text: group };
   const unknown = typed.findIndex((_, at) => !isBegun(typed.slice(0, at + 1)));

@@ -22,8 +22,7 @@ interface ChosenCredentials extends Credentials {
 export function chooseCredentials(given: Given): ChosenCredentials {
   const { url, token, tokenUrl, breakGlass, signIn } = given;
   if (breakGlass && !token) throw new UsageError("--break-glass needs the token in OPS_TOKEN.");
-  // Its use has scopes and sends no page.
-  const isApiToken = token?.startsWith("ops_") === true;
+  const isApiToken = isApiTokenText(token);
   if (!token || !(breakGlass || (isApiToken && !signIn.hasSession()))) {
     let isAsked = false;
     return {
@@ -54,8 +53,11 @@ export function chooseCredentials(given: Given): ChosenCredentials {
     },
     confirm: async () => false,
     ...(!isApiToken && {
-      ifForbidden:
-        "The break-glass token cannot do this: docs/runbooks/break-glass-used.md lists what it can do. Sign in with `npm run ops -- login`.",
+      advice: {
+        token_invalid: `OPS_TOKEN is not the one of ${url.origin}.`,
+        forbidden:
+          "The break-glass token cannot do this: docs/runbooks/break-glass-used.md lists what it can do. Sign in with `npm run ops -- login`.",
+      },
     }),
     notice() {
       if (!sent || isApiToken) return undefined;
@@ -63,3 +65,6 @@ export function chooseCredentials(given: Given): ChosenCredentials {
     },
   };
 }
+
+/** Not the break-glass token: its use has scopes and sends no page. */
+export const isApiTokenText = (token: string | undefined) => token?.startsWith("ops_") === true;

@@ -6,7 +6,7 @@ import { FailedError, RefusedError, UsageError } from "./failures.js";
 import { type HttpAnswer, problemText, requireSuccess } from "./http.js";
 import { replyOf } from "./read-reply.js";
 import type { StoredSession } from "./session-file.js";
-import { askEmail, askUntilValid, type Terminal } from "./terminal.js";
+import { askCode, askEmail, askUntilValid, type Terminal } from "./terminal.js";
 import { Pair } from "./token-pair.js";
 
 interface Steps {
@@ -25,9 +25,20 @@ interface Steps {
 }
 
 export interface EnrolOptions {
-  /** Makes the account an admin; null without a break-glass token. */
-  grant: ((userId: string) => Promise<unknown>) | null;
+  /** Of the break-glass token; null without one. */
+  firstAdmin: FirstAdmin | null;
   renewsRecoveryCodes: boolean;
+}
+
+interface Look {
+  operatorsExist: boolean;
+  mailProblem: string | undefined;
+}
+
+interface FirstAdmin {
+  /** Throws when the server refuses the token. */
+  look(): Promise<Look>;
+  grant(userId: string): Promise<unknown>;
 }
 
 const triesMax = 5;
@@ -56,10 +67,13 @@ export async function enrol(steps: Steps, options: EnrolOptions): Promise<string
     );
     return options.renewsRecoveryCodes ? renewRecoveryCodes(steps) : null;
   }
+  const { firstAdmin } = options;
+  // First of all: a refusal must leave no account behind.
+  const server = await firstAdmin?.look();
   const email = await askEmail(terminal);
-  const isNew =
-    options.grant !== null && !(await saysYes("Does an account with it exist? (yes/no)"));
-  const password = await askPassword("Password");
+  const isNew = server !== undefined && !(await saysYes("Does an account with it exist? (yes/no)"));
+  if (isNew) requireFirstAdminPossible(server);
+  const password = await (isNew ? askNewPassword("Password") : askPassword("Password"));
   const credentials = { email, password, device: { id: deviceId, name: "ops command line" } };
 
   async function signIn(path: string): Promise<HttpAnswer> {
@@ -68,25 +82,22 @@ export async function enrol(steps: Steps, options: EnrolOptions): Promise<string
     return withCode((otp) => post(path, { ...credentials, otp }));
   }
 
-  async function takeAccount(grant: NonNullable<EnrolOptions["grant"]>): Promise<HttpAnswer> {
+  async function takeAccount({ grant }: FirstAdmin): Promise<HttpAnswer> {
     const taken = isNew ? await register() : await signIn("/api/auth/login");
     if (taken.code === "feature_disabled") return signIn(operatorSignIns);
     if (taken.code === "invalid_credentials") throw new RefusedError(problemText(taken));
     const { accessToken } = keep(deviceId, replyOf(Pair, taken));
     const { user } = replyOf(Account, taken);
     if (user.role !== "user") return taken;
-    if (!user.emailVerified) await confirmAddress(bearerOf(accessToken), isNew);
+    // The grant is refused while operators exist.
+    if (!user.emailVerified && !server?.operatorsExist) {
+      await confirmAddress(bearerOf(accessToken), isNew);
+    }
     await grant(user.id);
     return signIn(operatorSignIns);
   }
 
   async function register(): Promise<HttpAnswer> {
-    await askUntilValid(
-      terminal,
-      "Password again",
-      (typed) => (typed === credentials.password ? undefined : "The passwords differ."),
-      { hidden: true },
-    );
     const name = await askUntilValid(terminal, "Name", (typed) =>
       typed ? undefined : "Enter a name.",
     );
@@ -95,7 +106,7 @@ export async function enrol(steps: Steps, options: EnrolOptions): Promise<string
       const answer = await post("/api/auth/register", body);
       if (answer.code !== "validation_failed" || tries === triesMax) return answer;
       terminal.show(problemText(answer));
-      credentials.password = await askPassword("Another password");
+      credentials.password = await askNewPassword("Another password");
     }
   }
 
@@ -110,7 +121,17 @@ export async function enrol(steps: Steps, options: EnrolOptions): Promise<string
     return askUntilValid(terminal, question, passwordLengthProblem, { hidden: true });
   }
 
+  async function askNewPassword(question: string): Promise<string> {
+    for (let tries = 1; ; tries += 1) {
+      const typed = await askPassword(question);
+      if ((await terminal.ask("Password again", { hidden: true })) === typed) return typed;
+      if (tries === triesMax) throw new UsageError("The passwords differ.");
+      terminal.show("The passwords differ.");
+    }
+  }
+
   async function confirmAddress(bearer: Record<string, string>, isMailed: boolean): Promise<void> {
+    requireMail(server?.mailProblem);
     if (!isMailed) requireSuccess(await post("/api/auth/verify-email/resend", undefined, bearer));
     terminal.show(
       `A code is mailed to ${email}. If none arrives, an account with this address exists, or the mails of this hour are used up: run this again.`,
@@ -122,7 +143,7 @@ export async function enrol(steps: Steps, options: EnrolOptions): Promise<string
 
   async function untilRight(question: string, send: (code: string) => Promise<HttpAnswer>) {
     for (let tries = 0; tries < triesMax; tries += 1) {
-      const code = await terminal.ask(question);
+      const code = await askCode(terminal, question);
       const answer = await send(code);
       if (answer.code !== "code_invalid") {
         requireSuccess(answer);
@@ -148,9 +169,8 @@ export async function enrol(steps: Steps, options: EnrolOptions): Promise<string
     return replyOf(RecoveryCodes, confirmed).recoveryCodes;
   }
 
-  const { grant } = options;
-  const answer = await (grant ? takeAccount(grant) : signIn(operatorSignIns));
-  if (!grant && answer.code === "invalid_credentials") {
+  const answer = await (firstAdmin ? takeAccount(firstAdmin) : signIn(operatorSignIns));
+  if (!firstAdmin && answer.code === "invalid_credentials") {
     throw new RefusedError(
       `${problemText(answer)} For the first admin, set OPS_TOKEN to the break-glass token, and OPS_URL to this deployment. Otherwise an admin can grant the role: npm run ops -- operator grant USER`,
     );
@@ -173,6 +193,23 @@ async function renewRecoveryCodes({ post, token, reauthenticate }: Steps): Promi
     answer = await send();
   }
   return replyOf(RecoveryCodes, answer).recoveryCodes;
+}
+
+function requireFirstAdminPossible({ operatorsExist, mailProblem }: Look): void {
+  if (operatorsExist) {
+    throw new FailedError(
+      "There are operators already: OPS_TOKEN cannot make another. Create the account in the app, and ask an admin: npm run ops -- operator grant USER",
+      { code: "operators_exist" },
+    );
+  }
+  requireMail(mailProblem);
+}
+
+function requireMail(problem: string | undefined): void {
+  if (!problem) return;
+  throw new FailedError(
+    `The address of the account is confirmed with a mailed code, but ${problem}. Then run this again.`,
+  );
 }
 
 const operatorSignIns = "/api/ops/sign-ins";

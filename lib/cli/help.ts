@@ -1,9 +1,9 @@
 import type { Command } from "./command.js";
 import { commands } from "./commands.js";
-import { brokenAtSpaces, columnsMin } from "./text.js";
+import { brokenAtSpaces, columnsUsual } from "./text.js";
 
 /** Also in a pipe, and in a wide terminal. */
-const inShortLines = (text: string) => brokenAtSpaces(text, columnsMin);
+const inShortLines = (text: string) => brokenAtSpaces(text, columnsUsual);
 
 /** The general help: one line per group of commands, options, exit status. */
 export function usage(): string {
@@ -81,7 +81,7 @@ export function usageLineOf(command: Command, ...more: string[]): string {
   const lines = [`usage: npm run ops -- ${lineOf(command)}`];
   for (const part of parts) {
     const longer = `${lines.at(-1)} ${part}`;
-    if (longer.length <= columnsMin) lines[lines.length - 1] = longer;
+    if (longer.length <= columnsUsual) lines[lines.length - 1] = longer;
     else lines.push(`       ${part}`);
   }
   return lines.join("\n");

@@ -110,7 +110,7 @@ function reasonOf(error: NodeJS.ErrnoException): string {
 }
 
 const storeAdvice =
-  " Probably Postgres is down or does not accept the connection: see `npm run ops -- status`.";
+  " Postgres is down, refuses the connection, or a lock delays the statement: see `npm run ops -- status` and `db status`.";
 
 /** Status, code, message, invalid fields and correlation ID, on one line. */
 export function problemText(

@@ -7,7 +7,7 @@ import { parseArguments } from "./arguments.js";
 import { type Command, textOf } from "./command.js";
 import { commandOf, help } from "./command-line.js";
 import { targetText } from "./command-text.js";
-import { chooseCredentials } from "./credentials.js";
+import { chooseCredentials, isApiTokenText } from "./credentials.js";
 import { explainNotFound } from "./explain-not-found.js";
 import { FailedError, type FailureBody, RefusedError, UsageError } from "./failures.js";
 import { helpOf, usageLineOf } from "./help.js";
@@ -66,7 +66,11 @@ function unknownCommand(args: string[]): Outcome {
 
 function failed(error: unknown, command: Command): Outcome {
   if (error instanceof UsageError) {
-    const text = `${visible(error.message)}\n\n${usageLineOf(command, "[--help]")}`;
+    const usageLine =
+      error.body.code === "cancelled" ? "" : `
+
+${usageLineOf(command, "[--help]")}`;
+    const text = visible(error.message) + usageLine;
     return { status: exit.usage, text, failure: bodyOf(error) };
   }
   if (error instanceof RefusedError) {
@@ -99,7 +103,7 @@ async function run(command: Command, rest: string[], atEnd: Notice[]): Promise<O
   const given = { url, token, tokenUrl: OPS_URL, breakGlass, signIn };
   const credentials = chooseCredentials(given);
   const tokenCredentials =
-    token && mayReceiveToken(url, OPS_URL)
+    token && !isApiTokenText(token) && mayReceiveToken(url, OPS_URL)
       ? chooseCredentials({ ...given, breakGlass: true })
       : undefined;
   atEnd.push((isRefused) => credentials.notice(isRefused) ?? tokenCredentials?.notice(isRefused));

@@ -7,7 +7,7 @@ import { exchange, type HttpAnswer, problemText, requireSuccess } from "./http.j
 import { requireEncryption } from "./may-send.js";
 import { readReply, replyOf } from "./read-reply.js";
 import type { SessionFile, StoredSession } from "./session-file.js";
-import { askEmail, type Terminal } from "./terminal.js";
+import { askCode, askEmail, type Terminal } from "./terminal.js";
 import { Pair } from "./token-pair.js";
 
 export interface Credentials {
@@ -17,8 +17,8 @@ export interface Credentials {
   confirm(): Promise<boolean>;
   /** Called for each request that may have sent the token; `isCertain` if the server has received it. */
   sent?(isCertain: boolean): void;
-  /** What to tell the operator after 403 `forbidden`. */
-  ifForbidden?: string;
+  /** What to tell the operator after a refusal, by its code. */
+  advice?: Record<string, string>;
 }
 
 export interface SignIn extends Credentials {
@@ -119,8 +119,8 @@ export function openSignIn(url: URL, file: SessionFile, terminal: Terminal, targ
   /** In a terminal, asks again after a wrong code; from a pipe, the next line is the next answer. */
   async function withCode(send: (otp: string) => Promise<HttpAnswer>): Promise<HttpAnswer> {
     for (let tries = 1; ; tries += 1) {
-      const answer = await send(await terminal.ask("Second factor code", { hidden: true }));
-      // An empty code is not valid.
+      const answer = await send(await askCode(terminal, "Second factor code", { hidden: true }));
+      // A code of another form is not valid.
       const isWrong = answer.code === "otp_invalid" || answer.code === "validation_failed";
       if (!isWrong || !terminal.isInteractive || tries === codeTriesMax) return answer;
       terminal.show("Wrong or used code. Wait for the next one.");

@@ -3,6 +3,7 @@ import { createInterface } from "node:readline";
 import { Writable } from "node:stream";
 import { emailAddress } from "./checks.js";
 import { UsageError } from "./failures.js";
+import { brokenAtSpaces } from "./text.js";
 
 export interface Terminal {
   /** False when stdin is piped. */
@@ -18,7 +19,7 @@ export function openTerminal(): Terminal {
   let lines: AsyncIterator<string> | undefined;
   return {
     isInteractive: process.stdin.isTTY === true,
-    show: (text) => void process.stderr.write(`${text}\n`),
+    show: (text) => void process.stderr.write(`${brokenAtSpaces(text)}\n`),
     async ask(question, { hidden = false } = {}) {
       if (process.stdin.isTTY) return readLine(question, hidden);
       lines ??= createInterface({ input: process.stdin })[Symbol.asyncIterator]();
@@ -48,6 +49,12 @@ export async function askUntilValid(
     if (tries === triesMax || !isInteractive) throw new UsageError(problem);
     show(problem);
   }
+}
+
+/** An empty line is not a try. */
+export function askCode(terminal: Terminal, question: string, options?: { hidden: boolean }) {
+  const problemOf = (typed: string) => (typed ? undefined : "Enter the code.");
+  return askUntilValid(terminal, question, problemOf, options);
 }
 
 /** Before a password is asked for. */

@@ -3,9 +3,10 @@ import stringWidth from "string-width";
 import wrapAnsi from "wrap-ansi";
 import type { EventsUntil } from "../operations/telemetry/drain-before-reading.js";
 
-/** Of the smallest usual terminal, and of a pipe. */
-export const columnsMin = 80;
-const columnsMax = () => Math.max(columnsMin, process.stdout.columns ?? 0);
+/** Of a usual terminal, and of a pipe. */
+export const columnsUsual = 80;
+/** Below the smallest nothing could be read. */
+const columnsMax = () => Math.max(40, process.stdout.columns || columnsUsual);
 const gap = 2;
 
 /** Of a wrapped column. */

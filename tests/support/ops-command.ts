@@ -18,6 +18,8 @@ interface CommandInput {
   env: Record<string, string>;
   /** Lines for standard input. */
   stdin?: string[];
+  /** Standard input looks like a terminal; only in this process. */
+  isTerminal?: boolean;
   /** With the .env file; not in this process. */
   cwd?: string;
 }
@@ -47,7 +49,10 @@ export function opsInProcess(args: string[], input: CommandInput): Promise<Comma
 let lastRun: Promise<unknown> = Promise.resolve();
 let runs = 0;
 
-async function runHere(args: string[], { env, stdin = [] }: CommandInput): Promise<CommandOutcome> {
+async function runHere(
+  args: string[],
+  { env, stdin = [], isTerminal = false }: CommandInput,
+): Promise<CommandOutcome> {
   // The functions under test keep the environment that they have read, also while it is replaced here.
   readEnvironment();
   const { argv, env: environment, exitCode } = process;
@@ -64,7 +69,7 @@ async function runHere(args: string[], { env, stdin = [] }: CommandInput): Promi
   process.env = { PATH: environment.PATH, ...env };
   Object.defineProperty(process, "stdin", {
     configurable: true,
-    value: Readable.from(stdin.map((line) => `${line}\n`)),
+    value: Object.assign(Readable.from(stdin.map((line) => `${line}\n`)), { isTTY: isTerminal }),
   });
   try {
     runs += 1;

@@ -14,7 +14,8 @@ const POST = operatorChange({
       return { done, undo: null, detail: { connections: null } };
     }
     if (dryRun) {
-      const done = "Would replace the connections of every instance to Postgres.";
+      const done =
+        "Would replace the connections of every instance to Postgres. Whether Postgres accepts a new one is not tried.";
       return { done, undo: null };
     }
     const connections = await orderReconnect(ctx, by);

@@ -3,9 +3,10 @@ import { auditActions } from "../../audit/audit-actions.js";
 import { AuditRow } from "../../operations/audit-log.js";
 import { AuditVerificationReport } from "../../operations/audit-verification.js";
 import { pageSchema } from "../../page.js";
-import { matching, numberFrom, text, time } from "../checks.js";
+import { matching, numberFrom, since, text } from "../checks.js";
 import { type Command, textOf } from "../command.js";
 import { commandText } from "../command-text.js";
+import { sinceOf } from "../duration.js";
 import { UsageError } from "../failures.js";
 import { nextPageText, pageChecks, pageOf, pageOptions } from "../next-page.js";
 import { table, wrapped } from "../text.js";
@@ -26,12 +27,15 @@ const list: Command = {
     actor: text(64),
     action: text(64),
     subject: text(128),
-    since: time,
+    since,
     ...pageChecks,
   },
   notes: actionsText,
   async run({ api, options }) {
-    const given = Object.fromEntries(filters.map((name) => [name, textOf(options[name])]));
+    const given: Record<string, string | undefined> = {
+      ...Object.fromEntries(filters.map((name) => [name, textOf(options[name])])),
+      since: sinceOf(options),
+    };
     const query = { ...given, ...pageOf({ options }) };
     const found = await api.get(pageSchema(AuditRow), "/api/ops/audit", query);
     const { items, nextCursor } = found;

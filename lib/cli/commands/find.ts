@@ -154,7 +154,7 @@ function accountTable(accounts: FindResult["accounts"]): string {
     addressChange
       ? [
           `${id}: address changed at ${addressChange.at.slice(0, 19)}Z.`,
-          `The link in the mail to the old address undoes it until ${addressChange.undoUntil.slice(0, 19)}Z.`,
+          `The code in the mail to the old address undoes it until ${addressChange.undoUntil.slice(0, 19)}Z.`,
         ]
       : [],
   );

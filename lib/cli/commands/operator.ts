@@ -2,7 +2,9 @@ import * as z from "zod";
 import { OperatorToken } from "../../auth/operator/operator-token.js";
 import { OperatorAccount } from "../../auth/operator/role.js";
 import { isKnownScope, operatorScopes } from "../../auth/operator/scopes.js";
+import { CheckReport, mailCheck, operatorsCheck } from "../../operations/state/finding.js";
 import { anAccount } from "../account.js";
+import type { Api } from "../api.js";
 import { account, type Check, durationUpTo, listed, matching, oneOf } from "../checks.js";
 import type { Command } from "../command.js";
 import { secondsOf } from "../duration.js";
@@ -64,7 +66,12 @@ const enrol: Command = {
     "With the break-glass token in OPS_TOKEN, and while there are no operators: creates the account if needed, confirms its e-mail address with a mailed code and makes it an admin. After an interruption, run it again. It needs a terminal.",
   async run({ api, signIn, options, tokenApi }) {
     const recoveryCodes = await signIn.enrol({
-      grant: tokenApi ? (user) => tokenApi.change("POST", "/api/ops/operators", { user }) : null,
+      firstAdmin: tokenApi
+        ? {
+            look: () => lookBeforeEnrolment(tokenApi),
+            grant: (user) => tokenApi.change("POST", "/api/ops/operators", { user }),
+          }
+        : null,
       renewsRecoveryCodes: options["new-recovery-codes"] === true,
     });
     const lines = [
@@ -77,6 +84,16 @@ const enrol: Command = {
     return { body: { signedIn: true, recoveryCodes }, text: lines.join("\n") };
   },
 };
+
+async function lookBeforeEnrolment(tokenApi: Api) {
+  const { findings } = await tokenApi.get(CheckReport, "/api/ops/health");
+  const byName = (name: string) => findings.find((finding) => finding.name === name);
+  const mail = byName(mailCheck);
+  return {
+    operatorsExist: byName(operatorsCheck)?.status === "pass",
+    mailProblem: mail?.status === "warn" ? mail.detail : undefined,
+  };
+}
 
 const revoke: Command = {
   name: "operator revoke",

@@ -47,7 +47,8 @@ const top: Command = {
   async run({ api, options }) {
     const by = textOf(options.by);
     const found = await api.get(TopLimited, "/api/ops/rate-limits/top", { by });
-    const rows = table(found.rows, "No rate limit hits.");
+    const stored = by === "route" ? "" : " They are stored without Redis, so none is missing.";
+    const rows = table(found.rows, `No rate limit hits.${stored}`);
     return { body: found, text: `${untilText(found)}\n${rows}` };
   },
 };

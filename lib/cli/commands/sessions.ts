@@ -34,7 +34,7 @@ const list: Command = {
         state: revokedReason ? `${state} (${revokedReason})` : state,
         role,
         device: deviceName,
-        lastSeenAt,
+        refreshedAt: lastSeenAt,
         createdAt,
         network: ipPrefix,
         country,
@@ -52,7 +52,11 @@ const show: Command = {
   checks: { ID: sessionId },
   async run({ api, args: [id = ""] }) {
     const session = await api.get(SessionDetails, `/api/ops/sessions/${encodeURIComponent(id)}`);
-    const rows = Object.entries(session).map(([field, value]) => ({ field, value }));
+    const rows = Object.entries(session).map(([field, value]) => ({
+      // Only a refresh of the token sets it, so that a session in use can look idle.
+      field: field === "lastSeenAt" ? "refreshedAt" : field,
+      value,
+    }));
     return { body: session, text: table(rows), isProblem: session.state !== "live" };
   },
 };

@@ -1,11 +1,13 @@
+import { addressPrefix } from "../../ip-address.js";
 import { AccessLog } from "../../operations/telemetry/access-log.js";
 import { DrainStatus } from "../../operations/telemetry/drain-status.js";
 import { ErrorsByRoute } from "../../operations/telemetry/errors-by-route.js";
 import { minutesMax } from "../../operations/telemetry/recent-series.js";
 import { SecurityEventSources } from "../../operations/telemetry/security-event-sources.js";
 import { SlowRoutes } from "../../operations/telemetry/slow-routes.js";
-import { ipAddress, network, numberFrom, text, time, uuid } from "../checks.js";
+import { ipAddress, network, numberFrom, since, text, uuid } from "../checks.js";
 import { type Command, textOf } from "../command.js";
+import { sinceOf } from "../duration.js";
 import { nextPageText, pageChecks, pageOf, pageOptions } from "../next-page.js";
 import { table, untilText } from "../text.js";
 
@@ -41,8 +43,9 @@ const slow: Command = {
       "p50 s": p50,
       "p95 s": p95,
       "p99 s": p99,
-      over1s,
-      over2s,
+      // A 0 needs no line of its own where the columns do not fit.
+      over1s: over1s || null,
+      over2s: over2s || null,
     }));
     return { body: found, text: `${untilText(found)}\n${table(rows, "No requests.")}` };
   },
@@ -80,8 +83,10 @@ const drain: Command = {
     const { gaps, waiting, ...state } = found;
     const rows = Object.entries({ ...state, ...waiting }).map(([what, value]) => ({ what, value }));
     const lost = gaps.length > 0 ? `\n\nLost batches:\n${table(gaps)}` : "";
-    const isProblem = found.lagSeconds > 180 || found.keeps !== "every row";
-    return { body: found, text: table(rows) + lost, isProblem };
+    const isUnknown = waiting === null;
+    const unknown = isUnknown ? "\n\nRedis does not answer: the backlog is unknown." : "";
+    const isProblem = isUnknown || found.lagSeconds > 180 || found.keeps !== "every row";
+    return { body: found, text: table(rows) + unknown + lost, isProblem };
   },
 };
 
@@ -110,13 +115,18 @@ const accessLog: Command = {
     code: text(64),
     user: uuid,
     ip: ipAddress,
-    since: time,
+    since,
     ...pageChecks,
     correlation: text(64),
   },
-  notes: "--since takes a time such as 2026-01-31T08:00:00Z, --user a user ID, --ip an IP address.",
+  notes:
+    "--since takes a time such as 2026-01-31T08:00:00Z, a date (UTC) or an age such as 12h; --user a user ID; --ip an IP\naddress, and lists the requests of its whole network (/24, or /48 of IPv6): the log has no single addresses.",
   async run({ api, options }) {
-    const given = Object.fromEntries(filters.map((name) => [name, textOf(options[name])]));
+    const given = {
+      ...Object.fromEntries(filters.map((name) => [name, textOf(options[name])])),
+      since: sinceOf(options),
+    };
+    const ip = textOf(options.ip);
     const { limit, cursor } = pageOf({ options });
     const found = await api.get(AccessLog, "/api/ops/access-log", {
       ...given,
@@ -140,8 +150,14 @@ const accessLog: Command = {
     );
     const query = { ...given, limit, correlation: options.correlation };
     const more = nextPageText({ options }, "access-log", query, nextCursor);
-    const text = `${untilText(found)}\n${table(rows, undefined, ["ip", "correlationId"])}`;
-    return { body: found, text: text + more };
+    const parts = [
+      untilText(found),
+      ...(ip
+        ? [`Of all addresses in ${addressPrefix(ip)}: the access log has no single addresses.`]
+        : []),
+      table(rows, undefined, ["ip", "correlationId"]),
+    ];
+    return { body: found, text: parts.join("\n") + more };
   },
 };
 

@@ -18,6 +18,10 @@ export const CheckReport = z
   .meta({ id: "Findings" });
 export type CheckReport = z.infer<typeof CheckReport>;
 
+/** Names of findings that `operator enrol` reads. */
+export const mailCheck = "mail";
+export const operatorsCheck = "operators";
+
 export function summarize(findings: CheckResult[]): CheckReport {
   const has = (status: CheckResult["status"]) =>
     findings.some((finding) => finding.status === status);

@@ -62,6 +62,10 @@ export async function backupCommand(
 ): Promise<number> {
   try {
     const { name, rest, options } = parse(args);
+    if (options.help || name === "help") {
+      io.out(usage);
+      return 0;
+    }
     if (name === "key") {
       io.out(await generateBackupKey());
       io.error("Keep this key apart from the server too: without it no backup can be read.");
@@ -109,6 +113,7 @@ function parse(args: string[]) {
         replace: { type: "string" },
         at: { type: "string" },
         into: { type: "string" },
+        help: { type: "boolean" },
       },
     });
     const [name = "", ...rest] = positionals;

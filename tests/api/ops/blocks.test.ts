@@ -165,8 +165,17 @@ describe("blocking an IP address", () => {
     ] as const) {
       expect(await block(kind, value)).toMatchObject({ status: 422, code: "validation_failed" });
     }
-    expect(await block("ip", "192.0.2.1")).toMatchObject({ status: 409, code: "block_protected" });
-    expect(await block("cidr", "192.0.0.0/16")).toMatchObject({ code: "block_protected" });
+    const reason = async (...given: Parameters<typeof block>) => {
+      const { status, code, body } = await block(...given);
+      expect({ status, code }).toEqual({ status: 409, code: "block_protected" });
+      return body.errors[0].message;
+    };
+    const trusted = "RATE_LIMIT_TRUSTED_IPS has 192.0.2.0/24.";
+    expect(await reason("ip", "192.0.2.1")).toBe(trusted);
+    expect(await reason("cidr", "192.0.0.0/16")).toBe(trusted);
+    for (const address of ["::1", "127.0.0.1"]) {
+      expect(await reason("ip", address)).toBe(`${address} is the server itself.`);
+    }
     const own = anAddress();
     const answer = await call(blocks, "POST", {
       token: operator.token,
@@ -174,6 +183,7 @@ describe("blocking an IP address", () => {
       body: { kind: "ip", value: own, ttlSeconds: 60, reason: "a test" },
     });
     expect(answer.code).toBe("block_protected");
+    expect(answer.body.errors[0].message).toBe(`You call from ${own}.`);
     expect((await block("ip", "203.0.113.9", { ttlSeconds: 59 })).status).toBe(422);
   });
 
@@ -343,7 +353,10 @@ describe("blocking an account", () => {
     const admin = await anOperator(stores, "admin");
     const set = (value: string) =>
       operate(blocks, "POST", admin.token, { kind: "user", value, ttlSeconds: 60 });
-    expect((await set(admin.user.id)).code).toBe("block_protected");
+    expect(await set(admin.user.id)).toMatchObject({
+      code: "block_protected",
+      body: { errors: [{ message: "This is your own account." }] },
+    });
     expect((await set(other.user.id)).status).toBe(200);
   });
 

@@ -53,7 +53,10 @@ describe("wrong usage", () => {
     ],
     ["breaker open tolkit", "There is no breaker tolkit. Use toolkit."],
     ["errors --minutes 1e3", "--minutes must be a whole number from 1 to 1440, not 1e3."],
-    ["audit --since yesterday", "--since must be a time, such as 2026-01-31T08:00:00Z, not "],
+    [
+      "audit --since yesterday",
+      "--since must be a time, a date or an age, such as 2026-01-31T08:00:00Z, 2026-01-31 or 12h, not ",
+    ],
     ["audit --limit 101", "--limit must be a whole number from 1 to 100, not 101."],
     ["audit verify --hash beef --last-id 1", "--hash must be a hash of 64 hexadecimal digits"],
     ["audit verify --last-id 1", "Give --last-id and --hash together."],
@@ -104,6 +107,8 @@ describe("valid arguments", () => {
     ["block cidr 2001:db8::/48 --reason=-because"],
     ["sessions show -abcdefghijklmnopqrst_"],
     ["access-log --since 2026-01-31T08:00:00+02:00 --status 401"],
+    ["access-log --since 2026-01-31"],
+    ["audit --since 12h"],
     [`flag set beta --percentage 0 --users ${id},${id} --reason abc`],
   ])("are sent: %s", async (line) => {
     requests = 0;

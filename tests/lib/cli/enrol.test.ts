@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeEach, describe, expect, it } from "vitest";
 import * as z from "zod";
 import revocations from "../../../api/ops/revocations.js";
 import user from "../../../api/user/index.js";
@@ -13,7 +13,7 @@ import { sessionFile } from "../../../lib/cli/session-file.js";
 import { openSignIn } from "../../../lib/cli/sign-in.js";
 import { call } from "../../support/call.js";
 import { drained } from "../../support/drained.js";
-import { setDefaults } from "../../support/environment.js";
+import { setDefaults, setEnvironment } from "../../support/environment.js";
 import { mailedCode } from "../../support/mailed-codes.js";
 import { anOperator, breakGlassToken, demoteOperators } from "../../support/operators.js";
 import { opsInProcess } from "../../support/ops-command.js";
@@ -31,6 +31,7 @@ const directories: string[] = [];
 afterAll(() => {
   for (const path of directories) rmSync(path, { recursive: true, force: true });
 });
+afterEach(() => setEnvironment({}));
 beforeEach(async () => {
   directory = mkdtempSync(join(tmpdir(), "linguamate-enrol-"));
   directories.push(directory);
@@ -125,13 +126,13 @@ describe("npm run ops -- operator enrol", () => {
       "Password again": password,
       Password: password,
       Name: "Grace",
-      // The first one is wrong.
+      // The first one is wrong, the second empty.
       "Code from the mail": async () =>
-        tries++ === 0 ? "AAAA-AAAA" : mailedCode(stores, "verify_email", await idOf(email)),
+        ["AAAA-AAAA", ""][tries++] ?? mailedCode(stores, "verify_email", await idOf(email)),
       "First code": appCode,
     });
     const { text, body } = await enrol(terminal);
-    expect(terminal.shown).toContain("Wrong or expired code.");
+    expect(terminal.shown).toContain("Wrong or expired code.\nEnter the code.\n");
     expect(terminal.shown).toMatch(/otpauth:\/\/totp\/\S+secret=/);
     expect(terminal.shown).toMatch(/[█▀▄]{20}/);
     const { recoveryCodes } = body as { recoveryCodes: string[] };
@@ -283,6 +284,41 @@ describe("npm run ops -- operator enrol", () => {
     expect(await status()).toMatchObject({ items: [{ secondFactor: true }] });
   }, 60_000);
 
+  it("refuses a wrong OPS_TOKEN before any question, and names it", async () => {
+    const terminal = scripted({});
+    const token = `${breakGlassToken}-of-another-server`;
+    await expect(enrol(terminal, { token })).rejects.toThrow(
+      /^401 token_invalid: .*OPS_TOKEN is not the one of http:\S+\.$/,
+    );
+    expect(terminal.asked).toEqual([]);
+  });
+
+  it("creates no account when operators exist, and confirms no address", async () => {
+    const begun = `begun-${randomUUID()}@example.com`;
+    const answers = { "Does an account": "no", Password: password, Name: "Grace" };
+    const unconfirmed = scripted({ "E-mail": begun, ...answers });
+    await expect(enrol(unconfirmed)).rejects.toThrow("Code from the mail");
+    await anOperator(stores, "admin");
+    const again = scripted({ "E-mail": begun, "Does an account": "yes", Password: password });
+    await expect(enrol(again)).rejects.toThrow(/operators_exist/);
+    const email = `late-${randomUUID()}@example.com`;
+    await expect(enrol(scripted({ "E-mail": email, ...answers }))).rejects.toThrow(
+      /operators already.* operator grant USER/,
+    );
+    expect(await idOf(email)).toBe("");
+  }, 60_000);
+
+  it("names RESEND_API_KEY before it creates an account whose code could not be mailed", async () => {
+    const token = "a-break-glass-token-of-32-bytes-or-more";
+    setEnvironment({ NODE_ENV: "production", OPS_TOKEN: token });
+    const email = `unmailed-${randomUUID()}@example.com`;
+    const terminal = scripted({ "E-mail": email, "Does an account": "no" });
+    await expect(enrol(terminal, { token })).rejects.toThrow(
+      "The address of the account is confirmed with a mailed code, but no mail is sent: set RESEND_API_KEY on the server and deploy.",
+    );
+    expect(await idOf(email)).toBe("");
+  }, 60_000);
+
   it("refuses when operators exist, and without the break-glass token", async () => {
     const person = await aBoundUser(stores);
     const answers = { "E-mail": person.email, "Does an account": "yes", Password: password };
@@ -303,9 +339,9 @@ describe("npm run ops -- operator enrol", () => {
     const terminal = scripted({
       "E-mail": next("clumsy", email),
       "Does an account": next("maybe", "no"),
-      "Password again": next("different", "password1"),
+      "Password again": next("different", "password1", password),
       "Another password": password,
-      Password: next("short", "password1"),
+      Password: next("short", "pasword1", "password1"),
       Name: "Grace",
     });
     await expect(enrol(terminal)).rejects.toThrow("Code from the mail");
@@ -313,8 +349,8 @@ describe("npm run ops -- operator enrol", () => {
       ...["E-mail", "E-mail"],
       expect.stringMatching(/^Does an account/),
       expect.stringMatching(/^Does an account/),
-      ...["Password", "Password", "Password again", "Password again", "Name"],
-      ...["Another password", "Code from the mail"],
+      ...["Password", "Password", "Password again", "Password", "Password again", "Name"],
+      ...["Another password", "Password again", "Code from the mail"],
     ]);
     expect(terminal.shown).toMatch(
       /^E-mail must be an e-mail address\.\nAnswer yes or no\.\nThe password must have 8 to 128 characters\.\nThe passwords differ\.\n422 validation_failed/,
@@ -353,6 +389,15 @@ describe("npm run ops -- operator enrol", () => {
       items: [{ id: admin.user.id, role: "admin", secondFactor: true }],
     });
   }, 60_000);
+
+  it("says only that it was cancelled, at the end of input in a terminal", async () => {
+    const env = { HOME: directory, OPS_URL: served.url };
+    expect(await opsInProcess(["operator", "enrol"], { env, isTerminal: true })).toEqual({
+      status: 2,
+      out: "",
+      error: "Cancelled.\n",
+    });
+  });
 
   it("refuses without a terminal", async () => {
     const env = { HOME: directory, OPS_URL: served.url, OPS_TOKEN: breakGlassToken };

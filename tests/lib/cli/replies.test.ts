@@ -88,8 +88,19 @@ describe("a reply that is not the deployment's", () => {
     const body = JSON.stringify({ code: "service_unavailable", detail, correlationId: "c-1" });
     const url = await answering(503, "application/problem+json", body, { "retry-after": "5" });
     expect((await alertsFrom(url)).error).toBe(
-      "503 service_unavailable: The service is temporarily unavailable. Try again in 5 s. Correlation ID c-1. Probably Postgres is down or does not accept the connection: see `npm run ops -- status`.\n",
+      "503 service_unavailable: The service is temporarily unavailable. Try again in 5 s. Correlation ID c-1. Postgres is down, refuses the connection, or a lock delays the statement: see `npm run ops -- status` and `db status`.\n",
     );
+  });
+
+  it("of `drain` exits with 1 when Redis does not answer, and says so", async () => {
+    const at = "2026-01-31T08:00:00.000Z";
+    const body = { cursor: "0-0", drainedUntil: at, lagSeconds: 0, keeps: "every row" };
+    const answer = JSON.stringify({ ...body, waiting: null, gaps: [] });
+    const outcome = await alertsFrom(await answering(200, "application/json", answer), ["drain"]);
+    expect(outcome).toMatchObject({
+      status: 1,
+      out: expect.stringContaining("\nRedis does not answer: the backlog is unknown.\n"),
+    });
   });
 
   it.each([

@@ -151,6 +151,19 @@ describe("text for a terminal", () => {
     ]);
   });
 
+  it("fits a terminal of fewer than 80 columns, too", () => {
+    const columns = Object.getOwnPropertyDescriptor(process.stdout, "columns");
+    Object.defineProperty(process.stdout, "columns", { value: 60, configurable: true });
+    try {
+      const rows = [{ name: "drain", is: "warn", detail: "the lag of the drain ".repeat(5) }];
+      const text = `${brokenAtSpaces("a code is mailed to you ".repeat(5))}\n${table(rows)}`;
+      for (const line of text.split("\n")) expect(line.length, line).toBeLessThanOrEqual(60);
+    } finally {
+      if (columns) Object.defineProperty(process.stdout, "columns", columns);
+      else Reflect.deleteProperty(process.stdout, "columns");
+    }
+  });
+
   it("aligns characters of two columns", () => {
     const rows = [
       { name: "電話 📱", is: "on" },

@@ -51,12 +51,12 @@ const request = {
 };
 
 /** What a command prints for this response. */
-async function printed(name: string, answer: object): Promise<string> {
+async function printed(name: string, answer: object, options = {}): Promise<string> {
   const command = commandOf([...name.split(" ")]);
   const api = { get: async () => answer, look: async () => answer } as unknown as Api;
   const output = await command?.run({
     args: ["x"],
-    options: {},
+    options,
     api,
     signIn: {} as SignIn,
     terminal: {} as Terminal,
@@ -356,6 +356,21 @@ describe("what tells rows apart is shown", () => {
     const [first, second] = text.match(/^2026.*$/gm) ?? [];
     expect(first).toMatch(/ 7 +break-glass +x$/);
     expect(second).toMatch(/ 7 +operator +x$/);
+  });
+
+  it("access-log: that an address stands for its network", async () => {
+    const answer = { items: [request], nextCursor: null, eventsUntil: at };
+    expect(await printed("access-log", answer)).not.toContain("network");
+    expect(await printed("access-log", answer, { ip: "203.0.113.7" })).toContain(
+      "\nOf all addresses in 203.0.113.0/24: the access log has no single addresses.\n",
+    );
+  });
+
+  it("slow: no line of its own for a count of 0", async () => {
+    const row = { route: `/api/${"x".repeat(25)}`, count: 12345, meanSeconds: 0.1, p50: 0.1 };
+    const rows = [{ ...row, p95: 0.1, p99: 0.1, over1s: 0, over2s: 0 }];
+    const text = await printed("slow", { minutes: 15, eventsUntil: at, rows });
+    expect(text.split("\n")).toHaveLength(3);
   });
 
   it("slow: the unit of the latencies", async () => {

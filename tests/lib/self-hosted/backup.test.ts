@@ -20,6 +20,15 @@ describe("npm run backup", () => {
     expect(error).toContain("Usage: backup COMMAND");
   });
 
+  it.each([[["--help"]], [["help"]], [["restore", "--help"]]])(
+    "prints its usage on stdout for %s, without a setting",
+    async (args) => {
+      const { status, out, error } = await runBackup(args, { BACKUP_URL: "", BACKUP_KEY: "" });
+      expect({ status, error }).toEqual({ status: 0, error: "" });
+      expect(out).toMatch(/^Usage: backup COMMAND\n/);
+    },
+  );
+
   it("fits its usage into 80 columns", async () => {
     const { error } = await runBackup([], {});
     expect(error.split("\n").filter((line) => line.length > 80)).toEqual([]);
