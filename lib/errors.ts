@@ -165,7 +165,7 @@ export const catalogue = {
   erasures_unreadable: {
     status: 409,
     message:
-      "No copy of the erasures can be read: the database may have accounts that were erased. Name a file with their IDs.",
+      "No copy of the erasures can be read: the database may have accounts that were erased. Name a file with their IDs (`--erasures FILE`), or say that none was erased (`--erasures none`).",
     retryable: true,
   },
   precondition_failed: {

@@ -3,7 +3,7 @@ import type { Context } from "../context.js";
 import { securitySettings } from "../db/schema/gate.js";
 import { timestampOfMs } from "../db/timestamp.js";
 import { redisCopyOutdated } from "../observability/log-lines/gate.js";
-import { blocksKeys, mirrorMark } from "../redis/blocks.js";
+import { blocksKeys, mirrorMark, replacedKeys } from "../redis/blocks.js";
 import { roundTrip } from "../redis/client.js";
 import { enforce, enforceTimeoutMs } from "../redis/enforce.js";
 import { gateKey } from "../redis/gate.js";
@@ -12,9 +12,12 @@ import { script } from "../redis/round-trip.js";
 import { flagsText } from "./flags.js";
 import { readRecorded } from "./recorded-rules.js";
 
+/** Longer than a restore takes. */
+const replacedSeconds = 7 * 86_400;
+
 /**
  * Atomic. Writes only over an older version, or over the version `seen` before Postgres was read: that one is newer
- * only if Postgres was restored from a backup. The later revoke-all cutoff wins, because operators can set it in
+ * only if Postgres was restored from a backup, and what it replaces is kept for `restore finish`. The later revoke-all cutoff wins, because operators can set it in
  * Redis directly. A restore that has begun in either store is in progress in both, until it is finished in Postgres; the
  * latest end counts, because another call may have read Postgres before it. SADD in chunks: Lua's unpack fails at about
  * 8000 values.
@@ -24,7 +27,14 @@ local function mayWrite(name, version, seen)
   local held = redis.call("HGET", KEYS[3], name) or "0"
   return tonumber(held) <= tonumber(version) or held == seen
 end
+local function isNewer(name, version)
+  return tonumber(redis.call("HGET", KEYS[3], name) or "0") > tonumber(version)
+end
 if mayWrite("flags", ARGV[1], ARGV[2]) then
+  local before = redis.call("HGET", KEYS[1], "flags")
+  if before and isNewer("flags", ARGV[1]) then
+    redis.call("SET", KEYS[5], before, "NX", "EX", ${replacedSeconds})
+  end
   redis.call("HSET", KEYS[1], "flags", ARGV[3])
   redis.call("HSET", KEYS[3], "flags", ARGV[1])
 end
@@ -40,6 +50,10 @@ if begun == 0 and tonumber(ARGV[7]) > finished then
   redis.call("HSET", KEYS[1], "restore", ARGV[7])
 end
 if mayWrite("blocks", ARGV[4], ARGV[5]) then
+  if isNewer("blocks", ARGV[4]) then
+    redis.call("SUNIONSTORE", KEYS[4], KEYS[4], KEYS[2])
+    redis.call("EXPIRE", KEYS[4], ${replacedSeconds})
+  end
   redis.call("DEL", KEYS[2])
   for from = 9, #ARGV, 1000 do
     redis.call("SADD", KEYS[2], unpack(ARGV, from, math.min(from + 999, #ARGV)))
@@ -60,7 +74,7 @@ export async function copyGateToRedis(ctx: Context): Promise<{ blocks: number }>
   const settings = [revokeAllBeforeMs, restore.begunMs, restore.finishedMs];
   const args = [...ofFlags, ...ofBlocks, ...settings, mirrorMark, ...blocks.values];
   const [begunMs] = await Promise.all([
-    trip.script<number>(write, [gateKey, ...blocksKeys], args),
+    trip.script<number>(write, [gateKey, ...blocksKeys, ...replacedKeys], args),
     trip.send({ timeoutMs: enforceTimeoutMs }),
   ]);
   // The restored database does not know that its restore has begun.

@@ -116,8 +116,11 @@ const passedThere = "passed in the last check of the backup process";
 const failedThere =
   "failed in the last check of the backup process: `docker-compose logs backup` says why";
 
+export const neverChecked =
+  "the backup process has never checked: start it with `npm run backup -- run`, in containers `docker-compose up -d backup`";
+
 function judgeProcess({ now }: Context, checkedAt: number | undefined): Judgement {
-  if (checkedAt === undefined) return bad("the backup process has never checked: is it running?");
+  if (checkedAt === undefined) return bad(neverChecked);
   const ageMs = now.getTime() - checkedAt * 1000;
   const at = new Date(checkedAt * 1000).toISOString();
   const detail = `the backup process last checked at ${at}, ${Math.floor(ageMs / hourMs)} h ago; at most ${checkAgeHoursMax}`;

@@ -24,7 +24,7 @@ export const DrillFindings = z.array(DrillFinding);
 
 type Times = Pick<typeof restoreDrills.$inferSelect, "startedAt" | "provenAt">;
 
-/** From the start to the end of the proofs. */
+/** From the start, when the copy is created, to the end of the proofs. */
 export function rtoSecondsOf({ startedAt, provenAt }: Times): number | null {
   return provenAt ? Math.round((provenAt.getTime() - startedAt.getTime()) / 1000) : null;
 }

@@ -1,4 +1,4 @@
-import { and, eq, isNull, lte, sql } from "drizzle-orm";
+import { and, eq, isNull, lte, type SQL, sql } from "drizzle-orm";
 import type { Context } from "../context.js";
 import { lacksRequiredRow } from "../db/failures.js";
 import { requiredRow } from "../db/required-row.js";
@@ -11,7 +11,7 @@ import {
   restoreDrillSucceeded,
 } from "../observability/log-lines/backups.js";
 import { seriesName } from "../observability/metrics.js";
-import { writeCanary } from "./canary.js";
+import { hasCanary, writeCanary } from "./canary.js";
 import { backupStore, isBackupProcessElsewhere } from "./configured-store.js";
 import {
   copyPrefix,
@@ -19,7 +19,6 @@ import {
   DrillFindings,
   type DrillPart,
   drillParts,
-  noCanaryDetail,
   proofs,
   rtoSecondsOf,
 } from "./drill-parts.js";
@@ -51,8 +50,11 @@ const copyLifeMs = 24 * 60 * minuteMs;
 /** Longer than a step can take, and shorter than the time between two ticks. */
 const leaseSeconds = 50;
 
+/** Until a newer backup is there, or the backup process runs. */
+const planning: Step = { name: "plan", part: "create", minutesMax: 3 * 60, run: plan };
+
 const steps: readonly Step[] = [
-  { name: "plan", part: "create", minutesMax: 24 * 60, run: plan },
+  planning,
   { name: "create", part: "create", minutesMax: 15, run: create },
   { name: "wait", part: "wait", minutesMax: 30, run: wait },
   { name: "prove_canary", part: "canary", minutesMax: 15, run: proveCanary },
@@ -71,7 +73,7 @@ export async function advanceDrill(
   ctx: Context,
   given?: BackupStore,
 ): Promise<{ step: string } | null> {
-  if (!given && isBackupProcessElsewhere(ctx)) return null;
+  if (!given && isBackupProcessElsewhere(ctx)) return endUnplanned(ctx);
   const drill = await claim(ctx);
   if (!drill) return null;
   const step = steps.find(({ name }) => name === drill.step);
@@ -101,14 +103,28 @@ async function runStep(
   }
 }
 
-async function claim({ db }: Context): Promise<Drill | undefined> {
+/** The backup process does not take it: without an end it would stop each later drill. */
+async function endUnplanned(ctx: Context): Promise<{ step: string } | null> {
+  const { name, part, minutesMax } = planning;
+  const since = new Date(ctx.now.getTime() - minutesMax * minuteMs);
+  const { step, stepStartedAt } = restoreDrills;
+  const drill = await claim(ctx, and(eq(step, name), lte(stepStartedAt, since)));
+  if (!drill) return null;
+  const detail =
+    drill.lastError ??
+    "the backup process has not begun it: is `npm run backup -- run` running (in containers: `docker-compose up -d backup`)?";
+  await record(ctx, drill, planning, { isDone: true, finding: { part, passed: false, detail } });
+  return { step: name };
+}
+
+async function claim({ db }: Context, which?: SQL): Promise<Drill | undefined> {
   const [drill] = await db
     .update(restoreDrills)
     .set({
       token: sql`${restoreDrills.token} + 1`,
       heldUntil: sql`now() + make_interval(secs => ${leaseSeconds})`,
     })
-    .where(and(isNull(restoreDrills.finishedAt), lte(restoreDrills.heldUntil, sql`now()`)))
+    .where(and(isNull(restoreDrills.finishedAt), lte(restoreDrills.heldUntil, sql`now()`), which))
     .returning();
   return drill;
 }
@@ -157,9 +173,10 @@ async function record(ctx: Context, drill: Drill, step: Step, result: StepResult
   }
 }
 
-/** A failed proof does not hide the others; after any other failure only the cleaning is left. */
+/** A failed proof does not hide the others; after any other failure only the cleaning is left, if there was a copy. */
 function nextStep(step: Step, finding: DrillFinding | undefined): string | undefined {
   const isFatal = finding?.passed === false && !isProof(step.part);
+  if (isFatal && step === planning) return undefined;
   if (isFatal && step.name !== "clean_up") return "clean_up";
   return steps[steps.indexOf(step) + 1]?.name;
 }
@@ -198,7 +215,7 @@ function gaugesOf(drill: Drill, findings: DrillFinding[]): Map<string, number> {
 function hasPassed(drill: Drill, findings: DrillFinding[], part: DrillPart): boolean {
   const found = findings.find((finding) => finding.part === part);
   if (found || isProof(part)) return found?.passed === true;
-  if (part === "clean_up") return drill.finishedAt !== null;
+  if (part === "clean_up") return drill.finishedAt !== null && drill.step === "clean_up";
   const hasWaited = findings.some((finding) => finding.part === "wait");
   return drill.copyId !== null || (part === "create" && hasWaited);
 }
@@ -208,13 +225,18 @@ const timesOf = (drill: Drill) => ({
   rpoSeconds: drill.rpoSeconds ?? 0,
 });
 
-/** For a drill that was requested where the store cannot be reached. */
+/** For a drill that was requested where the store cannot be reached. The drill starts when the copy can be created. */
 async function plan(ctx: Context, store: BackupStore): Promise<StepResult> {
   const targetAt = await store.chooseTarget();
   const expected = await readExpectations(ctx, targetAt);
-  if (!expected) throw new BackupStoreError(noCanaryDetail);
+  if (!expected) {
+    if (!(await hasCanary(ctx))) await writeCanary(ctx);
+    throw new BackupStoreError(
+      `no canary is as old as the newest backup, of ${targetAt.toISOString()}: take a newer one in two minutes, \`npm run backup -- take\``,
+    );
+  }
   await writeCanary(ctx);
-  return { isDone: true, set: { targetAt, expected } };
+  return { isDone: true, set: { startedAt: ctx.now, targetAt, expected } };
 }
 
 /** Looks first: the reply of an earlier call may have been lost. */

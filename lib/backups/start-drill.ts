@@ -72,7 +72,7 @@ export async function startDrillNow(
   const { id, started } = await startDrill(ctx, by);
   const done = started
     ? `Started the restore drill ${id}: \`ops drill status\` shows its steps.`
-    : `The restore drill ${id} is already running.`;
+    : `The restore drill ${id} is already running: \`ops drill status\` shows its step and its last try.`;
   return { done, undo: null, detail: { id, started } };
 }
 

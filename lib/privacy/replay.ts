@@ -19,15 +19,18 @@ import {
   readStream,
 } from "./erasure-stream.js";
 
-export interface ReplayResult {
-  /** Accounts that the database had again. */
-  erasedAgain: number;
-  /** Erasures that are still to be repeated. */
-  left: number;
+interface KnownErasures {
   /** The copies that could be read. */
   copies: string[];
   /** Of the newest erasure in any of them; null: they have none. */
   newestErasedAt: Date | null;
+}
+
+export interface ReplayResult extends KnownErasures {
+  /** Accounts that the database had again. */
+  erasedAgain: number;
+  /** Erasures that are still to be repeated. */
+  left: number;
 }
 
 const batchSize = 1000;
@@ -41,6 +44,15 @@ export async function replayErasures(
   copies: readonly ErasureCopy[],
   endMs: number,
 ): Promise<ReplayResult> {
+  const { missing, ...known } = await findMissingErasures(ctx, copies);
+  return { ...(await eraseAgain(ctx, missing, endMs)), ...known };
+}
+
+/** Changes nothing. Throws as `replayErasures`. */
+export async function findMissingErasures(
+  ctx: Context,
+  copies: readonly ErasureCopy[],
+): Promise<KnownErasures & { missing: Erasure[] }> {
   const known = new Map<string, Erasure>();
   const read: string[] = [];
   const failures: unknown[] = [];
@@ -53,10 +65,9 @@ export async function replayErasures(
     }
   }
   if (read.length === 0) throw new AppError("erasures_unreadable", { cause: failures[0] });
-  const missing = await missingOf(ctx, [...known.values()]);
   const newestMs = Math.max(...[...known.values()].map(({ erasedAtMs }) => erasedAtMs));
   return {
-    ...(await eraseAgain(ctx, missing, endMs)),
+    missing: await missingOf(ctx, [...known.values()]),
     copies: read,
     newestErasedAt: known.size > 0 ? new Date(newestMs) : null,
   };

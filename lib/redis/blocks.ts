@@ -3,6 +3,9 @@ import type { Answer, RoundTrip } from "./round-trip.js";
 /** The set of blocked members, and the hash of the versions of flags and blocks. */
 export const blocksKeys = ["blocks", "mirror:versions"] as const;
 
+/** Blocks and flags that a restored Postgres was written over: `restore finish` names them. */
+export const replacedKeys = ["blocks:replaced", "flags:replaced"] as const;
+
 /** Always a member of the set: without it the set was lost, not empty. */
 export const mirrorMark = "mirror";
 

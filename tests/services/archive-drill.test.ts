@@ -93,6 +93,56 @@ describe("a restore drill over archives", { timeout: 120_000 }, () => {
     expect(await copies()).toEqual([]);
   });
 
+  it("says which command to type when the newest dump is older than every canary, and fails after hours", async () => {
+    const canaries = await stores.sql("delete from backup_canaries returning id, at::text");
+    await startDrill(aContext());
+    await runDrill();
+    const text = /^no canary .* `npm run backup -- take`/;
+    expect(await drillRow()).toMatchObject({
+      step: "plan",
+      last_error: expect.stringMatching(text),
+    });
+    // So that a new dump has one.
+    expect(await stores.sql("select 1 from backup_canaries")).toHaveLength(1);
+    await runDrill();
+    expect(await stores.sql("select 1 from backup_canaries")).toHaveLength(1);
+    await stores.sql("update restore_drills set step_started_at = now() - interval '4 hours'");
+    await runDrill();
+    const row = await drillRow();
+    expect(row).toMatchObject({ succeeded: "f", finished_at: expect.any(String) });
+    expect(JSON.parse(row.findings ?? "")).toEqual([
+      { part: "create", passed: false, detail: expect.stringMatching(text) },
+    ]);
+    await stores.sql("delete from backup_canaries");
+    for (const { id, at } of canaries) {
+      const insert = "insert into backup_canaries (id, at) values ($1::uuid, $2::timestamptz)";
+      await stores.sql(insert, id ?? "", at ?? "");
+    }
+  });
+
+  it("ends as failed when no backup process takes it for hours", async () => {
+    await startDrill(aContext());
+    expect(await advanceDrill(aContext())).toBeNull();
+    expect((await drillRow()).finished_at).toBeNull();
+    await stores.sql("update restore_drills set step_started_at = now() - interval '4 hours'");
+    expect(await advanceDrill(aContext())).toEqual({ step: "plan" });
+    const row = await drillRow();
+    expect(row).toMatchObject({ succeeded: "f", finished_at: expect.any(String) });
+    expect(row.findings).toContain("`npm run backup -- run`");
+    expect(await startDrill(aContext())).toMatchObject({ started: true });
+  });
+
+  it("counts its recovery time from the creation of the copy, without the wait before it", async () => {
+    await startDrill(aContext());
+    await stores.sql("update restore_drills set started_at = now() - interval '2 hours'");
+    await runDrill();
+    const [times] = await stores.sql(
+      "select extract(epoch from proven_at - started_at)::int as rto from restore_drills",
+    );
+    expect(Number(times?.rto)).toBeLessThan(600);
+    expect(await drillRow()).toMatchObject({ succeeded: "t" });
+  });
+
   it("removes and names what a killed drill has left", async () => {
     const left = `restore-drill-${randomUUID()}-filling`;
     await query(database.url, `create database "${left}"`);

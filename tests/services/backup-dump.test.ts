@@ -204,6 +204,55 @@ describe("backup take and restore", { timeout: 120_000 }, () => {
   });
 });
 
+describe("backup mark", { timeout: 120_000 }, () => {
+  const mark = (...args: string[]) =>
+    runBackup(["mark", ...args], { ...env, DATABASE_URL: target.url });
+  const closed = "select restore_begun_at > restore_finished_at as closed from security_settings";
+
+  it("closes the app over a database in use only when that is confirmed", async () => {
+    expect((await restore()).status).toBe(0);
+    // It is closed already.
+    expect(await mark()).toMatchObject({ status: 0 });
+    await query(target.url, "update security_settings set restore_finished_at = restore_begun_at");
+    for (const args of [[], ["--confirm", "yes"]]) {
+      expect(await mark(...args)).toMatchObject({
+        status: 3,
+        error: expect.stringMatching(/ accepts writes: .* add: --confirm closed$/),
+      });
+    }
+    expect(await query(target.url, closed)).toEqual([{ closed: false }]);
+    expect(await mark("--confirm", "closed")).toMatchObject({ status: 0 });
+    expect(await query(target.url, closed)).toEqual([{ closed: true }]);
+  });
+});
+
+describe("backup check and list", { timeout: 120_000 }, () => {
+  it("say that they read no archive, and which command does", async () => {
+    const bytes = readFileSync(archive());
+    bytes.writeUInt8(bytes.readUInt8(bytes.length >> 1) ^ 1, bytes.length >> 1);
+    writeFileSync(archive(), bytes);
+    await query(source.url, "delete from erasures");
+    expect(await take()).toMatchObject({ status: 0 });
+    const checked = await runBackup(["check"], { ...env, DATABASE_URL: source.url });
+    expect(checked).toMatchObject({ status: 0, error: "" });
+    expect(checked.out).toContain("It read no archive: `npm run backup -- verify`");
+    expect(checked.out).toContain("`npm run ops -- drill status`");
+  });
+
+  it("fail when the folder of BACKUP_URL does not exist", async () => {
+    const missing = join(backups, "nope");
+    const there = { BACKUP_URL: `file://${missing}`, DATABASE_URL: source.url };
+    for (const command of ["list", "verify", "check"]) {
+      expect(await runBackup([command], there)).toMatchObject({
+        status: 1,
+        out: "",
+        error: `Error: The folder ${missing} of BACKUP_URL does not exist. Is the disk mounted?`,
+      });
+    }
+    expect(await runBackup(["take"], there)).toMatchObject({ status: 0 });
+  });
+});
+
 describe("before anything is written, backup restore refuses", { timeout: 120_000 }, () => {
   const flip = (path: string, at: (length: number) => number) => {
     const bytes = readFileSync(path);

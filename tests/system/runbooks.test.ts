@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import type { Condition, Rule } from "../../lib/alerts/rule.js";
 import { ruleNames, rules, runbookSlug } from "../../lib/alerts/rules.js";
+import { commands } from "../../lib/cli/commands.js";
 
 const sources = readdirSync("lib", { recursive: true, encoding: "utf8" })
   .filter((file) => /\.m?ts$|\.mjs$/.test(file))
@@ -40,6 +41,17 @@ describe("runbooks", () => {
     expect(before.filter((line) => changing.test(line) && !line.includes("--dry-run"))).toEqual([]);
   });
 
+  it.each(pages)("%s gives each command the options that it requires", (page) => {
+    const required = commands.filter((command) => command.required !== undefined);
+    const lacking = textOf(page)
+      .split("\n")
+      .filter((line) => {
+        const command = required.find(({ name }) => line.startsWith(`npm run ops -- ${name}`));
+        return command?.required?.some((option) => !line.includes(` --${option}`));
+      });
+    expect(lacking).toEqual([]);
+  });
+
   it("are all in the index, with the first command of the page", () => {
     const index = textOf("README.md");
     const listed = [...index.matchAll(/^- \[[^\]]+\]\(([^)]+)\).* First: `([^`]+)`$/gm)];
@@ -50,8 +62,8 @@ describe("runbooks", () => {
   });
 
   it.each(pages)("%s refuses to run a command while a value is not set", (page) => {
-    const commands = [...textOf(page).matchAll(/```(?:bash|console)\n([\s\S]*?)\n```/g)];
-    const bare = commands.flatMap(([, block = ""]) => block.match(/\$[A-Z_]{2,}\b.*/g) ?? []);
+    const blocks = [...textOf(page).matchAll(/```(?:bash|console)\n([\s\S]*?)\n```/g)];
+    const bare = blocks.flatMap(([, block = ""]) => block.match(/\$[A-Z_]{2,}\b.*/g) ?? []);
     expect(bare).toEqual([]);
   });
 

@@ -40,7 +40,7 @@ const list: Command = {
 const check: Command = {
   name: "backup check",
   args: [],
-  summary: "check the backups now; the alerts use the result",
+  summary: "check the backups now (self-hosted: show the last check); the alerts use the result",
   notes:
     "Self-hosted, it shows the last check of the backup process, and checks nothing new: `npm run backup -- check` does.",
   async run({ api }) {

@@ -3,6 +3,7 @@ import { uuid } from "../checks.js";
 import { type Call, type Command, textOf } from "../command.js";
 import { UsageError } from "../failures.js";
 import type { Result } from "../result.js";
+import { visible } from "../text.js";
 
 const begin: Command = {
   name: "restore begin",
@@ -31,10 +32,11 @@ const finish: Command = {
   options: { erasures: { type: "string" } },
   changes: true,
   notes:
-    "--erasures FILE adds a copy of the erasures that the server cannot read: one user ID in each line. Without any copy the app stays closed. The exit status is 1 when the copies may lack the newest erasures.",
+    "--erasures FILE adds a copy of the erasures that the server cannot read: one user ID in each line. With the word none instead, you say that no account was erased. Without any copy the app stays closed. The exit status is 1 when the copies may lack the newest erasures.",
   async run({ api, options, terminal }) {
     const file = textOf(options.erasures);
     if (file === undefined) return untilDone(api, terminal, {});
+    if (file === "none") return untilDone(api, terminal, { noneErased: true });
     const ids = await idsIn(file);
     for (let from = idsPerCall; from < ids.length; from += idsPerCall) {
       const erasures = ids.slice(from, from + idsPerCall);
@@ -56,7 +58,8 @@ async function untilDone(
     const left = Number(change.detail.left ?? 0);
     const areSessionsLeft = change.detail.sessionsLeft === true;
     if (left === 0 && !areSessionsLeft) {
-      return change.detail.mayLackErasures === true ? { ...change, isProblem: true } : change;
+      const isProblem = change.isProblem || change.detail.mayLackErasures === true;
+      return { ...change, text: `${change.text}${lostRulesText(change.detail)}`, isProblem };
     }
     // The accounts that are left fail: sessions come after the last one.
     if (!areSessionsLeft && left >= before) return { ...change, isProblem: true };
@@ -65,13 +68,20 @@ async function untilDone(
   }
 }
 
+function lostRulesText({ lostRules = [] }: Record<string, unknown>): string {
+  const commands = lostRules as string[];
+  if (commands.length === 0) return "";
+  return `\nTo set again what is still needed:\n${commands.map((line) => `  ${visible(line)}`).join("\n")}`;
+}
+
 async function idsIn(file: string): Promise<string[]> {
   const text = await readFile(file, "utf8").catch((error: Error) => {
     throw new UsageError(`${file} cannot be read: ${error.message}`);
   });
   const ids = text.split(/\s+/).filter(Boolean);
   const wrong = ids.find((id) => uuid(id) !== undefined);
-  if (ids.length === 0) throw new UsageError(`${file} has no user ID.`);
+  if (ids.length === 0)
+    throw new UsageError(`${file} has no user ID. If no account was erased: --erasures none`);
   if (wrong !== undefined) throw new UsageError(`${file} has a line that is no user ID: ${wrong}`);
   return ids;
 }

@@ -13,14 +13,15 @@ const show: Command = {
   name: "retention show",
   args: [],
   summary: "classes of data: how long each is kept, what is beyond its age",
-  notes: "`beyond` counts rows that the next cleanup removes. OVERDUE: two cleanups left them.",
+  notes:
+    "`ages from` is what the age of the oldest is counted from, such as the end of its day, its\nseal or its expiry; `-` while no age counts. `beyond` counts rows that the next cleanup removes. OVERDUE: two cleanups left them.",
   async run({ api }) {
     const found = await api.get(RetentionClasses, "/api/ops/retention");
     const { classes, beyondMax } = found;
     const rows = classes.map((each) => ({
       class: each.name,
       kept: age(each.keptHours),
-      oldest: minute(each.oldestAt),
+      "ages from": minute(each.oldestAt),
       beyond: each.isOverdue ? `OVERDUE ${each.beyond}` : atMost(each.beyond, beyondMax),
       "last removal": minute(each.lastRemovalAt),
     }));

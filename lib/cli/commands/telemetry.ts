@@ -78,6 +78,8 @@ const drain: Command = {
   name: "drain",
   args: [],
   summary: "the event drain: lag, backlog and lost batches",
+  notes:
+    "Lost batches are missing in the database: they did not reach it, or it was restored since. The metric\ntelemetry_lost_batches_total counts only those that could not be written to Redis.",
   async run({ api }) {
     const found = await api.get(DrainStatus, "/api/ops/drain");
     const { gaps, waiting, ...state } = found;

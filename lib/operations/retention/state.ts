@@ -22,6 +22,7 @@ const RetentionState = z.strictObject({
   since: z.string(),
   setBy: z.string().nullable(),
   removal: z.enum(["partitions", "sealed segments", "rows"]),
+  /** What the age of the oldest is counted from; null while no age counts, as before an expiry. */
   oldestAt: nullableTimestamp,
   /** Rows beyond their age, at most `beyondMax`; estimated for the access log and expired sessions. */
   beyond: z.int(),
@@ -86,7 +87,7 @@ function measured(ctx: Context, kind: RetentionClass): SQL {
 
 /** Counts as overdue after two more periods; `hours` is SQL for the length of one. */
 function answer(ctx: Context, kind: RetentionClass, found: SQL, hours = sql`1`): SQL {
-  return sql`select ${isoOf(sql`oldest`)} as oldest, cast(coalesce(beyond, 0) as integer) as beyond,
+  return sql`select ${isoOf(sql`case when oldest <= now() then oldest end`)} as oldest, cast(coalesce(beyond, 0) as integer) as beyond,
       coalesce(oldest < ${cutoff(ctx, kind, periodsMax)} - make_interval(hours => ${periodsMax} * (${hours} - 1)), false)
         as is_overdue
     from (${found}) as found`;
@@ -97,7 +98,7 @@ function accessLog(ctx: Context, kind: RetentionClass): SQL {
   return answer(
     ctx,
     kind,
-    sql`select least(min(ends_at), now()) as oldest,
+    sql`select min(ends_at) as oldest,
         least(coalesce(sum(tuples) filter (where ends_at <= ${cutoff(ctx, kind)}), 0), ${beyondMax}) as beyond
       from (
         select greatest(reltuples, 0) as tuples,

@@ -1,6 +1,7 @@
 import type { OperatorAccount } from "../../auth/operator/role.js";
-import { checkAgeHoursMax, drillAgeDaysMax } from "../../backups/check.js";
+import { checkAgeHoursMax, drillAgeDaysMax, neverChecked } from "../../backups/check.js";
 import { backupChecks } from "../../backups/check-names.js";
+import { isBackupProcessElsewhere } from "../../backups/configured-store.js";
 import type { Drills } from "../../backups/drill-history.js";
 import { measuredFact } from "../../backups/measured.js";
 import type { Context } from "../../context.js";
@@ -57,7 +58,9 @@ export function backupFindings(ctx: Context, { backups }: ControlFacts): CheckRe
   const { checkedAt, measured } = backups;
   const { production } = ctx.env;
   if (checkedAt === null) {
-    const detail = "never checked by this server: `ops backup check` checks the backups";
+    const detail = isBackupProcessElsewhere(ctx)
+      ? neverChecked
+      : "never checked by this server: `ops backup check` checks the backups";
     return [finding("last backup check", false, detail, production ? "fail" : "warn")];
   }
   const hours = Math.floor((ctx.now.getTime() - Date.parse(checkedAt)) / hourMs);

@@ -4,11 +4,13 @@ import { isOwnKey } from "../../alerts/notice.js";
 import { channels } from "../../alerts/rule.js";
 import { failedMailsMin } from "../../alerts/rules/background-rules.js";
 import { routesOf, variablesOf } from "../../alerts/send-notice.js";
-import { checkAgeHoursMax, drillAgeDaysMax } from "../../backups/check.js";
+import { checkAgeHoursMax, drillAgeDaysMax, neverChecked } from "../../backups/check.js";
+import { isBackupProcessElsewhere } from "../../backups/configured-store.js";
 import type { Context } from "../../context.js";
 import { migrationHead } from "../../db/migration-head.js";
 import { users } from "../../db/schema/accounts.js";
 import { queueEntries } from "../../db/schema/queue.js";
+import { epochMsOf } from "../../db/timestamp.js";
 import { readDeploymentLog, releaseName, shortSha } from "../../deployments/deployment-log.js";
 import { isRecorded, ownDeploymentId } from "../../deployments/own-deployment.js";
 import { health } from "../../health/health.js";
@@ -105,8 +107,21 @@ async function drainFinding(ctx: Context): Promise<CheckResult> {
   const { lagSeconds, keeps, gaps } = await getDrainStatus(ctx);
   const isGood = lagSeconds <= lagSecondsMax && keeps === "every row";
   const lost = gaps.reduce((sum, { missing }) => sum + missing, 0);
-  const detail = `lag ${lagSeconds} s, keeps ${keeps}, ${lost} batches lost in the last two days`;
+  const restored = lost > 0 ? await restoredText(ctx) : "";
+  const detail = `lag ${lagSeconds} s, keeps ${keeps}, ${lost} batches lost in the last two days${restored}`;
   return finding("drain", isGood, detail);
+}
+
+/** The marks of batches are older than a restore, as all rows. */
+async function restoredText(ctx: Context): Promise<string> {
+  const ms = await oneValue<string | null>(
+    ctx,
+    sql`select (select ${epochMsOf(sql`restore_finished_at`)} from security_settings
+      where restore_finished_at > now() - interval '2 days') as value`,
+  );
+  return ms
+    ? `; the restore that ended at ${isoOf(Number(ms))} lost those that were drained after its backup`
+    : "";
 }
 
 async function cronFinding(ctx: Context): Promise<CheckResult> {
@@ -242,7 +257,11 @@ async function backupFinding(ctx: Context): Promise<CheckResult> {
         'failed', coalesce(json_agg(series) filter (where starts_with(series, 'backup_unsafe') and value >= 1), '[]'))
       as value from telemetry_gauges`,
   );
-  if (seconds === null) return notChecked(ctx, "backups", "not checked yet: `ops backup check`");
+  if (seconds === null) {
+    const isElsewhere = isBackupProcessElsewhere(ctx);
+    const detail = isElsewhere ? neverChecked : "not checked yet: `ops backup check`";
+    return notChecked(ctx, "backups", detail);
+  }
   const names = failed.map((series) => /check="(\w+)"/.exec(series)?.[1] ?? series);
   const hours = Math.floor(seconds / 3600);
   const isRecent = seconds <= checkAgeHoursMax * 3600;

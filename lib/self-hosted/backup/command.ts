@@ -30,7 +30,7 @@ import {
   verifyWithProgress,
   withProgress,
 } from "./invocation.js";
-import { markRestored } from "./mark-restored.js";
+import { markRestored, requireRestored } from "./mark-restored.js";
 import { isShown, showProgress } from "./progress.js";
 
 const usage = `Usage: backup COMMAND
@@ -38,7 +38,8 @@ const usage = `Usage: backup COMMAND
   take [--base]              take a dump, or a base backup for --at
   list                       list the backups, and what is wrong with others
   verify [ID]                read a backup to the end (default: the newest dump)
-  check                      exit with 1 if a backup is missing, broken or old
+  check                      exit with 1 if a backup is missing, old or has a wrong
+                             size or manifest; only verify reads the archives
   prune [--dry-run]          delete backups older than 30 days
   ship                       move the WAL of BACKUP_WAL_DIR to the store
   run                        do all this each day, and ship WAL each minute
@@ -46,7 +47,8 @@ const usage = `Usage: backup COMMAND
                              restore a dump into the database of DATABASE_URL
   restore --at TIME --into FOLDER
                              make a data directory for that moment
-  mark                       close the app over a server of restore --at`;
+  mark [--confirm closed]    close the app over a server of restore --at; over
+                             another one only with the option`;
 
 class UsageError extends Error {}
 
@@ -74,7 +76,7 @@ export async function backupCommand(
     const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
     if (!command) throw new UsageError(name ? `Unknown command: ${name}` : "A command is missing.");
     const settings = await readBackupSettings(env);
-    const store = await openArchiveStore(settings.url);
+    const store = await openArchiveStore(settings.url, { mustExist: readingCommands.has(name) });
     return await command({
       settings,
       io,
@@ -114,6 +116,7 @@ function parse(args: string[]) {
         at: { type: "string" },
         into: { type: "string" },
         help: { type: "boolean" },
+        confirm: { type: "string" },
       },
     });
     const [name = "", ...rest] = positionals;
@@ -123,6 +126,8 @@ function parse(args: string[]) {
     throw new UsageError((error as Error).message);
   }
 }
+
+const readingCommands = new Set(["list", "verify", "check", "restore"]);
 
 const commands: Record<string, (invocation: Invocation) => Promise<number>> = {
   async take(invocation) {
@@ -155,7 +160,11 @@ const commands: Record<string, (invocation: Invocation) => Promise<number>> = {
     const databaseUrl = requireDatabase(settings);
     const problems = await checkArchives({ ...context, databaseUrl }, settings.walFolder);
     for (const problem of problems) io.error(`Problem: ${problem}`);
-    if (problems.length === 0) io.out("Done: the backups are complete and recent.");
+    if (problems.length === 0) {
+      io.out("Done: the backups are complete and recent.");
+      io.out("It read no archive: `npm run backup -- verify` reads the newest dump to its end.");
+      io.out("Whether a restore works is proven by the drill: `npm run ops -- drill status`.");
+    }
     return problems.length > 0 ? 1 : 0;
   },
 
@@ -176,8 +185,10 @@ const commands: Record<string, (invocation: Invocation) => Promise<number>> = {
     return 0;
   },
 
-  async mark({ context, settings, io, migrations }) {
-    await markRestored(context, requireDatabase(settings), await readMigrations(migrations));
+  async mark({ context, settings, io, options, migrations }) {
+    const databaseUrl = requireDatabase(settings);
+    if (options.confirm !== "closed") await requireRestored(databaseUrl);
+    await markRestored(context, databaseUrl, await readMigrations(migrations));
     io.out("Done: marked the database as restored.");
     sayFinish(io);
     return 0;

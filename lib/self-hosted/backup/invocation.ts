@@ -19,6 +19,7 @@ export interface Invocation {
     replace?: string | undefined;
     at?: string | undefined;
     into?: string | undefined;
+    confirm?: string | undefined;
   };
   /** The folder of the migrations of this release. */
   migrations: string;

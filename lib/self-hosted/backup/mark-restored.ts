@@ -2,6 +2,7 @@ import type pg from "pg";
 import { withDatabaseSession } from "../../archives/database.js";
 import { type Erasure, readErasures } from "../../archives/erasures.js";
 import { BackupRefusedError } from "../../archives/failures.js";
+import { databaseNameOf } from "../../archives/postgres-tools.js";
 import { type Migration, migrateUp } from "../../db/migrations/migrations.js";
 import { restoreBegunNow } from "../../db/restore-begun.js";
 import { connectForMigrations } from "../migration-connection.js";
@@ -36,6 +37,21 @@ export async function markRestored(
   await withDatabaseSession(databaseUrl, (session) => handOver(session, erasures));
 }
 
+/** A mistyped address must not close the app over the live database. Throws `BackupRefusedError`. */
+export async function requireRestored(databaseUrl: string): Promise<void> {
+  const isRestored = await withDatabaseSession(databaseUrl, async (session) => {
+    const { rows } = await session.query(
+      "select current_setting('default_transaction_read_only') = 'on' as refuses",
+    );
+    // As `restore --at` has made it, until the first mark.
+    return rows[0].refuses || ((await hasSettings(session)) && (await isClosed(session)));
+  });
+  if (isRestored) return;
+  throw new BackupRefusedError(
+    `The database ${databaseNameOf(databaseUrl)} accepts writes: no server of \`restore --at\` does before it is marked. On the live database this closes the app for everybody. If this database was restored in another way, add: --confirm closed`,
+  );
+}
+
 const begin = `update security_settings set restore_begun_at = ${restoreBegunNow}`;
 
 async function hasSettings(session: pg.Client): Promise<boolean> {
@@ -44,6 +60,13 @@ async function hasSettings(session: pg.Client): Promise<boolean> {
        where table_name = 'security_settings' and column_name = 'restore_begun_at') as present`,
   );
   return rows[0].present;
+}
+
+async function isClosed(session: pg.Client): Promise<boolean> {
+  const { rows } = await session.query(
+    "select restore_begun_at > restore_finished_at as closed from security_settings",
+  );
+  return rows[0].closed;
 }
 
 /** A restore to a moment has made a server that accepts none by default. */

@@ -126,7 +126,9 @@ describe("/api/ops/drills", () => {
     const { body } = await change(drills, "POST");
     expect(body.done).toContain("Started the restore drill");
     const again = await change(drills, "POST");
-    expect(again.body.done).toBe(`The restore drill ${body.detail.id} is already running.`);
+    expect(again.body.done).toBe(
+      `The restore drill ${body.detail.id} is already running: \`ops drill status\` shows its step and its last try.`,
+    );
     expect(await audits("restore_drill.started")).toHaveLength(1);
     const [running, past] = (await read(drills)).body.drills;
     expect(running).toMatchObject({ id: body.detail.id, state: "running", step: "create" });

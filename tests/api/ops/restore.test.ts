@@ -5,6 +5,8 @@ import register from "../../../api/auth/register.js";
 import cleanup from "../../../api/cron/cleanup.js";
 import tick from "../../../api/cron/tick.js";
 import health from "../../../api/health.js";
+import blocks from "../../../api/ops/blocks/index.js";
+import flag from "../../../api/ops/flags/[name].js";
 import opsHealth from "../../../api/ops/health.js";
 import begin from "../../../api/ops/restore/begin.js";
 import finish from "../../../api/ops/restore/finish.js";
@@ -121,6 +123,42 @@ describe("POST /api/ops/restore/finish", () => {
     }
   });
 
+  it("names the blocks and flags that were set after the backup, and how to set them again", async () => {
+    const block = (kind: string, value: string) =>
+      operate(blocks, "POST", admin.token, { kind, value, ttlSeconds: 3600 });
+    const other = await aUser();
+    expect((await block("ip", "203.0.113.50")).status).toBe(200);
+    await backUp();
+    const again = [
+      ["ip", "198.51.100.7"],
+      ["ip", "2001:db8::7"],
+      ["cidr", "192.0.2.0/24"],
+      ["user", other.user.id],
+    ] as const;
+    for (const [kind, value] of again) expect((await block(kind, value)).status).toBe(200);
+    const off = await call(flag, "PUT", {
+      token: admin.token,
+      url: "http://localhost:8080/api/ops/flags/stt",
+      body: { enabled: false, reason: "too slow", dryRun: false },
+    });
+    expect(off.status).toBe(200);
+    await operate(begin, "POST", admin.token, {});
+    await restore();
+    // A tick before the end of the restore.
+    await copyGateToRedis(aContext());
+    expect(await stores.redis("SISMEMBER", "blocks", "198.51.100.7/32")).toBe(0);
+    const { done, detail } = (await finished()).body;
+    const reason = ' --reason "in force before the restore"';
+    expect(detail.lostRules.toSorted()).toEqual(
+      [...again.map(([kind, value]) => `block ${kind} ${value} --ttl 1d`), "flag off stt"]
+        .map((command) => `npm run ops -- ${command}${reason}`)
+        .toSorted(),
+    );
+    expect(done).toContain("5 BLOCKS AND FLAGS WERE SET AFTER THE BACKUP");
+    await operate(begin, "POST", admin.token, {});
+    expect((await finished()).body.detail.lostRules).toEqual([]);
+  });
+
   it("closes the app from begin to finish, also when either store forgets it", async () => {
     const ada = await aUser();
     const codes = async () => {
@@ -197,11 +235,69 @@ describe("POST /api/ops/restore/finish", () => {
     expect(done).toMatch(/^Erased 1 account again by the log beside the backups, /);
     expect(done).toContain(`its newest erasure is of ${erasedAt}`);
     expect(done).toContain("`ops restore finish --erasures FILE`");
+    // From the end of the restore, Redis has every receipt again.
+    const again = await finished();
+    expect(again.body.detail).toMatchObject({ copies: ["the stream in Redis"] });
+    expect(again.body.detail.mayLackErasures).toBe(false);
     // The list of the operator closes the gap.
     await handOver();
     const listed = await finished({ erasures: [ada.user.id] });
     expect(listed.body.detail).toMatchObject({ mayLackErasures: false });
     expect(listed.body.done).not.toContain("--erasures");
+  });
+
+  it("names the time from which erasures may be missing, also without one in the log", async () => {
+    await stores.sql("delete from backup_canaries");
+    await stores.sql("insert into backup_canaries (at) values ('2026-01-02T03:05:05Z')");
+    const lost = async () => {
+      await operate(begin, "POST", admin.token, {});
+      await stores.redis("DEL", "erasures");
+      await stores.sql("update security_settings set erasures_handed_over_at = now()");
+    };
+    await lost();
+    // After the restore: it does not say how old the backup is.
+    await stores.sql("insert into backup_canaries (at) values (now() + interval '1 minute')");
+    const { done, detail } = (await finished()).body;
+    expect(detail.mayLackErasures).toBe(true);
+    expect(done).toContain("`account_erased` since 2026-01-02T03:04:05.000Z");
+    expect(done).toContain("`--erasures none`");
+    await lost();
+    const said = await finished({ noneErased: true });
+    expect(said.body.detail).toMatchObject({ erasedAgain: 0, mayLackErasures: false });
+  });
+
+  it("does nothing while no restore is in progress and Redis has lost its copy", async () => {
+    await stores.redis("DEL", "erasures");
+    for (const dryRun of [true, false]) {
+      const { status, body } = await finished({ dryRun });
+      expect([status, body.done]).toEqual([
+        200,
+        "No restore is in progress: the app is open, and nothing is done. If the database was restored, close the app first: `ops restore begin --confirm closed`.",
+      ]);
+    }
+  });
+
+  it("says in a dry run what a call would do", async () => {
+    const gone = await aUser();
+    await backUp();
+    await eraseAccount(aContext(), gone.user.id, "replay");
+    await stores.settled();
+    const preview = async () => (await finished({ dryRun: true })).body.done;
+    expect(await preview()).toMatch(
+      /^No restore is in progress: the app is open\. Would repeat 0 erasures by the stream in Redis, /,
+    );
+    await operate(begin, "POST", admin.token, {});
+    await restore();
+    expect(await preview()).toMatch(
+      /^Would repeat 1 erasure by the stream in Redis, .* open the app/,
+    );
+    expect(await isThere(gone.user.id)).toBe(true);
+    await stores.redis("DEL", "erasures");
+    expect(await finished({ dryRun: true })).toMatchObject({ code: "erasures_unreadable" });
+    await stores.sql("update security_settings set erasures_handed_over_at = now()");
+    expect(await preview()).toContain("by the log beside the backups, ");
+    expect(await preview()).toContain("REDIS HAS LOST ITS COPY");
+    await finished();
   });
 
   it("does not trust a lost stream because of one later erasure", async () => {

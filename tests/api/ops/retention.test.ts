@@ -14,6 +14,7 @@ import { call } from "../../support/call.js";
 import { aContext } from "../../support/context.js";
 import { setEnvironment, useEnvironment } from "../../support/environment.js";
 import { anOperator, type OperatorPerson, operate } from "../../support/operators.js";
+import { aUser } from "../../support/people.js";
 import { nextSlot } from "../../support/slots.js";
 import { useStores } from "../../support/stores.js";
 
@@ -86,7 +87,14 @@ describe("GET /api/ops/retention", () => {
       setBy: "ACCESS_LOG_RETENTION_DAYS",
       removal: "partitions",
     });
+    // No day has ended, and no session has expired.
+    await aUser();
+    for (const name of ["access_log", "sessions_expired"]) {
+      expect((await classOf(name)).oldestAt, name).toBeNull();
+    }
+    const ended = await anOldDay(new Date(Date.now() - 2 * 86_400_000).toISOString().slice(0, 10));
     expect(Date.parse((await classOf("access_log")).oldestAt)).toBeLessThanOrEqual(Date.now());
+    await stores.sql(`drop table ${ended}`);
     expect(await classOf("audit_log")).toMatchObject({
       keptHours: 2160,
       removal: "sealed segments",

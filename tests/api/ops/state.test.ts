@@ -39,8 +39,12 @@ interface Finding {
   status: string;
   detail: string;
 }
-async function findingsOf(route: Parameters<typeof call>[0], token = operator.token) {
-  setEnvironment({ ...environment, EXPO_PUBLIC_TOOLKIT_URL: toolkit.url });
+async function findingsOf(
+  route: Parameters<typeof call>[0],
+  token = operator.token,
+  variables: Record<string, string> = {},
+) {
+  setEnvironment({ ...environment, EXPO_PUBLIC_TOOLKIT_URL: toolkit.url, ...variables });
   const { status, body } = await call(route, "GET", { token });
   expect(status).toBe(200);
   const findings = body.findings as Finding[];
@@ -71,6 +75,26 @@ describe("GET /api/ops/health", () => {
       expect(after[name], name).toMatchObject({ status: "pass" });
     }
     expect(after["postgres:responseTime"]).toMatchObject({ status: "pass" });
+  });
+
+  it("says that a restore has lost batches, and how to start the backup process", async () => {
+    await stores.sql(
+      "insert into drained_batches (instance, seq, events) values ('i', 1, 1), ('i', 4, 1)",
+    );
+    const drainText = async () => (await findingsOf(health)).drain?.detail;
+    expect(await drainText()).toMatch(/, 2 batches lost in the last two days$/);
+    await stores.sql("update security_settings set restore_finished_at = '2026-01-02T03:04:05Z'");
+    expect(await drainText()).toMatch(/ days$/);
+    await stores.sql("update security_settings set restore_finished_at = now() - interval '1 day'");
+    expect(await drainText()).toMatch(
+      /, 2 batches lost .*; the restore that ended at \S+Z lost those that were drained after its backup$/,
+    );
+    await stores.sql("update security_settings set restore_finished_at = 'epoch'");
+    await stores.sql("delete from drained_batches where instance = 'i'");
+    const selfHosted = { BACKUP_URL: "file:///backups" };
+    const { backups } = await findingsOf(health, operator.token, selfHosted);
+    expect(backups?.detail).toContain("`npm run backup -- run`");
+    expect((await findingsOf(health)).backups?.detail).not.toContain("npm run backup");
   });
 
   it("says when a cron job is due for the first time, and fails once it is late", async () => {

@@ -123,6 +123,8 @@ describe("GET /api/ops/verification, for an auditor", () => {
 
   it("warns about backups that were never checked, and fails for each failed or old check", async () => {
     expect((await report()).of("last backup check")).toMatchObject({ status: "warn" });
+    const elsewhere = (await report({ BACKUP_URL: "file:///backups" })).of("last backup check");
+    expect(elsewhere?.detail).toContain("`npm run backup -- run`");
     const now = Math.floor(Date.now() / 1000);
     await setGauges({
       backup_last_check_timestamp_seconds: now - 60,

@@ -52,12 +52,28 @@ describe("restore finish", () => {
     expect(result?.isProblem).toBe(true);
   });
 
+  it("shows the commands that set again the blocks and flags that the restore has lost", async () => {
+    const lostRules = ['npm run ops -- flag off stt --reason "x"'];
+    const { result } = await run([{ left: 0, lostRules }]);
+    expect(result?.text).toMatch(
+      /To set again what is still needed:\n {2}npm run ops -- flag off stt/,
+    );
+    expect(result?.isProblem).toBe(false);
+  });
+
+  it("tells the server that no account was erased", async () => {
+    const { sent } = await run([{ left: 0 }], { erasures: "none" });
+    expect(sent).toEqual([{ noneErased: true }]);
+  });
+
   it("refuses a list without an ID", async () => {
     const directory = await mkdtemp(join(tmpdir(), "restore-"));
     try {
       const file = join(directory, "erasures.txt");
       await writeFile(file, "\n");
-      await expect(run([], { erasures: file })).rejects.toThrow("has no user ID");
+      await expect(run([], { erasures: file })).rejects.toThrow(
+        /has no user ID\. If no account was erased: --erasures none$/,
+      );
     } finally {
       await rm(directory, { recursive: true });
     }
