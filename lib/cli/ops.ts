@@ -67,9 +67,7 @@ function unknownCommand(args: string[]): Outcome {
 function failed(error: unknown, command: Command): Outcome {
   if (error instanceof UsageError) {
     const usageLine =
-      error.body.code === "cancelled" ? "" : `
-
-${usageLineOf(command, "[--help]")}`;
+      error.body.code === "cancelled" ? "" : `\n\n${usageLineOf(command, "[--help]")}`;
     const text = visible(error.message) + usageLine;
     return { status: exit.usage, text, failure: bodyOf(error) };
   }
