@@ -1,5 +1,5 @@
 import { findLanguages, LanguagePage, LanguageSearch } from "../lib/content/languages.js";
-import { sharedReply } from "../lib/content/shared-reply.js";
+import { sharedReply } from "../lib/http/shared-reply.js";
 import { endpoint } from "../lib/http/endpoint.js";
 import { route } from "../lib/http/route.js";
 

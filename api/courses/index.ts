@@ -1,5 +1,5 @@
 import { CourseList, listCourses } from "../../lib/content/catalogue.js";
-import { catalogueEndpoint } from "../../lib/content/catalogue-endpoint.js";
+import { catalogueEndpoint } from "../../lib/http/catalogue-endpoint.js";
 import { route } from "../../lib/http/route.js";
 
 const GET = catalogueEndpoint({

@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { LearnContent } from "../../lib/content/bodies.js";
 import { findLearnContent } from "../../lib/content/catalogue.js";
-import { catalogueEndpoint } from "../../lib/content/catalogue-endpoint.js";
+import { catalogueEndpoint } from "../../lib/http/catalogue-endpoint.js";
 import { route } from "../../lib/http/route.js";
 import { LanguageTag } from "../../lib/user/language-tag.js";
 

@@ -16,6 +16,12 @@ redis.call("HSET", KEYS[1], "revision", unpack(ARGV, 1, #ARGV - 1))
 if held ~= ARGV[1] then redis.call("EXPIRE", KEYS[1], ARGV[#ARGV]) end
 return 1`);
 
+/** A body of the catalogue and the revision of all content that was read with it. */
+export interface Published<Body> {
+  body: Body;
+  revision: number;
+}
+
 /** Null when Redis does not hold it. */
 export function readCached(trip: RoundTrip, name: string): Answer<string | null> {
   return trip.ask("HGET", contentKey, name);

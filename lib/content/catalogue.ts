@@ -3,7 +3,7 @@ import * as z from "zod";
 import type { Context } from "../context.js";
 import { courses, courseVersions, lessons } from "../db/schema/content.js";
 import { Course, CourseSummary, LearnContent, Lesson } from "./bodies.js";
-import type { Published } from "./catalogue-endpoint.js";
+import type { Published } from "./cache.js";
 
 /** In ms: when content was last published. */
 export const contentRevision =

@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { Lesson } from "../../../lib/content/bodies.js";
 import { findLesson } from "../../../lib/content/catalogue.js";
-import { catalogueEndpoint } from "../../../lib/content/catalogue-endpoint.js";
+import { catalogueEndpoint } from "../../../lib/http/catalogue-endpoint.js";
 import { route } from "../../../lib/http/route.js";
 
 const GET = catalogueEndpoint({

@@ -1,5 +1,5 @@
-import { digestOf, etagOf, isKnown } from "../http/etag.js";
-import { Reply } from "../http/reply.js";
+import { digestOf, etagOf, isKnown } from "./etag.js";
+import { Reply } from "./reply.js";
 
 const cacheControl = "public, max-age=60, s-maxage=300, stale-while-revalidate=86400";
 

@@ -1,8 +1,8 @@
 import type * as z from "zod";
 import type { Context } from "../context.js";
 import { AppError } from "../errors.js";
-import { type Endpoint, endpoint } from "../http/endpoint.js";
-import { keepCached } from "./cache.js";
+import { type Endpoint, endpoint } from "./endpoint.js";
+import { keepCached, type Published } from "../content/cache.js";
 import { sharedReply } from "./shared-reply.js";
 
 interface Spec<R extends z.ZodType, Q extends z.ZodType | undefined> {
@@ -17,12 +17,6 @@ interface Spec<R extends z.ZodType, Q extends z.ZodType | undefined> {
     params: Record<string, string>;
     query: Q extends z.ZodType ? z.output<Q> : undefined;
   }): Promise<Published<z.output<R>> | null>;
-}
-
-/** A body of the catalogue and the revision of all content that was read with it. */
-export interface Published<Body> {
-  body: Body;
-  revision: number;
 }
 
 /** A read for all callers, that an edge may cache: from Redis, or else from Postgres. 404 when there is no such content. */
