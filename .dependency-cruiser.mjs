@@ -9,7 +9,15 @@ const layers = [
     name: "domain",
     folders: [
       ...["lib/admission", "lib/alerts", "lib/auth", "lib/backups", "lib/deployments"],
-      ...["lib/health", "lib/operations", "lib/privacy", "lib/schedule", "lib/tutor", "lib/user"],
+      ...[
+        "lib/grading",
+        "lib/health",
+        "lib/operations",
+        "lib/privacy",
+        "lib/schedule",
+        "lib/tutor",
+        "lib/user",
+      ],
     ],
   },
   {
