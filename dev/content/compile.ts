@@ -8,10 +8,7 @@ import { contentId } from "./ids.js";
 import type { CourseSource, ExerciseSource, LessonSource, WordSource } from "./source.js";
 
 /** A version of a course as rows. */
-export interface CompiledCourse {
-  targetLanguage: string;
-  nativeLanguage: string;
-  digest: string;
+interface CompiledCourse {
   course: Course;
   learn: LearnContent;
   lessons: CompiledLesson[];
@@ -47,7 +44,7 @@ interface Compilation {
 }
 
 export function compileCourse(source: CourseSource): CompiledCourse {
-  const { name, info, units, words, reference, digest } = source;
+  const { name, info, units, words, reference } = source;
   const courseId = contentId(name);
   const courseWords = words.flatMap(({ target, forms = [] }) => [
     ...expandTemplate(target),
@@ -65,9 +62,6 @@ export function compileCourse(source: CourseSource): CompiledCourse {
   });
   const shownLessons = new Map(lessons.map(({ id, lesson }) => [id, lesson]));
   return {
-    targetLanguage: info.target,
-    nativeLanguage: info.native,
-    digest,
     course: {
       id: courseId,
       targetLanguage: info.target,
