@@ -17,7 +17,7 @@ import type { Rule } from "./rule.js";
 import type { WordDifference } from "./word-diff.js";
 import { type WordReader, wordReader } from "./word-reader.js";
 
-export type Verdict = "right" | "typo" | "accent" | "wrong";
+type Verdict = "right" | "typo" | "accent" | "wrong";
 
 export interface Grade {
   verdict: Verdict;
