@@ -75,8 +75,7 @@ export function exerciseTexts(
 
 type WithBlank = Extract<ExerciseSource, { text: string; native: string }>;
 
-const fillBlank = (text: string, filler: string): string =>
-  text.replace("___", () => filler);
+const fillBlank = (text: string, filler: string): string => text.replace("___", () => filler);
 
 export const rightFillers = (exercise: WithBlank): readonly string[] =>
   exercise.type === "fill_blank" ? exercise.answers.flatMap(templateTexts) : [exercise.right];

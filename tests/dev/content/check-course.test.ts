@@ -411,7 +411,8 @@ const faults: Record<string, Fault[]> = {
 const linesOf = async (course: CourseSource, allowed = {}) =>
   (await checkCourse(course, allowed)).map(problemLine);
 
-describe("the check of a course", () => {
+// The first test reads the dictionaries.
+describe("the check of a course", { timeout: 60_000 }, () => {
   it("finds a small course right, but for its size", async () => {
     expect(await linesOf(smallCourse())).toEqual([
       "course.yaml: Add words: a course has at least 150, this one 14.",
@@ -455,7 +456,7 @@ describe("the check of a course", () => {
   });
 });
 
-describe("the courses", () => {
+describe("the courses", { timeout: 60_000 }, () => {
   it.each(courseFolders())("has no problem in %s", async (folder) => {
     expect(await linesOf(readCourse(folder), readAllowedWords(folder))).toEqual([]);
   });

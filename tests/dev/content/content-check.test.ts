@@ -15,7 +15,8 @@ const check = async (...folders: string[]) => {
   return { code: finished.child.exitCode, lines: stdout.trim().split("\n") };
 };
 
-describe("content-check", () => {
+// Each run starts a process and reads the dictionaries.
+describe("content-check", { timeout: 60_000 }, () => {
   const folder = mkdtempSync(join(tmpdir(), "course-"));
   afterAll(() => rmSync(folder, { recursive: true }));
   const [course = ""] = courseFolders();
