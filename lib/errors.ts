@@ -168,6 +168,11 @@ export const catalogue = {
       "No copy of the erasures can be read: the database may have accounts that were erased. Name a file with their IDs (`--erasures FILE`), or say that none was erased (`--erasures none`).",
     retryable: true,
   },
+  content_changed: {
+    status: 409,
+    message: "Another version of this course was published meanwhile. Look again.",
+    retryable: false,
+  },
   precondition_failed: {
     status: 412,
     message: "The resource has changed. Read it, then repeat the request with its new ETag.",

@@ -22,6 +22,8 @@ export interface LimitUse {
 export const tokenFailures = ["expired", "signature", "algorithm", "claim", "key", "form"] as const;
 export type TokenFailure = (typeof tokenFailures)[number];
 
+export const cacheResults = ["hit", "miss"] as const;
+
 /** Collected during a request for its telemetry event. */
 export interface RequestMetrics {
   userId: string | undefined;
@@ -31,6 +33,8 @@ export interface RequestMetrics {
   securityEvents: string[];
   /** A revocation, block or flag change is not yet in Redis. */
   isPendingInRedis: boolean;
+  /** Whether Redis held the reply of the catalogue. */
+  contentCache: (typeof cacheResults)[number] | undefined;
 }
 
 export function emptyRequestMetrics(): RequestMetrics {
@@ -41,5 +45,6 @@ export function emptyRequestMetrics(): RequestMetrics {
     externalCalls: [],
     securityEvents: [],
     isPendingInRedis: false,
+    contentCache: undefined,
   };
 }

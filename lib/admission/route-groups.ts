@@ -2,6 +2,10 @@
 export const routeGroups = {
   auth: "registration, login, logout, token refresh, e-mailed codes and second factors in the app; signed-in users lose access when their access token expires",
   user: "profile, preferences, sessions, onboarding and audit log in the app",
+  languages: "the list of languages in the app",
+  courses: "the list and the overview of courses in the app",
+  lessons: "lessons in the app",
+  learn: "alphabet, words, phrases and grammar in the app",
   stt: "speech to text",
 } as const;
 

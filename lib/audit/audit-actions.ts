@@ -40,6 +40,7 @@ export const auditActions = [
   "mail_suppression.lifted",
   "flag.changed",
   "flag.deleted",
+  "content.published",
   "block.set",
   "block.lifted",
   "redis.rebuilt",

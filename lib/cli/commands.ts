@@ -5,6 +5,7 @@ import { backup } from "./commands/backup.js";
 import { block } from "./commands/block.js";
 import { breakerCommands } from "./commands/breaker.js";
 import { clock } from "./commands/clock.js";
+import { content } from "./commands/content.js";
 import { deployments } from "./commands/deployments.js";
 import { find } from "./commands/find.js";
 import { flag } from "./commands/flag.js";
@@ -44,6 +45,7 @@ export const commands: readonly Command[] = [
   ...breakerCommands,
   ...clock,
   ...deployments,
+  ...content,
   ...backup,
   ...mail,
   ...restore,

@@ -1,2 +1,2 @@
 /** The newest migration that this release was written against. */
-export const migrationHead = "0041_index_waiting_jobs";
+export const migrationHead = "0050_create_content";

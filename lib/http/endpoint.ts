@@ -42,6 +42,8 @@ export interface CallerInfo {
   keyState: KeyState;
   /** Sessions created before this time (ms) have ended; 0 when not read. */
   revokeAllBefore: number;
+  /** The text that Redis holds under the name of `cachedAs`; null when it must be read from Postgres. */
+  cached: { name: string; text: string | null } | undefined;
 }
 
 type ClaimsOf<A extends Auth> = A extends "user"
@@ -118,6 +120,10 @@ export interface EndpointSpec<
   errors: ErrorCode[];
   /** Served under any host name, for callers that use an IP address. */
   anyHost?: boolean;
+  /** A cache may keep the reply for all callers: it carries nothing of this request, and any page may read it. */
+  isShared?: true;
+  /** The name of the reply in the cache of content, read in the request's Redis round trip. */
+  cachedAs?(input: { params: Record<string, string>; url: URL }): string;
   handle(input: Input<A, OutputOf<B>, OutputOf<Q>, I, U>): Promise<Result<R>>;
   /** Replies to a repetition with the same Idempotency-Key, from the id of the first result. */
   replay?(

@@ -93,5 +93,6 @@ function callerInfo(
     session: answer?.session ?? null,
     keyState: answer?.keyState ?? "unknown",
     revokeAllBefore: (answer && ctx.gate?.revokeAllBefore) ?? 0,
+    cached: answer?.cached,
   };
 }

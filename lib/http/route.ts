@@ -60,7 +60,10 @@ export function route(template: string, endpoints: Endpoints): Route {
     reportUrlAttack(exchange);
     requestStarted();
     try {
-      response = respond(await runPipeline(resource, exchange));
+      const reply = await runPipeline(resource, exchange);
+      response = isShared(resource, request.method)
+        ? responseOf(reply, sharedHeaders(environment), request.method === "HEAD")
+        : respond(reply);
     } catch (thrown) {
       error = toAppError(thrown);
       reportRefusal(ctx, error);
@@ -94,6 +97,17 @@ export function route(template: string, endpoints: Endpoints): Route {
 
   return { ...resource, fetch };
 }
+
+function isShared({ endpoints }: Resource, method: string): boolean {
+  return (method === "GET" || method === "HEAD") && endpoints.GET?.isShared === true;
+}
+
+/** The same for all callers: a cache would repeat a correlation ID, a rate limit or an origin. */
+const sharedHeaders = (environment: Env): Record<string, string> => ({
+  ...securityHeaders(environment),
+  "Access-Control-Allow-Origin": "*",
+  "Access-Control-Expose-Headers": "ETag",
+});
 
 /** 499 as nginx logs it: the status of the head would count as a success. */
 const statusOf = ({ error }: BodyCut) => (error ? catalogue[error.code].status : 499);

@@ -57,6 +57,11 @@ export const metrics = {
     help: "Rejected tokens, by reason.",
     labels: ["reason"],
   },
+  content_cache_reads_total: {
+    type: "counter",
+    help: "Reads of the catalogue, by whether Redis held the reply.",
+    labels: ["result"],
+  },
   security_events_total: {
     type: "counter",
     help: "Security events, by kind.",

@@ -34,6 +34,9 @@ export function countEvent(counters: Counters, event: RequestEvent): void {
   if (event.tokenFailure !== undefined) {
     add(minute, named("jwt_verification_failures_total", event.tokenFailure), 1);
   }
+  if (event.contentCache !== undefined) {
+    add(minute, named("content_cache_reads_total", event.contentCache), 1);
+  }
   for (const { policy, used, max, refused, decidedBy } of event.limits) {
     add(minute, named("rate_limit_calls_total", policy, decidedBy), 1);
     if (used > 0.8 * max) add(minute, named("rate_limit_near_max_total", policy), 1);

@@ -49,6 +49,7 @@ export function requestEvent(ctx: Context, ended: FinishedRequest): RequestEvent
     limits: requestMetrics.limits,
     externalCalls: requestMetrics.externalCalls,
     tokenFailure: requestMetrics.tokenFailure,
+    contentCache: requestMetrics.contentCache,
     securityEvents: requestMetrics.securityEvents,
   };
 }

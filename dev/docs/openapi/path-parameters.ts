@@ -5,6 +5,15 @@ interface PathParameter {
 
 const pathParameters: Record<string, PathParameter> = {
   sessionId: { description: "The ID of a session.", example: "Yb3xqT0vW9kR2mZ7cN5aLg" },
+  courseId: {
+    description: "The ID of a course.",
+    example: "1b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed",
+  },
+  lessonId: {
+    description: "The ID of a lesson.",
+    example: "1b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed",
+  },
+  targetLanguage: { description: "The language to learn, a BCP 47 tag.", example: "es" },
   blockId: { description: "The ID of a block.", example: "1b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed" },
   incidentId: {
     description: "The ID of an incident.",

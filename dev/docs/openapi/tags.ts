@@ -18,6 +18,10 @@ const isFolder = (name: string) => name in descriptions || isRouteGroup(name);
 const descriptions: Record<string, string> = {
   auth: "Registration, sign-in, sessions' tokens, mailed codes and the second factor.",
   user: "The signed-in person's own account.",
+  languages: "The languages of the world.",
+  courses: "The courses and their units.",
+  lessons: "The lessons of the courses.",
+  learn: "Reference pages of a language.",
   stt: "Speech to text.",
   cron: "Jobs that the platform's clock calls.",
   webhooks: "Deliveries of other services.",

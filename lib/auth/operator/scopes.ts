@@ -6,6 +6,7 @@ export const operatorScopes = [
   "backup",
   "block",
   "breaker",
+  "content",
   "cron",
   "db",
   "deployments",

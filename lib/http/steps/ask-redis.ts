@@ -8,6 +8,7 @@ import {
   readKeyState,
   type SessionLookup,
 } from "../../auth/session/live-session.js";
+import { readCached } from "../../content/cache.js";
 import type { Context } from "../../context.js";
 import { redisRefusesWrites } from "../../observability/log-lines/stores.js";
 import type { LimitCount, Reservation } from "../../rate-limit/count.js";
@@ -21,7 +22,7 @@ import { readGate } from "../../redis/gate.js";
 import { type Answer, orNull } from "../../redis/round-trip.js";
 import { isRedisStale, markRedisStale } from "../../redis/stale-redis.js";
 import { writeRefusal } from "../../redis/write-refusal.js";
-import type { Identity } from "../endpoint.js";
+import type { CallerInfo, Identity } from "../endpoint.js";
 import type { Call } from "../exchange.js";
 import type { Counting } from "./limits.js";
 import type { Credential } from "./require-credential.js";
@@ -35,6 +36,7 @@ export interface RedisAnswer {
   /** Null when it must be read from Postgres, or is not needed. */
   session: SessionLookup | null;
   keyState: KeyState;
+  cached: CallerInfo["cached"];
 }
 
 /**
@@ -43,7 +45,7 @@ export interface RedisAnswer {
  * to read. Throws `service_unavailable` when a limit cannot be counted that must be.
  */
 export async function askRedis(
-  { ctx }: Call,
+  { ctx, endpoint, params, url }: Call,
   { claims, key }: Credential,
   identity: Identity,
   { limits, subject }: Counting,
@@ -57,7 +59,11 @@ export async function askRedis(
   const counting = countRequest(trip, limits, subject, ctx.now);
   const session = claims ? readCachedSession(trip, claims.sessionId) : null;
   const keyState = identity.session === undefined ? null : readKeyState(trip, identity.session);
-  const [counted] = await Promise.allSettled([counting, trip.send({ isGathered: true })]);
+  const name = endpoint.cachedAs?.({ params, url });
+  const cached = name === undefined ? undefined : readCached(trip, name);
+  // A long reply would delay the others of a gathered call.
+  const isGathered = cached === undefined;
+  const [counted] = await Promise.allSettled([counting, trip.send({ isGathered })]);
   const isCurrent = isRedisCurrent(ctx, counted);
   ctx.gate = isCurrent ? orNull(gate) : null;
   const reserved = await reserve(ctx, counted, limits, subject, local);
@@ -70,6 +76,7 @@ export async function askRedis(
     blocked: isCurrent ? orNull(blocked) : null,
     session: session && sessionAnswer(ctx, session),
     keyState: (isCurrent && keyState?.()) || "unknown",
+    cached: name === undefined ? undefined : { name, text: cached ? orNull(cached) : null },
   };
 }
 

@@ -38,8 +38,8 @@ const usage = `Usage: backup COMMAND
   take [--base]              take a dump, or a base backup for --at
   list                       list the backups, and what is wrong with others
   verify [ID]                read a backup to the end (default: the newest dump)
-  check                      exit with 1 if a backup is missing or old, or its size
-                             or manifest is wrong; only verify reads archives
+  check                      exit with 1 if a backup is missing or old, or its
+                             size or manifest is wrong; verify reads it all
   prune [--dry-run]          delete backups older than 30 days
   ship                       move the WAL of BACKUP_WAL_DIR to the store
   run                        do all this each day, and ship WAL each minute

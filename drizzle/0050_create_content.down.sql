@@ -1,0 +1,1 @@
+DROP TABLE words, lessons, courses, course_versions;
