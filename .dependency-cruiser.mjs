@@ -9,7 +9,7 @@ const layers = [
     name: "domain",
     folders: [
       ...["lib/admission", "lib/alerts", "lib/auth", "lib/backups", "lib/content"],
-      ...["lib/deployments", "lib/health", "lib/operations", "lib/privacy", "lib/schedule", "lib/tutor", "lib/user"],
+      ...["lib/deployments", "lib/health", "lib/learning", "lib/operations", "lib/privacy", "lib/schedule", "lib/tutor", "lib/user"],
     ],
   },
   {

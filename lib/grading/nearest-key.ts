@@ -1,0 +1,149 @@
+import { align, type Pair } from "./align.js";
+import type { AnswerText } from "./answer-text.js";
+import type { CompiledKey } from "./compiled-keys.js";
+import { foldWord } from "./folds.js";
+import { shownWords } from "./surface.js";
+import type { WordDifference } from "./word-diff.js";
+
+/** Keys that are aligned, of those that share most words with the answer. */
+const alignedMax = 6;
+const costs = { same: 0, folded: 2, similar: 8, other: 12 };
+
+export interface NearestKey {
+  key: CompiledKey;
+  diff: WordDifference[];
+}
+
+/** The key with the fewest differences from a wrong answer, the first of equally near ones. */
+export function nearestKey(
+  raw: string,
+  answer: AnswerText,
+  keys: readonly CompiledKey[],
+): NearestKey | null {
+  const { isSpaced } = answer.language;
+  const items = isSpaced ? answer.tokens : [...answer.text];
+  const rows = keys.flatMap((key) => rowsOf(key, isSpaced));
+  const near = rows
+    .map((row) => ({ row, missing: leastDifference(row.items, items) }))
+    .sort((one, other) => one.missing - other.missing)
+    .slice(0, alignedMax)
+    .map(({ row }) => ({ row, ...alignRow(row.items, items, answer) }));
+  const [first, ...others] = near;
+  if (!first) return null;
+  const best = others.reduce((least, next) => (next.cost < least.cost ? next : least), first);
+  const { key } = best.row;
+  const diff = isSpaced
+    ? spacedDiff(best.pairs, key, raw, answer)
+    : unspacedDiff(best.pairs, best.row.words, items);
+  return { key, diff };
+}
+
+interface Row {
+  key: CompiledKey;
+  words: readonly string[];
+  items: readonly string[];
+}
+
+/** A Japanese key is compared as it is read and as it is written. */
+function rowsOf(key: CompiledKey, isSpaced: boolean): Row[] {
+  const words = key.words.split(" ");
+  if (isSpaced) return [{ key, words, items: words }];
+  const written = (key.edges ?? []).filter(({ length }) => length === 3);
+  const rows = [words];
+  if (written.length > 0) {
+    let at = 0;
+    const row: string[] = [];
+    for (const [from, to, piece] of written) {
+      row.push(...words.slice(at, from), piece);
+      at = to;
+    }
+    rows.push([...row, ...words.slice(at)]);
+  }
+  return rows.map((row) => ({ key, words: row, items: [...row.join("")] }));
+}
+
+/** No alignment has fewer differences than the sequences have other items. */
+function leastDifference(one: readonly string[], other: readonly string[]): number {
+  const counts = new Map<string, number>();
+  for (const item of one) counts.set(item, (counts.get(item) ?? 0) + 1);
+  let shared = 0;
+  for (const item of other) {
+    const count = counts.get(item) ?? 0;
+    if (count === 0) continue;
+    counts.set(item, count - 1);
+    shared += 1;
+  }
+  return Math.max(one.length, other.length) - shared;
+}
+
+function alignRow(row: readonly string[], items: readonly string[], { language }: AnswerText) {
+  if (!language.isSpaced) {
+    return align(row.length, items.length, (i, j) =>
+      row[i] === items[j] ? costs.same : costs.other,
+    );
+  }
+  const one = row.map((word) => foldWord(word, language.folds));
+  const other = items.map((word) => foldWord(word, language.folds));
+  return align(row.length, items.length, (i, j) => {
+    if (row[i] === items[j]) return costs.same;
+    if (one[i] === other[j]) return costs.folded;
+    return areSimilar(one[i] ?? "", other[j] ?? "") ? costs.similar : costs.other;
+  });
+}
+
+/** They begin and end alike in half of their letters. */
+function areSimilar(one: string, other: string): boolean {
+  const shortest = Math.min(one.length, other.length);
+  let start = 0;
+  while (start < shortest && one[start] === other[start]) start += 1;
+  let end = 0;
+  while (end < shortest - start && one.at(-1 - end) === other.at(-1 - end)) end += 1;
+  return 2 * (start + end) >= Math.max(one.length, other.length);
+}
+
+function spacedDiff(
+  pairs: readonly Pair[],
+  key: CompiledKey,
+  raw: string,
+  { tokens, language }: AnswerText,
+): WordDifference[] {
+  const expected = shownWords(key.text, key.words.split(" "), language);
+  const given = shownWords(raw, tokens, language);
+  const words = key.words.split(" ");
+  return pairs.map(([i, j]): WordDifference => {
+    if (i === null) return { op: "extra", given: given[j ?? 0] ?? "" };
+    if (j === null) return { op: "missing", expected: expected[i] ?? "" };
+    const op = words[i] === tokens[j] ? "same" : "changed";
+    return { op, expected: expected[i] ?? "", given: given[j] ?? "" };
+  });
+}
+
+/** Characters of the answer belong to the word of the key that they are aligned with, extra ones to the word before. */
+function unspacedDiff(
+  pairs: readonly Pair[],
+  words: readonly string[],
+  characters: readonly string[],
+): WordDifference[] {
+  const wordAt = words.flatMap((word, index) => [...word].map(() => index));
+  const given = words.map(() => "");
+  let [before, after, current] = ["", "", -1];
+  const lastOfKey = pairs.findLastIndex(([i]) => i !== null);
+  for (const [index, [i, j]] of pairs.entries()) {
+    if (i !== null) current = wordAt[i] ?? current;
+    if (j === null) continue;
+    const character = characters[j] ?? "";
+    if (current === -1) before += character;
+    else if (index > lastOfKey) after += character;
+    else given[current] += character;
+  }
+  const extra = (text: string): WordDifference[] => (text ? [{ op: "extra", given: text }] : []);
+  return [
+    ...extra(before),
+    ...words.map((expected, index): WordDifference => {
+      const text = given[index] ?? "";
+      if (text === "") return { op: "missing", expected };
+      return { op: text === expected ? "same" : "changed", expected, given: text };
+    }),
+    ...extra(after),
+  ];
+}
