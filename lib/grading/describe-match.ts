@@ -1,6 +1,7 @@
 import type { AnswerText } from "./answer-text.js";
 import type { CompiledKey } from "./compiled-keys.js";
 import { foldWord } from "./folds.js";
+import { canonicalKana } from "./kana.js";
 import type { MatchedPart } from "./key-match.js";
 import type { Language } from "./language.js";
 import { normalForm } from "./normal-form.js";
@@ -83,8 +84,11 @@ function romajiRules(form: string, key: CompiledKey): Rule[] {
 
 function kanaRules(text: string, key: CompiledKey, parts: readonly MatchedPart[]): Rule[] {
   const written = normalForm(key.text, "ja").replaceAll(" ", "");
-  const isRead = parts.some(({ start, end, rules, isMistyped }) => {
-    return !isMistyped && !rules.includes("numeral") && !written.includes(text.slice(start, end));
+  const words = key.words.split(" ");
+  const isRead = parts.some(({ from, to, start, end, rules, isMistyped }) => {
+    if (rules.includes("numeral")) return false;
+    if (isMistyped) return !canonicalKana(written).includes(words.slice(from, to).join(""));
+    return !written.includes(text.slice(start, end));
   });
   if (!isRead) return [];
   const longVowels = (word: string) => word.split("ー").length;

@@ -37,7 +37,7 @@ export function compileKeys(templates: readonly string[], options: KeyOptions): 
     language.wordsWithoutApostrophe.has(word) ||
     language.functionWords.has(word) ||
     courseWords.has(word);
-  const heldNumerals = new Set(normalForm(options.prompt ?? "", options.lang).match(/\d+/g));
+  const heldNumerals = new Set(normalForm(options.prompt ?? "", options.lang).match(/[\d.]+/g));
   const accepts = { isWord, heldNumerals };
 
   const keys = new Map<string, CompiledKey>();

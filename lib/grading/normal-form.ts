@@ -8,12 +8,16 @@ export const quotesAtEdges = /(?<![\p{L}\p{M}\p{N}])'|'(?![\p{L}\p{N}])/gu;
 const hyphens = /[\p{Pd}\u2212]/gu;
 /** `|` is a symbol in Unicode. */
 export const punctuation = /(?!')[\p{P}|]/gu;
-const punctuationWithin = /(?<=[\p{L}\p{N}])(?!')[\p{P}|](?=[\p{L}\p{N}])/gu;
+const punctuationWithin = /(?<=[\p{L}\p{M}])(?!')[\p{P}|](?=\p{L})/gu;
+/** `1,000`, `1.000`; and any mark between other digits: `1,5`, `10:30`. */
+const thousands = /(?<=\d)[.,](?=\d{3}(?!\d))/g;
+const markInNumber = /(?<=\d)(?!')\p{Po}(?=\d)/gu;
+const numberMark = "\ue005";
 const devanagariDigits = /[\u0966-\u096f]/g;
 
 /**
  * Lower case, NFC, without punctuation and invisible characters; one space between words. Apostrophes within words are `'`.
- * Empty when nothing is left. `ー` is a letter and stays.
+ * A mark between digits is a point: 1.5 is not 15. Empty when nothing is left. `ー` is a letter and stays.
  */
 export function normalForm(text: string, languageTag: string): string {
   const composed = composedForm(text).toLocaleLowerCase(languageTag).normalize("NFC");
@@ -21,7 +25,10 @@ export function normalForm(text: string, languageTag: string): string {
     .replace(apostrophes, "'")
     .replace(quotesAtEdges, "")
     .replace(hyphens, " ")
+    .replace(thousands, "")
+    .replace(markInNumber, numberMark)
     .replace(punctuation, "")
+    .replaceAll(numberMark, ".")
     .replace(devanagariDigits, (digit) => String((digit.codePointAt(0) ?? 0) - 0x966))
     .replace(/[\s\u0085]+/g, " ")
     .trim();

@@ -19,9 +19,8 @@ export interface SurfaceWord {
 }
 
 const letter = "[\\p{L}\\p{M}\\p{N}]";
-const hyphenInWord = new RegExp(`(?<=${letter})[-\\u2010\\u2011\\u2212](?=${letter})`, "gu");
-const apostropheInWord = new RegExp(`(?<=${letter})['‘’‛ʹʻʼʽˈ\`´′ꞌ](?=${letter})`, "gu");
-const dashesAndQuotes = /[\p{Pd}\u2212\p{Ps}\p{Pe}\p{Pi}\p{Pf}"]/gu;
+const hyphenInWord = new RegExp(`(?<=${letter})[-\\u2010\\u2011\\u2212\\uff0d](?=${letter})`, "gu");
+const apostropheInWord = new RegExp(`(?<=${letter})['＇‘’‛ʹʻʼʽˈ\`´′ꞌ](?=${letter})`, "gu");
 const whiteSpace = /[\s\u0085]+/g;
 /** Private-use characters hold the place of what must outlast the removal of punctuation. */
 const hyphenMark = "\ue002";
@@ -58,26 +57,33 @@ export function shownWords(
 
 /** What the normal form forgives between the answer and the key as they are written, apart from single words. */
 export function surfaceRules(answer: string, key: string, isSpaced: boolean): SurfaceRule[] {
+  const areMarksSame = punctuationTrace(answer) === punctuationTrace(key);
   const traces: [SurfaceRule, (text: string) => string][] = [
     ["invisible", (text) => String(text.search(invisibleCharacters) !== -1)],
     ["width", widthTrace],
     ["normal_form", (text) => String(isComposed(text))],
     ["punctuation", punctuationTrace],
-    ["white_space", (text) => whiteSpaceTrace(text, isSpaced)],
+    ["white_space", (text) => whiteSpaceTrace(text, isSpaced, areMarksSame)],
   ];
   const rules = traces.filter(([, trace]) => trace(answer) !== trace(key)).map(([rule]) => rule);
-  const [ours, theirs] = [answer, key].map(
-    (text) => composedForm(text).match(apostropheInWord) ?? [],
+  if (haveOtherForms(answer, key, apostropheInWord)) rules.push("apostrophe");
+  if (haveOtherForms(answer, key, hyphenInWord)) rules.push("hyphen");
+  return rules;
+}
+
+/** As many, but another character. */
+function haveOtherForms(answer: string, key: string, pattern: RegExp): boolean {
+  const [ours = [], theirs = []] = [answer, key].map(
+    (text) => text.replace(invisibleCharacters, "").match(pattern) ?? [],
   );
-  const isOther = ours?.length === theirs?.length && ours?.join("") !== theirs?.join("");
-  return isOther ? [...rules, "apostrophe"] : rules;
+  return ours.length === theirs.length && ours.join("") !== theirs.join("");
 }
 
 /** Full-width punctuation is another punctuation mark. */
 const widthTrace = (text: string): string =>
   (text.match(widthForms) ?? [])
     .join("")
-    .replace(/./gu, (form) => (/(?!')[\p{P}]/u.test(form.normalize("NFKC")) ? "" : form));
+    .replace(/./gu, (form) => (/\p{P}/u.test(form.normalize("NFKC")) ? "" : form));
 
 function isComposed(text: string): boolean {
   const folded = text
@@ -89,23 +95,23 @@ function isComposed(text: string): boolean {
 const punctuationTrace = (text: string): string =>
   (
     markWords(text)
-      .replaceAll(apostropheMark, "")
+      .replace(apostropheInWord, "")
       .match(/[\p{P}\ue004]/gu) ?? []
-  )
-    .join("")
-    .replace(apostropheInWord, "");
+  ).join("");
 
-/** White space that had to be trimmed, collapsed or replaced; that beside a dash or a quote is a part of it. */
-function whiteSpaceTrace(text: string, isSpaced: boolean): string {
-  const bare = composedForm(text)
+/** White space that had to be trimmed, collapsed or replaced; that beside a mark is a part of the mark when marks differ. */
+function whiteSpaceTrace(text: string, isSpaced: boolean, areMarksSame: boolean): string {
+  const marked = composedForm(text)
     .replace(apostrophes, "'")
-    .replace(quotesAtEdges, "")
+    .replace(quotesAtEdges, dashMark)
     .replace(hyphenInWord, hyphenMark)
-    .replace(dashesAndQuotes, dashMark)
-    .replace(/[\s\u0085]?\ue004[\s\u0085]?/g, dashMark)
-    .replace(punctuation, "")
-    .replace(/^\ue004+|\ue004+$/g, "")
-    .replaceAll(dashMark, isSpaced ? " " : "");
+    .replace(/[\p{P}\u2212]/gu, (mark) => (mark === "'" ? mark : dashMark));
+  const bare = areMarksSame
+    ? marked.replaceAll(dashMark, "")
+    : marked
+        .replace(/[\s\u0085]?\ue004[\s\u0085]?/g, dashMark)
+        .replace(/^\ue004+|\ue004+$/g, "")
+        .replace(/\ue004+/g, isSpaced ? " " : "");
   const runs = [...bare.matchAll(whiteSpace)].filter(({ 0: run, index }) => {
     const isAtEdge = index === 0 || index + run.length === bare.length;
     return !isSpaced || isAtEdge || run !== " ";

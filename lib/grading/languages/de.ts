@@ -34,6 +34,10 @@ export const german: LanguageData = {
       zu ja doch mal denn schon eben halt ab an auf aus bei ein hin her los mit nach um vor weg zurück
     `,
   },
+  contractions: `
+    geht's: geht es, gibt's: gibt es, hab's: habe es, hat's: hat es, ist's: ist es, war's: war es,
+    wird's: wird es, wie's: wie es, ich's: ich es, du's: du es
+  `,
   realWordPairs: `
     kirche kirsche, kuchen kochen, kuchen suchen, machen lachen, machen wachen, tasse kasse,
     klasse kasse, messer besser, mutter butter, mutter muster, tisch fisch, fisch frisch,

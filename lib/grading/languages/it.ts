@@ -29,6 +29,7 @@ export const italian: LanguageData = {
     `,
     particles: "a sì ecco",
   },
+  contractions: "dov'è: dove è, cos'è: cosa è, com'è: come è, quand'è: quando è",
   wordsWithoutApostrophe: `
     luna lama lira lacca lente lotto allora alloro vera lago loro letto duna cera cero centro centra
   `,

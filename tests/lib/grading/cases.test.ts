@@ -27,9 +27,26 @@ const { cases, rules: ruleNames } = parse(
 
 describe.each([...new Set(cases.map(({ lang }) => lang))])("grade in %s", (tag) => {
   const ofLanguage = cases.filter(({ lang }) => lang === tag);
-  it.each(ofLanguage.map((one) => ({ ...one, title: `${one.answer} for ${one.keys.join(" / ")}: ${one.why}` })))(
+  it.each(
+    ofLanguage.map((one) => ({
+      ...one,
+      title: `${one.answer} for ${one.keys.join(" / ")}: ${one.why}`,
+    })),
+  )(
     "$verdict: $title",
-    ({ lang, type, prompt, keys, reading, script, accents, courseWords, answer, verdict, rules }) => {
+    ({
+      lang,
+      type,
+      prompt,
+      keys,
+      reading,
+      script,
+      accents,
+      courseWords,
+      answer,
+      verdict,
+      rules,
+    }) => {
       const compiled = compileKeys(keys, {
         lang,
         ...(prompt !== undefined && { prompt }),
@@ -39,7 +56,12 @@ describe.each([...new Set(cases.map(({ lang }) => lang))])("grade in %s", (tag) 
       });
       const result = grade(
         { text: answer },
-        { type, keys: compiled, ...(prompt !== undefined && { prompt }), ...(accents && { accents }) },
+        {
+          type,
+          keys: compiled,
+          ...(prompt !== undefined && { prompt }),
+          ...(accents && { accents }),
+        },
       );
       expect({ verdict: result?.verdict, rules: result?.rules.toSorted() }).toEqual({
         verdict,
