@@ -1,18 +1,24 @@
 import process from "node:process";
 import { oneLine } from "../lib/db/migrations/command.js";
 import { connectForCommand } from "./connect.js";
+import { seedCourses } from "./content/seed-courses.js";
 import { seedAccounts, seededAccounts } from "./seed-accounts.js";
 
-if (process.env.NODE_ENV === "production") {
-  console.error("Not seeded: the development accounts have public passwords.");
-  process.exitCode = 1;
-} else {
+const isProduction = process.env.NODE_ENV === "production";
+
+try {
+  const { sql, close } = await connectForCommand();
   try {
-    const { sql, close } = await connectForCommand();
-    await seedAccounts(sql).finally(close);
-    for (const { email, password } of seededAccounts) console.log(`${email}  ${password}`);
-  } catch (error) {
-    console.error(oneLine(error));
-    process.exitCode = 1;
+    for (const { name, version, outcome } of await seedCourses(sql)) {
+      console.log(`${name}  version ${version}  ${outcome}`);
+    }
+    if (!isProduction) await seedAccounts(sql);
+  } finally {
+    await close();
   }
+  if (isProduction) console.log("No development accounts: their passwords are public.");
+  else for (const { email, password } of seededAccounts) console.log(`${email}  ${password}`);
+} catch (error) {
+  console.error(oneLine(error));
+  process.exitCode = 1;
 }

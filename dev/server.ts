@@ -15,6 +15,7 @@ import { startServer } from "../lib/self-hosted/server/server.js";
 import { closeOnSignal } from "../lib/self-hosted/server/shutdown.js";
 import { readProjectSettings } from "./build/platform-config.js";
 import { connectForCommand } from "./connect.js";
+import { seedCourses } from "./content/seed-courses.js";
 import { openMailbox } from "./mailbox/open-mailbox.js";
 import { mailboxPath } from "./mailbox/page.js";
 import { type OpenPlatform, openPlatform } from "./open-platform.js";
@@ -73,6 +74,7 @@ async function prepareDatabase(): Promise<void> {
   if ((await migrateCommand(["up"], connectForCommand, io)) !== 0) process.exit(1);
   const { sql, close } = await connectForCommand();
   await seedAccounts(sql);
+  await seedCourses(sql);
   await close();
 }
 
