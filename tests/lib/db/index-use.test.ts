@@ -20,10 +20,13 @@ import user from "../../../api/user/index.js";
 import preferences from "../../../api/user/preferences.js";
 import sessionRoute from "../../../api/user/sessions/[sessionId].js";
 import sessions from "../../../api/user/sessions/index.js";
+import { contentId } from "../../../dev/content/ids.js";
 import { env } from "../../../lib/env.js";
 import { undoToken } from "../../../lib/mail/undo-token.js";
 import { catalogue } from "../../../lib/privacy/catalogue.js";
+import { abandon, complete, progress, solve, start } from "../../support/attempts.js";
 import { call } from "../../support/call.js";
+import { lessonId, publishCourse } from "../../support/course.js";
 import { setEnvironment, useEnvironment } from "../../support/environment.js";
 import { useMailbox } from "../../support/mailbox.js";
 import { aConfirmedUser, mailedCode } from "../../support/mailed-codes.js";
@@ -51,8 +54,16 @@ const filled: Record<string, string> = {
     select gen_random_uuid(), case when n % 2 = 0 then 'mail' else 'job' end,
       case when n % 2 = 1 then 'k' || n end, '{}', 'c', now(), now() + interval '1 day', now() + interval '1 day'`,
   suppressed_addresses: "select 'a' || n, 'bounced', now()",
-  xp_entries: `(source, source_id, user_id, points, earned_at)
-    select 'test', gen_random_uuid(), id, 1, now() from users, (select 1 as n) one`,
+  learners: "(user_id, revision, total_xp) select id, 1, 1 from users, (select 1 as n) one",
+  attempts: `(user_id, id, lesson_id, course_id, version, state, seed, started_at, received_at, revision)
+    select id, id, id, id, 1, 'started', 1, now(), now(), 1 from users, (select 1 as n) one`,
+  attempt_answers: `(user_id, attempt_id, id, exercise_id, try_number, answer, verdict, rules, grader_version,
+      answered_at, received_at)
+    select id, id, id, id, 1, '{}', 'wrong', '{}', 1, now(), now() from users, (select 1 as n) one`,
+  lesson_progress: `(user_id, lesson_id, course_id, state, completions, first_completed_at, revision)
+    select id, id, id, 'completed', 1, now(), 1 from users, (select 1 as n) one`,
+  xp_entries: `(user_id, kind, fact, xp, local_date, earned_at, revision)
+    select id, 'test', 'fact', 1, current_date, now(), 1 from users, (select 1 as n) one`,
   idempotency_keys: "select 's', 'k' || n, 'h', 'r', now()",
   audit_log:
     "(at, actor_kind, actor_id, action, subject_id, correlation_id) select now() - n * interval '1 minute', 'user', 'u' || n, 'a', 'u' || n, 'c'",
@@ -126,6 +137,15 @@ async function sendUsualRequests(): Promise<void> {
   const code = await mailedCode(stores, "reset_password", email);
   await post(resetPassword, { email, code, password: "a third battery" });
 
+  const course = lessonId("hello");
+  const solver = await aUser();
+  const attemptId = await solve(solver, course);
+  for (const _ of [1, 2]) await complete(solver, attemptId);
+  const { attempt } = (await start(solver, course)).body;
+  await abandon(solver, attempt.id);
+  await progress(solver);
+  await progress(solver, contentId("it-en"));
+
   const learner = await aUser();
   const app = await enrol(stores, learner);
   const fresh = await freshToken(learner, app.code());
@@ -158,6 +178,7 @@ interface Sent {
 
 describe("the statements of everyday use", () => {
   it("use an index instead of reading a whole table", async () => {
+    await publishCourse();
     await stores.resetCalls();
     await sendUsualRequests();
     const sent = stores.faults.postgres.calls.flatMap(({ body }) =>
