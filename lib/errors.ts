@@ -88,6 +88,16 @@ export const catalogue = {
     message: "This account is pending deletion.",
     retryable: false,
   },
+  premium_required: {
+    status: 403,
+    message: "This lesson needs premium.",
+    retryable: false,
+  },
+  lesson_locked: {
+    status: 403,
+    message: "This lesson is locked. Complete the lessons before it first.",
+    retryable: false,
+  },
   not_found: { status: 404, message: "Not found.", retryable: false },
   method_not_allowed: {
     status: 405,
@@ -173,6 +183,16 @@ export const catalogue = {
     message: "Another version of this course was published meanwhile. Look again.",
     retryable: false,
   },
+  attempt_not_open: {
+    status: 409,
+    message: "This attempt was completed or abandoned.",
+    retryable: false,
+  },
+  attempt_incomplete: {
+    status: 409,
+    message: "Some exercises of this attempt have no right answer yet.",
+    retryable: false,
+  },
   precondition_failed: {
     status: 412,
     message: "The resource has changed. Read it, then repeat the request with its new ETag.",
@@ -207,7 +227,7 @@ export const catalogue = {
   },
   idempotency_mismatch: {
     status: 422,
-    message: "This Idempotency-Key was used with another request.",
+    message: "This Idempotency-Key or ID was used with another request.",
     retryable: false,
   },
   validation_failed: { status: 422, message: "Some fields are invalid.", retryable: false },

@@ -22,6 +22,8 @@ export interface LimitUse {
 export const tokenFailures = ["expired", "signature", "algorithm", "claim", "key", "form"] as const;
 export type TokenFailure = (typeof tokenFailures)[number];
 
+export const attemptChanges = ["started", "completed", "abandoned"] as const;
+
 export const cacheResults = ["hit", "miss"] as const;
 
 /** Collected during a request for its telemetry event. */
@@ -35,6 +37,10 @@ export interface RequestMetrics {
   isPendingInRedis: boolean;
   /** Whether Redis held the reply of the catalogue. */
   contentCache: (typeof cacheResults)[number] | undefined;
+  /** What became of an attempt of a lesson. */
+  attempt: (typeof attemptChanges)[number] | undefined;
+  /** An answer that was graded: type of the exercise, and verdict. */
+  answer: { type: string; verdict: string } | undefined;
 }
 
 export function emptyRequestMetrics(): RequestMetrics {
@@ -46,5 +52,7 @@ export function emptyRequestMetrics(): RequestMetrics {
     securityEvents: [],
     isPendingInRedis: false,
     contentCache: undefined,
+    attempt: undefined,
+    answer: undefined,
   };
 }

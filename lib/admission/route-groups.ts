@@ -4,7 +4,9 @@ export const routeGroups = {
   user: "profile, preferences, sessions, onboarding and audit log in the app",
   languages: "the list of languages in the app",
   courses: "the list and the overview of courses in the app",
-  lessons: "lessons in the app",
+  lessons: "lessons in the app, and the start of their attempts",
+  attempts: "answers and completions of lessons in the app",
+  progress: "the own progress in the app",
   learn: "alphabet, words, phrases and grammar in the app",
   stt: "speech to text",
 } as const;

@@ -2,7 +2,7 @@ import { eq, getTableColumns, isNull, sql } from "drizzle-orm";
 import { auditRow } from "../audit/audit.js";
 import type { Context } from "../context.js";
 import { users } from "../db/schema/accounts.js";
-import { xpEntries } from "../db/schema/user-data.js";
+import { xpEntries } from "../db/schema/learning.js";
 import { AppError } from "../errors.js";
 import { deliverUnnoticed } from "../mail/deliver-later.js";
 import { newMailId } from "../mail/queue-mail.js";
@@ -97,7 +97,7 @@ async function findCode(ctx: Context, email: string, typed: string): Promise<str
 type Claimant = UserRow & { isBlocked: boolean };
 
 function listClaims(ctx: Context, email: string): Promise<Claimant[]> {
-  const points = sql`(select coalesce(sum(points), 0) from ${xpEntries}
+  const points = sql`(select coalesce(sum(xp), 0) from ${xpEntries}
     where user_id = ${users.id})`;
   return ctx.db
     .select({ ...getTableColumns(users), isBlocked: isAccountBlocked })

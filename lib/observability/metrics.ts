@@ -62,6 +62,16 @@ export const metrics = {
     help: "Reads of the catalogue, by whether Redis held the reply.",
     labels: ["result"],
   },
+  attempts_total: {
+    type: "counter",
+    help: "Attempts of lessons that were started, completed or abandoned.",
+    labels: ["change"],
+  },
+  answers_total: {
+    type: "counter",
+    help: "Graded answers, by type of exercise and verdict.",
+    labels: ["type", "verdict"],
+  },
   security_events_total: {
     type: "counter",
     help: "Security events, by kind.",

@@ -136,12 +136,59 @@ export const catalogue: Record<string, TableEntry> = {
     columns: columns("user_id profile version updated_at", "exported"),
     personal: { section: "preferences", rows: ofUser, key: [uuid("user_id")], erased: "deleted" },
   },
+  learners: {
+    columns: { ...columns("user_id total_xp", "exported"), ...columns("revision", "technical") },
+    personal: { section: "learners", rows: ofUser, key: [uuid("user_id")], erased: "deleted" },
+  },
+  attempts: {
+    columns: {
+      ...columns("user_id id lesson_id course_id version state pack_id started_at", "exported"),
+      ...columns("received_at completed_at local_date zone is_perfect result", "exported"),
+      ...columns("seed revision", "technical"),
+    },
+    personal: {
+      section: "attempts",
+      rows: ofUser,
+      key: [uuid("id")],
+      writtenAt: "received_at",
+      erased: "deleted",
+    },
+  },
+  attempt_answers: {
+    columns: {
+      ...columns("user_id attempt_id id exercise_id try_number answer verdict rules", "exported"),
+      ...columns("duration_ms answered_at received_at", "exported"),
+      ...columns("grader_version", "technical"),
+    },
+    personal: {
+      section: "answers",
+      rows: ofUser,
+      key: [uuid("attempt_id"), uuid("id")],
+      writtenAt: "received_at",
+      erased: "deleted",
+    },
+  },
+  lesson_progress: {
+    columns: {
+      ...columns("user_id lesson_id course_id state completions first_completed_at", "exported"),
+      ...columns("revision", "technical"),
+    },
+    personal: {
+      section: "lessonProgress",
+      rows: ofUser,
+      key: [uuid("lesson_id")],
+      erased: "deleted",
+    },
+  },
   xp_entries: {
-    columns: columns("source source_id user_id points earned_at", "exported"),
+    columns: {
+      ...columns("user_id kind fact xp local_date earned_at", "exported"),
+      ...columns("revision", "technical"),
+    },
     personal: {
       section: "experiencePoints",
       rows: ofUser,
-      key: [text("source"), uuid("source_id")],
+      key: [text("kind"), text("fact")],
       writtenAt: "earned_at",
       erased: "deleted",
     },

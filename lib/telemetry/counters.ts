@@ -37,6 +37,10 @@ export function countEvent(counters: Counters, event: RequestEvent): void {
   if (event.contentCache !== undefined) {
     add(minute, named("content_cache_reads_total", event.contentCache), 1);
   }
+  if (event.attempt !== undefined) add(minute, named("attempts_total", event.attempt), 1);
+  if (event.answer !== undefined) {
+    add(minute, named("answers_total", event.answer.type, event.answer.verdict), 1);
+  }
   for (const { policy, used, max, refused, decidedBy } of event.limits) {
     add(minute, named("rate_limit_calls_total", policy, decidedBy), 1);
     if (used > 0.8 * max) add(minute, named("rate_limit_near_max_total", policy), 1);

@@ -50,6 +50,8 @@ export function requestEvent(ctx: Context, ended: FinishedRequest): RequestEvent
     externalCalls: requestMetrics.externalCalls,
     tokenFailure: requestMetrics.tokenFailure,
     contentCache: requestMetrics.contentCache,
+    attempt: requestMetrics.attempt,
+    answer: requestMetrics.answer,
     securityEvents: requestMetrics.securityEvents,
   };
 }

@@ -40,7 +40,7 @@ const merge = (guest: TokenPair, { email, deviceId }: Person) =>
   });
 const points = async (userId: string) => {
   const [row] = await stores.sql(
-    "select coalesce(sum(points), 0) as sum from xp_entries where user_id = $1",
+    "select coalesce(sum(xp), 0) as sum from xp_entries where user_id = $1",
     userId,
   );
   return Number(row?.sum);
@@ -140,8 +140,8 @@ describe("parallel requests", () => {
   it("move points that are earned during the merge", async () => {
     const [person, guest] = [await aBoundUser(stores), await aGuest()];
     const earning = stores.sql(`do $$ begin
-      insert into xp_entries (source, source_id, user_id, points, earned_at)
-        values ('test', gen_random_uuid(), '${guest.user.id}', 10, now());
+      insert into xp_entries (user_id, kind, fact, xp, local_date, earned_at, revision)
+        values ('${guest.user.id}', 'test', gen_random_uuid()::text, 10, current_date, now(), 1);
       perform pg_sleep(0.7);
     end $$`);
     const answer = await merge(guest, person);

@@ -10,7 +10,7 @@ const processes = useTwoProcesses({ environment: { LOG_LEVEL: "INFO" } });
 async function aLargeAccount(): Promise<Tokens> {
   const person = await processes.aRecordedLearner();
   await processes.sql(
-    `insert into xp_entries select repeat('x', 2000) || n, gen_random_uuid(), $1, n, now() - interval '1 hour'
+    `insert into xp_entries select $1, 'test', repeat('x', 2000) || n, n, current_date, now() - interval '1 hour', 1
      from generate_series(1, 10000) n`,
     [person.userId],
   );

@@ -45,7 +45,21 @@ export async function aFullAccount(stores: Stores): Promise<FullAccount> {
       id,
       mark,
     ],
-    ["insert into xp_entries values ('test', gen_random_uuid(), $1, 5, now())", id],
+    ["insert into learners values ($1, 1, 5)", id],
+    [
+      "insert into attempts (user_id, id, lesson_id, course_id, version, state, seed, started_at, received_at, revision) values ($1, $1, gen_random_uuid(), gen_random_uuid(), 1, 'started', 1, now(), now(), 1)",
+      id,
+    ],
+    [
+      "insert into attempt_answers values ($1, $1, gen_random_uuid(), gen_random_uuid(), 1, jsonb_build_object('text', $2::text), 'wrong', '{}', 1, 900, now(), now())",
+      id,
+      mark,
+    ],
+    [
+      "insert into lesson_progress values ($1, gen_random_uuid(), gen_random_uuid(), 'completed', 1, now(), 1)",
+      id,
+    ],
+    ["insert into xp_entries values ($1, 'test', 'fact', 5, current_date, now(), 1)", id],
     [
       "insert into second_factors (user_id, id, sealed_secret, created_at) values ($1, gen_random_uuid(), 'sealed', now())",
       id,

@@ -74,8 +74,8 @@ export async function aBoundUser(
 /** Give a user experience points. */
 export async function earn(stores: Stores, { user }: TokenPair, points: number): Promise<void> {
   await stores.sql(
-    `insert into xp_entries (source, source_id, user_id, points, earned_at)
-      values ('test', gen_random_uuid(), $1, $2, now())`,
+    `insert into xp_entries (user_id, kind, fact, xp, local_date, earned_at, revision)
+      values ($1, 'test', gen_random_uuid()::text, $2, current_date, now(), 1)`,
     user.id,
     String(points),
   );

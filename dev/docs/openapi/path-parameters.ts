@@ -13,6 +13,10 @@ const pathParameters: Record<string, PathParameter> = {
     description: "The ID of a lesson.",
     example: "1b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed",
   },
+  attemptId: {
+    description: "The ID of one of the learner's own attempts.",
+    example: "1b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed",
+  },
   targetLanguage: { description: "The language to learn, a BCP 47 tag.", example: "es" },
   blockId: { description: "The ID of a block.", example: "1b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed" },
   incidentId: {

@@ -21,6 +21,8 @@ const descriptions: Record<string, string> = {
   languages: "The languages of the world.",
   courses: "The courses and their units.",
   lessons: "The lessons of the courses.",
+  attempts: "Attempts of lessons: answers, completion.",
+  progress: "The learner's own progress.",
   learn: "Reference pages of a language.",
   stt: "Speech to text.",
   cron: "Jobs that the platform's clock calls.",

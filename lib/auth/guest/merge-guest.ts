@@ -2,12 +2,13 @@ import { type SQL, sql } from "drizzle-orm";
 import type { BatchItem } from "drizzle-orm/batch";
 import type { Context } from "../../context.js";
 import { users } from "../../db/schema/accounts.js";
-import { preferences, xpEntries } from "../../db/schema/user-data.js";
+import { preferences } from "../../db/schema/user-data.js";
 import { timestamp } from "../../db/timestamp.js";
+import { moveLearning } from "../../learning/move-learning.js";
 import { revokeSessions } from "../session/session.js";
 import type { SignInWrite } from "../session/sign-in.js";
 
-/** Moves the guest's points, and preferences if the account has none; revokes its sessions. New tables of progress belong here. */
+/** Moves what the guest has learned, and its preferences if the account has none; revokes its sessions. */
 export function mergeGuest(
   ctx: Context,
   guestId: string,
@@ -15,9 +16,10 @@ export function mergeGuest(
 ): Required<Pick<SignInWrite, "statements" | "revocation">> {
   const isMerged = sql`exists (
     select 1 from ${users} where id = ${guestId} and merged_into = ${accountId})`;
-  const moves = [movePoints, movePreferences].map((move) =>
-    ctx.db.execute(move(guestId, accountId, isMerged)),
-  );
+  const moves = [
+    ...moveLearning(guestId, accountId, isMerged),
+    movePreferences(guestId, accountId, isMerged),
+  ].map((move) => ctx.db.execute(move));
   return {
     statements: [markMerged(ctx, guestId, accountId), ...moves],
     revocation: revokeSessions(ctx, { userId: guestId }, "account_merged", isMerged),
@@ -36,10 +38,6 @@ function markMerged(ctx: Context, guestId: string, accountId: string): BatchItem
       updated_at = ${timestamp(ctx.now)}
     from guest where users.id = guest.id`);
 }
-
-const movePoints = (guestId: string, accountId: string, isMerged: SQL) => sql`
-  update ${xpEntries} set user_id = cast(${accountId} as uuid)
-  where user_id = ${guestId} and ${isMerged}`;
 
 const movePreferences = (guestId: string, accountId: string, isMerged: SQL) => sql`
   with moved as (

@@ -2,8 +2,8 @@ import { randomUUID } from "node:crypto";
 import { sql } from "drizzle-orm";
 import type { Context } from "../../context.js";
 import { users } from "../../db/schema/accounts.js";
+import { xpEntries } from "../../db/schema/learning.js";
 import { mailCodes } from "../../db/schema/mail.js";
-import { xpEntries } from "../../db/schema/user-data.js";
 import { timestamp } from "../../db/timestamp.js";
 import { AppError } from "../../errors.js";
 import { isMailCode } from "../../mail/codes.js";
@@ -53,7 +53,7 @@ export async function requireResetCode(
 ): Promise<VerifiedCode> {
   const callerDevice = sql`cast(${deviceId} as text)`;
   const isClaimedOn = (device: unknown) => sql`coalesce(claim_device = ${device}, false)`;
-  const points = sql`(select coalesce(sum(points), 0) from ${xpEntries}
+  const points = sql`(select coalesce(sum(xp), 0) from ${xpEntries}
     where ${xpEntries.userId} = ${users.id})`;
   const { rows } = await ctx.db.execute<{ id: string; user_id: string | null }>(sql`
     with live as (

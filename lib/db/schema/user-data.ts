@@ -11,24 +11,6 @@ export const preferences = pgTable("preferences", {
   updatedAt: at("updated_at").notNull(),
 });
 
-/** Experience points; unique by what earned them. */
-export const xpEntries = pgTable(
-  "xp_entries",
-  {
-    source: text("source").notNull(),
-    sourceId: uuid("source_id").notNull(),
-    userId: uuid("user_id")
-      .notNull()
-      .references(() => users.id, { onDelete: "cascade" }),
-    points: integer("points").notNull(),
-    earnedAt: at("earned_at").notNull(),
-  },
-  (table) => [
-    primaryKey({ columns: [table.source, table.sourceId] }),
-    index("xp_entries_user_source_idx").on(table.userId, table.source, table.sourceId),
-  ],
-);
-
 /** Kept for seven days. `resultId` is that of `writeOnce`. */
 export const idempotencyKeys = pgTable(
   "idempotency_keys",

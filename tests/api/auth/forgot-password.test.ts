@@ -47,7 +47,8 @@ const letHourPass = () =>
 
 const addExperiencePoints = (userId: string, points: number) =>
   stores.sql(
-    "insert into xp_entries (source, source_id, user_id, points, earned_at) values ('answer', $1, $2, $3, now())",
+    `insert into xp_entries (user_id, kind, fact, xp, local_date, earned_at, revision)
+      values ($2, 'answers', $1, $3, current_date, now(), 1)`,
     randomUUID(),
     userId,
     String(points),

@@ -85,7 +85,7 @@ describe("GET /api/user/export", () => {
     const ada = await aUser();
     const many = 1203;
     await stores.sql(
-      `insert into xp_entries select 'test', gen_random_uuid(), $1, n, now() - interval '1 hour'
+      `insert into xp_entries select $1, 'test', gen_random_uuid()::text, n, current_date, now() - interval '1 hour', 1
        from generate_series(1, $2::int) n`,
       ada.user.id,
       String(many),
@@ -93,10 +93,10 @@ describe("GET /api/user/export", () => {
     const response = await request(ada.accessToken);
     await earn(stores, ada, 5000);
     const { experiencePoints, asOf } = (await response.json()) as {
-      experiencePoints: { points: number }[];
+      experiencePoints: { xp: number }[];
       asOf: string;
     };
-    expect(experiencePoints.map(({ points }) => points).sort((a, b) => a - b)).toEqual(
+    expect(experiencePoints.map(({ xp }) => xp).sort((a, b) => a - b)).toEqual(
       Array.from({ length: many }, (_, index) => index + 1),
     );
     expect(asOf).toMatch(/Z$/);
@@ -241,7 +241,7 @@ describe("GET /api/user/export", () => {
     const ada = await aUser();
     const rows = 40_000;
     await stores.sql(
-      `insert into xp_entries select repeat('x', 400) || n, gen_random_uuid(), $1, n, now() - interval '1 hour'
+      `insert into xp_entries select $1, 'test', repeat('x', 400) || n, n, current_date, now() - interval '1 hour', 1
        from generate_series(1, $2::int) n`,
       ada.user.id,
       String(rows),

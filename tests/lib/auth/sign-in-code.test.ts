@@ -42,8 +42,8 @@ async function claims(...passwords: string[]): Promise<[string, ...Person[]]> {
 }
 const earn = ({ user: { id } }: Person, points: number) =>
   stores.sql(
-    `insert into xp_entries (source, source_id, user_id, points, earned_at)
-      values ('test', gen_random_uuid(), $1, $2, now())`,
+    `insert into xp_entries (user_id, kind, fact, xp, local_date, earned_at, revision)
+      values ($1, 'test', gen_random_uuid()::text, $2, current_date, now(), 1)`,
     id,
     String(points),
   );

@@ -51,8 +51,16 @@ const filled: Record<string, string> = {
     select gen_random_uuid(), case when n % 2 = 0 then 'mail' else 'job' end,
       case when n % 2 = 1 then 'k' || n end, '{}', 'c', now(), now() + interval '1 day', now() + interval '1 day'`,
   suppressed_addresses: "select 'a' || n, 'bounced', now()",
-  xp_entries: `(source, source_id, user_id, points, earned_at)
-    select 'test', gen_random_uuid(), id, 1, now() from users, (select 1 as n) one`,
+  learners: "(user_id, revision, total_xp) select id, 1, 1 from users, (select 1 as n) one",
+  attempts: `(user_id, id, lesson_id, course_id, version, state, seed, started_at, received_at, revision)
+    select id, id, id, id, 1, 'started', 1, now(), now(), 1 from users, (select 1 as n) one`,
+  attempt_answers: `(user_id, attempt_id, id, exercise_id, try_number, answer, verdict, rules, grader_version,
+      answered_at, received_at)
+    select id, id, id, id, 1, '{}', 'wrong', '{}', 1, now(), now() from users, (select 1 as n) one`,
+  lesson_progress: `(user_id, lesson_id, course_id, state, completions, first_completed_at, revision)
+    select id, id, id, 'completed', 1, now(), 1 from users, (select 1 as n) one`,
+  xp_entries: `(user_id, kind, fact, xp, local_date, earned_at, revision)
+    select id, 'test', 'fact', 1, current_date, now(), 1 from users, (select 1 as n) one`,
   idempotency_keys: "select 's', 'k' || n, 'h', 'r', now()",
   audit_log:
     "(at, actor_kind, actor_id, action, subject_id, correlation_id) select now() - n * interval '1 minute', 'user', 'u' || n, 'a', 'u' || n, 'c'",

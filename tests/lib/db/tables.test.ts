@@ -9,9 +9,16 @@ const kept: Record<string, { because: string; uncounted?: string }> = {
   users: { because: "until the account is erased" },
   consents: { because: "until the account is erased" },
   preferences: { because: "until the account is erased", uncounted: "replaced by each change" },
+  learners: { because: "until the account is erased", uncounted: "changed by each write" },
+  attempts: { because: "until the account is erased", uncounted: "a merge moves a guest's" },
+  attempt_answers: { because: "until the account is erased", uncounted: "a merge moves a guest's" },
+  lesson_progress: {
+    because: "until the account is erased",
+    uncounted: "a merge unites a guest's with the account's",
+  },
   xp_entries: {
     because: "until the account is erased",
-    uncounted: "points can be earned before they are written",
+    uncounted: "a merge drops what both have earned for one fact",
   },
   second_factors: { because: "until the account is erased", uncounted: "replaced by an enrolment" },
   recovery_codes: { because: "until the account is erased", uncounted: "replaced as a set" },

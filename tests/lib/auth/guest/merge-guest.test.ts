@@ -22,7 +22,7 @@ const logIn = ({ email, deviceId }: Person, token: string, typed = password) =>
   });
 const points = async ({ user: { id } }: TokenPair) => {
   const [row] = await stores.sql(
-    "select coalesce(sum(points), 0) as sum from xp_entries where user_id = $1",
+    "select coalesce(sum(xp), 0) as sum from xp_entries where user_id = $1",
     id,
   );
   return Number(row?.sum);
