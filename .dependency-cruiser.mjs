@@ -9,14 +9,22 @@ const layers = [
     name: "domain",
     folders: [
       ...["lib/admission", "lib/alerts", "lib/auth", "lib/backups", "lib/content"],
-      ...["lib/deployments", "lib/health", "lib/learning", "lib/operations", "lib/privacy", "lib/schedule", "lib/tutor", "lib/user"],
+      ...["lib/deployments", "lib/grading", "lib/health", "lib/learning", "lib/operations", "lib/privacy"],
+      ...["lib/schedule", "lib/tutor", "lib/user"],
     ],
   },
   {
     name: "supporting",
     folders: [
-      ...["lib/archives", "lib/audit", "lib/crypto", "lib/db", "lib/grading", "lib/mail"],
-      ...["lib/observability", "lib/queue", "lib/rate-limit", "lib/redis", "lib/telemetry", "lib/toolkit"],
+      ...["lib/archives", "lib/audit", "lib/crypto", "lib/db", "lib/mail"],
+      ...[
+        "lib/observability",
+        "lib/queue",
+        "lib/rate-limit",
+        "lib/redis",
+        "lib/telemetry",
+        "lib/toolkit",
+      ],
     ],
   },
   { name: "foundation", folders: ["lib/platform", "lib/[^/]+[.]ts$"] },

@@ -1,16 +1,14 @@
 import type { Course, LearnContent, Lesson, Word } from "../../lib/content/bodies.js";
 import type { ShownExercise } from "../../lib/content/exercises.js";
-import { type CompiledKeys, compileKeys } from "../../lib/grading/keys.js";
-import type { ExerciseKey } from "../../lib/grading/exercise-key.js";
+import type { CompiledKeys } from "../../lib/grading/compiled-keys.js";
+import type { Exercise } from "../../lib/grading/grade.js";
+import { compileKeys } from "../../lib/grading/keys.js";
 import { expandTemplate } from "../../lib/grading/template.js";
 import { contentId } from "./ids.js";
 import type { CourseSource, ExerciseSource, LessonSource, WordSource } from "./source.js";
 
 /** A version of a course as rows. */
-export interface CompiledCourse {
-  targetLanguage: string;
-  nativeLanguage: string;
-  digest: string;
+interface CompiledCourse {
   course: Course;
   learn: LearnContent;
   lessons: CompiledLesson[];
@@ -27,7 +25,7 @@ interface CompiledLesson {
   lesson: Lesson;
   exercises: ShownExercise[];
   /** By the ID of the exercise. */
-  keys: Record<string, ExerciseKey>;
+  keys: Record<string, Exercise>;
   words: string[];
 }
 
@@ -46,7 +44,7 @@ interface Compilation {
 }
 
 export function compileCourse(source: CourseSource): CompiledCourse {
-  const { name, info, units, words, reference, digest } = source;
+  const { name, info, units, words, reference } = source;
   const courseId = contentId(name);
   const courseWords = words.flatMap(({ target, forms = [] }) => [
     ...expandTemplate(target),
@@ -64,9 +62,6 @@ export function compileCourse(source: CourseSource): CompiledCourse {
   });
   const shownLessons = new Map(lessons.map(({ id, lesson }) => [id, lesson]));
   return {
-    targetLanguage: info.target,
-    nativeLanguage: info.native,
-    digest,
     course: {
       id: courseId,
       targetLanguage: info.target,
@@ -180,7 +175,7 @@ function compileExercise(
   { source: { info }, courseWords }: Compilation,
   id: string,
   source: ExerciseSource,
-): { shown: ShownExercise; key: ExerciseKey } {
+): { shown: ShownExercise; key: Exercise } {
   const { target, native } = info;
   const { hint, script, accents } = source;
   const common = { id, ...(hint !== undefined && { hint }) };
@@ -234,8 +229,14 @@ function compileExercise(
     }
     case "match_pairs": {
       const { type, pairs } = source;
-      const left = choices("l", pairs.map(([each]) => each));
-      const right = choices("r", pairs.map(([, each]) => each));
+      const left = choices(
+        "l",
+        pairs.map(([each]) => each),
+      );
+      const right = choices(
+        "r",
+        pairs.map(([, each]) => each),
+      );
       return {
         shown: { ...common, type, left, right },
         key: { type, pairs: pairs.map(([one, other]) => [idOf(left, one), idOf(right, other)]) },
@@ -264,7 +265,7 @@ function compileExercise(
         key: {
           type,
           keys: keysOf(answers, target, prompt),
-          tiles: Object.fromEntries(tiles.map(({ id, text }) => [id, text])),
+          tiles,
         },
       };
     }

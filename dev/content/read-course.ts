@@ -3,13 +3,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse } from "yaml";
 import * as z from "zod";
-import {
-  CourseInfo,
-  type CourseSource,
-  referenceFiles,
-  UnitSource,
-  WordSource,
-} from "./source.js";
+import { CourseInfo, type CourseSource, referenceFiles, UnitSource, WordSource } from "./source.js";
 
 const root = new URL("../../drizzle/content/", import.meta.url).pathname;
 

@@ -1,5 +1,4 @@
 import type { NeonQueryFunction } from "@neondatabase/serverless";
-import { compileCourse } from "./compile.js";
 import { courseFolders, readCourse } from "./read-course.js";
 import { type SeedOutcome, seedCourse } from "./seed.js";
 
@@ -10,7 +9,7 @@ export async function seedCourses(
   const seeded = [];
   for (const folder of courseFolders()) {
     const source = readCourse(folder);
-    const outcome = await seedCourse(sql, compileCourse(source));
+    const outcome = await seedCourse(sql, source);
     seeded.push({ name: source.name, version: source.info.version, outcome });
   }
   return seeded;

@@ -1,8 +1,8 @@
 import type * as z from "zod";
+import { keepCached, type Published } from "../content/cache.js";
 import type { Context } from "../context.js";
 import { AppError } from "../errors.js";
 import { type Endpoint, endpoint } from "./endpoint.js";
-import { keepCached, type Published } from "../content/cache.js";
 import { sharedReply } from "./shared-reply.js";
 
 interface Spec<R extends z.ZodType, Q extends z.ZodType | undefined> {
