@@ -6,6 +6,11 @@ import { sourceFiles } from "../support/source-files.js";
 
 /** Writes that need no Idempotency-Key, with the reason why a repeated request is harmless. */
 const repeatable: Record<string, string> = {
+  "POST /api/attempts/:attemptId/abandon": "an abandoned attempt stays abandoned",
+  "POST /api/attempts/:attemptId/answers": "the answer ID identifies a repeated request",
+  "POST /api/attempts/:attemptId/complete": "a completed attempt returns its first result",
+  "POST /api/lessons/:lessonId/attempts":
+    "the attempt ID identifies a repeated request, and a lesson has one open attempt",
   "POST /api/auth/forgot-password":
     "sends the same valid code again, within the mail limit of the address",
   "POST /api/auth/logout": "a revoked session stays revoked",
