@@ -17,6 +17,7 @@ export interface CompiledKey {
   text: string;
   /** The normal form; spaces are the word boundaries, in Japanese too. */
   words: string;
+  /** In the order of their first word. */
   edges?: KeyEdge[];
 }
 
@@ -24,4 +25,4 @@ export interface CompiledKey {
 export type KeyEdge = [from: number, to: number, words: string, ...rules: Rule[]];
 
 export const withEdges = (key: CompiledKey, edges: KeyEdge[]): CompiledKey =>
-  edges.length === 0 ? key : { ...key, edges };
+  edges.length === 0 ? key : { ...key, edges: edges.toSorted((one, other) => one[0] - other[0]) };

@@ -1,13 +1,21 @@
 import { type AnswerText, readAnswer } from "./answer-text.js";
 import type { CompiledKey, CompiledKeys } from "./compiled-keys.js";
 import { describeMatch, wholeTextRules } from "./describe-match.js";
-import { type KeyMatch, keyMatcher, verdictOfCost } from "./key-match.js";
+import {
+  type KeyMatch,
+  matchKey,
+  type PreparedKey,
+  prepareKey,
+  verdictOfCost,
+} from "./key-match.js";
 import { findLanguage } from "./language.js";
-import { nearestKey } from "./nearest-key.js";
+import { nearestDiff } from "./nearest-diff.js";
+import { nearestKeys } from "./nearest-keys.js";
 import { normalForm } from "./normal-form.js";
 import { noteOf } from "./note.js";
 import type { Rule } from "./rule.js";
 import type { WordDifference } from "./word-diff.js";
+import { type WordReader, wordReader } from "./word-reader.js";
 
 export type Verdict = "right" | "typo" | "accent" | "wrong";
 
@@ -31,6 +39,8 @@ export interface TextExercise {
 }
 
 const charactersMax = 1000;
+/** Keys in which typos are looked for where words are not separated, which costs more. */
+const mistypedKeysMax = 8;
 
 /** Longer texts are cut, and wrong. */
 export function gradeText(text: string, exercise: TextExercise, forgivesTypos: boolean): Grade {
@@ -39,26 +49,19 @@ export function gradeText(text: string, exercise: TextExercise, forgivesTypos: b
   const readings = readAnswer(raw, keys);
   const normal = normalForm(raw, keys.lang);
   const isRefused = text.length > charactersMax || isSameText(normal, prompt, keys);
+  const prepared = keys.keys.map(prepareKey);
   const options = {
     near: new Set(keys.near),
     forgivesMarks: accents !== "exact",
-    forgivesTypos,
     language: findLanguage(keys.lang),
   };
-
-  let best: { answer: AnswerText; key: CompiledKey; match: KeyMatch } | undefined;
+  let best: BestMatch | null = null;
   for (const answer of isRefused ? [] : readings) {
-    const match = keyMatcher(answer, options);
-    for (const key of keys.keys) {
-      const found = match(key);
-      if (found && found.cost < (best?.match.cost ?? Number.POSITIVE_INFINITY)) {
-        best = { answer, key, match: found };
-      }
-      // Nothing is cheaper than an equal key.
-      if (found?.cost === 0) break;
-    }
+    const reader = wordReader(answer, options);
+    const found = findBest(answer, prepared, reader, forgivesTypos);
+    if (found && (!best || found.match.cost < best.match.cost)) best = found;
   }
-  if (!best) return wrongText(raw, readings.at(-1), keys);
+  if (!best) return wrongText(raw, readings.at(-1), prepared, keys);
 
   const { answer, key, match } = best;
   const parts = describeMatch(raw, key, answer, match.parts);
@@ -74,15 +77,49 @@ export function gradeText(text: string, exercise: TextExercise, forgivesTypos: b
   };
 }
 
-function wrongText(raw: string, answer: AnswerText | undefined, keys: CompiledKeys): Grade {
+interface BestMatch {
+  answer: AnswerText;
+  key: CompiledKey;
+  match: KeyMatch;
+}
+
+function findBest(
+  answer: AnswerText,
+  keys: readonly PreparedKey[],
+  reader: WordReader,
+  forgivesTypos: boolean,
+): BestMatch | null {
+  const { isSpaced } = answer.language;
+  const search = (some: readonly PreparedKey[], withTypos: boolean): BestMatch | null => {
+    const options = { forgivesTypos: withTypos, isRomaji: answer.isRomaji, isSpaced };
+    let best: BestMatch | null = null;
+    for (const prepared of some) {
+      const match = matchKey(prepared, reader, options);
+      if (match && (!best || match.cost < best.match.cost))
+        best = { answer, key: prepared.key, match };
+      // Nothing is cheaper than an equal key.
+      if (match?.cost === 0) break;
+    }
+    return best;
+  };
+  if (isSpaced || !forgivesTypos) return search(keys, forgivesTypos);
+  return search(keys, false) ?? search(nearestKeys(answer, keys, mistypedKeysMax), true);
+}
+
+function wrongText(
+  raw: string,
+  answer: AnswerText | undefined,
+  prepared: readonly PreparedKey[],
+  keys: CompiledKeys,
+): Grade {
   const nothing: AnswerText = {
     language: findLanguage(keys.lang),
     tokens: [],
     text: "",
     isRomaji: false,
   };
-  const nearest = nearestKey(raw, answer ?? nothing, keys.keys);
-  return { verdict: "wrong", matched: null, diff: nearest?.diff ?? [], rules: [] };
+  const nearest = nearestDiff(raw, answer ?? nothing, prepared);
+  return { verdict: "wrong", matched: null, diff: nearest, rules: [] };
 }
 
 function isSameText(normal: string, prompt: string, { lang }: CompiledKeys): boolean {

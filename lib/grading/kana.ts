@@ -100,11 +100,10 @@ const withoutApostrophe = (word: string): string =>
   word.replace(/ん([あいうえおやゆよ])/g, (_, next: string) => afterN[next] ?? next);
 
 /** Edits of っ, small kana, vowel length and dakuten make another word. */
-export function kanaEdits(one: readonly string[], other: readonly string[]): MayEdit {
-  const isLength = (word: readonly string[], i: number) =>
+export function kanaEdits(one: string, other: string): MayEdit {
+  const isLength = (word: string, i: number) =>
     lengtheners[vowelOf.get(word[i - 1] ?? "") ?? ""]?.includes(word[i] ?? "") ?? false;
-  const isFixed = (word: readonly string[], i: number) =>
-    smallKana.has(word[i] ?? "") || word[i] === "ー";
+  const isFixed = (word: string, i: number) => smallKana.has(word[i] ?? "") || word[i] === "ー";
   return (i, j) => {
     if (i !== null && (isFixed(one, i) || isLength(one, i))) return false;
     if (j !== null && (isFixed(other, j) || (i === null && isLength(other, j)))) return false;

@@ -1,20 +1,13 @@
-import type { AnswerText } from "./answer-text.js";
 import type { CompiledKey, KeyEdge } from "./compiled-keys.js";
-import { foldingRules, foldWord, spellUmlauts } from "./folds.js";
-import { kanaEnd } from "./kana.js";
 import type { Rule } from "./rule.js";
-import { type TypoOptions, typoBudget, typoRules } from "./typo.js";
+import { costs, type WordRead, type WordReader } from "./word-reader.js";
 
-export interface MatchOptions extends TypoOptions {
-  forgivesTypos: boolean;
-}
-
-/** A part of a key and the part of the answer that stands for it. Positions are those of `AnswerText`. */
+/** A part of a key and the part of the answer that stands for it. */
 export interface MatchedPart {
   /** Words of the key. */
   from: number;
   to: number;
-  /** Tokens, or characters of the text. */
+  /** As in `WordReader`. */
   start: number;
   end: number;
   rules: readonly Rule[];
@@ -26,163 +19,184 @@ export interface KeyMatch {
   cost: number;
 }
 
-/** A typo outweighs any number of missing marks, a mark any number of what still counts as right. */
-const costs = { typo: 1_000_000, accent: 1_000, rule: 1 };
+/** A key with its words. */
+export interface PreparedKey {
+  key: CompiledKey;
+  words: readonly string[];
+  edges: readonly KeyEdge[];
+}
+
+export const prepareKey = (key: CompiledKey): PreparedKey => ({
+  key,
+  words: key.words.split(" "),
+  edges: key.edges ?? [],
+});
+
 export const verdictOfCost = (cost: number): "right" | "accent" | "typo" => {
   if (cost >= costs.typo) return "typo";
   return cost >= costs.accent ? "accent" : "right";
 };
 
-interface Path {
-  end: number;
+/** A way through the first words of a key, by its last part. `isRun` stands for words that are equal one by one. */
+interface Path extends MatchedPart {
   cost: number;
-  part: MatchedPart | null;
+  isRun: boolean;
   before: Path | null;
 }
 
-interface WordRead {
-  end: number;
-  cost: number;
-  rules: readonly Rule[];
+const noRules: readonly Rule[] = [];
+const beginning: Path = {
+  ...{ from: 0, to: 0, start: 0, end: 0, rules: noRules, isMistyped: false },
+  ...{ cost: 0, isRun: false, before: null },
+};
+
+/** Where words are not separated, a word may end in several places. */
+const pathsMax = 8;
+const wordsPerTypo = 4;
+
+export interface MatchOptions {
+  forgivesTypos: boolean;
+  isRomaji: boolean;
+  isSpaced: boolean;
 }
 
-/** Compares answers with keys, word by word. What it has learned about two words is kept for the next key. */
-export function keyMatcher(answer: AnswerText, options: MatchOptions) {
-  const { language, tokens, text, isRomaji } = answer;
-  const readWord = language.isSpaced ? readToken : readCharacters;
-  const known = new Map<string, WordRead | null>();
-  const length = language.isSpaced ? tokens.length : text.length;
-
-  /** The cheapest way to take the answer for the key; null when there is none. */
-  return function match(key: CompiledKey): KeyMatch | null {
-    const words = key.words.split(" ");
-    const typosMax = options.forgivesTypos ? Math.max(1, Math.floor(words.length / 4)) : 0;
-    const costMax = (typosMax + 1) * costs.typo;
-    const reached: Path[][] = [[{ end: 0, cost: 0, part: null, before: null }]];
-    let furthest = 0;
-    for (let from = 0; from < words.length && from <= furthest; from += 1) {
-      const paths = reached[from];
-      if (!paths) continue;
-      const word = words[from] ?? "";
-      for (const path of paths) {
-        for (const read of readWord(word, path.end, options.forgivesTypos)) {
-          const part = { from, to: from + 1, start: path.end, end: read.end, rules: read.rules };
-          extend(path, part, read.cost);
-        }
-      }
-      for (const edge of key.edges ?? []) {
-        if (edge[0] === from) for (const path of paths) followEdge(path, edge, words);
-      }
+/** The cheapest way to take the answer for the key; null when there is none. */
+export function matchKey(
+  { words, edges }: PreparedKey,
+  reader: WordReader,
+  { forgivesTypos, isRomaji, isSpaced }: MatchOptions,
+): KeyMatch | null {
+  const typosMax = forgivesTypos ? Math.max(1, Math.floor(words.length / wordsPerTypo)) : 0;
+  const costMax = (typosMax + 1) * costs.typo;
+  const reached = new Array<Path[] | undefined>(words.length + 1);
+  reached[0] = [beginning];
+  let furthest = 0;
+  // Another reading of a word that stands there exactly is never better where spaces separate words.
+  const maySkip = isSpaced || !forgivesTypos;
+  let nextEdge = 0;
+  for (let from = 0; from < words.length && from <= furthest; from += 1) {
+    const paths = reached[from];
+    if (!paths) continue;
+    while ((edges[nextEdge]?.[0] ?? from) < from) nextEdge += 1;
+    for (const path of paths) readFrom(path, from);
+    for (let at = nextEdge; edges[at]?.[0] === from; at += 1) {
+      for (const path of paths) followEdge(path, edges[at] as KeyEdge);
     }
-    const whole = reached[words.length]?.find(({ end }) => end === length);
-    return whole ? { parts: partsOf(whole), cost: whole.cost } : null;
+  }
+  const whole = reached[words.length]?.find(({ end }) => end === reader.length);
+  return whole ? { parts: partsOf(whole, words, isSpaced), cost: whole.cost } : null;
 
-    function extend(before: Path, part: Omit<MatchedPart, "isMistyped">, added: number) {
-      const cost = before.cost + added;
-      if (cost >= costMax) return;
-      furthest = Math.max(furthest, part.to);
-      const path = {
-        end: part.end,
-        cost,
-        part: { ...part, isMistyped: added >= costs.typo },
-        before,
-      };
-      const others = reached[part.to] ?? [];
-      reached[part.to] = others;
-      const same = others.findIndex(({ end }) => end === part.end);
-      if (same === -1) others.push(path);
-      else if (cost < (others[same]?.cost ?? 0)) others[same] = path;
+  function readFrom(path: Path, from: number) {
+    const exactEnd = maySkip ? skipExact(path, from) : -1;
+    if (exactEnd !== -1) return;
+    for (const { end, cost, rules } of reader.read(words[from] ?? "", path.end, forgivesTypos)) {
+      extend(path, from, from + 1, end, cost, rules);
     }
+  }
 
-    function followEdge(path: Path, [from, to, form, ...rules]: KeyEdge, words: readonly string[]) {
-      if (!isRomaji && rules.some((rule) => rule === "romaji" || rule === "particle_romaji"))
-        return;
-      for (const read of readEdge(form, path.end, words.slice(from, to))) {
-        const added = read.cost + rules.length * costs.rule;
-        extend(
-          path,
-          { from, to, start: path.end, end: read.end, rules: [...rules, ...read.rules] },
-          added,
-        );
-      }
+  /** Over all words that are equal, up to the first at which there is another way. */
+  function skipExact(path: Path, from: number): number {
+    let [to, end, edge] = [from, path.end, nextEdge];
+    while (to < words.length && (to === from || !reached[to])) {
+      while ((edges[edge]?.[0] ?? to) < to) edge += 1;
+      if (to > from && mayFollow(edge, to, end)) break;
+      const next = reader.exactEnd(words[to] ?? "", end);
+      if (next === -1) break;
+      to += 1;
+      end = next;
     }
-  };
+    if (to === from) return -1;
+    extend(path, from, to, end, 0, noRules, to > from + 1);
+    return end;
+  }
 
-  function readEdge(form: string, start: number, words: readonly string[]): WordRead[] {
-    let reads: WordRead[] = [{ end: start, cost: 0, rules: [] }];
+  /** An edge at a word that is equal is another way only if it begins with the same word. */
+  function mayFollow(edge: number, from: number, start: number): boolean {
+    for (let at = edge; edges[at]?.[0] === from; at += 1) {
+      if (reader.exactEnd(edges[at]?.[2].split(" ", 1)[0] ?? "", start) !== -1) return true;
+    }
+    return false;
+  }
+
+  function followEdge(path: Path, [from, to, form, ...rules]: KeyEdge) {
+    if (!isRomaji && rules.some((rule) => rule === "romaji" || rule === "particle_romaji")) return;
+    const exactEnd = reader.exactEnd(form, path.end);
+    if (exactEnd !== -1) {
+      extend(path, from, to, exactEnd, rules.length * costs.rule, rules);
+      return;
+    }
+    const read = readForm(form, path.end) ?? readJoined(path, from, to, rules);
+    if (!read) return;
+    const allRules = read.rules.length > 0 ? [...rules, ...read.rules] : rules;
+    extend(path, from, to, read.end, read.cost + rules.length * costs.rule, allRules);
+  }
+
+  /** Without typos, a word can be read in one way only. */
+  function readForm(form: string, start: number): WordRead | null {
+    let whole: WordRead = { end: start, cost: 0, rules: noRules };
     for (const word of form.split(" ")) {
-      reads = reads.flatMap((read) =>
-        readWord(word, read.end, false).map(({ end, cost, rules }) => ({
-          end,
-          cost: read.cost + cost,
-          rules: [...read.rules, ...rules],
-        })),
-      );
+      const [read] = reader.read(word, whole.end, false);
+      if (!read) return null;
+      const rules = read.rules.length > 0 ? [...whole.rules, ...read.rules] : whole.rules;
+      whole = { end: read.end, cost: whole.cost + read.cost, rules };
     }
-    return reads.length > 0 ? reads : readJoined(form, start, words);
+    return whole;
   }
 
-  /** `letudiatn`: the typo must be in the last of the words that were joined, because the others are function words. */
-  function readJoined(form: string, start: number, words: readonly string[]): WordRead[] {
-    const last = words.at(-1) ?? "";
-    const token = tokens[start];
-    if (!options.forgivesTypos || words.length < 2 || !token || form !== words.join("")) return [];
-    const first = form.slice(0, form.length - last.length);
-    if (!token.startsWith(first)) return [];
-    const read = compare(last, token.slice(first.length), true);
-    return read ? [{ ...read, end: start + 1 }] : [];
+  function readJoined(path: Path, from: number, to: number, rules: readonly Rule[]) {
+    const isJoined = to > from + 1 && rules.includes("apostrophe");
+    return isJoined && forgivesTypos ? reader.readJoined(words.slice(from, to), path.end) : null;
   }
 
-  function readToken(word: string, start: number, forgivesTypos: boolean): WordRead[] {
-    const token = tokens[start];
-    if (token === undefined) return [];
-    if (token === word) return [{ end: start + 1, cost: 0, rules: [] }];
-    const read = compare(word, token, forgivesTypos);
-    return read ? [{ ...read, end: start + 1 }] : [];
-  }
-
-  function readCharacters(word: string, start: number, forgivesTypos: boolean): WordRead[] {
-    const end = kanaEnd(text, word, start);
-    const reads: WordRead[] = end === -1 ? [] : [{ end, cost: 0, rules: [] }];
-    const budget = forgivesTypos ? typoBudget(word, language) : 0;
-    for (let longer = -budget; longer <= budget && budget > 0; longer += 1) {
-      const to = start + word.length + longer;
-      if (to > text.length || to === end) continue;
-      const read = compare(word, text.slice(start, to), true);
-      if (read) reads.push({ ...read, end: to });
-    }
-    return reads;
-  }
-
-  function compare(word: string, given: string, forgivesTypos: boolean): WordRead | null {
-    const id = `${forgivesTypos ? "typo" : ""} ${word} ${given}`;
-    const found = known.get(id);
-    if (found !== undefined) return found;
-    const read = compareAnew(word, given, forgivesTypos);
-    known.set(id, read);
-    return read;
-  }
-
-  function compareAnew(word: string, given: string, forgivesTypos: boolean): WordRead | null {
-    const { folds } = language;
-    if (language.isSpaced) {
-      const rights = folds.filter(({ verdict }) => verdict === "right");
-      const right = rights.length > 0 ? foldingRules(word, given, rights) : null;
-      if (right) return { end: 0, cost: right.length * costs.rule, rules: right };
-      const marks = foldingRules(word, given, folds);
-      if (marks) return options.forgivesMarks ? { end: 0, cost: costs.accent, rules: marks } : null;
-      if (language.hasUmlauts && options.forgivesMarks) {
-        const isSpelled = foldWord(spellUmlauts(word), folds) === foldWord(given, folds);
-        if (isSpelled) return { end: 0, cost: costs.accent, rules: ["umlaut_digraph"] };
-      }
-    }
-    const rules = forgivesTypos ? typoRules(word, given, options) : null;
-    return rules && { end: 0, cost: costs.typo, rules };
+  function extend(
+    before: Path,
+    from: number,
+    to: number,
+    end: number,
+    added: number,
+    rules: readonly Rule[],
+    isRun = false,
+  ) {
+    const cost = before.cost + added;
+    if (cost >= costMax) return;
+    furthest = Math.max(furthest, to);
+    const isMistyped = added >= costs.typo;
+    const path: Path = { from, to, start: before.end, end, rules, isMistyped, cost, isRun, before };
+    const others = reached[to];
+    if (others) keepCheapest(others, path);
+    else reached[to] = [path];
   }
 }
 
-function partsOf(path: Path): MatchedPart[] {
+function keepCheapest(paths: Path[], path: Path) {
+  let worst = 0;
+  for (const [at, other] of paths.entries()) {
+    if (other.end === path.end) {
+      if (path.cost < other.cost) paths[at] = path;
+      return;
+    }
+    if (other.cost > (paths[worst]?.cost ?? 0)) worst = at;
+  }
+  if (paths.length < pathsMax) paths.push(path);
+  else if (path.cost < (paths[worst]?.cost ?? 0)) paths[worst] = path;
+}
+
+function partsOf(last: Path, words: readonly string[], isSpaced: boolean): MatchedPart[] {
   const parts: MatchedPart[] = [];
-  for (let at: Path | null = path; at?.part; at = at.before) parts.unshift(at.part);
+  for (let at: Path = last; at.before; at = at.before) {
+    const { from, to, start, end, rules, isMistyped } = at;
+    const part = { from, to, start, end, rules, isMistyped };
+    parts.unshift(...(at.isRun ? wordsOfRun(part, words, isSpaced) : [part]));
+  }
   return parts;
+}
+
+function wordsOfRun(run: MatchedPart, words: readonly string[], isSpaced: boolean): MatchedPart[] {
+  let { start } = run;
+  return words.slice(run.from, run.to).map((word, index) => {
+    const end = start + (isSpaced ? 1 : word.length);
+    const part = { ...run, from: run.from + index, to: run.from + index + 1, start, end };
+    start = end;
+    return part;
+  });
 }

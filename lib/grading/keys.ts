@@ -1,6 +1,6 @@
 import { contractionEdges, joinedEdges, numeralEdges } from "./alternatives.js";
 import { type CompiledKey, type CompiledKeys, type Script, withEdges } from "./compiled-keys.js";
-import { editDistance } from "./edit-distance.js";
+import { differingLetters, editDistance, lettersOf } from "./edit-distance.js";
 import { foldWord } from "./folds.js";
 import { japaneseKey } from "./japanese-key.js";
 import { canonicalKana } from "./kana.js";
@@ -107,15 +107,16 @@ function nearWords(
   language: Language,
 ): string[] {
   if (courseWords.size === 0) return [];
-  const known = [...courseWords].map((word) => [...foldWord(word, language.folds)]);
+  const known = [...courseWords].map((word) => foldWord(word, language.folds));
   const near = new Set<string>();
   for (const word of new Set(keys.flatMap(({ words }) => words.split(" ")))) {
     const budget = typoBudget(word, language);
-    const folded = [...foldWord(word, language.folds)];
+    const folded = foldWord(word, language.folds);
     if (budget === 0) continue;
     for (const other of known) {
-      const distance = editDistance(folded, other, budget);
-      if (distance > 0 && distance <= budget) near.add(other.join(""));
+      const [ours, theirs] = differingLetters(folded, other);
+      const distance = editDistance(lettersOf(ours), lettersOf(theirs), budget);
+      if (distance > 0 && distance <= budget) near.add(other);
     }
   }
   return [...near].sort();

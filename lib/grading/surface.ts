@@ -110,8 +110,9 @@ function whiteSpaceTrace(text: string, isSpaced: boolean, areMarksSame: boolean)
     ? marked.replaceAll(dashMark, "")
     : marked
         .replace(/[\s\u0085]?\ue004[\s\u0085]?/g, dashMark)
-        .replace(/^\ue004+|\ue004+$/g, "")
-        .replace(/\ue004+/g, isSpaced ? " " : "");
+        .replace(/\ue004+/g, dashMark)
+        .replace(/^\ue004|\ue004$/g, "")
+        .replaceAll(dashMark, isSpaced ? " " : "");
   const runs = [...bare.matchAll(whiteSpace)].filter(({ 0: run, index }) => {
     const isAtEdge = index === 0 || index + run.length === bare.length;
     return !isSpaced || isAtEdge || run !== " ";

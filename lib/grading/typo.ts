@@ -1,4 +1,4 @@
-import { editDistance, type MayEdit } from "./edit-distance.js";
+import { differingLetters, editDistance, lettersOf, type MayEdit } from "./edit-distance.js";
 import { foldWord } from "./folds.js";
 import { kanaEdits, withoutDakuten } from "./kana.js";
 import type { Language } from "./language.js";
@@ -34,33 +34,32 @@ export function typoRules(word: string, given: string, options: TypoOptions): Ru
   if (functionWords.has(word) || functionWords.has(given) || numbers.has(given)) return null;
   const one = foldWord(word, folds);
   const other = foldWord(given, folds);
-  const letters = [...one];
-  const givenLetters = [...other];
-  const mayEdit = protectedEdits(letters, givenLetters, language);
-  const distance = editDistance(letters, givenLetters, budget, mayEdit);
+  const distance = distanceOf(one, other, budget, language);
   if (distance === 0 || distance > budget) return null;
   if (near.has(other) || realWordPairs.has(`${one} ${other}`)) return null;
   if (differOnlyInEnding(one, other, language)) return null;
   if (/\d/.test(word + given) || isSameWithoutApostrophe(one, other)) return null;
-  if (language.tag === "ja" && hidesDakuten(letters, givenLetters, distance)) return null;
+  if (language.tag === "ja" && hidesDakuten(one, other, distance)) return null;
   const marks = missingMarks(word, given, distance, language);
   return marks.length > 0 && !forgivesMarks ? null : ["typo", ...marks];
 }
 
-function protectedEdits(
-  one: readonly string[],
-  other: readonly string[],
-  language: Language,
-): MayEdit {
-  if (language.tag === "ja") return kanaEdits(one, other);
-  if (language.tag !== "hi") return () => true;
+function distanceOf(one: string, other: string, max: number, { tag }: Language): number {
+  if (tag === "ja") return editDistance(one, other, max, kanaEdits(one, other));
+  if (tag !== "hi") {
+    const [ours, theirs] = differingLetters(one, other);
+    return editDistance(lettersOf(ours), lettersOf(theirs), max);
+  }
   const isSign = (letter = "") => vowelSigns.test(letter);
-  return (i, j) => !(i !== null && isSign(one[i])) && !(j !== null && isSign(other[j]));
+  const mayEdit: MayEdit = (i, j) =>
+    !(i !== null && isSign(one[i])) && !(j !== null && isSign(other[j]));
+  return editDistance(one, other, max, mayEdit);
 }
 
 /** か for が as a letter missing and another one extra. */
-function hidesDakuten(one: readonly string[], other: readonly string[], distance: number): boolean {
-  return editDistance(one.map(withoutDakuten), other.map(withoutDakuten), distance) < distance;
+function hidesDakuten(one: string, other: string, distance: number): boolean {
+  const [ours, theirs] = [one, other].map((word) => [...word].map(withoutDakuten));
+  return editDistance(ours ?? [], theirs ?? [], distance) < distance;
 }
 
 function differOnlyInEnding(one: string, other: string, { endings }: Language): boolean {
@@ -85,8 +84,8 @@ function missingMarks(word: string, given: string, distance: number, { folds }: 
     .filter(({ rule, letters }) => {
       if (letters) return word.match(letters)?.length !== given.match(letters)?.length;
       const others = folds.filter((fold) => fold.rule !== rule);
-      const one = [...foldWord(word, others)];
-      return editDistance(one, [...foldWord(given, others)], distance) > distance;
+      const [ours, theirs] = differingLetters(foldWord(word, others), foldWord(given, others));
+      return editDistance(lettersOf(ours), lettersOf(theirs), distance) > distance;
     })
     .map(({ rule }) => rule);
 }

@@ -2,40 +2,37 @@ import { align, type Pair } from "./align.js";
 import type { AnswerText } from "./answer-text.js";
 import type { CompiledKey } from "./compiled-keys.js";
 import { foldWord } from "./folds.js";
+import type { PreparedKey } from "./key-match.js";
+import { nearestKeys, writtenRow } from "./nearest-keys.js";
 import { shownWords } from "./surface.js";
 import type { WordDifference } from "./word-diff.js";
 
-/** Keys that are aligned, of those that share most words with the answer. */
+/** Keys that are aligned, of those that share most with the answer. */
 const alignedMax = 6;
+/** Cells of the alignments of all keys; at least one is aligned. */
+const cellsMax = 150_000;
 const costs = { same: 0, folded: 2, similar: 8, other: 12 };
 
-export interface NearestKey {
-  key: CompiledKey;
-  diff: WordDifference[];
-}
-
-/** The key with the fewest differences from a wrong answer, the first of equally near ones. */
-export function nearestKey(
+/** The differences from the nearest key, the first of equally near ones. */
+export function nearestDiff(
   raw: string,
   answer: AnswerText,
-  keys: readonly CompiledKey[],
-): NearestKey | null {
+  keys: readonly PreparedKey[],
+): WordDifference[] {
   const { isSpaced } = answer.language;
   const items = isSpaced ? answer.tokens : [...answer.text];
-  const rows = keys.flatMap((key) => rowsOf(key, isSpaced));
-  const near = rows
-    .map((row) => ({ row, missing: leastDifference(row.items, items) }))
-    .sort((one, other) => one.missing - other.missing)
-    .slice(0, alignedMax)
-    .map(({ row }) => ({ row, ...alignRow(row.items, items, answer) }));
-  const [first, ...others] = near;
-  if (!first) return null;
-  const best = others.reduce((least, next) => (next.cost < least.cost ? next : least), first);
-  const { key } = best.row;
-  const diff = isSpaced
-    ? spacedDiff(best.pairs, key, raw, answer)
-    : unspacedDiff(best.pairs, best.row.words, items);
-  return { key, diff };
+  const rows = nearestKeys(answer, keys, alignedMax).flatMap((key) => rowsOf(key, isSpaced));
+  let best: { row: Row; pairs: Pair[]; cost: number } | null = null;
+  let cells = 0;
+  for (const row of rows) {
+    cells += row.items.length * items.length;
+    if (best && cells > cellsMax) break;
+    const aligned = alignRow(row.items, items, answer);
+    if (!best || aligned.cost < best.cost) best = { row, ...aligned };
+  }
+  if (!best) return [];
+  const { row, pairs } = best;
+  return isSpaced ? spacedDiff(pairs, row.key, raw, answer) : unspacedDiff(pairs, row.words, items);
 }
 
 interface Row {
@@ -45,35 +42,11 @@ interface Row {
 }
 
 /** A Japanese key is compared as it is read and as it is written. */
-function rowsOf(key: CompiledKey, isSpaced: boolean): Row[] {
-  const words = key.words.split(" ");
+function rowsOf({ key, words, edges }: PreparedKey, isSpaced: boolean): Row[] {
   if (isSpaced) return [{ key, words, items: words }];
-  const written = (key.edges ?? []).filter(({ length }) => length === 3);
-  const rows = [words];
-  if (written.length > 0) {
-    let at = 0;
-    const row: string[] = [];
-    for (const [from, to, piece] of written) {
-      row.push(...words.slice(at, from), piece);
-      at = to;
-    }
-    rows.push([...row, ...words.slice(at)]);
-  }
+  const written = writtenRow(words, edges);
+  const rows = written === null ? [words] : [words, written];
   return rows.map((row) => ({ key, words: row, items: [...row.join("")] }));
-}
-
-/** No alignment has fewer differences than the sequences have other items. */
-function leastDifference(one: readonly string[], other: readonly string[]): number {
-  const counts = new Map<string, number>();
-  for (const item of one) counts.set(item, (counts.get(item) ?? 0) + 1);
-  let shared = 0;
-  for (const item of other) {
-    const count = counts.get(item) ?? 0;
-    if (count === 0) continue;
-    counts.set(item, count - 1);
-    shared += 1;
-  }
-  return Math.max(one.length, other.length) - shared;
 }
 
 function alignRow(row: readonly string[], items: readonly string[], { language }: AnswerText) {
