@@ -9,7 +9,14 @@ const layers = [
     name: "domain",
     folders: [
       ...["lib/admission", "lib/alerts", "lib/auth", "lib/backups", "lib/content"],
-      ...["lib/deployments", "lib/grading", "lib/health", "lib/learning", "lib/operations", "lib/privacy"],
+      ...[
+        "lib/deployments",
+        "lib/grading",
+        "lib/health",
+        "lib/learning",
+        "lib/operations",
+        "lib/privacy",
+      ],
       ...["lib/schedule", "lib/tutor", "lib/user"],
     ],
   },

@@ -1,2 +1,2 @@
 /** The newest migration that this release was written against. */
-export const migrationHead = "0050_create_content";
+export const migrationHead = "0060_create_attempts";

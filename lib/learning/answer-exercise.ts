@@ -135,10 +135,12 @@ function resultOf(
     rules,
     note: graded?.note ?? null,
     diff: graded?.diff ?? [],
-    solution: graded?.matched ?? solutionOf(answer, shown, key),
+    solution: solutionOf(graded ?? skippedGrade, shown, key),
     remaining: scoreOf(ids, [...answered, own]).remaining,
   };
 }
+
+const skippedGrade = { matched: null, diff: [] };
 
 const invalid = (pointer: string, code: string, message: string) =>
   new AppError("validation_failed", { fields: [{ pointer, code, message }] });

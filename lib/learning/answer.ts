@@ -1,8 +1,7 @@
 import * as z from "zod";
 import type { ShownExercise } from "../content/exercises.js";
-import { readAnswer } from "../grading/answer-text.js";
 import type { Exercise } from "../grading/grade.js";
-import { nearestKey } from "../grading/nearest-key.js";
+import type { Grade } from "../grading/grade-text.js";
 
 const ChoiceId = z.string().max(8);
 
@@ -37,10 +36,15 @@ const formsOf: Record<Exercise["type"], readonly Form[]> = {
 /** The fields that an answer to this type of exercise may have. */
 export const answerForms = (type: Exercise["type"]): readonly string[] => formsOf[type];
 
-/** For a learner who has answered: the right answer, for a wrong text the one nearest to it. */
-export function solutionOf(answer: Answer, shown: ShownExercise, exercise: Exercise): string {
-  if ("optionId" in exercise)
+/** For a learner who has answered: the right answer, for a wrong text the one that its differences are against. */
+export function solutionOf(
+  { matched, diff }: Pick<Grade, "matched" | "diff">,
+  shown: ShownExercise,
+  exercise: Exercise,
+): string {
+  if ("optionId" in exercise) {
     return textOf("options" in shown ? shown.options : [], exercise.optionId);
+  }
   if ("pairs" in exercise) {
     const [left, right] = "left" in shown ? [shown.left, shown.right] : [[], []];
     return exercise.pairs
@@ -48,17 +52,14 @@ export function solutionOf(answer: Answer, shown: ShownExercise, exercise: Exerc
       .join("; ");
   }
   const { keys } = exercise.keys;
-  const text = writtenText(answer, exercise);
-  const read = readAnswer(text, exercise.keys).at(-1);
-  const nearest = read && nearestKey(text, read, keys);
-  return nearest?.key.text ?? keys[0]?.text ?? "";
+  const expected = lettersOf(diff.map((each) => each.expected ?? "").join(""));
+  const nearest = keys.find(({ text, words }) =>
+    [text, words].some((form) => lettersOf(form) === expected),
+  );
+  return matched ?? nearest?.text ?? keys[0]?.text ?? "";
 }
 
-function writtenText(answer: Answer, exercise: Exercise): string {
-  if ("text" in answer) return answer.text;
-  if (!("tileIds" in answer && "tiles" in exercise)) return "";
-  return answer.tileIds.map((id) => textOf(exercise.tiles, id)).join(" ");
-}
+const lettersOf = (text: string): string => text.toLowerCase().replace(/[^\p{L}\p{N}\p{M}]/gu, "");
 
 const textOf = (choices: readonly { id: string; text: string }[], id: string): string =>
   choices.find((choice) => choice.id === id)?.text ?? "";

@@ -31,12 +31,9 @@ export const Progress = z
 type Progress = z.infer<typeof Progress>;
 
 export const ProgressQuery = z.strictObject({
-  course: z
-    .uuid()
-    .optional()
-    .meta({
-      description: "Only this course; otherwise each course in which the learner has begun.",
-    }),
+  course: z.uuid().optional().meta({
+    description: "Only this course; otherwise each course in which the learner has begun.",
+  }),
 });
 
 interface Found {

@@ -547,6 +547,14 @@ export const catalogue: Record<string, TableEntry> = {
       erased: { kept: "A receipt, which is deleted when the restore is finished." },
     },
   },
+  course_versions: technical(
+    "course_id version target_language native_language digest course learn created_at replaced_at",
+  ),
+  courses: technical("id target_language native_language version published_at"),
+  lessons: technical(
+    "id version course_id position unit requires xp_reward perfect_bonus lesson exercises keys words",
+  ),
+  words: technical("id version course_id position word keys"),
   backup_canaries: technical("id at"),
   deployments: technical(
     "id platform sha version url reason first_served_at last_served_at migration_head environment crons",

@@ -10,6 +10,8 @@ import blocks from "../../api/ops/blocks/index.js";
 import incidents from "../../api/ops/incidents/index.js";
 import operatorTokens from "../../api/ops/operator-tokens/index.js";
 import user from "../../api/user/index.js";
+import { contentId } from "../../dev/content/ids.js";
+import { seedCourses } from "../../dev/content/seed-courses.js";
 import { isOperators, type Operation, operationsOfApi } from "../../dev/docs/openapi/routes.js";
 import { type NeonEndpoint, startNeonEndpoint } from "../../dev/neon/neon-endpoint.js";
 import { startToolkitEndpoint, type ToolkitEndpoint } from "../../dev/toolkit/toolkit-endpoint.js";
@@ -23,6 +25,7 @@ import {
   expectValid,
 } from "../support/api-document.js";
 import { call } from "../support/call.js";
+import { aContext } from "../support/context.js";
 import { setEnvironment, useEnvironment } from "../support/environment.js";
 import { mailedCode } from "../support/mailed-codes.js";
 import { neonEnvironment, noDatabases } from "../support/neon.js";
@@ -42,6 +45,7 @@ const secrets = {
 };
 useEnvironment(secrets);
 const stores = useStores();
+const courseId = contentId("es-en");
 
 const operations = await operationsOfApi();
 const documents = [
@@ -69,6 +73,7 @@ beforeAll(async () => {
   toolkit = await startToolkitEndpoint("tk_test");
   neon = await startNeonEndpoint(noDatabases);
   setEnvironment(secrets);
+  await seedCourses(aContext().db.$client);
   ada = await aBoundUser(stores, { email: "ada@example.com" });
   admin = await anOperator(stores, "admin");
 });
@@ -171,6 +176,12 @@ const prepared: Record<string, (example: unknown) => Promise<Sent> | Sent> = {
       headers: { "svix-id": id, "svix-timestamp": timestamp, "svix-signature": signature },
     };
   },
+  "GET /api/courses/{courseId}": () => ({ params: { courseId } }),
+  "GET /api/lessons/{lessonId}": () => ({
+    params: { lessonId: contentId("es-en", "lesson", "hello-and-goodbye") },
+  }),
+  "GET /api/learn/{targetLanguage}": () => ({ query: { native: "en" } }),
+  "PUT /api/ops/courses/{courseId}": () => ({ params: { courseId } }),
   "POST /api/webhooks/vercel": (example) => ({
     headers: signedByVercel(example, secrets.VERCEL_WEBHOOK_SECRET).headers,
   }),

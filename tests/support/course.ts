@@ -30,7 +30,7 @@ const everyType: ExerciseSource[] = [
     type: "translate",
     prompt: "Il caffè è molto buono.",
     promptLang: "it",
-    answers: ["The coffee is very good."],
+    answers: ["The coffee is very good.", "Coffee is really nice."],
   },
   { id: "e2", type: "typing", prompt: "the city", answers: ["la città"] },
   {

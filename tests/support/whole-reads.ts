@@ -10,6 +10,8 @@ export const boundedTables: Record<string, string> = {
   alert_silences: "set by operators, for hours",
   audit_retirements: "one row per retired seal of 10,000 rows, read by its newest",
   blocks: "set by operators; those that ended go after 30 days",
+  course_versions: "a row for each version of a course",
+  courses: "one row per course",
   cron_cursors: "one row per job",
   cron_leases: "one row per job",
   deployment_events: "a few rows per release",
@@ -18,6 +20,7 @@ export const boundedTables: Record<string, string> = {
   erasures: "one narrow row per erased account, counted once a minute",
   flags: "one row per flag",
   incidents: "opened by operators",
+  lessons: "some dozens for each version of a course",
   mirror_versions: "one row per mirror",
   operator_tokens: "made by admins",
   restore_drills: "one row per month",
@@ -27,6 +30,7 @@ export const boundedTables: Record<string, string> = {
   security_settings: "one row",
   telemetry_gauges: "at most 5,000 series",
   telemetry_totals: "at most 5,000 series",
+  words: "some hundreds for each version of a course",
 };
 
 /** Reports of operators that look at everything on purpose, within the deadline of a statement. */

@@ -148,7 +148,7 @@ function responses(
       ...(endpoint.replay && status.startsWith("2") ? ["Idempotent-Replayed"] : []),
     ];
     const content = replyContent(contract, schemas);
-    const headers = replyHeadersOf(endpoint, own);
+    const headers = replyHeadersOf(endpoint, own, endpoint);
     const error = ofErrors[Number(status)]?.response;
     all[Number(status)] = error
       ? { ...error, content: { ...content, ...error.content } }

@@ -114,11 +114,13 @@ export const headers: Record<string, object> = {
 
 const limitHeaders = Object.keys(headers).filter((name) => name.includes("RateLimit"));
 
-/** The headers of a reply: those of the endpoint, and those that the pipeline adds. */
+/** The headers of a reply: those of the endpoint, and those that the pipeline adds. A shared one has only its own. */
 export function replyHeadersOf(
   { limits }: Endpoint,
   own: readonly string[],
+  { isShared = false } = {},
 ): Record<string, object> {
-  const names = ["X-Correlation-ID", ...own, ...(limits.length > 0 ? limitHeaders : [])];
+  const added = ["X-Correlation-ID", ...(limits.length > 0 ? limitHeaders : [])];
+  const names = isShared ? own : [...own, ...added];
   return Object.fromEntries(names.map((name) => [name, reference("headers", name)]));
 }

@@ -68,7 +68,7 @@ describe("POST /api/attempts/:attemptId/answers", () => {
       solutions[exercise.type] = body.solution;
     }
     expect(solutions).toEqual({
-      translate: "The coffee is very good.",
+      translate: "Coffee is really nice.",
       typing: "la città",
       fill_blank: "caffè",
       select_missing: "sera",
@@ -77,6 +77,15 @@ describe("POST /api/attempts/:attemptId/answers", () => {
       listening: "Buona sera, Anna.",
       word_order: "Buona sera, Anna.",
     });
+  });
+
+  it("shows the nearest of several right answers", async () => {
+    const { ada, attemptId, of } = await begin();
+    const { id } = of("translate");
+    const first = await answer(ada, attemptId, id, { text: "The tea is very good" });
+    expect(first.body).toMatchObject({ verdict: "wrong", solution: "The coffee is very good." });
+    const second = await answer(ada, attemptId, id, { text: "Tea is really nice" });
+    expect(second.body).toMatchObject({ verdict: "wrong", solution: "Coffee is really nice." });
   });
 
   it("forgives an accent and a typo, and says so", async () => {

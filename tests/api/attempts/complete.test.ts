@@ -130,9 +130,7 @@ describe("POST /api/attempts/:attemptId/complete", () => {
   it("pays once for 20 parallel completions", async () => {
     const ada = await aUser();
     const attemptId = await solve(ada, hello);
-    const results = await Promise.all(
-      Array.from({ length: 20 }, () => complete(ada, attemptId)),
-    );
+    const results = await Promise.all(Array.from({ length: 20 }, () => complete(ada, attemptId)));
     const [first] = results;
     for (const { status, body } of results) {
       expect(status).toBe(200);

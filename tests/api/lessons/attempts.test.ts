@@ -1,9 +1,9 @@
 import { randomUUID } from "node:crypto";
 import { beforeAll, beforeEach, describe, expect, it } from "vitest";
+import startRoute from "../../../api/lessons/[lessonId]/attempts.js";
 import { contentId } from "../../../dev/content/ids.js";
 import { abandon, answer, complete, solve, start } from "../../support/attempts.js";
 import { call } from "../../support/call.js";
-import startRoute from "../../../api/lessons/[lessonId]/attempts.js";
 import { lessonId, publishCourse, rightAnswer } from "../../support/course.js";
 import { aGuest, aUser } from "../../support/people.js";
 import { useStores } from "../../support/stores.js";
