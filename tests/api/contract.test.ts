@@ -11,6 +11,7 @@ import incidents from "../../api/ops/incidents/index.js";
 import operatorTokens from "../../api/ops/operator-tokens/index.js";
 import user from "../../api/user/index.js";
 import { contentId } from "../../dev/content/ids.js";
+import { courseFolders, readCourse } from "../../dev/content/read-course.js";
 import { seedCourses } from "../../dev/content/seed-courses.js";
 import { isOperators, type Operation, operationsOfApi } from "../../dev/docs/openapi/routes.js";
 import { type NeonEndpoint, startNeonEndpoint } from "../../dev/neon/neon-endpoint.js";
@@ -24,6 +25,7 @@ import {
   expectDocumented,
   expectValid,
 } from "../support/api-document.js";
+import { solve, start } from "../support/attempts.js";
 import { call } from "../support/call.js";
 import { aContext } from "../support/context.js";
 import { setEnvironment, useEnvironment } from "../support/environment.js";
@@ -46,6 +48,8 @@ const secrets = {
 useEnvironment(secrets);
 const stores = useStores();
 const courseId = contentId("es-en");
+const lessonId = contentId("es-en", "lesson", "hello-and-goodbye");
+const spanishFolder = courseFolders().find((path) => path.endsWith("/es-en")) ?? "";
 
 const operations = await operationsOfApi();
 const documents = [
@@ -177,9 +181,24 @@ const prepared: Record<string, (example: unknown) => Promise<Sent> | Sent> = {
     };
   },
   "GET /api/courses/{courseId}": () => ({ params: { courseId } }),
-  "GET /api/lessons/{lessonId}": () => ({
-    params: { lessonId: contentId("es-en", "lesson", "hello-and-goodbye") },
-  }),
+  "GET /api/lessons/{lessonId}": () => ({ params: { lessonId } }),
+  "POST /api/lessons/{lessonId}/attempts": () => needsPerson(() => ({ params: { lessonId } })),
+  "POST /api/attempts/{attemptId}/answers": () =>
+    needsPerson(async (person) => {
+      const { attempt, exercises } = (await start(person, lessonId)).body;
+      const typing = exercises.find(({ type }: { type: string }) => type === "typing");
+      return { params: { attemptId: attempt.id }, fields: { exerciseId: typing.id } };
+    }),
+  "POST /api/attempts/{attemptId}/complete": () =>
+    needsPerson(async (person) => {
+      const attemptId = await solve(person, lessonId, readCourse(spanishFolder));
+      return { params: { attemptId } };
+    }),
+  "POST /api/attempts/{attemptId}/abandon": () =>
+    needsPerson(async (person) => {
+      const { attempt } = (await start(person, lessonId)).body;
+      return { params: { attemptId: attempt.id } };
+    }),
   "GET /api/learn/{targetLanguage}": () => ({ query: { native: "en" } }),
   "PUT /api/ops/courses/{courseId}": () => ({ params: { courseId } }),
   "POST /api/webhooks/vercel": (example) => ({
