@@ -3,7 +3,7 @@ import * as z from "zod";
 import { attemptAnswers, attempts } from "../db/schema/learning.js";
 import { Verdict } from "./score.js";
 
-export const attemptStates = ["started", "completed", "abandoned"] as const;
+const attemptStates = ["started", "completed", "abandoned"] as const;
 
 export const Attempt = z
   .strictObject({

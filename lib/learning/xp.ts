@@ -9,7 +9,7 @@ export interface XpEntry {
   xp: number;
 }
 
-export const leagues = ["bronze", "silver", "gold", "platinum", "diamond"] as const;
+const leagues = ["bronze", "silver", "gold", "platinum", "diamond"] as const;
 
 export const standing = {
   totalXp: z.int().min(0),

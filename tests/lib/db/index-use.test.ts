@@ -20,10 +20,13 @@ import user from "../../../api/user/index.js";
 import preferences from "../../../api/user/preferences.js";
 import sessionRoute from "../../../api/user/sessions/[sessionId].js";
 import sessions from "../../../api/user/sessions/index.js";
+import { contentId } from "../../../dev/content/ids.js";
 import { env } from "../../../lib/env.js";
 import { undoToken } from "../../../lib/mail/undo-token.js";
 import { catalogue } from "../../../lib/privacy/catalogue.js";
+import { abandon, complete, progress, solve, start } from "../../support/attempts.js";
 import { call } from "../../support/call.js";
+import { lessonId, publishCourse } from "../../support/course.js";
 import { setEnvironment, useEnvironment } from "../../support/environment.js";
 import { useMailbox } from "../../support/mailbox.js";
 import { aConfirmedUser, mailedCode } from "../../support/mailed-codes.js";
@@ -134,6 +137,15 @@ async function sendUsualRequests(): Promise<void> {
   const code = await mailedCode(stores, "reset_password", email);
   await post(resetPassword, { email, code, password: "a third battery" });
 
+  const course = lessonId("hello");
+  const solver = await aUser();
+  const attemptId = await solve(solver, course);
+  for (const _ of [1, 2]) await complete(solver, attemptId);
+  const { attempt } = (await start(solver, course)).body;
+  await abandon(solver, attempt.id);
+  await progress(solver);
+  await progress(solver, contentId("it-en"));
+
   const learner = await aUser();
   const app = await enrol(stores, learner);
   const fresh = await freshToken(learner, app.code());
@@ -166,6 +178,7 @@ interface Sent {
 
 describe("the statements of everyday use", () => {
   it("use an index instead of reading a whole table", async () => {
+    await publishCourse();
     await stores.resetCalls();
     await sendUsualRequests();
     const sent = stores.faults.postgres.calls.flatMap(({ body }) =>
