@@ -1,7 +1,7 @@
 import { findLanguages, LanguagePage, LanguageSearch } from "../lib/content/languages.js";
-import { sharedReply } from "../lib/http/shared-reply.js";
 import { endpoint } from "../lib/http/endpoint.js";
 import { route } from "../lib/http/route.js";
+import { sharedReply } from "../lib/http/shared-reply.js";
 
 const GET = endpoint({
   summary: "Find languages by tag or name: the exact tag first, then by the beginning of a name.",
@@ -15,7 +15,8 @@ const GET = endpoint({
     304: { body: null, headers: ["ETag"] },
   },
   errors: [],
-  handle: async ({ query, headers }) => sharedReply<LanguagePage>(JSON.stringify(findLanguages(query)), headers),
+  handle: async ({ query, headers }) =>
+    sharedReply<LanguagePage>(JSON.stringify(findLanguages(query)), headers),
 });
 
 export default route("/api/languages", { GET });

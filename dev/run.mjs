@@ -8,6 +8,7 @@ const commands = {
   "check-vercel": "./check-vercel.js",
   test: "./test.js",
   seed: "./seed.js",
+  "content-check": "./content-check.js",
   bench: "./bench/main.js",
   migrate: "./migrate.js",
   docs: "./docs.js",

@@ -1,6 +1,7 @@
 import type { Course, LearnContent, Lesson, Word } from "../../lib/content/bodies.js";
 import type { ShownExercise } from "../../lib/content/exercises.js";
 import type { CompiledKeys } from "../../lib/grading/compiled-keys.js";
+import { type CourseWords, courseWordsOf } from "../../lib/grading/course-words.js";
 import type { Exercise } from "../../lib/grading/grade.js";
 import { compileKeys } from "../../lib/grading/keys.js";
 import { expandTemplate } from "../../lib/grading/template.js";
@@ -40,16 +41,14 @@ interface Compilation {
   source: CourseSource;
   courseId: string;
   /** Of the target language. */
-  courseWords: string[];
+  courseWords: CourseWords;
 }
 
 export function compileCourse(source: CourseSource): CompiledCourse {
   const { name, info, units, words, reference } = source;
   const courseId = contentId(name);
-  const courseWords = words.flatMap(({ target, forms = [] }) => [
-    ...expandTemplate(target),
-    ...forms,
-  ]);
+  const taught = words.flatMap(({ target, forms = [] }) => [...expandTemplate(target), ...forms]);
+  const courseWords = courseWordsOf(taught, info.target);
   const compilation = { source, courseId, courseWords };
   const wordOf = new Map(words.map((word) => [word.id, shownWord(compilation, word)]));
   const inOrder = units.flatMap((unit, index) =>

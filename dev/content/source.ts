@@ -86,6 +86,8 @@ const LessonSource = z.strictObject({
   teaches: z.array(Slug).max(20),
   grammar: z.array(Slug).optional(),
   requires: z.array(Slug).optional(),
+  /** Words of its texts that a dictionary cannot tell from another, such as esta and está, and that are meant. */
+  confirmed: z.array(Text).optional(),
   exercises: z.array(ExerciseSource).min(1).max(20),
 });
 export type LessonSource = z.infer<typeof LessonSource>;

@@ -6,8 +6,7 @@ import { Course, CourseSummary, LearnContent, Lesson } from "./bodies.js";
 import type { Published } from "./cache.js";
 
 /** In ms: when content was last published. */
-export const contentRevision =
-  sql<number>`(select floor(extract(epoch from max(published_at)) * 1000)
+const contentRevision = sql<number>`(select floor(extract(epoch from max(published_at)) * 1000)
   from ${courses})`.mapWith(Number);
 
 const ofPublished = and(

@@ -1,3 +1,4 @@
+import { memoizeByObject } from "../memoize-by-object.js";
 import { type AnswerText, readAnswer } from "./answer-text.js";
 import type { CompiledKey, CompiledKeys } from "./compiled-keys.js";
 import { describeMatch, wholeTextRules } from "./describe-match.js";
@@ -17,7 +18,7 @@ import type { Rule } from "./rule.js";
 import type { WordDifference } from "./word-diff.js";
 import { type WordReader, wordReader } from "./word-reader.js";
 
-export type Verdict = "right" | "typo" | "accent" | "wrong";
+type Verdict = "right" | "typo" | "accent" | "wrong";
 
 export interface Grade {
   verdict: Verdict;
@@ -39,8 +40,8 @@ export interface TextExercise {
 }
 
 const charactersMax = 1000;
-/** Keys in which typos are looked for where words are not separated, which costs more. */
-const mistypedKeysMax = 8;
+/** Keys that a wrong answer is compared with, and in which typos are looked for where words are not separated. */
+const nearestMax = 6;
 
 /** Longer texts are cut, and wrong. */
 export function gradeText(text: string, exercise: TextExercise, forgivesTypos: boolean): Grade {
@@ -55,13 +56,16 @@ export function gradeText(text: string, exercise: TextExercise, forgivesTypos: b
     forgivesMarks: accents !== "exact",
     language: findLanguage(keys.lang),
   };
+  const nearestTo = memoizeByObject((answer: AnswerText) =>
+    nearestKeys(answer, prepared, nearestMax),
+  );
   let best: BestMatch | null = null;
   for (const answer of isRefused ? [] : readings) {
     const reader = wordReader(answer, options);
-    const found = findBest(answer, prepared, reader, forgivesTypos);
+    const found = findBest(answer, prepared, nearestTo, reader, forgivesTypos);
     if (found && (!best || found.match.cost < best.match.cost)) best = found;
   }
-  if (!best) return wrongText(raw, readings.at(-1), prepared, keys);
+  if (!best) return wrongText(raw, readings.at(-1), nearestTo, keys);
 
   const { answer, key, match } = best;
   const parts = describeMatch(raw, key, answer, match.parts);
@@ -86,6 +90,7 @@ interface BestMatch {
 function findBest(
   answer: AnswerText,
   keys: readonly PreparedKey[],
+  nearestTo: (answer: AnswerText) => PreparedKey[],
   reader: WordReader,
   forgivesTypos: boolean,
 ): BestMatch | null {
@@ -103,13 +108,13 @@ function findBest(
     return best;
   };
   if (isSpaced || !forgivesTypos) return search(keys, forgivesTypos);
-  return search(keys, false) ?? search(nearestKeys(answer, keys, mistypedKeysMax), true);
+  return search(keys, false) ?? search(nearestTo(answer), true);
 }
 
 function wrongText(
   raw: string,
   answer: AnswerText | undefined,
-  prepared: readonly PreparedKey[],
+  nearestTo: (answer: AnswerText) => PreparedKey[],
   keys: CompiledKeys,
 ): Grade {
   const nothing: AnswerText = {
@@ -118,8 +123,9 @@ function wrongText(
     text: "",
     isRomaji: false,
   };
-  const nearest = nearestDiff(raw, answer ?? nothing, prepared);
-  return { verdict: "wrong", matched: null, diff: nearest, rules: [] };
+  const compared = answer ?? nothing;
+  const diff = nearestDiff(raw, compared, nearestTo(compared));
+  return { verdict: "wrong", matched: null, diff, rules: [] };
 }
 
 function isSameText(normal: string, prompt: string, { lang }: CompiledKeys): boolean {

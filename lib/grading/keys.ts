@@ -1,13 +1,10 @@
 import { contractionEdges, joinedEdges, numeralEdges } from "./alternatives.js";
 import { type CompiledKey, type CompiledKeys, type Script, withEdges } from "./compiled-keys.js";
-import { differingLetters, editDistance, lettersOf } from "./edit-distance.js";
-import { foldWord } from "./folds.js";
+import type { CourseWords } from "./course-words.js";
 import { japaneseKey } from "./japanese-key.js";
-import { canonicalKana } from "./kana.js";
 import { findLanguage, type Language, wordsOf } from "./language.js";
 import { normalForm } from "./normal-form.js";
 import { expandTemplate } from "./template.js";
-import { typoBudget } from "./typo.js";
 
 export interface KeyOptions {
   /** BCP 47, of the answer. */
@@ -18,7 +15,7 @@ export interface KeyOptions {
   readings?: readonly string[];
   script?: Script;
   /** Other words of the course: a typo that makes one of them is not forgiven. */
-  courseWords?: Iterable<string>;
+  courseWords?: CourseWords;
   /** Whether brackets in the keys are plain text, as in a learner's own word. */
   areLiteral?: boolean;
 }
@@ -26,17 +23,12 @@ export interface KeyOptions {
 /** Throws for a malformed template, more than 500 texts of one, and a key without letters. */
 export function compileKeys(templates: readonly string[], options: KeyOptions): CompiledKeys {
   const language = findLanguage(options.lang);
-  const { script = "any", readings = [] } = options;
+  const { script = "any", readings = [], courseWords } = options;
   const expand = options.areLiteral ? (text: string) => [text] : expandTemplate;
-  const courseWords = new Set(
-    [...(options.courseWords ?? [])]
-      .flatMap((word) => wordsOf(word, language))
-      .map((word) => (language.tag === "ja" ? canonicalKana(word) : word)),
-  );
   const isWord = (word: string) =>
     language.wordsWithoutApostrophe.has(word) ||
     language.functionWords.has(word) ||
-    courseWords.has(word);
+    courseWords?.has(word) === true;
   const heldNumerals = new Set(normalForm(options.prompt ?? "", options.lang).match(/[\d.]+/g));
   const accepts = { isWord, heldNumerals };
 
@@ -58,7 +50,8 @@ export function compileKeys(templates: readonly string[], options: KeyOptions): 
   }
   const compiled: CompiledKeys = { lang: language.tag, keys: [...keys.values()] };
   if (language.tag === "ja" && script !== "any") compiled.script = script;
-  const near = nearWords(compiled.keys, courseWords, language);
+  const words = new Set(compiled.keys.flatMap((key) => key.words.split(" ")));
+  const near = [...new Set([...words].flatMap((word) => courseWords?.near(word) ?? []))].sort();
   if (near.length > 0) compiled.near = near;
   return compiled;
 }
@@ -99,25 +92,4 @@ function pairReadings(
     return texts.flatMap((text) => readings.map((reading): [string, string] => [text, reading]));
   }
   throw new Error(`The reading "${readingTemplate}" has other optional parts than its template.`);
-}
-
-function nearWords(
-  keys: readonly CompiledKey[],
-  courseWords: ReadonlySet<string>,
-  language: Language,
-): string[] {
-  if (courseWords.size === 0) return [];
-  const known = [...courseWords].map((word) => foldWord(word, language.folds));
-  const near = new Set<string>();
-  for (const word of new Set(keys.flatMap(({ words }) => words.split(" ")))) {
-    const budget = typoBudget(word, language);
-    const folded = foldWord(word, language.folds);
-    if (budget === 0) continue;
-    for (const other of known) {
-      const [ours, theirs] = differingLetters(folded, other);
-      const distance = editDistance(lettersOf(ours), lettersOf(theirs), budget);
-      if (distance > 0 && distance <= budget) near.add(other);
-    }
-  }
-  return [...near].sort();
 }

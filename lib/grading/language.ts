@@ -101,8 +101,10 @@ function parse(data: LanguageData): Language {
 
 function parseContractions(data: LanguageData, normal: (text: string) => string) {
   const contractions = new Map<string, string[]>();
-  const add = (form: string, other: string) =>
-    contractions.set(form, [...(contractions.get(form) ?? []), other]);
+  const add = (form: string, other: string) => {
+    const words = data.splitsAtApostrophe ? form.replaceAll("'", " ") : form;
+    contractions.set(words, [...(contractions.get(words) ?? []), other]);
+  };
   for (const entry of listOf(data.contractions, ",")) {
     const [form = "", expansions] = entry.split(": ");
     for (const expansion of listOf(expansions, " / ")) {

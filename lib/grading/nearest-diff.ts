@@ -3,25 +3,23 @@ import type { AnswerText } from "./answer-text.js";
 import type { CompiledKey } from "./compiled-keys.js";
 import { foldWord } from "./folds.js";
 import type { PreparedKey } from "./key-match.js";
-import { nearestKeys, writtenRow } from "./nearest-keys.js";
+import { writtenRow } from "./nearest-keys.js";
 import { shownWords } from "./surface.js";
 import type { WordDifference } from "./word-diff.js";
 
-/** Keys that are aligned, of those that share most with the answer. */
-const alignedMax = 6;
 /** Cells of the alignments of all keys; at least one is aligned. */
 const cellsMax = 150_000;
 const costs = { same: 0, folded: 2, similar: 8, other: 12 };
 
-/** The differences from the nearest key, the first of equally near ones. */
+/** The differences from the nearest of the given keys, the first of equally near ones. */
 export function nearestDiff(
   raw: string,
   answer: AnswerText,
-  keys: readonly PreparedKey[],
+  nearest: readonly PreparedKey[],
 ): WordDifference[] {
   const { isSpaced } = answer.language;
   const items = isSpaced ? answer.tokens : [...answer.text];
-  const rows = nearestKeys(answer, keys, alignedMax).flatMap((key) => rowsOf(key, isSpaced));
+  const rows = nearest.flatMap((key) => rowsOf(key, isSpaced));
   let best: { row: Row; pairs: Pair[]; cost: number } | null = null;
   let cells = 0;
   for (const row of rows) {

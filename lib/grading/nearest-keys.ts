@@ -43,25 +43,31 @@ function wordDifference(tokens: readonly string[]): (key: PreparedKey) => number
 }
 
 const codes = 2 ** 16;
+const space = 0x20;
 
 /** Of a Japanese key, the nearer one of its reading and its written form. */
 function characterDifference(text: string): (key: PreparedKey) => number {
   const counts = new Uint16Array(codes);
   const used = new Uint16Array(codes);
   for (let at = 0; at < text.length; at += 1) count(counts, text.charCodeAt(at), 1);
+  // Spaces, the word boundaries of keys, are never in the text.
   const ofRow = (row: string) => {
     let shared = 0;
+    let spaces = 0;
     for (let at = 0; at < row.length; at += 1) {
       const code = row.charCodeAt(at);
-      if ((used[code] ?? 0) < (counts[code] ?? 0)) shared += 1;
-      count(used, code, 1);
+      if (code === space) spaces += 1;
+      else if ((used[code] ?? 0) < (counts[code] ?? 0)) {
+        count(used, code, 1);
+        shared += 1;
+      }
     }
     for (let at = 0; at < row.length; at += 1) used[row.charCodeAt(at)] = 0;
-    return Math.max(row.length, text.length) - shared;
+    return Math.max(row.length - spaces, text.length) - shared;
   };
-  return ({ words, edges }) => {
+  return ({ key, words, edges }) => {
+    const least = ofRow(key.words);
     const written = writtenRow(words, edges);
-    const least = ofRow(words.join(""));
     return written === null ? least : Math.min(least, ofRow(written.join("")));
   };
 }

@@ -1,9 +1,7 @@
 import { routeNames } from "../alerts/send-notice.js";
 import { securityEventNames } from "../audit/security-events.js";
 import { operations as neonOperations } from "../backups/neon/operations.js";
-import { exerciseTypes } from "../content/bodies.js";
 import type { Env } from "../env.js";
-import { verdicts } from "../learning/score.js";
 import { memoizeByObject } from "../memoize-by-object.js";
 import { seriesName } from "../observability/metrics.js";
 import { limitsOf } from "../rate-limit/policies.js";
@@ -42,9 +40,6 @@ export const announcedSeries = memoizeByObject((env: Env): ReadonlyMap<string, n
     ...tokenFailures.map((reason) => seriesName("jwt_verification_failures_total", { reason })),
     ...cacheResults.map((result) => seriesName("content_cache_reads_total", { result })),
     ...attemptChanges.map((change) => seriesName("attempts_total", { change })),
-    ...exerciseTypes.flatMap((type) =>
-      verdicts.map((verdict) => seriesName("answers_total", { type, verdict })),
-    ),
     ...securityEventNames.map((event) => seriesName("security_events_total", { event })),
     ...retentionClasses.map(({ name }) =>
       seriesName("retention_removed_rows_total", { class: name }),

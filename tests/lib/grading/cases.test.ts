@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import type { Script } from "../../../lib/grading/compiled-keys.js";
+import { courseWordsOf } from "../../../lib/grading/course-words.js";
 import { grade } from "../../../lib/grading/grade.js";
 import { compileKeys } from "../../../lib/grading/keys.js";
 
@@ -52,7 +53,7 @@ describe.each([...new Set(cases.map(({ lang }) => lang))])("grade in %s", (tag) 
         ...(prompt !== undefined && { prompt }),
         ...(reading !== undefined && { readings: [reading].flat() }),
         ...(script && { script }),
-        ...(courseWords && { courseWords }),
+        ...(courseWords && { courseWords: courseWordsOf(courseWords, lang) }),
       });
       const result = grade(
         { text: answer },

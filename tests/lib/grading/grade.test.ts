@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { type Exercise, grade } from "../../../lib/grading/grade.js";
+import { type Exercise, grade, graderVersion } from "../../../lib/grading/grade.js";
 import { compileKeys, type KeyOptions } from "../../../lib/grading/keys.js";
 
 type Spoken = "en" | "es" | "fr" | "de" | "it" | "ja" | "hi" | "zh";
@@ -80,6 +80,10 @@ describe("grade", () => {
     expect(grade({ skipped: true }, { type: "listening", keys })).toBeNull();
     expect(grade({ skipped: true }, { type: "speaking", keys })).toBeNull();
     expect(grade({ skipped: true }, { type: "translate", keys })?.verdict).toBe("wrong");
+  });
+
+  it("has a version, by which verdicts of another grader are known", () => {
+    expect(graderVersion).toBe(1);
   });
 
   it("names the key that was matched", () => {
@@ -196,6 +200,19 @@ describe("languages", () => {
         { type: "translate", keys: compileKeys(["dos gatos"], { lang: "es-MX" }) },
       )?.verdict,
     ).toBe("right");
+  });
+
+  it.each([
+    ["it", "Dove è il bagno?", "Dov'è il bagno?"],
+    ["it", "Dov'è il bagno?", "dove è il bagno"],
+    ["it", "Dov'è il bagno?", "dov è il bagno"],
+    ["de", "Wie geht es dir?", "Wie geht's dir?"],
+    ["de", "Wie geht's dir?", "Wie geht es dir?"],
+    ["en", "It is not true", "It isn't true"],
+    ["en", "It is not true", "It's not true"],
+    ["en", "It is not true", "It isnt true"],
+  ] as const)("accept contracted and full forms in %s: %s, written %s", (lang, key, answer) => {
+    expect(gradeIn(lang, key, answer)?.verdict).toBe("right");
   });
 
   it("without data still have the rules of all languages", () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { localDateOf } from "../../../lib/learning/local-date.js";
-import { localDateInZone } from "../../support/learning-rules/days.js";
+import { localDateAt } from "../../support/learning-rules/days.js";
 
 const zones = (timeZone: string, previousTimeZone: string | null = null, from?: string) => ({
   timeZone,
@@ -41,7 +41,9 @@ describe("the local date", () => {
     for (const zone of Intl.supportedValuesOf("timeZone")) {
       for (let hour = 0; hour < 48; hour += 5) {
         const at = new Date(Date.UTC(2026, 11, 31, hour, 59));
-        expect(localDateOf(zones(zone), at).date, zone).toBe(localDateInZone(zone, at.getTime()));
+        expect(localDateOf(zones(zone), at).date, zone).toBe(
+          localDateAt([{ zone, effectiveFromMs: 0 }], at.getTime()),
+        );
       }
     }
   });

@@ -6,7 +6,7 @@ import type { Readings } from "./readings.js";
 import { foldToLastActiveDay } from "./streak.js";
 
 /** IDs of this calculation. */
-export const achievementXp = {
+const achievementXp = {
   streak_7: 100,
   streak_30: 500,
   streak_100: 2000,

@@ -20,10 +20,10 @@ export type CardReview = Pick<
   "reviewId" | "reviewedAtMs" | "zone" | "rating" | "retention" | "parameters"
 >;
 
-export type CardStateName = "new" | "learning" | "review" | "relearning";
+type CardStateName = "new" | "learning" | "review" | "relearning";
 
 /** The derived columns of one review row. */
-export interface DerivedReview {
+interface DerivedReview {
   reviewId: string;
   fedAtMs: number;
   deltaDays: number;
@@ -210,7 +210,7 @@ export function cardStatus(
 }
 
 /** "The newest `occurredAt`, then op id, wins". */
-export function newest<T extends { opId: string; occurredAtMs: number }>(
+function newest<T extends { opId: string; occurredAtMs: number }>(
   ops: readonly T[],
 ): T | undefined {
   return [...ops]

@@ -5,7 +5,7 @@ import { dateOfNth, dateOfXp, type LedgerRow } from "./ledger-row.js";
 import { foldToLastActiveDay } from "./streak.js";
 
 /** IDs of this calculation. */
-export const challengeXp = {
+const challengeXp = {
   daily_3_lessons: 50,
   daily_perfect_lesson: 30,
   daily_streak: 20,

@@ -31,7 +31,7 @@ export function localDateAt(history: readonly ZoneRow[], instantMs: number): Loc
   return localDateInZone(zoneAt(history, instantMs), instantMs);
 }
 
-export function localDateInZone(zone: string, instantMs: number): LocalDate {
+function localDateInZone(zone: string, instantMs: number): LocalDate {
   return new Date(wallClockAsUtcMs(zone, instantMs)).toISOString().slice(0, 10);
 }
 
@@ -138,7 +138,7 @@ export function correctedInstantMs(timing: Timing): number {
 }
 
 /** "Older work than 48 h": exactly 48 h is not late. */
-export function isLateWork(correctedMs: number, receivedAtMs: number): boolean {
+function isLateWork(correctedMs: number, receivedAtMs: number): boolean {
   return receivedAtMs - correctedMs > lateAfterMs;
 }
 

@@ -37,7 +37,7 @@ export interface Review extends Work {
   parameters?: readonly number[];
 }
 
-export interface ReviewUndo extends Received {
+interface ReviewUndo extends Received {
   reviewId: string;
 }
 
@@ -46,7 +46,7 @@ export interface ChatMessage extends Work {
   messageId: string;
 }
 
-export interface ReportCredit extends Received {
+interface ReportCredit extends Received {
   attemptId: string;
   exerciseId: string;
   xp: number;

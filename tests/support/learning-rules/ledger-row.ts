@@ -1,6 +1,6 @@
 import type { LocalDate } from "./facts.js";
 
-export type LedgerKind =
+type LedgerKind =
   | "lesson_first"
   | "perfect"
   | "answers"

@@ -1,6 +1,6 @@
 import { isPlayable, type Lesson, type LessonProgress, unlockedLessons } from "./unlock.js";
 
-export interface LessonFirstTry {
+interface LessonFirstTry {
   lessonId: string;
   receiptOrder: number;
   isRight: boolean;

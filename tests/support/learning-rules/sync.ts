@@ -21,7 +21,7 @@ export interface SyncAccount {
 }
 
 /** A final result that the server stored. */
-export interface StoredResult {
+interface StoredResult {
   opId: string;
   fingerprint: string;
   status: "applied" | "rejected";
@@ -148,7 +148,7 @@ function attemptsOf(op: SyncOp): string[] {
 }
 
 /** What "another body" compares: kind, time and body, with keys in any order. */
-export function fingerprintOf(op: Pick<SyncOp, "kind" | "occurredAtMs" | "body">): string {
+function fingerprintOf(op: Pick<SyncOp, "kind" | "occurredAtMs" | "body">): string {
   return canonicalJson([op.kind, op.occurredAtMs, op.body]);
 }
 

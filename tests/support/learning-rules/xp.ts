@@ -137,7 +137,7 @@ function byReceipt<T extends Received>(facts: readonly T[]): T[] {
   return [...facts].sort((a, b) => a.receiptOrder - b.receiptOrder);
 }
 
-export type League = "bronze" | "silver" | "gold" | "platinum" | "diamond";
+type League = "bronze" | "silver" | "gold" | "platinum" | "diamond";
 
 export interface Standing {
   totalXp: number;
