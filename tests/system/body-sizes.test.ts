@@ -25,6 +25,10 @@ function largest(schema: Schema, path = "body", named = schema.$defs ?? {}): num
   if (type === "string") {
     return 2 + (schema.maxLength === undefined ? lengthOf(pattern, path) : 6 * schema.maxLength);
   }
+  if (schema.prefixItems && schema.items === false) {
+    const items = schema.prefixItems as Schema[];
+    return items.reduce((bytes, item) => bytes + largest(item, `${path}[]`, named) + 1, 2);
+  }
   if (type === "array") {
     const count = bounded(schema.maxItems, path);
     expect(count).toBeLessThanOrEqual(membersMax);
