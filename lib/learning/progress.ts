@@ -67,7 +67,6 @@ const isBegun: SQL = sql`c.id in (
   select course_id from ${lessonProgress} where user_id = u.id
   union all select course_id from ${attempts} where user_id = u.id)`;
 
-/** The IDs of lessons are read once for each course. */
 const lessonsOfCourse = (now: Date): SQL => sql`(
   select coalesce(json_agg(json_build_object('lessonId', l.id, 'completions', coalesce(done.completions, 0),
     'state', case

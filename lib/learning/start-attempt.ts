@@ -63,8 +63,9 @@ const freeUnit = 1;
 const seedMax = 2 ** 31;
 
 /**
- * Starts an attempt of a lesson. The attempt with this ID, or else the open attempt of the lesson, is returned instead if there is one.
- * Safe to repeat. Throws `not_found`, `premium_required`, `lesson_locked`, and `idempotency_mismatch` for the ID of another lesson's attempt.
+ * Starts an attempt of a lesson. The attempt with this ID, or else the open attempt of the lesson, is returned instead.
+ * Safe to repeat. Throws `not_found`, `premium_required`, `lesson_locked`, and `idempotency_mismatch` for the ID of another
+ * lesson's attempt.
  */
 export async function startAttempt(
   ctx: Context,
