@@ -17,10 +17,10 @@ const replacedSeconds = 7 * 86_400;
 
 /**
  * Atomic. Writes only over an older version, or over the version `seen` before Postgres was read: that one is newer
- * only if Postgres was restored from a backup, and what it replaces is kept for `restore finish`. The later revoke-all cutoff wins, because operators can set it in
- * Redis directly. A restore that has begun in either store is in progress in both, until it is finished in Postgres; the
- * latest end counts, because another call may have read Postgres before it. SADD in chunks: Lua's unpack fails at about
- * 8000 values.
+ * only if Postgres was restored from a backup, and what it replaces is kept for `restore finish`. The later revoke-all
+ * cutoff wins, because operators can set it in Redis directly. A restore that has begun in either store is in progress in
+ * both, until it is finished in Postgres; the latest end counts, because another call may have read Postgres before it.
+ * SADD in chunks: Lua's unpack fails at about 8000 values.
  */
 const write = script(`${raiseRevokeAllLua}
 local function mayWrite(name, version, seen)

@@ -62,5 +62,5 @@ function flagCommands(before: Flags, rows: FlagRow[]): string[] {
 function featureCommand(name: string, { on, percentage, users, public: isPublic }: Feature) {
   if (!on) return `flag off ${name}`;
   const named = users.length > 0 ? ` --users ${users.join(",")}` : "";
-  return `flag on ${name} --percentage ${percentage}${named} --${isPublic ? "public" : "no-public"}`;
+  return `flag set ${name} --percentage ${percentage}${named} --${isPublic ? "public" : "no-public"}`;
 }

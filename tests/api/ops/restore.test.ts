@@ -136,12 +136,15 @@ describe("POST /api/ops/restore/finish", () => {
       ["user", other.user.id],
     ] as const;
     for (const [kind, value] of again) expect((await block(kind, value)).status).toBe(200);
-    const off = await call(flag, "PUT", {
-      token: admin.token,
-      url: "http://localhost:8080/api/ops/flags/stt",
-      body: { enabled: false, reason: "too slow", dryRun: false },
-    });
-    expect(off.status).toBe(200);
+    const setFlag = (name: string, body: object) =>
+      call(flag, "PUT", {
+        token: admin.token,
+        url: `http://localhost:8080/api/ops/flags/${name}`,
+        body: { reason: "too slow", ...body },
+      });
+    expect((await setFlag("stt", { enabled: false })).status).toBe(200);
+    const feature = { enabled: true, percentage: 20, users: [other.user.id] };
+    expect((await setFlag("new-cards", feature)).status).toBe(200);
     await operate(begin, "POST", admin.token, {});
     await restore();
     // A tick before the end of the restore.
@@ -150,11 +153,15 @@ describe("POST /api/ops/restore/finish", () => {
     const { done, detail } = (await finished()).body;
     const reason = ' --reason "in force before the restore"';
     expect(detail.lostRules.toSorted()).toEqual(
-      [...again.map(([kind, value]) => `block ${kind} ${value} --ttl 1d`), "flag off stt"]
+      [
+        ...again.map(([kind, value]) => `block ${kind} ${value} --ttl 1d`),
+        "flag off stt",
+        `flag set new-cards --percentage 20 --users ${other.user.id} --no-public`,
+      ]
         .map((command) => `npm run ops -- ${command}${reason}`)
         .toSorted(),
     );
-    expect(done).toContain("5 BLOCKS AND FLAGS WERE SET AFTER THE BACKUP");
+    expect(done).toContain("6 BLOCKS AND FLAGS WERE SET AFTER THE BACKUP");
     await operate(begin, "POST", admin.token, {});
     expect((await finished()).body.detail.lostRules).toEqual([]);
   });
