@@ -1,9 +1,7 @@
 import type { Context } from "../context.js";
+import { contentKey } from "../redis/cached-content.js";
 import { roundTrip } from "../redis/client.js";
-import { type Answer, type RoundTrip, script } from "../redis/round-trip.js";
-
-/** The hash of the replies of the catalogue, with the revision of the content that they show. */
-const contentKey = "content";
+import { script } from "../redis/round-trip.js";
 
 /** After a publication that Redis missed, a reply is out of date no longer than this. */
 const keptSeconds = 600;
@@ -20,11 +18,6 @@ return 1`);
 export interface Published<Body> {
   body: Body;
   revision: number;
-}
-
-/** Null when Redis does not hold it. */
-export function readCached(trip: RoundTrip, name: string): Answer<string | null> {
-  return trip.ask("HGET", contentKey, name);
 }
 
 /** Rejects when Redis is down. Safe to repeat. `revision` is from the same read as the text. */

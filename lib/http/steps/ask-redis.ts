@@ -8,7 +8,6 @@ import {
   readKeyState,
   type SessionLookup,
 } from "../../auth/session/live-session.js";
-import { readCached } from "../../content/cache.js";
 import type { Context } from "../../context.js";
 import { redisRefusesWrites } from "../../observability/log-lines/stores.js";
 import type { LimitCount, Reservation } from "../../rate-limit/count.js";
@@ -17,6 +16,7 @@ import { countLocally } from "../../rate-limit/local-counts.js";
 import { reserve } from "../../rate-limit/reservation.js";
 import { isTrusted } from "../../rate-limit/trusted-address.js";
 import { readBlocks } from "../../redis/blocks.js";
+import { readCached } from "../../redis/cached-content.js";
 import { roundTrip } from "../../redis/client.js";
 import { readGate } from "../../redis/gate.js";
 import { type Answer, orNull } from "../../redis/round-trip.js";

@@ -2,7 +2,8 @@ import { describe, expect, it } from "vitest";
 import { grade } from "../../../lib/grading/grade.js";
 import { compileKeys } from "../../../lib/grading/keys.js";
 
-const cpuMsMax = 20;
+/** Measured are 5 to 20 (docs/decisions/051): only another order of growth reaches this, on a busy machine too. */
+const cpuMsMax = 100;
 const timesMax = 40;
 
 /** The least of several times: the code is compiled after some, and other processes slow others down. */
@@ -79,10 +80,10 @@ describe("grading an answer of 1000 characters with 500 keys of 100 words", () =
     expectCpuMs(() => grade({ text }, exercise), 3 * cpuMsMax);
   });
 
-  it("takes less than a millisecond for a usual exercise", () => {
+  it("takes a few milliseconds at most for a usual exercise", () => {
     const keys = compileKeys(["[Yo] hablo (mucho|bastante) con mi hermana"], { lang: "es" });
     const run = () => grade({ text: "Hablo muxo con mi hermano" }, { type: "translate", keys });
-    expectCpuMs(run, 1);
+    expectCpuMs(run, 5);
   });
 });
 
