@@ -27,7 +27,9 @@ describe("the built server", () => {
   let server: ServerProcess;
   beforeAll(async () => {
     putEmbeddedPostgres(join(project.root, ".local"));
-    server = await startServerProcess(project.root, startArguments, environment);
+    // The test sends two requests to each route from one address.
+    const limits = { RATE_LIMIT_MAX_REQUESTS: "1000" };
+    server = await startServerProcess(project.root, startArguments, { ...environment, ...limits });
   });
   afterAll(async () => {
     await server?.kill();
