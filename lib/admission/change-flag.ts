@@ -81,7 +81,8 @@ export async function previewFlagChange(
     ...before,
     enabled,
     isPublic: isPublic ?? before.isPublic,
-    percentage: percentage ?? before.percentage,
+    // A new feature for named users is for them alone.
+    percentage: percentage ?? (!known && users ? 0 : before.percentage),
     users: users ?? before.users,
   };
   const others = rows.filter((row) => row.name !== name);

@@ -1,7 +1,7 @@
 import { ContentVersionList } from "../../content/publish.js";
 import { matching, numberFrom } from "../checks.js";
 import type { Command } from "../command.js";
-import { RefusedError } from "../failures.js";
+import { FailedError } from "../failures.js";
 import { table } from "../text.js";
 
 const at = "/api/ops/courses";
@@ -42,7 +42,7 @@ const publish: Command = {
     const known = items.find((one) => nameOf(one) === course.toLowerCase());
     if (!known) {
       const names = [...new Set(items.map(nameOf))].join(", ") || "none";
-      throw new RefusedError(`There is no course ${course}. Courses: ${names}.`);
+      throw new FailedError(`There is no course ${course}. Courses: ${names}.`);
     }
     return api.change("PUT", `${at}/${known.courseId}`, { version: Number(version) });
   },
