@@ -64,8 +64,11 @@ export const answersOfAttempt: SQL = sql`(
     'tryNumber', try_number, 'verdict', verdict) order by received_at, try_number), '[]')
   from ${attemptAnswers} where user_id = a.user_id and attempt_id = a.id)`;
 
+/** In a write. As a value, so that an index finds the row by both columns; a join may read all rows with the ID. */
+export const ofLearner: SQL = sql`${attempts.userId} = (select user_id from learner)`;
+
 /** The part of a write that ends an open attempt; it has a row if it did. */
 export const abandon = (attemptId: string): SQL => sql`
   update ${attempts} set state = 'abandoned', revision = learner.revision from learner
-  where ${attempts.userId} = learner.user_id and ${attempts.id} = cast(${attemptId} as uuid)
+  where ${ofLearner} and ${attempts.id} = cast(${attemptId} as uuid)
     and ${attempts.state} = 'started' returning id`;

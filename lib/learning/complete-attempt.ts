@@ -13,6 +13,7 @@ import {
   attemptFields,
   type GradedAnswer,
   isOpen,
+  ofLearner,
   presentAttempt,
 } from "./attempt.js";
 import { type LearnerRead, type LearnerWrite, writeLearner } from "./learner-write.js";
@@ -140,7 +141,7 @@ function completionParts({ result, entries, completedAt, day }: Completion): Rec
       update ${attempts} set state = 'completed', completed_at = ${at}, local_date = ${localDate},
         zone = ${day.zone}, is_perfect = ${isPerfect}, result = ${json(result)}, revision = learner.revision
       from learner
-      where ${attempts.userId} = learner.user_id and ${attempts.id} = cast(${attempt.id} as uuid)`,
+      where ${ofLearner} and ${attempts.id} = cast(${attempt.id} as uuid)`,
     progress: sql`
       insert into ${lessonProgress} (user_id, lesson_id, course_id, state, completions, first_completed_at, revision)
       select user_id, cast(${attempt.lessonId} as uuid), cast(${attempt.courseId} as uuid), 'completed', 1,
