@@ -14,7 +14,6 @@ import type { Context } from "../../context.js";
 import { backupCanaries } from "../../db/schema/backups.js";
 import { securitySettings } from "../../db/schema/gate.js";
 import { epochMsOf } from "../../db/timestamp.js";
-import { AppError } from "../../errors.js";
 import { type ErasureCopy, streamCopy } from "../../privacy/erasure-stream.js";
 import { handedOverCopy, handedOverName } from "../../privacy/handed-over-copy.js";
 import { repeatDeletions } from "../../privacy/repeat-deletions.js";
@@ -48,8 +47,8 @@ export async function finishRestore(
   const endMs = performance.now() + budgetMs;
   // The restored database must know that it is closed, should this call end early.
   await copyGateToRedis(ctx);
-  const replayed = await unlessOpen(ctx, replayErasures(ctx, copiesOf(ctx, listed), endMs));
-  if (!replayed) return nothingToFinish;
+  if (!listed && !(await isRestoring(ctx))) return nothingToFinish;
+  const replayed = await replayErasures(ctx, copiesOf(ctx, listed), endMs);
   const { erasedAgain, left, copies: read } = replayed;
   const mayLackErasures = mayLack(read);
   const lacking = mayLackErasures ? await lackText(ctx, replayed.newestErasedAt) : "";
@@ -95,10 +94,10 @@ export async function previewFinish(
   ctx: Context,
   listed: readonly string[] | undefined,
 ): Promise<ChangeOutcome> {
-  const found = await unlessOpen(ctx, findMissingErasures(ctx, copiesOf(ctx, listed)));
-  if (!found) return nothingToFinish;
-  const { missing, copies, newestErasedAt } = found;
-  const open = (await isRestoring(ctx)) ? "" : `${noRestore}. `;
+  const isOpen = !(await isRestoring(ctx));
+  if (!listed && isOpen) return nothingToFinish;
+  const { missing, copies, newestErasedAt } = await findMissingErasures(ctx, copiesOf(ctx, listed));
+  const open = isOpen ? `${noRestore}. ` : "";
   const lacking = mayLack(copies) ? await lackText(ctx, newestErasedAt) : "";
   const erasures = missing.length === 1 ? "1 erasure" : `${missing.length} erasures`;
   return {
@@ -121,17 +120,6 @@ const nothingToFinish: ChangeOutcome = {
   done: `${noRestore}, and nothing is done. If the database was restored, close the app first: \`ops restore begin --confirm closed\`.`,
   undo: null,
 };
-
-/** Null when no copy can be read and no restore is in progress: an open app needs none. */
-async function unlessOpen<T>(ctx: Context, work: Promise<T>): Promise<T | null> {
-  try {
-    return await work;
-  } catch (error) {
-    const isUnreadable = error instanceof AppError && error.code === "erasures_unreadable";
-    if (!isUnreadable || (await isRestoring(ctx))) throw error;
-    return null;
-  }
-}
 
 const accounts = (count: number) => (count === 1 ? "1 account" : `${count} accounts`);
 

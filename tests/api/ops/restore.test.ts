@@ -243,6 +243,7 @@ describe("POST /api/ops/restore/finish", () => {
     expect(done).toContain(`its newest erasure is of ${erasedAt}`);
     expect(done).toContain("`ops restore finish --erasures FILE`");
     // From the end of the restore, Redis has every receipt again.
+    await operate(begin, "POST", admin.token, {});
     const again = await finished();
     expect(again.body.detail).toMatchObject({ copies: ["the stream in Redis"] });
     expect(again.body.detail.mayLackErasures).toBe(false);
@@ -273,8 +274,11 @@ describe("POST /api/ops/restore/finish", () => {
     expect(said.body.detail).toMatchObject({ erasedAgain: 0, mayLackErasures: false });
   });
 
-  it("does nothing while no restore is in progress and Redis has lost its copy", async () => {
-    await stores.redis("DEL", "erasures");
+  it("does nothing without a list while no restore is in progress, also after one", async () => {
+    await operate(begin, "POST", admin.token, {});
+    await finished();
+    const audited = () => stores.sql("select id from audit_log where action like 'restore.%'");
+    const before = await audited();
     for (const dryRun of [true, false]) {
       const { status, body } = await finished({ dryRun });
       expect([status, body.done]).toEqual([
@@ -282,6 +286,7 @@ describe("POST /api/ops/restore/finish", () => {
         "No restore is in progress: the app is open, and nothing is done. If the database was restored, close the app first: `ops restore begin --confirm closed`.",
       ]);
     }
+    expect(await audited()).toEqual(before);
   });
 
   it("says in a dry run what a call would do", async () => {
@@ -290,8 +295,9 @@ describe("POST /api/ops/restore/finish", () => {
     await eraseAccount(aContext(), gone.user.id, "replay");
     await stores.settled();
     const preview = async () => (await finished({ dryRun: true })).body.done;
-    expect(await preview()).toMatch(
-      /^No restore is in progress: the app is open\. Would repeat 0 erasures by the stream in Redis, /,
+    const listed = await finished({ dryRun: true, erasures: [gone.user.id] });
+    expect(listed.body.done).toMatch(
+      /^No restore is in progress: the app is open\. Would repeat 0 erasures by the stream in Redis /,
     );
     await operate(begin, "POST", admin.token, {});
     await restore();
