@@ -9,7 +9,7 @@ import { attemptAnswers, attempts } from "../db/schema/learning.js";
 import { timestamp } from "../db/timestamp.js";
 import { AppError } from "../errors.js";
 import { type Exercise, grade, graderVersion } from "../grading/grade.js";
-import { Answer, answerForms, solutionOf } from "./answer.js";
+import { Answer, answerForms, isPossible, solutionOf } from "./answer.js";
 import {
   type AttemptJson,
   answersOfAttempt,
@@ -98,6 +98,14 @@ function gradeAnswer({ now }: Context, submitted: SubmittedAnswer, found: Found)
     throw invalid("/answer", "wrong_form", `Must have the field ${forms.join(" or ")}.`);
   }
   const { exerciseId, answerId } = submitted;
+  const shown = found.exercises.find(({ id }) => id === exerciseId);
+  if (shown && !isPossible(submitted.answer, shown)) {
+    throw invalid(
+      "/answer",
+      "unknown_choice",
+      "Must be of what the exercise shows, each tile once.",
+    );
+  }
   const tries = answered.filter((each) => each.exerciseId === exerciseId).length;
   const graded = grade(submitted.answer, key);
   const verdict = graded?.verdict ?? "skipped";

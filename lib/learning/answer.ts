@@ -36,7 +36,25 @@ const formsOf: Record<Exercise["type"], readonly Form[]> = {
 /** The fields that an answer to this type of exercise may have. */
 export const answerForms = (type: Exercise["type"]): readonly string[] => formsOf[type];
 
-/** For a learner who has answered: the right answer, for a wrong text the one that its differences are against. */
+/** Whether all options, tiles and sides of pairs are there, and no tile is used twice. */
+export function isPossible(answer: Answer, shown: ShownExercise): boolean {
+  const known = new Set(
+    [
+      ...("options" in shown ? shown.options : []),
+      ...("tiles" in shown ? shown.tiles : []),
+      ...("left" in shown ? [...shown.left, ...shown.right] : []),
+    ].map(({ id }) => id),
+  );
+  const tileIds = "tileIds" in answer ? answer.tileIds : [];
+  const chosen = [
+    ...tileIds,
+    ...("optionId" in answer ? [answer.optionId] : []),
+    ...("pairs" in answer ? answer.pairs.flat() : []),
+  ];
+  return chosen.every((id) => known.has(id)) && new Set(tileIds).size === tileIds.length;
+}
+
+/** For a learner who has answered: the right answer, for a wrong text with some right words the one it comes nearest to. */
 export function solutionOf(
   { matched, diff }: Pick<Grade, "matched" | "diff">,
   shown: ShownExercise,
@@ -52,6 +70,7 @@ export function solutionOf(
       .join("; ");
   }
   const { keys } = exercise.keys;
+  if (matched === null && diff.every(({ op }) => op !== "same")) return keys[0]?.text ?? "";
   const expected = lettersOf(diff.map((each) => each.expected ?? "").join(""));
   const nearest = keys.find(({ text, words }) =>
     [text, words].some((form) => lettersOf(form) === expected),

@@ -57,7 +57,7 @@ describe("POST /api/attempts/:attemptId/answers", () => {
     }
   });
 
-  it("shows the solution only after an answer, for a wrong text the nearest one", async () => {
+  it("shows the solution only after an answer", async () => {
     const { ada, attemptId, exercises } = await begin();
     const solutions: Record<string, string> = {};
     for (const exercise of exercises) {
@@ -68,7 +68,7 @@ describe("POST /api/attempts/:attemptId/answers", () => {
       solutions[exercise.type] = body.solution;
     }
     expect(solutions).toEqual({
-      translate: "Coffee is really nice.",
+      translate: "The coffee is very good.",
       typing: "la città",
       fill_blank: "caffè",
       select_missing: "sera",
@@ -86,6 +86,32 @@ describe("POST /api/attempts/:attemptId/answers", () => {
     expect(first.body).toMatchObject({ verdict: "wrong", solution: "The coffee is very good." });
     const second = await answer(ada, attemptId, id, { text: "Tea is really nice" });
     expect(second.body).toMatchObject({ verdict: "wrong", solution: "Coffee is really nice." });
+  });
+
+  it("shows the first right answer for a text without a right word", async () => {
+    const { ada, attemptId, of } = await begin();
+    for (const text of ["", "xyzzy"]) {
+      const { body } = await answer(ada, attemptId, of("translate").id, { text });
+      expect(body).toMatchObject({ verdict: "wrong", solution: "The coffee is very good." });
+    }
+  });
+
+  it("refuses a choice that the exercise does not show, which is no try", async () => {
+    const { ada, attemptId, of } = await begin();
+    const tiles = rightAnswer(of("word_order")) as { tileIds: string[] };
+    const impossible = [
+      [of("multiple_choice"), { optionId: "zz" }],
+      [of("select_missing"), { optionId: "t1" }],
+      [of("match_pairs"), { pairs: [["q", "q"]] }],
+      [of("word_order"), { tileIds: ["t99"] }],
+      [of("word_order"), { tileIds: [...tiles.tileIds, tiles.tileIds[0]] }],
+    ] as const;
+    for (const [exercise, given] of impossible) {
+      const { code, body } = await answer(ada, attemptId, exercise.id, given);
+      expect(code).toBe("validation_failed");
+      expect(body.errors).toMatchObject([{ pointer: "/answer", code: "unknown_choice" }]);
+    }
+    expect(await rowsOf(attemptId)).toEqual([]);
   });
 
   it("forgives an accent and a typo, and says so", async () => {
