@@ -3,7 +3,7 @@ const streamsMax = 16;
 /** A minute has at most 24,000 packets: Opus with 2.5 ms each. */
 const pagesMax = 30_000;
 /** Of all streams. The library takes quadratic time for them. */
-const commentBytesMax = 32 * 1024;
+const commentBytesMax = 16 * 1024;
 
 interface LogicalStream {
   packets: number;
