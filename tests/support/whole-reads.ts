@@ -40,6 +40,10 @@ const reports: [statement: RegExp, reason: string][] = [
     /"?queue_entries"? where .*payload -> 'to' ->> 'userId' = any\(/,
     "mails to one person: those that were sent are deleted, the others expire within a day",
   ],
+  [
+    /"queue_entries" (set .*)?where (dead_at is not null and )?key is null and /,
+    "mails and notices that wait or have failed, as operators count and retry them",
+  ],
   [/strpos\(key, value\)/, "counters in Postgres, which are few unless Redis was down this hour"],
   [
     /as what, split_part\(sealed_secret/,
