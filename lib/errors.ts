@@ -180,7 +180,7 @@ export const catalogue = {
   },
   content_changed: {
     status: 409,
-    message: "Another version of this course was published meanwhile. Look again.",
+    message: "Another version of this course has just been published. Read the versions again.",
     retryable: false,
   },
   attempt_not_open: {

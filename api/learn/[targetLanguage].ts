@@ -18,7 +18,7 @@ const GET = catalogueEndpoint({
   },
 });
 
-/** No course is of what is no tag. */
+/** Empty for text that is no language tag: no course has that name. */
 const canonical = (tag: string | null | undefined) => LanguageTag.safeParse(tag).data ?? "";
 
 export default route("/api/learn/:targetLanguage", { GET });

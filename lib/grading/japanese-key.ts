@@ -36,7 +36,7 @@ export function japaneseKey(
 
 /**
  * The written text cut at the word boundaries of its reading. Kana stand for themselves, a run of other letters for one kana
- * or more. One piece when the reading does not fit.
+ * or more. If the reading does not fit the text, the text is one piece.
  */
 function writtenPieces(written: string, words: readonly string[]): KeyEdge[] {
   const text = canonicalKana(written);

@@ -60,7 +60,7 @@ export interface MatchOptions {
   isSpaced: boolean;
 }
 
-/** The cheapest way to take the answer for the key; null when there is none. */
+/** The cheapest way in which the answer matches the key; null if it does not match. */
 export function matchKey(
   { words, edges }: PreparedKey,
   reader: WordReader,

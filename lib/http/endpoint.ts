@@ -122,7 +122,7 @@ export interface EndpointSpec<
   anyHost?: boolean;
   /** A cache may keep the reply for all callers: it carries nothing of this request, and any page may read it. */
   isShared?: true;
-  /** The name of the reply in the cache of content, read in the request's Redis round trip. */
+  /** The name of the reply in the cache of content, read in the request's Redis round trip. One for all notations of an ID or tag. */
   cachedAs?(input: { params: Record<string, string>; url: URL }): string;
   handle(input: Input<A, OutputOf<B>, OutputOf<Q>, I, U>): Promise<Result<R>>;
   /** Replies to a repetition with the same Idempotency-Key, from the id of the first result. */

@@ -137,6 +137,21 @@ describe("a reply of the catalogue", () => {
     },
   );
 
+  it("is kept once for all notations of an ID or a tag", async () => {
+    await stores.redis("DEL", "content");
+    for (const path of [`courses/${spanishId}`, `courses/${spanishId.toUpperCase()}`]) {
+      expect((await read(course, path)).status).toBe(200);
+    }
+    for (const path of [`lessons/${lessonId}`, `lessons/${lessonId.toUpperCase()}`]) {
+      expect((await read(lesson, path)).status).toBe(200);
+    }
+    for (const path of ["learn/es?native=en", "learn/ES?native=EN"]) {
+      expect((await read(learn, path)).status).toBe(200);
+    }
+    await stores.settled();
+    expect(await stores.redis("HLEN", "content")).toBe(4);
+  });
+
   it("is served from Redis without Postgres, and from Postgres without Redis", async () => {
     await read(course, `courses/${spanishId}`);
     await stores.settled();

@@ -1,8 +1,8 @@
 import * as z from "zod";
 import { previewPublication, publish } from "../../../lib/content/publish.js";
-import { AppError } from "../../../lib/errors.js";
 import { operatorChange } from "../../../lib/http/operator-endpoint.js";
 import { route } from "../../../lib/http/route.js";
+import { uuidParam } from "../../../lib/http/uuid-param.js";
 
 const PUT = operatorChange({
   summary: "Publish a version of a course, or an older one again.",
@@ -15,13 +15,15 @@ const PUT = operatorChange({
   },
   errors: ["not_found", "content_changed"],
   async change({ ctx, params, body, dryRun, by }) {
-    const { data: courseId } = z.uuid().safeParse(params.courseId);
-    if (!courseId) throw new AppError("not_found");
-    const change = await previewPublication(ctx, courseId, body.version);
+    const change = await previewPublication(ctx, uuidParam(params.courseId), body.version);
     const { before, after } = change;
     const name = `version ${after.version} of ${after.title}`;
     if (before.version === after.version) {
-      return { done: `Published is already ${name}.`, undo: null, detail: change };
+      return {
+        done: `${name[0]?.toUpperCase()}${name.slice(1)} is published already.`,
+        undo: null,
+        detail: change,
+      };
     }
     if (!dryRun) await publish(ctx, change, by);
     return {

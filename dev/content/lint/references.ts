@@ -35,7 +35,7 @@ export const references: Rule = (course) => {
       if (!earlier.has(id))
         problems.push({
           ...place,
-          message: `Require an earlier lesson of the course; ${id} is none.`,
+          message: `Require an earlier lesson of the course: ${id} is not one.`,
         });
     }
     earlier.add(lesson.id);

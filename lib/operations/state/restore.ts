@@ -130,7 +130,7 @@ async function lackText(ctx: Context, newestErasedAt: Date | null): Promise<stri
     : "it has no erasure";
   const since = Math.max(newestErasedAt?.getTime() ?? 0, (await backedUpMs(ctx)) ?? 0);
   const from = since > 0 ? new Date(since).toISOString() : "the backup was taken";
-  return ` REDIS HAS LOST ITS COPY, and the log beside the backups is up to an hour older than the loss: ${newest}. Search the server's log for \`account_erased\` since ${from}, and erase those accounts again: \`ops restore finish --erasures FILE\`. If there is none, say so: \`--erasures none\`.`;
+  return ` REDIS HAS LOST ITS COPY, and the log beside the backups is up to an hour older than the loss: ${newest}. Search the server's log for \`account_erased\` since ${from}, and erase those accounts again: \`ops restore finish --erasures FILE\`. If the log names no account, use \`--erasures none\`.`;
 }
 
 /** By the newest hourly canary in the restored database, at most. Null without one. */

@@ -135,7 +135,7 @@ const faults: Record<string, Fault[]> = {
       (course) => {
         lessonOf(course, "coffee").requires = ["cats"];
       },
-      "units/drinks.yaml coffee: Require an earlier lesson of the course; cats is none.",
+      "units/drinks.yaml coffee: Require an earlier lesson of the course: cats is not one.",
     ],
     [
       "a unit that is not named as its file",

@@ -92,7 +92,7 @@ describe("the order of arrival within 48 h", () => {
         const some = factsOf(list);
         expect(payments(appendOnlyLedger(some))).toEqual(payments(ledgerOf(some)));
       }),
-      { numRuns: Number(process.env.ORACLE_RUNS ?? 50) },
+      { numRuns: 50 },
     );
   });
 
@@ -105,7 +105,7 @@ describe("the order of arrival within 48 h", () => {
           expect(row.date >= (dates.get(rowKey(row)) ?? "")).toBe(true);
         }
       }),
-      { numRuns: Number(process.env.ORACLE_RUNS ?? 50) },
+      { numRuns: 50 },
     );
   });
 
@@ -122,7 +122,7 @@ describe("the order of arrival within 48 h", () => {
         expect(foldStreak(reversed, today)).toEqual(foldStreak(some, today));
         expect(standingOf(ledgerOf(reversed))).toEqual(standingOf(ledgerOf(some)));
       }),
-      { numRuns: Number(process.env.ORACLE_RUNS ?? 50) },
+      { numRuns: 50 },
     );
   });
 });
